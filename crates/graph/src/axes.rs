@@ -1,0 +1,84 @@
+//! The dimensions a reduction runs over.
+
+use std::ops::RangeFull;
+
+use smallvec::SmallVec;
+
+use crate::{Element, Scalar, Tensor};
+
+/// Axes as a list, or all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AxisList {
+    /// The axes, negative ones counted from the end; `None` for all.
+    pub axes: Option<SmallVec<[i64; 4]>>,
+    /// Whether reduced dimensions stay, with size 1.
+    pub keep_dims: bool,
+}
+
+/// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]` for some, and
+/// [`keep_dims`] of these.
+pub trait Axes {
+    /// A [`Scalar`] where the result certainly has no dimensions, else a [`Tensor`].
+    type Output<'g, T: Element>: From<Tensor<'g, T>>;
+
+    /// The axes as a list.
+    fn list(self) -> AxisList;
+}
+
+impl Axes for RangeFull {
+    type Output<'g, T: Element> = Scalar<'g, T>;
+
+    fn list(self) -> AxisList {
+        AxisList {
+            axes: None,
+            keep_dims: false,
+        }
+    }
+}
+
+macro_rules! axes {
+    ($($type:ty),*) => {$(
+        impl Axes for $type {
+            type Output<'g, T: Element> = Tensor<'g, T>;
+            fn list(self) -> AxisList {
+                [self].list()
+            }
+        }
+        impl<const N: usize> Axes for [$type; N] {
+            type Output<'g, T: Element> = Tensor<'g, T>;
+            fn list(self) -> AxisList {
+                // An axis beyond i64 is out of range for any tensor, as i64::MAX is.
+                let axes = self.into_iter().map(|axis| i64::try_from(axis).unwrap_or(i64::MAX)).collect();
+                AxisList { axes: Some(axes), keep_dims: false }
+            }
+        }
+        impl Axes for &[$type] {
+            type Output<'g, T: Element> = Tensor<'g, T>;
+            fn list(self) -> AxisList {
+                let axes = self.iter().map(|&axis| i64::try_from(axis).unwrap_or(i64::MAX)).collect();
+                AxisList { axes: Some(axes), keep_dims: false }
+            }
+        }
+    )*};
+}
+axes!(i32, i64, usize);
+
+/// Axes whose dimensions stay in the result with size 1.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepDims<A>(A);
+
+/// The reduced dimensions stay in the result with size 1: `x - x.reduce_mean(keep_dims(-1))`.
+pub fn keep_dims<A: Axes>(axes: A) -> KeepDims<A> {
+    KeepDims(axes)
+}
+
+impl<A: Axes> Axes for KeepDims<A> {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        AxisList {
+            keep_dims: true,
+            ..self.0.list()
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The graph a user builds.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use abeyance_ir::{
+    self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type,
+};
+
+use crate::{AnyTensor, Element, Operation, Tensor};
+
+/// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
+///
+/// Building neither panics nor returns `Result`: a mistake is remembered with the line of the call, and
+/// [`Graph::check`] (as making a session does) reports all of them together.
+///
+/// ```
+/// use abeyance_graph::{dims, zeros, Graph};
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_, 3]);
+/// let w = g.variable("w", zeros(dims![3, 2]));
+/// let y = x.matmul(w).tanh();
+/// assert_eq!(y.to_string(), "tanh : f32[N, 2]");
+/// ```
+pub struct Graph {
+    inner: RefCell<ir::Graph>,
+    /// While set, the place that new nodes are said to come from, whoever appends them.
+    pinned: Cell<Option<Location>>,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::named("graph")
+    }
+
+    /// An empty graph with a name for its printout.
+    pub fn named(name: &str) -> Self {
+        Self::from_ir(ir::Graph::new(name))
+    }
+
+    /// A graph around one that stands.
+    pub fn from_ir(inner: ir::Graph) -> Self {
+        Self {
+            inner: RefCell::new(inner),
+            pinned: Cell::new(None),
+        }
+    }
+
+    /// Reads the text form that a graph prints as.
+    ///
+    /// # Errors
+    /// Everything in the text that is not a graph, by line.
+    pub fn parse(text: &str) -> Result<Self, Diagnostics> {
+        ir::Graph::parse(text, &crate::ops::registry()).map(Self::from_ir)
+    }
+
+    /// The untyped graph underneath, as it is now.
+    pub fn ir(&self) -> std::cell::Ref<'_, ir::Graph> {
+        self.inner.borrow()
+    }
+
+    /// Reports all mistakes made so far.
+    ///
+    /// # Errors
+    /// The mistakes.
+    pub fn check(&self) -> Result<(), Diagnostics> {
+        self.ir().check()
+    }
+
+    /// The graph as Graphviz source.
+    pub fn to_dot(&self) -> String {
+        self.ir().to_dot()
+    }
+
+    /// Appends to the untyped graph. Nodes are said to come from the place of the call.
+    #[track_caller]
+    pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
+        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let mut inner = self.inner.borrow_mut();
+        inner.context_mut().location = location;
+        append(&mut inner)
+    }
+
+    /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
+    /// several nodes on a user's behalf.
+    #[track_caller]
+    pub fn pin_location(&self) -> Pin<'_> {
+        let before = self.pinned.get();
+        if before.is_none() {
+            self.pinned.set(Some(Location::caller()));
+        }
+        Pin {
+            graph: self,
+            before,
+        }
+    }
+
+    /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where another scope has that
+    /// name).
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, zeros, Graph};
+    /// let g = Graph::new();
+    /// let w = {
+    ///     let _scope = g.scope("layer1");
+    ///     g.variable::<f32>("w", zeros(dims![3, 2]))
+    /// };
+    /// assert_eq!(w.name(), "layer1/w");
+    /// ```
+    #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
+    #[track_caller]
+    pub fn scope(&self, name: &str) -> Scope<'_> {
+        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        self.enter(|graph| {
+            graph.context_mut().location = location;
+            graph.context_mut().scope = graph.unique_scope(name);
+        })
+    }
+
+    /// Until the guard is dropped, new nodes run after these have run.
+    #[must_use = "the dependency ends when the guard is dropped: `let _after = g.after([..]);`"]
+    #[track_caller]
+    pub fn after<'g>(
+        &'g self,
+        first: impl IntoIterator<Item = impl Into<Operation<'g>>>,
+    ) -> Scope<'g> {
+        let first: Vec<NodeId> = first
+            .into_iter()
+            .map(|operation| self.import(operation.into().into()))
+            .collect();
+        self.enter(|graph| graph.context_mut().controls.extend(first))
+    }
+
+    /// Until the guard is dropped, new nodes belong to this part of the program.
+    #[must_use = "the part ends when the guard is dropped"]
+    pub fn role(&self, role: Role) -> Scope<'_> {
+        self.enter(|graph| graph.context_mut().role = role)
+    }
+
+    fn enter(&self, change: impl FnOnce(&mut ir::Graph)) -> Scope<'_> {
+        let mut inner = self.inner.borrow_mut();
+        let before = inner.context().clone();
+        change(&mut inner);
+        Scope {
+            graph: self,
+            before,
+        }
+    }
+
+    /// The id of a handle's node here. A handle of another graph is a mistake, and gives an invalid node.
+    #[track_caller]
+    pub fn import(&self, handle: AnyTensor<'_>) -> NodeId {
+        if std::ptr::eq(self, handle.graph) {
+            return handle.id;
+        }
+        let (foreign, made) = {
+            let other = handle.graph.ir();
+            (other.describe(handle.id), other.node(handle.id).location)
+        };
+        let diagnostic = self.build(|graph| {
+            Diagnostic::new(
+                format!(
+                    "a tensor of graph `{}` is used in graph `{}`",
+                    handle.graph.ir().name(),
+                    graph.name()
+                ),
+                graph.context().location,
+            )
+            .note(foreign, made)
+            .help("build both in one graph, or feed the value of the one to a placeholder of the other")
+        });
+        self.reject(diagnostic)
+    }
+
+    /// Remembers a mistake, and gives an invalid node to go on with.
+    #[track_caller]
+    pub fn reject(&self, diagnostic: Diagnostic) -> NodeId {
+        self.build(|graph| {
+            graph.report(diagnostic);
+            crate::ops::source::invalid(graph)
+        })
+    }
+
+    /// The typed handle of a node that was just made with this element type.
+    pub(crate) fn handle<T: Element>(&self, id: NodeId) -> Tensor<'_, T> {
+        Tensor::new(self, id)
+    }
+
+    /// The handle of any node.
+    pub fn any(&self, id: NodeId) -> AnyTensor<'_> {
+        AnyTensor { graph: self, id }
+    }
+
+    /// The tensor of that name.
+    ///
+    /// # Errors
+    /// There is no node of that name, it is an operation, or its elements are not `T`.
+    #[track_caller]
+    pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<'_, T>, Diagnostic> {
+        let location = Location::caller();
+        let id = self.find(name, location)?;
+        match &self.ir().node(id).ty {
+            Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
+            _ => Err(Diagnostic::new(
+                format!("`{}` is not a tensor of {}", self.ir().describe(id), T::DTYPE),
+                location,
+            )),
+        }
+    }
+
+    /// The operation of that name.
+    ///
+    /// # Errors
+    /// There is no node of that name.
+    #[track_caller]
+    pub fn operation(&self, name: &str) -> Result<Operation<'_>, Diagnostic> {
+        self.find(name, Location::caller())
+            .map(|id| Operation(self.any(id)))
+    }
+
+    fn find(&self, name: &str, location: Location) -> Result<NodeId, Diagnostic> {
+        let graph = self.ir();
+        graph.find(name).ok_or_else(|| {
+            let last = name.rsplit('/').next().unwrap_or(name);
+            let near = graph
+                .iter()
+                .map(|(_, node)| &*node.name)
+                .find(|other| other.rsplit('/').next() == Some(last));
+            let diagnostic = Diagnostic::new(
+                format!("graph `{}` has no node `{name}`", graph.name()),
+                location,
+            );
+            match near {
+                Some(near) => diagnostic.help(format!("there is `{near}`")),
+                None => diagnostic,
+            }
+        })
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ir().fmt(f)
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ir().fmt(f)
+    }
+}
+
+/// Undoes a change of the graph's context when dropped.
+#[derive(Debug)]
+pub struct Scope<'g> {
+    graph: &'g Graph,
+    before: Context,
+}
+
+impl Drop for Scope<'_> {
+    fn drop(&mut self) {
+        *self.graph.inner.borrow_mut().context_mut() = std::mem::take(&mut self.before);
+    }
+}
+
+/// Ends the pinning of a place when dropped.
+#[derive(Debug)]
+pub struct Pin<'g> {
+    graph: &'g Graph,
+    before: Option<Location>,
+}
+
+impl Drop for Pin<'_> {
+    fn drop(&mut self) {
+        self.graph.pinned.set(self.before);
+    }
+}

@@ -1,0 +1,20 @@
+//! What a user builds with: [`Graph`], the typed handle [`Tensor`], first values of variables, and [`ops`], every
+//! operator with its checks, gradient rule and kernel in its family's one file.
+//!
+//! This crate describes computations. It must not know how they are run.
+
+mod arithmetic;
+mod axes;
+mod dimensions;
+mod element;
+mod graph;
+mod init;
+pub mod ops;
+mod tensor;
+
+pub use axes::{Axes, AxisList, KeepDims, keep_dims};
+pub use dimensions::{Dimension, Dimensions};
+pub use element::{Element, Float, Index, Number, Signed};
+pub use graph::{Graph, Pin, Scope};
+pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

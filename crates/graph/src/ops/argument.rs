@@ -1,0 +1,134 @@
+//! The place of the largest or smallest element along an axis.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
+    Signature, Type, resolve_axis,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::reduce::ArgReduction;
+use abeyance_kernels::rows_chunk;
+
+use super::with_type;
+use crate::{Number, Tensor};
+
+/// An operator that gives the place along an axis of the element that wins.
+pub struct Argument {
+    signature: Signature,
+    largest: bool,
+}
+
+impl Operator for Argument {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let mut shape = cx.shape(0);
+        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        if shape[axis] == Dim::Known(0) {
+            return Err(Fault::new(format!(
+                "dimension {axis} of {} has no elements, so none is the {}",
+                cx.display(&shape),
+                if self.largest { "largest" } else { "smallest" },
+            )));
+        }
+        shape.remove(axis);
+        cx.tensor(DType::I64, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let dims = cx.operands[0].dims;
+        let axis = resolve_axis(cx.attributes.integer(0), dims.len())?;
+        let plan = ArgReduction::new(dims, axis);
+        let cost = Cost {
+            flops: cx.operands[0].len() as f64,
+            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+        };
+        let largest = self.largest;
+        let kernel = with_type!(cx.operands[0].dtype, T => {
+            let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
+            let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
+            Kernel::single(1, chunk, cost, move |call| {
+                let (x, start) = (call.input::<T>(0), call.start::<i64>());
+                match largest {
+                    true => plan.argmax(x, call.output(), start),
+                    false => plan.argmin(x, call.output(), start),
+                }
+            })
+        });
+        Ok(kernel.into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], i64); 7] = [
+            (&[1], 0),
+            (&[5], -1),
+            (&[2, 3], 1),
+            (&[2, 3], 0),
+            (&[3, 4, 2], 1),
+            (&[0, 3], 1),
+            (&[40, 3], -1),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, axis)| {
+                let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0]);
+                Sample::new(attributes(axis)).float(dims, values)
+            })
+            .collect()
+    }
+}
+
+fn attributes(axis: i64) -> Attributes {
+    Attributes::of([Attribute::Integer(axis)])
+}
+
+const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
+const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axis", AttributeKind::Integer)];
+
+const fn signature(name: &'static str, summary: &'static str) -> Signature {
+    Signature::new(name, summary, OPERANDS)
+        .attributes(ATTRIBUTES)
+        .calculus(Calculus::None("gives positions"))
+}
+
+/// The place of the largest element, the first of equal ones, and of the first NaN if there is one.
+pub static ARGMAX: Argument = Argument {
+    signature: signature("argmax", "the place of the largest element along an axis"),
+    largest: true,
+};
+
+/// The place of the smallest element, the first of equal ones, and of the first NaN if there is one.
+pub static ARGMIN: Argument = Argument {
+    signature: signature("argmin", "the place of the smallest element along an axis"),
+    largest: false,
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&ARGMAX, &ARGMIN];
+
+/// Appends `argmax(x)`.
+pub fn argmax(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
+    graph.add(&ARGMAX, &[x], attributes(axis))
+}
+
+/// Appends `argmin(x)`.
+pub fn argmin(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
+    graph.add(&ARGMIN, &[x], attributes(axis))
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// The place of the largest element along an axis, counted from 0; the axis is gone from the shape. Of equal ones it is
+    /// the first, and if there is a NaN, the first NaN. An axis without elements is an error.
+    #[track_caller]
+    pub fn argmax(self, axis: i64) -> Tensor<'g, i64> {
+        self.then(|graph, x| argmax(graph, x, axis))
+    }
+
+    /// The place of the smallest element along an axis, otherwise as [`Tensor::argmax`].
+    #[track_caller]
+    pub fn argmin(self, axis: i64) -> Tensor<'g, i64> {
+        self.then(|graph, x| argmin(graph, x, axis))
+    }
+}

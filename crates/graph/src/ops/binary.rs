@@ -1,0 +1,339 @@
+//! Arithmetic of two tensors that broadcast: `add`, `mul`, `maximum` and their kind.
+
+use abeyance_ir::{
+    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::broadcast::Broadcast;
+use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
+use abeyance_kernels::{elementwise, elementwise_chunk};
+use abeyance_kernels::launch::{Cost, Failure, Kernel};
+
+use super::{chain, comparison, scalar_like, select, unary, unbroadcast, with_type};
+use crate::{Number, Operand, Tensor};
+
+/// An operator on two operands that broadcast.
+pub struct Binary {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+    /// The cotangent of an operand, before it is summed over the dimensions in which that was stretched.
+    gradient: fn(&mut Derivation<'_>, usize) -> NodeId,
+    domains: [Domain; 2],
+}
+
+impl Operator for Binary {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.broadcast(&cx.shape(0), &cx.shape(1))?;
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let mut cotangents = Cotangents::new();
+        for index in 0..2 {
+            let cotangent = cx.wanted(index).then(|| {
+                let (full, operand) = ((self.gradient)(cx, index), cx.operand(index));
+                unbroadcast(cx.graph(), full, operand)
+            });
+            cotangents.push(cotangent);
+        }
+        Ok(cotangents)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        (self.lower)(cx)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        broadcasts(&self.domains[0], &self.domains[1])
+    }
+}
+
+/// One sample for each way in which two shapes can meet.
+pub(crate) fn broadcasts(x: &Domain, y: &Domain) -> Vec<Sample> {
+    let shapes: [(&[usize], &[usize]); 9] = [
+        (&[], &[]),
+        (&[3], &[3]),
+        (&[2, 3], &[3]),
+        (&[3], &[2, 3]),
+        (&[2, 3], &[]),
+        (&[2, 1], &[1, 3]),
+        (&[2, 1, 3], &[5, 1]),
+        (&[0, 3], &[3]),
+        (&[1], &[0]),
+    ];
+    shapes
+        .into_iter()
+        .map(|(a, b)| Sample::default().float(a, x.clone()).float(b, y.clone()))
+        .collect()
+}
+
+/// A loop over two operands that broadcast; `flops` is the arithmetic of one element of the result.
+pub(crate) fn zip<T: Stored, S: Stored, U: Stored>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    function: impl Fn(T, S) -> U + Send + Sync + 'static,
+) -> Kernel {
+    zip_with::<T, S, U>(cx, flops, move |plan, x, y, out, start| {
+        elementwise::binary(
+            plan,
+            x,
+            y,
+            out,
+            start,
+            #[inline(always)]
+            |x, y| function(x, y),
+        );
+        Ok(())
+    })
+}
+
+/// The same around a loop that may fail.
+pub(crate) fn zip_with<T: Stored, S: Stored, U: Stored>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    run: impl Fn(&Broadcast<2>, &[T], &[S], &mut [U], usize) -> Result<(), Failure>
+    + Send
+    + Sync
+    + 'static,
+) -> Kernel {
+    let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims, cx.operands[1].dims]);
+    let len = cx.result.len();
+    let cost = Cost {
+        flops: flops * len as f64,
+        bytes: (cx.result.bytes() + cx.operands[0].bytes() + cx.operands[1].bytes()) as f64,
+    };
+    let bytes = size_of::<T>() + size_of::<S>() + size_of::<U>();
+    let chunk = elementwise_chunk(len, bytes) * size_of::<U>();
+    Kernel::single(2, chunk, cost, move |call| {
+        let (x, y, start) = (call.input::<T>(0), call.input::<S>(1), call.start::<U>());
+        run(&plan, x, y, call.output::<U>(), start)
+    })
+}
+
+/// A loop for each number type.
+macro_rules! number {
+    ($flops:expr, |$x:ident, $y:ident| $body:expr) => {
+        |cx| {
+            with_type!(cx.result.dtype, T => {
+                Ok(zip::<T, T, T>(cx, $flops, #[inline(always)] |$x, $y| $body).into())
+            })
+        }
+    };
+}
+
+const NUMBER: &[OperandSpec] = &[
+    OperandSpec::new("x", DTypes::NUMBER),
+    OperandSpec::new("y", DTypes::NUMBER),
+];
+const FLOAT: &[OperandSpec] = &[
+    OperandSpec::new("x", DTypes::FLOAT),
+    OperandSpec::new("y", DTypes::FLOAT),
+];
+const USUAL: Domain = Domain::Between(-2.0, 2.0);
+const POSITIVE: Domain = Domain::Between(0.5, 2.5);
+
+/// `x + y`; integers wrap. Gradient: the cotangent for both.
+pub static ADD: Binary = Binary {
+    signature: Signature::new("add", "x + y", NUMBER),
+    lower: number!(1.0, |x, y| StoredNumber::wrapping_add(x, y)),
+    gradient: |cx, _| cx.cotangent(),
+    domains: [USUAL, USUAL],
+};
+
+/// `x - y`; integers wrap. Gradient: the cotangent, and the negative of it.
+pub static SUB: Binary = Binary {
+    signature: Signature::new("sub", "x - y", NUMBER),
+    lower: number!(1.0, |x, y| StoredNumber::wrapping_sub(x, y)),
+    gradient: |cx, index| {
+        let cotangent = cx.cotangent();
+        match index {
+            0 => cotangent,
+            _ => unary::neg(cx.graph(), cotangent),
+        }
+    },
+    domains: [USUAL, USUAL],
+};
+
+/// `x * y`; integers wrap. Gradient: the cotangent times the other.
+pub static MUL: Binary = Binary {
+    signature: Signature::new("mul", "x times y", NUMBER),
+    lower: number!(1.0, |x, y| StoredNumber::wrapping_mul(x, y)),
+    gradient: |cx, index| {
+        let other = cx.operand(1 - index);
+        chain(cx, other)
+    },
+    domains: [USUAL, USUAL],
+};
+
+/// `x * y`, and 0 where `y` is 0 even if `x` is infinite or NaN: TensorFlow's `multiply_no_nan`. What gradients are
+/// multiplied with where a `select` may have put zeros into them.
+pub static MUL_NO_NAN: Binary = Binary {
+    signature: Signature::new(
+        "mul_no_nan",
+        "x times y, and 0 where y is 0 even if x is infinite or NaN",
+        FLOAT,
+    ),
+    lower: number!(1.0, |x, y| if y == T::ZERO { T::ZERO } else { x * y }),
+    gradient: |cx, index| {
+        let (other, cotangent) = (cx.operand(1 - index), cx.cotangent());
+        match index {
+            0 => mul_no_nan(cx.graph(), cotangent, other),
+            _ => mul_no_nan(cx.graph(), other, cotangent),
+        }
+    },
+    domains: [USUAL, USUAL],
+};
+
+/// `x / y`; integers truncate, and fail where `y` is 0. Gradient: the cotangent over `y`, and minus the cotangent times
+/// the result over `y`.
+pub static DIV: Binary = Binary {
+    signature: Signature::new("div", "x / y", NUMBER),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into()))
+    },
+    gradient: |cx, index| {
+        let (y, result) = (cx.operand(1), cx.result());
+        match index {
+            0 => cotangent_over(cx, y),
+            _ => {
+                let quotient = div(cx.graph(), result, y);
+                let slope = unary::neg(cx.graph(), quotient);
+                chain(cx, slope)
+            }
+        }
+    },
+    domains: [USUAL, POSITIVE],
+};
+
+/// `x` to the power of `y`. Integers wrap and fail on a negative exponent. Gradient: the cotangent times y·xʸ⁻¹, and times
+/// xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
+pub static POW: Binary = Binary {
+    signature: Signature::new("pow", "x to the power of y", NUMBER),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into()))
+    },
+    gradient: |cx, index| {
+        let (x, y, result) = (cx.operand(0), cx.operand(1), cx.result());
+        let graph = cx.graph();
+        let slope = match index {
+            0 => {
+                let one = scalar_like(graph, y, 1.0);
+                let less = sub(graph, y, one);
+                let power = pow(graph, x, less);
+                mul(graph, y, power)
+            }
+            _ => {
+                let zero = scalar_like(graph, x, 0.0);
+                let one = scalar_like(graph, x, 1.0);
+                let positive = comparison::greater(graph, x, zero);
+                let safe = select::select(graph, positive, x, one);
+                let log = unary::log(graph, safe);
+                mul(graph, result, log)
+            }
+        };
+        chain(cx, slope)
+    },
+    domains: [POSITIVE, USUAL],
+};
+
+/// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie.
+pub static MAXIMUM: Binary = Binary {
+    signature: Signature::new("maximum", "the larger of x and y", NUMBER)
+        .calculus(Calculus::Piecewise)
+        .masking(),
+    lower: number!(1.0, |x, y| x.greatest(y)),
+    gradient: |cx, index| pick(cx, index, comparison::greater_equal),
+    domains: [Domain::Distinct, Domain::Distinct],
+};
+
+/// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie.
+pub static MINIMUM: Binary = Binary {
+    signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
+        .calculus(Calculus::Piecewise)
+        .masking(),
+    lower: number!(1.0, |x, y| x.least(y)),
+    gradient: |cx, index| pick(cx, index, comparison::less_equal),
+    domains: [Domain::Distinct, Domain::Distinct],
+};
+
+/// The cotangent where `wins(x, y)`, for the first operand, or where it does not, for the second; else 0.
+fn pick(
+    cx: &mut Derivation<'_>,
+    index: usize,
+    wins: fn(&mut Ir, NodeId, NodeId) -> NodeId,
+) -> NodeId {
+    let (x, y, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+    let graph = cx.graph();
+    let first = wins(graph, x, y);
+    let zero = scalar_like(graph, x, 0.0);
+    match index {
+        0 => select::select(graph, first, cotangent, zero),
+        _ => select::select(graph, first, zero, cotangent),
+    }
+}
+
+/// The cotangent over `divisor`, kept at exact zeros where they stand for what did not count.
+pub(crate) fn cotangent_over(cx: &mut Derivation<'_>, divisor: NodeId) -> NodeId {
+    let cotangent = cx.cotangent();
+    if cx.masked() {
+        let one = scalar_like(cx.graph(), divisor, 1.0);
+        let local = div(cx.graph(), one, divisor);
+        return chain(cx, local);
+    }
+    div(cx.graph(), cotangent, divisor)
+}
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[
+    &ADD,
+    &SUB,
+    &MUL,
+    &MUL_NO_NAN,
+    &DIV,
+    &POW,
+    &MAXIMUM,
+    &MINIMUM,
+];
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
+        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
+            graph.add(&$operator, &[x, y], Attributes::none())
+        }
+    )*};
+}
+append! {
+    add ADD;
+    sub SUB;
+    mul MUL;
+    mul_no_nan MUL_NO_NAN;
+    div DIV;
+    pow POW;
+    maximum MAXIMUM;
+    minimum MINIMUM;
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of integers fails at run time.
+    #[track_caller]
+    pub fn pow(self, exponent: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(exponent, pow)
+    }
+
+    /// The larger of the two, which broadcast; NaN if either is.
+    #[track_caller]
+    pub fn maximum(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(other, maximum)
+    }
+
+    /// The smaller of the two, which broadcast; NaN if either is.
+    #[track_caller]
+    pub fn minimum(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(other, minimum)
+    }
+}

@@ -1,0 +1,103 @@
+//! Conversion between element types.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
+    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Signature, Type,
+};
+use abeyance_kernels::elementwise;
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+
+use super::with_type;
+use crate::{Element, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Cast];
+
+/// `x` as another element type. Gradient: between floats the cotangent, cast back; else there is none.
+pub struct Cast;
+
+impl Operator for Cast {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("dtype", AttributeKind::DType)];
+        const { &Signature::new("cast", "x as another element type", OPERANDS).attributes(ATTRIBUTES) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        cx.tensor(cx.attributes().dtype(0), cx.shape(0))
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, to) = (cx.operand(0), cx.attributes().dtype(0));
+        let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
+        match from {
+            Some(from) if from.is_float() && to.is_float() => {
+                let cotangent = cx.cotangent();
+                let cotangent = cast(cx.graph(), cotangent, from);
+                Ok(cx.only(cotangent))
+            }
+            _ => Ok(Cotangents::from_slice(&[None])),
+        }
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (from, to) = (cx.operands[0].dtype, cx.result.dtype);
+        if from == to || (from, to) == (DType::Bool, DType::U8) {
+            return Ok(Lowered::Alias(0));
+        }
+        let len = cx.result.len();
+        let cost = Cost {
+            flops: len as f64,
+            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+        };
+        let chunk = elementwise_chunk(len, from.size() + to.size()) * to.size();
+        let kernel = with_type!(from, T => match to {
+            DType::Bool => Kernel::single(1, chunk, cost, |call| {
+                let start = call.start::<u8>();
+                elementwise::cast_to_bool(call.input::<T>(0), call.output(), start);
+                Ok(())
+            }),
+            _ => with_type!(to, U => Kernel::single(1, chunk, cost, |call| {
+                let start = call.start::<U>();
+                elementwise::cast(call.input::<T>(0), call.output::<U>(), start);
+                Ok(())
+            })),
+        });
+        Ok(kernel.into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let to = |dtype| Sample::new(Attributes::of([Attribute::DType(dtype)]));
+        // Differences cannot be taken through f32, so the gradient is checked where the type stays.
+        let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[1, 7, 1], &[0, 3]];
+        let mut samples: Vec<Sample> = shapes
+            .into_iter()
+            .map(|dims| to(DType::F64).float(dims, Domain::Between(-2.0, 2.0)))
+            .collect();
+        let values = Domain::Values(&[0.0, 1.0, 2.75, 100.0]);
+        for from in DType::ALL.into_iter().filter(|&from| from != DType::F64) {
+            for dtype in DType::ALL {
+                samples.push(to(dtype).operand(from, &[5], values.clone()));
+            }
+        }
+        samples
+    }
+}
+
+/// Appends `cast(x)`.
+pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
+    graph.add(&Cast, &[x], Attributes::of([Attribute::DType(dtype)]))
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The tensor as another element type. Floats become integers by truncation, within the bounds of the type, and NaN
+    /// becomes 0; integers wrap into smaller ones; `bool` counts as 0 and 1, and everything but 0 is true. There is a
+    /// gradient between floats only.
+    #[track_caller]
+    pub fn cast<U: Element>(self) -> Tensor<'g, U> {
+        self.then(|graph, x| cast(graph, x, U::DTYPE))
+    }
+}

@@ -1,0 +1,174 @@
+//! Comparisons of two tensors that broadcast: `equal`, `less` and their kind.
+
+use abeyance_ir::{
+    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering,
+    NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+
+use super::binary::{broadcasts, zip};
+use super::with_type;
+use crate::{Element, Number, Operand, Tensor};
+
+/// An operator that says of each pair of elements whether something holds.
+pub struct Comparison {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+}
+
+impl Operator for Comparison {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.broadcast(&cx.shape(0), &cx.shape(1))?;
+        cx.tensor(DType::Bool, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        (self.lower)(cx)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        // Few values, so that some meet their equals.
+        let few = Domain::Values(&[1.0, -2.0, 0.0]);
+        let mut samples = broadcasts(&few, &Domain::Values(&[1.0, 0.0, -2.0, 3.0]));
+        samples.push(
+            Sample::default()
+                .operand(DType::I32, &[2, 3], few.clone())
+                .operand(DType::I32, &[3], few),
+        );
+        samples
+    }
+}
+
+/// A loop for each element type.
+macro_rules! lower {
+    (|$x:ident, $y:ident| $body:expr) => {
+        |cx| {
+            with_type!(cx.operands[0].dtype, T => {
+                Ok(zip::<T, T, u8>(cx, 1.0, #[inline(always)] |$x, $y| u8::from($body)).into())
+            })
+        }
+    };
+}
+
+const ANY: &[OperandSpec] = &[
+    OperandSpec::new("x", DTypes::ANY),
+    OperandSpec::new("y", DTypes::ANY),
+];
+const NUMBER: &[OperandSpec] = &[
+    OperandSpec::new("x", DTypes::NUMBER),
+    OperandSpec::new("y", DTypes::NUMBER),
+];
+
+const fn signature(
+    name: &'static str,
+    summary: &'static str,
+    operands: &'static [OperandSpec],
+) -> Signature {
+    Signature::new(name, summary, operands).calculus(Calculus::None("gives truth values"))
+}
+
+/// Whether `x = y`. NaN equals nothing.
+pub static EQUAL: Comparison = Comparison {
+    signature: signature("equal", "whether x equals y", ANY),
+    lower: lower!(|x, y| x == y),
+};
+
+/// Whether `x ≠ y`. NaN differs from everything.
+pub static NOT_EQUAL: Comparison = Comparison {
+    signature: signature("not_equal", "whether x differs from y", ANY),
+    lower: lower!(|x, y| x != y),
+};
+
+/// Whether `x > y`; false if either is NaN.
+pub static GREATER: Comparison = Comparison {
+    signature: signature("greater", "whether x is above y", NUMBER),
+    lower: lower!(|x, y| x > y),
+};
+
+/// Whether `x ≥ y`; false if either is NaN.
+pub static GREATER_EQUAL: Comparison = Comparison {
+    signature: signature("greater_equal", "whether x is y or above", NUMBER),
+    lower: lower!(|x, y| x >= y),
+};
+
+/// Whether `x < y`; false if either is NaN.
+pub static LESS: Comparison = Comparison {
+    signature: signature("less", "whether x is below y", NUMBER),
+    lower: lower!(|x, y| x < y),
+};
+
+/// Whether `x ≤ y`; false if either is NaN.
+pub static LESS_EQUAL: Comparison = Comparison {
+    signature: signature("less_equal", "whether x is y or below", NUMBER),
+    lower: lower!(|x, y| x <= y),
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[
+    &EQUAL,
+    &NOT_EQUAL,
+    &GREATER,
+    &GREATER_EQUAL,
+    &LESS,
+    &LESS_EQUAL,
+];
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
+        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
+            graph.add(&$operator, &[x, y], Attributes::none())
+        }
+    )*};
+}
+append! {
+    equal EQUAL;
+    not_equal NOT_EQUAL;
+    greater GREATER;
+    greater_equal GREATER_EQUAL;
+    less LESS;
+    less_equal LESS_EQUAL;
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// Whether elements are equal; the two tensors broadcast. NaN equals nothing.
+    #[track_caller]
+    pub fn equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, equal)
+    }
+
+    /// Whether elements differ; the two tensors broadcast. NaN differs from everything.
+    #[track_caller]
+    pub fn not_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, not_equal)
+    }
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// Whether elements are above the other's; the two tensors broadcast. False if either is NaN.
+    #[track_caller]
+    pub fn greater(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, greater)
+    }
+
+    /// Whether elements are the other's or above; the two tensors broadcast. False if either is NaN.
+    #[track_caller]
+    pub fn greater_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, greater_equal)
+    }
+
+    /// Whether elements are below the other's; the two tensors broadcast. False if either is NaN.
+    #[track_caller]
+    pub fn less(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, less)
+    }
+
+    /// Whether elements are the other's or below; the two tensors broadcast. False if either is NaN.
+    #[track_caller]
+    pub fn less_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
+        self.with(other, less_equal)
+    }
+}

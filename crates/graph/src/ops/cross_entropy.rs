@@ -1,0 +1,386 @@
+//! Cross-entropies of logits: against a distribution over classes, a class number, or independent probabilities. Each is one
+//! operator rather than a composition, so that it is stable for large logits.
+
+use abeyance_ir::{
+    Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
+
+use super::softmax::{log_softmax, row_loop, softmax, times};
+use super::{binary, chain, fill_like, reduce, shape, unary, with_float, with_index};
+use crate::{Float, Index, Operand, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[
+    &SoftmaxCrossEntropy,
+    &SparseSoftmaxCrossEntropy,
+    &SparseSoftmaxCrossEntropyGradient,
+    &SigmoidCrossEntropy,
+];
+
+const DENSE: &[OperandSpec] = &[
+    OperandSpec::new("labels", DTypes::FLOAT),
+    OperandSpec::new("logits", DTypes::FLOAT),
+];
+const USUAL: Domain = Domain::Between(-2.0, 2.0);
+const CLASSES: Domain = Domain::Values(&[0.0, 2.0, 1.0]);
+
+/// All dimensions but the last.
+fn rows(logits: &[Dim]) -> Result<Shape, Fault> {
+    match logits.split_last() {
+        Some((_, rows)) => Ok(rows.into()),
+        None => Err(
+            Fault::new("logits without dimensions are not of any classes")
+                .help("the last dimension of the logits is the number of classes"),
+        ),
+    }
+}
+
+/// A value for each row, as a column beside the classes.
+fn column(cx: &mut Derivation<'_>, value: NodeId) -> NodeId {
+    let mut shape = cx.shape(value);
+    shape.push(Dim::Known(1));
+    shape::reshape(cx.graph(), value, shape)
+}
+
+/// Loops over rows of logits that give one loss each: the number of classes, the bytes of a chunk, and the cost.
+fn loss_loop(cx: &Lowering<'_>, logits: usize) -> (usize, usize, Cost) {
+    let n = cx.operands[logits].dims.last().copied().unwrap_or(0);
+    let (rows, size) = (cx.result.len(), cx.result.dtype.size());
+    let read: usize = cx.operands.iter().map(|operand| operand.bytes()).sum();
+    let bytes = read + cx.result.bytes();
+    let cost = Cost {
+        flops: 24.0 * cx.operands[logits].len() as f64,
+        bytes: bytes as f64,
+    };
+    let each = bytes.checked_div(rows).unwrap_or(0);
+    (n, rows_chunk(rows, 1, each) * size, cost)
+}
+
+/// -Σ labels·log_softmax(logits) along the last axis: TensorFlow's `softmax_cross_entropy_with_logits`. Labels need not add up
+/// to 1; a label of 0 adds nothing whatever its logit. Gradient, with dy the result's cotangent:
+/// (softmax(logits)·Σ labels - labels)·dy and -log_softmax(logits)·dy.
+pub struct SoftmaxCrossEntropy;
+
+impl Operator for SoftmaxCrossEntropy {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "softmax_cross_entropy",
+                "the cross-entropy of softmax(logits) against a distribution, along the last axis",
+                DENSE,
+            )
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (labels, logits) = (cx.shape(0), cx.shape(1));
+        let shape = rows(&cx.same_shape(&labels, &logits)?)?;
+        cx.tensor(cx.dtype(1), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let each = column(cx, cotangent);
+        let to_labels = cx.wanted(0).then(|| {
+            let log = log_softmax(cx.graph(), logits);
+            let slope = unary::neg(cx.graph(), log);
+            times(cx, each, slope)
+        });
+        let to_logits = cx.wanted(1).then(|| {
+            let graph = cx.graph();
+            let shares = softmax(graph, logits);
+            let total = reduce::sum(graph, labels, &[-1], true);
+            let expected = binary::mul(graph, shares, total);
+            let slope = binary::sub(graph, expected, labels);
+            times(cx, each, slope)
+        });
+        Ok(Cotangents::from_slice(&[to_labels, to_logits]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (n, chunk, cost) = loss_loop(cx, 1);
+        with_float!(cx.result.dtype, T => Ok(Kernel::single(2, chunk, cost, move |call| {
+            let (labels, logits, first) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
+            kernels::softmax_cross_entropy(logits, labels, n, call.output(), first);
+            Ok(())
+        })
+        .into()))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [&[usize]; 7] = [&[1], &[5], &[2, 3], &[2, 1, 4], &[37], &[0, 3], &[2, 0]];
+        shapes
+            .into_iter()
+            .map(|dims| {
+                Sample::default()
+                    .float(dims, Domain::Between(0.1, 1.0))
+                    .float(dims, USUAL)
+            })
+            .collect()
+    }
+}
+
+/// Makes the shape of labels that of the rows of logits.
+fn sparse_rows(cx: &mut Inference<'_>) -> Result<Shape, Fault> {
+    let (labels, logits) = (cx.shape(0), cx.shape(1));
+    let rows = rows(&logits)?;
+    cx.same_shape(&labels, &rows).map_err(|_| {
+        Fault::new(format!(
+            "labels of shape {} do not fit logits of shape {}",
+            cx.display(&labels),
+            cx.display(&logits)
+        ))
+        .help("there has to be one label, the number of a class, for each row of logits")
+    })
+}
+
+/// -log_softmax(logits) at the label of each row: TensorFlow's `sparse_softmax_cross_entropy_with_logits`. A label that is
+/// not the number of a class fails at run time. Gradient, with dy the result's cotangent: (softmax(logits) - one_hot(labels))·dy.
+pub struct SparseSoftmaxCrossEntropy;
+
+impl Operator for SparseSoftmaxCrossEntropy {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[
+            OperandSpec::in_group("labels", DTypes::INDEX, 1),
+            OperandSpec::new("logits", DTypes::FLOAT),
+        ];
+        const {
+            &Signature::new(
+                "sparse_softmax_cross_entropy",
+                "the cross-entropy of softmax(logits) against a class number, along the last axis",
+                OPERANDS,
+            )
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = sparse_rows(cx)?;
+        cx.tensor(cx.dtype(1), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let to_logits = cx.wanted(1).then(|| match cx.masked() {
+            false => slope(cx, labels, logits, cotangent),
+            true => {
+                let one = fill_like(cx.graph(), cotangent, 1.0);
+                let slope = slope(cx, labels, logits, one);
+                let each = column(cx, cotangent);
+                times(cx, each, slope)
+            }
+        });
+        Ok(Cotangents::from_slice(&[None, to_logits]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (n, chunk, cost) = loss_loop(cx, 1);
+        with_float!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
+            Ok(Kernel::single(2, chunk, cost, move |call| {
+                let (labels, logits, first) = (call.input::<I>(0), call.input::<T>(1), call.start::<T>());
+                kernels::sparse_softmax_cross_entropy(logits, labels, n, call.output(), first)
+            })
+            .into())
+        }))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        sparse_samples(false)
+    }
+}
+
+/// Samples of labels and logits, with the cotangent of each row on demand.
+fn sparse_samples(cotangent: bool) -> Vec<Sample> {
+    let shapes: [&[usize]; 6] = [&[3], &[5], &[4, 3], &[2, 2, 7], &[1, 37], &[0, 3]];
+    shapes
+        .into_iter()
+        .enumerate()
+        .map(|(index, logits)| {
+            let labels = &logits[..logits.len() - 1];
+            let dtype = [DType::I64, DType::I32][index % 2];
+            let sample = Sample::default()
+                .operand(dtype, labels, CLASSES)
+                .float(logits, USUAL);
+            match cotangent {
+                true => sample.float(labels, USUAL),
+                false => sample,
+            }
+        })
+        .collect()
+}
+
+/// (softmax(logits) - one_hot(labels))·weight, a weight for each row: the gradient of [`SparseSoftmaxCrossEntropy`] without
+/// the one-hot labels in memory.
+pub struct SparseSoftmaxCrossEntropyGradient;
+
+impl Operator for SparseSoftmaxCrossEntropyGradient {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[
+            OperandSpec::in_group("labels", DTypes::INDEX, 1),
+            OperandSpec::new("logits", DTypes::FLOAT),
+            OperandSpec::new("weight", DTypes::FLOAT),
+        ];
+        const {
+            &Signature::new(
+                "sparse_softmax_cross_entropy_gradient",
+                "softmax(logits), less 1 at the label, times a weight for each row",
+                OPERANDS,
+            )
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (rows, weight) = (sparse_rows(cx)?, cx.shape(2));
+        cx.same_shape(&weight, &rows)?;
+        cx.tensor(cx.dtype(1), cx.shape(1))
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (labels, logits, weight) = (cx.operand(0), cx.operand(1), cx.operand(2));
+        // That of softmax, whose cotangent is this one times the weight.
+        let to_logits = cx.wanted(1).then(|| {
+            let each = column(cx, weight);
+            let weighted = chain(cx, each);
+            let shares = softmax(cx.graph(), logits);
+            let products = times(cx, weighted, shares);
+            let total = reduce::sum(cx.graph(), products, &[-1], true);
+            let rest = binary::sub(cx.graph(), weighted, total);
+            times(cx, rest, shares)
+        });
+        let to_weight = cx.wanted(2).then(|| {
+            let one = fill_like(cx.graph(), weight, 1.0);
+            let slope = slope(cx, labels, logits, one);
+            let products = chain(cx, slope);
+            reduce::sum(cx.graph(), products, &[-1], false)
+        });
+        Ok(Cotangents::from_slice(&[None, to_logits, to_weight]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (n, chunk, cost) = row_loop(cx, 26.0);
+        with_float!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
+            Ok(Kernel::single(3, chunk, cost, move |call| {
+                let (labels, logits, weight) = (call.input::<I>(0), call.input::<T>(1), call.input::<T>(2));
+                let start = call.start::<T>();
+                kernels::sparse_softmax_cross_entropy_gradient(logits, labels, weight, n, call.output(), start)
+            })
+            .into())
+        }))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        sparse_samples(true)
+    }
+}
+
+fn slope(cx: &mut Derivation<'_>, labels: NodeId, logits: NodeId, weight: NodeId) -> NodeId {
+    cx.add(
+        &SparseSoftmaxCrossEntropyGradient,
+        &[labels, logits, weight],
+        Attributes::none(),
+    )
+}
+
+/// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's `sigmoid_cross_entropy_with_logits`. Gradient:
+/// the cotangent times sigmoid(x) - z, and times -x.
+pub struct SigmoidCrossEntropy;
+
+impl Operator for SigmoidCrossEntropy {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "sigmoid_cross_entropy",
+                "the cross-entropy of sigmoid(logits) against probabilities, of each element",
+                DENSE,
+            )
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (labels, logits) = (cx.shape(0), cx.shape(1));
+        let shape = cx.same_shape(&labels, &logits)?;
+        cx.tensor(cx.dtype(1), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (labels, logits) = (cx.operand(0), cx.operand(1));
+        let to_labels = cx.wanted(0).then(|| {
+            let slope = unary::neg(cx.graph(), logits);
+            chain(cx, slope)
+        });
+        let to_logits = cx.wanted(1).then(|| {
+            let expected = unary::sigmoid(cx.graph(), logits);
+            let slope = binary::sub(cx.graph(), expected, labels);
+            chain(cx, slope)
+        });
+        Ok(Cotangents::from_slice(&[to_labels, to_logits]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        with_float!(cx.result.dtype, T => {
+            Ok(binary::zip::<T, T, T>(cx, 44.0, #[inline(always)] |z, x| functions::sigmoid_cross_entropy(x, z)).into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [&[usize]; 6] = [&[], &[3], &[2, 5], &[1, 7, 1], &[37], &[0, 3]];
+        shapes
+            .into_iter()
+            .map(|dims| {
+                // The formula has a kink at 0 in each of its terms, that cancel; differences see them.
+                Sample::default()
+                    .float(dims, Domain::Between(0.0, 1.0))
+                    .float(dims, Domain::AwayFromZero)
+            })
+            .collect()
+    }
+}
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(labels, logits)`.")]
+        pub fn $function(graph: &mut Ir, labels: NodeId, logits: NodeId) -> NodeId {
+            graph.add(&$operator, &[labels, logits], Attributes::none())
+        }
+    )*};
+}
+append! {
+    softmax_cross_entropy SoftmaxCrossEntropy;
+    sparse_softmax_cross_entropy SparseSoftmaxCrossEntropy;
+    sigmoid_cross_entropy SigmoidCrossEntropy;
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// For logits `[.., n]` and labels of the same shape, -Σ labels·log_softmax(logits) along the last axis, `[..]`: the
+    /// cross-entropy of the distribution that the logits stand for against the labels'. TensorFlow's
+    /// `softmax_cross_entropy_with_logits`, stable for large logits, with gradients for logits and labels.
+    #[track_caller]
+    pub fn softmax_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(labels, |graph, logits, labels| {
+            softmax_cross_entropy(graph, labels, logits)
+        })
+    }
+
+    /// For logits `[.., n]` and the numbers of classes `[..]`, -log_softmax(logits) at those classes, `[..]`. TensorFlow's
+    /// `sparse_softmax_cross_entropy_with_logits`, stable for large logits. A label outside `0..n` fails at run time.
+    #[track_caller]
+    pub fn sparse_softmax_cross_entropy<I: Index>(
+        self,
+        labels: impl Operand<'g, I>,
+    ) -> Tensor<'g, T> {
+        self.with(labels, |graph, logits, labels| {
+            sparse_softmax_cross_entropy(graph, labels, logits)
+        })
+    }
+
+    /// For logits x and labels z of one shape, max(x, 0) - x·z + ln(1 + e⁻|ˣ|) of each element: the cross-entropy of
+    /// sigmoid(x) against the probability z. TensorFlow's `sigmoid_cross_entropy_with_logits`, stable for large logits.
+    #[track_caller]
+    pub fn sigmoid_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(labels, |graph, logits, labels| {
+            sigmoid_cross_entropy(graph, labels, logits)
+        })
+    }
+}

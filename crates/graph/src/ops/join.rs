@@ -1,0 +1,188 @@
+//! Tensors side by side: `concat`.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
+    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Shape, Signature, Type, resolve_axis,
+};
+use abeyance_kernels::launch::Kernel;
+use abeyance_kernels::layout;
+
+use super::slice::{copy_loop, slice};
+use super::{binary, source, window, with_type};
+use crate::{Element, Graph, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Concat];
+
+/// Tensors one after the other along an axis. Gradient: for each its part of the cotangent.
+pub struct Concat;
+
+impl Operator for Concat {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("axis", AttributeKind::Integer)];
+        const {
+            &Signature::new(
+                "concat",
+                "tensors one after the other along an axis",
+                OPERANDS,
+            )
+            .variadic()
+            .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        if cx.operands() == 0 {
+            return Err(Fault::new("takes at least one operand"));
+        }
+        let mut shape = cx.shape(0);
+        if shape.is_empty() {
+            return Err(Fault::new("a scalar has no dimension to go along")
+                .help("give each a dimension first: `x.reshape(dims![1])`"));
+        }
+        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        let mut known = 0usize;
+        let mut unknown = Vec::new();
+        for index in 0..cx.operands() {
+            let mut other = cx.shape(index);
+            match other.get(axis) {
+                Some(Dim::Known(size)) => {
+                    known = known.checked_add(*size).ok_or_else(|| {
+                        Fault::new("together the tensors are larger than any memory")
+                    })?;
+                }
+                Some(&dim) => unknown.push(dim),
+                None => {}
+            }
+            // Along the axis any size will do.
+            if let Some(dim) = other.get_mut(axis) {
+                *dim = shape[axis];
+            }
+            shape = cx.same_shape(&shape, &other).map_err(|_| {
+                Fault::new(format!(
+                    "operand {index} of shape {} does not fit behind one of shape {} along axis {axis}",
+                    cx.display(&cx.shape(index)),
+                    cx.display(&cx.shape(0)),
+                ))
+                .help("all sizes have to be equal but those along the axis")
+            })?;
+        }
+        shape[axis] = match unknown[..] {
+            [] => Dim::Known(known),
+            [dim] if known == 0 => cx.resolve(dim),
+            _ => cx.derived(),
+        };
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (cotangent, count) = (cx.cotangent(), cx.operands());
+        let rank = cx.shape(cotangent).len();
+        let axis = resolve_axis(cx.attributes().integer(0), rank)?;
+        let mut cotangents = Cotangents::new();
+        // Where the part of the next operand begins: the sum of the known sizes before it, and the node of the sum of the
+        // others, if there are any.
+        let mut begin = vec![0i64; rank];
+        let mut offset: Option<NodeId> = None;
+        let last = (0..count).rev().find(|&index| cx.wanted(index));
+        for index in 0..count {
+            let operand = cx.operand(index);
+            let shape = cx.shape(operand);
+            let size = shape[axis];
+            cotangents.push(cx.wanted(index).then(|| {
+                let graph = cx.graph();
+                match (offset, size) {
+                    (None, Dim::Known(size)) => {
+                        let mut sizes = vec![-1; rank];
+                        sizes[axis] = size as i64;
+                        slice(graph, cotangent, &begin, &sizes)
+                    }
+                    _ => {
+                        let offset = offset.unwrap_or_else(|| window::offset(graph, 0));
+                        window::slice_at(graph, cotangent, offset, &begin, axis as i64, shape)
+                    }
+                }
+            }));
+            match size {
+                Dim::Known(size) => begin[axis] = begin[axis].saturating_add(size as i64),
+                Dim::Symbol(_) if last > Some(index) => {
+                    let size = source::size(cx.graph(), DType::I64, Shape::from_slice(&[size]));
+                    offset = Some(match offset {
+                        Some(before) => binary::add(cx.graph(), before, size),
+                        None => size,
+                    });
+                }
+                Dim::Symbol(_) => {}
+            }
+        }
+        Ok(cotangents)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        if cx.operands.len() == 1 {
+            return Ok(Lowered::Alias(0));
+        }
+        let axis = resolve_axis(cx.attributes.integer(0), cx.result.dims.len())?;
+        let shapes: Vec<&[usize]> = cx.operands.iter().map(|operand| operand.dims).collect();
+        let plan = layout::Concat::new(&shapes, axis);
+        let (chunk, cost) = copy_loop(cx);
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(shapes.len(), chunk, cost, move |call| {
+            let start = call.start::<T>();
+            let (inputs, out) = call.inputs_and_output::<T>();
+            plan.run(|index| inputs.get::<T>(index), out, start);
+            Ok(())
+        }))
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[&[usize]], i64); 8] = [
+            (&[&[3]], 0),
+            (&[&[1], &[3]], 0),
+            (&[&[2, 3], &[2, 1]], 1),
+            (&[&[2, 3], &[1, 3], &[3, 3]], 0),
+            (&[&[2, 3, 2], &[2, 1, 2], &[2, 4, 2]], -2),
+            (&[&[2, 0], &[2, 3], &[2, 0]], -1),
+            (&[&[0, 3], &[0, 2]], 1),
+            (&[&[33, 5], &[33, 2]], 1),
+        ];
+        cases
+            .into_iter()
+            .map(|(shapes, axis)| {
+                shapes
+                    .iter()
+                    .fold(Sample::new(attributes(axis)), |sample, dims| {
+                        sample.float(dims, Domain::Between(-2.0, 2.0))
+                    })
+            })
+            .collect()
+    }
+}
+
+fn attributes(axis: i64) -> Attributes {
+    Attributes::of([Attribute::Integer(axis)])
+}
+
+/// Appends `concat(inputs...)`.
+pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
+    graph.add(&Concat, inputs, attributes(axis))
+}
+
+impl Graph {
+    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one tensor is needed.
+    #[track_caller]
+    pub fn concat<'g, T: Element>(
+        &'g self,
+        inputs: impl IntoIterator<Item = Tensor<'g, T>>,
+        axis: i64,
+    ) -> Tensor<'g, T> {
+        let inputs: Vec<NodeId> = inputs
+            .into_iter()
+            .map(|input| self.import(input.erase()))
+            .collect();
+        self.handle(self.build(|graph| concat(graph, &inputs, axis)))
+    }
+}

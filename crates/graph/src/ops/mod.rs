@@ -1,0 +1,152 @@
+//! Every operator, one file a family: the handle's methods, signature, checks and shape rule, gradient rule, kernel,
+//! documentation and samples side by side.
+//!
+//! The free functions append a node to an untyped graph: they are what the typed methods and the gradient rules are
+//! made of. [`table`] lists every operator; it drives the checks, the text form's parser and the reference.
+
+pub mod argument;
+pub mod binary;
+pub mod cast;
+pub mod comparison;
+pub mod cross_entropy;
+pub mod dropout;
+pub mod index;
+pub mod join;
+pub mod logical;
+pub mod matmul;
+pub mod product;
+pub mod random;
+pub mod reduce;
+pub mod select;
+pub mod shape;
+pub mod slice;
+pub mod softmax;
+pub mod source;
+pub mod state;
+pub mod unary;
+pub mod window;
+
+use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Registry};
+
+/// Every built-in operator.
+pub fn table() -> Vec<&'static dyn Operator> {
+    let families: [&[&'static dyn Operator]; 20] = [
+        source::OPERATORS,
+        random::OPERATORS,
+        unary::OPERATORS,
+        binary::OPERATORS,
+        comparison::OPERATORS,
+        logical::OPERATORS,
+        select::OPERATORS,
+        cast::OPERATORS,
+        matmul::OPERATORS,
+        reduce::OPERATORS,
+        product::OPERATORS,
+        argument::OPERATORS,
+        softmax::OPERATORS,
+        cross_entropy::OPERATORS,
+        shape::OPERATORS,
+        join::OPERATORS,
+        slice::OPERATORS,
+        window::OPERATORS,
+        index::OPERATORS,
+        state::OPERATORS,
+    ];
+    families.concat()
+}
+
+/// Every built-in operator by name.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    for operator in table() {
+        registry.register(OperatorRef::Static(operator));
+    }
+    registry
+}
+
+/// Runs code with a type alias for the Rust type in which elements of a dtype are stored.
+macro_rules! with_type {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            abeyance_ir::DType::F32 => { type $type = f32; $body }
+            abeyance_ir::DType::F64 => { type $type = f64; $body }
+            abeyance_ir::DType::I32 => { type $type = i32; $body }
+            abeyance_ir::DType::I64 => { type $type = i64; $body }
+            abeyance_ir::DType::U8 | abeyance_ir::DType::Bool => { type $type = u8; $body }
+        }
+    };
+}
+/// The same for floats; other types are a fault.
+macro_rules! with_float {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            abeyance_ir::DType::F32 => { type $type = f32; $body }
+            abeyance_ir::DType::F64 => { type $type = f64; $body }
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
+        }
+    };
+}
+/// The same for index types.
+macro_rules! with_index {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            abeyance_ir::DType::I32 => { type $type = i32; $body }
+            abeyance_ir::DType::I64 => { type $type = i64; $body }
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
+        }
+    };
+}
+pub(crate) use {with_float, with_index, with_type};
+
+/// A scalar constant of the element type of `like`.
+pub fn scalar_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
+    let dtype = match graph.node(like).ty.tensor() {
+        Some(tensor) => tensor.dtype,
+        None => return source::invalid(graph),
+    };
+    source::constant(graph, Array::scalar(dtype, value))
+}
+
+/// A tensor of one value in the shape and element type of `like`, which is not computed for it.
+pub fn fill_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
+    let Some(tensor) = graph.node(like).ty.tensor().cloned() else {
+        return source::invalid(graph);
+    };
+    let shape = graph.resolve(&tensor.shape);
+    source::fill(graph, Array::scalar(tensor.dtype, value), shape)
+}
+
+/// The cotangent times a local derivative. Where exact zeros in the cotangent stand for elements that did not count,
+/// they stay zero whatever the local derivative is.
+pub(crate) fn chain(cx: &mut Derivation<'_>, local: NodeId) -> NodeId {
+    let cotangent = cx.cotangent();
+    match cx.masked() {
+        true => binary::mul_no_nan(cx.graph(), local, cotangent),
+        false => binary::mul(cx.graph(), cotangent, local),
+    }
+}
+
+/// Sums a cotangent over the dimensions in which `operand` was stretched by broadcasting.
+pub(crate) fn unbroadcast(graph: &mut Graph, cotangent: NodeId, operand: NodeId) -> NodeId {
+    let (Some(from), Some(to)) = (graph.shape(cotangent), graph.shape(operand)) else {
+        return source::invalid(graph);
+    };
+    if from == to {
+        return cotangent;
+    }
+    let lead = from.len() - to.len();
+    let one = abeyance_ir::Dim::Known(1);
+    let stretched = (0..to.len()).filter(|&axis| to[axis] == one && from[axis + lead] != one);
+    let axes: Vec<i64> = (0..lead)
+        .chain(stretched.map(|axis| axis + lead))
+        .map(|axis| axis as i64)
+        .collect();
+    let sum = match axes.is_empty() {
+        true => cotangent,
+        false => reduce::sum(graph, cotangent, &axes, false),
+    };
+    match graph.shape(sum) == Some(to.clone()) {
+        true => sum,
+        false => shape::reshape(graph, sum, to),
+    }
+}

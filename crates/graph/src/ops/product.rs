@@ -1,0 +1,152 @@
+//! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
+
+use abeyance_ir::{
+    Attributes, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::rows_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
+
+use super::{shape, with_type};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&ProdOthers, &ProdOthersSlope];
+
+/// For each element of a row, the product of the others in the row. Linear in the length of the row, and right also where
+/// elements are 0.
+pub struct ProdOthers;
+
+impl Operator for ProdOthers {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
+        const {
+            &Signature::new(
+                "prod_others",
+                "for each element, the product of the others along the last axis",
+                OPERANDS,
+            )
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        rows(cx)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        // The matrix of second derivatives of a product is symmetric, so its product with the cotangent is the
+        // derivative of this operator along the cotangent.
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let slope = cx.add(&ProdOthersSlope, &[x, cotangent], Attributes::none());
+        Ok(cx.only(slope))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (n, chunk, cost) = row_loop(cx, 2.0);
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            prod_except(call.input::<T>(0), n, call.output(), start);
+            Ok(())
+        }))
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [&[usize]; 5] = [&[1], &[5], &[2, 3], &[3, 1, 4], &[0, 3]];
+        cases
+            .into_iter()
+            .map(|dims| Sample::default().float(dims, Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25])))
+            .collect()
+    }
+}
+
+/// The derivative of [`ProdOthers`] along a direction.
+pub struct ProdOthersSlope;
+
+impl Operator for ProdOthersSlope {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[
+            OperandSpec::new("x", DTypes::FLOAT),
+            OperandSpec::new("direction", DTypes::FLOAT),
+        ];
+        const {
+            &Signature::new(
+                "prod_others_slope",
+                "the derivative of prod_others along a direction",
+                OPERANDS,
+            )
+            .calculus(Calculus::None("is a second derivative, beyond which products are not differentiated"))
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        cx.same_shape(&cx.shape(0), &cx.shape(1))?;
+        rows(cx)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (n, chunk, cost) = row_loop(cx, 6.0);
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let (start, x, direction) = (call.start::<T>(), call.input::<T>(0), call.input::<T>(1));
+            prod_except_slope(x, direction, n, call.output(), start);
+            Ok(())
+        }))
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let domain = Domain::Between(-2.0, 2.0);
+        vec![Sample::default().float(&[2, 3], domain.clone()).float(&[2, 3], domain)]
+    }
+}
+
+fn rows(cx: &mut Inference<'_>) -> Result<Type, Fault> {
+    let shape = cx.shape(0);
+    match shape.is_empty() {
+        true => Err(Fault::new("a scalar has no row")),
+        false => cx.tensor(cx.dtype(0), shape),
+    }
+}
+
+/// The length of a row, the chunk of whole rows, and the cost.
+fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
+    let n = cx.result.dims.last().copied().unwrap_or(1);
+    let len = cx.result.len();
+    let size = cx.result.dtype.size();
+    let rows = len.checked_div(n).unwrap_or(0);
+    let cost = Cost {
+        flops: flops * len as f64,
+        bytes: (3 * len * size) as f64,
+    };
+    (n, rows_chunk(rows, n, 3 * n * size) * size, cost)
+}
+
+/// Appends, for each element, the product of the others along `axes`.
+pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
+    let full = graph.shape(x).unwrap_or_default();
+    let kept: Vec<usize> = (0..full.len()).filter(|axis| !axes.contains(axis)).collect();
+    let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+    let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
+    // Rows: the kept dimensions, then all reduced ones as one.
+    let mut rows: Shape = kept.iter().map(|&axis| full[axis]).collect();
+    let row = axes
+        .iter()
+        .map(|&axis| full[axis])
+        .fold(Some(Dim::Known(1)), |row, dim| match (row?, dim) {
+            (Dim::Known(1), dim) => Some(dim),
+            (dim, Dim::Known(1)) => Some(dim),
+            (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
+            _ => None,
+        })
+        .unwrap_or_else(|| Dim::Symbol(graph.symbols_mut().fresh(abeyance_ir::Naming::Derived)));
+    rows.push(row);
+    let x = shape::transpose_to(graph, x, &order);
+    let x = shape::reshape(graph, x, rows);
+    let others = graph.add(&ProdOthers, &[x], Attributes::none());
+    let others = shape::reshape(graph, others, moved);
+    let mut back = vec![0; order.len()];
+    for (place, &axis) in order.iter().enumerate() {
+        back[axis] = place;
+    }
+    shape::transpose_to(graph, others, &back)
+}

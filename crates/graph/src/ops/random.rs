@@ -1,0 +1,278 @@
+//! Random tensors, drawn anew at each run from streams keyed by the session's seed, the node's name and the step.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
+    Fault, Graph as Ir, Inference, Location, Lowered, Lowering, NodeId, Operator, Sample, Shape,
+    Signature, Type,
+};
+use abeyance_kernels::element::Element as Stored;
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::random::{Stream, UniformReal};
+
+use super::with_float;
+use crate::{Dimension, Dimensions, Element, Float, Graph, Tensor};
+
+/// An operator that draws each element from a distribution of two parameters.
+pub struct Random {
+    signature: Signature,
+    distribution: Distribution,
+}
+
+#[derive(Clone, Copy)]
+enum Distribution {
+    Uniform,
+    Normal,
+    TruncatedNormal,
+}
+
+impl Distribution {
+    /// # Errors
+    /// Parameters that are not the distribution's, as numbers of `dtype`.
+    fn check(self, dtype: DType, first: f64, second: f64) -> Result<(), Fault> {
+        let rounded = |value: f64| match dtype {
+            DType::F32 => f64::from(value as f32),
+            _ => value,
+        };
+        let finite = |value: f64| rounded(value).is_finite();
+        let (names, right) = match self {
+            Distribution::Uniform => (["low", "high"], first <= second && finite(second - first)),
+            _ => (["mean", "stddev"], second >= 0.0),
+        };
+        for (name, value) in names.into_iter().zip([first, second]) {
+            if !finite(value) {
+                return Err(Fault::new(format!(
+                    "{name} = {value} is not a finite {dtype}"
+                )));
+            }
+        }
+        match (right, self) {
+            (true, _) => Ok(()),
+            (_, Distribution::Uniform) => Err(Fault::new(format!(
+                "from low = {first} to high = {second} is not a range of {dtype}"
+            ))),
+            _ => Err(Fault::new(format!("stddev = {second} is negative"))),
+        }
+    }
+
+    fn fill<T: UniformReal>(
+        self,
+        stream: Stream,
+        draw: u64,
+        start: usize,
+        out: &mut [T],
+        parameters: [T; 2],
+    ) {
+        let [first, second] = parameters;
+        match self {
+            Distribution::Uniform => stream.fill_uniform(draw, start, out, first, second),
+            Distribution::Normal => stream.fill_normal(draw, start, out, first, second),
+            Distribution::TruncatedNormal => {
+                stream.fill_truncated_normal(draw, start, out, first, second);
+            }
+        }
+    }
+}
+
+impl Operator for Random {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let attributes = cx.attributes();
+        let dtype = attributes.dtype(0);
+        if !dtype.is_float() {
+            return Err(Fault::new(format!("{dtype} is not f32 or f64")));
+        }
+        self.distribution
+            .check(dtype, attributes.real(2), attributes.real(3))?;
+        cx.tensor(dtype, cx.shape_attribute(1))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let stream = Stream::new(cx.seed, cx.name);
+        let distribution = self.distribution;
+        let parameters = [cx.attributes.real(2), cx.attributes.real(3)];
+        let len = cx.result.len();
+        let flops = match distribution {
+            Distribution::Uniform => 15.0,
+            _ => 60.0,
+        };
+        let cost = Cost {
+            flops: flops * len as f64,
+            bytes: cx.result.bytes() as f64,
+        };
+        with_float!(cx.result.dtype, T => {
+            let parameters = parameters.map(<T as Stored>::from_f64);
+            // Drawing takes several times as long as writing.
+            let chunk = elementwise_chunk(len, 8 * size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(0, chunk, cost, move |call| {
+                let (draw, start) = (call.draw(), call.start::<T>());
+                distribution.fill(stream, draw, start, call.output::<T>(), parameters);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[0, 3], &[70]];
+        shapes
+            .into_iter()
+            .map(|dims| {
+                let shape = dims.iter().map(|&dim| dim.into()).collect();
+                Sample::new(attributes(DType::F64, shape, 0.5, 2.0))
+            })
+            .collect()
+    }
+}
+
+fn attributes(dtype: DType, shape: Shape, first: f64, second: f64) -> Attributes {
+    Attributes::of([
+        Attribute::DType(dtype),
+        Attribute::Shape(shape),
+        Attribute::Real(first),
+        Attribute::Real(second),
+    ])
+}
+
+const BOUNDS: &[AttributeSpec] = &[
+    AttributeSpec::required("dtype", AttributeKind::DType),
+    AttributeSpec::required("shape", AttributeKind::Shape),
+    AttributeSpec::required("low", AttributeKind::Real),
+    AttributeSpec::required("high", AttributeKind::Real),
+];
+const MOMENTS: &[AttributeSpec] = &[
+    AttributeSpec::required("dtype", AttributeKind::DType),
+    AttributeSpec::required("shape", AttributeKind::Shape),
+    AttributeSpec::required("mean", AttributeKind::Real),
+    AttributeSpec::required("stddev", AttributeKind::Real),
+];
+
+const fn signature(
+    name: &'static str,
+    summary: &'static str,
+    attributes: &'static [AttributeSpec],
+) -> Signature {
+    Signature::new(name, summary, &[])
+        .attributes(attributes)
+        .effect(Effect::Random)
+        .calculus(Calculus::None("does not depend on other nodes"))
+}
+
+/// Evenly distributed in `[low, high)`; `low` everywhere if both are equal.
+pub static RANDOM_UNIFORM: Random = Random {
+    signature: signature(
+        "random_uniform",
+        "numbers evenly distributed from low to below high",
+        BOUNDS,
+    ),
+    distribution: Distribution::Uniform,
+};
+
+/// Normally distributed.
+pub static RANDOM_NORMAL: Random = Random {
+    signature: signature("random_normal", "normally distributed numbers", MOMENTS),
+    distribution: Distribution::Normal,
+};
+
+/// Normally distributed, and cut off at two standard deviations: TensorFlow's `truncated_normal`.
+pub static TRUNCATED_NORMAL: Random = Random {
+    signature: signature(
+        "truncated_normal",
+        "normally distributed numbers within two standard deviations of the mean",
+        MOMENTS,
+    ),
+    distribution: Distribution::TruncatedNormal,
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&RANDOM_UNIFORM, &RANDOM_NORMAL, &TRUNCATED_NORMAL];
+
+macro_rules! append {
+    ($($function:ident $operator:ident $first:ident $second:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "`.")]
+        pub fn $function(graph: &mut Ir, dtype: DType, shape: Shape, $first: f64, $second: f64) -> NodeId {
+            graph.add(&$operator, &[], attributes(dtype, shape, $first, $second))
+        }
+    )*};
+}
+append! {
+    random_uniform RANDOM_UNIFORM low high;
+    random_normal RANDOM_NORMAL mean stddev;
+    truncated_normal TRUNCATED_NORMAL mean stddev;
+}
+
+impl Graph {
+    /// Appends a node that has a shape but no operands. What it is `of` is for the message where the shape has a `_`, which
+    /// nothing could ever settle.
+    #[track_caller]
+    pub(crate) fn with_shape<T: Element>(
+        &self,
+        of: &str,
+        shape: impl Into<Dimensions>,
+        append: impl FnOnce(&mut Ir, Shape) -> NodeId,
+    ) -> Tensor<'_, T> {
+        let shape = shape.into();
+        let id = if shape.0.contains(&Dimension::Unknown) {
+            self.reject(
+                Diagnostic::new(
+                    format!("the shape of {of} has to be known"),
+                    Location::caller(),
+                )
+                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+            )
+        } else {
+            self.build(|graph| {
+                let shape = shape.resolve(graph.symbols_mut());
+                append(graph, shape)
+            })
+        };
+        self.handle(id)
+    }
+
+    /// Numbers evenly distributed in `[low, high)`, others at each run. They depend on the session's seed, the node's name and
+    /// the step alone. Dimensions may be those of other tensors: `dims![x.dim(0), 10]`.
+    ///
+    /// It is a mistake if a bound is not finite or `low` is above `high`.
+    #[track_caller]
+    pub fn random_uniform<T: Float>(
+        &self,
+        shape: impl Into<Dimensions>,
+        low: f64,
+        high: f64,
+    ) -> Tensor<'_, T> {
+        self.with_shape("a random tensor", shape, |graph, shape| {
+            random_uniform(graph, T::DTYPE, shape, low, high)
+        })
+    }
+
+    /// Normally distributed numbers, others at each run, otherwise as [`Graph::random_uniform`]. It is a mistake if `stddev`
+    /// is negative.
+    #[track_caller]
+    pub fn random_normal<T: Float>(
+        &self,
+        shape: impl Into<Dimensions>,
+        mean: f64,
+        stddev: f64,
+    ) -> Tensor<'_, T> {
+        self.with_shape("a random tensor", shape, |graph, shape| {
+            random_normal(graph, T::DTYPE, shape, mean, stddev)
+        })
+    }
+
+    /// Normally distributed numbers within two standard deviations of the mean, others at each run: TensorFlow's
+    /// `truncated_normal`. Otherwise as [`Graph::random_normal`].
+    #[track_caller]
+    pub fn truncated_normal<T: Float>(
+        &self,
+        shape: impl Into<Dimensions>,
+        mean: f64,
+        stddev: f64,
+    ) -> Tensor<'_, T> {
+        self.with_shape("a random tensor", shape, |graph, shape| {
+            truncated_normal(graph, T::DTYPE, shape, mean, stddev)
+        })
+    }
+}

@@ -1,0 +1,343 @@
+//! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
+    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Shape, Signature, Type, resolve_axis,
+};
+use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
+use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
+use smallvec::smallvec;
+
+use super::{binary, cast, comparison, product, select, shape, source, with_type};
+use crate::{AxisList, Axes, Number, Tensor};
+
+/// An operator that combines all elements along some dimensions into one.
+pub struct Reduce {
+    signature: Signature,
+    operation: Operation,
+    gradient: fn(&mut Derivation<'_>, &Reduced) -> NodeId,
+    domain: Domain,
+}
+
+/// Which dimensions a node reduces.
+struct Reduced {
+    /// In increasing order.
+    axes: Vec<usize>,
+    keep_dims: bool,
+}
+
+const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
+const ATTRIBUTES: &[AttributeSpec] = &[
+    AttributeSpec::required("axes", AttributeKind::Integers),
+    AttributeSpec::flag("keep_dims"),
+];
+
+impl Operator for Reduce {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let needs_one = matches!(self.operation, Operation::Max | Operation::Min);
+        if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
+            return Err(Fault::new(format!(
+                "nothing has no extreme: a dimension of {} that is reduced is 0",
+                cx.display(&shape)
+            )));
+        }
+        cx.tensor(
+            cx.dtype(0),
+            reduced_shape(&shape, &axes, cx.attributes().flag(1)),
+        )
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let rank = cx.shape(cx.operand(0)).len();
+        let reduced = Reduced {
+            axes: resolve_axes(cx.attributes().integers(0), rank)?,
+            keep_dims: cx.attributes().flag(1),
+        };
+        let cotangent = (self.gradient)(cx, &reduced);
+        Ok(cx.only(cotangent))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let dims = cx.operands[0].dims;
+        let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+        if axes.iter().all(|&axis| dims[axis] == 1) {
+            return Ok(Lowered::Alias(0));
+        }
+        let operation = self.operation;
+        let cost = Cost {
+            flops: cx.operands[0].len() as f64,
+            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+        };
+        let kernel = with_type!(cx.result.dtype, T => {
+            let size = size_of::<T>();
+            match TwoStage::new(dims, &axes) {
+                None => {
+                    let plan = Reduction::new(dims, &axes);
+                    Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
+                        let start = call.start::<T>();
+                        plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
+                    })
+                }
+                Some(plan) => {
+                    let last = plan.clone();
+                    let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
+                    Kernel {
+                        scratch: smallvec![scratch],
+                        steps: [
+                            Step {
+                                reads: smallvec![Source::Operand(0)],
+                                writes: Target::Scratch(0),
+                                chunk,
+                                cost,
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                            Step {
+                                reads: smallvec![Source::Scratch(0)],
+                                writes: Target::Output,
+                                chunk: cx.result.bytes().max(1),
+                                cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                        ]
+                        .into_iter()
+                        .collect(),
+                    }
+                }
+            }
+        });
+        Ok(kernel.into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[i64], bool); 8] = [
+            (&[], &[], false),
+            (&[5], &[0], false),
+            (&[2, 3], &[1], false),
+            (&[2, 3], &[0], true),
+            (&[2, 3, 4], &[0, 2], false),
+            (&[2, 3, 2], &[-2], true),
+            (&[1, 7], &[0, 1], false),
+            (&[0, 3], &[1], false),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, axes, keep_dims)| {
+                Sample::new(attributes(axes, keep_dims)).float(dims, self.domain.clone())
+            })
+            .collect()
+    }
+}
+
+fn attributes(axes: &[i64], keep_dims: bool) -> Attributes {
+    Attributes::of([
+        Attribute::Integers(axes.into()),
+        Attribute::Flag(keep_dims),
+    ])
+}
+
+/// The dimensions that a list of axes means, in increasing order.
+///
+/// # Errors
+/// An axis out of range, or one named twice.
+pub(crate) fn resolve_axes(axes: &[i64], rank: usize) -> Result<Vec<usize>, Fault> {
+    let mut resolved = Vec::with_capacity(axes.len().min(rank));
+    for &axis in axes {
+        let axis = resolve_axis(axis, rank)?;
+        if resolved.contains(&axis) {
+            return Err(Fault::new(format!("axis {axis} is named twice")));
+        }
+        resolved.push(axis);
+    }
+    resolved.sort_unstable();
+    Ok(resolved)
+}
+
+fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> Shape {
+    shape
+        .iter()
+        .enumerate()
+        .filter_map(|(axis, &dim)| match (axes.contains(&axis), keep_dims) {
+            (false, _) => Some(dim),
+            (true, true) => Some(Dim::Known(1)),
+            (true, false) => None,
+        })
+        .collect()
+}
+
+/// Stretches a value of the reduced shape over the operand's shape again.
+fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId {
+    let full = cx.shape(cx.operand(0));
+    let kept = reduced_shape(&full, &reduced.axes, true);
+    let leading = reduced
+        .axes
+        .iter()
+        .enumerate()
+        .all(|(place, &axis)| place == axis);
+    let graph = cx.graph();
+    let value = match reduced.keep_dims || leading {
+        true => value,
+        false => shape::reshape(graph, value, kept),
+    };
+    shape::broadcast_to(graph, value, full)
+}
+
+/// An even share of the cotangent for each of the extreme elements.
+fn share_among_ties(cx: &mut Derivation<'_>, reduced: &Reduced) -> NodeId {
+    let (x, y, cotangent) = (cx.operand(0), cx.result(), cx.cotangent());
+    let axes: Vec<i64> = reduced.axes.iter().map(|&axis| axis as i64).collect();
+    let extreme = restore(cx, y, reduced);
+    let graph = cx.graph();
+    let ties = comparison::equal(graph, x, extreme);
+    let dtype = graph.node(x).ty.tensor().map(|tensor| tensor.dtype);
+    let ones = cast::cast(graph, ties, dtype.unwrap_or(abeyance_ir::DType::F32));
+    let count = sum(graph, ones, &axes, reduced.keep_dims);
+    let share = binary::div(graph, cotangent, count);
+    let share = restore(cx, share, reduced);
+    let graph = cx.graph();
+    let zero = super::scalar_like(graph, x, 0.0);
+    select::select(graph, ties, share, zero)
+}
+
+/// Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
+pub static SUM: Reduce = Reduce {
+    signature: Signature::new("reduce_sum", "the sum along some axes", OPERAND)
+        .attributes(ATTRIBUTES),
+    operation: Operation::Sum,
+    gradient: |cx, reduced| {
+        let cotangent = cx.cotangent();
+        restore(cx, cotangent, reduced)
+    },
+    domain: Domain::Between(-2.0, 2.0),
+};
+
+/// Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN, and fails for integers.
+pub static MEAN: Reduce = Reduce {
+    signature: Signature::new("reduce_mean", "the mean along some axes", OPERAND)
+        .attributes(ATTRIBUTES),
+    operation: Operation::Mean,
+    gradient: |cx, reduced| {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let full = cx.shape(x);
+        let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
+        let graph = cx.graph();
+        let count = match of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?)) {
+            Some(count) => super::scalar_like(graph, x, count as f64),
+            None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
+                Some(dtype) => source::size(graph, dtype, of),
+                None => source::invalid(graph),
+            },
+        };
+        let share = binary::div(graph, cotangent, count);
+        restore(cx, share, reduced)
+    },
+    domain: Domain::Between(-2.0, 2.0),
+};
+
+/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties.
+pub static MAX: Reduce = Reduce {
+    signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
+        .attributes(ATTRIBUTES)
+        .calculus(Calculus::Piecewise)
+        .masking(),
+    operation: Operation::Max,
+    gradient: share_among_ties,
+    domain: Domain::Distinct,
+};
+
+/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties.
+pub static MIN: Reduce = Reduce {
+    signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
+        .attributes(ATTRIBUTES)
+        .calculus(Calculus::Piecewise)
+        .masking(),
+    operation: Operation::Min,
+    gradient: share_among_ties,
+    domain: Domain::Distinct,
+};
+
+/// Πx. Gradient: the cotangent times the product of the others, right also where elements are 0. The product of
+/// nothing is 1.
+pub static PROD: Reduce = Reduce {
+    signature: Signature::new("reduce_prod", "the product along some axes", OPERAND)
+        .attributes(ATTRIBUTES),
+    operation: Operation::Prod,
+    gradient: |cx, reduced| {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let others = product::others(cx.graph(), x, &reduced.axes);
+        let cotangent = restore(cx, cotangent, reduced);
+        match cx.masked() {
+            true => binary::mul_no_nan(cx.graph(), others, cotangent),
+            false => binary::mul(cx.graph(), cotangent, others),
+        }
+    },
+    domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25]),
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&SUM, &MEAN, &MAX, &MIN, &PROD];
+
+/// Appends `reduce_sum(x)`.
+pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
+    graph.add(&SUM, &[x], attributes(axes, keep_dims))
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    #[track_caller]
+    fn reduce<A: Axes>(self, operator: &'static Reduce, axes: A) -> A::Output<'g, T> {
+        let AxisList { axes, keep_dims } = axes.list();
+        self.then(|graph, x| {
+            let rank = graph.shape(x).map_or(0, |shape| shape.len());
+            let axes = match axes {
+                // Printed as the user wrote them unless that was `..`.
+                Some(axes) => axes.to_vec(),
+                None => (0..rank as i64).collect(),
+            };
+            graph.add(operator, &[x], attributes(&axes, keep_dims))
+        })
+        .into()
+    }
+
+    /// The sum over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; 0 for nothing. Integers
+    /// wrap. Floats are added in a fixed order that depends on the shape alone.
+    #[track_caller]
+    pub fn reduce_sum<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        self.reduce(&SUM, axes)
+    }
+
+    /// The mean; NaN for nothing (integers: truncated, and a failure at run time for nothing).
+    #[track_caller]
+    pub fn reduce_mean<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        self.reduce(&MEAN, axes)
+    }
+
+    /// The largest element; NaN if there is one. Of nothing it is an error.
+    #[track_caller]
+    pub fn reduce_max<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        self.reduce(&MAX, axes)
+    }
+
+    /// The smallest element; NaN if there is one. Of nothing it is an error.
+    #[track_caller]
+    pub fn reduce_min<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        self.reduce(&MIN, axes)
+    }
+
+    /// The product; 1 for nothing. Integers wrap.
+    #[track_caller]
+    pub fn reduce_prod<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        self.reduce(&PROD, axes)
+    }
+}

@@ -1,0 +1,120 @@
+//! Choosing between two tensors element by element.
+
+use abeyance_ir::{
+    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::broadcast::Broadcast;
+use abeyance_kernels::elementwise;
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+
+use super::{scalar_like, unbroadcast, with_type};
+use crate::{Element, Operand, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Select];
+
+/// `x` where the condition holds, else `y`: the side that is not taken leaves no trace, even if it is infinite or NaN.
+/// Gradient: for each side the cotangent where it was taken, else 0.
+pub struct Select;
+
+impl Operator for Select {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[
+            OperandSpec::in_group("condition", DTypes::BOOL, 1),
+            OperandSpec::new("x", DTypes::ANY),
+            OperandSpec::new("y", DTypes::ANY),
+        ];
+        const { &Signature::new("select", "x where the condition holds, else y", OPERANDS).masking() }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let sides = cx.broadcast(&cx.shape(1), &cx.shape(2))?;
+        let shape = cx.broadcast(&cx.shape(0), &sides)?;
+        cx.tensor(cx.dtype(1), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (condition, cotangent) = (cx.operand(0), cx.cotangent());
+        let mut cotangents = Cotangents::from_slice(&[None]);
+        for index in 1..3 {
+            cotangents.push(cx.wanted(index).then(|| {
+                let operand = cx.operand(index);
+                let graph = cx.graph();
+                let zero = scalar_like(graph, cotangent, 0.0);
+                let taken = match index {
+                    1 => select(graph, condition, cotangent, zero),
+                    _ => select(graph, condition, zero, cotangent),
+                };
+                unbroadcast(graph, taken, operand)
+            }));
+        }
+        Ok(cotangents)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let [condition, x, y] = cx.operands else {
+            return Err(Fault::new("takes three operands"));
+        };
+        let plan = Broadcast::new(cx.result.dims, [condition.dims, x.dims, y.dims]);
+        let len = cx.result.len();
+        let cost = Cost {
+            flops: len as f64,
+            bytes: (condition.bytes() + x.bytes() + y.bytes() + cx.result.bytes()) as f64,
+        };
+        let kernel = with_type!(cx.result.dtype, T => {
+            let chunk = elementwise_chunk(len, 1 + 3 * size_of::<T>()) * size_of::<T>();
+            Kernel::single(3, chunk, cost, move |call| {
+                let (condition, start) = (call.input::<u8>(0), call.start::<T>());
+                let (x, y) = (call.input::<T>(1), call.input::<T>(2));
+                elementwise::select(&plan, condition, x, y, call.output(), start);
+                Ok(())
+            })
+        });
+        Ok(kernel.into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [[&[usize]; 3]; 9] = [
+            [&[], &[], &[]],
+            [&[5], &[5], &[5]],
+            [&[2, 3], &[3], &[2, 3]],
+            [&[2, 3], &[], &[2, 1]],
+            [&[2, 1], &[2, 3], &[1, 3]],
+            [&[], &[2, 3], &[3]],
+            [&[3], &[], &[]],
+            [&[0, 3], &[3], &[0, 3]],
+            [&[1], &[0], &[1]],
+        ];
+        let usual = Domain::Between(-2.0, 2.0);
+        shapes
+            .into_iter()
+            .map(|[condition, x, y]| {
+                Sample::default()
+                    .operand(DType::Bool, condition, Domain::Values(&[1.0, 0.0, 0.0]))
+                    .float(x, usual.clone())
+                    .float(y, usual.clone())
+            })
+            .collect()
+    }
+}
+
+/// Appends `select(condition, x, y)`.
+pub fn select(graph: &mut Ir, condition: NodeId, x: NodeId, y: NodeId) -> NodeId {
+    graph.add(&Select, &[condition, x, y], Attributes::none())
+}
+
+impl<'g> Tensor<'g, bool> {
+    /// `x` where this is true, else `y`; the three broadcast. The side that is not taken leaves no trace in the value
+    /// or the gradient, even if it is infinite or NaN.
+    #[track_caller]
+    pub fn select<T: Element>(
+        self,
+        x: impl Operand<'g, T>,
+        y: impl Operand<'g, T>,
+    ) -> Tensor<'g, T> {
+        let x = x.node(self.graph());
+        self.with(y, |graph, condition, y| select(graph, condition, x, y))
+    }
+}

@@ -1,0 +1,517 @@
+//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, Naming, NodeId, OperandSpec, Operator, Sample,
+    Shape, Signature, Type, element_count, known_dims, resolve_axis,
+};
+use abeyance_kernels::broadcast::Broadcast;
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::layout::{self, Transpose as TransposeLoops};
+use smallvec::SmallVec;
+
+use super::reduce::resolve_axes;
+use super::{unbroadcast, with_type};
+use crate::{Dimension, Dimensions, Element, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] =
+    &[&Reshape, &Transpose, &ExpandDims, &Squeeze, &BroadcastTo];
+
+const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+const USUAL: Domain = Domain::Between(-2.0, 2.0);
+
+fn to_shape(dims: &[usize]) -> Shape {
+    dims.iter().map(|&dim| dim.into()).collect()
+}
+
+fn integers(values: impl IntoIterator<Item = usize>) -> Attribute {
+    Attribute::Integers(values.into_iter().map(|value| value as i64).collect())
+}
+
+/// The same elements in row-major order under other dimensions.
+pub struct Reshape;
+
+impl Operator for Reshape {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
+        const {
+            &Signature::new("reshape", "the same elements under other dimensions", ANY)
+                .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let from = cx.shape(0);
+        let mut to = cx.shape_attribute(0);
+        match quotient(&from, &to) {
+            Quotient::Equal | Quotient::Open => {}
+            Quotient::Differ => return Err(mismatch(cx, &from, &to)),
+            Quotient::Needs(index, dim) => {
+                to[index] = cx.unify(to[index], dim).unwrap_or(dim);
+            }
+        }
+        cx.tensor(cx.dtype(0), to)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(back_to_operand(cx))
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Ok(Lowered::Alias(0))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 6] = [
+            (&[], &[1, 1]),
+            (&[1], &[]),
+            (&[6], &[2, 3]),
+            (&[2, 3, 5], &[5, 6]),
+            (&[0, 3], &[7, 0]),
+            (&[3, 1], &[3]),
+        ];
+        cases
+            .into_iter()
+            .map(|(from, to)| {
+                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+            })
+            .collect()
+    }
+}
+
+/// What is left of one product of dimensions over another.
+enum Quotient {
+    /// Nothing: they are the same.
+    Equal,
+    /// They cannot be the same.
+    Differ,
+    /// They are the same if the target's dimension at this index is this.
+    Needs(usize, Dim),
+    /// Not known until sizes are.
+    Open,
+}
+
+/// Compares the number of elements of two shapes, cancelling what stands on both sides.
+fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
+    if let (Some(from), Some(to)) = (known_dims(from), known_dims(to)) {
+        return match (element_count(&from), element_count(&to)) {
+            (Some(a), Some(b)) if a == b => Quotient::Equal,
+            _ => Quotient::Differ,
+        };
+    }
+    let product = |shape: &[Dim]| -> Option<usize> {
+        let known: SmallVec<[usize; 4]> = shape.iter().filter_map(|dim| dim.known()).collect();
+        element_count(&known)
+    };
+    let symbols = |shape: &[Dim]| -> SmallVec<[Dim; 4]> {
+        shape.iter().filter(|dim| dim.known().is_none()).copied().collect()
+    };
+    let (Some(a), Some(b)) = (product(from), product(to)) else {
+        return Quotient::Differ;
+    };
+    let mut left = symbols(from);
+    let mut right: SmallVec<[(usize, Dim); 4]> = SmallVec::new();
+    for (index, &dim) in to.iter().enumerate().filter(|(_, dim)| dim.known().is_none()) {
+        match left.iter().position(|&other| other == dim) {
+            Some(place) => {
+                left.swap_remove(place);
+            }
+            None => right.push((index, dim)),
+        }
+    }
+    match (&left[..], &right[..]) {
+        ([], []) if a == b => Quotient::Equal,
+        // With an unknown dimension on both sides the other sizes may still differ if that dimension is 0.
+        ([], []) if a == 0 || b == 0 => Quotient::Open,
+        ([], []) => Quotient::Differ,
+        ([], &[(index, _)]) if b != 0 && a % b == 0 => Quotient::Needs(index, Dim::Known(a / b)),
+        ([], &[_]) if b != 0 => Quotient::Differ,
+        (&[dim], &[(index, _)]) if a == b => Quotient::Needs(index, dim),
+        _ => Quotient::Open,
+    }
+}
+
+fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
+    let count = |shape: &[Dim]| match known_dims(shape).and_then(|dims| element_count(&dims)) {
+        Some(count) => format!("{count} elements"),
+        None => "elements".to_owned(),
+    };
+    Fault::new(format!(
+        "the {} of {} do not fill {} exactly ({})",
+        count(from),
+        cx.display(from),
+        cx.display(to),
+        count(to),
+    ))
+    .help("leave one dimension open with `_` to have it worked out")
+}
+
+/// The cotangent in the operand's shape.
+fn back_to_operand(cx: &mut Derivation<'_>) -> Cotangents {
+    let (shape, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
+    let back = reshape(cx.graph(), cotangent, shape);
+    cx.only(back)
+}
+
+/// Dimensions in another order.
+pub struct Transpose;
+
+impl Operator for Transpose {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("order", AttributeKind::Integers)];
+        const {
+            &Signature::new("transpose", "the dimensions in another order", ANY)
+                .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        let order = permutation(cx.attributes().integers(0), shape.len())?;
+        cx.tensor(cx.dtype(0), order.iter().map(|&axis| shape[axis]).collect())
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let rank = cx.shape(cx.operand(0)).len();
+        let order = permutation(cx.attributes().integers(0), rank)?;
+        let mut back = vec![0; rank];
+        for (place, &axis) in order.iter().enumerate() {
+            back[axis] = place;
+        }
+        let cotangent = cx.cotangent();
+        let turned = transpose_to(cx.graph(), cotangent, &back);
+        Ok(cx.only(turned))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let dims = cx.operands[0].dims;
+        let order = permutation(cx.attributes.integers(0), dims.len())?;
+        let plan = TransposeLoops::new(dims, &order);
+        if plan.is_identity() {
+            return Ok(Lowered::Alias(0));
+        }
+        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| plan.run(x, out, start))).into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 6] = [
+            (&[], &[]),
+            (&[3], &[0]),
+            (&[2, 3], &[1, 0]),
+            (&[2, 3, 5], &[2, 0, 1]),
+            (&[0, 3], &[1, 0]),
+            (&[1, 4, 1, 2], &[3, 2, 1, 0]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, order)| {
+                Sample::new(Attributes::of([integers(order.iter().copied())])).float(dims, USUAL)
+            })
+            .collect()
+    }
+}
+
+fn permutation(order: &[i64], rank: usize) -> Result<SmallVec<[usize; 4]>, Fault> {
+    if order.len() != rank {
+        return Err(Fault::new(format!(
+            "an order of {} axes for a tensor of {rank} dimensions",
+            order.len()
+        )));
+    }
+    resolve_axes(order, rank)?;
+    order.iter().map(|&axis| resolve_axis(axis, rank)).collect()
+}
+
+/// A loop that only moves elements of one operand.
+pub(crate) fn movement<T: abeyance_kernels::element::Element>(
+    cx: &Lowering<'_>,
+    run: impl Fn(&[T], &mut [T], usize) + Send + Sync + 'static,
+) -> Kernel {
+    let size = size_of::<T>();
+    let cost = Cost {
+        flops: 0.0,
+        bytes: 2.0 * cx.result.bytes() as f64,
+    };
+    let chunk = elementwise_chunk(cx.result.len(), 2 * size) * size;
+    Kernel::single(1, chunk, cost, move |call| {
+        let (x, start) = (call.input::<T>(0), call.start::<T>());
+        run(x, call.output::<T>(), start);
+        Ok(())
+    })
+}
+
+/// Additional dimensions of size 1.
+pub struct ExpandDims;
+
+impl Operator for ExpandDims {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axis", AttributeKind::Integer)];
+        const {
+            &Signature::new("expand_dims", "an additional dimension of size 1", ANY)
+                .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let mut shape = cx.shape(0);
+        let axis = resolve_axis(cx.attributes().integer(0), shape.len() + 1)?;
+        shape.insert(axis, Dim::Known(1));
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(back_to_operand(cx))
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Ok(Lowered::Alias(0))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], i64); 5] =
+            [(&[], 0), (&[3], 0), (&[3], -1), (&[2, 5], 1), (&[0, 2], 2)];
+        cases
+            .into_iter()
+            .map(|(dims, axis)| {
+                Sample::new(Attributes::of([Attribute::Integer(axis)])).float(dims, USUAL)
+            })
+            .collect()
+    }
+}
+
+/// Without some dimensions of size 1.
+pub struct Squeeze;
+
+impl Operator for Squeeze {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axes", AttributeKind::Integers)];
+        const {
+            &Signature::new("squeeze", "without some dimensions of size 1", ANY)
+                .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        for &axis in &axes {
+            if cx.unify(shape[axis], Dim::Known(1)).is_none() {
+                return Err(Fault::new(format!(
+                    "dimension {axis} of {} is not 1",
+                    cx.display(&shape)
+                )));
+            }
+        }
+        let kept = (0..shape.len()).filter(|axis| !axes.contains(axis));
+        cx.tensor(cx.dtype(0), kept.map(|axis| shape[axis]).collect())
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(back_to_operand(cx))
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Ok(Lowered::Alias(0))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 5] = [
+            (&[], &[]),
+            (&[1], &[0]),
+            (&[3, 1], &[1]),
+            (&[1, 2, 1], &[0, 2]),
+            (&[0, 1], &[1]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, axes)| {
+                Sample::new(Attributes::of([integers(axes.iter().copied())])).float(dims, USUAL)
+            })
+            .collect()
+    }
+}
+
+/// Repeated along dimensions of size 1 to fill a shape.
+pub struct BroadcastTo;
+
+impl Operator for BroadcastTo {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
+        const {
+            &Signature::new(
+                "broadcast_to",
+                "repeated along dimensions of size 1 to fill a shape",
+                ANY,
+            )
+            .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (from, to) = (cx.shape(0), cx.shape_attribute(0));
+        let shape = cx.broadcast(&from, &to)?;
+        match shape == cx.shape_attribute(0) {
+            true => cx.tensor(cx.dtype(0), shape),
+            false => Err(Fault::new(format!(
+                "{} does not broadcast to {}: it is larger",
+                cx.display(&from),
+                cx.display(&to)
+            ))),
+        }
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let sum = unbroadcast(cx.graph(), cotangent, x);
+        Ok(cx.only(sum))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        if cx.operands[0].len() == cx.result.len() {
+            return Ok(Lowered::Alias(0));
+        }
+        let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims]);
+        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
+            layout::broadcast_to(&plan, x, out, start)
+        }))
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 6] = [
+            (&[], &[]),
+            (&[], &[2, 3]),
+            (&[3], &[2, 3]),
+            (&[2, 1], &[2, 5]),
+            (&[1, 3], &[0, 3]),
+            (&[7], &[7]),
+        ];
+        cases
+            .into_iter()
+            .map(|(from, to)| {
+                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+            })
+            .collect()
+    }
+}
+
+/// Appends `reshape(x)`.
+pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
+    graph.add(&Reshape, &[x], Attributes::of([Attribute::Shape(to)]))
+}
+
+/// Appends `transpose(x)`: dimension `i` of the result is dimension `order[i]` of `x`. Nothing is appended if that changes
+/// nothing.
+pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
+    if order.iter().enumerate().all(|(place, &axis)| place == axis) {
+        return x;
+    }
+    graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
+}
+
+/// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
+pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
+    if graph.shape(x) == Some(graph.resolve(&to)) {
+        return x;
+    }
+    graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
+}
+
+/// Appends `expand_dims(x)`.
+pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
+    graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is worked out, for symbolic
+    /// dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`). Copies nothing.
+    #[track_caller]
+    pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
+        let to = to.into();
+        let open = to.0.iter().filter(|dim| **dim == Dimension::Unknown).count();
+        if open > 1 {
+            return self.fault(
+                Fault::new(format!("reshape: {open} dimensions are `_`, and at most one can be worked out"))
+                    .help("take the others from a tensor: `dims![x.dim(0), _]`"),
+            );
+        }
+        self.then(|graph, x| {
+            // Of the open dimension a symbol is made only if it cannot be worked out.
+            let from = graph.shape(x).unwrap_or_default();
+            let open = to.0.iter().position(|dim| *dim == Dimension::Unknown);
+            let mut rest = to.clone();
+            if let Some(index) = open {
+                rest.0[index] = Dimension::Known(1);
+            }
+            let mut shape = rest.resolve(graph.symbols_mut());
+            if let Some(index) = open {
+                shape[index] = match missing(&from, &shape) {
+                    Some(dim) => dim,
+                    None => Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)),
+                };
+            }
+            reshape(graph, x, shape)
+        })
+    }
+
+    /// The dimensions in reverse order: for a matrix, its transpose.
+    #[track_caller]
+    pub fn transpose(self) -> Tensor<'g, T> {
+        let order: Vec<i64> = (0..self.shape().len() as i64).rev().collect();
+        self.transpose_by(&order)
+    }
+
+    /// The dimensions in another order: dimension `i` of the result is dimension `order[i]`.
+    #[track_caller]
+    pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
+        self.then(|graph, x| {
+            graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
+        })
+    }
+
+    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies nothing.
+    #[track_caller]
+    pub fn expand_dims(self, axis: i64) -> Tensor<'g, T> {
+        self.then(|graph, x| expand_dims(graph, x, axis))
+    }
+
+    /// Without the dimensions `axes`, which must be 1. Copies nothing.
+    #[track_caller]
+    pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
+        self.then(|graph, x| {
+            graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
+        })
+    }
+
+    /// Repeated along dimensions of size 1, and along new ones in front, to fill a shape.
+    #[track_caller]
+    pub fn broadcast_to(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
+        let to = to.into();
+        if to.0.contains(&Dimension::Unknown) {
+            return self.fault(
+                Fault::new("broadcast_to: the shape has to be known")
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+            );
+        }
+        self.then(|graph, x| {
+            let to = to.resolve(graph.symbols_mut());
+            graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
+        })
+    }
+}
+
+/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as `from`.
+fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
+    let mut with = Shape::from(to);
+    // A symbol of its own kind: never equal to one of `from`'s.
+    with.push(Dim::Symbol(abeyance_ir::SymbolId::UNDETERMINED));
+    match quotient(from, &with) {
+        Quotient::Needs(_, dim) => Some(dim),
+        // 0 elements fill any open dimension; or it does not divide: let the shape rule say so.
+        _ if known_dims(from).is_some() && known_dims(to).is_some() => Some(Dim::Known(1)),
+        _ => None,
+    }
+}

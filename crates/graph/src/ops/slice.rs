@@ -1,0 +1,308 @@
+//! Boxes cut out of tensors, and tensors put into larger ones: `slice` and `pad`.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
+    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::element::Number as _;
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::layout;
+
+use super::{window, with_type};
+use crate::{Element, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Slice, &Pad];
+
+const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+
+/// The numbers of an attribute that has one for each dimension and none below 0.
+pub(crate) fn each(name: &str, values: &[i64], rank: usize) -> Result<Dims, Fault> {
+    check_length(name, values, rank)?;
+    values
+        .iter()
+        .map(|&value| {
+            usize::try_from(value).map_err(|_| {
+                Fault::new(format!(
+                    "{name} = {values:?} holds {value}, which is no size"
+                ))
+            })
+        })
+        .collect()
+}
+
+fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
+    match values.len() == rank {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "{name} = {values:?} has {} numbers for {rank} dimensions",
+            values.len()
+        ))),
+    }
+}
+
+/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to the end where that is -1:
+/// TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
+pub struct Slice;
+
+impl Operator for Slice {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("begin", AttributeKind::Integers),
+            AttributeSpec::required("size", AttributeKind::Integers),
+        ];
+        const {
+            &Signature::new("slice", "a box cut out of x", OPERANDS)
+                .attributes(ATTRIBUTES)
+                .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let dims = cx.shape(0);
+        let begin = each("begin", cx.attributes().integers(0), dims.len())?;
+        let sizes = cx.attributes().integers(1);
+        check_length("size", sizes, dims.len())?;
+        let mut shape = Shape::new();
+        for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(sizes).enumerate() {
+            let beyond = |size: usize| {
+                Fault::new(format!(
+                    "{size} elements from {begin} on reach beyond the end of dimension {axis} of {}",
+                    cx.display(&dims)
+                ))
+            };
+            let wanted = match size {
+                -1 => None,
+                _ => Some(usize::try_from(size).map_err(|_| {
+                    Fault::new(format!("size = {sizes:?} holds {size}, which is no size"))
+                        .help("-1 stands for all elements up to the end")
+                })?),
+            };
+            shape.push(match (dim, wanted) {
+                (Dim::Known(n), None) => Dim::Known(n.checked_sub(begin).ok_or_else(|| beyond(0))?),
+                (Dim::Known(n), Some(size)) => match begin.checked_add(size) {
+                    Some(end) if end <= n => Dim::Known(size),
+                    _ => return Err(beyond(size)),
+                },
+                (Dim::Symbol(_), Some(size)) => Dim::Known(size),
+                (Dim::Symbol(_), None) if begin == 0 => dim,
+                (Dim::Symbol(_), None) => cx.derived(),
+            });
+        }
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let full = cx.shape(x);
+        let before = cx.attributes().integers(0).to_vec();
+        let sizes = cx.attributes().integers(1).to_vec();
+        // What stands around the box can be said in numbers unless an unknown dimension is cut.
+        let after: Option<Vec<i64>> = full
+            .iter()
+            .zip(before.iter().zip(&sizes))
+            .map(|(&dim, (&begin, &size))| match (dim, begin, size) {
+                (Dim::Known(_), _, -1) | (Dim::Symbol(_), 0, -1) => Some(0),
+                (Dim::Known(n), ..) => Some(i64::try_from(n).ok()? - begin - size),
+                _ => None,
+            })
+            .collect();
+        let graph = cx.graph();
+        let padded = match after {
+            Some(after) => pad(graph, cotangent, &before, &after),
+            None => {
+                let nothing = window::offset(graph, 0);
+                window::pad_at(graph, cotangent, nothing, &before, 0, full)
+            }
+        };
+        Ok(cx.only(padded))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (dims, size) = (cx.operands[0].dims, cx.result.dims);
+        if dims == size {
+            return Ok(Lowered::Alias(0));
+        }
+        let begin = each("begin", cx.attributes.integers(0), dims.len())?;
+        let plan = layout::Slice::new(dims, &begin, size);
+        let (chunk, cost) = copy_loop(cx);
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+                let start = call.start::<T>();
+                plan.run(call.input::<T>(0), call.output(), start);
+                Ok(())
+            }))
+            .into(),
+        )
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[i64], &[i64]); 9] = [
+            (&[], &[], &[]),
+            (&[5], &[1], &[3]),
+            (&[2, 3], &[0, 1], &[-1, -1]),
+            (&[2, 3], &[0, 0], &[2, 3]),
+            (&[3, 4, 2], &[1, 0, 1], &[2, -1, 1]),
+            (&[4], &[4], &[-1]),
+            (&[4, 3], &[1, 3], &[2, 0]),
+            (&[0, 3], &[0, 1], &[0, 2]),
+            (&[33, 5], &[16, 2], &[17, 2]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, begin, size)| {
+                Sample::new(attributes(begin, size)).float(dims, Domain::Between(-2.0, 2.0))
+            })
+            .collect()
+    }
+}
+
+/// How a result is copied together: the bytes of a chunk, and the cost.
+pub(crate) fn copy_loop(cx: &Lowering<'_>) -> (usize, Cost) {
+    let size = cx.result.dtype.size();
+    let cost = Cost {
+        flops: 0.0,
+        bytes: 2.0 * cx.result.bytes() as f64,
+    };
+    (elementwise_chunk(cx.result.len(), 2 * size) * size, cost)
+}
+
+fn attributes(first: &[i64], second: &[i64]) -> Attributes {
+    Attributes::of([
+        Attribute::Integers(first.into()),
+        Attribute::Integers(second.into()),
+    ])
+}
+
+/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
+/// stands where `x` does.
+pub struct Pad;
+
+impl Operator for Pad {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("before", AttributeKind::Integers),
+            AttributeSpec::required("after", AttributeKind::Integers),
+        ];
+        const { &Signature::new("pad", "x with zeros around it", OPERANDS).attributes(ATTRIBUTES) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let dims = cx.shape(0);
+        let before = each("before", cx.attributes().integers(0), dims.len())?;
+        let after = each("after", cx.attributes().integers(1), dims.len())?;
+        let mut shape = Shape::new();
+        for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
+            let too_large = || {
+                Fault::new(format!(
+                    "{before} and {after} more elements make a dimension of {} too large",
+                    cx.display(&dims)
+                ))
+            };
+            let more = before.checked_add(after).ok_or_else(too_large)?;
+            shape.push(match dim {
+                Dim::Known(n) => Dim::Known(n.checked_add(more).ok_or_else(too_large)?),
+                Dim::Symbol(_) if more == 0 => dim,
+                Dim::Symbol(_) => cx.derived(),
+            });
+        }
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let inner = cx.shape(x);
+        let before = cx.attributes().integers(0).to_vec();
+        let after = cx.attributes().integers(1).to_vec();
+        let sizes: Option<Vec<i64>> = inner
+            .iter()
+            .zip(before.iter().zip(&after))
+            .map(|(&dim, around)| match (dim, around) {
+                (_, (0, 0)) => Some(-1),
+                (Dim::Known(n), _) => i64::try_from(n).ok(),
+                _ => None,
+            })
+            .collect();
+        let graph = cx.graph();
+        let cut = match sizes {
+            Some(sizes) => slice(graph, cotangent, &before, &sizes),
+            None => {
+                let nothing = window::offset(graph, 0);
+                window::slice_at(graph, cotangent, nothing, &before, 0, inner)
+            }
+        };
+        Ok(cx.only(cut))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let dims = cx.operands[0].dims;
+        if dims == cx.result.dims {
+            return Ok(Lowered::Alias(0));
+        }
+        let before = each("before", cx.attributes.integers(0), dims.len())?;
+        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let plan = layout::Pad::new(dims, &before, &after);
+        let (chunk, cost) = copy_loop(cx);
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+                let start = call.start::<T>();
+                plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+                Ok(())
+            }))
+            .into(),
+        )
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[i64], &[i64]); 8] = [
+            (&[], &[], &[]),
+            (&[5], &[1], &[0]),
+            (&[2, 3], &[0, 1], &[2, 0]),
+            (&[2, 3], &[0, 0], &[0, 0]),
+            (&[3, 1, 2], &[1, 0, 1], &[0, 2, 1]),
+            (&[0, 3], &[0, 1], &[0, 2]),
+            (&[0, 3], &[1, 0], &[1, 0]),
+            (&[33, 5], &[2, 1], &[1, 2]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, before, after)| {
+                Sample::new(attributes(before, after)).float(dims, Domain::Between(-2.0, 2.0))
+            })
+            .collect()
+    }
+}
+
+/// Appends `slice(x)`.
+pub fn slice(graph: &mut Ir, x: NodeId, begin: &[i64], size: &[i64]) -> NodeId {
+    graph.add(&Slice, &[x], attributes(begin, size))
+}
+
+/// Appends `pad(x)`.
+pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
+    graph.add(&Pad, &[x], attributes(before, after))
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension, where -1 stands for all up to
+    /// the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`. Going beyond the end is a mistake, or a failure when the sizes
+    /// are fed.
+    #[track_caller]
+    pub fn slice(self, begin: impl AsRef<[i64]>, size: impl AsRef<[i64]>) -> Tensor<'g, T> {
+        self.then(|graph, x| slice(graph, x, begin.as_ref(), size.as_ref()))
+    }
+
+    /// The tensor with zeros (`false`) around it: how many before and after it along each dimension,
+    /// `x.pad([[0, 0], [1, 2]])`.
+    #[track_caller]
+    pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
+        let (before, after): (Vec<i64>, Vec<i64>) = paddings
+            .as_ref()
+            .iter()
+            .map(|&[before, after]| (before, after))
+            .unzip();
+        self.then(|graph, x| pad(graph, x, &before, &after))
+    }
+}

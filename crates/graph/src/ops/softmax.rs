@@ -1,0 +1,156 @@
+//! Softmax and its logarithm along the last axis.
+
+use abeyance_ir::{
+    Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{rows_chunk, softmax as kernels};
+
+use super::{binary, chain, reduce, with_float};
+use crate::{Float, Tensor};
+
+/// An operator that works on each row along the last axis.
+pub struct Rowwise {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+    gradient: fn(&mut Derivation<'_>) -> NodeId,
+}
+
+impl Operator for Rowwise {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        if shape.is_empty() {
+            return Err(Fault::new("a scalar has no last axis")
+                .help("give it a dimension first: `x.reshape(dims![1])`"));
+        }
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let cotangent = (self.gradient)(cx);
+        Ok(cx.only(cotangent))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        (self.lower)(cx)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [&[usize]; 7] = [&[1], &[5], &[2, 3], &[3, 1, 4], &[37], &[0, 3], &[2, 0]];
+        shapes
+            .into_iter()
+            .map(|dims| Sample::default().float(dims, Domain::Between(-2.0, 2.0)))
+            .collect()
+    }
+}
+
+/// How a result of rows is computed: the length of a row, the bytes of a chunk of whole rows, and the cost at `flops` an
+/// element.
+pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
+    let n = cx.result.dims.last().copied().unwrap_or(1);
+    let (len, size) = (cx.result.len(), cx.result.dtype.size());
+    let rows = len.checked_div(n).unwrap_or(0);
+    let read: usize = cx.operands.iter().map(|operand| operand.bytes()).sum();
+    let bytes = read + cx.result.bytes();
+    let cost = Cost {
+        flops: flops * len as f64,
+        bytes: bytes as f64,
+    };
+    let each = bytes.checked_div(rows).unwrap_or(0);
+    (n, rows_chunk(rows, n, each) * size, cost)
+}
+
+/// A cotangent, or what was worked out from one, times a local derivative: as [`chain`], for a rule of several products.
+pub(crate) fn times(cx: &mut Derivation<'_>, cotangent: NodeId, local: NodeId) -> NodeId {
+    match cx.masked() {
+        true => binary::mul_no_nan(cx.graph(), local, cotangent),
+        false => binary::mul(cx.graph(), cotangent, local),
+    }
+}
+
+const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
+
+/// eˣ over its sum. Gradient, with y the result and dy its cotangent: y·(dy - Σ dy·y).
+pub static SOFTMAX: Rowwise = Rowwise {
+    signature: Signature::new(
+        "softmax",
+        "exp(x) over its sum along the last axis",
+        OPERANDS,
+    ),
+    lower: |cx| {
+        let (n, chunk, cost) = row_loop(cx, 24.0);
+        with_float!(cx.result.dtype, T => Ok(Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            kernels::softmax(call.input::<T>(0), n, call.output(), start);
+            Ok(())
+        })
+        .into()))
+    },
+    gradient: |cx| {
+        let (y, cotangent) = (cx.result(), cx.cotangent());
+        let weighted = chain(cx, y);
+        let graph = cx.graph();
+        let total = reduce::sum(graph, weighted, &[-1], true);
+        let rest = binary::sub(graph, cotangent, total);
+        times(cx, rest, y)
+    },
+};
+
+/// x less the logarithm of the sum of eˣ. Gradient, with dy the result's cotangent: dy - softmax(x)·Σ dy.
+pub static LOG_SOFTMAX: Rowwise = Rowwise {
+    signature: Signature::new(
+        "log_softmax",
+        "the logarithm of softmax(x) along the last axis",
+        OPERANDS,
+    ),
+    lower: |cx| {
+        let (n, chunk, cost) = row_loop(cx, 24.0);
+        with_float!(cx.result.dtype, T => Ok(Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            kernels::log_softmax(call.input::<T>(0), n, call.output(), start);
+            Ok(())
+        })
+        .into()))
+    },
+    gradient: |cx| {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let graph = cx.graph();
+        let shares = softmax(graph, x);
+        let total = reduce::sum(graph, cotangent, &[-1], true);
+        let taken = times(cx, total, shares);
+        binary::sub(cx.graph(), cotangent, taken)
+    },
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&SOFTMAX, &LOG_SOFTMAX];
+
+/// Appends `softmax(x)`.
+pub fn softmax(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&SOFTMAX, &[x], Attributes::none())
+}
+
+/// Appends `log_softmax(x)`.
+pub fn log_softmax(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&LOG_SOFTMAX, &[x], Attributes::none())
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// eˣ over its sum along the last axis: shares that add up to 1. Stable for large logits. It is a mistake for a scalar.
+    #[track_caller]
+    pub fn softmax(self) -> Tensor<'g, T> {
+        self.then(softmax)
+    }
+
+    /// x - ln Σ eˣ along the last axis, the logarithm of [`Tensor::softmax`] without its loss of precision. It is a
+    /// mistake for a scalar.
+    #[track_caller]
+    pub fn log_softmax(self) -> Tensor<'g, T> {
+        self.then(log_softmax)
+    }
+}

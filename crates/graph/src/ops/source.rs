@@ -1,0 +1,459 @@
+//! Where values come from: placeholders, constants, variables, and tensors of one value.
+
+use std::sync::Arc;
+
+use abeyance_ir::{
+    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
+    Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Location, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, element_count, known_dims,
+};
+use abeyance_kernels::{elementwise, elementwise_chunk};
+use abeyance_kernels::launch::{Cost, Kernel};
+use ndarray::{ArrayBase, Data, Dimension as NdDimension};
+
+use super::with_type;
+use crate::init::array_value;
+use crate::{Dimensions, Element, Float, Graph, Init, Number, Operand, Scalar, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[
+    &Placeholder,
+    &PlaceholderWithDefault,
+    &Constant,
+    &Variable,
+    &Fill,
+    &Size,
+    &Invalid,
+];
+
+const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
+
+/// A value that is fed.
+pub struct Placeholder;
+
+impl Operator for Placeholder {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("shape", AttributeKind::Shape),
+        ];
+        const { &Signature::new("placeholder", "a value that is fed at each run", &[])
+            .attributes(ATTRIBUTES)
+            .effect(Effect::Feed)
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape_attribute(1);
+        cx.tensor(cx.attributes().dtype(0), shape)
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Err(Fault::new("a placeholder has no value of its own"))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+/// A value that may be fed.
+pub struct PlaceholderWithDefault;
+
+impl Operator for PlaceholderWithDefault {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("default", DTypes::ANY)];
+        const { &Signature::new(
+            "placeholder_with_default",
+            "a value that may be fed, and else is the operand's",
+            OPERANDS,
+        )
+        .effect(Effect::Feed) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only(cx.cotangent()))
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Ok(Lowered::Alias(0))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        super::unary::shapes(abeyance_ir::Domain::Between(-2.0, 2.0))
+    }
+}
+
+/// A value that is part of the graph.
+pub struct Constant;
+
+impl Operator for Constant {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("value", AttributeKind::Array)];
+        const { &Signature::new("constant", "a value that is part of the graph", &[])
+            .attributes(ATTRIBUTES)
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let Some(value) = cx.attributes().array(0) else {
+            return Err(Fault::new("the value is missing"));
+        };
+        check_array(value)?;
+        let shape = value.dims.iter().map(|&dim| dim.into()).collect();
+        cx.tensor(value.dtype, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let value = cx.attributes.array(0);
+        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
+    }
+}
+
+fn check_array(value: &Array) -> Result<(), Fault> {
+    let bytes = element_count(&value.dims).and_then(|count| count.checked_mul(value.dtype.size()));
+    match bytes == Some(value.bytes.len()) {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "{} bytes are not an array of {} with sizes {:?}",
+            value.bytes.len(),
+            value.dtype,
+            value.dims
+        ))),
+    }
+}
+
+/// A value that runs change.
+pub struct Variable;
+
+impl Operator for Variable {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("initial", AttributeKind::Initializer),
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("shape", AttributeKind::Shape),
+            AttributeSpec::optional(
+                "trainable",
+                AttributeKind::Flag,
+                abeyance_ir::DefaultAttribute::Flag(true),
+            ),
+        ];
+        const { &Signature::new("variable", "a value that lasts from run to run and that writes change", &[])
+            .attributes(ATTRIBUTES)
+            .effect(Effect::Read)
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape_attribute(2);
+        let dtype = cx.attributes().dtype(1);
+        let Some(dims) = known_dims(&shape) else {
+            return Err(Fault::new(format!(
+                "the shape {} is not known in full",
+                cx.display(&shape)
+            ))
+            .help("a variable's first value is made before anything is fed: give every dimension a number"));
+        };
+        match cx.attributes().initializer(0) {
+            Some(Initializer::Constant(value)) => {
+                check_array(value)?;
+                if value.dtype != dtype {
+                    return Err(Fault::new(format!(
+                        "the first value is {}, the variable {dtype}",
+                        value.dtype
+                    )));
+                }
+                if !value.dims.is_empty() && value.dims != dims {
+                    return Err(Fault::new(format!(
+                        "the first value has sizes {:?}, the variable {dims:?}",
+                        value.dims
+                    )));
+                }
+            }
+            Some(Initializer::Zeros) => {}
+            Some(Initializer::Ones) if dtype != DType::Bool => {}
+            Some(_) if dtype.is_float() => {}
+            _ => return Err(Fault::new(format!("this first value is not one for {dtype}"))),
+        }
+        cx.tensor(dtype, shape)
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Err(Fault::new("a variable's value is the session's"))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        vec![Sample::new(Attributes::of([
+            Attribute::Initializer(Initializer::Ones),
+            Attribute::DType(DType::F64),
+            Attribute::Shape([3.into()].into_iter().collect()),
+            Attribute::Flag(true),
+        ]))]
+    }
+}
+
+/// A tensor of one value.
+pub struct Fill;
+
+impl Operator for Fill {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("value", AttributeKind::Array),
+            AttributeSpec::required("shape", AttributeKind::Shape),
+        ];
+        const { &Signature::new("fill", "one value everywhere", &[])
+            .attributes(ATTRIBUTES)
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
+            return Err(Fault::new("the value has to be a scalar"));
+        };
+        check_array(value)?;
+        let shape = cx.shape_attribute(1);
+        cx.tensor(value.dtype, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let Some(value) = cx.attributes.array(0).cloned() else {
+            return Err(Fault::new("the value is missing"));
+        };
+        let len = cx.result.len();
+        if cx.result.bytes() <= 1024 {
+            return Ok(Lowered::Constant(value.bytes.repeat(len)));
+        }
+        let cost = Cost { flops: 0.0, bytes: cx.result.bytes() as f64 };
+        let kernel = with_type!(cx.result.dtype, T => {
+            let value: T = value.elements::<T>()[0];
+            let chunk = elementwise_chunk(len, size_of::<T>()) * size_of::<T>();
+            Kernel::single(0, chunk, cost, move |call| {
+                elementwise::fill(call.output::<T>(), value);
+                Ok(())
+            })
+        });
+        Ok(kernel.into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let sample = |dims: &[usize]| {
+            let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
+            let value = Array::scalar(DType::F64, 2.5);
+            Sample::new(Attributes::of([Attribute::Array(Arc::new(value)), Attribute::Shape(shape)]))
+        };
+        vec![sample(&[]), sample(&[3]), sample(&[0, 2]), sample(&[300])]
+    }
+}
+
+/// The number of elements of a shape, as a number of any type.
+pub struct Size;
+
+impl Operator for Size {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("of", AttributeKind::Shape),
+        ];
+        const { &Signature::new("size", "the product of some dimensions", &[])
+            .attributes(ATTRIBUTES)
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        cx.tensor(cx.attributes().dtype(0), Shape::new())
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let Some(dims) = known_dims(cx.attributes.shape(1)) else {
+            return Err(Fault::new("the size of a dimension is not known"));
+        };
+        let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
+        Ok(Lowered::Constant(Array::scalar(cx.result.dtype, count as f64).bytes))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let of: Shape = [3.into(), 5.into()].into_iter().collect();
+        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
+    }
+}
+
+/// Stands in where a program is wrong.
+pub struct Invalid;
+
+impl Operator for Invalid {
+    fn signature(&self) -> &Signature {
+        const { &Signature::new("invalid", "stands in where a program is wrong", &[])
+            .calculus(NOTHING_TO_DIFFERENTIATE) }
+    }
+
+    fn infer(&self, _: &mut Inference<'_>) -> Result<Type, Fault> {
+        Ok(Type::Invalid)
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Err(Fault::new("stands in where a program is wrong"))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+/// Appends an invalid node.
+pub fn invalid(graph: &mut Ir) -> NodeId {
+    graph.add(&Invalid, &[], Attributes::none())
+}
+
+/// Appends a constant.
+pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
+    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
+}
+
+/// Appends a tensor of one value.
+pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
+    graph.add(
+        &Fill,
+        &[],
+        Attributes::of([Attribute::Array(Arc::new(value)), Attribute::Shape(shape)]),
+    )
+}
+
+/// Appends the number of elements of a shape.
+pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
+    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
+}
+
+impl Graph {
+    /// A value that has to be fed at each run. Sizes written `_` are settled by what is fed, each for itself, until
+    /// the tensor meets others: then those that must be equal are one.
+    #[track_caller]
+    pub fn placeholder<T: Element>(&self, name: &str, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+        let shape = shape.into();
+        let id = self.build(|graph| {
+            let shape = shape.resolve(graph.symbols_mut());
+            let attributes = Attributes::of([Attribute::DType(T::DTYPE), Attribute::Shape(shape)]);
+            graph.add_named(Some(name), &Placeholder, &[], attributes)
+        });
+        self.handle(id)
+    }
+
+    /// A value that may be fed, and else is `default`'s: a keep probability that is fed while training only.
+    #[track_caller]
+    pub fn placeholder_with_default<'g, T: Element>(
+        &'g self,
+        name: &str,
+        default: impl Operand<'g, T>,
+    ) -> Tensor<'g, T> {
+        let default = default.node(self);
+        let id = self.build(|graph| {
+            graph.add_named(Some(name), &PlaceholderWithDefault, &[default], Attributes::none())
+        });
+        self.handle(id)
+    }
+
+    /// A number that is part of the graph.
+    #[track_caller]
+    pub fn constant<T: Element>(&self, value: T) -> Scalar<'_, T> {
+        let value = Array::new(T::DTYPE, &[], &[value.store()]);
+        Scalar(self.handle(self.build(|graph| constant(graph, value))))
+    }
+
+    /// An array that is part of the graph.
+    #[track_caller]
+    pub fn constant_array<T: Element, S: Data<Elem = T>, D: NdDimension>(
+        &self,
+        value: &ArrayBase<S, D>,
+    ) -> Tensor<'_, T> {
+        let value = array_value(value);
+        self.handle(self.build(|graph| constant(graph, value)))
+    }
+
+    /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial` says, and that
+    /// optimizers change.
+    #[track_caller]
+    pub fn variable<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
+        self.make_variable(name, initial.into(), true)
+    }
+
+    /// A variable that optimizers leave alone (`trainable=False`): a step counter, a moving average.
+    #[track_caller]
+    pub fn state<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
+        self.make_variable(name, initial.into(), false)
+    }
+
+    #[track_caller]
+    fn make_variable<T: Element>(&self, name: &str, initial: Init<T>, trainable: bool) -> Tensor<'_, T> {
+        let id = self.build(|graph| {
+            let shape = initial.shape.resolve(graph.symbols_mut());
+            let attributes = Attributes::of([
+                Attribute::Initializer(initial.initializer),
+                Attribute::DType(T::DTYPE),
+                Attribute::Shape(shape),
+                Attribute::Flag(trainable),
+            ]);
+            graph.add_named(Some(name), &Variable, &[], attributes)
+        });
+        self.handle(id)
+    }
+
+    /// `value` everywhere. Dimensions may be those of other tensors: `dims![x.dim(0), 10]`.
+    #[track_caller]
+    pub fn fill<T: Element>(&self, shape: impl Into<Dimensions>, value: T) -> Tensor<'_, T> {
+        self.fill_with(shape.into(), Array::new(T::DTYPE, &[], &[value.store()]))
+    }
+
+    #[track_caller]
+    fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
+        if shape.0.contains(&crate::Dimension::Unknown) {
+            let id = self.reject(
+                Diagnostic::new("the shape of a filled tensor has to be known", Location::caller())
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+            );
+            return self.handle(id);
+        }
+        let id = self.build(|graph| {
+            let shape = shape.resolve(graph.symbols_mut());
+            fill(graph, value, shape)
+        });
+        self.handle(id)
+    }
+
+    /// 0 (`false`) everywhere.
+    #[track_caller]
+    pub fn zeros<T: Element>(&self, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+        self.fill(shape, T::default())
+    }
+
+    /// 1 everywhere.
+    #[track_caller]
+    pub fn ones<T: Number>(&self, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+        self.fill_with(shape.into(), Array::scalar(T::DTYPE, 1.0))
+    }
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// 0 (`false`) in the shape of this tensor, which is not computed for it.
+    #[track_caller]
+    pub fn zeros_like(self) -> Tensor<'g, T> {
+        self.then(|graph, x| super::fill_like(graph, x, 0.0))
+    }
+
+    /// The product of some of its dimensions as a number, known when the graph runs.
+    #[track_caller]
+    pub fn size<U: Float>(self) -> Scalar<'g, U> {
+        Scalar(self.then(|graph, x| {
+            let of = graph.shape(x).unwrap_or_default();
+            size(graph, U::DTYPE, of)
+        }))
+    }
+}

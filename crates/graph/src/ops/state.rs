@@ -1,0 +1,206 @@
+//! Changing variables, and nodes that are run for their effect.
+
+use abeyance_ir::{
+    Attributes, Calculus, DTypes, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::element::Number as StoredNumber;
+use abeyance_kernels::{elementwise, elementwise_chunk};
+use abeyance_kernels::launch::{Cost, Kernel, Source};
+
+use super::with_type;
+use crate::{Element, Graph, Number, Operand, Operation, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&ASSIGN, &ASSIGN_ADD, &ASSIGN_SUB, &Group];
+
+/// An operator that gives a variable a new value, which is also its own value.
+pub struct Write {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Kernel,
+}
+
+impl Operator for Write {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (variable, value) = (cx.shape(0), cx.shape(1));
+        let shape = cx.same_shape(&variable, &value).map_err(|_| {
+            Fault::new(format!(
+                "a variable of shape {} cannot take a value of shape {}",
+                cx.display(&variable),
+                cx.display(&value)
+            ))
+        })?;
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Ok((self.lower)(cx).into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
+const NUMBER: &[OperandSpec] = &[
+    OperandSpec::new("variable", DTypes::NUMBER),
+    OperandSpec::new("value", DTypes::NUMBER),
+];
+
+/// The variable becomes the value.
+pub static ASSIGN: Write = Write {
+    signature: Signature::new(
+        "assign",
+        "gives a variable a new value, and is that value",
+        &[
+            OperandSpec::new("variable", DTypes::ANY),
+            OperandSpec::new("value", DTypes::ANY),
+        ],
+    )
+    .effect(Effect::Write)
+    .calculus(NO_GRADIENT),
+    lower: |cx| {
+        let len = cx.result.bytes();
+        let cost = Cost {
+            flops: 0.0,
+            bytes: 2.0 * len as f64,
+        };
+        let mut kernel = Kernel::single(1, elementwise_chunk(len, 2), cost, |call| {
+            let start = call.start::<u8>();
+            elementwise::copy(call.input::<u8>(0), call.output(), start);
+            Ok(())
+        });
+        kernel.steps[0].reads = [Source::Operand(1)].into_iter().collect();
+        kernel
+    },
+};
+
+/// The variable grows by the value.
+pub static ASSIGN_ADD: Write = Write {
+    signature: Signature::new(
+        "assign_add",
+        "adds a value to a variable, and is the sum",
+        NUMBER,
+    )
+    .effect(Effect::Write)
+    .calculus(NO_GRADIENT),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => {
+            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
+        })
+    },
+};
+
+/// The variable shrinks by the value.
+pub static ASSIGN_SUB: Write = Write {
+    signature: Signature::new(
+        "assign_sub",
+        "subtracts a value from a variable, and is the difference",
+        NUMBER,
+    )
+    .effect(Effect::Write)
+    .calculus(NO_GRADIENT),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => {
+            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
+        })
+    },
+};
+
+/// Runs its operands; has no value. Without operands it does nothing.
+pub struct Group;
+
+impl Operator for Group {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("inputs", DTypes::ANY)];
+        const {
+            &Signature::new("group", "runs its operands", OPERANDS)
+                .variadic()
+                .effect(Effect::Order)
+                .calculus(Calculus::None("has no value"))
+        }
+    }
+
+    fn infer(&self, _: &mut Inference<'_>) -> Result<Type, Fault> {
+        Ok(Type::Operation)
+    }
+
+    fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+        Err(Fault::new("a group has no value"))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(variable, value)`.")]
+        pub fn $function(graph: &mut Ir, variable: NodeId, value: NodeId) -> NodeId {
+            graph.add(&$operator, &[variable, value], Attributes::none())
+        }
+    )*};
+}
+append! {
+    assign ASSIGN;
+    assign_add ASSIGN_ADD;
+    assign_sub ASSIGN_SUB;
+}
+
+/// Appends a node that runs others.
+pub fn group(graph: &mut Ir, inputs: &[NodeId]) -> NodeId {
+    graph.add(&Group, inputs, Attributes::none())
+}
+
+impl Graph {
+    /// An operation that runs others: their effects, in whatever order their dependencies leave open.
+    #[track_caller]
+    pub fn group<'g>(
+        &'g self,
+        inputs: impl IntoIterator<Item = impl Into<Operation<'g>>>,
+    ) -> Operation<'g> {
+        let inputs: Vec<NodeId> = inputs
+            .into_iter()
+            .map(|input| self.import(input.into().into()))
+            .collect();
+        Operation(self.any(self.build(|graph| group(graph, &inputs))))
+    }
+
+    /// An operation that does nothing itself: something to hang an order on, see [`Graph::after`].
+    #[track_caller]
+    pub fn no_op(&self) -> Operation<'_> {
+        Operation(self.any(self.build(|graph| group(graph, &[]))))
+    }
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// Gives this variable a new value at the end of the run. The result is that value, for whoever needs it in the same
+    /// run; the variable itself keeps its old value until the run ends, and for good if the run fails.
+    ///
+    /// It is a mistake if this tensor is not a variable, or the shapes differ. Two writes of one variable in one
+    /// run need an order between them ([`Graph::after`]); the later one builds on the earlier.
+    #[track_caller]
+    pub fn assign(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(value, assign)
+    }
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// Adds to this variable at the end of the run; the result is the sum. See [`Tensor::assign`].
+    #[track_caller]
+    pub fn assign_add(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(value, assign_add)
+    }
+
+    /// Subtracts from this variable at the end of the run; the result is the difference. See [`Tensor::assign`].
+    #[track_caller]
+    pub fn assign_sub(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(value, assign_sub)
+    }
+}

@@ -1,0 +1,362 @@
+//! Functions of one element: `exp`, `relu` and their kind.
+
+use abeyance_ir::{
+    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::element::{Element as Stored, Number as StoredNumber, Real};
+use abeyance_kernels::{elementwise, elementwise_chunk};
+use abeyance_kernels::launch::{Cost, Kernel};
+
+use super::{binary, chain, comparison, scalar_like, select, with_float, with_type};
+use crate::{Element, Float, Number, Signed, Tensor};
+
+/// An operator that gives each element a function of it.
+pub struct Unary {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+    gradient: fn(&mut Derivation<'_>) -> Result<NodeId, Fault>,
+    domain: Domain,
+}
+
+impl Operator for Unary {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let cotangent = (self.gradient)(cx)?;
+        Ok(cx.only(cotangent))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        (self.lower)(cx)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        shapes(self.domain.clone())
+    }
+}
+
+/// One sample for each of a scalar, odd sizes, a matrix, a stretch longer than any register, and nothing.
+pub(crate) fn shapes(domain: Domain) -> Vec<Sample> {
+    let shapes: [&[usize]; 6] = [&[], &[3], &[2, 5], &[1, 7, 1], &[37], &[0, 3]];
+    shapes
+        .into_iter()
+        .map(|dims| Sample::default().float(dims, domain.clone()))
+        .collect()
+}
+
+/// A loop over all elements; `flops` is the arithmetic of one.
+pub(crate) fn map<T: Stored, U: Stored>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    function: impl Fn(T) -> U + Send + Sync + 'static,
+) -> Kernel {
+    let len = cx.result.len();
+    let bytes = size_of::<T>() + size_of::<U>();
+    let cost = Cost {
+        flops: flops * len as f64,
+        bytes: (len * bytes) as f64,
+    };
+    let chunk = elementwise_chunk(len, bytes) * size_of::<U>();
+    Kernel::single(1, chunk, cost, move |call| {
+        let (x, start) = (call.input::<T>(0), call.start::<U>());
+        elementwise::map(
+            x,
+            call.output::<U>(),
+            start,
+            #[inline(always)]
+            |x| function(x),
+        );
+        Ok(())
+    })
+}
+
+/// A loop for each float type.
+macro_rules! real {
+    ($flops:expr, |$x:ident| $body:expr) => {
+        |cx| {
+            with_float!(cx.result.dtype, T => {
+                Ok(map::<T, T>(cx, $flops, #[inline(always)] |$x| $body).into())
+            })
+        }
+    };
+}
+
+/// A loop for each number type.
+macro_rules! number {
+    ($flops:expr, |$x:ident| $body:expr) => {
+        |cx| {
+            with_type!(cx.result.dtype, T => {
+                Ok(map::<T, T>(cx, $flops, #[inline(always)] |$x| $body).into())
+            })
+        }
+    };
+}
+
+const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+const NUMBER: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
+const SIGNED: &[OperandSpec] = &[OperandSpec::new("x", DTypes::SIGNED)];
+const FLOAT: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
+const USUAL: Domain = Domain::Between(-2.0, 2.0);
+const POSITIVE: Domain = Domain::Between(0.4, 3.0);
+
+/// `x` itself. Gradient: the cotangent.
+pub static IDENTITY: Unary = Unary {
+    signature: Signature::new("identity", "x", ANY),
+    lower: |_| Ok(Lowered::Alias(0)),
+    gradient: |cx| Ok(cx.cotangent()),
+    domain: USUAL,
+};
+
+/// `x` itself, for gradients a constant.
+pub static STOP_GRADIENT: Unary = Unary {
+    signature: Signature::new("stop_gradient", "x, taken for a constant by gradients", ANY)
+        .calculus(Calculus::None("stops gradients on purpose")),
+    lower: |_| Ok(Lowered::Alias(0)),
+    gradient: |_| Err(Fault::new("`stop_gradient` has no gradient")),
+    domain: USUAL,
+};
+
+/// `-x`.
+pub static NEG: Unary = Unary {
+    signature: Signature::new("neg", "-x", SIGNED),
+    lower: number!(1.0, |x| x.wrapping_neg()),
+    gradient: |cx| {
+        let cotangent = cx.cotangent();
+        Ok(neg(cx.graph(), cotangent))
+    },
+    domain: USUAL,
+};
+
+/// `|x|`. Gradient: the cotangent times `sign(x)`, so 0 at 0.
+pub static ABS: Unary = Unary {
+    signature: Signature::new("abs", "|x|", SIGNED).calculus(Calculus::Piecewise),
+    lower: number!(1.0, |x| x.absolute()),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        let sign = sign(cx.graph(), x);
+        Ok(chain(cx, sign))
+    },
+    domain: Domain::AwayFromZero,
+};
+
+/// -1, 0 or 1. Gradient: 0.
+pub static SIGN: Unary = Unary {
+    signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
+        .calculus(Calculus::Piecewise),
+    lower: number!(1.0, |x| x.sign()),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        Ok(super::fill_like(cx.graph(), x, 0.0))
+    },
+    domain: Domain::AwayFromZero,
+};
+
+/// eˣ. Gradient: the cotangent times the result.
+pub static EXP: Unary = Unary {
+    signature: Signature::new("exp", "e to the power of x", FLOAT),
+    lower: real!(20.0, |x| x.exp()),
+    gradient: |cx| {
+        let y = cx.result();
+        Ok(chain(cx, y))
+    },
+    domain: USUAL,
+};
+
+/// The natural logarithm. Gradient: the cotangent over `x`.
+pub static LOG: Unary = Unary {
+    signature: Signature::new("log", "the natural logarithm of x", FLOAT),
+    lower: real!(20.0, |x| x.ln()),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        Ok(binary::cotangent_over(cx, x))
+    },
+    domain: POSITIVE,
+};
+
+/// √x. Gradient: the cotangent over twice the result.
+pub static SQRT: Unary = Unary {
+    signature: Signature::new("sqrt", "the square root of x", FLOAT),
+    lower: real!(4.0, |x| x.sqrt()),
+    gradient: |cx| {
+        let y = cx.result();
+        let twice = binary::add(cx.graph(), y, y);
+        Ok(binary::cotangent_over(cx, twice))
+    },
+    domain: POSITIVE,
+};
+
+/// x². Gradient: the cotangent times 2x.
+pub static SQUARE: Unary = Unary {
+    signature: Signature::new("square", "x times x", NUMBER),
+    lower: number!(1.0, |x| StoredNumber::wrapping_mul(x, x)),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        let twice = binary::add(cx.graph(), x, x);
+        Ok(chain(cx, twice))
+    },
+    domain: USUAL,
+};
+
+/// The hyperbolic tangent. Gradient: the cotangent times 1 - y².
+pub static TANH: Unary = Unary {
+    signature: Signature::new("tanh", "the hyperbolic tangent of x", FLOAT),
+    lower: real!(20.0, |x| x.tanh()),
+    gradient: |cx| {
+        let y = cx.result();
+        let squared = square(cx.graph(), y);
+        let one = scalar_like(cx.graph(), y, 1.0);
+        let slope = binary::sub(cx.graph(), one, squared);
+        Ok(chain(cx, slope))
+    },
+    domain: USUAL,
+};
+
+/// 1 / (1 + e⁻ˣ). Gradient: the cotangent times y(1 - y).
+pub static SIGMOID: Unary = Unary {
+    signature: Signature::new("sigmoid", "1 / (1 + exp(-x))", FLOAT),
+    lower: real!(20.0, |x| x.sigmoid()),
+    gradient: |cx| {
+        let y = cx.result();
+        let one = scalar_like(cx.graph(), y, 1.0);
+        let rest = binary::sub(cx.graph(), one, y);
+        let slope = binary::mul(cx.graph(), y, rest);
+        Ok(chain(cx, slope))
+    },
+    domain: USUAL,
+};
+
+/// max(x, 0); NaN stays NaN. Gradient: the cotangent where x > 0, else 0 (so 0 at 0).
+pub static RELU: Unary = Unary {
+    signature: Signature::new("relu", "x where it is positive, else 0", NUMBER)
+        .calculus(Calculus::Piecewise)
+        .masking(),
+    lower: number!(1.0, |x| x.relu()),
+    gradient: |cx| {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let zero = scalar_like(cx.graph(), x, 0.0);
+        let positive = comparison::greater(cx.graph(), x, zero);
+        Ok(select::select(cx.graph(), positive, cotangent, zero))
+    },
+    domain: Domain::AwayFromZero,
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[
+    &IDENTITY,
+    &STOP_GRADIENT,
+    &NEG,
+    &ABS,
+    &SIGN,
+    &EXP,
+    &LOG,
+    &SQRT,
+    &SQUARE,
+    &TANH,
+    &SIGMOID,
+    &RELU,
+];
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(x)`.")]
+        pub fn $function(graph: &mut Ir, x: NodeId) -> NodeId {
+            graph.add(&$operator, &[x], Attributes::none())
+        }
+    )*};
+}
+append! {
+    identity IDENTITY;
+    stop_gradient STOP_GRADIENT;
+    neg NEG;
+    abs ABS;
+    sign SIGN;
+    exp EXP;
+    log LOG;
+    sqrt SQRT;
+    square SQUARE;
+    tanh TANH;
+    sigmoid SIGMOID;
+    relu RELU;
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The tensor itself, as a node of its own.
+    #[track_caller]
+    pub fn identity(self) -> Tensor<'g, T> {
+        self.then(identity)
+    }
+
+    /// The tensor itself, which gradients take for a constant.
+    #[track_caller]
+    pub fn stop_gradient(self) -> Tensor<'g, T> {
+        self.then(stop_gradient)
+    }
+}
+
+impl<'g, T: Signed> Tensor<'g, T> {
+    /// |x|; integers wrap. Its derivative at 0 is taken to be 0.
+    #[track_caller]
+    pub fn abs(self) -> Tensor<'g, T> {
+        self.then(abs)
+    }
+
+    /// -1, 0 or 1; NaN stays NaN.
+    #[track_caller]
+    pub fn sign(self) -> Tensor<'g, T> {
+        self.then(sign)
+    }
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// x²; integers wrap.
+    #[track_caller]
+    pub fn square(self) -> Tensor<'g, T> {
+        self.then(square)
+    }
+
+    /// max(x, 0); NaN stays NaN. Its derivative at 0 is taken to be 0.
+    #[track_caller]
+    pub fn relu(self) -> Tensor<'g, T> {
+        self.then(relu)
+    }
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// eˣ
+    #[track_caller]
+    pub fn exp(self) -> Tensor<'g, T> {
+        self.then(exp)
+    }
+
+    /// The natural logarithm: -∞ at 0, NaN below.
+    #[track_caller]
+    pub fn log(self) -> Tensor<'g, T> {
+        self.then(log)
+    }
+
+    /// √x, NaN below 0.
+    #[track_caller]
+    pub fn sqrt(self) -> Tensor<'g, T> {
+        self.then(sqrt)
+    }
+
+    /// The hyperbolic tangent.
+    #[track_caller]
+    pub fn tanh(self) -> Tensor<'g, T> {
+        self.then(tanh)
+    }
+
+    /// 1 / (1 + e⁻ˣ), without overflow on either side.
+    #[track_caller]
+    pub fn sigmoid(self) -> Tensor<'g, T> {
+        self.then(sigmoid)
+    }
+}

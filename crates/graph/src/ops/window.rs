@@ -1,0 +1,267 @@
+//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`, `slice` and `pad` are made
+//! of where the dimensions that they cut are not known.
+
+use abeyance_ir::{
+    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
+    Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Shape, Signature, Type, resolve_axis,
+};
+use abeyance_kernels::element::Number as _;
+use abeyance_kernels::launch::{Failure, Kernel};
+use abeyance_kernels::layout;
+
+use super::slice::{copy_loop, each};
+use super::{source, with_type};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&SliceAt, &PadAt];
+
+const OPERANDS: &[OperandSpec] = &[
+    OperandSpec::new("x", DTypes::ANY),
+    OperandSpec::in_group("offset", DTypes::of(&[DType::I64]), 1),
+];
+const ATTRIBUTES: &[AttributeSpec] = &[
+    AttributeSpec::required("begin", AttributeKind::Integers),
+    AttributeSpec::required("axis", AttributeKind::Integer),
+    AttributeSpec::required("shape", AttributeKind::Shape),
+];
+
+fn attributes(begin: &[i64], axis: i64, shape: Shape) -> Attributes {
+    Attributes::of([
+        Attribute::Integers(begin.into()),
+        Attribute::Integer(axis),
+        Attribute::Shape(shape),
+    ])
+}
+
+/// Checks that `inner` fits into `outer` where it begins, as far as sizes are known.
+fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> {
+    if cx.rank(1) != 0 {
+        return Err(Fault::new(format!(
+            "the offset is a number, not a tensor of shape {}",
+            cx.display(&cx.shape(1))
+        )));
+    }
+    let begin = each("begin", cx.attributes().integers(0), outer.len())?;
+    cx.axis(cx.attributes().integer(1), outer.len())?;
+    let fits = |((&inner, &outer), &begin): ((&Dim, &Dim), &usize)| match (inner, outer) {
+        (Dim::Known(size), Dim::Known(n)) => begin.checked_add(size).is_some_and(|end| end <= n),
+        _ => true,
+    };
+    match inner.len() == outer.len() && inner.iter().zip(outer).zip(&begin).all(fits) {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "a box of shape {} at {begin:?} is not within the shape {}",
+            cx.display(inner),
+            cx.display(outer)
+        ))),
+    }
+}
+
+/// Where a box lies within a tensor.
+struct Window {
+    begin: Dims,
+    axis: usize,
+    /// The elements behind the box, at an offset of 0.
+    after: Dims,
+}
+
+impl Window {
+    fn new(cx: &Lowering<'_>, inner: &[usize], outer: &[usize]) -> Result<Self, Fault> {
+        let begin = each("begin", cx.attributes.integers(0), outer.len())?;
+        let axis = resolve_axis(cx.attributes.integer(1), outer.len())?;
+        let after: Option<Dims> = outer
+            .iter()
+            .zip(&begin)
+            .zip(inner)
+            .map(|((n, begin), size)| n.checked_sub(*begin)?.checked_sub(*size))
+            .collect();
+        match after {
+            Some(after) => Ok(Self { begin, axis, after }),
+            None => Err(Fault::new("the box is not within the tensor")),
+        }
+    }
+
+    /// How far the box is moved along the axis.
+    fn offset(&self, offset: &[i64]) -> Result<usize, Failure> {
+        let offset = offset.first().copied().unwrap_or(0);
+        let room = self.after[self.axis];
+        match usize::try_from(offset) {
+            Ok(offset) if offset <= room => Ok(offset),
+            _ => Err(Failure(format!(
+                "an offset of {offset} along axis {} is not from 0 to {room}",
+                self.axis
+            ))),
+        }
+    }
+}
+
+/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis. Gradient: [`PadAt`].
+pub struct SliceAt;
+
+impl Operator for SliceAt {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "slice_at",
+                "a box cut out of x at an offset along an axis",
+                OPERANDS,
+            )
+            .attributes(ATTRIBUTES)
+            .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (outer, inner) = (cx.shape(0), cx.shape_attribute(2));
+        check(cx, &inner, &outer)?;
+        cx.tensor(cx.dtype(0), inner)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        gradient(cx, pad_at)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (outer, inner) = (cx.operands[0].dims, cx.result.dims);
+        let window = Window::new(cx, inner, outer)?;
+        let plan = layout::Slice::new(outer, &window.begin, inner);
+        let stride: usize = outer[window.axis + 1..].iter().product();
+        let (chunk, cost) = copy_loop(cx);
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+                let offset = window.offset(call.input(1))?;
+                let (x, start) = (call.input::<T>(0), call.start::<T>());
+                plan.run(&x[offset * stride..], call.output(), start);
+                Ok(())
+            }))
+            .into(),
+        )
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        samples(|inner, outer| (outer, inner))
+    }
+}
+
+/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient: [`SliceAt`].
+pub struct PadAt;
+
+impl Operator for PadAt {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "pad_at",
+                "zeros with x at an offset along an axis",
+                OPERANDS,
+            )
+            .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (inner, outer) = (cx.shape(0), cx.shape_attribute(2));
+        check(cx, &inner, &outer)?;
+        cx.tensor(cx.dtype(0), outer)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        gradient(cx, slice_at)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let window = Window::new(cx, cx.operands[0].dims, cx.result.dims)?;
+        let dims = Dims::from(cx.operands[0].dims);
+        let (chunk, cost) = copy_loop(cx);
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+                let offset = window.offset(call.input(1))?;
+                let (mut before, mut after) = (window.begin.clone(), window.after.clone());
+                before[window.axis] += offset;
+                after[window.axis] -= offset;
+                // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
+                let plan = layout::Pad::new(&dims, &before, &after);
+                let start = call.start::<T>();
+                plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+                Ok(())
+            }))
+            .into(),
+        )
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        samples(|inner, outer| (inner, outer))
+    }
+}
+
+/// The cotangent of a box by the operator that undoes it.
+fn gradient(
+    cx: &mut Derivation<'_>,
+    undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
+) -> Result<Cotangents, Fault> {
+    let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+    let (begin, axis) = (
+        cx.attributes().integers(0).to_vec(),
+        cx.attributes().integer(1),
+    );
+    let shape = cx.shape(x);
+    let moved = cx
+        .wanted(0)
+        .then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
+    Ok(Cotangents::from_slice(&[moved, None]))
+}
+
+/// Samples of an operator that goes from the first of `order(inner, outer)` to the second.
+fn samples<'a>(order: fn(&'a [usize], &'a [usize]) -> (&'a [usize], &'a [usize])) -> Vec<Sample> {
+    type Case = (
+        &'static [usize],
+        &'static [usize],
+        &'static [i64],
+        i64,
+        &'static [f64],
+    );
+    let cases: [Case; 7] = [
+        (&[1], &[1], &[0], 0, &[0.0]),
+        (&[2], &[5], &[1], 0, &[1.0]),
+        (&[2, 3], &[2, 7], &[0, 1], -1, &[3.0]),
+        (&[2, 3], &[5, 4], &[1, 1], 0, &[2.0]),
+        (&[3, 2, 2], &[3, 4, 2], &[0, 0, 0], 1, &[2.0]),
+        (&[0, 3], &[4, 3], &[0, 0], 0, &[4.0]),
+        (&[33, 5], &[70, 5], &[0, 0], 0, &[20.0]),
+    ];
+    cases
+        .into_iter()
+        .map(|(inner, outer, begin, axis, offset)| {
+            let (from, to) = order(inner, outer);
+            let shape = to.iter().map(|&dim| dim.into()).collect();
+            Sample::new(attributes(begin, axis, shape))
+                .float(from, Domain::Between(-2.0, 2.0))
+                .operand(DType::I64, &[], Domain::Values(offset))
+        })
+        .collect()
+}
+
+/// Appends an offset that is known.
+pub fn offset(graph: &mut Ir, value: usize) -> NodeId {
+    source::constant(graph, Array::new(DType::I64, &[], &[value as i64]))
+}
+
+macro_rules! append {
+    ($($function:ident $operator:ident;)*) => {$(
+        #[doc = concat!("Appends `", stringify!($function), "(x, offset)`.")]
+        pub fn $function(
+            graph: &mut Ir,
+            x: NodeId,
+            offset: NodeId,
+            begin: &[i64],
+            axis: i64,
+            shape: Shape,
+        ) -> NodeId {
+            graph.add(&$operator, &[x, offset], attributes(begin, axis, shape))
+        }
+    )*};
+}
+append! {
+    slice_at SliceAt;
+    pad_at PadAt;
+}

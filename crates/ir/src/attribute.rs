@@ -1,0 +1,312 @@
+//! The constants an operator carries: axes, flags, target shapes, initial values.
+
+use std::sync::Arc;
+
+use bytemuck::Pod;
+use smallvec::SmallVec;
+
+use crate::{DType, Dims, Shape};
+
+/// An array of numbers inside a graph: a constant, or a variable's initial value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The element type; booleans are bytes 0 or 1.
+    pub dtype: DType,
+    /// The sizes of all dimensions; none for a scalar.
+    pub dims: Dims,
+    /// The elements in row-major order, little-endian.
+    pub bytes: Vec<u8>,
+}
+
+impl Array {
+    /// The array of these elements. `elements` must be as many as `dims` says.
+    pub fn new<T: Pod>(dtype: DType, dims: &[usize], elements: &[T]) -> Array {
+        Array {
+            dtype,
+            dims: dims.into(),
+            bytes: bytemuck::cast_slice(elements).to_vec(),
+        }
+    }
+
+    /// A scalar of a type, from a number (rounded or truncated as `as` does).
+    pub fn scalar(dtype: DType, value: f64) -> Array {
+        let mut bytes = Vec::with_capacity(8);
+        match dtype {
+            DType::F32 => bytes.extend((value as f32).to_le_bytes()),
+            DType::F64 => bytes.extend(value.to_le_bytes()),
+            DType::I32 => bytes.extend((value as i32).to_le_bytes()),
+            DType::I64 => bytes.extend((value as i64).to_le_bytes()),
+            DType::U8 => bytes.push(value as u8),
+            DType::Bool => bytes.push((value != 0.0).into()),
+        }
+        Array {
+            dtype,
+            dims: Dims::new(),
+            bytes,
+        }
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.bytes.len() / self.dtype.size()
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The elements, copied. `T` must be the type `dtype` stands for (`u8` for booleans).
+    pub fn elements<T: Pod>(&self) -> Vec<T> {
+        self.bytes
+            .chunks_exact(size_of::<T>().max(1))
+            .map(bytemuck::pod_read_unaligned)
+            .collect()
+    }
+}
+
+/// How a variable's first value is made, in the session, from the session's seed and the variable's name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Initializer {
+    /// All 0.
+    Zeros,
+    /// All 1.
+    Ones,
+    /// These elements; a scalar fills the whole shape.
+    Constant(Arc<Array>),
+    /// Normal distribution.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        stddev: f64,
+    },
+    /// Normal distribution cut off at two standard deviations, TensorFlow's `truncated_normal`.
+    TruncatedNormal {
+        /// Mean before cutting.
+        mean: f64,
+        /// Standard deviation before cutting.
+        stddev: f64,
+    },
+    /// Even distribution in `[low, high)`.
+    Uniform {
+        /// Lowest value.
+        low: f64,
+        /// First value above.
+        high: f64,
+    },
+}
+
+/// The value of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attribute {
+    /// `true` or `false`
+    Flag(bool),
+    /// `-1`
+    Integer(i64),
+    /// `0.5`
+    Real(f64),
+    /// `f32`
+    DType(DType),
+    /// `[N, 784]`
+    Shape(Shape),
+    /// `[0, -1]`
+    Integers(SmallVec<[i64; 4]>),
+    /// `[[1.0, 2.0], [3.0, 4.0]]`
+    Array(Arc<Array>),
+    /// `truncated_normal(0, 0.1)`
+    Initializer(Initializer),
+}
+
+/// Which variant of [`Attribute`] an operator expects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AttributeKind {
+    Flag,
+    Integer,
+    Real,
+    DType,
+    Shape,
+    Integers,
+    Array,
+    Initializer,
+}
+
+impl Attribute {
+    /// Its variant.
+    pub fn kind(&self) -> AttributeKind {
+        match self {
+            Attribute::Flag(_) => AttributeKind::Flag,
+            Attribute::Integer(_) => AttributeKind::Integer,
+            Attribute::Real(_) => AttributeKind::Real,
+            Attribute::DType(_) => AttributeKind::DType,
+            Attribute::Shape(_) => AttributeKind::Shape,
+            Attribute::Integers(_) => AttributeKind::Integers,
+            Attribute::Array(_) => AttributeKind::Array,
+            Attribute::Initializer(_) => AttributeKind::Initializer,
+        }
+    }
+}
+
+/// An attribute's name, kind and default in an operator's signature.
+#[derive(Clone, Copy, Debug)]
+pub struct AttributeSpec {
+    /// Its name in printouts.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: AttributeKind,
+    /// What it is when nothing is said; such a value is not printed.
+    pub default: Option<DefaultAttribute>,
+}
+
+/// A default that fits into a constant.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs)]
+pub enum DefaultAttribute {
+    Flag(bool),
+    Integer(i64),
+    Real(f64),
+    Integers(&'static [i64]),
+}
+
+impl From<DefaultAttribute> for Attribute {
+    fn from(default: DefaultAttribute) -> Self {
+        match default {
+            DefaultAttribute::Flag(value) => Attribute::Flag(value),
+            DefaultAttribute::Integer(value) => Attribute::Integer(value),
+            DefaultAttribute::Real(value) => Attribute::Real(value),
+            DefaultAttribute::Integers(values) => Attribute::Integers(values.into()),
+        }
+    }
+}
+
+impl AttributeSpec {
+    /// A flag that is off unless set.
+    pub const fn flag(name: &'static str) -> Self {
+        Self {
+            name,
+            kind: AttributeKind::Flag,
+            default: Some(DefaultAttribute::Flag(false)),
+        }
+    }
+
+    /// An attribute that must be given.
+    pub const fn required(name: &'static str, kind: AttributeKind) -> Self {
+        Self {
+            name,
+            kind,
+            default: None,
+        }
+    }
+
+    /// An attribute with a default.
+    pub const fn optional(
+        name: &'static str,
+        kind: AttributeKind,
+        default: DefaultAttribute,
+    ) -> Self {
+        Self {
+            name,
+            kind,
+            default: Some(default),
+        }
+    }
+}
+
+/// The attributes of a node, in the order of its operator's signature.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
+
+impl Attributes {
+    /// No attributes.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// These, in the order of the operator's signature.
+    pub fn of(values: impl IntoIterator<Item = Attribute>) -> Self {
+        Self(values.into_iter().map(Box::new).collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The one at `index` of the signature.
+    pub fn get(&self, index: usize) -> Option<&Attribute> {
+        self.0.get(index).map(|value| &**value)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Attribute> {
+        self.0.iter().map(|value| &**value)
+    }
+
+    /// A flag. The graph has checked the kinds of attributes when the node was made, so this and its siblings
+    /// answer with an empty value rather than fail.
+    pub fn flag(&self, index: usize) -> bool {
+        matches!(self.get(index), Some(Attribute::Flag(true)))
+    }
+
+    /// An integer, or 0.
+    pub fn integer(&self, index: usize) -> i64 {
+        match self.get(index) {
+            Some(Attribute::Integer(value)) => *value,
+            _ => 0,
+        }
+    }
+
+    /// A number, or 0.
+    pub fn real(&self, index: usize) -> f64 {
+        match self.get(index) {
+            Some(Attribute::Real(value)) => *value,
+            _ => 0.0,
+        }
+    }
+
+    /// An element type, or `f32`.
+    pub fn dtype(&self, index: usize) -> DType {
+        match self.get(index) {
+            Some(Attribute::DType(value)) => *value,
+            _ => DType::F32,
+        }
+    }
+
+    /// A shape, or that of a scalar.
+    pub fn shape(&self, index: usize) -> &[crate::Dim] {
+        match self.get(index) {
+            Some(Attribute::Shape(value)) => value,
+            _ => &[],
+        }
+    }
+
+    /// A list of integers, or an empty one.
+    pub fn integers(&self, index: usize) -> &[i64] {
+        match self.get(index) {
+            Some(Attribute::Integers(value)) => value,
+            _ => &[],
+        }
+    }
+
+    /// An array.
+    pub fn array(&self, index: usize) -> Option<&Arc<Array>> {
+        match self.get(index) {
+            Some(Attribute::Array(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// An initializer.
+    pub fn initializer(&self, index: usize) -> Option<&Initializer> {
+        match self.get(index) {
+            Some(Attribute::Initializer(value)) => Some(value),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What is wrong with a program, said the way a compiler says it.
+
+use std::fmt;
+
+/// Where a node was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Location {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// A call in a Rust program.
+    Source(&'static std::panic::Location<'static>),
+    /// A line of a graph's text form, counted from 1.
+    Text(u32),
+}
+
+impl Location {
+    /// Where the function that calls this was called from, through every `#[track_caller]`.
+    #[track_caller]
+    pub fn caller() -> Self {
+        Location::Source(std::panic::Location::caller())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Unknown => f.write_str("(unknown place)"),
+            Location::Source(at) => write!(f, "{}:{}:{}", at.file(), at.line(), at.column()),
+            Location::Text(line) => write!(f, "line {line} of the graph's text"),
+        }
+    }
+}
+
+/// What a rule of an operator objects to; the graph adds node, operands and places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong, with the shapes or numbers concerned.
+    pub message: String,
+    /// How to mend it, where that is known.
+    pub help: Option<String>,
+}
+
+impl Fault {
+    /// A fault without advice.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// Adds advice.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<abeyance_kernels::launch::Failure> for Fault {
+    fn from(failure: abeyance_kernels::launch::Failure) -> Self {
+        Fault::new(failure.0)
+    }
+}
+
+/// A thing that a diagnostic points at: an operand, the other write, where a dimension came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is: `flat : f32[N, 784]`.
+    pub text: String,
+    /// Where it was made.
+    pub location: Location,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What is wrong.
+    pub message: String,
+    /// The name of the node it is about, if there is one.
+    pub node: Option<String>,
+    /// Where that node was made.
+    pub location: Location,
+    /// Its operands and whatever else bears on it.
+    pub notes: Vec<Note>,
+    /// How to mend it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic that is about no node.
+    pub fn new(message: impl Into<String>, location: Location) -> Self {
+        Self {
+            message: message.into(),
+            node: None,
+            location,
+            notes: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// Names the node it is about.
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self
+    }
+
+    /// Adds something to point at.
+    pub fn note(mut self, text: impl Into<String>, location: Location) -> Self {
+        self.notes.push(Note {
+            text: text.into(),
+            location,
+        });
+        self
+    }
+
+    /// Adds advice.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        if self.location != Location::Unknown {
+            write!(f, "\n  --> {}", self.location)?;
+        }
+        for note in &self.notes {
+            write!(f, "\n   | {}", note.text)?;
+            if note.location != Location::Unknown {
+                write!(f, "  ({})", note.location)?;
+            }
+        }
+        if let Some(help) = &self.help {
+            write!(f, "\n   = help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+/// All mistakes of a program, reported together. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// The mistakes, in the order in which they were made.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter()
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Diagnostics(vec![diagnostic])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        if self.0.len() > 1 {
+            write!(f, "\n\n{} errors", self.0.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}

@@ -1,0 +1,691 @@
+//! The graph: nodes that know their operands, and edges on `petgraph` for every walk over them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fixedbitset::FixedBitSet;
+use petgraph::Direction;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
+use smallvec::SmallVec;
+
+use crate::inference::Solver;
+use crate::shape::{Origin, Symbols};
+use crate::{
+    Attribute, Attributes, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
+    OperatorRef, Shape, TensorType, Type, element_count, known_dims,
+};
+
+/// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// The node at a place of the graph's order.
+    pub fn new(index: usize) -> Self {
+        Self(index as u32)
+    }
+
+    /// Its place in the graph's order.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl From<NodeId> for NodeIndex<u32> {
+    fn from(id: NodeId) -> Self {
+        NodeIndex::new(id.index())
+    }
+}
+
+impl From<NodeIndex<u32>> for NodeId {
+    fn from(index: NodeIndex<u32>) -> Self {
+        NodeId::new(index.index())
+    }
+}
+
+/// Tells one graph from another; a frozen copy has the id of the graph it was taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GraphId(u64);
+
+impl GraphId {
+    fn fresh() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        GraphId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The operands of a node, in order.
+pub type Operands = SmallVec<[NodeId; 4]>;
+
+/// What part of the program a node belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Role {
+    /// What the user described.
+    #[default]
+    Forward,
+    /// Made by the gradient rule of a forward node.
+    Backward {
+        /// That node.
+        of: NodeId,
+    },
+    /// Made by an optimizer to change variables.
+    Update,
+}
+
+/// A step of the computation.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Unique in the graph; the key of random streams, of variables, of printouts.
+    pub name: Arc<str>,
+    /// What it computes.
+    pub operator: OperatorRef,
+    /// From what.
+    pub operands: Operands,
+    /// With which constants.
+    pub attributes: Attributes,
+    /// Giving what. Symbols in it may have been found equal to others since: see [`Graph::shape`].
+    pub ty: Type,
+    /// For what.
+    pub role: Role,
+    /// Made where.
+    pub location: Location,
+}
+
+/// Why one node comes before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// It is the operand at this place.
+    Operand(u32),
+    /// It was asked to run before.
+    Control,
+}
+
+/// What every node made from now on takes over.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Where nodes are being made.
+    pub location: Location,
+    /// Prefix of names: empty, or ending in `/`.
+    pub scope: String,
+    /// The part of the program they belong to.
+    pub role: Role,
+    /// Nodes that must run before them.
+    pub controls: SmallVec<[NodeId; 2]>,
+}
+
+/// A computation as data.
+#[derive(Clone)]
+pub struct Graph {
+    id: GraphId,
+    name: String,
+    nodes: DiGraph<Node, Edge, u32>,
+    names: HashMap<Arc<str>, NodeId>,
+    suffixes: HashMap<Box<str>, u32>,
+    symbols: Symbols,
+    diagnostics: Vec<Diagnostic>,
+    context: Context,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Self::new("graph")
+    }
+}
+
+impl Graph {
+    /// An empty graph. The name is for printouts.
+    pub fn new(name: &str) -> Self {
+        Self {
+            id: GraphId::fresh(),
+            name: name.to_owned(),
+            nodes: DiGraph::default(),
+            names: HashMap::new(),
+            suffixes: HashMap::new(),
+            symbols: Symbols::default(),
+            diagnostics: Vec::new(),
+            context: Context::default(),
+        }
+    }
+
+    /// What tells it from other graphs.
+    pub fn id(&self) -> GraphId {
+        self.id
+    }
+
+    /// Its name in printouts.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Changes its name in printouts.
+    pub fn set_name(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.node_count()
+    }
+
+    /// Whether it has no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A node. Ids come from this graph or a longer-lived copy of it, so it exists.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[NodeIndex::from(id)]
+    }
+
+    /// A node, if the graph has one of that id.
+    pub fn get(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.node_weight(id.into())
+    }
+
+    /// The node of that name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.names.get(name).copied()
+    }
+
+    /// All nodes in the order in which they were made, which is a topological order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
+        self.nodes
+            .raw_nodes()
+            .iter()
+            .enumerate()
+            .map(|(index, node)| (NodeId::new(index), &node.weight))
+    }
+
+    /// The structure, for `petgraph`'s algorithms.
+    pub fn structure(&self) -> &DiGraph<Node, Edge, u32> {
+        &self.nodes
+    }
+
+    /// The unknown dimensions.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    /// The unknown dimensions, to add to.
+    pub fn symbols_mut(&mut self) -> &mut Symbols {
+        &mut self.symbols
+    }
+
+    /// What new nodes take over.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// What new nodes take over, to change.
+    pub fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    /// The nodes that `id` was asked to run after, in the order in which they were named.
+    pub fn controls(&self, id: NodeId) -> SmallVec<[NodeId; 2]> {
+        let mut controls: SmallVec<[NodeId; 2]> = self
+            .nodes
+            .edges_directed(id.into(), Direction::Incoming)
+            .filter(|edge| *edge.weight() == Edge::Control)
+            .map(|edge| edge.source().into())
+            .collect();
+        controls.reverse();
+        controls
+    }
+
+    /// The nodes that have `id` as operand, latest first; one that has it twice comes twice.
+    pub fn users(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes
+            .edges_directed(id.into(), Direction::Outgoing)
+            .filter(|edge| matches!(edge.weight(), Edge::Operand(_)))
+            .map(|edge| edge.target().into())
+    }
+
+    /// The shape of a node's value, with what is known of its dimensions by now. `None` if it has no value or is wrong.
+    pub fn shape(&self, id: NodeId) -> Option<Shape> {
+        let tensor = self.node(id).ty.tensor()?;
+        Some(self.resolve(&tensor.shape))
+    }
+
+    /// The shape with what is known of its dimensions by now.
+    pub fn resolve(&self, shape: &[Dim]) -> Shape {
+        shape.iter().map(|&dim| self.symbols.resolve(dim)).collect()
+    }
+
+    /// `f32[N, 10]`, `operation` or `invalid`.
+    pub fn display_type(&self, id: NodeId) -> String {
+        match &self.node(id).ty {
+            Type::Tensor(tensor) => {
+                format!("{}{}", tensor.dtype, self.symbols.display(&tensor.shape))
+            }
+            Type::Operation => "operation".to_owned(),
+            Type::Invalid => "invalid".to_owned(),
+        }
+    }
+
+    /// `flat : f32[N, 784]`
+    pub fn describe(&self, id: NodeId) -> String {
+        format!("{} : {}", self.node(id).name, self.display_type(id))
+    }
+
+    /// How many mistakes were made so far.
+    pub(crate) fn mistakes(&self) -> usize {
+        self.diagnostics.len()
+    }
+
+    /// Changes what a node is taken to give.
+    pub(crate) fn set_type(&mut self, id: NodeId, ty: Type) {
+        if let Some(node) = self.nodes.node_weight_mut(id.into()) {
+            node.ty = ty;
+        }
+    }
+
+    // ---- walks ------------------------------------------------------------------------------------------------
+
+    /// The nodes that `targets` depend on by operands or order, themselves included, not going beyond nodes for which
+    /// `stop` holds.
+    pub fn ancestors(
+        &self,
+        targets: impl IntoIterator<Item = NodeId>,
+        stop: impl Fn(NodeId) -> bool,
+    ) -> FixedBitSet {
+        let filtered = EdgeFiltered::from_fn(&self.nodes, |edge| !stop(edge.target().into()));
+        self.reach(Reversed(&filtered), targets)
+    }
+
+    /// The nodes that depend on `sources` by operands for which `follow(user, place)` holds, themselves included.
+    pub fn descendants(
+        &self,
+        sources: impl IntoIterator<Item = NodeId>,
+        follow: impl Fn(NodeId, usize) -> bool,
+    ) -> FixedBitSet {
+        let filtered = EdgeFiltered::from_fn(&self.nodes, |edge| match *edge.weight() {
+            Edge::Operand(place) => follow(edge.target().into(), place as usize),
+            Edge::Control => false,
+        });
+        self.reach(&filtered, sources)
+    }
+
+    fn reach<G>(&self, graph: G, from: impl IntoIterator<Item = NodeId>) -> FixedBitSet
+    where
+        G: petgraph::visit::IntoNeighbors<NodeId = NodeIndex<u32>>
+            + petgraph::visit::GraphRef
+            + petgraph::visit::Visitable<NodeId = NodeIndex<u32>, Map = FixedBitSet>,
+    {
+        let mut dfs = Dfs::empty(graph);
+        for id in from {
+            dfs.move_to(id.into());
+            while dfs.next(graph).is_some() {}
+        }
+        dfs.discovered
+    }
+
+    // ---- building ---------------------------------------------------------------------------------------------
+
+    /// Appends a node with a name made from the operator's.
+    pub fn add(
+        &mut self,
+        operator: impl Into<OperatorRef>,
+        operands: &[NodeId],
+        attributes: Attributes,
+    ) -> NodeId {
+        self.add_named(None, operator, operands, attributes)
+    }
+
+    /// Appends a node. A wrong one is appended too, remembered as a diagnostic, and has the type
+    /// [`Type::Invalid`]; nodes that depend on it are not reported again.
+    ///
+    /// A `name` is put behind the current scope and must be free there.
+    pub fn add_named(
+        &mut self,
+        name: Option<&str>,
+        operator: impl Into<OperatorRef>,
+        operands: &[NodeId],
+        attributes: Attributes,
+    ) -> NodeId {
+        let operator = operator.into();
+        let id = NodeId::new(self.len());
+        let inferred = self.infer(&operator, operands, &attributes);
+        let name = self.unique_name(name, operator.signature().name, id);
+        let (ty, fault) = match inferred {
+            Ok(ty) => (ty, None),
+            Err(fault) => (Type::Invalid, fault),
+        };
+        if let Some(tensor) = ty.tensor() {
+            let shape: Shape = tensor.shape.clone();
+            for (axis, dim) in shape.into_iter().enumerate() {
+                if let Dim::Symbol(symbol) = dim {
+                    self.symbols.set_origin(symbol, Origin { node: id, axis });
+                }
+            }
+        }
+        self.nodes.add_node(Node {
+            name,
+            operator,
+            operands: operands.into(),
+            attributes,
+            ty,
+            role: self.context.role,
+            location: self.context.location,
+        });
+        for (place, &operand) in operands.iter().enumerate() {
+            self.nodes
+                .add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
+        }
+        for index in 0..self.context.controls.len() {
+            let control = self.context.controls[index];
+            self.nodes
+                .add_edge(control.into(), id.into(), Edge::Control);
+        }
+        if let Some(fault) = fault {
+            let diagnostic = self.diagnose(id, fault);
+            self.diagnostics.push(diagnostic);
+        }
+        id
+    }
+
+    /// A diagnostic about a node: the fault, with the node's operands as notes.
+    pub fn diagnose(&self, id: NodeId, fault: Fault) -> Diagnostic {
+        let node = self.node(id);
+        let mut diagnostic = Diagnostic {
+            message: format!("{}: {}", node.operator.signature().name, fault.message),
+            node: Some(node.name.to_string()),
+            location: node.location,
+            notes: Vec::new(),
+            help: fault.help,
+        };
+        diagnostic = diagnostic.note(self.print_call(id), Location::Unknown);
+        for &operand in &node.operands {
+            let location = self.node(operand).location;
+            diagnostic = diagnostic.note(self.describe(operand), location);
+        }
+        diagnostic
+    }
+
+    /// Remembers a mistake that is not a node's.
+    pub fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// All mistakes made so far.
+    ///
+    /// # Errors
+    /// The mistakes, if there are any.
+    pub fn check(&self) -> Result<(), Diagnostics> {
+        match self.diagnostics.is_empty() {
+            true => Ok(()),
+            false => Err(Diagnostics(self.diagnostics.clone())),
+        }
+    }
+
+    /// The result's type; `Err(None)` where an operand is already invalid.
+    fn infer(
+        &mut self,
+        operator: &OperatorRef,
+        operands: &[NodeId],
+        attributes: &Attributes,
+    ) -> Result<Type, Option<Fault>> {
+        let signature = *operator.signature();
+        let mut types: SmallVec<[TensorType; 3]> = SmallVec::new();
+        for &operand in operands {
+            match &self.node(operand).ty {
+                Type::Tensor(tensor) => types.push(tensor.clone()),
+                Type::Invalid => return Err(None),
+                // A group depends on operations without taking a value from them.
+                Type::Operation if signature.effect == Effect::Order => {}
+                Type::Operation => {
+                    return Err(Some(Fault::new(format!(
+                        "`{}` is an operation and has no value",
+                        self.node(operand).name
+                    ))));
+                }
+            }
+        }
+        if signature.effect != Effect::Order {
+            check_operands(&signature, &types)?;
+        }
+        check_attributes(&signature, attributes)?;
+        if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
+            let target = self.node(target);
+            if target.operator.signature().effect != Effect::Read {
+                return Err(Some(
+                    Fault::new(format!("`{}` is not a variable", target.name)).help(
+                        "only variables can be assigned to; make one with `g.variable(name, initial)`",
+                    ),
+                ));
+            }
+        }
+        let mut cx = Inference {
+            operands: &types,
+            attributes,
+            solver: Solver::Building(&mut self.symbols),
+        };
+        let ty = operator.infer(&mut cx)?;
+        if let Some(tensor) = ty.tensor() {
+            check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
+        }
+        Ok(ty)
+    }
+
+    fn unique_name(&mut self, wanted: Option<&str>, base: &str, id: NodeId) -> Arc<str> {
+        let scope = &self.context.scope;
+        if let Some(wanted) = wanted {
+            let full = format!("{scope}{wanted}");
+            let location = self.context.location;
+            if !is_name(wanted) {
+                self.diagnostics.push(bad_name(wanted, location));
+            } else if let Some(&other) = self.names.get(full.as_str()) {
+                let diagnostic = self.taken(full, other, location);
+                self.diagnostics.push(diagnostic);
+            } else {
+                return self.claim(full.into(), id);
+            }
+        }
+        let plain = format!("{scope}{base}");
+        let count = self.suffixes.entry(plain.as_str().into()).or_insert(0);
+        loop {
+            let name: Arc<str> = match *count {
+                0 => plain.as_str().into(),
+                count => format!("{plain}_{count}").into(),
+            };
+            *count += 1;
+            if !self.names.contains_key(&name) {
+                return self.claim(name, id);
+            }
+        }
+    }
+
+    /// Gives a node another name, behind the current scope. A name that is taken is a mistake, and changes nothing.
+    pub fn rename(&mut self, id: NodeId, name: &str) {
+        let full = format!("{}{name}", self.context.scope);
+        if *self.node(id).name == *full {
+            return;
+        }
+        let location = self.context.location;
+        if !is_name(name) {
+            self.diagnostics.push(bad_name(name, location));
+        } else if let Some(&other) = self.names.get(full.as_str()) {
+            let diagnostic = self.taken(full, other, location);
+            self.diagnostics.push(diagnostic);
+        } else {
+            let new = self.claim(full.into(), id);
+            let old = std::mem::replace(&mut self.nodes[NodeIndex::from(id)].name, new);
+            self.names.remove(&old);
+        }
+    }
+
+    fn taken(&self, name: String, other: NodeId, location: Location) -> Diagnostic {
+        Diagnostic::new(format!("the name `{name}` is taken"), location)
+            .node(name)
+            .note(self.describe(other), self.node(other).location)
+            .help("give it another name, or put each in a scope of its own: `let _scope = g.scope(\"layer1\");`")
+    }
+
+    fn claim(&mut self, name: Arc<str>, id: NodeId) -> Arc<str> {
+        self.names.insert(name.clone(), id);
+        name
+    }
+
+    /// A scope name that no other scope of this graph has: `layer`, `layer_1`, ...; with the current scope before it
+    /// and a `/` behind.
+    pub fn unique_scope(&mut self, name: &str) -> String {
+        let plain = format!("{}{name}", self.context.scope);
+        if !is_name(name) {
+            self.diagnostics.push(Diagnostic::new(
+                format!("{name:?} is not a name for a scope"),
+                self.context.location,
+            ));
+            return format!("{}scope/", self.context.scope);
+        }
+        // Scopes and nodes count in separate tables: `relu` the scope does not rename `relu` the node.
+        let key = format!("{plain}/");
+        let count = self.suffixes.entry(key.into()).or_insert(0);
+        let scope = match *count {
+            0 => format!("{plain}/"),
+            count => format!("{plain}_{count}/"),
+        };
+        *count += 1;
+        scope
+    }
+
+    /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it did not make.
+    pub(crate) fn claim_scopes(&mut self, name: &str) {
+        // Nobody nests deeper by hand; the bound keeps a hostile name from costing its length squared.
+        for (end, _) in name.match_indices('/').take(64) {
+            let scope = &name[..end];
+            let count = self.suffixes.entry(name[..=end].into()).or_insert(0);
+            *count = (*count).max(1);
+            let Some((plain, number)) = scope.rsplit_once('_') else {
+                continue;
+            };
+            // The suffixes that are given out have no leading zeros.
+            if number.len() < 10
+                && !number.starts_with('0')
+                && let Ok(number) = number.parse::<u32>()
+            {
+                let count = self.suffixes.entry(format!("{plain}/").into()).or_insert(0);
+                *count = (*count).max(number + 1);
+            }
+        }
+    }
+}
+
+fn bad_name(name: &str, location: Location) -> Diagnostic {
+    Diagnostic::new(format!("{name:?} is not a name"), location).help(
+        "names are letters, digits, `_`, `.` and `/`, and begin with a letter, a digit or `_`",
+    )
+}
+
+/// Whether a node can be called that.
+pub(crate) fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_./".contains(&byte))
+}
+
+fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<(), Fault> {
+    if !signature.accepts(types.len()) {
+        return Err(Fault::new(format!(
+            "takes {} operand{}{}, not {}",
+            signature.operands.len(),
+            if signature.operands.len() == 1 {
+                ""
+            } else {
+                "s"
+            },
+            if signature.variadic { " or more" } else { "" },
+            types.len()
+        )));
+    }
+    for (index, ty) in types.iter().enumerate() {
+        let Some(spec) = signature.operand(index) else {
+            continue;
+        };
+        if !spec.dtypes.contains(ty.dtype) {
+            return Err(Fault::new(format!(
+                "operand `{}` is {}, which is not one of {}",
+                spec.name, ty.dtype, spec.dtypes
+            )));
+        }
+        let first = (0..index).find(|&other| {
+            signature
+                .operand(other)
+                .is_some_and(|other| other.group == spec.group)
+        });
+        if let Some(first) = first.and_then(|first| types.get(first)) {
+            if first.dtype != ty.dtype {
+                return Err(Fault::new(format!(
+                    "operand `{}` is {} where another is {}",
+                    spec.name, ty.dtype, first.dtype
+                ))
+                .help("convert one of them with `cast`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Result<(), Fault> {
+    if attributes.len() != signature.attributes.len() {
+        return Err(Fault::new(format!(
+            "takes {} attributes, not {}",
+            signature.attributes.len(),
+            attributes.len()
+        )));
+    }
+    for (spec, value) in signature.attributes.iter().zip(attributes.iter()) {
+        if spec.kind != value.kind() {
+            return Err(Fault::new(format!(
+                "attribute `{}` is a {:?}, not a {:?}",
+                spec.name,
+                value.kind(),
+                spec.kind
+            )));
+        }
+        if let Attribute::Shape(shape) = value {
+            check_size(shape, 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// The most dimensions a tensor may have.
+pub(crate) const MAX_RANK: usize = 32;
+
+fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
+    if shape.len() > MAX_RANK {
+        return Err(Fault::new(format!(
+            "a tensor of {} dimensions is more than the {MAX_RANK} there may be",
+            shape.len()
+        )));
+    }
+    let Some(mut dims) = known_dims(shape) else {
+        return Ok(());
+    };
+    dims.push(element);
+    match element_count(&dims) {
+        Some(_) => Ok(()),
+        None => Err(Fault::new(format!(
+            "a tensor of {} elements of {element} bytes is larger than any memory",
+            dims[..shape.len()]
+                .iter()
+                .map(|dim| dim.to_string())
+                .collect::<Vec<_>>()
+                .join(" x ")
+        ))),
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph")
+            .field("name", &self.name)
+            .field("nodes", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,249 @@
+//! What a shape rule may ask, while the graph is built and again when feeds have settled all sizes.
+
+use crate::shape::{Naming, SymbolId, Symbols};
+use crate::{Attributes, DType, Dim, Fault, Shape, TensorType, Type};
+
+/// The sizes that feeds have given to symbols, by the index of each class's representative.
+#[derive(Clone, Debug, Default)]
+pub struct Bindings {
+    values: Vec<Option<usize>>,
+}
+
+impl Bindings {
+    /// Nothing bound, for a graph with these symbols.
+    pub fn new(symbols: &Symbols) -> Self {
+        Self {
+            values: vec![None; symbols.len()],
+        }
+    }
+
+    /// The simplest equal dimension, bound symbols replaced by their sizes.
+    pub fn resolve(&self, symbols: &Symbols, dim: Dim) -> Dim {
+        match symbols.resolve(dim) {
+            Dim::Symbol(id) => match self.values.get(id.index()) {
+                Some(&Some(size)) => Dim::Known(size),
+                _ => Dim::Symbol(id),
+            },
+            known => known,
+        }
+    }
+
+    /// Binds a dimension to a size; the other size if it already has one.
+    ///
+    /// # Errors
+    /// The size it had before.
+    pub fn bind(&mut self, symbols: &Symbols, dim: Dim, size: usize) -> Result<(), usize> {
+        match self.resolve(symbols, dim) {
+            Dim::Known(before) if before == size => Ok(()),
+            Dim::Known(before) => Err(before),
+            Dim::Symbol(id) => {
+                if let Some(slot) = self.values.get_mut(id.index()) {
+                    *slot = Some(size);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How equalities between dimensions are settled.
+pub(crate) enum Solver<'a> {
+    /// While the graph is built: unknown dimensions become equal.
+    Building(&'a mut Symbols),
+    /// When a plan is made: all are numbers.
+    Planning(&'a Symbols, &'a Bindings),
+}
+
+/// The operands' types and attributes, for a shape rule.
+pub struct Inference<'a> {
+    pub(crate) operands: &'a [TensorType],
+    pub(crate) attributes: &'a Attributes,
+    pub(crate) solver: Solver<'a>,
+}
+
+impl<'a> Inference<'a> {
+    /// An inference over known sizes, for a plan.
+    pub fn planning(
+        operands: &'a [TensorType],
+        attributes: &'a Attributes,
+        symbols: &'a Symbols,
+        bindings: &'a Bindings,
+    ) -> Self {
+        Self {
+            operands,
+            attributes,
+            solver: Solver::Planning(symbols, bindings),
+        }
+    }
+
+    /// The number of operands.
+    pub fn operands(&self) -> usize {
+        self.operands.len()
+    }
+
+    /// The element type of an operand.
+    pub fn dtype(&self, operand: usize) -> DType {
+        self.operands[operand].dtype
+    }
+
+    /// The shape of an operand, with what is known of its dimensions by now.
+    pub fn shape(&self, operand: usize) -> Shape {
+        self.operands[operand]
+            .shape
+            .iter()
+            .map(|&dim| self.resolve(dim))
+            .collect()
+    }
+
+    /// The rank of an operand.
+    pub fn rank(&self, operand: usize) -> usize {
+        self.operands[operand].shape.len()
+    }
+
+    /// The attributes.
+    pub fn attributes(&self) -> &'a Attributes {
+        self.attributes
+    }
+
+    /// A shape among the attributes, with what is known of its dimensions by now.
+    pub fn shape_attribute(&self, index: usize) -> Shape {
+        self.attributes
+            .shape(index)
+            .iter()
+            .map(|&dim| self.resolve(dim))
+            .collect()
+    }
+
+    /// The simplest equal dimension.
+    pub fn resolve(&self, dim: Dim) -> Dim {
+        match &self.solver {
+            Solver::Building(symbols) => symbols.resolve(dim),
+            Solver::Planning(symbols, bindings) => bindings.resolve(symbols, dim),
+        }
+    }
+
+    /// Makes two dimensions equal; `None` if they are two different numbers.
+    pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
+        match &mut self.solver {
+            Solver::Building(symbols) => symbols.unify(a, b),
+            Solver::Planning(symbols, bindings) => {
+                let (a, b) = (bindings.resolve(symbols, a), bindings.resolve(symbols, b));
+                match (a, b) {
+                    (Dim::Known(x), Dim::Known(y)) => (x == y).then_some(a),
+                    (Dim::Known(_), _) => Some(a),
+                    _ => Some(b),
+                }
+            }
+        }
+    }
+
+    /// A dimension whose size is found only when the graph runs.
+    pub fn derived(&mut self) -> Dim {
+        match &mut self.solver {
+            Solver::Building(symbols) => Dim::Symbol(symbols.fresh(Naming::Derived)),
+            Solver::Planning(..) => Dim::Symbol(SymbolId::UNDETERMINED),
+        }
+    }
+
+    /// The shape as it prints.
+    pub fn display(&self, shape: &[Dim]) -> String {
+        match &self.solver {
+            Solver::Building(symbols) => symbols.display(shape).to_string(),
+            Solver::Planning(symbols, bindings) => {
+                let shape: Shape = shape
+                    .iter()
+                    .map(|&dim| bindings.resolve(symbols, dim))
+                    .collect();
+                symbols.display(&shape).to_string()
+            }
+        }
+    }
+
+    /// NumPy's broadcasting of two shapes: aligned at the end, a size of 1 stretches. Two unknown dimensions that
+    /// meet are equal from then on; an unknown one never stretches.
+    ///
+    /// # Errors
+    /// Two sizes that differ and are not 1.
+    pub fn broadcast(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
+        let rank = a.len().max(b.len());
+        let mut shape = Shape::new();
+        for axis in 0..rank {
+            let at = |dims: &[Dim]| match (axis + dims.len()).checked_sub(rank) {
+                Some(index) => self.resolve(dims[index]),
+                None => Dim::Known(1),
+            };
+            let (x, y) = (at(a), at(b));
+            let dim = match (x, y) {
+                (Dim::Known(1), other) | (other, Dim::Known(1)) => other,
+                _ => self.unify(x, y).ok_or_else(|| {
+                    Fault::new(format!(
+                        "the shapes {} and {} do not broadcast: {} against {} in dimension {axis} of the result",
+                        self.display(a),
+                        self.display(b),
+                        self.display(&[x]).trim_matches(['[', ']']),
+                        self.display(&[y]).trim_matches(['[', ']']),
+                    ))
+                    .help("sizes are aligned at the last dimension and must be equal or 1")
+                })?,
+            };
+            shape.push(dim);
+        }
+        Ok(shape)
+    }
+
+    /// Makes two shapes equal.
+    ///
+    /// # Errors
+    /// Different ranks or sizes.
+    pub fn same_shape(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
+        let unified = (a.len() == b.len())
+            .then(|| {
+                a.iter()
+                    .zip(b)
+                    .map(|(&x, &y)| self.unify(x, y))
+                    .collect::<Option<Shape>>()
+            })
+            .flatten();
+        unified.ok_or_else(|| {
+            Fault::new(format!(
+                "the shapes {} and {} differ",
+                self.display(a),
+                self.display(b)
+            ))
+        })
+    }
+
+    /// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.
+    ///
+    /// # Errors
+    /// An axis outside `-rank..rank`.
+    pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, Fault> {
+        resolve_axis(axis, rank)
+    }
+
+    /// A tensor as result.
+    pub fn tensor(&self, dtype: DType, shape: Shape) -> Result<Type, Fault> {
+        Ok(Type::Tensor(TensorType { dtype, shape }))
+    }
+}
+
+/// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.
+///
+/// # Errors
+/// An axis outside `-rank..rank`.
+pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, Fault> {
+    let size = rank as i64;
+    if (-size..size).contains(&axis) {
+        Ok(axis.rem_euclid(size) as usize)
+    } else if rank == 0 {
+        Err(Fault::new(format!(
+            "axis {axis} is out of range: a scalar has no dimensions"
+        )))
+    } else {
+        Err(Fault::new(format!(
+            "axis {axis} is out of range: a tensor with {rank} dimensions has axes {} to {}",
+            -size,
+            size - 1
+        )))
+    }
+}

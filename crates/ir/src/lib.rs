@@ -1,0 +1,33 @@
+//! The untyped graph underneath: nodes and edges on `petgraph`, element types, shapes with symbolic dimensions, the
+//! operator trait, places in the user's source, diagnostics, and the text form.
+//!
+//! A graph is append-only: a node's operands are older than itself, so the order of ids is always a topological
+//! order. A node has exactly one value (or, for an operation, none). This crate must not know any
+//! particular operator, nor how a graph is run.
+
+mod attribute;
+mod derivation;
+mod diagnostic;
+mod dot;
+mod dtype;
+mod graph;
+mod inference;
+mod operator;
+mod sample;
+mod shape;
+mod text;
+
+pub use attribute::{
+    Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
+};
+pub use derivation::Derivation;
+pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note};
+pub use dtype::{DType, DTypes};
+pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
+pub use inference::{Bindings, Inference, resolve_axis};
+pub use operator::{
+    Calculus, Concrete, Cotangents, Effect, Lowered, Lowering, OperandSpec, Operator, OperatorRef,
+    Registry, Signature, TensorType, Type,
+};
+pub use sample::{Domain, Sample, SampleOperand};
+pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};

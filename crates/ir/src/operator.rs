@@ -1,0 +1,353 @@
+//! What an operator is: its signature and its three rules (shape, gradient, kernel).
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use abeyance_kernels::launch::Kernel;
+use smallvec::SmallVec;
+
+use crate::{
+    AttributeSpec, Attributes, DType, DTypes, Derivation, Fault, Inference, NodeId, Sample, Shape,
+};
+
+/// Element type and shape of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorType {
+    /// Element type.
+    pub dtype: DType,
+    /// Sizes, outermost first.
+    pub shape: Shape,
+}
+
+impl TensorType {
+    /// The type of these.
+    pub fn new(dtype: DType, shape: impl Into<Shape>) -> Self {
+        Self {
+            dtype,
+            shape: shape.into(),
+        }
+    }
+}
+
+/// What running a node gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// An array.
+    Tensor(TensorType),
+    /// Nothing: the node is run for its effect.
+    Operation,
+    /// Not known, since the node or one it depends on is wrong.
+    Invalid,
+}
+
+impl Type {
+    /// The tensor's type, if it is one.
+    pub fn tensor(&self) -> Option<&TensorType> {
+        match self {
+            Type::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+}
+
+/// What an operand may be.
+#[derive(Clone, Copy, Debug)]
+pub struct OperandSpec {
+    /// Its name in documentation and messages.
+    pub name: &'static str,
+    /// The element types it may have.
+    pub dtypes: DTypes,
+    /// Operands of one group share one element type.
+    pub group: u8,
+}
+
+impl OperandSpec {
+    /// An operand of group 0.
+    pub const fn new(name: &'static str, dtypes: DTypes) -> Self {
+        Self {
+            name,
+            dtypes,
+            group: 0,
+        }
+    }
+
+    /// An operand of another group.
+    pub const fn in_group(name: &'static str, dtypes: DTypes, group: u8) -> Self {
+        Self {
+            name,
+            dtypes,
+            group,
+        }
+    }
+}
+
+/// What a node does besides computing a value from its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Its value comes from the random stream keyed by seed, name and step.
+    Random,
+    /// Its value is fed. One operand, if there is any, stands in when nothing is fed.
+    Feed,
+    /// Its value is a variable's, as it was before the run.
+    Read,
+    /// It gives the variable that is its first operand a new value, which is also its own.
+    Write,
+    /// It has no value; it orders what it depends on before what depends on it.
+    Order,
+}
+
+/// How far an operator can be differentiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calculus {
+    /// Everywhere it is defined, again and again.
+    Smooth,
+    /// Almost everywhere: kinks, ties.
+    Piecewise,
+    /// Once, but its gradient's nodes no further.
+    Once,
+    /// Not at all: the reason, to follow "it".
+    None(&'static str),
+}
+
+/// The static facts of an operator.
+#[derive(Clone, Copy, Debug)]
+pub struct Signature {
+    /// Its name in printouts and files.
+    pub name: &'static str,
+    /// One line: what it computes.
+    pub summary: &'static str,
+    /// Its operands; the last may repeat, see `variadic`.
+    pub operands: &'static [OperandSpec],
+    /// Whether the last operand stands for any number of operands, none included.
+    pub variadic: bool,
+    /// Its attributes.
+    pub attributes: &'static [AttributeSpec],
+    /// What it does besides computing.
+    pub effect: Effect,
+    /// How far it can be differentiated.
+    pub calculus: Calculus,
+    /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
+    /// back must not turn them into NaN.
+    pub masks: bool,
+}
+
+impl Signature {
+    /// A pure, smooth operator without attributes.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        operands: &'static [OperandSpec],
+    ) -> Self {
+        Self {
+            name,
+            summary,
+            operands,
+            variadic: false,
+            attributes: &[],
+            effect: Effect::None,
+            calculus: Calculus::Smooth,
+            masks: false,
+        }
+    }
+
+    /// With these attributes.
+    pub const fn attributes(mut self, attributes: &'static [AttributeSpec]) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// With this effect.
+    pub const fn effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    /// With this calculus.
+    pub const fn calculus(mut self, calculus: Calculus) -> Self {
+        self.calculus = calculus;
+        self
+    }
+
+    /// With a last operand that repeats.
+    pub const fn variadic(mut self) -> Self {
+        self.variadic = true;
+        self
+    }
+
+    /// With a gradient that holds exact zeros for what did not count.
+    pub const fn masking(mut self) -> Self {
+        self.masks = true;
+        self
+    }
+
+    /// What the operand at `index` may be.
+    pub fn operand(&self, index: usize) -> Option<&OperandSpec> {
+        match self.operands.get(index) {
+            None if self.variadic => self.operands.last(),
+            found => found,
+        }
+    }
+
+    /// Whether `count` operands are as many as it takes.
+    pub fn accepts(&self, count: usize) -> bool {
+        match self.variadic {
+            true => count + 1 >= self.operands.len(),
+            false => count == self.operands.len(),
+        }
+    }
+}
+
+/// A tensor's element type and sizes once feeds have settled them.
+#[derive(Clone, Copy, Debug)]
+pub struct Concrete<'a> {
+    /// Element type.
+    pub dtype: DType,
+    /// Sizes, outermost first.
+    pub dims: &'a [usize],
+}
+
+impl Concrete<'_> {
+    /// The number of elements. Sizes were checked to fit when the plan was made.
+    pub fn len(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes the elements take.
+    pub fn bytes(&self) -> usize {
+        self.len() * self.dtype.size()
+    }
+}
+
+/// What an operator knows when it is lowered to a kernel.
+pub struct Lowering<'a> {
+    /// Operands.
+    pub operands: &'a [Concrete<'a>],
+    /// The result.
+    pub result: Concrete<'a>,
+    /// Attributes of the node. Shapes in them may hold symbols: `result` says what they came to.
+    pub attributes: &'a Attributes,
+    /// The node's name, the key of its random stream.
+    pub name: &'a str,
+    /// The session's seed.
+    pub seed: u64,
+}
+
+/// An operator ready to run.
+pub enum Lowered {
+    /// The bytes of operand `.0` are the result: nothing is run.
+    Alias(usize),
+    /// The result does not depend on the run: its bytes, little-endian.
+    Constant(Vec<u8>),
+    /// Loops.
+    Kernel(Kernel),
+}
+
+impl From<Kernel> for Lowered {
+    fn from(kernel: Kernel) -> Self {
+        Lowered::Kernel(kernel)
+    }
+}
+
+/// The cotangents of a node's operands: `None` where none is wanted or none exists.
+pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
+
+/// An operator: a signature and its rules. Implementations are stateless; what varies from node to node is in
+/// the node's attributes.
+pub trait Operator: Send + Sync + 'static {
+    /// The static facts.
+    fn signature(&self) -> &Signature;
+
+    /// The result's type from the operands' types. Called while the graph is built, with dimensions that
+    /// may be symbols, and again when a plan is made, with numbers. Arity, element types and kinds of attributes
+    /// have been checked against the signature.
+    ///
+    /// # Errors
+    /// What is wrong with shapes or attributes.
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault>;
+
+    /// Appends the nodes that compute the cotangents of the operands from the cotangent of the result.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let _ = cx;
+        Err(Fault::new(format!(
+            "`{}` has no gradient rule",
+            self.signature().name
+        )))
+    }
+
+    /// The loops that compute the result.
+    ///
+    /// # Errors
+    /// What cannot be computed at these sizes.
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault>;
+
+    /// Valid uses, from which tables of checks are driven: gradients against differences, zero-sized shapes,
+    /// thread counts. A differentiable operator has at least five, among them a scalar, odd sizes, a
+    /// broadcast where it broadcasts, and a zero-sized dimension.
+    fn samples(&self) -> Vec<Sample>;
+}
+
+/// A shared operator: one of the built-in table, or one that a user made.
+#[derive(Clone)]
+pub enum OperatorRef {
+    /// Built in.
+    Static(&'static dyn Operator),
+    /// Made at run time.
+    Shared(Arc<dyn Operator>),
+}
+
+impl Deref for OperatorRef {
+    type Target = dyn Operator;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            OperatorRef::Static(operator) => *operator,
+            OperatorRef::Shared(operator) => &**operator,
+        }
+    }
+}
+
+impl fmt::Debug for OperatorRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.signature().name)
+    }
+}
+
+impl<O: Operator> From<&'static O> for OperatorRef {
+    fn from(operator: &'static O) -> Self {
+        OperatorRef::Static(operator)
+    }
+}
+
+/// Operators by name: what a text or a file may mention.
+#[derive(Clone, Debug, Default)]
+pub struct Registry {
+    operators: std::collections::BTreeMap<&'static str, OperatorRef>,
+}
+
+impl Registry {
+    /// Adds an operator; one of the same name is replaced.
+    pub fn register(&mut self, operator: OperatorRef) {
+        self.operators.insert(operator.signature().name, operator);
+    }
+
+    /// The operator of that name.
+    pub fn get(&self, name: &str) -> Option<&OperatorRef> {
+        self.operators.get(name)
+    }
+
+    /// All operators in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &OperatorRef> {
+        self.operators.values()
+    }
+}

@@ -1,0 +1,241 @@
+//! Arrays as text: how they are read.
+
+use smallvec::SmallVec;
+
+use super::array::FILL_LIMIT;
+use super::cursor::{Cursor, Read, advise, mistake, shorten};
+use crate::graph::MAX_RANK;
+use crate::{Array, DType, Dims, Graph, TensorType, element_count, known_dims};
+
+/// Reads an array. `result` is the type of the node that has it, `budget` the bytes that `fill(..)` may still claim.
+pub(super) fn read_array(
+    cursor: &mut Cursor<'_>,
+    graph: &Graph,
+    result: Option<&TensorType>,
+    budget: &mut usize,
+) -> Read<Array> {
+    let (dtype, dims) = read_type(cursor, graph, result)?;
+    if cursor.peek() == Some(b'[') {
+        return read_listed(cursor, dtype, dims);
+    }
+    let Some(word) = cursor.word() else {
+        return Err(cursor.expected("a number, `[` or `fill(..)`"));
+    };
+    let mut bytes = Vec::new();
+    if word != "fill" {
+        read_element(word, dtype, &mut bytes)?;
+        return finish(dtype, Dims::new(), dims.filter(|dims| dims.told), bytes);
+    }
+    cursor.expect(b'(', "`fill`")?;
+    match cursor.word() {
+        Some(word) => read_element(word, dtype, &mut bytes)?,
+        None => return Err(cursor.expected("a number")),
+    }
+    cursor.expect(b')', "the number")?;
+    let Some(Sizes { dims, .. }) = dims else {
+        return Err(unknown_sizes("fill(..)", dtype));
+    };
+    let count = element_count(&dims)
+        .filter(|&count| count <= *budget / dtype.size())
+        .ok_or_else(|| {
+            advise(
+                format!("`fill` of {}[{}] is too large", dtype, join(&dims)),
+                format!(
+                    "all `fill` of a text together may take {} MiB: list the elements, or compute them by a node",
+                    FILL_LIMIT >> 20
+                ),
+            )
+        })?;
+    let bytes = bytes.repeat(count);
+    *budget -= bytes.len();
+    Ok(Array { dtype, dims, bytes })
+}
+
+/// The sizes that an array should have.
+struct Sizes {
+    dims: Dims,
+    /// Whether the text says them of this array, rather than of the node.
+    told: bool,
+}
+
+/// `f32[2, 3]` before an array; else what the node's type says.
+fn read_type(
+    cursor: &mut Cursor<'_>,
+    graph: &Graph,
+    result: Option<&TensorType>,
+) -> Read<(DType, Option<Sizes>)> {
+    let mut ahead = *cursor;
+    if let Some(dtype) = ahead.word().and_then(DType::from_name) {
+        *cursor = ahead;
+        let mut dims = Dims::new();
+        cursor.list([b'[', b']'], "an array's element type", |cursor| {
+            let word = cursor.word();
+            let size = word.and_then(|word| word.parse().ok());
+            match size {
+                Some(_) if dims.len() == MAX_RANK => Err(too_deep()),
+                Some(size) => {
+                    dims.push(size);
+                    Ok(())
+                }
+                None => Err(cursor.expected("the size of a dimension")),
+            }
+        })?;
+        return Ok((dtype, Some(Sizes { dims, told: true })));
+    }
+    let Some(result) = result else {
+        return Err(advise(
+            "an array of unknown element type",
+            "write its type before it: `f32[2] [0.5, 1.5]`",
+        ));
+    };
+    let dims = known_dims(&graph.resolve(&result.shape));
+    Ok((result.dtype, dims.map(|dims| Sizes { dims, told: false })))
+}
+
+/// Brackets within brackets, without recursion.
+fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> Read<Array> {
+    let mut bytes = Vec::new();
+    // The items so far of each list that is open, outermost first.
+    let mut open: SmallVec<[usize; 8]> = SmallVec::new();
+    // The length of the first list at each depth that was closed: the others must be as long.
+    let mut lengths: SmallVec<[Option<usize>; 8]> = SmallVec::new();
+    let mut leaves = None;
+    loop {
+        if cursor.eat(b'[') {
+            if open.len() == MAX_RANK {
+                return Err(too_deep());
+            }
+            if leaves.is_some_and(|leaves| open.len() >= leaves) {
+                return Err(mistake("a list where the array has numbers before"));
+            }
+            open.push(0);
+            if lengths.len() < open.len() {
+                lengths.push(None);
+            }
+            if open.len() == 1 && cursor.eat(b']') {
+                let Some(Sizes { dims, .. }) = sizes else {
+                    return Err(unknown_sizes("[]", dtype));
+                };
+                return match element_count(&dims) {
+                    Some(0) => Ok(Array { dtype, dims, bytes }),
+                    _ => Err(mistake(format!(
+                        "no elements for the sizes [{}]",
+                        join(&dims)
+                    ))),
+                };
+            }
+            continue;
+        }
+        let Some(word) = cursor.word() else {
+            return Err(cursor.expected("a number or `[`"));
+        };
+        if *leaves.get_or_insert(open.len()) != open.len() {
+            return Err(mistake(format!(
+                "`{}` where the array has lists before",
+                shorten(word)
+            )));
+        }
+        read_element(word, dtype, &mut bytes)?;
+        // An item is complete: so may be the lists it ends.
+        loop {
+            if let Some(count) = open.last_mut() {
+                *count += 1;
+            }
+            if cursor.eat(b',') {
+                break;
+            }
+            if !cursor.eat(b']') {
+                return Err(cursor.expected("`,` or `]`"));
+            }
+            let count = open.pop().unwrap_or_default();
+            if let Some(length) = lengths.get_mut(open.len()) {
+                let length = *length.get_or_insert(count);
+                if length != count {
+                    return Err(mistake(format!(
+                        "a list of {count} where the one before has {length}"
+                    )));
+                }
+            }
+            if open.is_empty() {
+                let dims = lengths.into_iter().flatten().collect();
+                return finish(dtype, dims, sizes.filter(|sizes| sizes.told), bytes);
+            }
+        }
+    }
+}
+
+fn finish(dtype: DType, dims: Dims, sizes: Option<Sizes>, bytes: Vec<u8>) -> Read<Array> {
+    match sizes {
+        Some(sizes) if sizes.dims != dims => Err(mistake(format!(
+            "elements with sizes [{}] where the type says [{}]",
+            join(&dims),
+            join(&sizes.dims)
+        ))),
+        _ => Ok(Array { dtype, dims, bytes }),
+    }
+}
+
+fn read_element(word: &str, dtype: DType, bytes: &mut Vec<u8>) -> Read<()> {
+    let is_read = match dtype {
+        DType::F32 => match word.parse::<f32>() {
+            Ok(value) if value.is_finite() || !has_digits(word) => {
+                let value = if value.is_nan() { f32::NAN } else { value };
+                bytes.extend(value.to_le_bytes());
+                true
+            }
+            _ => false,
+        },
+        DType::F64 => match read_real(word) {
+            Some(value) => {
+                bytes.extend(value.to_le_bytes());
+                true
+            }
+            None => false,
+        },
+        DType::I32 => push(word.parse().map(i32::to_le_bytes), bytes),
+        DType::I64 => push(word.parse().map(i64::to_le_bytes), bytes),
+        DType::U8 => push(word.parse().map(u8::to_le_bytes), bytes),
+        DType::Bool => push(word.parse().map(|value: bool| [value.into()]), bytes),
+    };
+    match is_read {
+        true => Ok(()),
+        false => Err(mistake(format!(
+            "expected an element of type {dtype}, found `{}`",
+            shorten(word)
+        ))),
+    }
+}
+
+fn push<const N: usize, E>(element: Result<[u8; N], E>, bytes: &mut Vec<u8>) -> bool {
+    element.map(|element| bytes.extend(element)).is_ok()
+}
+
+/// A number; `None` for what is none, and for digits beyond the largest.
+pub(super) fn read_real(word: &str) -> Option<f64> {
+    let value: f64 = word.parse().ok()?;
+    match value {
+        value if value.is_nan() => Some(f64::NAN),
+        value if value.is_finite() || !has_digits(word) => Some(value),
+        _ => None,
+    }
+}
+
+fn has_digits(word: &str) -> bool {
+    word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn too_deep() -> Box<crate::Diagnostic> {
+    mistake(format!("an array has at most {MAX_RANK} dimensions"))
+}
+
+fn unknown_sizes(form: &str, dtype: DType) -> Box<crate::Diagnostic> {
+    advise(
+        format!("the sizes for `{form}` are not known"),
+        format!("write the array's type before it: `{dtype}[10, 2] {form}`"),
+    )
+}
+
+fn join(dims: &[usize]) -> String {
+    let dims: Vec<String> = dims.iter().map(usize::to_string).collect();
+    dims.join(", ")
+}

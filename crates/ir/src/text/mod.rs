@@ -1,0 +1,41 @@
+//! The text form: what a graph prints as, and the parser that reads it back.
+//!
+//! ```text
+//! graph classifier {
+//!   forward {
+//!     x      = placeholder              : f32[N, 784]
+//!     w      = variable initial=zeros   : f32[784, 10]
+//!     logits = matmul(x, w)             : f32[N, 10]
+//!     loss   = reduce_sum(logits) axes=[0, 1] : f32[]
+//!   }
+//!   update {
+//!     step   = group(loss)              : operation  after=[logits]
+//!   }
+//! }
+//! ```
+//!
+//! A line is a node: `NAME = OPERATOR(OPERANDS) ATTRIBUTES : TYPE  of FORWARD  after=[CONTROLS]`. Nodes stand in the
+//! order of their ids, so a line uses only lines above it; a block says for what its nodes are ([`Role`](crate::Role)),
+//! and blocks come in as many pieces as that order makes necessary. `#` begins a comment. What is not a plain name stands
+//! in quotes.
+//!
+//! Left out, since it can be told from the rest: attributes that are their default; a required attribute `dtype`
+//! or `shape` that repeats the node's type; the parentheses of a node without operands; the type before an
+//! array whose element type is the node's.
+//!
+//! Arrays: `0.5`, `[[1.0, 2.0], [3.0, 4.0]]`, `fill(0.5)` for more than four equal elements, `[]` for none; with their
+//! own type before them where the node's does not tell: `i32[2] [3, 4]`, `f32[0, 5] []`, `f32[1000] fill(0.5)`. The
+//! sizes of `fill(..)` and `[]` are those of the type. NaN prints as `nan` whatever its payload.
+//!
+//! What Display writes, [`Graph::parse`](crate::Graph::parse) reads to a graph that prints the same, byte for byte.
+
+mod array;
+mod cursor;
+mod literal;
+mod names;
+mod parse;
+mod print;
+mod statement;
+mod suggest;
+mod value;
+mod write;

@@ -1,0 +1,190 @@
+//! Printing: blocks, columns, lines.
+
+use std::fmt::{self, Write};
+use std::mem::discriminant;
+
+use super::names::write_name;
+use super::write::Writer;
+use crate::{Graph, Node, NodeId, Role};
+
+/// Longer names stand out of their column.
+const NAME_COLUMN: usize = 24;
+/// Longer definitions push their type to the right, and no other.
+const DEFINITION_COLUMN: usize = 48;
+
+impl fmt::Display for Graph {
+    /// The text form of the whole graph, which [`Graph::parse`] reads back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("graph ")?;
+        write_name(f, self.name())?;
+        f.write_str(" {\n")?;
+        let mut printer = Printer {
+            graph: self,
+            writer: Writer::lossless(self),
+            indent: "    ",
+        };
+        let mut start = 0;
+        while let Some(first) = self.get(NodeId::new(start)) {
+            let is_other = |id| {
+                self.get(id)
+                    .is_none_or(|node| discriminant(&node.role) != discriminant(&first.role))
+            };
+            let end = (start + 1..self.len())
+                .find(|&end| is_other(NodeId::new(end)))
+                .unwrap_or(self.len());
+            writeln!(f, "  {} {{", keyword(first.role))?;
+            printer.lines(f, (start..end).map(NodeId::new))?;
+            f.write_str("  }\n")?;
+            start = end;
+        }
+        f.write_str("}")
+    }
+}
+
+impl Graph {
+    /// A node's definition without its type: `logits = matmul(flat, w) transpose_b=true`. Long lists of operands or
+    /// numbers are cut short.
+    pub fn print_call(&self, id: NodeId) -> String {
+        let node = self.node(id);
+        let mut call = String::new();
+        // Writing to a string does not fail.
+        let _ = write_name(&mut call, &node.name);
+        call.push_str(" = ");
+        let _ = Writer::brief(self).definition(&mut call, node);
+        call
+    }
+
+    /// The lines of some nodes, in columns, for a reader: without blocks, and with long lists cut short.
+    pub fn print_nodes(&self, ids: impl IntoIterator<Item = NodeId>) -> impl fmt::Display {
+        PrintNodes {
+            graph: self,
+            ids: ids.into_iter().collect(),
+        }
+    }
+}
+
+struct PrintNodes<'g> {
+    graph: &'g Graph,
+    ids: Vec<NodeId>,
+}
+
+impl fmt::Display for PrintNodes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut printer = Printer {
+            graph: self.graph,
+            writer: Writer::brief(self.graph),
+            indent: "",
+        };
+        printer.lines(f, self.ids.iter().copied())
+    }
+}
+
+/// The word before a block of nodes with this role.
+pub(super) fn keyword(role: Role) -> &'static str {
+    match role {
+        Role::Forward => "forward",
+        Role::Backward { .. } => "backward",
+        Role::Update => "update",
+    }
+}
+
+struct Printer<'g> {
+    graph: &'g Graph,
+    writer: Writer<'g>,
+    indent: &'static str,
+}
+
+impl Printer<'_> {
+    /// Lines with columns of their own.
+    fn lines(
+        &mut self,
+        out: &mut dyn Write,
+        ids: impl Iterator<Item = NodeId> + Clone,
+    ) -> fmt::Result {
+        let (mut name, mut definition) = (0, 0);
+        let mut measured = self.writer.clone();
+        for id in ids.clone() {
+            let node = self.graph.node(id);
+            let (named, defined) = (
+                width(NAME_COLUMN, |out| write_name(out, &node.name)),
+                width(DEFINITION_COLUMN, |out| measured.definition(out, node)),
+            );
+            name = name.max(named.unwrap_or(0));
+            definition = definition.max(defined.unwrap_or(0));
+        }
+        for id in ids {
+            self.line(out, id, self.graph.node(id), name, definition)?;
+        }
+        Ok(())
+    }
+
+    fn line(
+        &mut self,
+        out: &mut dyn Write,
+        id: NodeId,
+        node: &Node,
+        name: usize,
+        definition: usize,
+    ) -> fmt::Result {
+        out.write_str(self.indent)?;
+        let mut column = Column { out, width: 0 };
+        write_name(&mut column, &node.name)?;
+        column.pad(name)?;
+        column.write_str(" = ")?;
+        self.writer.definition(&mut column, node)?;
+        column.pad(name + 3 + definition)?;
+        column.write_str(" : ")?;
+        self.writer.ty(&mut column, &node.ty)?;
+        if let Role::Backward { of } = node.role {
+            out.write_str("  of ")?;
+            write_name(out, self.graph.get(of).map_or("?", |of| &of.name))?;
+        }
+        let controls = self.graph.controls(id);
+        for (index, &control) in controls.iter().enumerate() {
+            out.write_str(if index == 0 { "  after=[" } else { ", " })?;
+            write_name(out, &self.graph.node(control).name)?;
+        }
+        out.write_str(if controls.is_empty() { "\n" } else { "]\n" })
+    }
+}
+
+/// The width of what `write` writes, `None` if it is more than `limit`; writing stops there.
+fn width(limit: usize, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Option<usize> {
+    struct Measure {
+        width: usize,
+        limit: usize,
+    }
+    impl Write for Measure {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.width += text.chars().count();
+            match self.width > self.limit {
+                true => Err(fmt::Error),
+                false => Ok(()),
+            }
+        }
+    }
+    let mut measure = Measure { width: 0, limit };
+    write(&mut measure).ok().map(|()| measure.width)
+}
+
+/// Counts what goes through it.
+struct Column<'a> {
+    out: &'a mut dyn Write,
+    width: usize,
+}
+
+impl Column<'_> {
+    fn pad(&mut self, to: usize) -> fmt::Result {
+        while self.width < to {
+            self.write_char(' ')?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Column<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.width += text.chars().count();
+        self.out.write_str(text)
+    }
+}

@@ -1,0 +1,321 @@
+//! Reading a line that defines a node.
+
+use smallvec::SmallVec;
+
+use super::cursor::{Cursor, Read, advise, mistake, shorten};
+use super::parse::{Parser, Section, finish_line};
+use super::suggest::nearest;
+use super::value::{read_attribute, read_type};
+use crate::graph::is_name;
+use crate::shape::{Mark, Origin};
+use crate::{
+    Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, NodeId, Operands,
+    OperatorRef, Role, Signature, Type,
+};
+
+/// What stands behind the colon.
+struct Tail {
+    ty: Type,
+    role: Role,
+    controls: SmallVec<[NodeId; 2]>,
+}
+
+impl<'t> Parser<'t> {
+    /// Reads `NAME = OPERATOR(OPERANDS) ATTRIBUTES : TYPE  of FORWARD  after=[CONTROLS]` and makes the node.
+    pub(super) fn read_node(
+        &mut self,
+        section: Section,
+        mut cursor: Cursor<'t>,
+        tail: Option<Cursor<'t>>,
+    ) -> Read<()> {
+        let name = cursor.name("a node's name")?;
+        cursor.expect(b'=', "the node's name")?;
+        if let Some(other) = self.graph.find(&name) {
+            let other = (self.graph.describe(other), self.graph.node(other).location);
+            return Err(Box::new(
+                mistake(format!("the name `{}` is taken", shorten(&name)))
+                    .node(name)
+                    .note(other.0, other.1),
+            ));
+        }
+        if !is_name(&name) {
+            self.give_up(&name);
+            return Err(advise(
+                format!("`{}` is not a name for a node", shorten(&name)),
+                "names are letters, digits, `_`, `.` and `/`, and begin with a letter, a digit or `_`",
+            ));
+        }
+        match self.read_definition(section, &name, cursor, tail) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.give_up(&name);
+                Ok(())
+            }
+            Err(diagnostic) => {
+                self.give_up(&name);
+                Err(Box::new(diagnostic.node(name)))
+            }
+        }
+    }
+
+    /// Everything behind `NAME =`. `Ok(false)` where the node cannot be made for reasons that have been reported.
+    fn read_definition(
+        &mut self,
+        section: Section,
+        name: &str,
+        mut cursor: Cursor<'t>,
+        tail: Option<Cursor<'t>>,
+    ) -> Read<bool> {
+        let operator = self.read_operator(&mut cursor)?;
+        let operands = match cursor.peek() {
+            Some(b'(') => self.read_references(&mut cursor, [b'(', b')'])?,
+            _ => Some(Operands::new()),
+        };
+        // Before the attributes: arrays are written without their own type where the node's says it.
+        let tail = match tail {
+            Some(tail) => self.read_tail(section, tail)?,
+            None => return Err(no_type(cursor)),
+        };
+        let attributes = self.read_attributes(cursor, operator.signature(), tail.as_ref())?;
+        let (Some(operands), Some(tail)) = (operands, tail) else {
+            return Ok(false);
+        };
+        self.append(name, operator, &operands, attributes, tail);
+        Ok(true)
+    }
+
+    fn read_operator(&mut self, cursor: &mut Cursor<'t>) -> Read<OperatorRef> {
+        let name = cursor.name("an operator")?;
+        if let Some(operator) = self.registry.get(&name) {
+            return Ok(operator.clone());
+        }
+        let known = self.registry.iter();
+        let nearest = nearest(&name, known.map(|operator| operator.signature().name));
+        let message = format!("there is no operator `{}`", shorten(&name));
+        Err(match nearest {
+            Some(nearest) => advise(message, format!("did you mean `{nearest}`?")),
+            None => mistake(message),
+        })
+    }
+
+    /// Names of nodes in brackets. `None` if one of them is missing, which has been reported.
+    fn read_references<N>(&mut self, cursor: &mut Cursor<'t>, brackets: [u8; 2]) -> Read<Option<N>>
+    where
+        N: Default + Extend<NodeId>,
+    {
+        let (mut found, mut is_complete) = (N::default(), true);
+        cursor.list(brackets, "`=`", |cursor| {
+            let name = cursor.name("the name of a node")?;
+            match self.find(&name) {
+                Some(id) => found.extend([id]),
+                None => is_complete = false,
+            }
+            Ok(())
+        })?;
+        Ok(is_complete.then_some(found))
+    }
+
+    /// Type, forward node, controls. `None` if a node that is mentioned is missing, which has been reported.
+    fn read_tail(&mut self, section: Section, mut cursor: Cursor<'t>) -> Read<Option<Tail>> {
+        let ty = read_type(&mut cursor, &mut self.graph)?;
+        let (mut of, mut controls) = (None, None);
+        loop {
+            let mut ahead = cursor;
+            match ahead.word() {
+                Some("of") if of.is_none() => {
+                    let name = ahead.name("the name of the forward node")?;
+                    of = Some(self.find(&name));
+                }
+                Some("after") if controls.is_none() => {
+                    ahead.expect(b'=', "`after`")?;
+                    controls = Some(self.read_references(&mut ahead, [b'[', b']'])?);
+                }
+                _ => break,
+            }
+            cursor = ahead;
+        }
+        finish_line(&mut cursor, false)?;
+        let role = match (section, of) {
+            (Section::Forward, None) => Role::Forward,
+            (Section::Update, None) => Role::Update,
+            (Section::Backward, Some(Some(of))) => Role::Backward { of },
+            (_, Some(None)) => return Ok(None),
+            (Section::Backward, None) => {
+                return Err(advise(
+                    "a node of the backward part without its forward node",
+                    "write `of` and the node whose derivative it is for behind the type",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(advise(
+                    "`of` outside of the backward part",
+                    "only nodes in `backward { .. }` are derived from another",
+                ));
+            }
+        };
+        let Some(controls) = controls.unwrap_or_else(|| Some(SmallVec::new())) else {
+            return Ok(None);
+        };
+        Ok(Some(Tail { ty, role, controls }))
+    }
+
+    /// The attributes in the signature's order, those left out filled in.
+    fn read_attributes(
+        &mut self,
+        mut cursor: Cursor<'t>,
+        signature: &Signature,
+        tail: Option<&Tail>,
+    ) -> Read<Attributes> {
+        let result = tail.and_then(|tail| tail.ty.tensor());
+        let mut values: SmallVec<[Option<Attribute>; 4]> = SmallVec::new();
+        values.resize(signature.attributes.len(), None);
+        while !cursor.is_at_end() {
+            let mut ahead = cursor;
+            let Some(key) = ahead.word() else {
+                return Err(
+                    cursor.expected("an attribute `NAME=VALUE`, or `:` and the node's type")
+                );
+            };
+            let mut specs = signature.attributes.iter().zip(&mut values);
+            let Some((spec, value)) = specs.find(|(spec, _)| spec.name == key) else {
+                return Err(unknown_attribute(signature, key));
+            };
+            if value.is_some() {
+                return Err(mistake(format!("the attribute `{key}` is given twice")));
+            }
+            ahead.expect(b'=', &format!("the attribute `{key}`"))?;
+            let read = read_attribute(
+                &mut ahead,
+                spec.kind,
+                &mut self.graph,
+                result,
+                &mut self.fills,
+            );
+            *value = Some(read.map_err(|mut diagnostic| {
+                diagnostic.message = format!("attribute `{key}`: {}", diagnostic.message);
+                diagnostic
+            })?);
+            cursor = ahead;
+        }
+        let mut attributes = SmallVec::<[Attribute; 4]>::new();
+        for (spec, value) in signature.attributes.iter().zip(values) {
+            let implied = || match (spec.default, spec.name, spec.kind, result) {
+                (Some(default), ..) => Some(default.into()),
+                (_, "dtype", AttributeKind::DType, Some(result)) => {
+                    Some(Attribute::DType(result.dtype))
+                }
+                (_, "shape", AttributeKind::Shape, Some(result)) => {
+                    Some(Attribute::Shape(result.shape.clone()))
+                }
+                _ => None,
+            };
+            attributes.push(value.or_else(implied).ok_or_else(|| {
+                mistake(format!(
+                    "`{}` lacks its attribute `{}`",
+                    signature.name, spec.name
+                ))
+            })?);
+        }
+        Ok(Attributes::of(attributes))
+    }
+
+    /// Makes the node and holds its inferred type against the declared one.
+    fn append(
+        &mut self,
+        name: &str,
+        operator: OperatorRef,
+        operands: &[NodeId],
+        attributes: Attributes,
+        tail: Tail,
+    ) {
+        let graph = &mut self.graph;
+        let context = graph.context_mut();
+        context.role = tail.role;
+        context.controls = tail.controls;
+        let mark = graph.symbols().mark();
+        let id = graph.add_named(Some(name), operator, operands, attributes);
+        graph.context_mut().controls.clear();
+        graph.claim_scopes(name);
+        let inferred = graph.node(id).ty.clone();
+        if inferred != Type::Invalid {
+            let is_agreed = agree(graph, mark, &inferred, &tail.ty);
+            graph.set_type(id, tail.ty);
+            if is_agreed {
+                set_origins(graph, id);
+            } else {
+                let declared = graph.display_type(id);
+                graph.set_type(id, inferred);
+                let fault = format!(
+                    "is declared {declared}, but gives {}",
+                    graph.display_type(id)
+                );
+                let diagnostic = graph.diagnose(id, Fault::new(fault));
+                graph.report(diagnostic);
+                graph.set_type(id, Type::Invalid);
+            }
+        }
+        // No type mentions a symbol that inference made: the declared ones stand for those, and the names that they
+        // took are free again for declarations further down.
+        graph.symbols_mut().rewind(mark);
+    }
+}
+
+/// Whether a node can have the declared type. What inference left open is then settled by it.
+///
+/// The declared type stands where inference knows more. That is how the graph was when it was printed: the
+/// node was made before something further down found two sizes equal, or a size to be a number; and a graph that
+/// is read is the graph that was printed.
+fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> bool {
+    let (Type::Tensor(inferred), Type::Tensor(declared)) = (inferred, declared) else {
+        return inferred == declared;
+    };
+    let symbols = graph.symbols_mut();
+    let mut dims = inferred.shape.iter().zip(&declared.shape);
+    inferred.dtype == declared.dtype
+        && inferred.shape.len() == declared.shape.len()
+        && dims.all(|(&inferred, &declared)| {
+            let is_open =
+                matches!(symbols.resolve(inferred), Dim::Symbol(id) if mark.is_before(id));
+            let is_declared_open = matches!(symbols.resolve(declared), Dim::Symbol(_));
+            is_declared_open && !is_open || symbols.unify(inferred, declared).is_some()
+        })
+}
+
+/// Remembers where the symbols of a node's type first stood.
+fn set_origins(graph: &mut Graph, node: NodeId) {
+    let shape = graph.shape(node).unwrap_or_default();
+    for (axis, dim) in shape.into_iter().enumerate() {
+        if let Dim::Symbol(symbol) = dim {
+            graph
+                .symbols_mut()
+                .set_origin(symbol, Origin { node, axis });
+        }
+    }
+}
+
+/// The mistake in a line without a colon.
+fn no_type(mut cursor: Cursor<'_>) -> Box<Diagnostic> {
+    let mut ahead = cursor;
+    // Attributes are left to the next attempt: they can be read only when the type is known.
+    let mut diagnostic = match ahead.word().is_some() && ahead.peek() == Some(b'=') {
+        true => mistake("expected `:` and the node's type before the end of the line"),
+        false => cursor.expected("`:` and the node's type"),
+    };
+    diagnostic.help = Some("a type is like `f32[N, 10]`, or `operation`".to_owned());
+    diagnostic
+}
+
+fn unknown_attribute(signature: &Signature, key: &str) -> Box<Diagnostic> {
+    let names: Vec<String> = signature
+        .attributes
+        .iter()
+        .map(|spec| format!("`{}`", spec.name))
+        .collect();
+    advise(
+        format!("`{}` has no attribute `{}`", signature.name, shorten(key)),
+        match names.as_slice() {
+            [] => "it has none".to_owned(),
+            names => format!("its attributes are {}", names.join(", ")),
+        },
+    )
+}

@@ -1,0 +1,167 @@
+//! What is said about texts that are wrong.
+
+use abeyance_ir::Graph;
+
+use crate::operators::registry;
+
+fn mistakes(text: &str) -> String {
+    match Graph::parse(text, &registry()) {
+        Ok(graph) => panic!("this was read:\n{graph}"),
+        Err(diagnostics) => diagnostics.to_string(),
+    }
+}
+
+/// The mistakes of one line behind two sources, the line being the fifth of the text.
+fn line(line: &str) -> String {
+    mistakes(&format!(
+        "graph g {{\n  forward {{\n    x = source : f32[N, 3]\n    big = source : f32[4]\n    {line}\n  }}\n}}"
+    ))
+}
+
+/// Each line with its mistakes.
+fn lines(all: &[&str]) -> String {
+    let shown: Vec<String> = all
+        .iter()
+        .map(|text| format!("{text}\n{}", line(text)))
+        .collect();
+    shown.join("\n\n---\n\n")
+}
+
+#[test]
+fn operators_operands_and_names() {
+    insta::assert_snapshot!(lines(&[
+        "y = negat(x) : f32[N, 3]",
+        "y = spectrogram(x) : f32[N, 3]",
+        "y = negate(bigg) : f32[4]",
+        "y = negate(y) : f32[4]",
+        "y = add(x, x, x) : f32[N, 3]",
+        "y = add(x, big) : f32[N, 3]",
+        "x = negate(x) : f32[N, 3]",
+        "\"a b\" = negate(x) : f32[N, 3]",
+        "y = negate(x) : f32[N, 3]  after=[big, nobody]",
+    ]));
+}
+
+#[test]
+fn types() {
+    insta::assert_snapshot!(lines(&[
+        "y = negate(x)",
+        "y = negate(x) : f32[N, 4]",
+        "y = negate(x) : i32[N, 3]",
+        "y = negate(x) : f32[N]",
+        "y = negate(x) : operation",
+        "y = negate(x) : invalid",
+        "y = negate(x) : f23[N]",
+        "y = negate(x) : f32[_, 3]",
+        "y = negate(x) : f32[N, 3",
+        "y = negate(x) : f32[N, 3] junk",
+        "y = source : f32[99999999999, 99999999999]",
+        "y = source : f32[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+    ]));
+}
+
+#[test]
+fn attributes() {
+    insta::assert_snapshot!(lines(&[
+        "y = negate(x) flag=true : f32[N, 3]",
+        "y = every(x) colour=3 : f32[N, 3]",
+        "y = every(x) flag=maybe : f32[N, 3]",
+        "y = every(x) count=1.5 : f32[N, 3]",
+        "y = every(x) rate=1e999 : f32[N, 3]",
+        "y = every(x) axes=[1, 2 : f32[N, 3]",
+        "y = every(x) flag=true flag=true : f32[N, 3]",
+        "y = every(x) as=f32 to=[N, 3] : f32[N, 3]",
+        "y = every(x) as=f32 to=[3] table=1.0 start=random : f32[3]",
+        "y = every(x) as=f32 to=[3] table=1.0 start=normal(0.0) : f32[3]",
+        "y = every(x) flag : f32[N, 3]",
+        "y = every(x) = : f32[N, 3]",
+    ]));
+}
+
+#[test]
+fn arrays() {
+    insta::assert_snapshot!(lines(&[
+        "y = constant value=[[1.0, 2.0], [3.0]] : f32[2, 2]",
+        "y = constant value=[[1.0, 2.0], 3.0] : f32[2, 2]",
+        "y = constant value=[1.0, [2.0, 3.0]] : f32[2, 2]",
+        "y = constant value=[1.0, 2.0 : f32[2]",
+        "y = constant value=[1.0 2.0] : f32[2]",
+        "y = constant value=[1, 300] : u8[2]",
+        "y = constant value=[1.0, 2.0] : f32[3]",
+        "y = constant value=f32[3] [1.0, 2.0] : f32[3]",
+        "y = constant value=f32[2] 1.0 : f32[2]",
+        "y = constant value=[] : f32[3]",
+        "y = constant value=[] : f32[N]",
+        "y = constant value=fill(1.0) : f32[N]",
+        "y = constant value=fill(1.0) : f32[1000000000000]",
+        "y = constant value=fill() : f32[10]",
+        "y = constant value=1.0 : operation",
+        "y = constant value=[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1.0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]] : f32[1]",
+    ]));
+}
+
+#[test]
+fn a_node_is_used_above_its_definition() {
+    insta::assert_snapshot!(mistakes(
+        "graph g {\n  forward {\n    y = negate(x) : f32[3]\n    z = negate(y) : f32[3]\n    x = source : f32[3]\n  }\n}"
+    ));
+}
+
+#[test]
+fn sections() {
+    let texts = [
+        "",
+        "hello, world",
+        "graph {\n}",
+        "graph g {\n  forward {\n    x = source : f32[3]",
+        "graph g {\n  forward {\n    x = source : f32[3]\n  }",
+        "graph g {\n  forward {\n    x = source : f32[3]\n  update {\n    y = negate(x) : f32[3]\n  }\n}",
+        "graph g {\n  forwards {\n    x = source : f32[3]\n  }\n}",
+        "graph g {\n  x = source : f32[3]\n  y = negate(x) : f32[3]\n}",
+        "  forward {\n    x = source : f32[3]\n  }\n}",
+        "x = source : f32[3]",
+        "graph g {\n}\n}",
+        "graph g {\n}\ngraph h {\n}",
+        "graph g {\n  forward {\n    x = source : f32[3] of x\n  }\n}",
+        "graph g {\n  backward {\n    x = source : f32[3]\n  }\n}",
+        "graph g { forward {\n  }\n}",
+        "graph g {\n  forward {\n    x source : f32[3]\n    y = negate(x) : f32[3]\n  }\n}",
+        "graph \"g {\n}",
+    ];
+    let shown: Vec<String> = texts
+        .iter()
+        .map(|text| format!("{text}\n\n{}", mistakes(text)))
+        .collect();
+    insta::assert_snapshot!(shown.join("\n\n---\n\n"));
+}
+
+#[test]
+fn several_mistakes_are_reported_together_and_their_consequences_are_not() {
+    insta::assert_snapshot!(mistakes(
+        "graph g {
+  forward {
+    x = source : f32[N, 3]
+    a = relu(x) : f32[N, 3]
+    b = negate(a) : f32[N, 3]
+    c = negate(b, : f32[N, 3]
+    d = add(c, missing) : f32[N, 3]
+    e = add(missing, x) : f32[N, 3]
+    f = negate(x) : f32[N, 4]
+    g = negate(f) : f32[N, 4]
+    h = %
+    x = source : f32[N, 3]
+  }
+}"
+    ));
+}
+
+#[test]
+fn reading_stops_after_twenty_mistakes() {
+    let lines: String = (0..1000)
+        .map(|index| format!("n{index} = what\n"))
+        .collect();
+    let diagnostics =
+        Graph::parse(&format!("graph g {{\nforward {{\n{lines}"), &registry()).unwrap_err();
+    assert_eq!(diagnostics.iter().count(), 21);
+    insta::assert_snapshot!(diagnostics.iter().last().unwrap());
+}

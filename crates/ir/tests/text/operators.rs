@@ -1,0 +1,167 @@
+//! Operators to write texts with. None of them can run.
+
+use abeyance_ir::{
+    AttributeKind, AttributeSpec, DTypes, DefaultAttribute, Effect, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, OperatorRef, Registry, Sample, Signature, Type,
+};
+
+macro_rules! operator {
+    ($(#[$doc:meta])* $name:ident, $signature:expr, |$cx:ident| $infer:expr) => {
+        $(#[$doc])*
+        pub struct $name;
+
+        impl Operator for $name {
+            fn signature(&self) -> &Signature {
+                const { &$signature }
+            }
+
+            fn infer(&self, $cx: &mut Inference<'_>) -> Result<Type, Fault> {
+                $infer
+            }
+
+            fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
+                Err(Fault::new("only for texts"))
+            }
+
+            fn samples(&self) -> Vec<Sample> {
+                Vec::new()
+            }
+        }
+    };
+}
+
+const ONE: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
+const TWO: &[OperandSpec] = &[
+    OperandSpec::new("a", DTypes::ANY),
+    OperandSpec::new("b", DTypes::ANY),
+];
+
+operator!(
+    /// A value that is fed.
+    Source,
+    Signature::new("source", "", &[])
+        .attributes(const { &[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("shape", AttributeKind::Shape),
+        ] })
+        .effect(Effect::Feed),
+    |cx| {
+        let shape = cx.shape_attribute(1);
+        cx.tensor(cx.attributes().dtype(0), shape)
+    }
+);
+
+operator!(
+    /// A value that lasts.
+    Variable,
+    Signature::new("variable", "", &[])
+        .attributes(const { &[
+            AttributeSpec::required("initial", AttributeKind::Initializer),
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("shape", AttributeKind::Shape),
+            AttributeSpec::optional(
+                "trainable",
+                AttributeKind::Flag,
+                DefaultAttribute::Flag(true),
+            ),
+        ] })
+        .effect(Effect::Read),
+    |cx| {
+        let shape = cx.shape_attribute(2);
+        cx.tensor(cx.attributes().dtype(1), shape)
+    }
+);
+
+operator!(
+    /// An array.
+    Constant,
+    Signature::new("constant", "", &[])
+        .attributes(const { &[AttributeSpec::required("value", AttributeKind::Array)] }),
+    |cx| match cx.attributes().array(0) {
+        Some(value) => {
+            let shape = value.dims.iter().map(|&dim| dim.into()).collect();
+            cx.tensor(value.dtype, shape)
+        }
+        None => Err(Fault::new("the value is missing")),
+    }
+);
+
+operator!(
+    /// Elementwise, with broadcasting.
+    Add,
+    Signature::new("add", "", TWO),
+    |cx| {
+        let (a, b) = (cx.shape(0), cx.shape(1));
+        let shape = cx.broadcast(&a, &b)?;
+        cx.tensor(cx.dtype(0), shape)
+    }
+);
+
+operator!(
+    /// The same shape as its operand.
+    Negate,
+    Signature::new("negate", "", ONE),
+    |cx| {
+        let shape = cx.shape(0);
+        cx.tensor(cx.dtype(0), shape)
+    }
+);
+
+operator!(
+    /// One behind the other: a size that follows from two others.
+    Concat,
+    Signature::new("concat", "", TWO),
+    |cx| {
+        let (mut shape, other) = (cx.shape(0), cx.shape(1));
+        let (Some(&a), Some(&b)) = (shape.first(), other.first()) else {
+            return Err(Fault::new("a scalar has no dimensions"));
+        };
+        shape[0] = match (a.known(), b.known()) {
+            (Some(a), Some(b)) => a.wrapping_add(b).into(),
+            _ => cx.derived(),
+        };
+        cx.tensor(cx.dtype(0), shape)
+    }
+);
+
+operator!(
+    /// Attributes of every kind; the result has the type that they say.
+    Every,
+    Signature::new("every", "", ONE).attributes(const { &[
+        AttributeSpec::flag("flag"),
+        AttributeSpec::optional("count", AttributeKind::Integer, DefaultAttribute::Integer(1)),
+        AttributeSpec::optional("rate", AttributeKind::Real, DefaultAttribute::Real(0.0)),
+        AttributeSpec::optional(
+            "axes",
+            AttributeKind::Integers,
+            DefaultAttribute::Integers(&[0, -1]),
+        ),
+        AttributeSpec::required("as", AttributeKind::DType),
+        AttributeSpec::required("to", AttributeKind::Shape),
+        AttributeSpec::required("table", AttributeKind::Array),
+        AttributeSpec::required("start", AttributeKind::Initializer),
+    ] }),
+    |cx| {
+        let shape = cx.shape_attribute(5);
+        cx.tensor(cx.attributes().dtype(4), shape)
+    }
+);
+
+operator!(
+    /// Order without a value.
+    Group,
+    Signature::new("group", "", ONE).variadic().effect(Effect::Order),
+    |_cx| Ok(Type::Operation)
+);
+
+/// All of them.
+pub fn registry() -> Registry {
+    let mut registry = Registry::default();
+    let all: [&'static dyn Operator; 8] = [
+        &Source, &Variable, &Constant, &Add, &Negate, &Concat, &Every, &Group,
+    ];
+    for operator in all {
+        registry.register(OperatorRef::Static(operator));
+    }
+    registry
+}

@@ -1,0 +1,9 @@
+//! Moving elements about: nothing is computed here, except by [`scatter_add`].
+
+mod index;
+mod region;
+mod transpose;
+
+pub use index::{Gather, one_hot, scatter_add};
+pub use region::{Concat, Pad, Slice, broadcast_to};
+pub use transpose::Transpose;

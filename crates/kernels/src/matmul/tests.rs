@@ -1,0 +1,114 @@
+use super::*;
+
+fn reference(m: usize, k: usize, n: usize, a: &[f64], ta: bool, b: &[f64], tb: bool) -> Vec<f64> {
+    let mut c = vec![0.0; m * n];
+    for i in 0..m {
+        for j in 0..n {
+            for p in 0..k {
+                let x = if ta { a[p * m + i] } else { a[i * k + p] };
+                let y = if tb { b[j * k + p] } else { b[p * n + j] };
+                c[i * n + j] += x * y;
+            }
+        }
+    }
+    c
+}
+
+fn numbers(len: usize, seed: usize) -> Vec<f64> {
+    (0..len)
+        .map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0)
+        .collect()
+}
+
+const SHAPES: [(usize, usize, usize); 14] = [
+    (1, 1, 1),
+    (1, 7, 40),
+    (3, 5, 2),
+    (7, 33, 31),
+    (12, 4, 32),
+    (13, 321, 33),
+    (100, 784, 10),
+    (25, 10, 100),
+    (101, 30, 70),
+    (97, 650, 65),
+    (4, 1000, 130),
+    (2, 3, 1),
+    (200, 100, 64),
+    (9, 400, 1700),
+];
+
+#[test]
+fn every_transposition_and_every_cut_is_exact_on_small_integers() {
+    for (m, k, n) in SHAPES {
+        let (a, b) = (numbers(m * k, 1), numbers(k * n, 5));
+        for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
+            let plan = Matmul::new(m, k, n, ta, tb);
+            let expected = reference(m, k, n, &a, ta, &b, tb);
+            let a32: Vec<f32> = a.iter().map(|&v| v as f32).collect();
+            let b32: Vec<f32> = b.iter().map(|&v| v as f32).collect();
+            let ints = |x: &[f64]| x.iter().map(|&v| v as i32).collect::<Vec<_>>();
+            let (a_int, b_int) = (ints(&a), ints(&b));
+            for rows in [m, 1, 5, plan.row_block()] {
+                let (mut c, mut c32, mut c_int) =
+                    (vec![9.0; m * n], vec![9.0f32; m * n], vec![9; m * n]);
+                for row in (0..m).step_by(rows) {
+                    let range = row * n..(row + rows).min(m) * n;
+                    plan.run(&a, &b, &mut c[range.clone()], row);
+                    plan.run(&a32, &b32, &mut c32[range.clone()], row);
+                    plan.run(&a_int, &b_int, &mut c_int[range], row);
+                }
+                assert_eq!(c, expected, "{m} {k} {n} {ta} {tb}");
+                assert!(c32.iter().zip(&expected).all(|(&c, &e)| f64::from(c) == e));
+                assert_eq!(c_int, ints(&expected));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_cut_into_rows_does_not_change_a_bit() {
+    for (m, k, n) in [(61, 700, 10), (61, 700, 100), (30, 50, 300)] {
+        let a: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.37).sin()).collect();
+        let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.73).cos()).collect();
+        let plan = Matmul::new(m, k, n, false, false);
+        let mut whole = vec![0.0f32; m * n];
+        plan.run(&a, &b, &mut whole, 0);
+        for rows in [1, 4, 7, 12, 50] {
+            let mut cut = vec![0.0f32; m * n];
+            for row in (0..m).step_by(rows) {
+                plan.run(&a, &b, &mut cut[row * n..(row + rows).min(m) * n], row);
+            }
+            assert!(
+                cut.iter()
+                    .zip(&whole)
+                    .all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{rows}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_summed_is_zero_and_nan_passes() {
+    let mut c = [5.0f32; 6];
+    Matmul::new(2, 0, 3, false, false).run(&[], &[], &mut c, 0);
+    assert_eq!(c, [0.0; 6]);
+    Matmul::new(0, 4, 3, false, false).run::<f32>(&[], &[0.0; 12], &mut [], 0);
+    Matmul::new(4, 3, 0, false, false).run::<f32>(&[0.0; 12], &[], &mut [], 0);
+    let mut c = [0.0f32; 2];
+    Matmul::new(1, 2, 2, false, false).run(
+        &[0.0, 1.0],
+        &[f32::NAN, 1.0, 2.0, f32::INFINITY],
+        &mut c,
+        0,
+    );
+    assert!(c[0].is_nan() && c[1] == f32::INFINITY);
+}
+
+#[test]
+fn blocks_of_rows_are_large_enough_and_fixed_by_shape() {
+    assert_eq!(Matmul::new(100, 784, 10, false, false).row_block(), 100);
+    let block = Matmul::new(10_000, 784, 10, false, false).row_block();
+    assert!((200..1000).contains(&block), "{block}");
+    assert_eq!(Matmul::new(0, 1, 1, false, false).row_block(), 1);
+}

@@ -1,0 +1,374 @@
+//! Sums, means, products, minima and maxima over any set of axes, and the place of the largest along one.
+//!
+//! The order in which elements are combined depends on shapes only. Long runs go into 32 accumulators side by side
+//! and in blocks, which is both fast and close to pairwise summation in accuracy.
+
+mod arg;
+mod two_stage;
+
+pub use arg::ArgReduction;
+pub use two_stage::TwoStage;
+
+use smallvec::SmallVec;
+
+use crate::dispatch::vectorized;
+use crate::element::Number;
+use crate::launch::Failure;
+
+/// What is computed of the reduced elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// The sum, wrapping for integers; 0 of nothing.
+    Sum,
+    /// The sum over the count; of nothing NaN for floats and a failure for integers, which truncate.
+    Mean,
+    /// The product, wrapping for integers; 1 of nothing.
+    Prod,
+    /// The largest; NaN if there is one; a failure of nothing.
+    Max,
+    /// The smallest; NaN if there is one; a failure of nothing.
+    Min,
+}
+
+/// How elements combine. Each is a type of its own so that loops are compiled for each.
+trait Combine<T>: Copy {
+    fn identity() -> T;
+    fn combine(a: T, b: T) -> T;
+}
+
+macro_rules! combine {
+    ($($name:ident: $identity:expr, $combine:path;)*) => {$(
+        #[derive(Clone, Copy)]
+        struct $name;
+        impl<T: Number> Combine<T> for $name {
+            #[inline(always)]
+            fn identity() -> T { $identity }
+            #[inline(always)]
+            fn combine(a: T, b: T) -> T { $combine(a, b) }
+        }
+    )*};
+}
+
+combine! {
+    Sum: T::ZERO, T::wrapping_add;
+    Prod: T::ONE, T::wrapping_mul;
+    Max: T::LOWEST, T::greatest;
+    Min: T::HIGHEST, T::least;
+}
+
+/// Accumulators side by side in a long run.
+const LANES: usize = 32;
+/// Elements of a run that go into one set of accumulators before they are combined.
+const BLOCK: usize = 64 * LANES;
+/// Rows that are added into one accumulator before it is added to the total.
+const ROWS: usize = 64;
+/// Columns that are reduced side by side.
+const COLUMNS: usize = 128;
+
+/// A dimension after merging: its size and the input's stride along it.
+type Dim = (usize, usize);
+
+/// A reduction of an array of fixed shape over fixed axes.
+#[derive(Clone, Debug)]
+pub struct Reduction {
+    /// Kept dimensions, outermost first, without the innermost one if that is kept and contiguous.
+    kept: SmallVec<[Dim; 3]>,
+    /// Reduced dimensions, outermost first, without the innermost one if that is reduced and contiguous.
+    reduced: SmallVec<[Dim; 3]>,
+    /// The length of the contiguous innermost dimension.
+    inner: usize,
+    /// Whether that one is reduced or kept.
+    inner_is_reduced: bool,
+    /// How many elements make up one.
+    count: usize,
+    /// How many elements the result has.
+    outputs: usize,
+}
+
+impl Reduction {
+    /// The reduction of an array of shape `dims` over `axes`, each of them below `dims.len()`. The result's elements are those of the kept
+    /// dimensions in their order.
+    pub fn new(dims: &[usize], axes: &[usize]) -> Self {
+        let mut nest: SmallVec<[(usize, usize, bool); 8]> = SmallVec::new(); // innermost first
+        let (mut count, mut outputs, mut stride) = (1, 1, 1);
+        for (axis, &size) in dims.iter().enumerate().rev() {
+            let reduced = axes.contains(&axis);
+            if reduced {
+                count *= size;
+            } else {
+                outputs *= size;
+            }
+            if size == 1 {
+                continue;
+            }
+            match nest.last_mut() {
+                Some((inner, _, same)) if *same == reduced => *inner *= size,
+                _ => nest.push((size, stride, reduced)),
+            }
+            stride *= size;
+        }
+        let (inner, _, inner_is_reduced) = if nest.is_empty() {
+            (1, 1, true)
+        } else {
+            nest.remove(0)
+        };
+        nest.reverse();
+        let pick = |which: bool| {
+            let dims = nest.iter().filter(|dim| dim.2 == which);
+            dims.map(|&(size, stride, _)| (size, stride)).collect()
+        };
+        Self {
+            kept: pick(false),
+            reduced: pick(true),
+            inner,
+            inner_is_reduced,
+            count,
+            outputs,
+        }
+    }
+
+    /// How many elements make up one of the result.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// How many elements the result has.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// A fitting number of elements of the result for one part: those that read about 256 KiB.
+    pub fn chunk(&self, bytes_per_element: usize) -> usize {
+        let each = (256 * 1024 / bytes_per_element.max(1)) / self.count.max(1);
+        // Columns side by side share the lines they read, so a part takes many of them.
+        let least = if self.inner_is_reduced {
+            1
+        } else {
+            COLUMNS.min(self.inner)
+        };
+        each.max(least).clamp(1, self.outputs.max(1))
+    }
+
+    /// Reduce `x` into `out`, the piece of the result from element `start` on.
+    ///
+    /// # Errors
+    /// For a maximum, a minimum or a mean of integers of no elements.
+    pub fn run<T: Number>(
+        &self,
+        operation: Operation,
+        x: &[T],
+        out: &mut [T],
+        start: usize,
+    ) -> Result<(), Failure> {
+        self.accumulate(operation, x, out, start)?;
+        if operation == Operation::Mean {
+            finish_mean(out, self.count)?;
+        }
+        Ok(())
+    }
+
+    /// As `run`, without the division of a mean.
+    fn accumulate<T: Number>(
+        &self,
+        operation: Operation,
+        x: &[T],
+        out: &mut [T],
+        start: usize,
+    ) -> Result<(), Failure> {
+        let nothing = self.count == 0 && !out.is_empty();
+        match operation {
+            Operation::Sum | Operation::Mean => self.reduce::<T, Sum>(x, out, start),
+            Operation::Prod => self.reduce::<T, Prod>(x, out, start),
+            Operation::Max if nothing => return Err(Failure("the maximum of no elements".into())),
+            Operation::Min if nothing => return Err(Failure("the minimum of no elements".into())),
+            Operation::Max => self.reduce::<T, Max>(x, out, start),
+            Operation::Min => self.reduce::<T, Min>(x, out, start),
+        }
+        Ok(())
+    }
+
+    fn reduce<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
+        if self.count == 0 || out.is_empty() {
+            out.fill(C::identity());
+            return;
+        }
+        vectorized(
+            #[inline(always)]
+            || {
+                if self.inner_is_reduced {
+                    self.reduce_rows::<T, C>(x, out, start);
+                } else {
+                    self.reduce_columns::<T, C>(x, out, start);
+                }
+            },
+        );
+    }
+
+    /// Each element of the result is made of contiguous runs.
+    #[inline(always)]
+    fn reduce_rows<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
+        let outer = self.count / self.inner;
+        for (i, o) in out.iter_mut().enumerate() {
+            let base = offset(&self.kept, start + i);
+            let mut total = reduce_run::<T, C>(&x[base..base + self.inner]);
+            for r in 1..outer {
+                let at = base + offset(&self.reduced, r);
+                total = C::combine(total, reduce_run::<T, C>(&x[at..at + self.inner]));
+            }
+            *o = total;
+        }
+    }
+
+    /// Elements of the result stand side by side, and so do the elements that make them up.
+    #[inline(always)]
+    fn reduce_columns<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
+        let mut done = 0;
+        while done < out.len() {
+            let (row, column) = ((start + done) / self.inner, (start + done) % self.inner);
+            let base = offset(&self.kept, row) + column;
+            let width = (self.inner - column).min(out.len() - done).min(COLUMNS);
+            let out = &mut out[done..done + width];
+            if self.count <= ROWS {
+                self.add_rows::<T, C>(x, base, 0..self.count, out);
+            } else {
+                out.fill(C::identity());
+                let mut partial = [C::identity(); COLUMNS];
+                let partial = &mut partial[..width];
+                let mut first = 0;
+                while first < self.count {
+                    let last = (first + ROWS).min(self.count);
+                    self.add_rows::<T, C>(x, base, first..last, partial);
+                    for (o, &p) in out.iter_mut().zip(&*partial) {
+                        *o = C::combine(*o, p);
+                    }
+                    first = last;
+                }
+            }
+            done += width;
+        }
+    }
+
+    /// `sums` = the rows `range` of the reduced elements whose first column is at `base`, combined in order.
+    #[inline(always)]
+    fn add_rows<T: Number, C: Combine<T>>(
+        &self,
+        x: &[T],
+        base: usize,
+        range: std::ops::Range<usize>,
+        sums: &mut [T],
+    ) {
+        let width = sums.len();
+        // One reduced dimension is by far the commonest, and needs no division.
+        let single = if let [(_, stride)] = self.reduced[..] {
+            Some(stride)
+        } else {
+            None
+        };
+        let at = |r: usize| base + single.map_or_else(|| offset(&self.reduced, r), |s| r * s);
+        let mut rows = range;
+        let Some(first) = rows.next() else { return };
+        let from = at(first);
+        sums.copy_from_slice(&x[from..from + width]);
+        for r in rows {
+            let from = at(r);
+            for (s, &v) in sums.iter_mut().zip(&x[from..from + width]) {
+                *s = C::combine(*s, v);
+            }
+        }
+    }
+}
+
+/// The place in the input of element `index` of the dimensions `dims`.
+#[inline(always)]
+fn offset(dims: &[Dim], mut index: usize) -> usize {
+    if let [(_, stride)] = dims {
+        return index * stride;
+    }
+    let mut at = 0;
+    for &(size, stride) in dims.iter().rev() {
+        at += index % size * stride;
+        index /= size;
+    }
+    at
+}
+
+/// All of `x` combined: in blocks, each by [`LANES`] accumulators, which are combined as a tree.
+#[inline(always)]
+fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
+    let mut total = C::identity();
+    for block in x.chunks(BLOCK) {
+        let sum = if block.len() < LANES {
+            short_run::<T, C>(block)
+        } else {
+            long_run::<T, C>(block)
+        };
+        total = C::combine(total, sum);
+    }
+    total
+}
+
+#[inline(always)]
+fn short_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
+    let (fours, rest) = x.as_chunks::<4>();
+    let mut lanes = [C::identity(); 4];
+    for four in fours {
+        for (lane, &v) in lanes.iter_mut().zip(four) {
+            *lane = C::combine(*lane, v);
+        }
+    }
+    let mut sum = C::combine(
+        C::combine(lanes[0], lanes[2]),
+        C::combine(lanes[1], lanes[3]),
+    );
+    for &v in rest {
+        sum = C::combine(sum, v);
+    }
+    sum
+}
+
+#[inline(always)]
+fn long_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [C::identity(); LANES];
+    for chunk in chunks {
+        for (lane, &v) in lanes.iter_mut().zip(chunk) {
+            *lane = C::combine(*lane, v);
+        }
+    }
+    for (lane, &v) in lanes.iter_mut().zip(rest) {
+        *lane = C::combine(*lane, v);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] = C::combine(lanes[i], lanes[i + width]);
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// Divide each sum by `count`.
+fn finish_mean<T: Number>(out: &mut [T], count: usize) -> Result<(), Failure> {
+    if out.is_empty() {
+        return Ok(());
+    }
+    if count == 0 && !T::IS_FLOAT {
+        return Err(Failure("the mean of no integers".into()));
+    }
+    // Through `i64` and in the arithmetic of that type, so that a count above 255 does not wrap for `u8`.
+    if T::IS_FLOAT {
+        let divisor = T::from_i64(count as i64);
+        for o in out {
+            *o = o.quotient(divisor).unwrap_or(T::ZERO);
+        }
+    } else {
+        for o in out {
+            *o = T::from_i64(o.cast::<i64>() / count as i64);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+use super::*;
+
+/// The reduction by the definition, with the sum in `f64`.
+fn naive(dims: &[usize], axes: &[usize], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let outputs: usize = (0..dims.len())
+        .filter(|a| !axes.contains(a))
+        .map(|a| dims[a])
+        .product();
+    let (mut sums, mut largest) = (vec![0.0; outputs], vec![f64::NEG_INFINITY; outputs]);
+    for (flat, &v) in x.iter().enumerate() {
+        let (mut rest, mut at, mut scale) = (flat, 0, 1);
+        for axis in (0..dims.len()).rev() {
+            let index = rest % dims[axis];
+            rest /= dims[axis];
+            if !axes.contains(&axis) {
+                at += index * scale;
+                scale *= dims[axis];
+            }
+        }
+        sums[at] += v;
+        largest[at] = largest[at].max(v);
+    }
+    (sums, largest)
+}
+
+#[test]
+fn every_set_of_axes_and_every_cut() {
+    for dims in [
+        &[4, 3, 5, 2][..],
+        &[2, 1, 70, 3],
+        &[130, 1, 3],
+        &[3, 140],
+        &[3000],
+        &[],
+    ] {
+        let len: usize = dims.iter().product();
+        let x: Vec<f64> = (0..len)
+            .map(|i| ((i * 7919) % 1000) as f64 - 500.0)
+            .collect();
+        for set in 0..1 << dims.len() {
+            let axes: Vec<usize> = (0..dims.len()).filter(|a| set >> a & 1 == 1).collect();
+            let plan = Reduction::new(dims, &axes);
+            let (sums, largest) = naive(dims, &axes, &x);
+            assert_eq!(plan.outputs(), sums.len());
+            for piece in [1, 3, sums.len()] {
+                let mut out = vec![0.0; sums.len()];
+                for (p, out) in out.chunks_mut(piece).enumerate() {
+                    plan.run(Operation::Sum, &x, out, p * piece).unwrap();
+                }
+                assert_eq!(out, sums, "{dims:?} over {axes:?}"); // small integers: exact
+                for (p, out) in out.chunks_mut(piece).enumerate() {
+                    plan.run(Operation::Max, &x, out, p * piece).unwrap();
+                }
+                assert_eq!(out, largest, "{dims:?} over {axes:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn reductions_of_nothing() {
+    let plan = Reduction::new(&[2, 0], &[1]);
+    let mut out = [7.0f32; 2];
+    plan.run(Operation::Sum, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [0.0; 2]);
+    plan.run(Operation::Prod, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [1.0; 2]);
+    plan.run(Operation::Mean, &[], &mut out, 0).unwrap();
+    assert!(out[0].is_nan());
+    assert!(plan.run(Operation::Max, &[], &mut out, 0).is_err());
+    assert!(plan.run(Operation::Mean, &[], &mut [0i32; 2], 0).is_err());
+    let none = Reduction::new(&[0, 3], &[1]);
+    none.run::<f32>(Operation::Max, &[], &mut [], 0).unwrap();
+}
+
+#[test]
+fn nan_passes_and_integers_truncate_and_wrap() {
+    let plan = Reduction::new(&[3], &[0]);
+    let mut out = [0.0f32];
+    plan.run(Operation::Max, &[1.0, f32::NAN, 2.0], &mut out, 0)
+        .unwrap();
+    assert!(out[0].is_nan());
+    plan.run(Operation::Min, &[1.0, f32::NEG_INFINITY, 2.0], &mut out, 0)
+        .unwrap();
+    assert_eq!(out[0], f32::NEG_INFINITY);
+    let mut out = [0i32];
+    plan.run(Operation::Mean, &[-1, -2, -2], &mut out, 0)
+        .unwrap();
+    assert_eq!(out, [-1]);
+    plan.run(Operation::Sum, &[i32::MAX, 1, 0], &mut out, 0)
+        .unwrap();
+    assert_eq!(out, [i32::MIN]);
+    plan.run(Operation::Prod, &[3, 5, 7], &mut out, 0).unwrap();
+    assert_eq!(out, [105]);
+}
+
+#[test]
+fn long_sums_stay_accurate() {
+    let x = vec![0.1f32; 1_000_000];
+    let exact = 0.1f32 as f64 * 1e6;
+    for (dims, axes) in [
+        (&[1_000_000][..], &[0][..]),
+        (&[500_000, 2], &[0]),
+        (&[1000, 1000], &[0, 1]),
+    ] {
+        let plan = Reduction::new(dims, axes);
+        let mut out = vec![0.0f32; plan.outputs()];
+        plan.run(Operation::Sum, &x, &mut out, 0).unwrap();
+        let error = (f64::from(out[0]) * out.len() as f64 / exact - 1.0).abs();
+        assert!(error < 1e-4, "{dims:?}: {error}");
+    }
+}
+
+#[test]
+fn two_stages_give_the_sum_for_any_cut() {
+    for (dims, axes) in [
+        (&[1_000_003][..], &[0][..]),
+        (&[60_001, 10], &[0]),
+        (&[1, 700, 3, 200], &[0, 1, 3]),
+        (&[600, 1000], &[0, 1]),
+    ] {
+        let len: usize = dims.iter().product();
+        let x: Vec<i64> = (0..len as i64).map(|i| i * i % 1013).collect();
+        let stages = TwoStage::new(dims, axes).expect("large enough");
+        let whole = Reduction::new(dims, axes);
+        for operation in [Operation::Sum, Operation::Mean, Operation::Max] {
+            let mut expected = vec![0; whole.outputs()];
+            whole.run(operation, &x, &mut expected, 0).unwrap();
+            for piece in [stages.chunk(), stages.scratch()] {
+                let mut scratch = vec![0; stages.scratch()];
+                for (p, out) in scratch.chunks_mut(piece).enumerate() {
+                    stages.partials(operation, &x, out, p * piece).unwrap();
+                }
+                let mut out = vec![0; whole.outputs()];
+                stages.combine(operation, &scratch, &mut out, 0).unwrap();
+                assert_eq!(out, expected, "{dims:?} over {axes:?}");
+            }
+        }
+    }
+    assert!(TwoStage::new(&[100, 10], &[0]).is_none());
+    assert!(TwoStage::new(&[1000, 1000], &[1]).is_none());
+}

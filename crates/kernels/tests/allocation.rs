@@ -1,0 +1,126 @@
+//! The loops allocate nothing once their plans and a thread's blocks are there.
+
+#![allow(unsafe_code)] // an allocator that counts
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use abeyance_kernels::broadcast::Broadcast;
+use abeyance_kernels::element::Real;
+use abeyance_kernels::layout::{Concat, Gather, Pad, Slice, Transpose, one_hot, scatter_add};
+use abeyance_kernels::matmul::Matmul;
+use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
+use abeyance_kernels::random::Stream;
+use abeyance_kernels::reduce::{ArgReduction, Operation, Reduction};
+use abeyance_kernels::{elementwise, softmax};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is left to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Run twice; the second time counts.
+fn allocates_nothing(name: &str, mut f: impl FnMut()) {
+    f();
+    let before = COUNT.get();
+    f();
+    assert_eq!(COUNT.get() - before, 0, "{name} allocates");
+}
+
+#[test]
+fn matrix_products() {
+    for (m, k, n) in [
+        (100, 784, 10),
+        (100, 200, 300),
+        (1, 700, 200),
+        (5, 2000, 33),
+    ] {
+        for (ta, tb) in [(false, false), (true, false), (false, true)] {
+            let plan = Matmul::new(m, k, n, ta, tb);
+            let (a, b, mut c) = (
+                vec![1.0f32; m * k],
+                vec![1.0f32; k * n],
+                vec![0.0f32; m * n],
+            );
+            allocates_nothing("matmul", || plan.run(&a, &b, &mut c, 0));
+            let (a, b, mut c) = (
+                vec![1.0f64; m * k],
+                vec![1.0f64; k * n],
+                vec![0.0f64; m * n],
+            );
+            allocates_nothing("matmul", || plan.run(&a, &b, &mut c, 0));
+        }
+    }
+}
+
+#[test]
+fn everything_else() {
+    let dims = [20, 3, 50];
+    let x = vec![0.5f32; 3000];
+    let mut out = vec![0.0f32; 3000];
+    let bias = Broadcast::new(&dims, [&dims, &[50]]);
+    allocates_nothing("map", || elementwise::map(&x, &mut out, 0, Real::tanh));
+    allocates_nothing("binary", || {
+        elementwise::binary(&bias, &x, &x[..50], &mut out, 0, |x: f32, y: f32| x + y);
+        elementwise::divide(&bias, &x, &x[..50], &mut out, 0).unwrap();
+    });
+    for axes in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2]] {
+        let plan = Reduction::new(&dims, axes);
+        allocates_nothing("reduction", || {
+            plan.run(Operation::Mean, &x, &mut out[..plan.outputs()], 0)
+                .unwrap();
+        });
+    }
+    let mut places = vec![0i64; 150];
+    let arg = ArgReduction::new(&dims, 0);
+    allocates_nothing("argmax", || arg.argmax(&x, &mut places, 0).unwrap());
+    allocates_nothing("softmax", || {
+        softmax::softmax(&x, 50, &mut out, 0);
+        softmax::log_softmax(&x, 50, &mut out, 0);
+        softmax::softmax_cross_entropy(&x, &x, 50, &mut out[..60], 0);
+        softmax::sparse_softmax_cross_entropy(&x, &places[..60], 50, &mut out[..60], 0).unwrap();
+    });
+    let turn = Transpose::new(&dims, &[2, 0, 1]);
+    let (slice, pad) = (
+        Slice::new(&dims, &[1, 1, 1], &[9, 1, 9]),
+        Pad::new(&[18, 1, 48], &[1; 3], &[1; 3]),
+    );
+    let concat = Concat::new(&[&dims, &[0, 3, 50]], 0);
+    allocates_nothing("layout", || {
+        turn.run(&x, &mut out, 0);
+        slice.run(&x, &mut out[..81], 0);
+        pad.run(&x[..864], &mut out, 0, 0.0);
+        concat.run(|n| if n == 0 { &x[..] } else { &[] }, &mut out, 0);
+        Gather::new(60, 50)
+            .run(&x, &places[..60], &mut out, 0)
+            .unwrap();
+        scatter_add(&x, &places[..60], 60, 50, &mut out, 0).unwrap();
+        one_hot(&places[..60], 50, 1.0, 0.0, &mut out, 0);
+    });
+    allocates_nothing("random", || {
+        let stream = Stream::new(1, "noise");
+        stream.fill_uniform(0, 0, &mut out, 0.0, 1.0);
+        stream.fill_truncated_normal(0, 0, &mut out, 0.0, 1.0);
+    });
+    allocates_nothing("products", || {
+        prod_except(&x, 50, &mut out, 0);
+        prod_except_slope(&x, &x, 50, &mut out, 0);
+    });
+}

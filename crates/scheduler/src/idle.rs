@@ -1,0 +1,117 @@
+//! How threads wait: awake for a while, then asleep until someone has work.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a thread without work stays awake: longer than a training loop takes between two steps, short
+/// enough not to matter to whoever else wants the core.
+const AWAKE: Duration = Duration::from_micros(200);
+/// Rounds of pure spinning, a few microseconds, before the core is offered to others at each round.
+const SPINS: u32 = 100;
+/// Rounds between looks at the clock.
+const CLOCK: u32 = 16;
+
+/// How long a thread has been waiting in vain.
+#[derive(Default)]
+pub(crate) struct Patience {
+    rounds: u32,
+    since: Option<Instant>,
+}
+
+impl Patience {
+    /// Waits for a moment. False when it has been long enough to go to sleep.
+    pub fn wait(&mut self) -> bool {
+        self.rounds = self.rounds.saturating_add(1);
+        if self.rounds < SPINS {
+            std::hint::spin_loop();
+            return true;
+        }
+        std::thread::yield_now();
+        if !self.rounds.is_multiple_of(CLOCK) {
+            return true;
+        }
+        self.since.get_or_insert_with(Instant::now).elapsed() < AWAKE
+    }
+
+    /// There was something to do.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Where threads sleep.
+///
+/// Whoever makes work first publishes it by a sequentially consistent operation and then calls
+/// [`Idle::wake`]; whoever goes to sleep first counts itself and then looks for work once more, by sequentially
+/// consistent loads. One of the two therefore sees the other.
+#[derive(Default)]
+pub(crate) struct Idle {
+    sleepers: AtomicUsize,
+    /// Counts the wake-ups.
+    wakes: Mutex<u64>,
+    woken: Condvar,
+}
+
+impl Idle {
+    /// Sleeps until the next wake-up, unless `ready` says that there is something to do.
+    pub fn sleep_unless(&self, ready: impl FnOnce() -> bool) {
+        let mut wakes = self.lock();
+        self.sleepers.fetch_add(1, SeqCst);
+        if ready() {
+            self.sleepers.fetch_sub(1, SeqCst);
+            return;
+        }
+        let before = *wakes;
+        while *wakes == before {
+            wakes = self
+                .woken
+                .wait(wakes)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Wakes every sleeper; one load where there is none.
+    pub fn wake(&self) {
+        if self.sleepers.load(SeqCst) > 0 {
+            let mut wakes = self.lock();
+            *wakes = wakes.wrapping_add(1);
+            // Counted out here rather than by each sleeper, so that the next call finds nobody to wake.
+            self.sleepers.store(0, SeqCst);
+            self.woken.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.wakes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn nobody_sleeps_through_a_wake_up() {
+        let (idle, ready) = (Idle::default(), AtomicBool::new(false));
+        for _ in 0..1000 {
+            ready.store(false, SeqCst);
+            std::thread::scope(|scope| {
+                scope.spawn(|| idle.sleep_unless(|| ready.load(SeqCst)));
+                ready.store(true, SeqCst);
+                idle.wake();
+            });
+        }
+        assert_eq!(idle.sleepers.load(SeqCst), 0);
+    }
+
+    #[test]
+    fn patience_ends_and_starts_anew() {
+        let mut patience = Patience::default();
+        while patience.wait() {}
+        patience.reset();
+        assert!(patience.wait());
+    }
+}

@@ -1,0 +1,81 @@
+//! Runs a program of tasks in parallel.
+//!
+//! A [`Program`] is built once: buffers, and tasks that each fill one buffer from others. [`ProgramBuilder`]
+//! derives the dependencies, places every temporary buffer in one arena and adds the ordering that the sharing
+//! of memory asks for, so a program that exists is safe to run whatever its author passed in. A [`State`] holds
+//! what one run at a time needs; [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`] allocate
+//! nothing. [`Workers`] is the pool of threads, shared by any number of runs.
+//!
+//! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes, element types or
+//! graphs.
+//!
+//! ```
+//! use abeyance_kernels::launch::Cost;
+//! use abeyance_scheduler::{Program, Task, Workers};
+//!
+//! let mut builder = Program::builder();
+//! let x = builder.input(12, align_of::<f32>());
+//! let doubled = builder.temporary(12);
+//! builder.keep(doubled);
+//! builder.task(Task {
+//!     reads: &[x],
+//!     writes: doubled,
+//!     chunk: 4096,
+//!     cost: Cost { flops: 3.0, bytes: 24.0 },
+//!     run: Box::new(|call| {
+//!         let x = call.input::<f32>(0);
+//!         for (out, x) in call.output::<f32>().iter_mut().zip(x) {
+//!             *out = 2.0 * x;
+//!         }
+//!         Ok(())
+//!     }),
+//!     after: &[],
+//! });
+//! let program = builder.build()?;
+//!
+//! let workers = Workers::new(2)?;
+//! let mut state = program.state()?;
+//! let feed: Vec<u8> = [1.0f32, 2.0, 3.0].iter().flat_map(|x| x.to_ne_bytes()).collect();
+//! # let feed = { let mut a = abeyance_scheduler::AlignedBytes::zeroed(12)?; a.copy_from_slice(&feed); a };
+//! let mut run = state.begin(&program, 0)?;
+//! run.bind(x, &feed)?;
+//! run.execute(&workers)?;
+//! assert_eq!(run.read(doubled)?[8..], 6.0f32.to_ne_bytes());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where things are
+//! - `aligned`: the memory of constants and arenas.
+//! - `buffers`: what kinds of buffers there are.
+//! - `program`: the finished program; `program::builder` checks it, `program::arena` places temporaries,
+//!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
+//! - `frame`: the memory of one run and the one place where a task's part runs.
+//! - `state`: the safe surface over it: binding, running, reading.
+//! - `queue`: the parallel run of one frame; `workers`: the threads; `idle`: how they sleep.
+//!
+//! # Invariants
+//! 1. A byte that a task writes is touched by no other task that is not ordered before or after it
+//!    (`program::builder`, guarded by `tests/random_programs.rs`).
+//! 2. No thread touches a frame after `execute` returned (`workers::Lane`, guarded by `tests/concurrent_runs.rs`
+//!    under the thread and address sanitizers).
+//! 3. `begin` to `read` allocate nothing (`tests/allocations.rs`).
+//! 4. Results and errors do not depend on the number of threads: parts are cut by the program's author, and
+//!    the failure reported is that of the lowest part of the lowest task.
+
+#![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
+
+mod aligned;
+mod buffers;
+mod frame;
+mod idle;
+mod program;
+mod queue;
+mod state;
+mod workers;
+
+pub use aligned::{AlignedBytes, OutOfMemory};
+pub use buffers::{BufferId, BufferInfo, BufferKind};
+pub use program::builder::{BuildError, ProgramBuilder, Task};
+pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};
+pub use state::{BindError, Run, RunError, State};
+pub use workers::{Workers, WorkersError};

@@ -1,0 +1,179 @@
+//! The finished program: immutable, checked, laid out.
+
+pub(crate) mod ancestry;
+pub(crate) mod arena;
+pub(crate) mod builder;
+pub(crate) mod estimate;
+pub(crate) mod lists;
+pub(crate) mod units;
+
+use std::fmt;
+
+use abeyance_kernels::launch::{Cost, Function};
+
+use crate::aligned::OutOfMemory;
+use crate::buffers::{Buffer, BufferId, BufferInfo};
+use crate::state::State;
+use builder::ProgramBuilder;
+use lists::Lists;
+use units::Units;
+
+/// A task of one program, counted from 0 in the order in which the builder was told of it, which is an order
+/// in which they can run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(pub u32);
+
+impl TaskId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// A task as a program holds it, for printing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TaskInfo<'a> {
+    /// What it reads, in the order in which the kernel counts its inputs.
+    pub reads: &'a [BufferId],
+    /// What it fills.
+    pub writes: BufferId,
+    /// The bytes that a part fills; the last part may fill fewer.
+    pub chunk: usize,
+    /// The number of parts; none where the buffer has no bytes.
+    pub parts: u32,
+    /// Its work, as its author gave it.
+    pub cost: Cost,
+    /// The tasks that must have finished before it starts: those whose buffers it reads, those it was told to
+    /// follow and the last users of the memory it fills, without those that others of the list imply.
+    pub dependencies: &'a [TaskId],
+    /// The scheduling unit it belongs to: tasks of one unit run one after the other on one thread.
+    pub unit: usize,
+}
+
+/// The memory of a program's temporaries, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The arena, which is what a [`State`] takes.
+    pub arena: usize,
+    /// What the arena would take without any reuse.
+    pub total: usize,
+    /// The most that is alive at once when tasks run in their order, which no arena can go below.
+    pub lower_bound: usize,
+}
+
+/// What a program is expected to take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Nanoseconds on one thread.
+    pub work_ns: f64,
+    /// Nanoseconds on any number of threads: the longest way through the program.
+    pub critical_ns: f64,
+    /// The number of scheduling units.
+    pub units: usize,
+}
+
+/// What a task needs while it runs.
+pub(crate) struct TaskRecord {
+    pub run: Function,
+    pub writes: BufferId,
+    pub parts: u32,
+    pub chunk: usize,
+    pub cost: Cost,
+}
+
+/// Tasks, their order and their memory, ready to run.
+///
+/// Made by [`ProgramBuilder::build`]. A program is shared freely between threads; each run at a time needs a
+/// [`State`] of its own.
+pub struct Program {
+    /// Tells the program from every other of this process.
+    pub(crate) id: u64,
+    pub(crate) buffers: Vec<Buffer>,
+    /// The buffers to be bound at each run.
+    pub(crate) bound: Vec<BufferId>,
+    pub(crate) tasks: Vec<TaskRecord>,
+    /// What each task reads.
+    pub(crate) reads: Lists<BufferId>,
+    pub(crate) dependencies: Lists<TaskId>,
+    pub(crate) units: Units,
+    pub(crate) memory: Memory,
+}
+
+impl Program {
+    /// A builder with nothing in it.
+    pub fn builder() -> ProgramBuilder {
+        ProgramBuilder::default()
+    }
+
+    /// The memory for one run at a time.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for the arena.
+    pub fn state(&self) -> Result<State, OutOfMemory> {
+        State::new(self)
+    }
+
+    /// The number of buffers.
+    pub fn buffers(&self) -> usize {
+        self.buffers.len()
+    }
+
+    /// The number of tasks.
+    pub fn tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// A buffer, or `None` for one of another program.
+    pub fn buffer(&self, id: BufferId) -> Option<BufferInfo> {
+        self.buffers.get(id.index()).map(|buffer| buffer.info)
+    }
+
+    /// A task, or `None` for one of another program.
+    pub fn task(&self, id: TaskId) -> Option<TaskInfo<'_>> {
+        let task = self.tasks.get(id.index())?;
+        Some(TaskInfo {
+            reads: self.reads.get(id.index()),
+            writes: task.writes,
+            chunk: task.chunk,
+            parts: task.parts,
+            cost: task.cost,
+            dependencies: self.dependencies.get(id.index()),
+            unit: self.units.of_task[id.index()] as usize,
+        })
+    }
+
+    /// The memory of its temporaries.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
+    /// What it is expected to take.
+    pub fn estimate(&self) -> Estimate {
+        Estimate {
+            work_ns: self.units.work_ns,
+            critical_ns: self.units.critical_ns,
+            units: self.units.units.len(),
+        }
+    }
+
+    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small or one chain.
+    pub fn runs_inline(&self, threads: usize) -> bool {
+        !self.units.worth_threads(threads)
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program")
+            .field("buffers", &self.buffers.len())
+            .field("tasks", &self.tasks.len())
+            .field("memory", &self.memory)
+            .field("estimate", &self.estimate())
+            .finish()
+    }
+}

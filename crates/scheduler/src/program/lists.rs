@@ -1,0 +1,78 @@
+//! Many short lists in two allocations.
+
+/// List number `i` is `items[starts[i]..starts[i + 1]]`.
+#[derive(Debug)]
+pub(crate) struct Lists<T> {
+    starts: Vec<usize>,
+    items: Vec<T>,
+}
+
+impl<T> Lists<T> {
+    pub fn new() -> Self {
+        Self {
+            starts: vec![0],
+            items: Vec::new(),
+        }
+    }
+
+    /// Appends one list.
+    pub fn push(&mut self, list: impl IntoIterator<Item = T>) {
+        self.items.extend(list);
+        self.starts.push(self.items.len());
+    }
+
+    pub fn get(&self, index: usize) -> &[T] {
+        &self.items[self.starts[index]..self.starts[index + 1]]
+    }
+
+    /// The number of lists.
+    pub fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+}
+
+impl<T: Copy + Default> Lists<T> {
+    /// `count` lists from pairs of a list's number and an item, items in the order of the pairs. The pairs are
+    /// walked twice.
+    pub fn from_pairs(count: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
+        let mut starts = vec![0; count + 1];
+        for (list, _) in pairs.clone() {
+            starts[list + 1] += 1;
+        }
+        for list in 0..count {
+            starts[list + 1] += starts[list];
+        }
+        let mut items = vec![T::default(); starts[count]];
+        let mut next = starts.clone();
+        for (list, item) in pairs {
+            items[next[list]] = item;
+            next[list] += 1;
+        }
+        Self { starts, items }
+    }
+
+    /// Sorts every list, stably, by a key, smallest first.
+    pub fn sort_each_by(&mut self, mut order: impl FnMut(&T, &T) -> std::cmp::Ordering) {
+        for list in 0..self.len() {
+            self.items[self.starts[list]..self.starts[list + 1]].sort_by(&mut order);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_gathered_in_their_order() {
+        let pairs = [(2, 'a'), (0, 'b'), (2, 'c')];
+        let mut lists = Lists::from_pairs(4, pairs.into_iter());
+        assert_eq!(lists.get(0), ['b']);
+        assert!(lists.get(1).is_empty());
+        assert_eq!(lists.get(2), ['a', 'c']);
+        lists.sort_each_by(|x, y| y.cmp(x));
+        assert_eq!(lists.get(2), ['c', 'a']);
+        lists.push(['d']);
+        assert_eq!((lists.len(), lists.get(4)), (5, &['d'][..]));
+    }
+}

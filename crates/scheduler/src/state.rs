@@ -1,0 +1,259 @@
+//! One run: bind, execute, read.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use abeyance_kernels::launch::{Failure, RawBuffer};
+
+use crate::aligned::OutOfMemory;
+use crate::buffers::{BufferId, BufferKind};
+use crate::frame::{Frame, Job};
+use crate::program::{Program, TaskId};
+use crate::workers::Workers;
+
+/// A buffer or a state that does not fit the program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// A state made for another program.
+    #[error("this state was made for another program")]
+    ForeignState,
+    /// A buffer that the program does not have.
+    #[error("{0} is not a buffer of this program")]
+    NoSuchBuffer(BufferId),
+    /// Bytes for a buffer that is not bound that way.
+    #[error("{buffer} is bound as {asked:?}, but it is {kind:?}")]
+    Kind {
+        /// The buffer.
+        buffer: BufferId,
+        /// What it is.
+        kind: BufferKind,
+        /// What it was bound as.
+        asked: BufferKind,
+    },
+    /// Bytes of the wrong number.
+    #[error("{buffer} takes {expected} bytes, but {given} are given")]
+    Length {
+        /// The buffer.
+        buffer: BufferId,
+        /// Its length in bytes.
+        expected: usize,
+        /// The length of what was bound.
+        given: usize,
+    },
+    /// Bytes at an address that is not aligned as the buffer asks.
+    #[error("{buffer} takes bytes aligned to {alignment}")]
+    Alignment {
+        /// The buffer.
+        buffer: BufferId,
+        /// What its address must be a multiple of.
+        alignment: usize,
+    },
+    /// A read of a buffer that is gone at the end of a run.
+    #[error("{0} does not outlive the run, since it is not kept")]
+    NotKept(BufferId),
+    /// A read before the run has succeeded.
+    #[error("{0} has no value yet, since the run has not succeeded")]
+    NotExecuted(BufferId),
+}
+
+/// Why a run has no results.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// An input or output was not bound.
+    #[error("{0} is not bound")]
+    Unbound(BufferId),
+    /// A kernel could not finish.
+    #[error("{task}: {failure}")]
+    Failed {
+        /// Whose kernel.
+        task: TaskId,
+        /// What it said.
+        failure: Failure,
+    },
+    /// A kernel panicked.
+    #[error("{task} panicked: {message}")]
+    Panicked {
+        /// Whose kernel.
+        task: TaskId,
+        /// What it said.
+        message: String,
+    },
+}
+
+impl RunError {
+    /// The task that failed or panicked.
+    pub fn task(&self) -> Option<TaskId> {
+        match self {
+            RunError::Unbound(_) => None,
+            RunError::Failed { task, .. } | RunError::Panicked { task, .. } => Some(*task),
+        }
+    }
+}
+
+/// The memory of one run at a time of one program: its arena, its table of buffers, its counters.
+///
+/// Made by [`Program::state`] and used again and again.
+pub struct State {
+    frame: Frame,
+    program: u64,
+    /// Whether each buffer is bound in the present run.
+    bound: Box<[bool]>,
+}
+
+impl State {
+    pub(crate) fn new(program: &Program) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            frame: Frame::new(program)?,
+            program: program.id,
+            bound: program.buffers.iter().map(|_| false).collect(),
+        })
+    }
+
+    /// Starts a run with nothing bound. `draw` keys the random streams of this run.
+    ///
+    /// # Errors
+    /// [`BindError::ForeignState`] where the state was made by another program.
+    pub fn begin<'r>(&'r mut self, program: &'r Program, draw: u64) -> Result<Run<'r>, BindError> {
+        if self.program != program.id {
+            return Err(BindError::ForeignState);
+        }
+        for id in &program.bound {
+            self.frame.table[id.index()] = RawBuffer::EMPTY;
+            self.bound[id.index()] = false;
+        }
+        self.frame.draw = draw;
+        Ok(Run {
+            state: self,
+            program,
+            executed: false,
+            outputs: PhantomData,
+        })
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State({} buffers)", self.bound.len())
+    }
+}
+
+/// One run of a program: bind every input and output, execute, read.
+pub struct Run<'r> {
+    state: &'r mut State,
+    program: &'r Program,
+    executed: bool,
+    /// Outputs bound are borrowed for as long as the run may write them.
+    outputs: PhantomData<&'r mut [u8]>,
+}
+
+impl<'r> Run<'r> {
+    /// Binds an input. Binding again replaces what was bound.
+    ///
+    /// # Errors
+    /// [`BindError`] where `id` is not an input or `bytes` has not its length and alignment.
+    pub fn bind(&mut self, id: BufferId, bytes: &'r [u8]) -> Result<(), BindError> {
+        self.bind_row(id, BufferKind::Input, bytes.as_ptr(), bytes.len())
+    }
+
+    /// Binds an output. After an error of [`Run::execute`] its bytes are void.
+    ///
+    /// # Errors
+    /// [`BindError`] where `id` is not an output or `bytes` has not its length and alignment.
+    pub fn bind_mut(&mut self, id: BufferId, bytes: &'r mut [u8]) -> Result<(), BindError> {
+        self.bind_row(id, BufferKind::Output, bytes.as_mut_ptr(), bytes.len())
+    }
+
+    fn bind_row(
+        &mut self,
+        id: BufferId,
+        asked: BufferKind,
+        pointer: *const u8,
+        length: usize,
+    ) -> Result<(), BindError> {
+        let buffer = id;
+        let info = self.program.buffer(id).ok_or(BindError::NoSuchBuffer(id))?;
+        if info.kind != asked {
+            let kind = info.kind;
+            return Err(BindError::Kind {
+                buffer,
+                kind,
+                asked,
+            });
+        }
+        if info.length != length {
+            return Err(BindError::Length {
+                buffer,
+                expected: info.length,
+                given: length,
+            });
+        }
+        if !pointer.addr().is_multiple_of(info.alignment) {
+            let alignment = info.alignment;
+            return Err(BindError::Alignment { buffer, alignment });
+        }
+        self.executed = false;
+        self.state.frame.table[id.index()] = RawBuffer { pointer, length };
+        self.state.bound[id.index()] = true;
+        Ok(())
+    }
+
+    /// Runs every task. When this returns, no other thread touches what was bound.
+    ///
+    /// # Errors
+    /// [`RunError::Unbound`] where an input or output is missing. Otherwise the failure or panic of a kernel:
+    /// that of the lowest task that has one, whatever the number of threads. The state, the program and the
+    /// workers are as good as before; bound outputs and kept temporaries are void.
+    pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
+        self.executed = false;
+        if let Some(&missing) = self
+            .program
+            .bound
+            .iter()
+            .find(|id| !self.state.bound[id.index()])
+        {
+            return Err(RunError::Unbound(missing));
+        }
+        // SAFETY: the frame is the program's own (`begin` checked it), every input and output is bound to a
+        // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
+        // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
+        let job = unsafe { Job::new(self.program, &self.state.frame) };
+        if self.program.runs_inline(workers.threads()) {
+            // SAFETY: nothing of this job runs.
+            unsafe { job.run_inline() }?;
+        } else {
+            job.queue().reset(self.program);
+            workers.run(job);
+            job.queue().take_failure().map_or(Ok(()), Err)?;
+        }
+        self.executed = true;
+        Ok(())
+    }
+
+    /// The bytes of a constant, an input, an output or a kept temporary after the run has succeeded.
+    ///
+    /// # Errors
+    /// [`BindError`] where the buffer is not kept, or the run has not been executed or has failed.
+    pub fn read(&self, id: BufferId) -> Result<&[u8], BindError> {
+        let info = self.program.buffer(id).ok_or(BindError::NoSuchBuffer(id))?;
+        if !info.keep {
+            return Err(BindError::NotKept(id));
+        }
+        if !self.executed {
+            return Err(BindError::NotExecuted(id));
+        }
+        let row = self.state.frame.table[id.index()];
+        // SAFETY: the row was valid for the run, which is over, and for as long as the run is borrowed nothing
+        // writes it: outputs are borrowed for `'r`, and the arena is written by `execute` only.
+        Ok(unsafe { std::slice::from_raw_parts(row.pointer, row.length) })
+    }
+}
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("executed", &self.executed)
+            .finish()
+    }
+}

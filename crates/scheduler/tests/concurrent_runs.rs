@@ -1,0 +1,261 @@
+//! Many runs at once on one pool, and threads that really run at the same time.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+use abeyance_kernels::launch::Cost;
+use abeyance_scheduler::{AlignedBytes, BufferId, Program, Task, Workers};
+
+/// Enough to be worth threads.
+const MUCH: Cost = Cost {
+    flops: 1e6,
+    bytes: 0.0,
+};
+
+/// `width` branches of `depth` tasks, summed: the sum of `x[0] + branch + depth` over branches, in eight places.
+fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
+    let mut builder = Program::builder();
+    let x = builder.input(64, 8);
+    let ends: Vec<BufferId> = (0..width)
+        .map(|branch| {
+            let mut last = x;
+            for level in 0..depth {
+                let next = builder.temporary(64);
+                let step = if level == 0 { branch + 1 } else { 1 };
+                builder.task(Task {
+                    reads: &[last],
+                    writes: next,
+                    chunk: 16,
+                    cost: MUCH,
+                    run: Box::new(move |call| {
+                        let (start, x) = (call.start::<u64>(), call.input::<u64>(0));
+                        for (index, out) in call.output::<u64>().iter_mut().enumerate() {
+                            *out = x[start + index] + step;
+                        }
+                        Ok(())
+                    }),
+                    after: &[],
+                });
+                last = next;
+            }
+            last
+        })
+        .collect();
+    let sum = builder.temporary(64);
+    builder.keep(sum);
+    builder.task(Task {
+        reads: &ends,
+        writes: sum,
+        chunk: 64,
+        cost: MUCH,
+        run: Box::new(|call| {
+            let inputs = call.inputs();
+            for index in 0..8 {
+                let total = (0..inputs)
+                    .map(|input| call.input::<u64>(input)[index])
+                    .sum();
+                call.output::<u64>()[index] = total;
+            }
+            Ok(())
+        }),
+        after: &[],
+    });
+    (builder.build().unwrap(), x, sum)
+}
+
+fn feed(value: u64) -> AlignedBytes {
+    AlignedBytes::copy_of(&[value.to_ne_bytes(); 8].concat()).unwrap()
+}
+
+#[test]
+fn four_threads_share_one_pool() {
+    let (program, x, sum) = branches(5, 10);
+    for threads in [2, 4] {
+        let workers = Arc::new(Workers::new(threads).unwrap());
+        std::thread::scope(|scope| {
+            for caller in 0..4u64 {
+                let (workers, program) = (workers.clone(), &program);
+                scope.spawn(move || {
+                    let mut state = program.state().unwrap();
+                    for round in 0..300u64 {
+                        // The feed goes at the end of every round: nobody may hold on to it.
+                        let value = caller * 1000 + round;
+                        let feed = feed(value);
+                        let mut run = state.begin(program, round).unwrap();
+                        run.bind(x, &feed).unwrap();
+                        run.execute(&workers).unwrap();
+                        let expected = 5 * (value + 10) + 10;
+                        assert_eq!(run.read(sum).unwrap()[..8], expected.to_ne_bytes());
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn more_runs_at_once_than_helpers_can_join() {
+    let (program, x, sum) = branches(3, 3);
+    let workers = Workers::new(3).unwrap();
+    let barrier = Barrier::new(24);
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| {
+                let feed = feed(1);
+                let mut state = program.state().unwrap();
+                barrier.wait();
+                for draw in 0..50 {
+                    let mut run = state.begin(&program, draw).unwrap();
+                    run.bind(x, &feed).unwrap();
+                    run.execute(&workers).unwrap();
+                    assert_eq!(run.read(sum).unwrap()[..8], (3 * 4 + 3u64).to_ne_bytes());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn ten_thousand_runs_in_a_row() {
+    let (program, x, sum) = branches(4, 4);
+    let workers = Workers::new(2).unwrap();
+    assert!(!program.runs_inline(2));
+    let mut state = program.state().unwrap();
+    for value in 0..10_000u64 {
+        let feed = feed(value);
+        let mut run = state.begin(&program, value).unwrap();
+        run.bind(x, &feed).unwrap();
+        run.execute(&workers).unwrap();
+        assert_eq!(
+            run.read(sum).unwrap()[56..],
+            (4 * (value + 4) + 6).to_ne_bytes()
+        );
+    }
+}
+
+/// A program of `tasks` tasks of `parts` parts, each of which waits until all have arrived.
+fn rendezvous(tasks: usize, parts: usize, arrived: &Arc<AtomicUsize>) -> Program {
+    let mut builder = Program::builder();
+    for _ in 0..tasks {
+        let out = builder.temporary(parts * 64);
+        let (arrived, all) = (arrived.clone(), tasks * parts);
+        builder.task(Task {
+            reads: &[],
+            writes: out,
+            chunk: 64,
+            cost: MUCH,
+            run: Box::new(move |call| {
+                arrived.fetch_add(1, SeqCst);
+                // The limit is there for the test to end if the promise is broken.
+                let start = Instant::now();
+                while arrived.load(SeqCst) < all && start.elapsed() < Duration::from_secs(20) {
+                    std::thread::yield_now();
+                }
+                call.output::<u8>()
+                    .fill(u8::from(arrived.load(SeqCst) >= all));
+                Ok(())
+            }),
+            after: &[],
+        });
+        builder.keep(out);
+    }
+    builder.build().unwrap()
+}
+
+fn meets(tasks: usize, parts: usize) {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let program = rendezvous(tasks, parts, &arrived);
+    let workers = Workers::new(tasks * parts).unwrap();
+    let mut state = program.state().unwrap();
+    for round in 0..20 {
+        arrived.store(0, SeqCst);
+        if round % 5 == 4 {
+            std::thread::sleep(Duration::from_millis(2)); // helpers are asleep by now
+        }
+        let mut run = state.begin(&program, 0).unwrap();
+        run.execute(&workers).unwrap();
+        for task in 0..tasks {
+            assert!(
+                run.read(BufferId(task as u32))
+                    .unwrap()
+                    .iter()
+                    .all(|&met| met == 1)
+            );
+        }
+    }
+}
+
+#[test]
+fn independent_tasks_run_at_the_same_time() {
+    meets(2, 1);
+    meets(4, 1);
+}
+
+#[test]
+fn parts_of_a_task_run_at_the_same_time() {
+    meets(1, 3);
+}
+
+#[test]
+fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
+    // One long task, during which helpers fall asleep, and then two that wait for each other.
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let mut builder = Program::builder();
+    let first = builder.temporary(64);
+    builder.task(Task {
+        reads: &[],
+        writes: first,
+        chunk: 64,
+        cost: MUCH,
+        run: Box::new(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            Ok(())
+        }),
+        after: &[],
+    });
+    let mut met = vec![];
+    for _ in 0..2 {
+        let out = builder.temporary(64);
+        builder.keep(out);
+        met.push(out);
+        let arrived = arrived.clone();
+        builder.task(Task {
+            reads: &[first],
+            writes: out,
+            chunk: 64,
+            cost: MUCH,
+            run: Box::new(move |call| {
+                arrived.fetch_add(1, SeqCst);
+                let start = Instant::now();
+                while arrived.load(SeqCst) < 2 && start.elapsed() < Duration::from_secs(20) {
+                    std::thread::yield_now();
+                }
+                call.output::<u8>()
+                    .fill(u8::from(arrived.load(SeqCst) >= 2));
+                Ok(())
+            }),
+            after: &[],
+        });
+    }
+    let program = builder.build().unwrap();
+    let workers = Workers::new(2).unwrap();
+    let mut state = program.state().unwrap();
+    for _ in 0..10 {
+        arrived.store(0, SeqCst);
+        let mut run = state.begin(&program, 0).unwrap();
+        run.execute(&workers).unwrap();
+        assert!(met.iter().all(|&out| run.read(out).unwrap()[0] == 1));
+    }
+}
+
+#[test]
+fn a_pool_is_dropped_while_idle_awake_or_asleep() {
+    for threads in [1, 2, 5] {
+        drop(Workers::new(threads).unwrap());
+        let workers = Workers::new(threads).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(workers.threads(), threads);
+    }
+    assert!(Workers::new(0).unwrap().threads() >= 1);
+}

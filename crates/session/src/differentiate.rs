@@ -1,0 +1,306 @@
+//! The backward graph: derivatives as nodes of the same graph.
+
+use abeyance_graph::ops::{binary, fill_like, source};
+use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
+use abeyance_ir::{
+    Calculus, Context, Derivation, Diagnostic, Fault, Graph as Ir, NodeId, Role, Type,
+};
+use fixedbitset::FixedBitSet;
+
+/// What to do about a tensor on which the differentiated one does not depend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unconnected {
+    /// It is a mistake, reported with the place where the path breaks.
+    Mistake,
+    /// Its derivative is zero.
+    Zeros,
+}
+
+/// The derivatives of `y`, summed over its elements, with respect to each of `xs`: tensors of the same graph, in the shapes
+/// of `xs`. That one of them does not depend on `y` is a mistake, reported with the break.
+///
+/// Derivatives of derivatives are had by calling this again.
+///
+/// ```
+/// use abeyance_graph::Graph;
+/// use abeyance_session::{gradients, Session};
+/// let g = Graph::new();
+/// let x = g.variable("x", 3.0f32);
+/// let [slope] = gradients(x.square(), [x]);
+/// let [curvature] = gradients(slope, [x]);
+/// let session = Session::new(&g)?;
+/// let (slope, curvature) = session.run((slope.scalar(), curvature.scalar()), [])?;
+/// assert_eq!((slope, curvature), (6.0, 2.0));
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[track_caller]
+pub fn gradients<'g, T: Float, const N: usize>(
+    y: impl Into<Tensor<'g, T>>,
+    xs: [Tensor<'g, T>; N],
+) -> [Tensor<'g, T>; N] {
+    typed(y.into(), xs, Unconnected::Mistake)
+}
+
+/// The same as [`gradients`], but a tensor on which `y` does not depend has zeros for its derivative.
+#[track_caller]
+pub fn gradients_or_zeros<'g, T: Float, const N: usize>(
+    y: impl Into<Tensor<'g, T>>,
+    xs: [Tensor<'g, T>; N],
+) -> [Tensor<'g, T>; N] {
+    typed(y.into(), xs, Unconnected::Zeros)
+}
+
+#[track_caller]
+fn typed<'g, T: Float, const N: usize>(
+    y: Tensor<'g, T>,
+    xs: [Tensor<'g, T>; N],
+    unconnected: Unconnected,
+) -> [Tensor<'g, T>; N] {
+    let erased = xs.map(Tensor::erase);
+    let found = gradients_of(y.erase(), &erased, unconnected);
+    let mut found = found.into_iter();
+    xs.map(|x| found.next().map_or(x, AnyTensor::assume))
+}
+
+/// The same for tensors of any float types.
+#[track_caller]
+pub fn gradients_of<'g>(
+    y: AnyTensor<'g>,
+    xs: &[AnyTensor<'g>],
+    unconnected: Unconnected,
+) -> Vec<AnyTensor<'g>> {
+    let graph: &'g Graph = y.graph();
+    let ids: Vec<NodeId> = xs.iter().map(|&x| graph.import(x)).collect();
+    graph
+        .build(|ir| differentiate(ir, y.id(), &ids, unconnected))
+        .into_iter()
+        .map(|id| graph.any(id))
+        .collect()
+}
+
+/// Appends the nodes that compute the derivatives of `y`, summed over its elements, with respect to each of `xs`, and gives
+/// the nodes that hold them. Mistakes are remembered by the graph; an invalid node stands in.
+///
+/// Each node between `xs` and `y` is visited once, latest first, so the work and the nodes appended are linear in their
+/// number. Every appended node knows the forward node it belongs to ([`Role::Backward`]).
+pub fn differentiate(
+    graph: &mut Ir,
+    y: NodeId,
+    xs: &[NodeId],
+    unconnected: Unconnected,
+) -> Vec<NodeId> {
+    let before = graph.context().clone();
+    let derivatives = Backward::new(graph, y, xs).and_then(|mut backward| {
+        backward.walk(graph)?;
+        Ok(xs
+            .iter()
+            .map(|&x| match (backward.cotangents[x.index()], unconnected) {
+                (Some(cotangent), _) => cotangent,
+                (None, Unconnected::Zeros) => fill_like(graph, x, 0.0),
+                (None, Unconnected::Mistake) => {
+                    let diagnostic = backward.explain_break(graph, x, &before);
+                    graph.report(diagnostic);
+                    source::invalid(graph)
+                }
+            })
+            .collect())
+    });
+    let derivatives = derivatives.unwrap_or_else(|diagnostic| {
+        *graph.context_mut() = before.clone();
+        if let Some(diagnostic) = diagnostic {
+            graph.report(*diagnostic);
+        }
+        xs.iter().map(|_| source::invalid(graph)).collect()
+    });
+    *graph.context_mut() = before;
+    derivatives
+}
+
+/// A walk from the differentiated tensor back to those it is differentiated by.
+struct Backward {
+    y: NodeId,
+    /// What `y` depends on.
+    upstream: FixedBitSet,
+    /// The nodes through which a derivative can flow.
+    path: FixedBitSet,
+    /// By node, up to the latest of interest.
+    cotangents: Vec<Option<NodeId>>,
+    masked: FixedBitSet,
+}
+
+type Stop = Option<Box<Diagnostic>>;
+
+impl Backward {
+    fn new(graph: &Ir, y: NodeId, xs: &[NodeId]) -> Result<Self, Stop> {
+        for &node in [y].iter().chain(xs) {
+            match &graph.node(node).ty {
+                Type::Tensor(tensor) if tensor.dtype.is_float() => {}
+                Type::Invalid => return Err(None),
+                _ => {
+                    let fault = Diagnostic::new(
+                        format!("`{}` has no derivatives", graph.describe(node)),
+                        graph.context().location,
+                    )
+                    .node(&*graph.node(node).name)
+                    .note(graph.print_call(node), graph.node(node).location)
+                    .help("only tensors of f32 and f64 have: convert with `cast`");
+                    return Err(Some(Box::new(fault)));
+                }
+            }
+        }
+        let upstream = graph.ancestors([y], |_| false);
+        let path = graph.descendants(xs.iter().copied(), |user, _| {
+            upstream.contains(user.index()) && has_derivative(graph, user)
+        });
+        let len = [y].iter().chain(xs).map(|id| id.index() + 1).max();
+        Ok(Self {
+            y,
+            upstream,
+            path,
+            cotangents: vec![None; len.unwrap_or(0)],
+            masked: FixedBitSet::with_capacity(graph.len()),
+        })
+    }
+
+    fn walk(&mut self, graph: &mut Ir) -> Result<(), Stop> {
+        if !self.path.contains(self.y.index()) {
+            return Ok(());
+        }
+        enter(graph, self.y);
+        self.cotangents[self.y.index()] = Some(fill_like(graph, self.y, 1.0));
+        for index in (0..=self.y.index()).rev() {
+            if !self.path.contains(index) {
+                continue;
+            }
+            if let Some(cotangent) = self.cotangents[index] {
+                self.visit(graph, NodeId::new(index), cotangent)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies the rule of one node and adds what it gives to the cotangents of its operands.
+    fn visit(&mut self, graph: &mut Ir, node: NodeId, cotangent: NodeId) -> Result<(), Stop> {
+        let operands = graph.node(node).operands.clone();
+        let wanted: Vec<bool> = operands
+            .iter()
+            .map(|operand| self.path.contains(operand.index()))
+            .collect();
+        if !wanted.contains(&true) {
+            return Ok(());
+        }
+        enter(graph, node);
+        let operator = graph.node(node).operator.clone();
+        let masked = self.masked.contains(node.index());
+        let mut cx = Derivation::new(graph, node, cotangent, &wanted, masked);
+        let found = operator.gradient(&mut cx).map_err(|fault| {
+            Some(Box::new(graph.diagnose(node, fault)))
+        })?;
+        let masks = masked || operator.signature().masks;
+        for (place, &operand) in operands.iter().enumerate() {
+            let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
+                continue;
+            };
+            check_type(graph, node, operand, part)?;
+            if masks {
+                self.masked.insert(operand.index());
+            }
+            let sum = &mut self.cotangents[operand.index()];
+            *sum = Some(match *sum {
+                None => part,
+                Some(sum) => {
+                    enter(graph, operand);
+                    let sum = binary::add(graph, sum, part);
+                    enter(graph, node);
+                    sum
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Where the path from `x` to `y` ends.
+    fn explain_break(&self, graph: &Ir, x: NodeId, context: &Context) -> Diagnostic {
+        let name = |id: NodeId| graph.node(id).name.to_string();
+        let diagnostic = Diagnostic::new(
+            format!("`{}` has no derivative with respect to `{}`", name(self.y), name(x)),
+            context.location,
+        )
+        .node(name(self.y));
+        let any_path = graph.descendants([x], |user, _| self.upstream.contains(user.index()));
+        let with_ends = diagnostic
+            .note(graph.describe(self.y), graph.node(self.y).location)
+            .note(graph.describe(x), graph.node(x).location);
+        let diagnostic = if !any_path.contains(self.y.index()) {
+            with_ends.note(format!("`{}` does not depend on `{}`", name(self.y), name(x)), Default::default())
+        } else {
+            let mine = graph.descendants([x], |user, _| {
+                self.upstream.contains(user.index()) && has_derivative(graph, user)
+            });
+            // The first node that the derivative does not get past.
+            let broken = any_path.ones().map(NodeId::new).find(|&node| {
+                !mine.contains(node.index())
+                    && graph.node(node).operands.iter().any(|operand| mine.contains(operand.index()))
+            });
+            match broken {
+                Some(broken) => with_ends.note(
+                    format!(
+                        "the path ends at `{}`, which {}",
+                        graph.print_call(broken),
+                        reason(graph, broken)
+                    ),
+                    graph.node(broken).location,
+                ),
+                None => with_ends,
+            }
+        };
+        diagnostic.help("leave it out, or ask for zeros with `gradients_or_zeros`")
+    }
+}
+
+/// New nodes belong to the derivative of `node`.
+fn enter(graph: &mut Ir, node: NodeId) {
+    let scope = format!("grad/{}/", graph.node(node).name);
+    let context = graph.context_mut();
+    context.scope = scope;
+    context.role = Role::Backward { of: node };
+}
+
+fn has_derivative(graph: &Ir, node: NodeId) -> bool {
+    let node = graph.node(node);
+    let float = node.ty.tensor().is_some_and(|tensor| tensor.dtype.is_float());
+    float && !matches!(node.operator.signature().calculus, Calculus::None(_))
+}
+
+fn reason(graph: &Ir, node: NodeId) -> String {
+    let node = graph.node(node);
+    match (node.operator.signature().calculus, node.ty.tensor()) {
+        (Calculus::None(reason), _) => reason.to_owned(),
+        (_, Some(tensor)) => format!("gives elements of {}, which have no derivatives", tensor.dtype),
+        _ => "has no value".to_owned(),
+    }
+}
+
+/// A cotangent has the type of what it belongs to; a rule that gives another is wrong.
+fn check_type(graph: &mut Ir, node: NodeId, operand: NodeId, cotangent: NodeId) -> Result<(), Stop> {
+    let (Some(wanted), Some(found)) = (graph.shape(operand), graph.shape(cotangent)) else {
+        return Err(None); // An invalid node, which has been reported.
+    };
+    // Dimensions that a rule had to leave open are those of the operand.
+    let same = wanted.len() == found.len()
+        && wanted
+            .iter()
+            .zip(&found)
+            .all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
+    match same {
+        true => Ok(()),
+        false => {
+            let fault = Fault::new(format!(
+                "the gradient rule gave `{}` for the operand `{}`",
+                graph.describe(cotangent),
+                graph.describe(operand)
+            ));
+            Err(Some(Box::new(graph.diagnose(node, fault))))
+        }
+    }
+}

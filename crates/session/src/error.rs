@@ -1,0 +1,46 @@
+//! What can go wrong with a session.
+
+use abeyance_ir::{Diagnostic, Diagnostics, Location};
+
+/// Why a session could not be made, or a run not finished. A run that fails changes nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The program is wrong: everything that is, together.
+    #[error("{0}")]
+    Program(Diagnostics),
+    /// What was fed, fetched or asked for does not fit the program.
+    #[error("{0}")]
+    Request(Diagnostics),
+    /// A node could not be computed from these values.
+    #[error("{0}")]
+    Node(Box<Diagnostic>),
+    /// There is not enough memory.
+    #[error("error: {0}")]
+    Memory(#[from] abeyance_scheduler::OutOfMemory),
+    /// The threads could not be started.
+    #[error("error: {0}")]
+    Threads(#[from] abeyance_scheduler::WorkersError),
+    /// The engine contradicts itself; please report it.
+    #[error("error: internal: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A request that does not fit, for one reason.
+    pub(crate) fn request(message: impl Into<String>) -> Self {
+        Error::Request(Diagnostic::new(message, Location::Unknown).into())
+    }
+}
+
+impl From<abeyance_scheduler::BindError> for Error {
+    fn from(error: abeyance_scheduler::BindError) -> Self {
+        Error::Internal(error.to_string())
+    }
+}
+
+impl From<abeyance_scheduler::BuildError> for Error {
+    fn from(error: abeyance_scheduler::BuildError) -> Self {
+        Error::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,182 @@
+//! Values given to a run.
+
+use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
+use abeyance_ir::{DType, Dims, GraphId, NodeId};
+use abeyance_scheduler::AlignedBytes;
+use ndarray::{ArrayBase, ArrayView, Data, Dimension};
+
+/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
+#[derive(Debug)]
+pub struct Feed<'a> {
+    pub(crate) graph: GraphId,
+    pub(crate) node: NodeId,
+    pub(crate) dtype: DType,
+    pub(crate) dims: Dims,
+    pub(crate) bytes: Bytes<'a>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Bytes<'a> {
+    /// Read where they are.
+    Borrowed(&'a [u8]),
+    /// One number.
+    Number(Number),
+    /// Brought into row-major order.
+    Copied(AlignedBytes),
+    /// There was no memory to copy so many bytes.
+    TooMany(usize),
+}
+
+/// One number, aligned for any element type.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(crate) struct Number {
+    bytes: [u8; 8],
+    length: usize,
+}
+
+impl Bytes<'_> {
+    pub(crate) fn get(&self) -> Result<&[u8], usize> {
+        match self {
+            Bytes::Borrowed(bytes) => Ok(bytes),
+            Bytes::Number(number) => Ok(&number.bytes[..number.length]),
+            Bytes::Copied(bytes) => Ok(bytes),
+            Bytes::TooMany(bytes) => Err(*bytes),
+        }
+    }
+}
+
+impl<'a> Feed<'a> {
+    /// `tensor` has the value `value`.
+    pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
+        let (dims, bytes) = value.raw();
+        let node = tensor.target();
+        Feed {
+            graph: node.graph().ir().id(),
+            node: node.id(),
+            dtype: F::Element::DTYPE,
+            dims,
+            bytes,
+        }
+    }
+}
+
+/// A tensor that can be fed: any.
+pub trait FeedTarget {
+    /// Its elements.
+    type Element: Element;
+    /// Its node.
+    fn target(&self) -> AnyTensor<'_>;
+}
+
+impl<T: Element> FeedTarget for Tensor<'_, T> {
+    type Element = T;
+    fn target(&self) -> AnyTensor<'_> {
+        self.erase()
+    }
+}
+
+impl<T: Element> FeedTarget for Scalar<'_, T> {
+    type Element = T;
+    fn target(&self) -> AnyTensor<'_> {
+        self.erase()
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+}
+
+/// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any rank, a slice.
+///
+/// Arrays in row-major order are read where they are; others are copied.
+pub trait FeedValue<'a, T: Element>: private::Sealed {
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>);
+}
+
+macro_rules! number {
+    ($($type:ty),*) => {$(
+        impl private::Sealed for $type {}
+        impl<'a> FeedValue<'a, $type> for $type {
+            #[allow(private_interfaces)]
+            fn raw(self) -> (Dims, Bytes<'a>) {
+                let slice = [self];
+                let from = <$type as Element>::bytes(&slice);
+                let mut bytes = [0; 8];
+                bytes[..from.len()].copy_from_slice(from);
+                (Dims::new(), Bytes::Number(Number { bytes, length: from.len() }))
+            }
+        }
+    )*};
+}
+number!(f32, f64, i32, i64, u8, bool);
+
+impl<S: Data, D: Dimension> private::Sealed for &ArrayBase<S, D> {}
+impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> FeedValue<'a, T> for &'a ArrayBase<S, D> {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>) {
+        let bytes = match self.as_slice() {
+            Some(slice) => Bytes::Borrowed(T::bytes(slice)),
+            None => copied(self.iter(), self.len()),
+        };
+        (self.shape().into(), bytes)
+    }
+}
+
+impl<T, D: Dimension> private::Sealed for ArrayView<'_, T, D> {}
+impl<'a, T: Element, D: Dimension> FeedValue<'a, T> for ArrayView<'a, T, D> {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>) {
+        let bytes = match self.to_slice() {
+            Some(slice) => Bytes::Borrowed(T::bytes(slice)),
+            None => copied(self.iter(), self.len()),
+        };
+        (self.shape().into(), bytes)
+    }
+}
+
+impl<T> private::Sealed for &[T] {}
+impl<'a, T: Element> FeedValue<'a, T> for &'a [T] {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>) {
+        (Dims::from_slice(&[self.len()]), Bytes::Borrowed(T::bytes(self)))
+    }
+}
+
+impl<T> private::Sealed for &Vec<T> {}
+impl<'a, T: Element> FeedValue<'a, T> for &'a Vec<T> {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>) {
+        self.as_slice().raw()
+    }
+}
+
+impl<T, const N: usize> private::Sealed for &[T; N] {}
+impl<'a, T: Element, const N: usize> FeedValue<'a, T> for &'a [T; N] {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (Dims, Bytes<'a>) {
+        self.as_slice().raw()
+    }
+}
+
+fn copied<'a, 'b, T: Element>(elements: impl Iterator<Item = &'b T>, len: usize) -> Bytes<'a> {
+    let size = size_of::<T::Stored>();
+    let Some(Ok(mut bytes)) = len.checked_mul(size).map(AlignedBytes::zeroed) else {
+        return Bytes::TooMany(len.saturating_mul(size));
+    };
+    let to: &mut [T::Stored] = bytemuck::cast_slice_mut(&mut bytes);
+    for (to, element) in to.iter_mut().zip(elements) {
+        *to = element.store();
+    }
+    Bytes::Copied(bytes)
+}
+
+/// The feed dictionary of a run: `feeds![x => &images, y_ => &labels, keep => 0.75]`. Any tensor of the graph can be fed.
+#[macro_export]
+macro_rules! feeds {
+    ($($tensor:expr => $value:expr),* $(,)?) => {
+        [$($crate::Feed::new($tensor, $value)),*] as [$crate::Feed<'_>; _]
+    };
+}

@@ -1,0 +1,22 @@
+//! Makes graphs run: [`differentiate`] appends the backward graph, a plan is compiled for each set of fetches and feed
+//! shapes, and a [`Session`] keeps the variables and hands plans to the scheduler.
+//!
+//! This crate knows what feeds, fetches and variables are. It must not know any particular operator beyond what
+//! gradients are added up with, nor how tasks are spread over threads.
+
+mod differentiate;
+mod error;
+mod feed;
+mod fetch;
+mod initial;
+mod plan;
+mod results;
+mod session;
+mod variables;
+
+pub use differentiate::{Unconnected, differentiate, gradients, gradients_of, gradients_or_zeros};
+pub use error::Error;
+pub use feed::{Feed, FeedTarget, FeedValue};
+pub use fetch::{Collect, Fetch, FetchList};
+pub use results::{Results, Value};
+pub use session::{Callable, Session, SessionOptions};

@@ -1,0 +1,149 @@
+//! Plans: a set of fetches and feed shapes, compiled to a program for the scheduler.
+//!
+//! The steps, each in a file of its own: what is needed at all ([`prune`]), which sizes everything has ([`sizes`]), in
+//! which order variables are written ([`writes`]), and the tasks and buffers ([`lower`]).
+
+mod lower;
+mod prune;
+mod sizes;
+mod writes;
+
+use std::hash::{Hash, Hasher};
+use std::sync::Mutex;
+
+use abeyance_ir::{DType, Diagnostic, Dims, Graph, Location, NodeId};
+use abeyance_scheduler::{BufferId, Program, RunError, State, TaskId};
+use smallvec::SmallVec;
+
+use crate::Error;
+use crate::feed::Feed;
+
+/// A variable, by its place among the session's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct VariableIndex(pub(crate) usize);
+
+/// What a plan needs to know of the session it belongs to.
+pub(crate) struct Frozen {
+    /// The graph, which does not change any more.
+    pub(crate) graph: Graph,
+    /// The seed of random streams.
+    pub(crate) seed: u64,
+    /// By node, the variable it is.
+    pub(crate) variables: std::collections::HashMap<NodeId, VariableIndex>,
+}
+
+/// What is fed, by node and sizes: with the fetches, what a plan is made for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FeedShape {
+    pub(crate) node: NodeId,
+    pub(crate) dims: Dims,
+}
+
+/// The place of one fetched value.
+#[derive(Debug)]
+pub(crate) enum Fetched {
+    /// An array.
+    Tensor {
+        buffer: BufferId,
+        dtype: DType,
+        dims: Dims,
+    },
+    /// The node was an operation.
+    Nothing,
+}
+
+/// Fetches at certain feed shapes, ready to run.
+pub(crate) struct Plan {
+    fetches: SmallVec<[NodeId; 12]>,
+    feeds: Vec<FeedShape>,
+    pub(crate) program: Program,
+    /// By feed, the buffer it is bound to; `None` if nothing needs it.
+    pub(crate) fed: Vec<Option<BufferId>>,
+    /// Variables that are read, in increasing order.
+    pub(crate) reads: Vec<(VariableIndex, BufferId)>,
+    /// Variables that are written, in increasing order.
+    pub(crate) writes: Vec<(VariableIndex, BufferId)>,
+    pub(crate) fetched: Vec<Fetched>,
+    /// Whether a random stream is drawn from.
+    pub(crate) random: bool,
+    /// The node that each task belongs to.
+    nodes: Vec<NodeId>,
+    /// States of runs that are over, for runs to come.
+    states: Mutex<Vec<State>>,
+}
+
+/// The number under which plans are looked up.
+pub(crate) fn key(fetches: &[NodeId], feeds: &[Feed<'_>]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    fetches.hash(&mut hasher);
+    for feed in feeds {
+        feed.node.hash(&mut hasher);
+        feed.dims.hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+impl Plan {
+    /// Compiles.
+    pub(crate) fn compile(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+    ) -> Result<Plan, Error> {
+        let needed = prune::Needed::new(&frozen.graph, fetches, &feeds)?;
+        let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds)?;
+        let writes = writes::Writes::new(&frozen.graph, &needed)?;
+        lower::Lower::new(frozen, &needed, &sizes, &writes).compile(fetches, feeds)
+    }
+
+    /// Whether it was made for these fetches and feeds.
+    pub(crate) fn fits(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> bool {
+        self.fetches[..] == *fetches
+            && self.feeds.len() == feeds.len()
+            && self
+                .feeds
+                .iter()
+                .zip(feeds)
+                .all(|(shape, feed)| shape.node == feed.node && shape.dims == feed.dims)
+    }
+
+    /// A state nobody else uses.
+    pub(crate) fn take_state(&self) -> Result<State, Error> {
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let idle = states.pop();
+        drop(states);
+        match idle {
+            Some(state) => Ok(state),
+            None => Ok(self.program.state()?),
+        }
+    }
+
+    /// Keeps a state for another run.
+    pub(crate) fn give_back(&self, state: State) {
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        states.push(state);
+    }
+
+    /// What went wrong, in the graph's terms.
+    pub(crate) fn explain(&self, graph: &Graph, error: RunError) -> Error {
+        let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
+        let (task, message) = match error {
+            RunError::Failed { task, failure } => (task, failure.0),
+            RunError::Panicked { task, message } => (task, format!("its kernel panicked: {message}")),
+            other => return Error::Internal(other.to_string()),
+        };
+        match node(task) {
+            Some(node) => Error::Node(Box::new(
+                graph.diagnose(node, abeyance_ir::Fault::new(message)),
+            )),
+            None => Error::Internal(message),
+        }
+    }
+}
+
+/// Names of nodes, for messages about several of them.
+fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
+    nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
+        diagnostic.note(graph.describe(node), graph.node(node).location)
+    })
+}

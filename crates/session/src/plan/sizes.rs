@@ -1,0 +1,258 @@
+//! The sizes of everything, once feeds have settled the unknown ones.
+
+use std::collections::HashMap;
+
+use abeyance_ir::{
+    Attribute, Bindings, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location, NodeId, SymbolId,
+    TensorType, Type, element_count, known_dims,
+};
+use fixedbitset::FixedBitSet;
+use smallvec::SmallVec;
+
+use super::FeedShape;
+use super::prune::Needed;
+use crate::Error;
+
+/// Types with numbers for all dimensions.
+pub(crate) struct Sizes<'a> {
+    graph: &'a Graph,
+    bindings: Bindings,
+    /// By the symbol that stands for its class: the node that settled it, and the size it gave.
+    settled_by: HashMap<SymbolId, NodeId>,
+    /// By node; `None` where nothing is needed or there is no value.
+    dims: Vec<Option<Dims>>,
+}
+
+impl<'a> Sizes<'a> {
+    /// Binds unknown dimensions to what is fed, then infers every needed node's shape again with numbers.
+    pub(crate) fn new(graph: &'a Graph, needed: &Needed, feeds: &[FeedShape]) -> Result<Self, Error> {
+        let mut sizes = Self {
+            graph,
+            bindings: Bindings::new(graph.symbols()),
+            settled_by: HashMap::new(),
+            dims: vec![None; graph.len()],
+        };
+        for feed in feeds {
+            sizes.bind_feed(feed)?;
+        }
+        let closure = sizes.with_origins(needed);
+        for node in closure.ones().map(NodeId::new) {
+            if !needed.is_fed(node) {
+                sizes.infer(node, needed.nodes.contains(node.index()))?;
+            }
+        }
+        Ok(sizes)
+    }
+
+    /// The sizes of a node's value; none for a scalar, or where there is no value.
+    pub(crate) fn dims(&self, node: NodeId) -> &[usize] {
+        self.dims[node.index()].as_deref().unwrap_or(&[])
+    }
+
+    /// Attributes with numbers in place of symbols.
+    pub(crate) fn attributes(&self, node: NodeId) -> abeyance_ir::Attributes {
+        let attributes = &self.graph.node(node).attributes;
+        let symbolic = attributes
+            .iter()
+            .any(|value| matches!(value, Attribute::Shape(shape) if known_dims(shape).is_none()));
+        if !symbolic {
+            return attributes.clone();
+        }
+        abeyance_ir::Attributes::of(attributes.iter().map(|value| match value {
+            Attribute::Shape(shape) => Attribute::Shape(
+                shape
+                    .iter()
+                    .map(|&dim| self.bindings.resolve(self.graph.symbols(), dim))
+                    .collect(),
+            ),
+            other => other.clone(),
+        }))
+    }
+
+    fn bind_feed(&mut self, feed: &FeedShape) -> Result<(), Error> {
+        let graph = self.graph;
+        let name = &graph.node(feed.node).name;
+        let Some(shape) = graph.shape(feed.node) else {
+            return Err(Error::request(format!("`{name}` is an operation and cannot be fed")));
+        };
+        let refuse = |message: String| {
+            Error::Request(
+                Diagnostic::new(message, Location::Unknown)
+                    .node(&**name)
+                    .note(graph.describe(feed.node), graph.node(feed.node).location)
+                    .into(),
+            )
+        };
+        if shape.len() != feed.dims.len() {
+            return Err(refuse(format!(
+                "`{name}` has {} dimensions and was fed an array of shape {:?}",
+                shape.len(),
+                &feed.dims[..]
+            )));
+        }
+        for (axis, (&dim, &size)) in shape.iter().zip(&feed.dims).enumerate() {
+            if let Err(before) = self.bindings.bind(graph.symbols(), dim, size) {
+                let declared = graph.symbols().resolve(dim);
+                let Dim::Symbol(symbol) = declared else {
+                    return Err(refuse(format!(
+                        "`{name}` was fed an array of shape {:?}: dimension {axis} is {before}, not {size}",
+                        &feed.dims[..]
+                    )));
+                };
+                let other = self.settled_by.get(&symbol).copied().unwrap_or(feed.node);
+                let mut diagnostic = super::about(
+                    graph,
+                    format!(
+                        "the dimension {} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
+                        graph.symbols().name(symbol),
+                        graph.node(other).name,
+                    ),
+                    &[other, feed.node],
+                );
+                diagnostic.help = Some("both must have the same size: feed batches that belong together".to_owned());
+                return Err(Error::Request(diagnostic.into()));
+            }
+            if let Dim::Symbol(symbol) = graph.symbols().resolve(dim) {
+                self.settled_by.entry(symbol).or_insert(feed.node);
+            }
+        }
+        self.dims[feed.node.index()] = Some(feed.dims.clone());
+        Ok(())
+    }
+
+    /// The needed nodes, and those whose shapes say how large a dimension is that the needed nodes mention: a
+    /// gradient may need the size of something whose value it does not need.
+    fn with_origins(&self, needed: &Needed) -> FixedBitSet {
+        let graph = self.graph;
+        let mut closure = needed.nodes.clone();
+        if graph.symbols().is_empty() {
+            return closure;
+        }
+        let mut stack: Vec<NodeId> = closure.ones().map(NodeId::new).collect();
+        while let Some(node) = stack.pop() {
+            if needed.is_fed(node) {
+                continue;
+            }
+            let data = graph.node(node);
+            let mut visit = |other: NodeId, stack: &mut Vec<NodeId>| {
+                if !closure.put(other.index()) {
+                    stack.push(other);
+                }
+            };
+            for &operand in &data.operands {
+                visit(operand, &mut stack);
+            }
+            let shapes = data.attributes.iter().filter_map(|value| match value {
+                Attribute::Shape(shape) => Some(&shape[..]),
+                _ => None,
+            });
+            let own = data.ty.tensor().map(|tensor| &tensor.shape[..]);
+            for &dim in shapes.chain(own).flatten() {
+                if let Dim::Symbol(symbol) = self.bindings.resolve(graph.symbols(), dim) {
+                    if let Some(origin) = graph.symbols().origin(symbol) {
+                        visit(origin.node, &mut stack);
+                    }
+                }
+            }
+        }
+        closure
+    }
+
+    fn infer(&mut self, node: NodeId, needed: bool) -> Result<(), Error> {
+        let graph = self.graph;
+        let data = graph.node(node);
+        let Type::Tensor(declared) = &data.ty else {
+            return Ok(());
+        };
+        let operands: SmallVec<[TensorType; 3]> = data
+            .operands
+            .iter()
+            .filter_map(|&operand| {
+                let tensor = graph.node(operand).ty.tensor()?;
+                let shape = match &self.dims[operand.index()] {
+                    Some(dims) => dims.iter().map(|&dim| Dim::Known(dim)).collect(),
+                    None => tensor.shape.clone(),
+                };
+                Some(TensorType { dtype: tensor.dtype, shape })
+            })
+            .collect();
+        let fault = |fault: Fault| Error::Request(graph.diagnose(node, fault).into());
+        let mut cx = Inference::planning(&operands, &data.attributes, graph.symbols(), &self.bindings);
+        let inferred = match data.operator.infer(&mut cx) {
+            Ok(inferred) => inferred,
+            Err(error) => return Err(fault(error)),
+        };
+        let Type::Tensor(inferred) = inferred else {
+            return Ok(());
+        };
+        let mut dims = Dims::new();
+        for (axis, (&found, &wanted)) in inferred.shape.iter().zip(&declared.shape).enumerate() {
+            let size = match self.bindings.resolve(graph.symbols(), found) {
+                Dim::Known(size) => size,
+                Dim::Symbol(_) => match self.bindings.resolve(graph.symbols(), wanted) {
+                    Dim::Known(size) => size,
+                    Dim::Symbol(symbol) if needed => return Err(self.undetermined(node, axis, symbol)),
+                    Dim::Symbol(_) => return Ok(()),
+                },
+            };
+            if let Err(before) = self.bindings.bind(graph.symbols(), wanted, size) {
+                return Err(self.contradiction(node, axis, wanted, before, size));
+            }
+            if let Dim::Symbol(symbol) = graph.symbols().resolve(wanted) {
+                self.settled_by.entry(symbol).or_insert(node);
+            }
+            dims.push(size);
+        }
+        let bytes = element_count(&dims).and_then(|count| count.checked_mul(declared.dtype.size()));
+        if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+            return Err(fault(Fault::new(format!(
+                "its result of sizes {:?} is larger than any memory",
+                &dims[..]
+            ))));
+        }
+        self.dims[node.index()] = Some(dims);
+        Ok(())
+    }
+
+    fn undetermined(&self, node: NodeId, axis: usize, symbol: SymbolId) -> Error {
+        let graph = self.graph;
+        let name = graph.symbols().name(symbol);
+        let mut diagnostic = super::about(
+            graph,
+            format!(
+                "dimension {axis} of `{}` is {name}, which nothing that was fed settles",
+                graph.node(node).name
+            ),
+            &[node],
+        );
+        if let Some(origin) = graph.symbols().origin(symbol) {
+            diagnostic = diagnostic.note(
+                format!("{name} is dimension {} of `{}`", origin.axis, graph.node(origin.node).name),
+                graph.node(origin.node).location,
+            );
+        }
+        Error::Request(diagnostic.help("feed a tensor that has this dimension").into())
+    }
+
+    fn contradiction(&self, node: NodeId, axis: usize, dim: Dim, before: usize, size: usize) -> Error {
+        let graph = self.graph;
+        let Dim::Symbol(symbol) = graph.symbols().resolve(dim) else {
+            let fault = Fault::new(format!("dimension {axis} of its result is {size}, not {before}"));
+            return Error::Request(graph.diagnose(node, fault).into());
+        };
+        let other = self.settled_by.get(&symbol).copied().unwrap_or(node);
+        Error::Request(
+            super::about(
+                graph,
+                format!(
+                    "the dimension {} is {before} in `{}` and {size} in `{}`",
+                    graph.symbols().name(symbol),
+                    graph.node(other).name,
+                    graph.node(node).name
+                ),
+                &[other, node],
+            )
+            .into(),
+        )
+    }
+}

@@ -1,0 +1,100 @@
+//! The values of a finished run, on their way into Rust's types.
+
+use abeyance_graph::Element;
+use abeyance_ir::DType;
+use abeyance_scheduler::Run;
+use ndarray::{ArrayD, IxDyn};
+
+use crate::plan::Fetched;
+
+/// The fetched values of a run, one after the other.
+pub struct Results<'a> {
+    run: &'a Run<'a>,
+    fetched: &'a [Fetched],
+    next: usize,
+}
+
+impl<'a> Results<'a> {
+    pub(crate) fn new(run: &'a Run<'a>, fetched: &'a [Fetched]) -> Self {
+        Self {
+            run,
+            fetched,
+            next: 0,
+        }
+    }
+
+    /// The next value: its element type, sizes and bytes. Empty if there is none.
+    fn next(&mut self) -> (DType, &'a [usize], &'a [u8]) {
+        let fetched = self.fetched.get(self.next);
+        self.next += 1;
+        match fetched {
+            Some(Fetched::Tensor { buffer, dtype, dims }) => {
+                (*dtype, dims, self.run.read(*buffer).unwrap_or(&[]))
+            }
+            Some(Fetched::Nothing) | None => (DType::F32, &[0], &[]),
+        }
+    }
+
+    pub(crate) fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    pub(crate) fn number<T: Element>(&mut self) -> T {
+        let (_, _, bytes) = self.next();
+        let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
+        stored.first().map_or_else(T::default, |&stored| T::load(stored))
+    }
+
+    pub(crate) fn array<T: Element>(&mut self) -> ArrayD<T> {
+        let (_, dims, bytes) = self.next();
+        array(dims, bytes)
+    }
+
+    pub(crate) fn array_into<T: Element>(&mut self, output: &mut ArrayD<T>) {
+        let (_, dims, bytes) = self.next();
+        let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
+        match output.as_slice_mut() {
+            Some(slice) if slice.len() == stored.len() => {
+                for (to, &stored) in slice.iter_mut().zip(stored) {
+                    *to = T::load(stored);
+                }
+                if output.shape() != dims {
+                    let reshaped = std::mem::take(output).into_shape_with_order(IxDyn(dims));
+                    *output = reshaped.unwrap_or_else(|_| array(dims, bytes));
+                }
+            }
+            _ => *output = array(dims, bytes),
+        }
+    }
+
+    pub(crate) fn value(&mut self) -> Value {
+        let (dtype, dims, bytes) = self.next();
+        match dtype {
+            DType::F32 => Value::F32(array(dims, bytes)),
+            DType::F64 => Value::F64(array(dims, bytes)),
+            DType::I32 => Value::I32(array(dims, bytes)),
+            DType::I64 => Value::I64(array(dims, bytes)),
+            DType::U8 => Value::U8(array(dims, bytes)),
+            DType::Bool => Value::Bool(array(dims, bytes)),
+        }
+    }
+}
+
+fn array<T: Element>(dims: &[usize], bytes: &[u8]) -> ArrayD<T> {
+    let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
+    let elements = stored.iter().map(|&stored| T::load(stored)).collect();
+    // The plan gave the buffer as many bytes as the sizes say.
+    ArrayD::from_shape_vec(IxDyn(dims), elements).unwrap_or_default()
+}
+
+/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor) gives.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Value {
+    F32(ArrayD<f32>),
+    F64(ArrayD<f64>),
+    I32(ArrayD<i32>),
+    I64(ArrayD<i64>),
+    U8(ArrayD<u8>),
+    Bool(ArrayD<bool>),
+}

@@ -1,0 +1,62 @@
+//! The values of variables, before and during runs that write.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use abeyance_scheduler::AlignedBytes;
+
+use crate::Error;
+use crate::plan::VariableIndex;
+
+/// Two places for each variable: its value, which runs read, and the value that a run is writing. A run that succeeds
+/// swaps them.
+pub(crate) struct Variables {
+    current: RwLock<Vec<AlignedBytes>>,
+    /// Empty for variables that no run has written yet. The lock is held through a run that writes, so such runs
+    /// take turns.
+    next: Mutex<Vec<AlignedBytes>>,
+}
+
+impl Variables {
+    pub(crate) fn new(values: Vec<AlignedBytes>) -> Self {
+        let next = values.iter().map(|_| AlignedBytes::default()).collect();
+        Self {
+            current: RwLock::new(values),
+            next: Mutex::new(next),
+        }
+    }
+
+    /// The values, for reading.
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, Vec<AlignedBytes>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Room for new values of these variables. Until it is dropped nobody else writes.
+    pub(crate) fn begin(
+        &self,
+        written: impl Iterator<Item = VariableIndex>,
+    ) -> Result<MutexGuard<'_, Vec<AlignedBytes>>, Error> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = self.read();
+        for VariableIndex(index) in written {
+            if next[index].len() != current[index].len() {
+                next[index] = AlignedBytes::zeroed(current[index].len())?;
+            }
+        }
+        Ok(next)
+    }
+
+    /// Makes the new values of these variables the ones that are read from now on, all at once, and calls `then` before
+    /// anybody reads them.
+    pub(crate) fn commit(
+        &self,
+        mut next: MutexGuard<'_, Vec<AlignedBytes>>,
+        written: impl Iterator<Item = VariableIndex>,
+        then: impl FnOnce(),
+    ) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        for VariableIndex(index) in written {
+            std::mem::swap(&mut current[index], &mut next[index]);
+        }
+        then();
+    }
+}

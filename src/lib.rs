@@ -1,0 +1,50 @@
+//! Abeyance: describe a computation as a graph, have it differentiated symbolically, run it in parallel.
+//!
+//! Nothing is computed while a graph is described; it stays in abeyance until a [`Session`](session::Session) runs it.
+//!
+//! ```
+//! use abeyance::prelude::*;
+//!
+//! # fn main() -> Result<(), Error> {
+//! let g = Graph::new();
+//! let x = g.placeholder::<f32>("x", dims![_]);
+//! let y_ = g.placeholder::<f32>("y_", dims![_]);
+//! let w = g.variable("w", 0.0);
+//! let b = g.variable("b", 0.0);
+//! let loss = (x * w + b - y_).square().reduce_mean(..);
+//! let train_step = GradientDescent::new(0.1).minimize(loss);
+//!
+//! let session = Session::new(&g)?;
+//! for _ in 0..200 {
+//!     session.run(train_step, feeds![x => &[0.0, 1.0, 2.0], y_ => &[1.0, 3.0, 5.0]])?;
+//! }
+//! let (w, b) = session.run((w.scalar(), b.scalar()), [])?;
+//! assert!((w - 2.0).abs() < 1e-2 && (b - 1.0).abs() < 1e-2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
+//! [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data.
+
+pub use abeyance_datasets as datasets;
+pub use abeyance_graph as graph;
+pub use abeyance_ir as ir;
+pub use abeyance_session as session;
+pub use abeyance_train as train;
+
+pub use abeyance_graph::dims;
+pub use abeyance_session::feeds;
+
+/// Everything a program needs: `use abeyance::prelude::*;`.
+pub mod prelude {
+    pub use abeyance_datasets::Mnist;
+    pub use abeyance_graph::{
+        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, keep_dims, ones, random_normal,
+        random_uniform, truncated_normal, zeros,
+    };
+    pub use abeyance_session::{
+        Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
+    };
+    pub use abeyance_train::*;
+}
