@@ -617,14 +617,14 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
                 .operand(other)
                 .is_some_and(|other| other.group == spec.group)
         });
-        if let Some(first) = first.and_then(|first| types.get(first)) {
-            if first.dtype != ty.dtype {
-                return Err(Fault::new(format!(
-                    "operand `{}` is {} where another is {}",
-                    spec.name, ty.dtype, first.dtype
-                ))
-                .help("convert one of them with `cast`"));
-            }
+        if let Some(first) = first.and_then(|first| types.get(first))
+            && first.dtype != ty.dtype
+        {
+            return Err(Fault::new(format!(
+                "operand `{}` is {} where another is {}",
+                spec.name, ty.dtype, first.dtype
+            ))
+            .help("convert one of them with `cast`"));
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
 use abeyance_kernels::rows_chunk;
 
-use super::with_type;
+use super::{traffic, with_type};
 use crate::{Number, Tensor};
 
 /// An operator that gives the place along an axis of the element that wins.
@@ -43,7 +43,7 @@ impl Operator for Argument {
         let plan = ArgReduction::new(dims, axis);
         let cost = Cost {
             flops: cx.operands[0].len() as f64,
-            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+            bytes: traffic(cx),
         };
         let largest = self.largest;
         let kernel = with_type!(cx.operands[0].dtype, T => {
@@ -130,5 +130,27 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn argmin(self, axis: i64) -> Tensor<'g, i64> {
         self.then(|graph, x| argmin(graph, x, axis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn the_axis_is_gone() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3, 4]);
+        assert_eq!(x.argmax(-1).to_string(), "argmax : i64[N, 3]");
+        assert_eq!(x.argmin(0).to_string(), "argmin : i64[3, 4]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn nothing_has_no_largest() {
+        let g = Graph::new();
+        g.zeros::<f32>(dims![2, 0]).argmax(1);
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("dimension 1 of [2, 0] has no elements, so none is the largest"));
     }
 }

@@ -9,7 +9,7 @@ use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
-use super::with_type;
+use super::{traffic, with_type};
 use crate::{Element, Tensor};
 
 /// This family's operators.
@@ -51,7 +51,7 @@ impl Operator for Cast {
         let len = cx.result.len();
         let cost = Cost {
             flops: len as f64,
-            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+            bytes: traffic(cx),
         };
         let chunk = elementwise_chunk(len, from.size() + to.size()) * to.size();
         let kernel = with_type!(from, T => match to {
@@ -99,5 +99,19 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn cast<U: Element>(self) -> Tensor<'g, U> {
         self.then(|graph, x| cast(graph, x, U::DTYPE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn the_shape_stays() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        assert_eq!(x.cast::<i64>().to_string(), "cast : i64[N, 3]");
+        assert_eq!(x.less(0.0).cast::<f64>().to_string(), "cast_1 : f64[N, 3]");
+        g.check().unwrap();
     }
 }

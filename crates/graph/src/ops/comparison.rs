@@ -172,3 +172,21 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.with(other, less_equal)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn comparisons_broadcast_and_give_truth_values() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        assert_eq!(x.less(0.5).to_string(), "less : bool[N, 3]");
+        let same = x.equal(g.zeros(dims![3]));
+        assert_eq!(same.not_equal(true).to_string(), "not_equal : bool[N, 3]");
+        g.check().unwrap();
+        x.greater(g.zeros::<f32>(dims![4]));
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("greater: the shapes [N, 3] and [4] do not broadcast"));
+    }
+}

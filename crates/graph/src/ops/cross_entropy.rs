@@ -9,7 +9,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
 
 use super::softmax::{log_softmax, row_loop, softmax, times};
-use super::{binary, chain, fill_like, reduce, shape, unary, with_float, with_index};
+use super::{binary, chain, fill_like, reduce, shape, traffic, unary, with_float, with_index};
 use crate::{Float, Index, Operand, Tensor};
 
 /// This family's operators.
@@ -49,13 +49,12 @@ fn column(cx: &mut Derivation<'_>, value: NodeId) -> NodeId {
 fn loss_loop(cx: &Lowering<'_>, logits: usize) -> (usize, usize, Cost) {
     let n = cx.operands[logits].dims.last().copied().unwrap_or(0);
     let (rows, size) = (cx.result.len(), cx.result.dtype.size());
-    let read: usize = cx.operands.iter().map(|operand| operand.bytes()).sum();
-    let bytes = read + cx.result.bytes();
+    let bytes = traffic(cx);
     let cost = Cost {
         flops: 24.0 * cx.operands[logits].len() as f64,
-        bytes: bytes as f64,
+        bytes,
     };
-    let each = bytes.checked_div(rows).unwrap_or(0);
+    let each = (bytes / rows.max(1) as f64) as usize;
     (n, rows_chunk(rows, 1, each) * size, cost)
 }
 
@@ -382,5 +381,33 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.with(labels, |graph, logits, labels| {
             sigmoid_cross_entropy(graph, labels, logits)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn one_loss_for_each_row() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 5, 3]);
+        let labels = g.placeholder::<i32>("labels", dims![_, 5]);
+        let loss = x.sparse_softmax_cross_entropy(labels);
+        assert_eq!(loss.to_string(), "sparse_softmax_cross_entropy : f32[N, 5]");
+        let loss = x.softmax_cross_entropy(g.placeholder("p", dims![_, 5, 3]));
+        assert_eq!(loss.to_string(), "softmax_cross_entropy : f32[N, 5]");
+        let loss = x.sigmoid_cross_entropy(x);
+        assert_eq!(loss.to_string(), "sigmoid_cross_entropy : f32[N, 5, 3]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn labels_that_do_not_fit_are_shown_with_the_logits() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        x.sparse_softmax_cross_entropy(g.placeholder::<i64>("labels", dims![4, 3]));
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("labels of shape [4, 3] do not fit logits of shape [N, 3]"));
     }
 }

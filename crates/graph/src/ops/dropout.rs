@@ -35,14 +35,15 @@ impl<'g, T: Float> Tensor<'g, T> {
         let _pin = graph.pin_location();
         let _scope = graph.scope("dropout");
         let keep = keep.node(graph);
-        let (value, dimensions) = {
+        let (value, wrong) = {
             let graph = graph.ir();
             let shape = graph.shape(keep).unwrap_or_default();
-            (constant_value(&graph, keep), shape.len())
+            let wrong = (!shape.is_empty()).then(|| graph.describe(keep));
+            (constant_value(&graph, keep), wrong)
         };
-        if dimensions > 0 {
+        if let Some(wrong) = wrong {
             return self.fault(Fault::new(format!(
-                "dropout: the probability to keep an element is a scalar, and has {dimensions} dimensions here"
+                "dropout: the probability to keep an element has to be a scalar, not `{wrong}`"
             )));
         }
         // Also if it is NaN.
@@ -66,5 +67,35 @@ impl<'g, T: Float> Tensor<'g, T> {
             let zero = scalar_like(graph, x, 0.0);
             select::select(graph, kept, scaled, zero)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn it_is_nodes_in_a_scope_of_their_own() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let keep = g.placeholder_with_default("keep", 1.0f32);
+        assert_eq!(x.dropout(keep).to_string(), "dropout/select : f32[N, 3]");
+        assert_eq!(x.dropout(0.5).to_string(), "dropout_1/select : f32[N, 3]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn a_constant_that_is_no_probability_is_a_mistake() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        for keep in [0.0, -1.0, 1.5, f32::NAN] {
+            x.dropout(keep);
+        }
+        x.dropout(g.ones::<f32>(dims![3]));
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("dropout: 1.5 is not a probability to keep an element"));
+        assert!(message.contains("has to be a scalar, not `fill : f32[3]`"));
+        assert!(message.contains("ops/dropout.rs"));
+        assert_eq!(g.check().unwrap_err().0.len(), 5);
     }
 }

@@ -10,7 +10,7 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::{with_index, with_type};
+use super::{traffic, with_index, with_type};
 use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
 
 /// This family's operators.
@@ -75,7 +75,7 @@ impl Operator for Gather {
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost {
             flops: 0.0,
-            bytes: (2 * cx.result.bytes() + cx.operands[1].bytes()) as f64,
+            bytes: 2.0 * cx.result.bytes() as f64 + cx.operands[1].bytes() as f64,
         };
         let chunk = elementwise_chunk(len, 2 * size) * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[1].dtype, I => {
@@ -149,7 +149,6 @@ impl Operator for ScatterAdd {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (indices, updates) = (cx.shape(0), cx.shape(1));
         let shape = cx.shape_attribute(0);
-        some_row(shape.first(), &indices)?;
         let mut expected = indices.clone();
         expected.extend(row(cx, &shape)?);
         cx.same_shape(&updates, &expected).map_err(|_| {
@@ -161,6 +160,8 @@ impl Operator for ScatterAdd {
                 cx.display(&expected),
             ))
         })?;
+        // The updates may have told how many indices there are.
+        some_row(shape.first(), &cx.shape(0))?;
         cx.tensor(cx.dtype(1), shape)
     }
 
@@ -177,8 +178,8 @@ impl Operator for ScatterAdd {
         let part = elementwise_chunk(len, 2 * size).max(len.div_ceil(16));
         let parts = len.div_ceil(part.max(1));
         let cost = Cost {
-            flops: (cx.operands[1].len() + parts * cx.operands[0].len()) as f64,
-            bytes: (2 * cx.result.bytes() + cx.operands[1].bytes()) as f64,
+            flops: cx.operands[1].len() as f64 + parts as f64 * cx.operands[0].len() as f64,
+            bytes: 2.0 * cx.result.bytes() as f64 + cx.operands[1].bytes() as f64,
         };
         let chunk = part * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
@@ -241,7 +242,7 @@ impl Operator for OneHot {
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost {
             flops: 0.0,
-            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+            bytes: traffic(cx),
         };
         let chunk = elementwise_chunk(len, size) * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
@@ -327,5 +328,42 @@ impl<'g, I: Index> Tensor<'g, I> {
         // A depth beyond i64 is as much too large as i64::MAX is.
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
         self.then(|graph, indices| one_hot(graph, indices, depth, T::DTYPE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn rows_take_the_place_of_indices() {
+        let g = Graph::new();
+        let table = g.placeholder::<f32>("table", dims![100, 8]);
+        let words = g.placeholder::<i32>("words", dims![_, 20]);
+        let rows = table.gather(words);
+        assert_eq!(rows.to_string(), "gather : f32[N, 20, 8]");
+        let back = rows.scatter_add(words, dims![100, 8]);
+        assert_eq!(back.to_string(), "scatter_add : f32[100, 8]");
+        let hot = words.one_hot::<bool>(7);
+        assert_eq!(hot.to_string(), "one_hot : bool[N, 20, 7]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn rows_that_cannot_be_are_mistakes() {
+        let g = Graph::new();
+        g.constant(1.0f32).gather(0i64);
+        g.zeros::<f32>(dims![0, 2]).gather(0i64);
+        g.zeros::<f32>(dims![3]).scatter_add(0i64, dims![4, 2]);
+        g.constant(1i64).one_hot::<f32>(usize::MAX);
+        let message = g.check().unwrap_err().to_string();
+        for part in [
+            "which has no rows",
+            "every index is out of range",
+            "updates of shape [3] are not rows of [4, 2] for indices of shape []: those are [2]",
+            "larger than any memory",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

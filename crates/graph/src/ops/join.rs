@@ -186,3 +186,39 @@ impl Graph {
         self.handle(self.build(|graph| concat(graph, &inputs, axis)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, Tensor, dims};
+
+    #[test]
+    fn sizes_along_the_axis_add_up() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let y = g.placeholder::<f32>("y", dims![_, 4]);
+        assert_eq!(g.concat([x, y, x], -1).to_string(), "concat : f32[N, 10]");
+        assert_eq!(x.dim(0), y.dim(0));
+        assert_eq!(g.concat([x], 0).to_string(), "concat_1 : f32[N, 3]");
+        assert_eq!(g.concat([x, x], 0).to_string(), "concat_2 : f32[D, 3]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn what_does_not_fit_is_a_mistake() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let none: [Tensor<f32>; 0] = [];
+        g.concat(none, 0);
+        g.concat([x, g.zeros(dims![2, 4])], 0);
+        let huge = g.placeholder::<u8>("huge", dims![isize::MAX as usize]);
+        g.concat([huge, huge, huge], 0);
+        let message = g.check().unwrap_err().to_string();
+        for part in [
+            "takes at least one operand",
+            "operand 1 of shape [2, 4] does not fit behind one of shape [N, 3] along axis 0",
+            "larger than any memory",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

@@ -195,3 +195,20 @@ impl<'g> Not for Tensor<'g, bool> {
         self.then(logical_not)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn operators_are_the_methods() {
+        let g = Graph::new();
+        let x = g.placeholder::<bool>("x", dims![2, 1]);
+        let y = g.placeholder::<bool>("y", dims![3]);
+        assert_eq!((x & y).to_string(), "logical_and : bool[2, 3]");
+        assert_eq!((x | false).to_string(), "logical_or : bool[2, 1]");
+        assert_eq!((x ^ y).to_string(), "logical_xor : bool[2, 3]");
+        assert_eq!((!x).to_string(), "logical_not : bool[2, 1]");
+        g.check().unwrap();
+    }
+}

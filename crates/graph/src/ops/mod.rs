@@ -98,6 +98,13 @@ macro_rules! with_index {
 }
 pub(crate) use {with_float, with_index, with_type};
 
+/// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
+/// need not fit one.
+pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
+    let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
+    read + cx.result.bytes() as f64
+}
+
 /// A scalar constant of the element type of `like`.
 pub fn scalar_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
     let dtype = match graph.node(like).ty.tensor() {

@@ -42,16 +42,16 @@ impl Distribution {
         for (name, value) in names.into_iter().zip([first, second]) {
             if !finite(value) {
                 return Err(Fault::new(format!(
-                    "{name} = {value} is not a finite {dtype}"
+                    "{name} = {value:?} is not a finite {dtype}"
                 )));
             }
         }
         match (right, self) {
             (true, _) => Ok(()),
             (_, Distribution::Uniform) => Err(Fault::new(format!(
-                "from low = {first} to high = {second} is not a range of {dtype}"
+                "from low = {first:?} to high = {second:?} is not a range of {dtype}"
             ))),
-            _ => Err(Fault::new(format!("stddev = {second} is negative"))),
+            _ => Err(Fault::new(format!("stddev = {second:?} is negative"))),
         }
     }
 
@@ -274,5 +274,45 @@ impl Graph {
         self.with_shape("a random tensor", shape, |graph, shape| {
             truncated_normal(graph, T::DTYPE, shape, mean, stddev)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn a_shape_may_be_that_of_something_fed() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let noise = g.random_normal::<f32>(x.shape(), 0.0, 1.0);
+        assert_eq!(noise.to_string(), "random_normal : f32[N, 3]");
+        g.check().unwrap();
+        g.random_uniform::<f32>(dims![_, 3], 0.0, 1.0);
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("the shape of a random tensor has to be known"));
+    }
+
+    #[test]
+    fn parameters_that_are_none_are_mistakes() {
+        let g = Graph::new();
+        let bounds = [
+            (1.0, 0.5),
+            (f64::NAN, 1.0),
+            (0.0, 1e300),
+            (0.0, f64::INFINITY),
+            (-3e38, 3e38),
+        ];
+        for (low, high) in bounds {
+            g.random_uniform::<f32>(dims![2], low, high);
+        }
+        g.random_normal::<f64>(dims![2], 0.0, -1.0);
+        g.truncated_normal::<f64>(dims![2], f64::NAN, 1.0);
+        assert_eq!(g.check().unwrap_err().0.len(), 7);
+        let fine = Graph::new();
+        fine.random_uniform::<f64>(dims![2], 0.0, 1e300);
+        fine.random_uniform::<f32>(dims![2], 1.0, 1.0);
+        fine.truncated_normal::<f32>(dims![0], 0.0, 0.0);
+        fine.check().unwrap();
     }
 }

@@ -9,7 +9,7 @@ use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
-use super::{scalar_like, unbroadcast, with_type};
+use super::{scalar_like, traffic, unbroadcast, with_type};
 use crate::{Element, Operand, Tensor};
 
 /// This family's operators.
@@ -61,7 +61,7 @@ impl Operator for Select {
         let len = cx.result.len();
         let cost = Cost {
             flops: len as f64,
-            bytes: (condition.bytes() + x.bytes() + y.bytes() + cx.result.bytes()) as f64,
+            bytes: traffic(cx),
         };
         let kernel = with_type!(cx.result.dtype, T => {
             let chunk = elementwise_chunk(len, 1 + 3 * size_of::<T>()) * size_of::<T>();
@@ -116,5 +116,23 @@ impl<'g> Tensor<'g, bool> {
     ) -> Tensor<'g, T> {
         let x = x.node(self.graph());
         self.with(y, |graph, condition, y| select(graph, condition, x, y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn all_three_broadcast() {
+        let g = Graph::new();
+        let condition = g.placeholder::<bool>("condition", dims![_, 1]);
+        let x = g.placeholder::<i32>("x", dims![3]);
+        assert_eq!(condition.select(x, 0).to_string(), "select : i32[N, 3]");
+        assert_eq!(
+            condition.select(1.5f32, 0.0).to_string(),
+            "select_1 : f32[N, 1]"
+        );
+        g.check().unwrap();
     }
 }

@@ -381,12 +381,13 @@ impl Operator for BroadcastTo {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let cases: [(&[usize], &[usize]); 6] = [
+        let cases: [(&[usize], &[usize]); 7] = [
             (&[], &[]),
             (&[], &[2, 3]),
             (&[3], &[2, 3]),
             (&[2, 1], &[2, 5]),
             (&[1, 3], &[0, 3]),
+            (&[0, 1], &[0, 3]),
             (&[7], &[7]),
         ];
         cases

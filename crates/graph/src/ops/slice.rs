@@ -37,8 +37,7 @@ fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
     match values.len() == rank {
         true => Ok(()),
         false => Err(Fault::new(format!(
-            "{name} = {values:?} has {} numbers for {rank} dimensions",
-            values.len()
+            "{name} = {values:?} is not a number for each of {rank} dimensions"
         ))),
     }
 }
@@ -304,5 +303,38 @@ impl<'g, T: Element> Tensor<'g, T> {
             .map(|&[before, after]| (before, after))
             .unzip();
         self.then(|graph, x| pad(graph, x, &before, &after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn an_unknown_dimension_that_is_not_cut_stays_itself() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 5]);
+        assert_eq!(x.slice([0, 1], [-1, 3]).to_string(), "slice : f32[N, 3]");
+        assert_eq!(x.slice([1, 1], [-1, -1]).to_string(), "slice_1 : f32[D, 4]");
+        assert_eq!(x.slice([1, 5], [2, 0]).to_string(), "slice_2 : f32[2, 0]");
+        assert_eq!(x.pad([[0, 0], [1, 2]]).to_string(), "pad : f32[N, 8]");
+        assert_eq!(x.pad([[0, 1], [0, 0]]).to_string(), "pad_1 : f32[D2, 5]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn hostile_numbers_are_mistakes() {
+        let g = Graph::new();
+        let x = g.zeros::<f32>(dims![2, 5]);
+        let most = i64::MAX;
+        for (begin, size) in [([0, most], [1, most]), ([0, -1], [1, 1]), ([0, 6], [1, -1])] {
+            x.slice(begin, size);
+        }
+        x.slice([0, 2], [1, -2]);
+        x.slice([0], [1]);
+        x.pad([[0, most], [most, most]]);
+        x.pad([[0, 0], [0, -1]]);
+        let count = g.check().unwrap_err().0.len();
+        assert_eq!(count, 7);
     }
 }

@@ -7,7 +7,7 @@ use abeyance_ir::{
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{rows_chunk, softmax as kernels};
 
-use super::{binary, chain, reduce, with_float};
+use super::{binary, chain, reduce, traffic, with_float};
 use crate::{Float, Tensor};
 
 /// An operator that works on each row along the last axis.
@@ -55,13 +55,12 @@ pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     let n = cx.result.dims.last().copied().unwrap_or(1);
     let (len, size) = (cx.result.len(), cx.result.dtype.size());
     let rows = len.checked_div(n).unwrap_or(0);
-    let read: usize = cx.operands.iter().map(|operand| operand.bytes()).sum();
-    let bytes = read + cx.result.bytes();
+    let bytes = traffic(cx);
     let cost = Cost {
         flops: flops * len as f64,
-        bytes: bytes as f64,
+        bytes,
     };
-    let each = bytes.checked_div(rows).unwrap_or(0);
+    let each = (bytes / rows.max(1) as f64) as usize;
     (n, rows_chunk(rows, n, each) * size, cost)
 }
 
@@ -152,5 +151,21 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn log_softmax(self) -> Tensor<'g, T> {
         self.then(log_softmax)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn a_scalar_has_no_rows() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        assert_eq!(x.softmax().to_string(), "softmax : f32[N, 3]");
+        g.check().unwrap();
+        g.constant(1.0f64).log_softmax();
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("log_softmax: a scalar has no last axis"));
     }
 }

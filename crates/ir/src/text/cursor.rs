@@ -22,12 +22,17 @@ pub(super) fn advise(message: impl Into<String>, help: impl Into<String>) -> Box
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'t> {
     rest: &'t str,
+    /// Whether it ends at a colon, not with the line.
+    has_more: bool,
 }
 
 impl<'t> Cursor<'t> {
     /// All of a line.
     pub(super) fn new(line: &'t str) -> Self {
-        Self { rest: line }
+        Self {
+            rest: line,
+            has_more: false,
+        }
     }
 
     /// The line up to its comment, split at its first colon if it has one.
@@ -49,7 +54,11 @@ impl<'t> Cursor<'t> {
         }
         let part = |from, to| Cursor::new(line.get(from..to).unwrap_or_default());
         match colon {
-            Some(colon) => (part(0, colon), Some(part(colon + 1, end))),
+            Some(colon) => {
+                let mut head = part(0, colon);
+                head.has_more = true;
+                (head, Some(part(colon + 1, end)))
+            }
             None => (part(0, end), None),
         }
     }
@@ -165,7 +174,12 @@ impl<'t> Cursor<'t> {
     /// What is next, for a message.
     fn found(&mut self) -> String {
         if self.is_at_end() {
-            return "the end of the line".to_owned();
+            return if self.has_more {
+                "`:`"
+            } else {
+                "the end of the line"
+            }
+            .to_owned();
         }
         let mut ahead = *self;
         match ahead.word() {
@@ -173,8 +187,16 @@ impl<'t> Cursor<'t> {
             None => match self.rest.chars().next() {
                 Some(c @ ('`' | '\'')) => format!("{c:?}"),
                 Some(c) => format!("`{}`", c.escape_debug()),
-                None => "the end of the line".to_owned(),
+                None => String::new(),
             },
+        }
+    }
+
+    /// Nothing may be left, of this part nor of the line.
+    pub(super) fn finish(&mut self) -> Read<()> {
+        match self.is_at_end() && !self.has_more {
+            true => Ok(()),
+            false => Err(self.expected("the end of the line")),
         }
     }
 }

@@ -26,6 +26,7 @@ impl Graph {
             line: 0,
             place: Place::Before,
             header: 0,
+            is_headless: false,
             is_told: false,
             broken: HashSet::new(),
             below: None,
@@ -64,6 +65,8 @@ pub(super) struct Parser<'t> {
     place: Place,
     /// The line of `graph NAME {`.
     header: u32,
+    /// Whether that line was missed, and reported.
+    is_headless: bool,
     /// Whether a node outside of blocks was reported.
     is_told: bool,
     /// Names of nodes that could not be made: who uses them is not reported again.
@@ -99,10 +102,9 @@ impl<'t> Parser<'t> {
     fn check_end(&mut self) {
         let (message, opened) = match self.place {
             Place::After => return,
-            Place::Before if self.header == 0 => ("expected `graph NAME {`, found nothing", 0),
-            Place::Before | Place::Graph => {
-                ("the text ends before the `}` of its graph", self.header)
-            }
+            _ if self.is_headless => return,
+            Place::Before => ("expected `graph NAME {`, found nothing", 0),
+            Place::Graph => ("the text ends before the `}` of its graph", self.header),
             Place::Block(_, opened) => ("the text ends before the `}` of a block", opened),
         };
         self.line = self.line.max(1);
@@ -130,9 +132,9 @@ impl<'t> Parser<'t> {
             self.place = match self.place {
                 Place::Block(..) => Place::Graph,
                 Place::Graph => Place::After,
-                _ => return Err(mistake("expected `graph NAME {`, found `}`")),
+                _ => return Err(self.no_header()),
             };
-            return finish_line(&mut cursor, tail.is_some());
+            return cursor.finish();
         }
         let start = cursor;
         let word = cursor.name("a node, a block or `}`")?;
@@ -140,7 +142,7 @@ impl<'t> Parser<'t> {
             return self.read_statement(start, tail);
         }
         if word == "graph" {
-            return self.read_header(cursor, tail.is_some());
+            return self.read_header(cursor);
         }
         if cursor.eat(b'{') {
             let section = match &*word {
@@ -157,7 +159,7 @@ impl<'t> Parser<'t> {
                 }
             };
             let before = std::mem::replace(&mut self.place, Place::Block(section, self.line));
-            finish_line(&mut cursor, tail.is_some())?;
+            cursor.finish()?;
             return match before {
                 Place::Block(_, opened) => Err(Box::new(
                     mistake("expected `}` before the next block")
@@ -167,12 +169,16 @@ impl<'t> Parser<'t> {
                 _ => Ok(()),
             };
         }
+        if self.place == Place::Before {
+            self.place = Place::Block(Section::Forward, self.line);
+            return Err(self.no_header());
+        }
         self.give_up(&word);
         Err(cursor.expected("`=` after the name of a node"))
     }
 
-    fn read_header(&mut self, mut cursor: Cursor<'t>, has_tail: bool) -> Read<()> {
-        if self.place != Place::Before || self.header > 0 {
+    fn read_header(&mut self, mut cursor: Cursor<'t>) -> Read<()> {
+        if self.place != Place::Before {
             return Err(advise(
                 "a second graph, or a block that is not closed",
                 "a text holds one graph",
@@ -183,7 +189,7 @@ impl<'t> Parser<'t> {
         let name = cursor.name("the graph's name, plain or in quotes")?;
         self.graph.set_name(&name);
         cursor.expect(b'{', "the graph's name")?;
-        finish_line(&mut cursor, has_tail)
+        cursor.finish()
     }
 
     fn read_statement(&mut self, start: Cursor<'t>, tail: Option<Cursor<'t>>) -> Read<()> {
@@ -209,7 +215,7 @@ impl<'t> Parser<'t> {
     }
 
     fn no_header(&mut self) -> Box<Diagnostic> {
-        self.header = self.line;
+        self.is_headless = true;
         advise(
             "a graph's text begins with `graph NAME {`",
             "write that line before this one",
@@ -232,8 +238,12 @@ impl<'t> Parser<'t> {
                 Location::Unknown,
             );
             if let Some(line) = self.line_below(name) {
+                let place = match line > self.line {
+                    true => "below",
+                    false => "by this line",
+                };
                 diagnostic = diagnostic
-                    .note(format!("`{name}` is defined below"), Location::Text(line))
+                    .note(format!("`{name}` is defined {place}"), Location::Text(line))
                     .help("a node can only use nodes above it");
             } else if let Some(nearest) =
                 super::suggest::nearest(name, self.graph.iter().map(|(_, node)| &*node.name))
@@ -245,12 +255,16 @@ impl<'t> Parser<'t> {
         found
     }
 
-    /// The line further down that defines a name.
+    /// The line that defines a name, this one or one further down.
     fn line_below(&mut self, name: &str) -> Option<u32> {
         let (text, this) = (self.text, self.line);
         let below = self.below.get_or_insert_with(|| {
             let mut below = HashMap::new();
-            for (text, line) in text.lines().zip(1u32..).skip(this as usize) {
+            for (text, line) in text
+                .lines()
+                .zip(1u32..)
+                .skip(this.saturating_sub(1) as usize)
+            {
                 let mut cursor = Cursor::new(text);
                 if let Some(word) = cursor.word()
                     && cursor.eat(b'=')
@@ -260,15 +274,6 @@ impl<'t> Parser<'t> {
             }
             below
         });
-        below.get(name).copied().filter(|&line| line > this)
-    }
-}
-
-/// Nothing may follow on a line.
-pub(super) fn finish_line(cursor: &mut Cursor<'_>, has_more: bool) -> Read<()> {
-    match cursor.is_at_end() && !has_more {
-        true => Ok(()),
-        false if cursor.is_at_end() => Err(mistake("expected the end of the line, found `:`")),
-        false => Err(cursor.expected("the end of the line")),
+        below.get(name).copied().filter(|&line| line >= this)
     }
 }

@@ -3,14 +3,14 @@
 use smallvec::SmallVec;
 
 use super::cursor::{Cursor, Read, advise, mistake, shorten};
-use super::parse::{Parser, Section, finish_line};
+use super::parse::{Parser, Section};
 use super::suggest::nearest;
 use super::value::{read_attribute, read_type};
 use crate::graph::is_name;
 use crate::shape::{Mark, Origin};
 use crate::{
     Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, NodeId, Operands,
-    OperatorRef, Role, Signature, Type,
+    OperatorRef, Role, Signature, TensorType, Type,
 };
 
 /// What stands behind the colon.
@@ -76,8 +76,12 @@ impl<'t> Parser<'t> {
             Some(tail) => self.read_tail(section, tail)?,
             None => return Err(no_type(cursor)),
         };
-        let attributes = self.read_attributes(cursor, operator.signature(), tail.as_ref())?;
-        let (Some(operands), Some(tail)) = (operands, tail) else {
+        let Some(tail) = tail else {
+            return Ok(false);
+        };
+        let result = tail.ty.tensor();
+        let attributes = self.read_attributes(cursor, operator.signature(), result)?;
+        let Some(operands) = operands else {
             return Ok(false);
         };
         self.append(name, operator, &operands, attributes, tail);
@@ -134,7 +138,7 @@ impl<'t> Parser<'t> {
             }
             cursor = ahead;
         }
-        finish_line(&mut cursor, false)?;
+        cursor.finish()?;
         let role = match (section, of) {
             (Section::Forward, None) => Role::Forward,
             (Section::Update, None) => Role::Update,
@@ -164,9 +168,8 @@ impl<'t> Parser<'t> {
         &mut self,
         mut cursor: Cursor<'t>,
         signature: &Signature,
-        tail: Option<&Tail>,
+        result: Option<&TensorType>,
     ) -> Read<Attributes> {
-        let result = tail.and_then(|tail| tail.ty.tensor());
         let mut values: SmallVec<[Option<Attribute>; 4]> = SmallVec::new();
         values.resize(signature.attributes.len(), None);
         while !cursor.is_at_end() {

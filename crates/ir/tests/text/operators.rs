@@ -125,6 +125,21 @@ operator!(
 );
 
 operator!(
+    /// Some of the rows: how many is found when the graph runs.
+    Filter,
+    Signature::new("filter", "", ONE),
+    |cx| {
+        let mut shape = cx.shape(0);
+        let rows = cx.derived();
+        match shape.first_mut() {
+            Some(first) => *first = rows,
+            None => return Err(Fault::new("a scalar has no rows")),
+        }
+        cx.tensor(cx.dtype(0), shape)
+    }
+);
+
+operator!(
     /// Attributes of every kind; the result has the type that they say.
     Every,
     Signature::new("every", "", ONE).attributes(const { &[
@@ -157,8 +172,8 @@ operator!(
 /// All of them.
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
-    let all: [&'static dyn Operator; 8] = [
-        &Source, &Variable, &Constant, &Add, &Negate, &Concat, &Every, &Group,
+    let all: [&'static dyn Operator; 9] = [
+        &Source, &Variable, &Constant, &Add, &Negate, &Concat, &Filter, &Every, &Group,
     ];
     for operator in all {
         registry.register(OperatorRef::Static(operator));

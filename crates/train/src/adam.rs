@@ -1,0 +1,170 @@
+//! Steps of the mean gradient over its recent size.
+
+use abeyance_graph::{Float, Tensor};
+use abeyance_ir::DType;
+
+use crate::update::one_minus;
+use crate::{Hyperparameter, Optimizer, Update, Updates};
+
+/// Adam: TensorFlow's `AdamOptimizer`, after Kingma and Ba, *Adam: A Method for Stochastic Optimization* (2014).
+///
+/// ```text
+/// rate_t = rate * √(1 - beta2^t) / (1 - beta1^t)
+/// m     += (g - m) * (1 - beta1)
+/// v     += (g² - v) * (1 - beta2)
+/// var   -= rate_t * m / (√v + epsilon)
+/// ```
+///
+/// Epsilon, 1e-8, is outside the root and is not corrected for the start: the "epsilon hat" of the paper's section 2. The
+/// slots are `w/Adam`: m, and `w/Adam_1`: v; both start at 0. The powers of beta are variables, `beta1_power` and
+/// `beta2_power`, that start at beta itself and are multiplied by it at the end of each step, so t is 1 in the
+/// first.
+#[derive(Clone, Copy, Debug)]
+pub struct Adam<'g> {
+    rate: Hyperparameter<'g>,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+}
+
+impl<'g> Adam<'g> {
+    /// Steps of about `rate`, usually 0.001, with the paper's decays of 0.9 and 0.999.
+    pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
+        Self {
+            rate: rate.into(),
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+        }
+    }
+
+    /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.
+    pub fn beta1(mut self, beta1: f64) -> Self {
+        self.beta1 = beta1;
+        self
+    }
+
+    /// How much of the mean squared gradient stays from step to step; 0.999 unless told otherwise.
+    pub fn beta2(mut self, beta2: f64) -> Self {
+        self.beta2 = beta2;
+        self
+    }
+
+    /// What keeps the divisor from 0; 1e-8 unless told otherwise.
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// The rate corrected for means that start at 0.
+    fn corrected_rate<T: Float>(&self, updates: &mut Updates<'g>) -> Tensor<'g, T> {
+        let rate = updates.scalar::<T>("learning_rate", self.rate);
+        let one = updates.scalar::<T>("one", 1.0.into());
+        let beta1 = updates.scalar::<T>("beta1", self.beta1.into());
+        let beta2 = updates.scalar::<T>("beta2", self.beta2.into());
+        let power1 = updates.state::<T>("beta1_power", self.beta1);
+        let power2 = updates.state::<T>("beta2_power", self.beta2);
+        let corrected = updates.named("corrected_rate", || {
+            rate * (one - power2).sqrt() / (one - power1)
+        });
+        updates.assign(power1, |power| power * beta1);
+        updates.assign(power2, |power| power * beta2);
+        corrected
+    }
+
+    /// What is subtracted from a variable.
+    fn change<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let g = cx.gradient();
+        let rest1 = cx.scalar("one_minus_beta1", one_minus::<T>(self.beta1));
+        let rest2 = cx.scalar("one_minus_beta2", one_minus::<T>(self.beta2));
+        let epsilon = cx.scalar("epsilon", self.epsilon);
+        let (m, v) = (cx.slot(0.0), cx.slot(0.0));
+        let m = m.assign_add((g - m) * rest1);
+        let v = v.assign_add((g.square() - v) * rest2);
+        m * cx.rate() / (v.sqrt() + epsilon)
+    }
+}
+
+impl<'g> Optimizer<'g> for Adam<'g> {
+    fn name(&self) -> &'static str {
+        "Adam"
+    }
+
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        match updates.dtype() {
+            DType::F64 => self.corrected_rate::<f64>(updates).into(),
+            _ => self.corrected_rate::<f32>(updates).into(),
+        }
+    }
+
+    fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let change = self.change(cx);
+        cx.variable().assign_sub(change)
+    }
+}
+
+/// Adam with decoupled weight decay: TensorFlow's `tf.contrib.opt.AdamWOptimizer`, after Loshchilov and Hutter,
+/// *Decoupled Weight Decay Regularization* (2017).
+///
+/// ```text
+/// var -= decay * var
+/// var -= rate_t * m / (√v + epsilon)        (see Adam)
+/// ```
+///
+/// All variables decay, biases too; use [`compute_gradients_of`](Optimizer::compute_gradients_of) and two optimizers to spare
+/// some. The decay is not multiplied by the rate, as in the paper and in TensorFlow (PyTorch multiplies): where the rate
+/// follows a schedule, give the decay one as well. The gradient is that at the variable before it decays. Epsilon and
+/// first values are those of [`Adam`]; the slots are called `w/AdamW` and `w/AdamW_1`.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamW<'g> {
+    adam: Adam<'g>,
+    decay: Hyperparameter<'g>,
+}
+
+impl<'g> AdamW<'g> {
+    /// Steps of about `rate`, and each variable loses its `decay`-th part in each.
+    pub fn new(
+        rate: impl Into<Hyperparameter<'g>>,
+        decay: impl Into<Hyperparameter<'g>>,
+    ) -> Self {
+        Self {
+            adam: Adam::new(rate),
+            decay: decay.into(),
+        }
+    }
+
+    /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.
+    pub fn beta1(mut self, beta1: f64) -> Self {
+        self.adam.beta1 = beta1;
+        self
+    }
+
+    /// How much of the mean squared gradient stays from step to step; 0.999 unless told otherwise.
+    pub fn beta2(mut self, beta2: f64) -> Self {
+        self.adam.beta2 = beta2;
+        self
+    }
+
+    /// What keeps the divisor from 0; 1e-8 unless told otherwise.
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.adam.epsilon = epsilon;
+        self
+    }
+}
+
+impl<'g> Optimizer<'g> for AdamW<'g> {
+    fn name(&self) -> &'static str {
+        "AdamW"
+    }
+
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        self.adam.rate(updates)
+    }
+
+    fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let variable = cx.variable();
+        let decay = cx.scalar("weight_decay", self.decay);
+        let change = self.adam.change(cx);
+        variable.assign(variable - variable * decay - change)
+    }
+}

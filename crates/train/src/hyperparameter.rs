@@ -1,0 +1,49 @@
+//! Numbers that steer a training.
+
+use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
+
+/// A learning rate, a momentum, a threshold: a number settled when the graph is built, or a scalar that the graph
+/// computes at each step, of any float type.
+///
+/// ```
+/// use abeyance_graph::Graph;
+/// use abeyance_train::{exponential_decay, global_step, GradientDescent, Optimizer};
+/// let g = Graph::new();
+/// let loss = g.variable("w", 1.0f32).square();
+/// let step = global_step(&g);
+/// let rate = exponential_decay(0.1, step, 100, 0.96, true);
+/// let train_step = GradientDescent::new(rate).minimize_with(loss, step);
+/// # let _ = train_step;
+/// # g.check().unwrap();
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub enum Hyperparameter<'g> {
+    /// The same in every step.
+    Number(f64),
+    /// Computed or fed. It is a mistake if it has dimensions.
+    Tensor(AnyTensor<'g>),
+}
+
+impl From<f64> for Hyperparameter<'_> {
+    fn from(number: f64) -> Self {
+        Hyperparameter::Number(number)
+    }
+}
+
+impl From<f32> for Hyperparameter<'_> {
+    fn from(number: f32) -> Self {
+        Hyperparameter::Number(number.into())
+    }
+}
+
+impl<'g, T: Element> From<Tensor<'g, T>> for Hyperparameter<'g> {
+    fn from(tensor: Tensor<'g, T>) -> Self {
+        Hyperparameter::Tensor(tensor.erase())
+    }
+}
+
+impl<'g, T: Element> From<Scalar<'g, T>> for Hyperparameter<'g> {
+    fn from(scalar: Scalar<'g, T>) -> Self {
+        Hyperparameter::Tensor(scalar.erase())
+    }
+}

@@ -1,0 +1,103 @@
+//! Steps over the recent size of the gradient.
+
+use abeyance_graph::{Float, Tensor};
+
+use crate::update::one_minus;
+use crate::{Hyperparameter, Optimizer, Update, Updates};
+
+/// RMSProp: TensorFlow's `RMSPropOptimizer`, after Tieleman and Hinton's lecture 6.5 (2012).
+///
+/// ```text
+/// ms  += (g² - ms) * (1 - decay)
+/// mg  += (g - mg) * (1 - decay)                               (centered only)
+/// mom  = momentum * mom + rate * g / √(ms + epsilon)          (plain)
+/// mom  = momentum * mom + rate * g / √(ms - mg² + epsilon)    (centered)
+/// var -= mom
+/// ```
+///
+/// Epsilon, 1e-10, is inside the root. The slots are, in this order, `w/RMSProp`: ms, which starts at **1**; if centered,
+/// `w/RMSProp_1`: mg, at 0; and, if there is momentum, the next one: mom, at 0. TensorFlow keeps the last slot without momentum
+/// too, where it is nothing but a copy of the step.
+///
+/// The centered variant is that of Graves, *Generating Sequences With Recurrent Neural Networks* (2013).
+#[derive(Clone, Copy, Debug)]
+pub struct RmsProp<'g> {
+    rate: Hyperparameter<'g>,
+    decay: f64,
+    momentum: f64,
+    epsilon: f64,
+    centered: bool,
+}
+
+impl<'g> RmsProp<'g> {
+    /// Steps of `rate` times the gradient over the root of the moving mean of its square.
+    pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
+        Self {
+            rate: rate.into(),
+            decay: 0.9,
+            momentum: 0.0,
+            epsilon: 1e-10,
+            centered: false,
+        }
+    }
+
+    /// How much of the moving means stays from step to step; 0.9 unless told otherwise.
+    pub fn decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
+        self
+    }
+
+    /// How much of the last step is taken again; 0 unless told otherwise.
+    pub fn momentum(mut self, momentum: f64) -> Self {
+        self.momentum = momentum;
+        self
+    }
+
+    /// What keeps the root from 0; 1e-10 unless told otherwise.
+    pub fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// Whether to divide by the root of the variance instead of the mean square; not unless asked for.
+    pub fn centered(mut self, centered: bool) -> Self {
+        self.centered = centered;
+        self
+    }
+}
+
+impl<'g> Optimizer<'g> for RmsProp<'g> {
+    fn name(&self) -> &'static str {
+        "RMSProp"
+    }
+
+    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+        self.rate
+    }
+
+    fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let (g, rate) = (cx.gradient(), cx.rate());
+        let rest = cx.scalar("one_minus_decay", one_minus::<T>(self.decay));
+        let epsilon = cx.scalar("epsilon", self.epsilon);
+        let slot = cx.slot(1.0);
+        let ms = slot.assign_add((g.square() - slot) * rest);
+        let spread = match self.centered {
+            true => {
+                let slot = cx.slot(0.0);
+                let mg = slot.assign_add((g - slot) * rest);
+                ms - mg.square()
+            }
+            false => ms,
+        };
+        let step = g * rate / (spread + epsilon).sqrt();
+        let change = match self.momentum {
+            0.0 => step,
+            momentum => {
+                let momentum = cx.scalar("momentum", momentum);
+                let slot = cx.slot(0.0);
+                slot.assign(slot * momentum + step)
+            }
+        };
+        cx.variable().assign_sub(change)
+    }
+}

@@ -1,0 +1,222 @@
+//! Learning rates that change with the step: TensorFlow's `tf.train` decays, as nodes of the graph.
+//!
+//! Rates are computed in f64 from a step in i64, so none loses count; optimizers convert them to the type of each variable.
+//! A formula that is not here is written with operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
+
+use abeyance_graph::{Graph, Scalar, Tensor};
+use abeyance_ir::Diagnostic;
+
+use crate::naming::{name, within};
+use crate::trainable::here;
+
+/// `initial * decay_rate ^ (step / decay_steps)`; with `staircase` the quotient is rounded down, so that the rate changes
+/// every `decay_steps`. TensorFlow's `exponential_decay`.
+///
+/// ```
+/// use abeyance_graph::Graph;
+/// use abeyance_session::{feeds, Session};
+/// use abeyance_train::{exponential_decay, global_step};
+/// let g = Graph::new();
+/// let step = global_step(&g);
+/// let rate = exponential_decay(0.5, step, 100, 0.25, false);
+/// let session = Session::new(&g)?;
+/// assert_eq!(session.run(rate, feeds![step => 50])?, 0.25);
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[track_caller]
+pub fn exponential_decay<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    decay_steps: i64,
+    decay_rate: f64,
+    staircase: bool,
+) -> Scalar<'g, f64> {
+    schedule("exponential_decay", step.into(), |cx| {
+        let periods = cx.periods(decay_steps, staircase);
+        cx.number("initial", initial) * cx.number("decay_rate", decay_rate).pow(periods)
+    })
+}
+
+/// `initial * e ^ (-decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded down. TensorFlow's
+/// `natural_exp_decay`.
+#[track_caller]
+pub fn natural_exp_decay<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    decay_steps: i64,
+    decay_rate: f64,
+    staircase: bool,
+) -> Scalar<'g, f64> {
+    schedule("natural_exp_decay", step.into(), |cx| {
+        let periods = cx.periods(decay_steps, staircase);
+        let exponent = -cx.number("decay_rate", decay_rate) * periods;
+        cx.number("initial", initial) * exponent.exp()
+    })
+}
+
+/// `initial / (1 + decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded down. TensorFlow's
+/// `inverse_time_decay`.
+#[track_caller]
+pub fn inverse_time_decay<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    decay_steps: i64,
+    decay_rate: f64,
+    staircase: bool,
+) -> Scalar<'g, f64> {
+    schedule("inverse_time_decay", step.into(), |cx| {
+        let periods = cx.periods(decay_steps, staircase);
+        let divisor = cx.number("decay_rate", decay_rate) * periods + cx.number("one", 1.0);
+        cx.number("initial", initial) / divisor
+    })
+}
+
+/// `(initial - end) * (1 - step / decay_steps) ^ power + end`, and `end` from `decay_steps` on; with `cycle` the rate goes up
+/// again there, and `decay_steps` is its first multiple that is not below the step. TensorFlow's
+/// `polynomial_decay`.
+#[track_caller]
+pub fn polynomial_decay<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    decay_steps: i64,
+    end: f64,
+    power: f64,
+    cycle: bool,
+) -> Scalar<'g, f64> {
+    schedule("polynomial_decay", step.into(), |cx| {
+        let Some(steps) = cx.decay_steps(decay_steps) else {
+            return cx.invalid();
+        };
+        let (step, steps) = match cycle {
+            true => {
+                // Rounded up, and at least one cycle.
+                let cycles = (cx.step + (decay_steps - 1)) / steps;
+                (cx.step, steps * cycles.maximum(1))
+            }
+            false => (cx.step.minimum(steps), steps),
+        };
+        let left = cx.number("one", 1.0) - step.cast::<f64>() / steps.cast::<f64>();
+        let left = match power {
+            1.0 => left,
+            _ => left.pow(cx.number("power", power)),
+        };
+        cx.number("span", initial - end) * left + cx.number("end", end)
+    })
+}
+
+/// `values[0]` up to and with step `boundaries[0]`, then `values[1]` up to and with `boundaries[1]`, and so on; the last
+/// value beyond the last boundary. TensorFlow's `piecewise_constant`.
+///
+/// It is a mistake if there is not one value more than boundaries, or boundaries do not increase.
+///
+/// ```
+/// # use abeyance_graph::Graph;
+/// # use abeyance_train::{global_step, piecewise_constant};
+/// # let g = Graph::new();
+/// # let step = global_step(&g);
+/// let rate = piecewise_constant(step, &[1000, 2000], &[0.1, 0.05, 0.001]);
+/// # let _ = rate;
+/// # g.check().unwrap();
+/// ```
+#[track_caller]
+pub fn piecewise_constant<'g>(
+    step: impl Into<Tensor<'g, i64>>,
+    boundaries: &[i64],
+    values: &[f64],
+) -> Scalar<'g, f64> {
+    schedule("piecewise_constant", step.into(), |cx| {
+        if values.len() != boundaries.len() + 1 {
+            return cx.reject(
+                format!(
+                    "{} boundaries make {} pieces, and there are {} values",
+                    boundaries.len(),
+                    boundaries.len() + 1,
+                    values.len()
+                ),
+                "give one value more than boundaries",
+            );
+        }
+        if !boundaries.is_sorted_by(|a, b| a < b) {
+            return cx.reject(
+                format!("the boundaries {boundaries:?} do not increase"),
+                "put them in order, each once",
+            );
+        }
+        let mut pieces = values.iter().map(|&value| cx.number("value", value)).rev();
+        let Some(last) = pieces.next() else {
+            return cx.invalid();
+        };
+        pieces
+            .zip(boundaries.iter().rev())
+            .fold(last, |later, (value, &boundary)| {
+                cx.step.less_equal(boundary).select(value, later)
+            })
+    })
+}
+
+/// A schedule under construction.
+struct Schedule<'g> {
+    graph: &'g Graph,
+    step: Tensor<'g, i64>,
+}
+
+#[track_caller]
+fn schedule<'g>(
+    name: &str,
+    step: Tensor<'g, i64>,
+    build: impl FnOnce(&Schedule<'g>) -> Tensor<'g, f64>,
+) -> Scalar<'g, f64> {
+    let graph = step.graph();
+    let _pin = graph.pin_location();
+    let step = step.scalar().into();
+    within(graph, name, || build(&Schedule { graph, step })).into()
+}
+
+impl<'g> Schedule<'g> {
+    /// A number of the formula, by its name there.
+    #[track_caller]
+    fn number(&self, base: &str, value: f64) -> Tensor<'g, f64> {
+        let number = self.graph.constant(value);
+        name(number.erase(), base);
+        number.into()
+    }
+
+    /// How long a period is.
+    #[track_caller]
+    fn decay_steps(&self, decay_steps: i64) -> Option<Tensor<'g, i64>> {
+        if decay_steps < 1 {
+            self.reject(
+                format!("the rate cannot decay over {decay_steps} steps"),
+                "`decay_steps` has to be at least 1",
+            );
+            return None;
+        }
+        let steps = self.graph.constant(decay_steps);
+        name(steps.erase(), "decay_steps");
+        Some(steps.into())
+    }
+
+    /// `step / decay_steps`
+    #[track_caller]
+    fn periods(&self, decay_steps: i64, staircase: bool) -> Tensor<'g, f64> {
+        match self.decay_steps(decay_steps) {
+            None => self.invalid(),
+            // Steps count up from 0, for which to truncate is to round down.
+            Some(steps) if staircase => (self.step / steps).cast(),
+            Some(steps) => self.step.cast::<f64>() / steps.cast::<f64>(),
+        }
+    }
+
+    #[track_caller]
+    fn reject(&self, message: String, help: &str) -> Tensor<'g, f64> {
+        let diagnostic = Diagnostic::new(message, here(self.graph)).help(help);
+        self.graph.any(self.graph.reject(diagnostic)).assume()
+    }
+
+    /// Stands in where the mistake has been told.
+    #[track_caller]
+    fn invalid(&self) -> Tensor<'g, f64> {
+        let id = self.graph.build(abeyance_graph::ops::source::invalid);
+        self.graph.any(id).assume()
+    }
+}

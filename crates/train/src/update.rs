@@ -1,0 +1,325 @@
+//! The nodes of one training step.
+
+use std::collections::HashMap;
+
+use abeyance_graph::ops::source;
+use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
+use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role};
+
+use crate::naming::{enter, enter_state, free_name, name};
+use crate::trainable::here;
+use crate::{Gradients, Hyperparameter, Optimizer};
+
+/// The step under construction: what the updates of all variables share.
+///
+/// Its nodes are named behind `update/`; the write of the variable `w` is `update/w`, and what leads to it is behind
+/// `update/w/`.
+pub struct Updates<'g> {
+    graph: &'g Graph,
+    optimizer: &'static str,
+    /// The user's scope.
+    outer: String,
+    /// `update/` behind it.
+    scope: String,
+    /// The widest type among the variables.
+    dtype: DType,
+    /// Hyperparameters that are nodes by now.
+    scalars: HashMap<(&'static str, DType), NodeId>,
+    writes: Vec<AnyTensor<'g>>,
+}
+
+/// Appends the step that changes variables by their gradients.
+pub(crate) fn apply<'g, O: Optimizer<'g>>(
+    optimizer: &O,
+    gradients: &Gradients<'g>,
+    global_step: Option<Tensor<'g, i64>>,
+) -> Operation<'g> {
+    let graph = gradients.graph();
+    let _role = graph.role(Role::Update);
+    if gradients.is_empty() {
+        let diagnostic = Diagnostic::new("there are no gradients to apply", here(graph))
+            .help("name at least one variable");
+        return graph.any(graph.reject(diagnostic)).into();
+    }
+    let inputs = {
+        let outer = graph.ir().context().scope.clone();
+        let _scope = graph.scope("update");
+        let mut updates = Updates::new(optimizer.name(), gradients, outer);
+        updates.append(optimizer, gradients);
+        if let Some(step) = global_step {
+            let counted = step.assign_add(1);
+            updates.add_write(step.erase(), counted.erase());
+        }
+        updates.writes
+    };
+    let step = graph.group(inputs);
+    name(step.into(), "train_step");
+    step
+}
+
+impl<'g> Updates<'g> {
+    fn new(optimizer: &'static str, gradients: &Gradients<'g>, outer: String) -> Self {
+        let graph = gradients.graph();
+        let is_wide = |(variable, _): (AnyTensor<'_>, _)| variable.dtype() == Some(DType::F64);
+        Self {
+            graph,
+            optimizer,
+            outer,
+            scope: graph.ir().context().scope.clone(),
+            dtype: match gradients.iter().any(is_wide) {
+                true => DType::F64,
+                false => DType::F32,
+            },
+            scalars: HashMap::new(),
+            writes: Vec::new(),
+        }
+    }
+
+    fn append<O: Optimizer<'g>>(&mut self, optimizer: &O, gradients: &Gradients<'g>) {
+        let rate = optimizer.rate(self);
+        // State that all variables share is written after them.
+        let shared = std::mem::take(&mut self.writes);
+        for (variable, gradient) in gradients {
+            // A variable of another graph is told of once, here.
+            let variable = self.graph.any(self.graph.import(variable));
+            let gradient = self.graph.any(self.graph.import(gradient));
+            match variable.dtype() {
+                Some(DType::F32) => self.update::<f32, O>(optimizer, variable, gradient, rate),
+                Some(DType::F64) => self.update::<f64, O>(optimizer, variable, gradient, rate),
+                Some(_) => self.refuse(variable),
+                // An invalid node, which has been reported, or an operation.
+                None => self.writes.push(variable),
+            }
+        }
+        self.writes.extend(shared);
+    }
+
+    fn update<T: Float, O: Optimizer<'g>>(
+        &mut self,
+        optimizer: &O,
+        variable: AnyTensor<'g>,
+        gradient: AnyTensor<'g>,
+        rate: Hyperparameter<'g>,
+    ) {
+        let rate = self.scalar("learning_rate", rate);
+        let first = self.graph.ir().len();
+        let written = {
+            let prefix = format!("{}{}/", self.scope, self.short_name(variable));
+            let _scope = enter(self.graph, &prefix);
+            let written = optimizer.update(&mut Update {
+                updates: self,
+                variable: variable.assume(),
+                gradient: gradient.assume(),
+                rate,
+            });
+            self.name_slot_writes(first, written.id());
+            written
+        };
+        self.add_write(variable, written.erase());
+    }
+
+    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`.
+    fn name_slot_writes(&self, first: usize, but: NodeId) {
+        let writes: Vec<(NodeId, String)> = {
+            let ir = self.graph.ir();
+            (first..ir.len())
+                .map(NodeId::new)
+                .filter(|&id| id != but && ir.node(id).operator.signature().effect == Effect::Write)
+                .filter_map(|id| {
+                    let target = &ir.node(*ir.node(id).operands.first()?).name;
+                    Some((id, target.rsplit('/').next()?.to_owned()))
+                })
+                .collect()
+        };
+        for (id, target) in writes {
+            name(self.graph.any(id), &target);
+        }
+    }
+
+    /// Names the write of a variable after it: `update/w`. The step is done when it is.
+    fn add_write(&mut self, variable: AnyTensor<'g>, written: AnyTensor<'g>) {
+        let _scope = enter(self.graph, &self.scope);
+        name(written, &self.short_name(variable));
+        self.writes.push(written);
+    }
+
+    /// A variable's name within the user's scope.
+    fn short_name(&self, variable: AnyTensor<'g>) -> String {
+        let name = variable.name();
+        match name.strip_prefix(&self.outer) {
+            Some(short) => short.to_owned(),
+            None => name,
+        }
+    }
+
+    fn refuse(&mut self, variable: AnyTensor<'g>) {
+        let diagnostic = Diagnostic::new(
+            format!("`{variable}` cannot follow a gradient: it is not of f32 or f64"),
+            here(self.graph),
+        )
+        .node(variable.name());
+        self.writes.push(self.graph.any(self.graph.reject(diagnostic)));
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &'g Graph {
+        self.graph
+    }
+
+    /// The widest type among the variables that are updated: that of state which they share.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// A hyperparameter as a scalar of type `T`: one node for all updates, called `name`.
+    pub fn scalar<T: Float>(
+        &mut self,
+        name: &'static str,
+        value: Hyperparameter<'g>,
+    ) -> Scalar<'g, T> {
+        let key = (name, T::DTYPE);
+        let id = match self.scalars.get(&key) {
+            Some(&id) => id,
+            None => {
+                let id = self.make_scalar::<T>(name, value);
+                self.scalars.insert(key, id);
+                id
+            }
+        };
+        self.graph.any(id).assume().into()
+    }
+
+    fn make_scalar<T: Float>(&self, base: &'static str, value: Hyperparameter<'g>) -> NodeId {
+        let graph = self.graph;
+        let _scope = enter(graph, &self.scope);
+        let scalar = match value {
+            Hyperparameter::Number(number) => graph.constant(T::from_f64(number)).erase(),
+            Hyperparameter::Tensor(tensor) => {
+                let tensor = graph.any(graph.import(tensor));
+                let Some(dtype) = tensor.dtype() else {
+                    return graph.build(source::invalid);
+                };
+                let rank = graph.ir().shape(tensor.id()).map_or(0, |shape| shape.len());
+                if rank > 0 {
+                    return graph.reject(not_scalar(base, tensor));
+                }
+                if dtype == T::DTYPE {
+                    return tensor.id();
+                }
+                let cast = |ir: &mut _| abeyance_graph::ops::cast::cast(ir, tensor.id(), T::DTYPE);
+                graph.any(graph.build(cast))
+            }
+        };
+        name(scalar, base);
+        scalar.id()
+    }
+
+    /// A state that all variables share, such as the power of a decay: a scalar variable called `name`, or the first of
+    /// `name_1`, `name_2`, ... that is free in the user's scope.
+    pub fn state<T: Float>(&mut self, name: &'static str, initial: f64) -> Tensor<'g, T> {
+        let _scope = enter_state(self.graph, &self.outer);
+        let name = free_name(self.graph, name);
+        self.graph.state(&name, T::from_f64(initial))
+    }
+
+    /// The tensor that `build` makes, called `base` among the step's nodes, with what leads to it behind `base/`.
+    pub(crate) fn named<T: Float>(
+        &self,
+        base: &str,
+        build: impl FnOnce() -> Tensor<'g, T>,
+    ) -> Tensor<'g, T> {
+        let tensor = {
+            let _scope = enter(self.graph, &format!("{}{base}/", self.scope));
+            build()
+        };
+        let _scope = enter(self.graph, &self.scope);
+        name(tensor.erase(), base);
+        tensor
+    }
+
+    /// Gives such a state a new value, made from its value before the step, as part of the step.
+    pub fn assign<T: Float>(
+        &mut self,
+        state: Tensor<'g, T>,
+        value: impl FnOnce(Tensor<'g, T>) -> Tensor<'g, T>,
+    ) {
+        let written = {
+            let prefix = format!("{}{}/", self.scope, self.short_name(state.erase()));
+            let _scope = enter(self.graph, &prefix);
+            state.assign(value(state))
+        };
+        self.add_write(state.erase(), written.erase());
+    }
+}
+
+fn not_scalar(what: &str, tensor: AnyTensor<'_>) -> Diagnostic {
+    let ir = tensor.graph().ir();
+    Diagnostic::new(
+        format!(
+            "the {} is one number, and `{}` has dimensions",
+            what.replace('_', " "),
+            ir.describe(tensor.id())
+        ),
+        ir.context().location,
+    )
+    .note(ir.print_call(tensor.id()), ir.node(tensor.id()).location)
+}
+
+/// The update of one variable under construction.
+pub struct Update<'u, 'g, T: Float> {
+    updates: &'u mut Updates<'g>,
+    variable: Tensor<'g, T>,
+    gradient: Tensor<'g, T>,
+    rate: Scalar<'g, T>,
+}
+
+impl<'g, T: Float> Update<'_, 'g, T> {
+    /// The variable.
+    pub fn variable(&self) -> Tensor<'g, T> {
+        self.variable
+    }
+
+    /// Its gradient.
+    pub fn gradient(&self) -> Tensor<'g, T> {
+        self.gradient
+    }
+
+    /// The learning rate: [`Optimizer::rate`] in the variable's type.
+    pub fn rate(&self) -> Scalar<'g, T> {
+        self.rate
+    }
+
+    /// A hyperparameter as a scalar of the variable's type: one node for all variables of that type, called
+    /// `name`.
+    pub fn scalar(
+        &mut self,
+        name: &'static str,
+        value: impl Into<Hyperparameter<'g>>,
+    ) -> Scalar<'g, T> {
+        self.updates.scalar(name, value.into())
+    }
+
+    /// A state in the variable's shape, called after variable and optimizer: `w/Adam`, or the first of `w/Adam_1`,
+    /// `w/Adam_2`, ... that is free.
+    pub fn slot(&mut self, initial: f64) -> Tensor<'g, T> {
+        let graph = self.updates.graph;
+        let shape = self.variable.shape();
+        let _scope = enter_state(graph, "");
+        let base = format!("{}/{}", self.variable.name(), self.updates.optimizer);
+        let name = free_name(graph, &base);
+        match initial {
+            0.0 => graph.state(&name, zeros::<T>(shape)),
+            1.0 => graph.state(&name, ones::<T>(shape)),
+            _ => graph.state(&name, fill(shape, T::from_f64(initial))),
+        }
+    }
+}
+
+/// `1 - x` with `x` rounded to the type first, as TensorFlow's kernels have it: `1 - 0.999` is 0.00099998713 in f32, which
+/// is what corrections by powers of 0.999f32 are exact for.
+pub(crate) fn one_minus<T: Float>(x: f64) -> f64 {
+    match T::DTYPE {
+        DType::F32 => f64::from(1.0 - x as f32),
+        _ => 1.0 - x,
+    }
+}

@@ -1,0 +1,141 @@
+//! Five layers of 200, 100, 60, 30 and 10 neurons, and the steps that make them good: sigmoid, then relu, then a
+//! learning rate that decays, then dropout.
+//!
+//! ```text
+//! cargo run --release --example mnist_mlp -- --activation sigmoid
+//! cargo run --release --example mnist_mlp -- --activation relu
+//! cargo run --release --example mnist_mlp -- --activation relu --decay
+//! cargo run --release --example mnist_mlp -- --activation relu --decay --dropout 0.75
+//! ```
+
+use abeyance::prelude::*;
+use clap::{Parser, ValueEnum};
+
+mod progress;
+use progress::Progress;
+
+/// Trains a network of five layers on MNIST.
+#[derive(Parser)]
+struct Options {
+    /// What follows each layer but the last
+    #[arg(long, value_enum, default_value = "relu")]
+    activation: Activation,
+    /// Let the learning rate decay from 0.0031 towards 0.0001: 0.0001 + 0.003 e^(-step/2000)
+    #[arg(long)]
+    decay: bool,
+    /// Keep each neuron's output with this probability while training, and all of them when testing
+    #[arg(long, value_name = "KEEP", value_parser = probability)]
+    dropout: Option<f32>,
+    #[arg(long, value_enum, default_value = "adam")]
+    optimizer: Choice,
+    /// Steps of 100 images
+    #[arg(long, default_value_t = 10_000)]
+    steps: usize,
+    /// Widths of the layers before the last
+    #[arg(long, value_delimiter = ',', default_value = "200,100,60,30")]
+    layers: Vec<usize>,
+    /// Seed of weights, batches and dropout
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads; 0 for one on each core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print the graph, backward part and updates included, and stop
+    #[arg(long)]
+    print: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Activation {
+    Sigmoid,
+    Relu,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Choice {
+    Adam,
+    GradientDescent,
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(keep) if keep > 0.0 && keep <= 1.0 => Ok(keep),
+        _ => Err("a probability above 0 and up to 1 is wanted, such as 0.75".to_owned()),
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+
+    let g = Graph::named("mnist_mlp");
+    let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
+    let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
+    let keep = g.placeholder_with_default("keep", 1.0f32);
+
+    let mut h = x.reshape(dims![_, 784]);
+    let mut inputs = 784;
+    for (index, &width) in options.layers.iter().enumerate() {
+        let _layer = g.scope(&format!("layer{}", index + 1));
+        let w = g.variable("w", truncated_normal(dims![inputs, width], 0.0, 0.1));
+        // A relu is born with some slack: else half the neurons start dead.
+        h = match options.activation {
+            Activation::Sigmoid => (h.matmul(w) + g.variable("b", zeros(dims![width]))).sigmoid(),
+            Activation::Relu => (h.matmul(w) + g.variable("b", fill(dims![width], 0.1))).relu(),
+        };
+        if options.dropout.is_some() {
+            h = h.dropout(keep);
+        }
+        inputs = width;
+    }
+    let w = g.variable("w", truncated_normal(dims![inputs, 10], 0.0, 0.1));
+    let b = g.variable("b", zeros(dims![10]));
+    let logits = h.matmul(w) + b;
+    // The sum over a batch of 100, written so that it does not depend on the batch's size.
+    let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
+    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+
+    let step = global_step(&g);
+    let rate = match options.decay {
+        true => (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001,
+        false => g.constant(0.003).tensor(),
+    };
+    let train_step = match options.optimizer {
+        Choice::Adam => Adam::new(rate).minimize_with(cross_entropy, step),
+        Choice::GradientDescent => GradientDescent::new(rate).minimize_with(cross_entropy, step),
+    };
+    if options.print {
+        println!("{g}");
+        return Ok(());
+    }
+
+    let mnist = Mnist::load()?;
+    let session = Session::with_options(
+        &g,
+        SessionOptions::new().seed(options.seed).threads(options.threads),
+    )?;
+    let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
+    let progress = Progress::new(options.steps);
+    let batches = mnist.train.batches(100).seed(options.seed);
+    for (index, batch) in batches.take(options.steps).enumerate() {
+        if index % (options.steps / 20).max(1) == 0 {
+            let train = session.run(
+                (accuracy, cross_entropy),
+                feeds![x => &batch.images, y_ => &batch.labels],
+            )?;
+            progress.line(index, train, session.run((accuracy, cross_entropy), &test)?);
+        }
+        session.run(
+            train_step,
+            feeds![x => &batch.images, y_ => &batch.labels, keep => options.dropout.unwrap_or(1.0)],
+        )?;
+        progress.step();
+    }
+    progress.finish();
+
+    let train = feeds![x => &mnist.train.images, y_ => &mnist.train.labels];
+    println!("train accuracy {:.4}", session.run(accuracy, train)?);
+    let (accuracy, loss) = session.run((accuracy, cross_entropy), &test)?;
+    println!("test cross entropy {loss:.2} per 100 images");
+    println!("test accuracy {accuracy:.4}");
+    Ok(())
+}

@@ -1,0 +1,7 @@
+//! Every operator of the table is held against what its samples promise: gradients against differences, second
+//! derivatives, zero-sized dimensions, thread counts, the text form. An operator without samples fails here unless it
+//! is listed with the test that covers it.
+
+mod derivatives;
+mod samples;
+mod table;

@@ -1,0 +1,150 @@
+//! What holds for every operator.
+
+use abeyance::graph::{Graph, ops};
+use abeyance::ir::{Calculus, Effect, OperatorRef};
+use abeyance::session::Value;
+
+use crate::samples::Case;
+
+/// Operators that samples cannot show, each with the file whose tests do.
+const WITHOUT_SAMPLES: &[(&str, &str)] = &[
+    ("placeholder", "tests/feeds.rs"),
+    ("invalid", "tests/diagnostics.rs"),
+    ("assign", "tests/variables.rs"),
+    ("assign_add", "tests/variables.rs"),
+    ("assign_sub", "tests/variables.rs"),
+    ("group", "tests/variables.rs"),
+];
+
+#[test]
+fn names_are_unique() {
+    let mut names: Vec<_> = ops::table().iter().map(|op| op.signature().name).collect();
+    names.sort_unstable();
+    let count = names.len();
+    names.dedup();
+    assert_eq!(names.len(), count);
+}
+
+#[test]
+fn every_operator_has_samples_or_a_test_of_its_own() {
+    for operator in ops::table() {
+        let name = operator.signature().name;
+        let exempt = WITHOUT_SAMPLES.iter().find(|(other, _)| *other == name);
+        match exempt {
+            None => assert!(!operator.samples().is_empty(), "`{name}` has no samples"),
+            Some((_, file)) => {
+                assert!(operator.samples().is_empty(), "`{name}` has samples: take it off the list");
+                let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+                assert!(std::fs::exists(&path).unwrap(), "`{name}` is said to be tested in {file}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_scalar() {
+    for operator in ops::table() {
+        let signature = operator.signature();
+        if matches!(signature.calculus, Calculus::None(_)) || signature.effect == Effect::Write {
+            continue;
+        }
+        let samples = operator.samples();
+        let name = signature.name;
+        assert!(samples.len() >= 5, "`{name}` has {} samples", samples.len());
+        let empty = samples.iter().any(|s| s.operands.iter().any(|x| x.dims.contains(&0)));
+        assert!(empty, "`{name}` has no sample with a dimension of 0");
+        let scalar = samples.iter().any(|s| s.operands.iter().any(|x| x.dims.is_empty()));
+        if !scalar {
+            // Then a scalar must be refused.
+            let graph = Graph::new();
+            let sample = &samples[0];
+            let x = graph.placeholder::<f64>("x", []);
+            let ids = vec![x.id(); sample.operands.len()];
+            graph.build(|ir| ir.add(OperatorRef::Static(operator), &ids, sample.attributes.clone()));
+            assert!(graph.check().is_err(), "`{name}` takes scalars and has no sample of one");
+        }
+    }
+}
+
+/// The bits of a value, so that NaN equals itself.
+fn bits(value: Value) -> Vec<u64> {
+    match value {
+        Value::F32(x) => x.iter().map(|x| u64::from(x.to_bits())).collect(),
+        Value::F64(x) => x.iter().map(|x| x.to_bits()).collect(),
+        Value::I32(x) => x.iter().map(|&x| x as u64).collect(),
+        Value::I64(x) => x.iter().map(|&x| x as u64).collect(),
+        Value::U8(x) => x.iter().map(|&x| u64::from(x)).collect(),
+        Value::Bool(x) => x.iter().map(|&x| u64::from(x)).collect(),
+    }
+}
+
+#[test]
+fn every_sample_runs_and_gives_the_same_bits_on_one_and_on_three_threads() {
+    for operator in ops::table() {
+        for sample in &operator.samples() {
+            let case = Case::new(operator, sample);
+            let one = bits(case.run(&case.session(1), case.y(), vec![]));
+            let three = bits(case.run(&case.session(3), case.y(), vec![]));
+            assert_eq!(one, three, "{}", case.what);
+            let shape = case.graph.ir().shape(case.y().id()).unwrap();
+            let count: usize = shape.iter().map(|dim| dim.known().unwrap()).product();
+            assert_eq!(one.len(), count, "{}", case.what);
+        }
+    }
+}
+
+#[test]
+fn every_sample_prints_and_parses_back_to_a_graph_that_computes_the_same() {
+    for operator in ops::table() {
+        for sample in &operator.samples() {
+            let case = Case::new(operator, sample);
+            let text = case.graph.to_string();
+            let graph = Graph::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
+            assert_eq!(graph.to_string(), text);
+            let first = bits(case.run(&case.session(1), case.y(), vec![]));
+            let again = Case { graph, ..case };
+            assert_eq!(bits(again.run(&again.session(1), again.y(), vec![])), first, "{text}");
+        }
+    }
+}
+
+#[test]
+fn hostile_attributes_and_operands_give_mistakes_and_never_a_panic() {
+    use abeyance::ir::{Attribute, AttributeKind, Attributes, Dim};
+    let shapes: [&[usize]; 4] = [&[], &[0], &[2, 3], &[3, 1, 2]];
+    let integers = [i64::MIN, -3, -1, 0, 1, 2, 7, i64::MAX];
+    for operator in ops::table() {
+        let signature = *operator.signature();
+        for shape in shapes {
+            for &integer in &integers {
+                let graph = Graph::new();
+                let x = graph.placeholder::<f64>("x", shape.to_vec());
+                let i = graph.placeholder::<i64>("i", shape.to_vec());
+                let b = graph.placeholder::<bool>("b", shape.to_vec());
+                let values = signature.attributes.iter().map(|spec| match spec.kind {
+                    AttributeKind::Flag => Attribute::Flag(integer > 0),
+                    AttributeKind::Integer => Attribute::Integer(integer),
+                    AttributeKind::Real => Attribute::Real(integer as f64),
+                    AttributeKind::DType => Attribute::DType(abeyance::ir::DType::F64),
+                    AttributeKind::Shape => Attribute::Shape([Dim::Known(integer as usize); 2].into_iter().collect()),
+                    AttributeKind::Integers => Attribute::Integers([integer; 2].into_iter().collect()),
+                    AttributeKind::Array => Attribute::Array(std::sync::Arc::new(
+                        abeyance::ir::Array::scalar(abeyance::ir::DType::F64, integer as f64),
+                    )),
+                    AttributeKind::Initializer => Attribute::Initializer(abeyance::ir::Initializer::Zeros),
+                });
+                let attributes = Attributes::of(values);
+                for count in 0..4 {
+                    for operand in [x.id(), i.id(), b.id()] {
+                        let ids = vec![operand; count];
+                        let attributes = attributes.clone();
+                        graph.build(|ir| ir.add(OperatorRef::Static(operator), &ids, attributes));
+                    }
+                }
+                // Whatever was wrong is said; printing what is wrong works too.
+                let _ = graph.check().map_err(|mistakes| mistakes.to_string());
+                let _ = graph.to_string();
+            }
+        }
+    }
+}
