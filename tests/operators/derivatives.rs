@@ -16,7 +16,7 @@ fn differentiable() -> Vec<&'static dyn Operator> {
         .into_iter()
         .filter(|operator| {
             let signature = operator.signature();
-            !matches!(signature.calculus, Calculus::None(_))
+            !matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
                 && signature.operands.iter().any(|operand| operand.dtypes.contains(abeyance::ir::DType::F64))
         })
         .collect()

@@ -52,7 +52,7 @@ pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
         Domain::Distinct => {
             // A shuffled ladder: neighbours 0.2 apart. Operands of one sample stand half a step apart.
             let shift = (seed % 2) as f64 * 0.1;
-            let mut values: Vec<f64> = (0..count).map(|i| 0.2 * i as f64 + shift - 0.1 * count as f64).collect();
+            let mut values: Vec<f64> = (0..count).map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift).collect();
             for i in (1..count).rev() {
                 values.swap(i, (random.next() * (i + 1) as f64) as usize);
             }

@@ -106,9 +106,11 @@ pub enum Calculus {
     Smooth,
     /// Almost everywhere: kinks, ties.
     Piecewise,
-    /// Once, but its gradient's nodes no further.
+    /// Once, but its gradient has no rule of its own.
     Once,
-    /// Not at all: the reason, to follow "it".
+    /// It has a derivative, but no rule for it: to need it is a mistake.
+    Missing,
+    /// Not at all, or with zero everywhere: no path for gradients. The reason, to follow "it".
     None(&'static str),
 }
 

@@ -123,10 +123,7 @@ pub struct AdamW<'g> {
 
 impl<'g> AdamW<'g> {
     /// Steps of about `rate`, and each variable loses its `decay`-th part in each.
-    pub fn new(
-        rate: impl Into<Hyperparameter<'g>>,
-        decay: impl Into<Hyperparameter<'g>>,
-    ) -> Self {
+    pub fn new(rate: impl Into<Hyperparameter<'g>>, decay: impl Into<Hyperparameter<'g>>) -> Self {
         Self {
             adam: Adam::new(rate),
             decay: decay.into(),

@@ -20,9 +20,7 @@ pub fn clip_by_value<'g, T: Number>(
 ) -> Tensor<'g, T> {
     let x = x.into();
     let _pin = x.graph().pin_location();
-    within(x.graph(), "clip_by_value", || {
-        x.minimum(high).maximum(low)
-    })
+    within(x.graph(), "clip_by_value", || x.minimum(high).maximum(low))
 }
 
 /// The tensor, scaled down where its Euclidean norm is above `limit`: TensorFlow's `clip_by_norm`.
@@ -65,9 +63,7 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
                 _ => None,
             });
         let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
-        total
-            .unwrap_or_else(|| graph.constant(0.0).into())
-            .sqrt()
+        total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
     })
     .into()
 }
@@ -100,8 +96,9 @@ pub fn clip_by_global_norm<'g>(
     let _scope = graph.scope("clip_by_global_norm");
     let limit = number(graph, limit.into());
     let scaled = limit / norm.maximum(limit);
-    let finite = norm.less(f64::INFINITY);
-    let scale = finite.select(scaled, f64::NAN);
+    let infinity = constant(graph, "infinity", f64::INFINITY);
+    let nan = constant(graph, "nan", f64::NAN);
+    let scale = norm.less(infinity).select(scaled, nan);
     name(scale.erase(), "scale");
     let mut narrow = None;
     gradients.map(|variable, gradient| {
@@ -122,11 +119,7 @@ pub fn clip_by_global_norm<'g>(
 #[track_caller]
 fn number<'g>(graph: &'g Graph, value: Hyperparameter<'g>) -> Tensor<'g, f64> {
     match value {
-        Hyperparameter::Number(number) => {
-            let limit = graph.constant(number);
-            name(limit.erase(), "limit");
-            limit.into()
-        }
+        Hyperparameter::Number(number) => constant(graph, "limit", number),
         Hyperparameter::Tensor(tensor) => {
             let id = graph.import(tensor);
             let limit: AnyTensor<'g> = match tensor.dtype() {
@@ -136,4 +129,11 @@ fn number<'g>(graph: &'g Graph, value: Hyperparameter<'g>) -> Tensor<'g, f64> {
             limit.assume::<f64>().scalar().into()
         }
     }
+}
+
+#[track_caller]
+fn constant<'g>(graph: &'g Graph, base: &str, value: f64) -> Tensor<'g, f64> {
+    let constant = graph.constant(value);
+    name(constant.erase(), base);
+    constant.into()
 }

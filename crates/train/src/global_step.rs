@@ -16,8 +16,10 @@ pub fn global_step(graph: &Graph) -> Scalar<'_, i64> {
         let ir = graph.ir();
         ir.find("global_step").filter(|&id| {
             let node = ir.node(id);
-            let is_number = |ty: &abeyance_ir::TensorType| ty.dtype == DType::I64 && ty.shape.is_empty();
-            node.operator.signature().effect == Effect::Read && node.ty.tensor().is_some_and(is_number)
+            let is_number =
+                |ty: &abeyance_ir::TensorType| ty.dtype == DType::I64 && ty.shape.is_empty();
+            node.operator.signature().effect == Effect::Read
+                && node.ty.tensor().is_some_and(is_number)
         })
     };
     match found {

@@ -65,9 +65,10 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
         match &ir.node(loss.id()).ty {
             Type::Invalid => return false,
             Type::Operation => ("has no value", "minimize a tensor"),
-            Type::Tensor(tensor) if !tensor.dtype.is_float() => {
-                ("has no derivatives", "only tensors of f32 and f64 have: convert with `cast`")
-            }
+            Type::Tensor(tensor) if !tensor.dtype.is_float() => (
+                "has no derivatives",
+                "only tensors of f32 and f64 have: convert with `cast`",
+            ),
             Type::Tensor(tensor) if !tensor.shape.is_empty() => (
                 "is not one number",
                 "reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`",
@@ -78,10 +79,13 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
     let diagnostic = {
         let ir = graph.ir();
         let node = ir.node(loss.id());
-        Diagnostic::new(format!("the loss `{}` {fault}", ir.describe(loss.id())), location)
-            .node(&*node.name)
-            .note(ir.print_call(loss.id()), node.location)
-            .help(help)
+        Diagnostic::new(
+            format!("the loss `{}` {fault}", ir.describe(loss.id())),
+            location,
+        )
+        .node(&*node.name)
+        .note(ir.print_call(loss.id()), node.location)
+        .help(help)
     };
     graph.build(|ir| ir.report(diagnostic));
     false

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use abeyance_graph::ops::source;
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
-use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role};
+use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
 use crate::naming::{enter, enter_state, free_name, name};
 use crate::trainable::here;
@@ -24,9 +24,12 @@ pub struct Updates<'g> {
     /// The widest type among the variables.
     dtype: DType,
     /// Hyperparameters that are nodes by now.
-    scalars: HashMap<(&'static str, DType), NodeId>,
+    scalars: HashMap<ScalarKey, NodeId>,
     writes: Vec<AnyTensor<'g>>,
 }
+
+/// The name and type of a hyperparameter's node, and the number's bits or the node it is made from.
+type ScalarKey = (&'static str, DType, Result<u64, NodeId>);
 
 /// Appends the step that changes variables by their gradients.
 pub(crate) fn apply<'g, O: Optimizer<'g>>(
@@ -47,7 +50,9 @@ pub(crate) fn apply<'g, O: Optimizer<'g>>(
         let mut updates = Updates::new(optimizer.name(), gradients, outer);
         updates.append(optimizer, gradients);
         if let Some(step) = global_step {
-            let counted = step.assign_add(1);
+            let one = graph.constant(1i64);
+            name(one.erase(), "increment");
+            let counted = step.assign_add(one);
             updates.add_write(step.erase(), counted.erase());
         }
         updates.writes
@@ -86,9 +91,10 @@ impl<'g> Updates<'g> {
             match variable.dtype() {
                 Some(DType::F32) => self.update::<f32, O>(optimizer, variable, gradient, rate),
                 Some(DType::F64) => self.update::<f64, O>(optimizer, variable, gradient, rate),
-                Some(_) => self.refuse(variable),
-                // An invalid node, which has been reported, or an operation.
-                None => self.writes.push(variable),
+                None if self.graph.ir().node(variable.id()).ty == Type::Invalid => {
+                    self.writes.push(variable); // What is wrong with it has been told.
+                }
+                _ => self.refuse(variable),
             }
         }
         self.writes.extend(shared);
@@ -101,7 +107,7 @@ impl<'g> Updates<'g> {
         gradient: AnyTensor<'g>,
         rate: Hyperparameter<'g>,
     ) {
-        let rate = self.scalar("learning_rate", rate);
+        let rate = self.scalar::<T>("learning_rate", rate);
         let first = self.graph.ir().len();
         let written = {
             let prefix = format!("{}{}/", self.scope, self.short_name(variable));
@@ -158,7 +164,8 @@ impl<'g> Updates<'g> {
             here(self.graph),
         )
         .node(variable.name());
-        self.writes.push(self.graph.any(self.graph.reject(diagnostic)));
+        self.writes
+            .push(self.graph.any(self.graph.reject(diagnostic)));
     }
 
     /// The graph.
@@ -171,13 +178,17 @@ impl<'g> Updates<'g> {
         self.dtype
     }
 
-    /// A hyperparameter as a scalar of type `T`: one node for all updates, called `name`.
+    /// A hyperparameter as a scalar of type `T`: one node for all updates, called `name`. A tensor of that type is that node.
     pub fn scalar<T: Float>(
         &mut self,
         name: &'static str,
         value: Hyperparameter<'g>,
     ) -> Scalar<'g, T> {
-        let key = (name, T::DTYPE);
+        let source = match value {
+            Hyperparameter::Number(number) => Ok(number.to_bits()),
+            Hyperparameter::Tensor(tensor) => Err(tensor.id()),
+        };
+        let key = (name, T::DTYPE, source);
         let id = match self.scalars.get(&key) {
             Some(&id) => id,
             None => {

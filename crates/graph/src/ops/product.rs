@@ -26,6 +26,7 @@ impl Operator for ProdOthers {
                 "for each element, the product of the others along the last axis",
                 OPERANDS,
             )
+            .calculus(Calculus::Once)
         }
     }
 
@@ -75,7 +76,7 @@ impl Operator for ProdOthersSlope {
                 "the derivative of prod_others along a direction",
                 OPERANDS,
             )
-            .calculus(Calculus::None("is a second derivative, beyond which products are not differentiated"))
+            .calculus(Calculus::Missing)
         }
     }
 

@@ -61,7 +61,8 @@ pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
         bytes,
     };
     let each = (bytes / rows.max(1) as f64) as usize;
-    (n, rows_chunk(rows, n, each) * size, cost)
+    // Without rows, `n` is any number.
+    (n, rows_chunk(rows, n, each).saturating_mul(size), cost)
 }
 
 /// A cotangent, or what was worked out from one, times a local derivative: as [`chain`], for a rule of several products.

@@ -140,7 +140,7 @@ impl Operator for SliceAt {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        samples(|inner, outer| (outer, inner))
+        samples(true)
     }
 }
 
@@ -190,7 +190,7 @@ impl Operator for PadAt {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        samples(|inner, outer| (inner, outer))
+        samples(false)
     }
 }
 
@@ -211,8 +211,8 @@ fn gradient(
     Ok(Cotangents::from_slice(&[moved, None]))
 }
 
-/// Samples of an operator that goes from the first of `order(inner, outer)` to the second.
-fn samples<'a>(order: fn(&'a [usize], &'a [usize]) -> (&'a [usize], &'a [usize])) -> Vec<Sample> {
+/// Samples of boxes: of cutting them out, or of putting them in.
+fn samples(cut: bool) -> Vec<Sample> {
     type Case = (
         &'static [usize],
         &'static [usize],
@@ -232,7 +232,7 @@ fn samples<'a>(order: fn(&'a [usize], &'a [usize]) -> (&'a [usize], &'a [usize])
     cases
         .into_iter()
         .map(|(inner, outer, begin, axis, offset)| {
-            let (from, to) = order(inner, outer);
+            let (from, to) = if cut { (outer, inner) } else { (inner, outer) };
             let shape = to.iter().map(|&dim| dim.into()).collect();
             Sample::new(attributes(begin, axis, shape))
                 .float(from, Domain::Between(-2.0, 2.0))

@@ -1,0 +1,53 @@
+//! Small networks with their training steps, printed.
+
+use abeyance_graph::{Graph, dims, zeros};
+use abeyance_train::{
+    Adam, GradientDescent, Momentum, Optimizer, clip_by_global_norm, exponential_decay, global_step,
+};
+
+#[test]
+fn a_classifier_with_gradient_descent() {
+    let g = Graph::named("classifier");
+    let x = g.placeholder::<f32>("x", dims![_, 784]);
+    let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
+    let w = g.variable("w", zeros(dims![784, 10]));
+    let b = g.variable("b", zeros(dims![10]));
+    let loss = (x.matmul(w) + b).softmax_cross_entropy(y_).reduce_mean(..);
+    GradientDescent::new(0.003).minimize(loss);
+    g.check().unwrap();
+    insta::assert_snapshot!(g.to_string());
+}
+
+#[test]
+fn a_line_with_adam() {
+    let g = Graph::named("line");
+    let x = g.placeholder::<f32>("x", dims![_]);
+    let y_ = g.placeholder::<f32>("y_", dims![_]);
+    let w = g.variable("w", 0.0);
+    let b = g.variable("b", 0.0);
+    let loss = (x * w + b - y_).square().reduce_mean(..);
+    Adam::new(0.003).minimize(loss);
+    g.check().unwrap();
+    insta::assert_snapshot!(g.to_string());
+}
+
+#[test]
+fn a_scoped_line_with_schedule_clipping_and_momentum() {
+    let g = Graph::named("line");
+    let x = g.placeholder::<f32>("x", dims![_]);
+    let y_ = g.placeholder::<f32>("y_", dims![_]);
+    let loss = {
+        let _scope = g.scope("layer1");
+        let w = g.variable("w", 0.0);
+        let b = g.variable("b", 0.0);
+        (x * w + b - y_).square().reduce_mean(..)
+    };
+    let _scope = g.scope("train");
+    let step = global_step(&g);
+    let rate = exponential_decay(0.1, step, 1000, 0.96, true);
+    let optimizer = Momentum::new(rate, 0.9);
+    let gradients = optimizer.compute_gradients(loss);
+    optimizer.apply_gradients_with(clip_by_global_norm(gradients, 5.0), step);
+    g.check().unwrap();
+    insta::assert_snapshot!(g.to_string());
+}

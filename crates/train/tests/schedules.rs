@@ -1,0 +1,178 @@
+//! Schedules against their formulas.
+
+use abeyance_graph::{Graph, Scalar, dims};
+use abeyance_session::{Session, feeds};
+use abeyance_train::{
+    GradientDescent, Optimizer, exponential_decay, global_step, inverse_time_decay,
+    natural_exp_decay, piecewise_constant, polynomial_decay,
+};
+
+/// Compares a schedule with a formula at these steps.
+fn compare(
+    schedule: impl for<'g> FnOnce(Scalar<'g, i64>) -> Scalar<'g, f64>,
+    formula: impl Fn(f64) -> f64,
+) {
+    let g = Graph::new();
+    let step = global_step(&g);
+    let rate = schedule(step);
+    let session = Session::new(&g).unwrap();
+    for at in [0, 1, 2, 9, 10, 11, 19, 20, 21, 25, 30, 99, 1000, 20_000_001] {
+        let (found, wanted) = (
+            session.run(rate, feeds![step => at]).unwrap(),
+            formula(at as f64),
+        );
+        assert!(
+            (found - wanted).abs() <= 1e-12 * wanted.abs().max(1.0),
+            "step {at}: {found} for {wanted}"
+        );
+    }
+}
+
+#[test]
+fn exponential() {
+    compare(
+        |step| exponential_decay(0.1, step, 10, 0.96, false),
+        |step| 0.1 * 0.96f64.powf(step / 10.0),
+    );
+    compare(
+        |step| exponential_decay(0.1, step, 10, 0.96, true),
+        |step| 0.1 * 0.96f64.powf((step / 10.0).floor()),
+    );
+}
+
+#[test]
+fn natural_exponential() {
+    compare(
+        |step| natural_exp_decay(0.1, step, 10, 0.5, false),
+        |step| 0.1 * (-0.5 * step / 10.0).exp(),
+    );
+    compare(
+        |step| natural_exp_decay(0.1, step, 10, 0.5, true),
+        |step| 0.1 * (-0.5 * (step / 10.0).floor()).exp(),
+    );
+}
+
+#[test]
+fn inverse_time() {
+    compare(
+        |step| inverse_time_decay(0.1, step, 10, 0.5, false),
+        |step| 0.1 / (1.0 + 0.5 * step / 10.0),
+    );
+    compare(
+        |step| inverse_time_decay(0.1, step, 10, 0.5, true),
+        |step| 0.1 / (1.0 + 0.5 * (step / 10.0).floor()),
+    );
+}
+
+#[test]
+fn polynomial() {
+    for power in [1.0, 0.5, 2.0] {
+        compare(
+            |step| polynomial_decay(0.1, step, 20, 0.01, power, false),
+            |step| (0.1 - 0.01) * (1.0 - step.min(20.0) / 20.0).powf(power) + 0.01,
+        );
+        compare(
+            |step| polynomial_decay(0.1, step, 20, 0.01, power, true),
+            |step| {
+                let steps = 20.0 * (step / 20.0).ceil().max(1.0);
+                (0.1 - 0.01) * (1.0 - step / steps).powf(power) + 0.01
+            },
+        );
+    }
+}
+
+#[test]
+fn pieces() {
+    compare(
+        |step| piecewise_constant(step, &[9, 20], &[1.0, 0.5, 0.1]),
+        |step| match step {
+            ..=9.0 => 1.0,
+            ..=20.0 => 0.5,
+            _ => 0.1,
+        },
+    );
+    compare(|step| piecewise_constant(step, &[], &[0.7]), |_| 0.7);
+}
+
+#[test]
+fn a_schedule_written_with_operators() {
+    compare(
+        |step| {
+            let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
+            rate.cast::<f64>().scalar()
+        },
+        |step| {
+            let rate = (step as f32 / -2000.0).exp() * 0.003 + 0.0001;
+            f64::from(rate)
+        },
+    );
+}
+
+#[test]
+fn the_step_counts_and_the_rate_follows() {
+    let g = Graph::new();
+    let w = g.variable("w", 8.0f32);
+    let step = global_step(&g);
+    let rate = exponential_decay(1.0, step, 1, 0.5, false);
+    // The gradient is 1, so each step subtracts the rate.
+    let train_step = GradientDescent::new(rate).minimize_with(w, step);
+    let session = Session::new(&g).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(
+            session
+                .run((rate, step, train_step), [])
+                .map(|(rate, step, ())| (rate, step))
+                .unwrap(),
+        );
+    }
+    assert_eq!(seen, [(1.0, 0), (0.5, 1), (0.25, 2), (0.125, 3)]);
+    assert_eq!(session.run((w.scalar(), step), []).unwrap(), (6.125, 4));
+}
+
+#[test]
+fn there_is_one_global_step() {
+    let g = Graph::new();
+    let step = global_step(&g);
+    let _scope = g.scope("train");
+    assert_eq!(global_step(&g).id(), step.id());
+    assert_eq!(step.name(), "global_step");
+    g.check().unwrap();
+}
+
+#[test]
+fn mistakes_name_the_call() {
+    let g = Graph::new();
+    let step = global_step(&g);
+    let line = line!();
+    exponential_decay(0.1, step, 0, 0.9, false);
+    polynomial_decay(0.1, step, -1, 0.1, 1.0, true);
+    piecewise_constant(step, &[1, 2], &[0.1, 0.2]);
+    piecewise_constant(step, &[2, 1], &[0.1, 0.2, 0.3]);
+    exponential_decay(
+        0.1,
+        g.state("steps", abeyance_graph::zeros(dims![2])),
+        10,
+        0.9,
+        false,
+    );
+    let mistakes = g.check().unwrap_err();
+    let told: Vec<String> = mistakes
+        .iter()
+        .map(|mistake| mistake.message.clone())
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "the rate cannot decay over 0 steps",
+            "the rate cannot decay over -1 steps",
+            "2 boundaries make 3 pieces, and there are 2 values",
+            "the boundaries [2, 1] do not increase",
+            "a scalar has no dimensions, and `steps : i64[2]` has 1",
+        ]
+    );
+    for (index, mistake) in mistakes.iter().enumerate() {
+        let place = format!("schedules.rs:{}:", line + 1 + index as u32);
+        assert!(mistake.location.to_string().contains(&place), "{mistake}");
+    }
+}
