@@ -3,7 +3,6 @@
 use abeyance_graph::{Float, Tensor};
 use abeyance_ir::DType;
 
-use crate::update::one_minus;
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Adam: TensorFlow's `AdamOptimizer`, after Kingma and Ba, *Adam: A Method for Stochastic Optimization* (2014).
@@ -75,8 +74,8 @@ impl<'g> Adam<'g> {
     /// What is subtracted from a variable.
     fn change<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
         let g = cx.gradient();
-        let rest1 = cx.scalar("one_minus_beta1", one_minus::<T>(self.beta1));
-        let rest2 = cx.scalar("one_minus_beta2", one_minus::<T>(self.beta2));
+        let rest1 = cx.one_minus("one_minus_beta1", self.beta1);
+        let rest2 = cx.one_minus("one_minus_beta2", self.beta2);
         let epsilon = cx.scalar("epsilon", self.epsilon);
         let (m, v) = (cx.slot(0.0), cx.slot(0.0));
         let m = m.assign_add((g - m) * rest1);

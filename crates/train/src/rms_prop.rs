@@ -2,7 +2,6 @@
 
 use abeyance_graph::{Float, Tensor};
 
-use crate::update::one_minus;
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// RMSProp: TensorFlow's `RMSPropOptimizer`, after Tieleman and Hinton's lecture 6.5 (2012).
@@ -77,7 +76,7 @@ impl<'g> Optimizer<'g> for RmsProp<'g> {
 
     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
         let (g, rate) = (cx.gradient(), cx.rate());
-        let rest = cx.scalar("one_minus_decay", one_minus::<T>(self.decay));
+        let rest = cx.one_minus("one_minus_decay", self.decay);
         let epsilon = cx.scalar("epsilon", self.epsilon);
         let slot = cx.slot(1.0);
         let ms = slot.assign_add((g.square() - slot) * rest);

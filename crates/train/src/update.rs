@@ -310,6 +310,16 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         self.updates.scalar(name, value.into())
     }
 
+    /// The scalar `1 - x`, with `x` rounded first to the type of what all variables share. In f32, as in TensorFlow's kernels,
+    /// `1 - 0.999` is 0.0009999871 so that it fits powers of 0.999f32.
+    pub(crate) fn one_minus(&mut self, name: &'static str, x: f64) -> Scalar<'g, T> {
+        let rest = match self.updates.dtype {
+            DType::F32 => f64::from(1.0 - x as f32),
+            _ => 1.0 - x,
+        };
+        self.scalar(name, rest)
+    }
+
     /// A state in the variable's shape, called after variable and optimizer: `w/Adam`, or the first of `w/Adam_1`,
     /// `w/Adam_2`, ... that is free.
     pub fn slot(&mut self, initial: f64) -> Tensor<'g, T> {
@@ -323,14 +333,5 @@ impl<'g, T: Float> Update<'_, 'g, T> {
             1.0 => graph.state(&name, ones::<T>(shape)),
             _ => graph.state(&name, fill(shape, T::from_f64(initial))),
         }
-    }
-}
-
-/// `1 - x` with `x` rounded to the type first, as TensorFlow's kernels have it: `1 - 0.999` is 0.00099998713 in f32, which
-/// is what corrections by powers of 0.999f32 are exact for.
-pub(crate) fn one_minus<T: Float>(x: f64) -> f64 {
-    match T::DTYPE {
-        DType::F32 => f64::from(1.0 - x as f32),
-        _ => 1.0 - x,
     }
 }

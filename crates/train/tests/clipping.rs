@@ -66,7 +66,8 @@ fn clip(fed: [f64; 3], limit: f64) -> (f64, [f64; 3]) {
     let norm = global_norm(&gradients);
     let train_step = optimizer.apply_gradients(clip_by_global_norm(gradients, limit));
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
-    let feeds = feeds![dw => &[fed[0], fed[1]], db => fed[2] as f32];
+    let (first, last) = ([fed[0], fed[1]], fed[2] as f32);
+    let feeds = feeds![dw => &first, db => last];
     let (norm, ()) = session.run((norm, train_step), feeds).unwrap();
     let w = session.variable::<f64>("w").unwrap();
     let b = session.variable::<f32>("b").unwrap();

@@ -36,12 +36,10 @@ fn the_first_program_needs_no_type_annotations() {
     let cross_entropy = -(y_ * y.log()).reduce_sum(..);
     let train_step = GradientDescent::new(0.003).minimize(cross_entropy);
     let session = Session::new(&g).unwrap();
-    let (images, labels) = (
-        ndarray::Array2::<f32>::ones((5, 4)),
-        ndarray::Array2::<f32>::eye(5),
-    );
-    let labels = labels.slice(ndarray::s![.., ..3]);
-    let feeds = || feeds![x => &images, y_ => labels];
+    let images = ndarray::Array2::<f32>::eye(5);
+    let images = images.slice(ndarray::s![.., ..4]);
+    let labels = ndarray::arr2(&[[1.0f32, 0.0, 0.0]; 5]);
+    let feeds = || feeds![x => images, y_ => &labels];
     let before = session.run(cross_entropy, feeds()).unwrap();
     session.run(train_step, feeds()).unwrap();
     assert!(session.run(cross_entropy, feeds()).unwrap() < before);

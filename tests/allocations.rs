@@ -1,0 +1,92 @@
+//! The steady state is free: after the first run of a step, the engine allocates nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use abeyance::prelude::*;
+use abeyance::session::Feed;
+
+mod networks;
+use networks::{Network, mlp, softmax};
+
+/// The system's allocator, counting while asked to, whatever thread calls.
+struct Counting;
+
+static COUNTED: AtomicUsize = AtomicUsize::new(0);
+static COUNTING: AtomicBool = AtomicBool::new(false);
+
+#[allow(unsafe_code)]
+// SAFETY: everything is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if COUNTING.load(Ordering::Relaxed) {
+            COUNTED.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count(work: impl FnOnce()) -> usize {
+    COUNTED.store(0, Ordering::SeqCst);
+    COUNTING.store(true, Ordering::SeqCst);
+    work();
+    COUNTING.store(false, Ordering::SeqCst);
+    COUNTED.load(Ordering::SeqCst)
+}
+
+fn steps_allocate_nothing(graph: &Graph, network: &Network<'_>, threads: usize) {
+    let session = Session::with_options(graph, SessionOptions::new().threads(threads)).unwrap();
+    let mnist = Mnist::load().unwrap();
+    let batch = mnist.train.batches(100).next().unwrap();
+    let keep = network.keep.unwrap_or(network.loss.tensor());
+    let feeds: [Feed<'_>; 3] =
+        feeds![network.x => &batch.images, network.y_ => &batch.labels, keep => 0.75];
+    let feeds = &feeds[..if network.keep.is_some() { 3 } else { 2 }];
+
+    let both = session.prepare((network.train_step, network.loss)).unwrap();
+    let logits = network.y_; // an array of fixed size, fetched into place
+    let mut labels = session.run(logits, feeds).unwrap();
+    for _ in 0..20 {
+        session.run(network.train_step, feeds).unwrap();
+        session.run_into(logits, feeds, &mut labels).unwrap();
+        both.run(feeds).unwrap();
+    }
+    let run = count(|| {
+        for _ in 0..300 {
+            session.run(network.train_step, feeds).unwrap();
+        }
+    });
+    let into = count(|| {
+        for _ in 0..300 {
+            session.run_into(logits, feeds, &mut labels).unwrap();
+        }
+    });
+    let prepared = count(|| {
+        for _ in 0..300 {
+            both.run(feeds).unwrap();
+        }
+    });
+    assert_eq!((run, into, prepared), (0, 0, 0), "allocations on {threads} threads");
+    // The counter does count.
+    assert!(count(|| drop(session.run(logits, feeds).unwrap())) > 0);
+}
+
+// One test, since the counter counts whatever runs.
+#[test]
+fn later_steps_of_both_networks_allocate_nothing_on_one_and_on_three_threads() {
+    for threads in [1, 3] {
+        let g = Graph::new();
+        steps_allocate_nothing(&g, &softmax(&g), threads);
+        let g = Graph::new();
+        steps_allocate_nothing(&g, &mlp(&g, true), threads);
+    }
+}
