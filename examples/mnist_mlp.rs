@@ -92,7 +92,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let logits = h.matmul(w) + b;
     // The sum over a batch of 100, written so that it does not depend on the batch's size.
     let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let accuracy = logits
+        .argmax(-1)
+        .equal(y_.argmax(-1))
+        .cast::<f32>()
+        .reduce_mean(..);
 
     let step = global_step(&g);
     let rate = match options.decay {
@@ -111,7 +115,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mnist = Mnist::load()?;
     let session = Session::with_options(
         &g,
-        SessionOptions::new().seed(options.seed).threads(options.threads),
+        SessionOptions::new()
+            .seed(options.seed)
+            .threads(options.threads),
     )?;
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
     let progress = Progress::new(options.steps);

@@ -22,7 +22,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
     let cross_entropy = -(y_ * y.log()).reduce_sum(..);
-    let accuracy = y.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let accuracy = y
+        .argmax(-1)
+        .equal(y_.argmax(-1))
+        .cast::<f32>()
+        .reduce_mean(..);
     let train_step = GradientDescent::new(0.003).minimize(cross_entropy);
 
     // Here it is: checked as a whole, differentiated already, ready to run.
@@ -31,8 +35,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (step, batch) in mnist.train.batches(100).take(STEPS).enumerate() {
         if step % 200 == 0 {
             let test = &mnist.test;
-            let train = session.run((accuracy, cross_entropy), feeds![x => &batch.images, y_ => &batch.labels])?;
-            let test = session.run((accuracy, cross_entropy), feeds![x => &test.images, y_ => &test.labels])?;
+            let train = session.run(
+                (accuracy, cross_entropy),
+                feeds![x => &batch.images, y_ => &batch.labels],
+            )?;
+            let test = session.run(
+                (accuracy, cross_entropy),
+                feeds![x => &test.images, y_ => &test.labels],
+            )?;
             progress.line(step, train, (test.0, test.1 / 100.0));
         }
         session.run(train_step, feeds![x => &batch.images, y_ => &batch.labels])?;

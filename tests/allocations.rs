@@ -75,7 +75,11 @@ fn steps_allocate_nothing(graph: &Graph, network: &Network<'_>, threads: usize) 
             both.run(feeds).unwrap();
         }
     });
-    assert_eq!((run, into, prepared), (0, 0, 0), "allocations on {threads} threads");
+    assert_eq!(
+        (run, into, prepared),
+        (0, 0, 0),
+        "allocations on {threads} threads"
+    );
     // The counter does count.
     assert!(count(|| drop(session.run(logits, feeds).unwrap())) > 0);
 }

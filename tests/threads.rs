@@ -6,7 +6,11 @@ mod networks;
 use networks::{Network, mlp, softmax};
 
 /// Losses of 200 steps and all variables after them, as bits.
-fn train(network: &Network<'_>, graph: &Graph, threads: usize) -> (Vec<u32>, Vec<(String, Vec<u32>)>) {
+fn train(
+    network: &Network<'_>,
+    graph: &Graph,
+    threads: usize,
+) -> (Vec<u32>, Vec<(String, Vec<u32>)>) {
     let options = SessionOptions::new().threads(threads).seed(3);
     let session = Session::with_options(graph, options).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(session.threads(), threads);
@@ -16,8 +20,14 @@ fn train(network: &Network<'_>, graph: &Graph, threads: usize) -> (Vec<u32>, Vec
         .batches(100)
         .take(200)
         .map(|batch| {
-            let mut feeds = feeds![network.x => &batch.images, network.y_ => &batch.labels].into_iter().collect::<Vec<_>>();
-            feeds.extend(network.keep.map(|keep| abeyance::session::Feed::new(keep, 0.75)));
+            let mut feeds = feeds![network.x => &batch.images, network.y_ => &batch.labels]
+                .into_iter()
+                .collect::<Vec<_>>();
+            feeds.extend(
+                network
+                    .keep
+                    .map(|keep| abeyance::session::Feed::new(keep, 0.75)),
+            );
             let (loss, ()) = session
                 .run((network.loss, network.train_step), feeds)
                 .unwrap_or_else(|error| panic!("{error}"));

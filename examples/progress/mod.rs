@@ -9,7 +9,8 @@ pub struct Progress {
 impl Progress {
     pub fn new(steps: usize) -> Self {
         let bar = ProgressBar::new(steps as u64);
-        let style = ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {per_sec}, {eta} left");
+        let style =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} steps, {per_sec}, {eta} left");
         if let Ok(style) = style {
             bar.set_style(style);
         }

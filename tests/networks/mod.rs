@@ -21,7 +21,11 @@ pub fn softmax(g: &Graph) -> Network<'_> {
     let b = g.variable("b", zeros(dims![10]));
     let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
     let loss = -(y_ * y.log()).reduce_sum(..);
-    let accuracy = y.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let accuracy = y
+        .argmax(-1)
+        .equal(y_.argmax(-1))
+        .cast::<f32>()
+        .reduce_mean(..);
     let train_step = GradientDescent::new(0.003).minimize(loss);
     Network {
         x,
@@ -54,7 +58,11 @@ pub fn mlp(g: &Graph, dropout: bool) -> Network<'_> {
     let b = g.variable("b", zeros(dims![10]));
     let logits = h.matmul(w) + b;
     let loss = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let accuracy = logits
+        .argmax(-1)
+        .equal(y_.argmax(-1))
+        .cast::<f32>()
+        .reduce_mean(..);
     let step = global_step(g);
     let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
     let train_step = Adam::new(rate).minimize_with(loss, step);

@@ -17,7 +17,10 @@ fn differentiable() -> Vec<&'static dyn Operator> {
         .filter(|operator| {
             let signature = operator.signature();
             !matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
-                && signature.operands.iter().any(|operand| operand.dtypes.contains(abeyance::ir::DType::F64))
+                && signature
+                    .operands
+                    .iter()
+                    .any(|operand| operand.dtypes.contains(abeyance::ir::DType::F64))
         })
         .collect()
 }
@@ -32,8 +35,14 @@ fn close(analytic: f64, numeric: f64) -> bool {
 }
 
 /// Every element of an operand moved up and down by a step, and `f` of it.
-fn differences(case: &mut Case, operand: usize, mut f: impl FnMut(&Case) -> ArrayD<f64>) -> Vec<ArrayD<f64>> {
-    let Operand::F64(x) = case.values[operand].clone() else { unreachable!() };
+fn differences(
+    case: &mut Case,
+    operand: usize,
+    mut f: impl FnMut(&Case) -> ArrayD<f64>,
+) -> Vec<ArrayD<f64>> {
+    let Operand::F64(x) = case.values[operand].clone() else {
+        unreachable!()
+    };
     (0..x.len())
         .map(|index| {
             let mut moved = |by: f64| {
@@ -69,7 +78,10 @@ fn every_gradient_is_the_whole_jacobian_found_by_differences() {
                     let [gradient] = gradients(loss, [*x]);
                     gradient.identity().named(&format!("d{index}"));
                 }
-                (dims, floats.iter().map(|(index, _)| *index).collect::<Vec<_>>())
+                (
+                    dims,
+                    floats.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
+                )
             };
             let session = case.session(1);
             let outputs: usize = y_dims.iter().product();
@@ -118,11 +130,16 @@ fn every_smooth_operator_has_second_derivatives() {
                 // s = weights · y; t = directions · ds/dx. By differences of t, by its gradient.
                 let floats = case.floats();
                 let weigh = |x: Tensor<'_, f64>, seed: u64| {
-                    let dims: Vec<usize> = x.shape().iter().map(|dim| dim.known().unwrap()).collect();
+                    let dims: Vec<usize> =
+                        x.shape().iter().map(|dim| dim.known().unwrap()).collect();
                     let weights = numbers(dims.iter().product(), &Domain::Between(-1.0, 1.0), seed);
                     let weights = ArrayD::from_shape_vec(dims, weights).unwrap();
                     let weights = case.graph.constant_array(&weights);
-                    case.graph.any((x * weights).reduce_sum(..).id()).typed::<f64>().unwrap().id()
+                    case.graph
+                        .any((x * weights).reduce_sum(..).id())
+                        .typed::<f64>()
+                        .unwrap()
+                        .id()
                 };
                 let scalar = |id| case.graph.any(id).typed::<f64>().unwrap().scalar();
                 let s = scalar(weigh(case.y().typed::<f64>().unwrap(), 77));

@@ -42,7 +42,9 @@ impl Numbers {
 pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
     let mut random = Numbers(seed);
     match domain {
-        Domain::Between(low, high) => (0..count).map(|_| low + (high - low) * random.next()).collect(),
+        Domain::Between(low, high) => (0..count)
+            .map(|_| low + (high - low) * random.next())
+            .collect(),
         Domain::AwayFromZero => (0..count)
             .map(|_| {
                 let size = 0.2 + 1.8 * random.next();
@@ -52,7 +54,9 @@ pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
         Domain::Distinct => {
             // A shuffled ladder: neighbours 0.2 apart. Operands of one sample stand half a step apart.
             let shift = (seed % 2) as f64 * 0.1;
-            let mut values: Vec<f64> = (0..count).map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift).collect();
+            let mut values: Vec<f64> = (0..count)
+                .map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift)
+                .collect();
             for i in (1..count).rev() {
                 values.swap(i, (random.next() * (i + 1) as f64) as usize);
             }
@@ -107,7 +111,10 @@ impl Case {
             names.push(name);
             values.push(value);
         }
-        let ids: Vec<_> = names.iter().map(|name| graph.ir().find(name).unwrap()).collect();
+        let ids: Vec<_> = names
+            .iter()
+            .map(|name| graph.ir().find(name).unwrap())
+            .collect();
         graph.build(|ir| {
             ir.add_named(
                 Some("y"),
@@ -116,8 +123,17 @@ impl Case {
                 sample.attributes.clone(),
             )
         });
-        let what = format!("{} on {:?}", graph.ir().print_call(graph.ir().find("y").unwrap()), sample.operands);
-        Case { graph, names, values, what }
+        let what = format!(
+            "{} on {:?}",
+            graph.ir().print_call(graph.ir().find("y").unwrap()),
+            sample.operands
+        );
+        Case {
+            graph,
+            names,
+            values,
+            what,
+        }
     }
 
     pub fn y(&self) -> AnyTensor<'_> {

@@ -33,9 +33,15 @@ fn every_operator_has_samples_or_a_test_of_its_own() {
         match exempt {
             None => assert!(!operator.samples().is_empty(), "`{name}` has no samples"),
             Some((_, file)) => {
-                assert!(operator.samples().is_empty(), "`{name}` has samples: take it off the list");
+                assert!(
+                    operator.samples().is_empty(),
+                    "`{name}` has samples: take it off the list"
+                );
                 let path = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
-                assert!(std::fs::exists(&path).unwrap(), "`{name}` is said to be tested in {file}");
+                assert!(
+                    std::fs::exists(&path).unwrap(),
+                    "`{name}` is said to be tested in {file}"
+                );
             }
         }
     }
@@ -45,7 +51,9 @@ fn every_operator_has_samples_or_a_test_of_its_own() {
 fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_scalar() {
     for operator in ops::table() {
         let signature = operator.signature();
-        if matches!(signature.calculus, Calculus::None(_) | Calculus::Missing) || signature.effect == Effect::Write {
+        if matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
+            || signature.effect == Effect::Write
+        {
             continue;
         }
         let samples = operator.samples();
@@ -58,15 +66,26 @@ fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_
                 || sample.operands.iter().any(|x| x.dims.contains(&0))
         });
         assert!(empty, "`{name}` has no sample with a dimension of 0");
-        let scalar = samples.iter().any(|s| s.operands.iter().any(|x| x.dims.is_empty()));
+        let scalar = samples
+            .iter()
+            .any(|s| s.operands.iter().any(|x| x.dims.is_empty()));
         if !scalar {
             // Then a scalar must be refused.
             let graph = Graph::new();
             let sample = &samples[0];
             let x = graph.placeholder::<f64>("x", []);
             let ids = vec![x.id(); sample.operands.len()];
-            graph.build(|ir| ir.add(OperatorRef::Static(operator), &ids, sample.attributes.clone()));
-            assert!(graph.check().is_err(), "`{name}` takes scalars and has no sample of one");
+            graph.build(|ir| {
+                ir.add(
+                    OperatorRef::Static(operator),
+                    &ids,
+                    sample.attributes.clone(),
+                )
+            });
+            assert!(
+                graph.check().is_err(),
+                "`{name}` takes scalars and has no sample of one"
+            );
         }
     }
 }
@@ -108,7 +127,11 @@ fn every_sample_prints_and_parses_back_to_a_graph_that_computes_the_same() {
             assert_eq!(graph.to_string(), text);
             let first = bits(case.run(&case.session(1), case.y(), vec![]));
             let again = Case { graph, ..case };
-            assert_eq!(bits(again.run(&again.session(1), again.y(), vec![])), first, "{text}");
+            assert_eq!(
+                bits(again.run(&again.session(1), again.y(), vec![])),
+                first,
+                "{text}"
+            );
         }
     }
 }
@@ -131,12 +154,18 @@ fn hostile_attributes_and_operands_give_mistakes_and_never_a_panic() {
                     AttributeKind::Integer => Attribute::Integer(integer),
                     AttributeKind::Real => Attribute::Real(integer as f64),
                     AttributeKind::DType => Attribute::DType(abeyance::ir::DType::F64),
-                    AttributeKind::Shape => Attribute::Shape([Dim::Known(integer as usize); 2].into_iter().collect()),
-                    AttributeKind::Integers => Attribute::Integers([integer; 2].into_iter().collect()),
+                    AttributeKind::Shape => {
+                        Attribute::Shape([Dim::Known(integer as usize); 2].into_iter().collect())
+                    }
+                    AttributeKind::Integers => {
+                        Attribute::Integers([integer; 2].into_iter().collect())
+                    }
                     AttributeKind::Array => Attribute::Array(std::sync::Arc::new(
                         abeyance::ir::Array::scalar(abeyance::ir::DType::F64, integer as f64),
                     )),
-                    AttributeKind::Initializer => Attribute::Initializer(abeyance::ir::Initializer::Zeros),
+                    AttributeKind::Initializer => {
+                        Attribute::Initializer(abeyance::ir::Initializer::Zeros)
+                    }
                 });
                 let attributes = Attributes::of(values);
                 for count in 0..4 {

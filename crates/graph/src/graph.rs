@@ -3,9 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use abeyance_ir::{
-    self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type,
-};
+use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type};
 
 use crate::{AnyTensor, Element, Operation, Tensor};
 
@@ -209,7 +207,11 @@ impl Graph {
         match &self.ir().node(id).ty {
             Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
             _ => Err(Diagnostic::new(
-                format!("`{}` is not a tensor of {}", self.ir().describe(id), T::DTYPE),
+                format!(
+                    "`{}` is not a tensor of {}",
+                    self.ir().describe(id),
+                    T::DTYPE
+                ),
                 location,
             )),
         }

@@ -87,12 +87,14 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub fn scalar(self) -> Scalar<'g, T> {
         let rank = self.shape().len();
         if rank > 0 {
-            return Scalar(self.fault(
-                Fault::new(format!(
-                    "a scalar has no dimensions, and `{self}` has {rank}"
-                ))
-                .help("reduce it first: `x.reduce_sum(..)`"),
-            ));
+            return Scalar(
+                self.fault(
+                    Fault::new(format!(
+                        "a scalar has no dimensions, and `{self}` has {rank}"
+                    ))
+                    .help("reduce it first: `x.reduce_sum(..)`"),
+                ),
+            );
         }
         Scalar(self)
     }
@@ -102,8 +104,8 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn fault<U: Element>(self, fault: Fault) -> Tensor<'g, U> {
         let diagnostic = {
             let graph = self.graph.ir();
-            let mut diagnostic =
-                ir::Diagnostic::new(fault.message, ir::Location::caller()).node(&*graph.node(self.id).name);
+            let mut diagnostic = ir::Diagnostic::new(fault.message, ir::Location::caller())
+                .node(&*graph.node(self.id).name);
             diagnostic.help = fault.help;
             diagnostic.note(graph.describe(self.id), graph.node(self.id).location)
         };

@@ -193,12 +193,17 @@ impl Backward {
         let operator = graph.node(node).operator.clone();
         let masked = self.masked.contains(node.index());
         let mut cx = Derivation::new(graph, node, cotangent, &wanted, masked);
-        let found = operator.gradient(&mut cx).map_err(|fault| {
-            Some(Box::new(graph.diagnose(node, fault)))
-        })?;
+        let found = operator
+            .gradient(&mut cx)
+            .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
         let masks = masked || operator.signature().masks;
         for (place, &operand) in operands.iter().enumerate() {
-            let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
+            let Some(part) = found
+                .get(place)
+                .copied()
+                .flatten()
+                .filter(|_| wanted[place])
+            else {
                 continue;
             };
             check_type(graph, node, operand, part)?;
@@ -223,7 +228,11 @@ impl Backward {
     fn explain_break(&self, graph: &Ir, x: NodeId, context: &Context) -> Diagnostic {
         let name = |id: NodeId| graph.node(id).name.to_string();
         let diagnostic = Diagnostic::new(
-            format!("`{}` has no derivative with respect to `{}`", name(self.y), name(x)),
+            format!(
+                "`{}` has no derivative with respect to `{}`",
+                name(self.y),
+                name(x)
+            ),
             context.location,
         )
         .node(name(self.y));
@@ -232,7 +241,10 @@ impl Backward {
             .note(graph.describe(self.y), graph.node(self.y).location)
             .note(graph.describe(x), graph.node(x).location);
         let diagnostic = if !any_path.contains(self.y.index()) {
-            with_ends.note(format!("`{}` does not depend on `{}`", name(self.y), name(x)), Default::default())
+            with_ends.note(
+                format!("`{}` does not depend on `{}`", name(self.y), name(x)),
+                Default::default(),
+            )
         } else {
             let mine = graph.descendants([x], |user, _| {
                 self.upstream.contains(user.index()) && has_derivative(graph, user)
@@ -240,7 +252,11 @@ impl Backward {
             // The first node that the derivative does not get past.
             let broken = any_path.ones().map(NodeId::new).find(|&node| {
                 !mine.contains(node.index())
-                    && graph.node(node).operands.iter().any(|operand| mine.contains(operand.index()))
+                    && graph
+                        .node(node)
+                        .operands
+                        .iter()
+                        .any(|operand| mine.contains(operand.index()))
             });
             match broken {
                 Some(broken) => with_ends.note(
@@ -268,7 +284,10 @@ fn enter(graph: &mut Ir, node: NodeId) {
 
 fn has_derivative(graph: &Ir, node: NodeId) -> bool {
     let node = graph.node(node);
-    let float = node.ty.tensor().is_some_and(|tensor| tensor.dtype.is_float());
+    let float = node
+        .ty
+        .tensor()
+        .is_some_and(|tensor| tensor.dtype.is_float());
     float && !matches!(node.operator.signature().calculus, Calculus::None(_))
 }
 
@@ -276,13 +295,21 @@ fn reason(graph: &Ir, node: NodeId) -> String {
     let node = graph.node(node);
     match (node.operator.signature().calculus, node.ty.tensor()) {
         (Calculus::None(reason), _) => reason.to_owned(),
-        (_, Some(tensor)) => format!("gives elements of {}, which have no derivatives", tensor.dtype),
+        (_, Some(tensor)) => format!(
+            "gives elements of {}, which have no derivatives",
+            tensor.dtype
+        ),
         _ => "has no value".to_owned(),
     }
 }
 
 /// A cotangent has the type of what it belongs to; a rule that gives another is wrong.
-fn check_type(graph: &mut Ir, node: NodeId, operand: NodeId, cotangent: NodeId) -> Result<(), Stop> {
+fn check_type(
+    graph: &mut Ir,
+    node: NodeId,
+    operand: NodeId,
+    cotangent: NodeId,
+) -> Result<(), Stop> {
     let (Some(wanted), Some(found)) = (graph.shape(operand), graph.shape(cotangent)) else {
         return Err(None); // An invalid node, which has been reported.
     };

@@ -54,7 +54,9 @@ pub(crate) fn initialize(
                 }
             }
             other => {
-                return Err(Error::Internal(format!("`{name}` cannot start at random {other}")));
+                return Err(Error::Internal(format!(
+                    "`{name}` cannot start at random {other}"
+                )));
             }
         },
     }

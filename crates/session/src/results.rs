@@ -28,9 +28,11 @@ impl<'a> Results<'a> {
         let fetched = self.fetched.get(self.next);
         self.next += 1;
         match fetched {
-            Some(Fetched::Tensor { buffer, dtype, dims }) => {
-                (*dtype, dims, self.run.read(*buffer).unwrap_or(&[]))
-            }
+            Some(Fetched::Tensor {
+                buffer,
+                dtype,
+                dims,
+            }) => (*dtype, dims, self.run.read(*buffer).unwrap_or(&[])),
             Some(Fetched::Nothing) | None => (DType::F32, &[0], &[]),
         }
     }
@@ -42,7 +44,9 @@ impl<'a> Results<'a> {
     pub(crate) fn number<T: Element>(&mut self) -> T {
         let (_, _, bytes) = self.next();
         let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
-        stored.first().map_or_else(T::default, |&stored| T::load(stored))
+        stored
+            .first()
+            .map_or_else(T::default, |&stored| T::load(stored))
     }
 
     pub(crate) fn array<T: Element>(&mut self) -> ArrayD<T> {

@@ -94,11 +94,24 @@ impl Session {
             let (Some(tensor), Some(initializer)) =
                 (node.ty.tensor(), node.attributes.initializer(0))
             else {
-                return Err(Error::Internal(format!("`{}` has no first value", node.name)));
+                return Err(Error::Internal(format!(
+                    "`{}` has no first value",
+                    node.name
+                )));
             };
-            let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
+            let size = tensor
+                .shape
+                .iter()
+                .filter_map(|dim| dim.known())
+                .product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(&mut value, tensor.dtype, initializer, options.seed, &node.name)?;
+            initialize(
+                &mut value,
+                tensor.dtype,
+                initializer,
+                options.seed,
+                &node.name,
+            )?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);
@@ -193,7 +206,9 @@ impl Session {
 
     /// The names of all variables, in the order in which they were made.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(|&id| &*self.frozen.graph.node(id).name)
+        self.names
+            .iter()
+            .map(|&id| &*self.frozen.graph.node(id).name)
     }
 
     /// A variable's value.
@@ -227,7 +242,9 @@ impl Session {
             )));
         }
         let (_, bytes) = value.raw();
-        let bytes = bytes.get().map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))?;
+        let bytes = bytes
+            .get()
+            .map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))?;
         let mut next = self.variables.begin(std::iter::once(index))?;
         next[index.0].copy_from_slice(bytes);
         self.variables.commit(next, std::iter::once(index), || {});
@@ -281,19 +298,27 @@ impl Session {
         }
         match self.frozen.graph.get(node) {
             Some(_) => Ok(()),
-            None => Err("was made after the session, whose graph is frozen: make the session last".to_owned()),
+            None => Err(
+                "was made after the session, whose graph is frozen: make the session last"
+                    .to_owned(),
+            ),
         }
     }
 
     fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
         for feed in feeds {
             self.check(feed.graph, feed.node).map_err(|what| {
-                Error::Request(Diagnostic::new(format!("a fed tensor {what}"), Location::Unknown).into())
+                Error::Request(
+                    Diagnostic::new(format!("a fed tensor {what}"), Location::Unknown).into(),
+                )
             })?;
         }
         let key = plan::key(fetches, feeds);
         let find = |plans: &HashMap<u64, Vec<Arc<Plan>>>| {
-            let found = plans.get(&key)?.iter().find(|plan| plan.fits(fetches, feeds))?;
+            let found = plans
+                .get(&key)?
+                .iter()
+                .find(|plan| plan.fits(fetches, feeds))?;
             Some(found.clone())
         };
         let known = find(&self.plans.read().unwrap_or_else(PoisonError::into_inner));
@@ -339,7 +364,11 @@ impl Session {
                 let (text, location) = describe();
                 mistakes.push(
                     Diagnostic::new(
-                        format!("`{}` cannot hold the {} it is fed", graph.node(feed.node).name, feed.dtype),
+                        format!(
+                            "`{}` cannot hold the {} it is fed",
+                            graph.node(feed.node).name,
+                            feed.dtype
+                        ),
                         Location::Unknown,
                     )
                     .note(text, location),
@@ -393,7 +422,10 @@ impl Session {
             for &(variable, buffer) in &plan.reads {
                 run.bind(buffer, &current[variable.0])?;
             }
-            let mut rest = next.as_deref_mut().map(Vec::as_mut_slice).unwrap_or_default();
+            let mut rest = next
+                .as_deref_mut()
+                .map(Vec::as_mut_slice)
+                .unwrap_or_default();
             let mut passed = 0;
             for &(variable, buffer) in &plan.writes {
                 // Variables come in increasing order, so each is in what the last left over.
@@ -457,8 +489,9 @@ impl<C: Collect> Callable<'_, C> {
     /// As [`Session::run`].
     pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
         let plan = self.plan(feeds.as_ref())?;
-        self.session
-            .execute(&plan, feeds.as_ref(), |results| self.collect.collect(results))
+        self.session.execute(&plan, feeds.as_ref(), |results| {
+            self.collect.collect(results)
+        })
     }
 
     /// Computes the fetches into values that are there: [`Session::run_into`].
@@ -477,7 +510,11 @@ impl<C: Collect> Callable<'_, C> {
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self
+            .last
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         // A feed of another graph could have the node and sizes of one that fits.
         let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
         if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {

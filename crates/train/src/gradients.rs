@@ -121,12 +121,12 @@ impl<'g> IntoIterator for Gradients<'g> {
     }
 }
 
-impl<'g> IntoIterator for &Gradients<'g> {
+impl<'a, 'g> IntoIterator for &'a Gradients<'g> {
     type Item = (AnyTensor<'g>, AnyTensor<'g>);
-    type IntoIter = std::vec::IntoIter<Self::Item>;
+    type IntoIter = std::iter::Copied<std::slice::Iter<'a, Self::Item>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.pairs.clone().into_iter()
+        self.iter()
     }
 }
 

@@ -142,7 +142,11 @@ pub fn piecewise_constant<'g>(
                 "put them in order, each once",
             );
         }
-        let mut pieces = values.iter().map(|&value| cx.number("value", value)).rev();
+        let values: Vec<_> = values
+            .iter()
+            .map(|&value| cx.number("value", value))
+            .collect();
+        let mut pieces = values.into_iter().rev();
         let Some(last) = pieces.next() else {
             return cx.invalid();
         };

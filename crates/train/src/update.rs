@@ -50,6 +50,7 @@ pub(crate) fn apply<'g, O: Optimizer<'g>>(
         let mut updates = Updates::new(optimizer.name(), gradients, outer);
         updates.append(optimizer, gradients);
         if let Some(step) = global_step {
+            let step = graph.any(graph.import(step.erase())).assume::<i64>();
             let one = graph.constant(1i64);
             name(one.erase(), "increment");
             let counted = step.assign_add(one);

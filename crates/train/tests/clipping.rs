@@ -44,7 +44,7 @@ fn a_long_vector_is_shortened_and_a_short_one_left() {
 #[test]
 fn a_clipped_vector_of_zeros_has_a_gradient() {
     let g = Graph::new();
-    let x = g.variable("x", &arr1(&[0.0f64, 0.0]));
+    let x = g.variable("x", arr1(&[0.0f64, 0.0]));
     let [slope] = gradients(clip_by_norm(x, 2.0), [x]);
     let session = Session::new(&g).unwrap();
     assert_eq!(
@@ -56,7 +56,7 @@ fn a_clipped_vector_of_zeros_has_a_gradient() {
 /// A loss whose gradients are fed: `w` has the first two, `b` the third, in a type of its own.
 fn clip(fed: [f64; 3], limit: f64) -> (f64, [f64; 3]) {
     let g = Graph::new();
-    let w = g.variable("w", &arr1(&[0.0f64; 2]));
+    let w = g.variable("w", arr1(&[0.0f64; 2]));
     let b = g.variable("b", 0.0f32);
     let dw = g.placeholder::<f64>("dw", dims![2]);
     let db = g.placeholder::<f32>("db", dims![]);
@@ -107,7 +107,7 @@ fn a_limit_that_is_fed() {
 #[test]
 fn each_gradient_can_be_changed_in_between() {
     let g = Graph::new();
-    let w = g.variable("w", &Array1::<f32>::zeros(2));
+    let w = g.variable("w", Array1::<f32>::zeros(2));
     let slope = g.constant_array(&arr1(&[10.0f32, 0.5]));
     let optimizer = GradientDescent::new(-1.0);
     let clipped = optimizer

@@ -5,6 +5,15 @@ use abeyance_train::{
     Adam, GradientDescent, Momentum, Optimizer, clip_by_global_norm, exponential_decay, global_step,
 };
 
+/// The graph as text, which reads back as the same graph.
+fn printed(g: &Graph) -> String {
+    g.check().unwrap();
+    let text = g.to_string();
+    let read = Graph::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(read.to_string(), text);
+    text
+}
+
 #[test]
 fn a_classifier_with_gradient_descent() {
     let g = Graph::named("classifier");
@@ -14,8 +23,7 @@ fn a_classifier_with_gradient_descent() {
     let b = g.variable("b", zeros(dims![10]));
     let loss = (x.matmul(w) + b).softmax_cross_entropy(y_).reduce_mean(..);
     GradientDescent::new(0.003).minimize(loss);
-    g.check().unwrap();
-    insta::assert_snapshot!(g.to_string());
+    insta::assert_snapshot!(printed(&g));
 }
 
 #[test]
@@ -27,8 +35,7 @@ fn a_line_with_adam() {
     let b = g.variable("b", 0.0);
     let loss = (x * w + b - y_).square().reduce_mean(..);
     Adam::new(0.003).minimize(loss);
-    g.check().unwrap();
-    insta::assert_snapshot!(g.to_string());
+    insta::assert_snapshot!(printed(&g));
 }
 
 #[test]
@@ -48,6 +55,5 @@ fn a_scoped_line_with_schedule_clipping_and_momentum() {
     let optimizer = Momentum::new(rate, 0.9);
     let gradients = optimizer.compute_gradients(loss);
     optimizer.apply_gradients_with(clip_by_global_norm(gradients, 5.0), step);
-    g.check().unwrap();
-    insta::assert_snapshot!(g.to_string());
+    insta::assert_snapshot!(printed(&g));
 }

@@ -465,3 +465,21 @@ fn a_step_that_is_no_variable_is_a_mistake() {
     GradientDescent::new(0.1).minimize_with(w.square(), g.constant(1i64));
     assert!(only_mistake(&g).message.contains("is not a variable"));
 }
+
+#[test]
+fn tensors_of_other_graphs_are_mistakes_of_this_one() {
+    let (g, other) = (Graph::named("g"), Graph::named("other"));
+    let w = g.variable("w", 1.0f32);
+    GradientDescent::new(0.1).minimize_with(w.square(), global_step(&other));
+    let foreign = Gradients::new(&g, [(other.variable("w", 1.0f32), w)]);
+    GradientDescent::new(0.1).apply_gradients(foreign);
+    let mistakes = g.check().unwrap_err();
+    assert_eq!(mistakes.0.len(), 2, "{mistakes}");
+    for mistake in mistakes.iter() {
+        assert!(
+            mistake.message.contains("a tensor of graph `other`"),
+            "{mistake}"
+        );
+    }
+    other.check().unwrap();
+}

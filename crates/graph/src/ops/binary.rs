@@ -6,8 +6,8 @@ use abeyance_ir::{
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
-use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
+use abeyance_kernels::{elementwise, elementwise_chunk};
 
 use super::{chain, comparison, scalar_like, select, unary, unbroadcast, with_type};
 use crate::{Number, Operand, Tensor};
@@ -192,9 +192,7 @@ pub static MUL_NO_NAN: Binary = Binary {
 /// the result over `y`.
 pub static DIV: Binary = Binary {
     signature: Signature::new("div", "x / y", NUMBER),
-    lower: |cx| {
-        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into()))
-    },
+    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into())),
     gradient: |cx, index| {
         let (y, result) = (cx.operand(1), cx.result());
         match index {
@@ -213,9 +211,7 @@ pub static DIV: Binary = Binary {
 /// xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
 pub static POW: Binary = Binary {
     signature: Signature::new("pow", "x to the power of y", NUMBER),
-    lower: |cx| {
-        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into()))
-    },
+    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into())),
     gradient: |cx, index| {
         let (x, y, result) = (cx.operand(0), cx.operand(1), cx.result());
         let graph = cx.graph();

@@ -1,8 +1,9 @@
 //! Products of matrices.
 
 use abeyance_ir::{
-    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::Matmul;
@@ -43,8 +44,16 @@ impl Operator for MatMul {
             .help("flatten the other dimensions first: `x.reshape(dims![_, 784])`"));
         }
         let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
-        let (m, k) = if transpose_a { (a[1], a[0]) } else { (a[0], a[1]) };
-        let (l, n) = if transpose_b { (b[1], b[0]) } else { (b[0], b[1]) };
+        let (m, k) = if transpose_a {
+            (a[1], a[0])
+        } else {
+            (a[0], a[1])
+        };
+        let (l, n) = if transpose_b {
+            (b[1], b[0])
+        } else {
+            (b[0], b[1])
+        };
         if cx.unify(k, l).is_none() {
             let shown = |dim| cx.display(&[dim]).trim_matches(['[', ']']).to_owned();
             let transposed = |flag| if flag { " transposed" } else { "" };
@@ -92,13 +101,15 @@ impl Operator for MatMul {
             bytes: (cx.operands[0].bytes() + cx.operands[1].bytes() + cx.result.bytes()) as f64,
         };
         let chunk = plan.row_block().max(1) * n * cx.result.dtype.size();
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-            let (a, b) = (call.input::<T>(0), call.input::<T>(1));
-            let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
-            plan.run(a, b, call.output::<T>(), first_row);
-            Ok(())
-        }))
-        .into())
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+                let (a, b) = (call.input::<T>(0), call.input::<T>(1));
+                let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
+                plan.run(a, b, call.output::<T>(), first_row);
+                Ok(())
+            }))
+            .into(),
+        )
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -130,7 +141,13 @@ fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
 }
 
 /// Appends `matmul(a, b)`.
-pub fn matmul(graph: &mut Ir, a: NodeId, b: NodeId, transpose_a: bool, transpose_b: bool) -> NodeId {
+pub fn matmul(
+    graph: &mut Ir,
+    a: NodeId,
+    b: NodeId,
+    transpose_a: bool,
+    transpose_b: bool,
+) -> NodeId {
     graph.add(&MatMul, &[a, b], attributes(transpose_a, transpose_b))
 }
 

@@ -68,11 +68,26 @@ pub fn registry() -> Registry {
 macro_rules! with_type {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
-            abeyance_ir::DType::F32 => { type $type = f32; $body }
-            abeyance_ir::DType::F64 => { type $type = f64; $body }
-            abeyance_ir::DType::I32 => { type $type = i32; $body }
-            abeyance_ir::DType::I64 => { type $type = i64; $body }
-            abeyance_ir::DType::U8 | abeyance_ir::DType::Bool => { type $type = u8; $body }
+            abeyance_ir::DType::F32 => {
+                type $type = f32;
+                $body
+            }
+            abeyance_ir::DType::F64 => {
+                type $type = f64;
+                $body
+            }
+            abeyance_ir::DType::I32 => {
+                type $type = i32;
+                $body
+            }
+            abeyance_ir::DType::I64 => {
+                type $type = i64;
+                $body
+            }
+            abeyance_ir::DType::U8 | abeyance_ir::DType::Bool => {
+                type $type = u8;
+                $body
+            }
         }
     };
 }
@@ -80,9 +95,17 @@ macro_rules! with_type {
 macro_rules! with_float {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
-            abeyance_ir::DType::F32 => { type $type = f32; $body }
-            abeyance_ir::DType::F64 => { type $type = f64; $body }
-            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
+            abeyance_ir::DType::F32 => {
+                type $type = f32;
+                $body
+            }
+            abeyance_ir::DType::F64 => {
+                type $type = f64;
+                $body
+            }
+            other => Err(abeyance_ir::Fault::new(format!(
+                "there is no loop for {other}"
+            ))),
         }
     };
 }
@@ -90,9 +113,17 @@ macro_rules! with_float {
 macro_rules! with_index {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
-            abeyance_ir::DType::I32 => { type $type = i32; $body }
-            abeyance_ir::DType::I64 => { type $type = i64; $body }
-            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
+            abeyance_ir::DType::I32 => {
+                type $type = i32;
+                $body
+            }
+            abeyance_ir::DType::I64 => {
+                type $type = i64;
+                $body
+            }
+            other => Err(abeyance_ir::Fault::new(format!(
+                "there is no loop for {other}"
+            ))),
         }
     };
 }
@@ -101,7 +132,11 @@ pub(crate) use {with_float, with_index, with_type};
 /// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
 /// need not fit one.
 pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
-    let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
+    let read: f64 = cx
+        .operands
+        .iter()
+        .map(|operand| operand.bytes() as f64)
+        .sum();
     read + cx.result.bytes() as f64
 }
 

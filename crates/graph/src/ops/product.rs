@@ -1,12 +1,12 @@
 //! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Attributes, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
-use abeyance_kernels::rows_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
+use abeyance_kernels::rows_chunk;
 
 use super::{shape, with_type};
 
@@ -44,12 +44,14 @@ impl Operator for ProdOthers {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (n, chunk, cost) = row_loop(cx, 2.0);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-            let start = call.start::<T>();
-            prod_except(call.input::<T>(0), n, call.output(), start);
-            Ok(())
-        }))
-        .into())
+        Ok(
+            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+                let start = call.start::<T>();
+                prod_except(call.input::<T>(0), n, call.output(), start);
+                Ok(())
+            }))
+            .into(),
+        )
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -97,7 +99,11 @@ impl Operator for ProdOthersSlope {
 
     fn samples(&self) -> Vec<Sample> {
         let domain = Domain::Between(-2.0, 2.0);
-        vec![Sample::default().float(&[2, 3], domain.clone()).float(&[2, 3], domain)]
+        vec![
+            Sample::default()
+                .float(&[2, 3], domain.clone())
+                .float(&[2, 3], domain),
+        ]
     }
 }
 
@@ -125,7 +131,9 @@ fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
 /// Appends, for each element, the product of the others along `axes`.
 pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
     let full = graph.shape(x).unwrap_or_default();
-    let kept: Vec<usize> = (0..full.len()).filter(|axis| !axes.contains(axis)).collect();
+    let kept: Vec<usize> = (0..full.len())
+        .filter(|axis| !axes.contains(axis))
+        .collect();
     let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
     let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
     // Rows: the kept dimensions, then all reduced ones as one.

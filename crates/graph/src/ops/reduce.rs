@@ -10,7 +10,7 @@ use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
 use smallvec::smallvec;
 
 use super::{binary, cast, comparison, product, select, shape, source, with_type};
-use crate::{AxisList, Axes, Number, Tensor};
+use crate::{Axes, AxisList, Number, Tensor};
 
 /// An operator that combines all elements along some dimensions into one.
 pub struct Reduce {
@@ -142,10 +142,7 @@ impl Operator for Reduce {
 }
 
 fn attributes(axes: &[i64], keep_dims: bool) -> Attributes {
-    Attributes::of([
-        Attribute::Integers(axes.into()),
-        Attribute::Flag(keep_dims),
-    ])
+    Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(keep_dims)])
 }
 
 /// The dimensions that a list of axes means, in increasing order.
@@ -233,7 +230,11 @@ pub static MEAN: Reduce = Reduce {
         let full = cx.shape(x);
         let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
         let graph = cx.graph();
-        let count = match of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?)) {
+        let count = match of
+            .iter()
+            .map(|dim| dim.known())
+            .try_fold(1usize, |n, dim| n.checked_mul(dim?))
+        {
             Some(count) => super::scalar_like(graph, x, count as f64),
             None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
                 Some(dtype) => source::size(graph, dtype, of),

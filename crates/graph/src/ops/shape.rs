@@ -1,9 +1,9 @@
 //! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, Naming, NodeId, OperandSpec, Operator, Sample,
-    Shape, Signature, Type, element_count, known_dims, resolve_axis,
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim,
+    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, Naming, NodeId, OperandSpec,
+    Operator, Sample, Shape, Signature, Type, element_count, known_dims, resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -106,14 +106,22 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
         element_count(&known)
     };
     let symbols = |shape: &[Dim]| -> SmallVec<[Dim; 4]> {
-        shape.iter().filter(|dim| dim.known().is_none()).copied().collect()
+        shape
+            .iter()
+            .filter(|dim| dim.known().is_none())
+            .copied()
+            .collect()
     };
     let (Some(a), Some(b)) = (product(from), product(to)) else {
         return Quotient::Differ;
     };
     let mut left = symbols(from);
     let mut right: SmallVec<[(usize, Dim); 4]> = SmallVec::new();
-    for (index, &dim) in to.iter().enumerate().filter(|(_, dim)| dim.known().is_none()) {
+    for (index, &dim) in to
+        .iter()
+        .enumerate()
+        .filter(|(_, dim)| dim.known().is_none())
+    {
         match left.iter().position(|&other| other == dim) {
             Some(place) => {
                 left.swap_remove(place);
@@ -248,7 +256,8 @@ pub struct ExpandDims;
 
 impl Operator for ExpandDims {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axis", AttributeKind::Integer)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
             &Signature::new("expand_dims", "an additional dimension of size 1", ANY)
                 .attributes(ATTRIBUTES)
@@ -287,7 +296,8 @@ pub struct Squeeze;
 
 impl Operator for Squeeze {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axes", AttributeKind::Integers)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("axes", AttributeKind::Integers)];
         const {
             &Signature::new("squeeze", "without some dimensions of size 1", ANY)
                 .attributes(ATTRIBUTES)
@@ -374,10 +384,12 @@ impl Operator for BroadcastTo {
             return Ok(Lowered::Alias(0));
         }
         let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims]);
-        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
-            layout::broadcast_to(&plan, x, out, start)
-        }))
-        .into())
+        Ok(
+            with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
+                layout::broadcast_to(&plan, x, out, start)
+            }))
+            .into(),
+        )
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -410,7 +422,11 @@ pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
     if order.iter().enumerate().all(|(place, &axis)| place == axis) {
         return x;
     }
-    graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
+    graph.add(
+        &Transpose,
+        &[x],
+        Attributes::of([integers(order.iter().copied())]),
+    )
 }
 
 /// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
@@ -423,7 +439,11 @@ pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
 
 /// Appends `expand_dims(x)`.
 pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
+    graph.add(
+        &ExpandDims,
+        &[x],
+        Attributes::of([Attribute::Integer(axis)]),
+    )
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -432,11 +452,16 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
         let to = to.into();
-        let open = to.0.iter().filter(|dim| **dim == Dimension::Unknown).count();
+        let open =
+            to.0.iter()
+                .filter(|dim| **dim == Dimension::Unknown)
+                .count();
         if open > 1 {
             return self.fault(
-                Fault::new(format!("reshape: {open} dimensions are `_`, and at most one can be worked out"))
-                    .help("take the others from a tensor: `dims![x.dim(0), _]`"),
+                Fault::new(format!(
+                    "reshape: {open} dimensions are `_`, and at most one can be worked out"
+                ))
+                .help("take the others from a tensor: `dims![x.dim(0), _]`"),
             );
         }
         self.then(|graph, x| {
@@ -469,7 +494,11 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
         self.then(|graph, x| {
-            graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
+            graph.add(
+                &Transpose,
+                &[x],
+                Attributes::of([Attribute::Integers(order.into())]),
+            )
         })
     }
 
@@ -483,7 +512,11 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
         self.then(|graph, x| {
-            graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
+            graph.add(
+                &Squeeze,
+                &[x],
+                Attributes::of([Attribute::Integers(axes.into())]),
+            )
         })
     }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Location, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, element_count, known_dims,
+    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
+    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Location,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    element_count, known_dims,
 };
-use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{elementwise, elementwise_chunk};
 use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 
 use super::with_type;
@@ -37,10 +38,12 @@ impl Operator for Placeholder {
             AttributeSpec::required("dtype", AttributeKind::DType),
             AttributeSpec::required("shape", AttributeKind::Shape),
         ];
-        const { &Signature::new("placeholder", "a value that is fed at each run", &[])
-            .attributes(ATTRIBUTES)
-            .effect(Effect::Feed)
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+        const {
+            &Signature::new("placeholder", "a value that is fed at each run", &[])
+                .attributes(ATTRIBUTES)
+                .effect(Effect::Feed)
+                .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -63,12 +66,14 @@ pub struct PlaceholderWithDefault;
 impl Operator for PlaceholderWithDefault {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("default", DTypes::ANY)];
-        const { &Signature::new(
-            "placeholder_with_default",
-            "a value that may be fed, and else is the operand's",
-            OPERANDS,
-        )
-        .effect(Effect::Feed) }
+        const {
+            &Signature::new(
+                "placeholder_with_default",
+                "a value that may be fed, and else is the operand's",
+                OPERANDS,
+            )
+            .effect(Effect::Feed)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -94,10 +99,13 @@ pub struct Constant;
 
 impl Operator for Constant {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("value", AttributeKind::Array)];
-        const { &Signature::new("constant", "a value that is part of the graph", &[])
-            .attributes(ATTRIBUTES)
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("value", AttributeKind::Array)];
+        const {
+            &Signature::new("constant", "a value that is part of the graph", &[])
+                .attributes(ATTRIBUTES)
+                .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -111,12 +119,16 @@ impl Operator for Constant {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let value = cx.attributes.array(0);
-        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
+        Ok(Lowered::Constant(
+            value.map(|value| value.bytes.clone()).unwrap_or_default(),
+        ))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
+        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(
+            value,
+        ))]))]
     }
 }
 
@@ -148,10 +160,16 @@ impl Operator for Variable {
                 abeyance_ir::DefaultAttribute::Flag(true),
             ),
         ];
-        const { &Signature::new("variable", "a value that lasts from run to run and that writes change", &[])
+        const {
+            &Signature::new(
+                "variable",
+                "a value that lasts from run to run and that writes change",
+                &[],
+            )
             .attributes(ATTRIBUTES)
             .effect(Effect::Read)
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+            .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -183,7 +201,11 @@ impl Operator for Variable {
             Some(Initializer::Zeros) => {}
             Some(Initializer::Ones) if dtype != DType::Bool => {}
             Some(_) if dtype.is_float() => {}
-            _ => return Err(Fault::new(format!("this first value is not one for {dtype}"))),
+            _ => {
+                return Err(Fault::new(format!(
+                    "this first value is not one for {dtype}"
+                )));
+            }
         }
         cx.tensor(dtype, shape)
     }
@@ -211,13 +233,19 @@ impl Operator for Fill {
             AttributeSpec::required("value", AttributeKind::Array),
             AttributeSpec::required("shape", AttributeKind::Shape),
         ];
-        const { &Signature::new("fill", "one value everywhere", &[])
-            .attributes(ATTRIBUTES)
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+        const {
+            &Signature::new("fill", "one value everywhere", &[])
+                .attributes(ATTRIBUTES)
+                .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
+        let Some(value) = cx
+            .attributes()
+            .array(0)
+            .filter(|value| value.dims.is_empty())
+        else {
             return Err(Fault::new("the value has to be a scalar"));
         };
         check_array(value)?;
@@ -233,7 +261,10 @@ impl Operator for Fill {
         if cx.result.bytes() <= 1024 {
             return Ok(Lowered::Constant(value.bytes.repeat(len)));
         }
-        let cost = Cost { flops: 0.0, bytes: cx.result.bytes() as f64 };
+        let cost = Cost {
+            flops: 0.0,
+            bytes: cx.result.bytes() as f64,
+        };
         let kernel = with_type!(cx.result.dtype, T => {
             let value: T = value.elements::<T>()[0];
             let chunk = elementwise_chunk(len, size_of::<T>()) * size_of::<T>();
@@ -249,7 +280,10 @@ impl Operator for Fill {
         let sample = |dims: &[usize]| {
             let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
             let value = Array::scalar(DType::F64, 2.5);
-            Sample::new(Attributes::of([Attribute::Array(Arc::new(value)), Attribute::Shape(shape)]))
+            Sample::new(Attributes::of([
+                Attribute::Array(Arc::new(value)),
+                Attribute::Shape(shape),
+            ]))
         };
         vec![sample(&[]), sample(&[3]), sample(&[0, 2]), sample(&[300])]
     }
@@ -264,9 +298,11 @@ impl Operator for Size {
             AttributeSpec::required("dtype", AttributeKind::DType),
             AttributeSpec::required("of", AttributeKind::Shape),
         ];
-        const { &Signature::new("size", "the product of some dimensions", &[])
-            .attributes(ATTRIBUTES)
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+        const {
+            &Signature::new("size", "the product of some dimensions", &[])
+                .attributes(ATTRIBUTES)
+                .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -278,12 +314,17 @@ impl Operator for Size {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
-        Ok(Lowered::Constant(Array::scalar(cx.result.dtype, count as f64).bytes))
+        Ok(Lowered::Constant(
+            Array::scalar(cx.result.dtype, count as f64).bytes,
+        ))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let of: Shape = [3.into(), 5.into()].into_iter().collect();
-        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
+        vec![Sample::new(Attributes::of([
+            Attribute::DType(DType::F64),
+            Attribute::Shape(of),
+        ]))]
     }
 }
 
@@ -292,8 +333,10 @@ pub struct Invalid;
 
 impl Operator for Invalid {
     fn signature(&self) -> &Signature {
-        const { &Signature::new("invalid", "stands in where a program is wrong", &[])
-            .calculus(NOTHING_TO_DIFFERENTIATE) }
+        const {
+            &Signature::new("invalid", "stands in where a program is wrong", &[])
+                .calculus(NOTHING_TO_DIFFERENTIATE)
+        }
     }
 
     fn infer(&self, _: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -316,7 +359,11 @@ pub fn invalid(graph: &mut Ir) -> NodeId {
 
 /// Appends a constant.
 pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
+    graph.add(
+        &Constant,
+        &[],
+        Attributes::of([Attribute::Array(Arc::new(value))]),
+    )
 }
 
 /// Appends a tensor of one value.
@@ -330,14 +377,22 @@ pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
 
 /// Appends the number of elements of a shape.
 pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
+    graph.add(
+        &Size,
+        &[],
+        Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]),
+    )
 }
 
 impl Graph {
     /// A value that has to be fed at each run. Sizes written `_` are settled by what is fed, each for itself, until
     /// the tensor meets others: then those that must be equal are one.
     #[track_caller]
-    pub fn placeholder<T: Element>(&self, name: &str, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+    pub fn placeholder<T: Element>(
+        &self,
+        name: &str,
+        shape: impl Into<Dimensions>,
+    ) -> Tensor<'_, T> {
         let shape = shape.into();
         let id = self.build(|graph| {
             let shape = shape.resolve(graph.symbols_mut());
@@ -356,7 +411,12 @@ impl Graph {
     ) -> Tensor<'g, T> {
         let default = default.node(self);
         let id = self.build(|graph| {
-            graph.add_named(Some(name), &PlaceholderWithDefault, &[default], Attributes::none())
+            graph.add_named(
+                Some(name),
+                &PlaceholderWithDefault,
+                &[default],
+                Attributes::none(),
+            )
         });
         self.handle(id)
     }
@@ -392,7 +452,12 @@ impl Graph {
     }
 
     #[track_caller]
-    fn make_variable<T: Element>(&self, name: &str, initial: Init<T>, trainable: bool) -> Tensor<'_, T> {
+    fn make_variable<T: Element>(
+        &self,
+        name: &str,
+        initial: Init<T>,
+        trainable: bool,
+    ) -> Tensor<'_, T> {
         let id = self.build(|graph| {
             let shape = initial.shape.resolve(graph.symbols_mut());
             let attributes = Attributes::of([
@@ -416,8 +481,11 @@ impl Graph {
     fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
         if shape.0.contains(&crate::Dimension::Unknown) {
             let id = self.reject(
-                Diagnostic::new("the shape of a filled tensor has to be known", Location::caller())
-                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+                Diagnostic::new(
+                    "the shape of a filled tensor has to be known",
+                    Location::caller(),
+                )
+                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             );
             return self.handle(id);
         }

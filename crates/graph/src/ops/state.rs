@@ -5,8 +5,8 @@ use abeyance_ir::{
     OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
-use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
+use abeyance_kernels::{elementwise, elementwise_chunk};
 
 use super::with_type;
 use crate::{Element, Graph, Number, Operand, Operation, Tensor};

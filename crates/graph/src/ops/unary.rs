@@ -5,8 +5,8 @@ use abeyance_ir::{
     Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber, Real};
-use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{elementwise, elementwise_chunk};
 
 use super::{binary, chain, comparison, scalar_like, select, with_float, with_type};
 use crate::{Element, Float, Number, Signed, Tensor};
@@ -149,8 +149,12 @@ pub static ABS: Unary = Unary {
 
 /// -1, 0 or 1. Gradient: 0.
 pub static SIGN: Unary = Unary {
-    signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
-        .calculus(Calculus::Piecewise),
+    signature: Signature::new(
+        "sign",
+        "-1, 0 or 1 as x is negative, zero or positive",
+        SIGNED,
+    )
+    .calculus(Calculus::Piecewise),
     lower: number!(1.0, |x| x.sign()),
     gradient: |cx| {
         let x = cx.operand(0);

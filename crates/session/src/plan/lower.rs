@@ -140,8 +140,11 @@ impl<'a> Lower<'a> {
             Effect::Random => self.random = true,
             Effect::None | Effect::Feed | Effect::Write => {}
         }
-        let operands: SmallVec<[Concrete<'_>; 3]> =
-            data.operands.iter().map(|&operand| self.concrete(operand)).collect();
+        let operands: SmallVec<[Concrete<'_>; 3]> = data
+            .operands
+            .iter()
+            .map(|&operand| self.concrete(operand))
+            .collect();
         let attributes = self.sizes.attributes(node);
         let lowering = Lowering {
             operands: &operands,

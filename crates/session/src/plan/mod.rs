@@ -109,7 +109,10 @@ impl Plan {
 
     /// A state nobody else uses.
     pub(crate) fn take_state(&self) -> Result<State, Error> {
-        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self
+            .states
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let idle = states.pop();
         drop(states);
         match idle {
@@ -120,7 +123,10 @@ impl Plan {
 
     /// Keeps a state for another run.
     pub(crate) fn give_back(&self, state: State) {
-        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self
+            .states
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         states.push(state);
     }
 
@@ -129,7 +135,9 @@ impl Plan {
         let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
         let (task, message) = match error {
             RunError::Failed { task, failure } => (task, failure.0),
-            RunError::Panicked { task, message } => (task, format!("its kernel panicked: {message}")),
+            RunError::Panicked { task, message } => {
+                (task, format!("its kernel panicked: {message}"))
+            }
             other => return Error::Internal(other.to_string()),
         };
         match node(task) {
@@ -143,7 +151,8 @@ impl Plan {
 
 /// Names of nodes, for messages about several of them.
 fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
-    nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
-        diagnostic.note(graph.describe(node), graph.node(node).location)
-    })
+    nodes.iter().fold(
+        Diagnostic::new(message, Location::Unknown),
+        |diagnostic, &node| diagnostic.note(graph.describe(node), graph.node(node).location),
+    )
 }

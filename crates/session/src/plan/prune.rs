@@ -16,7 +16,11 @@ pub(crate) struct Needed {
 
 impl Needed {
     /// Walks back from the fetches. Every placeholder that is needed and not fed is reported, all together.
-    pub(crate) fn new(graph: &Graph, fetches: &[NodeId], feeds: &[FeedShape]) -> Result<Self, Error> {
+    pub(crate) fn new(
+        graph: &Graph,
+        fetches: &[NodeId],
+        feeds: &[FeedShape],
+    ) -> Result<Self, Error> {
         let mut fed = FixedBitSet::with_capacity(graph.len());
         for feed in feeds {
             fed.insert(feed.node.index());
@@ -57,8 +61,14 @@ fn unfed(graph: &Graph, node: NodeId, fetches: &[NodeId]) -> Diagnostic {
         .find(|&&fetch| graph.ancestors([fetch], |_| false).contains(node.index()))
         .map(|&fetch| format!(", which `{}` needs", graph.node(fetch).name))
         .unwrap_or_default();
-    Diagnostic::new(format!("the placeholder `{name}` is not fed{for_what}"), Location::Unknown)
-        .node(&**name)
-        .note(graph.describe(node), graph.node(node).location)
-        .help(format!("add it to the feeds: `feeds![{} => &value]`", name.rsplit('/').next().unwrap_or(name)))
+    Diagnostic::new(
+        format!("the placeholder `{name}` is not fed{for_what}"),
+        Location::Unknown,
+    )
+    .node(&**name)
+    .note(graph.describe(node), graph.node(node).location)
+    .help(format!(
+        "add it to the feeds: `feeds![{} => &value]`",
+        name.rsplit('/').next().unwrap_or(name)
+    ))
 }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Attribute, Bindings, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location, NodeId, SymbolId,
-    TensorType, Type, element_count, known_dims,
+    Attribute, Bindings, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location, NodeId,
+    SymbolId, TensorType, Type, element_count, known_dims,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -25,7 +25,11 @@ pub(crate) struct Sizes<'a> {
 
 impl<'a> Sizes<'a> {
     /// Binds unknown dimensions to what is fed, then infers every needed node's shape again with numbers.
-    pub(crate) fn new(graph: &'a Graph, needed: &Needed, feeds: &[FeedShape]) -> Result<Self, Error> {
+    pub(crate) fn new(
+        graph: &'a Graph,
+        needed: &Needed,
+        feeds: &[FeedShape],
+    ) -> Result<Self, Error> {
         let mut sizes = Self {
             graph,
             bindings: Bindings::new(graph.symbols()),
@@ -58,14 +62,16 @@ impl<'a> Sizes<'a> {
         if !symbolic {
             return attributes.clone();
         }
-        abeyance_ir::Attributes::of(attributes.iter().map(|value| match value {
-            Attribute::Shape(shape) => Attribute::Shape(
-                shape
-                    .iter()
-                    .map(|&dim| self.bindings.resolve(self.graph.symbols(), dim))
-                    .collect(),
-            ),
-            other => other.clone(),
+        abeyance_ir::Attributes::of(attributes.iter().map(|value| {
+            match value {
+                Attribute::Shape(shape) => Attribute::Shape(
+                    shape
+                        .iter()
+                        .map(|&dim| self.bindings.resolve(self.graph.symbols(), dim))
+                        .collect(),
+                ),
+                other => other.clone(),
+            }
         }))
     }
 
@@ -73,7 +79,9 @@ impl<'a> Sizes<'a> {
         let graph = self.graph;
         let name = &graph.node(feed.node).name;
         let Some(shape) = graph.shape(feed.node) else {
-            return Err(Error::request(format!("`{name}` is an operation and cannot be fed")));
+            return Err(Error::request(format!(
+                "`{name}` is an operation and cannot be fed"
+            )));
         };
         let refuse = |message: String| {
             Error::Request(
@@ -109,7 +117,9 @@ impl<'a> Sizes<'a> {
                     ),
                     &[other, feed.node],
                 );
-                diagnostic.help = Some("both must have the same size: feed batches that belong together".to_owned());
+                diagnostic.help = Some(
+                    "both must have the same size: feed batches that belong together".to_owned(),
+                );
                 return Err(Error::Request(diagnostic.into()));
             }
             if let Dim::Symbol(symbol) = graph.symbols().resolve(dim) {
@@ -173,11 +183,15 @@ impl<'a> Sizes<'a> {
                     Some(dims) => dims.iter().map(|&dim| Dim::Known(dim)).collect(),
                     None => tensor.shape.clone(),
                 };
-                Some(TensorType { dtype: tensor.dtype, shape })
+                Some(TensorType {
+                    dtype: tensor.dtype,
+                    shape,
+                })
             })
             .collect();
         let fault = |fault: Fault| Error::Request(graph.diagnose(node, fault).into());
-        let mut cx = Inference::planning(&operands, &data.attributes, graph.symbols(), &self.bindings);
+        let mut cx =
+            Inference::planning(&operands, &data.attributes, graph.symbols(), &self.bindings);
         let inferred = match data.operator.infer(&mut cx) {
             Ok(inferred) => inferred,
             Err(error) => return Err(fault(error)),
@@ -191,7 +205,9 @@ impl<'a> Sizes<'a> {
                 Dim::Known(size) => size,
                 Dim::Symbol(_) => match self.bindings.resolve(graph.symbols(), wanted) {
                     Dim::Known(size) => size,
-                    Dim::Symbol(symbol) if needed => return Err(self.undetermined(node, axis, symbol)),
+                    Dim::Symbol(symbol) if needed => {
+                        return Err(self.undetermined(node, axis, symbol));
+                    }
                     Dim::Symbol(_) => return Ok(()),
                 },
             };
@@ -227,17 +243,34 @@ impl<'a> Sizes<'a> {
         );
         if let Some(origin) = graph.symbols().origin(symbol) {
             diagnostic = diagnostic.note(
-                format!("{name} is dimension {} of `{}`", origin.axis, graph.node(origin.node).name),
+                format!(
+                    "{name} is dimension {} of `{}`",
+                    origin.axis,
+                    graph.node(origin.node).name
+                ),
                 graph.node(origin.node).location,
             );
         }
-        Error::Request(diagnostic.help("feed a tensor that has this dimension").into())
+        Error::Request(
+            diagnostic
+                .help("feed a tensor that has this dimension")
+                .into(),
+        )
     }
 
-    fn contradiction(&self, node: NodeId, axis: usize, dim: Dim, before: usize, size: usize) -> Error {
+    fn contradiction(
+        &self,
+        node: NodeId,
+        axis: usize,
+        dim: Dim,
+        before: usize,
+        size: usize,
+    ) -> Error {
         let graph = self.graph;
         let Dim::Symbol(symbol) = graph.symbols().resolve(dim) else {
-            let fault = Fault::new(format!("dimension {axis} of its result is {size}, not {before}"));
+            let fault = Fault::new(format!(
+                "dimension {axis} of its result is {size}, not {before}"
+            ));
             return Error::Request(graph.diagnose(node, fault).into());
         };
         let other = self.settled_by.get(&symbol).copied().unwrap_or(node);

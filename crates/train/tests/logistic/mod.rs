@@ -46,8 +46,8 @@ where
     let g: &'static Graph = Box::leak(Box::new(Graph::named("logistic")));
     let x = g.placeholder::<f64>("x", dims![_, 3]);
     let y_ = g.placeholder::<f64>("y_", dims![_, 1]);
-    let w = g.variable("w", &arr2(&W.map(|w| [w])));
-    let b = g.variable("b", &arr1(&[B]));
+    let w = g.variable("w", arr2(&W.map(|w| [w])));
+    let b = g.variable("b", arr1(&[B]));
     let loss = (x.matmul(w) + b).sigmoid_cross_entropy(y_).reduce_mean(..);
     let train_step = optimizer(g, loss).minimize(loss);
     let session = Session::new(g).unwrap_or_else(|error| panic!("{error}"));
