@@ -141,7 +141,7 @@ pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
     let row = axes
         .iter()
         .map(|&axis| full[axis])
-        .fold(Some(Dim::Known(1)), |row, dim| match (row?, dim) {
+        .try_fold(Dim::Known(1), |row, dim| match (row, dim) {
             (Dim::Known(1), dim) => Some(dim),
             (dim, Dim::Known(1)) => Some(dim),
             (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),

@@ -158,10 +158,10 @@ impl<'a> Sizes<'a> {
             });
             let own = data.ty.tensor().map(|tensor| &tensor.shape[..]);
             for &dim in shapes.chain(own).flatten() {
-                if let Dim::Symbol(symbol) = self.bindings.resolve(graph.symbols(), dim) {
-                    if let Some(origin) = graph.symbols().origin(symbol) {
-                        visit(origin.node, &mut stack);
-                    }
+                if let Dim::Symbol(symbol) = self.bindings.resolve(graph.symbols(), dim)
+                    && let Some(origin) = graph.symbols().origin(symbol)
+                {
+                    visit(origin.node, &mut stack);
                 }
             }
         }
