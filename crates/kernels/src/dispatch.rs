@@ -4,6 +4,8 @@
 //! [`vectorized`] is compiled again for AVX2, AVX-512 or NEON, and the processor's own one is called. The code is the same for
 //! each and the compiler neither contracts `a * b + c` nor reorders floats by itself, so the bits are too.
 
+use crate::element::Element;
+
 /// Run `body` compiled for the best instruction set this processor has.
 ///
 /// Only what is inlined into `body` is compiled again, so write the closure, and whatever it calls in its loop,
@@ -11,6 +13,17 @@
 #[inline]
 pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)
+}
+
+/// As [`vectorized`] for loops over floats; those over integers are compiled once. They are rare, and three times the code
+/// for each made the operators take twice as long to build.
+#[inline(always)]
+pub(crate) fn vectorized_for<T: Element, R>(body: impl FnOnce() -> R) -> R {
+    if T::IS_FLOAT {
+        vectorized(body)
+    } else {
+        body()
+    }
 }
 
 /// How many elements of an elementwise loop one part fills: a fixed number of bytes, so that the cut depends on shapes only.

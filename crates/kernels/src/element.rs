@@ -18,6 +18,8 @@ mod sealed {
 pub trait Element:
     Pod + sealed::Sealed + PartialEq + PartialOrd + Default + Debug + Display + Send + Sync
 {
+    /// Whether this is a type of floats.
+    const IS_FLOAT: bool;
     /// From `f32`: to an integer it truncates and saturates, NaN gives 0.
     fn from_f32(value: f32) -> Self;
     /// From `f64`: to an integer it truncates and saturates, NaN gives 0; to `f32` it rounds to nearest.
@@ -40,8 +42,6 @@ pub trait Number: Element {
     const ZERO: Self;
     /// 1.
     const ONE: Self;
-    /// Whether this is a type of floats.
-    const IS_FLOAT: bool;
     /// The smallest value: minus infinity for floats.
     const LOWEST: Self;
     /// The largest value: infinity for floats.
@@ -125,9 +125,10 @@ pub trait Real:
 }
 
 macro_rules! element {
-    ($($t:ty, $from:ident;)*) => {$(
+    ($($t:ty, $from:ident, $float:literal;)*) => {$(
         impl sealed::Sealed for $t {}
         impl Element for $t {
+            const IS_FLOAT: bool = $float;
             #[inline(always)]
             fn from_f32(value: f32) -> Self { value as $t }
             #[inline(always)]
@@ -147,11 +148,11 @@ macro_rules! element {
 }
 
 element! {
-    f32, from_f32;
-    f64, from_f64;
-    i32, from_i32;
-    i64, from_i64;
-    u8, from_u8;
+    f32, from_f32, true;
+    f64, from_f64, true;
+    i32, from_i32, false;
+    i64, from_i64, false;
+    u8, from_u8, false;
 }
 
 macro_rules! integer {
@@ -159,7 +160,6 @@ macro_rules! integer {
         impl Number for $t {
             const ZERO: Self = 0;
             const ONE: Self = 1;
-            const IS_FLOAT: bool = false;
             const LOWEST: Self = <$t>::MIN;
             const HIGHEST: Self = <$t>::MAX;
             #[inline(always)]
@@ -266,7 +266,6 @@ macro_rules! float {
         impl Number for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            const IS_FLOAT: bool = true;
             const LOWEST: Self = $t::NEG_INFINITY;
             const HIGHEST: Self = $t::INFINITY;
             #[inline(always)]

@@ -4,7 +4,7 @@
 //! them as `#[inline(always)] |x| ...` in the argument, or name a function that is `#[inline(always)]` itself.
 
 use crate::broadcast::Broadcast;
-use crate::dispatch::vectorized;
+use crate::dispatch::vectorized_for;
 use crate::element::{Element, Number};
 use crate::launch::Failure;
 
@@ -22,7 +22,7 @@ pub fn copy<T: Element>(x: &[T], out: &mut [T], start: usize) {
 #[inline]
 pub fn map<T: Element, U: Element>(x: &[T], out: &mut [U], start: usize, f: impl Fn(T) -> U) {
     let x = &x[start..start + out.len()];
-    vectorized(
+    vectorized_for::<U, _>(
         #[inline(always)]
         || {
             for (o, &x) in out.iter_mut().zip(x) {
@@ -43,7 +43,7 @@ pub fn zip<T: Element, S: Element, U: Element>(
 ) {
     let x = &x[start..start + out.len()];
     let y = &y[start..start + out.len()];
-    vectorized(
+    vectorized_for::<T, _>(
         #[inline(always)]
         || {
             for ((o, &x), &y) in out.iter_mut().zip(x).zip(y) {
@@ -66,7 +66,7 @@ pub fn zip3<T: Element, S: Element, R: Element, U: Element>(
     let x = &x[start..start + out.len()];
     let y = &y[start..start + out.len()];
     let z = &z[start..start + out.len()];
-    vectorized(
+    vectorized_for::<T, _>(
         #[inline(always)]
         || {
             for (((o, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
@@ -109,7 +109,7 @@ pub fn binary<T: Element, S: Element, U: Element>(
     f: impl Fn(T, S) -> U,
 ) {
     let [sx, sy] = plan.inner_strides();
-    vectorized(
+    vectorized_for::<T, _>(
         #[inline(always)]
         || match (sx, sy) {
             (1, 1) => plan.for_each_run(
@@ -167,7 +167,7 @@ pub fn ternary<T: Element, S: Element, R: Element, U: Element>(
     f: impl Fn(T, S, R) -> U,
 ) {
     let strides = plan.inner_strides();
-    vectorized(
+    vectorized_for::<U, _>(
         #[inline(always)]
         || match strides {
             [1, 1, 1] => plan.for_each_run(

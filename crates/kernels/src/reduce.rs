@@ -11,7 +11,7 @@ pub use two_stage::TwoStage;
 
 use smallvec::SmallVec;
 
-use crate::dispatch::vectorized;
+use crate::dispatch::vectorized_for;
 use crate::element::Number;
 use crate::launch::Failure;
 
@@ -192,7 +192,7 @@ impl Reduction {
             out.fill(C::identity());
             return;
         }
-        vectorized(
+        vectorized_for::<T, _>(
             #[inline(always)]
             || {
                 if self.inner_is_reduced {

@@ -1,7 +1,7 @@
 //! Products of integers: plain loops, which wrap.
 
 use super::Matmul;
-use crate::dispatch::vectorized;
+use crate::dispatch::vectorized_for;
 use crate::element::Number;
 
 pub(super) fn multiply<T: Number>(
@@ -13,7 +13,7 @@ pub(super) fn multiply<T: Number>(
 ) {
     let (row, column) = plan.strides_a();
     let (k, n) = (plan.k, plan.n);
-    vectorized(
+    vectorized_for::<T, _>(
         #[inline(always)]
         || {
             for (i, out) in out.chunks_exact_mut(n).enumerate() {
