@@ -18,9 +18,11 @@ pub mod functions;
 pub mod launch;
 pub mod layout;
 pub mod matmul;
+pub mod order;
 pub mod prod_except;
 pub mod random;
 pub mod reduce;
+pub mod scan;
 pub mod softmax;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};
