@@ -33,15 +33,15 @@ pub use abeyance_ir as ir;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 
-pub use abeyance_graph::dims;
+pub use abeyance_graph::{dims, slices};
 pub use abeyance_session::feeds;
 
 /// Everything a program needs: `use abeyance::prelude::*;`.
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, keep_dims, ones, random_normal,
-        random_uniform, truncated_normal, zeros,
+        AnyTensor, Graph, NewAxis, Operation, Scalar, Tensor, dims, fill, keep_dims, ones,
+        random_normal, random_uniform, slices, truncated_normal, zeros,
     };
     pub use abeyance_session::{
         Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,

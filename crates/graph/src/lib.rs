@@ -10,6 +10,7 @@ mod element;
 mod graph;
 mod init;
 pub mod ops;
+mod slicing;
 mod tensor;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
@@ -17,4 +18,5 @@ pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use slicing::{NewAxis, SlicePart};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

@@ -75,7 +75,11 @@ impl Scan {
                 };
                 for i in 0..self.inner {
                     let z = out[before + i];
-                    let product = if z == T::ZERO { z } else { a[at + before + i] * z };
+                    let product = if z == T::ZERO {
+                        z
+                    } else {
+                        a[at + before + i] * z
+                    };
                     out[own + i] = product + b[at + before + i];
                 }
             }

@@ -295,6 +295,11 @@ pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
     graph.add(&SUM, &[x], attributes(axes, keep_dims))
 }
 
+/// Appends `reduce_max(x)`.
+pub fn max(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
+    graph.add(&MAX, &[x], attributes(axes, false))
+}
+
 impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     fn reduce<A: Axes>(self, operator: &'static Reduce, axes: A) -> A::Output<'g, T> {

@@ -170,7 +170,14 @@ impl Place {
             .zip(steps)
             .map(|(&size, steps)| match steps.count {
                 // Where it begins says nothing.
-                0 => Grid::new(size, &Steps { begin: 0, step: 1, count: 0 }),
+                0 => Grid::new(
+                    size,
+                    &Steps {
+                        begin: 0,
+                        step: 1,
+                        count: 0,
+                    },
+                ),
                 _ => Grid::new(size, steps),
             })
             .collect();
@@ -270,9 +277,24 @@ mod tests {
             dims.map(Steps::all),
             dims.map(Steps::reversed),
             [steps(2, -2, 2), Steps::all(4), Steps::all(2), Steps::all(5)],
-            [Steps::all(3), steps(3, -1, 3), Steps::all(2), steps(1, 3, 2)],
-            [steps(1, 1, 1), steps(0, 2, 2), steps(1, -1, 2), Steps::all(5)],
-            [Steps::all(3), Steps::all(4), steps(1, 7, 1), steps(4, -4, 2)],
+            [
+                Steps::all(3),
+                steps(3, -1, 3),
+                Steps::all(2),
+                steps(1, 3, 2),
+            ],
+            [
+                steps(1, 1, 1),
+                steps(0, 2, 2),
+                steps(1, -1, 2),
+                Steps::all(5),
+            ],
+            [
+                Steps::all(3),
+                Steps::all(4),
+                steps(1, 7, 1),
+                steps(4, -4, 2),
+            ],
             [Steps::all(3), steps(9, 1, 0), Steps::all(2), Steps::all(5)],
         ];
         for case in cases {
@@ -302,9 +324,13 @@ mod tests {
 
     #[test]
     fn no_dimensions_and_no_elements() {
-        let out = in_pieces(1, 1, |out, start| Strided::new(&[], &[]).run(&[7], out, start));
+        let out = in_pieces(1, 1, |out, start| {
+            Strided::new(&[], &[]).run(&[7], out, start)
+        });
         assert_eq!(out, [7]);
-        let out = in_pieces(1, 1, |out, start| Place::new(&[], &[]).run(&[7], out, start));
+        let out = in_pieces(1, 1, |out, start| {
+            Place::new(&[], &[]).run(&[7], out, start)
+        });
         assert_eq!(out, [7]);
         Place::new(&[0, 3], &[Steps::all(0), steps(2, -2, 2)]).run::<i32>(&[], &mut [], 0);
     }
