@@ -48,3 +48,8 @@ pub mod prelude {
     };
     pub use abeyance_train::*;
 }
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,9 +1,11 @@
 //! What can go wrong with a session.
 
+use std::fmt;
+
 use abeyance_ir::{Diagnostic, Diagnostics, Location};
 
 /// Why a session could not be made, or a run not finished. A run that fails changes nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The program is wrong: everything that is, together.
@@ -24,6 +26,19 @@ pub enum Error {
     /// The engine contradicts itself; please report it.
     #[error("error: internal: {0}")]
     Internal(String),
+}
+
+/// The message without its `error: `: what `unwrap` and a `main` that returns this error show is for reading too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Program(mistakes) | Error::Request(mistakes) => mistakes.fmt(f),
+            Error::Node(mistake) => mistake.fmt(f),
+            Error::Memory(error) => fmt::Display::fmt(error, f),
+            Error::Threads(error) => fmt::Display::fmt(error, f),
+            Error::Internal(message) => write!(f, "internal: {message}"),
+        }
+    }
 }
 
 impl Error {
