@@ -80,10 +80,20 @@ impl Graph {
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
         append(&mut inner)
+    }
+
+    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
+    #[track_caller]
+    fn here(&self) -> Location {
+        // Called as it stands: a function passed on is called from within the standard library.
+        match self.pinned.get() {
+            Some(pinned) => pinned,
+            None => Location::caller(),
+        }
     }
 
     /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
@@ -115,7 +125,7 @@ impl Graph {
     #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
     #[track_caller]
     pub fn scope(&self, name: &str) -> Scope<'_> {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         self.enter(|graph| {
             graph.context_mut().location = location;
             graph.context_mut().scope = graph.unique_scope(name);
@@ -163,14 +173,16 @@ impl Graph {
             (other.describe(handle.id), other.node(handle.id).location)
         };
         let diagnostic = self.build(|graph| {
-            Diagnostic::new(
-                format!(
+            let other = handle.graph.ir();
+            let message = match other.name() == graph.name() {
+                true => "a tensor of one graph is used in another".to_owned(),
+                false => format!(
                     "a tensor of graph `{}` is used in graph `{}`",
-                    handle.graph.ir().name(),
+                    other.name(),
                     graph.name()
                 ),
-                graph.context().location,
-            )
+            };
+            Diagnostic::new(message, graph.context().location)
             .note(foreign, made)
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
         });
@@ -207,13 +219,11 @@ impl Graph {
         match &self.ir().node(id).ty {
             Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
             _ => Err(Diagnostic::new(
-                format!(
-                    "`{}` is not a tensor of {}",
-                    self.ir().describe(id),
-                    T::DTYPE
-                ),
+                format!("`{name}` is not a tensor of {}", T::DTYPE),
                 location,
-            )),
+            )
+            .node(name)
+            .note(self.ir().describe(id), self.ir().node(id).location)),
         }
     }
 
@@ -231,16 +241,16 @@ impl Graph {
         let graph = self.ir();
         graph.find(name).ok_or_else(|| {
             let last = name.rsplit('/').next().unwrap_or(name);
-            let near = graph
-                .iter()
-                .map(|(_, node)| &*node.name)
-                .find(|other| other.rsplit('/').next() == Some(last));
+            let names = || graph.iter().map(|(_, node)| &*node.name);
+            let near = names()
+                .find(|other| other.rsplit('/').next() == Some(last))
+                .or_else(|| ir::nearest(name, names()));
             let diagnostic = Diagnostic::new(
                 format!("graph `{}` has no node `{name}`", graph.name()),
                 location,
             );
             match near {
-                Some(near) => diagnostic.help(format!("there is `{near}`")),
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => diagnostic,
             }
         })

@@ -447,7 +447,7 @@ impl Graph {
         if signature.effect != Effect::Order {
             check_operands(&signature, &types)?;
         }
-        check_attributes(&signature, attributes)?;
+        check_attributes(&signature, attributes, &self.symbols)?;
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
@@ -458,16 +458,24 @@ impl Graph {
                 ));
             }
         }
+        // What a rule found out about dimensions before it objected is not true: without this, one mistake would
+        // bring about others.
+        let mark = self.symbols.try_out();
         let mut cx = Inference {
             operands: &types,
             attributes,
             solver: Solver::Building(&mut self.symbols),
         };
-        let ty = operator.infer(&mut cx)?;
-        if let Some(tensor) = ty.tensor() {
-            check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
-        }
-        Ok(ty)
+        let inferred = operator.infer(&mut cx).and_then(|ty| {
+            if let Some(tensor) = ty.tensor() {
+                check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
+            }
+            Ok(ty)
+        });
+        inferred.map_err(|fault| {
+            self.symbols.forget(mark);
+            Some(fault)
+        })
     }
 
     fn unique_name(&mut self, wanted: Option<&str>, base: &str, id: NodeId) -> Arc<str> {
@@ -630,7 +638,11 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
     Ok(())
 }
 
-fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Result<(), Fault> {
+fn check_attributes(
+    signature: &crate::Signature,
+    attributes: &Attributes,
+    symbols: &Symbols,
+) -> Result<(), Fault> {
     if attributes.len() != signature.attributes.len() {
         return Err(Fault::new(format!(
             "takes {} attributes, not {}",
@@ -648,6 +660,13 @@ fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Re
             )));
         }
         if let Attribute::Shape(shape) = value {
+            if let Some(axis) = shape.iter().position(|&dim| !symbols.owns(dim)) {
+                return Err(Fault::new(format!(
+                    "dimension {axis} of the shape {} is an unknown size of another graph",
+                    symbols.display(shape)
+                ))
+                .help("take it from a tensor of this graph: `dims![x.dim(0), 10]`"));
+            }
             check_size(shape, 1)?;
         }
     }

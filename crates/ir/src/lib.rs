@@ -15,6 +15,7 @@ mod inference;
 mod operator;
 mod sample;
 mod shape;
+mod suggest;
 mod text;
 
 pub use attribute::{
@@ -31,3 +32,4 @@ pub use operator::{
 };
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
+pub use suggest::nearest;

@@ -1,7 +1,7 @@
 //! Values given to a run.
 
 use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
-use abeyance_ir::{DType, Dims, GraphId, NodeId};
+use abeyance_ir::{DType, Dims, GraphId, Location, NodeId};
 use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 
@@ -10,6 +10,8 @@ use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 pub struct Feed<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
+    /// Where the tensor was made, for messages about tensors of other graphs.
+    pub(crate) made: Location,
     pub(crate) dtype: DType,
     pub(crate) dims: Dims,
     pub(crate) bytes: Bytes<'a>,
@@ -51,9 +53,11 @@ impl<'a> Feed<'a> {
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dims, bytes) = value.raw();
         let node = tensor.target();
+        let graph = node.graph().ir();
         Feed {
-            graph: node.graph().ir().id(),
+            graph: graph.id(),
             node: node.id(),
+            made: graph.node(node.id()).location,
             dtype: F::Element::DTYPE,
             dims,
             bytes,

@@ -4,10 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The candidate that takes the fewest edits to reach from `name`, if a third of its letters is enough.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;
     }
