@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use abeyance::prelude::*;
-use abeyance::session::Feed;
+use abeyance::session::{Feed, Port};
 use insta::assert_snapshot;
 use ndarray::array;
 
@@ -648,7 +648,7 @@ fn feeds_and_fetches_of_another_graph() {
     assert_snapshot!(refusal(session.run(x, feeds![stranger => 1.0, x => 1.0])), @r#"
     error: a fed tensor belongs to another graph than the session's
       --> `assert_snapshot!(refusal(session.>>run(x, feeds![stranger => 1.0, x => 1.0]))`
-       | a tensor of f32  (`let stranger = other.>>placeholder::<f32>("stranger", dims![]);`)
+       | the tensor  (`let stranger = other.>>placeholder::<f32>("stranger", dims![]);`)
        = help: make a session for each graph
     "#);
     assert_snapshot!(refusal(session.run((x, stranger), feeds![x => 1.0])), @r#"
@@ -669,8 +669,38 @@ fn feeds_and_fetches_of_another_graph() {
     assert_snapshot!(refusal(call.run(feeds![stranger => 1.0])), @r#"
     error: a fed tensor belongs to another graph than the session's
       --> `assert_snapshot!(refusal(call.>>run(feeds![stranger => 1.0]))`
-       | a tensor of f32  (`let stranger = other.>>placeholder::<f32>("stranger", dims![]);`)
+       | the tensor  (`let stranger = other.>>placeholder::<f32>("stranger", dims![]);`)
        = help: make a session for each graph
+    "#);
+}
+
+#[test]
+fn a_port_of_another_graph_and_ports_that_are_not_there() {
+    let (g, other) = (Graph::named("net"), Graph::new());
+    let x = g.placeholder::<f32>("scope/x", dims![]);
+    let stranger = Port::from(other.placeholder::<f32>("stranger", dims![]));
+    let session = session(&g);
+    assert_snapshot!(refusal(session.run(stranger, feeds![x => 1.0])), @r#"
+    error: a fetched tensor belongs to another graph than the session's
+      --> `assert_snapshot!(refusal(session.>>run(stranger, feeds![x => 1.0]))`
+       | the tensor  (`let stranger = Port::from(other.>>placeholder::<f32>("stranger", dims![]));`)
+       = help: make a session for each graph
+    "#);
+    assert_snapshot!(refusal(session.run(x, feeds![stranger => 1.0])), @r#"
+    error: a fed tensor belongs to another graph than the session's
+      --> `assert_snapshot!(refusal(session.>>run(x, feeds![stranger => 1.0]))`
+       | the tensor  (`let stranger = Port::from(other.>>placeholder::<f32>("stranger", dims![]));`)
+       = help: make a session for each graph
+    "#);
+    assert_snapshot!(refusal(session.port::<f32>("x")), @r#"
+    error: graph `net` has no node `x`
+      --> `assert_snapshot!(refusal(session.>>port::<f32>("x"))`
+       = help: did you mean `scope/x`?
+    "#);
+    assert_snapshot!(refusal(session.port::<i32>("scope/x")), @r#"
+    error: `scope/x` is not a tensor of i32
+      --> `assert_snapshot!(refusal(session.>>port::<i32>("scope/x"))`
+       | scope/x : f32[]  (`let x = g.>>placeholder::<f32>("scope/x", dims![]);`)
     "#);
 }
 
@@ -701,7 +731,7 @@ fn a_fetch_made_after_the_session() {
     assert_snapshot!(refusal(session.run(x, feeds![later => 1.0])), @r"
     error: a fed tensor was made after the session, whose graph is frozen
       --> `assert_snapshot!(refusal(session.>>run(x, feeds![later => 1.0]))`
-       | a tensor of f32  (`let later = >>x + 1.0;`)
+       | the tensor  (`let later = >>x + 1.0;`)
        = help: make the session last, when the graph is complete
     ");
 }
@@ -714,7 +744,7 @@ fn a_handle_with_another_element_type() {
     let wrong = x.erase().assume::<i32>();
     let wide = x.erase().assume::<f64>();
     assert_snapshot!(refusal(session.run((x, wide), feeds![x => &[1.0, 2.0]])), @r#"
-    error: `x` cannot be fetched as an array of f64
+    error: the fetched `x` is not an array of f64
       --> `assert_snapshot!(refusal(session.>>run((x, wide), feeds![x => &[1.0, 2.0]]))`
        | x : f32[2]  (`let x = g.>>placeholder::<f32>("x", dims![2]);`)
     "#);

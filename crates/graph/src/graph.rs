@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type};
+use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role};
 
 use crate::{AnyTensor, Element, Operation, Tensor};
 
@@ -215,16 +215,13 @@ impl Graph {
     #[track_caller]
     pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<'_, T>, Diagnostic> {
         let location = Location::caller();
-        let id = self.find(name, location)?;
-        match &self.ir().node(id).ty {
-            Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
-            _ => Err(Diagnostic::new(
-                format!("`{name}` is not a tensor of {}", T::DTYPE),
+        let found = self.ir().find_tensor(name, T::DTYPE);
+        found
+            .map(|id| self.handle(id))
+            .map_err(|diagnostic| Diagnostic {
                 location,
-            )
-            .node(name)
-            .note(self.ir().describe(id), self.ir().node(id).location)),
-        }
+                ..diagnostic
+            })
     }
 
     /// The operation of that name.
@@ -233,27 +230,14 @@ impl Graph {
     /// There is no node of that name.
     #[track_caller]
     pub fn operation(&self, name: &str) -> Result<Operation<'_>, Diagnostic> {
-        self.find(name, Location::caller())
+        let location = Location::caller();
+        let found = self.ir().find_near(name);
+        found
             .map(|id| Operation(self.any(id)))
-    }
-
-    fn find(&self, name: &str, location: Location) -> Result<NodeId, Diagnostic> {
-        let graph = self.ir();
-        graph.find(name).ok_or_else(|| {
-            let last = name.rsplit('/').next().unwrap_or(name);
-            let names = || graph.iter().map(|(_, node)| &*node.name);
-            let near = names()
-                .find(|other| other.rsplit('/').next() == Some(last))
-                .or_else(|| ir::nearest(name, names()));
-            let diagnostic = Diagnostic::new(
-                format!("graph `{}` has no node `{name}`", graph.name()),
+            .map_err(|diagnostic| Diagnostic {
                 location,
-            );
-            match near {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            }
-        })
+                ..diagnostic
+            })
     }
 }
 

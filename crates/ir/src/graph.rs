@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
-    Attribute, Attributes, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
-    OperatorRef, Shape, TensorType, Type, element_count, known_dims,
+    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
+    OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
 };
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
@@ -188,6 +188,38 @@ impl Graph {
     /// The node of that name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.names.get(name).copied()
+    }
+
+    /// The node of that name, or else what to say, with the name that may have been meant.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find_near(&self, name: &str) -> Result<NodeId, Diagnostic> {
+        self.find(name).ok_or_else(|| {
+            let message = format!("graph `{}` has no node `{name}`", self.name);
+            let diagnostic = Diagnostic::new(message, Location::Unknown);
+            match near(name, || self.iter().map(|(_, node)| &*node.name)) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            }
+        })
+    }
+
+    /// The tensor of that name with elements of this type, or else what to say.
+    ///
+    /// # Errors
+    /// There is none, or it is something else.
+    pub fn find_tensor(&self, name: &str, dtype: DType) -> Result<NodeId, Diagnostic> {
+        let id = self.find_near(name)?;
+        match &self.node(id).ty {
+            Type::Tensor(tensor) if tensor.dtype == dtype => Ok(id),
+            _ => Err(Diagnostic::new(
+                format!("`{name}` is not a tensor of {dtype}"),
+                Location::Unknown,
+            )
+            .node(name)
+            .note(self.describe(id), self.node(id).location)),
+        }
     }
 
     /// All nodes in the order in which they were made, which is a topological order.

@@ -32,4 +32,4 @@ pub use operator::{
 };
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
-pub use suggest::nearest;
+pub use suggest::{near, nearest};

@@ -22,6 +22,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     best
 }
 
+/// The name that was meant: one that ends in the same part behind its scopes, or else the nearest.
+pub fn near<'a, I: IntoIterator<Item = &'a str>>(
+    name: &str,
+    candidates: impl Fn() -> I,
+) -> Option<&'a str> {
+    let last = |name: &'a str| name.rsplit('/').next();
+    let wanted = name.rsplit('/').next();
+    let mut ends = candidates().into_iter();
+    ends.find(|&candidate| last(candidate) == wanted)
+        .or_else(|| nearest(name, candidates()))
+}
+
 /// Levenshtein's distance.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();

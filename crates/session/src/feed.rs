@@ -1,9 +1,11 @@
 //! Values given to a run.
 
-use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
+use abeyance_graph::{Element, Scalar, Tensor};
 use abeyance_ir::{DType, Dims, GraphId, Location, NodeId};
 use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
+
+use crate::Port;
 
 /// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
 #[derive(Debug)]
@@ -52,12 +54,11 @@ impl<'a> Feed<'a> {
     /// `tensor` has the value `value`.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dims, bytes) = value.raw();
-        let node = tensor.target();
-        let graph = node.graph().ir();
+        let port = tensor.port();
         Feed {
-            graph: graph.id(),
-            node: node.id(),
-            made: graph.node(node.id()).location,
+            graph: port.graph,
+            node: port.node,
+            made: port.made,
             dtype: F::Element::DTYPE,
             dims,
             bytes,
@@ -65,25 +66,32 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// A tensor that can be fed: any.
+/// A tensor that can be fed: any, as a handle or as a [`Port`].
 pub trait FeedTarget {
     /// Its elements.
     type Element: Element;
-    /// Its node.
-    fn target(&self) -> AnyTensor<'_>;
+    /// Which tensor it is.
+    fn port(&self) -> Port<Self::Element>;
 }
 
 impl<T: Element> FeedTarget for Tensor<'_, T> {
     type Element = T;
-    fn target(&self) -> AnyTensor<'_> {
-        self.erase()
+    fn port(&self) -> Port<T> {
+        (*self).into()
     }
 }
 
 impl<T: Element> FeedTarget for Scalar<'_, T> {
     type Element = T;
-    fn target(&self) -> AnyTensor<'_> {
-        self.erase()
+    fn port(&self) -> Port<T> {
+        (*self).into()
+    }
+}
+
+impl<T: Element> FeedTarget for Port<T> {
+    type Element = T;
+    fn port(&self) -> Port<T> {
+        *self
     }
 }
 

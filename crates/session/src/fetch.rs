@@ -1,15 +1,39 @@
 //! What a run gives back.
 
 use abeyance_graph::{AnyTensor, Element, Operation, Scalar, Tensor};
-use abeyance_ir::{DType, Type};
+use abeyance_ir::{DType, GraphId, Location, NodeId, Type};
 use ndarray::ArrayD;
 use smallvec::SmallVec;
 
-use crate::{Results, Value};
+use crate::{Port, Results, Value};
 
 /// The nodes of a fetch, in order. A dozen fit without an allocation.
 #[derive(Debug, Default)]
-pub struct FetchList<'a>(pub(crate) SmallVec<[(AnyTensor<'a>, Wanted); 12]>);
+pub struct FetchList<'a>(pub(crate) SmallVec<[Listed<'a>; 12]>);
+
+/// A node of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed<'a> {
+    pub(crate) graph: GraphId,
+    pub(crate) node: NodeId,
+    pub(crate) wanted: Wanted,
+    /// For messages: where it was made, and the handle, if it was one.
+    pub(crate) made: Location,
+    pub(crate) handle: Option<AnyTensor<'a>>,
+}
+
+impl<'a> FetchList<'a> {
+    fn push(&mut self, handle: AnyTensor<'a>, wanted: Wanted) {
+        let graph = handle.graph().ir();
+        self.0.push(Listed {
+            graph: graph.id(),
+            node: handle.id(),
+            wanted,
+            made: graph.node(handle.id()).location,
+            handle: Some(handle),
+        });
+    }
+}
 
 /// What a value is picked up as.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +70,7 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// What can be fetched: a [`Tensor`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
+/// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
 /// [`AnyTensor`] a [`Value`]; tuples, arrays and `Vec`s of these give tuples, arrays and `Vec`s.
 pub trait Fetch {
     /// How the values are picked up; borrows no graph.
@@ -77,7 +101,21 @@ pub struct CollectArray<T>(std::marker::PhantomData<fn() -> T>);
 impl<T: Element> Fetch for Tensor<'_, T> {
     type Collect = CollectArray<T>;
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
-        list.0.push((self.erase(), Wanted::Array(T::DTYPE)));
+        list.push(self.erase(), Wanted::Array(T::DTYPE));
+        CollectArray(std::marker::PhantomData)
+    }
+}
+
+impl<T: Element> Fetch for Port<T> {
+    type Collect = CollectArray<T>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
+        list.0.push(Listed {
+            graph: self.graph,
+            node: self.node,
+            wanted: Wanted::Array(T::DTYPE),
+            made: self.made,
+            handle: None,
+        });
         CollectArray(std::marker::PhantomData)
     }
 }
@@ -99,7 +137,7 @@ pub struct CollectNumber<T>(std::marker::PhantomData<fn() -> T>);
 impl<T: Element> Fetch for Scalar<'_, T> {
     type Collect = CollectNumber<T>;
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNumber<T> {
-        list.0.push((self.erase(), Wanted::Number(T::DTYPE)));
+        list.push(self.erase(), Wanted::Number(T::DTYPE));
         CollectNumber(std::marker::PhantomData)
     }
 }
@@ -118,7 +156,7 @@ pub struct CollectNothing(());
 impl Fetch for Operation<'_> {
     type Collect = CollectNothing;
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNothing {
-        list.0.push(((*self).into(), Wanted::Anything));
+        list.push((*self).into(), Wanted::Anything);
         CollectNothing(())
     }
 }
@@ -137,7 +175,7 @@ pub struct CollectValue(());
 impl Fetch for AnyTensor<'_> {
     type Collect = CollectValue;
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
-        list.0.push((*self, Wanted::Anything));
+        list.push(*self, Wanted::Anything);
         CollectValue(())
     }
 }

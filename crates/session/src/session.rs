@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use abeyance_graph::{Element, Graph};
-use abeyance_ir::{Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
+use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
 use abeyance_scheduler::{AlignedBytes, Workers};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 use crate::feed::{Bytes, Feed, FeedValue};
-use crate::fetch::{Collect, Fetch, FetchList};
+use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
 use crate::plan::{self, FeedShape, Frozen, Plan, VariableIndex};
 use crate::variables::Variables;
-use crate::{Error, Results};
+use crate::{Error, Port, Results};
 
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
@@ -221,6 +221,19 @@ impl Session {
         })
     }
 
+    /// The tensor of that name, to be fed or fetched without the graph at hand.
+    ///
+    /// # Errors
+    /// There is no node of that name, or it is not a tensor of `T`.
+    #[track_caller]
+    pub fn port<T: Element>(&self, name: &str) -> Result<Port<T>, Error> {
+        let (graph, location) = (&self.frozen.graph, Location::caller());
+        let node = graph
+            .find_tensor(name, T::DTYPE)
+            .map_err(|diagnostic| Error::Request(diagnostic.into()).at(location));
+        node.map(|node| Port::new(graph, node))
+    }
+
     /// The names of all variables, in the order in which they were made.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.names
@@ -308,11 +321,7 @@ impl Session {
                 .note(graph.print_call(other), graph.node(other).location)
                 .help("that is no variable: `g.variable` and `g.state` make those");
         }
-        let last = |name: &'_ str| name.rsplit('/').next().map(str::to_owned);
-        let near = self
-            .variables()
-            .find(|other| last(other) == last(name))
-            .or_else(|| abeyance_ir::nearest(name, self.variables()));
+        let near = ir::near(name, || self.variables());
         if let Some(near) = near {
             return diagnostic.help(format!("did you mean `{near}`?"));
         }
@@ -332,32 +341,45 @@ impl Session {
     fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
         let mut nodes = SmallVec::new();
         let mut mistakes = Vec::new();
-        for &(node, wanted) in &list.0 {
-            let graph = node.graph().ir();
-            let about = |message: String| {
-                Diagnostic::new(message, Location::Unknown)
-                    .node(&*graph.node(node.id()).name)
-                    .note(graph.describe(node.id()), graph.node(node.id()).location)
+        for listed in &list.0 {
+            let fault = match self.check(listed.graph, listed.node) {
+                Err(stranger) => Err(stranger),
+                Ok(()) => match &self.frozen.graph.node(listed.node).ty {
+                    ty if listed.wanted.fits(ty) => Ok(()),
+                    _ => Err(Fault::new(format!("is not {}", listed.wanted))),
+                },
             };
-            let name = || &*graph.node(node.id()).name;
-            match self.check(graph.id(), node.id()) {
-                Err(stranger) => {
-                    let message = format!("the fetched `{}` {}", name(), stranger.message);
-                    let mut diagnostic = about(message);
-                    diagnostic.help = stranger.help;
-                    mistakes.push(diagnostic);
-                }
-                Ok(()) if !wanted.fits(&self.frozen.graph.node(node.id()).ty) => {
-                    let message = format!("`{}` cannot be fetched as {wanted}", name());
-                    mistakes.push(about(message));
-                }
-                Ok(()) => nodes.push(node.id()),
+            match fault {
+                Ok(()) => nodes.push(listed.node),
+                Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
             }
         }
         match mistakes.is_empty() {
             true => Ok(nodes),
             false => Err(Error::Request(Diagnostics(mistakes))),
         }
+    }
+
+    fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
+        let about = |graph: &ir::Graph| {
+            let node = graph.node(listed.node);
+            let message = format!("the fetched `{}` {}", node.name, fault.message);
+            Diagnostic::new(message, Location::Unknown)
+                .node(&*node.name)
+                .note(graph.describe(listed.node), node.location)
+        };
+        let mut diagnostic = match listed.handle {
+            Some(handle) => about(&handle.graph().ir()),
+            None if listed.graph == self.id && self.frozen.graph.get(listed.node).is_some() => {
+                about(&self.frozen.graph)
+            }
+            None => {
+                let message = format!("a fetched tensor {}", fault.message);
+                Diagnostic::new(message, Location::Unknown).note("the tensor", listed.made)
+            }
+        };
+        diagnostic.help = fault.help;
+        diagnostic
     }
 
     /// Whether a node is one of the frozen graph's; else what it is instead.
@@ -381,8 +403,8 @@ impl Session {
         for feed in feeds {
             self.check(feed.graph, feed.node).map_err(|stranger| {
                 let message = format!("a fed tensor {}", stranger.message);
-                let mut diagnostic = Diagnostic::new(message, Location::Unknown)
-                    .note(format!("a tensor of {}", feed.dtype), feed.made);
+                let mut diagnostic =
+                    Diagnostic::new(message, Location::Unknown).note("the tensor", feed.made);
                 diagnostic.help = stranger.help;
                 Error::Request(diagnostic.into())
             })?;
