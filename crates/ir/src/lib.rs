@@ -18,6 +18,8 @@ mod shape;
 mod suggest;
 mod text;
 
+/// The calling convention of kernels, for operators of one's own.
+pub use abeyance_kernels::launch;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
 };

@@ -226,6 +226,14 @@ impl<'a> Lower<'a> {
             let fault = Fault::new("the operator's kernel reads or writes what it does not have");
             Error::Request(graph.diagnose(node, fault).into())
         };
+        if !kernel
+            .steps
+            .iter()
+            .any(|step| step.writes == Target::Output)
+        {
+            let fault = Fault::new("the operator's kernel fills no result");
+            return Err(Error::Request(graph.diagnose(node, fault).into()));
+        }
         for step in kernel.steps {
             let reads: SmallVec<[BufferId; 3]> = step
                 .reads
