@@ -8,7 +8,7 @@ use std::fmt::Display;
 use abeyance::prelude::*;
 use abeyance::session::{Feed, Port};
 use insta::assert_snapshot;
-use ndarray::array;
+use ndarray::{Array2, array};
 
 /// The message with lines of source in place of their numbers.
 fn readable(message: &impl Display) -> String {
@@ -263,6 +263,45 @@ fn a_matrix_turned_into_a_scalar_without_asking() {
        | x : f32[N, 3]  (`let x = g.>>placeholder::<f32>("x", dims![_, 3]);`)
        = help: reduce it first: `x.reduce_sum(..)`
     "#);
+}
+
+#[test]
+fn sizes_that_multiply_beyond_all_bounds_though_one_of_them_is_0() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_]);
+    let huge = g.zeros::<f32>(dims![1 << 40, 1 << 40, x.dim(0)]);
+    let y = huge + 1.0;
+    let empty: [f32; 0] = [];
+    let result = session(&g).run(y, feeds![x => &empty]);
+    assert_snapshot!(refusal(result), @r"
+    error: fill: its result of sizes [1099511627776, 1099511627776, 0] is larger than any memory
+      --> `let huge = g.>>zeros::<f32>(dims![1 << 40, 1 << 40, x.dim(0)]);`
+       | fill = fill value=0.0
+    ");
+    let _ = g.zeros::<f32>(dims![1 << 40, 1 << 40, 0]) + 1.0;
+    assert_snapshot!(mistakes(&g), @r"
+    error: fill: a tensor of 1099511627776 x 1099511627776 x 0 elements is larger than any memory
+      --> `let _ = g.>>zeros::<f32>(dims![1 << 40, 1 << 40, 0]) + 1.0;`
+       | fill_1 = fill value=f32[] 0.0 shape=[1099511627776, 1099511627776, 0]
+    ");
+}
+
+#[test]
+fn a_size_named_by_the_user_is_not_one_that_was_named_for_the_user() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 3]);
+    let y = g.placeholder::<f32>("y", dims!["N", 3]);
+    let z = g.placeholder::<f32>("z", dims!["N", _]);
+    assert_ne!(x.dim(0), y.dim(0));
+    assert_eq!(y.dim(0), z.dim(0));
+    let shown = [x, y, z].map(|tensor| tensor.to_string());
+    assert_eq!(shown, ["x : f32[N2, 3]", "y : f32[N, 3]", "z : f32[N, N3]"]);
+    let sums = (x.reduce_sum(..), y.reduce_sum(..));
+    let (two, one) = (Array2::ones((2, 3)), Array2::ones((1, 3)));
+    let feeds = feeds![x => &two, y => &one];
+    assert_eq!(session(&g).run(sums, feeds).unwrap(), (6.0, 3.0));
+    let read = Graph::parse(&g.to_string()).unwrap();
+    assert_eq!(read.to_string(), g.to_string());
 }
 
 #[test]
@@ -557,6 +596,29 @@ fn a_mistake_inside_a_function_names_the_line_of_its_caller() {
        | dense/relu : f32[N, 100]  (`let hidden = >>dense(x, 784, 100);`)
        | dense_1/w : f32[200, 10]  (`let (_, line) = (>>dense(hidden, 200, 10), line!());`)
     ");
+}
+
+/// Another, which makes mistakes that no operator reports.
+fn summary<'g>(x: Tensor<'g, f32>) -> Scalar<'g, f32> {
+    let noise = x.graph().random_uniform(dims![_], 0.0, 1.0);
+    (x + noise + x.graph().zeros(dims![_])).dropout(2.0);
+    x.scalar()
+}
+
+#[test]
+fn a_pinned_place_is_that_of_every_mistake() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_]);
+    let (_pin, line) = (g.pin_location(), line!());
+    let _ = summary(x);
+    let _ = x.dim(1);
+    let mistakes = g.check().unwrap_err();
+    assert_eq!(mistakes.iter().count(), 5);
+    for mistake in mistakes.iter() {
+        let message = mistake.to_string();
+        let place = format!("--> tests/diagnostics.rs:{line}:");
+        assert!(message.contains(&place), "{message}");
+    }
 }
 
 // ---- requests -------------------------------------------------------------------------------------------------
@@ -966,7 +1028,7 @@ fn the_invalid_operator_stands_in_for_what_is_wrong_and_is_not_reported_again() 
     assert_eq!(g.any(invalid).to_string(), "invalid : invalid");
     assert_eq!(g.check().unwrap_err().iter().count(), 1);
     // Data of any size stay out of messages.
-    let table = g.constant_array(&ndarray::Array2::<f32>::from_elem((64, 64), 0.125));
+    let table = g.constant_array(&Array2::<f32>::from_elem((64, 64), 0.125));
     let _ = table.matmul(g.zeros(dims![3, 3]));
     let message = g.check().unwrap_err().to_string();
     assert!(!message.contains("0.125"), "{message}");

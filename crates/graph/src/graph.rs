@@ -88,7 +88,7 @@ impl Graph {
 
     /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
     #[track_caller]
-    fn here(&self) -> Location {
+    pub(crate) fn here(&self) -> Location {
         // Called as it stands: a function passed on is called from within the standard library.
         match self.pinned.get() {
             Some(pinned) => pinned,

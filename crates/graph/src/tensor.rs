@@ -112,7 +112,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn fault<U: Element>(self, fault: Fault) -> Tensor<'g, U> {
         let diagnostic = {
             let graph = self.graph.ir();
-            let mut diagnostic = ir::Diagnostic::new(fault.message, ir::Location::caller())
+            let mut diagnostic = ir::Diagnostic::new(fault.message, self.graph.here())
                 .node(&*graph.node(self.id).name);
             diagnostic.help = fault.help;
             diagnostic.note(graph.describe(self.id), graph.node(self.id).location)

@@ -722,7 +722,7 @@ fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
     match element_count(&dims) {
         Some(_) => Ok(()),
         None => Err(Fault::new(format!(
-            "a tensor of {} elements of {element} bytes is larger than any memory",
+            "a tensor of {} elements is larger than any memory",
             dims[..shape.len()]
                 .iter()
                 .map(|dim| dim.to_string())

@@ -42,14 +42,18 @@ pub fn known_dims(shape: &[Dim]) -> Option<Dims> {
     shape.iter().map(|dim| dim.known()).collect()
 }
 
-/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements does).
+/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements does). So has the
+/// product of the sizes that are not 0, as `ndarray` demands: then the sizes multiply in any order.
 pub fn element_count(dims: &[usize]) -> Option<usize> {
-    if dims.contains(&0) {
-        return Some(0);
-    }
-    dims.iter()
+    let count = dims
+        .iter()
+        .filter(|&&dim| dim != 0)
         .try_fold(1usize, |count, &dim| count.checked_mul(dim))
-        .filter(|&count| isize::try_from(count).is_ok())
+        .filter(|&count| isize::try_from(count).is_ok())?;
+    match dims.contains(&0) {
+        true => Some(0),
+        false => Some(count),
+    }
 }
 
 /// Names a dimension that is not known yet, of one graph and its copies.
@@ -85,6 +89,8 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 struct Symbol {
     name: Box<str>,
+    /// How it was named, unless its name was given to it.
+    naming: Option<Naming>,
     /// Itself, or another symbol known to be equal.
     parent: u32,
     /// Kept at the representative of a class of equal symbols.
@@ -186,10 +192,11 @@ impl Symbols {
         }
     }
 
-    fn push(&mut self, name: Box<str>) -> SymbolId {
+    fn push(&mut self, name: Box<str>, naming: Option<Naming>) -> SymbolId {
         let id = self.id(self.entries.len() as u32);
         self.entries.push(Symbol {
             name: name.clone(),
+            naming,
             parent: id.index,
             value: None,
             origin: None,
@@ -237,6 +244,11 @@ impl Symbols {
 
     /// A new symbol with a name of its own.
     pub fn fresh(&mut self, naming: Naming) -> SymbolId {
+        let name = self.free_name(naming);
+        self.push(name, Some(naming))
+    }
+
+    fn free_name(&mut self, naming: Naming) -> Box<str> {
         let (letter, counter) = match naming {
             Naming::Fed => ('N', &mut self.counters[0]),
             Naming::Derived => ('D', &mut self.counters[1]),
@@ -248,7 +260,7 @@ impl Symbols {
                 count => format!("{letter}{count}"),
             };
             if !self.named.contains_key(name.as_str()) {
-                return self.push(name.into());
+                return name.into();
             }
         }
     }
@@ -257,8 +269,22 @@ impl Symbols {
     pub fn named(&mut self, name: &str) -> SymbolId {
         match self.named.get(name) {
             Some(&id) => id,
-            None => self.push(name.into()),
+            None => self.push(name.into(), None),
         }
+    }
+
+    /// The symbol to which a user gave that name. One that took it by itself is called otherwise from now on: that two
+    /// sizes are equal is said by the user, not by chance.
+    pub fn declared(&mut self, name: &str) -> SymbolId {
+        if let Some(&id) = self.named.get(name)
+            && let Some(naming) = self.entries[id.index()].naming
+        {
+            let other = self.free_name(naming);
+            self.entries[id.index()].name = other.clone();
+            self.named.insert(other, id);
+            self.named.remove(name);
+        }
+        self.named(name)
     }
 
     /// The symbol that stands for all those known to be equal to `id`: the oldest.

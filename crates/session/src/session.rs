@@ -63,6 +63,9 @@ pub struct Session {
     workers: Arc<Workers>,
 }
 
+/// The most plans that are kept. A program has a few; one that is fed another shape each time must not grow for ever.
+const MOST_PLANS: usize = 1024;
+
 /// Set in the number that keys random streams of runs that write nothing.
 const WITHOUT_WRITES: u64 = 1 << 62;
 
@@ -435,6 +438,10 @@ impl Session {
         Ok(match find(&plans) {
             Some(other) => other,
             None => {
+                if plans.values().map(Vec::len).sum::<usize>() >= MOST_PLANS {
+                    // Those that are in use are made again; to know which would cost every run.
+                    plans.clear();
+                }
                 plans.entry(key).or_default().push(plan.clone());
                 plan
             }
@@ -643,5 +650,27 @@ impl std::fmt::Debug for Session {
             .field("threads", &self.threads())
             .field("step", &self.step())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_PLANS, Session};
+    use crate::feeds;
+    use abeyance_graph::{Graph, dims};
+
+    #[test]
+    fn shapes_without_end_do_not_fill_the_memory_with_plans() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_]);
+        let sum = x.reduce_sum(..);
+        let session = Session::new(&g).unwrap();
+        let ones = vec![1.0f32; MOST_PLANS + 100];
+        for length in 0..ones.len() {
+            let fed = &ones[..length];
+            assert_eq!(session.run(sum, feeds![x => fed]).unwrap(), length as f32);
+            let count: usize = session.plans.read().unwrap().values().map(Vec::len).sum();
+            assert!((1..=MOST_PLANS).contains(&count));
+        }
     }
 }
