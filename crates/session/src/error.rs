@@ -42,6 +42,18 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// Says where the request was made, if nothing is said yet.
+    pub(crate) fn at(mut self, location: Location) -> Self {
+        if let Error::Request(diagnostics) = &mut self {
+            for diagnostic in &mut diagnostics.0 {
+                if diagnostic.location == Location::Unknown {
+                    diagnostic.location = location;
+                }
+            }
+        }
+        self
+    }
+
     /// A request that does not fit, for one reason.
     pub(crate) fn request(message: impl Into<String>) -> Self {
         Error::Request(Diagnostic::new(message, Location::Unknown).into())

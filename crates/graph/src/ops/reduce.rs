@@ -44,7 +44,12 @@ impl Operator for Reduce {
         let needs_one = matches!(self.operation, Operation::Max | Operation::Min);
         if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
             return Err(Fault::new(format!(
-                "nothing has no extreme: a dimension of {} that is reduced is 0",
+                "of no elements none is the {}: a reduced dimension of {} is 0",
+                if matches!(self.operation, Operation::Max) {
+                    "largest"
+                } else {
+                    "smallest"
+                },
                 cx.display(&shape)
             )));
         }
