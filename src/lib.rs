@@ -40,8 +40,8 @@ pub use abeyance_session::feeds;
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, keep_dims, ones, random_normal,
-        random_uniform, truncated_normal, zeros,
+        AnyTensor, Conv2d, Graph, Operation, Pool, Scalar, Tensor, dims, fill, keep_dims, ones,
+        random_normal, random_uniform, truncated_normal, zeros,
     };
     pub use abeyance_session::{
         Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,

@@ -17,4 +17,7 @@ pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use ops::conv::Conv2d;
+pub use ops::pool::Pool;
+pub use ops::spatial::Pair;
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

@@ -12,12 +12,14 @@ pub mod argument;
 pub mod binary;
 pub mod cast;
 pub mod comparison;
+pub mod conv;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod index;
 pub mod join;
 pub mod logical;
 pub mod matmul;
+pub mod pool;
 pub mod product;
 pub mod random;
 pub mod reduce;
@@ -26,6 +28,7 @@ pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod source;
+pub mod spatial;
 pub mod state;
 pub mod unary;
 pub mod window;
@@ -34,7 +37,7 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 20] = [
+    let families: [&[&'static dyn Operator]; 22] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
@@ -44,6 +47,8 @@ pub fn table() -> Vec<&'static dyn Operator> {
         select::OPERATORS,
         cast::OPERATORS,
         matmul::OPERATORS,
+        conv::OPERATORS,
+        pool::OPERATORS,
         reduce::OPERATORS,
         product::OPERATORS,
         argument::OPERATORS,
