@@ -80,7 +80,11 @@ impl Graph {
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = match self.pinned.get() {
+            Some(location) => location,
+            // Not by `unwrap_or_else`, which would be the caller.
+            None => Location::caller(),
+        };
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
         append(&mut inner)
@@ -115,7 +119,10 @@ impl Graph {
     #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
     #[track_caller]
     pub fn scope(&self, name: &str) -> Scope<'_> {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = match self.pinned.get() {
+            Some(location) => location,
+            None => Location::caller(),
+        };
         self.enter(|graph| {
             graph.context_mut().location = location;
             graph.context_mut().scope = graph.unique_scope(name);
