@@ -11,6 +11,7 @@ mod graph;
 mod init;
 pub mod ops;
 mod tensor;
+mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};

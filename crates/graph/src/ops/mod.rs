@@ -8,12 +8,17 @@
 // than the baseline's; the name of a function cannot carry it.
 #![allow(clippy::redundant_closure)]
 
+pub mod activation;
 pub mod argument;
 pub mod binary;
 pub mod cast;
+pub mod classify;
+pub mod clip;
 pub mod comparison;
 pub mod cross_entropy;
+pub mod division;
 pub mod dropout;
+pub mod error_function;
 pub mod index;
 pub mod join;
 pub mod logical;
@@ -21,12 +26,14 @@ pub mod matmul;
 pub mod product;
 pub mod random;
 pub mod reduce;
+pub mod rounding;
 pub mod select;
 pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod source;
 pub mod state;
+pub mod trigonometric;
 pub mod unary;
 pub mod window;
 
@@ -34,11 +41,17 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 20] = [
+    let families: [&[&'static dyn Operator]; 26] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        error_function::OPERATORS,
+        trigonometric::OPERATORS,
+        rounding::OPERATORS,
+        activation::OPERATORS,
+        classify::OPERATORS,
         binary::OPERATORS,
+        division::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
