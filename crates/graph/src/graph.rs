@@ -80,14 +80,20 @@ impl Graph {
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
-        let location = match self.pinned.get() {
-            Some(location) => location,
-            // Not by `unwrap_or_else`, which would be the caller.
-            None => Location::caller(),
-        };
+        let location = self.here();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
         append(&mut inner)
+    }
+
+    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
+    #[track_caller]
+    fn here(&self) -> Location {
+        // Called as it stands: a function passed on is called from within the standard library.
+        match self.pinned.get() {
+            Some(pinned) => pinned,
+            None => Location::caller(),
+        }
     }
 
     /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
@@ -119,10 +125,7 @@ impl Graph {
     #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
     #[track_caller]
     pub fn scope(&self, name: &str) -> Scope<'_> {
-        let location = match self.pinned.get() {
-            Some(location) => location,
-            None => Location::caller(),
-        };
+        let location = self.here();
         self.enter(|graph| {
             graph.context_mut().location = location;
             graph.context_mut().scope = graph.unique_scope(name);
