@@ -21,18 +21,23 @@ pub mod dropout;
 pub mod error_function;
 pub mod index;
 pub mod join;
+pub mod log_sum_exp;
 pub mod logical;
 pub mod matmul;
+pub mod norm;
 pub mod product;
+pub mod quantifier;
 pub mod random;
 pub mod reduce;
 pub mod rounding;
+pub mod segment;
 pub mod select;
 pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod source;
 pub mod state;
+pub mod statistics;
 pub mod trigonometric;
 pub mod unary;
 pub mod window;
@@ -41,7 +46,7 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 26] = [
+    let families: [&[&'static dyn Operator]; 29] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
@@ -59,6 +64,8 @@ pub fn table() -> Vec<&'static dyn Operator> {
         matmul::OPERATORS,
         reduce::OPERATORS,
         product::OPERATORS,
+        quantifier::OPERATORS,
+        log_sum_exp::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,
@@ -67,6 +74,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         slice::OPERATORS,
         window::OPERATORS,
         index::OPERATORS,
+        segment::OPERATORS,
         state::OPERATORS,
     ];
     families.concat()
