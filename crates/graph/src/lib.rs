@@ -18,4 +18,5 @@ pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use ops::batch_norm::BatchNormalized;
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

@@ -10,6 +10,7 @@
 
 pub mod activation;
 pub mod argument;
+pub mod batch_norm;
 pub mod binary;
 pub mod cast;
 pub mod classify;
@@ -25,6 +26,7 @@ pub mod log_sum_exp;
 pub mod logical;
 pub mod matmul;
 pub mod norm;
+pub mod normalization;
 pub mod product;
 pub mod quantifier;
 pub mod random;
