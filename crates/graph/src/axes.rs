@@ -15,6 +15,16 @@ pub struct AxisList {
     pub keep_dims: bool,
 }
 
+impl AxisList {
+    /// The same axes, whose dimensions stay.
+    pub(crate) fn kept(&self) -> Self {
+        Self {
+            keep_dims: true,
+            ..self.clone()
+        }
+    }
+}
+
 /// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]` for some, and
 /// [`keep_dims`] of these.
 pub trait Axes {
@@ -82,5 +92,13 @@ impl<A: Axes> Axes for KeepDims<A> {
             keep_dims: true,
             ..self.0.list()
         }
+    }
+}
+
+impl Axes for AxisList {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        self
     }
 }

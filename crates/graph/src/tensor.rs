@@ -121,6 +121,11 @@ impl<'g, T: Element> Tensor<'g, T> {
         Tensor::new(self.graph, id)
     }
 
+    /// Whether its node is wrong, which has been told.
+    pub(crate) fn is_invalid(self) -> bool {
+        self.graph.ir().node(self.id).ty == ir::Type::Invalid
+    }
+
     /// Appends a node that has this tensor as operand.
     #[track_caller]
     pub(crate) fn then<U: Element>(
