@@ -40,11 +40,16 @@ pub use abeyance_session::feeds;
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, NewAxis, Operation, Scalar, Tensor, dims, fill, keep_dims, ones,
-        random_normal, random_uniform, slices, truncated_normal, zeros,
+        AnyTensor, Conv2d, Graph, NewAxis, Operation, Pool, Scalar, Tensor, dims, fill, keep_dims,
+        ones, random_normal, random_uniform, slices, truncated_normal, zeros,
     };
     pub use abeyance_session::{
         Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
     };
     pub use abeyance_train::*;
 }
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

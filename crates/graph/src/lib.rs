@@ -12,11 +12,16 @@ mod init;
 pub mod ops;
 mod slicing;
 mod tensor;
+mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use ops::batch_norm::BatchNormalized;
+pub use ops::conv::Conv2d;
+pub use ops::pool::Pool;
+pub use ops::spatial::Pair;
 pub use slicing::{NewAxis, SlicePart};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

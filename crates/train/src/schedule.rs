@@ -6,7 +6,7 @@
 use abeyance_graph::{Graph, Scalar, Tensor};
 use abeyance_ir::Diagnostic;
 
-use crate::naming::{name, within};
+use crate::naming::name;
 use crate::trainable::here;
 
 /// `initial * decay_rate ^ (step / decay_steps)`; with `staircase` the quotient is rounded down, so that the rate changes
@@ -173,7 +173,9 @@ fn schedule<'g>(
     let graph = step.graph();
     let _pin = graph.pin_location();
     let step = step.scalar().into();
-    within(graph, name, || build(&Schedule { graph, step })).into()
+    graph
+        .within(name, || build(&Schedule { graph, step }))
+        .into()
 }
 
 impl<'g> Schedule<'g> {

@@ -170,9 +170,8 @@ impl Graph {
     /// tensor: `g.eye::<f32>(x.dim(0))`.
     #[track_caller]
     pub fn eye<T: Number>(&self, n: impl Into<Dimension>) -> Tensor<'_, T> {
-        let _scope = self.scope("eye");
-        self.ones([n.into()].into_iter().collect::<crate::Dimensions>())
-            .diag()
+        let size: crate::Dimensions = [n.into()].into_iter().collect();
+        self.within("eye", || self.ones(size).diag())
     }
 }
 
@@ -191,7 +190,7 @@ mod tests {
             g.zeros::<i32>(dims![2, 3, 5]).diag_part().to_string(),
             "diag_part_1 : i32[2, 3]"
         );
-        assert_eq!(g.eye::<f32>(x.dim(0)).to_string(), "eye/diag : f32[N, N]");
+        assert_eq!(g.eye::<f32>(x.dim(0)).to_string(), "eye : f32[N, N]");
         g.check().unwrap();
         g.constant(1.0f32).diag();
         g.zeros::<f32>(dims![3]).diag_part();

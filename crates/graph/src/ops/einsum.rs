@@ -1,9 +1,9 @@
 //! Sums of products over named dimensions: `einsum` and `tensordot`, made of `transpose`, `reshape`, `reduce_sum` and `matmul`.
 
-use abeyance_ir::{Diagnostic, Dim, Fault, Graph as Ir, Location, NodeId, Shape, resolve_axis};
+use abeyance_ir::{Diagnostic, Dim, Fault, Graph as Ir, NodeId, Shape, resolve_axis};
 
 use super::shape::{merge, reshape, transpose_to};
-use super::{binary, diag, matmul, reduce, source};
+use super::{binary, diag, matmul, reduce, source, unary};
 use crate::{Graph, Number, Tensor};
 
 /// What a dimension is called: a letter, or beyond all letters a place counted from the end of what `...` stands for.
@@ -199,7 +199,7 @@ impl Term {
 ///
 /// # Errors
 /// What is wrong with the equation, or does not fit the operands.
-pub fn einsum(graph: &mut Ir, equation: &str, operands: &[NodeId]) -> Result<NodeId, Fault> {
+pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Result<NodeId, Fault> {
     let (inputs, output) = match equation.split_once("->") {
         Some((inputs, output)) => (inputs, Some(output)),
         None => (equation, None),
@@ -208,17 +208,17 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands: &[NodeId]) -> Result<Nod
         .split(',')
         .map(Term::parse)
         .collect::<Result<_, _>>()?;
-    if terms.len() != operands.len() {
+    if terms.len() != operands_given.len() {
         return Err(Fault::new(format!(
             "the equation is for {} operands, and there are {}",
             terms.len(),
-            operands.len()
+            operands_given.len()
         )));
     }
     // Labels for all dimensions.
     let mut labelled = Vec::new();
     let mut ellipsis = 0;
-    for (index, (term, &node)) in terms.iter().zip(operands).enumerate() {
+    for (index, (term, &node)) in terms.iter().zip(operands_given).enumerate() {
         let Some(shape) = graph.shape(node) else {
             return Ok(source::invalid(graph)); // Wrong already, and reported.
         };
@@ -304,7 +304,12 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands: &[NodeId]) -> Result<Nod
             needed_from(index + 1, label)
         });
     }
-    Ok(result.ordered(graph, &output).node)
+    let node = result.ordered(graph, &output).node;
+    // A node of its own, that it can be named.
+    match operands_given.contains(&node) {
+        true => Ok(unary::identity(graph, node)),
+        false => Ok(node),
+    }
 }
 
 /// NumPy's rule where the equation says nothing: `...`, then the letters that stand once, in the order of the alphabet.
@@ -418,7 +423,7 @@ impl Graph {
     /// let queries = g.placeholder::<f32>("queries", dims![_, 7, 4, 16]);
     /// let keys = g.placeholder::<f32>("keys", dims![_, 9, 4, 16]);
     /// let scores = g.einsum("bthd,bshd->bhts", [queries, keys]);
-    /// assert_eq!(scores.to_string(), "einsum/matmul : f32[N, 4, 7, 9]");
+    /// assert_eq!(scores.to_string(), "einsum : f32[N, 4, 7, 9]");
     /// ```
     #[track_caller]
     pub fn einsum<'g, T: Number>(
@@ -430,23 +435,25 @@ impl Graph {
             .into_iter()
             .map(|operand| self.import(operand.erase()))
             .collect();
-        let _scope = self.scope("einsum");
-        let id = match self.build(|graph| einsum(graph, equation, &operands)) {
-            Ok(id) => id,
-            Err(fault) => {
-                let mut diagnostic = Diagnostic::new(
-                    format!("einsum {equation:?}: {}", fault.message),
-                    Location::caller(),
-                );
-                diagnostic.help = fault.help;
-                for &operand in &operands {
-                    let ir = self.ir();
-                    diagnostic = diagnostic.note(ir.describe(operand), ir.node(operand).location);
+        self.within("einsum", || {
+            let id = match self.build(|graph| einsum(graph, equation, &operands)) {
+                Ok(id) => id,
+                Err(fault) => {
+                    let mut diagnostic = Diagnostic::new(
+                        format!("einsum {equation:?}: {}", fault.message),
+                        self.here(),
+                    );
+                    diagnostic.help = fault.help;
+                    for &operand in &operands {
+                        let ir = self.ir();
+                        diagnostic =
+                            diagnostic.note(ir.describe(operand), ir.node(operand).location);
+                    }
+                    self.reject(diagnostic)
                 }
-                self.reject(diagnostic)
-            }
-        };
-        self.handle(id)
+            };
+            self.handle(id)
+        })
     }
 }
 
@@ -463,16 +470,15 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let other = self.graph().import(other.erase());
         let (axes, other_axes) = (axes.as_ref(), other_axes.as_ref());
-        let _scope = self.graph().scope("tensordot");
-        let made = self
-            .graph()
-            .build(|graph| tensordot(graph, self.id(), other, axes, other_axes));
-        match made {
-            Ok(id) => self.graph().handle(id),
-            Err(mut fault) => {
-                fault.message = format!("tensordot: {}", fault.message);
-                self.fault(fault)
+        let graph = self.graph();
+        graph.within("tensordot", || {
+            match graph.build(|ir| tensordot(ir, self.id(), other, axes, other_axes)) {
+                Ok(id) => graph.handle(id),
+                Err(mut fault) => {
+                    fault.message = format!("tensordot: {}", fault.message);
+                    self.fault(fault)
+                }
             }
-        }
+        })
     }
 }

@@ -142,7 +142,7 @@ pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
     };
     let rows = merge(graph, params, 0, width);
     let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    gather(graph, rows, numbers, 0)
+    gather(graph, rows, numbers)
 }
 
 /// Appends zeros of a shape to which `updates` are added at the coordinates that stand along the last axis of `indices`.
@@ -157,7 +157,7 @@ pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape
     let mut rows = Shape::from_slice(&[product(graph, &shape[..width])]);
     rows.extend_from_slice(&shape[width..]);
     let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    let added = scatter_add(graph, numbers, updates, rows, 0);
+    let added = scatter_add(graph, numbers, updates, rows);
     reshape(graph, added, shape)
 }
 
@@ -169,8 +169,9 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
         let indices = indices.node(self.graph());
-        let _scope = self.graph().scope("gather_nd");
-        self.then(|graph, x| gather_nd(graph, x, indices))
+        self.graph().within("gather_nd", || {
+            self.then(|graph, x| gather_nd(graph, x, indices))
+        })
     }
 }
 
@@ -185,11 +186,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
         let indices = indices.node(self.graph());
-        let _scope = self.graph().scope("scatter_nd");
-        self.graph()
-            .with_shape("what is added to", shape, |graph, shape| {
+        let graph = self.graph();
+        graph.within("scatter_nd", || {
+            graph.with_shape("what is added to", shape, |graph, shape| {
                 scatter_nd(graph, indices, self.id(), shape)
             })
+        })
     }
 }
 
@@ -203,9 +205,9 @@ mod tests {
         let x = g.placeholder::<f32>("x", dims![_, 4, 5]);
         let at = g.placeholder::<i32>("at", dims!["K", 2]);
         let y = x.gather_nd(at);
-        assert_eq!(y.to_string(), "gather_nd/gather : f32[K, 5]");
+        assert_eq!(y.to_string(), "gather_nd : f32[K, 5]");
         let back = y.scatter_nd(at, dims![x.dim(0), 4, 5]);
-        assert_eq!(back.to_string(), "scatter_nd/reshape : f32[N, 4, 5]");
+        assert_eq!(back.to_string(), "scatter_nd : f32[N, 4, 5]");
         g.check().unwrap();
     }
 

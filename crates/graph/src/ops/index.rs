@@ -83,7 +83,7 @@ impl Operator for Gather {
         let (shape, axis) = (cx.shape(params), cx.attributes().integer(0));
         let added = cx
             .wanted(0)
-            .then(|| scatter_add(cx.graph(), indices, cotangent, shape, axis));
+            .then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
@@ -141,7 +141,7 @@ fn cases() -> [Case; 11] {
 }
 
 /// The number of rows of an array along an axis and the elements of one.
-fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
+pub(super) fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
     let axis = resolve_axis(axis, dims.len())?;
     Ok((dims[axis], dims[axis + 1..].iter().product()))
 }
@@ -192,7 +192,7 @@ impl Operator for ScatterAdd {
         let axis = cx.attributes().integer(1);
         let rows = cx
             .wanted(1)
-            .then(|| gather(cx.graph(), cotangent, indices, axis));
+            .then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))
     }
 
@@ -310,13 +310,23 @@ fn scatter_attributes(shape: Shape, axis: i64) -> Attributes {
 }
 
 /// Appends `gather(params, indices)`.
-pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
+pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
+    gather_along(graph, params, indices, 0)
+}
+
+/// Appends `gather(params, indices)` along an axis.
+pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
     let attributes = Attributes::of([Attribute::Integer(axis)]);
     graph.add(&Gather, &[params, indices], attributes)
 }
 
 /// Appends `scatter_add(indices, updates)`.
-pub fn scatter_add(
+pub fn scatter_add(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
+    scatter_add_along(graph, indices, updates, shape, 0)
+}
+
+/// Appends `scatter_add(indices, updates)` along an axis.
+pub fn scatter_add_along(
     graph: &mut Ir,
     indices: NodeId,
     updates: NodeId,
@@ -387,7 +397,7 @@ impl<'g, T: Element> Tensor<'g, T> {
                 fault.message = format!("gather: {}", fault.message);
                 self.fault(fault)
             }
-            None => self.then(|graph, x| gather(graph, x, indices, axis)),
+            None => self.then(|graph, x| gather_along(graph, x, indices, axis)),
         }
     }
 
@@ -429,7 +439,7 @@ impl<'g, T: Number> Tensor<'g, T> {
                 if let Some(fault) = wrong {
                     return super::mistake(graph, "scatter_add", fault);
                 }
-                scatter_add(graph, indices, self.id(), shape, axis)
+                scatter_add_along(graph, indices, self.id(), shape, axis)
             })
     }
 }

@@ -8,25 +8,39 @@
 // than the baseline's; the name of a function cannot carry it.
 #![allow(clippy::redundant_closure)]
 
+pub mod activation;
 pub mod along;
 pub mod argument;
+pub mod batch_norm;
 pub mod binary;
 pub mod cast;
+pub mod classify;
+pub mod clip;
 pub mod comparison;
+pub mod conv;
 pub mod cross_entropy;
 pub mod cumulative;
 pub mod diag;
+pub mod division;
 pub mod dropout;
 pub mod einsum;
+pub mod error_function;
 pub mod gather_nd;
 pub mod index;
 pub mod join;
+pub mod log_sum_exp;
 pub mod logical;
 pub mod matmul;
+pub mod norm;
+pub mod normalization;
 pub mod pad;
+pub mod pool;
 pub mod product;
+pub mod quantifier;
 pub mod random;
 pub mod reduce;
+pub mod rounding;
+pub mod segment;
 pub mod select;
 pub mod sequence;
 pub mod shape;
@@ -34,10 +48,13 @@ pub mod slice;
 pub mod softmax;
 pub mod sort;
 pub mod source;
+pub mod spatial;
 pub mod split;
 pub mod state;
+pub mod statistics;
 pub mod strided;
 pub mod tile;
+pub mod trigonometric;
 pub mod unary;
 pub mod where_indices;
 pub mod window;
@@ -50,14 +67,24 @@ pub fn table() -> Vec<&'static dyn Operator> {
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        error_function::OPERATORS,
+        trigonometric::OPERATORS,
+        rounding::OPERATORS,
+        activation::OPERATORS,
+        classify::OPERATORS,
         binary::OPERATORS,
+        division::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
         cast::OPERATORS,
         matmul::OPERATORS,
+        conv::OPERATORS,
+        pool::OPERATORS,
         reduce::OPERATORS,
         product::OPERATORS,
+        quantifier::OPERATORS,
+        log_sum_exp::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,
@@ -66,6 +93,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         slice::OPERATORS,
         window::OPERATORS,
         index::OPERATORS,
+        segment::OPERATORS,
         strided::OPERATORS,
         pad::OPERATORS,
         tile::OPERATORS,

@@ -211,17 +211,18 @@ impl<'g, T: Element> Tensor<'g, T> {
 
     #[track_caller]
     fn pad_mirrored(self, name: &str, paddings: &[[i64; 2]], skip: i64) -> Tensor<'g, T> {
-        let _scope = self.graph().scope(name);
-        match self
-            .graph()
-            .build(|graph| mirror(graph, self.id(), paddings, skip))
-        {
-            Ok(id) => self.graph().handle(id),
-            Err(mut fault) => {
-                fault.message = format!("{name}: {}", fault.message);
-                self.fault(fault)
+        let graph = self.graph();
+        graph.within(name, || {
+            match graph.build(|ir| mirror(ir, self.id(), paddings, skip)) {
+                // A node of its own, that it can be named.
+                Ok(id) if id == self.id() => self.identity(),
+                Ok(id) => graph.handle(id),
+                Err(mut fault) => {
+                    fault.message = format!("{name}: {}", fault.message);
+                    self.fault(fault)
+                }
             }
-        }
+        })
     }
 
     /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`.
@@ -251,9 +252,9 @@ mod tests {
         let y = x.pad_with([[0, 0], [1, 2]], 1.5);
         assert_eq!(y.to_string(), "pad_constant : f32[N, 6]");
         let y = x.pad_reflect([[0, 0], [2, 1]]);
-        assert_eq!(y.to_string(), "pad_reflect/concat : f32[N, 6]");
+        assert_eq!(y.to_string(), "pad_reflect : f32[N, 6]");
         let y = x.pad_symmetric([[1, 0], [0, 0]]);
-        assert_eq!(y.to_string(), "pad_symmetric/concat : f32[D, 3]");
+        assert_eq!(y.to_string(), "pad_symmetric : f32[D, 3]");
         g.check().unwrap();
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes,
-    Diagnostic, Dim, Fault, Graph as Ir, Inference, Location, Lowered, Lowering, NodeId, Operator,
-    Sample, Shape, Signature, Type, known_dims,
+    Diagnostic, Dim, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample,
+    Shape, Signature, Type, known_dims,
 };
 use abeyance_kernels::element::Number as Stored;
 use abeyance_kernels::elementwise_chunk;
@@ -310,7 +310,7 @@ impl Graph {
             }
             Err(fault) => self.reject(Diagnostic::new(
                 format!("range: {}", fault.message),
-                Location::caller(),
+                self.here(),
             )),
         };
         self.handle(id)

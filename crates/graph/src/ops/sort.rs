@@ -15,7 +15,7 @@ use abeyance_kernels::rows_chunk;
 use smallvec::smallvec;
 
 use super::along::{swap_last, take_along};
-use super::{comparison, logical, reduce, shape, unary, with_index, with_type};
+use super::{shape, with_index, with_type};
 use crate::{Element, Float, Index, Number, Operand, Tensor};
 
 /// An operator that gives the places of a row's first elements in order.
@@ -260,27 +260,20 @@ impl<'g, T: Number> Tensor<'g, T> {
 impl<'g, T: Float> Tensor<'g, T> {
     /// Whether the prediction for the class that `targets[i]` names is among the k largest of row i: `[n, classes]` with `[n]` gives
     /// `[n]`. All classes that tie at the border are in. TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives
-    /// `false`; but a target out of range fails at run time, naming its position. There has to be at least one class.
+    /// `false`; but a target out of range fails at run time, naming its position.
     #[track_caller]
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
-        let _scope = self.graph().scope("in_top_k");
-        self.with(targets, |graph, x, targets| {
-            let dtype = T::DTYPE;
-            let number = |graph: &mut Ir, dtype, value| {
-                super::source::constant(graph, abeyance_ir::Array::scalar(dtype, value))
-            };
-            let column = shape::expand_dims(graph, targets, -1);
-            let own = take_along(graph, x, column);
-            let larger = comparison::greater(graph, x, own);
-            let larger = super::cast::cast(graph, larger, DType::I64);
-            let before = reduce::sum(graph, larger, &[-1], false);
-            let k = number(graph, DType::I64, k.min(i64::MAX as usize) as f64);
-            let among = comparison::less(graph, before, k);
-            let sizes = unary::abs(graph, x);
-            let largest = reduce::max(graph, sizes, &[-1]);
-            let infinity = number(graph, dtype, f64::INFINITY);
-            let finite = comparison::less(graph, largest, infinity);
-            logical::logical_and(graph, among, finite)
+        // A k beyond i64 is as good as i64::MAX.
+        let k = i64::try_from(k).unwrap_or(i64::MAX);
+        let targets = targets.node(self.graph());
+        self.graph().within("in_top_k", || {
+            let own = self.then::<T>(|graph, x| {
+                let column = shape::expand_dims(graph, targets, -1);
+                take_along(graph, x, column)
+            });
+            let larger = self.greater(own).cast::<i64>().reduce_sum(-1);
+            let finite = self.is_finite().reduce_all(-1);
+            larger.less(k).logical_and(finite)
         })
     }
 }
@@ -301,7 +294,7 @@ mod tests {
         assert_eq!(places.to_string(), "argsort_1 : i64[N, 5]");
         let targets = g.placeholder::<i32>("targets", dims![_]);
         let hits = x.in_top_k(targets, 3);
-        assert_eq!(hits.to_string(), "in_top_k/logical_and : bool[N]");
+        assert_eq!(hits.to_string(), "in_top_k : bool[N]");
         g.check().unwrap();
     }
 

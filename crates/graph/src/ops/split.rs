@@ -1,7 +1,7 @@
 //! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices, reshapes and `concat`.
 
 use abeyance_ir::{
-    DType, Diagnostic, Dim, Fault, Graph as Ir, Location, Naming, NodeId, Shape, resolve_axis,
+    DType, Diagnostic, Dim, Fault, Graph as Ir, Naming, NodeId, Shape, resolve_axis,
 };
 
 use super::strided::{Parts, strided_slice};
@@ -216,17 +216,18 @@ impl Graph {
         if let Some((first, other)) = different {
             let id = self.reject(Diagnostic::new(
                 format!("stack: tensors of {first} and of {other} dimensions are not of one shape"),
-                Location::caller(),
+                self.here(),
             ));
             return self.handle(id);
         }
-        let _scope = self.scope("stack");
-        self.handle(self.build(|graph| {
-            let rows: Vec<NodeId> = inputs
-                .iter()
-                .map(|&input| shape::expand_dims(graph, input, axis))
-                .collect();
-            join::concat(graph, &rows, axis)
-        }))
+        self.within("stack", || {
+            self.handle(self.build(|graph| {
+                let rows: Vec<NodeId> = inputs
+                    .iter()
+                    .map(|&input| shape::expand_dims(graph, input, axis))
+                    .collect();
+                join::concat(graph, &rows, axis)
+            }))
+        })
     }
 }
