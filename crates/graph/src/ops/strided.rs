@@ -294,7 +294,7 @@ pub(crate) fn pick(cx: &Lowering<'_>, steps: &[Steps]) -> Lowered {
     let whole = dims
         .iter()
         .zip(steps)
-        .all(|(&size, steps)| size == 1 || *steps == Steps::all(size));
+        .all(|(&size, steps)| steps.count == size && (size == 1 || *steps == Steps::all(size)));
     if whole {
         return Lowered::Alias(0);
     }
@@ -314,7 +314,7 @@ pub(crate) fn place(cx: &Lowering<'_>, dims: &[usize], steps: &[Steps]) -> Lower
 fn samples() -> Vec<(&'static [usize], Parts)> {
     type Axis = (Option<i64>, Option<i64>, i64);
     const ALL: Axis = (None, None, 1);
-    let cases: [(&'static [usize], &[Axis], &[usize]); 11] = [
+    let cases: [(&'static [usize], &[Axis], &[usize]); 12] = [
         (&[], &[], &[]),
         (&[5], &[(None, None, -1)], &[]),
         (&[7], &[(Some(1), Some(6), 2)], &[]),
@@ -331,6 +331,7 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
             &[],
         ),
         (&[4], &[(Some(3), Some(1), 1)], &[]),
+        (&[1, 3], &[(Some(1), None, 1), ALL], &[]),
         (&[0, 3], &[(None, None, -1), (None, Some(2), 1)], &[]),
         (
             &[3, 3],
