@@ -452,6 +452,49 @@ fn evenly_spaced_numbers() {
 }
 
 #[test]
+fn empty_arrays_of_huge_sizes_do_no_harm() {
+    let g = Graph::new();
+    let x = g.placeholder::<f64>("x", dims![_, _]);
+    let at = g.placeholder::<i64>("at", dims![_, 2]);
+    let rows = [
+        x.cumsum(1),
+        x.cumprod(0),
+        x.sort(1),
+        x.reverse([0, 1]),
+        x.slice_with(slices![.., ..;2]),
+        x.tile([1, 2]),
+        x.tile([0, 1 << 40]),
+        x.pad([[0, 1], [0, 0]]),
+        x.pad_with([[0, 0], [1 << 60, 1 << 60]], 1.0),
+        x.diag(),
+        x.matmul_with(x, true, false),
+        x.matmul_with(x, false, true),
+        x.expand_dims(0).matmul_with(x.expand_dims(0), false, true),
+        x.gather_nd(at),
+        x.greater(0.0).where_indices().cast(),
+        x.top_k(0).0,
+    ];
+    let session = Session::new(&g).unwrap();
+    let places = ndarray::Array2::<i64>::zeros((1, 2));
+    for dims in [
+        [0, 1 << 61],
+        [0, 1 << 58],
+        [1 << 62, 0],
+        [1 << 40, 0],
+        [0, 0],
+    ] {
+        let fed = ArrayD::<f64>::zeros(dims.to_vec());
+        for y in rows {
+            // Nothing, or an error that says what is wrong.
+            match session.run(y, feeds![x => &fed, at => &places]) {
+                Ok(y) => assert!(y.len() < 1 << 20),
+                Err(error) => assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_is_a_mistake_that_names_it() {
     let message = mistakes(|g| {
         let x = g.zeros::<f32>(dims![4, 6]);

@@ -8,6 +8,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 use abeyance_kernels::{elementwise_chunk, rows_chunk};
 
+use super::index::constant_out_of_range;
 use super::shape::transpose_to;
 use super::{traffic, with_float, with_index, with_moved};
 use crate::{Element, Index, Operand, Tensor};
@@ -231,7 +232,8 @@ pub(crate) fn swap_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
 
 impl<'g, T: Element> Tensor<'g, T> {
     /// The elements that `indices` name along an axis, each for its own place: `y[i, j] = x[i, indices[i, j]]` for the last. The other
-    /// dimensions have to be equal. NumPy's `take_along_axis`. An index out of range fails at run time, naming its position.
+    /// dimensions have to be equal. NumPy's `take_along_axis`. An index out of range is a
+    /// mistake where it is known, else it fails at run time, naming its position.
     /// Gradient: the cotangent, added where its elements came from.
     #[track_caller]
     pub fn take_along_axis<I: Index>(
@@ -246,7 +248,18 @@ impl<'g, T: Element> Tensor<'g, T> {
                 return self.fault(fault);
             }
         };
-        self.with(indices, |graph, x, indices| {
+        let indices = indices.node(self.graph());
+        let wrong = {
+            let ir = self.graph().ir();
+            let shape = ir.shape(self.id()).unwrap_or_default();
+            let dim = shape.get(axis..=axis).unwrap_or_default();
+            constant_out_of_range(&ir, indices, dim)
+        };
+        if let Some(mut fault) = wrong {
+            fault.message = format!("take_along_axis: {}", fault.message);
+            return self.fault(fault);
+        }
+        self.then(|graph, x| {
             let [x, indices] = [x, indices].map(|x| swap_last(graph, x, axis));
             let taken = take_along(graph, x, indices);
             swap_last(graph, taken, axis)
@@ -272,12 +285,14 @@ mod tests {
         x.take_along_axis(at, 2);
         g.zeros::<f32>(dims![2, 0])
             .take_along_axis(g.zeros::<i64>(dims![2, 1]), 1);
+        x.take_along_axis(g.constant_array(&ndarray::arr2(&[[0i64, 3]])), 1);
         let message = g.check().unwrap_err().to_string();
         for part in [
             "[N, 3] and [7] have to be equal but for the last dimension",
             "a scalar has no rows",
             "take_along_axis: axis 2 is out of range",
             "every index is out of range",
+            "take_along_axis: index 3 at position 1 is out of range: the dimension has size 3",
         ] {
             assert!(message.contains(part), "{part}: {message}");
         }

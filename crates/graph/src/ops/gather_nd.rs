@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
     Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Type, known_dims,
+    Signature, Type, element_count, known_dims,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -58,6 +58,11 @@ impl Operator for RavelIndex {
         let Some(of) = known_dims(cx.attributes.shape(0)) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
+        if element_count(&of).is_none() {
+            return Err(Fault::new(format!(
+                "the numbers of the elements of {of:?} are beyond 2^63"
+            )));
+        }
         let cost = Cost {
             flops: 2.0 * cx.operands[0].len() as f64,
             bytes: traffic(cx),

@@ -149,7 +149,7 @@ impl Operator for MatMul {
                 flops: plan.flops(),
                 bytes,
             };
-            let chunk = plan.row_block().max(1) * n * size;
+            let chunk = plan.row_block().max(1).saturating_mul(n * size);
             return Ok(
                 with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
                     let (a, b) = (call.input::<T>(0), call.input::<T>(1));
@@ -165,7 +165,7 @@ impl Operator for MatMul {
             flops: plan.flops(),
             bytes,
         };
-        let chunk = plan.row_block() * n * size;
+        let chunk = plan.row_block().saturating_mul(n * size);
         Ok(
             with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
                 let (a, b) = (call.input::<T>(0), call.input::<T>(1));

@@ -118,7 +118,7 @@ impl Operator for Order {
         let keyed = Step {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
-            chunk: (rows_chunk(rows, n, n.saturating_mul(2 * pair)) * pair).max(1),
+            chunk: rows_chunk(rows, n, n.saturating_mul(2 * pair)).saturating_mul(pair),
             cost: Cost {
                 flops,
                 bytes: scratch as f64,
@@ -133,7 +133,7 @@ impl Operator for Order {
         let placed = with_index!(cx.result.dtype, I => Ok(Step {
             reads: smallvec![Source::Scratch(0)],
             writes: Target::Output,
-            chunk: (rows_chunk(rows, k, k.saturating_mul(pair)) * size).max(1),
+            chunk: rows_chunk(rows, k, k.saturating_mul(pair)).saturating_mul(size),
             cost: Cost {
                 flops: 0.0,
                 bytes: 2.0 * cx.result.bytes() as f64,
