@@ -40,7 +40,8 @@ pub use abeyance_session::feeds;
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, keep_dims, ones, random_normal,
+        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, glorot_normal, glorot_uniform,
+        he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones, random_normal,
         random_uniform, truncated_normal, zeros,
     };
     pub use abeyance_session::{

@@ -11,6 +11,7 @@ mod graph;
 mod init;
 pub mod ops;
 mod tensor;
+mod variance_scaling;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};
@@ -18,3 +19,7 @@ pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
+pub use variance_scaling::{
+    Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,
+    lecun_uniform, variance_scaling,
+};
