@@ -35,7 +35,7 @@ fn assert_moments(init: Init<f32>, variance: f64, limit: f64) {
 
 /// Where a normal distribution is cut off to have this variance after it.
 fn cut(variance: f64) -> f64 {
-    2.0 * variance.sqrt() / 0.87962566103423978
+    2.0 * variance.sqrt() / 0.8796256610342398
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) struct VarianceScaling {
 
 /// The standard deviation of a standard normal distribution cut off at ±2: TensorFlow's constant, from
 /// `scipy.stats.truncnorm.std(a=-2, b=2, loc=0., scale=1.)`.
-const CUT_OFF_STDDEV: f64 = 0.879_625_661_034_239_78;
+const CUT_OFF_STDDEV: f64 = 0.879_625_661_034_239_8;
 
 impl VarianceScaling {
     /// The first value for a shape, or what is wrong with the numbers.
@@ -177,7 +177,7 @@ mod tests {
     fn normal(variance: f64) -> Initializer {
         Initializer::TruncatedNormal {
             mean: 0.0,
-            stddev: variance.sqrt() / 0.87962566103423978,
+            stddev: variance.sqrt() / 0.8796256610342398,
         }
     }
 
