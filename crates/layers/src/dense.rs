@@ -1,6 +1,6 @@
 //! Weighted sums of all inputs.
 
-use abeyance_graph::{Dimension, Dimensions, Float, Init, Tensor, dims, glorot_uniform, zeros};
+use abeyance_graph::{Dimensions, Float, Init, Tensor, dims, glorot_uniform, zeros};
 use abeyance_ir::Dim;
 
 use crate::mistake::{invalid, is_told, reject};

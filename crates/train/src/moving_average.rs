@@ -25,13 +25,14 @@ use crate::trainable::{here, is_trainable, is_variable};
 /// let w = g.variable("w", 8.0f32);
 /// let descend = GradientDescent::new(0.25).minimize(w.square()); // halves w
 /// let averages = ExponentialMovingAverage::new(0.5).apply_after(descend);
+/// let (average, swap) = (averages.average(w).scalar(), averages.swap());
 /// let session = Session::new(&g)?;
 /// session.run(averages.operation(), [])?;
-/// assert_eq!(session.run(averages.average(w), [])?.sum(), 6.0); // half 8, half 4
+/// assert_eq!(session.run((w.scalar(), average), [])?, (4.0, 6.0)); // half 8, half 4
 /// // To evaluate with averages, put them in the variables' place, and back.
-/// session.run(averages.swap(), [])?;
-/// assert_eq!(session.run(w.scalar(), [])?, 6.0);
-/// session.run(averages.swap(), [])?;
+/// session.run(swap, [])?;
+/// assert_eq!(session.run((w.scalar(), average), [])?, (6.0, 4.0));
+/// session.run(swap, [])?;
 /// # Ok::<(), abeyance_session::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
