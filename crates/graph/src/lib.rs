@@ -11,6 +11,7 @@ mod graph;
 mod init;
 pub mod ops;
 mod tensor;
+mod variance_scaling;
 mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
@@ -23,3 +24,7 @@ pub use ops::conv::Conv2d;
 pub use ops::pool::Pool;
 pub use ops::spatial::Pair;
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
+pub use variance_scaling::{
+    Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,
+    lecun_uniform, variance_scaling,
+};

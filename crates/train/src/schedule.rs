@@ -6,6 +6,8 @@
 use abeyance_graph::{Graph, Scalar, Tensor};
 use abeyance_ir::Diagnostic;
 
+use crate::Hyperparameter;
+use crate::hyperparameter::number;
 use crate::naming::name;
 use crate::trainable::here;
 
@@ -155,6 +157,41 @@ pub fn piecewise_constant<'g>(
             .fold(last, |later, (value, &boundary)| {
                 cx.step.less_equal(boundary).select(value, later)
             })
+    })
+}
+
+/// `rate * step / warmup_steps` before step `warmup_steps`, and `rate` from there on: a rate, a number or another schedule,
+/// that grows from 0, for networks that diverge at once otherwise. TensorFlow has no function for it; this is what the schedules of
+/// its official models do (BERT's, ResNet's). Goyal et al., *Accurate, Large Minibatch SGD* (2017).
+///
+/// ```
+/// # use abeyance_graph::Graph;
+/// # use abeyance_train::{exponential_decay, global_step, linear_warmup};
+/// # let g = Graph::new();
+/// let step = global_step(&g);
+/// let decaying = exponential_decay(0.1, step, 1000, 0.96, false);
+/// let rate = linear_warmup(decaying, step, 500);
+/// # let _ = rate;
+/// # g.check().unwrap();
+/// ```
+#[track_caller]
+pub fn linear_warmup<'g>(
+    rate: impl Into<Hyperparameter<'g>>,
+    step: impl Into<Tensor<'g, i64>>,
+    warmup_steps: i64,
+) -> Scalar<'g, f64> {
+    schedule("linear_warmup", step.into(), |cx| {
+        if warmup_steps < 1 {
+            return cx.reject(
+                format!("the rate cannot grow over {warmup_steps} steps"),
+                "`warmup_steps` has to be at least 1",
+            );
+        }
+        let rate = number(cx.graph, "rate", rate.into());
+        let steps = cx.graph.constant(warmup_steps);
+        name(steps.erase(), "warmup_steps");
+        let grown = cx.step.cast::<f64>() / steps.cast::<f64>();
+        rate * grown.minimum(cx.number("one", 1.0))
     })
 }
 

@@ -3,7 +3,7 @@
 use abeyance_graph::{Graph, Scalar, dims};
 use abeyance_session::{Session, feeds};
 use abeyance_train::{
-    GradientDescent, Optimizer, exponential_decay, global_step, inverse_time_decay,
+    GradientDescent, Optimizer, exponential_decay, global_step, inverse_time_decay, linear_warmup,
     natural_exp_decay, piecewise_constant, polynomial_decay,
 };
 
@@ -95,6 +95,23 @@ fn pieces() {
 }
 
 #[test]
+fn warm_up_of_a_number_and_of_a_schedule() {
+    compare(
+        |step| linear_warmup(0.1, step, 20),
+        |step| 0.1 * (step / 20.0).min(1.0),
+    );
+    compare(
+        |step| linear_warmup(exponential_decay(0.1, step, 10, 0.96, true), step, 20),
+        |step| 0.1 * 0.96f64.powf((step / 10.0).floor()) * (step / 20.0).min(1.0),
+    );
+    // A schedule of another float type.
+    compare(
+        |step| linear_warmup(step.cast::<f32>() * 0.0 + 0.5, step, 1),
+        |step| 0.5 * step.min(1.0),
+    );
+}
+
+#[test]
 fn a_schedule_written_with_operators() {
     compare(
         |step| {
@@ -149,6 +166,7 @@ fn mistakes_name_the_call() {
     polynomial_decay(0.1, step, -1, 0.1, 1.0, true);
     piecewise_constant(step, &[1, 2], &[0.1, 0.2]);
     piecewise_constant(step, &[2, 1], &[0.1, 0.2, 0.3]);
+    linear_warmup(0.1, step, 0);
     exponential_decay(
         0.1,
         g.state("steps", abeyance_graph::zeros(dims![2])),
@@ -168,6 +186,7 @@ fn mistakes_name_the_call() {
             "the rate cannot decay over -1 steps",
             "2 boundaries make 3 pieces, and there are 2 values",
             "the boundaries [2, 1] do not increase",
+            "the rate cannot grow over 0 steps",
             "a scalar has no dimensions, and `steps : i64[2]` has 1",
         ]
     );
