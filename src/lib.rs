@@ -41,9 +41,9 @@ pub use abeyance_session::feeds;
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, glorot_normal, glorot_uniform,
-        he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones, random_normal,
-        random_uniform, truncated_normal, zeros,
+        AnyTensor, Conv2d, Graph, Operation, Pool, Scalar, Tensor, dims, fill, glorot_normal,
+        glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones,
+        random_normal, random_uniform, truncated_normal, zeros,
     };
     pub use abeyance_layers::{Dense, dense, dropout, flatten};
     pub use abeyance_session::{
@@ -51,3 +51,8 @@ pub mod prelude {
     };
     pub use abeyance_train::*;
 }
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
-use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type};
+use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role};
 
 use crate::{AnyTensor, Element, Operation, Tensor};
 
@@ -80,10 +80,20 @@ impl Graph {
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
         append(&mut inner)
+    }
+
+    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
+    #[track_caller]
+    pub(crate) fn here(&self) -> Location {
+        // Called as it stands: a function passed on is called from within the standard library.
+        match self.pinned.get() {
+            Some(pinned) => pinned,
+            None => Location::caller(),
+        }
     }
 
     /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
@@ -115,7 +125,7 @@ impl Graph {
     #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
     #[track_caller]
     pub fn scope(&self, name: &str) -> Scope<'_> {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         self.enter(|graph| {
             graph.context_mut().location = location;
             graph.context_mut().scope = graph.unique_scope(name);
@@ -163,14 +173,16 @@ impl Graph {
             (other.describe(handle.id), other.node(handle.id).location)
         };
         let diagnostic = self.build(|graph| {
-            Diagnostic::new(
-                format!(
+            let other = handle.graph.ir();
+            let message = match other.name() == graph.name() {
+                true => "a tensor of one graph is used in another".to_owned(),
+                false => format!(
                     "a tensor of graph `{}` is used in graph `{}`",
-                    handle.graph.ir().name(),
+                    other.name(),
                     graph.name()
                 ),
-                graph.context().location,
-            )
+            };
+            Diagnostic::new(message, graph.context().location)
             .note(foreign, made)
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
         });
@@ -203,18 +215,13 @@ impl Graph {
     #[track_caller]
     pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<'_, T>, Diagnostic> {
         let location = Location::caller();
-        let id = self.find(name, location)?;
-        match &self.ir().node(id).ty {
-            Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
-            _ => Err(Diagnostic::new(
-                format!(
-                    "`{}` is not a tensor of {}",
-                    self.ir().describe(id),
-                    T::DTYPE
-                ),
+        let found = self.ir().find_tensor(name, T::DTYPE);
+        found
+            .map(|id| self.handle(id))
+            .map_err(|diagnostic| Diagnostic {
                 location,
-            )),
-        }
+                ..diagnostic
+            })
     }
 
     /// The operation of that name.
@@ -223,27 +230,14 @@ impl Graph {
     /// There is no node of that name.
     #[track_caller]
     pub fn operation(&self, name: &str) -> Result<Operation<'_>, Diagnostic> {
-        self.find(name, Location::caller())
+        let location = Location::caller();
+        let found = self.ir().find_near(name);
+        found
             .map(|id| Operation(self.any(id)))
-    }
-
-    fn find(&self, name: &str, location: Location) -> Result<NodeId, Diagnostic> {
-        let graph = self.ir();
-        graph.find(name).ok_or_else(|| {
-            let last = name.rsplit('/').next().unwrap_or(name);
-            let near = graph
-                .iter()
-                .map(|(_, node)| &*node.name)
-                .find(|other| other.rsplit('/').next() == Some(last));
-            let diagnostic = Diagnostic::new(
-                format!("graph `{}` has no node `{name}`", graph.name()),
+            .map_err(|diagnostic| Diagnostic {
                 location,
-            );
-            match near {
-                Some(near) => diagnostic.help(format!("there is `{near}`")),
-                None => diagnostic,
-            }
-        })
+                ..diagnostic
+            })
     }
 }
 

@@ -72,12 +72,20 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The size of one dimension, negative axes counted from the end: for use in [`dims!`](crate::dims).
     #[track_caller]
     pub fn dim(self, axis: i64) -> Dim {
-        let shape = self.shape();
+        // Of a wrong tensor, or after a wrong axis, any size will do.
+        let open = || {
+            self.graph
+                .build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
+        };
+        let shape = self.graph.ir().shape(self.id);
+        let Some(shape) = shape else {
+            return open();
+        };
         match ir::resolve_axis(axis, shape.len()) {
             Ok(axis) => shape[axis],
             Err(fault) => {
                 self.fault::<T>(fault);
-                Dim::Known(1)
+                open()
             }
         }
     }
@@ -104,13 +112,18 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn fault<U: Element>(self, fault: Fault) -> Tensor<'g, U> {
         let diagnostic = {
             let graph = self.graph.ir();
-            let mut diagnostic = ir::Diagnostic::new(fault.message, ir::Location::caller())
+            let mut diagnostic = ir::Diagnostic::new(fault.message, self.graph.here())
                 .node(&*graph.node(self.id).name);
             diagnostic.help = fault.help;
             diagnostic.note(graph.describe(self.id), graph.node(self.id).location)
         };
         let id = self.graph.reject(diagnostic);
         Tensor::new(self.graph, id)
+    }
+
+    /// Whether its node is wrong, which has been told.
+    pub(crate) fn is_invalid(self) -> bool {
+        self.graph.ir().node(self.id).ty == ir::Type::Invalid
     }
 
     /// Appends a node that has this tensor as operand.
@@ -167,9 +180,10 @@ impl<'g, T: Element> From<Scalar<'g, T>> for Tensor<'g, T> {
 }
 
 impl<'g, T: Element> From<Tensor<'g, T>> for Scalar<'g, T> {
-    /// For reductions over everything, whose results have no dimensions; elsewhere see [`Tensor::scalar`].
+    /// [`Tensor::scalar`]: a mistake if the tensor has dimensions.
+    #[track_caller]
     fn from(tensor: Tensor<'g, T>) -> Self {
-        Scalar(tensor)
+        tensor.scalar()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a gradient rule may ask and do.
 
-use crate::{Attributes, Cotangents, Dim, Graph, NodeId, OperatorRef, Shape};
+use crate::{
+    Attributes, Cotangents, Dim, Graph, NodeId, OperatorRef, Shape, element_count, known_dims,
+};
 
 /// A node to be differentiated, and the graph to which its rule appends.
 pub struct Derivation<'a> {
@@ -78,7 +80,7 @@ impl<'a> Derivation<'a> {
 
     /// The number of elements along some axes, if known.
     pub fn known_size(&self, shape: &[Dim]) -> Option<usize> {
-        shape.iter().map(|dim| dim.known()).product()
+        element_count(&known_dims(shape)?)
     }
 
     /// Appends a node.

@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
-    Attribute, Attributes, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
-    OperatorRef, Shape, TensorType, Type, element_count, known_dims,
+    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
+    OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
 };
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
@@ -188,6 +188,38 @@ impl Graph {
     /// The node of that name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.names.get(name).copied()
+    }
+
+    /// The node of that name, or else what to say, with the name that may have been meant.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find_near(&self, name: &str) -> Result<NodeId, Diagnostic> {
+        self.find(name).ok_or_else(|| {
+            let message = format!("graph `{}` has no node `{name}`", self.name);
+            let diagnostic = Diagnostic::new(message, Location::Unknown);
+            match near(name, || self.iter().map(|(_, node)| &*node.name)) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            }
+        })
+    }
+
+    /// The tensor of that name with elements of this type, or else what to say.
+    ///
+    /// # Errors
+    /// There is none, or it is something else.
+    pub fn find_tensor(&self, name: &str, dtype: DType) -> Result<NodeId, Diagnostic> {
+        let id = self.find_near(name)?;
+        match &self.node(id).ty {
+            Type::Tensor(tensor) if tensor.dtype == dtype => Ok(id),
+            _ => Err(Diagnostic::new(
+                format!("`{name}` is not a tensor of {dtype}"),
+                Location::Unknown,
+            )
+            .node(name)
+            .note(self.describe(id), self.node(id).location)),
+        }
     }
 
     /// All nodes in the order in which they were made, which is a topological order.
@@ -447,7 +479,7 @@ impl Graph {
         if signature.effect != Effect::Order {
             check_operands(&signature, &types)?;
         }
-        check_attributes(&signature, attributes)?;
+        check_attributes(&signature, attributes, &self.symbols)?;
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
@@ -458,16 +490,24 @@ impl Graph {
                 ));
             }
         }
+        // What a rule found out about dimensions before it objected is not true: without this, one mistake would
+        // bring about others.
+        let mark = self.symbols.try_out();
         let mut cx = Inference {
             operands: &types,
             attributes,
             solver: Solver::Building(&mut self.symbols),
         };
-        let ty = operator.infer(&mut cx)?;
-        if let Some(tensor) = ty.tensor() {
-            check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
-        }
-        Ok(ty)
+        let inferred = operator.infer(&mut cx).and_then(|ty| {
+            if let Some(tensor) = ty.tensor() {
+                check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
+            }
+            Ok(ty)
+        });
+        inferred.map_err(|fault| {
+            self.symbols.forget(mark);
+            Some(fault)
+        })
     }
 
     fn unique_name(&mut self, wanted: Option<&str>, base: &str, id: NodeId) -> Arc<str> {
@@ -630,7 +670,11 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
     Ok(())
 }
 
-fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Result<(), Fault> {
+fn check_attributes(
+    signature: &crate::Signature,
+    attributes: &Attributes,
+    symbols: &Symbols,
+) -> Result<(), Fault> {
     if attributes.len() != signature.attributes.len() {
         return Err(Fault::new(format!(
             "takes {} attributes, not {}",
@@ -648,6 +692,13 @@ fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Re
             )));
         }
         if let Attribute::Shape(shape) = value {
+            if let Some(axis) = shape.iter().position(|&dim| !symbols.owns(dim)) {
+                return Err(Fault::new(format!(
+                    "dimension {axis} of the shape {} is an unknown size of another graph",
+                    symbols.display(shape)
+                ))
+                .help("take it from a tensor of this graph: `dims![x.dim(0), 10]`"));
+            }
             check_size(shape, 1)?;
         }
     }
@@ -671,7 +722,7 @@ fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
     match element_count(&dims) {
         Some(_) => Ok(()),
         None => Err(Fault::new(format!(
-            "a tensor of {} elements of {element} bytes is larger than any memory",
+            "a tensor of {} elements is larger than any memory",
             dims[..shape.len()]
                 .iter()
                 .map(|dim| dim.to_string())

@@ -166,27 +166,39 @@ impl<'a> Inference<'a> {
     /// Two sizes that differ and are not 1.
     pub fn broadcast(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
         let rank = a.len().max(b.len());
-        let mut shape = Shape::new();
-        for axis in 0..rank {
+        let aligned = |cx: &Self, axis: usize| {
             let at = |dims: &[Dim]| match (axis + dims.len()).checked_sub(rank) {
-                Some(index) => self.resolve(dims[index]),
+                Some(index) => cx.resolve(dims[index]),
                 None => Dim::Known(1),
             };
-            let (x, y) = (at(a), at(b));
-            let dim = match (x, y) {
-                (Dim::Known(1), other) | (other, Dim::Known(1)) => other,
-                _ => self.unify(x, y).ok_or_else(|| {
-                    Fault::new(format!(
-                        "the shapes {} and {} do not broadcast: {} against {} in dimension {axis} of the result",
-                        self.display(a),
-                        self.display(b),
-                        self.display(&[x]).trim_matches(['[', ']']),
-                        self.display(&[y]).trim_matches(['[', ']']),
-                    ))
-                    .help("sizes are aligned at the last dimension and must be equal or 1")
-                })?,
-            };
-            shape.push(dim);
+            (at(a), at(b))
+        };
+        let one = Dim::Known(1);
+        let differ = |cx: &Self, axis: usize, x: Dim, y: Dim| {
+            Fault::new(format!(
+                "the shapes {} and {} do not broadcast: {} against {} in dimension {axis} of the result",
+                cx.display(a),
+                cx.display(b),
+                cx.display(&[x]).trim_matches(['[', ']']),
+                cx.display(&[y]).trim_matches(['[', ']']),
+            ))
+            .help("sizes are aligned at the last dimension and must be equal or 1")
+        };
+        // Before anything is made equal, so that the message shows the shapes as they were.
+        for axis in 0..rank {
+            let (x, y) = aligned(self, axis);
+            if are_unlike(x, y) && x != one && y != one {
+                return Err(differ(self, axis, x, y));
+            }
+        }
+        let mut shape = Shape::new();
+        for axis in 0..rank {
+            let (x, y) = aligned(self, axis);
+            shape.push(match (x == one, y == one) {
+                (true, _) => y,
+                (_, true) => x,
+                _ => self.unify(x, y).ok_or_else(|| differ(self, axis, x, y))?,
+            });
         }
         Ok(shape)
     }
@@ -196,7 +208,12 @@ impl<'a> Inference<'a> {
     /// # Errors
     /// Different ranks or sizes.
     pub fn same_shape(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
-        let unified = (a.len() == b.len())
+        // Sizes that differ are found before any are made equal, so that the message shows the shapes as they were.
+        let differ = a.len() != b.len()
+            || a.iter()
+                .zip(b)
+                .any(|(&x, &y)| are_unlike(self.resolve(x), self.resolve(y)));
+        let unified = (!differ)
             .then(|| {
                 a.iter()
                     .zip(b)
@@ -225,6 +242,11 @@ impl<'a> Inference<'a> {
     pub fn tensor(&self, dtype: DType, shape: Shape) -> Result<Type, Fault> {
         Ok(Type::Tensor(TensorType { dtype, shape }))
     }
+}
+
+/// Whether they are two numbers that differ.
+fn are_unlike(x: Dim, y: Dim) -> bool {
+    matches!((x, y), (Dim::Known(x), Dim::Known(y)) if x != y)
 }
 
 /// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.

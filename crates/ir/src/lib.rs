@@ -15,8 +15,11 @@ mod inference;
 mod operator;
 mod sample;
 mod shape;
+mod suggest;
 mod text;
 
+/// The calling convention of kernels, for operators of one's own.
+pub use abeyance_kernels::launch;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
 };
@@ -31,3 +34,4 @@ pub use operator::{
 };
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
+pub use suggest::{near, nearest};

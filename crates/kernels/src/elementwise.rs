@@ -289,6 +289,21 @@ pub fn divide<T: Number>(
     })
 }
 
+/// `x / y` rounded down. Integers wrap; an integer divided by zero is a failure.
+pub fn floor_divide<T: Number>(
+    plan: &Broadcast<2>,
+    x: &[T],
+    y: &[T],
+    out: &mut [T],
+    start: usize,
+) -> Result<(), Failure> {
+    try_binary(plan, x, y, out, start, T::floor_quotient).map_err(|at| {
+        Failure(format!(
+            "division of an integer by zero, at element {at} of the result"
+        ))
+    })
+}
+
 /// `x mod y` with the sign of `y`; an integer modulo zero is a failure.
 pub fn modulo<T: Number>(
     plan: &Broadcast<2>,

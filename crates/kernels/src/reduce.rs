@@ -28,6 +28,13 @@ pub enum Operation {
     Max,
     /// The smallest; NaN if there is one; a failure of nothing.
     Min,
+    /// Whether any of these booleans (0 or 1) is true; of nothing none is.
+    Any,
+    /// Whether all of these booleans (0 or 1) are true; of nothing all are.
+    All,
+    /// The largest where that is finite, else 0, also of nothing: what to subtract from floats before their exponentials
+    /// are added.
+    FiniteMax,
 }
 
 /// How elements combine. Each is a type of its own so that loops are compiled for each.
@@ -161,13 +168,10 @@ impl Reduction {
         start: usize,
     ) -> Result<(), Failure> {
         self.accumulate(operation, x, out, start)?;
-        if operation == Operation::Mean {
-            finish_mean(out, self.count)?;
-        }
-        Ok(())
+        finish(operation, out, self.count)
     }
 
-    /// As `run`, without the division of a mean.
+    /// As `run`, without the last step of a mean and of a finite maximum.
     fn accumulate<T: Number>(
         &self,
         operation: Operation,
@@ -181,7 +185,11 @@ impl Reduction {
             Operation::Prod => self.reduce::<T, Prod>(x, out, start),
             Operation::Max if nothing => return Err(Failure("the maximum of no elements".into())),
             Operation::Min if nothing => return Err(Failure("the minimum of no elements".into())),
-            Operation::Max => self.reduce::<T, Max>(x, out, start),
+            // The lowest byte is 0, and a product of 0 and 1 is 1 where all are.
+            Operation::Max | Operation::Any | Operation::FiniteMax => {
+                self.reduce::<T, Max>(x, out, start);
+            }
+            Operation::All => self.reduce::<T, Prod>(x, out, start),
             Operation::Min => self.reduce::<T, Min>(x, out, start),
         }
         Ok(())
@@ -346,6 +354,22 @@ fn long_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
         width /= 2;
     }
     lanes[0]
+}
+
+/// The last step, after all elements are combined.
+fn finish<T: Number>(operation: Operation, out: &mut [T], count: usize) -> Result<(), Failure> {
+    match operation {
+        Operation::Mean => finish_mean(out, count)?,
+        Operation::FiniteMax => {
+            for o in out {
+                // What is infinite or NaN does not cancel itself.
+                let finite = o.wrapping_sub(*o) == T::ZERO;
+                *o = if finite { *o } else { T::ZERO };
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Divide each sum by `count`.

@@ -4,23 +4,17 @@ use abeyance_graph::{Float, Graph, Number, Operand, Scalar, Tensor};
 use abeyance_ir::{DType, Role};
 
 use crate::hyperparameter::number;
-use crate::naming::{name, within};
+use crate::naming::name;
 use crate::{Gradients, Hyperparameter};
 
-/// Each element brought between `low` and `high`, which broadcast: TensorFlow's `clip_by_value`. NaN stays NaN.
-///
-/// ```text
-/// max(min(x, high), low)
-/// ```
+/// Each element brought between `low` and `high`, which broadcast: [`Tensor::clip_by_value`] as a function.
 #[track_caller]
 pub fn clip_by_value<'g, T: Number>(
     x: impl Into<Tensor<'g, T>>,
     low: impl Operand<'g, T>,
     high: impl Operand<'g, T>,
 ) -> Tensor<'g, T> {
-    let x = x.into();
-    let _pin = x.graph().pin_location();
-    within(x.graph(), "clip_by_value", || x.minimum(high).maximum(low))
+    x.into().clip_by_value(low, high)
 }
 
 /// The tensor, scaled down where its Euclidean norm is above `limit`: TensorFlow's `clip_by_norm`.
@@ -35,7 +29,7 @@ pub fn clip_by_norm<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let x = x.into();
     let _pin = x.graph().pin_location();
-    within(x.graph(), "clip_by_norm", || {
+    x.graph().within("clip_by_norm", || {
         let limit: Tensor<'g, T> = x.graph().any(limit.node(x.graph())).assume();
         let norm = x.square().reduce_sum(..).sqrt();
         x * limit / norm.maximum(limit)
@@ -54,18 +48,19 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let graph = gradients.graph();
     let _pin = graph.pin_location();
     let _role = graph.role(Role::Update);
-    within(graph, "global_norm", || {
-        let sums = gradients
-            .iter()
-            .filter_map(|(_, gradient)| match gradient.dtype()? {
-                DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
-                DType::F64 => Some(squares(gradient.assume::<f64>())),
-                _ => None,
-            });
-        let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
-        total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
-    })
-    .into()
+    graph
+        .within("global_norm", || {
+            let sums = gradients
+                .iter()
+                .filter_map(|(_, gradient)| match gradient.dtype()? {
+                    DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
+                    DType::F64 => Some(squares(gradient.assume::<f64>())),
+                    _ => None,
+                });
+            let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
+            total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
+        })
+        .into()
 }
 
 fn squares<'g, T: Float>(gradient: Tensor<'g, T>) -> Tensor<'g, T> {

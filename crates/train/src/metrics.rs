@@ -3,7 +3,6 @@
 use abeyance_graph::{Element, Float, Index, Scalar, Tensor};
 use abeyance_ir::{DType, Diagnostic};
 
-use crate::naming::within;
 use crate::trainable::here;
 
 /// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands where that of `labels`, of the same shape,
@@ -36,14 +35,16 @@ pub fn accuracy<'g, T: Float>(
 ) -> Scalar<'g, f32> {
     let (logits, labels) = (logits.into(), labels.into());
     let _pin = logits.graph().pin_location();
-    within(logits.graph(), "accuracy", || {
-        if let Some(wrong) = misfit(logits, labels, 0) {
-            return wrong;
-        }
-        let right = logits.argmax(-1).equal(labels.argmax(-1));
-        right.cast::<f32>().reduce_mean(..).into()
-    })
-    .into()
+    logits
+        .graph()
+        .within("accuracy", || {
+            if let Some(wrong) = misfit(logits, labels, 0) {
+                return wrong;
+            }
+            let right = logits.argmax(-1).equal(labels.argmax(-1));
+            right.cast::<f32>().reduce_mean(..).into()
+        })
+        .into()
 }
 
 /// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands at the index that `labels`, `[..]`, says.
@@ -61,14 +62,16 @@ pub fn sparse_accuracy<'g, T: Float, I: Index>(
 ) -> Scalar<'g, f32> {
     let (logits, labels) = (logits.into(), labels.into());
     let _pin = logits.graph().pin_location();
-    within(logits.graph(), "accuracy", || {
-        if let Some(wrong) = misfit(logits, labels, 1) {
-            return wrong;
-        }
-        let right = logits.argmax(-1).equal(wide(labels));
-        right.cast::<f32>().reduce_mean(..).into()
-    })
-    .into()
+    logits
+        .graph()
+        .within("accuracy", || {
+            if let Some(wrong) = misfit(logits, labels, 1) {
+                return wrong;
+            }
+            let right = logits.argmax(-1).equal(wide(labels));
+            right.cast::<f32>().reduce_mean(..).into()
+        })
+        .into()
 }
 
 /// How many examples of each class were taken for which: `[labels: classes, predictions: classes]`, TensorFlow's
@@ -87,7 +90,7 @@ pub fn confusion_matrix<'g, I: Index, J: Index>(
 ) -> Tensor<'g, i64> {
     let (labels, predictions) = (labels.into(), predictions.into());
     let _pin = labels.graph().pin_location();
-    within(labels.graph(), "confusion_matrix", || {
+    labels.graph().within("confusion_matrix", || {
         let labels = labels.one_hot::<i64>(classes);
         let predictions = predictions.one_hot::<i64>(classes);
         labels.matmul_with(predictions, true, false)

@@ -3,7 +3,7 @@
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Tensor, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
-use crate::naming::{enter, enter_state, free_name, name};
+use crate::naming::{enter, enter_state, name};
 use crate::trainable::{here, is_trainable, is_variable};
 
 /// Averages of variables in which old values count less and less: TensorFlow's `ExponentialMovingAverage`. Networks often
@@ -275,7 +275,7 @@ impl<'g> Averaging<'g> {
         let current: Tensor<'g, T> = variable.assume();
         let shadow: Tensor<'g, T> = {
             let _scope = enter_state(graph, "");
-            let name = free_name(graph, &format!("{full}/ExponentialMovingAverage"));
+            let name = graph.free_name(&format!("{full}/ExponentialMovingAverage"));
             graph.state(&name, zeros(current.shape()))
         };
         let (average, written) = {

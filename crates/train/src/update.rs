@@ -6,7 +6,7 @@ use abeyance_graph::ops::source;
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
-use crate::naming::{enter, enter_state, free_name, name};
+use crate::naming::{enter, enter_state, name};
 use crate::trainable::here;
 use crate::{Gradients, Hyperparameter, Optimizer};
 
@@ -239,7 +239,7 @@ impl<'g> Updates<'g> {
     /// `name_1`, `name_2`, ... that is free in the user's scope.
     pub fn state<T: Float>(&mut self, name: &'static str, initial: f64) -> Tensor<'g, T> {
         let _scope = enter_state(self.graph, &self.outer);
-        let name = free_name(self.graph, name);
+        let name = self.graph.free_name(name);
         self.graph.state(&name, T::from_f64(initial))
     }
 
@@ -337,7 +337,7 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         let shape = self.variable.shape();
         let _scope = enter_state(graph, "");
         let base = format!("{}/{}", self.variable.name(), self.updates.optimizer);
-        let name = free_name(graph, &base);
+        let name = graph.free_name(&base);
         match initial {
             0.0 => graph.state(&name, zeros::<T>(shape)),
             1.0 => graph.state(&name, ones::<T>(shape)),

@@ -76,8 +76,8 @@ impl Operator for SoftmaxCrossEntropy {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
-        let shape = rows(&cx.same_shape(&labels, &logits)?)?;
-        cx.tensor(cx.dtype(1), shape)
+        let shape = same_classes(cx, &labels, &logits)?;
+        cx.tensor(cx.dtype(1), rows(&shape)?)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -120,6 +120,18 @@ impl Operator for SoftmaxCrossEntropy {
             })
             .collect()
     }
+}
+
+/// Makes the shape of labels, a number for each class, that of logits.
+fn same_classes(cx: &mut Inference<'_>, labels: &[Dim], logits: &[Dim]) -> Result<Shape, Fault> {
+    cx.same_shape(labels, logits).map_err(|_| {
+        Fault::new(format!(
+            "labels of shape {} do not fit logits of shape {}",
+            cx.display(labels),
+            cx.display(logits)
+        ))
+        .help("there has to be a label, from 0 to 1, for each of the logits")
+    })
 }
 
 /// Makes the shape of labels that of the rows of logits.
@@ -299,7 +311,7 @@ impl Operator for SigmoidCrossEntropy {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
-        let shape = cx.same_shape(&labels, &logits)?;
+        let shape = same_classes(cx, &labels, &logits)?;
         cx.tensor(cx.dtype(1), shape)
     }
 

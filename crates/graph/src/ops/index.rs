@@ -117,7 +117,7 @@ fn cases() -> [(&'static [usize], &'static [usize]); 7] {
 }
 
 /// The number of rows of an array and the elements of one.
-fn rows(dims: &[usize]) -> (usize, usize) {
+pub(super) fn rows(dims: &[usize]) -> (usize, usize) {
     match dims.split_first() {
         Some((&limit, row)) => (limit, row.iter().product()),
         None => (0, 0),

@@ -8,25 +8,42 @@
 // than the baseline's; the name of a function cannot carry it.
 #![allow(clippy::redundant_closure)]
 
+pub mod activation;
 pub mod argument;
+pub mod batch_norm;
 pub mod binary;
 pub mod cast;
+pub mod classify;
+pub mod clip;
 pub mod comparison;
+pub mod conv;
 pub mod cross_entropy;
+pub mod division;
 pub mod dropout;
+pub mod error_function;
 pub mod index;
 pub mod join;
+pub mod log_sum_exp;
 pub mod logical;
 pub mod matmul;
+pub mod norm;
+pub mod normalization;
+pub mod pool;
 pub mod product;
+pub mod quantifier;
 pub mod random;
 pub mod reduce;
+pub mod rounding;
+pub mod segment;
 pub mod select;
 pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod source;
+pub mod spatial;
 pub mod state;
+pub mod statistics;
+pub mod trigonometric;
 pub mod unary;
 pub mod window;
 
@@ -34,18 +51,28 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 20] = [
+    let families: &[&[&'static dyn Operator]] = &[
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        error_function::OPERATORS,
+        trigonometric::OPERATORS,
+        rounding::OPERATORS,
+        activation::OPERATORS,
+        classify::OPERATORS,
         binary::OPERATORS,
+        division::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
         cast::OPERATORS,
         matmul::OPERATORS,
+        conv::OPERATORS,
+        pool::OPERATORS,
         reduce::OPERATORS,
         product::OPERATORS,
+        quantifier::OPERATORS,
+        log_sum_exp::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,
@@ -54,6 +81,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         slice::OPERATORS,
         window::OPERATORS,
         index::OPERATORS,
+        segment::OPERATORS,
         state::OPERATORS,
     ];
     families.concat()

@@ -2,8 +2,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
-    Fault, Graph as Ir, Inference, Location, Lowered, Lowering, NodeId, Operator, Sample, Shape,
-    Signature, Type,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature,
+    Type,
 };
 use abeyance_kernels::element::Element as Stored;
 use abeyance_kernels::elementwise_chunk;
@@ -217,11 +217,8 @@ impl Graph {
         let shape = shape.into();
         let id = if shape.0.contains(&Dimension::Unknown) {
             self.reject(
-                Diagnostic::new(
-                    format!("the shape of {of} has to be known"),
-                    Location::caller(),
-                )
-                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+                Diagnostic::new(format!("the shape of {of} has to be known"), self.here())
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             )
         } else {
             self.build(|graph| {

@@ -142,18 +142,37 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
 }
 
 fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
-    let count = |shape: &[Dim]| match known_dims(shape).and_then(|dims| element_count(&dims)) {
-        Some(count) => format!("{count} elements"),
-        None => "elements".to_owned(),
+    // `784·N`, or nothing where the product is beyond all bounds.
+    let count = |shape: &[Dim]| -> Option<String> {
+        let (known, unknown): (Vec<Dim>, Vec<Dim>) =
+            shape.iter().partition(|dim| dim.known().is_some());
+        let known = element_count(&known_dims(&known)?)?;
+        let mut factors = vec![known.to_string()];
+        if known == 1 && !unknown.is_empty() {
+            factors.clear();
+        }
+        let names = unknown.iter().map(|&dim| cx.display(&[dim]));
+        factors.extend(names.map(|name| name.trim_matches(['[', ']']).to_owned()));
+        Some(factors.join("·"))
     };
-    Fault::new(format!(
-        "the {} of {} do not fill {} exactly ({})",
-        count(from),
-        cx.display(from),
-        cx.display(to),
-        count(to),
-    ))
-    .help("leave one dimension open with `_` to have it worked out")
+    let (a, b) = (count(from), count(to));
+    let fault = Fault::new(match (a, b) {
+        (Some(a), Some(b)) => format!(
+            "the {a} elements of {} do not fill the {b} of {}",
+            cx.display(from),
+            cx.display(to)
+        ),
+        _ => format!(
+            "the elements of {} do not fill {}",
+            cx.display(from),
+            cx.display(to)
+        ),
+    });
+    match known_dims(from).is_some() && known_dims(to).is_none() {
+        // It is open already, and no size will do.
+        true => fault,
+        false => fault.help("leave one dimension open with `_` to have it worked out"),
+    }
 }
 
 /// The cotangent in the operand's shape.
@@ -312,7 +331,8 @@ impl Operator for Squeeze {
                 return Err(Fault::new(format!(
                     "dimension {axis} of {} is not 1",
                     cx.display(&shape)
-                )));
+                ))
+                .help("only dimensions of size 1 can be left out; `reshape` merges others"));
             }
         }
         let kept = (0..shape.len()).filter(|axis| !axes.contains(axis));

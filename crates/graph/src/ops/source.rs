@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
-    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Location,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
-    element_count, known_dims,
+    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, element_count,
+    known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -502,11 +502,8 @@ impl Graph {
     fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
         if shape.0.contains(&crate::Dimension::Unknown) {
             let id = self.reject(
-                Diagnostic::new(
-                    "the shape of a filled tensor has to be known",
-                    Location::caller(),
-                )
-                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+                Diagnostic::new("the shape of a filled tensor has to be known", self.here())
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             );
             return self.handle(id);
         }

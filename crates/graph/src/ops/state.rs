@@ -28,11 +28,15 @@ impl Operator for Write {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (variable, value) = (cx.shape(0), cx.shape(1));
         let shape = cx.same_shape(&variable, &value).map_err(|_| {
-            Fault::new(format!(
+            let fault = Fault::new(format!(
                 "a variable of shape {} cannot take a value of shape {}",
                 cx.display(&variable),
                 cx.display(&value)
-            ))
+            ));
+            match value.is_empty() {
+                true => fault.help("one number for all: `x.broadcast_to(variable.shape())`"),
+                false => fault,
+            }
         })?;
         cx.tensor(cx.dtype(0), shape)
     }

@@ -246,7 +246,7 @@ impl<'t> Parser<'t> {
                     .note(format!("`{name}` is defined {place}"), Location::Text(line))
                     .help("a node can only use nodes above it");
             } else if let Some(nearest) =
-                super::suggest::nearest(name, self.graph.iter().map(|(_, node)| &*node.name))
+                crate::nearest(name, self.graph.iter().map(|(_, node)| &*node.name))
             {
                 diagnostic = diagnostic.help(format!("did you mean `{nearest}`?"));
             }

@@ -4,7 +4,6 @@ use smallvec::SmallVec;
 
 use super::cursor::{Cursor, Read, advise, mistake, shorten};
 use super::parse::{Parser, Section};
-use super::suggest::nearest;
 use super::value::{read_attribute, read_type};
 use crate::graph::is_name;
 use crate::shape::{Mark, Origin};
@@ -94,7 +93,7 @@ impl<'t> Parser<'t> {
             return Ok(operator.clone());
         }
         let known = self.registry.iter();
-        let nearest = nearest(&name, known.map(|operator| operator.signature().name));
+        let nearest = crate::nearest(&name, known.map(|operator| operator.signature().name));
         let message = format!("there is no operator `{}`", shorten(&name));
         Err(match nearest {
             Some(nearest) => advise(message, format!("did you mean `{nearest}`?")),

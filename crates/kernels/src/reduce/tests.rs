@@ -140,3 +140,52 @@ fn two_stages_give_the_sum_for_any_cut() {
     assert!(TwoStage::new(&[100, 10], &[0]).is_none());
     assert!(TwoStage::new(&[1000, 1000], &[1]).is_none());
 }
+
+#[test]
+fn truth_of_any_and_of_all() {
+    let x: [u8; 6] = [0, 0, 1, 0, 1, 1];
+    let plan = Reduction::new(&[3, 2], &[1]);
+    let mut out = [7u8; 3];
+    plan.run(Operation::Any, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [0, 1, 1]);
+    plan.run(Operation::All, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [0, 0, 1]);
+    let nothing = Reduction::new(&[3, 0], &[1]);
+    nothing.run(Operation::Any, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [0; 3]);
+    nothing.run(Operation::All, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [1; 3]);
+    // More of them than a byte counts, in two stages.
+    let stages = TwoStage::new(&[1 << 19], &[0]).expect("large enough");
+    let mut scratch = vec![7u8; stages.scratch()];
+    for operation in [Operation::Any, Operation::All] {
+        let x = vec![1u8; 1 << 19];
+        stages.partials(operation, &x, &mut scratch, 0).unwrap();
+        stages
+            .combine(operation, &scratch, &mut out[..1], 0)
+            .unwrap();
+        assert_eq!(out[0], 1);
+    }
+}
+
+#[test]
+fn a_maximum_that_is_not_finite_is_0() {
+    let x = [
+        1.0f32,
+        -2.0,
+        f32::INFINITY,
+        0.5,
+        f32::NAN,
+        3.0,
+        f32::NEG_INFINITY,
+        f32::NEG_INFINITY,
+    ];
+    let plan = Reduction::new(&[4, 2], &[1]);
+    let mut out = [7.0f32; 4];
+    plan.run(Operation::FiniteMax, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [1.0, 0.0, 0.0, 0.0]);
+    let nothing = Reduction::new(&[4, 0], &[1]);
+    out.fill(7.0);
+    nothing.run(Operation::FiniteMax, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [0.0; 4]);
+}

@@ -1,6 +1,6 @@
 //! Large reductions to few elements, in two steps so that the first can be cut into parts.
 
-use super::{Operation, Reduction, finish_mean};
+use super::{Operation, Reduction, finish};
 use crate::element::Number;
 use crate::launch::Failure;
 
@@ -108,9 +108,6 @@ impl TwoStage {
         start: usize,
     ) -> Result<(), Failure> {
         self.combine.accumulate(operation, scratch, out, start)?;
-        if operation == Operation::Mean {
-            finish_mean(out, self.count)?;
-        }
-        Ok(())
+        finish(operation, out, self.count)
     }
 }

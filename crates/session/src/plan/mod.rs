@@ -36,6 +36,7 @@ pub(crate) struct Frozen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FeedShape {
     pub(crate) node: NodeId,
+    pub(crate) dtype: DType,
     pub(crate) dims: Dims,
 }
 
@@ -100,11 +101,9 @@ impl Plan {
     pub(crate) fn fits(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> bool {
         self.fetches[..] == *fetches
             && self.feeds.len() == feeds.len()
-            && self
-                .feeds
-                .iter()
-                .zip(feeds)
-                .all(|(shape, feed)| shape.node == feed.node && shape.dims == feed.dims)
+            && self.feeds.iter().zip(feeds).all(|(shape, feed)| {
+                shape.node == feed.node && shape.dtype == feed.dtype && shape.dims == feed.dims
+            })
     }
 
     /// A state nobody else uses.

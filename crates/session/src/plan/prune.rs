@@ -59,6 +59,7 @@ fn unfed(graph: &Graph, node: NodeId, fetches: &[NodeId]) -> Diagnostic {
     let for_what = fetches
         .iter()
         .find(|&&fetch| graph.ancestors([fetch], |_| false).contains(node.index()))
+        .filter(|&&fetch| fetch != node)
         .map(|&fetch| format!(", which `{}` needs", graph.node(fetch).name))
         .unwrap_or_default();
     Diagnostic::new(

@@ -108,11 +108,17 @@ impl<'a> Sizes<'a> {
                     )));
                 };
                 let other = self.settled_by.get(&symbol).copied().unwrap_or(feed.node);
+                let symbol = graph.symbols().name(symbol);
+                if other == feed.node {
+                    return Err(refuse(format!(
+                        "`{name}` was fed an array of shape {:?}: dimension {axis} is {size} where another {symbol} is {before}",
+                        &feed.dims[..]
+                    )));
+                }
                 let mut diagnostic = super::about(
                     graph,
                     format!(
-                        "the dimension {} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
-                        graph.symbols().name(symbol),
+                        "the dimension {symbol} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
                         graph.node(other).name,
                     ),
                     &[other, feed.node],
