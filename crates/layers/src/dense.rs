@@ -143,23 +143,24 @@ fn append<'g, T: Float>(
             "give it a number where the tensor is made, or reshape: `x.reshape(dims![_, 784])`",
         );
     };
-    let _scope = graph.scope(name);
-    let kernel = graph.variable("kernel", kernel(dims![inputs, units]));
-    let bias = bias.map(|bias| graph.variable("bias", bias(dims![units])));
-    let rows = match rest.len() {
-        1 => x,
-        _ => x.reshape(dims![product(rest), inputs]),
-    };
-    let sums = rows.matmul(kernel);
-    let sums = match bias {
-        Some(bias) => sums + bias,
-        None => sums,
-    };
-    match rest.len() {
-        1 => sums,
-        _ => {
-            let sizes = rest.iter().copied().chain([Dim::Known(units)]);
-            sums.reshape(sizes.collect::<Dimensions>())
+    graph.within(name, || {
+        let kernel = graph.variable("kernel", kernel(dims![inputs, units]));
+        let bias = bias.map(|bias| graph.variable("bias", bias(dims![units])));
+        let rows = match rest.len() {
+            1 => x,
+            _ => x.reshape(dims![product(rest), inputs]),
+        };
+        let sums = rows.matmul(kernel);
+        let sums = match bias {
+            Some(bias) => sums + bias,
+            None => sums,
+        };
+        match rest.len() {
+            1 => sums,
+            _ => {
+                let sizes = rest.iter().copied().chain([Dim::Known(units)]);
+                sums.reshape(sizes.collect::<Dimensions>())
+            }
         }
-    }
+    })
 }

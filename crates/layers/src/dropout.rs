@@ -43,9 +43,10 @@ pub fn dropout<'g, T: Float>(
             "it has to be at least 0, which drops nothing, and below 1",
         );
     }
-    let _scope = graph.scope("dropout");
-    let number = |value: f64| -> Tensor<'g, T> { graph.constant(T::from_f64(value)).into() };
-    let training: Tensor<'g, bool> = graph.any(training.node(graph)).assume();
-    let keep = training.select(number(1.0 - rate), number(1.0));
-    x.dropout(keep.named("keep"))
+    graph.within("dropout", || {
+        let number = |value: f64| -> Tensor<'g, T> { graph.constant(T::from_f64(value)).into() };
+        let training: Tensor<'g, bool> = graph.any(training.node(graph)).assume();
+        let keep = training.select(number(1.0 - rate), number(1.0));
+        x.dropout(keep.named("keep"))
+    })
 }

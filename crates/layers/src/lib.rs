@@ -13,7 +13,7 @@
 //! let h = dense(flatten(images), 200, he_normal).relu();
 //! let h = dropout(h, 0.25, training);
 //! let logits = dense(h, 10, glorot_uniform);
-//! assert_eq!(logits.to_string(), "dense_1/add : f32[N, 10]");
+//! assert_eq!(logits.to_string(), "dense_1 : f32[N, 10]");
 //! assert_eq!(g.tensor::<f32>("dense/kernel").unwrap().to_string(), "dense/kernel : f32[784, 200]");
 //! # g.check().unwrap();
 //! ```

@@ -52,8 +52,8 @@ fn dense_works_on_the_last_of_any_number_of_dimensions() {
     let sequence = g.placeholder::<f64>("sequence", dims!["batch", "time", 3]);
     let layer = || Dense::new(2).kernel(ones).bias(|shape| fill(shape, 0.5));
     let (one, many) = (layer().apply(vector), layer().apply(sequence));
-    assert_eq!(one.to_string(), "dense/reshape_1 : f64[2]");
-    assert_eq!(many.to_string(), "dense_1/reshape_1 : f64[batch, time, 2]");
+    assert_eq!(one.to_string(), "dense : f64[2]");
+    assert_eq!(many.to_string(), "dense_1 : f64[batch, time, 2]");
     let session = session(&g);
     let value = arr1(&[1.0, 2.0, 4.0]);
     let found = session.run(one, feeds![vector => &value]).unwrap();
@@ -91,7 +91,7 @@ fn layers_of_no_images_no_inputs_and_no_units() {
 fn flatten_keeps_the_batch() {
     let g = Graph::new();
     let images = g.placeholder::<f32>("images", dims![_, 2, 3, 1]);
-    assert_eq!(flatten(images).to_string(), "reshape : f32[N, 6]");
+    assert_eq!(flatten(images).to_string(), "flatten : f32[N, 6]");
     let batch = g.placeholder::<i64>("batch", dims![_]);
     let flat = flatten(batch);
     assert_eq!(flat.shape().len(), 2);

@@ -125,7 +125,7 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
             }
         };
         let quadratic = powers[0] / rate + twice_l2;
-        let within = linear.minimum(l1).maximum(-l1);
+        let within = linear.clip_by_value(-l1, l1);
         variable.assign((within - linear) / quadratic)
     }
 }

@@ -47,8 +47,8 @@ pub use optimizer::Optimizer;
 pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
 pub use rms_prop::RmsProp;
 pub use schedule::{
-    exponential_decay, inverse_time_decay, linear_warmup, natural_exp_decay, piecewise_constant,
-    polynomial_decay,
+    cosine_decay, cosine_decay_restarts, exponential_decay, inverse_time_decay, linear_warmup,
+    natural_exp_decay, piecewise_constant, polynomial_decay,
 };
 pub use trainable::trainable_variables;
 pub use update::{Update, Updates};

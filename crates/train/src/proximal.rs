@@ -137,6 +137,6 @@ fn proximal<'g, T: Float>(
     let stepped = cx.variable() - cx.gradient() * rate;
     // sign(x) * max(|x| - t, 0) is what is left of x without its part in [-t, t].
     let threshold = rate * l1;
-    let rest = stepped - stepped.minimum(threshold).maximum(-threshold);
+    let rest = stepped - stepped.clip_by_value(-threshold, threshold);
     rest / (rate * l2 + one)
 }
