@@ -10,8 +10,8 @@
 //! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
 
 mod integer;
-mod pack;
-mod tile;
+pub(crate) mod pack;
+pub(crate) mod tile;
 
 use std::any::TypeId;
 
