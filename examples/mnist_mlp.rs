@@ -7,11 +7,17 @@
 //! cargo run --release --example mnist_mlp -- --activation relu --decay
 //! cargo run --release --example mnist_mlp -- --activation relu --decay --dropout 0.75
 //! ```
+//!
+//! With `--plot FOLDER` each draws its curves.
+
+use std::io::Write;
 
 use abeyance::prelude::*;
 use clap::{Parser, ValueEnum};
 
+mod plot;
 mod progress;
+use plot::Plot;
 use progress::Progress;
 
 /// Trains a network of five layers on MNIST.
@@ -40,6 +46,8 @@ struct Options {
     /// Threads; 0 for one on each core
     #[arg(long, default_value_t = 0)]
     threads: usize,
+    #[command(flatten)]
+    plot: Plot,
     /// Print the graph, backward part and updates included, and stop
     #[arg(long)]
     print: bool,
@@ -49,6 +57,15 @@ struct Options {
 enum Activation {
     Sigmoid,
     Relu,
+}
+
+impl Activation {
+    fn name(self) -> &'static str {
+        match self {
+            Activation::Sigmoid => "sigmoid",
+            Activation::Relu => "relu",
+        }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -65,7 +82,7 @@ fn probability(text: &str) -> Result<f32, String> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse();
+    let mut options = Options::parse();
 
     let g = Graph::named("mnist_mlp");
     let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
@@ -108,8 +125,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Choice::GradientDescent => GradientDescent::new(rate).minimize_with(cross_entropy, step),
     };
     if options.print {
-        println!("{g}");
-        return Ok(());
+        // A reader that has seen enough, such as `head`, is no failure.
+        return match writeln!(std::io::stdout().lock(), "{g}") {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+            _ => Ok(()),
+        };
     }
 
     let mnist = Mnist::load()?;
@@ -122,13 +142,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);
+    let line = (options.steps / 20).max(1);
+    let point = match options.plot.is_wanted() {
+        true => (options.steps / 100).max(1),
+        false => line,
+    };
     for (index, batch) in batches.take(options.steps).enumerate() {
-        if index % (options.steps / 20).max(1) == 0 {
+        if index % point == 0 || index % line == 0 {
             let train = session.run(
                 (accuracy, cross_entropy),
                 feeds![x => &batch.images, y_ => &batch.labels],
             )?;
-            progress.line(index, train, session.run((accuracy, cross_entropy), &test)?);
+            let test = session.run((accuracy, cross_entropy), &test)?;
+            options.plot.train(index, train);
+            options.plot.test(index, test);
+            if index % line == 0 {
+                progress.line(index, train, test);
+            }
         }
         session.run(
             train_step,
@@ -143,5 +173,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (accuracy, loss) = session.run((accuracy, cross_entropy), &test)?;
     println!("test cross entropy {loss:.2} per 100 images");
     println!("test accuracy {accuracy:.4}");
-    Ok(())
+    options.plot.test(options.steps, (accuracy, loss));
+    let mut name = format!("mnist_mlp_{}", options.activation.name());
+    for (is_used, with) in [
+        (options.decay, "_decay"),
+        (options.dropout.is_some(), "_dropout"),
+    ] {
+        name += if is_used { with } else { "" };
+    }
+    options.plot.save(&name)
 }

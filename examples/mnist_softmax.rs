@@ -1,16 +1,20 @@
 //! The simplest network that reads handwritten digits: ten weighted sums of all pixels, and a softmax. About 92 % of
 //! the test digits after two thousand steps.
 //!
-//! `cargo run --release --example mnist_softmax`
+//! `cargo run --release --example mnist_softmax`, with `-- --plot FOLDER` for a picture of its curves
 
 use abeyance::prelude::*;
+use clap::Parser;
 
+mod plot;
 mod progress;
+use plot::Plot;
 use progress::Progress;
 
 const STEPS: usize = 2_000;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut plot = Plot::parse();
     let mnist = Mnist::load()?;
 
     // The program: nothing is computed here.
@@ -33,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let session = Session::new(&g)?;
     let progress = Progress::new(STEPS);
     for (step, batch) in mnist.train.batches(100).take(STEPS).enumerate() {
-        if step % 200 == 0 {
+        if step % 100 == 0 {
             let test = &mnist.test;
             let train = session.run(
                 (accuracy, cross_entropy),
@@ -43,7 +47,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 (accuracy, cross_entropy),
                 feeds![x => &test.images, y_ => &test.labels],
             )?;
-            progress.line(step, train, (test.0, test.1 / 100.0));
+            let test = (test.0, test.1 / 100.0);
+            progress.line(step, train, test);
+            plot.train(step, train);
+            plot.test(step, test);
         }
         session.run(train_step, feeds![x => &batch.images, y_ => &batch.labels])?;
         progress.step();
@@ -54,5 +61,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (accuracy, loss) = session.run((accuracy, cross_entropy), test)?;
     println!("test cross entropy {:.2} per 100 images", loss / 100.0);
     println!("test accuracy {accuracy:.4}");
-    Ok(())
+    plot.test(STEPS, (accuracy, loss / 100.0));
+    plot.save("mnist_softmax")
 }

@@ -115,9 +115,7 @@ fn indices_new_axes_and_the_rest() {
     assert_eq!(y.shape(), [1, 4, 5, 1]);
     assert_eq!(y[[0, 2, 3, 0]], 33.0);
     // A range that goes backwards from a place to another.
-    let y = evaluate(&x, |x| {
-        x.slice_with([1.into(), SlicePart::from(3..0).by(-1), 0.into()])
-    });
+    let y = evaluate(&x, |x| x.slice_with(slices![1, 3..0;-1, 0]));
     assert_eq!(y, array(&[3], &[35.0, 30.0, 25.0]));
     assert_eq!(
         evaluate(&x, |x| x.slice_with(slices![2, 3, 4])),

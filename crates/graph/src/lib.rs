@@ -12,6 +12,7 @@ mod init;
 pub mod ops;
 mod slicing;
 mod tensor;
+mod variance_scaling;
 mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
@@ -25,3 +26,7 @@ pub use ops::pool::Pool;
 pub use ops::spatial::Pair;
 pub use slicing::{NewAxis, SlicePart};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
+pub use variance_scaling::{
+    Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,
+    lecun_uniform, variance_scaling,
+};

@@ -97,15 +97,21 @@ part!(i32, i64, usize);
 /// ```
 #[macro_export]
 macro_rules! slices {
+    (@part $part:expr) => {{
+        // Negative places count from the end: `1..-1` is no mistake here.
+        #[allow(clippy::reversed_empty_ranges)]
+        let part = $crate::SlicePart::from($part);
+        part
+    }};
     (@ [$($done:expr,)*]) => { [$($done),*] as [$crate::SlicePart; _] };
     (@ [$($done:expr,)*] ... $(, $($rest:tt)*)?) => {
         $crate::slices!(@ [$($done,)* $crate::SlicePart::Rest,] $($($rest)*)?)
     };
     (@ [$($done:expr,)*] $range:expr ; $step:expr $(, $($rest:tt)*)?) => {
-        $crate::slices!(@ [$($done,)* $crate::SlicePart::from($range).by($step),] $($($rest)*)?)
+        $crate::slices!(@ [$($done,)* $crate::slices!(@part $range).by($step),] $($($rest)*)?)
     };
     (@ [$($done:expr,)*] $part:expr $(, $($rest:tt)*)?) => {
-        $crate::slices!(@ [$($done,)* $crate::SlicePart::from($part),] $($($rest)*)?)
+        $crate::slices!(@ [$($done,)* $crate::slices!(@part $part),] $($($rest)*)?)
     };
     ($($rest:tt)*) => { $crate::slices!(@ [] $($rest)*) };
 }

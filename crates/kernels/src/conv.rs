@@ -3,9 +3,15 @@
 //! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three factors left out: the forward
 //! convolution gives what stands for y, the gradients what stands for x and for w.
 
+mod correlation;
+mod filter;
 mod general;
+mod lanes;
+mod padded;
+mod partials;
 
-use crate::element::Real;
+pub use lanes::Float;
+
 use crate::launch::{Cost, Kernel};
 use crate::sliding::Sliding;
 
@@ -27,6 +33,16 @@ pub struct Convolution {
 }
 
 impl Convolution {
+    /// Whether there is one group, no dilation, and something to do.
+    fn is_plain(&self) -> bool {
+        let (rows, columns) = (self.rows, self.columns);
+        let sizes = [rows.input, rows.output, columns.input, columns.output];
+        self.groups == 1
+            && (rows.dilation, columns.dilation) == (1, 1)
+            && self.images * self.channels * self.filters > 0
+            && !sizes.contains(&0)
+    }
+
     /// Multiplications with SAME padding counted, as a float since the product of sizes that fit need not.
     fn multiplications(&self) -> f64 {
         let places = [self.images, self.rows.output, self.columns.output];
@@ -74,18 +90,27 @@ impl Convolution {
     }
 
     /// From `x` and `w`: `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
-    pub fn forward<T: Real>(self) -> Kernel {
-        general::forward::<T>(self)
+    pub fn forward<T: Float>(self) -> Kernel {
+        match self.is_plain() {
+            true => correlation::forward::<T>(self),
+            false => general::forward::<T>(self),
+        }
     }
 
     /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if y is the result's.
-    pub fn input_gradient<T: Real>(self) -> Kernel {
-        general::input_gradient::<T>(self)
+    pub fn input_gradient<T: Float>(self) -> Kernel {
+        match self.is_plain() {
+            true => correlation::input_gradient::<T>(self),
+            false => general::input_gradient::<T>(self),
+        }
     }
 
     /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if y is the result's.
-    pub fn filter_gradient<T: Real>(self) -> Kernel {
-        general::filter_gradient::<T>(self)
+    pub fn filter_gradient<T: Float>(self) -> Kernel {
+        match self.is_plain() {
+            true => filter::gradient::<T>(self),
+            false => general::filter_gradient::<T>(self),
+        }
     }
 
     /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic, and whole images where

@@ -2,7 +2,7 @@
 //!
 //! Floats go through blocks packed for the cache and a kernel that keeps a tile of C in registers, as in Goto and van de Geijn, *Anatomy of
 //! high-performance matrix multiplication* (2008). It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate
-//! on every call. On the shapes of small networks (`benches/matmul.rs`; AMD Zen 4 with AVX-512, one thread) it is as fast as `gemm`
+//! on every call. On the shapes of small networks (`benches/peers/matmul`; AMD Zen 4 with AVX-512, one thread) it is as fast as `gemm`
 //! within a tenth either way: 28 µs for (m, k, n) = (100, 784, 10), 340 µs for (100, 784, 200), 14 ms for (128, 2048, 2048) with B transposed, where
 //! `gemm` takes 23 ms. `matrixmultiply` takes up to twice as long.
 //!
@@ -11,8 +11,8 @@
 
 mod batch;
 mod integer;
-mod pack;
-mod tile;
+pub(crate) mod pack;
+pub(crate) mod tile;
 
 pub use batch::BatchedMatmul;
 

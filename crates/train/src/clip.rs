@@ -1,9 +1,9 @@
 //! Bounds for values and for the length of gradients.
 
-use abeyance_graph::ops::cast::cast;
-use abeyance_graph::{AnyTensor, Float, Graph, Number, Operand, Scalar, Tensor};
+use abeyance_graph::{Float, Graph, Number, Operand, Scalar, Tensor};
 use abeyance_ir::{DType, Role};
 
+use crate::hyperparameter::number;
 use crate::naming::name;
 use crate::{Gradients, Hyperparameter};
 
@@ -89,7 +89,7 @@ pub fn clip_by_global_norm<'g>(
     let _role = graph.role(Role::Update);
     let norm = global_norm(&gradients);
     let _scope = graph.scope("clip_by_global_norm");
-    let limit = number(graph, limit.into());
+    let limit = number(graph, "limit", limit.into());
     let scaled = limit / norm.maximum(limit);
     let infinity = constant(graph, "infinity", f64::INFINITY);
     let nan = constant(graph, "nan", f64::NAN);
@@ -108,22 +108,6 @@ pub fn clip_by_global_norm<'g>(
         name(clipped, &variable.name());
         clipped
     })
-}
-
-/// The limit as a node.
-#[track_caller]
-fn number<'g>(graph: &'g Graph, value: Hyperparameter<'g>) -> Tensor<'g, f64> {
-    match value {
-        Hyperparameter::Number(number) => constant(graph, "limit", number),
-        Hyperparameter::Tensor(tensor) => {
-            let id = graph.import(tensor);
-            let limit: AnyTensor<'g> = match tensor.dtype() {
-                Some(DType::F64) | None => graph.any(id),
-                Some(_) => graph.any(graph.build(|ir| cast(ir, id, DType::F64))),
-            };
-            limit.assume::<f64>().scalar().into()
-        }
-    }
 }
 
 #[track_caller]

@@ -6,6 +6,15 @@ use abeyance_session::{Unconnected, gradients_of};
 
 use crate::Gradients;
 
+/// The variables that optimizers change, in the order in which they were made: TensorFlow's `tf.trainable_variables`.
+pub fn trainable_variables(graph: &Graph) -> Vec<AnyTensor<'_>> {
+    let ir = graph.ir();
+    ir.iter()
+        .filter(|&(id, _)| is_trainable(&ir, id))
+        .map(|(id, _)| graph.any(id))
+        .collect()
+}
+
 /// The gradients of a loss with respect to the trainable variables that it depends on by a path of derivatives.
 #[track_caller]
 pub(crate) fn compute_gradients(loss: AnyTensor<'_>) -> Gradients<'_> {
@@ -91,11 +100,11 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
     false
 }
 
-fn is_variable(ir: &Ir, node: NodeId) -> bool {
+pub(crate) fn is_variable(ir: &Ir, node: NodeId) -> bool {
     ir.node(node).operator.signature().effect == Effect::Read
 }
 
-fn is_trainable(ir: &Ir, node: NodeId) -> bool {
+pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
     is_variable(ir, node) && ir.node(node).attributes.flag(3)
 }
 

@@ -110,7 +110,7 @@ impl<'g> Updates<'g> {
     ) {
         let rate = self.scalar::<T>("learning_rate", rate);
         let first = self.graph.ir().len();
-        let written = {
+        let (written, unused) = {
             let prefix = format!("{}{}/", self.scope, self.short_name(variable));
             let _scope = enter(self.graph, &prefix);
             let written = optimizer.update(&mut Update {
@@ -119,14 +119,16 @@ impl<'g> Updates<'g> {
                 gradient: gradient.assume(),
                 rate,
             });
-            self.name_slot_writes(first, written.id());
-            written
+            let unused = self.name_slot_writes(first, written.id());
+            (written, unused)
         };
         self.add_write(variable, written.erase());
+        self.writes.extend(unused);
     }
 
-    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`.
-    fn name_slot_writes(&self, first: usize, but: NodeId) {
+    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`. Gives those that no other
+    /// node uses, which have to be asked for.
+    fn name_slot_writes(&self, first: usize, but: NodeId) -> Vec<AnyTensor<'g>> {
         let writes: Vec<(NodeId, String)> = {
             let ir = self.graph.ir();
             (first..ir.len())
@@ -138,9 +140,16 @@ impl<'g> Updates<'g> {
                 })
                 .collect()
         };
-        for (id, target) in writes {
-            name(self.graph.any(id), &target);
+        for (id, target) in &writes {
+            name(self.graph.any(*id), target);
         }
+        let ir = self.graph.ir();
+        let is_used = |write: NodeId| {
+            let mut later = (write.index()..ir.len()).map(NodeId::new);
+            later.any(|id| ir.node(id).operands.contains(&write))
+        };
+        let unused = writes.into_iter().filter(|&(id, _)| !is_used(id));
+        unused.map(|(id, _)| self.graph.any(id)).collect()
     }
 
     /// Names the write of a variable after it: `update/w`. The step is done when it is.

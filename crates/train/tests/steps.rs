@@ -4,7 +4,8 @@ use abeyance_graph::{AnyTensor, Graph, Tensor, dims, ones, zeros};
 use abeyance_ir::Location;
 use abeyance_session::{Session, feeds};
 use abeyance_train::{
-    Adagrad, Adam, AdamW, GradientDescent, Gradients, Momentum, Optimizer, RmsProp, global_step,
+    Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Gradients, Momentum, Optimizer,
+    ProximalAdagrad, RmsProp, global_step, trainable_variables,
 };
 
 fn names<'g>(gradients: &Gradients<'g>) -> Vec<String> {
@@ -148,6 +149,9 @@ fn slots_are_named_as_tensorflow_names_them() {
     RmsProp::new(0.1).momentum(0.9).minimize(loss);
     Adam::new(0.1).minimize(loss);
     AdamW::new(0.1, 0.01).minimize(loss);
+    Adadelta::new(0.1).minimize(loss);
+    Ftrl::new(0.1).minimize(loss);
+    ProximalAdagrad::new(0.1).minimize(loss);
     assert_eq!(
         variables(&g),
         [
@@ -164,8 +168,60 @@ fn slots_are_named_as_tensorflow_names_them() {
             "train/beta2_power_1",
             "layer1/w/AdamW",
             "layer1/w/AdamW_1",
+            "layer1/w/Adadelta",
+            "layer1/w/Adadelta_1",
+            "layer1/w/Ftrl",
+            "layer1/w/Ftrl_1",
+            "layer1/w/ProximalAdagrad",
         ]
     );
+}
+
+#[test]
+fn slots_that_nothing_depends_on_are_written() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    let train_step = Adadelta::new(1.0).minimize(w.square());
+    let session = Session::new(&g).unwrap();
+    session.run(train_step, []).unwrap();
+    assert_ne!(session.variable::<f32>("w/Adadelta_1").unwrap().sum(), 0.0);
+}
+
+#[test]
+fn numbers_that_ftrl_cannot_have_are_mistakes() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    Ftrl::new(0.1).learning_rate_power(0.5).minimize(w.square());
+    Ftrl::new(0.1)
+        .initial_accumulator(-1.0)
+        .minimize(w.square());
+    Ftrl::new(0.1).l1(-1.0).minimize(w.square());
+    let mistakes = g.check().unwrap_err();
+    let told: Vec<&str> = mistakes.iter().map(|told| &*told.message).collect();
+    assert_eq!(
+        told,
+        [
+            "Ftrl: the learning rate power is 0.5, and has to be 0 or less",
+            "Ftrl: the accumulator starts at -1, and has to start at 0 or more",
+            "Ftrl: l1 and l2 have to be 0 or more",
+        ]
+    );
+    assert!(
+        mistakes
+            .iter()
+            .all(|told| told.location.to_string().contains("steps.rs"))
+    );
+}
+
+#[test]
+fn trainable_variables_are_those_that_optimizers_change() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    g.state("frozen", 1.0f32);
+    Adam::new(0.1).minimize(w.square());
+    g.variable("last", 1.0f32);
+    let names: Vec<String> = trainable_variables(&g).iter().map(|v| v.name()).collect();
+    assert_eq!(names, ["w", "last"]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Random {
 }
 
 #[derive(Clone, Copy)]
-enum Distribution {
+pub(super) enum Distribution {
     Uniform,
     Normal,
     TruncatedNormal,
@@ -29,7 +29,7 @@ enum Distribution {
 impl Distribution {
     /// # Errors
     /// Parameters that are not the distribution's, as numbers of `dtype`.
-    fn check(self, dtype: DType, first: f64, second: f64) -> Result<(), Fault> {
+    pub(super) fn check(self, dtype: DType, first: f64, second: f64) -> Result<(), Fault> {
         let rounded = |value: f64| match dtype {
             DType::F32 => f64::from(value as f32),
             _ => value,

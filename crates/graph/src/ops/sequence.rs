@@ -7,7 +7,7 @@ use abeyance_ir::{
     Diagnostic, Dim, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample,
     Shape, Signature, Type, known_dims,
 };
-use abeyance_kernels::element::Number as Stored;
+use abeyance_kernels::element::{Element as _, Number as Stored};
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
@@ -182,11 +182,11 @@ impl Operator for Linspace {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let len = cx.result.len();
         super::with_float!(cx.result.dtype, T => {
-            let (start, stop) = (f64::from(number::<T>(cx, 0)), f64::from(number::<T>(cx, 1)));
+            let [start, stop] = [0, 1].map(|index| number::<T>(cx, index).cast::<f64>());
             let step = (stop - start) / (len.max(2) - 1) as f64;
             Ok(by_place::<T>(cx, move |place| match place + 1 == len && len > 1 {
-                true => stop as T,
-                false => (start + place as f64 * step) as T,
+                true => stop.cast::<T>(),
+                false => (start + place as f64 * step).cast::<T>(),
             }))
         })
     }

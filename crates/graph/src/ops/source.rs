@@ -12,8 +12,9 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 
+use super::random::Distribution;
 use super::with_type;
-use crate::init::array_value;
+use crate::init::{First, array_value};
 use crate::{Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
 
 /// This family's operators.
@@ -200,7 +201,15 @@ impl Operator for Variable {
             }
             Some(Initializer::Zeros) => {}
             Some(Initializer::Ones) if dtype != DType::Bool => {}
-            Some(_) if dtype.is_float() => {}
+            Some(Initializer::Uniform { low, high }) if dtype.is_float() => {
+                Distribution::Uniform.check(dtype, *low, *high)?;
+            }
+            Some(Initializer::Normal { mean, stddev }) if dtype.is_float() => {
+                Distribution::Normal.check(dtype, *mean, *stddev)?;
+            }
+            Some(Initializer::TruncatedNormal { mean, stddev }) if dtype.is_float() => {
+                Distribution::TruncatedNormal.check(dtype, *mean, *stddev)?;
+            }
             _ => {
                 return Err(Fault::new(format!(
                     "this first value is not one for {dtype}"
@@ -460,8 +469,20 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let id = self.build(|graph| {
             let shape = initial.shape.resolve(graph.symbols_mut());
+            let first = match (initial.first, known_dims(&shape)) {
+                (First::Settled(first), _) => first,
+                (First::Scaled(scaling), Some(dims)) => {
+                    scaling.resolve(&dims).unwrap_or_else(|message| {
+                        let location = graph.context().location;
+                        graph.report(Diagnostic::new(message, location).node(name));
+                        Initializer::Zeros
+                    })
+                }
+                // That the shape has to be known is told where the node is checked.
+                (First::Scaled(_), None) => Initializer::Zeros,
+            };
             let attributes = Attributes::of([
-                Attribute::Initializer(initial.initializer),
+                Attribute::Initializer(first),
                 Attribute::DType(T::DTYPE),
                 Attribute::Shape(shape),
                 Attribute::Flag(trainable),

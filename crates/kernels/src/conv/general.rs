@@ -3,6 +3,7 @@
 use smallvec::smallvec;
 
 use super::Convolution;
+use super::partials::Partials;
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::launch::{Call, Cost, Kernel, Source, Step, Target};
@@ -88,7 +89,13 @@ pub(super) fn forward<T: Real>(conv: Convolution) -> Kernel {
 
 /// The rows of the result from `first` on, counted through all images, as many as fit into `out`.
 #[inline(always)]
-fn forward_rows<T: Real>(conv: &Convolution, x: &[T], w: &[T], out: &mut [T], first: usize) {
+pub(super) fn forward_rows<T: Real>(
+    conv: &Convolution,
+    x: &[T],
+    w: &[T],
+    out: &mut [T],
+    first: usize,
+) {
     let &Convolution {
         rows,
         columns,
@@ -165,7 +172,7 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
 }
 
 /// `[h, w, C / groups, F]` to `[h, w, F / groups, C]`.
-fn turn_filter<T: Real>(conv: &Convolution, w: &[T], out: &mut [T]) {
+pub(super) fn turn_filter<T: Real>(conv: &Convolution, w: &[T], out: &mut [T]) {
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let tap = channels * conv.filters;
     for (w, out) in w.chunks_exact(tap).zip(out.chunks_exact_mut(tap)) {
@@ -182,7 +189,13 @@ fn turn_filter<T: Real>(conv: &Convolution, w: &[T], out: &mut [T]) {
 
 /// The rows of the images' gradient from `first` on, counted through all images, as many as fit into `out`.
 #[inline(always)]
-fn input_gradient_rows<T: Real>(conv: &Convolution, w: &[T], y: &[T], out: &mut [T], first: usize) {
+pub(super) fn input_gradient_rows<T: Real>(
+    conv: &Convolution,
+    w: &[T],
+    y: &[T],
+    out: &mut [T],
+    first: usize,
+) {
     let &Convolution {
         rows,
         columns,
@@ -234,37 +247,7 @@ pub(super) fn filter_gradient<T: Real>(conv: Convolution) -> Kernel {
     })
 }
 
-/// How the rows of the result, counted through all images, are cut into blocks, for each of which the filter's gradient is summed by
-/// itself. Depends on the shape only.
-#[derive(Clone, Copy)]
-pub(super) struct Partials {
-    /// Rows of a block; the last may have fewer.
-    each: usize,
-    all: usize,
-    blocks: usize,
-}
-
 impl Partials {
-    pub(super) fn new(conv: &Convolution) -> Self {
-        let all = conv.images * conv.rows.output;
-        let each = conv.multiplications() / all.max(1) as f64;
-        // Adding the blocks' sums is to cost little: a block does many times as many multiplications as it has sums.
-        let part = conv.rows_in_part(conv.rows.output, each);
-        let enough = (32.0 * conv.filter_len() as f64 / each.max(1.0)).ceil() as usize;
-        let each = part.max(enough.min(all)).max(all.div_ceil(64)).max(1);
-        Self {
-            each,
-            all,
-            blocks: all.div_ceil(each).max(1),
-        }
-    }
-
-    /// The rows of a block.
-    pub(super) fn rows(&self, block: usize) -> std::ops::Range<usize> {
-        let end = (block + 1) * self.each;
-        (block * self.each).min(self.all)..end.min(self.all)
-    }
-
     /// A kernel of which each part of the first step sums one block, `[h, w, C / groups, F]`; the second step adds these in
     /// their order.
     pub(super) fn kernel<T: Real>(

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::element::Real;
 use crate::serial::Serial;
 use crate::sliding::Padding;
 
@@ -92,7 +93,7 @@ fn cast<T: Real>(x: &[f64]) -> Vec<T> {
 }
 
 /// Small integers, so that every order of summation gives the same.
-fn check<T: Real>(conv: Convolution) {
+fn check<T: Float>(conv: Convolution) {
     let x = numbers(conv.input_len(), 1);
     let w = numbers(conv.filter_len(), 5);
     let y = numbers(conv.output_len(), 11);
