@@ -22,5 +22,6 @@ pub mod prod_except;
 pub mod random;
 pub mod reduce;
 pub mod softmax;
+pub mod summary;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};

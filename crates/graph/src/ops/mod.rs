@@ -42,13 +42,14 @@ pub mod state;
 pub mod statistics;
 pub mod trigonometric;
 pub mod unary;
+pub mod watch;
 pub mod window;
 
 use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Registry};
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 29] = [
+    let families: [&[&'static dyn Operator]; 30] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
@@ -78,6 +79,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         index::OPERATORS,
         segment::OPERATORS,
         state::OPERATORS,
+        watch::OPERATORS,
     ];
     families.concat()
 }
