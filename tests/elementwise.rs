@@ -128,7 +128,7 @@ fn angles_may_be_huge() {
     );
     assert_close(
         |x| x.tan(),
-        &[(0.7853981633974483, 1.0), (INF, NAN), (-0.0, -0.0)],
+        &[(std::f64::consts::FRAC_PI_4, 1.0), (INF, NAN), (-0.0, -0.0)],
     );
     let y = run_f32(|x| x.sin(), &[1e22]);
     assert!((f64::from(y[0]) - f64::from(1e22f32).sin()).abs() < 1e-7);
@@ -293,6 +293,39 @@ fn activations_have_their_values_and_limits() {
             (1e4, 1e4),
         ],
     );
+}
+
+#[test]
+fn f32_agrees_with_f64_to_its_last_digits() {
+    /// A function of both types.
+    macro_rules! both {
+        ($($f:expr, $tolerance:expr;)*) => {{
+            $({
+                let x: Vec<f32> = (-400..400).map(|i| i as f32 * 0.0237).collect();
+                let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                let (narrow, wide) = (run_f32($f, &x), run($f, &wide));
+                for ((x, a), b) in x.iter().zip(narrow).zip(wide) {
+                    let close = (f64::from(a) - b).abs() <= $tolerance * b.abs().max(1e-30);
+                    assert!(close || same(f64::from(a), b), "{}({x}) = {a}, not {b}", stringify!($f));
+                }
+            })*
+        }};
+    }
+    both! {
+        |x| x.expm1(), 1e-6;
+        |x| x.log1p(), 1e-6;
+        |x| x.exp().rsqrt(), 1e-6;
+        |x| x.reciprocal(), 1e-6;
+        |x| x.sin(), 1e-6;
+        |x| x.erf(), 1e-6;
+        |x| x.erfc(), 1e-6;
+        |x| x.elu(), 1e-6;
+        |x| x.selu(), 1e-6;
+        |x| x.softplus(), 1e-6;
+        |x| x.silu(), 1e-6;
+        // In its far tail the rounding of x / √2 shows.
+        |x| x.gelu(false), 1e-5;
+    }
 }
 
 #[test]

@@ -153,6 +153,7 @@ fn hostile_attributes_and_operands_give_mistakes_and_never_a_panic() {
                     AttributeKind::Flag => Attribute::Flag(integer > 0),
                     AttributeKind::Integer => Attribute::Integer(integer),
                     AttributeKind::Real => Attribute::Real(integer as f64),
+                    AttributeKind::Text => Attribute::Text(format!("{integer}\"\\#:\n").into()),
                     AttributeKind::DType => Attribute::DType(abeyance::ir::DType::F64),
                     AttributeKind::Shape => {
                         Attribute::Shape([Dim::Known(integer as usize); 2].into_iter().collect())

@@ -106,6 +106,8 @@ pub enum Attribute {
     Integer(i64),
     /// `0.5`
     Real(f64),
+    /// `"layer 1"`
+    Text(Arc<str>),
     /// `f32`
     DType(DType),
     /// `[N, 784]`
@@ -125,6 +127,7 @@ pub enum AttributeKind {
     Flag,
     Integer,
     Real,
+    Text,
     DType,
     Shape,
     Integers,
@@ -139,6 +142,7 @@ impl Attribute {
             Attribute::Flag(_) => AttributeKind::Flag,
             Attribute::Integer(_) => AttributeKind::Integer,
             Attribute::Real(_) => AttributeKind::Real,
+            Attribute::Text(_) => AttributeKind::Text,
             Attribute::DType(_) => AttributeKind::DType,
             Attribute::Shape(_) => AttributeKind::Shape,
             Attribute::Integers(_) => AttributeKind::Integers,
@@ -166,6 +170,7 @@ pub enum DefaultAttribute {
     Flag(bool),
     Integer(i64),
     Real(f64),
+    Text(&'static str),
     Integers(&'static [i64]),
 }
 
@@ -175,6 +180,7 @@ impl From<DefaultAttribute> for Attribute {
             DefaultAttribute::Flag(value) => Attribute::Flag(value),
             DefaultAttribute::Integer(value) => Attribute::Integer(value),
             DefaultAttribute::Real(value) => Attribute::Real(value),
+            DefaultAttribute::Text(value) => Attribute::Text(value.into()),
             DefaultAttribute::Integers(values) => Attribute::Integers(values.into()),
         }
     }
@@ -267,6 +273,14 @@ impl Attributes {
         match self.get(index) {
             Some(Attribute::Real(value)) => *value,
             _ => 0.0,
+        }
+    }
+
+    /// A text, or an empty one.
+    pub fn text(&self, index: usize) -> &str {
+        match self.get(index) {
+            Some(Attribute::Text(value)) => value,
+            _ => "",
         }
     }
 

@@ -131,6 +131,9 @@ pub struct Signature {
     pub effect: Effect,
     /// How far it can be differentiated.
     pub calculus: Calculus,
+    /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such a node is run as often as
+    /// it stands in the graph and is needed: it is neither folded, nor shared, nor merged into others.
+    pub watches: bool,
     /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
     /// back must not turn them into NaN.
     pub masks: bool,
@@ -151,6 +154,7 @@ impl Signature {
             attributes: &[],
             effect: Effect::None,
             calculus: Calculus::Smooth,
+            watches: false,
             masks: false,
         }
     }
@@ -170,6 +174,12 @@ impl Signature {
     /// With this calculus.
     pub const fn calculus(mut self, calculus: Calculus) -> Self {
         self.calculus = calculus;
+        self
+    }
+
+    /// Telling someone outside of its operand.
+    pub const fn watching(mut self) -> Self {
+        self.watches = true;
         self
     }
 

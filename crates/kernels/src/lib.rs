@@ -26,5 +26,6 @@ pub mod reduce;
 pub mod serial;
 pub mod sliding;
 pub mod softmax;
+pub mod summary;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};

@@ -45,6 +45,7 @@ pub mod state;
 pub mod statistics;
 pub mod trigonometric;
 pub mod unary;
+pub mod watch;
 pub mod window;
 
 use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Registry};
@@ -83,6 +84,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         index::OPERATORS,
         segment::OPERATORS,
         state::OPERATORS,
+        watch::OPERATORS,
     ];
     families.concat()
 }

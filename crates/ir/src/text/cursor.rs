@@ -117,6 +117,14 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// A text in quotes, which has to be next.
+    pub(super) fn text(&mut self) -> Read<String> {
+        match self.peek() {
+            Some(b'"') => self.quoted(),
+            _ => Err(self.expected("a text in quotes")),
+        }
+    }
+
     fn quoted(&mut self) -> Read<String> {
         let inner = self.rest.get(1..).unwrap_or_default();
         let mut is_escaped = false;

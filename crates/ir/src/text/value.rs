@@ -25,6 +25,7 @@ pub(super) fn read_attribute(
         }
         AttributeKind::Integer => Attribute::Integer(integer(cursor)?),
         AttributeKind::Real => Attribute::Real(real(cursor)?),
+        AttributeKind::Text => Attribute::Text(cursor.text()?.into()),
         AttributeKind::DType => {
             Attribute::DType(word(cursor, "an element type", DType::from_name)?)
         }

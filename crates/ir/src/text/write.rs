@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::array::{FILL_LIMIT, Form, form, write_data, write_real};
-use super::names::{write_name, write_symbol};
+use super::names::{write_name, write_quoted, write_symbol};
 use crate::{
     Array, Attribute, AttributeSpec, DefaultAttribute, Dim, Graph, Initializer, Node, TensorType,
     Type, known_dims,
@@ -115,6 +115,7 @@ impl<'g> Writer<'g> {
             Attribute::Flag(value) => write!(out, "{value}"),
             Attribute::Integer(value) => write!(out, "{value}"),
             Attribute::Real(value) => write_real(out, *value),
+            Attribute::Text(value) => write_quoted(out, value),
             Attribute::DType(value) => out.write_str(value.name()),
             Attribute::Shape(shape) => self.shape(out, shape),
             Attribute::Integers(values) => {
