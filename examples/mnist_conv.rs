@@ -47,22 +47,12 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
 
     // The sum over a batch of 100, written so that it does not depend on the batch's size.
     let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits
-        .argmax(-1)
-        .equal(y_.argmax(-1))
-        .cast::<f32>()
-        .reduce_mean(..);
+    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
 
     let step = global_step(g);
     let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
     let train_step = Adam::new(rate).minimize_with(cross_entropy, step);
-    Network {
-        x,
-        y_,
-        cross_entropy,
-        accuracy,
-        train_step,
-    }
+    Network { x, y_, cross_entropy, accuracy, train_step }
 }
 
 /// Trains the network on MNIST.
@@ -87,22 +77,14 @@ struct Options {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = Options::parse();
     let g = Graph::named("mnist_conv");
-    let Network {
-        x,
-        y_,
-        cross_entropy,
-        accuracy,
-        train_step,
-    } = network(&g);
+    let Network { x, y_, cross_entropy, accuracy, train_step } = network(&g);
     if options.print {
         return print(&g);
     }
 
     let mnist = Mnist::load()?;
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
-    let with = SessionOptions::new()
-        .seed(options.seed)
-        .threads(options.threads);
+    let with = SessionOptions::new().seed(options.seed).threads(options.threads);
     let session = Session::with_options(&g, with)?;
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);

@@ -47,30 +47,17 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
     let y1 = (x.conv2d(w1, Conv2d::same()) + b1).relu(); //            [N, 28, 28, 6]
     let y2 = (y1.conv2d(w2, Conv2d::same().stride(2)) + b2).relu(); // [N, 14, 14, 12]
     let y3 = (y2.conv2d(w3, Conv2d::same().stride(2)) + b3).relu(); // [N, 7, 7, 24]
-    let y4 = (y3.reshape(dims![_, 7 * 7 * 24]).matmul(w4) + b4)
-        .relu()
-        .dropout(keep);
+    let y4 = (y3.reshape(dims![_, 7 * 7 * 24]).matmul(w4) + b4).relu().dropout(keep);
     let logits = y4.matmul(w5) + b5;
 
     // The sum over a batch of 100, written so that it does not depend on the batch's size.
     let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits
-        .argmax(-1)
-        .equal(y_.argmax(-1))
-        .cast::<f32>()
-        .reduce_mean(..);
+    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
 
     let step = global_step(g);
     let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
     let train_step = Adam::new(rate).minimize_with(cross_entropy, step);
-    Network {
-        x,
-        y_,
-        keep,
-        cross_entropy,
-        accuracy,
-        train_step,
-    }
+    Network { x, y_, keep, cross_entropy, accuracy, train_step }
 }
 
 /// Trains the network on MNIST.
@@ -105,23 +92,14 @@ fn probability(text: &str) -> Result<f32, String> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut options = Options::parse();
     let g = Graph::named("mnist_conv_dropout");
-    let Network {
-        x,
-        y_,
-        keep,
-        cross_entropy,
-        accuracy,
-        train_step,
-    } = network(&g);
+    let Network { x, y_, keep, cross_entropy, accuracy, train_step } = network(&g);
     if options.print {
         return print(&g);
     }
 
     let mnist = Mnist::load()?;
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
-    let with = SessionOptions::new()
-        .seed(options.seed)
-        .threads(options.threads);
+    let with = SessionOptions::new().seed(options.seed).threads(options.threads);
     let session = Session::with_options(&g, with)?;
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);
