@@ -25,9 +25,7 @@ fn chain(g: &Graph, nodes: usize) -> (Tensor<'_, f32>, Tensor<'_, f32>) {
 
 #[divan::bench(args = NODES, sample_count = 5, sample_size = 1)]
 fn build(bencher: Bencher, nodes: usize) {
-    bencher
-        .counter(ItemsCount::new(nodes))
-        .bench_local(|| chain(&Graph::new(), nodes).1.id());
+    bencher.counter(ItemsCount::new(nodes)).bench_local(|| chain(&Graph::new(), nodes).1.id());
 }
 
 /// Per node of the forward chain; each has about three in the backward graph.
@@ -53,9 +51,7 @@ fn differentiate(bencher: Bencher, nodes: usize) {
 fn print(bencher: Bencher, nodes: usize) {
     let g = Graph::new();
     chain(&g, nodes);
-    bencher
-        .counter(ItemsCount::new(nodes))
-        .bench_local(|| g.to_string());
+    bencher.counter(ItemsCount::new(nodes)).bench_local(|| g.to_string());
 }
 
 /// The first run of a session: pruning, sizes, kernels, memory, and the run itself.
@@ -80,7 +76,5 @@ fn later_run(bencher: Bencher, nodes: usize) {
     let session = Session::with_options(&g, SessionOptions::new().threads(1)).unwrap();
     let run = session.prepare(y.scalar()).unwrap();
     run.run(feeds![x => 0.5]).unwrap();
-    bencher
-        .counter(ItemsCount::new(nodes))
-        .bench_local(|| run.run(feeds![x => 0.5]).unwrap());
+    bencher.counter(ItemsCount::new(nodes)).bench_local(|| run.run(feeds![x => 0.5]).unwrap());
 }

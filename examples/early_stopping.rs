@@ -51,9 +51,6 @@ fn main() -> Result<(), Error> {
     for (name, value) in names.iter().zip(&values) {
         session.set_variable(name, value)?;
     }
-    println!(
-        "back to step {step}: error on others {:.4}",
-        session.run(loss, &test)?
-    );
+    println!("back to step {step}: error on others {:.4}", session.run(loss, &test)?);
     Ok(())
 }

@@ -47,7 +47,7 @@ pub mod prelude {
     };
     pub use abeyance_layers::{Dense, dense, dropout, flatten};
     pub use abeyance_session::{
-        Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
+        Error, Feed, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
     };
     pub use abeyance_train::*;
 }

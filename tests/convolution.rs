@@ -18,9 +18,8 @@ fn counting(dims: &[usize]) -> ArrayD<f64> {
 /// Small integers in no order.
 fn numbers(dims: &[usize], seed: usize) -> ArrayD<f64> {
     let len: usize = dims.iter().product();
-    let values: Vec<f64> = (0..len)
-        .map(|i| ((i * 7919 + seed * 104_729) % 17) as f64 - 8.0)
-        .collect();
+    let values: Vec<f64> =
+        (0..len).map(|i| ((i * 7919 + seed * 104_729) % 17) as f64 - 8.0).collect();
     array(dims, &values)
 }
 
@@ -66,10 +65,7 @@ fn a_3x3_image_under_a_2x2_filter_by_hand() {
 #[test]
 fn a_filter_of_one_row_is_tensorflows_conv1d_example() {
     // tf.nn.conv1d's: [1, 2, 3, 4] under [2, 1, 1] gives [7, 11] without padding.
-    let (x, w) = (
-        counting(&[1, 1, 4, 1]),
-        array(&[1, 3, 1, 1], &[2.0, 1.0, 1.0]),
-    );
+    let (x, w) = (counting(&[1, 1, 4, 1]), array(&[1, 3, 1, 1], &[2.0, 1.0, 1.0]));
     let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::valid()));
     assert_eq!(elements(&y), [7.0, 11.0]);
 }
@@ -108,22 +104,11 @@ fn at(x: &ArrayView4<'_, f64>, n: usize, i: isize, j: isize, c: usize) -> f64 {
 
 #[test]
 fn depthwise_filters_are_what_a_loop_gives() {
-    for (multiplier, stride, dilation, same) in [
-        (1, 1, 1, true),
-        (3, 1, 1, true),
-        (2, 2, 1, false),
-        (2, 1, 2, true),
-        (1, 3, 1, true),
-    ] {
-        let (x, w) = (
-            numbers(&[2, 7, 6, 5], 3),
-            numbers(&[3, 2, 5, multiplier], 4),
-        );
-        let options = if same {
-            Conv2d::same()
-        } else {
-            Conv2d::valid()
-        };
+    for (multiplier, stride, dilation, same) in
+        [(1, 1, 1, true), (3, 1, 1, true), (2, 2, 1, false), (2, 1, 2, true), (1, 3, 1, true)]
+    {
+        let (x, w) = (numbers(&[2, 7, 6, 5], 3), numbers(&[3, 2, 5, multiplier], 4));
+        let options = if same { Conv2d::same() } else { Conv2d::valid() };
         let options = options.stride(stride).dilation(dilation);
         let y = evaluate([&x, &w], |[x, w]| x.depthwise_conv2d(w, options));
         let (x, w) = (
@@ -150,38 +135,24 @@ fn depthwise_filters_are_what_a_loop_gives() {
 
 #[test]
 fn a_transposed_convolution_adds_the_filter_where_each_pixel_was_seen_from() {
-    for (stride, same, rows, columns) in [
-        (1, true, 4, 3),
-        (2, true, 8, 6),
-        (2, false, 9, 6),
-        (4, false, 16, 12),
-    ] {
+    for (stride, same, rows, columns) in
+        [(1, true, 4, 3), (2, true, 8, 6), (2, false, 9, 6), (4, false, 16, 12)]
+    {
         let (y, w) = (numbers(&[2, 4, 3, 5], 5), numbers(&[3, 2, 4, 5], 6));
-        let options = if same {
-            Conv2d::same()
-        } else {
-            Conv2d::valid()
-        };
+        let options = if same { Conv2d::same() } else { Conv2d::valid() };
         let options = options.stride(stride);
         let x = evaluate([&y, &w], |[y, w]| y.conv2d_transpose(w, options));
-        let given = evaluate([&y, &w], |[y, w]| {
-            y.conv2d_transpose_to(w, [2, rows, columns, 4], options)
-        });
+        let given =
+            evaluate([&y, &w], |[y, w]| y.conv2d_transpose_to(w, [2, rows, columns, 4], options));
         assert_eq!(x, given);
         let (top, _) = axis(rows, 3, stride, 1, same);
         let (left, _) = axis(columns, 2, stride, 1, same);
         let mut expected = Array4::<f64>::zeros((2, rows, columns, 4));
-        for ((n, i, j, f), &y) in y
-            .view()
-            .into_dimensionality::<ndarray::Ix4>()
-            .unwrap()
-            .indexed_iter()
+        for ((n, i, j, f), &y) in
+            y.view().into_dimensionality::<ndarray::Ix4>().unwrap().indexed_iter()
         {
-            for ((p, q, c, of), &w) in w
-                .view()
-                .into_dimensionality::<ndarray::Ix4>()
-                .unwrap()
-                .indexed_iter()
+            for ((p, q, c, of), &w) in
+                w.view().into_dimensionality::<ndarray::Ix4>().unwrap().indexed_iter()
             {
                 let row = (i * stride + p) as isize - top;
                 let column = (j * stride + q) as isize - left;
@@ -198,13 +169,9 @@ fn a_transposed_convolution_adds_the_filter_where_each_pixel_was_seen_from() {
 
 #[test]
 fn a_nan_reaches_the_windows_that_see_it_and_no_others() {
-    for (side, channels, filters, window, stride) in [
-        (28, 1, 4, 5, 1),
-        (28, 4, 8, 4, 2),
-        (14, 8, 12, 4, 2),
-        (28, 6, 12, 5, 2),
-        (9, 3, 40, 3, 1),
-    ] {
+    for (side, channels, filters, window, stride) in
+        [(28, 1, 4, 5, 1), (28, 4, 8, 4, 2), (14, 8, 12, 4, 2), (28, 6, 12, 5, 2), (9, 3, 40, 3, 1)]
+    {
         for odd in [f64::NAN, f64::INFINITY] {
             let mut x = numbers(&[2, side, side, channels], 1);
             x[[1, 6, 7, 0]] = odd;
@@ -233,12 +200,9 @@ fn a_nan_reaches_the_windows_that_see_it_and_no_others() {
 
 #[test]
 fn a_nan_in_a_cotangent_reaches_the_pixels_it_belongs_to_and_no_others() {
-    for (side, channels, filters, window, stride) in [
-        (28, 4, 8, 4, 2),
-        (14, 8, 12, 4, 2),
-        (28, 6, 12, 5, 2),
-        (28, 2, 3, 5, 1),
-    ] {
+    for (side, channels, filters, window, stride) in
+        [(28, 4, 8, 4, 2), (14, 8, 12, 4, 2), (28, 6, 12, 5, 2), (28, 2, 3, 5, 1)]
+    {
         let (before, out) = axis(side, window, stride, 1, true);
         let mut y = numbers(&[2, out, out, filters], 1);
         y[[1, 3, 4, 0]] = f64::NAN;
@@ -336,10 +300,7 @@ fn second_derivatives_run_through_a_largest_element() {
         let [first] = gradients((y.square() * y).reduce_sum(..), [x]);
         gradients(first.reduce_sum(..), [x])[0]
     });
-    assert_eq!(
-        elements(&second),
-        [0.0, 0.0, 18.0, 0.0, 24.0, 0.0, 0.0, 0.0]
-    );
+    assert_eq!(elements(&second), [0.0, 0.0, 18.0, 0.0, 24.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -353,10 +314,7 @@ fn means_leave_out_what_is_beyond_the_borders() {
         let y = x.avg_pool(Pool::same(2));
         gradients(y.reduce_sum(..), [x])[0]
     });
-    assert_eq!(
-        elements(&slope),
-        [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1.0]
-    );
+    assert_eq!(elements(&slope), [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1.0]);
 }
 
 #[test]
@@ -375,24 +333,18 @@ fn sizes_may_be_left_open() {
     let w = g.constant_array(&numbers(&[3, 3, 2, 4], 1));
     let y = x.conv2d(w, Conv2d::same());
     assert_eq!(y.to_string(), "conv2d : f64[N, H, W, 4]");
-    let y = y.conv2d(
-        g.constant_array(&numbers(&[2, 3, 4, 3], 2)),
-        Conv2d::valid().stride(2),
-    );
+    let y = y.conv2d(g.constant_array(&numbers(&[2, 3, 4, 3], 2)), Conv2d::valid().stride(2));
     assert_eq!(y.to_string(), "conv2d_1 : f64[N, D, D2, 3]");
     let pooled = y.max_pool(Pool::same(2)).avg_pool(Pool::same(2));
-    let up = pooled.conv2d_transpose(
-        g.constant_array(&numbers(&[2, 2, 5, 3], 3)),
-        Conv2d::same().stride(2),
-    );
+    let up = pooled
+        .conv2d_transpose(g.constant_array(&numbers(&[2, 2, 5, 3], 3)), Conv2d::same().stride(2));
     let loss = up.square().reduce_sum(..);
     let [dx, dw] = gradients(loss, [x, w]);
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
     for (n, height, width) in [(2, 9, 11), (1, 17, 8), (0, 9, 11)] {
         let fed = numbers(&[n, height, width, 2], 9);
-        let (up, dx, dw) = session
-            .run((up, dx, dw), feeds![x => &fed])
-            .unwrap_or_else(|error| panic!("{error}"));
+        let (up, dx, dw) =
+            session.run((up, dx, dw), feeds![x => &fed]).unwrap_or_else(|error| panic!("{error}"));
         let shape =
             |size: usize, window: usize| (((size - window) / 2 + 1).div_ceil(2)).div_ceil(2) * 2;
         assert_eq!(up.shape(), [n, shape(height, 2), shape(width, 3), 5]);
@@ -416,10 +368,7 @@ fn filters_that_do_not_fit_are_mistakes_naming_both_shapes() {
         x.conv2d(w, Conv2d::same());
         x.conv2d(g.zeros(dims![5, 5, 3]), Conv2d::same());
         x.conv2d(g.zeros(dims![29, 5, 3, 1]), Conv2d::valid());
-        x.conv2d(
-            g.zeros(dims![3, 10, 3, 1]),
-            Conv2d::valid().dilation([1, 4]),
-        );
+        x.conv2d(g.zeros(dims![3, 10, 3, 1]), Conv2d::valid().dilation([1, 4]));
         x.conv2d(g.zeros(dims![3, 0, 3, 1]), Conv2d::valid());
         x.conv2d(g.zeros(dims![3, 3, 1, 8]), Conv2d::same().groups(2));
         x.conv2d(g.zeros(dims![3, 3, 1, 8]), Conv2d::same().groups(3));
@@ -477,9 +426,8 @@ fn strides_dilations_and_windows_of_nothing_or_of_everything_are_mistakes() {
         assert!(message.contains(part), "{part}\n{message}");
     }
     // Large ones that make sense are none.
-    let y = evaluate([&counting(&[1, 3, 3, 1])], |[x]| {
-        x.max_pool(Pool::same(1 << 40).stride(1 << 50))
-    });
+    let y =
+        evaluate([&counting(&[1, 3, 3, 1])], |[x]| x.max_pool(Pool::same(1 << 40).stride(1 << 50)));
     assert_eq!(elements(&y), [9.0]);
     let (x, w) = (counting(&[1, 3, 3, 1]), counting(&[2, 2, 1, 1]));
     let options = Conv2d::same().stride(1 << 50).dilation(1 << 40);
@@ -530,10 +478,8 @@ fn what_depends_on_a_mistake_is_not_reported_again() {
 }
 
 /// Layers of two networks for 28x28 images: filter, channels, filters, stride.
-const NETWORKS: [[(usize, usize, usize, usize); 3]; 2] = [
-    [(5, 1, 4, 1), (4, 4, 8, 2), (4, 8, 12, 2)],
-    [(6, 1, 6, 1), (5, 6, 12, 2), (4, 12, 24, 2)],
-];
+const NETWORKS: [[(usize, usize, usize, usize); 3]; 2] =
+    [[(5, 1, 4, 1), (4, 4, 8, 2), (4, 8, 12, 2)], [(6, 1, 6, 1), (5, 6, 12, 2), (4, 12, 24, 2)]];
 
 #[test]
 fn networks_give_the_same_bits_on_1_2_3_and_8_threads_and_with_every_kind_of_pool() {

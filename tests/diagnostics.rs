@@ -73,10 +73,7 @@ fn a_wrong_matmul_names_both_shapes_and_the_line() {
     let w = g.variable("w", zeros(dims![10, 784]));
     let (_, line) = (x.matmul(w), line!());
     let message = g.check().unwrap_err().to_string();
-    assert!(
-        message.contains(&format!("  --> tests/diagnostics.rs:{line}:24\n")),
-        "{message}"
-    );
+    assert!(message.contains(&format!("  --> tests/diagnostics.rs:{line}:24\n")), "{message}");
     assert_snapshot!(mistakes(&g), @r#"
     error: matmul: [N, 784] times [10, 784]: the inner dimensions 784 and 10 differ
       --> `let (_, line) = (x.>>matmul(w), line!());`
@@ -585,10 +582,7 @@ fn a_mistake_inside_a_function_names_the_line_of_its_caller() {
     let hidden = dense(x, 784, 100);
     let (_, line) = (dense(hidden, 200, 10), line!());
     let message = g.check().unwrap_err().to_string();
-    assert!(
-        message.contains(&format!("  --> tests/diagnostics.rs:{line}:22\n")),
-        "{message}"
-    );
+    assert!(message.contains(&format!("  --> tests/diagnostics.rs:{line}:22\n")), "{message}");
     assert_snapshot!(mistakes(&g), @r"
     error: matmul: [N, 100] times [200, 10]: the inner dimensions 100 and 200 differ
       --> `let (_, line) = (>>dense(hidden, 200, 10), line!());`

@@ -61,19 +61,10 @@ fn exponentials_and_logarithms_keep_their_digits_near_0() {
     );
     assert_close(
         |x| x.log1p(),
-        &[
-            (1e-10, 9.9999999995e-11),
-            (-1.0, -INF),
-            (-2.0, NAN),
-            (INF, INF),
-            (NAN, NAN),
-        ],
+        &[(1e-10, 9.9999999995e-11), (-1.0, -INF), (-2.0, NAN), (INF, INF), (NAN, NAN)],
     );
     let y = run_f32(|x| x.expm1(), &[1e-6, -1e-6, 100.0, -100.0, 0.5]);
-    assert_eq!(
-        y,
-        [1.0000005e-6, -9.999995e-7, f32::INFINITY, -1.0, 0.6487213]
-    );
+    assert_eq!(y, [1.0000005e-6, -9.999995e-7, f32::INFINITY, -1.0, 0.6487213]);
 }
 
 #[test]
@@ -89,24 +80,11 @@ fn the_slope_of_expm1_far_below_0_is_not_0() {
 fn roots_and_reciprocals_follow_ieee() {
     assert_exact(
         |x| x.rsqrt(),
-        &[
-            (4.0, 0.5),
-            (0.0, INF),
-            (-0.0, -INF),
-            (-1.0, NAN),
-            (INF, 0.0),
-            (NAN, NAN),
-        ],
+        &[(4.0, 0.5), (0.0, INF), (-0.0, -INF), (-1.0, NAN), (INF, 0.0), (NAN, NAN)],
     );
     assert_exact(
         |x| x.reciprocal(),
-        &[
-            (4.0, 0.25),
-            (0.0, INF),
-            (-0.0, -INF),
-            (-INF, -0.0),
-            (NAN, NAN),
-        ],
+        &[(4.0, 0.25), (0.0, INF), (-0.0, -INF), (-INF, -0.0), (NAN, NAN)],
     );
 }
 
@@ -115,21 +93,10 @@ fn angles_may_be_huge() {
     // sin(10²²), the classic test of an argument's reduction (Kahan).
     assert_close(
         |x| x.sin(),
-        &[
-            (1e22, -0.8522008497671888),
-            (0.5, 0.5f64.sin()),
-            (INF, NAN),
-            (-0.0, -0.0),
-        ],
+        &[(1e22, -0.8522008497671888), (0.5, 0.5f64.sin()), (INF, NAN), (-0.0, -0.0)],
     );
-    assert_close(
-        |x| x.cos(),
-        &[(1e22, 0.5232147853951389), (0.0, 1.0), (-INF, NAN)],
-    );
-    assert_close(
-        |x| x.tan(),
-        &[(0.7853981633974483, 1.0), (INF, NAN), (-0.0, -0.0)],
-    );
+    assert_close(|x| x.cos(), &[(1e22, 0.5232147853951389), (0.0, 1.0), (-INF, NAN)]);
+    assert_close(|x| x.tan(), &[(std::f64::consts::FRAC_PI_4, 1.0), (INF, NAN), (-0.0, -0.0)]);
     let y = run_f32(|x| x.sin(), &[1e22]);
     assert!((f64::from(y[0]) - f64::from(1e22f32).sin()).abs() < 1e-7);
 }
@@ -202,47 +169,20 @@ fn rounding_takes_halves_to_the_even_one() {
     );
     assert_exact(
         |x| x.floor(),
-        &[
-            (1.7, 1.0),
-            (-1.2, -2.0),
-            (-0.0, -0.0),
-            (-INF, -INF),
-            (NAN, NAN),
-        ],
+        &[(1.7, 1.0), (-1.2, -2.0), (-0.0, -0.0), (-INF, -INF), (NAN, NAN)],
     );
-    assert_exact(
-        |x| x.ceil(),
-        &[
-            (1.2, 2.0),
-            (-1.7, -1.0),
-            (-0.5, -0.0),
-            (INF, INF),
-            (NAN, NAN),
-        ],
-    );
+    assert_exact(|x| x.ceil(), &[(1.2, 2.0), (-1.7, -1.0), (-0.5, -0.0), (INF, INF), (NAN, NAN)]);
 }
 
 #[test]
 fn activations_have_their_values_and_limits() {
     assert_close(
         |x| x.leaky_relu(0.1),
-        &[
-            (2.0, 2.0),
-            (-2.0, -0.2),
-            (-INF, -INF),
-            (0.0, 0.0),
-            (NAN, NAN),
-        ],
+        &[(2.0, 2.0), (-2.0, -0.2), (-INF, -INF), (0.0, 0.0), (NAN, NAN)],
     );
     assert_close(
         |x| x.elu(),
-        &[
-            (2.0, 2.0),
-            (-1.0, -0.6321205588285577),
-            (-INF, -1.0),
-            (INF, INF),
-            (NAN, NAN),
-        ],
+        &[(2.0, 2.0), (-1.0, -0.6321205588285577), (-INF, -1.0), (INF, INF), (NAN, NAN)],
     );
     assert_close(
         |x| x.selu(),
@@ -265,15 +205,7 @@ fn activations_have_their_values_and_limits() {
             (NAN, NAN),
         ],
     );
-    assert_close(
-        |x| x.silu(),
-        &[
-            (0.0, 0.0),
-            (1.0, 0.7310585786300049),
-            (-1e4, -0.0),
-            (1e4, 1e4),
-        ],
-    );
+    assert_close(|x| x.silu(), &[(0.0, 0.0), (1.0, 0.7310585786300049), (-1e4, -0.0), (1e4, 1e4)]);
     assert_close(
         |x| x.gelu(false),
         &[
@@ -286,13 +218,41 @@ fn activations_have_their_values_and_limits() {
     );
     assert_close(
         |x| x.gelu(true),
-        &[
-            (0.0, 0.0),
-            (1.0, 0.8411919906082768),
-            (-1.0, -0.15880800939172324),
-            (1e4, 1e4),
-        ],
+        &[(0.0, 0.0), (1.0, 0.8411919906082768), (-1.0, -0.15880800939172324), (1e4, 1e4)],
     );
+}
+
+#[test]
+fn f32_agrees_with_f64_to_its_last_digits() {
+    /// A function of both types.
+    macro_rules! both {
+        ($($f:expr, $tolerance:expr;)*) => {{
+            $({
+                let x: Vec<f32> = (-400..400).map(|i| i as f32 * 0.0237).collect();
+                let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+                let (narrow, wide) = (run_f32($f, &x), run($f, &wide));
+                for ((x, a), b) in x.iter().zip(narrow).zip(wide) {
+                    let close = (f64::from(a) - b).abs() <= $tolerance * b.abs().max(1e-30);
+                    assert!(close || same(f64::from(a), b), "{}({x}) = {a}, not {b}", stringify!($f));
+                }
+            })*
+        }};
+    }
+    both! {
+        |x| x.expm1(), 1e-6;
+        |x| x.log1p(), 1e-6;
+        |x| x.exp().rsqrt(), 1e-6;
+        |x| x.reciprocal(), 1e-6;
+        |x| x.sin(), 1e-6;
+        |x| x.erf(), 1e-6;
+        |x| x.erfc(), 1e-6;
+        |x| x.elu(), 1e-6;
+        |x| x.selu(), 1e-6;
+        |x| x.softplus(), 1e-6;
+        |x| x.silu(), 1e-6;
+        // In its far tail the rounding of x / √2 shows.
+        |x| x.gelu(false), 1e-5;
+    }
 }
 
 #[test]
@@ -301,9 +261,7 @@ fn derivatives_of_composed_functions() {
     differences::check([x], |[x]| x.silu());
     differences::check([x], |[x]| x.gelu(false));
     differences::check([x], |[x]| x.gelu(true));
-    differences::check([x, (&[3], &[0.5, -1.0, 2.0])], |[x, y]| {
-        x.squared_difference(y)
-    });
+    differences::check([x, (&[3], &[0.5, -1.0, 2.0])], |[x, y]| x.squared_difference(y));
     differences::check([x], |[x]| x.square().clip_by_value(0.1, 2.0));
 }
 
@@ -311,20 +269,11 @@ fn derivatives_of_composed_functions() {
 fn derivatives_at_the_kinks() {
     let g = Graph::new();
     let x = g.variable("x", 0.0f64);
-    let slopes = [
-        x.leaky_relu(0.1),
-        x.elu(),
-        x.selu(),
-        x.floor(),
-        x.round(),
-        x.clip_by_value(0.0, 1.0),
-    ]
-    .map(|y| gradients(y, [x])[0]);
+    let slopes =
+        [x.leaky_relu(0.1), x.elu(), x.selu(), x.floor(), x.round(), x.clip_by_value(0.0, 1.0)]
+            .map(|y| gradients(y, [x])[0]);
     let slopes = Session::new(&g).unwrap().run(slopes, []).unwrap();
-    let slopes: Vec<f64> = slopes
-        .iter()
-        .map(|slope| slope.first().copied().unwrap())
-        .collect();
+    let slopes: Vec<f64> = slopes.iter().map(|slope| slope.first().copied().unwrap()).collect();
     let selu = 1.0507009873554805 * 1.6732632423543772;
     assert_eq!(slopes, [0.1, 1.0, selu, 0.0, 0.0, 1.0]);
 }
@@ -332,13 +281,8 @@ fn derivatives_at_the_kinks() {
 #[test]
 fn kinds_of_numbers_are_told_apart() {
     let g = Graph::new();
-    let x = g.constant_array(&arr1(&[
-        0.0f32,
-        f32::NAN,
-        f32::INFINITY,
-        f32::NEG_INFINITY,
-        f32::MAX,
-    ]));
+    let x =
+        g.constant_array(&arr1(&[0.0f32, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX]));
     let kinds = (x.is_nan(), x.is_inf(), x.is_finite());
     let (nan, inf, finite) = Session::new(&g).unwrap().run(kinds, []).unwrap();
     assert_eq!(nan, arr1(&[false, true, false, false, false]).into_dyn());
@@ -356,18 +300,9 @@ fn division_rounds_down_and_the_rest_has_the_divisors_sign() {
     assert_eq!(floor, arr1(&[2, -3, -3, 2, i32::MIN, -2]).into_dyn());
     assert_eq!(rest, arr1(&[1, 2, -2, -1, 0, 0]).into_dyn());
     assert_eq!(toward_0, arr1(&[2, -2, -2, 2, i32::MIN, -2]).into_dyn());
-    assert_exact(
-        |x| x.floor_div(2.0),
-        &[(5.0, 2.0), (-5.0, -3.0), (INF, INF), (NAN, NAN)],
-    );
-    assert_exact(
-        |x| x.floor_div(0.0),
-        &[(5.0, INF), (-5.0, -INF), (0.0, NAN)],
-    );
-    assert_exact(
-        |x| x.modulo(2.5),
-        &[(6.0, 1.0), (-6.0, 1.5), (INF, NAN), (NAN, NAN)],
-    );
+    assert_exact(|x| x.floor_div(2.0), &[(5.0, 2.0), (-5.0, -3.0), (INF, INF), (NAN, NAN)]);
+    assert_exact(|x| x.floor_div(0.0), &[(5.0, INF), (-5.0, -INF), (0.0, NAN)]);
+    assert_exact(|x| x.modulo(2.5), &[(6.0, 1.0), (-6.0, 1.5), (INF, NAN), (NAN, NAN)]);
     assert_exact(|x| x.modulo(0.0), &[(6.0, NAN)]);
     assert_exact(|x| x.modulo(-INF), &[(6.0, -INF), (-6.0, -6.0)]);
 }
@@ -378,26 +313,17 @@ fn an_integer_divided_by_zero_is_named() {
     let x = g.placeholder::<i64>("x", dims![_]);
     let (floor, rest) = (x.floor_div(0).named("floor"), x.modulo(x).named("rest"));
     let session = Session::new(&g).unwrap();
-    let message = session
-        .run(floor, feeds![x => &[1i64, 2]])
-        .unwrap_err()
-        .to_string();
+    let message = session.run(floor, feeds![x => &[1i64, 2]]).unwrap_err().to_string();
     assert!(
         message.contains("floor_div: division of an integer by zero, at element 0 of the result"),
         "{message}"
     );
-    let message = session
-        .run(rest, feeds![x => &[1i64, 0]])
-        .unwrap_err()
-        .to_string();
+    let message = session.run(rest, feeds![x => &[1i64, 0]]).unwrap_err().to_string();
     assert!(
         message.contains("modulo: an integer modulo zero, at element 1 of the result"),
         "{message}"
     );
-    assert_eq!(
-        session.run(floor, feeds![x => &[0i64; 0]]).unwrap().len(),
-        0
-    );
+    assert_eq!(session.run(floor, feeds![x => &[0i64; 0]]).unwrap().len(), 0);
 }
 
 #[test]

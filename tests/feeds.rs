@@ -36,10 +36,7 @@ fn an_intermediate_tensor_that_is_fed_cuts_off_what_it_is_computed_from() {
     let sum = quotient + 10;
     let session = session(&g);
     // The placeholder is not needed, and nothing is divided.
-    assert_eq!(
-        list(&session.run(sum, feeds![quotient => &[5, 6]]).unwrap()),
-        [15, 16]
-    );
+    assert_eq!(list(&session.run(sum, feeds![quotient => &[5, 6]]).unwrap()), [15, 16]);
     // Fed though what it is computed from is fed too, and cannot be computed.
     let feeds = feeds![x => &[0, 0], quotient => &[5, 6]];
     assert_eq!(list(&session.run(sum, feeds).unwrap()), [15, 16]);
@@ -92,15 +89,9 @@ fn a_placeholder_with_a_default_need_not_be_fed() {
     let session = session(&g);
     let x_ = [1.0, 2.0];
     assert_eq!(list(&session.run(y, feeds![x => &x_]).unwrap()), [2.0, 4.0]);
-    assert_eq!(
-        list(&session.run(y, feeds![x => &x_, keep => 0.5]).unwrap()),
-        [1.0, 2.0]
-    );
+    assert_eq!(list(&session.run(y, feeds![x => &x_, keep => 0.5]).unwrap()), [1.0, 2.0]);
     // The default is not needed any more, nor what it is computed from.
-    assert_eq!(
-        list(&session.run(y, feeds![other => &[7.0]]).unwrap()),
-        [7.0]
-    );
+    assert_eq!(list(&session.run(y, feeds![other => &[7.0]]).unwrap()), [7.0]);
 }
 
 #[test]
@@ -170,10 +161,7 @@ fn numbers_slices_vectors_arrays_and_views_are_fed_alike() {
     assert_eq!(run(Feed::new(x, view)), expected);
     // An array without dimensions is a number.
     let number = ndarray::arr0(2.0f32);
-    assert_eq!(
-        list(&session.run(y, feeds![x => &owned, n => &number]).unwrap()),
-        expected
-    );
+    assert_eq!(list(&session.run(y, feeds![x => &owned, n => &number]).unwrap()), expected);
 }
 
 #[test]
@@ -226,9 +214,7 @@ fn every_element_type_goes_in_and_comes_out_again() {
         a => &[1.5, f32::NAN], b => &[f64::MIN, -0.0], c => &[i32::MIN, i32::MAX],
         d => &[i64::MIN, i64::MAX], e => &[0, 255], f => &[true, false], h => true
     ];
-    let all = session
-        .run((a, b, c, d, e, (f, not, h.scalar())), &feeds)
-        .unwrap();
+    let all = session.run((a, b, c, d, e, (f, not, h.scalar())), &feeds).unwrap();
     assert_eq!(all.0[0], 1.5);
     assert!(all.0[1].is_nan());
     assert_eq!(all.1[0], f64::MIN);
@@ -250,9 +236,7 @@ fn a_batch_may_be_empty() {
     let (sum, mean) = (y.reduce_sum(..), y.reduce_mean(..));
     let session = session(&g);
     let nothing = Array2::<f32>::zeros((0, 3));
-    let (same, y, sum, mean) = session
-        .run((x, y, sum, mean), feeds![x => &nothing])
-        .unwrap();
+    let (same, y, sum, mean) = session.run((x, y, sum, mean), feeds![x => &nothing]).unwrap();
     assert_eq!((same.shape(), y.shape()), (&[0, 3][..], &[0, 2][..]));
     assert_eq!(sum, 0.0);
     assert!(mean.is_nan());
@@ -292,9 +276,8 @@ fn a_placeholder_a_variable_and_a_constant_are_fetched_as_they_are() {
     let filled = g.fill(dims![x.dim(0), 2], true);
     let number = g.constant(7u8);
     let session = session(&g);
-    let (x, w, c, filled, number) = session
-        .run((x, w, c, filled, number), feeds![x => &[5.0, 6.0]])
-        .unwrap();
+    let (x, w, c, filled, number) =
+        session.run((x, w, c, filled, number), feeds![x => &[5.0, 6.0]]).unwrap();
     assert_eq!(list(&x), [5.0, 6.0]);
     assert_eq!(w, array![[1.0, 2.0]].into_dyn());
     assert_eq!(c, array![[3], [4]].into_dyn());
@@ -310,9 +293,8 @@ fn the_same_tensor_may_be_fetched_twice_and_under_several_names_of_its_memory() 
     let flat = y.reshape(dims![_]);
     let identity = y.expand_dims(0);
     let session = session(&g);
-    let (first, flat, again, wide, fed) = session
-        .run((y, flat, y, identity, x), feeds![x => &array![[1.0, 2.0]]])
-        .unwrap();
+    let (first, flat, again, wide, fed) =
+        session.run((y, flat, y, identity, x), feeds![x => &array![[1.0, 2.0]]]).unwrap();
     assert_eq!(first, array![[2.0, 4.0]].into_dyn());
     assert_eq!(again, first);
     assert_eq!(list(&flat), [2.0, 4.0]);
@@ -347,9 +329,8 @@ fn fetches_come_back_in_the_form_in_which_they_were_asked_for() {
     let none: Vec<f32> = session.run(Vec::<Scalar<f32>>::new(), &feeds).unwrap();
     assert!(none.is_empty());
     // Nested, with operations between, which give nothing.
-    let ((sum_, ()), [[inner]], list) = session
-        .run(((sum, nothing), [[length]], vec![(x, both)]), &feeds)
-        .unwrap();
+    let ((sum_, ()), [[inner]], list) =
+        session.run(((sum, nothing), [[length]], vec![(x, both)]), &feeds).unwrap();
     assert_eq!((sum_, inner), (9.0, 3.0));
     assert_eq!(list[0].0.len(), 3);
     assert_eq!(session.variable::<i64>("count").unwrap()[[]], 1);
@@ -385,15 +366,11 @@ fn run_into_fills_what_is_there_and_replaces_what_does_not_fit() {
     let (small, large) = (array![[1.0, 2.0]], array![[1.0, 2.0], [3.0, 4.0]]);
     let mut out = session.run((y, sum), feeds![x => &large]).unwrap();
     let place = out.0.as_ptr();
-    session
-        .run_into((y, sum), feeds![x => &(&large + 1.0)], &mut out)
-        .unwrap();
+    session.run_into((y, sum), feeds![x => &(&large + 1.0)], &mut out).unwrap();
     assert_eq!(out.0, array![[4.0, 6.0], [8.0, 10.0]].into_dyn());
     assert_eq!((out.0.as_ptr(), out.1), (place, 28.0));
     // Another shape.
-    session
-        .run_into((y, sum), feeds![x => &small], &mut out)
-        .unwrap();
+    session.run_into((y, sum), feeds![x => &small], &mut out).unwrap();
     assert_eq!((out.0.shape(), out.1), (&[1, 2][..], 6.0));
     // As many elements under another shape, or in another order, are filled or replaced; the value is the same.
     for mut other in [
@@ -402,21 +379,15 @@ fn run_into_fills_what_is_there_and_replaces_what_does_not_fit() {
         Array2::zeros((2, 2)).reversed_axes().into_dyn(),
         ArrayD::zeros(IxDyn(&[0])),
     ] {
-        session
-            .run_into(y, feeds![x => &large], &mut other)
-            .unwrap();
+        session.run_into(y, feeds![x => &large], &mut other).unwrap();
         assert_eq!(other, array![[2.0, 4.0], [6.0, 8.0]].into_dyn());
     }
     // Vectors grow and shrink to what was asked for.
     let mut list = vec![0.0; 5];
-    session
-        .run_into(vec![sum, sum], feeds![x => &small], &mut list)
-        .unwrap();
+    session.run_into(vec![sum, sum], feeds![x => &small], &mut list).unwrap();
     assert_eq!(list, [6.0, 6.0]);
     list.clear();
-    session
-        .run_into(vec![sum, sum], feeds![x => &large], &mut list)
-        .unwrap();
+    session.run_into(vec![sum, sum], feeds![x => &large], &mut list).unwrap();
     assert_eq!(list, [20.0, 20.0]);
 }
 
@@ -427,13 +398,9 @@ fn run_into_leaves_what_is_there_if_the_run_fails() {
     let quotient = g.constant(12) / x;
     let double = x * 2;
     let session = session(&g);
-    let mut out = session
-        .run((double, quotient), feeds![x => &[3, 4]])
-        .unwrap();
+    let mut out = session.run((double, quotient), feeds![x => &[3, 4]]).unwrap();
     let before = out.clone();
-    session
-        .run_into((double, quotient), feeds![x => &[5, 0]], &mut out)
-        .unwrap_err();
+    session.run_into((double, quotient), feeds![x => &[5, 0]], &mut out).unwrap_err();
     assert_eq!(out, before);
 }
 

@@ -18,24 +18,16 @@ fn counting(dims: &[usize]) -> ArrayD<f64> {
 }
 
 fn run<F: Fetch>(g: &Graph, fetch: F) -> Result<<F::Collect as Collect>::Output, Error> {
-    Session::new(g)
-        .unwrap_or_else(|error| panic!("{error}"))
-        .run(fetch, [])
+    Session::new(g).unwrap_or_else(|error| panic!("{error}")).run(fetch, [])
 }
 
 #[test]
 fn gather_along_every_axis_is_ndarrays_select() {
     let x = counting(&[3, 4, 2]);
-    for (axis, indices) in [
-        (0, vec![2, 0, 2]),
-        (1, vec![3, 3]),
-        (2, vec![1]),
-        (1, vec![]),
-    ] {
+    for (axis, indices) in [(0, vec![2, 0, 2]), (1, vec![3, 3]), (2, vec![1]), (1, vec![])] {
         let g = Graph::new();
-        let at = g.constant_array(&Array1::from(
-            indices.iter().map(|&i| i as i32).collect::<Vec<_>>(),
-        ));
+        let at =
+            g.constant_array(&Array1::from(indices.iter().map(|&i| i as i32).collect::<Vec<_>>()));
         let t = g.constant_array(&x);
         let y = run(&g, (t.gather_along(at, axis), t.gather_along(at, axis - 3))).unwrap();
         let wanted = x.select(Axis(axis as usize), &indices);
@@ -59,26 +51,11 @@ fn an_embedding_learns_only_the_rows_that_were_looked_up() {
     let [slope] = gradients(loss, [table]);
     let session = Session::new(&g).unwrap();
     let slope = session.run(slope, feeds![ids => &[3, 1, 3]]).unwrap();
-    assert_eq!(
-        slope,
-        array(&[5, 2], &[0f32, 0., 1., 1., 0., 0., 2., 2., 0., 0.])
-    );
-    let error = session
-        .run(rows, feeds![ids => &[0, 5]])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("index 5 at position 1 is not below 5"),
-        "{error}"
-    );
-    let error = session
-        .run(rows, feeds![ids => &[-1]])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("index -1 at position 0 is not below 5"),
-        "{error}"
-    );
+    assert_eq!(slope, array(&[5, 2], &[0f32, 0., 1., 1., 0., 0., 2., 2., 0., 0.]));
+    let error = session.run(rows, feeds![ids => &[0, 5]]).unwrap_err().to_string();
+    assert!(error.contains("index 5 at position 1 is not below 5"), "{error}");
+    let error = session.run(rows, feeds![ids => &[-1]]).unwrap_err().to_string();
+    assert!(error.contains("index -1 at position 0 is not below 5"), "{error}");
 }
 
 #[test]
@@ -108,9 +85,7 @@ fn scatter_nd_adds_where_coordinates_meet() {
     let updates = g.constant_array(&arr1(&[9, 10, 11, 12]));
     let y = updates.scatter_nd(at, dims![8]);
     let twice = g.constant_array(&arr2(&[[0i64, 1], [0, 1], [1, 0]]));
-    let z = g
-        .constant_array(&arr1(&[1.0, 2.0, 4.0]))
-        .scatter_nd(twice, dims![2, 2]);
+    let z = g.constant_array(&arr1(&[1.0, 2.0, 4.0])).scatter_nd(twice, dims![2, 2]);
     let (y, z) = run(&g, (y, z)).unwrap();
     assert_eq!(y, array(&[8], &[0, 11, 0, 10, 9, 0, 0, 12]));
     assert_eq!(z, array(&[2, 2], &[0.0, 3.0, 4.0, 0.0]));
@@ -125,19 +100,13 @@ fn coordinates_out_of_range_are_named() {
     let [slope] = gradients(y.reduce_sum(..), [x]);
     let session = Session::new(&g).unwrap();
     let fed = counting(&[2, 3]);
-    let (y_, slope) = session
-        .run(
-            (y, slope),
-            feeds![x => &fed, at => &arr2(&[[1, 2], [1, 2]])],
-        )
-        .unwrap();
+    let (y_, slope) =
+        session.run((y, slope), feeds![x => &fed, at => &arr2(&[[1, 2], [1, 2]])]).unwrap();
     assert_eq!(y_, array(&[2], &[5.0, 5.0]));
     assert_eq!(slope, array(&[2, 3], &[0., 0., 0., 0., 0., 2.]));
     // 0·3 + 5 is an element, but not that of these coordinates.
-    let error = session
-        .run(y, feeds![x => &fed, at => &arr2(&[[0, 0], [0, 5]])])
-        .unwrap_err()
-        .to_string();
+    let error =
+        session.run(y, feeds![x => &fed, at => &arr2(&[[0, 0], [0, 5]])]).unwrap_err().to_string();
     assert!(
         error.contains("index 5 at position 1 is not below 3, the size of dimension 1"),
         "{error}"
@@ -199,24 +168,15 @@ fn cumulative_sums_and_products_are_those_of_the_definition() {
                 ),
             )
             .unwrap();
-            assert_eq!(
-                sum,
-                cumulative(&x, axis as usize, exclusive, reverse, false)
-            );
-            assert_eq!(
-                product,
-                cumulative(&x, axis as usize, exclusive, reverse, true)
-            );
+            assert_eq!(sum, cumulative(&x, axis as usize, exclusive, reverse, false));
+            assert_eq!(product, cumulative(&x, axis as usize, exclusive, reverse, true));
         }
     }
     let g = Graph::new();
     let wraps = g.constant_array(&arr1(&[200u8, 100])).cumsum(0);
     let empty = g.zeros::<f64>(dims![2, 0]).cumprod(1);
     let (wraps, empty) = run(&g, (wraps, empty)).unwrap();
-    assert_eq!(
-        (wraps, empty.shape()),
-        (array(&[2], &[200, 44]), &[2, 0][..])
-    );
+    assert_eq!((wraps, empty.shape()), (array(&[2], &[200, 44]), &[2, 0][..]));
 }
 
 #[test]
@@ -225,35 +185,23 @@ fn the_gradient_of_cumprod_is_right_where_elements_are_0() {
     let x = g.constant_array(&arr1(&[2.0, 0.0, 3.0, 0.0, 5.0]));
     let [slope] = gradients(x.cumprod(0).reduce_sum(..), [x]);
     // 1 + x1 + x1 x2 + ..., x0 (1 + x2 + ...), and 0 behind the first 0.
-    assert_eq!(
-        run(&g, slope).unwrap(),
-        array(&[5], &[1.0, 2.0 * (1.0 + 3.0), 0.0, 0.0, 0.0])
-    );
+    assert_eq!(run(&g, slope).unwrap(), array(&[5], &[1.0, 2.0 * (1.0 + 3.0), 0.0, 0.0, 0.0]));
     // What a mask leaves out stays out, whatever stands there.
     let x = g.constant_array(&arr1(&[2.0, f64::INFINITY, 3.0]));
     let [slope] = gradients(x.cumprod(0).slice_with(slices![..1]).reduce_sum(..), [x]);
     assert_eq!(run(&g, slope).unwrap(), array(&[3], &[1.0, 0.0, 0.0]));
     for (exclusive, reverse) in [(false, false), (true, true)] {
-        differences::check(
-            [(&[4, 2], &[0.5, 0.0, -1.5, 2.0, 0.0, 0.0, 1.0, -0.5])],
-            |[x]| x.cumprod_with(0, exclusive, reverse),
-        );
+        differences::check([(&[4, 2], &[0.5, 0.0, -1.5, 2.0, 0.0, 0.0, 1.0, -0.5])], |[x]| {
+            x.cumprod_with(0, exclusive, reverse)
+        });
     }
 }
 
 #[test]
 fn order_is_total_and_stable() {
     let g = Graph::new();
-    let x = g.constant_array(&arr1(&[
-        2.0,
-        NAN,
-        -0.0,
-        f64::INFINITY,
-        0.0,
-        2.0,
-        f64::NEG_INFINITY,
-        NAN,
-    ]));
+    let x =
+        g.constant_array(&arr1(&[2.0, NAN, -0.0, f64::INFINITY, 0.0, 2.0, f64::NEG_INFINITY, NAN]));
     let up: Tensor<'_, i64> = x.argsort_with(0, false);
     let down = x.argsort_with::<i32>(0, true);
     let (values, places) = x.top_k(4);
@@ -279,14 +227,8 @@ fn sort_along_every_axis_and_of_every_type() {
             let g = Graph::new();
             let t = g.constant_array(&x);
             let places = t.argsort_with::<i64>(axis, descending);
-            let (found, again) = run(
-                &g,
-                (
-                    t.sort_with(axis, descending),
-                    t.take_along_axis(places, axis),
-                ),
-            )
-            .unwrap();
+            let (found, again) =
+                run(&g, (t.sort_with(axis, descending), t.take_along_axis(places, axis))).unwrap();
             let mut wanted = x.clone();
             for mut lane in wanted.lanes_mut(Axis(axis as usize)) {
                 let mut values = lane.to_vec();
@@ -302,9 +244,7 @@ fn sort_along_every_axis_and_of_every_type() {
     }
     let g = Graph::new();
     let bytes = g.constant_array(&arr1(&[3u8, 255, 0])).sort(0);
-    let ints = g
-        .constant_array(&arr1(&[3, i32::MIN, i32::MAX]))
-        .sort_with(0, true);
+    let ints = g.constant_array(&arr1(&[3, i32::MIN, i32::MAX])).sort_with(0, true);
     let floats = g.constant_array(&arr1(&[1e-40f32, -1.0, 0.0])).sort(0);
     let none = g.zeros::<f32>(dims![0, 3]).sort(0);
     let (bytes, ints, floats, none) = run(&g, (bytes, ints, floats, none)).unwrap();
@@ -323,10 +263,7 @@ fn gradients_go_back_through_the_order() {
     let (values, _) = x.top_k(2);
     let [of_top] = gradients((values * values).reduce_sum(..), [x]);
     let (of_sort, of_top) = run(&g, (of_sort, of_top)).unwrap();
-    assert_eq!(
-        of_sort,
-        array(&[2, 3], &[100.0, 1.0, 10.0, 10.0, 100.0, 1.0])
-    );
+    assert_eq!(of_sort, array(&[2, 3], &[100.0, 1.0, 10.0, 10.0, 100.0, 1.0]));
     assert_eq!(of_top, array(&[2, 3], &[6.0, 0.0, 4.0, 10.0, 10.0, 0.0]));
     let values = [0.5, -1.5, 2.0, 0.75, -0.25, 1.0];
     differences::check([(&[3, 2], &values)], |[x]| x.sort_with(0, true) * x);
@@ -342,10 +279,7 @@ fn top_k_of_a_fed_size() {
     let (values_, places_) = session.run((values, places), feeds![x => &fed]).unwrap();
     assert_eq!(values_, array(&[2, 2], &[3., 2., 9., 9.]));
     assert_eq!(places_, array(&[2, 2], &[1, 2, 0, 1]));
-    let error = session
-        .run(values, feeds![x => &arr2(&[[1f32], [2.]])])
-        .unwrap_err()
-        .to_string();
+    let error = session.run(values, feeds![x => &arr2(&[[1f32], [2.]])]).unwrap_err().to_string();
     assert!(
         error.contains("k = 2 is more than the 1 elements along the last axis of [2, 1]"),
         "{error}"
@@ -362,40 +296,23 @@ fn in_top_k_counts_ties_in_and_refuses_what_is_not_finite() {
         [0.0, f64::INFINITY, 0.1, 0.2],
     ]));
     let targets = g.placeholder::<i32>("targets", dims![_]);
-    let (one, two) = (
-        predictions.in_top_k(targets, 1),
-        predictions.in_top_k(targets, 2),
-    );
+    let (one, two) = (predictions.in_top_k(targets, 1), predictions.in_top_k(targets, 2));
     let session = Session::new(&g).unwrap();
-    let (one_, two_) = session
-        .run((one, two), feeds![targets => &[1, 0, 1, 1]])
-        .unwrap();
+    let (one_, two_) = session.run((one, two), feeds![targets => &[1, 0, 1, 1]]).unwrap();
     assert_eq!(one_, array(&[4], &[false, true, false, false]));
     assert_eq!(two_, array(&[4], &[true, true, false, false]));
-    let error = session
-        .run(one, feeds![targets => &[0, 4, 0, 0]])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("index 4 at position 1 is not below 4"),
-        "{error}"
-    );
+    let error = session.run(one, feeds![targets => &[0, 4, 0, 0]]).unwrap_err().to_string();
+    assert!(error.contains("index 4 at position 1 is not below 4"), "{error}");
 }
 
 #[test]
 fn diagonals_there_and_back() {
     let g = Graph::new();
     let x = g.constant_array(&arr2(&[[1, 2], [3, 4]]));
-    let (matrices, wide) = (
-        x.diag(),
-        g.constant_array(&arr2(&[[1, 2, 3], [4, 5, 6]])).diag_part(),
-    );
+    let (matrices, wide) = (x.diag(), g.constant_array(&arr2(&[[1, 2, 3], [4, 5, 6]])).diag_part());
     let (identity, nothing) = (g.eye::<i32>(3), g.eye::<i32>(0));
-    let (matrices, back, wide, identity, nothing) = run(
-        &g,
-        (matrices, matrices.diag_part(), wide, identity, nothing),
-    )
-    .unwrap();
+    let (matrices, back, wide, identity, nothing) =
+        run(&g, (matrices, matrices.diag_part(), wide, identity, nothing)).unwrap();
     assert_eq!(matrices, array(&[2, 2, 2], &[1, 0, 0, 2, 3, 0, 0, 4]));
     assert_eq!(back, array(&[2, 2], &[1, 2, 3, 4]));
     assert_eq!(wide, array(&[2], &[1, 5]));
@@ -406,9 +323,7 @@ fn diagonals_there_and_back() {
     let trace = x.diag_part().reduce_sum(..);
     let [slope] = gradients(trace, [x]);
     let session = Session::new(&g).unwrap();
-    let (trace_, slope) = session
-        .run((trace, slope), feeds![x => &counting(&[3, 3])])
-        .unwrap();
+    let (trace_, slope) = session.run((trace, slope), feeds![x => &counting(&[3, 3])]).unwrap();
     assert_eq!(trace_, 12.0);
     assert_eq!(slope, array(&[3, 3], &[1., 0., 0., 0., 1., 0., 0., 0., 1.]));
     assert!(session.run(trace, feeds![x => &counting(&[2, 3])]).is_err());
@@ -426,8 +341,6 @@ fn where_indices_come_first_and_are_padded() {
     assert_eq!(count, 3);
     let rows = [[0, 1], [2, 0], [2, 1], [-1, -1], [-1, -1], [-1, -1]];
     assert_eq!(places_, array(&[6, 2], rows.as_flattened()));
-    let none = session
-        .run(places, feeds![x => &Array2::from_elem((0, 2), true)])
-        .unwrap();
+    let none = session.run(places, feeds![x => &Array2::from_elem((0, 2), true)]).unwrap();
     assert_eq!(none.shape(), [0, 2]);
 }

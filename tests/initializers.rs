@@ -12,9 +12,7 @@ fn moments(init: Init<f32>) -> (f64, f64, f64) {
     let count = values.len() as f64;
     let mean = values.sum() / count;
     let variance = values.mapv(|x| x * x).sum() / count - mean * mean;
-    let largest = values
-        .iter()
-        .fold(0.0, |largest, x| f64::max(largest, x.abs()));
+    let largest = values.iter().fold(0.0, |largest, x| f64::max(largest, x.abs()));
     (mean, variance, largest)
 }
 
@@ -23,14 +21,8 @@ fn moments(init: Init<f32>) -> (f64, f64, f64) {
 fn assert_moments(init: Init<f32>, variance: f64, limit: f64) {
     let (mean, found, largest) = moments(init);
     assert!(mean.abs() < 0.01 * variance.sqrt(), "mean {mean}");
-    assert!(
-        (found / variance - 1.0).abs() < 0.015,
-        "{found} for {variance}"
-    );
-    assert!(
-        largest <= limit && largest > 0.95 * limit,
-        "{largest} to {limit}"
-    );
+    assert!((found / variance - 1.0).abs() < 0.015, "{found} for {variance}");
+    assert!(largest <= limit && largest > 0.95 * limit, "{largest} to {limit}");
 }
 
 /// Where a normal distribution is cut off to have this variance after it.
@@ -46,22 +38,14 @@ fn dense_kernels_have_the_variance_of_their_rule() {
     assert_moments(lecun_normal(shape()), 1.0 / 250.0, cut(1.0 / 250.0));
     assert_moments(lecun_uniform(shape()), 1.0 / 250.0, (3.0f64 / 250.0).sqrt());
     assert_moments(glorot_normal(shape()), 1.0 / 625.0, cut(1.0 / 625.0));
-    assert_moments(
-        glorot_uniform(shape()),
-        1.0 / 625.0,
-        (3.0f64 / 625.0).sqrt(),
-    );
+    assert_moments(glorot_uniform(shape()), 1.0 / 625.0, (3.0f64 / 625.0).sqrt());
 }
 
 #[test]
 fn filters_count_their_window() {
     let shape = || dims![5, 5, 50, 200];
     assert_moments(he_normal(shape()), 2.0 / 1250.0, cut(2.0 / 1250.0));
-    assert_moments(
-        glorot_uniform(shape()),
-        1.0 / 3125.0,
-        (3.0f64 / 3125.0).sqrt(),
-    );
+    assert_moments(glorot_uniform(shape()), 1.0 / 3125.0, (3.0f64 / 3125.0).sqrt());
 }
 
 #[test]
@@ -79,14 +63,8 @@ fn they_print_as_what_they_draw_from_and_read_back() {
     let first = g.variable::<f32>("first", glorot_uniform(dims![200, 400]));
     g.variable::<f32>("second", lecun_normal(dims![4, 4, 1, 8]));
     let text = g.to_string();
-    assert!(
-        text.contains("first  = variable initial=uniform(-0.1, 0.1)"),
-        "{text}"
-    );
-    assert!(
-        text.contains("second = variable initial=truncated_normal(0.0, 0.28421"),
-        "{text}"
-    );
+    assert!(text.contains("first  = variable initial=uniform(-0.1, 0.1)"), "{text}");
+    assert!(text.contains("second = variable initial=truncated_normal(0.0, 0.28421"), "{text}");
     let read = Graph::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(read.to_string(), text);
     let value = |g: &Graph| Session::new(g).unwrap().variable::<f32>("second").unwrap();

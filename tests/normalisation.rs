@@ -15,11 +15,7 @@ fn vectors_get_length_1_and_zeros_stay() {
     assert_eq!(y.name(), "l2_normalize");
     let [slope] = gradients(y.reduce_sum(..), [x]);
     let (y, slope) = Session::new(&g).unwrap().run((y, slope), []).unwrap();
-    assert!(
-        (&y - &arr2(&[[0.6, 0.8], [0.0, 0.0]]))
-            .iter()
-            .all(|d| d.abs() < 1e-15)
-    );
+    assert!((&y - &arr2(&[[0.6, 0.8], [0.0, 0.0]])).iter().all(|d| d.abs() < 1e-15));
     // Below epsilon it is a multiplication by 1e6.
     assert!((slope[[1, 0]] - 1e6).abs() < 1e-6);
     differences::check([X], |[x]| x.l2_normalize(1, 1e-12));
@@ -39,14 +35,7 @@ fn a_layer_gets_mean_0_and_variance_1() {
     let feeds = feeds![x => &values, gain => &[1.0, 2.0, 3.0], bias => &[0.0, 0.5, 1.0]];
     let found = session.run(y, feeds).unwrap();
     let root = (14.0f64 / 3.0 + 1e-3).sqrt();
-    let expected = [
-        -2.0 / root,
-        -2.0 / root + 0.5,
-        9.0 / root + 1.0,
-        0.0,
-        0.5,
-        1.0,
-    ];
+    let expected = [-2.0 / root, -2.0 / root + 0.5, 9.0 / root + 1.0, 0.0, 0.5, 1.0];
     for (a, b) in found.iter().zip(expected) {
         assert!((a - b).abs() < 1e-14, "{found} is not {expected:?}");
     }
@@ -61,9 +50,8 @@ fn a_layer_may_have_several_axes() {
     let x = g.placeholder::<f32>("x", dims![_, 2, 3]);
     let y = x.layer_norm(g.ones(dims![2, 3]), g.zeros(dims![2, 3]), 0.0);
     let session = Session::new(&g).unwrap();
-    let values = ArrayD::from_shape_fn(vec![4, 2, 3], |at| {
-        (at[0] * at[0] + 3 * at[1] + at[2]) as f32
-    });
+    let values =
+        ArrayD::from_shape_fn(vec![4, 2, 3], |at| (at[0] * at[0] + 3 * at[1] + at[2]) as f32);
     let found = session.run(y, feeds![x => &values]).unwrap();
     for layer in found.outer_iter() {
         assert!(layer.mean().unwrap().abs() < 1e-6);
@@ -75,16 +63,11 @@ fn a_layer_may_have_several_axes() {
 fn derivatives_of_normalizations() {
     let gain: (&[usize], &[f64]) = (&[3], &[0.5, 1.5, -2.0]);
     let bias: (&[usize], &[f64]) = (&[3], &[0.1, 0.2, 0.3]);
-    differences::check([X, gain, bias], |[x, gain, bias]| {
-        x.layer_norm(gain, bias, 0.1)
-    });
+    differences::check([X, gain, bias], |[x, gain, bias]| x.layer_norm(gain, bias, 0.1));
     let variance: (&[usize], &[f64]) = (&[3], &[0.5, 1.5, 2.0]);
-    differences::check(
-        [X, bias, variance, bias, gain],
-        |[x, mean, variance, offset, scale]| {
-            x.batch_normalization(mean, variance, offset, scale, 1e-3)
-        },
-    );
+    differences::check([X, bias, variance, bias, gain], |[x, mean, variance, offset, scale]| {
+        x.batch_normalization(mean, variance, offset, scale, 1e-3)
+    });
     differences::check([X, bias, gain], |[x, offset, scale]| {
         x.batch_norm(offset, scale, true, 0.9, 0.1).output
     });
@@ -147,13 +130,8 @@ fn a_batch_is_normalized_by_its_own_moments_or_by_the_moving_ones() {
 
     // An update while not training changes nothing, whatever the batch.
     let hostile = arr2(&[[f64::NAN, f64::INFINITY]]);
-    session
-        .run(normalized.update, feeds![x => &hostile])
-        .unwrap();
-    assert_eq!(
-        session.run(moving, []).unwrap(),
-        (mean.clone(), variance.clone())
-    );
+    session.run(normalized.update, feeds![x => &hostile]).unwrap();
+    assert_eq!(session.run(moving, []).unwrap(), (mean.clone(), variance.clone()));
     let y = session.run(normalized.output, feeds![x => &batch]).unwrap();
     assert_eq!(y[[0, 0]], (1.0 - mean[0]) + 0.5);
 }
@@ -163,10 +141,8 @@ fn one_graph_trains_and_evaluates() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 4, 4, 2]);
     let training = g.placeholder_with_default("training", false);
-    let (offset, scale) = (
-        g.variable("offset", zeros(dims![2])),
-        g.variable("scale", ones(dims![2])),
-    );
+    let (offset, scale) =
+        (g.variable("offset", zeros(dims![2])), g.variable("scale", ones(dims![2])));
     let normalized = x.batch_norm(offset, scale, training, 0.5, 1e-3);
     let loss = (normalized.output - 1.0).square().reduce_mean(..);
     let step = GradientDescent::new(0.2).minimize(loss);
@@ -178,16 +154,11 @@ fn one_graph_trains_and_evaluates() {
         5.0 + 2.0 * ((at[0] * 16 + at[1] * 4 + at[2]) as f32).sin() - at[3] as f32
     });
     for _ in 0..60 {
-        session
-            .run(train, feeds![x => &batch, training => true])
-            .unwrap();
+        session.run(train, feeds![x => &batch, training => true]).unwrap();
     }
     // The best there is is the offset alone.
     let (loss, mean, variance) = session
-        .run(
-            (loss, normalized.moving_mean, normalized.moving_variance),
-            feeds![x => &batch],
-        )
+        .run((loss, normalized.moving_mean, normalized.moving_variance), feeds![x => &batch])
         .unwrap();
     assert!(loss < 1e-3, "{loss}");
     assert!(

@@ -32,11 +32,7 @@ fn naive(terms: &[&str], output: &str, operands: &[ArrayD<f64>]) -> ArrayD<f64> 
                 .map(|label| index[labels.iter().position(|&own| own == label).unwrap()])
                 .collect()
         };
-        let product: f64 = terms
-            .iter()
-            .zip(operands)
-            .map(|(term, x)| x[&at(term)[..]])
-            .product();
+        let product: f64 = terms.iter().zip(operands).map(|(term, x)| x[&at(term)[..]]).product();
         result[&at(output)[..]] += product;
     }
     result
@@ -55,13 +51,7 @@ fn evaluate(
 
 #[test]
 fn products_of_many_matrices_broadcast_leading_dimensions() {
-    type Case = (
-        &'static [usize],
-        &'static [usize],
-        &'static str,
-        &'static str,
-        &'static str,
-    );
+    type Case = (&'static [usize], &'static [usize], &'static str, &'static str, &'static str);
     let cases: [Case; 8] = [
         (&[4, 2, 3], &[4, 3, 5], "bij", "bjk", "bik"),
         (&[4, 2, 3], &[3, 5], "bij", "jk", "bik"),
@@ -84,21 +74,13 @@ fn products_of_many_matrices_broadcast_leading_dimensions() {
             x.as_standard_layout().to_owned()
         };
         let turned = [swap(&operands[0]), swap(&operands[1])];
-        assert_eq!(
-            evaluate(&turned, |_, x| x[0].matmul_with(x[1], true, true)),
-            y
-        );
+        assert_eq!(evaluate(&turned, |_, x| x[0].matmul_with(x[1], true, true)), y);
     }
     // Sizes of 1 stretch on either side.
     let operands = [numbers(&[2, 1, 2, 3], 3), numbers(&[5, 3, 2], 4)];
     let y = evaluate(&operands, |_, x| x[0].matmul(x[1]));
-    let stretched = [
-        operands[0]
-            .clone()
-            .into_shape_with_order(vec![2, 2, 3])
-            .unwrap(),
-        operands[1].clone(),
-    ];
+    let stretched =
+        [operands[0].clone().into_shape_with_order(vec![2, 2, 3]).unwrap(), operands[1].clone()];
     assert_eq!(y, naive(&["aij", "bjk"], "abik", &stretched));
 }
 
@@ -115,17 +97,10 @@ fn a_batch_of_a_fed_size() {
     let session = Session::new(&g).unwrap();
     for n in [0usize, 1, 5] {
         let (fed_x, fed_w) = (numbers(&[n, 2, 3], 1), numbers(&[3, 4], 2));
-        let (y, scores, of_x, of_w) = session
-            .run((y, scores, of_x, of_w), feeds![x => &fed_x, w => &fed_w])
-            .unwrap();
-        assert_eq!(
-            y,
-            naive(&["bij", "jk"], "bik", &[fed_x.clone(), fed_w.clone()])
-        );
-        assert_eq!(
-            scores,
-            naive(&["bij", "bkj"], "bik", &[fed_x.clone(), fed_x.clone()])
-        );
+        let (y, scores, of_x, of_w) =
+            session.run((y, scores, of_x, of_w), feeds![x => &fed_x, w => &fed_w]).unwrap();
+        assert_eq!(y, naive(&["bij", "jk"], "bik", &[fed_x.clone(), fed_w.clone()]));
+        assert_eq!(scores, naive(&["bij", "bkj"], "bik", &[fed_x.clone(), fed_x.clone()]));
         let ones = ArrayD::ones(vec![n, 2, 4]);
         assert_eq!(of_x, naive(&["bik", "jk"], "bij", &[ones.clone(), fed_w]));
         assert_eq!(of_w, naive(&["bij", "bik"], "jk", &[fed_x, ones]));
@@ -200,11 +175,8 @@ fn einsum_is_the_sum_over_all_indices() {
         ("ij,jk->ik", &[&[0, 3], &[3, 0]]),
     ];
     for (equation, shapes) in cases {
-        let operands: Vec<ArrayD<f64>> = shapes
-            .iter()
-            .enumerate()
-            .map(|(seed, dims)| numbers(dims, seed))
-            .collect();
+        let operands: Vec<ArrayD<f64>> =
+            shapes.iter().enumerate().map(|(seed, dims)| numbers(dims, seed)).collect();
         let (inputs, output) = equation.split_once("->").unwrap();
         let terms: Vec<&str> = inputs.split(',').collect();
         let y = evaluate(&operands, |g, x| g.einsum(equation, x));
@@ -218,10 +190,7 @@ fn einsum_without_an_arrow_has_the_letters_that_stand_once() {
     let y = evaluate(&operands, |g, x| g.einsum("kj, ja", x));
     assert_eq!(y, naive(&["kj", "ja"], "ak", &operands));
     let square = [numbers(&[3, 3], 1)];
-    assert_eq!(
-        evaluate(&square, |g, x| g.einsum("ii", x)),
-        naive(&["ii"], "", &square)
-    );
+    assert_eq!(evaluate(&square, |g, x| g.einsum("ii", x)), naive(&["ii"], "", &square));
     let y = evaluate(&square, |g, x| g.einsum("ba", x));
     assert_eq!(y, square[0].t());
 }
@@ -258,22 +227,12 @@ fn einsum_of_fed_sizes() {
     let [slope] = gradients(mixed.reduce_sum(..) + total.reduce_sum(..), [queries]);
     let session = Session::new(&g).unwrap();
     let (q, k) = (numbers(&[2, 3, 4, 5], 1), numbers(&[2, 6, 4, 5], 2));
-    let (scores, mixed, all, total, slope) = session
-        .run(
-            (scores, mixed, all, total, slope),
-            feeds![queries => &q, keys => &k],
-        )
-        .unwrap();
+    let (scores, mixed, all, total, slope) =
+        session.run((scores, mixed, all, total, slope), feeds![queries => &q, keys => &k]).unwrap();
     let wanted = naive(&["bthd", "bshd"], "bhts", &[q.clone(), k.clone()]);
     assert_eq!(scores, wanted);
-    assert_eq!(
-        mixed,
-        naive(&["bhts", "bshd"], "bthd", &[wanted, k.clone()])
-    );
-    assert_eq!(
-        all,
-        naive(&["bthd", "bshd"], "hts", &[q.clone(), k.clone()])
-    );
+    assert_eq!(mixed, naive(&["bhts", "bshd"], "bthd", &[wanted, k.clone()]));
+    assert_eq!(all, naive(&["bthd", "bshd"], "hts", &[q.clone(), k.clone()]));
     assert_eq!(total, naive(&["bthd", "bthd"], "", &[q.clone(), q.clone()]));
     let ones = ArrayD::ones(q.raw_dim());
     let of_mixed = naive(&["bthx", "bshx", "bshd"], "bthd", &[ones, k.clone(), k]);
@@ -288,19 +247,14 @@ fn derivatives_of_products() {
         x.matmul_with(y, true, false)
     });
     differences::check([(&[2, 2, 2], &a), (&[2, 4], &b)], |[x, y]| x.matmul(y));
-    differences::check([(&[2, 1, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| {
-        x.matmul(y)
-    });
+    differences::check([(&[2, 1, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| x.matmul(y));
     differences::check([(&[2, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| {
         x.graph().einsum("iij,jkl->lk", [x, y])
     });
     differences::check([(&[2, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| {
-        x.graph()
-            .einsum("abc,cbd,a->d", [x, y, x.slice_with(slices![.., 0, 1])])
+        x.graph().einsum("abc,cbd,a->d", [x, y, x.slice_with(slices![.., 0, 1])])
     });
-    differences::check([(&[2, 4], &a), (&[4, 2], &b)], |[x, y]| {
-        x.tensordot(y, [0], [1])
-    });
+    differences::check([(&[2, 4], &a), (&[4, 2], &b)], |[x, y]| x.tensordot(y, [0], [1]));
 }
 
 #[test]
@@ -357,10 +311,7 @@ fn many_matrices_have_the_same_bits_on_any_number_of_threads() {
         let options = SessionOptions::new().threads(threads);
         let session = Session::with_options(&g, options).unwrap();
         let (y, slope) = session.run((y, slope), feeds![x => &fed]).unwrap();
-        y.iter()
-            .chain(&slope)
-            .map(|v| v.to_bits())
-            .collect::<Vec<u32>>()
+        y.iter().chain(&slope).map(|v| v.to_bits()).collect::<Vec<u32>>()
     };
     let one = run(1);
     assert!(one == run(3) && one == run(8));

@@ -38,20 +38,11 @@ fn more_truths_than_a_byte_counts_are_still_true() {
     let fetches = (x.reduce_any(..), x.reduce_all(..));
     let session = Session::new(&g).unwrap();
     let mut many = ArrayD::from_elem(vec![4096, 256], true);
-    assert_eq!(
-        session.run(fetches, feeds![x => &many]).unwrap(),
-        (true, true)
-    );
+    assert_eq!(session.run(fetches, feeds![x => &many]).unwrap(), (true, true));
     many[[4000, 17]] = false;
-    assert_eq!(
-        session.run(fetches, feeds![x => &many]).unwrap(),
-        (true, false)
-    );
+    assert_eq!(session.run(fetches, feeds![x => &many]).unwrap(), (true, false));
     let none = ArrayD::from_elem(vec![0, 256], true);
-    assert_eq!(
-        session.run(fetches, feeds![x => &none]).unwrap(),
-        (false, true)
-    );
+    assert_eq!(session.run(fetches, feeds![x => &none]).unwrap(), (false, true));
 }
 
 #[test]
@@ -109,10 +100,7 @@ fn norms_of_rows_and_of_everything() {
     }
     let nothing = g.zeros::<f32>(dims![0]);
     let found = (nothing.l1_norm(..), nothing.l2_norm(..));
-    assert_eq!(
-        Session::new(&g).unwrap().run(found, []).unwrap(),
-        (0.0, 0.0)
-    );
+    assert_eq!(Session::new(&g).unwrap().run(found, []).unwrap(), (0.0, 0.0));
     nothing.max_norm(..);
     assert!(message(g.check()).contains("reduce_max: "));
 }
@@ -124,10 +112,7 @@ fn the_euclidean_norm_and_the_deviation_are_flat_where_they_are_0() {
     let [length] = gradients(x.l2_norm(1).reduce_sum(..), [x]);
     let same = g.variable("same", arr1(&[2.0f64, 2.0, 2.0]));
     let [deviation] = gradients(same.reduce_std(..), [same]);
-    let (length, deviation) = Session::new(&g)
-        .unwrap()
-        .run((length, deviation), [])
-        .unwrap();
+    let (length, deviation) = Session::new(&g).unwrap().run((length, deviation), []).unwrap();
     assert_eq!(length.as_slice().unwrap()[..2], [0.0, 0.0]);
     assert!((length[[1, 0]] - 0.6).abs() < 1e-15 && (length[[1, 1]] - 0.8).abs() < 1e-15);
     assert_eq!(deviation, arr1(&[0.0; 3]).into_dyn());
@@ -137,11 +122,7 @@ fn the_euclidean_norm_and_the_deviation_are_flat_where_they_are_0() {
 fn variance_divides_by_the_count() {
     let g = Graph::new();
     let x = g.constant_array(&arr2(&[[1.0f64, 2.0, 6.0], [1e8, 1e8 + 1.0, 1e8 + 2.0]]));
-    let fetches = (
-        x.reduce_variance(1),
-        x.reduce_std(keep_dims(1)),
-        x.moments(-1),
-    );
+    let fetches = (x.reduce_variance(1), x.reduce_std(keep_dims(1)), x.moments(-1));
     let (variance, deviation, (mean, again)) = Session::new(&g).unwrap().run(fetches, []).unwrap();
     // No digits are lost to a large mean.
     assert_eq!(variance, arr1(&[14.0 / 3.0, 2.0 / 3.0]).into_dyn());
@@ -182,23 +163,14 @@ fn rows_of_a_segment_are_summed() {
     let rows = arr2(&[[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     let feeds = feeds![data => &rows, segments => &[0, 0, 2]];
     let (a, b) = session.run((sorted, unsorted), feeds).unwrap();
-    assert_eq!(
-        a,
-        arr2(&[[4.0, 6.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]).into_dyn()
-    );
+    assert_eq!(a, arr2(&[[4.0, 6.0], [0.0, 0.0], [5.0, 6.0], [0.0, 0.0]]).into_dyn());
     assert_eq!(a, b);
     let feeds = feeds![data => &rows, segments => &[2, 0, 2]];
     let found = session.run(unsorted, feeds).unwrap();
-    assert_eq!(
-        found,
-        arr2(&[[3.0, 4.0], [0.0, 0.0], [6.0, 8.0], [0.0, 0.0]]).into_dyn()
-    );
+    assert_eq!(found, arr2(&[[3.0, 4.0], [0.0, 0.0], [6.0, 8.0], [0.0, 0.0]]).into_dyn());
     let none = ArrayD::<f32>::zeros(vec![0, 2]);
     let feeds = feeds![data => &none, segments => &[0i32; 0]];
-    assert_eq!(
-        session.run(sorted, feeds).unwrap(),
-        ArrayD::<f32>::zeros(vec![4, 2])
-    );
+    assert_eq!(session.run(sorted, feeds).unwrap(), ArrayD::<f32>::zeros(vec![4, 2]));
 }
 
 #[test]
@@ -213,9 +185,7 @@ fn large_segments_give_the_same_bits_on_any_number_of_threads() {
     let run = |threads| {
         let options = SessionOptions::new().threads(threads);
         let session = Session::with_options(&g, options).unwrap();
-        session
-            .run((sorted, unsorted), feeds![data => &rows, segments => &ids])
-            .unwrap()
+        session.run((sorted, unsorted), feeds![data => &rows, segments => &ids]).unwrap()
     };
     let one = run(1);
     assert_eq!(one.0, one.1);

@@ -39,10 +39,9 @@ fn python(n: usize, begin: Option<i64>, end: Option<i64>, step: i64) -> Vec<usiz
     let n = n as i64;
     let place = |at: i64| if at < 0 { at + n } else { at };
     let (mut at, end) = match step > 0 {
-        true => (
-            begin.map_or(0, |at| place(at).clamp(0, n)),
-            end.map_or(n, |at| place(at).clamp(0, n)),
-        ),
+        true => {
+            (begin.map_or(0, |at| place(at).clamp(0, n)), end.map_or(n, |at| place(at).clamp(0, n)))
+        }
         false => (
             begin.map_or(n - 1, |at| place(at).clamp(-1, n - 1)),
             end.map_or(-1, |at| place(at).clamp(-1, n - 1)),
@@ -60,28 +59,14 @@ fn python(n: usize, begin: Option<i64>, end: Option<i64>, step: i64) -> Vec<usiz
 fn picked(x: &ArrayD<f64>, places: &[Vec<usize>]) -> ArrayD<f64> {
     let dims: Vec<usize> = places.iter().map(Vec::len).collect();
     ArrayD::from_shape_fn(IxDyn(&dims), |index| {
-        let at: Vec<usize> = places
-            .iter()
-            .enumerate()
-            .map(|(d, p)| p[index[d]])
-            .collect();
+        let at: Vec<usize> = places.iter().enumerate().map(|(d, p)| p[index[d]]).collect();
         x[&at[..]]
     })
 }
 
 #[test]
 fn strided_slices_are_pythons_for_every_begin_end_and_step() {
-    let ends = [
-        None,
-        Some(-9),
-        Some(-4),
-        Some(-1),
-        Some(0),
-        Some(1),
-        Some(3),
-        Some(4),
-        Some(9),
-    ];
+    let ends = [None, Some(-9), Some(-4), Some(-1), Some(0), Some(1), Some(3), Some(4), Some(9)];
     for n in [0usize, 1, 4] {
         let x = counting(&[n, 3]);
         let g = Graph::new();
@@ -117,10 +102,7 @@ fn indices_new_axes_and_the_rest() {
     // A range that goes backwards from a place to another.
     let y = evaluate(&x, |x| x.slice_with(slices![1, 3..0;-1, 0]));
     assert_eq!(y, array(&[3], &[35.0, 30.0, 25.0]));
-    assert_eq!(
-        evaluate(&x, |x| x.slice_with(slices![2, 3, 4])),
-        array(&[], &[59.0])
-    );
+    assert_eq!(evaluate(&x, |x| x.slice_with(slices![2, 3, 4])), array(&[], &[59.0]));
 }
 
 #[test]
@@ -133,31 +115,23 @@ fn slices_of_a_fed_size() {
     let session = Session::new(&g).unwrap();
     for n in [1usize, 3, 5] {
         let fed = counting(&[n, 2]);
-        let (last, inner, back, slope) = session
-            .run((last, inner, back, slope), feeds![x => &fed])
-            .unwrap();
+        let (last, inner, back, slope) =
+            session.run((last, inner, back, slope), feeds![x => &fed]).unwrap();
         assert_eq!(
             last,
-            picked(&fed, &[vec![n - 1], vec![0, 1]])
-                .into_shape_with_order(vec![2])
-                .unwrap()
+            picked(&fed, &[vec![n - 1], vec![0, 1]]).into_shape_with_order(vec![2]).unwrap()
         );
         assert_eq!(inner.shape(), [n.saturating_sub(2), 2]);
         assert_eq!(back, picked(&fed, &[(0..n).rev().collect(), vec![0, 1]]));
         let row = |i: usize| {
             f64::from(u8::from(i > 0 && i + 1 < n)) + 2.0 * f64::from(u8::from(i + 1 == n))
         };
-        assert_eq!(
-            slope,
-            ArrayD::from_shape_fn(IxDyn(&[n, 2]), |at| row(at[0]))
-        );
+        assert_eq!(slope, ArrayD::from_shape_fn(IxDyn(&[n, 2]), |at| row(at[0])));
     }
     let empty = counting(&[0, 2]);
     let error = session.run(last, feeds![x => &empty]).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .contains("index -1 is out of range: dimension 0 of [0, 2] has size 0"),
+        error.to_string().contains("index -1 is out of range: dimension 0 of [0, 2] has size 0"),
         "{error}"
     );
     let (inner, back) = session.run((inner, back), feeds![x => &empty]).unwrap();
@@ -167,23 +141,13 @@ fn slices_of_a_fed_size() {
 #[test]
 fn slices_move_every_element_type() {
     let g = Graph::new();
-    let bools = g
-        .constant_array(&array(&[3], &[true, false, false]))
-        .reverse([0]);
-    let bytes = g
-        .constant_array(&array(&[3], &[1u8, 2, 255]))
-        .slice_with(slices![..;2]);
+    let bools = g.constant_array(&array(&[3], &[true, false, false])).reverse([0]);
+    let bytes = g.constant_array(&array(&[3], &[1u8, 2, 255])).slice_with(slices![..;2]);
     let ints = g.constant_array(&array(&[2], &[i32::MIN, 7])).tile([2]);
-    let longs = g
-        .constant_array(&array(&[1], &[i64::MIN]))
-        .pad_with([[1, 0]], -5i64);
-    let nan = g
-        .constant_array(&array(&[1], &[f32::NAN]))
-        .pad_with([[0, 1]], -0.0f32);
-    let (bools, bytes, ints, longs, nan) = Session::new(&g)
-        .unwrap()
-        .run((bools, bytes, ints, longs, nan), [])
-        .unwrap();
+    let longs = g.constant_array(&array(&[1], &[i64::MIN])).pad_with([[1, 0]], -5i64);
+    let nan = g.constant_array(&array(&[1], &[f32::NAN])).pad_with([[0, 1]], -0.0f32);
+    let (bools, bytes, ints, longs, nan) =
+        Session::new(&g).unwrap().run((bools, bytes, ints, longs, nan), []).unwrap();
     assert_eq!(bools, array(&[3], &[false, false, true]));
     assert_eq!(bytes, array(&[2], &[1, 255]));
     assert_eq!(ints, array(&[4], &[i32::MIN, 7, i32::MIN, 7]));
@@ -197,10 +161,7 @@ fn reverse_turns_the_named_axes_round() {
     let y = evaluate(&x, |x| x.reverse([0, -1]));
     assert_eq!(y, picked(&x, &[vec![1, 0], vec![0, 1, 2], vec![1, 0]]));
     assert_eq!(evaluate(&x, |x| x.reverse([])), x);
-    assert_eq!(
-        evaluate(&counting(&[0, 3]), |x| x.reverse([0, 1])).shape(),
-        [0, 3]
-    );
+    assert_eq!(evaluate(&counting(&[0, 3]), |x| x.reverse([0, 1])).shape(), [0, 3]);
 }
 
 #[test]
@@ -216,16 +177,11 @@ fn stack_and_unstack_are_inverse_along_every_axis() {
     let none: Vec<Tensor<'_, f64>> = g.zeros::<f64>(dims![0, 3]).unstack(0);
     assert!(none.is_empty());
     let batch = g.placeholder::<f64>("batch", dims![_, 3]);
-    assert_eq!(
-        g.stack([batch, batch], 1).to_string(),
-        "stack_1 : f64[N, 2, 3]"
-    );
+    assert_eq!(g.stack([batch, batch], 1).to_string(), "stack_1 : f64[N, 2, 3]");
     let third = batch.unstack(1)[2];
     let session = Session::new(&g).unwrap();
     assert_eq!(session.run(row, []).unwrap(), array(&[3], &[1.0, 2.0, 3.0]));
-    let third = session
-        .run(third, feeds![batch => &counting(&[2, 3])])
-        .unwrap();
+    let third = session.run(third, feeds![batch => &counting(&[2, 3])]).unwrap();
     assert_eq!(third, array(&[2], &[2.0, 5.0]));
 }
 
@@ -258,33 +214,21 @@ fn split_of_a_fed_size() {
     let [slope] = gradients(loss, [x]);
     let session = Session::new(&g).unwrap();
     let fed = counting(&[6, 2]);
-    let (even_parts, parts, slope) = session
-        .run((even.clone(), sized.clone(), slope), feeds![x => &fed])
-        .unwrap();
+    let (even_parts, parts, slope) =
+        session.run((even.clone(), sized.clone(), slope), feeds![x => &fed]).unwrap();
     assert_eq!(even_parts[1], picked(&fed, &[vec![3, 4, 5], vec![0, 1]]));
     for (part, rows) in parts.iter().zip([vec![0], vec![1, 2, 3], vec![4, 5]]) {
         assert_eq!(*part, picked(&fed, &[rows, vec![0, 1]]));
     }
     let rows = [2.0, 3.0, 3.0, 10.0, 12.0, 12.0];
-    assert_eq!(
-        slope,
-        ArrayD::from_shape_fn(IxDyn(&[6, 2]), |at| rows[at[0]])
-    );
+    assert_eq!(slope, ArrayD::from_shape_fn(IxDyn(&[6, 2]), |at| rows[at[0]]));
     // Too few for the sizes, for each of the parts; and an odd number for two.
     let two = counting(&[2, 2]);
     for part in &sized[1..] {
-        let error = session
-            .run(*part, feeds![x => &two])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("reach beyond the end of dimension 0 of [2, 2]"),
-            "{error}"
-        );
+        let error = session.run(*part, feeds![x => &two]).unwrap_err().to_string();
+        assert!(error.contains("reach beyond the end of dimension 0 of [2, 2]"), "{error}");
     }
-    let error = session
-        .run(even[0], feeds![x => &counting(&[3, 2])])
-        .unwrap_err();
+    let error = session.run(even[0], feeds![x => &counting(&[3, 2])]).unwrap_err();
     assert!(error.to_string().contains("reshape"), "{error}");
     // Sizes that are all given say how large the dimension is.
     let y = g.placeholder::<f64>("y", dims![_]);
@@ -333,28 +277,19 @@ fn mirrors_of_a_fed_size() {
     let [slope] = gradients((reflect * g.constant_array(&weights)).reduce_sum(..), [x]);
     let session = Session::new(&g).unwrap();
     let fed = array(&[3], &[1.0, 2.0, 3.0]);
-    let (r, s, slope) = session
-        .run((reflect, symmetric, slope), feeds![x => &fed])
-        .unwrap();
+    let (r, s, slope) = session.run((reflect, symmetric, slope), feeds![x => &fed]).unwrap();
     assert_eq!(r, array(&[6], &[2.0, 1.0, 2.0, 3.0, 2.0, 1.0]));
     assert_eq!(s, array(&[6], &[1.0, 1.0, 2.0, 3.0, 3.0, 2.0]));
     assert_eq!(slope, array(&[3], &[8.0, 9.0, 4.0]));
-    let error = session
-        .run(symmetric, feeds![x => &[1.0]])
-        .unwrap_err()
-        .to_string();
+    let error = session.run(symmetric, feeds![x => &[1.0]]).unwrap_err().to_string();
     assert!(error.contains("reach beyond the end"), "{error}");
 }
 
 #[test]
 fn derivatives_of_mirrors_splits_and_stacks() {
     let values = [0.5, -1.5, 2.0, 0.75, -0.25, 1.0];
-    differences::check([(&[2, 3], &values)], |[x]| {
-        (x * x).pad_reflect([[1, 0], [2, 2]])
-    });
-    differences::check([(&[2, 3], &values)], |[x]| {
-        (x * x).pad_symmetric([[2, 1], [0, 3]])
-    });
+    differences::check([(&[2, 3], &values)], |[x]| (x * x).pad_reflect([[1, 0], [2, 2]]));
+    differences::check([(&[2, 3], &values)], |[x]| (x * x).pad_symmetric([[2, 1], [0, 3]]));
     differences::check([(&[2, 3], &values)], |[x]| {
         let parts = x.split_sizes(&[1, -1], 1);
         parts[1] * parts[0] * x.slice_with(slices![.., ..;2])
@@ -373,15 +308,9 @@ fn tile_repeats_along_each_dimension() {
     let x = array(&[2, 2], &[1.0, 2.0, 3.0, 4.0]);
     let y = evaluate(&x, |x| x.tile([2, 3]));
     let rows = [[1., 2., 1., 2., 1., 2.], [3., 4., 3., 4., 3., 4.]];
-    assert_eq!(
-        y,
-        array(&[4, 6], [rows, rows].as_flattened().as_flattened())
-    );
+    assert_eq!(y, array(&[4, 6], [rows, rows].as_flattened().as_flattened()));
     assert_eq!(evaluate(&x, |x| x.tile([0, 2])).shape(), [0, 4]);
-    assert_eq!(
-        evaluate(&array(&[], &[5.0]), |x| x.tile([])),
-        array(&[], &[5.0])
-    );
+    assert_eq!(evaluate(&array(&[], &[5.0]), |x| x.tile([])), array(&[], &[5.0]));
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![_, "M"]);
     let y = x.tile([2, 2]);
@@ -404,9 +333,8 @@ fn shapes_as_numbers() {
     let session = Session::new(&g).unwrap();
     for n in [0usize, 2] {
         let fed = ArrayD::<f32>::zeros(vec![n, 3]);
-        let (shape, size, places, square) = session
-            .run((shape, size, places, square), feeds![x => &fed])
-            .unwrap();
+        let (shape, size, places, square) =
+            session.run((shape, size, places, square), feeds![x => &fed]).unwrap();
         assert_eq!(shape, array(&[2], &[n as i64, 3]));
         assert_eq!(size, 3 * n as i64);
         assert_eq!(places, array(&[n], &(0..n as i32).collect::<Vec<_>>()));
@@ -416,10 +344,7 @@ fn shapes_as_numbers() {
         );
     }
     let scalar = g.constant(1.0f32).shape_of();
-    assert_eq!(
-        Session::new(&g).unwrap().run(scalar, []).unwrap().shape(),
-        [0]
-    );
+    assert_eq!(Session::new(&g).unwrap().run(scalar, []).unwrap().shape(), [0]);
 }
 
 #[test]
@@ -429,11 +354,8 @@ fn evenly_spaced_numbers() {
     let bytes = g.range(250u8, 255, 2);
     let floats = g.range(0.0f32, 1.0, 0.125);
     let long = g.range(0i64, 5000, 1);
-    let (line, one, none) = (
-        g.linspace(-1.0f64, 1.0, 5),
-        g.linspace(3.0f64, 9.0, 1),
-        g.linspace(3.0f64, 9.0, 0),
-    );
+    let (line, one, none) =
+        (g.linspace(-1.0f64, 1.0, 5), g.linspace(3.0f64, 9.0, 1), g.linspace(3.0f64, 9.0, 0));
     let thirds = g.linspace(0.0f32, 0.1, 4);
     let session = Session::new(&g).unwrap();
     let (ints, bytes, floats, long) = session.run((ints, bytes, floats, long), []).unwrap();
@@ -474,13 +396,7 @@ fn empty_arrays_of_huge_sizes_do_no_harm() {
     ];
     let session = Session::new(&g).unwrap();
     let places = ndarray::Array2::<i64>::zeros((1, 2));
-    for dims in [
-        [0, 1 << 61],
-        [0, 1 << 58],
-        [1 << 62, 0],
-        [1 << 40, 0],
-        [0, 0],
-    ] {
+    for dims in [[0, 1 << 61], [0, 1 << 58], [1 << 62, 0], [1 << 40, 0], [0, 0]] {
         let fed = ArrayD::<f64>::zeros(dims.to_vec());
         for y in rows {
             // Nothing, or an error that says what is wrong.

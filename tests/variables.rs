@@ -41,29 +41,12 @@ fn first_values_are_what_was_asked_for() {
     g.state("state", 7i32);
     let session = session(&g);
     let names: Vec<&str> = session.variables().collect();
-    assert_eq!(
-        names,
-        [
-            "number", "array", "zeros", "ones", "filled", "nothing", "state"
-        ]
-    );
+    assert_eq!(names, ["number", "array", "zeros", "ones", "filled", "nothing", "state"]);
     assert_eq!(number::<f32>(&session, "number"), 2.5);
-    assert_eq!(
-        session.variable::<i64>("array").unwrap(),
-        array![[1i64, 2], [3, 4]].into_dyn()
-    );
-    assert_eq!(
-        session.variable::<f64>("zeros").unwrap(),
-        array![0.0f64, 0.0].into_dyn()
-    );
-    assert_eq!(
-        session.variable::<u8>("ones").unwrap(),
-        array![1u8, 1].into_dyn()
-    );
-    assert_eq!(
-        session.variable::<bool>("filled").unwrap(),
-        array![true, true].into_dyn()
-    );
+    assert_eq!(session.variable::<i64>("array").unwrap(), array![[1i64, 2], [3, 4]].into_dyn());
+    assert_eq!(session.variable::<f64>("zeros").unwrap(), array![0.0f64, 0.0].into_dyn());
+    assert_eq!(session.variable::<u8>("ones").unwrap(), array![1u8, 1].into_dyn());
+    assert_eq!(session.variable::<bool>("filled").unwrap(), array![true, true].into_dyn());
     assert_eq!(session.variable::<f32>("nothing").unwrap().shape(), [0, 3]);
     assert_eq!(number::<i32>(&session, "state"), 7);
 }
@@ -75,11 +58,8 @@ fn assignments_of_every_kind_and_type() {
         let g = Graph::new();
         let v = g.variable("v", two);
         let (seven_, three) = (g.constant(seven), g.constant(three));
-        let (set, add, sub) = (
-            v.assign(seven_).scalar(),
-            v.assign_add(three).scalar(),
-            v.assign_sub(three).scalar(),
-        );
+        let (set, add, sub) =
+            (v.assign(seven_).scalar(), v.assign_add(three).scalar(), v.assign_sub(three).scalar());
         let session = session(&g);
         assert_eq!(session.run(add, []).unwrap(), five);
         assert_eq!(number::<T>(&session, "v"), five);
@@ -108,10 +88,7 @@ fn assignments_of_every_kind_and_type() {
     let session = session_on(&g, 0, 3);
     let fed: Vec<f32> = (0..100_003).map(|x| x as f32).collect();
     session.run(step, feeds![x => &fed]).unwrap();
-    assert_eq!(
-        session.variable::<f32>("large").unwrap().as_slice(),
-        Some(&fed[..])
-    );
+    assert_eq!(session.variable::<f32>("large").unwrap().as_slice(), Some(&fed[..]));
 }
 
 #[test]
@@ -128,10 +105,7 @@ fn reads_see_the_state_before_the_run_and_writes_land_together() {
     assert_eq!(number::<f32>(&session, "b"), 1.0);
     assert_eq!(session.run(sum, []).unwrap(), 12.0);
     session.run(swap, []).unwrap();
-    assert_eq!(
-        session.run((a.scalar(), b.scalar()), []).unwrap(),
-        (1.0, 10.0)
-    );
+    assert_eq!(session.run((a.scalar(), b.scalar()), []).unwrap(), (1.0, 10.0));
 }
 
 #[test]
@@ -155,10 +129,7 @@ fn the_value_of_an_assignment_is_the_new_one() {
     let set = a.assign(a * a);
     let (after, before) = ((set + 0.5).scalar(), (a + 0.5).scalar());
     let session = session(&g);
-    assert_eq!(
-        session.run((before, after, set.scalar()), []).unwrap(),
-        (3.5, 9.5, 9.0)
-    );
+    assert_eq!(session.run((before, after, set.scalar()), []).unwrap(), (3.5, 9.5, 9.0));
     // Once more, whichever of them asks for it.
     assert_eq!(session.run(after, []).unwrap(), 81.5);
     assert_eq!(session.step(), 2);
@@ -172,16 +143,10 @@ fn a_run_writes_what_it_depends_on_and_nothing_else() {
     let both = (one + two).scalar();
     let session = session(&g);
     session.run(one, []).unwrap();
-    assert_eq!(
-        (number::<i64>(&session, "a"), number::<i64>(&session, "b")),
-        (1, 0)
-    );
+    assert_eq!((number::<i64>(&session, "a"), number::<i64>(&session, "b")), (1, 0));
     assert_eq!(session.run(both, []).unwrap(), 3);
     session.run((a, b), []).unwrap();
-    assert_eq!(
-        (number::<i64>(&session, "a"), number::<i64>(&session, "b")),
-        (2, 1)
-    );
+    assert_eq!((number::<i64>(&session, "a"), number::<i64>(&session, "b")), (2, 1));
 }
 
 #[test]
@@ -217,11 +182,7 @@ fn two_writes_in_an_order_build_on_each_other() {
 #[test]
 fn groups_and_controls_run_what_they_name() {
     let g = Graph::new();
-    let (a, b, c) = (
-        g.variable("a", 0i64),
-        g.variable("b", 0i64),
-        g.variable("c", 0i64),
-    );
+    let (a, b, c) = (g.variable("a", 0i64), g.variable("b", 0i64), g.variable("c", 0i64));
     let nothing = g.no_op();
     let group = g.group([a.assign_add(1), b.assign_add(1)]);
     let of_groups = g.group([group, nothing, g.no_op()]);
@@ -236,11 +197,7 @@ fn groups_and_controls_run_what_they_name() {
     };
     let session = session(&g);
     let state = || {
-        (
-            number::<i64>(&session, "a"),
-            number::<i64>(&session, "b"),
-            number::<i64>(&session, "c"),
-        )
+        (number::<i64>(&session, "a"), number::<i64>(&session, "b"), number::<i64>(&session, "c"))
     };
     session.run(nothing, []).unwrap();
     assert_eq!((state(), session.step()), ((0, 0, 0), 0));
@@ -297,10 +254,7 @@ fn a_control_orders_tasks_on_any_number_of_threads() {
 fn a_run_that_fails_changes_nothing() {
     let g = Graph::new();
     let x = g.placeholder::<i32>("x", dims![_]);
-    let (a, b) = (
-        g.variable("a", 1.0f32),
-        g.variable("b", zeros::<i32>(dims![2])),
-    );
+    let (a, b) = (g.variable("a", 1.0f32), g.variable("b", zeros::<i32>(dims![2])));
     let grown = a.assign_add(1.0);
     let quotients = g.constant(100) / x;
     let step = g.group([Operation::from(grown), b.assign(quotients).into()]);
@@ -314,22 +268,14 @@ fn a_run_that_fails_changes_nothing() {
         for _ in 0..3 {
             let error = session.run(step, feeds![x => &[5, 0]]).unwrap_err();
             assert!(matches!(error, Error::Node(_)), "{error}");
-            session
-                .run((grown, last), feeds![x => &[5, 0]])
-                .unwrap_err();
+            session.run((grown, last), feeds![x => &[5, 0]]).unwrap_err();
             assert_eq!(number::<f32>(&session, "a"), 1.0);
-            assert_eq!(
-                session.variable::<i32>("b").unwrap(),
-                array![0, 0].into_dyn()
-            );
+            assert_eq!(session.variable::<i32>("b").unwrap(), array![0, 0].into_dyn());
             assert_eq!(session.step(), 0);
         }
         session.run(step, feeds![x => &[5, 4]]).unwrap();
         assert_eq!(number::<f32>(&session, "a"), 2.0);
-        assert_eq!(
-            session.variable::<i32>("b").unwrap(),
-            array![20, 25].into_dyn()
-        );
+        assert_eq!(session.variable::<i32>("b").unwrap(), array![20, 25].into_dyn());
         session.run(step, feeds![x => &[0, 4]]).unwrap_err();
         session.run(step, feeds![x => &[1, 2, 3]]).unwrap_err();
         session.run(step, []).unwrap_err();
@@ -344,18 +290,12 @@ fn random_numbers_of_a_step_that_failed_are_those_of_the_step_that_follows() {
     let x = g.placeholder::<i32>("x", dims![]);
     let noise = g.random_uniform::<f64>(dims![3], 0.0, 1.0);
     let kept = g.variable("kept", zeros(dims![3]));
-    let step = g.group([
-        Operation::from(kept.assign(noise)),
-        (g.constant(1) / x).into(),
-    ]);
+    let step = g.group([Operation::from(kept.assign(noise)), (g.constant(1) / x).into()]);
     let (one, other) = (session(&g), session(&g));
     one.run(step, feeds![x => 0]).unwrap_err();
     one.run(step, feeds![x => 1]).unwrap();
     other.run(step, feeds![x => 1]).unwrap();
-    assert_eq!(
-        one.variable::<f64>("kept").unwrap(),
-        other.variable::<f64>("kept").unwrap()
-    );
+    assert_eq!(one.variable::<f64>("kept").unwrap(), other.variable::<f64>("kept").unwrap());
 }
 
 // ---- from outside ---------------------------------------------------------------------------------------------
@@ -373,10 +313,7 @@ fn variables_are_read_and_set_by_name() {
     let value = array![[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]];
     // A view in another order is stored as it reads.
     session.set_variable("layer/w", &value.t()).unwrap();
-    assert_eq!(
-        session.variable::<f32>("layer/w").unwrap(),
-        value.t().into_dyn()
-    );
+    assert_eq!(session.variable::<f32>("layer/w").unwrap(), value.t().into_dyn());
     assert_eq!(session.run(sum, []).unwrap(), 21.0);
     session.run(grow, []).unwrap();
     assert_eq!(session.run(sum, []).unwrap(), 27.0);
@@ -386,9 +323,7 @@ fn variables_are_read_and_set_by_name() {
     // What does not fit changes nothing.
     session.set_variable("layer/w", &value).unwrap_err();
     session.set_variable("w", &value).unwrap_err();
-    session
-        .set_variable("layer/w", &value.t().mapv(f64::from))
-        .unwrap_err();
+    session.set_variable("layer/w", &value.t().mapv(f64::from)).unwrap_err();
     assert_eq!(session.run(sum, []).unwrap(), 27.0);
     // Setting is no step.
     assert_eq!(session.step(), 2);
@@ -423,9 +358,7 @@ fn first_values(seed: u64, others: bool) -> Vec<ArrayD<f32>> {
     g.variable::<f32>("uniform", random_uniform(dims![100], -1.0, 3.0));
     other("behind");
     let session = session_on(&g, seed, 1);
-    ["normal", "truncated", "uniform"]
-        .map(|name| session.variable(name).unwrap())
-        .into()
+    ["normal", "truncated", "uniform"].map(|name| session.variable(name).unwrap()).into()
 }
 
 #[test]
@@ -556,10 +489,7 @@ fn inference_on_many_threads_sees_whole_steps_of_a_training() {
                     let (low, high, below, seen) = watch.run(feeds![x => 0.0]).unwrap();
                     assert_eq!((low, high), (seen, seen));
                     assert_eq!(below, if seen == 0.0 { 0.0 } else { seen - 2.0 });
-                    assert!(
-                        seen >= last,
-                        "thread {thread} went back from {last} to {seen}"
-                    );
+                    assert!(seen >= last, "thread {thread} went back from {last} to {seen}");
                     last = seen;
                     let value = session.variable::<f64>("large").unwrap();
                     assert!(value.iter().all(|x| *x == value[0] && *x >= last));
@@ -690,10 +620,7 @@ fn an_operator_of_ones_own_computes_fails_and_prints_as_any_other() {
     let session = session(&g);
     let value = session.run(twice, feeds![x => &[1.0, 2.0]]).unwrap();
     assert_eq!(value.as_slice(), Some(&[2.0, 4.0][..]));
-    let error = session
-        .run(twice, feeds![x => &[f32::NAN]])
-        .unwrap_err()
-        .to_string();
+    let error = session.run(twice, feeds![x => &[f32::NAN]]).unwrap_err().to_string();
     assert!(error.starts_with("error: twice: the first is not a number\n"));
     // Its derivative is missing for the reason it gave.
     let _ = gradients(twice, [x]);
@@ -732,20 +659,15 @@ fn lowered_to<'g>(
     effect: Effect,
     lowered: fn() -> Lowered,
 ) -> Tensor<'g, f32> {
-    const TWO: &[OperandSpec] = &[
-        OperandSpec::new("variable", DTypes::FLOAT),
-        OperandSpec::new("values", DTypes::FLOAT),
-    ];
+    const TWO: &[OperandSpec] =
+        &[OperandSpec::new("variable", DTypes::FLOAT), OperandSpec::new("values", DTypes::FLOAT)];
     let operator = LoweredTo {
-        signature: Signature::new("custom", "a test", TWO)
-            .variadic()
-            .effect(effect),
+        signature: Signature::new("custom", "a test", TWO).variadic().effect(effect),
         lowered,
     };
     let ids: Vec<_> = operands.iter().map(|operand| operand.id()).collect();
     let operator = OperatorRef::Shared(Arc::new(operator));
-    g.any(g.build(|ir| ir.add(operator, &ids, Attributes::none())))
-        .assume()
+    g.any(g.build(|ir| ir.add(operator, &ids, Attributes::none()))).assume()
 }
 
 #[test]

@@ -151,10 +151,7 @@ fn test_style() -> ShapeStyle {
 
 /// What the colours mean, for both panels.
 fn legend(area: &Area<'_>) -> Result<(), Box<dyn Error>> {
-    let entries = [
-        ("training batch", train_style(), 80),
-        ("test digits", test_style(), 230),
-    ];
+    let entries = [("training batch", train_style(), 80), ("test digits", test_style(), 230)];
     for (name, style, x) in entries {
         area.draw(&PathElement::new([(x, 25), (x + 24, 25)], style))?;
         area.draw(&Text::new(name, (x + 32, 18), ("sans-serif", 15)))?;

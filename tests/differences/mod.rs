@@ -32,11 +32,7 @@ pub fn check<const N: usize>(
         .map(|(dims, values)| ArrayD::from_shape_vec(dims.to_vec(), values.to_vec()).unwrap())
         .collect();
     let run = |values: &[ArrayD<f64>]| {
-        let feeds: Vec<Feed<'_>> = xs
-            .iter()
-            .zip(values)
-            .map(|(x, v)| Feed::new(*x, v))
-            .collect();
+        let feeds: Vec<Feed<'_>> = xs.iter().zip(values).map(|(x, v)| Feed::new(*x, v)).collect();
         session.run((y, slope, slopes, curvatures), feeds).unwrap()
     };
     let (_, _, first, second) = run(&values);

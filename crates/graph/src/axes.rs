@@ -18,10 +18,7 @@ pub struct AxisList {
 impl AxisList {
     /// The same axes, whose dimensions stay.
     pub(crate) fn kept(&self) -> Self {
-        Self {
-            keep_dims: true,
-            ..self.clone()
-        }
+        Self { keep_dims: true, ..self.clone() }
     }
 }
 
@@ -39,10 +36,7 @@ impl Axes for RangeFull {
     type Output<'g, T: Element> = Scalar<'g, T>;
 
     fn list(self) -> AxisList {
-        AxisList {
-            axes: None,
-            keep_dims: false,
-        }
+        AxisList { axes: None, keep_dims: false }
     }
 }
 
@@ -68,10 +62,7 @@ impl Axes for &[i64] {
     type Output<'g, T: Element> = Tensor<'g, T>;
 
     fn list(self) -> AxisList {
-        AxisList {
-            axes: Some(self.into()),
-            keep_dims: false,
-        }
+        AxisList { axes: Some(self.into()), keep_dims: false }
     }
 }
 
@@ -88,10 +79,7 @@ impl<A: Axes> Axes for KeepDims<A> {
     type Output<'g, T: Element> = Tensor<'g, T>;
 
     fn list(self) -> AxisList {
-        AxisList {
-            keep_dims: true,
-            ..self.0.list()
-        }
+        AxisList { keep_dims: true, ..self.0.list() }
     }
 }
 

@@ -45,10 +45,7 @@ impl Graph {
 
     /// A graph around one that stands.
     pub fn from_ir(inner: ir::Graph) -> Self {
-        Self {
-            inner: RefCell::new(inner),
-            pinned: Cell::new(None),
-        }
+        Self { inner: RefCell::new(inner), pinned: Cell::new(None) }
     }
 
     /// Reads the text form that a graph prints as.
@@ -104,10 +101,7 @@ impl Graph {
         if before.is_none() {
             self.pinned.set(Some(Location::caller()));
         }
-        Pin {
-            graph: self,
-            before,
-        }
+        Pin { graph: self, before }
     }
 
     /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where another scope has that
@@ -139,10 +133,8 @@ impl Graph {
         &'g self,
         first: impl IntoIterator<Item = impl Into<Operation<'g>>>,
     ) -> Scope<'g> {
-        let first: Vec<NodeId> = first
-            .into_iter()
-            .map(|operation| self.import(operation.into().into()))
-            .collect();
+        let first: Vec<NodeId> =
+            first.into_iter().map(|operation| self.import(operation.into().into())).collect();
         self.enter(|graph| graph.context_mut().controls.extend(first))
     }
 
@@ -156,10 +148,7 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         let before = inner.context().clone();
         change(&mut inner);
-        Scope {
-            graph: self,
-            before,
-        }
+        Scope { graph: self, before }
     }
 
     /// The id of a handle's node here. A handle of another graph is a mistake, and gives an invalid node.
@@ -216,12 +205,7 @@ impl Graph {
     pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<'_, T>, Diagnostic> {
         let location = Location::caller();
         let found = self.ir().find_tensor(name, T::DTYPE);
-        found
-            .map(|id| self.handle(id))
-            .map_err(|diagnostic| Diagnostic {
-                location,
-                ..diagnostic
-            })
+        found.map(|id| self.handle(id)).map_err(|diagnostic| Diagnostic { location, ..diagnostic })
     }
 
     /// The operation of that name.
@@ -234,10 +218,7 @@ impl Graph {
         let found = self.ir().find_near(name);
         found
             .map(|id| Operation(self.any(id)))
-            .map_err(|diagnostic| Diagnostic {
-                location,
-                ..diagnostic
-            })
+            .map_err(|diagnostic| Diagnostic { location, ..diagnostic })
     }
 }
 

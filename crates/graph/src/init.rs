@@ -27,19 +27,11 @@ pub(crate) enum First {
 
 impl<T: Element> Init<T> {
     fn new(shape: impl Into<Dimensions>, initializer: Initializer) -> Self {
-        Self {
-            shape: shape.into(),
-            first: First::Settled(initializer),
-            element: PhantomData,
-        }
+        Self { shape: shape.into(), first: First::Settled(initializer), element: PhantomData }
     }
 
     pub(crate) fn scaled(shape: impl Into<Dimensions>, scaling: VarianceScaling) -> Self {
-        Self {
-            shape: shape.into(),
-            first: First::Scaled(scaling),
-            element: PhantomData,
-        }
+        Self { shape: shape.into(), first: First::Scaled(scaling), element: PhantomData }
     }
 }
 

@@ -36,11 +36,7 @@ impl SlicePart {
     }
 
     fn range(begin: Option<i64>, end: Option<i64>) -> Self {
-        SlicePart::Range {
-            begin,
-            end,
-            step: 1,
-        }
+        SlicePart::Range { begin, end, step: 1 }
     }
 }
 

@@ -27,11 +27,7 @@ impl<T: Element> Copy for Tensor<'_, T> {}
 
 impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn new(graph: &'g Graph, id: NodeId) -> Self {
-        Self {
-            graph,
-            id,
-            element: PhantomData,
-        }
+        Self { graph, id, element: PhantomData }
     }
 
     /// The graph it belongs to.
@@ -46,10 +42,7 @@ impl<'g, T: Element> Tensor<'g, T> {
 
     /// The handle without its element type.
     pub fn erase(self) -> AnyTensor<'g> {
-        AnyTensor {
-            graph: self.graph,
-            id: self.id,
-        }
+        AnyTensor { graph: self.graph, id: self.id }
     }
 
     /// The name of its node.
@@ -74,8 +67,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub fn dim(self, axis: i64) -> Dim {
         // Of a wrong tensor, or after a wrong axis, any size will do.
         let open = || {
-            self.graph
-                .build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
+            self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
         };
         let shape = self.graph.ir().shape(self.id);
         let Some(shape) = shape else {
@@ -97,10 +89,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         if rank > 0 {
             return Scalar(
                 self.fault(
-                    Fault::new(format!(
-                        "a scalar has no dimensions, and `{self}` has {rank}"
-                    ))
-                    .help("reduce it first: `x.reduce_sum(..)`"),
+                    Fault::new(format!("a scalar has no dimensions, and `{self}` has {rank}"))
+                        .help("reduce it first: `x.reduce_sum(..)`"),
                 ),
             );
         }

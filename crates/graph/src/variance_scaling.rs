@@ -58,20 +58,13 @@ impl VarianceScaling {
         };
         let variance = self.scale / fan.max(1.0);
         Ok(match self.distribution {
-            Distribution::TruncatedNormal => Initializer::TruncatedNormal {
-                mean: 0.0,
-                stddev: variance.sqrt() / CUT_OFF_STDDEV,
-            },
-            Distribution::Normal => Initializer::Normal {
-                mean: 0.0,
-                stddev: variance.sqrt(),
-            },
+            Distribution::TruncatedNormal => {
+                Initializer::TruncatedNormal { mean: 0.0, stddev: variance.sqrt() / CUT_OFF_STDDEV }
+            }
+            Distribution::Normal => Initializer::Normal { mean: 0.0, stddev: variance.sqrt() },
             Distribution::Uniform => {
                 let limit = (3.0 * variance).sqrt();
-                Initializer::Uniform {
-                    low: -limit,
-                    high: limit,
-                }
+                Initializer::Uniform { low: -limit, high: limit }
             }
         })
     }
@@ -106,14 +99,7 @@ pub fn variance_scaling<T: Float>(
     fan: Fan,
     distribution: Distribution,
 ) -> Init<T> {
-    Init::scaled(
-        shape,
-        VarianceScaling {
-            scale,
-            fan,
-            distribution,
-        },
-    )
+    Init::scaled(shape, VarianceScaling { scale, fan, distribution })
 }
 
 /// Evenly distributed within ±√(6 / (fan_in + fan_out)): TensorFlow's `glorot_uniform_initializer` and the default of its
@@ -175,37 +161,22 @@ mod tests {
     }
 
     fn normal(variance: f64) -> Initializer {
-        Initializer::TruncatedNormal {
-            mean: 0.0,
-            stddev: variance.sqrt() / 0.8796256610342398,
-        }
+        Initializer::TruncatedNormal { mean: 0.0, stddev: variance.sqrt() / 0.8796256610342398 }
     }
 
     fn uniform(limit: f64) -> Initializer {
-        Initializer::Uniform {
-            low: -limit,
-            high: limit,
-        }
+        Initializer::Uniform { low: -limit, high: limit }
     }
 
     #[test]
     fn a_dense_kernel_has_its_sizes_for_fans() {
         let shape = || dims![784, 200];
         assert_eq!(resolved(he_normal(shape())), normal(2.0 / 784.0));
-        assert_eq!(
-            resolved(he_uniform(shape())),
-            uniform((6.0f64 / 784.0).sqrt())
-        );
+        assert_eq!(resolved(he_uniform(shape())), uniform((6.0f64 / 784.0).sqrt()));
         assert_eq!(resolved(lecun_normal(shape())), normal(1.0 / 784.0));
-        assert_eq!(
-            resolved(lecun_uniform(shape())),
-            uniform((3.0f64 / 784.0).sqrt())
-        );
+        assert_eq!(resolved(lecun_uniform(shape())), uniform((3.0f64 / 784.0).sqrt()));
         assert_eq!(resolved(glorot_normal(shape())), normal(1.0 / 492.0));
-        assert_eq!(
-            resolved(glorot_uniform(shape())),
-            uniform((3.0f64 / 492.0).sqrt())
-        );
+        assert_eq!(resolved(glorot_uniform(shape())), uniform((3.0f64 / 492.0).sqrt()));
     }
 
     #[test]
@@ -241,14 +212,8 @@ mod tests {
     fn mistakes_are_told_once() {
         let g = Graph::new();
         g.variable::<f32>("w", he_normal(dims![_, 10]));
-        g.variable::<f32>(
-            "v",
-            variance_scaling(dims![3], -1.0, Fan::In, Distribution::Normal),
-        );
-        g.variable::<f32>(
-            "u",
-            variance_scaling(dims![3], f64::NAN, Fan::In, Distribution::Normal),
-        );
+        g.variable::<f32>("v", variance_scaling(dims![3], -1.0, Fan::In, Distribution::Normal));
+        g.variable::<f32>("u", variance_scaling(dims![3], f64::NAN, Fan::In, Distribution::Normal));
         g.variable::<f32>("z", crate::truncated_normal(dims![3], 0.0, -0.5));
         let mistakes = g.check().unwrap_err();
         let told: Vec<&str> = mistakes.iter().map(|told| &*told.message).collect();

@@ -23,13 +23,7 @@ impl<'a> Derivation<'a> {
         wanted: &'a [bool],
         masked: bool,
     ) -> Self {
-        Self {
-            graph,
-            node,
-            cotangent,
-            wanted,
-            masked,
-        }
+        Self { graph, node, cotangent, wanted, masked }
     }
 
     /// The graph.

@@ -44,10 +44,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without advice.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-        }
+        Self { message: message.into(), help: None }
     }
 
     /// Adds advice.
@@ -90,13 +87,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic that is about no node.
     pub fn new(message: impl Into<String>, location: Location) -> Self {
-        Self {
-            message: message.into(),
-            node: None,
-            location,
-            notes: Vec::new(),
-            help: None,
-        }
+        Self { message: message.into(), node: None, location, notes: Vec::new(), help: None }
     }
 
     /// Names the node it is about.
@@ -107,10 +98,7 @@ impl Diagnostic {
 
     /// Adds something to point at.
     pub fn note(mut self, text: impl Into<String>, location: Location) -> Self {
-        self.notes.push(Note {
-            text: text.into(),
-            location,
-        });
+        self.notes.push(Note { text: text.into(), location });
         self
     }
 

@@ -404,13 +404,11 @@ impl Graph {
             location: self.context.location,
         });
         for (place, &operand) in operands.iter().enumerate() {
-            self.nodes
-                .add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
+            self.nodes.add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
         }
         for index in 0..self.context.controls.len() {
             let control = self.context.controls[index];
-            self.nodes
-                .add_edge(control.into(), id.into(), Edge::Control);
+            self.nodes.add_edge(control.into(), id.into(), Edge::Control);
         }
         if let Some(fault) = fault {
             let diagnostic = self.diagnose(id, fault);
@@ -483,21 +481,16 @@ impl Graph {
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
-                return Err(Some(
-                    Fault::new(format!("`{}` is not a variable", target.name)).help(
-                        "only variables can be assigned to; make one with `g.variable(name, initial)`",
-                    ),
-                ));
+                return Err(Some(Fault::new(format!("`{}` is not a variable", target.name)).help(
+                    "only variables can be assigned to; make one with `g.variable(name, initial)`",
+                )));
             }
         }
         // What a rule found out about dimensions before it objected is not true: without this, one mistake would
         // bring about others.
         let mark = self.symbols.try_out();
-        let mut cx = Inference {
-            operands: &types,
-            attributes,
-            solver: Solver::Building(&mut self.symbols),
-        };
+        let mut cx =
+            Inference { operands: &types, attributes, solver: Solver::Building(&mut self.symbols) };
         let inferred = operator.infer(&mut cx).and_then(|ty| {
             if let Some(tensor) = ty.tensor() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
@@ -622,9 +615,7 @@ fn bad_name(name: &str, location: Location) -> Diagnostic {
 /// Whether a node can be called that.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
+    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_./".contains(&byte))
 }
 
@@ -633,11 +624,7 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
         return Err(Fault::new(format!(
             "takes {} operand{}{}, not {}",
             signature.operands.len(),
-            if signature.operands.len() == 1 {
-                ""
-            } else {
-                "s"
-            },
+            if signature.operands.len() == 1 { "" } else { "s" },
             if signature.variadic { " or more" } else { "" },
             types.len()
         )));
@@ -652,11 +639,8 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
                 spec.name, ty.dtype, spec.dtypes
             )));
         }
-        let first = (0..index).find(|&other| {
-            signature
-                .operand(other)
-                .is_some_and(|other| other.group == spec.group)
-        });
+        let first = (0..index)
+            .find(|&other| signature.operand(other).is_some_and(|other| other.group == spec.group));
         if let Some(first) = first.and_then(|first| types.get(first))
             && first.dtype != ty.dtype
         {
@@ -723,11 +707,7 @@ fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
         Some(_) => Ok(()),
         None => Err(Fault::new(format!(
             "a tensor of {} elements is larger than any memory",
-            dims[..shape.len()]
-                .iter()
-                .map(|dim| dim.to_string())
-                .collect::<Vec<_>>()
-                .join(" x ")
+            dims[..shape.len()].iter().map(|dim| dim.to_string()).collect::<Vec<_>>().join(" x ")
         ))),
     }
 }

@@ -12,9 +12,7 @@ pub struct Bindings {
 impl Bindings {
     /// Nothing bound, for a graph with these symbols.
     pub fn new(symbols: &Symbols) -> Self {
-        Self {
-            values: vec![None; symbols.len()],
-        }
+        Self { values: vec![None; symbols.len()] }
     }
 
     /// The simplest equal dimension, bound symbols replaced by their sizes.
@@ -69,11 +67,7 @@ impl<'a> Inference<'a> {
         symbols: &'a Symbols,
         bindings: &'a Bindings,
     ) -> Self {
-        Self {
-            operands,
-            attributes,
-            solver: Solver::Planning(symbols, bindings),
-        }
+        Self { operands, attributes, solver: Solver::Planning(symbols, bindings) }
     }
 
     /// The number of operands.
@@ -88,11 +82,7 @@ impl<'a> Inference<'a> {
 
     /// The shape of an operand, with what is known of its dimensions by now.
     pub fn shape(&self, operand: usize) -> Shape {
-        self.operands[operand]
-            .shape
-            .iter()
-            .map(|&dim| self.resolve(dim))
-            .collect()
+        self.operands[operand].shape.iter().map(|&dim| self.resolve(dim)).collect()
     }
 
     /// The rank of an operand.
@@ -107,11 +97,7 @@ impl<'a> Inference<'a> {
 
     /// A shape among the attributes, with what is known of its dimensions by now.
     pub fn shape_attribute(&self, index: usize) -> Shape {
-        self.attributes
-            .shape(index)
-            .iter()
-            .map(|&dim| self.resolve(dim))
-            .collect()
+        self.attributes.shape(index).iter().map(|&dim| self.resolve(dim)).collect()
     }
 
     /// The simplest equal dimension.
@@ -150,10 +136,8 @@ impl<'a> Inference<'a> {
         match &self.solver {
             Solver::Building(symbols) => symbols.display(shape).to_string(),
             Solver::Planning(symbols, bindings) => {
-                let shape: Shape = shape
-                    .iter()
-                    .map(|&dim| bindings.resolve(symbols, dim))
-                    .collect();
+                let shape: Shape =
+                    shape.iter().map(|&dim| bindings.resolve(symbols, dim)).collect();
                 symbols.display(&shape).to_string()
             }
         }
@@ -210,23 +194,12 @@ impl<'a> Inference<'a> {
     pub fn same_shape(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
         // Sizes that differ are found before any are made equal, so that the message shows the shapes as they were.
         let differ = a.len() != b.len()
-            || a.iter()
-                .zip(b)
-                .any(|(&x, &y)| are_unlike(self.resolve(x), self.resolve(y)));
+            || a.iter().zip(b).any(|(&x, &y)| are_unlike(self.resolve(x), self.resolve(y)));
         let unified = (!differ)
-            .then(|| {
-                a.iter()
-                    .zip(b)
-                    .map(|(&x, &y)| self.unify(x, y))
-                    .collect::<Option<Shape>>()
-            })
+            .then(|| a.iter().zip(b).map(|(&x, &y)| self.unify(x, y)).collect::<Option<Shape>>())
             .flatten();
         unified.ok_or_else(|| {
-            Fault::new(format!(
-                "the shapes {} and {} differ",
-                self.display(a),
-                self.display(b)
-            ))
+            Fault::new(format!("the shapes {} and {} differ", self.display(a), self.display(b)))
         })
     }
 
@@ -258,9 +231,7 @@ pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, Fault> {
     if (-size..size).contains(&axis) {
         Ok(axis.rem_euclid(size) as usize)
     } else if rank == 0 {
-        Err(Fault::new(format!(
-            "axis {axis} is out of range: a scalar has no dimensions"
-        )))
+        Err(Fault::new(format!("axis {axis} is out of range: a scalar has no dimensions")))
     } else {
         Err(Fault::new(format!(
             "axis {axis} is out of range: a tensor with {rank} dimensions has axes {} to {}",

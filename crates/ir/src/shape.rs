@@ -66,10 +66,7 @@ pub struct SymbolId {
 
 impl SymbolId {
     /// Stands for a size that could not be computed although everything else is known.
-    pub const UNDETERMINED: SymbolId = SymbolId {
-        index: u32::MAX,
-        owner: u32::MAX,
-    };
+    pub const UNDETERMINED: SymbolId = SymbolId { index: u32::MAX, owner: u32::MAX };
 
     /// Its place among the graph's symbols.
     pub fn index(self) -> usize {
@@ -129,11 +126,7 @@ enum Finding {
     /// The symbol is a number.
     Value(u32),
     /// `new` is equal to `old`, whose origin was this before.
-    Equal {
-        new: u32,
-        old: u32,
-        origin: Option<Origin>,
-    },
+    Equal { new: u32, old: u32, origin: Option<Origin> },
 }
 
 /// A moment in the growth of [`Symbols`].
@@ -171,10 +164,7 @@ impl Symbols {
     }
 
     fn id(&self, index: u32) -> SymbolId {
-        SymbolId {
-            index,
-            owner: self.owner,
-        }
+        SymbolId { index, owner: self.owner }
     }
 
     /// Whether a dimension can stand in shapes of this graph: it is a number, or one of these symbols.
@@ -207,10 +197,7 @@ impl Symbols {
 
     /// The symbols as they are, to be gone [back](Symbols::rewind) to.
     pub(crate) fn mark(&self) -> Mark {
-        Mark {
-            len: self.entries.len(),
-            counters: self.counters,
-        }
+        Mark { len: self.entries.len(), counters: self.counters }
     }
 
     /// Forgets the symbols made since, of which nothing may be left in use; what was found out about older ones stays.
@@ -366,10 +353,7 @@ impl Symbols {
 
     /// The shape as it prints: `[N, 28, 28, 1]`.
     pub fn display<'a>(&'a self, shape: &'a [Dim]) -> impl std::fmt::Display + 'a {
-        DisplayShape {
-            symbols: self,
-            shape,
-        }
+        DisplayShape { symbols: self, shape }
     }
 }
 

@@ -30,8 +30,7 @@ pub fn near<'a, I: IntoIterator<Item = &'a str>>(
     let last = |name: &'a str| name.rsplit('/').next();
     let wanted = name.rsplit('/').next();
     let mut ends = candidates().into_iter();
-    ends.find(|&candidate| last(candidate) == wanted)
-        .or_else(|| nearest(name, candidates()))
+    ends.find(|&candidate| last(candidate) == wanted).or_else(|| nearest(name, candidates()))
 }
 
 /// Levenshtein's distance.

@@ -27,14 +27,7 @@ const LAYERS: [Layer; 9] = [
 
 fn convolution((images, side, channels, window, filters, stride): Layer) -> Convolution {
     let axis = Sliding::new(side, window, stride, 1, Padding::Same).expect("it fits");
-    Convolution {
-        images,
-        rows: axis,
-        columns: axis,
-        channels,
-        filters,
-        groups: 1,
-    }
+    Convolution { images, rows: axis, columns: axis, channels, filters, groups: 1 }
 }
 
 fn numbers(len: usize) -> Vec<f32> {
@@ -52,9 +45,7 @@ fn forward(bencher: Bencher, layer: Layer) {
     let (x, w) = (numbers(conv.input_len()), numbers(conv.filter_len()));
     let mut y = numbers(conv.output_len());
     let mut kernel = Serial::new(conv.forward::<f32>(), 2);
-    bencher
-        .counter(flops(&conv))
-        .bench_local(|| kernel.run(&[&x[..], &w], &mut y));
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &w], &mut y));
 }
 
 #[divan::bench(args = LAYERS)]
@@ -63,9 +54,7 @@ fn input_gradient(bencher: Bencher, layer: Layer) {
     let (y, w) = (numbers(conv.output_len()), numbers(conv.filter_len()));
     let mut x = numbers(conv.input_len());
     let mut kernel = Serial::new(conv.input_gradient::<f32>(), 2);
-    bencher
-        .counter(flops(&conv))
-        .bench_local(|| kernel.run(&[&w[..], &y], &mut x));
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&w[..], &y], &mut x));
 }
 
 #[divan::bench(args = LAYERS)]
@@ -74,9 +63,7 @@ fn filter_gradient(bencher: Bencher, layer: Layer) {
     let (x, y) = (numbers(conv.input_len()), numbers(conv.output_len()));
     let mut w = numbers(conv.filter_len());
     let mut kernel = Serial::new(conv.filter_gradient::<f32>(), 2);
-    bencher
-        .counter(flops(&conv))
-        .bench_local(|| kernel.run(&[&x[..], &y], &mut w));
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
 }
 
 /// As fast as this processor multiplies and adds when all is in registers.
@@ -89,10 +76,7 @@ fn peak(bencher: Bencher) {
         #[inline(always)]
         fn with_simd<S: pulp::Simd>(self, simd: S) -> f32 {
             let mut sums = [simd.splat_f32s(0.0); 10];
-            let (a, b) = (
-                simd.splat_f32s(0.999),
-                divan::black_box(simd.splat_f32s(0.5)),
-            );
+            let (a, b) = (simd.splat_f32s(0.999), divan::black_box(simd.splat_f32s(0.5)));
             for _ in 0..STEPS {
                 for sum in &mut sums {
                     *sum = simd.mul_add_e_f32s(*sum, a, b);
@@ -111,7 +95,5 @@ fn peak(bencher: Bencher) {
     }
     let arch = pulp::Arch::new();
     let flops = 2 * 10 * STEPS * arch.dispatch(Lanes);
-    bencher
-        .counter(ItemsCount::new(flops))
-        .bench_local(|| arch.dispatch(Peak));
+    bencher.counter(ItemsCount::new(flops)).bench_local(|| arch.dispatch(Peak));
 }

@@ -48,20 +48,13 @@ impl Convolution {
         let places = [self.images, self.rows.output, self.columns.output];
         let taps = [self.rows.window, self.columns.window];
         let channels = [self.channels / self.groups.max(1), self.filters];
-        [&places[..], &taps, &channels]
-            .concat()
-            .into_iter()
-            .map(|size| size as f64)
-            .product()
+        [&places[..], &taps, &channels].concat().into_iter().map(|size| size as f64).product()
     }
 
     /// The work, for kernels that read and write all three arrays once.
     fn cost<T>(&self) -> Cost {
         let elements = (self.input_len() + self.filter_len() + self.output_len()) as f64;
-        Cost {
-            flops: 2.0 * self.multiplications(),
-            bytes: elements * size_of::<T>() as f64,
-        }
+        Cost { flops: 2.0 * self.multiplications(), bytes: elements * size_of::<T>() as f64 }
     }
 
     /// Channels that a filter sees.

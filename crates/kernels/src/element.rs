@@ -254,11 +254,7 @@ macro_rules! signed {
             },
             |a: $t, b: $t| {
                 let rest = a.wrapping_rem(b);
-                if rest != 0 && (rest < 0) != (b < 0) {
-                    rest + b
-                } else {
-                    rest
-                }
+                if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
             },
             |base: $t, exponent: $t| match (base, exponent) {
                 (1, _) => Some(1),
@@ -344,11 +340,7 @@ macro_rules! float {
             #[inline(always)]
             fn modulo(self, other: Self) -> Option<Self> {
                 let rest = self % other;
-                Some(if rest != 0.0 && (rest < 0.0) != (other < 0.0) {
-                    rest + other
-                } else {
-                    rest
-                })
+                Some(if rest != 0.0 && (rest < 0.0) != (other < 0.0) { rest + other } else { rest })
             }
             #[inline(always)]
             fn power(self, other: Self) -> Option<Self> {

@@ -96,11 +96,7 @@ pub fn ln(x: f32) -> f32 {
 pub fn ln_1p(x: f32) -> f32 {
     // The rounding of 1 + x loses `x - (u - 1)`, whose part in the logarithm is that divided by u. (Kahan)
     let u = 1.0 + x;
-    let lost = if x.abs() < 1.0 {
-        x - (u - 1.0)
-    } else {
-        1.0 - (u - x)
-    };
+    let lost = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let result = ln(u) + lost / u;
     let plain = !(u > 0.0 && u < f32::INFINITY);
     if plain { ln(u) } else { result }
@@ -203,12 +199,7 @@ mod tests {
             }
         }
         println!("{name}: {:.2} ulp at {}", worst.0, worst.1);
-        assert!(
-            worst.0 <= ulps,
-            "{name} is {} ulp off at {}",
-            worst.0,
-            worst.1
-        );
+        assert!(worst.0 <= ulps, "{name} is {} ulp off at {}", worst.0, worst.1);
         assert!(f(f32::NAN).is_nan(), "{name} of NaN");
     }
 

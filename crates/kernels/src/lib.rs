@@ -28,5 +28,6 @@ pub mod scan;
 pub mod serial;
 pub mod sliding;
 pub mod softmax;
+pub mod summary;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};

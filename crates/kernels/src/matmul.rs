@@ -33,13 +33,7 @@ pub struct Matmul {
 impl Matmul {
     /// `[m, k] · [k, n] = [m, n]`, where A is stored `[k, m]` if `transpose_a` and B `[n, k]` if `transpose_b`.
     pub fn new(m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
-        Self {
-            m,
-            k,
-            n,
-            transpose_a,
-            transpose_b,
-        }
+        Self { m, k, n, transpose_a, transpose_b }
     }
 
     /// How many rows of C one part computes: enough for some 50 microseconds of arithmetic and to make packing B
@@ -73,10 +67,7 @@ impl Matmul {
             return out.fill(T::ZERO);
         }
         let rows = out.len() / self.n;
-        assert!(
-            out.len() == rows * self.n && first_row + rows <= self.m,
-            "whole rows of C"
-        );
+        assert!(out.len() == rows * self.n && first_row + rows <= self.m, "whole rows of C");
         assert!(
             a.len() == self.m * self.k && b.len() == self.k * self.n,
             "A and B of their shapes"
@@ -95,11 +86,7 @@ impl Matmul {
 
     /// The strides of op(A) by row and by column.
     fn strides_a(&self) -> (usize, usize) {
-        if self.transpose_a {
-            (1, self.m)
-        } else {
-            (self.k, 1)
-        }
+        if self.transpose_a { (1, self.m) } else { (self.k, 1) }
     }
 }
 

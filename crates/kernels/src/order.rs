@@ -81,15 +81,7 @@ mod tests {
 
     #[test]
     fn floats_with_nan_zeros_and_infinities() {
-        let x = [
-            0.0,
-            f32::NAN,
-            -0.0,
-            f32::INFINITY,
-            -1.5,
-            f32::NEG_INFINITY,
-            -f32::NAN,
-        ];
+        let x = [0.0, f32::NAN, -0.0, f32::INFINITY, -1.5, f32::NEG_INFINITY, -f32::NAN];
         assert_eq!(argsort(&x, 7, false), [5, 4, 0, 2, 3, 1, 6]);
         assert_eq!(argsort(&x, 7, true), [1, 6, 3, 0, 2, 4, 5]);
         assert_eq!(argsort(&x, 3, true), [1, 6, 3]);
@@ -97,10 +89,7 @@ mod tests {
 
     #[test]
     fn integers_and_ties() {
-        assert_eq!(
-            argsort(&[i64::MAX, -1, i64::MIN, 0], 4, false),
-            [2, 1, 3, 0]
-        );
+        assert_eq!(argsort(&[i64::MAX, -1, i64::MIN, 0], 4, false), [2, 1, 3, 0]);
         assert_eq!(argsort(&[3u8, 255, 3, 0, 3], 4, true), [1, 0, 2, 4]);
         assert_eq!(argsort::<i32>(&[], 0, true), []);
     }

@@ -114,24 +114,14 @@ impl Reduction {
             }
             stride *= size;
         }
-        let (inner, _, inner_is_reduced) = if nest.is_empty() {
-            (1, 1, true)
-        } else {
-            nest.remove(0)
-        };
+        let (inner, _, inner_is_reduced) =
+            if nest.is_empty() { (1, 1, true) } else { nest.remove(0) };
         nest.reverse();
         let pick = |which: bool| {
             let dims = nest.iter().filter(|dim| dim.2 == which);
             dims.map(|&(size, stride, _)| (size, stride)).collect()
         };
-        Self {
-            kept: pick(false),
-            reduced: pick(true),
-            inner,
-            inner_is_reduced,
-            count,
-            outputs,
-        }
+        Self { kept: pick(false), reduced: pick(true), inner, inner_is_reduced, count, outputs }
     }
 
     /// How many elements make up one of the result.
@@ -148,11 +138,7 @@ impl Reduction {
     pub fn chunk(&self, bytes_per_element: usize) -> usize {
         let each = (256 * 1024 / bytes_per_element.max(1)) / self.count.max(1);
         // Columns side by side share the lines they read, so a part takes many of them.
-        let least = if self.inner_is_reduced {
-            1
-        } else {
-            COLUMNS.min(self.inner)
-        };
+        let least = if self.inner_is_reduced { 1 } else { COLUMNS.min(self.inner) };
         each.max(least).clamp(1, self.outputs.max(1))
     }
 
@@ -267,11 +253,7 @@ impl Reduction {
     ) {
         let width = sums.len();
         // One reduced dimension is by far the commonest, and needs no division.
-        let single = if let [(_, stride)] = self.reduced[..] {
-            Some(stride)
-        } else {
-            None
-        };
+        let single = if let [(_, stride)] = self.reduced[..] { Some(stride) } else { None };
         let at = |r: usize| base + single.map_or_else(|| offset(&self.reduced, r), |s| r * s);
         let mut rows = range;
         let Some(first) = rows.next() else { return };
@@ -305,11 +287,8 @@ fn offset(dims: &[Dim], mut index: usize) -> usize {
 fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
     let mut total = C::identity();
     for block in x.chunks(BLOCK) {
-        let sum = if block.len() < LANES {
-            short_run::<T, C>(block)
-        } else {
-            long_run::<T, C>(block)
-        };
+        let sum =
+            if block.len() < LANES { short_run::<T, C>(block) } else { long_run::<T, C>(block) };
         total = C::combine(total, sum);
     }
     total
@@ -324,10 +303,7 @@ fn short_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
             *lane = C::combine(*lane, v);
         }
     }
-    let mut sum = C::combine(
-        C::combine(lanes[0], lanes[2]),
-        C::combine(lanes[1], lanes[3]),
-    );
+    let mut sum = C::combine(C::combine(lanes[0], lanes[2]), C::combine(lanes[1], lanes[3]));
     for &v in rest {
         sum = C::combine(sum, v);
     }

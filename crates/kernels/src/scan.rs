@@ -16,11 +16,7 @@ pub struct Scan {
 impl Scan {
     /// Along `axis` of an array of shape `dims`, from its end if `reverse`.
     pub fn new(dims: &[usize], axis: usize, reverse: bool) -> Self {
-        Self {
-            len: dims[axis],
-            inner: dims[axis + 1..].iter().product(),
-            reverse,
-        }
+        Self { len: dims[axis], inner: dims[axis + 1..].iter().product(), reverse }
     }
 
     /// Elements of a block: a part fills whole ones.
@@ -75,11 +71,7 @@ impl Scan {
                 };
                 for i in 0..self.inner {
                     let z = out[before + i];
-                    let product = if z == T::ZERO {
-                        z
-                    } else {
-                        a[at + before + i] * z
-                    };
+                    let product = if z == T::ZERO { z } else { a[at + before + i] * z };
                     out[own + i] = product + b[at + before + i];
                 }
             }

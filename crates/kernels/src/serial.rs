@@ -55,26 +55,20 @@ impl Serial {
         output: &mut [T],
     ) -> Result<(), Failure> {
         for (row, operand) in self.table.iter_mut().zip(operands) {
-            *row = RawBuffer {
-                pointer: operand.as_ptr().cast(),
-                length: size_of_val(*operand),
-            };
+            *row = RawBuffer { pointer: operand.as_ptr().cast(), length: size_of_val(*operand) };
         }
         for step in &self.kernel.steps {
             self.reads.clear();
-            self.reads
-                .extend(step.reads.iter().map(|source| match *source {
-                    Source::Operand(index) => index as u32,
-                    Source::Scratch(index) => (operands.len() + index) as u32,
-                }));
+            self.reads.extend(step.reads.iter().map(|source| match *source {
+                Source::Operand(index) => index as u32,
+                Source::Scratch(index) => (operands.len() + index) as u32,
+            }));
             let target: &mut [u8] = match step.writes {
                 Target::Output => bytemuck::cast_slice_mut(output),
                 Target::Scratch(index) => {
                     let (lines, bytes) = (&mut self.scratch[index], self.kernel.scratch[index]);
-                    self.table[operands.len() + index] = RawBuffer {
-                        pointer: lines.as_ptr().cast(),
-                        length: bytes,
-                    };
+                    self.table[operands.len() + index] =
+                        RawBuffer { pointer: lines.as_ptr().cast(), length: bytes };
                     // SAFETY: `Line` is bytes without padding, and the buffer has at least so many of them.
                     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), bytes) }
                 }

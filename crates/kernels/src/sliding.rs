@@ -58,14 +58,7 @@ impl Sliding {
             }
             Padding::Valid => (input.checked_sub(extent)? / stride + 1, 0),
         };
-        Some(Self {
-            input,
-            output,
-            window,
-            stride,
-            dilation,
-            before,
-        })
+        Some(Self { input, output, window, stride, dilation, before })
     }
 
     /// The element that a tap sees at a place; it must be within the input.
@@ -79,9 +72,7 @@ impl Sliding {
     pub fn taps(&self, place: usize) -> Range<usize> {
         let start = place * self.stride;
         let first = self.before.saturating_sub(start).div_ceil(self.dilation);
-        let end = (self.input + self.before)
-            .saturating_sub(start)
-            .div_ceil(self.dilation);
+        let end = (self.input + self.before).saturating_sub(start).div_ceil(self.dilation);
         first.min(self.window)..end.min(self.window)
     }
 
@@ -90,9 +81,7 @@ impl Sliding {
     pub fn places(&self, tap: usize) -> Range<usize> {
         let offset = tap * self.dilation;
         let first = self.before.saturating_sub(offset).div_ceil(self.stride);
-        let end = (self.input + self.before)
-            .saturating_sub(offset)
-            .div_ceil(self.stride);
+        let end = (self.input + self.before).saturating_sub(offset).div_ceil(self.stride);
         first.min(self.output)..end.min(self.output)
     }
 

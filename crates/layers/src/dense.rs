@@ -64,12 +64,7 @@ pub struct Dense<'a, T> {
 impl<'a, T: Float> Dense<'a, T> {
     /// So many neurons; the kernel starts as [`glorot_uniform`] has it, TensorFlow's default, the bias at 0.
     pub fn new(units: usize) -> Self {
-        Self {
-            units,
-            name: "dense",
-            kernel: Box::new(glorot_uniform),
-            bias: Some(Box::new(zeros)),
-        }
+        Self { units, name: "dense", kernel: Box::new(glorot_uniform), bias: Some(Box::new(zeros)) }
     }
 
     /// The scope of what the layer appends; `dense` unless told otherwise, and with `_1`, `_2`, ... where that is taken.

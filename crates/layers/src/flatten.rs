@@ -23,6 +23,5 @@ pub fn flatten<T: Element>(x: Tensor<'_, T>) -> Tensor<'_, T> {
             "the first dimension, the batch, stays: `[N, ..]`",
         );
     };
-    x.graph()
-        .within("flatten", || x.reshape(dims![first, product(rest)]))
+    x.graph().within("flatten", || x.reshape(dims![first, product(rest)]))
 }

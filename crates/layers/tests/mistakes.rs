@@ -24,22 +24,11 @@ fn inputs_that_do_not_fit_are_named_with_the_line() {
     Dense::new(10).kernel(|_| ones(dims![4, 4])).apply(x);
     let mistakes = g.check().unwrap_err();
     let told = mistakes.iter().map(|told| (line_of(told), &*told.message));
-    let told: Vec<_> = told
-        .map(|(line, message)| (line - first, message))
-        .collect();
+    let told: Vec<_> = told.map(|(line, message)| (line - first, message)).collect();
     let wanted = [
-        (
-            0,
-            "dense: `scalar : f32[]` has no dimension to take weighted sums over",
-        ),
-        (
-            1,
-            "dense: the last dimension of `open : f32[N, N2]` has to be known",
-        ),
-        (
-            2,
-            "hidden: the last dimension of `open : f32[N, N2]` has to be known",
-        ),
+        (0, "dense: `scalar : f32[]` has no dimension to take weighted sums over"),
+        (1, "dense: the last dimension of `open : f32[N, N2]` has to be known"),
+        (2, "hidden: the last dimension of `open : f32[N, N2]` has to be known"),
         (3, "flatten: `scalar : f32[]` has no dimensions"),
         (4, "dropout: 1 is not a fraction of elements to drop"),
         (5, "dropout: NaN is not a fraction of elements to drop"),
@@ -69,12 +58,7 @@ fn what_follows_from_a_mistake_is_not_told_again() {
     let wrong = x.matmul(x).matmul(g.zeros(dims![4, 4])).matmul(x);
     let h = dense(flatten(wrong), 10, glorot_uniform).relu();
     dense(dropout(h, 0.5, true), 10, glorot_uniform);
-    assert_eq!(
-        g.check().unwrap_err().0.len(),
-        1,
-        "{}",
-        g.check().unwrap_err()
-    );
+    assert_eq!(g.check().unwrap_err().0.len(), 1, "{}", g.check().unwrap_err());
 }
 
 #[test]
@@ -89,9 +73,6 @@ fn every_node_of_a_layer_points_at_the_call() {
         let Location::Source(at) = node.location else {
             panic!("{} comes from nowhere", ir.describe(id));
         };
-        assert_eq!(
-            (at.line(), at.file().ends_with("mistakes.rs")),
-            (line, true)
-        );
+        assert_eq!((at.line(), at.file().ends_with("mistakes.rs")), (line, true));
     }
 }

@@ -28,10 +28,7 @@ fn layers_with_names_in_a_scope() {
     let g = Graph::named("network");
     let x = g.placeholder::<f64>("x", dims!["batch", "time", 8]);
     let _scope = g.scope("model");
-    let h = Dense::new(4)
-        .name("hidden")
-        .bias(|shape| fill(shape, 0.1))
-        .apply(x);
+    let h = Dense::new(4).name("hidden").bias(|shape| fill(shape, 0.1)).apply(x);
     Dense::new(2).name("hidden").without_bias().apply(h.tanh());
     insta::assert_snapshot!(printed(&g));
 }

@@ -77,10 +77,7 @@ fn layers_of_no_images_no_inputs_and_no_units() {
     let session = session(&g);
     let empty = ArrayD::<f32>::zeros(vec![0, 2, 2, 1]);
     let found = session.run((y, units), feeds![x => &empty]).unwrap();
-    assert_eq!(
-        (found.0.shape(), found.1.shape()),
-        (&[0, 3][..], &[0, 0][..])
-    );
+    assert_eq!((found.0.shape(), found.1.shape()), (&[0, 3][..], &[0, 0][..]));
     let (flat, inputs, deep) = session.run((flat, inputs, deep), []).unwrap();
     assert_eq!(flat.shape(), [0, 784]);
     assert_eq!(inputs, Array2::zeros((2, 3)).into_dyn());
@@ -98,9 +95,7 @@ fn flatten_keeps_the_batch() {
     let open = g.placeholder::<f32>("open", dims![_, "H", "W"]);
     let flat_open = flatten(open);
     let session = session(&g);
-    let found = session
-        .run(flat, feeds![batch => &arr1(&[4i64, 5])])
-        .unwrap();
+    let found = session.run(flat, feeds![batch => &arr1(&[4i64, 5])]).unwrap();
     assert_eq!(found, arr2(&[[4], [5]]).into_dyn());
     let value = Array::from_shape_fn((2, 3, 4), |(n, y, x)| (n * 12 + y * 4 + x) as f32);
     let found = session.run(flat_open, feeds![open => &value]).unwrap();
@@ -119,9 +114,7 @@ fn dropout_drops_while_training_only() {
     let found = session.run(y, feeds![x => &value]).unwrap();
     assert_eq!(found, value.clone().into_dyn());
     for (y, keep) in [(y, 0.75), (always, 0.5)] {
-        let found = session
-            .run(y, feeds![x => &value, training => true])
-            .unwrap();
+        let found = session.run(y, feeds![x => &value, training => true]).unwrap();
         let kept = found.iter().filter(|&&y| y == 3.0 / keep).count();
         let dropped = found.iter().filter(|&&y| y == 0.0).count();
         assert_eq!(kept + dropped, 10_000);

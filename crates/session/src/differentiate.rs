@@ -182,10 +182,8 @@ impl Backward {
     /// Applies the rule of one node and adds what it gives to the cotangents of its operands.
     fn visit(&mut self, graph: &mut Ir, node: NodeId, cotangent: NodeId) -> Result<(), Stop> {
         let operands = graph.node(node).operands.clone();
-        let wanted: Vec<bool> = operands
-            .iter()
-            .map(|operand| self.path.contains(operand.index()))
-            .collect();
+        let wanted: Vec<bool> =
+            operands.iter().map(|operand| self.path.contains(operand.index())).collect();
         if !wanted.contains(&true) {
             return Ok(());
         }
@@ -198,12 +196,7 @@ impl Backward {
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
         let masks = masked || operator.signature().masks;
         for (place, &operand) in operands.iter().enumerate() {
-            let Some(part) = found
-                .get(place)
-                .copied()
-                .flatten()
-                .filter(|_| wanted[place])
-            else {
+            let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
                 continue;
             };
             check_type(graph, node, operand, part)?;
@@ -228,11 +221,7 @@ impl Backward {
     fn explain_break(&self, graph: &Ir, x: NodeId, context: &Context) -> Diagnostic {
         let name = |id: NodeId| graph.node(id).name.to_string();
         let diagnostic = Diagnostic::new(
-            format!(
-                "`{}` has no derivative with respect to `{}`",
-                name(self.y),
-                name(x)
-            ),
+            format!("`{}` has no derivative with respect to `{}`", name(self.y), name(x)),
             context.location,
         )
         .node(name(self.y));
@@ -284,10 +273,7 @@ fn enter(graph: &mut Ir, node: NodeId) {
 
 fn has_derivative(graph: &Ir, node: NodeId) -> bool {
     let node = graph.node(node);
-    let float = node
-        .ty
-        .tensor()
-        .is_some_and(|tensor| tensor.dtype.is_float());
+    let float = node.ty.tensor().is_some_and(|tensor| tensor.dtype.is_float());
     float && !matches!(node.operator.signature().calculus, Calculus::None(_))
 }
 
@@ -295,10 +281,9 @@ fn reason(graph: &Ir, node: NodeId) -> String {
     let node = graph.node(node);
     match (node.operator.signature().calculus, node.ty.tensor()) {
         (Calculus::None(reason), _) => reason.to_owned(),
-        (_, Some(tensor)) => format!(
-            "gives elements of {}, which have no derivatives",
-            tensor.dtype
-        ),
+        (_, Some(tensor)) => {
+            format!("gives elements of {}, which have no derivatives", tensor.dtype)
+        }
         _ => "has no value".to_owned(),
     }
 }
@@ -315,10 +300,7 @@ fn check_type(
     };
     // Dimensions that a rule had to leave open are those of the operand.
     let same = wanted.len() == found.len()
-        && wanted
-            .iter()
-            .zip(&found)
-            .all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
+        && wanted.iter().zip(&found).all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
     match same {
         true => Ok(()),
         false => {

@@ -153,10 +153,7 @@ impl<T> private::Sealed for &[T] {}
 impl<'a, T: Element> FeedValue<'a, T> for &'a [T] {
     #[allow(private_interfaces)]
     fn raw(self) -> (Dims, Bytes<'a>) {
-        (
-            Dims::from_slice(&[self.len()]),
-            Bytes::Borrowed(T::bytes(self)),
-        )
+        (Dims::from_slice(&[self.len()]), Bytes::Borrowed(T::bytes(self)))
     }
 }
 

@@ -42,12 +42,7 @@ impl<T> Copy for Port<T> {}
 
 impl<T> Port<T> {
     pub(crate) fn new(graph: &abeyance_ir::Graph, node: NodeId) -> Self {
-        Self {
-            graph: graph.id(),
-            node,
-            made: graph.node(node).location,
-            element: PhantomData,
-        }
+        Self { graph: graph.id(), node, made: graph.node(node).location, element: PhantomData }
     }
 }
 

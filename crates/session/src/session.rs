@@ -97,35 +97,18 @@ impl Session {
             let (Some(tensor), Some(initializer)) =
                 (node.ty.tensor(), node.attributes.initializer(0))
             else {
-                return Err(Error::Internal(format!(
-                    "`{}` has no first value",
-                    node.name
-                )));
+                return Err(Error::Internal(format!("`{}` has no first value", node.name)));
             };
-            let size = tensor
-                .shape
-                .iter()
-                .filter_map(|dim| dim.known())
-                .product::<usize>();
+            let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(
-                &mut value,
-                tensor.dtype,
-                initializer,
-                options.seed,
-                &node.name,
-            )?;
+            initialize(&mut value, tensor.dtype, initializer, options.seed, &node.name)?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);
         }
         Ok(Self {
             id: graph.id(),
-            frozen: Frozen {
-                graph,
-                seed: options.seed,
-                variables,
-            },
+            frozen: Frozen { graph, seed: options.seed, variables },
             names,
             variables: Variables::new(values),
             step: AtomicU64::new(0),
@@ -170,10 +153,8 @@ impl Session {
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, Error> {
         let location = Location::caller();
-        self.run_with(&fetches, feeds.as_ref(), |collect, results| {
-            collect.collect(results)
-        })
-        .map_err(|error| error.at(location))
+        self.run_with(&fetches, feeds.as_ref(), |collect, results| collect.collect(results))
+            .map_err(|error| error.at(location))
     }
 
     /// The same into values that are there: arrays whose sizes fit are filled in place, so that nothing is allocated.
@@ -216,12 +197,7 @@ impl Session {
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
         let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
-        Ok(Callable {
-            session: self,
-            fetches,
-            collect,
-            last: RwLock::new(None),
-        })
+        Ok(Callable { session: self, fetches, collect, last: RwLock::new(None) })
     }
 
     /// The tensor of that name, to be fed or fetched without the graph at hand.
@@ -239,9 +215,7 @@ impl Session {
 
     /// The names of all variables, in the order in which they were made.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.names
-            .iter()
-            .map(|&id| &*self.frozen.graph.node(id).name)
+        self.names.iter().map(|&id| &*self.frozen.graph.node(id).name)
     }
 
     /// A variable's value.
@@ -272,10 +246,8 @@ impl Session {
         let location = Location::caller();
         let (index, dims) = self.find::<T>(name).map_err(|error| error.at(location))?;
         if value.shape() != &dims[..] {
-            let message = format!(
-                "the variable `{name}` cannot take a value of shape {:?}",
-                value.shape()
-            );
+            let message =
+                format!("the variable `{name}` cannot take a value of shape {:?}", value.shape());
             let error = Error::Request(self.about_variable(index, message).into());
             return Err(error.at(location));
         }
@@ -388,17 +360,13 @@ impl Session {
     /// Whether a node is one of the frozen graph's; else what it is instead.
     fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
         if graph != self.id {
-            return Err(
-                Fault::new("belongs to another graph than the session's".to_owned())
-                    .help("make a session for each graph"),
-            );
+            return Err(Fault::new("belongs to another graph than the session's".to_owned())
+                .help("make a session for each graph"));
         }
         match self.frozen.graph.get(node) {
             Some(_) => Ok(()),
-            None => Err(
-                Fault::new("was made after the session, whose graph is frozen".to_owned())
-                    .help("make the session last, when the graph is complete"),
-            ),
+            None => Err(Fault::new("was made after the session, whose graph is frozen".to_owned())
+                .help("make the session last, when the graph is complete")),
         }
     }
 
@@ -414,10 +382,7 @@ impl Session {
         }
         let key = plan::key(fetches, feeds);
         let find = |plans: &HashMap<u64, Vec<Arc<Plan>>>| {
-            let found = plans
-                .get(&key)?
-                .iter()
-                .find(|plan| plan.fits(fetches, feeds))?;
+            let found = plans.get(&key)?.iter().find(|plan| plan.fits(fetches, feeds))?;
             Some(found.clone())
         };
         let known = find(&self.plans.read().unwrap_or_else(PoisonError::into_inner));
@@ -427,11 +392,7 @@ impl Session {
         self.check_feeds(feeds)?;
         let shapes = feeds
             .iter()
-            .map(|feed| FeedShape {
-                node: feed.node,
-                dtype: feed.dtype,
-                dims: feed.dims.clone(),
-            })
+            .map(|feed| FeedShape { node: feed.node, dtype: feed.dtype, dims: feed.dims.clone() })
             .collect();
         let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes)?);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
@@ -526,10 +487,7 @@ impl Session {
             for &(variable, buffer) in &plan.reads {
                 run.bind(buffer, &current[variable.0])?;
             }
-            let mut rest = next
-                .as_deref_mut()
-                .map(Vec::as_mut_slice)
-                .unwrap_or_default();
+            let mut rest = next.as_deref_mut().map(Vec::as_mut_slice).unwrap_or_default();
             let mut passed = 0;
             for &(variable, buffer) in &plan.writes {
                 // Variables come in increasing order, so each is in what the last left over.
@@ -541,8 +499,7 @@ impl Session {
                 passed = variable.0 + 1;
                 rest = behind;
             }
-            run.execute(&self.workers)
-                .map_err(|error| plan.explain(&self.frozen.graph, error))?;
+            run.execute(&self.workers).map_err(|error| plan.explain(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -555,9 +512,7 @@ impl Session {
 }
 
 fn bytes<'a>(bytes: &'a Bytes<'_>) -> Result<&'a [u8], Error> {
-    bytes
-        .get()
-        .map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))
+    bytes.get().map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))
 }
 
 /// The threads for sessions of that many: one set a process, as long as a session uses it.
@@ -621,16 +576,11 @@ impl<C: Collect> Callable<'_, C> {
         pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let plan = self.plan(feeds)?;
-        self.session
-            .execute(&plan, feeds, |results| pick_up(&self.collect, results))
+        self.session.execute(&plan, feeds, |results| pick_up(&self.collect, results))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        let last = self
-            .last
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
         // A feed of another graph could have the node and sizes of one that fits.
         let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
         if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {

@@ -26,11 +26,7 @@ pub struct Adadelta<'g> {
 impl<'g> Adadelta<'g> {
     /// Steps of `rate` times the gradient, brought to the size of earlier steps.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            rho: 0.95,
-            epsilon: 1e-8,
-        }
+        Self { rate: rate.into(), rho: 0.95, epsilon: 1e-8 }
     }
 
     /// How much of the moving means stays from step to step; 0.95 unless told otherwise.

@@ -50,13 +50,11 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let _role = graph.role(Role::Update);
     graph
         .within("global_norm", || {
-            let sums = gradients
-                .iter()
-                .filter_map(|(_, gradient)| match gradient.dtype()? {
-                    DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
-                    DType::F64 => Some(squares(gradient.assume::<f64>())),
-                    _ => None,
-                });
+            let sums = gradients.iter().filter_map(|(_, gradient)| match gradient.dtype()? {
+                DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
+                DType::F64 => Some(squares(gradient.assume::<f64>())),
+                _ => None,
+            });
             let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
             total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
         })

@@ -32,13 +32,7 @@ pub struct Ftrl<'g> {
 impl<'g> Ftrl<'g> {
     /// Steps of `rate` times the gradient over the root of the sum of its squares, without regularization.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            power: -0.5,
-            initial: 0.1,
-            l1: 0.0.into(),
-            l2: 0.0.into(),
-        }
+        Self { rate: rate.into(), power: -0.5, initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }
 
     /// The power of the sum of squares by which the rate is multiplied; -0.5 unless told otherwise. 0 keeps the rate as it is,

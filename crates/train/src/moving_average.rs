@@ -44,10 +44,7 @@ pub struct ExponentialMovingAverage<'g> {
 impl<'g> ExponentialMovingAverage<'g> {
     /// Averages that keep `decay` of themselves from run to run, such as 0.999.
     pub fn new(decay: f64) -> Self {
-        Self {
-            decay,
-            num_updates: None,
-        }
+        Self { decay, num_updates: None }
     }
 
     /// Lets the averages follow faster while there were few steps: the decay is at most (1 + n) / (10 + n), where n is
@@ -67,9 +64,8 @@ impl<'g> ExponentialMovingAverage<'g> {
         variables: impl IntoIterator<Item = V>,
     ) -> Averages<'g> {
         let _pin = graph.pin_location();
-        let variables = variables
-            .into_iter()
-            .map(|variable| graph.any(graph.import(variable.into())));
+        let variables =
+            variables.into_iter().map(|variable| graph.any(graph.import(variable.into())));
         let pairs = variables.map(|variable| (variable, variable)).collect();
         self.build(graph, None, pairs)
     }
@@ -105,13 +101,7 @@ impl<'g> ExponentialMovingAverage<'g> {
             graph.state("started", false)
         };
         let rest = self.rest(graph);
-        let mut averaging = Averaging {
-            graph,
-            prefix,
-            started,
-            rest,
-            narrow: None,
-        };
+        let mut averaging = Averaging { graph, prefix, started, rest, narrow: None };
         let mut writes: Vec<AnyTensor<'g>> = step.into_iter().collect();
         let mut averages = Vec::new();
         for (variable, value) in pairs {
@@ -134,12 +124,7 @@ impl<'g> ExponentialMovingAverage<'g> {
         drop(scope);
         let operation = graph.group(writes);
         name(operation.into(), "moving_average");
-        Averages {
-            graph,
-            started: Some(started),
-            operation,
-            averages,
-        }
+        Averages { graph, started: Some(started), operation, averages }
     }
 
     /// `1 - decay`
@@ -208,10 +193,7 @@ fn written_by<'g>(step: AnyTensor<'g>) -> Vec<(AnyTensor<'g>, AnyTensor<'g>)> {
         }
     }
     pairs.sort();
-    pairs
-        .into_iter()
-        .map(|(variable, value)| (graph.any(variable), graph.any(value)))
-        .collect()
+    pairs.into_iter().map(|(variable, value)| (graph.any(variable), graph.any(value))).collect()
 }
 
 /// Averages under construction.
@@ -266,10 +248,7 @@ impl<'g> Averaging<'g> {
     ) -> Average<'g> {
         let graph = self.graph;
         let full = variable.name();
-        let outer = self
-            .prefix
-            .strip_suffix('/')
-            .and_then(|scope| scope.rfind('/'));
+        let outer = self.prefix.strip_suffix('/').and_then(|scope| scope.rfind('/'));
         let outer = outer.map_or("", |end| &self.prefix[..=end]);
         let short = full.strip_prefix(outer).unwrap_or(&full).to_owned();
         let current: Tensor<'g, T> = variable.assume();
@@ -323,9 +302,9 @@ impl<'g> Averages<'g> {
         let id = graph.import(variable);
         match self.averages.iter().find(|known| known.variable.id() == id) {
             Some(known) => known.value.assume(),
-            None if self.started.is_none() => graph
-                .any(graph.build(abeyance_graph::ops::source::invalid))
-                .assume(),
+            None if self.started.is_none() => {
+                graph.any(graph.build(abeyance_graph::ops::source::invalid)).assume()
+            }
             None => {
                 let diagnostic = {
                     let ir = graph.ir();
@@ -334,10 +313,7 @@ impl<'g> Averages<'g> {
                         format!("there is no average of `{}`", ir.describe(id)),
                         ir.context().location,
                     )
-                    .help(format!(
-                        "there are those of {}",
-                        known.collect::<Vec<_>>().join(", ")
-                    ))
+                    .help(format!("there are those of {}", known.collect::<Vec<_>>().join(", ")))
                 };
                 graph.any(graph.reject(diagnostic)).assume()
             }
@@ -346,9 +322,7 @@ impl<'g> Averages<'g> {
 
     /// The variables, each with its average.
     pub fn iter(&self) -> impl Iterator<Item = (AnyTensor<'g>, AnyTensor<'g>)> {
-        self.averages
-            .iter()
-            .map(|known| (known.variable, known.value))
+        self.averages.iter().map(|known| (known.variable, known.value))
     }
 
     /// A new operation that exchanges the values of variables and averages: run it before an evaluation that is to use
@@ -359,9 +333,7 @@ impl<'g> Averages<'g> {
         let _pin = graph.pin_location();
         let _role = graph.role(Role::Update);
         let Some(started) = self.started else {
-            return graph
-                .any(graph.build(abeyance_graph::ops::source::invalid))
-                .into();
+            return graph.any(graph.build(abeyance_graph::ops::source::invalid)).into();
         };
         let mut writes = Vec::new();
         {

@@ -21,11 +21,7 @@ pub struct ProximalGradientDescent<'g> {
 impl<'g> ProximalGradientDescent<'g> {
     /// Steps of `rate` times the gradient, without regularization.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            l1: 0.0.into(),
-            l2: 0.0.into(),
-        }
+        Self { rate: rate.into(), l1: 0.0.into(), l2: 0.0.into() }
     }
 
     /// The weight of `Σ|var|`; 0 unless told otherwise.
@@ -79,12 +75,7 @@ pub struct ProximalAdagrad<'g> {
 impl<'g> ProximalAdagrad<'g> {
     /// Steps of `rate` times the gradient over the root of the sum of its squares, without regularization.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            initial: 0.1,
-            l1: 0.0.into(),
-            l2: 0.0.into(),
-        }
+        Self { rate: rate.into(), initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }
 
     /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive.

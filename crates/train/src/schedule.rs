@@ -225,19 +225,14 @@ pub fn piecewise_constant<'g>(
                 "put them in order, each once",
             );
         }
-        let values: Vec<_> = values
-            .iter()
-            .map(|&value| cx.number("value", value))
-            .collect();
+        let values: Vec<_> = values.iter().map(|&value| cx.number("value", value)).collect();
         let mut pieces = values.into_iter().rev();
         let Some(last) = pieces.next() else {
             return cx.invalid();
         };
-        pieces
-            .zip(boundaries.iter().rev())
-            .fold(last, |later, (value, &boundary)| {
-                cx.step.less_equal(boundary).select(value, later)
-            })
+        pieces.zip(boundaries.iter().rev()).fold(last, |later, (value, &boundary)| {
+            cx.step.less_equal(boundary).select(value, later)
+        })
     })
 }
 
@@ -291,9 +286,7 @@ fn schedule<'g>(
     let graph = step.graph();
     let _pin = graph.pin_location();
     let step = step.scalar().into();
-    graph
-        .within(name, || build(&Schedule { graph, step }))
-        .into()
+    graph.within(name, || build(&Schedule { graph, step })).into()
 }
 
 impl<'g> Schedule<'g> {

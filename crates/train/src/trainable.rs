@@ -9,10 +9,7 @@ use crate::Gradients;
 /// The variables that optimizers change, in the order in which they were made: TensorFlow's `tf.trainable_variables`.
 pub fn trainable_variables(graph: &Graph) -> Vec<AnyTensor<'_>> {
     let ir = graph.ir();
-    ir.iter()
-        .filter(|&(id, _)| is_trainable(&ir, id))
-        .map(|(id, _)| graph.any(id))
-        .collect()
+    ir.iter().filter(|&(id, _)| is_trainable(&ir, id)).map(|(id, _)| graph.any(id)).collect()
 }
 
 /// The gradients of a loss with respect to the trainable variables that it depends on by a path of derivatives.
@@ -74,27 +71,22 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
         match &ir.node(loss.id()).ty {
             Type::Invalid => return false,
             Type::Operation => ("has no value", "minimize a tensor"),
-            Type::Tensor(tensor) if !tensor.dtype.is_float() => (
-                "has no derivatives",
-                "only tensors of f32 and f64 have: convert with `cast`",
-            ),
-            Type::Tensor(tensor) if !tensor.shape.is_empty() => (
-                "is not one number",
-                "reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`",
-            ),
+            Type::Tensor(tensor) if !tensor.dtype.is_float() => {
+                ("has no derivatives", "only tensors of f32 and f64 have: convert with `cast`")
+            }
+            Type::Tensor(tensor) if !tensor.shape.is_empty() => {
+                ("is not one number", "reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`")
+            }
             Type::Tensor(_) => return true,
         }
     };
     let diagnostic = {
         let ir = graph.ir();
         let node = ir.node(loss.id());
-        Diagnostic::new(
-            format!("the loss `{}` {fault}", ir.describe(loss.id())),
-            location,
-        )
-        .node(&*node.name)
-        .note(ir.print_call(loss.id()), node.location)
-        .help(help)
+        Diagnostic::new(format!("the loss `{}` {fault}", ir.describe(loss.id())), location)
+            .node(&*node.name)
+            .note(ir.print_call(loss.id()), node.location)
+            .help(help)
     };
     graph.build(|ir| ir.report(diagnostic));
     false

@@ -174,8 +174,7 @@ impl<'g> Updates<'g> {
             here(self.graph),
         )
         .node(variable.name());
-        self.writes
-            .push(self.graph.any(self.graph.reject(diagnostic)));
+        self.writes.push(self.graph.any(self.graph.reject(diagnostic)));
     }
 
     /// The graph.

@@ -20,26 +20,13 @@ fn accuracy_of_one_hot_and_of_sparse_labels() {
     );
     assert_eq!(metrics.0.name(), "accuracy");
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
-    let scores = arr2(&[
-        [0.1, 2.0, -1.0],
-        [5.0, 1.0, 0.0],
-        [0.0, 1.0, 3.0],
-        [-3.0, -1.0, -2.0],
-    ]);
-    let one_hot = arr2(&[
-        [0.0, 1.0, 0.0],
-        [0.0, 1.0, 0.0],
-        [0.0, 0.0, 1.0],
-        [0.0, 1.0, 0.0],
-    ]);
+    let scores = arr2(&[[0.1, 2.0, -1.0], [5.0, 1.0, 0.0], [0.0, 1.0, 3.0], [-3.0, -1.0, -2.0]]);
+    let one_hot = arr2(&[[0.0, 1.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
     let feeds = feeds![
         logits => &scores, labels => &one_hot,
         wide => &[1i64, 1, 2, 1], narrow => &[1i32, 1, 2, 7]
     ];
-    assert_eq!(
-        session.run(metrics, feeds).unwrap(),
-        (0.75, 0.75, 0.75, 0.5)
-    );
+    assert_eq!(session.run(metrics, feeds).unwrap(), (0.75, 0.75, 0.75, 0.5));
 }
 
 #[test]
@@ -79,14 +66,8 @@ fn labels_of_the_other_kind_are_a_mistake_with_the_line() {
     let mistakes = g.check().unwrap_err();
     let told: Vec<&str> = mistakes.iter().map(|told| &*told.message).collect();
     assert_eq!(told.len(), 2, "{mistakes}");
-    assert!(
-        told[0].starts_with("the labels `sparse : i64["),
-        "{mistakes}"
-    );
-    assert!(
-        told[1].starts_with("the labels `dense : f32["),
-        "{mistakes}"
-    );
+    assert!(told[0].starts_with("the labels `sparse : i64["), "{mistakes}");
+    assert!(told[1].starts_with("the labels `dense : f32["), "{mistakes}");
     for (index, mistake) in mistakes.iter().enumerate() {
         let place = format!("metrics.rs:{}:", line + index as u32);
         assert!(mistake.location.to_string().contains(&place), "{mistake}");

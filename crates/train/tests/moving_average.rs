@@ -31,9 +31,7 @@ fn compare(num_updates: bool, decay: impl Fn(f64) -> f64) {
         let value = 8.0 - f64::from(n) - 1.0;
         let decay = decay(f64::from(n));
         wanted = decay * wanted + (1.0 - decay) * value;
-        let (found, current) = session
-            .run((averages.average(w).scalar(), w.scalar()), [])
-            .unwrap();
+        let (found, current) = session.run((averages.average(w).scalar(), w.scalar()), []).unwrap();
         assert!((found - wanted).abs() < 1e-12, "{n}: {found} for {wanted}");
         assert_eq!(current, value);
         let narrow = session.run(averages.average(narrow).scalar(), []).unwrap();
@@ -99,10 +97,7 @@ fn named_variables_are_averaged_with_the_values_before_the_run() {
     assert_eq!(session.run(averages.average(w).scalar(), []).unwrap(), 8.0);
     session.run(averages.operation(), []).unwrap();
     assert_eq!(session.run(averages.average(w).scalar(), []).unwrap(), 6.0);
-    assert_eq!(
-        session.run(averages.average(frozen).scalar(), []).unwrap(),
-        2.0
-    );
+    assert_eq!(session.run(averages.average(frozen).scalar(), []).unwrap(), 2.0);
 }
 
 #[test]
@@ -130,9 +125,7 @@ fn averages_are_not_trained_and_names_that_are_taken_do_not_matter() {
     let second = ExponentialMovingAverage::new(0.9).apply_after(train_step);
     assert_eq!(trainable_variables(&g).len(), 1);
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
-    session
-        .run((first.operation(), second.operation()), [])
-        .unwrap();
+    session.run((first.operation(), second.operation()), []).unwrap();
     let averages = (first.average(w).scalar(), second.average(w).scalar());
     assert_eq!(session.run(averages, []).unwrap(), (6.0, 7.6));
 }
@@ -152,10 +145,7 @@ fn nothing_to_average_is_a_mistake() {
 
     let g = Graph::new();
     ExponentialMovingAverage::new(0.5).apply(&g, [] as [AnyTensor<'_>; 0]);
-    assert_eq!(
-        only_mistake(&g).message,
-        "there are no variables to average"
-    );
+    assert_eq!(only_mistake(&g).message, "there are no variables to average");
 }
 
 #[test]

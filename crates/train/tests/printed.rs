@@ -86,9 +86,7 @@ fn scoped_weights_and_their_moving_averages() {
     let loss = w.reduce_sum(..).cast::<f64>() * b;
     let step = global_step(&g);
     let train_step = GradientDescent::new(0.5).minimize_with(loss, step);
-    let averages = ExponentialMovingAverage::new(0.99)
-        .num_updates(step)
-        .apply_after(train_step);
+    let averages = ExponentialMovingAverage::new(0.99).num_updates(step).apply_after(train_step);
     averages.swap();
     insta::assert_snapshot!(printed(&g));
 }

@@ -220,21 +220,11 @@ struct FtrlNumbers {
 
 /// TensorFlow's rule as its kernel spells it out. Gives how often a weight was 0 after a step.
 fn ftrl(numbers: &FtrlNumbers) -> usize {
-    let &FtrlNumbers {
-        rate,
-        power,
-        initial,
-        l1,
-        l2,
-    } = numbers;
+    let &FtrlNumbers { rate, power, initial, l1, l2 } = numbers;
     let (mut accum, mut linear, mut zeros) = ([initial; 4], [0.0f64; 4], 0);
     let session = compare(
         |_, _| {
-            Ftrl::new(rate)
-                .learning_rate_power(power)
-                .initial_accumulator(initial)
-                .l1(l1)
-                .l2(l2)
+            Ftrl::new(rate).learning_rate_power(power).initial_accumulator(initial).l1(l1).l2(l2)
         },
         |_, p, g| {
             for i in 0..4 {
@@ -257,44 +247,20 @@ fn ftrl(numbers: &FtrlNumbers) -> usize {
 
 #[test]
 fn ftrl_without_regularization() {
-    let zeros = ftrl(&FtrlNumbers {
-        rate: 0.3,
-        power: -0.5,
-        initial: 0.1,
-        l1: 0.0,
-        l2: 0.0,
-    });
+    let zeros = ftrl(&FtrlNumbers { rate: 0.3, power: -0.5, initial: 0.1, l1: 0.0, l2: 0.0 });
     assert_eq!(zeros, 0);
 }
 
 #[test]
 fn ftrl_with_l1_sets_weights_to_zero() {
-    let zeros = ftrl(&FtrlNumbers {
-        rate: 0.3,
-        power: -0.5,
-        initial: 0.1,
-        l1: 0.2,
-        l2: 0.05,
-    });
+    let zeros = ftrl(&FtrlNumbers { rate: 0.3, power: -0.5, initial: 0.1, l1: 0.2, l2: 0.05 });
     assert!(zeros > 10, "{zeros}");
 }
 
 #[test]
 fn ftrl_with_another_power_and_first_value() {
-    ftrl(&FtrlNumbers {
-        rate: 0.3,
-        power: -0.75,
-        initial: 1.0,
-        l1: 0.01,
-        l2: 0.1,
-    });
-    ftrl(&FtrlNumbers {
-        rate: 0.3,
-        power: 0.0,
-        initial: 0.5,
-        l1: 0.0,
-        l2: 0.01,
-    });
+    ftrl(&FtrlNumbers { rate: 0.3, power: -0.75, initial: 1.0, l1: 0.01, l2: 0.1 });
+    ftrl(&FtrlNumbers { rate: 0.3, power: 0.0, initial: 0.5, l1: 0.0, l2: 0.01 });
 }
 
 /// sign(x) * max(|x| - threshold, 0)
@@ -333,12 +299,7 @@ fn proximal_steps_without_regularization_are_plain_ones() {
 fn proximal_adagrad() {
     let mut accum = [0.5; 4];
     let session = compare(
-        |_, _| {
-            ProximalAdagrad::new(0.2)
-                .initial_accumulator(0.5)
-                .l1(0.05)
-                .l2(0.02)
-        },
+        |_, _| ProximalAdagrad::new(0.2).initial_accumulator(0.5).l1(0.05).l2(0.02),
         |_, p, g| {
             for i in 0..4 {
                 accum[i] += g[i] * g[i];

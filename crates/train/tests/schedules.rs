@@ -18,10 +18,7 @@ fn compare(
     let rate = schedule(step);
     let session = Session::new(&g).unwrap();
     for at in [0, 1, 2, 9, 10, 11, 19, 20, 21, 25, 30, 99, 1000, 20_000_001] {
-        let (found, wanted) = (
-            session.run(rate, feeds![step => at]).unwrap(),
-            formula(at as f64),
-        );
+        let (found, wanted) = (session.run(rate, feeds![step => at]).unwrap(), formula(at as f64));
         assert!(
             (found - wanted).abs() <= 1e-12 * wanted.abs().max(1.0),
             "step {at}: {found} for {wanted}"
@@ -110,12 +107,9 @@ fn cosine_restarts() {
         let cosine = height * 0.5 * (1.0 + (PI * (step - start) / length).cos());
         0.1 * ((1.0 - alpha) * cosine + alpha)
     };
-    for (t_mul, m_mul, alpha) in [
-        (1.0, 1.0, 0.0),
-        (2.0, 1.0, 0.0),
-        (2.0, 0.5, 0.1),
-        (3.0, 0.9, 0.5),
-    ] {
+    for (t_mul, m_mul, alpha) in
+        [(1.0, 1.0, 0.0), (2.0, 1.0, 0.0), (2.0, 0.5, 0.1), (3.0, 0.9, 0.5)]
+    {
         compare(
             |step| cosine_decay_restarts(0.1, step, 10, t_mul, m_mul, alpha),
             |step| formula(step, t_mul, m_mul, alpha),
@@ -156,10 +150,7 @@ fn pieces() {
 
 #[test]
 fn warm_up_of_a_number_and_of_a_schedule() {
-    compare(
-        |step| linear_warmup(0.1, step, 20),
-        |step| 0.1 * (step / 20.0).min(1.0),
-    );
+    compare(|step| linear_warmup(0.1, step, 20), |step| 0.1 * (step / 20.0).min(1.0));
     compare(
         |step| linear_warmup(exponential_decay(0.1, step, 10, 0.96, true), step, 20),
         |step| 0.1 * 0.96f64.powf((step / 10.0).floor()) * (step / 20.0).min(1.0),
@@ -197,10 +188,7 @@ fn the_step_counts_and_the_rate_follows() {
     let mut seen = Vec::new();
     for _ in 0..4 {
         seen.push(
-            session
-                .run((rate, step, train_step), [])
-                .map(|(rate, step, ())| (rate, step))
-                .unwrap(),
+            session.run((rate, step, train_step), []).map(|(rate, step, ())| (rate, step)).unwrap(),
         );
     }
     assert_eq!(seen, [(1.0, 0), (0.5, 1), (0.25, 2), (0.125, 3)]);
@@ -230,18 +218,9 @@ fn mistakes_name_the_call() {
     cosine_decay(0.1, step, 0, 0.0);
     cosine_decay_restarts(0.1, step, -5, 2.0, 1.0, 0.0);
     cosine_decay_restarts(0.1, step, 10, 0.5, 1.0, 0.0);
-    exponential_decay(
-        0.1,
-        g.state("steps", abeyance_graph::zeros(dims![2])),
-        10,
-        0.9,
-        false,
-    );
+    exponential_decay(0.1, g.state("steps", abeyance_graph::zeros(dims![2])), 10, 0.9, false);
     let mistakes = g.check().unwrap_err();
-    let told: Vec<String> = mistakes
-        .iter()
-        .map(|mistake| mistake.message.clone())
-        .collect();
+    let told: Vec<String> = mistakes.iter().map(|mistake| mistake.message.clone()).collect();
     assert_eq!(
         told,
         [

@@ -20,19 +20,12 @@ pub struct LeakyRelu;
 
 impl Operator for LeakyRelu {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::optional(
-            "alpha",
-            AttributeKind::Real,
-            DefaultAttribute::Real(0.2),
-        )];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::optional("alpha", AttributeKind::Real, DefaultAttribute::Real(0.2))];
         const {
-            &Signature::new(
-                "leaky_relu",
-                "x where it is positive, else alpha times x",
-                FLOAT,
-            )
-            .attributes(ATTRIBUTES)
-            .calculus(Calculus::Piecewise)
+            &Signature::new("leaky_relu", "x where it is positive, else alpha times x", FLOAT)
+                .attributes(ATTRIBUTES)
+                .calculus(Calculus::Piecewise)
         }
     }
 
@@ -66,10 +59,7 @@ impl Operator for LeakyRelu {
             sample.attributes = Attributes::of([Attribute::Real(0.3)]);
             sample
         };
-        shapes(Domain::AwayFromZero)
-            .into_iter()
-            .map(with_alpha)
-            .collect()
+        shapes(Domain::AwayFromZero).into_iter().map(with_alpha).collect()
     }
 }
 
@@ -94,27 +84,14 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// scale·x where x is positive, else scale·alpha·(eˣ - 1), with the two numbers for which activations keep mean 0 and
 /// variance 1. Gradient: the cotangent times scale, or times scale·alpha·eˣ.
 pub static SELU: Unary = Unary {
-    signature: Signature::new(
-        "selu",
-        "a scaled elu, which keeps mean 0 and variance 1",
-        FLOAT,
-    )
-    .calculus(Calculus::Piecewise),
+    signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
+        .calculus(Calculus::Piecewise),
     lower: real!(24.0, |x| {
-        let (scale, slope) = (
-            T::from_f64(SELU_SCALE),
-            T::from_f64(SELU_SCALE * SELU_ALPHA),
-        );
+        let (scale, slope) = (T::from_f64(SELU_SCALE), T::from_f64(SELU_SCALE * SELU_ALPHA));
         let low = slope * x.least(T::ZERO).exp_m1();
         if x > T::ZERO { scale * x } else { low }
     }),
-    gradient: |cx| {
-        Ok(exponential_below_zero(
-            cx,
-            SELU_SCALE,
-            SELU_SCALE * SELU_ALPHA,
-        ))
-    },
+    gradient: |cx| Ok(exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA)),
     domain: Domain::AwayFromZero,
 };
 

@@ -43,12 +43,8 @@ impl Operator for TakeAlong {
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
         const {
-            &Signature::new(
-                "take_along",
-                "the elements of each row that indices name",
-                OPERANDS,
-            )
-            .masking()
+            &Signature::new("take_along", "the elements of each row that indices name", OPERANDS)
+                .masking()
         }
     }
 
@@ -67,19 +63,14 @@ impl Operator for TakeAlong {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let shape = cx.shape(x);
-        let added = cx
-            .wanted(0)
-            .then(|| add_along(cx.graph(), cotangent, indices, shape));
+        let added = cx.wanted(0).then(|| add_along(cx.graph(), cotangent, indices, shape));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (n, k) = (last(cx.operands[0].dims), last(cx.result.dims));
         let size = cx.result.dtype.size();
-        let cost = Cost {
-            flops: 0.0,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: 0.0, bytes: traffic(cx) };
         let chunk = elementwise_chunk(cx.result.len(), 2 * size + 8) * size;
         with_moved!(cx.result.dtype, T => with_index!(cx.operands[1].dtype, I => {
             Ok(Kernel::single(2, chunk, cost, move |call| {
@@ -94,9 +85,11 @@ impl Operator for TakeAlong {
         cases()
             .into_iter()
             .map(|(outer, n, k)| {
-                Sample::default()
-                    .float(&[outer, &[n]].concat(), USUAL)
-                    .operand(DType::I32, &[outer, &[k]].concat(), PLACES)
+                Sample::default().float(&[outer, &[n]].concat(), USUAL).operand(
+                    DType::I32,
+                    &[outer, &[k]].concat(),
+                    PLACES,
+                )
             })
             .collect()
     }
@@ -107,14 +100,7 @@ const PLACES: Domain = Domain::Values(&[2.0, 0.0, 2.0, 1.0, 1.0]);
 
 /// The dimensions before the last, and the last of the elements and of the indices.
 fn cases() -> [(&'static [usize], usize, usize); 6] {
-    [
-        (&[], 3, 1),
-        (&[], 3, 5),
-        (&[2], 3, 4),
-        (&[2, 3], 4, 2),
-        (&[0], 3, 2),
-        (&[3], 5, 0),
-    ]
+    [(&[], 3, 1), (&[], 3, 5), (&[2], 3, 4), (&[2, 3], 4, 2), (&[0], 3, 2), (&[3], 5, 0)]
 }
 
 fn last(dims: &[usize]) -> usize {
@@ -164,19 +150,14 @@ impl Operator for AddAlong {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (indices, cotangent) = (cx.operand(1), cx.cotangent());
-        let taken = cx
-            .wanted(0)
-            .then(|| take_along(cx.graph(), cotangent, indices));
+        let taken = cx.wanted(0).then(|| take_along(cx.graph(), cotangent, indices));
         Ok(Cotangents::from_slice(&[taken, None]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (k, n) = (last(cx.operands[0].dims), last(cx.result.dims));
         let size = cx.result.dtype.size();
-        let cost = Cost {
-            flops: cx.operands[0].len() as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let rows = cx.result.len().checked_div(n).unwrap_or(0);
         let each = (n * size).saturating_add(k.saturating_mul(size + 8));
         let chunk = rows_chunk(rows, n, each) * size;
@@ -283,8 +264,7 @@ mod tests {
         x.take_along_axis(g.zeros::<i64>(dims![7]), 1);
         x.take_along_axis(0i64, 1);
         x.take_along_axis(at, 2);
-        g.zeros::<f32>(dims![2, 0])
-            .take_along_axis(g.zeros::<i64>(dims![2, 1]), 1);
+        g.zeros::<f32>(dims![2, 0]).take_along_axis(g.zeros::<i64>(dims![2, 1]), 1);
         x.take_along_axis(g.constant_array(&ndarray::arr2(&[[0i64, 3]])), 1);
         let message = g.check().unwrap_err().to_string();
         for part in [

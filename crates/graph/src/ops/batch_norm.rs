@@ -84,10 +84,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         let moving_mean = graph.state("moving_mean", zeros(dims![channels]));
         let moving_variance = graph.state("moving_variance", ones(dims![channels]));
         let last = self.shape().len() as i64 - 1;
-        let (mean, variance) = self.moments(AxisList {
-            axes: Some((0..last).collect()),
-            keep_dims: false,
-        });
+        let (mean, variance) =
+            self.moments(AxisList { axes: Some((0..last).collect()), keep_dims: false });
         let output = self.batch_normalization(
             training.select(mean, moving_mean),
             training.select(variance, moving_variance),

@@ -125,14 +125,10 @@ macro_rules! number {
     };
 }
 
-pub(super) const NUMBER: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::NUMBER),
-    OperandSpec::new("y", DTypes::NUMBER),
-];
-pub(super) const FLOAT: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::FLOAT),
-    OperandSpec::new("y", DTypes::FLOAT),
-];
+pub(super) const NUMBER: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::NUMBER), OperandSpec::new("y", DTypes::NUMBER)];
+pub(super) const FLOAT: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::new("y", DTypes::FLOAT)];
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 const POSITIVE: Domain = Domain::Between(0.5, 2.5);
 
@@ -284,16 +280,8 @@ pub(crate) fn cotangent_over(cx: &mut Derivation<'_>, divisor: NodeId) -> NodeId
 }
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &ADD,
-    &SUB,
-    &MUL,
-    &MUL_NO_NAN,
-    &DIV,
-    &POW,
-    &MAXIMUM,
-    &MINIMUM,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&ADD, &SUB, &MUL, &MUL_NO_NAN, &DIV, &POW, &MAXIMUM, &MINIMUM];
 
 macro_rules! append {
     ($($function:ident $operator:ident;)*) => {$(
@@ -320,8 +308,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn squared_difference(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
         let _pin = self.graph().pin_location();
-        self.graph()
-            .within("squared_difference", || self.with(other, sub).square())
+        self.graph().within("squared_difference", || self.with(other, sub).square())
     }
 
     /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of integers fails at run time.

@@ -31,13 +31,7 @@ impl Operator for Classify {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        shapes(Domain::Values(&[
-            0.5,
-            f64::NAN,
-            f64::INFINITY,
-            0.0,
-            f64::NEG_INFINITY,
-        ]))
+        shapes(Domain::Values(&[0.5, f64::NAN, f64::INFINITY, 0.0, f64::NEG_INFINITY]))
     }
 }
 
@@ -57,10 +51,8 @@ const fn signature(name: &'static str, summary: &'static str) -> Signature {
 }
 
 /// Whether it is not a number.
-pub static IS_NAN: Classify = Classify {
-    signature: signature("is_nan", "whether x is NaN"),
-    lower: lower!(|x| x.is_nan()),
-};
+pub static IS_NAN: Classify =
+    Classify { signature: signature("is_nan", "whether x is NaN"), lower: lower!(|x| x.is_nan()) };
 
 /// Whether it is ∞ or -∞.
 pub static IS_INF: Classify = Classify {

@@ -17,7 +17,6 @@ impl<'g, T: Number> Tensor<'g, T> {
         high: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
         let _pin = self.graph().pin_location();
-        self.graph()
-            .within("clip_by_value", || self.minimum(high).maximum(low))
+        self.graph().within("clip_by_value", || self.minimum(high).maximum(low))
     }
 }

@@ -40,37 +40,23 @@ impl Conv2d {
     /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and `⌈W / stride⌉` columns; where their number is odd
     /// one more is put at the end. TensorFlow's `padding="SAME"`.
     pub const fn same() -> Self {
-        Self {
-            same: true,
-            strides: Pair([1; 2]),
-            dilations: Pair([1; 2]),
-            groups: 1,
-        }
+        Self { same: true, strides: Pair([1; 2]), dilations: Pair([1; 2]), groups: 1 }
     }
 
     /// Without padding: the filter stays within the images, and the result has `⌊(H - extent) / stride⌋ + 1` rows, where the filter's
     /// extent is `(h - 1) · dilation + 1`, and as many columns. TensorFlow's `padding="VALID"`.
     pub const fn valid() -> Self {
-        Self {
-            same: false,
-            ..Self::same()
-        }
+        Self { same: false, ..Self::same() }
     }
 
     /// How far the filter moves from one place to the next.
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
-        Self {
-            strides: stride.into(),
-            ..self
-        }
+        Self { strides: stride.into(), ..self }
     }
 
     /// How far apart the filter's elements lie in the images.
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
-        Self {
-            dilations: dilation.into(),
-            ..self
-        }
+        Self { dilations: dilation.into(), ..self }
     }
 
     /// Into how many groups the channels are divided: a filter sees the channels of its own group only.
@@ -100,11 +86,7 @@ const ATTRIBUTES: [AttributeSpec; 4] = [
         AttributeKind::Integers,
         DefaultAttribute::Integers(&[1, 1]),
     ),
-    AttributeSpec::optional(
-        "groups",
-        AttributeKind::Integer,
-        DefaultAttribute::Integer(1),
-    ),
+    AttributeSpec::optional("groups", AttributeKind::Integer, DefaultAttribute::Integer(1)),
     AttributeSpec::flag("same"),
 ];
 const WITH_SHAPE: &[AttributeSpec] = &{
@@ -131,9 +113,7 @@ fn groups(attributes: &Attributes) -> Result<usize, Fault> {
     let groups = attributes.integer(2);
     match usize::try_from(groups) {
         Ok(count) if count > 0 => Ok(count),
-        _ => Err(Fault::new(format!(
-            "groups = {groups}: there must be at least 1"
-        ))),
+        _ => Err(Fault::new(format!("groups = {groups}: there must be at least 1"))),
     }
 }
 
@@ -183,12 +163,7 @@ fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>
         ))
         .help("images are [N, H, W, C] and filters [h, w, C / groups, F]"));
     }
-    Ok([
-        Some(images),
-        windows.places(0, height, h)?,
-        windows.places(1, width, w_)?,
-        Some(filters),
-    ])
+    Ok([Some(images), windows.places(0, height, h)?, windows.places(1, width, w_)?, Some(filters)])
 }
 
 /// Checks that a result's cotangent has the shape that images and a filter give.
@@ -270,9 +245,7 @@ impl Operator for Conv2dForward {
 
     fn samples(&self) -> Vec<Sample> {
         let cases = CASES.iter().map(|case| {
-            Sample::new(case.options().attributes(None))
-                .float(case.x, USUAL)
-                .float(case.w, USUAL)
+            Sample::new(case.options().attributes(None)).float(case.x, USUAL).float(case.w, USUAL)
         });
         cases.collect()
     }
@@ -351,11 +324,7 @@ fn transposed(cx: &mut Inference<'_>, w: &[Dim], y: &[Dim]) -> Result<Shape, Fau
         let beyond = match (window, same) {
             (Dim::Known(window), _) => {
                 let extent = windows.extent(axis, window)?;
-                Some(if same {
-                    0
-                } else {
-                    extent.saturating_sub(stride)
-                })
+                Some(if same { 0 } else { extent.saturating_sub(stride) })
             }
             (_, true) => Some(0),
             _ => None,
@@ -464,21 +433,11 @@ struct Case {
 
 impl Case {
     const fn same(x: &'static [usize], w: &'static [usize], stride: usize) -> Self {
-        Self {
-            x,
-            w,
-            strides: [stride; 2],
-            dilations: [1; 2],
-            groups: 1,
-            same: true,
-        }
+        Self { x, w, strides: [stride; 2], dilations: [1; 2], groups: 1, same: true }
     }
 
     const fn valid(x: &'static [usize], w: &'static [usize], stride: usize) -> Self {
-        Self {
-            same: false,
-            ..Self::same(x, w, stride)
-        }
+        Self { same: false, ..Self::same(x, w, stride) }
     }
 
     const fn groups(self, groups: usize) -> Self {
@@ -497,12 +456,7 @@ impl Case {
     /// The result's sizes.
     fn y(&self) -> Vec<usize> {
         match convolution(&self.options().attributes(None), self.x, self.w) {
-            Ok(conv) => vec![
-                conv.images,
-                conv.rows.output,
-                conv.columns.output,
-                conv.filters,
-            ],
+            Ok(conv) => vec![conv.images, conv.rows.output, conv.columns.output, conv.filters],
             Err(_) => Vec::new(),
         }
     }
@@ -515,11 +469,7 @@ static CASES: [Case; 13] = [
     Case::same(&[1, 4, 7, 1], &[2, 2, 1, 2], 3),
     Case::valid(&[2, 4, 4, 3], &[2, 3, 3, 2], 1),
     Case::valid(&[1, 3, 19, 1], &[2, 3, 1, 3], 1),
-    Case {
-        strides: [1, 2],
-        dilations: [2, 1],
-        ..Case::valid(&[1, 5, 5, 2], &[2, 2, 2, 2], 1)
-    },
+    Case { strides: [1, 2], dilations: [2, 1], ..Case::valid(&[1, 5, 5, 2], &[2, 2, 2, 2], 1) },
     Case::same(&[1, 3, 3, 4], &[2, 2, 2, 4], 1).groups(2),
     Case::valid(&[1, 5, 4, 2], &[3, 2, 1, 4], 2).groups(2),
     Case::same(&[0, 4, 4, 1], &[2, 2, 1, 2], 1),

@@ -40,11 +40,8 @@ impl Operator for Cumulative {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let attributes = cx.attributes();
-        let (axis, exclusive, reverse) = (
-            attributes.integer(0),
-            attributes.flag(1),
-            attributes.flag(2),
-        );
+        let (axis, exclusive, reverse) =
+            (attributes.integer(0), attributes.flag(1), attributes.flag(2));
         let cotangent = (self.gradient)(cx, axis, exclusive, reverse);
         Ok(cx.only(cotangent))
     }
@@ -52,42 +49,34 @@ impl Operator for Cumulative {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (plan, chunk, cost) = scan(cx, 0, 2)?;
         let (product, exclusive) = (self.product, cx.attributes.flag(1));
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                match product {
-                    true => plan.product(x, exclusive, call.output(), start),
-                    false => plan.sum(x, exclusive, call.output(), start),
-                }
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+            let (x, start) = (call.input::<T>(0), call.start::<T>());
+            match product {
+                true => plan.product(x, exclusive, call.output(), start),
+                false => plan.sum(x, exclusive, call.output(), start),
+            }
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
         cases()
             .into_iter()
             .flat_map(|(dims, axis)| {
-                [(false, false), (true, false), (false, true), (true, true)]
-                    .into_iter()
-                    .map(move |(exclusive, reverse)| {
+                [(false, false), (true, false), (false, true), (true, true)].into_iter().map(
+                    move |(exclusive, reverse)| {
                         Sample::new(attributes(axis, exclusive, reverse))
                             .float(dims, self.domain.clone())
-                    })
+                    },
+                )
             })
             .collect()
     }
 }
 
 fn cases() -> [(&'static [usize], i64); 5] {
-    [
-        (&[5], 0),
-        (&[2, 3], 1),
-        (&[3, 1, 2], 0),
-        (&[0, 3], 1),
-        (&[2, 0], -1),
-    ]
+    [(&[5], 0), (&[2, 3], 1), (&[3, 1, 2], 0), (&[0, 3], 1), (&[2, 0], -1)]
 }
 
 /// How a node scans its operands, the chunk of whole blocks, and the cost. The axis and the direction are attributes.
@@ -97,20 +86,13 @@ fn scan(cx: &Lowering<'_>, axis: usize, reverse: usize) -> Result<(Scan, usize, 
     let plan = Scan::new(dims, axis, cx.attributes.flag(reverse));
     let (block, size) = (plan.block(), cx.result.dtype.size());
     let blocks = cx.result.len().checked_div(block).unwrap_or(0);
-    let cost = Cost {
-        flops: 2.0 * cx.result.len() as f64,
-        bytes: traffic(cx),
-    };
+    let cost = Cost { flops: 2.0 * cx.result.len() as f64, bytes: traffic(cx) };
     let each = block.saturating_mul(2 * size);
     Ok((plan, rows_chunk(blocks, block, each) * size, cost))
 }
 
 fn attributes(axis: i64, exclusive: bool, reverse: bool) -> Attributes {
-    Attributes::of([
-        Attribute::Integer(axis),
-        Attribute::Flag(exclusive),
-        Attribute::Flag(reverse),
-    ])
+    Attributes::of([Attribute::Integer(axis), Attribute::Flag(exclusive), Attribute::Flag(reverse)])
 }
 
 /// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
@@ -159,10 +141,8 @@ pub struct LinearScan;
 
 impl Operator for LinearScan {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::new("a", DTypes::FLOAT),
-            OperandSpec::new("b", DTypes::FLOAT),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("a", DTypes::FLOAT), OperandSpec::new("b", DTypes::FLOAT)];
         const ATTRIBUTES: &[AttributeSpec] = &[
             AttributeSpec::required("axis", AttributeKind::Integer),
             AttributeSpec::flag("reverse"),
@@ -276,18 +256,12 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 3]);
         assert_eq!(x.cumsum(0).to_string(), "cumsum : f32[N, 3]");
-        assert_eq!(
-            x.cumprod_with(-1, true, true).to_string(),
-            "cumprod : f32[N, 3]"
-        );
+        assert_eq!(x.cumprod_with(-1, true, true).to_string(), "cumprod : f32[N, 3]");
         g.check().unwrap();
         x.cumsum(2);
         g.constant(1.0f32).cumprod(0);
         let message = g.check().unwrap_err().to_string();
-        for part in [
-            "cumsum: axis 2 is out of range",
-            "a scalar has no dimensions",
-        ] {
+        for part in ["cumsum: axis 2 is out of range", "a scalar has no dimensions"] {
             assert!(message.contains(part), "{message}");
         }
     }

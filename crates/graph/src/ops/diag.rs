@@ -101,28 +101,12 @@ impl Operator for DiagPart {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (dims, steps) = flat(cx.result.dims);
-        let operand = abeyance_ir::Concrete {
-            dims: &dims,
-            ..cx.operands[0]
-        };
-        Ok(strided::pick(
-            &Lowering {
-                operands: &[operand],
-                ..*cx
-            },
-            &steps,
-        ))
+        let operand = abeyance_ir::Concrete { dims: &dims, ..cx.operands[0] };
+        Ok(strided::pick(&Lowering { operands: &[operand], ..*cx }, &steps))
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let cases: [&[usize]; 6] = [
-            &[1, 1],
-            &[4, 4],
-            &[2, 3, 3],
-            &[0, 0],
-            &[0, 2, 2],
-            &[3, 0, 0],
-        ];
+        let cases: [&[usize]; 6] = [&[1, 1], &[4, 4], &[2, 3, 3], &[0, 0], &[0, 2, 2], &[3, 0, 0]];
         cases
             .into_iter()
             .map(|dims| Sample::default().float(dims, Domain::Between(-2.0, 2.0)))

@@ -8,10 +8,8 @@ use super::{chain, fill_like, unary, with_type};
 use crate::{Number, Operand, Tensor};
 
 /// Numbers whose quotients are away from whole ones.
-const DOMAINS: [Domain; 2] = [
-    Domain::Values(&[5.3, -2.6, 7.9, 1.7]),
-    Domain::Values(&[1.5, -2.0, 0.7]),
-];
+const DOMAINS: [Domain; 2] =
+    [Domain::Values(&[5.3, -2.6, 7.9, 1.7]), Domain::Values(&[1.5, -2.0, 0.7])];
 
 /// `x / y` rounded down; integers wrap, and fail where `y` is 0. Gradient: 0 for both.
 pub static FLOOR_DIV: Binary = Binary {

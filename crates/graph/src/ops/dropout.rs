@@ -51,10 +51,8 @@ impl<'g, T: Float> Tensor<'g, T> {
             && !(value > 0.0 && value <= 1.0)
         {
             return self.fault(
-                Fault::new(format!(
-                    "dropout: {value} is not a probability to keep an element"
-                ))
-                .help("it has to be above 0 and at most 1, which keeps everything"),
+                Fault::new(format!("dropout: {value} is not a probability to keep an element"))
+                    .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
         self.then(|graph, x| {

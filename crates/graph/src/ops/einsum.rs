@@ -37,14 +37,8 @@ impl Labelled {
 
     /// The dimensions in the order of these labels, which are its own.
     fn ordered(&self, graph: &mut Ir, labels: &[Label]) -> Labelled {
-        let order: Vec<usize> = labels
-            .iter()
-            .filter_map(|&label| self.place(label))
-            .collect();
-        Labelled {
-            node: transpose_to(graph, self.node, &order),
-            labels: labels.to_vec(),
-        }
+        let order: Vec<usize> = labels.iter().filter_map(|&label| self.place(label)).collect();
+        Labelled { node: transpose_to(graph, self.node, &order), labels: labels.to_vec() }
     }
 
     /// A label that stands twice names the diagonal of the two dimensions.
@@ -88,13 +82,10 @@ fn contract(
 ) -> Labelled {
     let pick = |of: &Labelled, other: &Labelled, both: bool| -> Vec<Label> {
         let labels = of.labels.iter().copied();
-        labels
-            .filter(|&label| other.labels.contains(&label) == both)
-            .collect()
+        labels.filter(|&label| other.labels.contains(&label) == both).collect()
     };
-    let (batch, inner): (Vec<Label>, Vec<Label>) = pick(a, b, true)
-        .into_iter()
-        .partition(|&label| needed(label));
+    let (batch, inner): (Vec<Label>, Vec<Label>) =
+        pick(a, b, true).into_iter().partition(|&label| needed(label));
     let (free_a, free_b) = (pick(a, b, false), pick(b, a, false));
     let labels = [&batch[..], &free_a, &free_b].concat();
     let sizes = |graph: &Ir, of: &Labelled, labels: &[Label]| -> Shape {
@@ -110,10 +101,7 @@ fn contract(
         let mut x_shape = x.shape(graph);
         x_shape.extend(free_b.iter().map(|_| Dim::Known(1)));
         let mut y_shape = y.shape(graph);
-        y_shape.insert_many(
-            lead.min(y_shape.len()),
-            free_a.iter().map(|_| Dim::Known(1)),
-        );
+        y_shape.insert_many(lead.min(y_shape.len()), free_a.iter().map(|_| Dim::Known(1)));
         let [x, y] =
             [(x, x_shape), (y, y_shape)].map(|(x, shape)| match shape.len() == x.labels.len() {
                 true => x.node,
@@ -166,22 +154,15 @@ impl Term {
                 .collect()
         };
         Ok(match text.split_once("...") {
-            None => Term {
-                before: letters(text)?,
-                behind: None,
-            },
-            Some((before, behind)) => Term {
-                before: letters(before)?,
-                behind: Some(letters(behind)?),
-            },
+            None => Term { before: letters(text)?, behind: None },
+            Some((before, behind)) => {
+                Term { before: letters(before)?, behind: Some(letters(behind)?) }
+            }
         })
     }
 
     fn letters(&self) -> impl Iterator<Item = Label> + '_ {
-        self.before
-            .iter()
-            .chain(self.behind.iter().flatten())
-            .copied()
+        self.before.iter().chain(self.behind.iter().flatten()).copied()
     }
 
     /// With labels for as many dimensions as `...` stands for.
@@ -204,10 +185,7 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
         Some((inputs, output)) => (inputs, Some(output)),
         None => (equation, None),
     };
-    let terms: Vec<Term> = inputs
-        .split(',')
-        .map(Term::parse)
-        .collect::<Result<_, _>>()?;
+    let terms: Vec<Term> = inputs.split(',').map(Term::parse).collect::<Result<_, _>>()?;
     if terms.len() != operands_given.len() {
         return Err(Fault::new(format!(
             "the equation is for {} operands, and there are {}",
@@ -233,21 +211,17 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
             )));
         };
         ellipsis = ellipsis.max(rest);
-        labelled.push(Labelled {
-            node,
-            labels: term.labels(rest),
-        });
+        labelled.push(Labelled { node, labels: term.labels(rest) });
     }
     let sizes = unify(graph, &labelled)?;
     let output = match output {
         Some(output) => {
             let output = Term::parse(output)?;
             if output.behind.is_none() && ellipsis > 0 {
-                return Err(
-                    Fault::new("`...` stands for dimensions that the result leaves out").help(
+                return Err(Fault::new("`...` stands for dimensions that the result leaves out")
+                    .help(
                         "write `...` on the right too, or name the dimensions to sum over them",
-                    ),
-                );
+                    ));
             }
             output.labels(ellipsis)
         }
@@ -261,10 +235,7 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
             )));
         }
         if output[..place].contains(&label) {
-            return Err(Fault::new(format!(
-                "{} stands twice in the result",
-                shown(label)
-            )));
+            return Err(Fault::new(format!("{} stands twice in the result", shown(label))));
         }
     }
     // Dimensions of 1 that stretch are left to the other operands.
@@ -276,9 +247,8 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
                 && shape[axis] == Dim::Known(1)
                 && size.is_some_and(|&(_, dim, _)| graph.symbols().resolve(dim) != Dim::Known(1))
         };
-        let kept: Vec<usize> = (0..shape.len())
-            .filter(|&axis| !stretched(axis, operand.labels[axis]))
-            .collect();
+        let kept: Vec<usize> =
+            (0..shape.len()).filter(|&axis| !stretched(axis, operand.labels[axis])).collect();
         if kept.len() < shape.len() {
             let shape = kept.iter().map(|&axis| shape[axis]).collect();
             operand.node = reshape(graph, operand.node, shape);
@@ -297,12 +267,11 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
     result = result.sum(graph, |label| needed_from(0, label));
     for (index, operand) in rest.iter().enumerate() {
         // What only this operand has is summed before the product.
-        let operand = operand.clone().diagonals(graph).sum(graph, |label| {
-            needed_from(index + 1, label) || result.labels.contains(&label)
-        });
-        result = contract(graph, &result, &operand, |label| {
-            needed_from(index + 1, label)
-        });
+        let operand = operand
+            .clone()
+            .diagonals(graph)
+            .sum(graph, |label| needed_from(index + 1, label) || result.labels.contains(&label));
+        result = contract(graph, &result, &operand, |label| needed_from(index + 1, label));
     }
     let node = result.ordered(graph, &output).node;
     // A node of its own, that it can be named.
@@ -316,10 +285,7 @@ pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Resu
 fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
     let mut letters: Vec<Label> = terms.iter().flat_map(Term::letters).collect();
     letters.sort_unstable();
-    let once = letters
-        .chunk_by(|a, b| a == b)
-        .filter(|same| same.len() == 1)
-        .map(|same| same[0]);
+    let once = letters.chunk_by(|a, b| a == b).filter(|same| same.len() == 1).map(|same| same[0]);
     let places = (0..ellipsis as u32).rev().map(|place| ELLIPSIS + place);
     places.chain(once).collect()
 }
@@ -373,21 +339,15 @@ pub fn tensordot(
         return Ok(source::invalid(graph));
     };
     if axes_a.len() != axes_b.len() {
-        return Err(Fault::new(format!(
-            "{axes_a:?} and {axes_b:?} are not axes in pairs"
-        )));
+        return Err(Fault::new(format!("{axes_a:?} and {axes_b:?} are not axes in pairs")));
     }
     reduce::resolve_axes(axes_a, shape_a.len())?;
     reduce::resolve_axes(axes_b, shape_b.len())?;
     let labels_a: Vec<Label> = (0..shape_a.len() as Label).collect();
-    let mut labels_b: Vec<Label> = (0..shape_b.len() as Label)
-        .map(|axis| shape_a.len() as Label + axis)
-        .collect();
+    let mut labels_b: Vec<Label> =
+        (0..shape_b.len() as Label).map(|axis| shape_a.len() as Label + axis).collect();
     for (&x, &y) in axes_a.iter().zip(axes_b) {
-        let (x, y) = (
-            resolve_axis(x, shape_a.len())?,
-            resolve_axis(y, shape_b.len())?,
-        );
+        let (x, y) = (resolve_axis(x, shape_a.len())?, resolve_axis(y, shape_b.len())?);
         labels_b[y] = labels_a[x];
         if graph.symbols_mut().unify(shape_a[x], shape_b[y]).is_none() {
             return Err(Fault::new(format!(
@@ -397,14 +357,8 @@ pub fn tensordot(
             )));
         }
     }
-    let a = Labelled {
-        node: a,
-        labels: labels_a,
-    };
-    let b = Labelled {
-        node: b,
-        labels: labels_b,
-    };
+    let a = Labelled { node: a, labels: labels_a };
+    let b = Labelled { node: b, labels: labels_b };
     Ok(contract(graph, &a, &b, |_| false).node)
 }
 
@@ -431,10 +385,8 @@ impl Graph {
         equation: &str,
         operands: impl IntoIterator<Item = Tensor<'g, T>>,
     ) -> Tensor<'g, T> {
-        let operands: Vec<NodeId> = operands
-            .into_iter()
-            .map(|operand| self.import(operand.erase()))
-            .collect();
+        let operands: Vec<NodeId> =
+            operands.into_iter().map(|operand| self.import(operand.erase())).collect();
         self.within("einsum", || {
             let id = match self.build(|graph| einsum(graph, equation, &operands)) {
                 Ok(id) => id,

@@ -63,10 +63,7 @@ impl Operator for RavelIndex {
                 "the numbers of the elements of {of:?} are beyond 2^63"
             )));
         }
-        let cost = Cost {
-            flops: 2.0 * cx.operands[0].len() as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: 2.0 * cx.operands[0].len() as f64, bytes: traffic(cx) };
         let chunk = elementwise_chunk(cx.result.len(), 8 * (1 + of.len())) * size_of::<i64>();
         with_index!(cx.operands[0].dtype, I => {
             Ok(Kernel::single(1, chunk, cost, move |call| {
@@ -103,11 +100,7 @@ impl Operator for RavelIndex {
 
 /// Appends `ravel_index(indices)`.
 pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(
-        &RavelIndex,
-        &[indices],
-        Attributes::of([Attribute::Shape(shape)]),
-    )
+    graph.add(&RavelIndex, &[indices], Attributes::of([Attribute::Shape(shape)]))
 }
 
 /// How many coordinates each index has, for a tensor of this rank.
@@ -174,9 +167,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
         let indices = indices.node(self.graph());
-        self.graph().within("gather_nd", || {
-            self.then(|graph, x| gather_nd(graph, x, indices))
-        })
+        self.graph().within("gather_nd", || self.then(|graph, x| gather_nd(graph, x, indices)))
     }
 }
 
@@ -228,8 +219,7 @@ mod tests {
         x.gather_nd(g.constant(0i64));
         x.gather_nd(g.placeholder::<i64>("three", dims![3]));
         x.gather_nd(g.placeholder::<i64>("open", dims![2, _]));
-        g.zeros::<f32>(dims![2])
-            .scatter_nd(at(&[[0, 0], [-1, 0]]), dims![2, 3]);
+        g.zeros::<f32>(dims![2]).scatter_nd(at(&[[0, 0], [-1, 0]]), dims![2, 3]);
         let message = g.check().unwrap_err().to_string();
         for part in [
             "gather_nd: index 3 at position 1 is out of range: the dimension has size 3",

@@ -46,9 +46,7 @@ fn picked(shape: &[Dim], axis: usize, indices: &[Dim]) -> Shape {
 fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     let some = |dim: &Dim| matches!(dim, Dim::Known(size) if *size > 0);
     match rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
-        true => Err(Fault::new(
-            "every index is out of range: there are no rows at all",
-        )),
+        true => Err(Fault::new("every index is out of range: there are no rows at all")),
         false => Ok(()),
     }
 }
@@ -81,9 +79,8 @@ impl Operator for Gather {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let (shape, axis) = (cx.shape(params), cx.attributes().integer(0));
-        let added = cx
-            .wanted(0)
-            .then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
+        let added =
+            cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
@@ -190,9 +187,7 @@ impl Operator for ScatterAdd {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (indices, cotangent) = (cx.operand(0), cx.cotangent());
         let axis = cx.attributes().integer(1);
-        let rows = cx
-            .wanted(1)
-            .then(|| gather_along(cx.graph(), cotangent, indices, axis));
+        let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))
     }
 
@@ -267,10 +262,7 @@ impl Operator for OneHot {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let depth = cx.result.dims.last().copied().unwrap_or(0);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
-        let cost = Cost {
-            flops: 0.0,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: 0.0, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, size) * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
             Ok(Kernel::single(1, chunk, cost, move |call| {
@@ -333,11 +325,7 @@ pub fn scatter_add_along(
     shape: Shape,
     axis: i64,
 ) -> NodeId {
-    graph.add(
-        &ScatterAdd,
-        &[indices, updates],
-        scatter_attributes(shape, axis),
-    )
+    graph.add(&ScatterAdd, &[indices, updates], scatter_attributes(shape, axis))
 }
 
 /// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
@@ -431,16 +419,15 @@ impl<'g, T: Number> Tensor<'g, T> {
         axis: i64,
     ) -> Tensor<'g, T> {
         let indices = indices.node(self.graph());
-        self.graph()
-            .with_shape("what is added to", shape, |graph, shape| {
-                let wrong = resolve_axis(axis, shape.len())
-                    .ok()
-                    .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
-                if let Some(fault) = wrong {
-                    return super::mistake(graph, "scatter_add", fault);
-                }
-                scatter_add_along(graph, indices, self.id(), shape, axis)
-            })
+        self.graph().with_shape("what is added to", shape, |graph, shape| {
+            let wrong = resolve_axis(axis, shape.len())
+                .ok()
+                .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
+            if let Some(fault) = wrong {
+                return super::mistake(graph, "scatter_add", fault);
+            }
+            scatter_add_along(graph, indices, self.id(), shape, axis)
+        })
     }
 }
 

@@ -20,14 +20,10 @@ pub struct MatMul;
 
 impl Operator for MatMul {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::new("a", DTypes::NUMBER),
-            OperandSpec::new("b", DTypes::NUMBER),
-        ];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::flag("transpose_a"),
-            AttributeSpec::flag("transpose_b"),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("a", DTypes::NUMBER), OperandSpec::new("b", DTypes::NUMBER)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::flag("transpose_a"), AttributeSpec::flag("transpose_b")];
         const { &Signature::new("matmul", "the products of matrices", OPERANDS).attributes(ATTRIBUTES) }
     }
 
@@ -45,11 +41,7 @@ impl Operator for MatMul {
         };
         let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
         let turned = |turn, rows, columns| {
-            if turn {
-                (columns, rows)
-            } else {
-                (rows, columns)
-            }
+            if turn { (columns, rows) } else { (rows, columns) }
         };
         let (m, k) = turned(transpose_a, a_rows, a_columns);
         let (l, n) = turned(transpose_b, b_rows, b_columns);
@@ -74,12 +66,8 @@ impl Operator for MatMul {
         let mut shape = match lead_a.is_empty() && lead_b.is_empty() {
             true => Shape::new(),
             false => cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
-                fault.message = format!(
-                    "{} times {}: {}",
-                    cx.display(&a),
-                    cx.display(&b),
-                    fault.message
-                );
+                fault.message =
+                    format!("{} times {}: {}", cx.display(&a), cx.display(&b), fault.message);
                 fault
             })?,
         };
@@ -123,20 +111,10 @@ impl Operator for MatMul {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (ta, tb) = (cx.attributes.flag(0), cx.attributes.flag(1));
         let missing = || Fault::new("an operand is not a matrix");
-        let (lead, &m, &n) = cx
-            .result
-            .dims
-            .split_last_chunk()
-            .map(|(l, [m, n])| (l, m, n))
-            .ok_or_else(missing)?;
-        let (lead_a, a) = cx.operands[0]
-            .dims
-            .split_last_chunk::<2>()
-            .ok_or_else(missing)?;
-        let (lead_b, _) = cx.operands[1]
-            .dims
-            .split_last_chunk::<2>()
-            .ok_or_else(missing)?;
+        let (lead, &m, &n) =
+            cx.result.dims.split_last_chunk().map(|(l, [m, n])| (l, m, n)).ok_or_else(missing)?;
+        let (lead_a, a) = cx.operands[0].dims.split_last_chunk::<2>().ok_or_else(missing)?;
+        let (lead_b, _) = cx.operands[1].dims.split_last_chunk::<2>().ok_or_else(missing)?;
         let k = a[if ta { 0 } else { 1 }];
         let bytes = [cx.operands[0], cx.operands[1], cx.result];
         let bytes = bytes.iter().map(|array| array.bytes() as f64).sum();
@@ -145,10 +123,7 @@ impl Operator for MatMul {
             // One product of all rows.
             let m = lead.iter().product::<usize>() * m;
             let plan = Matmul::new(m, k, n, ta, tb);
-            let cost = Cost {
-                flops: plan.flops(),
-                bytes,
-            };
+            let cost = Cost { flops: plan.flops(), bytes };
             let chunk = plan.row_block().max(1).saturating_mul(n * size);
             return Ok(
                 with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
@@ -161,20 +136,15 @@ impl Operator for MatMul {
             );
         }
         let plan = BatchedMatmul::new(Matmul::new(m, k, n, ta, tb), lead, lead_a, lead_b);
-        let cost = Cost {
-            flops: plan.flops(),
-            bytes,
-        };
+        let cost = Cost { flops: plan.flops(), bytes };
         let chunk = plan.row_block().saturating_mul(n * size);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                let (a, b) = (call.input::<T>(0), call.input::<T>(1));
-                let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
-                plan.run(a, b, call.output::<T>(), first_row);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let (a, b) = (call.input::<T>(0), call.input::<T>(1));
+            let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
+            plan.run(a, b, call.output::<T>(), first_row);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -202,9 +172,7 @@ impl Operator for MatMul {
         cases
             .into_iter()
             .map(|(a, b, ta, tb)| {
-                Sample::new(attributes(ta, tb))
-                    .float(a, domain.clone())
-                    .float(b, domain.clone())
+                Sample::new(attributes(ta, tb)).float(a, domain.clone()).float(b, domain.clone())
             })
             .collect()
     }
@@ -216,9 +184,7 @@ fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
 
 /// The leading dimensions, the rows and the columns of an array of matrices.
 fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
-    shape
-        .split_last_chunk()
-        .map(|(lead, &[rows, columns])| (lead, rows, columns))
+    shape.split_last_chunk().map(|(lead, &[rows, columns])| (lead, rows, columns))
 }
 
 /// Appends `matmul(a, b)`.
@@ -251,8 +217,6 @@ impl<'g, T: Number> Tensor<'g, T> {
         transpose_self: bool,
         transpose_other: bool,
     ) -> Tensor<'g, T> {
-        self.with(other, |graph, a, b| {
-            matmul(graph, a, b, transpose_self, transpose_other)
-        })
+        self.with(other, |graph, a, b| matmul(graph, a, b, transpose_self, transpose_other))
     }
 }

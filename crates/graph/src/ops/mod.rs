@@ -56,6 +56,7 @@ pub mod strided;
 pub mod tile;
 pub mod trigonometric;
 pub mod unary;
+pub mod watch;
 pub mod where_indices;
 pub mod window;
 
@@ -105,6 +106,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         sequence::OPERATORS,
         where_indices::OPERATORS,
         state::OPERATORS,
+        watch::OPERATORS,
     ];
     families.concat()
 }
@@ -176,9 +178,7 @@ macro_rules! with_float {
                 type $type = f64;
                 $body
             }
-            other => Err(abeyance_ir::Fault::new(format!(
-                "there is no loop for {other}"
-            ))),
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
         }
     };
 }
@@ -194,9 +194,7 @@ macro_rules! with_index {
                 type $type = i64;
                 $body
             }
-            other => Err(abeyance_ir::Fault::new(format!(
-                "there is no loop for {other}"
-            ))),
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
         }
     };
 }
@@ -205,11 +203,7 @@ pub(crate) use {with_float, with_index, with_moved, with_type};
 /// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
 /// need not fit one.
 pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
-    let read: f64 = cx
-        .operands
-        .iter()
-        .map(|operand| operand.bytes() as f64)
-        .sum();
+    let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
     read + cx.result.bytes() as f64
 }
 
@@ -262,10 +256,8 @@ pub(crate) fn unbroadcast(graph: &mut Ir, cotangent: NodeId, operand: NodeId) ->
     let lead = from.len() - to.len();
     let one = abeyance_ir::Dim::Known(1);
     let stretched = (0..to.len()).filter(|&axis| to[axis] == one && from[axis + lead] != one);
-    let axes: Vec<i64> = (0..lead)
-        .chain(stretched.map(|axis| axis + lead))
-        .map(|axis| axis as i64)
-        .collect();
+    let axes: Vec<i64> =
+        (0..lead).chain(stretched.map(|axis| axis + lead)).map(|axis| axis as i64).collect();
     let sum = match axes.is_empty() {
         true => cotangent,
         false => reduce::sum(graph, cotangent, &axes, false),

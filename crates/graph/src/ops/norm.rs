@@ -10,9 +10,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn l1_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
         let _pin = self.graph().pin_location();
-        self.graph()
-            .within("l1_norm", || self.abs().over(&SUM, &list))
-            .into()
+        self.graph().within("l1_norm", || self.abs().over(&SUM, &list)).into()
     }
 
     /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for nothing. Squares may overflow where
@@ -24,9 +22,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let list = axes.list();
         let _pin = self.graph().pin_location();
         self.graph()
-            .within("l2_norm", || {
-                self.square().over::<T>(&SUM, &list).sqrt_flat_at_0()
-            })
+            .within("l2_norm", || self.square().over::<T>(&SUM, &list).sqrt_flat_at_0())
             .into()
     }
 
@@ -35,9 +31,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn max_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
         let _pin = self.graph().pin_location();
-        self.graph()
-            .within("max_norm", || self.abs().over(&MAX, &list))
-            .into()
+        self.graph().within("max_norm", || self.abs().over(&MAX, &list)).into()
     }
 
     /// √x whose derivative at 0 is 0 instead of ∞: both the root and its operand are chosen, so that no infinite slope is

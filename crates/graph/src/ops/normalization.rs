@@ -21,9 +21,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let _pin = graph.pin_location();
         graph.within("l2_normalize", || {
             let squares = self.square().over::<T>(&SUM, &list);
-            self * squares
-                .maximum(graph.constant(T::from_f64(epsilon)))
-                .rsqrt()
+            self * squares.maximum(graph.constant(T::from_f64(epsilon))).rsqrt()
         })
     }
 
@@ -52,10 +50,7 @@ impl<'g, T: Float> Tensor<'g, T> {
             }
         }
         let rank = gain.shape().len() as i64;
-        let list = AxisList {
-            axes: Some((-rank..0).collect()),
-            keep_dims: true,
-        };
+        let list = AxisList { axes: Some((-rank..0).collect()), keep_dims: true };
         graph.within("layer_norm", || {
             let (mean, variance) = self.moments(list);
             let spread = variance + graph.constant(T::from_f64(epsilon));
@@ -107,13 +102,9 @@ impl<'g, T: Float> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let graph = self.graph();
         let _pin = graph.pin_location();
-        let [mean, variance, offset, scale] = [
-            mean.node(graph),
-            variance.node(graph),
-            offset.node(graph),
-            scale.node(graph),
-        ]
-        .map(|id| graph.handle::<T>(id));
+        let [mean, variance, offset, scale] =
+            [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
+                .map(|id| graph.handle::<T>(id));
         graph.within("batch_normalization", || {
             let spread = variance + graph.constant(T::from_f64(epsilon));
             (self - mean) * (spread.rsqrt() * scale) + offset

@@ -22,10 +22,8 @@ pub struct PadConstant;
 
 impl Operator for PadConstant {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::new("x", DTypes::ANY),
-            OperandSpec::new("value", DTypes::ANY),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("x", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)];
         const ATTRIBUTES: &[AttributeSpec] = &[
             AttributeSpec::required("before", AttributeKind::Integers),
             AttributeSpec::required("after", AttributeKind::Integers),
@@ -76,14 +74,12 @@ impl Operator for PadConstant {
         let after = each("after", cx.attributes.integers(1), dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
-        Ok(
-            with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                let (start, value) = (call.start::<T>(), call.input::<T>(1)[0]);
-                plan.run(call.input::<T>(0), call.output(), start, value);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let (start, value) = (call.start::<T>(), call.input::<T>(1)[0]);
+            plan.run(call.input::<T>(0), call.output(), start, value);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -107,10 +103,7 @@ impl Operator for PadConstant {
 }
 
 fn attributes(before: &[i64], after: &[i64]) -> Attributes {
-    Attributes::of([
-        Attribute::Integers(before.into()),
-        Attribute::Integers(after.into()),
-    ])
+    Attributes::of([Attribute::Integers(before.into()), Attribute::Integers(after.into())])
 }
 
 /// Appends `pad_constant(x, value)`.
@@ -199,14 +192,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         paddings: impl AsRef<[[i64; 2]]>,
         value: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let (before, after): (Vec<i64>, Vec<i64>) = paddings
-            .as_ref()
-            .iter()
-            .map(|&[before, after]| (before, after))
-            .unzip();
-        self.with(value, |graph, x, value| {
-            pad_constant(graph, x, value, &before, &after)
-        })
+        let (before, after): (Vec<i64>, Vec<i64>) =
+            paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
+        self.with(value, |graph, x, value| pad_constant(graph, x, value, &before, &after))
     }
 
     #[track_caller]

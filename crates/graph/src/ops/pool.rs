@@ -13,13 +13,8 @@ use super::{traffic, with_float};
 use crate::{Float, Tensor};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &MaxPool,
-    &MaxPoolScatter,
-    &MaxPoolGather,
-    &AvgPool,
-    &AvgPoolSpread,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&MaxPool, &MaxPoolScatter, &MaxPoolGather, &AvgPool, &AvgPoolSpread];
 
 /// Windows that slide over images: their size, strides and padding, each a number for rows and columns alike or `[rows, columns]`. The
 /// stride is the window's size unless said otherwise, so that windows lie side by side.
@@ -44,35 +39,21 @@ impl Pool {
     /// with [`Conv2d::same`](crate::Conv2d::same).
     pub fn same(window: impl Into<Pair>) -> Self {
         let window = window.into();
-        Self {
-            window,
-            strides: window,
-            same: true,
-        }
+        Self { window, strides: window, same: true }
     }
 
     /// Windows within the images: `⌊(H - h) / stride⌋ + 1` rows and `⌊(W - w) / stride⌋ + 1` columns of them.
     pub fn valid(window: impl Into<Pair>) -> Self {
-        Self {
-            same: false,
-            ..Self::same(window)
-        }
+        Self { same: false, ..Self::same(window) }
     }
 
     /// How far it is from one window to the next.
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
-        Self {
-            strides: stride.into(),
-            ..self
-        }
+        Self { strides: stride.into(), ..self }
     }
 
     fn attributes(self, shape: Option<Shape>) -> Attributes {
-        let own = [
-            self.window.attribute(),
-            self.strides.attribute(),
-            Attribute::Flag(self.same),
-        ];
+        let own = [self.window.attribute(), self.strides.attribute(), Attribute::Flag(self.same)];
         Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
     }
 }
@@ -162,10 +143,7 @@ fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
 }
 
 fn cost(cx: &Lowering<'_>, plan: &Plan) -> Cost {
-    Cost {
-        flops: plan.operations(),
-        bytes: traffic(cx),
-    }
+    Cost { flops: plan.operations(), bytes: traffic(cx) }
 }
 
 /// The node's attributes, with another shape or none.
@@ -247,8 +225,7 @@ impl Operator for MaxPoolScatter {
         let attributes = attributes_with(cx, None);
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1)
-                .then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
+            cx.wanted(1).then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
         ]))
     }
 
@@ -271,10 +248,7 @@ impl Operator for MaxPoolScatter {
             let y = sample_result(&sample);
             sample.float(&y, Domain::Between(-2.0, 2.0))
         };
-        samples(Domain::Distinct)
-            .into_iter()
-            .map(with_cotangent)
-            .collect()
+        samples(Domain::Distinct).into_iter().map(with_cotangent).collect()
     }
 }
 
@@ -308,8 +282,7 @@ impl Operator for MaxPoolGather {
         let attributes = attributes_with(cx, None);
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1)
-                .then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
+            cx.wanted(1).then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
         ]))
     }
 
@@ -332,10 +305,7 @@ impl Operator for MaxPoolGather {
             let x = sample.operands[0].dims.clone();
             sample.float(&x, Domain::Between(-2.0, 2.0))
         };
-        samples(Domain::Distinct)
-            .into_iter()
-            .map(with_values)
-            .collect()
+        samples(Domain::Distinct).into_iter().map(with_values).collect()
     }
 }
 
@@ -457,12 +427,7 @@ fn samples(domain: Domain) -> Vec<Sample> {
 /// The sizes of a sample's pool.
 fn sample_result(sample: &Sample) -> Vec<usize> {
     match plan(&sample.attributes, &sample.operands[0].dims) {
-        Ok(plan) => vec![
-            plan.images,
-            plan.rows.output,
-            plan.columns.output,
-            plan.channels,
-        ],
+        Ok(plan) => vec![plan.images, plan.rows.output, plan.columns.output, plan.channels],
         Err(_) => Vec::new(),
     }
 }

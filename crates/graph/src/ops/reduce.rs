@@ -28,10 +28,8 @@ struct Reduced {
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-pub(super) const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("axes", AttributeKind::Integers),
-    AttributeSpec::flag("keep_dims"),
-];
+pub(super) const ATTRIBUTES: &[AttributeSpec] =
+    &[AttributeSpec::required("axes", AttributeKind::Integers), AttributeSpec::flag("keep_dims")];
 
 impl Operator for Reduce {
     fn signature(&self) -> &Signature {
@@ -45,18 +43,11 @@ impl Operator for Reduce {
         if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
             return Err(Fault::new(format!(
                 "of no elements none is the {}: a reduced dimension of {} is 0",
-                if matches!(self.operation, Operation::Max) {
-                    "largest"
-                } else {
-                    "smallest"
-                },
+                if matches!(self.operation, Operation::Max) { "largest" } else { "smallest" },
                 cx.display(&shape)
             )));
         }
-        cx.tensor(
-            cx.dtype(0),
-            reduced_shape(&shape, &axes, cx.attributes().flag(1)),
-        )
+        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, cx.attributes().flag(1)))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -192,11 +183,7 @@ pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> S
 fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId {
     let full = cx.shape(cx.operand(0));
     let kept = reduced_shape(&full, &reduced.axes, true);
-    let leading = reduced
-        .axes
-        .iter()
-        .enumerate()
-        .all(|(place, &axis)| place == axis);
+    let leading = reduced.axes.iter().enumerate().all(|(place, &axis)| place == axis);
     let graph = cx.graph();
     let value = match reduced.keep_dims || leading {
         true => value,
@@ -244,17 +231,14 @@ pub static MEAN: Reduce = Reduce {
         let full = cx.shape(x);
         let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
         let graph = cx.graph();
-        let count = match of
-            .iter()
-            .map(|dim| dim.known())
-            .try_fold(1usize, |n, dim| n.checked_mul(dim?))
-        {
-            Some(count) => super::scalar_like(graph, x, count as f64),
-            None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
-                Some(dtype) => source::size(graph, dtype, of),
-                None => source::invalid(graph),
-            },
-        };
+        let count =
+            match of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?)) {
+                Some(count) => super::scalar_like(graph, x, count as f64),
+                None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
+                    Some(dtype) => source::size(graph, dtype, of),
+                    None => source::invalid(graph),
+                },
+            };
         let share = binary::div(graph, cotangent, count);
         restore(cx, share, reduced)
     },

@@ -24,10 +24,8 @@ impl Operator for SegmentSum {
             OperandSpec::new("data", DTypes::NUMBER),
             OperandSpec::in_group("segments", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required(
-            "num_segments",
-            AttributeKind::Integer,
-        )];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("num_segments", AttributeKind::Integer)];
         const {
             &Signature::new(
                 "segment_sum",
@@ -41,9 +39,7 @@ impl Operator for SegmentSum {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let count = cx.attributes().integer(0);
         let Ok(count) = usize::try_from(count) else {
-            return Err(Fault::new(format!(
-                "num_segments = {count} is not a number of segments"
-            )));
+            return Err(Fault::new(format!("num_segments = {count} is not a number of segments")));
         };
         let (data, segments) = (cx.shape(0), cx.shape(1));
         let rows = match (&data[..], &segments[..]) {
@@ -59,31 +55,23 @@ impl Operator for SegmentSum {
             .help("they are a list as long as the first dimension")
         })?;
         if count == 0 && matches!(rows, Dim::Known(rows) if rows > 0) {
-            return Err(Fault::new(
-                "every segment is out of range: there are none at all",
-            ));
+            return Err(Fault::new("every segment is out of range: there are none at all"));
         }
-        let shape: Shape = std::iter::once(Dim::Known(count))
-            .chain(data[1..].iter().copied())
-            .collect();
+        let shape: Shape =
+            std::iter::once(Dim::Known(count)).chain(data[1..].iter().copied()).collect();
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (segments, cotangent) = (cx.operand(1), cx.cotangent());
-        let rows = cx
-            .wanted(0)
-            .then(|| index::gather(cx.graph(), cotangent, segments));
+        let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
         Ok(Cotangents::from_slice(&[rows, None]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (limit, width) = index::rows(cx.result.dims, 0)?;
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
-        let cost = Cost {
-            flops: cx.operands[0].len() as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         // A part reads about as much for each element as the whole does.
         let each = (cost.bytes / len.max(1) as f64) as usize;
         let chunk = elementwise_chunk(len, each) * size;
@@ -111,9 +99,11 @@ impl Operator for SegmentSum {
             .into_iter()
             .map(|(data, count)| {
                 let segments = Domain::Values(&[0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
-                Sample::new(attributes(count))
-                    .float(data, Domain::Between(-2.0, 2.0))
-                    .operand(DType::I64, &data[..1], segments)
+                Sample::new(attributes(count)).float(data, Domain::Between(-2.0, 2.0)).operand(
+                    DType::I64,
+                    &data[..1],
+                    segments,
+                )
             })
             .collect()
     }
@@ -143,9 +133,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         // A number beyond i64 is as much too large as i64::MAX is.
         let count = i64::try_from(num_segments).unwrap_or(i64::MAX);
-        self.with(segments, |graph, data, segments| {
-            segment_sum(graph, data, segments, count)
-        })
+        self.with(segments, |graph, data, segments| segment_sum(graph, data, segments, count))
     }
 
     /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
@@ -160,9 +148,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.with(segments, |graph, data, segments| {
             let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
             let row = data_shape.get(of.len()..).unwrap_or_default();
-            let shape = std::iter::once(Dim::Known(num_segments))
-                .chain(row.iter().copied())
-                .collect();
+            let shape =
+                std::iter::once(Dim::Known(num_segments)).chain(row.iter().copied()).collect();
             index::scatter_add(graph, segments, data, shape)
         })
     }

@@ -38,10 +38,7 @@ fn vector(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let shape = cx.shape_attribute(2);
     match shape.len() {
         1 => cx.tensor(dtype, shape),
-        _ => Err(Fault::new(format!(
-            "{} is not the shape of a vector",
-            cx.display(&shape)
-        ))),
+        _ => Err(Fault::new(format!("{} is not the shape of a vector", cx.display(&shape)))),
     }
 }
 
@@ -55,10 +52,7 @@ fn by_place<T: Stored>(
         let values: Vec<T> = (0..len).map(value).collect();
         return Lowered::Constant(bytemuck::cast_slice(&values).to_vec());
     }
-    let cost = Cost {
-        flops: 2.0 * len as f64,
-        bytes: cx.result.bytes() as f64,
-    };
+    let cost = Cost { flops: 2.0 * len as f64, bytes: cx.result.bytes() as f64 };
     Kernel::single(0, elementwise_chunk(len, size) * size, cost, move |call| {
         let start = call.start::<T>();
         for (place, o) in (start..).zip(call.output::<T>()) {
@@ -71,9 +65,7 @@ fn by_place<T: Stored>(
 
 fn number<T: bytemuck::Pod + Default>(cx: &Lowering<'_>, index: usize) -> T {
     let array = cx.attributes.array(index);
-    array
-        .and_then(|array| array.elements::<T>().first().copied())
-        .unwrap_or_default()
+    array.and_then(|array| array.elements::<T>().first().copied()).unwrap_or_default()
 }
 
 const VECTOR: AttributeSpec = AttributeSpec::required("shape", AttributeKind::Shape);
@@ -108,26 +100,10 @@ impl Operator for Range {
 
     fn samples(&self) -> Vec<Sample> {
         vec![
-            range_sample(
-                Array::scalar(DType::F64, 0.5),
-                Array::scalar(DType::F64, 0.1),
-                5,
-            ),
-            range_sample(
-                Array::scalar(DType::I32, 7.0),
-                Array::scalar(DType::I32, -2.0),
-                4,
-            ),
-            range_sample(
-                Array::scalar(DType::I64, 0.0),
-                Array::scalar(DType::I64, 1.0),
-                0,
-            ),
-            range_sample(
-                Array::scalar(DType::F32, 0.0),
-                Array::scalar(DType::F32, 3.0),
-                700,
-            ),
+            range_sample(Array::scalar(DType::F64, 0.5), Array::scalar(DType::F64, 0.1), 5),
+            range_sample(Array::scalar(DType::I32, 7.0), Array::scalar(DType::I32, -2.0), 4),
+            range_sample(Array::scalar(DType::I64, 0.0), Array::scalar(DType::I64, 1.0), 0),
+            range_sample(Array::scalar(DType::F32, 0.0), Array::scalar(DType::F32, 3.0), 700),
         ]
     }
 }
@@ -251,10 +227,7 @@ fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
     let count = match start.dtype {
         DType::F32 | DType::F64 => {
             let [start, limit, delta] = [start, limit, delta].map(|array| match array.dtype {
-                DType::F32 => array
-                    .elements::<f32>()
-                    .first()
-                    .map_or(0.0, |&v| f64::from(v)),
+                DType::F32 => array.elements::<f32>().first().map_or(0.0, |&v| f64::from(v)),
                 _ => array.elements::<f64>().first().copied().unwrap_or(0.0),
             });
             let count = ((limit - start) / delta).ceil().max(0.0);
@@ -271,14 +244,8 @@ fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
         }
         dtype => {
             let [start, limit, delta] = [start, limit, delta].map(|array| match dtype {
-                DType::I32 => array
-                    .elements::<i32>()
-                    .first()
-                    .map_or(0, |&v| i128::from(v)),
-                DType::I64 => array
-                    .elements::<i64>()
-                    .first()
-                    .map_or(0, |&v| i128::from(v)),
+                DType::I32 => array.elements::<i32>().first().map_or(0, |&v| i128::from(v)),
+                DType::I64 => array.elements::<i64>().first().map_or(0, |&v| i128::from(v)),
                 _ => array.elements::<u8>().first().map_or(0, |&v| i128::from(v)),
             });
             let span = limit - start;
@@ -308,10 +275,9 @@ impl Graph {
                 let shape = Shape::from_slice(&[len.into()]);
                 self.build(|graph| graph.add(&Range, &[], attributes(start, delta, shape)))
             }
-            Err(fault) => self.reject(Diagnostic::new(
-                format!("range: {}", fault.message),
-                self.here(),
-            )),
+            Err(fault) => {
+                self.reject(Diagnostic::new(format!("range: {}", fault.message), self.here()))
+            }
         };
         self.handle(id)
     }
@@ -362,10 +328,7 @@ mod tests {
         assert_eq!(g.range(3, 18, 3).to_string(), "range : i32[5]");
         assert_eq!(g.range(3.0f32, 1.0, -0.5).to_string(), "range_1 : f32[4]");
         assert_eq!(g.range(5i64, 1, 1).to_string(), "range_2 : i64[0]");
-        assert_eq!(
-            g.range(i64::MIN, i64::MAX, i64::MAX).to_string(),
-            "range_3 : i64[3]"
-        );
+        assert_eq!(g.range(i64::MIN, i64::MAX, i64::MAX).to_string(), "range_3 : i64[3]");
         let x = g.placeholder::<f32>("x", dims![_, 3]);
         assert_eq!(g.range_of::<f32>(x.dim(0)).to_string(), "range_4 : f32[N]");
         assert_eq!(g.linspace(0.0f64, 1.0, 7).to_string(), "linspace : f64[7]");

@@ -41,16 +41,12 @@ pub static ARGSORT: Order = Order {
 
 /// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
 pub static TOP_K_INDICES: Order = Order {
-    signature: Signature::new(
-        "top_k_indices",
-        "the places of the k largest elements",
-        OPERANDS,
-    )
-    .attributes(&[
-        AttributeSpec::required("dtype", AttributeKind::DType),
-        AttributeSpec::required("k", AttributeKind::Integer),
-    ])
-    .calculus(POSITIONS),
+    signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
+        .attributes(&[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("k", AttributeKind::Integer),
+        ])
+        .calculus(POSITIONS),
     top: true,
 };
 
@@ -69,18 +65,13 @@ impl Operator for Order {
             return Err(Fault::new("a scalar has no elements to put in order"));
         };
         if !DTypes::INDEX.contains(dtype) {
-            return Err(Fault::new(format!(
-                "places are of {}, not {dtype}",
-                DTypes::INDEX
-            )));
+            return Err(Fault::new(format!("places are of {}, not {dtype}", DTypes::INDEX)));
         }
         if let (Dim::Known(n), DType::I32) = (*last, dtype)
             && i32::try_from(n).is_err()
         {
-            return Err(
-                Fault::new(format!("places among {n} elements do not fit an i32"))
-                    .help("ask for i64"),
-            );
+            return Err(Fault::new(format!("places among {n} elements do not fit an i32"))
+                .help("ask for i64"));
         }
         if self.top {
             let k = cx.attributes().integer(1);
@@ -119,10 +110,7 @@ impl Operator for Order {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
             chunk: rows_chunk(rows, n, n.saturating_mul(2 * pair)).saturating_mul(pair),
-            cost: Cost {
-                flops,
-                bytes: scratch as f64,
-            },
+            cost: Cost { flops, bytes: scratch as f64 },
             run: with_type!(cx.operands[0].dtype, T => Box::new(move |call| {
                 let (x, start) = (call.input::<T>(0), call.start::<Keyed>());
                 order::order_rows(x, n, k, descending, call.output(), start);
@@ -144,11 +132,8 @@ impl Operator for Order {
                 Ok(())
             }),
         }))?;
-        Ok(Kernel {
-            scratch: smallvec![scratch],
-            steps: [keyed, placed].into_iter().collect(),
-        }
-        .into())
+        Ok(Kernel { scratch: smallvec![scratch], steps: [keyed, placed].into_iter().collect() }
+            .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -234,9 +219,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// The same in descending order if `descending`, as `i32` or `i64`.
     #[track_caller]
     pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
-        self.ordered("argsort", axis, |graph, x| {
-            argsort(graph, x, I::DTYPE, descending)
-        })
+        self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
     }
 
     /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal

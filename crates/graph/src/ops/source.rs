@@ -18,15 +18,8 @@ use crate::init::{First, array_value};
 use crate::{Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &Placeholder,
-    &PlaceholderWithDefault,
-    &Constant,
-    &Variable,
-    &Fill,
-    &Size,
-    &Invalid,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&Placeholder, &PlaceholderWithDefault, &Constant, &Variable, &Fill, &Size, &Invalid];
 
 const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
 
@@ -120,16 +113,12 @@ impl Operator for Constant {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let value = cx.attributes.array(0);
-        Ok(Lowered::Constant(
-            value.map(|value| value.bytes.clone()).unwrap_or_default(),
-        ))
+        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(
-            value,
-        ))]))]
+        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
     }
 }
 
@@ -211,9 +200,7 @@ impl Operator for Variable {
                 Distribution::TruncatedNormal.check(dtype, *mean, *stddev)?;
             }
             _ => {
-                return Err(Fault::new(format!(
-                    "this first value is not one for {dtype}"
-                )));
+                return Err(Fault::new(format!("this first value is not one for {dtype}")));
             }
         }
         cx.tensor(dtype, shape)
@@ -250,11 +237,7 @@ impl Operator for Fill {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx
-            .attributes()
-            .array(0)
-            .filter(|value| value.dims.is_empty())
-        else {
+        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
             return Err(Fault::new("the value has to be a scalar"));
         };
         check_array(value)?;
@@ -270,10 +253,7 @@ impl Operator for Fill {
         if cx.result.bytes() <= 1024 {
             return Ok(Lowered::Constant(value.bytes.repeat(len)));
         }
-        let cost = Cost {
-            flops: 0.0,
-            bytes: cx.result.bytes() as f64,
-        };
+        let cost = Cost { flops: 0.0, bytes: cx.result.bytes() as f64 };
         let kernel = with_type!(cx.result.dtype, T => {
             let value: T = value.elements::<T>()[0];
             let chunk = elementwise_chunk(len, size_of::<T>()) * size_of::<T>();
@@ -323,17 +303,12 @@ impl Operator for Size {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
-        Ok(Lowered::Constant(
-            Array::scalar(cx.result.dtype, count as f64).bytes,
-        ))
+        Ok(Lowered::Constant(Array::scalar(cx.result.dtype, count as f64).bytes))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let of: Shape = [3.into(), 5.into()].into_iter().collect();
-        vec![Sample::new(Attributes::of([
-            Attribute::DType(DType::F64),
-            Attribute::Shape(of),
-        ]))]
+        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
     }
 }
 
@@ -368,11 +343,7 @@ pub fn invalid(graph: &mut Ir) -> NodeId {
 
 /// Appends a constant.
 pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(
-        &Constant,
-        &[],
-        Attributes::of([Attribute::Array(Arc::new(value))]),
-    )
+    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
 }
 
 /// Appends a tensor of one value.
@@ -386,11 +357,7 @@ pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
 
 /// Appends the number of elements of a shape.
 pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(
-        &Size,
-        &[],
-        Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]),
-    )
+    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
 }
 
 impl Graph {
@@ -420,12 +387,7 @@ impl Graph {
     ) -> Tensor<'g, T> {
         let default = default.node(self);
         let id = self.build(|graph| {
-            graph.add_named(
-                Some(name),
-                &PlaceholderWithDefault,
-                &[default],
-                Attributes::none(),
-            )
+            graph.add_named(Some(name), &PlaceholderWithDefault, &[default], Attributes::none())
         });
         self.handle(id)
     }

@@ -43,9 +43,7 @@ pub(super) fn pair(what: &str, values: &[i64]) -> Result<[usize; 2], Fault> {
     let size = |value: i64| usize::try_from(value).ok().filter(|&size| size > 0);
     match (size(rows), size(columns)) {
         (Some(rows), Some(columns)) => Ok([rows, columns]),
-        _ => Err(Fault::new(format!(
-            "{what} = {values:?}: each must be at least 1"
-        ))),
+        _ => Err(Fault::new(format!("{what} = {values:?}: each must be at least 1"))),
     }
 }
 

@@ -40,9 +40,7 @@ fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<Node
     let mut sum = 0i64;
     for &size in sizes.iter().filter(|&&size| size != -1) {
         if size < 0 {
-            return Err(Fault::new(format!(
-                "sizes = {sizes:?} holds {size}, which is no size"
-            )));
+            return Err(Fault::new(format!("sizes = {sizes:?} holds {size}, which is no size")));
         }
         sum = sum
             .checked_add(size)
@@ -52,20 +50,13 @@ fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<Node
         Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
         _ if open == 1 => true,
         // Sizes that are all given say how large the dimension is.
-        _ => graph
-            .symbols_mut()
-            .unify(dim, Dim::Known(sum as usize))
-            .is_some(),
+        _ => graph.symbols_mut().unify(dim, Dim::Known(sum as usize)).is_some(),
     };
     if !fits {
         return Err(Fault::new(format!(
             "the sizes {sizes:?} make {sum}, and dimension {axis} of {} is {}",
             graph.symbols().display(&full),
-            graph
-                .symbols()
-                .display(&[dim])
-                .to_string()
-                .trim_matches(['[', ']'])
+            graph.symbols().display(&[dim]).to_string().trim_matches(['[', ']'])
         )));
     }
     let mut begin = vec![0i64; full.len()];
@@ -170,9 +161,7 @@ impl<'g, T: Element> Tensor<'g, T> {
                 )));
             };
             let size = count(size)? as i64;
-            Ok((0..size)
-                .map(|index| index_at(graph, x, axis, index))
-                .collect())
+            Ok((0..size).map(|index| index_at(graph, x, axis, index)).collect())
         })
     }
 
@@ -180,9 +169,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// error when it is fed. Mistakes give an empty list. Gradient: each part's at its place.
     #[track_caller]
     pub fn split(self, parts: usize, axis: i64) -> Vec<Tensor<'g, T>> {
-        self.apart("split", axis, |graph, x, axis| {
-            cut_evenly(graph, x, axis, parts)
-        })
+        self.apart("split", axis, |graph, x, axis| cut_evenly(graph, x, axis, parts))
     }
 
     /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others leave. TensorFlow's `tf.split`.
@@ -202,10 +189,8 @@ impl Graph {
         inputs: impl IntoIterator<Item = Tensor<'g, T>>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let inputs: Vec<NodeId> = inputs
-            .into_iter()
-            .map(|input| self.import(input.erase()))
-            .collect();
+        let inputs: Vec<NodeId> =
+            inputs.into_iter().map(|input| self.import(input.erase())).collect();
         let different = {
             let ir = self.ir();
             let shapes = inputs.iter().map(|&input| ir.shape(input));
@@ -222,10 +207,8 @@ impl Graph {
         }
         self.within("stack", || {
             self.handle(self.build(|graph| {
-                let rows: Vec<NodeId> = inputs
-                    .iter()
-                    .map(|&input| shape::expand_dims(graph, input, axis))
-                    .collect();
+                let rows: Vec<NodeId> =
+                    inputs.iter().map(|&input| shape::expand_dims(graph, input, axis)).collect();
                 join::concat(graph, &rows, axis)
             }))
         })

@@ -79,11 +79,9 @@ impl Parts {
         self.end_mask &= !bit;
         self.begin_mask |= if begin.is_none() { bit } else { 0 };
         self.end_mask |= if end.is_none() { bit } else { 0 };
-        if let (Some(b), Some(e), Some(s)) = (
-            self.begin.get_mut(axis),
-            self.end.get_mut(axis),
-            self.strides.get_mut(axis),
-        ) {
+        if let (Some(b), Some(e), Some(s)) =
+            (self.begin.get_mut(axis), self.end.get_mut(axis), self.strides.get_mut(axis))
+        {
             (*b, *e, *s) = (begin.unwrap_or(0), end.unwrap_or(0), stride);
         }
         self
@@ -124,9 +122,7 @@ impl Parts {
         check_length("end", &self.end, rank)?;
         check_length("strides", &self.strides, rank)?;
         match self.strides.iter().position(|&stride| stride == 0) {
-            Some(axis) => Err(Fault::new(format!(
-                "the stride along dimension {axis} is 0"
-            ))),
+            Some(axis) => Err(Fault::new(format!("the stride along dimension {axis} is 0"))),
             None => Ok(()),
         }
     }
@@ -200,11 +196,7 @@ impl Part {
                     shape()
                 )));
             }
-            return Ok(Steps {
-                begin: index.rem_euclid(n) as usize,
-                step: 1,
-                count: 1,
-            });
+            return Ok(Steps { begin: index.rem_euclid(n) as usize, step: 1, count: 1 });
         }
         let stride = i128::from(self.stride);
         // The first and last place at which a range may begin, or end, in its direction.
@@ -222,22 +214,10 @@ impl Part {
             _ => 0,
         };
         Ok(match count {
-            0 => Steps {
-                begin: 0,
-                step: 1,
-                count: 0,
-            },
+            0 => Steps { begin: 0, step: 1, count: 0 },
             // The step of a single element says nothing.
-            1 => Steps {
-                begin: begin as usize,
-                step: 1,
-                count: 1,
-            },
-            _ => Steps {
-                begin: begin as usize,
-                step: stride as isize,
-                count: count as usize,
-            },
+            1 => Steps { begin: begin as usize, step: 1, count: 1 },
+            _ => Steps { begin: begin as usize, step: stride as isize, count: count as usize },
         })
     }
 }
@@ -260,9 +240,7 @@ impl Operator for StridedSlice {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let parts = Parts::of(cx.attributes(), 0);
         let sizes = parts.shape(cx, &cx.shape(0))?;
-        let shape = sizes
-            .iter()
-            .map(|size| size.unwrap_or_else(|| cx.derived()));
+        let shape = sizes.iter().map(|size| size.unwrap_or_else(|| cx.derived()));
         let shape = shape.collect();
         cx.tensor(cx.dtype(0), shape)
     }
@@ -320,24 +298,12 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         (&[7], &[(Some(1), Some(6), 2)], &[]),
         (&[7], &[(Some(-2), Some(0), -3)], &[]),
         (&[3, 4], &[ALL, (Some(2), Some(3), 1)], &[1]),
-        (
-            &[3, 4],
-            &[(Some(-1), Some(0), 1), (Some(3), None, -2)],
-            &[0],
-        ),
-        (
-            &[2, 3, 4],
-            &[(None, None, -1), ALL, (Some(1), Some(-1), 1)],
-            &[],
-        ),
+        (&[3, 4], &[(Some(-1), Some(0), 1), (Some(3), None, -2)], &[0]),
+        (&[2, 3, 4], &[(None, None, -1), ALL, (Some(1), Some(-1), 1)], &[]),
         (&[4], &[(Some(3), Some(1), 1)], &[]),
         (&[1, 3], &[(Some(1), None, 1), ALL], &[]),
         (&[0, 3], &[(None, None, -1), (None, Some(2), 1)], &[]),
-        (
-            &[3, 3],
-            &[(Some(-9), Some(9), 1), (Some(9), Some(-9), -1)],
-            &[],
-        ),
+        (&[3, 3], &[(Some(-9), Some(9), 1), (Some(9), Some(-9), -1)], &[]),
         (&[21, 5], &[(Some(1), None, 3), (None, None, 2)], &[]),
     ];
     cases
@@ -489,19 +455,13 @@ pub fn strided_slice(graph: &mut Ir, x: NodeId, parts: &Parts) -> NodeId {
 
 /// Appends `strided_slice_grad(x)`.
 pub fn strided_slice_grad(graph: &mut Ir, x: NodeId, parts: &Parts, shape: Shape) -> NodeId {
-    let attributes = [Attribute::Shape(shape)]
-        .into_iter()
-        .chain(parts.attributes());
+    let attributes = [Attribute::Shape(shape)].into_iter().chain(parts.attributes());
     graph.add(&StridedSliceGrad, &[x], Attributes::of(attributes))
 }
 
 /// Appends `reverse(x)`.
 pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
-    graph.add(
-        &Reverse,
-        &[x],
-        Attributes::of([Attribute::Integers(axes.into())]),
-    )
+    graph.add(&Reverse, &[x], Attributes::of([Attribute::Integers(axes.into())]))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -573,14 +533,8 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 5]);
         let shape = |y: crate::Tensor<'_, f32>| y.to_string();
-        assert_eq!(
-            shape(x.slice_with(slices![..;-1, 1..4])),
-            "strided_slice : f32[N, 3]"
-        );
-        assert_eq!(
-            shape(x.slice_with(slices![1.., -1])),
-            "strided_slice_1 : f32[D]"
-        );
+        assert_eq!(shape(x.slice_with(slices![..;-1, 1..4])), "strided_slice : f32[N, 3]");
+        assert_eq!(shape(x.slice_with(slices![1.., -1])), "strided_slice_1 : f32[D]");
         assert_eq!(shape(x.slice_with(slices![-1])), "strided_slice_2 : f32[5]");
         assert_eq!(
             shape(x.slice_with(slices![.., NewAxis, .., NewAxis])),

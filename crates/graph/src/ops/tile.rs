@@ -23,17 +23,11 @@ pub struct Tile;
 impl Operator for Tile {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required(
-            "multiples",
-            AttributeKind::Integers,
-        )];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("multiples", AttributeKind::Integers)];
         const {
-            &Signature::new(
-                "tile",
-                "x one after the other along each dimension",
-                OPERANDS,
-            )
-            .attributes(ATTRIBUTES)
+            &Signature::new("tile", "x one after the other along each dimension", OPERANDS)
+                .attributes(ATTRIBUTES)
         }
     }
 
@@ -91,12 +85,10 @@ impl Operator for Tile {
         let from: Dims = pairs().flat_map(|(_, &size)| [1, size]).collect();
         let to: Dims = pairs().flat_map(|(&times, &size)| [times, size]).collect();
         let plan = Broadcast::new(&to, [&from]);
-        Ok(
-            with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
-                layout::broadcast_to(&plan, x, out, start)
-            }))
-            .into(),
-        )
+        Ok(with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
+            layout::broadcast_to(&plan, x, out, start)
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -153,11 +145,7 @@ mod tests {
         x.tile([-1, 1]);
         x.tile([1]);
         let message = g.check().unwrap_err().to_string();
-        for part in [
-            "larger than any memory",
-            "holds -1",
-            "not a number for each of 2",
-        ] {
+        for part in ["larger than any memory", "holds -1", "not a number for each of 2"] {
             assert!(message.contains(part), "{message}");
         }
     }

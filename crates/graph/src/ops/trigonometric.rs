@@ -50,10 +50,8 @@ pub static TAN: Unary = Unary {
     domain: Domain::Between(-1.2, 1.2),
 };
 
-const POINT: &[OperandSpec] = &[
-    OperandSpec::new("y", DTypes::FLOAT),
-    OperandSpec::new("x", DTypes::FLOAT),
-];
+const POINT: &[OperandSpec] =
+    &[OperandSpec::new("y", DTypes::FLOAT), OperandSpec::new("x", DTypes::FLOAT)];
 
 /// The angle of the point (x, y). Gradient: the cotangent times x/(x² + y²) for y, and times -y/(x² + y²) for x.
 pub static ATAN2: Binary = Binary {

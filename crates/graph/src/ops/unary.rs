@@ -46,10 +46,7 @@ impl Operator for Unary {
 /// One sample for each of a scalar, odd sizes, a matrix, a stretch longer than any register, and nothing.
 pub(crate) fn shapes(domain: Domain) -> Vec<Sample> {
     let shapes: [&[usize]; 6] = [&[], &[3], &[2, 5], &[1, 7, 1], &[37], &[0, 3]];
-    shapes
-        .into_iter()
-        .map(|dims| Sample::default().float(dims, domain.clone()))
-        .collect()
+    shapes.into_iter().map(|dims| Sample::default().float(dims, domain.clone())).collect()
 }
 
 /// A loop over all elements; `flops` is the arithmetic of one.
@@ -60,10 +57,7 @@ pub(crate) fn map<T: Stored, U: Stored>(
 ) -> Kernel {
     let len = cx.result.len();
     let bytes = size_of::<T>() + size_of::<U>();
-    let cost = Cost {
-        flops: flops * len as f64,
-        bytes: (len * bytes) as f64,
-    };
+    let cost = Cost { flops: flops * len as f64, bytes: (len * bytes) as f64 };
     let chunk = elementwise_chunk(len, bytes) * size_of::<U>();
     Kernel::single(1, chunk, cost, move |call| {
         let (x, start) = (call.input::<T>(0), call.start::<U>());
@@ -155,12 +149,8 @@ pub static ABS: Unary = Unary {
 
 /// -1, 0 or 1. Gradient: 0.
 pub static SIGN: Unary = Unary {
-    signature: Signature::new(
-        "sign",
-        "-1, 0 or 1 as x is negative, zero or positive",
-        SIGNED,
-    )
-    .calculus(Calculus::Piecewise),
+    signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
+        .calculus(Calculus::Piecewise),
     lower: number!(1.0, |x| x.sign()),
     gradient: |cx| {
         let x = cx.operand(0);

@@ -35,27 +35,20 @@ impl Operator for WhereIndices {
         for &dim in &shape {
             size = match (size, dim) {
                 (Some(Dim::Known(1)), dim) | (Some(dim), Dim::Known(1)) => Some(dim),
-                (Some(Dim::Known(a)), Dim::Known(b)) => {
-                    Some(Dim::Known(a.checked_mul(b).ok_or_else(|| {
-                        Fault::new("the coordinates are larger than any memory")
-                    })?))
-                }
+                (Some(Dim::Known(a)), Dim::Known(b)) => Some(Dim::Known(
+                    a.checked_mul(b)
+                        .ok_or_else(|| Fault::new("the coordinates are larger than any memory"))?,
+                )),
                 _ => None,
             };
         }
         let size = size.unwrap_or_else(|| cx.derived());
-        cx.tensor(
-            DType::I64,
-            Shape::from_slice(&[size, Dim::Known(shape.len())]),
-        )
+        cx.tensor(DType::I64, Shape::from_slice(&[size, Dim::Known(shape.len())]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = abeyance_ir::Dims::from(cx.operands[0].dims);
-        let cost = Cost {
-            flops: cx.result.len() as f64 * 4.0,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: cx.result.len() as f64 * 4.0, bytes: traffic(cx) };
         // Where a row goes depends on all before it: one part.
         Ok(Kernel::single(1, cx.result.bytes(), cost, move |call| {
             layout::where_indices(call.input(0), &dims, call.output());

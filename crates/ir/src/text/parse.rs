@@ -216,10 +216,7 @@ impl<'t> Parser<'t> {
 
     fn no_header(&mut self) -> Box<Diagnostic> {
         self.is_headless = true;
-        advise(
-            "a graph's text begins with `graph NAME {`",
-            "write that line before this one",
-        )
+        advise("a graph's text begins with `graph NAME {`", "write that line before this one")
     }
 
     /// A line could not be read: what uses the node that it may have defined is not reported.
@@ -260,11 +257,7 @@ impl<'t> Parser<'t> {
         let (text, this) = (self.text, self.line);
         let below = self.below.get_or_insert_with(|| {
             let mut below = HashMap::new();
-            for (text, line) in text
-                .lines()
-                .zip(1u32..)
-                .skip(this.saturating_sub(1) as usize)
-            {
+            for (text, line) in text.lines().zip(1u32..).skip(this.saturating_sub(1) as usize) {
                 let mut cursor = Cursor::new(text);
                 if let Some(word) = cursor.word()
                     && cursor.eat(b'=')

@@ -18,11 +18,7 @@ impl fmt::Display for Graph {
         f.write_str("graph ")?;
         write_name(f, self.name())?;
         f.write_str(" {\n")?;
-        let mut printer = Printer {
-            graph: self,
-            writer: Writer::lossless(self),
-            indent: "    ",
-        };
+        let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: "    " };
         let mut start = 0;
         while let Some(first) = self.get(NodeId::new(start)) {
             let is_other = |id| {
@@ -56,10 +52,7 @@ impl Graph {
 
     /// The lines of some nodes, in columns, for a reader: without blocks, and with long lists cut short.
     pub fn print_nodes(&self, ids: impl IntoIterator<Item = NodeId>) -> impl fmt::Display {
-        PrintNodes {
-            graph: self,
-            ids: ids.into_iter().collect(),
-        }
+        PrintNodes { graph: self, ids: ids.into_iter().collect() }
     }
 }
 
@@ -70,11 +63,8 @@ struct PrintNodes<'g> {
 
 impl fmt::Display for PrintNodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = Printer {
-            graph: self.graph,
-            writer: Writer::brief(self.graph),
-            indent: "",
-        };
+        let mut printer =
+            Printer { graph: self.graph, writer: Writer::brief(self.graph), indent: "" };
         printer.lines(f, self.ids.iter().copied())
     }
 }

@@ -186,13 +186,8 @@ impl<'t> Parser<'t> {
                 return Err(mistake(format!("the attribute `{key}` is given twice")));
             }
             ahead.expect(b'=', &format!("the attribute `{key}`"))?;
-            let read = read_attribute(
-                &mut ahead,
-                spec.kind,
-                &mut self.graph,
-                result,
-                &mut self.fills,
-            );
+            let read =
+                read_attribute(&mut ahead, spec.kind, &mut self.graph, result, &mut self.fills);
             *value = Some(read.map_err(|mut diagnostic| {
                 diagnostic.message = format!("attribute `{key}`: {}", diagnostic.message);
                 diagnostic
@@ -212,10 +207,7 @@ impl<'t> Parser<'t> {
                 _ => None,
             };
             attributes.push(value.or_else(implied).ok_or_else(|| {
-                mistake(format!(
-                    "`{}` lacks its attribute `{}`",
-                    signature.name, spec.name
-                ))
+                mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name))
             })?);
         }
         Ok(Attributes::of(attributes))
@@ -247,10 +239,7 @@ impl<'t> Parser<'t> {
             } else {
                 let declared = graph.display_type(id);
                 graph.set_type(id, inferred);
-                let fault = format!(
-                    "is declared {declared}, but gives {}",
-                    graph.display_type(id)
-                );
+                let fault = format!("is declared {declared}, but gives {}", graph.display_type(id));
                 let diagnostic = graph.diagnose(id, Fault::new(fault));
                 graph.report(diagnostic);
                 graph.set_type(id, Type::Invalid);
@@ -288,9 +277,7 @@ fn set_origins(graph: &mut Graph, node: NodeId) {
     let shape = graph.shape(node).unwrap_or_default();
     for (axis, dim) in shape.into_iter().enumerate() {
         if let Dim::Symbol(symbol) = dim {
-            graph
-                .symbols_mut()
-                .set_origin(symbol, Origin { node, axis });
+            graph.symbols_mut().set_origin(symbol, Origin { node, axis });
         }
     }
 }
@@ -308,11 +295,8 @@ fn no_type(mut cursor: Cursor<'_>) -> Box<Diagnostic> {
 }
 
 fn unknown_attribute(signature: &Signature, key: &str) -> Box<Diagnostic> {
-    let names: Vec<String> = signature
-        .attributes
-        .iter()
-        .map(|spec| format!("`{}`", spec.name))
-        .collect();
+    let names: Vec<String> =
+        signature.attributes.iter().map(|spec| format!("`{}`", spec.name)).collect();
     advise(
         format!("`{}` has no attribute `{}`", signature.name, shorten(key)),
         match names.as_slice() {

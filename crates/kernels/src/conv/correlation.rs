@@ -73,12 +73,7 @@ impl Axis {
 
     /// Zeros before the first source.
     fn before(&self) -> usize {
-        let Sliding {
-            window,
-            stride,
-            before,
-            ..
-        } = self.sliding;
+        let Sliding { window, stride, before, .. } = self.sliding;
         match self.direction {
             Direction::Forward => before,
             Direction::Backward => (window - 1) / stride - before / stride,
@@ -87,12 +82,7 @@ impl Axis {
 
     /// The taps through which a target sees sources, in the order of these.
     fn taps(&self, target: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
-        let Sliding {
-            window,
-            stride,
-            before,
-            ..
-        } = self.sliding;
+        let Sliding { window, stride, before, .. } = self.sliding;
         let (first, step) = match self.direction {
             Direction::Forward => (0, 1),
             Direction::Backward => ((target + before) % stride, stride),
@@ -197,11 +187,7 @@ impl Correlation {
                 .map(|pixel| self.columns.seen(pixel))
                 .filter(|seen| !seen.is_empty());
             let columns = seen.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
-            Strip {
-                lane,
-                columns: columns.unwrap_or(0..0),
-                filters: Vec::new(),
-            }
+            Strip { lane, columns: columns.unwrap_or(0..0), filters: Vec::new() }
         })
     }
 
@@ -223,9 +209,7 @@ impl Correlation {
             let columns: usize = self.strips(pixels).map(|strip| strip.columns.len()).sum();
             columns * self.columns.target().div_ceil(pixels)
         };
-        self.pixels = candidates
-            .min_by_key(|&pixels| cost(pixels))
-            .unwrap_or(period);
+        self.pixels = candidates.min_by_key(|&pixels| cost(pixels)).unwrap_or(period);
     }
 
     /// Give every strip its place among the packed filters.
@@ -296,8 +280,7 @@ impl Correlation {
     /// The padded rows that target rows of one image need.
     fn needed(&self, rows: Range<usize>) -> Range<usize> {
         let seen = rows.map(|row| self.rows.seen(row));
-        seen.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
-            .unwrap_or(0..0)
+        seen.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end)).unwrap_or(0..0)
     }
 
     /// The most padded rows that so many target rows of one image need.
@@ -332,10 +315,7 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
         reads: smallvec![filter],
         writes: Target::Scratch(0),
         chunk: scratch,
-        cost: Cost {
-            flops: 0.0,
-            bytes: (scratch + conv.filter_len() * size) as f64,
-        },
+        cost: Cost { flops: 0.0, bytes: (scratch + conv.filter_len() * size) as f64 },
         run: Box::new(move |call| {
             packing.pack(call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -353,23 +333,12 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
             let out = call.output::<T>();
             // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
             with_blocks::<T>(copy, 0, |copy, _| {
-                dispatch::<T>(Rows {
-                    plan: &plan,
-                    x,
-                    filters,
-                    w,
-                    out,
-                    first,
-                    copy,
-                });
+                dispatch::<T>(Rows { plan: &plan, x, filters, w, out, first, copy });
             });
             Ok(())
         }),
     };
-    Kernel {
-        steps: [pack, main].into_iter().collect(),
-        scratch: smallvec![scratch],
-    }
+    Kernel { steps: [pack, main].into_iter().collect(), scratch: smallvec![scratch] }
 }
 
 /// Target rows to make, counted through all images.
@@ -389,15 +358,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self {
-            plan,
-            x,
-            filters,
-            w,
-            out,
-            first,
-            copy,
-        } = self;
+        let Self { plan, x, filters, w, out, first, copy } = self;
         assert_eq!(size_of::<T::Vector>(), plan.lanes * size_of::<T>());
         let (rows, padded) = (plan.rows.target(), &plan.padded);
         let width = plan.columns.target() * plan.channels;
@@ -413,13 +374,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             let needed = plan.needed(row..row + count);
             if flag[0] == T::ONE && finite(padded.elements(source, &needed)) {
                 padded.copy(source, needed.clone(), copy);
-                let image = Image {
-                    plan,
-                    packed,
-                    copy,
-                    needed: needed.start,
-                    row,
-                };
+                let image = Image { plan, packed, copy, needed: needed.start, row };
                 image.fill(simd, out);
             } else {
                 match plan.rows.direction {
@@ -472,11 +427,7 @@ impl<T: Float> Image<'_, T> {
             // The first of these rows that is of the class.
             let first = (class + period - plan.class(self.row)) % period;
             let taps = plan.rows.taps(class).len();
-            let mut tile = [Group {
-                source: 0,
-                target: 0,
-                count: 0,
-            }; ROWS];
+            let mut tile = [Group { source: 0, target: 0, count: 0 }; ROWS];
             let mut len = 0;
             for row in (first..rows).step_by(period) {
                 let source = (plan.rows.first(self.row + row) - self.needed) * plan.padded.pitch();
@@ -515,19 +466,13 @@ impl<T: Float> Image<'_, T> {
         for strip in &plan.strips {
             let run = strip.columns.len() * from;
             let filter = &self.packed[strip.filters[class]..];
-            assert!(
-                filter.len() >= taps * run * plan.lanes,
-                "the filter is in bounds"
-            );
+            assert!(filter.len() >= taps * run * plan.lanes, "the filter is in bounds");
             let sums = match taps * run {
                 0 => [T::splat(simd, T::ZERO); ROWS],
                 _ => {
                     let rows = tile.map(|group| {
                         let x = &self.copy[group.source + strip.columns.start * from..];
-                        assert!(
-                            x.len() >= (taps - 1) * pitch + run,
-                            "the source is in bounds"
-                        );
+                        assert!(x.len() >= (taps - 1) * pitch + run, "the source is in bounds");
                         x.as_ptr()
                     });
                     // SAFETY: the two assertions are what it asks for.

@@ -144,14 +144,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
             let out = call.output::<T>();
             // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
             with_blocks::<T>(plan.copy_len(), 0, |copy, _| {
-                dispatch::<T>(Block {
-                    plan: &plan,
-                    x,
-                    y,
-                    rows,
-                    out,
-                    copy,
-                });
+                dispatch::<T>(Block { plan: &plan, x, y, rows, out, copy });
             });
             Ok(())
         }),
@@ -160,10 +153,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         reads: smallvec![Source::Scratch(0)],
         writes: Target::Output,
         chunk: plan.run * conv.filters * size,
-        cost: Cost {
-            flops: (sums / size) as f64,
-            bytes: (sums + conv.filter_len() * size) as f64,
-        },
+        cost: Cost { flops: (sums / size) as f64, bytes: (sums + conv.filter_len() * size) as f64 },
         run: Box::new(move |call| {
             let (sums, start) = (call.input::<T>(0), call.start::<T>());
             let out = call.output::<T>();
@@ -174,10 +164,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
             Ok(())
         }),
     };
-    Kernel {
-        steps: [first, second].into_iter().collect(),
-        scratch: smallvec![sums],
-    }
+    Kernel { steps: [first, second].into_iter().collect(), scratch: smallvec![sums] }
 }
 
 /// The sums of a block of the result's rows.
@@ -196,20 +183,10 @@ impl<T: Float> Work<T> for Block<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self {
-            plan,
-            x,
-            y,
-            rows: all,
-            out,
-            copy,
-        } = self;
+        let Self { plan, x, y, rows: all, out, copy } = self;
         assert_eq!(size_of::<T::Vector>(), plan.lanes * size_of::<T>());
         let (conv, padded) = (&plan.conv, &plan.padded);
-        let (image_len, rows) = (
-            padded.rows * padded.columns * padded.channels,
-            conv.rows.output,
-        );
+        let (image_len, rows) = (padded.rows * padded.columns * padded.channels, conv.rows.output);
         let width = conv.columns.output * conv.filters;
         out.fill(T::ZERO);
         let mut done = all.start;
@@ -224,12 +201,7 @@ impl<T: Float> Work<T> for Block<'_, T> {
                 padded.copy(x, needed, copy);
                 // Whatever is there is multiplied, and left out in the end.
                 copy[len..len + plan.lanes].fill(T::ZERO);
-                let rows = Rows {
-                    plan,
-                    x: &copy[..len + plan.lanes],
-                    y,
-                    count,
-                };
+                let rows = Rows { plan, x: &copy[..len + plan.lanes], y, count };
                 rows.add(simd, out);
             } else {
                 plan.add_exactly(x, y, row..row + count, out);
@@ -326,10 +298,7 @@ impl<T: Float> Rows<'_, T> {
         });
         let y = &self.y[filter..];
         let pixels = self.count * columns;
-        assert!(
-            y.len() >= (pixels - 1) * conv.filters + F,
-            "the result is in bounds"
-        );
+        assert!(y.len() >= (pixels - 1) * conv.filters + F, "the result is in bounds");
         // SAFETY: the two assertions are what it asks for.
         let sums = unsafe {
             let y = (y.as_ptr(), conv.filters);

@@ -30,11 +30,7 @@ impl Channels {
                 *o = *o + x * w;
             }
         } else {
-            for ((g, x), out) in x
-                .chunks_exact(from)
-                .enumerate()
-                .zip(out.chunks_exact_mut(to))
-            {
+            for ((g, x), out) in x.chunks_exact(from).enumerate().zip(out.chunks_exact_mut(to)) {
                 for (&x, w) in x.iter().zip(w.chunks_exact(self.to)) {
                     axpy(x, &w[g * to..][..to], out);
                 }
@@ -96,19 +92,8 @@ pub(super) fn forward_rows<T: Real>(
     out: &mut [T],
     first: usize,
 ) {
-    let &Convolution {
-        rows,
-        columns,
-        channels,
-        filters,
-        groups,
-        ..
-    } = conv;
-    let pixels = Channels {
-        from: channels,
-        to: filters,
-        groups,
-    };
+    let &Convolution { rows, columns, channels, filters, groups, .. } = conv;
+    let pixels = Channels { from: channels, to: filters, groups };
     let tap = channels / groups * filters;
     out.fill(T::ZERO);
     if channels == 0 {
@@ -140,10 +125,7 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
         reads: smallvec![Source::Operand(0)],
         writes: Target::Scratch(0),
         chunk: filter.max(1),
-        cost: Cost {
-            flops: 0.0,
-            bytes: 2.0 * filter as f64,
-        },
+        cost: Cost { flops: 0.0, bytes: 2.0 * filter as f64 },
         run: Box::new(move |call| {
             turn_filter(&conv, call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -165,10 +147,7 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
             Ok(())
         }),
     };
-    Kernel {
-        steps: [turn, main].into_iter().collect(),
-        scratch: smallvec![filter],
-    }
+    Kernel { steps: [turn, main].into_iter().collect(), scratch: smallvec![filter] }
 }
 
 /// `[h, w, C / groups, F]` to `[h, w, F / groups, C]`.
@@ -196,19 +175,8 @@ pub(super) fn input_gradient_rows<T: Real>(
     out: &mut [T],
     first: usize,
 ) {
-    let &Convolution {
-        rows,
-        columns,
-        channels,
-        filters,
-        groups,
-        ..
-    } = conv;
-    let pixels = Channels {
-        from: filters,
-        to: channels,
-        groups,
-    };
+    let &Convolution { rows, columns, channels, filters, groups, .. } = conv;
+    let pixels = Channels { from: filters, to: channels, groups };
     let tap = channels / groups * filters;
     out.fill(T::ZERO);
     if filters == 0 {
@@ -267,24 +235,15 @@ impl Partials {
             }),
         };
         if self.blocks == 1 {
-            let only = Step {
-                writes: Target::Output,
-                ..first
-            };
-            return Kernel {
-                steps: smallvec![only],
-                scratch: smallvec![],
-            };
+            let only = Step { writes: Target::Output, ..first };
+            return Kernel { steps: smallvec![only], scratch: smallvec![] };
         }
         let sums = self.blocks * len;
         let second = Step {
             reads: smallvec![Source::Scratch(0)],
             writes: Target::Output,
             chunk: crate::elementwise_chunk(len, (self.blocks + 1) * size) * size,
-            cost: Cost {
-                flops: sums as f64,
-                bytes: ((sums + len) * size) as f64,
-            },
+            cost: Cost { flops: sums as f64, bytes: ((sums + len) * size) as f64 },
             run: Box::new(move |call| {
                 let (sums, start) = (call.input::<T>(0), call.start::<T>());
                 let out = call.output::<T>();
@@ -302,10 +261,7 @@ impl Partials {
                 Ok(())
             }),
         };
-        Kernel {
-            steps: [first, second].into_iter().collect(),
-            scratch: smallvec![sums * size],
-        }
+        Kernel { steps: [first, second].into_iter().collect(), scratch: smallvec![sums * size] }
     }
 }
 
@@ -318,19 +274,8 @@ fn filter_gradient_of_rows<T: Real>(
     out: &mut [T],
     these: std::ops::Range<usize>,
 ) {
-    let &Convolution {
-        rows,
-        columns,
-        channels,
-        filters,
-        groups,
-        ..
-    } = conv;
-    let pixels = Channels {
-        from: channels,
-        to: filters,
-        groups,
-    };
+    let &Convolution { rows, columns, channels, filters, groups, .. } = conv;
+    let pixels = Channels { from: channels, to: filters, groups };
     let tap = channels / groups * filters;
     out.fill(T::ZERO);
     for (t, out) in out.chunks_exact_mut(tap).enumerate() {

@@ -20,11 +20,7 @@ impl Partials {
         let part = conv.rows_in_part(conv.rows.output, each);
         let enough = (32.0 * conv.filter_len() as f64 / each.max(1.0)).ceil() as usize;
         let each = part.max(enough.min(all)).max(all.div_ceil(64)).max(1);
-        Self {
-            each,
-            all,
-            blocks: all.div_ceil(each).max(1),
-        }
+        Self { each, all, blocks: all.div_ceil(each).max(1) }
     }
 
     /// The most rows of a block.

@@ -42,9 +42,7 @@ impl Sizes {
 }
 
 fn numbers(len: usize, seed: usize) -> Vec<f64> {
-    (0..len)
-        .map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0)
-        .collect()
+    (0..len).map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0).collect()
 }
 
 /// Calls back with the places in x, w and y of every product of the form.
@@ -114,18 +112,8 @@ fn check<T: Float>(conv: Convolution) {
         assert_eq!(out, cast::<T>(expected), "{what} of {conv:?}");
     };
     run("forward", conv.forward::<T>(), [&x, &w], &of_y);
-    run(
-        "input_gradient",
-        conv.input_gradient::<T>(),
-        [&w, &y],
-        &of_x,
-    );
-    run(
-        "filter_gradient",
-        conv.filter_gradient::<T>(),
-        [&x, &y],
-        &of_w,
-    );
+    run("input_gradient", conv.input_gradient::<T>(), [&w, &y], &of_x);
+    run("filter_gradient", conv.filter_gradient::<T>(), [&x, &y], &of_w);
 }
 
 fn sizes() -> impl Strategy<Value = Sizes> {
@@ -208,19 +196,10 @@ fn convolutions_of_small_networks_are_exact_on_small_integers() {
 fn parts_are_neither_tiny_nor_few() {
     for (window, channels, filters, stride, side) in NETWORKS {
         let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();
-        let conv = Convolution {
-            images: 100,
-            rows: axis,
-            columns: axis,
-            channels,
-            filters,
-            groups: 1,
-        };
+        let conv =
+            Convolution { images: 100, rows: axis, columns: axis, channels, filters, groups: 1 };
         let bytes = 4 * conv.output_len();
-        let parts = *Serial::new(conv.forward::<f32>(), 2)
-            .parts(bytes)
-            .last()
-            .unwrap();
+        let parts = *Serial::new(conv.forward::<f32>(), 2).parts(bytes).last().unwrap();
         assert!((8..=100).contains(&parts), "{parts} parts of {conv:?}");
     }
 }

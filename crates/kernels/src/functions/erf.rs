@@ -187,11 +187,7 @@ fn far_f64(x: f64) -> f64 {
 /// The error function, of `f64`.
 pub fn erf_f64(x: f64) -> f64 {
     let size = x.abs();
-    if size >= 0.84375 {
-        (1.0 - far_f64(size)).copysign(x)
-    } else {
-        x + x * near_f64(x * x)
-    }
+    if size >= 0.84375 { (1.0 - far_f64(size)).copysign(x) } else { x + x * near_f64(x * x) }
 }
 
 /// The complementary error function, of `f64`.

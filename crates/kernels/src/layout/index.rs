@@ -226,9 +226,7 @@ pub fn one_hot<T: Element, I: Element>(
 pub(super) fn check<I: Element>(id: I, position: usize, limit: usize) -> Result<usize, Failure> {
     match usize::try_from(id.cast::<i64>()) {
         Ok(row) if row < limit => Ok(row),
-        _ => Err(Failure(format!(
-            "index {id} at position {position} is not below {limit}"
-        ))),
+        _ => Err(Failure(format!("index {id} at position {position} is not below {limit}"))),
     }
 }
 
@@ -248,9 +246,7 @@ mod tests {
             assert_eq!(out, [9, 10, 11, 0, 1, 2, 9, 10, 11]);
             let mut back = [7; 12];
             for (p, back) in back.chunks_mut(piece).enumerate() {
-                ScatterAdd::new(4, 3)
-                    .run(&out, &ids, back, p * piece)
-                    .unwrap();
+                ScatterAdd::new(4, 3).run(&out, &ids, back, p * piece).unwrap();
             }
             assert_eq!(back, [0, 1, 2, 0, 0, 0, 0, 0, 0, 18, 20, 22]);
         }
@@ -293,21 +289,11 @@ mod tests {
 
     #[test]
     fn an_index_out_of_range_is_named() {
-        let failure = Gather::new(4, 1)
-            .run(&[0; 4], &[1i32, 4], &mut [0; 2], 0)
-            .unwrap_err();
+        let failure = Gather::new(4, 1).run(&[0; 4], &[1i32, 4], &mut [0; 2], 0).unwrap_err();
         assert_eq!(failure.0, "index 4 at position 1 is not below 4");
         assert!(Gather::new(4, 0).check(&[-1i64]).is_err());
-        assert!(
-            ScatterAdd::new(4, 1)
-                .run(&[1.0f32], &[-1i32], &mut [0.0; 4], 0)
-                .is_err()
-        );
-        assert!(
-            Gather::new(0, 3)
-                .run::<f32, i32>(&[], &[], &mut [], 0)
-                .is_ok()
-        );
+        assert!(ScatterAdd::new(4, 1).run(&[1.0f32], &[-1i32], &mut [0.0; 4], 0).is_err());
+        assert!(Gather::new(0, 3).run::<f32, i32>(&[], &[], &mut [], 0).is_ok());
     }
 
     #[test]
@@ -322,9 +308,7 @@ mod tests {
             assert_eq!(out, [9, 10, 11, 3, 4, 5, 21, 22, 23, 15, 16, 17]);
             let mut back = [7; 24];
             for (p, back) in back.chunks_mut(piece).enumerate() {
-                ScatterAdd::new(4, 3)
-                    .run(&out, &ids, back, p * piece)
-                    .unwrap();
+                ScatterAdd::new(4, 3).run(&out, &ids, back, p * piece).unwrap();
             }
             for (i, &v) in back.iter().enumerate() {
                 let kept = ids.contains(&((i / 3 % 4) as i32));
@@ -339,10 +323,7 @@ mod tests {
         ravel(&[1i32, 2, 0, 0, 1, 2], &[2, 3], &mut out, 1).unwrap();
         assert_eq!(out, [0, 5]);
         let failure = ravel(&[0i64, 3], &[2, 3], &mut out[..1], 0).unwrap_err();
-        assert_eq!(
-            failure.0,
-            "index 3 at position 0 is not below 3, the size of dimension 1"
-        );
+        assert_eq!(failure.0, "index 3 at position 0 is not below 3, the size of dimension 1");
         let mut out = [9; 12];
         where_indices(&[0, 1, 0, 0, 0, 1], &[2, 3], &mut out);
         assert_eq!(out, [0, 1, 1, 2, -1, -1, -1, -1, -1, -1, -1, -1]);
@@ -357,10 +338,7 @@ mod tests {
                 one_hot(&[1i32, -1, 3, 2], 3, 5.0f32, -1.0, out, p * piece);
             }
             let off = -1.0;
-            assert_eq!(
-                out,
-                [off, 5.0, off, off, off, off, off, off, off, off, off, 5.0]
-            );
+            assert_eq!(out, [off, 5.0, off, off, off, off, off, off, off, off, off, 5.0]);
         }
         one_hot::<f32, i32>(&[1], 0, 1.0, 0.0, &mut [], 0);
     }

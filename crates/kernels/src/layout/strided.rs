@@ -18,20 +18,12 @@ pub struct Steps {
 impl Steps {
     /// All `size` elements in their order.
     pub fn all(size: usize) -> Self {
-        Self {
-            begin: 0,
-            step: 1,
-            count: size,
-        }
+        Self { begin: 0, step: 1, count: size }
     }
 
     /// All `size` elements in the opposite order.
     pub fn reversed(size: usize) -> Self {
-        Self {
-            begin: size.saturating_sub(1),
-            step: -1,
-            count: size,
-        }
+        Self { begin: size.saturating_sub(1), step: -1, count: size }
     }
 }
 
@@ -74,12 +66,7 @@ impl Strided {
             false => nest.remove(0),
         };
         nest.reverse();
-        Self {
-            outer: nest,
-            inner,
-            inner_stride,
-            origin,
-        }
+        Self { outer: nest, inner, inner_stride, origin }
     }
 
     /// Fill `out`, the piece of the result from element `start` on, with what stands there in `x`.
@@ -170,14 +157,7 @@ impl Place {
             .zip(steps)
             .map(|(&size, steps)| match steps.count {
                 // Where it begins says nothing.
-                0 => Grid::new(
-                    size,
-                    &Steps {
-                        begin: 0,
-                        step: 1,
-                        count: 0,
-                    },
-                ),
+                0 => Grid::new(size, &Steps { begin: 0, step: 1, count: 0 }),
                 _ => Grid::new(size, steps),
             })
             .collect();
@@ -189,22 +169,12 @@ impl Place {
             nest.pop();
         }
         let inner = nest.pop().unwrap_or(Grid::new(1, &Steps::all(1)));
-        Self {
-            outer: nest,
-            inner,
-            width,
-        }
+        Self { outer: nest, inner, width }
     }
 
     /// Fill `out`, the piece of the result from element `start` on.
     pub fn run<T: Element>(&self, x: &[T], out: &mut [T], start: usize) {
-        let Grid {
-            size,
-            first,
-            step,
-            count,
-            ..
-        } = self.inner;
+        let Grid { size, first, step, count, .. } = self.inner;
         let (width, row_len) = (self.width, size * self.width);
         let mut done = 0;
         while done < out.len() {
@@ -227,10 +197,8 @@ impl Place {
                     out[place - column] = x[at];
                     continue;
                 }
-                let (from, to) = (
-                    (place * width).max(column),
-                    ((place + 1) * width).min(column + len),
-                );
+                let (from, to) =
+                    ((place * width).max(column), ((place + 1) * width).min(column + len));
                 let at = at + from - place * width;
                 out[from - column..to - column].copy_from_slice(&x[at..at + to - from]);
             }
@@ -277,24 +245,9 @@ mod tests {
             dims.map(Steps::all),
             dims.map(Steps::reversed),
             [steps(2, -2, 2), Steps::all(4), Steps::all(2), Steps::all(5)],
-            [
-                Steps::all(3),
-                steps(3, -1, 3),
-                Steps::all(2),
-                steps(1, 3, 2),
-            ],
-            [
-                steps(1, 1, 1),
-                steps(0, 2, 2),
-                steps(1, -1, 2),
-                Steps::all(5),
-            ],
-            [
-                Steps::all(3),
-                Steps::all(4),
-                steps(1, 7, 1),
-                steps(4, -4, 2),
-            ],
+            [Steps::all(3), steps(3, -1, 3), Steps::all(2), steps(1, 3, 2)],
+            [steps(1, 1, 1), steps(0, 2, 2), steps(1, -1, 2), Steps::all(5)],
+            [Steps::all(3), Steps::all(4), steps(1, 7, 1), steps(4, -4, 2)],
             [Steps::all(3), steps(9, 1, 0), Steps::all(2), Steps::all(5)],
         ];
         for case in cases {
@@ -324,13 +277,9 @@ mod tests {
 
     #[test]
     fn no_dimensions_and_no_elements() {
-        let out = in_pieces(1, 1, |out, start| {
-            Strided::new(&[], &[]).run(&[7], out, start)
-        });
+        let out = in_pieces(1, 1, |out, start| Strided::new(&[], &[]).run(&[7], out, start));
         assert_eq!(out, [7]);
-        let out = in_pieces(1, 1, |out, start| {
-            Place::new(&[], &[]).run(&[7], out, start)
-        });
+        let out = in_pieces(1, 1, |out, start| Place::new(&[], &[]).run(&[7], out, start));
         assert_eq!(out, [7]);
         Place::new(&[0, 3], &[Steps::all(0), steps(2, -2, 2)]).run::<i32>(&[], &mut [], 0);
     }

@@ -29,11 +29,7 @@ impl BatchedMatmul {
             (at_a, at_b) = (at_a * x, at_b * y);
         }
         dims.reverse();
-        Self {
-            plan,
-            lead: dims,
-            count: lead.iter().product(),
-        }
+        Self { plan, lead: dims, count: lead.iter().product() }
     }
 
     /// How many rows of the result one part computes: a block of a large product, several whole small ones.
@@ -84,12 +80,8 @@ mod tests {
         let (m, k, n) = (2, 3, 4);
         let a: Vec<i64> = (0..36).map(|i| i * 7 % 11 - 3).collect(); // [3, 2, 1, m, k] without its first 3
         let b: Vec<i64> = (0..60).map(|i| i * 5 % 13 - 6).collect(); // [5, k, n]
-        let plan = BatchedMatmul::new(
-            Matmul::new(m, k, n, false, false),
-            &[3, 2, 5],
-            &[3, 2, 1],
-            &[5],
-        );
+        let plan =
+            BatchedMatmul::new(Matmul::new(m, k, n, false, false), &[3, 2, 5], &[3, 2, 1], &[5]);
         let mut want = Vec::new();
         for outer in 0..6 {
             for inner in 0..5 {

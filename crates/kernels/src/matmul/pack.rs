@@ -28,10 +28,7 @@ pub(crate) fn with_blocks<T: Pod>(first: usize, second: usize, f: impl FnOnce(&m
             blocks.resize(first + second, Line::zeroed());
         }
         let (a, b) = blocks.split_at_mut(first);
-        f(
-            bytemuck::cast_slice_mut(a),
-            bytemuck::cast_slice_mut(&mut b[..second]),
-        );
+        f(bytemuck::cast_slice_mut(a), bytemuck::cast_slice_mut(&mut b[..second]));
     });
 }
 

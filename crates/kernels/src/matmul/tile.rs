@@ -137,16 +137,8 @@ impl Blocks {
             columns,
             pack_a,
             pack_b,
-            size_a: if pack_a {
-                ROWS.min(rows.next_multiple_of(12)) * depth
-            } else {
-                0
-            },
-            size_b: if pack_b {
-                depth * columns
-            } else {
-                depth * unit
-            },
+            size_a: if pack_a { ROWS.min(rows.next_multiple_of(12)) * depth } else { 0 },
+            size_b: if pack_b { depth * columns } else { depth * unit },
         }
     }
 }
@@ -190,27 +182,12 @@ impl<T: Real> Product<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self {
-            plan,
-            blocks,
-            a,
-            b,
-            out,
-            first_row,
-            packed_a,
-            packed_b,
-        } = self;
+        let Self { plan, blocks, a, b, out, first_row, packed_a, packed_b } = self;
         let (k, n) = (plan.k, plan.n);
         let rows = out.len() / n;
         let lanes = size_of::<T::Vector>() / size_of::<T>();
         let width = 2 * lanes;
-        let Blocks {
-            depth,
-            columns,
-            pack_a,
-            pack_b,
-            ..
-        } = blocks;
+        let Blocks { depth, columns, pack_a, pack_b, .. } = blocks;
         let (row_stride, column_stride) = plan.strides_a();
         let (depth_stride_b, column_stride_b) = if plan.transpose_b { (1, k) } else { (n, 1) };
 

@@ -110,11 +110,7 @@ impl<'a> Lower<'a> {
             Some(buffer) => {
                 self.program.keep(buffer);
                 let value = self.concrete(node);
-                Fetched::Tensor {
-                    buffer,
-                    dtype: value.dtype,
-                    dims: Dims::from_slice(value.dims),
-                }
+                Fetched::Tensor { buffer, dtype: value.dtype, dims: Dims::from_slice(value.dims) }
             }
             None => Fetched::Nothing,
         }
@@ -141,11 +137,8 @@ impl<'a> Lower<'a> {
             Effect::Random => self.random = true,
             Effect::None | Effect::Feed | Effect::Write => {}
         }
-        let operands: SmallVec<[Concrete<'_>; 3]> = data
-            .operands
-            .iter()
-            .map(|&operand| self.concrete(operand))
-            .collect();
+        let operands: SmallVec<[Concrete<'_>; 3]> =
+            data.operands.iter().map(|&operand| self.concrete(operand)).collect();
         let attributes = self.sizes.attributes(node);
         let lowering = Lowering {
             operands: &operands,
@@ -216,21 +209,14 @@ impl<'a> Lower<'a> {
             None => self.program.temporary(bytes),
         };
         self.buffers[node.index()] = Some(output);
-        let scratch: SmallVec<[BufferId; 1]> = kernel
-            .scratch
-            .iter()
-            .map(|&length| self.program.temporary(length))
-            .collect();
+        let scratch: SmallVec<[BufferId; 1]> =
+            kernel.scratch.iter().map(|&length| self.program.temporary(length)).collect();
         let after = self.controls(node);
         let missing = || {
             let fault = Fault::new("the operator's kernel reads or writes what it does not have");
             Error::Request(graph.diagnose(node, fault).into())
         };
-        if !kernel
-            .steps
-            .iter()
-            .any(|step| step.writes == Target::Output)
-        {
+        if !kernel.steps.iter().any(|step| step.writes == Target::Output) {
             let fault = Fault::new("the operator's kernel fills no result");
             return Err(Error::Request(graph.diagnose(node, fault).into()));
         }
@@ -295,10 +281,7 @@ impl<'a> Lower<'a> {
 
 /// A kernel that copies an operand, or these bytes.
 fn copy(from: Result<usize, Vec<u8>>, len: usize) -> Kernel {
-    let cost = Cost {
-        flops: 0.0,
-        bytes: 2.0 * len as f64,
-    };
+    let cost = Cost { flops: 0.0, bytes: 2.0 * len as f64 };
     let chunk = elementwise_chunk(len, 2);
     match from {
         Ok(place) => {

@@ -44,11 +44,7 @@ pub(crate) struct FeedShape {
 #[derive(Debug)]
 pub(crate) enum Fetched {
     /// An array.
-    Tensor {
-        buffer: BufferId,
-        dtype: DType,
-        dims: Dims,
-    },
+    Tensor { buffer: BufferId, dtype: DType, dims: Dims },
     /// The node was an operation.
     Nothing,
 }
@@ -108,10 +104,7 @@ impl Plan {
 
     /// A state nobody else uses.
     pub(crate) fn take_state(&self) -> Result<State, Error> {
-        let mut states = self
-            .states
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let idle = states.pop();
         drop(states);
         match idle {
@@ -122,10 +115,7 @@ impl Plan {
 
     /// Keeps a state for another run.
     pub(crate) fn give_back(&self, state: State) {
-        let mut states = self
-            .states
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         states.push(state);
     }
 
@@ -140,9 +130,9 @@ impl Plan {
             other => return Error::Internal(other.to_string()),
         };
         match node(task) {
-            Some(node) => Error::Node(Box::new(
-                graph.diagnose(node, abeyance_ir::Fault::new(message)),
-            )),
+            Some(node) => {
+                Error::Node(Box::new(graph.diagnose(node, abeyance_ir::Fault::new(message))))
+            }
             None => Error::Internal(message),
         }
     }
@@ -150,8 +140,7 @@ impl Plan {
 
 /// Names of nodes, for messages about several of them.
 fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
-    nodes.iter().fold(
-        Diagnostic::new(message, Location::Unknown),
-        |diagnostic, &node| diagnostic.note(graph.describe(node), graph.node(node).location),
-    )
+    nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
+        diagnostic.note(graph.describe(node), graph.node(node).location)
+    })
 }

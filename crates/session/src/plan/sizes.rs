@@ -62,16 +62,11 @@ impl<'a> Sizes<'a> {
         if !symbolic {
             return attributes.clone();
         }
-        abeyance_ir::Attributes::of(attributes.iter().map(|value| {
-            match value {
-                Attribute::Shape(shape) => Attribute::Shape(
-                    shape
-                        .iter()
-                        .map(|&dim| self.bindings.resolve(self.graph.symbols(), dim))
-                        .collect(),
-                ),
-                other => other.clone(),
-            }
+        abeyance_ir::Attributes::of(attributes.iter().map(|value| match value {
+            Attribute::Shape(shape) => Attribute::Shape(
+                shape.iter().map(|&dim| self.bindings.resolve(self.graph.symbols(), dim)).collect(),
+            ),
+            other => other.clone(),
         }))
     }
 
@@ -79,9 +74,7 @@ impl<'a> Sizes<'a> {
         let graph = self.graph;
         let name = &graph.node(feed.node).name;
         let Some(shape) = graph.shape(feed.node) else {
-            return Err(Error::request(format!(
-                "`{name}` is an operation and cannot be fed"
-            )));
+            return Err(Error::request(format!("`{name}` is an operation and cannot be fed")));
         };
         let refuse = |message: String| {
             Error::Request(
@@ -189,10 +182,7 @@ impl<'a> Sizes<'a> {
                     Some(dims) => dims.iter().map(|&dim| Dim::Known(dim)).collect(),
                     None => tensor.shape.clone(),
                 };
-                Some(TensorType {
-                    dtype: tensor.dtype,
-                    shape,
-                })
+                Some(TensorType { dtype: tensor.dtype, shape })
             })
             .collect();
         let fault = |fault: Fault| Error::Request(graph.diagnose(node, fault).into());
@@ -259,11 +249,7 @@ impl<'a> Sizes<'a> {
                 graph.node(origin.node).location,
             );
         }
-        Error::Request(
-            diagnostic
-                .help("feed a tensor that has this dimension")
-                .into(),
-        )
+        Error::Request(diagnostic.help("feed a tensor that has this dimension").into())
     }
 
     fn contradiction(
@@ -276,9 +262,8 @@ impl<'a> Sizes<'a> {
     ) -> Error {
         let graph = self.graph;
         let Dim::Symbol(symbol) = graph.symbols().resolve(dim) else {
-            let fault = Fault::new(format!(
-                "dimension {axis} of its result is {size}, not {before}"
-            ));
+            let fault =
+                Fault::new(format!("dimension {axis} of its result is {size}, not {before}"));
             return Error::Request(graph.diagnose(node, fault).into());
         };
         let other = self.settled_by.get(&symbol).copied().unwrap_or(node);
