@@ -9,6 +9,7 @@ mod general;
 mod lanes;
 mod padded;
 mod partials;
+mod single;
 
 pub use lanes::Float;
 
@@ -108,6 +109,7 @@ impl Convolution {
     /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if y is the result's.
     pub fn filter_gradient<T: Float>(self) -> Kernel {
         match self.is_plain() {
+            true if single::is_better::<T>(&self) => single::gradient::<T>(self),
             true => filter::gradient::<T>(self),
             false => general::filter_gradient::<T>(self),
         }

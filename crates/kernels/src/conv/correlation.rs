@@ -512,6 +512,9 @@ impl<T: Float> Image<'_, T> {
     {
         let plan = self.plan;
         let (pitch, from) = (plan.padded.pitch(), plan.padded.channels);
+        let source = tile.iter().map(|group| group.source).max().unwrap_or(0);
+        let target = tile.iter().map(|group| group.target).max().unwrap_or(0);
+        let least = tile.iter().map(|group| group.count).min().unwrap_or(0);
         for strip in &plan.strips {
             let run = strip.columns.len() * from;
             let filter = &self.packed[strip.filters[class]..];
@@ -519,27 +522,53 @@ impl<T: Float> Image<'_, T> {
                 filter.len() >= taps * run * plan.lanes,
                 "the filter is in bounds"
             );
-            let sums = match taps * run {
-                0 => [T::splat(simd, T::ZERO); ROWS],
-                _ => {
-                    let rows = tile.map(|group| {
-                        let x = &self.copy[group.source + strip.columns.start * from..];
-                        assert!(
-                            x.len() >= (taps - 1) * pitch + run,
-                            "the source is in bounds"
-                        );
-                        x.as_ptr()
-                    });
-                    // SAFETY: the two assertions are what it asks for.
-                    unsafe { correlate::<S, T>(simd, &rows, pitch, filter.as_ptr(), taps, run) }
+            let first = strip.columns.start * from;
+            let furthest = source + first + (taps.max(1) - 1) * pitch + run;
+            assert!(self.copy.len() >= furthest, "the source is in bounds");
+            let mut rows = [self.copy.as_ptr(); ROWS];
+            for (row, group) in rows.iter_mut().zip(tile) {
+                *row = row.wrapping_add(group.source + first);
+            }
+            // SAFETY: the two assertions are what it asks for.
+            let sums = unsafe { correlate::<S, T>(simd, &rows, pitch, filter.as_ptr(), taps, run) };
+            if least >= strip.lane + plan.lanes {
+                assert!(
+                    out.len() >= target + strip.lane + plan.lanes,
+                    "the target is in bounds"
+                );
+                for (group, sum) in tile.iter().zip(sums) {
+                    // SAFETY: the assertion is about the furthest; a register is written without regard to alignment.
+                    unsafe {
+                        let out = out.as_mut_ptr().add(group.target + strip.lane);
+                        out.cast::<T::Vector>().write_unaligned(sum);
+                    }
                 }
-            };
-            for (group, sum) in tile.iter().zip(sums) {
-                let count = group.count.saturating_sub(strip.lane).min(plan.lanes);
-                let out = &mut out[group.target + strip.lane.min(group.count)..][..count];
-                T::store(simd, sum, out);
+            } else {
+                for (group, sum) in tile.iter().zip(sums) {
+                    let count = group.count.saturating_sub(strip.lane).min(plan.lanes);
+                    let out = &mut out[group.target + strip.lane.min(group.count)..][..count];
+                    store::<S, T>(sum, out);
+                }
             }
         }
+    }
+}
+
+/// As many elements of a register as `out` has.
+#[inline(always)]
+fn store<S: Simd, T: Lane<S>>(sum: T::Vector, out: &mut [T]) {
+    /// Elements that are moved at once. A masked store of `pulp` is a call through a pointer, which costs more than the sums of a small filter.
+    const RUN: usize = 4;
+    let sum = [sum];
+    let sum: &[T] = bytemuck::cast_slice(&sum);
+    let sum = &sum[..out.len()];
+    let (runs, rest) = out.as_chunks_mut::<RUN>();
+    let (sums, last) = sum.as_chunks::<RUN>();
+    for (o, s) in runs.iter_mut().zip(sums) {
+        *o = *s;
+    }
+    for (o, &s) in rest.iter_mut().zip(last) {
+        *o = s;
     }
 }
 
@@ -571,7 +600,9 @@ unsafe fn correlate<S: Simd, T: Lane<S>>(
             }
         }
         // Beyond the last tap these may point outside, where nothing is read.
-        rows = rows.map(|row| row.wrapping_add(pitch));
+        for row in &mut rows {
+            *row = row.wrapping_add(pitch);
+        }
     }
     sums
 }

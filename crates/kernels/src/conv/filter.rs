@@ -19,7 +19,7 @@ use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::with_blocks;
 
 /// Numbers in the largest register of any processor.
-const MOST_LANES: usize = 16;
+pub(super) const MOST_LANES: usize = 16;
 
 /// How the sums are made.
 #[derive(Clone, Copy, Debug)]

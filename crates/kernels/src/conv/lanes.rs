@@ -57,7 +57,19 @@ pub(super) fn dispatch<T: Float>(work: impl Work<T>) {
         }
     }
 
-    pulp::Arch::new().dispatch(Dispatch(work, std::marker::PhantomData));
+    let work = Dispatch(work, std::marker::PhantomData);
+    #[cfg(test)]
+    match tests::SET.get() {
+        tests::Set::Best => {}
+        tests::Set::Scalar => return pulp::Scalar::new().vectorize(work),
+        #[cfg(target_arch = "x86_64")]
+        tests::Set::Avx2 => {
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                return pulp::Simd::vectorize(simd, work);
+            }
+        }
+    }
+    pulp::Arch::new().dispatch(work);
 }
 
 /// How many elements of T a register of this processor holds.
@@ -77,4 +89,37 @@ pub(super) fn lanes<T: Float>() -> usize {
     let mut count = 1;
     dispatch::<T>(Count(&mut count));
     count
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::cell::Cell;
+
+    /// An instruction set to be used instead of the best.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Set {
+        Best,
+        Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Avx2,
+    }
+
+    thread_local! {
+        /// The one that this thread's kernels are made for and run on.
+        pub static SET: Cell<Set> = const { Cell::new(Set::Best) };
+    }
+
+    /// Once for each.
+    pub fn with_each(mut f: impl FnMut()) {
+        let sets = [
+            Set::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2,
+            Set::Best,
+        ];
+        for set in sets {
+            SET.set(set);
+            f();
+        }
+    }
 }
