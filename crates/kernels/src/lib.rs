@@ -16,6 +16,7 @@ mod dispatch;
 pub mod element;
 pub mod elementwise;
 pub mod functions;
+mod lanes;
 pub mod launch;
 pub mod layout;
 pub mod matmul;
@@ -28,3 +29,4 @@ pub mod sliding;
 pub mod softmax;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};
+pub use lanes::Float;

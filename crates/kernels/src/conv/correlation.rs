@@ -13,9 +13,9 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::lanes::{Float, Lane, Work, dispatch, lanes};
 use super::padded::{Padded, finite};
 use super::{Convolution, general};
+use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::with_blocks;
 use crate::sliding::Sliding;

@@ -11,10 +11,10 @@ use smallvec::smallvec;
 
 use super::Convolution;
 use super::filter::MOST_LANES;
-use super::lanes::{Float, Lane, Work, dispatch, lanes};
 use super::padded::{Padded, finite};
 use super::partials::Partials;
 use crate::element::Real;
+use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::with_blocks;
 

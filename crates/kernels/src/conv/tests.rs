@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
-use super::lanes::tests::with_each;
 use super::*;
 use crate::element::Real;
+use crate::lanes::tests::with_each;
 use crate::serial::Serial;
 use crate::sliding::Padding;
 

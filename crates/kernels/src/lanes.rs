@@ -2,12 +2,15 @@
 
 use pulp::{Simd, WithSimd};
 
-pub(super) use crate::matmul::tile::Lane;
+pub(crate) use crate::matmul::tile::Lane;
 
+use crate::conv::{self, Convolution};
 use crate::element::Real;
+use crate::launch::Kernel;
+use crate::pool::{self, Pool};
 
 /// A loop over vectors of T.
-pub(super) trait Work<T> {
+pub(crate) trait Work<T> {
     fn run<S: Simd>(self, simd: S)
     where
         T: Lane<S>;
@@ -15,38 +18,51 @@ pub(super) trait Work<T> {
 
 #[allow(private_bounds)] // what it is sealed by
 mod sealed {
-    use super::{Simd, Work};
+    use super::{Convolution, Kernel, Pool, Simd, Work, pool};
 
     pub trait Vectors: Sized {
         /// Run a loop with vectors of `S`.
         fn with<S: Simd, W: Work<Self>>(simd: S, work: W);
+        // The kernels, so that they are compiled here, once, and not where they are asked for.
+        fn forward(conv: Convolution) -> Kernel;
+        fn input_gradient(conv: Convolution) -> Kernel;
+        fn filter_gradient(conv: Convolution) -> Kernel;
+        fn pool(pool: Pool, operation: pool::Operation) -> Kernel;
     }
 }
 
 /// `f32` and `f64`, which have vectors under every instruction set.
 pub trait Float: Real + sealed::Vectors {}
 
-#[allow(private_bounds)]
-impl sealed::Vectors for f32 {
-    #[inline(always)]
-    fn with<S: Simd, W: Work<f32>>(simd: S, work: W) {
-        work.run(simd);
-    }
-}
+macro_rules! vectors {
+    ($($float:ident),*) => {$(
+        #[allow(private_bounds)]
+        impl sealed::Vectors for $float {
+            #[inline(always)]
+            fn with<S: Simd, W: Work<$float>>(simd: S, work: W) {
+                work.run(simd);
+            }
+            fn forward(conv: Convolution) -> Kernel {
+                conv::forward::<$float>(conv)
+            }
+            fn input_gradient(conv: Convolution) -> Kernel {
+                conv::input_gradient::<$float>(conv)
+            }
+            fn filter_gradient(conv: Convolution) -> Kernel {
+                conv::filter_gradient::<$float>(conv)
+            }
+            fn pool(pool: Pool, operation: pool::Operation) -> Kernel {
+                pool::kernel::<$float>(pool, operation)
+            }
+        }
 
-#[allow(private_bounds)]
-impl sealed::Vectors for f64 {
-    #[inline(always)]
-    fn with<S: Simd, W: Work<f64>>(simd: S, work: W) {
-        work.run(simd);
-    }
+        impl Float for $float {}
+    )*};
 }
-
-impl Float for f32 {}
-impl Float for f64 {}
+vectors!(f32, f64);
 
 /// Run a loop compiled for the best instruction set this processor has.
-pub(super) fn dispatch<T: Float>(work: impl Work<T>) {
+pub(crate) fn dispatch<T: Float>(work: impl Work<T>) {
     struct Dispatch<T, W>(W, std::marker::PhantomData<T>);
 
     impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
@@ -73,7 +89,7 @@ pub(super) fn dispatch<T: Float>(work: impl Work<T>) {
 }
 
 /// How many elements of T a register of this processor holds.
-pub(super) fn lanes<T: Float>() -> usize {
+pub(crate) fn lanes<T: Float>() -> usize {
     struct Count<'a>(&'a mut usize);
 
     impl<T> Work<T> for Count<'_> {
@@ -92,7 +108,7 @@ pub(super) fn lanes<T: Float>() -> usize {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::cell::Cell;
 
     /// An instruction set to be used instead of the best.
