@@ -13,7 +13,7 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::padded::{Padded, finite};
+use super::padded::{Copy, Padded, finite};
 use super::{Convolution, general};
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
@@ -404,6 +404,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
         let image_len = padded.rows * padded.columns * padded.channels;
         let (packed, rest) = filters.split_at(plan.packed);
         let (turned, flag) = rest.split_at(plan.turned());
+        let mut copy = Copy::new(copy);
         let mut done = 0;
         while done * width < out.len() {
             let (image, row) = ((first + done) / rows, (first + done) % rows);
@@ -411,13 +412,13 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             let out = &mut out[done * width..][..count * width];
             let source = &x[image * image_len..][..image_len];
             let needed = plan.needed(row..row + count);
-            if flag[0] == T::ONE && finite(padded.elements(source, &needed)) {
-                padded.copy(source, needed.clone(), copy);
+            let first_needed = needed.start;
+            if copy.fill(simd, padded, source, needed) && flag[0] == T::ONE {
                 let image = Image {
                     plan,
                     packed,
-                    copy,
-                    needed: needed.start,
+                    copy: copy.elements(),
+                    needed: first_needed,
                     row,
                 };
                 image.fill(simd, out);
@@ -456,6 +457,8 @@ struct Group {
     target: usize,
     /// Its numbers: fewer at the end of a row.
     count: usize,
+    /// Numbers that may be written from its beginning on: what is not its own is written later.
+    room: usize,
 }
 
 impl<T: Float> Image<'_, T> {
@@ -476,6 +479,7 @@ impl<T: Float> Image<'_, T> {
                 source: 0,
                 target: 0,
                 count: 0,
+                room: 0,
             }; ROWS];
             let mut len = 0;
             for row in (first..rows).step_by(period) {
@@ -487,6 +491,11 @@ impl<T: Float> Image<'_, T> {
                         source: source + i * step,
                         target: row * width + column,
                         count: group.min(width - column),
+                        // Rows of other classes may have been written before.
+                        room: match period {
+                            1 => out.len() - row * width - column,
+                            _ => width - column,
+                        },
                     };
                     len += 1;
                     if len == ROWS {
@@ -514,8 +523,9 @@ impl<T: Float> Image<'_, T> {
         let (pitch, from) = (plan.padded.pitch(), plan.padded.channels);
         let source = tile.iter().map(|group| group.source).max().unwrap_or(0);
         let target = tile.iter().map(|group| group.target).max().unwrap_or(0);
-        let least = tile.iter().map(|group| group.count).min().unwrap_or(0);
-        for strip in &plan.strips {
+        let room = tile.iter().map(|group| group.room).min().unwrap_or(0);
+        // From the last to the first: what the last one writes beyond its group is overwritten.
+        for strip in plan.strips.iter().rev() {
             let run = strip.columns.len() * from;
             let filter = &self.packed[strip.filters[class]..];
             assert!(
@@ -531,11 +541,9 @@ impl<T: Float> Image<'_, T> {
             }
             // SAFETY: the two assertions are what it asks for.
             let sums = unsafe { correlate::<S, T>(simd, &rows, pitch, filter.as_ptr(), taps, run) };
-            if least >= strip.lane + plan.lanes {
-                assert!(
-                    out.len() >= target + strip.lane + plan.lanes,
-                    "the target is in bounds"
-                );
+            let end = strip.lane + plan.lanes;
+            if room >= end {
+                assert!(out.len() >= target + end, "the target is in bounds");
                 for (group, sum) in tile.iter().zip(sums) {
                     // SAFETY: the assertion is about the furthest; a register is written without regard to alignment.
                     unsafe {
@@ -543,12 +551,12 @@ impl<T: Float> Image<'_, T> {
                         out.cast::<T::Vector>().write_unaligned(sum);
                     }
                 }
-            } else {
-                for (group, sum) in tile.iter().zip(sums) {
-                    let count = group.count.saturating_sub(strip.lane).min(plan.lanes);
-                    let out = &mut out[group.target + strip.lane.min(group.count)..][..count];
-                    store::<S, T>(sum, out);
-                }
+                continue;
+            }
+            for (group, sum) in tile.iter().zip(sums) {
+                let end = end.min(if group.room >= end { end } else { group.count });
+                let out = &mut out[group.target..][strip.lane.min(end)..end];
+                store::<S, T>(sum, out);
             }
         }
     }
@@ -559,6 +567,11 @@ impl<T: Float> Image<'_, T> {
 fn store<S: Simd, T: Lane<S>>(sum: T::Vector, out: &mut [T]) {
     /// Elements that are moved at once. A masked store of `pulp` is a call through a pointer, which costs more than the sums of a small filter.
     const RUN: usize = 4;
+    if size_of_val(out) == size_of::<T::Vector>() {
+        // SAFETY: the slice is as long as the register, and is written without regard to alignment.
+        unsafe { out.as_mut_ptr().cast::<T::Vector>().write_unaligned(sum) };
+        return;
+    }
     let sum = [sum];
     let sum: &[T] = bytemuck::cast_slice(&sum);
     let sum = &sum[..out.len()];

@@ -10,7 +10,7 @@ use pulp::Simd;
 use smallvec::smallvec;
 
 use super::Convolution;
-use super::padded::{Padded, finite};
+use super::padded::{Copy, Padded, finite};
 use super::partials::Partials;
 use crate::dispatch::vectorized;
 use crate::element::Real;
@@ -212,6 +212,7 @@ impl<T: Float> Work<T> for Block<'_, T> {
         );
         let width = conv.columns.output * conv.filters;
         out.fill(T::ZERO);
+        let mut copy = Copy::new(copy);
         let mut done = all.start;
         while done < all.end {
             let (image, row) = (done / rows, done % rows);
@@ -219,14 +220,13 @@ impl<T: Float> Work<T> for Block<'_, T> {
             let x = &x[image * image_len..][..image_len];
             let y = &y[done * width..][..count * width];
             if finite(y) {
+                // Whether x is finite does not matter: what lies beyond the copy is multiplied, and left out in the end.
                 let needed = plan.needed(row..row + count);
-                let len = needed.len() * padded.pitch();
-                padded.copy(x, needed, copy);
-                // Whatever is there is multiplied, and left out in the end.
-                copy[len..len + plan.lanes].fill(T::ZERO);
+                let len = needed.len() * padded.pitch() + plan.lanes;
+                copy.fill(simd, padded, x, needed);
                 let rows = Rows {
                     plan,
-                    x: &copy[..len + plan.lanes],
+                    x: &copy.elements()[..len],
                     y,
                     count,
                 };

@@ -11,7 +11,7 @@ use smallvec::smallvec;
 
 use super::Convolution;
 use super::filter::MOST_LANES;
-use super::padded::{Padded, finite};
+use super::padded::{Copy, Padded, finite};
 use super::partials::Partials;
 use crate::element::Real;
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
@@ -230,6 +230,8 @@ impl<T: Float> Work<T> for Block<'_, T> {
         let width = conv.columns.output * conv.filters;
         let most = plan.most::<T>();
         out.fill(T::ZERO);
+        let (once, times) = images.split_at_mut(plan.copies(most).1[0]);
+        let mut once = Copy::new(once);
         let mut done = all.start;
         while done < all.end {
             let (image, row) = (done / rows, done % rows);
@@ -237,16 +239,11 @@ impl<T: Float> Work<T> for Block<'_, T> {
             let x = &x[image * image_len..][..image_len];
             let y = &y[done * width..][..count * width];
             let needed = row..row + plan.needed(count);
-            if finite(y) && finite(padded.elements(x, &needed)) {
-                let (len, [once, times]) = plan.copies(count);
-                let result = &mut result[..len];
+            if once.fill(simd, padded, x, needed) && finite(y) {
+                let (len, [all, times_len]) = plan.copies(count);
+                let (result, times) = (&mut result[..len], &mut times[..times_len]);
                 plan.copy_result(y, result);
-                let (once, times) = {
-                    let (first, second) = images.split_at_mut(once);
-                    (first, &mut second[..times])
-                };
-                padded.copy(x, needed, once);
-                plan.repeat(once, times);
+                plan.repeat(&once.elements()[..all], times);
                 let rows = Rows {
                     plan,
                     x: times,
