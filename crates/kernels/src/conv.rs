@@ -6,12 +6,11 @@
 mod correlation;
 mod filter;
 mod general;
-mod lanes;
 mod padded;
 mod partials;
+mod single;
 
-pub use lanes::Float;
-
+use crate::lanes::Float;
 use crate::launch::{Cost, Kernel};
 use crate::sliding::Sliding;
 
@@ -84,26 +83,17 @@ impl Convolution {
 
     /// From `x` and `w`: `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
     pub fn forward<T: Float>(self) -> Kernel {
-        match self.is_plain() {
-            true => correlation::forward::<T>(self),
-            false => general::forward::<T>(self),
-        }
+        T::forward(self)
     }
 
     /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if y is the result's.
     pub fn input_gradient<T: Float>(self) -> Kernel {
-        match self.is_plain() {
-            true => correlation::input_gradient::<T>(self),
-            false => general::input_gradient::<T>(self),
-        }
+        T::input_gradient(self)
     }
 
     /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if y is the result's.
     pub fn filter_gradient<T: Float>(self) -> Kernel {
-        match self.is_plain() {
-            true => filter::gradient::<T>(self),
-            false => general::filter_gradient::<T>(self),
-        }
+        T::filter_gradient(self)
     }
 
     /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic, and whole images where
@@ -117,6 +107,28 @@ impl Convolution {
             true => least.next_multiple_of(rows.max(1)).min(all),
             false => rows.div_ceil(rows / least),
         }
+    }
+}
+
+pub(crate) fn forward<T: Float>(conv: Convolution) -> Kernel {
+    match conv.is_plain() {
+        true => correlation::forward::<T>(conv),
+        false => general::forward::<T>(conv),
+    }
+}
+
+pub(crate) fn input_gradient<T: Float>(conv: Convolution) -> Kernel {
+    match conv.is_plain() {
+        true => correlation::input_gradient::<T>(conv),
+        false => general::input_gradient::<T>(conv),
+    }
+}
+
+pub(crate) fn filter_gradient<T: Float>(conv: Convolution) -> Kernel {
+    match conv.is_plain() {
+        true if single::is_better::<T>(&conv) => single::gradient::<T>(conv),
+        true => filter::gradient::<T>(conv),
+        false => general::filter_gradient::<T>(conv),
     }
 }
 

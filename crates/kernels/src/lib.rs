@@ -16,6 +16,7 @@ mod dispatch;
 pub mod element;
 pub mod elementwise;
 pub mod functions;
+mod lanes;
 pub mod launch;
 pub mod layout;
 pub mod matmul;
@@ -31,3 +32,4 @@ pub mod softmax;
 pub mod summary;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};
+pub use lanes::Float;

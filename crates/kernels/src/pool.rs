@@ -2,6 +2,8 @@
 
 use crate::dispatch::{rows_chunk, vectorized};
 use crate::element::Real;
+use crate::lanes::Float;
+use crate::launch::{Cost, Kernel};
 use crate::sliding::Sliding;
 
 /// Windows over images: sizes that are known to fit together. Padding is no part of a window.
@@ -17,7 +19,27 @@ pub struct Pool {
     pub channels: usize,
 }
 
+/// What is made of windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// From images: the largest elements of windows, NaN where there is one.
+    Max,
+    /// From images and a result's cotangent: the images' cotangent, to which each window adds its element where the first of its largest is.
+    ScatterMax,
+    /// From images and others of their shape: the others' elements where each window's first largest element is.
+    GatherMax,
+    /// From images: the means of windows.
+    Mean,
+    /// From a result's cotangent: the images' cotangent, to which each window adds an even share of its element.
+    SpreadMean,
+}
+
 impl Pool {
+    /// Loops for one of the operations.
+    pub fn kernel<T: Float>(self, operation: Operation) -> Kernel {
+        T::pool(self, operation)
+    }
+
     /// Elements of one row of the images.
     fn input_width(&self) -> usize {
         self.columns.input * self.channels
@@ -29,23 +51,23 @@ impl Pool {
     }
 
     /// Elements of the images.
-    pub fn input_len(&self) -> usize {
+    fn input_len(&self) -> usize {
         self.images * self.rows.input * self.input_width()
     }
 
     /// Elements of the result.
-    pub fn output_len(&self) -> usize {
+    fn output_len(&self) -> usize {
         self.images * self.rows.output * self.output_width()
     }
 
     /// Comparisons or additions of all windows.
-    pub fn operations(&self) -> f64 {
+    fn operations(&self) -> f64 {
         let taps = self.rows.window as f64 * self.columns.window as f64;
         self.output_len() as f64 * taps.min(self.rows.input as f64 * self.columns.input as f64)
     }
 
     /// How many elements of the result one part fills: whole rows.
-    pub fn output_chunk(&self, size: usize) -> usize {
+    fn output_chunk(&self, size: usize) -> usize {
         let bytes = (self.rows.stride.min(self.rows.input) * self.input_width()
             + self.output_width())
             * size;
@@ -54,7 +76,7 @@ impl Pool {
 
     /// How many elements of the images' gradient one part fills: whole rows, and whole images where these are small, since
     /// windows over the border between two parts are looked at twice.
-    pub fn input_chunk(&self, size: usize) -> usize {
+    fn input_chunk(&self, size: usize) -> usize {
         let width = self.input_width();
         let chunk = rows_chunk(self.images * self.rows.input, width, 2 * width * size);
         let image = (self.rows.input * width).max(1);
@@ -71,7 +93,7 @@ impl Pool {
     }
 
     /// The largest elements of windows, NaN where there is one: `out` is whole rows of the result from element `start` on.
-    pub fn max<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
+    fn max<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
         self.combine(
             x,
             out,
@@ -85,7 +107,7 @@ impl Pool {
     }
 
     /// The means of windows: `out` is whole rows of the result from element `start` on.
-    pub fn mean<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
+    fn mean<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
         self.combine(
             x,
             out,
@@ -192,7 +214,7 @@ impl Pool {
 
     /// Zeros to which each window's element of `y` is added where the window's first largest element of `x` is, in the windows' order:
     /// `out` is whole rows of the images' gradient from element `start` on.
-    pub fn scatter_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
+    fn scatter_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
         let (width, end) = (self.input_width(), start + out.len());
         out.fill(T::ZERO);
         let image = self.rows.input * width;
@@ -211,7 +233,7 @@ impl Pool {
 
     /// The elements of `y`, in the images' shape, where each window's first largest element of `x` is: `out` is whole rows of the result
     /// from element `start` on.
-    pub fn gather_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
+    fn gather_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
         let width = self.output_width();
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
             let row = start / width + i;
@@ -224,7 +246,7 @@ impl Pool {
 
     /// Each window's element of `y`, divided evenly among the window's elements and added up: `out` is whole rows of the images' gradient
     /// from element `start` on.
-    pub fn spread_mean<T: Real>(&self, y: &[T], out: &mut [T], start: usize) {
+    fn spread_mean<T: Real>(&self, y: &[T], out: &mut [T], start: usize) {
         let (rows, columns, channels) = (self.rows, self.columns, self.channels);
         let (width, from) = (self.input_width(), self.output_width());
         vectorized(
@@ -254,5 +276,107 @@ impl Pool {
                 }
             },
         );
+    }
+}
+
+/// Loops for one of the operations: see [`Pool::kernel`].
+pub(crate) fn kernel<T: Float>(pool: Pool, operation: Operation) -> Kernel {
+    let size = size_of::<T>();
+    let (chunk, inputs) = match operation {
+        Operation::Max | Operation::Mean => (pool.output_chunk(size), 1),
+        Operation::GatherMax => (pool.output_chunk(size), 2),
+        Operation::ScatterMax => (pool.input_chunk(size), 2),
+        Operation::SpreadMean => (pool.input_chunk(size), 1),
+    };
+    let elements = inputs as f64 * pool.input_len() as f64 + pool.output_len() as f64;
+    let cost = Cost { flops: pool.operations(), bytes: elements * size as f64 };
+    Kernel::single(inputs, chunk * size, cost, move |call| {
+        let (first, start) = (call.input::<T>(0), call.start::<T>());
+        match operation {
+            Operation::Max => pool.max(first, call.output(), start),
+            Operation::Mean => pool.mean(first, call.output(), start),
+            Operation::SpreadMean => pool.spread_mean(first, call.output(), start),
+            Operation::ScatterMax => {
+                let y = call.input::<T>(1);
+                pool.scatter_max(first, y, call.output(), start);
+            }
+            Operation::GatherMax => {
+                let y = call.input::<T>(1);
+                pool.gather_max(first, y, call.output(), start);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sliding::Padding;
+
+    fn numbers(len: usize, seed: usize) -> Vec<f64> {
+        (0..len).map(|i| ((i * 7919 + seed * 31) % 11) as f64 - 5.0).collect()
+    }
+
+    /// Fill `out` in pieces of so many elements.
+    fn in_pieces(len: usize, chunk: usize, mut f: impl FnMut(&mut [f64], usize)) -> Vec<f64> {
+        let mut out = vec![f64::NAN; len];
+        for (i, piece) in out.chunks_mut(chunk.max(1)).enumerate() {
+            f(piece, i * chunk);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn pools_and_gradients_are_what_a_loop_over_windows_gives_in_pieces_of_any_rows(
+            images in 0usize..3, input in [0usize..9, 0usize..9], window in [1usize..4, 1usize..4],
+            strides in [1usize..4, 1usize..4], channels in 0usize..4, same: bool, piece in 1usize..5
+        ) {
+            let padding = if same { Padding::Same } else { Padding::Valid };
+            let axis = |i: usize| Sliding::new(input[i], window[i], strides[i], 1, padding);
+            let (Some(rows), Some(columns)) = (axis(0), axis(1)) else {
+                return Ok(());
+            };
+            let pool = Pool { images, rows, columns, channels };
+            let (x, y) = (numbers(pool.input_len(), 1), numbers(pool.output_len(), 2));
+            let mut expected: [Vec<f64>; 5] = [
+                vec![0.0; y.len()], vec![0.0; y.len()], vec![0.0; x.len()], vec![0.0; y.len()], vec![0.0; x.len()],
+            ];
+            let other = numbers(pool.input_len(), 3);
+            for at in 0..y.len() {
+                let (c, rest) = (at % channels, at / channels);
+                let (j, rest) = (rest % columns.output, rest / columns.output);
+                let (i, n) = (rest % rows.output, rest / rows.output);
+                let mut seen = Vec::new();
+                for p in rows.taps(i) {
+                    for q in columns.taps(j) {
+                        let row = n * rows.input + rows.element(i, p);
+                        seen.push((row * columns.input + columns.element(j, q)) * channels + c);
+                    }
+                }
+                let largest = seen.iter().copied().reduce(|a, b| if x[b] > x[a] { b } else { a }).unwrap();
+                expected[0][at] = x[largest];
+                expected[1][at] = seen.iter().map(|&i| x[i]).sum::<f64>() / seen.len() as f64;
+                expected[2][largest] += y[at];
+                expected[3][at] = other[largest];
+                for &i in &seen {
+                    expected[4][i] += y[at] / seen.len() as f64;
+                }
+            }
+            let (to, from) = (columns.output * channels * piece, columns.input * channels * piece);
+            let found = [
+                in_pieces(y.len(), to, |out, start| pool.max(&x, out, start)),
+                in_pieces(y.len(), to, |out, start| pool.mean(&x, out, start)),
+                in_pieces(x.len(), from, |out, start| pool.scatter_max(&x, &y, out, start)),
+                in_pieces(y.len(), to, |out, start| pool.gather_max(&x, &other, out, start)),
+                in_pieces(x.len(), from, |out, start| pool.spread_mean(&y, out, start)),
+            ];
+            for (found, expected) in found.iter().zip(&expected) {
+                prop_assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} {expected:?}");
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use abeyance_kernels::broadcast::Broadcast;
+use abeyance_kernels::conv::Convolution;
 use abeyance_kernels::element::Real;
 use abeyance_kernels::layout::{
     Concat, Gather, Pad, Place, ScatterAdd, Slice, Steps, Strided, Transpose, one_hot,
@@ -16,6 +17,8 @@ use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
 use abeyance_kernels::random::Stream;
 use abeyance_kernels::reduce::{ArgReduction, Operation, Reduction};
 use abeyance_kernels::scan::Scan;
+use abeyance_kernels::serial::Serial;
+use abeyance_kernels::sliding::{Padding, Sliding};
 use abeyance_kernels::{elementwise, softmax};
 
 struct Counting;
@@ -120,4 +123,25 @@ fn everything_else() {
         prod_except(&x, 50, &mut out, 0);
         prod_except_slope(&x, &x, 50, &mut out, 0);
     });
+}
+
+#[test]
+fn convolutions() {
+    for (window, channels, filters, stride, groups) in
+        [(5, 1, 4, 1, 1), (4, 4, 8, 2, 1), (3, 6, 40, 2, 1), (3, 4, 4, 1, 4)]
+    {
+        let axis = Sliding::new(14, window, stride, 1, Padding::Same).unwrap();
+        let conv = Convolution { images: 30, rows: axis, columns: axis, channels, filters, groups };
+        let mut x = vec![1.0f32; conv.input_len()];
+        let mut w = vec![1.0f32; conv.filter_len()];
+        let mut y = vec![1.0f32; conv.output_len()];
+        let mut forward = Serial::new(conv.forward::<f32>(), 2);
+        let mut input_gradient = Serial::new(conv.input_gradient::<f32>(), 2);
+        let mut filter_gradient = Serial::new(conv.filter_gradient::<f32>(), 2);
+        allocates_nothing("a convolution", || {
+            forward.run(&[&x[..], &w], &mut y).unwrap();
+            input_gradient.run(&[&w[..], &y], &mut x).unwrap();
+            filter_gradient.run(&[&x[..], &y], &mut w).unwrap();
+        });
+    }
 }

@@ -5,11 +5,10 @@ use abeyance_ir::{
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
     Sample, Shape, Signature, Type,
 };
-use abeyance_kernels::launch::{Cost, Kernel};
-use abeyance_kernels::pool::Pool as Plan;
+use abeyance_kernels::pool::{Operation, Pool as Plan};
 
 use super::spatial::{Pair, Windows, padding, pair};
-use super::{traffic, with_float};
+use super::with_float;
 use crate::{Float, Tensor};
 
 /// This family's operators.
@@ -142,10 +141,6 @@ fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
     }
 }
 
-fn cost(cx: &Lowering<'_>, plan: &Plan) -> Cost {
-    Cost { flops: plan.operations(), bytes: traffic(cx) }
-}
-
 /// The node's attributes, with another shape or none.
 fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
     let own = cx.attributes().iter().take(SHAPE).cloned();
@@ -179,16 +174,7 @@ impl Operator for MaxPool {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
-        let cost = cost(cx, &plan);
-        with_float!(cx.result.dtype, T => {
-            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
-            Ok(Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                plan.max(x, call.output::<T>(), start);
-                Ok(())
-            })
-            .into())
-        })
+        with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Max).into()))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -231,16 +217,7 @@ impl Operator for MaxPoolScatter {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
-        let cost = cost(cx, &plan);
-        with_float!(cx.result.dtype, T => {
-            let chunk = plan.input_chunk(size_of::<T>()) * size_of::<T>();
-            Ok(Kernel::single(2, chunk, cost, move |call| {
-                let (x, y, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
-                plan.scatter_max(x, y, call.output::<T>(), start);
-                Ok(())
-            })
-            .into())
-        })
+        with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::ScatterMax).into()))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -288,16 +265,7 @@ impl Operator for MaxPoolGather {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
-        let cost = cost(cx, &plan);
-        with_float!(cx.result.dtype, T => {
-            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
-            Ok(Kernel::single(2, chunk, cost, move |call| {
-                let (x, y, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
-                plan.gather_max(x, y, call.output::<T>(), start);
-                Ok(())
-            })
-            .into())
-        })
+        with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::GatherMax).into()))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -333,16 +301,7 @@ impl Operator for AvgPool {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
-        let cost = cost(cx, &plan);
-        with_float!(cx.result.dtype, T => {
-            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
-            Ok(Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                plan.mean(x, call.output::<T>(), start);
-                Ok(())
-            })
-            .into())
-        })
+        with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Mean).into()))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -381,16 +340,7 @@ impl Operator for AvgPoolSpread {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.result.dims)?;
-        let cost = cost(cx, &plan);
-        with_float!(cx.result.dtype, T => {
-            let chunk = plan.input_chunk(size_of::<T>()) * size_of::<T>();
-            Ok(Kernel::single(1, chunk, cost, move |call| {
-                let (y, start) = (call.input::<T>(0), call.start::<T>());
-                plan.spread_mean(y, call.output::<T>(), start);
-                Ok(())
-            })
-            .into())
-        })
+        with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::SpreadMean).into()))
     }
 
     fn samples(&self) -> Vec<Sample> {

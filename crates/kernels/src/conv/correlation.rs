@@ -13,9 +13,9 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::lanes::{Float, Lane, Work, dispatch, lanes};
-use super::padded::{Padded, finite};
+use super::padded::{Copy, Padded, finite};
 use super::{Convolution, general};
+use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::with_blocks;
 use crate::sliding::Sliding;
@@ -365,6 +365,7 @@ impl<T: Float> Work<T> for Rows<'_, T> {
         let image_len = padded.rows * padded.columns * padded.channels;
         let (packed, rest) = filters.split_at(plan.packed);
         let (turned, flag) = rest.split_at(plan.turned());
+        let mut copy = Copy::new(copy);
         let mut done = 0;
         while done * width < out.len() {
             let (image, row) = ((first + done) / rows, (first + done) % rows);
@@ -372,9 +373,10 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             let out = &mut out[done * width..][..count * width];
             let source = &x[image * image_len..][..image_len];
             let needed = plan.needed(row..row + count);
-            if flag[0] == T::ONE && finite(padded.elements(source, &needed)) {
-                padded.copy(source, needed.clone(), copy);
-                let image = Image { plan, packed, copy, needed: needed.start, row };
+            let first_needed = needed.start;
+            if copy.fill(simd, padded, source, needed) && flag[0] == T::ONE {
+                let image =
+                    Image { plan, packed, copy: copy.elements(), needed: first_needed, row };
                 image.fill(simd, out);
             } else {
                 match plan.rows.direction {
@@ -411,6 +413,8 @@ struct Group {
     target: usize,
     /// Its numbers: fewer at the end of a row.
     count: usize,
+    /// Numbers that may be written from its beginning on: what is not its own is written later.
+    room: usize,
 }
 
 impl<T: Float> Image<'_, T> {
@@ -427,7 +431,7 @@ impl<T: Float> Image<'_, T> {
             // The first of these rows that is of the class.
             let first = (class + period - plan.class(self.row)) % period;
             let taps = plan.rows.taps(class).len();
-            let mut tile = [Group { source: 0, target: 0, count: 0 }; ROWS];
+            let mut tile = [Group { source: 0, target: 0, count: 0, room: 0 }; ROWS];
             let mut len = 0;
             for row in (first..rows).step_by(period) {
                 let source = (plan.rows.first(self.row + row) - self.needed) * plan.padded.pitch();
@@ -438,6 +442,11 @@ impl<T: Float> Image<'_, T> {
                         source: source + i * step,
                         target: row * width + column,
                         count: group.min(width - column),
+                        // Rows of other classes may have been written before.
+                        room: match period {
+                            1 => out.len() - row * width - column,
+                            _ => width - column,
+                        },
                     };
                     len += 1;
                     if len == ROWS {
@@ -463,28 +472,64 @@ impl<T: Float> Image<'_, T> {
     {
         let plan = self.plan;
         let (pitch, from) = (plan.padded.pitch(), plan.padded.channels);
-        for strip in &plan.strips {
+        let source = tile.iter().map(|group| group.source).max().unwrap_or(0);
+        let target = tile.iter().map(|group| group.target).max().unwrap_or(0);
+        let room = tile.iter().map(|group| group.room).min().unwrap_or(0);
+        // From the last to the first: what the last one writes beyond its group is overwritten.
+        for strip in plan.strips.iter().rev() {
             let run = strip.columns.len() * from;
             let filter = &self.packed[strip.filters[class]..];
             assert!(filter.len() >= taps * run * plan.lanes, "the filter is in bounds");
-            let sums = match taps * run {
-                0 => [T::splat(simd, T::ZERO); ROWS],
-                _ => {
-                    let rows = tile.map(|group| {
-                        let x = &self.copy[group.source + strip.columns.start * from..];
-                        assert!(x.len() >= (taps - 1) * pitch + run, "the source is in bounds");
-                        x.as_ptr()
-                    });
-                    // SAFETY: the two assertions are what it asks for.
-                    unsafe { correlate::<S, T>(simd, &rows, pitch, filter.as_ptr(), taps, run) }
+            let first = strip.columns.start * from;
+            let furthest = source + first + (taps.max(1) - 1) * pitch + run;
+            assert!(self.copy.len() >= furthest, "the source is in bounds");
+            let mut rows = [self.copy.as_ptr(); ROWS];
+            for (row, group) in rows.iter_mut().zip(tile) {
+                *row = row.wrapping_add(group.source + first);
+            }
+            // SAFETY: the two assertions are what it asks for.
+            let sums = unsafe { correlate::<S, T>(simd, &rows, pitch, filter.as_ptr(), taps, run) };
+            let end = strip.lane + plan.lanes;
+            if room >= end {
+                assert!(out.len() >= target + end, "the target is in bounds");
+                for (group, sum) in tile.iter().zip(sums) {
+                    // SAFETY: the assertion is about the furthest; a register is written without regard to alignment.
+                    unsafe {
+                        let out = out.as_mut_ptr().add(group.target + strip.lane);
+                        out.cast::<T::Vector>().write_unaligned(sum);
+                    }
                 }
-            };
+                continue;
+            }
             for (group, sum) in tile.iter().zip(sums) {
-                let count = group.count.saturating_sub(strip.lane).min(plan.lanes);
-                let out = &mut out[group.target + strip.lane.min(group.count)..][..count];
-                T::store(simd, sum, out);
+                let end = end.min(if group.room >= end { end } else { group.count });
+                let out = &mut out[group.target..][strip.lane.min(end)..end];
+                store::<S, T>(sum, out);
             }
         }
+    }
+}
+
+/// As many elements of a register as `out` has.
+#[inline(always)]
+fn store<S: Simd, T: Lane<S>>(sum: T::Vector, out: &mut [T]) {
+    /// Elements that are moved at once. A masked store of `pulp` is a call through a pointer, which costs more than the sums of a small filter.
+    const RUN: usize = 4;
+    if size_of_val(out) == size_of::<T::Vector>() {
+        // SAFETY: the slice is as long as the register, and is written without regard to alignment.
+        unsafe { out.as_mut_ptr().cast::<T::Vector>().write_unaligned(sum) };
+        return;
+    }
+    let sum = [sum];
+    let sum: &[T] = bytemuck::cast_slice(&sum);
+    let sum = &sum[..out.len()];
+    let (runs, rest) = out.as_chunks_mut::<RUN>();
+    let (sums, last) = sum.as_chunks::<RUN>();
+    for (o, s) in runs.iter_mut().zip(sums) {
+        *o = *s;
+    }
+    for (o, &s) in rest.iter_mut().zip(last) {
+        *o = s;
     }
 }
 
@@ -516,7 +561,9 @@ unsafe fn correlate<S: Simd, T: Lane<S>>(
             }
         }
         // Beyond the last tap these may point outside, where nothing is read.
-        rows = rows.map(|row| row.wrapping_add(pitch));
+        for row in &mut rows {
+            *row = row.wrapping_add(pitch);
+        }
     }
     sums
 }

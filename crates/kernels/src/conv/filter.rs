@@ -10,16 +10,16 @@ use pulp::Simd;
 use smallvec::smallvec;
 
 use super::Convolution;
-use super::lanes::{Float, Lane, Work, dispatch, lanes};
-use super::padded::{Padded, finite};
+use super::padded::{Copy, Padded, finite};
 use super::partials::Partials;
 use crate::dispatch::vectorized;
 use crate::element::Real;
+use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::with_blocks;
 
 /// Numbers in the largest register of any processor.
-const MOST_LANES: usize = 16;
+pub(super) const MOST_LANES: usize = 16;
 
 /// How the sums are made.
 #[derive(Clone, Copy, Debug)]
@@ -189,6 +189,7 @@ impl<T: Float> Work<T> for Block<'_, T> {
         let (image_len, rows) = (padded.rows * padded.columns * padded.channels, conv.rows.output);
         let width = conv.columns.output * conv.filters;
         out.fill(T::ZERO);
+        let mut copy = Copy::new(copy);
         let mut done = all.start;
         while done < all.end {
             let (image, row) = (done / rows, done % rows);
@@ -196,12 +197,11 @@ impl<T: Float> Work<T> for Block<'_, T> {
             let x = &x[image * image_len..][..image_len];
             let y = &y[done * width..][..count * width];
             if finite(y) {
+                // Whether x is finite does not matter: what lies beyond the copy is multiplied, and left out in the end.
                 let needed = plan.needed(row..row + count);
-                let len = needed.len() * padded.pitch();
-                padded.copy(x, needed, copy);
-                // Whatever is there is multiplied, and left out in the end.
-                copy[len..len + plan.lanes].fill(T::ZERO);
-                let rows = Rows { plan, x: &copy[..len + plan.lanes], y, count };
+                let len = needed.len() * padded.pitch() + plan.lanes;
+                copy.fill(simd, padded, x, needed);
+                let rows = Rows { plan, x: &copy.elements()[..len], y, count };
                 rows.add(simd, out);
             } else {
                 plan.add_exactly(x, y, row..row + count, out);

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::element::Real;
+use crate::lanes::tests::with_each;
 use crate::serial::Serial;
 use crate::sliding::Padding;
 
@@ -153,8 +154,10 @@ proptest! {
     #[test]
     fn all_three_are_what_a_loop_over_every_product_gives(sizes in sizes()) {
         if let Some(conv) = sizes.convolution() {
-            check::<f32>(conv);
-            check::<f64>(conv);
+            with_each(|| {
+                check::<f32>(conv);
+                check::<f64>(conv);
+            });
         }
     }
 }
@@ -185,8 +188,10 @@ fn convolutions_of_small_networks_are_exact_on_small_integers() {
                     groups: 1,
                     padding,
                 };
-                check::<f32>(sizes.convolution().unwrap());
-                check::<f64>(sizes.convolution().unwrap());
+                with_each(|| {
+                    check::<f32>(sizes.convolution().unwrap());
+                    check::<f64>(sizes.convolution().unwrap());
+                });
             }
         }
     }
@@ -201,5 +206,47 @@ fn parts_are_neither_tiny_nor_few() {
         let bytes = 4 * conv.output_len();
         let parts = *Serial::new(conv.forward::<f32>(), 2).parts(bytes).last().unwrap();
         assert!((8..=100).contains(&parts), "{parts} parts of {conv:?}");
+    }
+}
+
+#[test]
+fn what_is_not_finite_reaches_what_sees_it_and_nothing_else() {
+    for (window, channels, filters, stride, side) in NETWORKS {
+        let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();
+        let conv =
+            Convolution { images: 3, rows: axis, columns: axis, channels, filters, groups: 1 };
+        let (mut x, mut w, mut y) = (
+            numbers(conv.input_len(), 1),
+            numbers(conv.filter_len(), 5),
+            numbers(conv.output_len(), 11),
+        );
+        for (case, odd) in
+            [f64::NAN, f64::INFINITY, f64::NAN, f64::NEG_INFINITY].into_iter().enumerate()
+        {
+            match case {
+                0 => x[conv.input_len() / 2] = odd,
+                1 => y[conv.output_len() / 2] = odd,
+                2 => w[0] = odd,
+                _ => x[0] = odd,
+            }
+            let (mut of_x, mut of_w, mut of_y) =
+                (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; y.len()]);
+            every_product(&conv, |i, j, k| {
+                of_x[i] += w[j] * y[k];
+                of_w[j] += x[i] * y[k];
+                of_y[k] += x[i] * w[j];
+            });
+            let run = |kernel: Kernel, operands: [&[f64]; 2], expected: &[f64]| {
+                let mut out = vec![1.0; expected.len()];
+                Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
+                let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+                assert!(out.iter().zip(expected).all(same), "case {case} of {conv:?}");
+            };
+            with_each(|| {
+                run(conv.forward::<f64>(), [&x, &w], &of_y);
+                run(conv.input_gradient::<f64>(), [&w, &y], &of_x);
+                run(conv.filter_gradient::<f64>(), [&x, &y], &of_w);
+            });
+        }
     }
 }

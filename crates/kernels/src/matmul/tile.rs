@@ -25,8 +25,6 @@ pub(crate) trait Lane<S: Simd>: Real {
     /// a·b + c, fused where the processor can.
     fn multiply_add(simd: S, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     fn plus(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector;
-    /// As many elements as `out` has, at most all of them.
-    fn store(simd: S, a: Self::Vector, out: &mut [Self]);
 }
 
 impl<S: Simd> Lane<S> for f32 {
@@ -43,10 +41,6 @@ impl<S: Simd> Lane<S> for f32 {
     fn plus(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
         simd.add_f32s(a, b)
     }
-    #[inline(always)]
-    fn store(simd: S, a: S::f32s, out: &mut [f32]) {
-        simd.partial_store_f32s(out, a);
-    }
 }
 
 impl<S: Simd> Lane<S> for f64 {
@@ -62,10 +56,6 @@ impl<S: Simd> Lane<S> for f64 {
     #[inline(always)]
     fn plus(simd: S, a: S::f64s, b: S::f64s) -> S::f64s {
         simd.add_f64s(a, b)
-    }
-    #[inline(always)]
-    fn store(simd: S, a: S::f64s, out: &mut [f64]) {
-        simd.partial_store_f64s(out, a);
     }
 }
 

@@ -1,0 +1,141 @@
+//! Floats in registers, for loops written once for every instruction set.
+
+use pulp::{Simd, WithSimd};
+
+pub(crate) use crate::matmul::tile::Lane;
+
+use crate::conv::{self, Convolution};
+use crate::element::Real;
+use crate::launch::Kernel;
+use crate::pool::{self, Pool};
+
+/// A loop over vectors of T.
+pub(crate) trait Work<T> {
+    fn run<S: Simd>(self, simd: S)
+    where
+        T: Lane<S>;
+}
+
+#[allow(private_bounds)] // what it is sealed by
+mod sealed {
+    use super::{Convolution, Kernel, Pool, Simd, Work, pool};
+
+    pub trait Vectors: Sized {
+        /// Run a loop with vectors of `S`.
+        fn with<S: Simd, W: Work<Self>>(simd: S, work: W);
+        // The kernels, so that they are compiled here, once, and not where they are asked for.
+        fn forward(conv: Convolution) -> Kernel;
+        fn input_gradient(conv: Convolution) -> Kernel;
+        fn filter_gradient(conv: Convolution) -> Kernel;
+        fn pool(pool: Pool, operation: pool::Operation) -> Kernel;
+    }
+}
+
+/// `f32` and `f64`, which have vectors under every instruction set.
+pub trait Float: Real + sealed::Vectors {}
+
+macro_rules! vectors {
+    ($($float:ident),*) => {$(
+        #[allow(private_bounds)]
+        impl sealed::Vectors for $float {
+            #[inline(always)]
+            fn with<S: Simd, W: Work<$float>>(simd: S, work: W) {
+                work.run(simd);
+            }
+            fn forward(conv: Convolution) -> Kernel {
+                conv::forward::<$float>(conv)
+            }
+            fn input_gradient(conv: Convolution) -> Kernel {
+                conv::input_gradient::<$float>(conv)
+            }
+            fn filter_gradient(conv: Convolution) -> Kernel {
+                conv::filter_gradient::<$float>(conv)
+            }
+            fn pool(pool: Pool, operation: pool::Operation) -> Kernel {
+                pool::kernel::<$float>(pool, operation)
+            }
+        }
+
+        impl Float for $float {}
+    )*};
+}
+vectors!(f32, f64);
+
+/// Run a loop compiled for the best instruction set this processor has.
+pub(crate) fn dispatch<T: Float>(work: impl Work<T>) {
+    struct Dispatch<T, W>(W, std::marker::PhantomData<T>);
+
+    impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            T::with(simd, self.0);
+        }
+    }
+
+    let work = Dispatch(work, std::marker::PhantomData);
+    #[cfg(test)]
+    match tests::SET.get() {
+        tests::Set::Best => {}
+        tests::Set::Scalar => return pulp::Scalar::new().vectorize(work),
+        #[cfg(target_arch = "x86_64")]
+        tests::Set::Avx2 => {
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                return pulp::Simd::vectorize(simd, work);
+            }
+        }
+    }
+    pulp::Arch::new().dispatch(work);
+}
+
+/// How many elements of T a register of this processor holds.
+pub(crate) fn lanes<T: Float>() -> usize {
+    struct Count<'a>(&'a mut usize);
+
+    impl<T> Work<T> for Count<'_> {
+        #[inline(always)]
+        fn run<S: Simd>(self, _: S)
+        where
+            T: Lane<S>,
+        {
+            *self.0 = size_of::<<T as Lane<S>>::Vector>() / size_of::<T>();
+        }
+    }
+
+    let mut count = 1;
+    dispatch::<T>(Count(&mut count));
+    count
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    /// An instruction set to be used instead of the best.
+    #[derive(Clone, Copy, Debug)]
+    pub enum Set {
+        Best,
+        Scalar,
+        #[cfg(target_arch = "x86_64")]
+        Avx2,
+    }
+
+    thread_local! {
+        /// The one that this thread's kernels are made for and run on.
+        pub static SET: Cell<Set> = const { Cell::new(Set::Best) };
+    }
+
+    /// Once for each.
+    pub fn with_each(mut f: impl FnMut()) {
+        let sets = [
+            Set::Scalar,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2,
+            Set::Best,
+        ];
+        for set in sets {
+            SET.set(set);
+            f();
+        }
+    }
+}
