@@ -45,7 +45,9 @@ pub mod prelude {
         glorot_normal, glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal,
         lecun_uniform, ones, random_normal, random_uniform, slices, truncated_normal, zeros,
     };
-    pub use abeyance_layers::{Dense, dense, dropout, flatten};
+    pub use abeyance_layers::{
+        BatchNorm, Dense, Filters, batch_norm, conv2d, dense, dropout, flatten,
+    };
     pub use abeyance_session::{
         Error, Feed, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
     };

@@ -36,7 +36,7 @@ pub fn dense<'g, T: Float>(
 }
 
 /// A first value that waits for its shape.
-type Initial<'a, T> = Box<dyn FnOnce(Dimensions) -> Init<T> + 'a>;
+pub(crate) type Initial<'a, T> = Box<dyn FnOnce(Dimensions) -> Init<T> + 'a>;
 
 /// A [`dense`] layer with all there is to choose.
 ///

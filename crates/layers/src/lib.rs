@@ -21,12 +21,16 @@
 //! This crate knows what layers are made of. It must not know operators beyond their methods, nor how a graph is trained
 //! or run.
 
+mod batch_norm;
+mod conv2d;
 mod dense;
 mod dropout;
 mod flatten;
 mod mistake;
 mod sizes;
 
+pub use batch_norm::{BatchNorm, batch_norm};
+pub use conv2d::{Filters, conv2d};
 pub use dense::{Dense, dense};
 pub use dropout::dropout;
 pub use flatten::flatten;

@@ -1,9 +1,9 @@
 //! What layers compute, against sums written out.
 
-use abeyance_graph::{Graph, dims, fill, he_normal, ones, random_normal, zeros};
-use abeyance_layers::{Dense, dense, dropout, flatten};
+use abeyance_graph::{Conv2d, Graph, dims, fill, he_normal, ones, random_normal, zeros};
+use abeyance_layers::{BatchNorm, Dense, conv2d, dense, dropout, flatten};
 use abeyance_session::{Session, feeds, gradients};
-use ndarray::{Array, Array2, ArrayD, arr1, arr2};
+use ndarray::{Array, Array2, Array4, ArrayD, arr1, arr2};
 
 fn session(g: &Graph) -> Session {
     Session::new(g).unwrap_or_else(|error| panic!("{error}"))
@@ -120,4 +120,34 @@ fn dropout_drops_while_training_only() {
         assert_eq!(kept + dropped, 10_000);
         assert!((kept as f32 / 10_000.0 - keep).abs() < 0.025, "{kept}");
     }
+}
+
+#[test]
+fn convolutions_and_batch_normalization_train_together() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 6, 6, 2]);
+    let training = g.placeholder_with_default("training", false);
+    let h = conv2d(x, 4, 3, Conv2d::valid().groups(2), he_normal);
+    assert_eq!(h.to_string(), "conv2d : f32[N, 4, 4, 4]");
+    assert_eq!(
+        g.tensor::<f32>("conv2d/kernel").unwrap().to_string(),
+        "conv2d/kernel : f32[3, 3, 1, 4]"
+    );
+    let normalized = BatchNorm::new().momentum(0.5).apply(h, training);
+    let means = normalized.output.reduce_mean([0, 1, 2]);
+    g.check().unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let session = Session::new(&g).unwrap();
+    let images = Array4::from_shape_fn((5, 6, 6, 2), |(n, i, j, c)| {
+        ((n * 7 + i * 5 + j * 3 + c) % 11) as f32
+    });
+
+    // Of its own batch the normalized mean is 0.
+    let means_of = |on: bool| session.run(means, feeds![x => &images, training => on]).unwrap();
+    assert!(means_of(true).iter().all(|mean| mean.abs() < 1e-5));
+    assert!(means_of(false).iter().any(|mean| mean.abs() > 1e-2));
+    // The averages come close to the batch's moments, and the evaluation to the training.
+    for _ in 0..40 {
+        session.run(normalized.update, feeds![x => &images, training => true]).unwrap();
+    }
+    assert!(means_of(false).iter().all(|mean| mean.abs() < 1e-4));
 }

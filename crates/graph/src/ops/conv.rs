@@ -64,6 +64,11 @@ impl Conv2d {
         Self { groups, ..self }
     }
 
+    /// Into how many groups the channels are divided.
+    pub const fn group_count(self) -> usize {
+        self.groups
+    }
+
     fn attributes(self, shape: Option<Shape>) -> Attributes {
         let own = [
             self.strides.attribute(),
