@@ -1,10 +1,15 @@
 //! The graph a user builds.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
-use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role, Type};
+use abeyance_ir::{
+    self as ir, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId, Registry, Role, Type,
+};
+use elsa::FrozenVec;
 
+use crate::body::{Enclosure, Family};
 use crate::{AnyTensor, Element, Operation, Tensor};
 
 /// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
@@ -21,9 +26,16 @@ use crate::{AnyTensor, Element, Operation, Tensor};
 /// assert_eq!(y.to_string(), "tanh : f32[N, 2]");
 /// ```
 pub struct Graph {
-    inner: RefCell<ir::Graph>,
+    pub(crate) inner: RefCell<ir::Graph>,
+    pub(crate) id: GraphId,
     /// While set, the place that new nodes are said to come from, whoever appends them.
     pinned: Cell<Option<Location>>,
+    /// The bodies of its nodes as they were described: handles into them live as long as this graph.
+    pub(crate) bodies: FrozenVec<Box<Graph>>,
+    /// What it has in common with its bodies.
+    pub(crate) family: OnceCell<Arc<Family>>,
+    /// Where it is, if it is a body.
+    pub(crate) enclosure: Option<Enclosure>,
 }
 
 impl Default for Graph {
@@ -46,8 +58,12 @@ impl Graph {
     /// A graph around one that stands.
     pub fn from_ir(inner: ir::Graph) -> Self {
         Self {
+            id: inner.id(),
             inner: RefCell::new(inner),
             pinned: Cell::new(None),
+            bodies: FrozenVec::new(),
+            family: OnceCell::new(),
+            enclosure: None,
         }
     }
 
@@ -56,11 +72,24 @@ impl Graph {
     /// # Errors
     /// Everything in the text that is not a graph, by line.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
-        ir::Graph::parse(text, &crate::ops::registry()).map(Self::from_ir)
+        Self::parse_with(text, &Registry::default())
+    }
+
+    /// The same with operators of the user's own besides the built-in ones.
+    ///
+    /// # Errors
+    /// As [`Graph::parse`].
+    pub fn parse_with(text: &str, operators: &Registry) -> Result<Self, Diagnostics> {
+        let mut registry = crate::ops::registry();
+        for operator in operators.iter() {
+            registry.register(operator.clone());
+        }
+        ir::Graph::parse(text, &registry).map(Self::from_ir)
     }
 
     /// The untyped graph underneath, as it is now.
     pub fn ir(&self) -> std::cell::Ref<'_, ir::Graph> {
+        self.catch_up();
         self.inner.borrow()
     }
 
@@ -69,7 +98,18 @@ impl Graph {
     /// # Errors
     /// The mistakes.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        self.ir().check()
+        let late = match self.family.get() {
+            Some(family) => family.late(),
+            None => Vec::new(),
+        };
+        match (self.ir().check(), late.is_empty()) {
+            (checked, true) => checked,
+            (Ok(()), false) => Err(Diagnostics(late)),
+            (Err(mut mistakes), false) => {
+                mistakes.0.extend(late);
+                Err(mistakes)
+            }
+        }
     }
 
     /// The graph as Graphviz source.
@@ -81,9 +121,13 @@ impl Graph {
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
         let location = self.pinned.get().unwrap_or_else(Location::caller);
+        self.check_open(location);
+        self.catch_up();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
-        append(&mut inner)
+        let built = append(&mut inner);
+        self.share(&inner);
+        built
     }
 
     /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
@@ -152,11 +196,18 @@ impl Graph {
         }
     }
 
-    /// The id of a handle's node here. A handle of another graph is a mistake, and gives an invalid node.
+    /// The id of a handle's node here. In a body, a handle of a graph around it is captured: the body gets an input for it.
+    /// A handle of any other graph is a mistake, and gives an invalid node.
     #[track_caller]
     pub fn import(&self, handle: AnyTensor<'_>) -> NodeId {
         if std::ptr::eq(self, handle.graph) {
             return handle.id;
+        }
+        if handle.graph.encloses(self) {
+            return self.capture(handle);
+        }
+        if let Some(diagnostic) = self.escaped(handle) {
+            return self.reject(diagnostic);
         }
         let (foreign, made) = {
             let other = handle.graph.ir();

@@ -5,9 +5,11 @@
 
 mod arithmetic;
 mod axes;
+mod body;
 mod dimensions;
 mod element;
 mod graph;
+mod handles;
 mod init;
 pub mod ops;
 mod tensor;
@@ -16,5 +18,6 @@ pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
+pub use handles::Handles;
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};

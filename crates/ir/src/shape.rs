@@ -90,6 +90,8 @@ pub struct Symbols {
     entries: Vec<Symbol>,
     named: std::collections::HashMap<Box<str>, SymbolId>,
     counters: [u32; 2],
+    /// Counts changes.
+    revision: u64,
 }
 
 /// A moment in the growth of [`Symbols`].
@@ -135,7 +137,53 @@ impl Symbols {
             origin: None,
         });
         self.named.insert(name, id);
+        self.revision += 1;
         id
+    }
+
+    /// Grows with every change. Of the tables of a graph and its bodies, those of equal revision are equal.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The same symbols with the same ids, for a body: none has stood anywhere in it yet.
+    pub fn for_body(&self) -> Symbols {
+        let mut symbols = self.clone();
+        for symbol in &mut symbols.entries {
+            symbol.origin = None;
+        }
+        symbols
+    }
+
+    /// Takes over what a body, or the graph around it, has added to the common symbols and found out about them. Where
+    /// symbols first stood is each graph's own.
+    pub fn adopt(&mut self, other: &Symbols) {
+        if other.revision <= self.revision {
+            return;
+        }
+        for (index, theirs) in other.entries.iter().enumerate() {
+            match self.entries.get_mut(index) {
+                Some(mine) => {
+                    mine.parent = theirs.parent;
+                    mine.value = theirs.value;
+                }
+                None => {
+                    self.entries.push(Symbol {
+                        origin: None,
+                        ..theirs.clone()
+                    });
+                    self.named
+                        .insert(theirs.name.clone(), SymbolId(index as u32));
+                }
+            }
+        }
+        for index in 0..self.entries.len() {
+            if let Some(origin) = self.entries[index].origin {
+                self.set_origin(SymbolId(index as u32), origin);
+            }
+        }
+        self.counters = other.counters;
+        self.revision = other.revision;
     }
 
     /// The symbols as they are, to be gone [back](Symbols::rewind) to.
@@ -233,10 +281,13 @@ impl Symbols {
         match (a, b) {
             (Dim::Known(x), Dim::Known(y)) => (x == y).then_some(a),
             (Dim::Known(value), Dim::Symbol(id)) | (Dim::Symbol(id), Dim::Known(value)) => {
+                self.revision += 1;
                 self.entries[id.index()].value = Some(value);
                 Some(Dim::Known(value))
             }
+            (Dim::Symbol(x), Dim::Symbol(y)) if x == y => Some(a),
             (Dim::Symbol(x), Dim::Symbol(y)) => {
+                self.revision += 1;
                 // The older stands for both: its name is the one the user saw first.
                 let (old, new) = if x <= y { (x, y) } else { (y, x) };
                 let origin = self.entries[new.index()].origin;

@@ -65,6 +65,7 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
         match &ir.node(loss.id()).ty {
             Type::Invalid => return false,
             Type::Operation => ("has no value", "minimize a tensor"),
+            Type::Tuple(_) => ("has several results", "minimize one of them"),
             Type::Tensor(tensor) if !tensor.dtype.is_float() => (
                 "has no derivatives",
                 "only tensors of f32 and f64 have: convert with `cast`",

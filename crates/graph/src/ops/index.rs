@@ -312,10 +312,11 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
-        let indices = indices.node(self.graph());
-        self.graph()
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        this.graph()
             .with_shape("what is added to", shape, |graph, shape| {
-                scatter_add(graph, indices, self.id(), shape)
+                scatter_add(graph, indices, this.id(), shape)
             })
     }
 }

@@ -12,6 +12,7 @@ pub mod argument;
 pub mod binary;
 pub mod cast;
 pub mod comparison;
+pub mod control;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod index;
@@ -27,6 +28,7 @@ pub mod slice;
 pub mod softmax;
 pub mod source;
 pub mod state;
+pub mod tuple;
 pub mod unary;
 pub mod window;
 
@@ -34,7 +36,7 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 20] = [
+    let families: [&[&'static dyn Operator]; 22] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
@@ -55,6 +57,8 @@ pub fn table() -> Vec<&'static dyn Operator> {
         window::OPERATORS,
         index::OPERATORS,
         state::OPERATORS,
+        tuple::OPERATORS,
+        control::OPERATORS,
     ];
     families.concat()
 }
