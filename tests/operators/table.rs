@@ -16,6 +16,7 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("group", "tests/variables.rs"),
     ("item", "tests/control_flow.rs"),
     ("input", "tests/control_flow.rs"),
+    ("custom_gradient", "tests/user_operators.rs"),
     ("while_gradient", "tests/control_flow.rs"),
 ];
 

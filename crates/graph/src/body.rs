@@ -232,7 +232,10 @@ impl Graph {
     #[track_caller]
     fn open_body<'g>(&'g self, name: &str) -> &'g Graph {
         let family = self.family.get_or_init(Arc::default).clone();
-        lock(&family.symbols).adopt(self.ir().symbols());
+        {
+            let known = self.ir();
+            lock(&family.symbols).adopt(known.symbols());
+        }
         family.open.fetch_add(1, Ordering::Relaxed);
         let inner = self.build(|graph| {
             let name = match graph.depth() {

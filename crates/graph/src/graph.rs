@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use abeyance_ir::{
-    self as ir, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId, Registry, Role, Type,
+    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId,
+    OperatorRef, Registry, Role, Type,
 };
 use elsa::FrozenVec;
 
@@ -226,6 +227,21 @@ impl Graph {
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
         });
         self.reject(diagnostic)
+    }
+
+    /// Appends a node of any operator, one of the user's own included, with the attributes of its signature in their order.
+    ///
+    /// It is a mistake if the operands or attributes are not those that the operator takes.
+    #[track_caller]
+    pub fn apply<'g>(
+        &'g self,
+        operator: impl Into<OperatorRef>,
+        operands: &[AnyTensor<'g>],
+        attributes: Attributes,
+    ) -> AnyTensor<'g> {
+        let home = self.innermost(operands);
+        let operands: Vec<NodeId> = operands.iter().map(|&handle| home.import(handle)).collect();
+        home.any(home.build(|graph| graph.add(operator, &operands, attributes)))
     }
 
     /// Remembers a mistake, and gives an invalid node to go on with.

@@ -237,6 +237,13 @@ impl<'g> AnyTensor<'g> {
         Some(self.graph.ir().node(self.id).ty.tensor()?.dtype)
     }
 
+    /// One of the results of a node that has several.
+    #[track_caller]
+    pub fn item(self, index: usize) -> AnyTensor<'g> {
+        let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
+        self.graph.any(self.graph.build(item))
+    }
+
     /// The handle with its element type, if it is `T`.
     pub fn typed<T: Element>(self) -> Option<Tensor<'g, T>> {
         (self.dtype() == Some(T::DTYPE)).then(|| Tensor::new(self.graph, self.id))

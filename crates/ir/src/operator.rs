@@ -377,6 +377,12 @@ impl<O: Operator> From<&'static O> for OperatorRef {
     }
 }
 
+impl<O: Operator> From<Arc<O>> for OperatorRef {
+    fn from(operator: Arc<O>) -> Self {
+        OperatorRef::Shared(operator)
+    }
+}
+
 /// Operators by name: what a text or a file may mention.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {

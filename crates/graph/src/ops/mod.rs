@@ -11,9 +11,11 @@
 pub mod argument;
 pub mod binary;
 pub mod cast;
+pub mod closure;
 pub mod comparison;
 pub mod control;
 pub mod cross_entropy;
+pub mod custom_gradient;
 pub mod dropout;
 pub mod index;
 pub mod join;
@@ -36,7 +38,7 @@ use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Regis
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 22] = [
+    let families: [&[&'static dyn Operator]; 23] = [
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
@@ -59,6 +61,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         state::OPERATORS,
         tuple::OPERATORS,
         control::OPERATORS,
+        custom_gradient::OPERATORS,
     ];
     families.concat()
 }

@@ -316,25 +316,4 @@ impl Graph {
             (0..count).map(|i| i.to_string()),
         )
     }
-
-    /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
-    #[track_caller]
-    pub(super) fn control<'g, Y: Handles<'g>>(
-        &'g self,
-        scope: &str,
-        operator: &'static dyn Operator,
-        operands: &[NodeId],
-        attributes: Attributes,
-        names: impl Iterator<Item = String>,
-    ) -> Y {
-        let names: Vec<String> = names.collect();
-        let results = self.build(|graph| {
-            let name = scope.strip_prefix(&*graph.context().scope).unwrap_or(scope);
-            let name = name.trim_end_matches('/').to_owned();
-            let operator = abeyance_ir::OperatorRef::Static(operator);
-            let node = graph.add_like(&name, operator, operands, attributes);
-            items(graph, node, &names)
-        });
-        Y::rebuild(self, &mut results.into_iter())
-    }
 }

@@ -14,7 +14,10 @@ mod scan;
 mod while_gradient;
 mod while_loop;
 
-use abeyance_ir::{Body, Fault, Inference, Operator, TensorType};
+use abeyance_ir::{Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, TensorType};
+
+use super::tuple::items;
+use crate::{Graph, Handles};
 
 pub use cond::COND;
 pub use scan::SCAN;
@@ -53,7 +56,7 @@ fn unify(
 }
 
 /// What a body is given at a place has to be what it takes there.
-fn give(
+pub(super) fn give(
     cx: &mut Inference<'_>,
     body: &Body,
     place: usize,
@@ -93,7 +96,7 @@ fn output(cx: &Inference<'_>, body: &Body, place: usize) -> Result<TensorType, F
 }
 
 /// What a loop carries has to have one type in all iterations.
-fn invariant(
+pub(super) fn invariant(
     cx: &mut Inference<'_>,
     body: &Body,
     place: usize,
@@ -112,4 +115,27 @@ fn invariant(
         ))
         .help("what a loop carries keeps its element type and shape: pad it to the largest, or collect it with `scan`")
     })
+}
+
+impl Graph {
+    /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
+    #[track_caller]
+    pub(crate) fn control<'g, Y: Handles<'g>>(
+        &'g self,
+        scope: &str,
+        operator: &'static dyn Operator,
+        operands: &[NodeId],
+        attributes: Attributes,
+        names: impl Iterator<Item = String>,
+    ) -> Y {
+        let names: Vec<String> = names.collect();
+        let results = self.build(|graph| {
+            let name = scope.strip_prefix(&*graph.context().scope).unwrap_or(scope);
+            let name = name.trim_end_matches('/').to_owned();
+            let operator = OperatorRef::Static(operator);
+            let node = graph.add_like(&name, operator, operands, attributes);
+            items(graph, node, &names)
+        });
+        Y::rebuild(self, &mut results.into_iter())
+    }
 }

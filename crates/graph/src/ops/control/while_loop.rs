@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Concrete, Cotangents, DType, DTypes,
-    DefaultAttribute, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Packing, RunBody, Sample, Shape, Signature, TensorType, Type,
+    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Body, Concrete, Cotangents, DType,
+    DTypes, DefaultAttribute, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering,
+    NodeId, OperandSpec, Operator, Packing, RunBody, Sample, Shape, Signature, TensorType, Type,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 
@@ -15,7 +15,7 @@ use super::while_gradient::WHILE_GRADIENT;
 use super::{give, invariant, short};
 use crate::handles::listed;
 use crate::ops::tuple::items;
-use crate::ops::{binary, comparison, source, unary};
+use crate::ops::{binary, comparison, reduce, source, unary};
 use crate::{Graph, Handles, Tensor};
 
 /// Runs a body as long as a condition holds.
@@ -369,7 +369,7 @@ impl Operator for WhileLoop {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        // While the sum of |x| is below 3: x becomes tanh x + w x.
+        // While the sum of |x| is below 20, x grows: to 1.5 x + tanh(w x) / 8.
         let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[0, 3], &[7]];
         shapes.map(sample).into()
     }
@@ -377,33 +377,30 @@ impl Operator for WhileLoop {
 
 fn sample(dims: &[usize]) -> Sample {
     let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
-    let float = TensorType::new(DType::F64, shape);
-    let count = TensorType::new(DType::I64, Shape::new());
-    let number = |graph: &mut Ir, value| {
-        source::constant(graph, abeyance_ir::Array::new(DType::I64, &[], &[value]))
-    };
+    let ty = TensorType::new(DType::F64, shape);
+    let number = |graph: &mut Ir, value| source::constant(graph, Array::scalar(DType::F64, value));
     let mut test = Ir::default().for_body("while_loop/while");
-    let i = test.input("i", count.clone());
-    test.input("x", float.clone());
-    let three = number(&mut test, 3i64);
-    let is_less = comparison::less(&mut test, i, three);
+    let x = test.input("x", ty.clone());
+    let size = unary::abs(&mut test, x);
+    let axes: Vec<i64> = (0..dims.len() as i64).collect();
+    let sum = reduce::sum(&mut test, size, &axes, false);
+    let most = number(&mut test, 20.0);
+    let is_less = comparison::less(&mut test, sum, most);
     let mut step = Ir::default().for_body("while_loop/body");
-    let i = step.input("i", count);
-    let x = step.input("x", float.clone());
-    let w = step.input("w", float);
-    let one = number(&mut step, 1);
-    let next = binary::add(&mut step, i, one);
-    let (tanh, product) = (unary::tanh(&mut step, x), binary::mul(&mut step, x, w));
-    let sum = binary::add(&mut step, tanh, product);
-    let domain = Domain::Between(-1.0, 1.0);
+    let [x, w] = ["x", "w"].map(|name| step.input(name, ty.clone()));
+    let (factor, eighth) = (number(&mut step, 1.5), number(&mut step, 0.125));
+    let grown = binary::mul(&mut step, x, factor);
+    let product = binary::mul(&mut step, w, x);
+    let tanh = unary::tanh(&mut step, product);
+    let more = binary::mul(&mut step, tanh, eighth);
+    let next = binary::add(&mut step, grown, more);
     Sample::new(Attributes::of([
         Attribute::Body(Arc::new(Body::new(test, vec![is_less]))),
-        Attribute::Body(Arc::new(Body::new(step, vec![next, sum]))),
-        Attribute::Integer(10),
+        Attribute::Body(Arc::new(Body::new(step, vec![next]))),
+        Attribute::Integer(50),
     ]))
-    .operand(DType::I64, &[], Domain::Values(&[0.0]))
-    .float(dims, domain.clone())
-    .float(dims, domain)
+    .float(dims, Domain::AwayFromZero)
+    .float(dims, Domain::Between(-1.0, 1.0))
 }
 
 impl Graph {
