@@ -1,20 +1,28 @@
 //! The simplest network that reads handwritten digits: ten weighted sums of all pixels, and a softmax. About 92 % of
 //! the test digits after two thousand steps.
 //!
-//! `cargo run --release --example mnist_softmax`
+//! `cargo run --release --example mnist_softmax`, with `-- --plot FOLDER` for a picture of its curves
 
 use abeyance::prelude::*;
+use clap::Parser;
 
+#[path = "plot/mod.rs"]
+mod plot;
+#[path = "progress/mod.rs"]
 mod progress;
-use progress::Progress;
+use plot::Plot;
+use progress::{Progress, print};
 
-const STEPS: usize = 2_000;
+pub(crate) struct Network<'g> {
+    pub(crate) x: Tensor<'g, f32>,
+    pub(crate) y_: Tensor<'g, f32>,
+    pub(crate) cross_entropy: Scalar<'g, f32>,
+    pub(crate) accuracy: Scalar<'g, f32>,
+    pub(crate) train_step: Operation<'g>,
+}
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mnist = Mnist::load()?;
-
-    // The program: nothing is computed here.
-    let g = Graph::named("mnist_softmax");
+/// The program: nothing is computed here.
+pub(crate) fn network(g: &Graph) -> Network<'_> {
     let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
     let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
     let w = g.variable("w", zeros(dims![784, 10]));
@@ -22,37 +30,69 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
     let cross_entropy = -(y_ * y.log()).reduce_sum(..);
-    let accuracy = y
-        .argmax(-1)
-        .equal(y_.argmax(-1))
-        .cast::<f32>()
-        .reduce_mean(..);
+    let accuracy = y.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
     let train_step = GradientDescent::new(0.003).minimize(cross_entropy);
+    Network { x, y_, cross_entropy, accuracy, train_step }
+}
 
-    // Here it is: checked as a whole, differentiated already, ready to run.
-    let session = Session::new(&g)?;
-    let progress = Progress::new(STEPS);
-    for (step, batch) in mnist.train.batches(100).take(STEPS).enumerate() {
-        if step % 200 == 0 {
-            let test = &mnist.test;
-            let train = session.run(
-                (accuracy, cross_entropy),
-                feeds![x => &batch.images, y_ => &batch.labels],
-            )?;
-            let test = session.run(
-                (accuracy, cross_entropy),
-                feeds![x => &test.images, y_ => &test.labels],
-            )?;
-            progress.line(step, train, (test.0, test.1 / 100.0));
+/// Trains the network on MNIST.
+#[derive(Parser)]
+struct Options {
+    /// Steps of 100 images
+    #[arg(long, default_value_t = 2_000)]
+    steps: usize,
+    /// Seed of weights and batches
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads; 0 for one on each core
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Print the graph, backward part and updates included, and stop
+    #[arg(long)]
+    print: bool,
+    #[command(flatten)]
+    plot: Plot,
+}
+
+/// The cross entropy is a sum over what is fed: of the 10,000 test digits, a hundred times that of a batch.
+fn per_100((accuracy, loss): (f32, f32)) -> (f32, f32) {
+    (accuracy, loss / 100.0)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut options = Options::parse();
+    let g = Graph::named("mnist_softmax");
+    let Network { x, y_, cross_entropy, accuracy, train_step } = network(&g);
+    if options.print {
+        return print(&g);
+    }
+
+    let mnist = Mnist::load()?;
+    let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
+    let with = SessionOptions::new().seed(options.seed).threads(options.threads);
+    let session = Session::with_options(&g, with)?;
+    let progress = Progress::new(options.steps);
+    let batches = mnist.train.batches(100).seed(options.seed);
+    for (step, batch) in batches.take(options.steps).enumerate() {
+        let train = feeds![x => &batch.images, y_ => &batch.labels];
+        if step % 20 == 0 {
+            let train = session.run((accuracy, cross_entropy), &train)?;
+            options.plot.train(step, train);
+            if step % 100 == 0 {
+                let test = per_100(session.run((accuracy, cross_entropy), &test)?);
+                options.plot.test(step, test);
+                progress.line(step, train, test);
+            }
         }
-        session.run(train_step, feeds![x => &batch.images, y_ => &batch.labels])?;
+        session.run(train_step, train)?;
         progress.step();
     }
     progress.finish();
 
-    let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
-    let (accuracy, loss) = session.run((accuracy, cross_entropy), test)?;
-    println!("test cross entropy {:.2} per 100 images", loss / 100.0);
-    println!("test accuracy {accuracy:.4}");
+    let test = per_100(session.run((accuracy, cross_entropy), test)?);
+    options.plot.test(options.steps, test);
+    options.plot.save("mnist_softmax")?;
+    println!("test cross entropy {:.2} per 100 images", test.1);
+    println!("test accuracy {:.4}", test.0);
     Ok(())
 }

@@ -47,16 +47,11 @@ impl Operator for Swish {
     /// The loop, for sizes that are known by now. It may be run in parts, each of which fills its piece of the output.
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         if cx.result.dtype != abeyance::ir::DType::F32 {
-            return Err(Fault::new(format!(
-                "there is no loop for {}",
-                cx.result.dtype
-            )));
+            return Err(Fault::new(format!("there is no loop for {}", cx.result.dtype)));
         }
         let beta = cx.attributes.real(0) as f32;
-        let cost = Cost {
-            flops: 25.0 * cx.result.len() as f64,
-            bytes: 2.0 * cx.result.bytes() as f64,
-        };
+        let cost =
+            Cost { flops: 25.0 * cx.result.len() as f64, bytes: 2.0 * cx.result.bytes() as f64 };
         let kernel = Kernel::single(1, 16 * 1024, cost, move |call| {
             let (start, x) = (call.start::<f32>(), call.input::<f32>(0));
             for (y, x) in call.output::<f32>().iter_mut().zip(&x[start..]) {
@@ -97,10 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let feeds = feeds![x => &xs, y_ => &ys];
     for step in 0..=1000 {
         if step % 200 == 0 {
-            println!(
-                "{step:5}: mean squared error {:.6}",
-                session.run(loss, &feeds)?
-            );
+            println!("{step:5}: mean squared error {:.6}", session.run(loss, &feeds)?);
         }
         session.run(train_step, &feeds)?;
     }

@@ -25,11 +25,12 @@
 //! ```
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data.
+//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data.
 
 pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;
 pub use abeyance_ir as ir;
+pub use abeyance_layers as layers;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 
@@ -40,11 +41,18 @@ pub use abeyance_session::feeds;
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Graph, Operation, Scalar, Tensor, dims, fill, keep_dims, ones, random_normal,
-        random_uniform, truncated_normal, zeros,
+        AnyTensor, Conv2d, Graph, Operation, Pool, Scalar, Tensor, dims, fill, glorot_normal,
+        glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones,
+        random_normal, random_uniform, truncated_normal, zeros,
     };
+    pub use abeyance_layers::{Dense, dense, dropout, flatten};
     pub use abeyance_session::{
-        Error, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
+        Error, Feed, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
     };
     pub use abeyance_train::*;
 }
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -44,9 +44,7 @@ fn feeds<'a>(
     at: &'a ArrayD<f64>,
     others: &[(Tensor<'_, f64>, &'a ArrayD<f64>)],
 ) -> Vec<Feed<'a>> {
-    let others = others
-        .iter()
-        .map(|(other, value)| Feed::new(*other, *value));
+    let others = others.iter().map(|(other, value)| Feed::new(*other, *value));
     [Feed::new(x, at)].into_iter().chain(others).collect()
 }
 
@@ -83,12 +81,8 @@ fn a_branch_is_taken_by_a_predicate_and_captures_what_it_uses() {
     let p = g.placeholder::<bool>("p", dims![]);
     let x = g.placeholder::<f64>("x", dims![_]);
     let w = g.variable("w", 3.0f64);
-    let (y, z) = g.cond(
-        p,
-        (x, w),
-        |(x, w)| (x * w, w + 1.0),
-        |(x, _)| (x - w, x.reduce_sum(..).tensor()),
-    );
+    let (y, z) =
+        g.cond(p, (x, w), |(x, w)| (x * w, w + 1.0), |(x, _)| (x - w, x.reduce_sum(..).tensor()));
     let [dw] = gradients((y * y).reduce_sum(..) + z, [w]);
     let session = session(&g);
     let fetches = (y, z.scalar(), dw.scalar());
@@ -118,19 +112,10 @@ fn the_branch_that_is_not_taken_leaves_no_nan_in_the_gradient() {
     let x = g.placeholder::<f64>("x", dims![]);
     // At 0 the root has an infinite slope, and what follows it would make NaN of 0 times that.
     let root = x.sqrt();
-    let y = g.cond(
-        x.greater(0.0),
-        (x, root),
-        |(_, root)| root.log(),
-        |(x, _)| x * 2.0,
-    );
+    let y = g.cond(x.greater(0.0), (x, root), |(_, root)| root.log(), |(x, _)| x * 2.0);
     let [dx] = gradients(y, [x]);
     let session = session(&g);
-    let run = |x_: f64| {
-        session
-            .run((y.scalar(), dx.scalar()), feeds![x => x_])
-            .unwrap()
-    };
+    let run = |x_: f64| session.run((y.scalar(), dx.scalar()), feeds![x => x_]).unwrap();
     assert_eq!(run(0.0), (0.0, 2.0));
     assert_eq!(run(-3.0), (-6.0, 2.0));
     let (_, slope) = run(4.0);
@@ -164,11 +149,8 @@ fn a_loop_and_its_gradient_are_those_of_the_unrolled_graph_bit_for_bit() {
     let w = g.variable("w", &array![[0.5, 0.25], [-0.5, 1.0]]);
     let n = g.placeholder::<i64>("n", dims![]);
     let start = g.constant(0i64);
-    let (count, y) = g.while_loop(
-        (start, x),
-        |(i, _)| i.less(n),
-        |(i, x)| (i + 1, x.matmul(w).tanh()),
-    );
+    let (count, y) =
+        g.while_loop((start, x), |(i, _)| i.less(n), |(i, x)| (i + 1, x.matmul(w).tanh()));
     let [dx, dw] = gradients(y.square().reduce_sum(..), [x, w]);
     let unrolled: Vec<_> = [0, 1, 3, 12]
         .into_iter()
@@ -197,13 +179,7 @@ fn a_tensor_captured_twice_receives_what_came_through_both() {
     let (_, y, z) = g.while_loop(
         (g.constant(0i32), x, g.constant(1.0f64)),
         |(i, _, z)| i.less(5).logical_and(z.less(1e6)),
-        |(i, x, z)| {
-            (
-                i + 1,
-                (x * w + w.sigmoid() * b).tanh(),
-                z * 1.5 + (x * b).reduce_sum(..),
-            )
-        },
+        |(i, x, z)| (i + 1, (x * w + w.sigmoid() * b).tanh(), z * 1.5 + (x * b).reduce_sum(..)),
     );
     let loss = (y.square().reduce_sum(..) * z).scalar();
     let [dx, dw, db] = gradients(loss, [x, w, b]);
@@ -222,9 +198,7 @@ fn a_loop_that_never_runs_gives_what_it_started_with() {
     let w = g.variable("w", 2.0f64);
     let y = g.while_loop(x, |x| x.reduce_sum(..).less(0.0), |x| x * w);
     let [dx, dw] = gradients(y.square().reduce_sum(..), [x, w]);
-    let (y, dx, dw) = session(&g)
-        .run((y, dx, dw.scalar()), feeds![x => &[1.0, 2.0]])
-        .unwrap();
+    let (y, dx, dw) = session(&g).run((y, dx, dw.scalar()), feeds![x => &[1.0, 2.0]]).unwrap();
     assert_eq!(y.as_slice().unwrap(), [1.0, 2.0]);
     assert_eq!(dx.as_slice().unwrap(), [2.0, 4.0]);
     assert_eq!(dw, 0.0);
@@ -237,17 +211,10 @@ fn a_loop_that_does_not_end_is_ended_by_its_bound() {
     let y = g.while_loop_at_most(1000, x, |x| x.greater(1.0), |x| x * 0.5);
     let session = session(&g);
     assert_eq!(session.run(y.scalar(), feeds![x => 8.0]).unwrap(), 1.0);
-    let error = session
-        .run(y.scalar(), feeds![x => f64::INFINITY])
-        .unwrap_err();
+    let error = session.run(y.scalar(), feeds![x => f64::INFINITY]).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace(file!(), "FILE"));
     // Exactly as many as the bound allows.
-    assert_eq!(
-        session
-            .run(y.scalar(), feeds![x => 2f64.powi(1000)])
-            .unwrap(),
-        1.0
-    );
+    assert_eq!(session.run(y.scalar(), feeds![x => 2f64.powi(1000)]).unwrap(), 1.0);
 }
 
 #[test]
@@ -288,11 +255,7 @@ fn recurrent<'g>(
     };
     let derived = |last, all| {
         let first = gradients(loss(last, all), [xs, h0, wx, wh]);
-        let sum = first
-            .iter()
-            .map(|x| x.square().reduce_sum(..))
-            .reduce(|a, b| a + b)
-            .unwrap();
+        let sum = first.iter().map(|x| x.square().reduce_sum(..)).reduce(|a, b| a + b).unwrap();
         let second = gradients(sum, [xs, h0, wx, wh]);
         let mut list = vec![last, all];
         list.extend(first);
@@ -307,9 +270,7 @@ fn recurrent<'g>(
         true => (0..length).rev().collect(),
     };
     for t in order {
-        let x = xs
-            .slice(&[t as i64, 0, 0], &[1, -1, -1])
-            .reshape(dims![xs.dim(1), 2]);
+        let x = xs.slice(&[t as i64, 0, 0], &[1, -1, -1]).reshape(dims![xs.dim(1), 2]);
         (h, _) = cell(h, x);
         states[t] = h.reshape(dims![1, h0.dim(0), 3]);
     }
@@ -332,10 +293,7 @@ fn a_scan_has_the_values_and_both_derivatives_of_the_unrolled_graph() {
                 assert_eq!(a, b, "value {index}, {length} slices");
             }
             let error = (a - b).mapv(f64::abs).fold(0.0, |a, &b| f64::max(a, b));
-            assert!(
-                error < 1e-12,
-                "{index} of {length} slices: {error}\n{a}\n{b}"
-            );
+            assert!(error < 1e-12, "{index} of {length} slices: {error}\n{a}\n{b}");
         }
         round_trip(&g);
     }
@@ -353,16 +311,10 @@ fn a_scan_over_nothing_gives_what_it_started_with() {
     let nothing = Array2::<f64>::zeros((0, 2));
     let session = session(&g);
     let (last, all, dxs, dw, dh) = session
-        .run(
-            (last, all, dxs, dw.scalar(), dh),
-            feeds![xs => &nothing, h0 => &[1.0, 2.0]],
-        )
+        .run((last, all, dxs, dw.scalar(), dh), feeds![xs => &nothing, h0 => &[1.0, 2.0]])
         .unwrap();
     assert_eq!(last.as_slice().unwrap(), [1.0, 2.0]);
-    assert_eq!(
-        (all.shape(), dxs.shape(), dw),
-        (&[0, 2][..], &[0, 2][..], 0.0)
-    );
+    assert_eq!((all.shape(), dxs.shape(), dw), (&[0, 2][..], &[0, 2][..], 0.0));
     assert_eq!(dh.as_slice().unwrap(), [2.0, 4.0]);
 }
 
@@ -426,9 +378,7 @@ fn branches_and_loops_nest_and_capture_through_each_other() {
             |(i, h)| {
                 let is_first = i.equal(0);
                 // x is of the scan's body, w of the graph: both are captured, w through two bodies.
-                let h = h
-                    .graph()
-                    .cond(is_first, h, |h| (h + x) * w, |h| (h * w).tanh());
+                let h = h.graph().cond(is_first, h, |h| (h + x) * w, |h| (h * w).tanh());
                 (i + 1, h)
             },
         );
@@ -512,12 +462,7 @@ fn random_numbers_differ_by_iteration_and_are_the_same_in_the_gradient() {
     let (_, y) = g.while_loop(
         (g.constant(0i64), last),
         |(i, _)| i.less(3),
-        |(i, y)| {
-            (
-                i + 1,
-                y * y.graph().random_uniform::<f64>(dims![4], 0.5, 1.5),
-            )
-        },
+        |(i, y)| (i + 1, y * y.graph().random_uniform::<f64>(dims![4], 0.5, 1.5)),
     );
     let z = g.cond(
         y.reduce_sum(..).less(1e9),
@@ -528,9 +473,8 @@ fn random_numbers_differ_by_iteration_and_are_the_same_in_the_gradient() {
     let [dxs, dlast] = gradients(z.reduce_sum(..), [xs, last]);
     let session = session(&g);
     let xs_ = Array2::from_elem((3, 4), 2.0);
-    let (z1, last, noise, dxs, dlast) = session
-        .run((z, last, noise, dxs, dlast), feeds![xs => &xs_])
-        .unwrap();
+    let (z1, last, noise, dxs, dlast) =
+        session.run((z, last, noise, dxs, dlast), feeds![xs => &xs_]).unwrap();
     // Everything is a product, so a value is the derivative times what it is derived by.
     for i in 0..4 {
         assert!((z1[i] / (dlast[i] * last[i]) - 1.0).abs() < 1e-14);
@@ -548,10 +492,7 @@ fn random_numbers_differ_by_iteration_and_are_the_same_in_the_gradient() {
     let copy = round_trip(&g);
     drop(other);
     let same = Session::new(&copy).unwrap();
-    let (z, xs) = (
-        copy.tensor::<f64>("cond").unwrap(),
-        copy.tensor::<f64>("xs").unwrap(),
-    );
+    let (z, xs) = (copy.tensor::<f64>("cond").unwrap(), copy.tensor::<f64>("xs").unwrap());
     assert_eq!(same.run(z, feeds![xs => &xs_]).unwrap(), z1);
 }
 
@@ -562,11 +503,7 @@ fn a_carried_value_that_changes_its_shape_is_named_with_both_shapes() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 3]);
     let w = g.variable("w", zeros(dims![3, 4]));
-    g.while_loop(
-        (g.constant(0i64), x),
-        |(i, _)| i.less(3),
-        |(i, x)| (i + 1, x.matmul(w)),
-    );
+    g.while_loop((g.constant(0i64), x), |(i, _)| i.less(3), |(i, x)| (i + 1, x.matmul(w)));
     insta::assert_snapshot!(mistakes(&g));
 }
 
@@ -641,10 +578,7 @@ fn a_failure_inside_of_a_loop_names_the_node_the_iteration_and_the_line_and_chan
     let session = session(&g);
     let error = session.run(both, feeds![n => 2]).unwrap_err();
     insta::assert_snapshot!(error.to_string().replace(file!(), "FILE"));
-    assert_eq!(
-        session.run((w.scalar(), other.scalar()), []).unwrap(),
-        (5, 1)
-    );
+    assert_eq!(session.run((w.scalar(), other.scalar()), []).unwrap(), (5, 1));
     assert_eq!(session.step(), 0);
 }
 
@@ -726,19 +660,9 @@ fn adder(g: &Graph) -> Adder<'_> {
         (h, h.matmul(wy) + by)
     });
     let loss = logits.sigmoid_cross_entropy(y_).reduce_mean(..);
-    let accuracy = logits
-        .greater(0.0)
-        .equal(y_.greater(0.5))
-        .cast::<f32>()
-        .reduce_mean(..);
+    let accuracy = logits.greater(0.0).equal(y_.greater(0.5)).cast::<f32>().reduce_mean(..);
     let train_step = Adam::new(0.01).minimize(loss);
-    Adder {
-        x,
-        y_,
-        loss,
-        accuracy,
-        train_step,
-    }
+    Adder { x, y_, loss, accuracy, train_step }
 }
 
 #[test]
@@ -748,15 +672,12 @@ fn a_recurrent_cell_learns_to_add_through_time() {
     let session = session(&g);
     for step in 0..600 {
         let (x, y) = sums(8, 64, step);
-        session
-            .run(net.train_step, feeds![net.x => &x, net.y_ => &y])
-            .unwrap();
+        session.run(net.train_step, feeds![net.x => &x, net.y_ => &y]).unwrap();
     }
     // Longer numbers than any it was trained on.
     let (x, y) = sums(20, 200, 1_000_000);
-    let (accuracy, loss) = session
-        .run((net.accuracy, net.loss), feeds![net.x => &x, net.y_ => &y])
-        .unwrap();
+    let (accuracy, loss) =
+        session.run((net.accuracy, net.loss), feeds![net.x => &x, net.y_ => &y]).unwrap();
     assert!(accuracy > 0.999, "accuracy {accuracy}, loss {loss}");
 }
 
@@ -769,9 +690,7 @@ fn training_through_time_gives_the_same_bits_on_1_2_3_and_8_threads() {
         let loss = |step| {
             let (x, y) = sums(6, 40, step);
             let fetches = (net.loss, net.train_step);
-            let (loss, ()) = session
-                .run(fetches, feeds![net.x => &x, net.y_ => &y])
-                .unwrap();
+            let (loss, ()) = session.run(fetches, feeds![net.x => &x, net.y_ => &y]).unwrap();
             loss.to_bits()
         };
         (0..40).map(loss).collect()

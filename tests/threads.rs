@@ -3,13 +3,14 @@
 use abeyance::prelude::*;
 
 mod networks;
-use networks::{Network, mlp, softmax};
+use networks::Network;
 
-/// Losses of 200 steps and all variables after them, as bits.
+/// Losses of some steps and all variables after them, as bits.
 fn train(
     network: &Network<'_>,
     graph: &Graph,
     threads: usize,
+    steps: usize,
 ) -> (Vec<u32>, Vec<(String, Vec<u32>)>) {
     let options = SessionOptions::new().threads(threads).seed(3);
     let session = Session::with_options(graph, options).unwrap_or_else(|error| panic!("{error}"));
@@ -18,18 +19,10 @@ fn train(
     let losses = mnist
         .train
         .batches(100)
-        .take(200)
+        .take(steps)
         .map(|batch| {
-            let mut feeds = feeds![network.x => &batch.images, network.y_ => &batch.labels]
-                .into_iter()
-                .collect::<Vec<_>>();
-            feeds.extend(
-                network
-                    .keep
-                    .map(|keep| abeyance::session::Feed::new(keep, 0.75)),
-            );
             let (loss, ()) = session
-                .run((network.loss, network.train_step), feeds)
+                .run((network.loss, network.train_step), network.feeds(&batch))
                 .unwrap_or_else(|error| panic!("{error}"));
             assert!(loss.is_finite());
             loss.to_bits()
@@ -46,12 +39,12 @@ fn train(
     (losses, variables)
 }
 
-fn same_bits_on_1_2_3_and_8_threads(graph: &Graph, network: &Network<'_>) {
-    let one = train(network, graph, 1);
-    let (first, last) = (f32::from_bits(one.0[0]), f32::from_bits(one.0[199]));
+fn same_bits_on_1_2_3_and_8_threads(graph: &Graph, network: &Network<'_>, steps: usize) {
+    let one = train(network, graph, 1, steps);
+    let (first, last) = (f32::from_bits(one.0[0]), f32::from_bits(one.0[steps - 1]));
     assert!(last < first, "the loss went from {first} to {last}");
     for threads in [2, 3, 8] {
-        let other = train(network, graph, threads);
+        let other = train(network, graph, threads, steps);
         assert!(one.0 == other.0, "the losses differ on {threads} threads");
         for ((name, a), (_, b)) in one.1.iter().zip(&other.1) {
             assert!(a == b, "`{name}` differs on {threads} threads");
@@ -62,11 +55,17 @@ fn same_bits_on_1_2_3_and_8_threads(graph: &Graph, network: &Network<'_>) {
 #[test]
 fn the_softmax_network_trains_to_the_same_bits_on_1_2_3_and_8_threads() {
     let g = Graph::new();
-    same_bits_on_1_2_3_and_8_threads(&g, &softmax(&g));
+    same_bits_on_1_2_3_and_8_threads(&g, &networks::softmax(&g), 200);
 }
 
 #[test]
 fn five_layers_with_dropout_train_to_the_same_bits_on_1_2_3_and_8_threads() {
     let g = Graph::new();
-    same_bits_on_1_2_3_and_8_threads(&g, &mlp(&g, true));
+    same_bits_on_1_2_3_and_8_threads(&g, &networks::five_layers_dropout(&g), 200);
+}
+
+#[test]
+fn the_convolutional_network_with_dropout_trains_to_the_same_bits_on_1_2_3_and_8_threads() {
+    let g = Graph::new();
+    same_bits_on_1_2_3_and_8_threads(&g, &networks::conv_dropout(&g), 40);
 }

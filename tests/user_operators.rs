@@ -56,9 +56,7 @@ fn a_gradient_of_ones_own_may_use_the_arguments_and_the_result_and_be_differenti
     let [da, db] = gradients(y, [a, b]);
     let [daa, dab] = gradients(da, [a, b]);
     let fetches = [y, da, db, daa, dab].map(Tensor::scalar);
-    let [y, da, db, daa, dab] = session(&g)
-        .run(fetches, feeds![a => 1.0, b => 2.0])
-        .unwrap();
+    let [y, da, db, daa, dab] = session(&g).run(fetches, feeds![a => 1.0, b => 2.0]).unwrap();
     let p = 1.0 / (1.0 + 1f64.exp());
     for (found, expected) in [
         (y, 2.0 + (1.0 + (-1f64).exp()).ln()),
@@ -82,9 +80,7 @@ fn a_gradient_of_ones_own_works_inside_of_a_loop() {
         ((h + y).scalar(), ())
     });
     let [dxs] = gradients(last, [xs]);
-    let (last, dxs) = session(&g)
-        .run((last, dxs), feeds![xs => &[1.0, 2.0]])
-        .unwrap();
+    let (last, dxs) = session(&g).run((last, dxs), feeds![xs => &[1.0, 2.0]]).unwrap();
     assert_eq!(last, 15.0);
     assert_eq!(dxs.as_slice().unwrap(), [1.0, 1.0]);
 }
@@ -105,10 +101,8 @@ fn a_closure_computes_on_views_of_the_arguments() {
     let x = g.placeholder::<f64>("x", dims![_, 2]);
     let flags = g.placeholder::<bool>("flags", dims![_]);
     let y = g.from_fn("rows", (x, flags), dims![x.dim(0)], |(x, flags)| {
-        let sums = x
-            .outer_iter()
-            .zip(flags)
-            .map(|(row, &flag)| if flag == 1 { row.sum() } else { 0.0 });
+        let sums =
+            x.outer_iter().zip(flags).map(|(row, &flag)| if flag == 1 { row.sum() } else { 0.0 });
         Ok(sums.collect::<ndarray::Array1<f64>>().into_dyn())
     });
     let x_ = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
@@ -167,9 +161,7 @@ fn a_closure_has_the_gradient_that_one_gives_it_and_no_other() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![_]);
     let cube = |x: Tensor<'_, f64>| {
-        x.graph()
-            .from_fn("cube", x, x.shape(), |x| Ok(x.mapv(|x| x.powi(3))))
-            .id()
+        x.graph().from_fn("cube", x, x.shape(), |x| Ok(x.mapv(|x| x.powi(3)))).id()
     };
     let y = g.custom_gradient(
         x,
@@ -201,22 +193,14 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     registry.register(closure::<f32, f32, _>("double", double));
     let again = Graph::parse_with(&text, &registry).unwrap();
     assert_eq!(again.to_string(), text);
-    let (x, y) = (
-        again.tensor::<f32>("x").unwrap(),
-        again.tensor::<f32>("y").unwrap(),
-    );
+    let (x, y) = (again.tensor::<f32>("x").unwrap(), again.tensor::<f32>("y").unwrap());
     let y = session(&again).run(y, feeds![x => &[1.0, 2.0]]).unwrap();
     assert_eq!(y.as_slice().unwrap(), [2.0, 4.0]);
     // One for other types does not do.
     let mut registry = Registry::default();
-    registry.register(closure::<f64, f32, _>("double", |x| {
-        Ok(x.mapv(|x| x as f32))
-    }));
+    registry.register(closure::<f64, f32, _>("double", |x| Ok(x.mapv(|x| x as f32))));
     let error = Graph::parse_with(&text, &registry).unwrap_err().to_string();
-    assert!(
-        error.contains("the closure makes f32 of (f64), not f32 of (f32)"),
-        "{error}"
-    );
+    assert!(error.contains("the closure makes f32 of (f64), not f32 of (f32)"), "{error}");
 }
 
 #[test]
@@ -260,10 +244,8 @@ impl Operator for ScaledSquare {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let scale = cx.attributes.real(0);
         let Concrete { dtype, .. } = cx.result;
-        let cost = Cost {
-            flops: 2.0 * cx.result.len() as f64,
-            bytes: 2.0 * cx.result.bytes() as f64,
-        };
+        let cost =
+            Cost { flops: 2.0 * cx.result.len() as f64, bytes: 2.0 * cx.result.bytes() as f64 };
         if dtype != abeyance::ir::DType::F64 {
             return Err(Fault::new(format!("there is no loop for {dtype}")));
         }

@@ -37,3 +37,13 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 }
+
+/// Prints a graph. A reader that has seen enough, such as `head`, is no failure.
+#[allow(dead_code)] // of interest where there is an option for it
+pub fn print(graph: &abeyance::graph::Graph) -> Result<(), Box<dyn std::error::Error>> {
+    use std::io::Write;
+    match writeln!(std::io::stdout().lock(), "{graph}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,77 +1,126 @@
-//! The networks of the examples, for tests.
+//! The networks of the examples, for tests and benchmarks.
 
-#![allow(dead_code)] // each test file uses some
+#![allow(dead_code)] // each user takes some
 
 use abeyance::prelude::*;
+
+#[path = "../../examples/mnist_conv.rs"]
+mod mnist_conv;
+#[path = "../../examples/mnist_conv_dropout.rs"]
+mod mnist_conv_dropout;
+#[path = "../../examples/mnist_mlp.rs"]
+mod mnist_mlp;
+#[path = "../../examples/mnist_softmax.rs"]
+mod mnist_softmax;
+
+use mnist_mlp::{Activation, Choice, Choices};
 
 pub struct Network<'g> {
     pub x: Tensor<'g, f32>,
     pub y_: Tensor<'g, f32>,
+    /// The probability with which a neuron is kept, where the network has dropout.
     pub keep: Option<Tensor<'g, f32>>,
     pub loss: Scalar<'g, f32>,
     pub accuracy: Scalar<'g, f32>,
     pub train_step: Operation<'g>,
 }
 
-/// One layer, softmax, gradient descent.
-pub fn softmax(g: &Graph) -> Network<'_> {
-    let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
-    let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
-    let w = g.variable("w", zeros(dims![784, 10]));
-    let b = g.variable("b", zeros(dims![10]));
-    let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
-    let loss = -(y_ * y.log()).reduce_sum(..);
-    let accuracy = y
-        .argmax(-1)
-        .equal(y_.argmax(-1))
-        .cast::<f32>()
-        .reduce_mean(..);
-    let train_step = GradientDescent::new(0.003).minimize(loss);
-    Network {
-        x,
-        y_,
-        keep: None,
-        loss,
-        accuracy,
-        train_step,
+impl<'g> Network<'g> {
+    /// What a training step is fed.
+    pub fn feeds<'a>(&self, batch: &'a abeyance::datasets::Batch) -> Vec<Feed<'a>> {
+        let mut feeds = vec![Feed::new(self.x, &batch.images), Feed::new(self.y_, &batch.labels)];
+        feeds.extend(self.keep.map(|keep| Feed::new(keep, 0.75)));
+        feeds
     }
 }
 
-/// Five layers, relu, Adam with a decaying rate, dropout if asked for.
-pub fn mlp(g: &Graph, dropout: bool) -> Network<'_> {
-    let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
-    let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
-    let keep = dropout.then(|| g.placeholder_with_default("keep", 1.0f32));
-    let mut h = x.reshape(dims![_, 784]);
-    let mut inputs = 784;
-    for (index, width) in [200, 100, 60, 30].into_iter().enumerate() {
-        let _layer = g.scope(&format!("layer{}", index + 1));
-        let w = g.variable("w", truncated_normal(dims![inputs, width], 0.0, 0.1));
-        let b = g.variable("b", fill(dims![width], 0.1));
-        h = (h.matmul(w) + b).relu();
-        if let Some(keep) = keep {
-            h = h.dropout(keep);
+impl<'g> Network<'g> {
+    /// The digits read: the operand of the first comparison that the accuracy counts.
+    pub fn prediction(&self) -> Tensor<'g, i64> {
+        let graph = self.accuracy.graph();
+        let mut id = self.accuracy.id();
+        while graph.ir().node(id).operator.signature().name != "argmax" {
+            let first = graph.ir().node(id).operands[0];
+            id = first;
         }
-        inputs = width;
-    }
-    let w = g.variable("w", truncated_normal(dims![inputs, 10], 0.0, 0.1));
-    let b = g.variable("b", zeros(dims![10]));
-    let logits = h.matmul(w) + b;
-    let loss = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits
-        .argmax(-1)
-        .equal(y_.argmax(-1))
-        .cast::<f32>()
-        .reduce_mean(..);
-    let step = global_step(g);
-    let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
-    let train_step = Adam::new(rate).minimize_with(loss, step);
-    Network {
-        x,
-        y_,
-        keep,
-        loss,
-        accuracy,
-        train_step,
+        graph.any(id).typed().unwrap()
     }
 }
+
+/// The fields that a network of an example has under one name.
+macro_rules! network {
+    ($network:expr, $keep:expr) => {
+        Network {
+            x: $network.x,
+            y_: $network.y_,
+            keep: $keep,
+            loss: $network.cross_entropy,
+            accuracy: $network.accuracy,
+            train_step: $network.train_step,
+        }
+    };
+}
+
+/// One layer, softmax, gradient descent.
+pub fn softmax(g: &Graph) -> Network<'_> {
+    let network = mnist_softmax::network(g);
+    network!(network, None)
+}
+
+/// Five layers, sigmoid, Adam.
+pub fn five_layers_sigmoid(g: &Graph) -> Network<'_> {
+    five_layers(g, Activation::Sigmoid, false, false)
+}
+
+/// Five layers, relu, Adam.
+pub fn five_layers_relu(g: &Graph) -> Network<'_> {
+    five_layers(g, Activation::Relu, false, false)
+}
+
+/// The same with a rate that decays.
+pub fn five_layers_decay(g: &Graph) -> Network<'_> {
+    five_layers(g, Activation::Relu, true, false)
+}
+
+/// The same with dropout.
+pub fn five_layers_dropout(g: &Graph) -> Network<'_> {
+    five_layers(g, Activation::Relu, true, true)
+}
+
+fn five_layers(g: &Graph, activation: Activation, decay: bool, dropout: bool) -> Network<'_> {
+    let choices = Choices {
+        activation,
+        decay,
+        dropout: dropout.then_some(0.75),
+        optimizer: Choice::Adam,
+        layers: vec![200, 100, 60, 30],
+    };
+    let network = mnist_mlp::network(g, &choices);
+    network!(network, dropout.then_some(network.keep))
+}
+
+/// Three convolutions.
+pub fn conv(g: &Graph) -> Network<'_> {
+    let network = mnist_conv::network(g);
+    network!(network, None)
+}
+
+/// Three convolutions of more channels, dropout on the fully connected layer.
+pub fn conv_dropout(g: &Graph) -> Network<'_> {
+    let network = mnist_conv_dropout::network(g);
+    network!(network, Some(network.keep))
+}
+
+/// A network and the name of its example and printout.
+pub type Named = (&'static str, for<'g> fn(&'g Graph) -> Network<'g>);
+
+/// All of the talk's networks, in its order.
+pub const ALL: [Named; 7] = [
+    ("mnist_softmax", softmax),
+    ("mnist_mlp_sigmoid", five_layers_sigmoid),
+    ("mnist_mlp_relu", five_layers_relu),
+    ("mnist_mlp_relu_decay", five_layers_decay),
+    ("mnist_mlp_relu_decay_dropout", five_layers_dropout),
+    ("mnist_conv", conv),
+    ("mnist_conv_dropout", conv_dropout),
+];

@@ -40,9 +40,7 @@ fn differences(
     operand: usize,
     mut f: impl FnMut(&Case) -> ArrayD<f64>,
 ) -> Vec<ArrayD<f64>> {
-    let Operand::F64(x) = case.values[operand].clone() else {
-        unreachable!()
-    };
+    let Operand::F64(x) = case.values[operand].clone() else { unreachable!() };
     (0..x.len())
         .map(|index| {
             let mut moved = |by: f64| {
@@ -78,10 +76,7 @@ fn every_gradient_is_the_whole_jacobian_found_by_differences() {
                     let [gradient] = gradients(loss, [*x]);
                     gradient.identity().named(&format!("d{index}"));
                 }
-                (
-                    dims,
-                    floats.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
-                )
+                (dims, floats.iter().map(|(index, _)| *index).collect::<Vec<_>>())
             };
             let session = case.session(1);
             let outputs: usize = y_dims.iter().product();
@@ -135,11 +130,7 @@ fn every_smooth_operator_has_second_derivatives() {
                     let weights = numbers(dims.iter().product(), &Domain::Between(-1.0, 1.0), seed);
                     let weights = ArrayD::from_shape_vec(dims, weights).unwrap();
                     let weights = case.graph.constant_array(&weights);
-                    case.graph
-                        .any((x * weights).reduce_sum(..).id())
-                        .typed::<f64>()
-                        .unwrap()
-                        .id()
+                    case.graph.any((x * weights).reduce_sum(..).id()).typed::<f64>().unwrap().id()
                 };
                 let scalar = |id| case.graph.any(id).typed::<f64>().unwrap().scalar();
                 let s = scalar(weigh(case.y().typed::<f64>().unwrap(), 77));

@@ -42,9 +42,9 @@ impl Numbers {
 pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
     let mut random = Numbers(seed);
     match domain {
-        Domain::Between(low, high) => (0..count)
-            .map(|_| low + (high - low) * random.next())
-            .collect(),
+        Domain::Between(low, high) => {
+            (0..count).map(|_| low + (high - low) * random.next()).collect()
+        }
         Domain::AwayFromZero => (0..count)
             .map(|_| {
                 let size = 0.2 + 1.8 * random.next();
@@ -54,9 +54,8 @@ pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
         Domain::Distinct => {
             // A shuffled ladder: neighbours 0.2 apart. Operands of one sample stand half a step apart.
             let shift = (seed % 2) as f64 * 0.1;
-            let mut values: Vec<f64> = (0..count)
-                .map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift)
-                .collect();
+            let mut values: Vec<f64> =
+                (0..count).map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift).collect();
             for i in (1..count).rev() {
                 values.swap(i, (random.next() * (i + 1) as f64) as usize);
             }
@@ -111,29 +110,16 @@ impl Case {
             names.push(name);
             values.push(value);
         }
-        let ids: Vec<_> = names
-            .iter()
-            .map(|name| graph.ir().find(name).unwrap())
-            .collect();
+        let ids: Vec<_> = names.iter().map(|name| graph.ir().find(name).unwrap()).collect();
         graph.build(|ir| {
-            ir.add_named(
-                Some("y"),
-                OperatorRef::Static(operator),
-                &ids,
-                sample.attributes.clone(),
-            )
+            ir.add_named(Some("y"), OperatorRef::Static(operator), &ids, sample.attributes.clone())
         });
         let what = format!(
             "{} on {:?}",
             graph.ir().print_call(graph.ir().find("y").unwrap()),
             sample.operands
         );
-        Case {
-            graph,
-            names,
-            values,
-            what,
-        }
+        Case { graph, names, values, what }
     }
 
     pub fn y(&self) -> AnyTensor<'_> {
@@ -173,9 +159,7 @@ impl Case {
     pub fn run(&self, session: &Session, fetch: AnyTensor<'_>, more: Vec<Feed<'_>>) -> Value {
         let mut feeds = self.feeds();
         feeds.extend(more);
-        session
-            .run(fetch, feeds)
-            .unwrap_or_else(|error| panic!("{}: {error}", self.what))
+        session.run(fetch, feeds).unwrap_or_else(|error| panic!("{}: {error}", self.what))
     }
 }
 

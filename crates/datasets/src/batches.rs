@@ -89,10 +89,7 @@ impl<'d> Batches<'d> {
         let examples = u128::from(self.step) * self.size as u128;
         let per_epoch = self.dataset.len().max(1) as u128;
         // A batch is no larger than an epoch, so the epoch is no larger than the step; the rest is below a `usize`.
-        (
-            (examples / per_epoch) as u64,
-            (examples % per_epoch) as usize,
-        )
+        ((examples / per_epoch) as u64, (examples % per_epoch) as usize)
     }
 
     /// Brings `order` to that of `epoch`.
@@ -146,11 +143,7 @@ impl Iterator for Batches<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        if self.dataset.is_empty() {
-            (0, Some(0))
-        } else {
-            (usize::MAX, None)
-        }
+        if self.dataset.is_empty() { (0, Some(0)) } else { (usize::MAX, None) }
     }
 }
 

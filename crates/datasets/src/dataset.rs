@@ -66,14 +66,10 @@ impl Dataset {
         }
         let labels = one_hot(&digits, classes, labels_file)?;
 
-        let no_memory = || DatasetError::Memory {
-            file: images_file.to_string(),
-            elements: images.len(),
-        };
+        let no_memory =
+            || DatasetError::Memory { file: images_file.to_string(), elements: images.len() };
         let mut pixels = Vec::new();
-        pixels
-            .try_reserve_exact(images.len())
-            .map_err(|_| no_memory())?;
+        pixels.try_reserve_exact(images.len()).map_err(|_| no_memory())?;
         let standard = images.as_standard_layout();
         let bytes = standard.as_slice().unwrap_or_default();
         bytes
@@ -83,21 +79,14 @@ impl Dataset {
             .collect_into_vec(&mut pixels);
         let images =
             Array4::from_shape_vec((count, height, width, 1), pixels).map_err(|_| no_memory())?;
-        Ok(Self {
-            images,
-            labels,
-            digits,
-        })
+        Ok(Self { images, labels, digits })
     }
 
     /// How many examples there are.
     #[must_use]
     pub fn len(&self) -> usize {
         // The fields are public: whoever changed one of them meets the shortest here rather than a panic later.
-        self.images
-            .len_of(Axis(0))
-            .min(self.labels.len_of(Axis(0)))
-            .min(self.digits.len())
+        self.images.len_of(Axis(0)).min(self.labels.len_of(Axis(0))).min(self.digits.len())
     }
 
     /// Whether there are no examples.
@@ -154,23 +143,13 @@ fn one_hot(
     file: &dyn Display,
 ) -> Result<Array2<f32>, DatasetError> {
     let elements = digits.len().saturating_mul(classes);
-    let no_memory = || DatasetError::Memory {
-        file: file.to_string(),
-        elements,
-    };
+    let no_memory = || DatasetError::Memory { file: file.to_string(), elements };
     let mut labels = Vec::new();
-    labels
-        .try_reserve_exact(elements)
-        .map_err(|_| no_memory())?;
+    labels.try_reserve_exact(elements).map_err(|_| no_memory())?;
     for (position, &label) in digits.iter().enumerate() {
         let hot = usize::from(label);
         if hot >= classes {
-            return Err(DatasetError::Label {
-                file: file.to_string(),
-                position,
-                label,
-                classes,
-            });
+            return Err(DatasetError::Label { file: file.to_string(), position, label, classes });
         }
         labels.extend((0..classes).map(|class| f32::from(u8::from(class == hot))));
     }

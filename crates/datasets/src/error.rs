@@ -1,5 +1,6 @@
 //! What can be wrong with a data set.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -7,7 +8,7 @@ use thiserror::Error;
 use crate::idx::IdxError;
 
 /// A data set that could not be loaded: which file or array, what was found, what was expected, what to do.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum DatasetError {
     /// One of the files is no readable IDX file of bytes.
@@ -115,4 +116,11 @@ pub enum DatasetError {
         /// How many there are.
         elements: usize,
     },
+}
+
+/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+impl fmt::Debug for DatasetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

@@ -119,11 +119,7 @@ fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, Fault> {
     source.read_up_to(promised, &mut bytes)?;
     let found = bytes.len() as u64;
     if found < promised {
-        return Err(Fault::Truncated {
-            dims,
-            promised,
-            found,
-        });
+        return Err(Fault::Truncated { dims, promised, found });
     }
     // Reading on also makes the gzip decoder compare its checksum.
     let mut rest = Vec::new();
@@ -136,10 +132,7 @@ fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, Fault> {
             more: rest.len() as u64 == TRAILING_COUNTED,
         });
     }
-    Ok(Idx {
-        dims: shape,
-        data: T::from_big_endian(bytes)?,
-    })
+    Ok(Idx { dims: shape, data: T::from_big_endian(bytes)? })
 }
 
 /// Reads the four bytes of the magic number: the number of dimensions of a file of `T`, else what is wrong with it.
@@ -150,22 +143,15 @@ fn read_magic<T: Element>(source: &mut Source<'_>) -> Result<u8, Fault> {
         [] => Err(Fault::Empty),
         [0, 0, code, rank] if code == T::CODE => Ok(rank),
         [0, 0, code, _] => Err(match element_name(code) {
-            Some(found) => Fault::OtherElement {
-                found,
-                wanted: T::NAME,
-            },
+            Some(found) => Fault::OtherElement { found, wanted: T::NAME },
             None => Fault::UnknownElement { code },
         }),
-        [0] | [0, 0] | [0, 0, _] => Err(Fault::ShortHeader {
-            expected: 4,
-            found: head.len() as u64,
-        }),
+        [0] | [0, 0] | [0, 0, _] => {
+            Err(Fault::ShortHeader { expected: 4, found: head.len() as u64 })
+        }
         _ => {
             source.read_up_to(HEAD - 4, &mut head)?;
-            Err(Fault::NotIdx {
-                looks_like: lookalike::recognise(&head),
-                head,
-            })
+            Err(Fault::NotIdx { looks_like: lookalike::recognise(&head), head })
         }
     }
 }
@@ -175,10 +161,7 @@ fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, Fault> {
     let mut bytes = Vec::new();
     source.read_up_to(expected, &mut bytes)?;
     if (bytes.len() as u64) < expected {
-        return Err(Fault::ShortHeader {
-            expected: 4 + expected,
-            found: 4 + bytes.len() as u64,
-        });
+        return Err(Fault::ShortHeader { expected: 4 + expected, found: 4 + bytes.len() as u64 });
     }
     let (dims, _) = bytes.as_chunks::<4>();
     Ok(dims.iter().map(|&dim| u32::from_be_bytes(dim)).collect())
@@ -188,15 +171,10 @@ fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, Fault> {
 ///
 /// A dimension of 0 counts as 1 against the ceiling: an array of no images of a size that no array can have is refused.
 fn checked_shape(dims: &[u32], element: usize) -> Result<(Vec<usize>, u64), Fault> {
-    let oversized = || Fault::Oversized {
-        dims: dims.to_vec(),
-        element: element as u64,
-    };
+    let oversized = || Fault::Oversized { dims: dims.to_vec(), element: element as u64 };
     let extent = dims
         .iter()
-        .try_fold(element as u64, |product, &dim| {
-            product.checked_mul(u64::from(dim.max(1)))
-        })
+        .try_fold(element as u64, |product, &dim| product.checked_mul(u64::from(dim.max(1))))
         .filter(|&bytes| bytes <= MAX_BYTES && isize::try_from(bytes).is_ok())
         .ok_or_else(oversized)?;
     let shape = dims

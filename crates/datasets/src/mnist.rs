@@ -53,9 +53,7 @@ impl Mnist {
             });
         }
         if !folder.is_dir() {
-            return Err(DatasetError::NotAFolder {
-                folder: folder.to_path_buf(),
-            });
+            return Err(DatasetError::NotAFolder { folder: folder.to_path_buf() });
         }
         Self::from_files(
             find(folder, "training images", "train-images", "idx3-ubyte")?,
@@ -81,14 +79,8 @@ impl Mnist {
         test_images: impl AsRef<Path>,
         test_labels: impl AsRef<Path>,
     ) -> Result<Self, DatasetError> {
-        let train = Half {
-            images: train_images.as_ref(),
-            labels: train_labels.as_ref(),
-        };
-        let test = Half {
-            images: test_images.as_ref(),
-            labels: test_labels.as_ref(),
-        };
+        let train = Half { images: train_images.as_ref(), labels: train_labels.as_ref() };
+        let test = Half { images: test_images.as_ref(), labels: test_labels.as_ref() };
         let (train_read, test_read) = rayon::join(|| train.read(), || test.read());
         let ((train_pixels, train_digits), (test_pixels, test_digits)) = (train_read?, test_read?);
 
@@ -102,10 +94,8 @@ impl Mnist {
                 test: [test_height, test_width],
             });
         }
-        let classes = train_digits
-            .iter()
-            .map(|&digit| usize::from(digit) + 1)
-            .fold(MIN_CLASSES, usize::max);
+        let classes =
+            train_digits.iter().map(|&digit| usize::from(digit) + 1).fold(MIN_CLASSES, usize::max);
         Ok(Self {
             train: train.dataset(train_pixels, train_digits, classes)?,
             test: test.dataset(test_pixels, test_digits, classes)?,
@@ -128,10 +118,7 @@ impl Half<'_> {
                 let elements = images.data.len();
                 // Cannot fail: the reader lets no shape through that does not fit its elements.
                 Array3::from_shape_vec((count, height, width), images.data).map_err(|_| {
-                    DatasetError::Memory {
-                        file: self.images.display().to_string(),
-                        elements,
-                    }
+                    DatasetError::Memory { file: self.images.display().to_string(), elements }
                 })?
             }
             _ => return Err(wrong_rank(self.images, "images [N, H, W]", images)),
@@ -149,22 +136,12 @@ impl Half<'_> {
         digits: Array1<u8>,
         classes: usize,
     ) -> Result<Dataset, DatasetError> {
-        Dataset::named(
-            images,
-            digits,
-            classes,
-            &self.images.display(),
-            &self.labels.display(),
-        )
+        Dataset::named(images, digits, classes, &self.images.display(), &self.labels.display())
     }
 }
 
 fn wrong_rank(file: &Path, expected: &'static str, found: Idx<u8>) -> DatasetError {
-    DatasetError::Rank {
-        file: file.display().to_string(),
-        expected,
-        dims: found.dims,
-    }
+    DatasetError::Rank { file: file.display().to_string(), expected, dims: found.dims }
 }
 
 /// The file in `folder` named `stem-suffix` or `stem.suffix`, with or without `.gz`.
@@ -180,15 +157,9 @@ fn find(
         format!("{stem}.{suffix}"),
         format!("{stem}.{suffix}.gz"),
     ];
-    names
-        .iter()
-        .map(|name| folder.join(name))
-        .find(|path| path.is_file())
-        .ok_or_else(|| DatasetError::NoFile {
-            folder: folder.to_path_buf(),
-            part,
-            names: names.to_vec(),
-        })
+    names.iter().map(|name| folder.join(name)).find(|path| path.is_file()).ok_or_else(|| {
+        DatasetError::NoFile { folder: folder.to_path_buf(), part, names: names.to_vec() }
+    })
 }
 
 /// Where MNIST is: in the folder named by the environment variable, if it is set and not empty, or in the repository.

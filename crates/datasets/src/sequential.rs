@@ -28,11 +28,7 @@ pub struct Sequential<'d> {
 
 impl<'d> Sequential<'d> {
     pub(crate) fn new(dataset: &'d Dataset, size: usize) -> Self {
-        Self {
-            dataset,
-            size: size.max(1),
-            next: 0,
-        }
+        Self { dataset, size: size.max(1), next: 0 }
     }
 }
 

@@ -13,10 +13,7 @@ fn numbered(count: u8) -> Dataset {
 
 /// The examples of the first batches, one after another.
 fn digits(batches: Batches<'_>, steps: usize) -> Vec<u8> {
-    batches
-        .take(steps)
-        .flat_map(|batch| batch.digits.to_vec())
-        .collect()
+    batches.take(steps).flat_map(|batch| batch.digits.to_vec()).collect()
 }
 
 fn assert_is_an_epoch(examples: &[u8]) {
@@ -57,13 +54,7 @@ fn images_and_labels_stay_together() {
         assert_eq!(batch.labels.shape(), [8, 256]);
         for (i, &digit) in batch.digits.iter().enumerate() {
             let pixel = f32::from(digit) / 255.0;
-            assert!(
-                batch
-                    .images
-                    .slice(s![i, .., .., ..])
-                    .iter()
-                    .all(|&p| p == pixel)
-            );
+            assert!(batch.images.slice(s![i, .., .., ..]).iter().all(|&p| p == pixel));
             assert_eq!(batch.labels[[i, usize::from(digit)]], 1.0);
             assert_eq!(batch.labels.row(i).sum(), 1.0);
         }
@@ -103,12 +94,7 @@ fn training_resumes_at_any_step() {
     for size in [10, 7] {
         let whole: Vec<_> = set.batches(size).seed(5).take(40).collect();
         for step in 0..20 {
-            let resumed: Vec<_> = set
-                .batches(size)
-                .seed(5)
-                .starting_at(step)
-                .take(20)
-                .collect();
+            let resumed: Vec<_> = set.batches(size).seed(5).starting_at(step).take(20).collect();
             assert_eq!(resumed, whole[step as usize..][..20], "from step {step}");
         }
         let skipped = set.batches(size).seed(5).nth(13);
@@ -120,19 +106,10 @@ fn training_resumes_at_any_step() {
 #[test]
 fn the_last_step_there_is_does_not_overflow() {
     let set = numbered(30);
-    let steps: Vec<u64> = set
-        .batches(30)
-        .starting_at(u64::MAX)
-        .take(2)
-        .map(|batch| batch.step)
-        .collect();
+    let steps: Vec<u64> =
+        set.batches(30).starting_at(u64::MAX).take(2).map(|batch| batch.step).collect();
     assert_eq!(steps, [u64::MAX, 0]);
-    assert!(
-        set.batches(7)
-            .starting_at(u64::MAX)
-            .nth(usize::MAX)
-            .is_some()
-    );
+    assert!(set.batches(7).starting_at(u64::MAX).nth(usize::MAX).is_some());
 }
 
 #[test]

@@ -110,10 +110,7 @@ fn a_gigantic_claim_takes_no_memory() {
         vec![u32::MAX; 255],
         vec![0, u32::MAX, u32::MAX],
     ] {
-        assert!(matches!(
-            read(&idx(0x08, &dims, b"")),
-            Err(Fault::Oversized { .. })
-        ));
+        assert!(matches!(read(&idx(0x08, &dims, b"")), Err(Fault::Oversized { .. })));
     }
     let text = message(&idx(0x08, &[1 << 30, 1 << 30], b""));
     assert!(
@@ -124,14 +121,7 @@ fn a_gigantic_claim_takes_no_memory() {
     // As much as is allowed, but not there.
     let limit = idx(0x08, &[1 << 16, 1 << 16], b"1234");
     for file in [&limit, &gzip(&limit)] {
-        assert!(matches!(
-            read(file),
-            Err(Fault::Truncated {
-                promised: MAX_BYTES,
-                found: 4,
-                ..
-            })
-        ));
+        assert!(matches!(read(file), Err(Fault::Truncated { promised: MAX_BYTES, found: 4, .. })));
     }
 }
 
@@ -142,9 +132,7 @@ fn a_gzip_bomb_expands_no_further_than_its_header_says() {
     let bomb = gzip(&bomb);
     assert!(bomb.len() < 100_000);
     let counted = match read(&bomb) {
-        Err(Fault::Trailing {
-            extra, more: true, ..
-        }) => extra,
+        Err(Fault::Trailing { extra, more: true, .. }) => extra,
         other => panic!("{other:?}"),
     };
     assert_eq!(counted, 1 << 16);
@@ -153,10 +141,7 @@ fn a_gzip_bomb_expands_no_further_than_its_header_says() {
 #[test]
 fn dimensions_of_zero_and_no_dimensions_are_arrays_too() {
     let empty = read(&idx(0x08, &[0, 28, 28], b"")).unwrap();
-    assert_eq!(
-        (empty.dims.as_slice(), empty.data.len()),
-        (&[0, 28, 28][..], 0)
-    );
+    assert_eq!((empty.dims.as_slice(), empty.data.len()), (&[0, 28, 28][..], 0));
     assert_eq!(empty.into_array().unwrap().shape(), [0, 28, 28]);
 
     let scalar = read(&idx(0x08, &[], &[7])).unwrap();
@@ -166,20 +151,11 @@ fn dimensions_of_zero_and_no_dimensions_are_arrays_too() {
 #[test]
 fn truncated_and_trailing_say_how_many_bytes() {
     let text = message(&sound()[..20]);
-    assert!(
-        text.contains("header [2, 3, 4] promises 24 bytes of elements, found 4"),
-        "{text}"
-    );
+    assert!(text.contains("header [2, 3, 4] promises 24 bytes of elements, found 4"), "{text}");
     let text = message(&[sound(), vec![0; 5]].concat());
-    assert!(
-        text.contains("promises 24 bytes of elements, found 5 after them"),
-        "{text}"
-    );
+    assert!(text.contains("promises 24 bytes of elements, found 5 after them"), "{text}");
     let text = message(&sound()[..10]);
-    assert!(
-        text.contains("ends after 10 bytes, inside the header of 16"),
-        "{text}"
-    );
+    assert!(text.contains("ends after 10 bytes, inside the header of 16"), "{text}");
     assert!(message(b"").contains("it is empty"));
     assert!(message(&gzip(b"")).contains("it is empty"));
 }
@@ -189,10 +165,7 @@ fn a_file_of_another_kind_is_recognised() {
     for (bytes, expected) in [
         (&b"\n <html><body>404"[..], Lookalike::Markup),
         (b"<?xml", Lookalike::Markup),
-        (
-            b"version https://git-lfs.github.com/spec/v1\n",
-            Lookalike::LfsPointer,
-        ),
+        (b"version https://git-lfs.github.com/spec/v1\n", Lookalike::LfsPointer),
         (b"PK\x03\x04\x14\0", Lookalike::Zip),
         (b"\xfd7zXZ\0\0", Lookalike::Packed),
         (b"\x93NUMPY\x01\0", Lookalike::Npy),
@@ -203,24 +176,15 @@ fn a_file_of_another_kind_is_recognised() {
     ] {
         for file in [bytes.to_vec(), gzip(bytes)] {
             match read(&file) {
-                Err(Fault::NotIdx {
-                    looks_like: Some(found),
-                    ..
-                }) => assert_eq!(found, expected),
+                Err(Fault::NotIdx { looks_like: Some(found), .. }) => assert_eq!(found, expected),
                 other => panic!("{expected:?}: {other:?}"),
             }
         }
     }
     let text = message(&gzip(&gzip(&sound())));
-    assert!(
-        text.contains("gzip inside gzip, and begins 1f 8b"),
-        "{text}"
-    );
+    assert!(text.contains("gzip inside gzip, and begins 1f 8b"), "{text}");
     let text = message(&[1, 2, 3, 4]);
-    assert!(
-        text.contains("it begins 01 02 03 04, expected 00 00"),
-        "{text}"
-    );
+    assert!(text.contains("it begins 01 02 03 04, expected 00 00"), "{text}");
 }
 
 #[test]
@@ -250,10 +214,7 @@ fn a_path_that_is_no_file_is_told() {
     assert!(matches!(error.fault, Fault::Directory), "{error}");
     let error = idx::read::<u8>(folder.path().join("absent")).unwrap_err();
     assert!(matches!(error.fault, Fault::Missing), "{error}");
-    assert!(
-        error.to_string().contains("absent: no such file"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("absent: no such file"), "{error}");
     #[cfg(unix)]
     {
         let error = idx::read::<u8>("/dev/zero").unwrap_err();
@@ -273,10 +234,7 @@ fn a_reader_that_fails_passes_its_error_on() {
     }
     let file = sound();
     let error = idx::from_reader::<u8>(file[..20].chain(Broken), "f").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "f: it cannot be read: the cable is loose"
-    );
+    assert_eq!(error.to_string(), "f: it cannot be read: the cable is loose");
 }
 
 #[test]

@@ -19,10 +19,7 @@ fn labels(labels: &[u8]) -> Vec<u8> {
 fn fashion(name: &str) -> Scratch {
     let folder = Scratch::new(name);
     folder.write("train-images-idx3-ubyte", &images(5, 4, 6));
-    folder.write(
-        "train-labels-idx1-ubyte.gz",
-        &gzip(&labels(&[3, 1, 4, 1, 5])),
-    );
+    folder.write("train-labels-idx1-ubyte.gz", &gzip(&labels(&[3, 1, 4, 1, 5])));
     folder.write("t10k-images.idx3-ubyte", &gzip(&images(3, 4, 6)));
     folder.write("t10k-labels.idx1-ubyte.gz", &labels(&[9, 2, 6]));
     folder
@@ -95,9 +92,7 @@ fn a_missing_folder_or_file_names_what_was_looked_for() {
     assert!(message.contains("elsewhere: no such folder"), "{message}");
     assert!(message.contains("ABEYANCE_DATA"), "{message}");
 
-    let (kind, _) = error(Mnist::from_folder(
-        folder.path().join("train-images-idx3-ubyte"),
-    ));
+    let (kind, _) = error(Mnist::from_folder(folder.path().join("train-images-idx3-ubyte")));
     assert!(matches!(kind, DatasetError::NotAFolder { .. }));
 
     std::fs::remove_file(folder.path().join("t10k-labels.idx1-ubyte.gz")).unwrap();
@@ -128,14 +123,7 @@ fn counts_that_differ_name_both_files() {
     let folder = fashion("counts");
     folder.write("train-images-idx3-ubyte", &images(4, 4, 6));
     let (kind, message) = error(Mnist::from_folder(folder.path()));
-    assert!(matches!(
-        kind,
-        DatasetError::Counts {
-            images: 4,
-            labels: 5,
-            ..
-        }
-    ));
+    assert!(matches!(kind, DatasetError::Counts { images: 4, labels: 5, .. }));
     assert!(message.contains("train-images-idx3-ubyte"), "{message}");
     assert!(message.contains("train-labels-idx1-ubyte.gz"), "{message}");
 }
@@ -159,10 +147,7 @@ fn training_and_test_images_of_two_sizes_are_told() {
     folder.write("t10k-images.idx3-ubyte", &images(3, 6, 4));
     let (_, message) = error(Mnist::from_folder(folder.path()));
     assert!(message.contains("images of [4, 6] pixels"), "{message}");
-    assert!(
-        message.contains("of [6, 4], expected one size"),
-        "{message}"
-    );
+    assert!(message.contains("of [6, 4], expected one size"), "{message}");
 }
 
 #[test]
@@ -189,12 +174,7 @@ fn own_arrays_make_a_data_set() {
     assert_eq!(set.images[[3, 2, 1, 0]], 23.0 / 255.0);
 
     let error = Dataset::new(Array3::zeros((1, 2, 2)), array![3], 3).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .starts_with("the labels: label 3 at position 0"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("the labels: label 3 at position 0"), "{error}");
     // More numbers than there is memory for.
     let error =
         Dataset::new(Array3::zeros((9, 0, 0)), Array1::zeros(9), usize::MAX / 8).unwrap_err();

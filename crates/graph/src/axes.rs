@@ -15,6 +15,13 @@ pub struct AxisList {
     pub keep_dims: bool,
 }
 
+impl AxisList {
+    /// The same axes, whose dimensions stay.
+    pub(crate) fn kept(&self) -> Self {
+        Self { keep_dims: true, ..self.clone() }
+    }
+}
+
 /// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]` for some, and
 /// [`keep_dims`] of these.
 pub trait Axes {
@@ -29,39 +36,35 @@ impl Axes for RangeFull {
     type Output<'g, T: Element> = Scalar<'g, T>;
 
     fn list(self) -> AxisList {
-        AxisList {
-            axes: None,
-            keep_dims: false,
-        }
+        AxisList { axes: None, keep_dims: false }
     }
 }
 
-macro_rules! axes {
-    ($($type:ty),*) => {$(
-        impl Axes for $type {
-            type Output<'g, T: Element> = Tensor<'g, T>;
-            fn list(self) -> AxisList {
-                [self].list()
-            }
-        }
-        impl<const N: usize> Axes for [$type; N] {
-            type Output<'g, T: Element> = Tensor<'g, T>;
-            fn list(self) -> AxisList {
-                // An axis beyond i64 is out of range for any tensor, as i64::MAX is.
-                let axes = self.into_iter().map(|axis| i64::try_from(axis).unwrap_or(i64::MAX)).collect();
-                AxisList { axes: Some(axes), keep_dims: false }
-            }
-        }
-        impl Axes for &[$type] {
-            type Output<'g, T: Element> = Tensor<'g, T>;
-            fn list(self) -> AxisList {
-                let axes = self.iter().map(|&axis| i64::try_from(axis).unwrap_or(i64::MAX)).collect();
-                AxisList { axes: Some(axes), keep_dims: false }
-            }
-        }
-    )*};
+// For one integer type only, as other axes are: among several a compiler could not tell which `1` is in
+// `x.reduce_sum(1).square()`.
+impl Axes for i64 {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        [self].list()
+    }
 }
-axes!(i32, i64, usize);
+
+impl<const N: usize> Axes for [i64; N] {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        self.as_slice().list()
+    }
+}
+
+impl Axes for &[i64] {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        AxisList { axes: Some(self.into()), keep_dims: false }
+    }
+}
 
 /// Axes whose dimensions stay in the result with size 1.
 #[derive(Clone, Copy, Debug)]
@@ -76,9 +79,14 @@ impl<A: Axes> Axes for KeepDims<A> {
     type Output<'g, T: Element> = Tensor<'g, T>;
 
     fn list(self) -> AxisList {
-        AxisList {
-            keep_dims: true,
-            ..self.0.list()
-        }
+        AxisList { keep_dims: true, ..self.0.list() }
+    }
+}
+
+impl Axes for AxisList {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        self
     }
 }

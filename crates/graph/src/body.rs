@@ -80,12 +80,10 @@ impl Graph {
 
     /// The graph in which these can meet: this one, or the innermost body inside of it that one of them belongs to.
     pub fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
-        handles
-            .iter()
-            .fold(self, |graph, handle| match graph.encloses(handle.graph) {
-                true => handle.graph,
-                false => graph,
-            })
+        handles.iter().fold(self, |graph, handle| match graph.encloses(handle.graph) {
+            true => handle.graph,
+            false => graph,
+        })
     }
 
     /// The input that stands for a node of a graph around this body. Bodies between the two capture it too.
@@ -167,10 +165,7 @@ impl Graph {
         let other = handle.graph.ir();
         Some(
             Diagnostic::new(
-                format!(
-                    "a tensor of the body `{}` is used outside of it",
-                    other.name()
-                ),
+                format!("a tensor of the body `{}` is used outside of it", other.name()),
                 Location::caller(),
             )
             .note(other.describe(handle.id), other.node(handle.id).location)
@@ -194,10 +189,7 @@ impl Graph {
                 ),
                 location,
             )
-            .note(
-                "the body was finished before",
-                self.inner.borrow().context().location,
-            )
+            .note("the body was finished before", self.inner.borrow().context().location)
             .help("let the closure return it: what it returns is a result outside");
             lock(&family.late).push(diagnostic);
         }
@@ -222,10 +214,7 @@ impl Graph {
             .collect();
         let arguments = I::rebuild(body, &mut inputs.into_iter());
         let given = outputs(describe(arguments));
-        let outputs = given
-            .into_iter()
-            .map(|handle| body.import(handle))
-            .collect();
+        let outputs = given.into_iter().map(|handle| body.import(handle)).collect();
         self.close_body(body, outputs)
     }
 
@@ -280,9 +269,6 @@ impl Graph {
         if let Some(family) = self.family.get() {
             family.open.fetch_sub(1, Ordering::Relaxed);
         }
-        Traced {
-            body: Arc::new(Body::new(graph, outputs)),
-            captures,
-        }
+        Traced { body: Arc::new(Body::new(graph, outputs)), captures }
     }
 }

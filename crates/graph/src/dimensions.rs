@@ -46,7 +46,7 @@ impl Dimensions {
             .map(|dimension| match dimension {
                 Dimension::Unknown => Dim::Symbol(symbols.fresh(Naming::Fed)),
                 Dimension::Known(size) => Dim::Known(*size),
-                Dimension::Named(name) => Dim::Symbol(symbols.named(name)),
+                Dimension::Named(name) => Dim::Symbol(symbols.declared(name)),
                 Dimension::Of(dim) => symbols.resolve(*dim),
             })
             .collect()

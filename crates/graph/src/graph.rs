@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId,
-    OperatorRef, Registry, Role, Type,
+    OperatorRef, Registry, Role,
 };
 use elsa::FrozenVec;
 
@@ -121,7 +121,7 @@ impl Graph {
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         self.check_open(location);
         self.catch_up();
         let mut inner = self.inner.borrow_mut();
@@ -129,6 +129,16 @@ impl Graph {
         let built = append(&mut inner);
         self.share(&inner);
         built
+    }
+
+    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
+    #[track_caller]
+    pub(crate) fn here(&self) -> Location {
+        // Called as it stands: a function passed on is called from within the standard library.
+        match self.pinned.get() {
+            Some(pinned) => pinned,
+            None => Location::caller(),
+        }
     }
 
     /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
@@ -139,10 +149,7 @@ impl Graph {
         if before.is_none() {
             self.pinned.set(Some(Location::caller()));
         }
-        Pin {
-            graph: self,
-            before,
-        }
+        Pin { graph: self, before }
     }
 
     /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where another scope has that
@@ -160,7 +167,7 @@ impl Graph {
     #[must_use = "the scope ends when the guard is dropped: `let _scope = g.scope(..);`"]
     #[track_caller]
     pub fn scope(&self, name: &str) -> Scope<'_> {
-        let location = self.pinned.get().unwrap_or_else(Location::caller);
+        let location = self.here();
         self.enter(|graph| {
             graph.context_mut().location = location;
             graph.context_mut().scope = graph.unique_scope(name);
@@ -174,10 +181,8 @@ impl Graph {
         &'g self,
         first: impl IntoIterator<Item = impl Into<Operation<'g>>>,
     ) -> Scope<'g> {
-        let first: Vec<NodeId> = first
-            .into_iter()
-            .map(|operation| self.import(operation.into().into()))
-            .collect();
+        let first: Vec<NodeId> =
+            first.into_iter().map(|operation| self.import(operation.into().into())).collect();
         self.enter(|graph| graph.context_mut().controls.extend(first))
     }
 
@@ -191,10 +196,7 @@ impl Graph {
         let mut inner = self.inner.borrow_mut();
         let before = inner.context().clone();
         change(&mut inner);
-        Scope {
-            graph: self,
-            before,
-        }
+        Scope { graph: self, before }
     }
 
     /// The id of a handle's node here. In a body, a handle of a graph around it is captured: the body gets an input for it.
@@ -215,14 +217,16 @@ impl Graph {
             (other.describe(handle.id), other.node(handle.id).location)
         };
         let diagnostic = self.build(|graph| {
-            Diagnostic::new(
-                format!(
+            let other = handle.graph.ir();
+            let message = match other.name() == graph.name() {
+                true => "a tensor of one graph is used in another".to_owned(),
+                false => format!(
                     "a tensor of graph `{}` is used in graph `{}`",
-                    handle.graph.ir().name(),
+                    other.name(),
                     graph.name()
                 ),
-                graph.context().location,
-            )
+            };
+            Diagnostic::new(message, graph.context().location)
             .note(foreign, made)
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
         });
@@ -270,18 +274,8 @@ impl Graph {
     #[track_caller]
     pub fn tensor<T: Element>(&self, name: &str) -> Result<Tensor<'_, T>, Diagnostic> {
         let location = Location::caller();
-        let id = self.find(name, location)?;
-        match &self.ir().node(id).ty {
-            Type::Tensor(tensor) if tensor.dtype == T::DTYPE => Ok(self.handle(id)),
-            _ => Err(Diagnostic::new(
-                format!(
-                    "`{}` is not a tensor of {}",
-                    self.ir().describe(id),
-                    T::DTYPE
-                ),
-                location,
-            )),
-        }
+        let found = self.ir().find_tensor(name, T::DTYPE);
+        found.map(|id| self.handle(id)).map_err(|diagnostic| Diagnostic { location, ..diagnostic })
     }
 
     /// The operation of that name.
@@ -290,27 +284,11 @@ impl Graph {
     /// There is no node of that name.
     #[track_caller]
     pub fn operation(&self, name: &str) -> Result<Operation<'_>, Diagnostic> {
-        self.find(name, Location::caller())
+        let location = Location::caller();
+        let found = self.ir().find_near(name);
+        found
             .map(|id| Operation(self.any(id)))
-    }
-
-    fn find(&self, name: &str, location: Location) -> Result<NodeId, Diagnostic> {
-        let graph = self.ir();
-        graph.find(name).ok_or_else(|| {
-            let last = name.rsplit('/').next().unwrap_or(name);
-            let near = graph
-                .iter()
-                .map(|(_, node)| &*node.name)
-                .find(|other| other.rsplit('/').next() == Some(last));
-            let diagnostic = Diagnostic::new(
-                format!("graph `{}` has no node `{name}`", graph.name()),
-                location,
-            );
-            match near {
-                Some(near) => diagnostic.help(format!("there is `{near}`")),
-                None => diagnostic,
-            }
-        })
+            .map_err(|diagnostic| Diagnostic { location, ..diagnostic })
     }
 }
 

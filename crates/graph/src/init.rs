@@ -6,6 +6,7 @@ use std::sync::Arc;
 use abeyance_ir::{Array, Initializer};
 use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 
+use crate::variance_scaling::VarianceScaling;
 use crate::{Dimensions, Element, Float, Number};
 
 /// The shape and first value of a variable, made by [`zeros`], [`truncated_normal`] and their siblings, or from a
@@ -13,17 +14,24 @@ use crate::{Dimensions, Element, Float, Number};
 #[derive(Clone, Debug)]
 pub struct Init<T> {
     pub(crate) shape: Dimensions,
-    pub(crate) initializer: Initializer,
+    pub(crate) first: First,
     element: PhantomData<T>,
+}
+
+/// A first value, or what it is worked out from when the shape is known.
+#[derive(Clone, Debug)]
+pub(crate) enum First {
+    Settled(Initializer),
+    Scaled(VarianceScaling),
 }
 
 impl<T: Element> Init<T> {
     fn new(shape: impl Into<Dimensions>, initializer: Initializer) -> Self {
-        Self {
-            shape: shape.into(),
-            initializer,
-            element: PhantomData,
-        }
+        Self { shape: shape.into(), first: First::Settled(initializer), element: PhantomData }
+    }
+
+    pub(crate) fn scaled(shape: impl Into<Dimensions>, scaling: VarianceScaling) -> Self {
+        Self { shape: shape.into(), first: First::Scaled(scaling), element: PhantomData }
     }
 }
 

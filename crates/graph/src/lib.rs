@@ -13,6 +13,8 @@ mod handles;
 mod init;
 pub mod ops;
 mod tensor;
+mod variance_scaling;
+mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};
@@ -20,4 +22,12 @@ pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
 pub use handles::Handles;
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
+pub use ops::batch_norm::BatchNormalized;
+pub use ops::conv::Conv2d;
+pub use ops::pool::Pool;
+pub use ops::spatial::Pair;
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
+pub use variance_scaling::{
+    Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,
+    lecun_uniform, variance_scaling,
+};

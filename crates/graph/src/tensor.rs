@@ -27,11 +27,7 @@ impl<T: Element> Copy for Tensor<'_, T> {}
 
 impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn new(graph: &'g Graph, id: NodeId) -> Self {
-        Self {
-            graph,
-            id,
-            element: PhantomData,
-        }
+        Self { graph, id, element: PhantomData }
     }
 
     /// The graph it belongs to.
@@ -46,10 +42,7 @@ impl<'g, T: Element> Tensor<'g, T> {
 
     /// The handle without its element type.
     pub fn erase(self) -> AnyTensor<'g> {
-        AnyTensor {
-            graph: self.graph,
-            id: self.id,
-        }
+        AnyTensor { graph: self.graph, id: self.id }
     }
 
     /// The name of its node.
@@ -72,12 +65,19 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The size of one dimension, negative axes counted from the end: for use in [`dims!`](crate::dims).
     #[track_caller]
     pub fn dim(self, axis: i64) -> Dim {
-        let shape = self.shape();
+        // Of a wrong tensor, or after a wrong axis, any size will do.
+        let open = || {
+            self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
+        };
+        let shape = self.graph.ir().shape(self.id);
+        let Some(shape) = shape else {
+            return open();
+        };
         match ir::resolve_axis(axis, shape.len()) {
             Ok(axis) => shape[axis],
             Err(fault) => {
                 self.fault::<T>(fault);
-                Dim::Known(1)
+                open()
             }
         }
     }
@@ -89,10 +89,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         if rank > 0 {
             return Scalar(
                 self.fault(
-                    Fault::new(format!(
-                        "a scalar has no dimensions, and `{self}` has {rank}"
-                    ))
-                    .help("reduce it first: `x.reduce_sum(..)`"),
+                    Fault::new(format!("a scalar has no dimensions, and `{self}` has {rank}"))
+                        .help("reduce it first: `x.reduce_sum(..)`"),
                 ),
             );
         }
@@ -104,13 +102,18 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub(crate) fn fault<U: Element>(self, fault: Fault) -> Tensor<'g, U> {
         let diagnostic = {
             let graph = self.graph.ir();
-            let mut diagnostic = ir::Diagnostic::new(fault.message, ir::Location::caller())
+            let mut diagnostic = ir::Diagnostic::new(fault.message, self.graph.here())
                 .node(&*graph.node(self.id).name);
             diagnostic.help = fault.help;
             diagnostic.note(graph.describe(self.id), graph.node(self.id).location)
         };
         let id = self.graph.reject(diagnostic);
         Tensor::new(self.graph, id)
+    }
+
+    /// Whether its node is wrong, which has been told.
+    pub(crate) fn is_invalid(self) -> bool {
+        self.graph.ir().node(self.id).ty == ir::Type::Invalid
     }
 
     /// Appends a node that has this tensor as operand.
@@ -139,7 +142,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor where it can meet another: captured by the body that the other belongs to, if this one is of a graph
     /// around that body.
     #[track_caller]
-    pub(crate) fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
+    pub fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
         match other.home() {
             Some(home) if self.graph.encloses(home) => Tensor::new(home, home.import(self.erase())),
             _ => self,
@@ -178,9 +181,10 @@ impl<'g, T: Element> From<Scalar<'g, T>> for Tensor<'g, T> {
 }
 
 impl<'g, T: Element> From<Tensor<'g, T>> for Scalar<'g, T> {
-    /// For reductions over everything, whose results have no dimensions; elsewhere see [`Tensor::scalar`].
+    /// [`Tensor::scalar`]: a mistake if the tensor has dimensions.
+    #[track_caller]
     fn from(tensor: Tensor<'g, T>) -> Self {
-        Scalar(tensor)
+        tensor.scalar()
     }
 }
 

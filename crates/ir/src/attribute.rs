@@ -21,11 +21,7 @@ pub struct Array {
 impl Array {
     /// The array of these elements. `elements` must be as many as `dims` says.
     pub fn new<T: Pod>(dtype: DType, dims: &[usize], elements: &[T]) -> Array {
-        Array {
-            dtype,
-            dims: dims.into(),
-            bytes: bytemuck::cast_slice(elements).to_vec(),
-        }
+        Array { dtype, dims: dims.into(), bytes: bytemuck::cast_slice(elements).to_vec() }
     }
 
     /// A scalar of a type, from a number (rounded or truncated as `as` does).
@@ -39,11 +35,7 @@ impl Array {
             DType::U8 => bytes.push(value as u8),
             DType::Bool => bytes.push((value != 0.0).into()),
         }
-        Array {
-            dtype,
-            dims: Dims::new(),
-            bytes,
-        }
+        Array { dtype, dims: Dims::new(), bytes }
     }
 
     /// The number of elements.
@@ -58,10 +50,7 @@ impl Array {
 
     /// The elements, copied. `T` must be the type `dtype` stands for (`u8` for booleans).
     pub fn elements<T: Pod>(&self) -> Vec<T> {
-        self.bytes
-            .chunks_exact(size_of::<T>().max(1))
-            .map(bytemuck::pod_read_unaligned)
-            .collect()
+        self.bytes.chunks_exact(size_of::<T>().max(1)).map(bytemuck::pod_read_unaligned).collect()
     }
 }
 
@@ -106,6 +95,8 @@ pub enum Attribute {
     Integer(i64),
     /// `0.5`
     Real(f64),
+    /// `"layer 1"`
+    Text(Arc<str>),
     /// `f32`
     DType(DType),
     /// `[N, 784]`
@@ -127,6 +118,7 @@ pub enum AttributeKind {
     Flag,
     Integer,
     Real,
+    Text,
     DType,
     Shape,
     Integers,
@@ -142,6 +134,7 @@ impl Attribute {
             Attribute::Flag(_) => AttributeKind::Flag,
             Attribute::Integer(_) => AttributeKind::Integer,
             Attribute::Real(_) => AttributeKind::Real,
+            Attribute::Text(_) => AttributeKind::Text,
             Attribute::DType(_) => AttributeKind::DType,
             Attribute::Shape(_) => AttributeKind::Shape,
             Attribute::Integers(_) => AttributeKind::Integers,
@@ -170,6 +163,7 @@ pub enum DefaultAttribute {
     Flag(bool),
     Integer(i64),
     Real(f64),
+    Text(&'static str),
     Integers(&'static [i64]),
 }
 
@@ -179,6 +173,7 @@ impl From<DefaultAttribute> for Attribute {
             DefaultAttribute::Flag(value) => Attribute::Flag(value),
             DefaultAttribute::Integer(value) => Attribute::Integer(value),
             DefaultAttribute::Real(value) => Attribute::Real(value),
+            DefaultAttribute::Text(value) => Attribute::Text(value.into()),
             DefaultAttribute::Integers(values) => Attribute::Integers(values.into()),
         }
     }
@@ -187,20 +182,12 @@ impl From<DefaultAttribute> for Attribute {
 impl AttributeSpec {
     /// A flag that is off unless set.
     pub const fn flag(name: &'static str) -> Self {
-        Self {
-            name,
-            kind: AttributeKind::Flag,
-            default: Some(DefaultAttribute::Flag(false)),
-        }
+        Self { name, kind: AttributeKind::Flag, default: Some(DefaultAttribute::Flag(false)) }
     }
 
     /// An attribute that must be given.
     pub const fn required(name: &'static str, kind: AttributeKind) -> Self {
-        Self {
-            name,
-            kind,
-            default: None,
-        }
+        Self { name, kind, default: None }
     }
 
     /// An attribute with a default.
@@ -209,11 +196,7 @@ impl AttributeSpec {
         kind: AttributeKind,
         default: DefaultAttribute,
     ) -> Self {
-        Self {
-            name,
-            kind,
-            default: Some(default),
-        }
+        Self { name, kind, default: Some(default) }
     }
 }
 
@@ -271,6 +254,14 @@ impl Attributes {
         match self.get(index) {
             Some(Attribute::Real(value)) => *value,
             _ => 0.0,
+        }
+    }
+
+    /// A text, or an empty one.
+    pub fn text(&self, index: usize) -> &str {
+        match self.get(index) {
+            Some(Attribute::Text(value)) => value,
+            _ => "",
         }
     }
 

@@ -36,25 +36,16 @@ impl PartialEq for Body {
 impl Body {
     /// The body that computes `outputs`, nodes of `graph`. Its inputs are the graph's [`Input`] nodes in their order.
     pub fn new(graph: Graph, outputs: Vec<NodeId>) -> Self {
-        let inputs = graph
-            .iter()
-            .filter(|(_, node)| is_input(&node.operator))
-            .map(|(id, _)| id)
-            .collect();
-        Self {
-            graph,
-            inputs,
-            outputs,
-        }
+        let inputs =
+            graph.iter().filter(|(_, node)| is_input(&node.operator)).map(|(id, _)| id).collect();
+        Self { graph, inputs, outputs }
     }
 
     /// The same computation without the nodes that its outputs do not depend on, all roles forward. Of the inputs for which
     /// `optional` holds, those not needed are left out too.
     pub fn pruned(&self, optional: impl Fn(usize) -> bool) -> Body {
         let mut graph = self.graph.emptied();
-        let needed = self
-            .graph
-            .ancestors(self.outputs.iter().copied(), |_| false);
+        let needed = self.graph.ancestors(self.outputs.iter().copied(), |_| false);
         let mut copies = vec![None; self.graph.len()];
         for (place, &input) in self.inputs.iter().enumerate() {
             if needed.contains(input.index()) || !optional(place) {
@@ -67,12 +58,8 @@ impl Body {
 
     /// Whether the outputs depend on the input at a place.
     pub fn uses(&self, place: usize) -> bool {
-        let needed = self
-            .graph
-            .ancestors(self.outputs.iter().copied(), |_| false);
-        self.inputs
-            .get(place)
-            .is_some_and(|input| needed.contains(input.index()))
+        let needed = self.graph.ancestors(self.outputs.iter().copied(), |_| false);
+        self.inputs.get(place).is_some_and(|input| needed.contains(input.index()))
     }
 
     /// The nodes. The graph's name, a `/` and a node's name together key the node's random stream.
@@ -107,9 +94,7 @@ impl Body {
 
     /// The name of an input.
     pub fn input_name(&self, place: usize) -> &str {
-        self.inputs
-            .get(place)
-            .map_or("?", |&input| &self.graph.node(input).name)
+        self.inputs.get(place).map_or("?", |&input| &self.graph.node(input).name)
     }
 
     /// Whether it draws from random streams.
@@ -121,11 +106,9 @@ impl Body {
     pub(crate) fn check(&self, graph: &Graph) -> Result<(), Option<Fault>> {
         let name = self.graph.name();
         if self.graph.depth() != graph.depth() + 1
-            || self.graph.symbols().len() > graph.symbols().len()
+            || !self.graph.symbols().is_part_of(graph.symbols())
         {
-            return Err(Some(Fault::new(format!(
-                "the body `{name}` was made for another graph"
-            ))));
+            return Err(Some(Fault::new(format!("the body `{name}` was made for another graph"))));
         }
         if self.graph.check().is_err() {
             return Err(None);
@@ -255,10 +238,7 @@ impl Graph {
         for id in needed.ones().map(NodeId::new) {
             self.copy_node(other, id, copies);
         }
-        targets
-            .iter()
-            .filter_map(|target| copies.get(target.index()).copied().flatten())
-            .collect()
+        targets.iter().filter_map(|target| copies.get(target.index()).copied().flatten()).collect()
     }
 
     /// Appends a copy of a node whose operands have been copied.
@@ -274,12 +254,8 @@ impl Graph {
         let context = self.context_mut();
         context.controls.extend(controls.iter().filter_map(copied));
         context.location = node.location;
-        let copy = self.add_like(
-            &node.name,
-            node.operator.clone(),
-            &operands,
-            node.attributes.clone(),
-        );
+        let copy =
+            self.add_like(&node.name, node.operator.clone(), &operands, node.attributes.clone());
         *self.context_mut() = before;
         if let Some(slot) = copies.get_mut(id.index()) {
             *slot = Some(copy);

@@ -2,7 +2,10 @@
 
 use smallvec::SmallVec;
 
-use crate::{Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape};
+use crate::{
+    Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
+    known_dims,
+};
 
 /// A node and its cotangent.
 pub type Seed = (NodeId, NodeId);
@@ -34,14 +37,7 @@ impl<'a> Derivation<'a> {
         masked: bool,
         differentiate: Differentiate<'a>,
     ) -> Self {
-        Self {
-            graph,
-            node,
-            cotangents,
-            wanted,
-            masked,
-            differentiate,
-        }
+        Self { graph, node, cotangents, wanted, masked, differentiate }
     }
 
     /// The graph.
@@ -112,7 +108,7 @@ impl<'a> Derivation<'a> {
 
     /// The number of elements along some axes, if known.
     pub fn known_size(&self, shape: &[Dim]) -> Option<usize> {
-        shape.iter().map(|dim| dim.known()).product()
+        element_count(&known_dims(shape)?)
     }
 
     /// Appends a node.

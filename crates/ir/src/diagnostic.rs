@@ -44,10 +44,7 @@ pub struct Fault {
 impl Fault {
     /// A fault without advice.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            help: None,
-        }
+        Self { message: message.into(), help: None }
     }
 
     /// Adds advice.
@@ -73,7 +70,7 @@ pub struct Note {
 }
 
 /// One mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What is wrong.
     pub message: String,
@@ -90,13 +87,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic that is about no node.
     pub fn new(message: impl Into<String>, location: Location) -> Self {
-        Self {
-            message: message.into(),
-            node: None,
-            location,
-            notes: Vec::new(),
-            help: None,
-        }
+        Self { message: message.into(), node: None, location, notes: Vec::new(), help: None }
     }
 
     /// Names the node it is about.
@@ -107,10 +98,7 @@ impl Diagnostic {
 
     /// Adds something to point at.
     pub fn note(mut self, text: impl Into<String>, location: Location) -> Self {
-        self.notes.push(Note {
-            text: text.into(),
-            location,
-        });
+        self.notes.push(Note { text: text.into(), location });
         self
     }
 
@@ -123,7 +111,15 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "error: {self:?}")
+    }
+}
+
+/// The text without its `error: `. This is what `unwrap` and a `main` that returns an error show, the latter behind an
+/// `Error: ` of its own, so it is for reading too.
+impl fmt::Debug for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
         if self.location != Location::Unknown {
             write!(f, "\n  --> {}", self.location)?;
         }
@@ -141,7 +137,7 @@ impl fmt::Display for Diagnostic {
 }
 
 /// All mistakes of a program, reported together. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
@@ -159,11 +155,18 @@ impl From<Diagnostic> for Diagnostics {
 
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {self:?}")
+    }
+}
+
+/// The text without the `error: ` it begins with, as for one [`Diagnostic`].
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, diagnostic) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n\n")?;
+            match index {
+                0 => write!(f, "{diagnostic:?}")?,
+                _ => write!(f, "\n\n{diagnostic}")?,
             }
-            write!(f, "{diagnostic}")?;
         }
         if self.0.len() > 1 {
             write!(f, "\n\n{} errors", self.0.len())?;

@@ -22,14 +22,8 @@ pub enum DType {
 
 impl DType {
     /// Every element type, in the order of its tag.
-    pub const ALL: [DType; 6] = [
-        DType::F32,
-        DType::F64,
-        DType::I32,
-        DType::I64,
-        DType::U8,
-        DType::Bool,
-    ];
+    pub const ALL: [DType; 6] =
+        [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];
 
     /// The name in printouts: Rust's own.
     pub const fn name(self) -> &'static str {
@@ -107,9 +101,7 @@ impl DTypes {
 
     /// The members in the order of their tags.
     pub fn iter(self) -> impl Iterator<Item = DType> {
-        DType::ALL
-            .into_iter()
-            .filter(move |&dtype| self.contains(dtype))
+        DType::ALL.into_iter().filter(move |&dtype| self.contains(dtype))
     }
 }
 

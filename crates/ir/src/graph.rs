@@ -15,8 +15,8 @@ use crate::body::{MAX_DEPTH, is_input};
 use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
-    Attribute, Attributes, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
-    OperandSpec, OperatorRef, Shape, TensorType, Type, element_count, known_dims,
+    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
+    OperandSpec, OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
 };
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
@@ -188,10 +188,7 @@ impl Graph {
         self.symbols = symbols;
         if depth > MAX_DEPTH {
             self.diagnostics.push(Diagnostic::new(
-                format!(
-                    "the body `{}` is nested more than {MAX_DEPTH} deep",
-                    self.name
-                ),
+                format!("the body `{}` is nested more than {MAX_DEPTH} deep", self.name),
                 self.context.location,
             ));
         }
@@ -229,6 +226,38 @@ impl Graph {
     /// The node of that name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.names.get(name).copied()
+    }
+
+    /// The node of that name, or else what to say, with the name that may have been meant.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find_near(&self, name: &str) -> Result<NodeId, Diagnostic> {
+        self.find(name).ok_or_else(|| {
+            let message = format!("graph `{}` has no node `{name}`", self.name);
+            let diagnostic = Diagnostic::new(message, Location::Unknown);
+            match near(name, || self.iter().map(|(_, node)| &*node.name)) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic,
+            }
+        })
+    }
+
+    /// The tensor of that name with elements of this type, or else what to say.
+    ///
+    /// # Errors
+    /// There is none, or it is something else.
+    pub fn find_tensor(&self, name: &str, dtype: DType) -> Result<NodeId, Diagnostic> {
+        let id = self.find_near(name)?;
+        match &self.node(id).ty {
+            Type::Tensor(tensor) if tensor.dtype == dtype => Ok(id),
+            _ => Err(Diagnostic::new(
+                format!("`{name}` is not a tensor of {dtype}"),
+                Location::Unknown,
+            )
+            .node(name)
+            .note(self.describe(id), self.node(id).location)),
+        }
     }
 
     /// All nodes in the order in which they were made, which is a topological order.
@@ -445,13 +474,11 @@ impl Graph {
             location: self.context.location,
         });
         for (place, &operand) in operands.iter().enumerate() {
-            self.nodes
-                .add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
+            self.nodes.add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
         }
         for index in 0..self.context.controls.len() {
             let control = self.context.controls[index];
-            self.nodes
-                .add_edge(control.into(), id.into(), Edge::Control);
+            self.nodes.add_edge(control.into(), id.into(), Edge::Control);
         }
         if let Some(fault) = fault {
             let diagnostic = self.diagnose(id, fault);
@@ -534,7 +561,7 @@ impl Graph {
         if signature.effect != Effect::Order && !signature.unpacks {
             check_operands(&signature, &types)?;
         }
-        check_attributes(&signature, attributes)?;
+        check_attributes(&signature, attributes, &self.symbols)?;
         self.check_place(operator)?;
         for body in attributes.bodies() {
             body.check(self)?;
@@ -542,23 +569,26 @@ impl Graph {
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
-                return Err(Some(
-                    Fault::new(format!("`{}` is not a variable", target.name)).help(
-                        "only variables can be assigned to; make one with `g.variable(name, initial)`",
-                    ),
-                ));
+                return Err(Some(Fault::new(format!("`{}` is not a variable", target.name)).help(
+                    "only variables can be assigned to; make one with `g.variable(name, initial)`",
+                )));
             }
         }
-        let mut cx = Inference {
-            operands: &types,
-            attributes,
-            solver: Solver::Building(&mut self.symbols),
-        };
-        let ty = operator.infer(&mut cx)?;
-        for tensor in ty.items() {
-            check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
-        }
-        Ok(ty)
+        // What a rule found out about dimensions before it objected is not true: without this, one mistake would
+        // bring about others.
+        let mark = self.symbols.try_out();
+        let mut cx =
+            Inference { operands: &types, attributes, solver: Solver::Building(&mut self.symbols) };
+        let inferred = operator.infer(&mut cx).and_then(|ty| {
+            for tensor in ty.items() {
+                check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
+            }
+            Ok(ty)
+        });
+        inferred.map_err(|fault| {
+            self.symbols.forget(mark);
+            Some(fault)
+        })
     }
 
     /// A body has no effects, and a program no inputs.
@@ -691,9 +721,7 @@ fn bad_name(name: &str, location: Location) -> Diagnostic {
 /// Whether a node can be called that.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
+    bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_./".contains(&byte))
 }
 
@@ -702,11 +730,7 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
         return Err(Fault::new(format!(
             "takes {} operand{}{}, not {}",
             signature.operands.len(),
-            if signature.operands.len() == 1 {
-                ""
-            } else {
-                "s"
-            },
+            if signature.operands.len() == 1 { "" } else { "s" },
             if signature.variadic { " or more" } else { "" },
             types.len()
         )));
@@ -724,11 +748,8 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
         if spec.group == OperandSpec::APART {
             continue;
         }
-        let first = (0..index).find(|&other| {
-            signature
-                .operand(other)
-                .is_some_and(|other| other.group == spec.group)
-        });
+        let first = (0..index)
+            .find(|&other| signature.operand(other).is_some_and(|other| other.group == spec.group));
         if let Some(first) = first.and_then(|first| types.get(first))
             && first.dtype != ty.dtype
         {
@@ -742,7 +763,11 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
     Ok(())
 }
 
-fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Result<(), Fault> {
+fn check_attributes(
+    signature: &crate::Signature,
+    attributes: &Attributes,
+    symbols: &Symbols,
+) -> Result<(), Fault> {
     if attributes.len() != signature.attributes.len() {
         return Err(Fault::new(format!(
             "takes {} attributes, not {}",
@@ -760,6 +785,13 @@ fn check_attributes(signature: &crate::Signature, attributes: &Attributes) -> Re
             )));
         }
         if let Attribute::Shape(shape) = value {
+            if let Some(axis) = shape.iter().position(|&dim| !symbols.owns(dim)) {
+                return Err(Fault::new(format!(
+                    "dimension {axis} of the shape {} is an unknown size of another graph",
+                    symbols.display(shape)
+                ))
+                .help("take it from a tensor of this graph: `dims![x.dim(0), 10]`"));
+            }
             check_size(shape, 1)?;
         }
     }
@@ -783,12 +815,8 @@ fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
     match element_count(&dims) {
         Some(_) => Ok(()),
         None => Err(Fault::new(format!(
-            "a tensor of {} elements of {element} bytes is larger than any memory",
-            dims[..shape.len()]
-                .iter()
-                .map(|dim| dim.to_string())
-                .collect::<Vec<_>>()
-                .join(" x ")
+            "a tensor of {} elements is larger than any memory",
+            dims[..shape.len()].iter().map(|dim| dim.to_string()).collect::<Vec<_>>().join(" x ")
         ))),
     }
 }

@@ -12,9 +12,7 @@ pub struct Bindings {
 impl Bindings {
     /// Nothing bound, for a graph with these symbols.
     pub fn new(symbols: &Symbols) -> Self {
-        Self {
-            values: vec![None; symbols.len()],
-        }
+        Self { values: vec![None; symbols.len()] }
     }
 
     /// The simplest equal dimension, bound symbols replaced by their sizes.
@@ -31,7 +29,7 @@ impl Bindings {
     /// Binds the symbols of a body that are settled outside of it, where they have the same ids.
     pub fn adopt(&mut self, symbols: &Symbols, outer: &Bindings, outer_symbols: &Symbols) {
         for index in 0..symbols.len().min(outer_symbols.len()) {
-            let dim = Dim::Symbol(SymbolId(index as u32));
+            let dim = Dim::Symbol(symbols.id(index as u32));
             if let Dim::Known(size) = outer.resolve(outer_symbols, dim) {
                 // A symbol that has another size already is one that the body settled itself.
                 let _ = self.bind(symbols, dim, size);
@@ -80,11 +78,7 @@ impl<'a> Inference<'a> {
         symbols: &'a Symbols,
         bindings: &'a Bindings,
     ) -> Self {
-        Self {
-            operands,
-            attributes,
-            solver: Solver::Planning(symbols, bindings),
-        }
+        Self { operands, attributes, solver: Solver::Planning(symbols, bindings) }
     }
 
     /// The number of operands.
@@ -99,11 +93,7 @@ impl<'a> Inference<'a> {
 
     /// The shape of an operand, with what is known of its dimensions by now.
     pub fn shape(&self, operand: usize) -> Shape {
-        self.operands[operand]
-            .shape
-            .iter()
-            .map(|&dim| self.resolve(dim))
-            .collect()
+        self.operands[operand].shape.iter().map(|&dim| self.resolve(dim)).collect()
     }
 
     /// The type of an operand, with what is known of its dimensions by now.
@@ -147,11 +137,7 @@ impl<'a> Inference<'a> {
 
     /// A shape among the attributes, with what is known of its dimensions by now.
     pub fn shape_attribute(&self, index: usize) -> Shape {
-        self.attributes
-            .shape(index)
-            .iter()
-            .map(|&dim| self.resolve(dim))
-            .collect()
+        self.attributes.shape(index).iter().map(|&dim| self.resolve(dim)).collect()
     }
 
     /// The simplest equal dimension.
@@ -190,10 +176,8 @@ impl<'a> Inference<'a> {
         match &self.solver {
             Solver::Building(symbols) => symbols.display(shape).to_string(),
             Solver::Planning(symbols, bindings) => {
-                let shape: Shape = shape
-                    .iter()
-                    .map(|&dim| bindings.resolve(symbols, dim))
-                    .collect();
+                let shape: Shape =
+                    shape.iter().map(|&dim| bindings.resolve(symbols, dim)).collect();
                 symbols.display(&shape).to_string()
             }
         }
@@ -206,27 +190,39 @@ impl<'a> Inference<'a> {
     /// Two sizes that differ and are not 1.
     pub fn broadcast(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
         let rank = a.len().max(b.len());
-        let mut shape = Shape::new();
-        for axis in 0..rank {
+        let aligned = |cx: &Self, axis: usize| {
             let at = |dims: &[Dim]| match (axis + dims.len()).checked_sub(rank) {
-                Some(index) => self.resolve(dims[index]),
+                Some(index) => cx.resolve(dims[index]),
                 None => Dim::Known(1),
             };
-            let (x, y) = (at(a), at(b));
-            let dim = match (x, y) {
-                (Dim::Known(1), other) | (other, Dim::Known(1)) => other,
-                _ => self.unify(x, y).ok_or_else(|| {
-                    Fault::new(format!(
-                        "the shapes {} and {} do not broadcast: {} against {} in dimension {axis} of the result",
-                        self.display(a),
-                        self.display(b),
-                        self.display(&[x]).trim_matches(['[', ']']),
-                        self.display(&[y]).trim_matches(['[', ']']),
-                    ))
-                    .help("sizes are aligned at the last dimension and must be equal or 1")
-                })?,
-            };
-            shape.push(dim);
+            (at(a), at(b))
+        };
+        let one = Dim::Known(1);
+        let differ = |cx: &Self, axis: usize, x: Dim, y: Dim| {
+            Fault::new(format!(
+                "the shapes {} and {} do not broadcast: {} against {} in dimension {axis} of the result",
+                cx.display(a),
+                cx.display(b),
+                cx.display(&[x]).trim_matches(['[', ']']),
+                cx.display(&[y]).trim_matches(['[', ']']),
+            ))
+            .help("sizes are aligned at the last dimension and must be equal or 1")
+        };
+        // Before anything is made equal, so that the message shows the shapes as they were.
+        for axis in 0..rank {
+            let (x, y) = aligned(self, axis);
+            if are_unlike(x, y) && x != one && y != one {
+                return Err(differ(self, axis, x, y));
+            }
+        }
+        let mut shape = Shape::new();
+        for axis in 0..rank {
+            let (x, y) = aligned(self, axis);
+            shape.push(match (x == one, y == one) {
+                (true, _) => y,
+                (_, true) => x,
+                _ => self.unify(x, y).ok_or_else(|| differ(self, axis, x, y))?,
+            });
         }
         Ok(shape)
     }
@@ -236,20 +232,14 @@ impl<'a> Inference<'a> {
     /// # Errors
     /// Different ranks or sizes.
     pub fn same_shape(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
-        let unified = (a.len() == b.len())
-            .then(|| {
-                a.iter()
-                    .zip(b)
-                    .map(|(&x, &y)| self.unify(x, y))
-                    .collect::<Option<Shape>>()
-            })
+        // Sizes that differ are found before any are made equal, so that the message shows the shapes as they were.
+        let differ = a.len() != b.len()
+            || a.iter().zip(b).any(|(&x, &y)| are_unlike(self.resolve(x), self.resolve(y)));
+        let unified = (!differ)
+            .then(|| a.iter().zip(b).map(|(&x, &y)| self.unify(x, y)).collect::<Option<Shape>>())
             .flatten();
         unified.ok_or_else(|| {
-            Fault::new(format!(
-                "the shapes {} and {} differ",
-                self.display(a),
-                self.display(b)
-            ))
+            Fault::new(format!("the shapes {} and {} differ", self.display(a), self.display(b)))
         })
     }
 
@@ -267,6 +257,11 @@ impl<'a> Inference<'a> {
     }
 }
 
+/// Whether they are two numbers that differ.
+fn are_unlike(x: Dim, y: Dim) -> bool {
+    matches!((x, y), (Dim::Known(x), Dim::Known(y)) if x != y)
+}
+
 /// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.
 ///
 /// # Errors
@@ -276,9 +271,7 @@ pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, Fault> {
     if (-size..size).contains(&axis) {
         Ok(axis.rem_euclid(size) as usize)
     } else if rank == 0 {
-        Err(Fault::new(format!(
-            "axis {axis} is out of range: a scalar has no dimensions"
-        )))
+        Err(Fault::new(format!("axis {axis} is out of range: a scalar has no dimensions")))
     } else {
         Err(Fault::new(format!(
             "axis {axis} is out of range: a tensor with {rank} dimensions has axes {} to {}",

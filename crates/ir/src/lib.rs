@@ -18,8 +18,11 @@ mod operator;
 mod packing;
 mod sample;
 mod shape;
+mod suggest;
 mod text;
 
+/// The calling convention of kernels, for operators of one's own.
+pub use abeyance_kernels::launch;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
 };
@@ -36,3 +39,4 @@ pub use operator::{
 pub use packing::Packing;
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
+pub use suggest::{near, nearest};

@@ -24,10 +24,7 @@ pub struct TensorType {
 impl TensorType {
     /// The type of these.
     pub fn new(dtype: DType, shape: impl Into<Shape>) -> Self {
-        Self {
-            dtype,
-            shape: shape.into(),
-        }
+        Self { dtype, shape: shape.into() }
     }
 }
 
@@ -88,11 +85,7 @@ pub struct OperandSpec {
 impl OperandSpec {
     /// An operand of group 0.
     pub const fn new(name: &'static str, dtypes: DTypes) -> Self {
-        Self {
-            name,
-            dtypes,
-            group: 0,
-        }
+        Self { name, dtypes, group: 0 }
     }
 
     /// An operand that need not have the element type of any other, nor have its repetitions.
@@ -105,11 +98,7 @@ impl OperandSpec {
 
     /// An operand of another group.
     pub const fn in_group(name: &'static str, dtypes: DTypes, group: u8) -> Self {
-        Self {
-            name,
-            dtypes,
-            group,
-        }
+        Self { name, dtypes, group }
     }
 }
 
@@ -162,6 +151,9 @@ pub struct Signature {
     pub effect: Effect,
     /// How far it can be differentiated.
     pub calculus: Calculus,
+    /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such a node is run as often as
+    /// it stands in the graph and is needed: it is neither folded, nor shared, nor merged into others.
+    pub watches: bool,
     /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
     /// back must not turn them into NaN.
     pub masks: bool,
@@ -185,6 +177,7 @@ impl Signature {
             attributes: &[],
             effect: Effect::None,
             calculus: Calculus::Smooth,
+            watches: false,
             masks: false,
             unpacks: false,
         }
@@ -205,6 +198,12 @@ impl Signature {
     /// With this calculus.
     pub const fn calculus(mut self, calculus: Calculus) -> Self {
         self.calculus = calculus;
+        self
+    }
+
+    /// Telling someone outside of its operand.
+    pub const fn watching(mut self) -> Self {
+        self.watches = true;
         self
     }
 
@@ -327,10 +326,7 @@ pub trait Operator: Send + Sync + 'static {
     /// Why there is none.
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let _ = cx;
-        Err(Fault::new(format!(
-            "`{}` has no gradient rule",
-            self.signature().name
-        )))
+        Err(Fault::new(format!("`{}` has no gradient rule", self.signature().name)))
     }
 
     /// The loops that compute the result.

@@ -16,10 +16,7 @@ pub struct Packing {
 impl Packing {
     /// The places of these items. `None` if together they are larger than any memory.
     pub fn new(items: &[Concrete<'_>]) -> Option<Self> {
-        let mut packing = Self {
-            places: SmallVec::new(),
-            bytes: 0,
-        };
+        let mut packing = Self { places: SmallVec::new(), bytes: 0 };
         for item in items {
             let start = packing.bytes.checked_next_multiple_of(ALIGNMENT)?;
             let end = start.checked_add(item.bytes())?;

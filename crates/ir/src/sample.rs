@@ -38,10 +38,7 @@ pub struct Sample {
 impl Sample {
     /// A use without operands yet.
     pub fn new(attributes: Attributes) -> Self {
-        Self {
-            operands: Vec::new(),
-            attributes,
-        }
+        Self { operands: Vec::new(), attributes }
     }
 
     /// Adds an `f64` operand.
@@ -51,11 +48,7 @@ impl Sample {
 
     /// Adds an operand.
     pub fn operand(mut self, dtype: DType, dims: &[usize], domain: Domain) -> Self {
-        self.operands.push(SampleOperand {
-            dtype,
-            dims: dims.to_vec(),
-            domain,
-        });
+        self.operands.push(SampleOperand { dtype, dims: dims.to_vec(), domain });
         self
     }
 }

@@ -1,5 +1,7 @@
 //! Shapes, and dimensions that are not known yet.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use smallvec::SmallVec;
 
 use crate::NodeId;
@@ -40,27 +42,35 @@ pub fn known_dims(shape: &[Dim]) -> Option<Dims> {
     shape.iter().map(|dim| dim.known()).collect()
 }
 
-/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements does).
+/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements does). So has the
+/// product of the sizes that are not 0, as `ndarray` demands: then the sizes multiply in any order.
 pub fn element_count(dims: &[usize]) -> Option<usize> {
-    if dims.contains(&0) {
-        return Some(0);
-    }
-    dims.iter()
+    let count = dims
+        .iter()
+        .filter(|&&dim| dim != 0)
         .try_fold(1usize, |count, &dim| count.checked_mul(dim))
-        .filter(|&count| isize::try_from(count).is_ok())
+        .filter(|&count| isize::try_from(count).is_ok())?;
+    match dims.contains(&0) {
+        true => Some(0),
+        false => Some(count),
+    }
 }
 
-/// Names a dimension that is not known yet, within one graph.
+/// Names a dimension that is not known yet, of one graph and its copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SymbolId(pub(crate) u32);
+pub struct SymbolId {
+    index: u32,
+    /// Tells the symbols of different graphs apart: a shape is easily carried from one to another.
+    owner: u32,
+}
 
 impl SymbolId {
     /// Stands for a size that could not be computed although everything else is known.
-    pub const UNDETERMINED: SymbolId = SymbolId(u32::MAX);
+    pub const UNDETERMINED: SymbolId = SymbolId { index: u32::MAX, owner: u32::MAX };
 
     /// Its place among the graph's symbols.
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.index as usize
     }
 }
 
@@ -76,6 +86,8 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 struct Symbol {
     name: Box<str>,
+    /// How it was named, unless its name was given to it.
+    naming: Option<Naming>,
     /// Itself, or another symbol known to be equal.
     parent: u32,
     /// Kept at the representative of a class of equal symbols.
@@ -85,13 +97,39 @@ struct Symbol {
 
 /// The unknown dimensions of a graph and what is known of them: which are equal (union-find), and which were
 /// found to be a number.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Symbols {
+    owner: u32,
     entries: Vec<Symbol>,
     named: std::collections::HashMap<Box<str>, SymbolId>,
     counters: [u32; 2],
+    /// What was found out since [`Symbols::try_out`], oldest first.
+    trail: Vec<Finding>,
     /// Counts changes.
     revision: u64,
+}
+
+impl Default for Symbols {
+    fn default() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        Self {
+            owner: NEXT.fetch_add(1, Ordering::Relaxed),
+            entries: Vec::new(),
+            named: std::collections::HashMap::new(),
+            counters: [0; 2],
+            trail: Vec::new(),
+            revision: 0,
+        }
+    }
+}
+
+/// A thing found out about symbols, with what is needed to forget it.
+#[derive(Clone, Copy, Debug)]
+enum Finding {
+    /// The symbol is a number.
+    Value(u32),
+    /// `new` is equal to `old`, whose origin was this before.
+    Equal { new: u32, old: u32, origin: Option<Origin> },
 }
 
 /// A moment in the growth of [`Symbols`].
@@ -128,11 +166,31 @@ impl Symbols {
         self.entries.is_empty()
     }
 
-    fn push(&mut self, name: Box<str>) -> SymbolId {
-        let id = SymbolId(self.entries.len() as u32);
+    pub(crate) fn id(&self, index: u32) -> SymbolId {
+        SymbolId { index, owner: self.owner }
+    }
+
+    /// Whether a dimension can stand in shapes of this graph: it is a number, or one of these symbols.
+    pub fn owns(&self, dim: Dim) -> bool {
+        match dim {
+            Dim::Known(_) => true,
+            Dim::Symbol(id) => self.entry(id).is_some(),
+        }
+    }
+
+    fn entry(&self, id: SymbolId) -> Option<&Symbol> {
+        match id.owner == self.owner {
+            true => self.entries.get(id.index()),
+            false => None,
+        }
+    }
+
+    fn push(&mut self, name: Box<str>, naming: Option<Naming>) -> SymbolId {
+        let id = self.id(self.entries.len() as u32);
         self.entries.push(Symbol {
             name: name.clone(),
-            parent: id.0,
+            naming,
+            parent: id.index,
             value: None,
             origin: None,
         });
@@ -144,6 +202,11 @@ impl Symbols {
     /// Grows with every change. Of the tables of a graph and its bodies, those of equal revision are equal.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether these are known to `outer` too, with the same ids.
+    pub(crate) fn is_part_of(&self, outer: &Symbols) -> bool {
+        self.is_empty() || self.owner == outer.owner && self.len() <= outer.len()
     }
 
     /// The same symbols with the same ids, for a body: none has stood anywhere in it yet.
@@ -158,7 +221,7 @@ impl Symbols {
     /// Takes over what a body, or the graph around it, has added to the common symbols and found out about them. Where
     /// symbols first stood is each graph's own.
     pub fn adopt(&mut self, other: &Symbols) {
-        if other.revision <= self.revision {
+        if other.revision <= self.revision || other.owner != self.owner {
             return;
         }
         for (index, theirs) in other.entries.iter().enumerate() {
@@ -166,20 +229,15 @@ impl Symbols {
                 Some(mine) => {
                     mine.parent = theirs.parent;
                     mine.value = theirs.value;
+                    mine.name.clone_from(&theirs.name);
                 }
-                None => {
-                    self.entries.push(Symbol {
-                        origin: None,
-                        ..theirs.clone()
-                    });
-                    self.named
-                        .insert(theirs.name.clone(), SymbolId(index as u32));
-                }
+                None => self.entries.push(Symbol { origin: None, ..theirs.clone() }),
             }
         }
+        self.named.clone_from(&other.named);
         for index in 0..self.entries.len() {
             if let Some(origin) = self.entries[index].origin {
-                self.set_origin(SymbolId(index as u32), origin);
+                self.set_origin(self.id(index as u32), origin);
             }
         }
         self.counters = other.counters;
@@ -188,10 +246,7 @@ impl Symbols {
 
     /// The symbols as they are, to be gone [back](Symbols::rewind) to.
     pub(crate) fn mark(&self) -> Mark {
-        Mark {
-            len: self.entries.len(),
-            counters: self.counters,
-        }
+        Mark { len: self.entries.len(), counters: self.counters }
     }
 
     /// Forgets the symbols made since, of which nothing may be left in use; what was found out about older ones stays.
@@ -203,8 +258,33 @@ impl Symbols {
         self.counters = mark.counters;
     }
 
+    /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not hold.
+    pub(crate) fn try_out(&mut self) -> Mark {
+        self.trail.clear();
+        self.mark()
+    }
+
+    /// Forgets everything since, about older symbols too.
+    pub(crate) fn forget(&mut self, mark: Mark) {
+        while let Some(finding) = self.trail.pop() {
+            match finding {
+                Finding::Value(id) => self.entries[id as usize].value = None,
+                Finding::Equal { new, old, origin } => {
+                    self.entries[new as usize].parent = new;
+                    self.entries[old as usize].origin = origin;
+                }
+            }
+        }
+        self.rewind(mark);
+    }
+
     /// A new symbol with a name of its own.
     pub fn fresh(&mut self, naming: Naming) -> SymbolId {
+        let name = self.free_name(naming);
+        self.push(name, Some(naming))
+    }
+
+    fn free_name(&mut self, naming: Naming) -> Box<str> {
         let (letter, counter) = match naming {
             Naming::Fed => ('N', &mut self.counters[0]),
             Naming::Derived => ('D', &mut self.counters[1]),
@@ -216,7 +296,7 @@ impl Symbols {
                 count => format!("{letter}{count}"),
             };
             if !self.named.contains_key(name.as_str()) {
-                return self.push(name.into());
+                return name.into();
             }
         }
     }
@@ -225,20 +305,35 @@ impl Symbols {
     pub fn named(&mut self, name: &str) -> SymbolId {
         match self.named.get(name) {
             Some(&id) => id,
-            None => self.push(name.into()),
+            None => self.push(name.into(), None),
         }
+    }
+
+    /// The symbol to which a user gave that name. One that took it by itself is called otherwise from now on: that two
+    /// sizes are equal is said by the user, not by chance.
+    pub fn declared(&mut self, name: &str) -> SymbolId {
+        if let Some(&id) = self.named.get(name)
+            && let Some(naming) = self.entries[id.index()].naming
+        {
+            let other = self.free_name(naming);
+            self.entries[id.index()].name = other.clone();
+            self.named.insert(other, id);
+            self.named.remove(name);
+            self.revision += 1;
+        }
+        self.named(name)
     }
 
     /// The symbol that stands for all those known to be equal to `id`: the oldest.
     pub fn root(&self, id: SymbolId) -> SymbolId {
-        let mut at = id.0;
-        while let Some(entry) = self.entries.get(at as usize) {
-            if entry.parent == at {
+        let mut at = id;
+        while let Some(entry) = self.entry(at) {
+            if entry.parent == at.index {
                 break;
             }
-            at = entry.parent;
+            at.index = entry.parent;
         }
-        SymbolId(at)
+        at
     }
 
     /// The simplest equal dimension: a number if one is known, else the oldest of the equal symbols.
@@ -247,7 +342,7 @@ impl Symbols {
             Dim::Known(_) => dim,
             Dim::Symbol(id) => {
                 let root = self.root(id);
-                match self.entries.get(root.index()).and_then(|entry| entry.value) {
+                match self.entry(root).and_then(|entry| entry.value) {
                     Some(value) => Dim::Known(value),
                     None => Dim::Symbol(root),
                 }
@@ -257,42 +352,51 @@ impl Symbols {
 
     /// The name under which a dimension is printed.
     pub fn name(&self, id: SymbolId) -> &str {
-        self.entries
-            .get(self.root(id).index())
-            .map_or("?", |entry| &entry.name)
+        self.entry(self.root(id)).map_or("?", |entry| &entry.name)
     }
 
     /// Where the symbol, or an equal one made earlier, first stood.
     pub fn origin(&self, id: SymbolId) -> Option<Origin> {
-        self.entries.get(self.root(id).index())?.origin
+        self.entry(self.root(id))?.origin
     }
 
     /// Remembers where a symbol stood first; later calls for equal symbols change nothing.
     pub fn set_origin(&mut self, id: SymbolId, origin: Origin) {
         let root = self.root(id);
-        if let Some(entry) = self.entries.get_mut(root.index()) {
-            entry.origin.get_or_insert(origin);
+        if self.owns(Dim::Symbol(root)) {
+            self.entries[root.index()].origin.get_or_insert(origin);
         }
     }
 
-    /// Makes two dimensions equal from now on; `None` if they are two different numbers.
+    /// Makes two dimensions equal from now on; `None` if they are two different numbers, or one of another graph.
     pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         let (a, b) = (self.resolve(a), self.resolve(b));
+        if a == b {
+            return Some(a);
+        }
+        if !self.owns(a) || !self.owns(b) {
+            return None;
+        }
         match (a, b) {
-            (Dim::Known(x), Dim::Known(y)) => (x == y).then_some(a),
+            (Dim::Known(_), Dim::Known(_)) => None,
             (Dim::Known(value), Dim::Symbol(id)) | (Dim::Symbol(id), Dim::Known(value)) => {
                 self.revision += 1;
+                self.trail.push(Finding::Value(id.index));
                 self.entries[id.index()].value = Some(value);
                 Some(Dim::Known(value))
             }
-            (Dim::Symbol(x), Dim::Symbol(y)) if x == y => Some(a),
             (Dim::Symbol(x), Dim::Symbol(y)) => {
                 self.revision += 1;
                 // The older stands for both: its name is the one the user saw first.
                 let (old, new) = if x <= y { (x, y) } else { (y, x) };
                 let origin = self.entries[new.index()].origin;
-                self.entries[new.index()].parent = old.0;
+                self.entries[new.index()].parent = old.index;
                 let entry = &mut self.entries[old.index()];
+                self.trail.push(Finding::Equal {
+                    new: new.index,
+                    old: old.index,
+                    origin: entry.origin,
+                });
                 entry.origin = entry.origin.or(origin);
                 Some(Dim::Symbol(old))
             }
@@ -301,10 +405,7 @@ impl Symbols {
 
     /// The shape as it prints: `[N, 28, 28, 1]`.
     pub fn display<'a>(&'a self, shape: &'a [Dim]) -> impl std::fmt::Display + 'a {
-        DisplayShape {
-            symbols: self,
-            shape,
-        }
+        DisplayShape { symbols: self, shape }
     }
 }
 

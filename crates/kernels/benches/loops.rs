@@ -17,9 +17,7 @@ fn main() {
 fn run(bencher: Bencher, mut f: impl FnMut(&[f32], &mut [f32])) {
     let x: Vec<f32> = (0..N).map(|i| (i % 1009) as f32 * 0.01 - 5.0).collect();
     let mut out = vec![0.0; N];
-    bencher
-        .counter(ItemsCount::new(N))
-        .bench_local(|| f(&x, &mut out));
+    bencher.counter(ItemsCount::new(N)).bench_local(|| f(&x, &mut out));
 }
 
 macro_rules! unary {
@@ -76,25 +74,19 @@ fn multiply_by_column(bencher: Bencher, dims: [usize; 2]) {
 #[divan::bench]
 fn sum_of_all(bencher: Bencher) {
     let plan = Reduction::new(&[N], &[0]);
-    run(bencher, |x, out| {
-        plan.run(Operation::Sum, x, &mut out[..1], 0).unwrap()
-    });
+    run(bencher, |x, out| plan.run(Operation::Sum, x, &mut out[..1], 0).unwrap());
 }
 
 #[divan::bench(args = [200, 10])]
 fn sum_of_rows(bencher: Bencher, n: usize) {
     let plan = Reduction::new(&[N / n, n], &[1]);
-    run(bencher, |x, out| {
-        plan.run(Operation::Sum, x, &mut out[..N / n], 0).unwrap()
-    });
+    run(bencher, |x, out| plan.run(Operation::Sum, x, &mut out[..N / n], 0).unwrap());
 }
 
 #[divan::bench(args = [200, 10])]
 fn sum_of_columns(bencher: Bencher, n: usize) {
     let plan = Reduction::new(&[N / n, n], &[0]);
-    run(bencher, |x, out| {
-        plan.run(Operation::Sum, x, &mut out[..n], 0).unwrap()
-    });
+    run(bencher, |x, out| plan.run(Operation::Sum, x, &mut out[..n], 0).unwrap());
 }
 
 #[divan::bench(args = [200, 10])]
@@ -104,9 +96,7 @@ fn softmax_of_rows(bencher: Bencher, n: usize) {
 
 #[divan::bench(args = [200, 10])]
 fn cross_entropy_of_rows(bencher: Bencher, n: usize) {
-    run(bencher, |x, out| {
-        softmax::softmax_cross_entropy(x, x, n, &mut out[..N / n], 0)
-    });
+    run(bencher, |x, out| softmax::softmax_cross_entropy(x, x, n, &mut out[..N / n], 0));
 }
 
 #[divan::bench(args = [200, 10])]
@@ -124,14 +114,10 @@ fn transpose(bencher: Bencher) {
 
 #[divan::bench]
 fn uniform(bencher: Bencher) {
-    run(bencher, |_, out| {
-        Stream { key: 1 }.fill_uniform(0, 0, out, 0.0, 1.0)
-    });
+    run(bencher, |_, out| Stream { key: 1 }.fill_uniform(0, 0, out, 0.0, 1.0));
 }
 
 #[divan::bench]
 fn normal(bencher: Bencher) {
-    run(bencher, |_, out| {
-        Stream { key: 1 }.fill_normal(0, 0, out, 0.0, 1.0)
-    });
+    run(bencher, |_, out| Stream { key: 1 }.fill_normal(0, 0, out, 0.0, 1.0));
 }

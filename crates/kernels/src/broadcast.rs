@@ -50,22 +50,11 @@ impl<const N: usize> Broadcast<N> {
             }
         }
         for operand in operands {
-            assert!(
-                operand.len() <= dims.len(),
-                "{operand:?} does not broadcast to {dims:?}"
-            );
+            assert!(operand.len() <= dims.len(), "{operand:?} does not broadcast to {dims:?}");
         }
-        let (inner, inner_strides) = if nest.is_empty() {
-            (1, [1; N])
-        } else {
-            nest.remove(0)
-        };
+        let (inner, inner_strides) = if nest.is_empty() { (1, [1; N]) } else { nest.remove(0) };
         nest.reverse();
-        Self {
-            outer: nest.into_iter().collect(),
-            inner,
-            inner_strides,
-        }
+        Self { outer: nest.into_iter().collect(), inner, inner_strides }
     }
 
     /// How far each operand moves in the innermost loop: 1 or 0.
@@ -140,20 +129,11 @@ mod tests {
     fn neighbours_merge() {
         assert!(Broadcast::new(&[4, 3, 5], [&[4, 3, 5], &[4, 3, 5]]).is_flat());
         let scalar = Broadcast::new(&[4, 3, 5], [&[4, 3, 5], &[]]);
-        assert_eq!(
-            (scalar.outer.len(), scalar.inner, scalar.inner_strides),
-            (0, 60, [1, 0])
-        );
+        assert_eq!((scalar.outer.len(), scalar.inner, scalar.inner_strides), (0, 60, [1, 0]));
         let bias = Broadcast::new(&[4, 3, 5], [&[4, 3, 5], &[5]]);
-        assert_eq!(
-            (bias.outer.as_slice(), bias.inner),
-            (&[(12, [5, 0])][..], 5)
-        );
+        assert_eq!((bias.outer.as_slice(), bias.inner), (&[(12, [5, 0])][..], 5));
         let column = Broadcast::new(&[4, 3, 5], [&[4, 3, 5], &[4, 1, 1]]);
-        assert_eq!(
-            (column.outer.as_slice(), column.inner),
-            (&[(4, [15, 1])][..], 15)
-        );
+        assert_eq!((column.outer.as_slice(), column.inner), (&[(4, [15, 1])][..], 15));
     }
 
     #[test]

@@ -19,11 +19,7 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
 /// for each made the operators take twice as long to build.
 #[inline(always)]
 pub(crate) fn vectorized_for<T: Element, R>(body: impl FnOnce() -> R) -> R {
-    if T::IS_FLOAT {
-        vectorized(body)
-    } else {
-        body()
-    }
+    if T::IS_FLOAT { vectorized(body) } else { body() }
 }
 
 /// How many elements of an elementwise loop one part fills: a fixed number of bytes, so that the cut depends on shapes only.

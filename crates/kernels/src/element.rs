@@ -67,6 +67,8 @@ pub trait Number: Element {
     fn relu(self) -> Self;
     /// `self / other`; `None` for a division of integers by zero. Integers truncate and wrap (`MIN / -1 = MIN`).
     fn quotient(self, other: Self) -> Option<Self>;
+    /// The largest integer not above `self / other`; `None` for a division of integers by zero, which wrap.
+    fn floor_quotient(self, other: Self) -> Option<Self>;
     /// What is left of the division that rounds down, so with the sign of `other` (as Python's and TensorFlow's `%`);
     /// `None` for integers by zero.
     fn modulo(self, other: Self) -> Option<Self>;
@@ -108,6 +110,14 @@ pub trait Real:
     fn sin(self) -> Self;
     /// The cosine, of radians.
     fn cos(self) -> Self;
+    /// The tangent, of radians.
+    fn tan(self) -> Self;
+    /// The angle of the point (`x`, `self`), in radians from -π to π.
+    fn atan2(self, x: Self) -> Self;
+    /// The error function.
+    fn erf(self) -> Self;
+    /// 1 less the error function, accurate where that is small.
+    fn erfc(self) -> Self;
     /// `self` to the power of `other`.
     fn powf(self, other: Self) -> Self;
     /// The largest integer not above.
@@ -156,7 +166,7 @@ element! {
 }
 
 macro_rules! integer {
-    ($t:ty, $absolute:expr, $sign:expr, $modulo:expr, $power:expr) => {
+    ($t:ty, $absolute:expr, $sign:expr, $floor_quotient:expr, $modulo:expr, $power:expr) => {
         impl Number for $t {
             const ZERO: Self = 0;
             const ONE: Self = 1;
@@ -203,6 +213,10 @@ macro_rules! integer {
                 (other != 0).then(|| self.wrapping_div(other))
             }
             #[inline(always)]
+            fn floor_quotient(self, other: Self) -> Option<Self> {
+                (other != 0).then(|| $floor_quotient(self, other))
+            }
+            #[inline(always)]
             fn modulo(self, other: Self) -> Option<Self> {
                 (other != 0).then(|| $modulo(self, other))
             }
@@ -235,11 +249,12 @@ macro_rules! signed {
             <$t>::signum,
             |a: $t, b: $t| {
                 let rest = a.wrapping_rem(b);
-                if rest != 0 && (rest < 0) != (b < 0) {
-                    rest + b
-                } else {
-                    rest
-                }
+                let below = rest != 0 && (rest < 0) != (b < 0);
+                a.wrapping_div(b) - <$t>::from(below)
+            },
+            |a: $t, b: $t| {
+                let rest = a.wrapping_rem(b);
+                if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
             },
             |base: $t, exponent: $t| match (base, exponent) {
                 (1, _) => Some(1),
@@ -257,6 +272,7 @@ integer!(
     u8,
     |a: u8| a,
     |a: u8| a.min(1),
+    |a: u8, b: u8| a / b,
     |a: u8, b: u8| a % b,
     |a: u8, b: u8| Some(integer_power(a, u64::from(b)))
 );
@@ -318,13 +334,13 @@ macro_rules! float {
                 Some(self / other)
             }
             #[inline(always)]
+            fn floor_quotient(self, other: Self) -> Option<Self> {
+                Some($t::floor(self / other))
+            }
+            #[inline(always)]
             fn modulo(self, other: Self) -> Option<Self> {
                 let rest = self % other;
-                Some(if rest != 0.0 && (rest < 0.0) != (other < 0.0) {
-                    rest + other
-                } else {
-                    rest
-                })
+                Some(if rest != 0.0 && (rest < 0.0) != (other < 0.0) { rest + other } else { rest })
             }
             #[inline(always)]
             fn power(self, other: Self) -> Option<Self> {
@@ -338,7 +354,7 @@ float!(f32);
 float!(f64);
 
 macro_rules! real {
-    ($t:ident, $exp:path, $ln:path, $ln_1p:path, $tanh:path, $sigmoid:path, $softplus:path) => {
+    ($t:ident, $exp:path, $exp_m1:path, $ln:path, $ln_1p:path, $tanh:path, $sigmoid:path, $softplus:path, $erf:path, $erfc:path) => {
         impl Real for $t {
             const NAN: Self = $t::NAN;
             const INFINITY: Self = $t::INFINITY;
@@ -348,7 +364,7 @@ macro_rules! real {
             }
             #[inline(always)]
             fn exp_m1(self) -> Self {
-                $t::exp_m1(self)
+                $exp_m1(self)
             }
             #[inline(always)]
             fn ln(self) -> Self {
@@ -381,6 +397,22 @@ macro_rules! real {
             #[inline(always)]
             fn cos(self) -> Self {
                 $t::cos(self)
+            }
+            #[inline(always)]
+            fn tan(self) -> Self {
+                $t::tan(self)
+            }
+            #[inline(always)]
+            fn atan2(self, x: Self) -> Self {
+                $t::atan2(self, x)
+            }
+            #[inline(always)]
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+            #[inline(always)]
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
             #[inline(always)]
             fn powf(self, other: Self) -> Self {
@@ -417,20 +449,26 @@ macro_rules! real {
 real!(
     f32,
     functions::exp,
+    functions::exp_m1,
     functions::ln,
     functions::ln_1p,
     functions::tanh,
     functions::sigmoid,
-    functions::softplus
+    functions::softplus,
+    functions::erf,
+    functions::erfc
 );
 real!(
     f64,
     f64::exp,
+    f64::exp_m1,
     f64::ln,
     f64::ln_1p,
     f64::tanh,
     functions::sigmoid_f64,
-    functions::softplus_f64
+    functions::softplus_f64,
+    functions::erf_f64,
+    functions::erfc_f64
 );
 
 #[cfg(test)]
@@ -468,6 +506,20 @@ mod tests {
         assert_eq!(7i32.modulo(-3), Some(-2));
         assert_eq!((-7.5f32).modulo(2.0), Some(0.5));
         assert_eq!(6i64.modulo(-3), Some(0));
+    }
+
+    #[test]
+    fn floor_quotients_round_down() {
+        assert_eq!((-7i32).floor_quotient(3), Some(-3));
+        assert_eq!(7i32.floor_quotient(-3), Some(-3));
+        assert_eq!((-7i64).floor_quotient(-3), Some(2));
+        assert_eq!(6i64.floor_quotient(-3), Some(-2));
+        assert_eq!(i32::MIN.floor_quotient(-1), Some(i32::MIN));
+        assert_eq!(i32::MIN.floor_quotient(i32::MAX), Some(-2));
+        assert_eq!(7u8.floor_quotient(2), Some(3));
+        assert_eq!(7u8.floor_quotient(0), None);
+        assert_eq!((-7.5f32).floor_quotient(2.0), Some(-4.0));
+        assert_eq!(1.0f64.floor_quotient(0.0), Some(f64::INFINITY));
     }
 
     #[test]

@@ -283,9 +283,20 @@ pub fn divide<T: Number>(
         return Ok(());
     }
     try_binary(plan, x, y, out, start, T::quotient).map_err(|at| {
-        Failure(format!(
-            "division of an integer by zero, at element {at} of the result"
-        ))
+        Failure(format!("division of an integer by zero, at element {at} of the result"))
+    })
+}
+
+/// `x / y` rounded down. Integers wrap; an integer divided by zero is a failure.
+pub fn floor_divide<T: Number>(
+    plan: &Broadcast<2>,
+    x: &[T],
+    y: &[T],
+    out: &mut [T],
+    start: usize,
+) -> Result<(), Failure> {
+    try_binary(plan, x, y, out, start, T::floor_quotient).map_err(|at| {
+        Failure(format!("division of an integer by zero, at element {at} of the result"))
     })
 }
 
@@ -297,11 +308,8 @@ pub fn modulo<T: Number>(
     out: &mut [T],
     start: usize,
 ) -> Result<(), Failure> {
-    try_binary(plan, x, y, out, start, T::modulo).map_err(|at| {
-        Failure(format!(
-            "an integer modulo zero, at element {at} of the result"
-        ))
-    })
+    try_binary(plan, x, y, out, start, T::modulo)
+        .map_err(|at| Failure(format!("an integer modulo zero, at element {at} of the result")))
 }
 
 /// `x` to the power of `y`. Integers wrap; a negative exponent of an integer other than 1 and -1 is a failure.
@@ -339,21 +347,13 @@ mod tests {
     #[test]
     fn any_cut_gives_the_same_as_the_whole() {
         let dims = [4, 3, 5];
-        let shapes: [&[usize]; 7] = [
-            &[4, 3, 5],
-            &[5],
-            &[],
-            &[4, 1, 1],
-            &[3, 1],
-            &[4, 3, 1],
-            &[1, 1, 5],
-        ];
+        let shapes: [&[usize]; 7] =
+            [&[4, 3, 5], &[5], &[], &[4, 1, 1], &[3, 1], &[4, 3, 1], &[1, 1, 5]];
         for a in shapes {
             for b in shapes {
                 let x: Vec<i32> = (0..a.iter().product::<usize>() as i32).collect();
-                let y: Vec<i32> = (0..b.iter().product::<usize>() as i32)
-                    .map(|v| v * 1000)
-                    .collect();
+                let y: Vec<i32> =
+                    (0..b.iter().product::<usize>() as i32).map(|v| v * 1000).collect();
                 let plan = Broadcast::new(&dims, [a, b]);
                 let mut whole = vec![0; 60];
                 binary(&plan, &x, &y, &mut whole, 0, |x: i32, y: i32| x + y);
@@ -385,14 +385,7 @@ mod tests {
         select(&plan, &[1, 0], &[1, 2, 3], &[9], &mut out, 0);
         assert_eq!(out, [1, 2, 3, 9, 9, 9]);
         let plan = Broadcast::new(&[2, 3], [&[2, 3], &[2, 3], &[]]);
-        select(
-            &plan,
-            &[1, 0, 1, 0, 1, 0],
-            &[1, 2, 3, 4, 5, 6],
-            &[9],
-            &mut out,
-            0,
-        );
+        select(&plan, &[1, 0, 1, 0, 1, 0], &[1, 2, 3, 4, 5, 6], &[9], &mut out, 0);
         assert_eq!(out, [1, 9, 3, 9, 5, 9]);
     }
 
@@ -401,10 +394,7 @@ mod tests {
         let plan = Broadcast::new(&[2, 2], [&[2, 2], &[2]]);
         let mut out = [0; 2];
         let failure = divide(&plan, &[1, 2, 3, 4], &[1, 0], &mut out, 2).unwrap_err();
-        assert_eq!(
-            failure.0,
-            "division of an integer by zero, at element 3 of the result"
-        );
+        assert_eq!(failure.0, "division of an integer by zero, at element 3 of the result");
         assert!(divide(&plan, &[1, 2, 3, i32::MIN], &[1, -1], &mut out, 2).is_ok());
         assert_eq!(out, [3, i32::MIN]);
         assert!(modulo(&plan, &[1, 2, 3, 4], &[1, 0], &mut out, 0).is_err());
@@ -427,10 +417,7 @@ mod tests {
         let mut out = vec![0.0; x.len()];
         map(&x, &mut out, 0, Real::tanh);
         for (&x, &o) in x.iter().zip(&out) {
-            assert_eq!(
-                o.to_bits(),
-                std::hint::black_box(crate::functions::tanh)(x).to_bits()
-            );
+            assert_eq!(o.to_bits(), std::hint::black_box(crate::functions::tanh)(x).to_bits());
         }
     }
 }

@@ -7,6 +7,10 @@
 
 #![allow(clippy::excessive_precision)] // coefficients as they are published
 
+mod erf;
+
+pub use erf::{erf, erf_f64, erfc, erfc_f64};
+
 /// Adding and subtracting 1.5·2²³ rounds a small `f32` to the nearest integer, which then also stands in the low bits.
 const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts, the first with so few bits that its product with a small integer is exact.
@@ -19,9 +23,9 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits(((n + 127) << 23) as u32)
 }
 
-/// eˣ; subnormal results are right, above 88.73 it is ∞.
+/// eˣ = (1 + m)·2ᵃ·2ᵇ, as m, a and b.
 #[inline(always)]
-pub fn exp(x: f32) -> f32 {
+fn split_exp(x: f32) -> (f32, i32, i32) {
     // Outside of these the result is 0 or ∞ anyway. Written so that NaN is kept: it fails both comparisons.
     let clamped = if x < -105.0 { -105.0 } else { x };
     let clamped = if clamped > 89.0 { 89.0 } else { clamped };
@@ -35,12 +39,29 @@ pub fn exp(x: f32) -> f32 {
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
-    let y = p * (r * r) + r + 1.0;
     // Two factors, since 2ⁿ itself may be too small or too large for an `f32`. Of NaN, the bits in `integer` are
     // arbitrary, so they are cut to a range in which the arithmetic is defined.
     let integer = integer.clamp(-160, 160);
     let half = integer >> 1;
-    y * power_of_two(half) * power_of_two(integer - half)
+    (p * (r * r) + r, half, integer - half)
+}
+
+/// eˣ; subnormal results are right, above 88.73 it is ∞.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let (m, a, b) = split_exp(x);
+    (m + 1.0) * power_of_two(a) * power_of_two(b)
+}
+
+/// eˣ - 1, accurate near 0.
+#[inline(always)]
+pub fn exp_m1(x: f32) -> f32 {
+    let (m, a, b) = split_exp(x);
+    let scale = power_of_two(a);
+    // Of 2ᵃ·2ᵇ·(1 + m) - 1 the two powers of two less 1 come first: they are exact where m counts.
+    let y = (m * scale + (scale - power_of_two(-b))) * power_of_two(b);
+    // Keeps the sign of zero.
+    if x == 0.0 { x } else { y }
 }
 
 /// The natural logarithm; -∞ at 0, NaN below.
@@ -75,11 +96,7 @@ pub fn ln(x: f32) -> f32 {
 pub fn ln_1p(x: f32) -> f32 {
     // The rounding of 1 + x loses `x - (u - 1)`, whose part in the logarithm is that divided by u. (Kahan)
     let u = 1.0 + x;
-    let lost = if x.abs() < 1.0 {
-        x - (u - 1.0)
-    } else {
-        1.0 - (u - x)
-    };
+    let lost = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let result = ln(u) + lost / u;
     let plain = !(u > 0.0 && u < f32::INFINITY);
     if plain { ln(u) } else { result }
@@ -182,12 +199,7 @@ mod tests {
             }
         }
         println!("{name}: {:.2} ulp at {}", worst.0, worst.1);
-        assert!(
-            worst.0 <= ulps,
-            "{name} is {} ulp off at {}",
-            worst.0,
-            worst.1
-        );
+        assert!(worst.0 <= ulps, "{name} is {} ulp off at {}", worst.0, worst.1);
         assert!(f(f32::NAN).is_nan(), "{name} of NaN");
     }
 
@@ -196,6 +208,58 @@ mod tests {
         check("exp", exp, f64::exp, 2.0);
         assert_eq!(exp(0.0), 1.0);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn exp_m1_is_accurate() {
+        check("exp_m1", exp_m1, f64::exp_m1, 2.0);
+        assert_eq!(exp_m1(f32::NEG_INFINITY), -1.0);
+        assert_eq!(exp_m1(-0.0).to_bits(), (-0.0f32).to_bits());
+    }
+
+    #[test]
+    fn erf_is_accurate() {
+        check("erf", erf, erf_f64, 2.0);
+        check("erfc", erfc, erfc_f64, 6.0);
+        assert_eq!(erf(f32::NEG_INFINITY), -1.0);
+        assert_eq!(erfc(f32::NEG_INFINITY), 2.0);
+        assert_eq!(erf(-0.0).to_bits(), (-0.0f32).to_bits());
+    }
+
+    #[test]
+    fn erf_of_f64_is_accurate() {
+        // Worked out to 40 digits from the series and the continued fraction.
+        #[rustfmt::skip]
+        let table = [
+            (0.0009765625, 0.0011019324300718147, 0.9988980675699282),
+            (0.1, 0.1124629160182849, 0.887537083981715),
+            (0.25, 0.27632639016823696, 0.7236736098317631),
+            (0.5, 0.5204998778130465, 0.4795001221869535),
+            (0.84, 0.7651427114549945, 0.23485728854500548),
+            (0.85, 0.7706680576083526, 0.22933194239164748),
+            (1.0, 0.8427007929497149, 0.15729920705028513),
+            (1.2, 0.9103139782296353, 0.08968602177036464),
+            (1.3, 0.9340079449406524, 0.06599205505934755),
+            (2.0, 0.9953222650189527, 0.004677734981047266),
+            (2.8, 0.9999249868053346, 7.501319466545911e-05),
+            (2.9, 0.9999589021219005, 4.109787809945886e-05),
+            (4.0, 0.9999999845827421, 1.541725790028002e-08),
+            (5.9, 0.9999999999999999, 7.190409783550478e-17),
+            (7.0, 1.0, 4.183825607779414e-23),
+        ];
+        for (x, erf, erfc) in table {
+            assert!((erf_f64(x) - erf).abs() <= 2e-16 * erf.abs(), "erf({x})");
+            assert!((erf_f64(-x) + erf).abs() <= 2e-16 * erf.abs(), "erf(-{x})");
+            assert!((erfc_f64(x) - erfc).abs() <= 5e-16 * erfc, "erfc({x})");
+            assert!((erfc_f64(-x) - (1.0 + erf)).abs() <= 5e-16, "erfc(-{x})");
+        }
+        for (x, y) in [(0.0, 0.0), (f64::INFINITY, 1.0), (f64::MAX, 1.0)] {
+            assert_eq!(erf_f64(x), y);
+            assert_eq!(erfc_f64(x), 1.0 - y);
+            assert_eq!(erfc_f64(-x), 1.0 + y);
+        }
+        assert_eq!(erf_f64(1e-300), 1e-300 * std::f64::consts::FRAC_2_SQRT_PI);
+        assert!(erf_f64(f64::NAN).is_nan() && erfc_f64(f64::NAN).is_nan());
     }
 
     #[test]

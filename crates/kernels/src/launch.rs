@@ -24,10 +24,8 @@ pub struct RawBuffer {
 
 impl RawBuffer {
     /// A buffer of no bytes.
-    pub const EMPTY: RawBuffer = RawBuffer {
-        pointer: std::ptr::without_provenance(ALIGNMENT),
-        length: 0,
-    };
+    pub const EMPTY: RawBuffer =
+        RawBuffer { pointer: std::ptr::without_provenance(ALIGNMENT), length: 0 };
 }
 
 // SAFETY: a `RawBuffer` is an address and a length; reading through it is the unsafe act, and `Call::new`
@@ -62,14 +60,7 @@ impl<'a> Call<'a> {
         part: usize,
         draw: u64,
     ) -> Self {
-        Self {
-            table,
-            reads,
-            output,
-            offset,
-            part,
-            draw,
-        }
+        Self { table, reads, output, offset, part, draw }
     }
 
     /// The number of inputs.
@@ -79,10 +70,7 @@ impl<'a> Call<'a> {
 
     /// The whole of input `index`, as elements of `T` (booleans are `u8` 0 or 1).
     pub fn input<T: Pod>(&self, index: usize) -> &'a [T] {
-        let inputs = Inputs {
-            table: self.table,
-            reads: self.reads,
-        };
+        let inputs = Inputs { table: self.table, reads: self.reads };
         inputs.get(index)
     }
 
@@ -93,10 +81,7 @@ impl<'a> Call<'a> {
 
     /// The inputs and the piece of the output at once, for a kernel with any number of inputs.
     pub fn inputs_and_output<T: Pod>(&mut self) -> (Inputs<'a>, &mut [T]) {
-        let inputs = Inputs {
-            table: self.table,
-            reads: self.reads,
-        };
+        let inputs = Inputs { table: self.table, reads: self.reads };
         (inputs, bytemuck::cast_slice_mut(self.output))
     }
 
@@ -226,9 +211,6 @@ impl Kernel {
             cost,
             run: Box::new(run),
         };
-        Self {
-            steps: SmallVec::from_buf([step]),
-            scratch: SmallVec::new(),
-        }
+        Self { steps: SmallVec::from_buf([step]), scratch: SmallVec::new() }
     }
 }

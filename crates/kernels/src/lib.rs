@@ -1,6 +1,6 @@
 //! Numeric loops on slices and the calling convention by which a scheduler runs them.
 //!
-//! This crate knows arrays of numbers: matmul, elementwise loops, reductions, random streams.
+//! This crate knows arrays of numbers: matmul, convolutions, elementwise loops, reductions, random streams.
 //! It must not know graphs, nodes, names or sessions.
 //!
 //! Every loop takes its inputs whole and fills a contiguous piece of its output, given by the slice and the element at
@@ -11,6 +11,7 @@
 #![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
 
 pub mod broadcast;
+pub mod conv;
 mod dispatch;
 pub mod element;
 pub mod elementwise;
@@ -18,9 +19,13 @@ pub mod functions;
 pub mod launch;
 pub mod layout;
 pub mod matmul;
+pub mod pool;
 pub mod prod_except;
 pub mod random;
 pub mod reduce;
+pub mod serial;
+pub mod sliding;
 pub mod softmax;
+pub mod summary;
 
 pub use dispatch::{elementwise_chunk, rows_chunk};

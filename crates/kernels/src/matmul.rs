@@ -2,7 +2,7 @@
 //!
 //! Floats go through blocks packed for the cache and a kernel that keeps a tile of C in registers, as in Goto and van de Geijn, *Anatomy of
 //! high-performance matrix multiplication* (2008). It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate
-//! on every call. On the shapes of small networks (`benches/matmul.rs`; AMD Zen 4 with AVX-512, one thread) it is as fast as `gemm`
+//! on every call. On the shapes of small networks (`benches/peers/matmul`; AMD Zen 4 with AVX-512, one thread) it is as fast as `gemm`
 //! within a tenth either way: 28 µs for (m, k, n) = (100, 784, 10), 340 µs for (100, 784, 200), 14 ms for (128, 2048, 2048) with B transposed, where
 //! `gemm` takes 23 ms. `matrixmultiply` takes up to twice as long.
 //!
@@ -10,8 +10,8 @@
 //! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
 
 mod integer;
-mod pack;
-mod tile;
+pub(crate) mod pack;
+pub(crate) mod tile;
 
 use std::any::TypeId;
 
@@ -30,13 +30,7 @@ pub struct Matmul {
 impl Matmul {
     /// `[m, k] · [k, n] = [m, n]`, where A is stored `[k, m]` if `transpose_a` and B `[n, k]` if `transpose_b`.
     pub fn new(m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
-        Self {
-            m,
-            k,
-            n,
-            transpose_a,
-            transpose_b,
-        }
+        Self { m, k, n, transpose_a, transpose_b }
     }
 
     /// How many rows of C one part computes: enough for some 50 microseconds of arithmetic and to make packing B
@@ -70,10 +64,7 @@ impl Matmul {
             return out.fill(T::ZERO);
         }
         let rows = out.len() / self.n;
-        assert!(
-            out.len() == rows * self.n && first_row + rows <= self.m,
-            "whole rows of C"
-        );
+        assert!(out.len() == rows * self.n && first_row + rows <= self.m, "whole rows of C");
         assert!(
             a.len() == self.m * self.k && b.len() == self.k * self.n,
             "A and B of their shapes"
@@ -92,11 +83,7 @@ impl Matmul {
 
     /// The strides of op(A) by row and by column.
     fn strides_a(&self) -> (usize, usize) {
-        if self.transpose_a {
-            (1, self.m)
-        } else {
-            (self.k, 1)
-        }
+        if self.transpose_a { (1, self.m) } else { (self.k, 1) }
     }
 }
 

@@ -32,19 +32,13 @@ struct Dual<T> {
 }
 
 impl<T: Number> Dual<T> {
-    const ONE: Self = Self {
-        value: T::ONE,
-        slope: T::ZERO,
-    };
+    const ONE: Self = Self { value: T::ONE, slope: T::ZERO };
 
     /// `self · (x + ε·c)`.
     fn times(self, x: T, c: T) -> Self {
         Self {
             value: self.value.wrapping_mul(x),
-            slope: self
-                .slope
-                .wrapping_mul(x)
-                .wrapping_add(self.value.wrapping_mul(c)),
+            slope: self.slope.wrapping_mul(x).wrapping_add(self.value.wrapping_mul(c)),
         }
     }
 }
@@ -61,10 +55,7 @@ pub fn prod_except_slope<T: Number>(x: &[T], c: &[T], n: usize, out: &mut [T], s
     }
     assert_eq!(start % n, 0, "a piece begins with a row");
     let range = start..start + out.len();
-    let rows = x[range.clone()]
-        .chunks(n)
-        .zip(c[range].chunks(n))
-        .zip(out.chunks_mut(n));
+    let rows = x[range.clone()].chunks(n).zip(c[range].chunks(n)).zip(out.chunks_mut(n));
     let mut kept = [Dual::<T>::ONE; BLOCK];
     for ((x, c), out) in rows {
         let mut behind = Dual::ONE;
@@ -110,23 +101,14 @@ mod tests {
     fn the_slope_is_that_of_the_definition() {
         for n in [1, 2, 5, 255, 256, 257, 700] {
             // Few elements differ from one, so that integers do not overflow.
-            let x: Vec<i64> = (0..n)
-                .map(|i| {
-                    if i % 97 == 3 {
-                        2
-                    } else {
-                        1 - i64::from(i == 150)
-                    }
-                })
-                .collect();
+            let x: Vec<i64> =
+                (0..n).map(|i| if i % 97 == 3 { 2 } else { 1 - i64::from(i == 150) }).collect();
             let c: Vec<i64> = (0..n).map(|i| (i * 31 % 7) - 3).collect();
             let n = n as usize;
             let mut out = vec![0; n];
             prod_except_slope(&x, &c, n, &mut out, 0);
             for (j, &got) in out.iter().enumerate() {
-                let all = (0..n)
-                    .filter(|&k| k != j)
-                    .fold(Dual::ONE, |d, k| d.times(x[k], c[k]));
+                let all = (0..n).filter(|&k| k != j).fold(Dual::ONE, |d, k| d.times(x[k], c[k]));
                 assert_eq!(got, all.slope, "{j} of {n}");
             }
         }

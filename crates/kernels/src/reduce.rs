@@ -28,6 +28,13 @@ pub enum Operation {
     Max,
     /// The smallest; NaN if there is one; a failure of nothing.
     Min,
+    /// Whether any of these booleans (0 or 1) is true; of nothing none is.
+    Any,
+    /// Whether all of these booleans (0 or 1) are true; of nothing all are.
+    All,
+    /// The largest where that is finite, else 0, also of nothing: what to subtract from floats before their exponentials
+    /// are added.
+    FiniteMax,
 }
 
 /// How elements combine. Each is a type of its own so that loops are compiled for each.
@@ -107,24 +114,14 @@ impl Reduction {
             }
             stride *= size;
         }
-        let (inner, _, inner_is_reduced) = if nest.is_empty() {
-            (1, 1, true)
-        } else {
-            nest.remove(0)
-        };
+        let (inner, _, inner_is_reduced) =
+            if nest.is_empty() { (1, 1, true) } else { nest.remove(0) };
         nest.reverse();
         let pick = |which: bool| {
             let dims = nest.iter().filter(|dim| dim.2 == which);
             dims.map(|&(size, stride, _)| (size, stride)).collect()
         };
-        Self {
-            kept: pick(false),
-            reduced: pick(true),
-            inner,
-            inner_is_reduced,
-            count,
-            outputs,
-        }
+        Self { kept: pick(false), reduced: pick(true), inner, inner_is_reduced, count, outputs }
     }
 
     /// How many elements make up one of the result.
@@ -141,11 +138,7 @@ impl Reduction {
     pub fn chunk(&self, bytes_per_element: usize) -> usize {
         let each = (256 * 1024 / bytes_per_element.max(1)) / self.count.max(1);
         // Columns side by side share the lines they read, so a part takes many of them.
-        let least = if self.inner_is_reduced {
-            1
-        } else {
-            COLUMNS.min(self.inner)
-        };
+        let least = if self.inner_is_reduced { 1 } else { COLUMNS.min(self.inner) };
         each.max(least).clamp(1, self.outputs.max(1))
     }
 
@@ -161,13 +154,10 @@ impl Reduction {
         start: usize,
     ) -> Result<(), Failure> {
         self.accumulate(operation, x, out, start)?;
-        if operation == Operation::Mean {
-            finish_mean(out, self.count)?;
-        }
-        Ok(())
+        finish(operation, out, self.count)
     }
 
-    /// As `run`, without the division of a mean.
+    /// As `run`, without the last step of a mean and of a finite maximum.
     fn accumulate<T: Number>(
         &self,
         operation: Operation,
@@ -181,7 +171,11 @@ impl Reduction {
             Operation::Prod => self.reduce::<T, Prod>(x, out, start),
             Operation::Max if nothing => return Err(Failure("the maximum of no elements".into())),
             Operation::Min if nothing => return Err(Failure("the minimum of no elements".into())),
-            Operation::Max => self.reduce::<T, Max>(x, out, start),
+            // The lowest byte is 0, and a product of 0 and 1 is 1 where all are.
+            Operation::Max | Operation::Any | Operation::FiniteMax => {
+                self.reduce::<T, Max>(x, out, start);
+            }
+            Operation::All => self.reduce::<T, Prod>(x, out, start),
             Operation::Min => self.reduce::<T, Min>(x, out, start),
         }
         Ok(())
@@ -259,11 +253,7 @@ impl Reduction {
     ) {
         let width = sums.len();
         // One reduced dimension is by far the commonest, and needs no division.
-        let single = if let [(_, stride)] = self.reduced[..] {
-            Some(stride)
-        } else {
-            None
-        };
+        let single = if let [(_, stride)] = self.reduced[..] { Some(stride) } else { None };
         let at = |r: usize| base + single.map_or_else(|| offset(&self.reduced, r), |s| r * s);
         let mut rows = range;
         let Some(first) = rows.next() else { return };
@@ -297,11 +287,8 @@ fn offset(dims: &[Dim], mut index: usize) -> usize {
 fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
     let mut total = C::identity();
     for block in x.chunks(BLOCK) {
-        let sum = if block.len() < LANES {
-            short_run::<T, C>(block)
-        } else {
-            long_run::<T, C>(block)
-        };
+        let sum =
+            if block.len() < LANES { short_run::<T, C>(block) } else { long_run::<T, C>(block) };
         total = C::combine(total, sum);
     }
     total
@@ -316,10 +303,7 @@ fn short_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
             *lane = C::combine(*lane, v);
         }
     }
-    let mut sum = C::combine(
-        C::combine(lanes[0], lanes[2]),
-        C::combine(lanes[1], lanes[3]),
-    );
+    let mut sum = C::combine(C::combine(lanes[0], lanes[2]), C::combine(lanes[1], lanes[3]));
     for &v in rest {
         sum = C::combine(sum, v);
     }
@@ -346,6 +330,22 @@ fn long_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
         width /= 2;
     }
     lanes[0]
+}
+
+/// The last step, after all elements are combined.
+fn finish<T: Number>(operation: Operation, out: &mut [T], count: usize) -> Result<(), Failure> {
+    match operation {
+        Operation::Mean => finish_mean(out, count)?,
+        Operation::FiniteMax => {
+            for o in out {
+                // What is infinite or NaN does not cancel itself.
+                let finite = o.wrapping_sub(*o) == T::ZERO;
+                *o = if finite { *o } else { T::ZERO };
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Divide each sum by `count`.

@@ -139,10 +139,7 @@ fn for_each_log_sum<T: Real>(x: &[T], n: usize, mut f: impl FnMut(usize, &[T], T
         for t in terms.iter_mut() {
             *t = t.exp();
         }
-        let lines = block
-            .chunks_exact(n)
-            .zip(terms.chunks_exact(n))
-            .zip(&maxima);
+        let lines = block.chunks_exact(n).zip(terms.chunks_exact(n)).zip(&maxima);
         for (i, ((row, terms), &max)) in lines.enumerate() {
             let total = terms.iter().fold(T::ZERO, |total, &v| total + v);
             f(b * rows + i, row, max, total.ln());
@@ -308,9 +305,7 @@ pub fn sparse_softmax_cross_entropy_gradient<T: Real, I: Element>(
 fn class<I: Element>(label: I, n: usize, row: usize) -> Result<usize, Failure> {
     match usize::try_from(label.cast::<i64>()) {
         Ok(class) if class < n => Ok(class),
-        _ => Err(Failure(format!(
-            "label {label} of row {row} is not one of {n} classes"
-        ))),
+        _ => Err(Failure(format!("label {label} of row {row} is not one of {n} classes"))),
     }
 }
 
@@ -320,10 +315,7 @@ mod tests {
 
     fn close(a: &[f32], b: &[f64]) {
         for (a, b) in a.iter().zip(b) {
-            assert!(
-                (f64::from(*a) - b).abs() <= 1e-6 * b.abs().max(1.0),
-                "{a} is not {b}"
-            );
+            assert!((f64::from(*a) - b).abs() <= 1e-6 * b.abs().max(1.0), "{a} is not {b}");
         }
     }
 
@@ -337,10 +329,8 @@ mod tests {
             for row in 0..3 {
                 let range = row * n..(row + 1) * n;
                 let total: f64 = x[range.clone()].iter().map(|&v| f64::from(v).exp()).sum();
-                let want: Vec<f64> = x[range.clone()]
-                    .iter()
-                    .map(|&v| f64::from(v).exp() / total)
-                    .collect();
+                let want: Vec<f64> =
+                    x[range.clone()].iter().map(|&v| f64::from(v).exp() / total).collect();
                 close(&y[range.clone()], &want);
                 let want: Vec<f64> = want.iter().map(|v| v.ln()).collect();
                 close(&log[range.clone()], &want);

@@ -46,25 +46,12 @@ fn allocates_nothing(name: &str, mut f: impl FnMut()) {
 
 #[test]
 fn matrix_products() {
-    for (m, k, n) in [
-        (100, 784, 10),
-        (100, 200, 300),
-        (1, 700, 200),
-        (5, 2000, 33),
-    ] {
+    for (m, k, n) in [(100, 784, 10), (100, 200, 300), (1, 700, 200), (5, 2000, 33)] {
         for (ta, tb) in [(false, false), (true, false), (false, true)] {
             let plan = Matmul::new(m, k, n, ta, tb);
-            let (a, b, mut c) = (
-                vec![1.0f32; m * k],
-                vec![1.0f32; k * n],
-                vec![0.0f32; m * n],
-            );
+            let (a, b, mut c) = (vec![1.0f32; m * k], vec![1.0f32; k * n], vec![0.0f32; m * n]);
             allocates_nothing("matmul", || plan.run(&a, &b, &mut c, 0));
-            let (a, b, mut c) = (
-                vec![1.0f64; m * k],
-                vec![1.0f64; k * n],
-                vec![0.0f64; m * n],
-            );
+            let (a, b, mut c) = (vec![1.0f64; m * k], vec![1.0f64; k * n], vec![0.0f64; m * n]);
             allocates_nothing("matmul", || plan.run(&a, &b, &mut c, 0));
         }
     }
@@ -84,8 +71,7 @@ fn everything_else() {
     for axes in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2]] {
         let plan = Reduction::new(&dims, axes);
         allocates_nothing("reduction", || {
-            plan.run(Operation::Mean, &x, &mut out[..plan.outputs()], 0)
-                .unwrap();
+            plan.run(Operation::Mean, &x, &mut out[..plan.outputs()], 0).unwrap();
         });
     }
     let mut places = vec![0i64; 150];
@@ -98,19 +84,15 @@ fn everything_else() {
         softmax::sparse_softmax_cross_entropy(&x, &places[..60], 50, &mut out[..60], 0).unwrap();
     });
     let turn = Transpose::new(&dims, &[2, 0, 1]);
-    let (slice, pad) = (
-        Slice::new(&dims, &[1, 1, 1], &[9, 1, 9]),
-        Pad::new(&[18, 1, 48], &[1; 3], &[1; 3]),
-    );
+    let (slice, pad) =
+        (Slice::new(&dims, &[1, 1, 1], &[9, 1, 9]), Pad::new(&[18, 1, 48], &[1; 3], &[1; 3]));
     let concat = Concat::new(&[&dims, &[0, 3, 50]], 0);
     allocates_nothing("layout", || {
         turn.run(&x, &mut out, 0);
         slice.run(&x, &mut out[..81], 0);
         pad.run(&x[..864], &mut out, 0, 0.0);
         concat.run(|n| if n == 0 { &x[..] } else { &[] }, &mut out, 0);
-        Gather::new(60, 50)
-            .run(&x, &places[..60], &mut out, 0)
-            .unwrap();
+        Gather::new(60, 50).run(&x, &places[..60], &mut out, 0).unwrap();
         scatter_add(&x, &places[..60], 60, 50, &mut out, 0).unwrap();
         one_hot(&places[..60], 50, 1.0, 0.0, &mut out, 0);
     });

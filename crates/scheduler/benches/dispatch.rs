@@ -81,9 +81,7 @@ fn tiny_chain(bencher: Bencher<'_, '_>, tasks: usize) {
 /// Building the same chain.
 #[divan::bench(args = [10_000, 1_000_000], max_time = 3)]
 fn build_chain(bencher: Bencher<'_, '_>, tasks: usize) {
-    bencher
-        .counter(ItemsCount::new(tasks))
-        .bench_local(|| chain(tasks));
+    bencher.counter(ItemsCount::new(tasks)).bench_local(|| chain(tasks));
 }
 
 /// 10,000 independent tasks that do next to nothing.
@@ -113,10 +111,5 @@ fn hundred_awake(bencher: Bencher<'_, '_>, threads: usize) {
 /// The same with pauses after which the helper is asleep.
 #[divan::bench(args = [1, 2])]
 fn hundred_asleep(bencher: Bencher<'_, '_>, threads: usize) {
-    run(
-        bencher,
-        independent(100, 1e4, 3_000),
-        threads,
-        Some(Duration::from_millis(2)),
-    );
+    run(bencher, independent(100, 1e4, 3_000), threads, Some(Duration::from_millis(2)));
 }

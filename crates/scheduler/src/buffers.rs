@@ -74,10 +74,7 @@ impl Buffer {
             offset: None,
             keep: kind != BufferKind::Temporary,
         };
-        Self {
-            info,
-            constant: AlignedBytes::default(),
-        }
+        Self { info, constant: AlignedBytes::default() }
     }
 
     pub fn constant(bytes: AlignedBytes) -> Self {

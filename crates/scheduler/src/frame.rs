@@ -33,17 +33,9 @@ impl Frame {
                 (BufferKind::Constant, _) => buffer.constant.as_ptr(),
                 _ => return RawBuffer::EMPTY,
             };
-            RawBuffer {
-                pointer,
-                length: buffer.info.length,
-            }
+            RawBuffer { pointer, length: buffer.info.length }
         });
-        Ok(Self {
-            table: rows.collect(),
-            draw: 0,
-            queue: Queue::new(program),
-            _arena: arena,
-        })
+        Ok(Self { table: rows.collect(), draw: 0, queue: Queue::new(program), _arena: arena })
     }
 }
 
@@ -121,14 +113,7 @@ impl<'a> Job<'a> {
         // during the run, or buffers whose writer this task depends on and whose memory is taken by others only
         // after it. The builder refuses a task that reads what it writes.
         let mut call = unsafe {
-            Call::new(
-                &self.frame.table,
-                reads,
-                output,
-                start,
-                part as usize,
-                self.frame.draw,
-            )
+            Call::new(&self.frame.table, reads, output, start, part as usize, self.frame.draw)
         };
         (record.run)(&mut call)
     }
@@ -146,22 +131,13 @@ pub(crate) fn catch(
     match result {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => Err((part, RunError::Failed { task, failure })),
-        Err(payload) => Err((
-            part,
-            RunError::Panicked {
-                task,
-                message: message(payload),
-            },
-        )),
+        Err(payload) => Err((part, RunError::Panicked { task, message: message(payload) })),
     }
 }
 
 /// What a panic said.
 fn message(payload: Box<dyn Any + Send>) -> String {
-    let message = match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
+    let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),
         _ => "a panic without a message".to_owned(),

@@ -64,10 +64,7 @@ impl Idle {
         }
         let before = *wakes;
         while *wakes == before {
-            wakes = self
-                .woken
-                .wait(wakes)
-                .unwrap_or_else(PoisonError::into_inner);
+            wakes = self.woken.wait(wakes).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

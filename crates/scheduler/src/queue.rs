@@ -154,12 +154,7 @@ pub(crate) struct Visit<'a> {
 impl<'a> Visit<'a> {
     /// A visit of one of `threads` threads, which sleep in `idle`, to a job whose queue was reset.
     pub fn new(job: Job<'a>, idle: &'a Idle, threads: usize) -> Self {
-        Self {
-            job,
-            idle,
-            threads,
-            finished: 0,
-        }
+        Self { job, idle, threads, finished: 0 }
     }
 
     /// Works until nothing is ready. Whether there was anything to do.
@@ -199,10 +194,7 @@ impl<'a> Visit<'a> {
             if record.claims > 1 {
                 let claim = queue.units[unit as usize].next.fetch_add(1, Relaxed);
                 if claim + 1 >= record.claims {
-                    let _ = queue
-                        .head
-                        .0
-                        .compare_exchange(head, head + 1, AcqRel, Relaxed);
+                    let _ = queue.head.0.compare_exchange(head, head + 1, AcqRel, Relaxed);
                 }
                 if claim < record.claims {
                     return Some(Claim::Piece { unit, claim });
@@ -220,12 +212,7 @@ impl<'a> Visit<'a> {
                 }
                 end += 1;
             }
-            if queue
-                .head
-                .0
-                .compare_exchange_weak(head, end, AcqRel, Relaxed)
-                .is_ok()
-            {
+            if queue.head.0.compare_exchange_weak(head, end, AcqRel, Relaxed).is_ok() {
                 return Some(Claim::Units(head..end));
             }
         }
@@ -253,9 +240,7 @@ impl<'a> Visit<'a> {
             start..end.min(program.tasks[task as usize].parts)
         });
         // Acquire and release: whoever finishes the last piece has seen what the other pieces wrote.
-        let done = self.job.queue().units[unit as usize]
-            .done
-            .fetch_add(1, AcqRel);
+        let done = self.job.queue().units[unit as usize].done.fetch_add(1, AcqRel);
         if done + 1 == record.claims
             && let Some(next) = self.finish(unit, true)
         {

@@ -124,12 +124,7 @@ impl State {
             self.bound[id.index()] = false;
         }
         self.frame.draw = draw;
-        Ok(Run {
-            state: self,
-            program,
-            executed: false,
-            outputs: PhantomData,
-        })
+        Ok(Run { state: self, program, executed: false, outputs: PhantomData })
     }
 }
 
@@ -176,18 +171,10 @@ impl<'r> Run<'r> {
         let info = self.program.buffer(id).ok_or(BindError::NoSuchBuffer(id))?;
         if info.kind != asked {
             let kind = info.kind;
-            return Err(BindError::Kind {
-                buffer,
-                kind,
-                asked,
-            });
+            return Err(BindError::Kind { buffer, kind, asked });
         }
         if info.length != length {
-            return Err(BindError::Length {
-                buffer,
-                expected: info.length,
-                given: length,
-            });
+            return Err(BindError::Length { buffer, expected: info.length, given: length });
         }
         if !pointer.addr().is_multiple_of(info.alignment) {
             let alignment = info.alignment;
@@ -207,12 +194,7 @@ impl<'r> Run<'r> {
     /// workers are as good as before; bound outputs and kept temporaries are void.
     pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
         self.executed = false;
-        if let Some(&missing) = self
-            .program
-            .bound
-            .iter()
-            .find(|id| !self.state.bound[id.index()])
-        {
+        if let Some(&missing) = self.program.bound.iter().find(|id| !self.state.bound[id.index()]) {
             return Err(RunError::Unbound(missing));
         }
         // SAFETY: the frame is the program's own (`begin` checked it), every input and output is bound to a
@@ -252,8 +234,6 @@ impl<'r> Run<'r> {
 
 impl fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run")
-            .field("executed", &self.executed)
-            .finish()
+        f.debug_struct("Run").field("executed", &self.executed).finish()
     }
 }

@@ -61,12 +61,7 @@ impl Workers {
             threads => threads.min(MOST_THREADS),
         };
         let shared = Arc::new(Shared::default());
-        let mut workers = Self {
-            threads,
-            shared: shared.clone(),
-            pool: None,
-            handles: Vec::new(),
-        };
+        let mut workers = Self { threads, shared: shared.clone(), pool: None, handles: Vec::new() };
         let helpers = threads - 1;
         if helpers == 0 {
             return Ok(workers);
@@ -82,18 +77,12 @@ impl Workers {
                     builder = builder.name(name.to_owned());
                 }
                 let handle = builder.spawn(|| thread.run())?;
-                handles
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(handle);
+                handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
                 Ok(())
             })
             .build();
         workers.handles = handles.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let pool = pool.map_err(|error| WorkersError {
-            threads,
-            reason: error.to_string(),
-        })?;
+        let pool = pool.map_err(|error| WorkersError { threads, reason: error.to_string() })?;
         pool.spawn_broadcast(move |_| shared.help(threads));
         workers.pool = Some(pool);
         // Once every helper is in its loop, no run meets a thread that is still being set up.
@@ -111,11 +100,7 @@ impl Workers {
     /// Runs a job whose queue was reset, on this thread and whichever helpers come. When this returns, no other
     /// thread has the job any more.
     pub(crate) fn run(&self, job: Job<'_>) {
-        let lane = self
-            .shared
-            .lanes
-            .iter()
-            .find_map(|lane| lane.announce(&job));
+        let lane = self.shared.lanes.iter().find_map(|lane| lane.announce(&job));
         if lane.is_some() {
             self.shared.idle.wake();
         }
@@ -126,9 +111,7 @@ impl Workers {
             if visit.work() {
                 patience.reset();
             } else if !patience.wait() {
-                self.shared
-                    .idle
-                    .sleep_unless(|| queue.is_done() || queue.has_ready());
+                self.shared.idle.sleep_unless(|| queue.is_done() || queue.has_ready());
                 patience.reset();
             }
         }
@@ -175,12 +158,9 @@ impl Shared {
             if worked {
                 patience.reset();
             } else if !patience.wait() {
-                let ready = |lane: &Lane| {
-                    lane.enter()
-                        .is_some_and(|guest| guest.job().queue().has_ready())
-                };
-                self.idle
-                    .sleep_unless(|| self.stop.load(SeqCst) || self.lanes.iter().any(ready));
+                let ready =
+                    |lane: &Lane| lane.enter().is_some_and(|guest| guest.job().queue().has_ready());
+                self.idle.sleep_unless(|| self.stop.load(SeqCst) || self.lanes.iter().any(ready));
                 patience.reset();
             }
         }
@@ -216,9 +196,7 @@ impl Lane {
             return None;
         }
         let job = ptr::from_ref(job).cast::<Job<'static>>().cast_mut();
-        let taken = self
-            .job
-            .compare_exchange(ptr::null_mut(), job, SeqCst, Relaxed);
+        let taken = self.job.compare_exchange(ptr::null_mut(), job, SeqCst, Relaxed);
         taken.is_ok().then_some(Announcement(self))
     }
 
@@ -228,10 +206,7 @@ impl Lane {
             return None;
         }
         self.guests.fetch_add(1, SeqCst);
-        let mut guest = Guest {
-            lane: self,
-            job: self.job.load(SeqCst),
-        };
+        let mut guest = Guest { lane: self, job: self.job.load(SeqCst) };
         if !is_job(guest.job) {
             guest.job = ptr::null_mut();
         }

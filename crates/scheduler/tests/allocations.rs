@@ -44,10 +44,7 @@ fn the_steady_state_allocates_nothing() {
                     reads: &[last],
                     writes: temporary,
                     chunk: 512,
-                    cost: Cost {
-                        flops: 4e4,
-                        bytes: 0.0,
-                    },
+                    cost: Cost { flops: 4e4, bytes: 0.0 },
                     run: Box::new(|call| {
                         let (start, x) = (call.start::<u64>(), call.input::<u64>(0));
                         for (index, out) in call.output::<u64>().iter_mut().enumerate() {
@@ -60,25 +57,17 @@ fn the_steady_state_allocates_nothing() {
                 temporary
             })
             .collect();
-        last = if layer == 19 {
-            next
-        } else {
-            builder.temporary(4096)
-        };
+        last = if layer == 19 { next } else { builder.temporary(4096) };
         builder.task(Task {
             reads: &wide,
             writes: last,
             chunk: 4096,
-            cost: Cost {
-                flops: 1e4,
-                bytes: 0.0,
-            },
+            cost: Cost { flops: 1e4, bytes: 0.0 },
             run: Box::new(|call| {
                 let inputs = call.inputs();
                 for index in 0..512 {
-                    let sum = (0..inputs).fold(0u64, |sum, input| {
-                        sum.wrapping_add(call.input::<u64>(input)[index])
-                    });
+                    let sum = (0..inputs)
+                        .fold(0u64, |sum, input| sum.wrapping_add(call.input::<u64>(input)[index]));
                     call.output::<u64>()[index] = sum;
                 }
                 Ok(())
@@ -108,10 +97,6 @@ fn the_steady_state_allocates_nothing() {
         // Also after everyone has gone to sleep.
         std::thread::sleep(std::time::Duration::from_millis(20));
         step(1000);
-        assert_eq!(
-            ALLOCATIONS.load(SeqCst) - before,
-            0,
-            "with {threads} threads"
-        );
+        assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "with {threads} threads");
     }
 }

@@ -32,27 +32,12 @@ fn mistakes_are_found() {
     let found = mistake(|builder| {
         builder.input(8, 3);
     });
-    assert_eq!(
-        found,
-        BuildError::Alignment {
-            buffer: b0,
-            alignment: 3
-        }
-    );
+    assert_eq!(found, BuildError::Alignment { buffer: b0, alignment: 3 });
     let found = mistake(|builder| {
         builder.output(8, 128);
     });
-    assert_eq!(
-        found,
-        BuildError::Alignment {
-            buffer: b0,
-            alignment: 128
-        }
-    );
-    assert_eq!(
-        mistake(|builder| builder.keep(b1)),
-        BuildError::NoSuchBuffer(b1)
-    );
+    assert_eq!(found, BuildError::Alignment { buffer: b0, alignment: 128 });
+    assert_eq!(mistake(|builder| builder.keep(b1)), BuildError::NoSuchBuffer(b1));
     let found = mistake(|builder| {
         builder.output(8, 8);
     });
@@ -70,36 +55,18 @@ fn mistakes_are_found() {
         let x = builder.input(8, 8);
         task(builder, &[], x);
     });
-    assert_eq!(
-        found,
-        BuildError::ReadOnly {
-            task: t0,
-            buffer: b0
-        }
-    );
+    assert_eq!(found, BuildError::ReadOnly { task: t0, buffer: b0 });
     let found = mistake(|builder| {
         let out = builder.temporary(8);
         task(builder, &[out], out);
     });
-    assert_eq!(
-        found,
-        BuildError::ReadBeforeWritten {
-            task: t0,
-            buffer: b0
-        }
-    );
+    assert_eq!(found, BuildError::ReadBeforeWritten { task: t0, buffer: b0 });
     let found = mistake(|builder| {
         let out = builder.temporary(8);
         task(builder, &[], out);
         task(builder, &[], out);
     });
-    assert_eq!(
-        found,
-        BuildError::WrittenTwice {
-            task: t1,
-            buffer: b0
-        }
-    );
+    assert_eq!(found, BuildError::WrittenTwice { task: t1, buffer: b0 });
     for chunk in [0, 1] {
         let found = mistake(|builder| {
             let writes = builder.temporary(1 << 40);
@@ -125,13 +92,7 @@ fn mistakes_are_found() {
             after: &[t0],
         });
     });
-    assert_eq!(
-        found,
-        BuildError::AfterLater {
-            task: t0,
-            after: t0
-        }
-    );
+    assert_eq!(found, BuildError::AfterLater { task: t0, after: t0 });
     let found = mistake(|builder| {
         for _ in 0..3 {
             let writes = builder.temporary(usize::MAX / 2);
@@ -198,11 +159,7 @@ fn small_branches_side_by_side_do_not_wait_for_each_others_memory() {
     let program = builder.build().unwrap();
     for index in 0..program.tasks() {
         let dependencies = program.task(TaskId(index as u32)).unwrap().dependencies;
-        assert_eq!(
-            dependencies.len(),
-            usize::from(index % 50 > 0),
-            "task {index}"
-        );
+        assert_eq!(dependencies.len(), usize::from(index % 50 > 0), "task {index}");
     }
     assert_eq!(program.estimate().units, 8);
     assert!(program.memory().arena <= 8 * 2 * 1024);
@@ -226,13 +183,7 @@ fn implied_dependencies_are_dropped() {
 fn empty_buffers_and_empty_programs_run() {
     let workers = Workers::new(2).unwrap();
     let program = Program::builder().build().unwrap();
-    program
-        .state()
-        .unwrap()
-        .begin(&program, 0)
-        .unwrap()
-        .execute(&workers)
-        .unwrap();
+    program.state().unwrap().begin(&program, 0).unwrap().execute(&workers).unwrap();
 
     let mut builder = Program::builder();
     let x = builder.input(0, 64);
@@ -241,19 +192,14 @@ fn empty_buffers_and_empty_programs_run() {
     let middle = builder.temporary(0);
     let count = builder.temporary(8);
     builder.keep(count);
-    for (reads, writes) in [
-        (&[x, nothing][..], middle),
-        (&[middle], out),
-        (&[out, middle, x], count),
-    ] {
+    for (reads, writes) in
+        [(&[x, nothing][..], middle), (&[middle], out), (&[out, middle, x], count)]
+    {
         builder.task(Task {
             reads,
             writes,
             chunk: if writes == count { 8 } else { 0 },
-            cost: Cost {
-                flops: 1e9,
-                bytes: 0.0,
-            },
+            cost: Cost { flops: 1e9, bytes: 0.0 },
             run: Box::new(|call| {
                 assert_eq!(call.input::<u8>(1).len(), 0);
                 call.output::<u64>()[0] = call.inputs() as u64;
@@ -285,10 +231,7 @@ fn a_chain_of_a_million_tasks_builds_runs_and_drops() {
             reads: &[last],
             writes: next,
             chunk: 8,
-            cost: Cost {
-                flops: 1.0,
-                bytes: 16.0,
-            },
+            cost: Cost { flops: 1.0, bytes: 16.0 },
             run: Box::new(|call| {
                 call.output::<u64>()[0] = call.input::<u64>(0)[0] + 1;
                 Ok(())

@@ -8,10 +8,7 @@ use abeyance_kernels::launch::Cost;
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, Task, Workers};
 
 /// Enough to be worth threads.
-const MUCH: Cost = Cost {
-    flops: 1e6,
-    bytes: 0.0,
-};
+const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
 
 /// `width` branches of `depth` tasks, summed: the sum of `x[0] + branch + depth` over branches, in eight places.
 fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
@@ -52,9 +49,7 @@ fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
         run: Box::new(|call| {
             let inputs = call.inputs();
             for index in 0..8 {
-                let total = (0..inputs)
-                    .map(|input| call.input::<u64>(input)[index])
-                    .sum();
+                let total = (0..inputs).map(|input| call.input::<u64>(input)[index]).sum();
                 call.output::<u64>()[index] = total;
             }
             Ok(())
@@ -127,10 +122,7 @@ fn ten_thousand_runs_in_a_row() {
         let mut run = state.begin(&program, value).unwrap();
         run.bind(x, &feed).unwrap();
         run.execute(&workers).unwrap();
-        assert_eq!(
-            run.read(sum).unwrap()[56..],
-            (4 * (value + 4) + 6).to_ne_bytes()
-        );
+        assert_eq!(run.read(sum).unwrap()[56..], (4 * (value + 4) + 6).to_ne_bytes());
     }
 }
 
@@ -152,8 +144,7 @@ fn rendezvous(tasks: usize, parts: usize, arrived: &Arc<AtomicUsize>) -> Program
                 while arrived.load(SeqCst) < all && start.elapsed() < Duration::from_secs(20) {
                     std::thread::yield_now();
                 }
-                call.output::<u8>()
-                    .fill(u8::from(arrived.load(SeqCst) >= all));
+                call.output::<u8>().fill(u8::from(arrived.load(SeqCst) >= all));
                 Ok(())
             }),
             after: &[],
@@ -176,12 +167,7 @@ fn meets(tasks: usize, parts: usize) {
         let mut run = state.begin(&program, 0).unwrap();
         run.execute(&workers).unwrap();
         for task in 0..tasks {
-            assert!(
-                run.read(BufferId(task as u32))
-                    .unwrap()
-                    .iter()
-                    .all(|&met| met == 1)
-            );
+            assert!(run.read(BufferId(task as u32)).unwrap().iter().all(|&met| met == 1));
         }
     }
 }
@@ -231,8 +217,7 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
                 while arrived.load(SeqCst) < 2 && start.elapsed() < Duration::from_secs(20) {
                     std::thread::yield_now();
                 }
-                call.output::<u8>()
-                    .fill(u8::from(arrived.load(SeqCst) >= 2));
+                call.output::<u8>().fill(u8::from(arrived.load(SeqCst) >= 2));
                 Ok(())
             }),
             after: &[],

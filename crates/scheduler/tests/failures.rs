@@ -8,16 +8,10 @@ use abeyance_scheduler::{
     AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers,
 };
 
-const MUCH: Cost = Cost {
-    flops: 1e6,
-    bytes: 0.0,
-};
+const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
 
-static POOLS: LazyLock<Vec<Workers>> = LazyLock::new(|| {
-    [1, 2, 5]
-        .map(|threads| Workers::new(threads).unwrap())
-        .into()
-});
+static POOLS: LazyLock<Vec<Workers>> =
+    LazyLock::new(|| [1, 2, 5].map(|threads| Workers::new(threads).unwrap()).into());
 
 /// 40 tasks of 4 parts, of which task 17 does what `act` says while `armed`, followed by 40 that read them.
 fn program(armed: &Arc<AtomicBool>, act: fn() -> Result<(), Failure>) -> Program {
@@ -81,10 +75,7 @@ fn quietly() {
 #[test]
 fn a_failing_kernel_is_named() {
     let failure = Failure("division by zero".into());
-    let expected = RunError::Failed {
-        task: TaskId(17),
-        failure,
-    };
+    let expected = RunError::Failed { task: TaskId(17), failure };
     assert_eq!(expected.to_string(), "t17: division by zero");
     fails_then_recovers(|| Err(Failure("division by zero".into())), expected);
 }
@@ -93,10 +84,7 @@ fn a_failing_kernel_is_named() {
 fn a_panicking_kernel_is_named() {
     quietly();
     let message = "index 12 is out of range".to_owned();
-    let expected = RunError::Panicked {
-        task: TaskId(17),
-        message,
-    };
+    let expected = RunError::Panicked { task: TaskId(17), message };
     fails_then_recovers(|| panic!("index {} is out of range", 12), expected);
 }
 
@@ -110,10 +98,7 @@ fn a_kernel_may_panic_with_anything() {
     }
     quietly();
     let message = "a panic without a message".to_owned();
-    let expected = RunError::Panicked {
-        task: TaskId(17),
-        message,
-    };
+    let expected = RunError::Panicked { task: TaskId(17), message };
     fails_then_recovers(|| std::panic::panic_any(Bomb), expected);
 }
 
@@ -149,28 +134,14 @@ fn what_does_not_fit_is_refused() {
 
     let mut run = state.begin(&program, 0).unwrap();
     assert_eq!(run.execute(&workers), Err(RunError::Unbound(x)));
-    let length = BindError::Length {
-        buffer: x,
-        expected: 8,
-        given: 16,
-    };
+    let length = BindError::Length { buffer: x, expected: 8, given: 16 };
     assert_eq!(run.bind(x, &bytes), Err(length));
-    let alignment = BindError::Alignment {
-        buffer: x,
-        alignment: 8,
-    };
+    let alignment = BindError::Alignment { buffer: x, alignment: 8 };
     assert_eq!(run.bind(x, &bytes[1..9]), Err(alignment));
-    let kind = BindError::Kind {
-        buffer: out,
-        kind: BufferKind::Output,
-        asked: BufferKind::Input,
-    };
+    let kind = BindError::Kind { buffer: out, kind: BufferKind::Output, asked: BufferKind::Input };
     assert_eq!(run.bind(out, &bytes[..8]), Err(kind));
     let nobody = abeyance_scheduler::BufferId(99);
-    assert_eq!(
-        run.bind(nobody, &bytes),
-        Err(BindError::NoSuchBuffer(nobody))
-    );
+    assert_eq!(run.bind(nobody, &bytes), Err(BindError::NoSuchBuffer(nobody)));
     run.bind(x, &bytes[..8]).unwrap();
     assert_eq!(run.execute(&workers), Err(RunError::Unbound(out)));
     run.bind_mut(out, &mut result).unwrap();

@@ -8,11 +8,8 @@ use proptest::prelude::*;
 use std::sync::LazyLock;
 
 /// Pools are shared by all cases; more threads than cores make the interleavings more various.
-static POOLS: LazyLock<Vec<Workers>> = LazyLock::new(|| {
-    [1, 2, 3, 8]
-        .map(|threads| Workers::new(threads).unwrap())
-        .into()
-});
+static POOLS: LazyLock<Vec<Workers>> =
+    LazyLock::new(|| [1, 2, 3, 8].map(|threads| Workers::new(threads).unwrap()).into());
 
 #[derive(Clone, Debug)]
 struct Sketch {
@@ -39,18 +36,16 @@ fn sketch(failures: bool) -> impl Strategy<Value = Sketch> {
         prop::bool::weighted(if failures { 0.05 } else { 0.0 }),
         0u8..20,
     )
-        .prop_map(
-            |(length, chunk, reads, after, output, keep, fails, microseconds)| Sketch {
-                length,
-                chunk,
-                reads,
-                after,
-                output,
-                keep,
-                fails,
-                microseconds,
-            },
-        )
+        .prop_map(|(length, chunk, reads, after, output, keep, fails, microseconds)| Sketch {
+            length,
+            chunk,
+            reads,
+            after,
+            output,
+            keep,
+            fails,
+            microseconds,
+        })
 }
 
 /// The value of element `index` of a task from what it reads: order matters, and so does every bit.
@@ -62,9 +57,7 @@ fn element(task: usize, index: usize, draw: u64, reads: &[&[u64]]) -> u64 {
         } else {
             read[index % read.len()] ^ read[(index * 7 + task) % read.len()]
         };
-        value = (value ^ other)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29);
+        value = (value ^ other).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
     }
     value
 }
@@ -83,42 +76,26 @@ fn build(sketches: &[Sketch]) -> Built {
     let mut buffers: Vec<BufferId> = vec![];
     for (task, sketch) in sketches.iter().enumerate() {
         let bytes = sketch.length * 8;
-        let writes = if sketch.output {
-            builder.output(bytes, 8)
-        } else {
-            builder.temporary(bytes)
-        };
+        let writes =
+            if sketch.output { builder.output(bytes, 8) } else { builder.temporary(bytes) };
         if sketch.keep {
             builder.keep(writes);
         }
         let reads: Vec<BufferId> = sketch
             .reads
             .iter()
-            .map(|&pick| {
-                if task == 0 {
-                    input
-                } else {
-                    buffers[pick % task]
-                }
-            })
+            .map(|&pick| if task == 0 { input } else { buffers[pick % task] })
             .collect();
         let after: Vec<TaskId> = match task {
             0 => vec![],
-            _ => sketch
-                .after
-                .iter()
-                .map(|&pick| TaskId((pick % task) as u32))
-                .collect(),
+            _ => sketch.after.iter().map(|&pick| TaskId((pick % task) as u32)).collect(),
         };
         let fails = sketch.fails;
         builder.task(Task {
             reads: &reads,
             writes,
             chunk: sketch.chunk * 8,
-            cost: Cost {
-                flops: f64::from(sketch.microseconds) * 1e4,
-                bytes: 0.0,
-            },
+            cost: Cost { flops: f64::from(sketch.microseconds) * 1e4, bytes: 0.0 },
             run: Box::new(move |call| {
                 let reads: Vec<&[u64]> =
                     (0..call.inputs()).map(|index| call.input(index)).collect();
@@ -139,11 +116,7 @@ fn build(sketches: &[Sketch]) -> Built {
         });
         buffers.push(writes);
     }
-    Built {
-        program: builder.build().unwrap(),
-        input,
-        buffers,
-    }
+    Built { program: builder.build().unwrap(), input, buffers }
 }
 
 /// Every value by running tasks one after the other with memory of their own, up to the first failure.
@@ -156,28 +129,15 @@ fn serially(sketches: &[Sketch], input: &[u64], draw: u64) -> Result<Vec<Vec<u64
         let reads: Vec<&[u64]> = sketch
             .reads
             .iter()
-            .map(|&pick| {
-                if task == 0 {
-                    input
-                } else {
-                    &values[pick % task]
-                }
-            })
+            .map(|&pick| if task == 0 { input } else { &values[pick % task] })
             .collect();
-        values.push(
-            (0..sketch.length)
-                .map(|index| element(task, index, draw, &reads))
-                .collect(),
-        );
+        values.push((0..sketch.length).map(|index| element(task, index, draw, &reads)).collect());
     }
     Ok(values)
 }
 
 fn words(bytes: &[u8]) -> Vec<u64> {
-    bytes
-        .chunks_exact(8)
-        .map(|word| u64::from_ne_bytes(word.try_into().unwrap()))
-        .collect()
+    bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect()
 }
 
 fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Workers, draw: u64) {
@@ -186,10 +146,8 @@ fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Worker
     for (slot, word) in bytes.chunks_exact_mut(8).zip(&input) {
         slot.copy_from_slice(&word.to_ne_bytes());
     }
-    let mut outputs: Vec<AlignedBytes> = sketches
-        .iter()
-        .map(|sketch| AlignedBytes::zeroed(sketch.length * 8).unwrap())
-        .collect();
+    let mut outputs: Vec<AlignedBytes> =
+        sketches.iter().map(|sketch| AlignedBytes::zeroed(sketch.length * 8).unwrap()).collect();
     let mut run: Run<'_> = state.begin(&built.program, draw).unwrap();
     run.bind(built.input, &bytes).unwrap();
     for ((sketch, &buffer), output) in sketches.iter().zip(&built.buffers).zip(&mut outputs) {
@@ -211,14 +169,8 @@ fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Worker
             let id = TaskId(task as u32);
             let text = format!("task {task} part 0");
             let expected = match task % 2 {
-                0 => RunError::Panicked {
-                    task: id,
-                    message: text,
-                },
-                _ => RunError::Failed {
-                    task: id,
-                    failure: Failure(text),
-                },
+                0 => RunError::Panicked { task: id, message: text },
+                _ => RunError::Failed { task: id, failure: Failure(text) },
             };
             assert_eq!(result, Err(expected));
         }

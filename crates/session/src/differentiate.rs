@@ -137,11 +137,7 @@ fn cotangents(
         let ty = graph.node(id).ty.tensor();
         ty.is_some_and(|tensor| tensor.dtype.is_float())
     };
-    let seeds: Vec<Seed> = seeds
-        .iter()
-        .copied()
-        .filter(|(y, _)| is_float(*y))
-        .collect();
+    let seeds: Vec<Seed> = seeds.iter().copied().filter(|(y, _)| is_float(*y)).collect();
     let ys: Vec<NodeId> = seeds.iter().map(|(y, _)| *y).collect();
     let found = Backward::new(graph, &ys, xs).and_then(|mut backward| {
         for &(y, seed) in &seeds {
@@ -258,10 +254,8 @@ impl Backward {
             return Ok(());
         }
         let operands = graph.node(node).operands.clone();
-        let wanted: Vec<bool> = operands
-            .iter()
-            .map(|operand| self.path.contains(operand.index()))
-            .collect();
+        let wanted: Vec<bool> =
+            operands.iter().map(|operand| self.path.contains(operand.index())).collect();
         if !wanted.contains(&true) {
             return Ok(());
         }
@@ -274,12 +268,7 @@ impl Backward {
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
         let masks = masked || operator.signature().masks;
         for (place, &operand) in operands.iter().enumerate() {
-            let Some(part) = found
-                .get(place)
-                .copied()
-                .flatten()
-                .filter(|_| wanted[place])
-            else {
+            let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
                 continue;
             };
             check_type(graph, node, operand, part)?;
@@ -306,10 +295,7 @@ impl Backward {
             self.add(graph, node, tuple, part);
             return;
         }
-        let items = self
-            .items
-            .entry(tuple)
-            .or_insert_with(|| SmallVec::from_elem(None, count));
+        let items = self.items.entry(tuple).or_insert_with(|| SmallVec::from_elem(None, count));
         if let Some(slot) = items.get_mut(index) {
             *slot = Some(sum(graph, node, tuple, *slot, part));
         }
@@ -319,11 +305,7 @@ impl Backward {
     fn explain_break(&self, graph: &Ir, x: NodeId, context: &Context) -> Diagnostic {
         let name = |id: NodeId| graph.node(id).name.to_string();
         let diagnostic = Diagnostic::new(
-            format!(
-                "`{}` has no derivative with respect to `{}`",
-                name(self.y),
-                name(x)
-            ),
+            format!("`{}` has no derivative with respect to `{}`", name(self.y), name(x)),
             context.location,
         )
         .node(name(self.y));
@@ -396,10 +378,9 @@ fn reason(graph: &Ir, node: NodeId) -> String {
     let node = graph.node(node);
     match (node.operator.signature().calculus, node.ty.tensor()) {
         (Calculus::None(reason), _) => reason.to_owned(),
-        (_, Some(tensor)) => format!(
-            "gives elements of {}, which have no derivatives",
-            tensor.dtype
-        ),
+        (_, Some(tensor)) => {
+            format!("gives elements of {}, which have no derivatives", tensor.dtype)
+        }
         _ => "has no value".to_owned(),
     }
 }
@@ -416,10 +397,7 @@ fn check_type(
     };
     // Dimensions that a rule had to leave open are those of the operand.
     let same = wanted.len() == found.len()
-        && wanted
-            .iter()
-            .zip(&found)
-            .all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
+        && wanted.iter().zip(&found).all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
     match same {
         true => Ok(()),
         false => {

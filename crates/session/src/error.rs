@@ -1,9 +1,11 @@
 //! What can go wrong with a session.
 
+use std::fmt;
+
 use abeyance_ir::{Diagnostic, Diagnostics, Location};
 
 /// Why a session could not be made, or a run not finished. A run that fails changes nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The program is wrong: everything that is, together.
@@ -26,7 +28,32 @@ pub enum Error {
     Internal(String),
 }
 
+/// The message without its `error: `: what `unwrap` and a `main` that returns this error show is for reading too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Program(mistakes) | Error::Request(mistakes) => mistakes.fmt(f),
+            Error::Node(mistake) => mistake.fmt(f),
+            Error::Memory(error) => fmt::Display::fmt(error, f),
+            Error::Threads(error) => fmt::Display::fmt(error, f),
+            Error::Internal(message) => write!(f, "internal: {message}"),
+        }
+    }
+}
+
 impl Error {
+    /// Says where the request was made, if nothing is said yet.
+    pub(crate) fn at(mut self, location: Location) -> Self {
+        if let Error::Request(diagnostics) = &mut self {
+            for diagnostic in &mut diagnostics.0 {
+                if diagnostic.location == Location::Unknown {
+                    diagnostic.location = location;
+                }
+            }
+        }
+        self
+    }
+
     /// A request that does not fit, for one reason.
     pub(crate) fn request(message: impl Into<String>) -> Self {
         Error::Request(Diagnostic::new(message, Location::Unknown).into())

@@ -1,15 +1,19 @@
 //! Values given to a run.
 
-use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
-use abeyance_ir::{DType, Dims, GraphId, NodeId};
+use abeyance_graph::{Element, Scalar, Tensor};
+use abeyance_ir::{DType, Dims, GraphId, Location, NodeId};
 use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
+
+use crate::Port;
 
 /// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
 #[derive(Debug)]
 pub struct Feed<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
+    /// Where the tensor was made, for messages about tensors of other graphs.
+    pub(crate) made: Location,
     pub(crate) dtype: DType,
     pub(crate) dims: Dims,
     pub(crate) bytes: Bytes<'a>,
@@ -50,10 +54,11 @@ impl<'a> Feed<'a> {
     /// `tensor` has the value `value`.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dims, bytes) = value.raw();
-        let node = tensor.target();
+        let port = tensor.port();
         Feed {
-            graph: node.graph().ir().id(),
-            node: node.id(),
+            graph: port.graph,
+            node: port.node,
+            made: port.made,
             dtype: F::Element::DTYPE,
             dims,
             bytes,
@@ -61,25 +66,32 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// A tensor that can be fed: any.
+/// A tensor that can be fed: any, as a handle or as a [`Port`].
 pub trait FeedTarget {
     /// Its elements.
     type Element: Element;
-    /// Its node.
-    fn target(&self) -> AnyTensor<'_>;
+    /// Which tensor it is.
+    fn port(&self) -> Port<Self::Element>;
 }
 
 impl<T: Element> FeedTarget for Tensor<'_, T> {
     type Element = T;
-    fn target(&self) -> AnyTensor<'_> {
-        self.erase()
+    fn port(&self) -> Port<T> {
+        (*self).into()
     }
 }
 
 impl<T: Element> FeedTarget for Scalar<'_, T> {
     type Element = T;
-    fn target(&self) -> AnyTensor<'_> {
-        self.erase()
+    fn port(&self) -> Port<T> {
+        (*self).into()
+    }
+}
+
+impl<T: Element> FeedTarget for Port<T> {
+    type Element = T;
+    fn port(&self) -> Port<T> {
+        *self
     }
 }
 
@@ -141,10 +153,7 @@ impl<T> private::Sealed for &[T] {}
 impl<'a, T: Element> FeedValue<'a, T> for &'a [T] {
     #[allow(private_interfaces)]
     fn raw(self) -> (Dims, Bytes<'a>) {
-        (
-            Dims::from_slice(&[self.len()]),
-            Bytes::Borrowed(T::bytes(self)),
-        )
+        (Dims::from_slice(&[self.len()]), Bytes::Borrowed(T::bytes(self)))
     }
 }
 

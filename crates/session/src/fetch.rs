@@ -1,23 +1,83 @@
 //! What a run gives back.
 
 use abeyance_graph::{AnyTensor, Element, Operation, Scalar, Tensor};
-use abeyance_ir::{GraphId, NodeId};
+use abeyance_ir::{DType, GraphId, Location, NodeId, Type};
 use ndarray::ArrayD;
 use smallvec::SmallVec;
 
-use crate::{Results, Value};
+use crate::{Port, Results, Value};
 
 /// The nodes of a fetch, in order. A dozen fit without an allocation.
-pub type FetchList = SmallVec<[(GraphId, NodeId); 12]>;
+#[derive(Debug, Default)]
+pub struct FetchList<'a>(pub(crate) SmallVec<[Listed<'a>; 12]>);
 
-/// What can be fetched: a [`Tensor`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
+/// A node of a fetch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Listed<'a> {
+    pub(crate) graph: GraphId,
+    pub(crate) node: NodeId,
+    pub(crate) wanted: Wanted,
+    /// For messages: where it was made, and the handle, if it was one.
+    pub(crate) made: Location,
+    pub(crate) handle: Option<AnyTensor<'a>>,
+}
+
+impl<'a> FetchList<'a> {
+    fn push(&mut self, handle: AnyTensor<'a>, wanted: Wanted) {
+        let graph = handle.graph().ir();
+        self.0.push(Listed {
+            graph: graph.id(),
+            node: handle.id(),
+            wanted,
+            made: graph.node(handle.id()).location,
+            handle: Some(handle),
+        });
+    }
+}
+
+/// What a value is picked up as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// An array of these elements.
+    Array(DType),
+    /// A number.
+    Number(DType),
+    /// Whatever it is.
+    Anything,
+}
+
+impl Wanted {
+    /// Whether a node of this type can be picked up so.
+    pub(crate) fn fits(self, ty: &Type) -> bool {
+        match (self, ty) {
+            (Wanted::Anything, _) => true,
+            (Wanted::Array(dtype), Type::Tensor(tensor)) => tensor.dtype == dtype,
+            (Wanted::Number(dtype), Type::Tensor(tensor)) => {
+                tensor.dtype == dtype && tensor.shape.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Wanted::Array(dtype) => write!(f, "an array of {dtype}"),
+            Wanted::Number(dtype) => write!(f, "a number of {dtype}"),
+            Wanted::Anything => f.write_str("anything"),
+        }
+    }
+}
+
+/// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
 /// [`AnyTensor`] a [`Value`]; tuples, arrays and `Vec`s of these give tuples, arrays and `Vec`s.
 pub trait Fetch {
     /// How the values are picked up; borrows no graph.
     type Collect: Collect;
 
     /// Adds the nodes to `list`.
-    fn list(&self, list: &mut FetchList) -> Self::Collect;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect;
 }
 
 /// Picks up fetched values in the order in which [`Fetch::list`] named their nodes.
@@ -34,18 +94,28 @@ pub trait Collect {
     }
 }
 
-fn push(list: &mut FetchList, node: AnyTensor<'_>) {
-    list.push((node.graph().ir().id(), node.id()));
-}
-
 /// Picks up an array of `T`.
 #[derive(Debug)]
 pub struct CollectArray<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: Element> Fetch for Tensor<'_, T> {
     type Collect = CollectArray<T>;
-    fn list(&self, list: &mut FetchList) -> CollectArray<T> {
-        push(list, self.erase());
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
+        list.push(self.erase(), Wanted::Array(T::DTYPE));
+        CollectArray(std::marker::PhantomData)
+    }
+}
+
+impl<T: Element> Fetch for Port<T> {
+    type Collect = CollectArray<T>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
+        list.0.push(Listed {
+            graph: self.graph,
+            node: self.node,
+            wanted: Wanted::Array(T::DTYPE),
+            made: self.made,
+            handle: None,
+        });
         CollectArray(std::marker::PhantomData)
     }
 }
@@ -66,8 +136,8 @@ pub struct CollectNumber<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: Element> Fetch for Scalar<'_, T> {
     type Collect = CollectNumber<T>;
-    fn list(&self, list: &mut FetchList) -> CollectNumber<T> {
-        push(list, self.erase());
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNumber<T> {
+        list.push(self.erase(), Wanted::Number(T::DTYPE));
         CollectNumber(std::marker::PhantomData)
     }
 }
@@ -85,8 +155,8 @@ pub struct CollectNothing(());
 
 impl Fetch for Operation<'_> {
     type Collect = CollectNothing;
-    fn list(&self, list: &mut FetchList) -> CollectNothing {
-        push(list, (*self).into());
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNothing {
+        list.push((*self).into(), Wanted::Anything);
         CollectNothing(())
     }
 }
@@ -104,8 +174,8 @@ pub struct CollectValue(());
 
 impl Fetch for AnyTensor<'_> {
     type Collect = CollectValue;
-    fn list(&self, list: &mut FetchList) -> CollectValue {
-        push(list, *self);
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
+        list.push(*self, Wanted::Anything);
         CollectValue(())
     }
 }
@@ -119,14 +189,14 @@ impl Collect for CollectValue {
 
 impl<F: Fetch> Fetch for &F {
     type Collect = F::Collect;
-    fn list(&self, list: &mut FetchList) -> F::Collect {
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> F::Collect {
         (**self).list(list)
     }
 }
 
 impl<F: Fetch> Fetch for Vec<F> {
     type Collect = Vec<F::Collect>;
-    fn list(&self, list: &mut FetchList) -> Self::Collect {
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
         self.iter().map(|fetch| fetch.list(list)).collect()
     }
 }
@@ -149,7 +219,7 @@ impl<C: Collect> Collect for Vec<C> {
 
 impl<F: Fetch, const N: usize> Fetch for [F; N] {
     type Collect = [F::Collect; N];
-    fn list(&self, list: &mut FetchList) -> Self::Collect {
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
         std::array::from_fn(|index| self[index].list(list))
     }
 }
@@ -170,7 +240,7 @@ macro_rules! tuple {
     ($($name:ident $index:tt),*) => {
         impl<$($name: Fetch),*> Fetch for ($($name,)*) {
             type Collect = ($($name::Collect,)*);
-            fn list(&self, list: &mut FetchList) -> Self::Collect {
+            fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
                 ($(self.$index.list(list),)*)
             }
         }

@@ -54,9 +54,7 @@ pub(crate) fn initialize(
                 }
             }
             other => {
-                return Err(Error::Internal(format!(
-                    "`{name}` cannot start at random {other}"
-                )));
+                return Err(Error::Internal(format!("`{name}` cannot start at random {other}")));
             }
         },
     }

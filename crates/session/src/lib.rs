@@ -10,6 +10,7 @@ mod feed;
 mod fetch;
 mod initial;
 mod plan;
+mod port;
 mod results;
 mod session;
 mod variables;
@@ -18,5 +19,6 @@ pub use differentiate::{Unconnected, differentiate, gradients, gradients_of, gra
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};
 pub use fetch::{Collect, Fetch, FetchList};
+pub use port::Port;
 pub use results::{Results, Value};
 pub use session::{Callable, Session, SessionOptions};

@@ -16,11 +16,7 @@ pub struct Results<'a> {
 
 impl<'a> Results<'a> {
     pub(crate) fn new(run: &'a Run<'a>, fetched: &'a [Fetched]) -> Self {
-        Self {
-            run,
-            fetched,
-            next: 0,
-        }
+        Self { run, fetched, next: 0 }
     }
 
     /// The next value: its element type, sizes and bytes. Empty if there is none.
@@ -28,11 +24,9 @@ impl<'a> Results<'a> {
         let fetched = self.fetched.get(self.next);
         self.next += 1;
         match fetched {
-            Some(Fetched::Tensor {
-                buffer,
-                dtype,
-                dims,
-            }) => (*dtype, dims, self.run.read(*buffer).unwrap_or(&[])),
+            Some(Fetched::Tensor { buffer, dtype, dims }) => {
+                (*dtype, dims, self.run.read(*buffer).unwrap_or(&[]))
+            }
             Some(Fetched::Nothing) | None => (DType::F32, &[0], &[]),
         }
     }
@@ -44,9 +38,7 @@ impl<'a> Results<'a> {
     pub(crate) fn number<T: Element>(&mut self) -> T {
         let (_, _, bytes) = self.next();
         let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
-        stored
-            .first()
-            .map_or_else(T::default, |&stored| T::load(stored))
+        stored.first().map_or_else(T::default, |&stored| T::load(stored))
     }
 
     pub(crate) fn array<T: Element>(&mut self) -> ArrayD<T> {

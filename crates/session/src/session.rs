@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use abeyance_graph::{Element, Graph};
-use abeyance_ir::{Diagnostic, Diagnostics, Effect, GraphId, Location, NodeId};
+use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
 use abeyance_scheduler::{AlignedBytes, Workers};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 use crate::feed::{Bytes, Feed, FeedValue};
-use crate::fetch::{Collect, Fetch, FetchList};
+use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
 use crate::plan::{self, FeedShape, Frozen, Plan, VariableIndex};
 use crate::variables::Variables;
-use crate::{Error, Results};
+use crate::{Error, Port, Results};
 
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +63,9 @@ pub struct Session {
     workers: Arc<Workers>,
 }
 
+/// The most plans that are kept. A program has a few; one that is fed another shape each time must not grow for ever.
+const MOST_PLANS: usize = 1024;
+
 /// Set in the number that keys random streams of runs that write nothing.
 const WITHOUT_WRITES: u64 = 1 << 62;
 
@@ -94,35 +97,18 @@ impl Session {
             let (Some(tensor), Some(initializer)) =
                 (node.ty.tensor(), node.attributes.initializer(0))
             else {
-                return Err(Error::Internal(format!(
-                    "`{}` has no first value",
-                    node.name
-                )));
+                return Err(Error::Internal(format!("`{}` has no first value", node.name)));
             };
-            let size = tensor
-                .shape
-                .iter()
-                .filter_map(|dim| dim.known())
-                .product::<usize>();
+            let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(
-                &mut value,
-                tensor.dtype,
-                initializer,
-                options.seed,
-                &node.name,
-            )?;
+            initialize(&mut value, tensor.dtype, initializer, options.seed, &node.name)?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);
         }
         Ok(Self {
             id: graph.id(),
-            frozen: Frozen {
-                graph,
-                seed: options.seed,
-                variables,
-            },
+            frozen: Frozen { graph, seed: options.seed, variables },
             names,
             variables: Variables::new(values),
             step: AtomicU64::new(0),
@@ -160,63 +146,86 @@ impl Session {
     /// # Errors
     /// A placeholder that is needed and not fed; a feed of the wrong shape, for another graph, or twice; two writes of a
     /// variable without an order; a node that cannot be computed from these values. The session is then as it was.
+    #[track_caller]
     pub fn run<'a, F: Fetch>(
         &self,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, Error> {
-        let mut list = FetchList::new();
-        let collect = fetches.list(&mut list);
-        let plan = self.plan(&self.fetched(&list)?, feeds.as_ref())?;
-        self.execute(&plan, feeds.as_ref(), |results| collect.collect(results))
+        let location = Location::caller();
+        self.run_with(&fetches, feeds.as_ref(), |collect, results| collect.collect(results))
+            .map_err(|error| error.at(location))
     }
 
     /// The same into values that are there: arrays whose sizes fit are filled in place, so that nothing is allocated.
     ///
     /// # Errors
     /// As [`Session::run`]; `output` is then unchanged.
+    #[track_caller]
     pub fn run_into<'a, F: Fetch>(
         &self,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
         output: &mut <F::Collect as Collect>::Output,
     ) -> Result<(), Error> {
-        let mut list = FetchList::new();
-        let collect = fetches.list(&mut list);
-        let plan = self.plan(&self.fetched(&list)?, feeds.as_ref())?;
-        self.execute(&plan, feeds.as_ref(), |results| {
+        let location = Location::caller();
+        self.run_with(&fetches, feeds.as_ref(), |collect, results| {
             collect.collect_into(results, output);
         })
+        .map_err(|error| error.at(location))
+    }
+
+    fn run_with<F: Fetch, R>(
+        &self,
+        fetches: &F,
+        feeds: &[Feed<'_>],
+        pick_up: impl FnOnce(&F::Collect, &mut Results<'_>) -> R,
+    ) -> Result<R, Error> {
+        let mut list = FetchList::default();
+        let collect = fetches.list(&mut list);
+        let plan = self.plan(&self.fetched(&list)?, feeds)?;
+        self.execute(&plan, feeds, |results| pick_up(&collect, results))
     }
 
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
     ///
     /// # Errors
     /// A fetch of another graph.
+    #[track_caller]
     pub fn prepare<F: Fetch>(&self, fetches: F) -> Result<Callable<'_, F::Collect>, Error> {
-        let mut list = FetchList::new();
+        let location = Location::caller();
+        let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
-        Ok(Callable {
-            session: self,
-            fetches: self.fetched(&list)?,
-            collect,
-            last: RwLock::new(None),
-        })
+        let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
+        Ok(Callable { session: self, fetches, collect, last: RwLock::new(None) })
+    }
+
+    /// The tensor of that name, to be fed or fetched without the graph at hand.
+    ///
+    /// # Errors
+    /// There is no node of that name, or it is not a tensor of `T`.
+    #[track_caller]
+    pub fn port<T: Element>(&self, name: &str) -> Result<Port<T>, Error> {
+        let (graph, location) = (&self.frozen.graph, Location::caller());
+        let node = graph
+            .find_tensor(name, T::DTYPE)
+            .map_err(|diagnostic| Error::Request(diagnostic.into()).at(location));
+        node.map(|node| Port::new(graph, node))
     }
 
     /// The names of all variables, in the order in which they were made.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.names
-            .iter()
-            .map(|&id| &*self.frozen.graph.node(id).name)
+        self.names.iter().map(|&id| &*self.frozen.graph.node(id).name)
     }
 
     /// A variable's value.
     ///
     /// # Errors
     /// There is no variable of that name, or its elements are not `T`.
+    #[track_caller]
     pub fn variable<T: Element>(&self, name: &str) -> Result<ArrayD<T>, Error> {
-        let (index, dims) = self.find::<T>(name)?;
+        let location = Location::caller();
+        let (index, dims) = self.find::<T>(name).map_err(|error| error.at(location))?;
         let values = self.variables.read();
         let stored: &[T::Stored] = bytemuck::cast_slice(&values[index.0]);
         let elements = stored.iter().map(|&stored| T::load(stored)).collect();
@@ -228,18 +237,19 @@ impl Session {
     ///
     /// # Errors
     /// There is no variable of that name, its elements are not `T`, or the shape differs.
+    #[track_caller]
     pub fn set_variable<T: Element, S: Data<Elem = T>, D: Dimension>(
         &self,
         name: &str,
         value: &ArrayBase<S, D>,
     ) -> Result<(), Error> {
-        let (index, dims) = self.find::<T>(name)?;
+        let location = Location::caller();
+        let (index, dims) = self.find::<T>(name).map_err(|error| error.at(location))?;
         if value.shape() != &dims[..] {
-            return Err(Error::request(format!(
-                "the variable `{name}` has shape {:?}, the value given to it {:?}",
-                &dims[..],
-                value.shape()
-            )));
+            let message =
+                format!("the variable `{name}` cannot take a value of shape {:?}", value.shape());
+            let error = Error::Request(self.about_variable(index, message).into());
+            return Err(error.at(location));
         }
         let (_, bytes) = value.raw();
         let bytes = bytes
@@ -256,69 +266,123 @@ impl Session {
         let id = graph.find(name);
         let index = id.and_then(|id| self.frozen.variables.get(&id));
         let (Some(id), Some(&index)) = (id, index) else {
-            let known: Vec<&str> = self.variables().take(20).collect();
-            return Err(Error::Request(
-                Diagnostic::new(format!("there is no variable `{name}`"), Location::Unknown)
-                    .help(format!("the variables are: {}", known.join(", ")))
-                    .into(),
-            ));
+            return Err(Error::Request(self.no_variable(name).into()));
         };
         match graph.node(id).ty.tensor() {
             Some(tensor) if tensor.dtype == T::DTYPE => {
                 let dims = tensor.shape.iter().filter_map(|dim| dim.known()).collect();
                 Ok((index, dims))
             }
-            _ => Err(Error::request(format!(
-                "the variable `{}` does not hold {}",
-                graph.describe(id),
-                T::DTYPE
-            ))),
+            _ => {
+                let message = format!("the variable `{name}` does not hold {}", T::DTYPE);
+                Err(Error::Request(self.about_variable(index, message).into()))
+            }
         }
     }
 
-    /// The fetched nodes, if they are this graph's.
-    fn fetched(&self, list: &FetchList) -> Result<SmallVec<[NodeId; 12]>, Error> {
-        list.iter()
-            .map(|&(graph, node)| match self.check(graph, node) {
-                Ok(()) => Ok(node),
-                Err(what) => Err(Error::Request(
-                    Diagnostic::new(format!("a fetched tensor {what}"), Location::Unknown).into(),
-                )),
-            })
-            .collect()
+    fn about_variable(&self, index: VariableIndex, message: String) -> Diagnostic {
+        let (graph, id) = (&self.frozen.graph, self.names[index.0]);
+        Diagnostic::new(message, Location::Unknown)
+            .node(&*graph.node(id).name)
+            .note(graph.describe(id), graph.node(id).location)
+    }
+
+    fn no_variable(&self, name: &str) -> Diagnostic {
+        let graph = &self.frozen.graph;
+        let diagnostic =
+            Diagnostic::new(format!("there is no variable `{name}`"), Location::Unknown);
+        if let Some(other) = graph.find(name) {
+            return diagnostic
+                .note(graph.print_call(other), graph.node(other).location)
+                .help("that is no variable: `g.variable` and `g.state` make those");
+        }
+        let near = ir::near(name, || self.variables());
+        if let Some(near) = near {
+            return diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        let count = self.names.len();
+        let known: Vec<&str> = self.variables().take(8).collect();
+        let rest = match count.saturating_sub(known.len()) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        diagnostic.help(match count {
+            0 => "the graph has no variables".to_owned(),
+            _ => format!("the variables are: {}{rest}", known.join(", ")),
+        })
+    }
+
+    /// The fetched nodes, if they are this graph's and can be picked up as what is wanted.
+    fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
+        let mut nodes = SmallVec::new();
+        let mut mistakes = Vec::new();
+        for listed in &list.0 {
+            let fault = match self.check(listed.graph, listed.node) {
+                Err(stranger) => Err(stranger),
+                Ok(()) => match &self.frozen.graph.node(listed.node).ty {
+                    ty if listed.wanted.fits(ty) => Ok(()),
+                    _ => Err(Fault::new(format!("is not {}", listed.wanted))),
+                },
+            };
+            match fault {
+                Ok(()) => nodes.push(listed.node),
+                Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
+            }
+        }
+        match mistakes.is_empty() {
+            true => Ok(nodes),
+            false => Err(Error::Request(Diagnostics(mistakes))),
+        }
+    }
+
+    fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
+        let about = |graph: &ir::Graph| {
+            let node = graph.node(listed.node);
+            let message = format!("the fetched `{}` {}", node.name, fault.message);
+            Diagnostic::new(message, Location::Unknown)
+                .node(&*node.name)
+                .note(graph.describe(listed.node), node.location)
+        };
+        let mut diagnostic = match listed.handle {
+            Some(handle) => about(&handle.graph().ir()),
+            None if listed.graph == self.id && self.frozen.graph.get(listed.node).is_some() => {
+                about(&self.frozen.graph)
+            }
+            None => {
+                let message = format!("a fetched tensor {}", fault.message);
+                Diagnostic::new(message, Location::Unknown).note("the tensor", listed.made)
+            }
+        };
+        diagnostic.help = fault.help;
+        diagnostic
     }
 
     /// Whether a node is one of the frozen graph's; else what it is instead.
-    fn check(&self, graph: GraphId, node: NodeId) -> Result<(), String> {
+    fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
         if graph != self.id {
-            return Err(format!(
-                "belongs to another graph than this session's, `{}`",
-                self.frozen.graph.name()
-            ));
+            return Err(Fault::new("belongs to another graph than the session's".to_owned())
+                .help("make a session for each graph"));
         }
         match self.frozen.graph.get(node) {
             Some(_) => Ok(()),
-            None => Err(
-                "was made after the session, whose graph is frozen: make the session last"
-                    .to_owned(),
-            ),
+            None => Err(Fault::new("was made after the session, whose graph is frozen".to_owned())
+                .help("make the session last, when the graph is complete")),
         }
     }
 
     fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
         for feed in feeds {
-            self.check(feed.graph, feed.node).map_err(|what| {
-                Error::Request(
-                    Diagnostic::new(format!("a fed tensor {what}"), Location::Unknown).into(),
-                )
+            self.check(feed.graph, feed.node).map_err(|stranger| {
+                let message = format!("a fed tensor {}", stranger.message);
+                let mut diagnostic =
+                    Diagnostic::new(message, Location::Unknown).note("the tensor", feed.made);
+                diagnostic.help = stranger.help;
+                Error::Request(diagnostic.into())
             })?;
         }
         let key = plan::key(fetches, feeds);
         let find = |plans: &HashMap<u64, Vec<Arc<Plan>>>| {
-            let found = plans
-                .get(&key)?
-                .iter()
-                .find(|plan| plan.fits(fetches, feeds))?;
+            let found = plans.get(&key)?.iter().find(|plan| plan.fits(fetches, feeds))?;
             Some(found.clone())
         };
         let known = find(&self.plans.read().unwrap_or_else(PoisonError::into_inner));
@@ -328,16 +392,17 @@ impl Session {
         self.check_feeds(feeds)?;
         let shapes = feeds
             .iter()
-            .map(|feed| FeedShape {
-                node: feed.node,
-                dims: feed.dims.clone(),
-            })
+            .map(|feed| FeedShape { node: feed.node, dtype: feed.dtype, dims: feed.dims.clone() })
             .collect();
         let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes)?);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         Ok(match find(&plans) {
             Some(other) => other,
             None => {
+                if plans.values().map(Vec::len).sum::<usize>() >= MOST_PLANS {
+                    // Those that are in use are made again; to know which would cost every run.
+                    plans.clear();
+                }
                 plans.entry(key).or_default().push(plan.clone());
                 plan
             }
@@ -422,10 +487,7 @@ impl Session {
             for &(variable, buffer) in &plan.reads {
                 run.bind(buffer, &current[variable.0])?;
             }
-            let mut rest = next
-                .as_deref_mut()
-                .map(Vec::as_mut_slice)
-                .unwrap_or_default();
+            let mut rest = next.as_deref_mut().map(Vec::as_mut_slice).unwrap_or_default();
             let mut passed = 0;
             for &(variable, buffer) in &plan.writes {
                 // Variables come in increasing order, so each is in what the last left over.
@@ -437,8 +499,7 @@ impl Session {
                 passed = variable.0 + 1;
                 rest = behind;
             }
-            run.execute(&self.workers)
-                .map_err(|error| plan.explain(&self.frozen.graph, error))?;
+            run.execute(&self.workers).map_err(|error| plan.explain(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -451,9 +512,7 @@ impl Session {
 }
 
 fn bytes<'a>(bytes: &'a Bytes<'_>) -> Result<&'a [u8], Error> {
-    bytes
-        .get()
-        .map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))
+    bytes.get().map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))
 }
 
 /// The threads for sessions of that many: one set a process, as long as a session uses it.
@@ -487,34 +546,41 @@ impl<C: Collect> Callable<'_, C> {
     ///
     /// # Errors
     /// As [`Session::run`].
+    #[track_caller]
     pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
-        let plan = self.plan(feeds.as_ref())?;
-        self.session.execute(&plan, feeds.as_ref(), |results| {
-            self.collect.collect(results)
-        })
+        let location = Location::caller();
+        self.run_with(feeds.as_ref(), |collect, results| collect.collect(results))
+            .map_err(|error| error.at(location))
     }
 
     /// Computes the fetches into values that are there: [`Session::run_into`].
     ///
     /// # Errors
     /// As [`Session::run`].
+    #[track_caller]
     pub fn run_into<'a>(
         &self,
         feeds: impl AsRef<[Feed<'a>]>,
         output: &mut C::Output,
     ) -> Result<(), Error> {
-        let plan = self.plan(feeds.as_ref())?;
-        self.session.execute(&plan, feeds.as_ref(), |results| {
-            self.collect.collect_into(results, output);
+        let location = Location::caller();
+        self.run_with(feeds.as_ref(), |collect, results| {
+            collect.collect_into(results, output);
         })
+        .map_err(|error| error.at(location))
+    }
+
+    fn run_with<R>(
+        &self,
+        feeds: &[Feed<'_>],
+        pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
+    ) -> Result<R, Error> {
+        let plan = self.plan(feeds)?;
+        self.session.execute(&plan, feeds, |results| pick_up(&self.collect, results))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        let last = self
-            .last
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
         // A feed of another graph could have the node and sizes of one that fits.
         let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
         if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {
@@ -534,5 +600,27 @@ impl std::fmt::Debug for Session {
             .field("threads", &self.threads())
             .field("step", &self.step())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_PLANS, Session};
+    use crate::feeds;
+    use abeyance_graph::{Graph, dims};
+
+    #[test]
+    fn shapes_without_end_do_not_fill_the_memory_with_plans() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_]);
+        let sum = x.reduce_sum(..);
+        let session = Session::new(&g).unwrap();
+        let ones = vec![1.0f32; MOST_PLANS + 100];
+        for length in 0..ones.len() {
+            let fed = &ones[..length];
+            assert_eq!(session.run(sum, feeds![x => fed]).unwrap(), length as f32);
+            let count: usize = session.plans.read().unwrap().values().map(Vec::len).sum();
+            assert!((1..=MOST_PLANS).contains(&count));
+        }
     }
 }

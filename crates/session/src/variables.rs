@@ -19,10 +19,7 @@ pub(crate) struct Variables {
 impl Variables {
     pub(crate) fn new(values: Vec<AlignedBytes>) -> Self {
         let next = values.iter().map(|_| AlignedBytes::default()).collect();
-        Self {
-            current: RwLock::new(values),
-            next: Mutex::new(next),
-        }
+        Self { current: RwLock::new(values), next: Mutex::new(next) }
     }
 
     /// The values, for reading.

@@ -22,10 +22,7 @@ pub struct Adagrad<'g> {
 impl<'g> Adagrad<'g> {
     /// Steps of `rate` times the gradient over the root of the sum of its squares.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            initial: 0.1,
-        }
+        Self { rate: rate.into(), initial: 0.1 }
     }
 
     /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive.

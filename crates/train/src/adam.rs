@@ -29,12 +29,7 @@ pub struct Adam<'g> {
 impl<'g> Adam<'g> {
     /// Steps of about `rate`, usually 0.001, with the paper's decays of 0.9 and 0.999.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-        }
+        Self { rate: rate.into(), beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 
     /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.
@@ -63,9 +58,8 @@ impl<'g> Adam<'g> {
         let beta2 = updates.scalar::<T>("beta2", self.beta2.into());
         let power1 = updates.state::<T>("beta1_power", self.beta1);
         let power2 = updates.state::<T>("beta2_power", self.beta2);
-        let corrected = updates.named("corrected_rate", || {
-            rate * (one - power2).sqrt() / (one - power1)
-        });
+        let corrected =
+            updates.named("corrected_rate", || rate * (one - power2).sqrt() / (one - power1));
         updates.assign(power1, |power| power * beta1);
         updates.assign(power2, |power| power * beta2);
         corrected
@@ -123,10 +117,7 @@ pub struct AdamW<'g> {
 impl<'g> AdamW<'g> {
     /// Steps of about `rate`, and each variable loses its `decay`-th part in each.
     pub fn new(rate: impl Into<Hyperparameter<'g>>, decay: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            adam: Adam::new(rate),
-            decay: decay.into(),
-        }
+        Self { adam: Adam::new(rate), decay: decay.into() }
     }
 
     /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.

@@ -1,26 +1,20 @@
 //! Bounds for values and for the length of gradients.
 
-use abeyance_graph::ops::cast::cast;
-use abeyance_graph::{AnyTensor, Float, Graph, Number, Operand, Scalar, Tensor};
+use abeyance_graph::{Float, Graph, Number, Operand, Scalar, Tensor};
 use abeyance_ir::{DType, Role};
 
-use crate::naming::{name, within};
+use crate::hyperparameter::number;
+use crate::naming::name;
 use crate::{Gradients, Hyperparameter};
 
-/// Each element brought between `low` and `high`, which broadcast: TensorFlow's `clip_by_value`. NaN stays NaN.
-///
-/// ```text
-/// max(min(x, high), low)
-/// ```
+/// Each element brought between `low` and `high`, which broadcast: [`Tensor::clip_by_value`] as a function.
 #[track_caller]
 pub fn clip_by_value<'g, T: Number>(
     x: impl Into<Tensor<'g, T>>,
     low: impl Operand<'g, T>,
     high: impl Operand<'g, T>,
 ) -> Tensor<'g, T> {
-    let x = x.into();
-    let _pin = x.graph().pin_location();
-    within(x.graph(), "clip_by_value", || x.minimum(high).maximum(low))
+    x.into().clip_by_value(low, high)
 }
 
 /// The tensor, scaled down where its Euclidean norm is above `limit`: TensorFlow's `clip_by_norm`.
@@ -35,7 +29,7 @@ pub fn clip_by_norm<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let x = x.into();
     let _pin = x.graph().pin_location();
-    within(x.graph(), "clip_by_norm", || {
+    x.graph().within("clip_by_norm", || {
         let limit: Tensor<'g, T> = x.graph().any(limit.node(x.graph())).assume();
         let norm = x.square().reduce_sum(..).sqrt();
         x * limit / norm.maximum(limit)
@@ -54,18 +48,17 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let graph = gradients.graph();
     let _pin = graph.pin_location();
     let _role = graph.role(Role::Update);
-    within(graph, "global_norm", || {
-        let sums = gradients
-            .iter()
-            .filter_map(|(_, gradient)| match gradient.dtype()? {
+    graph
+        .within("global_norm", || {
+            let sums = gradients.iter().filter_map(|(_, gradient)| match gradient.dtype()? {
                 DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
                 DType::F64 => Some(squares(gradient.assume::<f64>())),
                 _ => None,
             });
-        let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
-        total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
-    })
-    .into()
+            let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
+            total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
+        })
+        .into()
 }
 
 fn squares<'g, T: Float>(gradient: Tensor<'g, T>) -> Tensor<'g, T> {
@@ -94,7 +87,7 @@ pub fn clip_by_global_norm<'g>(
     let _role = graph.role(Role::Update);
     let norm = global_norm(&gradients);
     let _scope = graph.scope("clip_by_global_norm");
-    let limit = number(graph, limit.into());
+    let limit = number(graph, "limit", limit.into());
     let scaled = limit / norm.maximum(limit);
     let infinity = constant(graph, "infinity", f64::INFINITY);
     let nan = constant(graph, "nan", f64::NAN);
@@ -113,22 +106,6 @@ pub fn clip_by_global_norm<'g>(
         name(clipped, &variable.name());
         clipped
     })
-}
-
-/// The limit as a node.
-#[track_caller]
-fn number<'g>(graph: &'g Graph, value: Hyperparameter<'g>) -> Tensor<'g, f64> {
-    match value {
-        Hyperparameter::Number(number) => constant(graph, "limit", number),
-        Hyperparameter::Tensor(tensor) => {
-            let id = graph.import(tensor);
-            let limit: AnyTensor<'g> = match tensor.dtype() {
-                Some(DType::F64) | None => graph.any(id),
-                Some(_) => graph.any(graph.build(|ir| cast(ir, id, DType::F64))),
-            };
-            limit.assume::<f64>().scalar().into()
-        }
-    }
 }
 
 #[track_caller]

@@ -38,20 +38,12 @@ impl<'g> Gradients<'g> {
             .into_iter()
             .map(|(variable, gradient)| (variable.into(), gradient.into()))
             .collect();
-        Self {
-            graph,
-            pairs,
-            rejected: false,
-        }
+        Self { graph, pairs, rejected: false }
     }
 
     /// Stands in for gradients that could not be computed, which the graph has been told.
     pub(crate) fn rejected(graph: &'g Graph) -> Self {
-        Self {
-            graph,
-            pairs: Vec::new(),
-            rejected: true,
-        }
+        Self { graph, pairs: Vec::new(), rejected: true }
     }
 
     pub(crate) fn is_rejected(&self) -> bool {
@@ -106,8 +98,7 @@ impl<'g> Gradients<'g> {
 
     /// Leaves out the variables for which `keep(variable, gradient)` does not hold.
     pub fn filter(mut self, mut keep: impl FnMut(AnyTensor<'g>, AnyTensor<'g>) -> bool) -> Self {
-        self.pairs
-            .retain(|&(variable, gradient)| keep(variable, gradient));
+        self.pairs.retain(|&(variable, gradient)| keep(variable, gradient));
         self
     }
 }

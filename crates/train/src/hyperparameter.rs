@@ -1,6 +1,10 @@
 //! Numbers that steer a training.
 
-use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
+use abeyance_graph::ops::cast::cast;
+use abeyance_graph::{AnyTensor, Element, Graph, Scalar, Tensor};
+use abeyance_ir::DType;
+
+use crate::naming::name;
 
 /// A learning rate, a momentum, a threshold: a number settled when the graph is built, or a scalar that the graph
 /// computes at each step, of any float type.
@@ -45,5 +49,29 @@ impl<'g, T: Element> From<Tensor<'g, T>> for Hyperparameter<'g> {
 impl<'g, T: Element> From<Scalar<'g, T>> for Hyperparameter<'g> {
     fn from(scalar: Scalar<'g, T>) -> Self {
         Hyperparameter::Tensor(scalar.erase())
+    }
+}
+
+/// It as a node of f64: a constant called `base`, or the tensor.
+#[track_caller]
+pub(crate) fn number<'g>(
+    graph: &'g Graph,
+    base: &str,
+    value: Hyperparameter<'g>,
+) -> Tensor<'g, f64> {
+    match value {
+        Hyperparameter::Number(number) => {
+            let constant = graph.constant(number);
+            name(constant.erase(), base);
+            constant.into()
+        }
+        Hyperparameter::Tensor(tensor) => {
+            let id = graph.import(tensor);
+            let number: AnyTensor<'g> = match tensor.dtype() {
+                Some(DType::F64) | None => graph.any(id),
+                Some(_) => graph.any(graph.build(|ir| cast(ir, id, DType::F64))),
+            };
+            number.assume::<f64>().scalar().into()
+        }
     }
 }

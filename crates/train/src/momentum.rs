@@ -28,11 +28,7 @@ impl<'g> Momentum<'g> {
         rate: impl Into<Hyperparameter<'g>>,
         momentum: impl Into<Hyperparameter<'g>>,
     ) -> Self {
-        Self {
-            rate: rate.into(),
-            momentum: momentum.into(),
-            nesterov: false,
-        }
+        Self { rate: rate.into(), momentum: momentum.into(), nesterov: false }
     }
 
     /// Whether to use Nesterov's variant; not unless asked for.

@@ -49,8 +49,8 @@ pub trait Optimizer<'g>: Sized {
     /// built, before any variable is updated: the place to make what all updates share.
     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g>;
 
-    /// Appends the new value of one variable, and gives the node that writes it. Slots need not be mentioned: they
-    /// are written because the new value depends on theirs.
+    /// Appends the new value of one variable, and gives the node that writes it. Writes of slots need not be mentioned:
+    /// they are part of the step whether the variable's new value depends on them or not.
     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T>;
 
     /// The gradients of a scalar with respect to all trainable variables it depends on, in the order in which they were

@@ -31,13 +31,7 @@ pub struct RmsProp<'g> {
 impl<'g> RmsProp<'g> {
     /// Steps of `rate` times the gradient over the root of the moving mean of its square.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
-        Self {
-            rate: rate.into(),
-            decay: 0.9,
-            momentum: 0.0,
-            epsilon: 1e-10,
-            centered: false,
-        }
+        Self { rate: rate.into(), decay: 0.9, momentum: 0.0, epsilon: 1e-10, centered: false }
     }
 
     /// How much of the moving means stays from step to step; 0.9 unless told otherwise.

@@ -6,7 +6,9 @@
 use abeyance_graph::{Graph, Scalar, Tensor};
 use abeyance_ir::Diagnostic;
 
-use crate::naming::{name, within};
+use crate::Hyperparameter;
+use crate::hyperparameter::number;
+use crate::naming::name;
 use crate::trainable::here;
 
 /// `initial * decay_rate ^ (step / decay_steps)`; with `staircase` the quotient is rounded down, so that the rate changes
@@ -104,6 +106,87 @@ pub fn polynomial_decay<'g>(
     })
 }
 
+/// Half a wave of a cosine, from `initial` down to `alpha * initial` at `decay_steps`, where it stays: TensorFlow's
+/// `cosine_decay`, after Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts* (2016).
+///
+/// ```text
+/// cosine = (1 + cos(π * min(step, decay_steps) / decay_steps)) / 2
+/// rate   = initial * ((1 - alpha) * cosine + alpha)
+/// ```
+#[track_caller]
+pub fn cosine_decay<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    decay_steps: i64,
+    alpha: f64,
+) -> Scalar<'g, f64> {
+    schedule("cosine_decay", step.into(), |cx| {
+        let Some(steps) = cx.decay_steps(decay_steps) else {
+            return cx.invalid();
+        };
+        let part = cx.step.minimum(steps).cast::<f64>() / steps.cast::<f64>();
+        let cosine = cx.half_wave(part);
+        cx.number("span", initial * (1.0 - alpha)) * cosine + cx.number("end", initial * alpha)
+    })
+}
+
+/// [`cosine_decay`] that starts again whenever it has ended. Each period is `t_mul` times as long as the last, of which the
+/// first has `first_decay_steps`, and starts at `m_mul` times its rate: TensorFlow's `cosine_decay_restarts`, whose defaults are
+/// a `t_mul` of 2, an `m_mul` of 1 and an `alpha` of 0.
+///
+/// ```text
+/// f      = step / first_decay_steps
+/// i      = floor(log(1 + f * (t_mul - 1)) / log(t_mul)), floor(f) for a t_mul of 1     the period
+/// part   = (f - (t_mul^i - 1) / (t_mul - 1)) / t_mul^i, f - i for a t_mul of 1         how much of it is over
+/// cosine = m_mul^i * (1 + cos(π * part)) / 2
+/// rate   = initial * ((1 - alpha) * cosine + alpha)
+/// ```
+///
+/// At a restart the quotient of logarithms is an integer that may come out a hair too small, so 1e-9 is added to it.
+///
+/// It is a mistake if `t_mul` is below 1: periods that shrink come to an end.
+#[track_caller]
+pub fn cosine_decay_restarts<'g>(
+    initial: f64,
+    step: impl Into<Tensor<'g, i64>>,
+    first_decay_steps: i64,
+    t_mul: f64,
+    m_mul: f64,
+    alpha: f64,
+) -> Scalar<'g, f64> {
+    schedule("cosine_decay_restarts", step.into(), |cx| {
+        // Also if it is NaN.
+        if !(1.0..f64::INFINITY).contains(&t_mul) {
+            return cx.reject(
+                format!("periods of a rate cannot grow by a factor of {t_mul}"),
+                "`t_mul` has to be at least 1",
+            );
+        }
+        let Some(steps) = cx.decay_steps(first_decay_steps) else {
+            return cx.invalid();
+        };
+        let (period, part) = if t_mul == 1.0 {
+            // In integers, so that the remainder is exact however many steps there were.
+            let period = cx.step / steps;
+            let rest = cx.step - period * steps;
+            (period.cast(), rest.cast::<f64>() / steps.cast::<f64>())
+        } else {
+            let passed = cx.step.cast::<f64>() / steps.cast::<f64>();
+            let (t, growth) = (cx.number("t_mul", t_mul), cx.number("growth", t_mul - 1.0));
+            let periods = (passed * growth).log1p() / t.log();
+            let period = (periods + cx.number("slack", 1e-9)).floor();
+            let length = t.pow(period);
+            let before = (length - cx.number("one", 1.0)) / growth;
+            (period, (passed - before) / length)
+        };
+        let start = match m_mul {
+            1.0 => cx.number("span", initial * (1.0 - alpha)),
+            _ => cx.number("m_mul", m_mul).pow(period) * cx.number("span", initial * (1.0 - alpha)),
+        };
+        start * cx.half_wave(part) + cx.number("end", initial * alpha)
+    })
+}
+
 /// `values[0]` up to and with step `boundaries[0]`, then `values[1]` up to and with `boundaries[1]`, and so on; the last
 /// value beyond the last boundary. TensorFlow's `piecewise_constant`.
 ///
@@ -142,19 +225,49 @@ pub fn piecewise_constant<'g>(
                 "put them in order, each once",
             );
         }
-        let values: Vec<_> = values
-            .iter()
-            .map(|&value| cx.number("value", value))
-            .collect();
+        let values: Vec<_> = values.iter().map(|&value| cx.number("value", value)).collect();
         let mut pieces = values.into_iter().rev();
         let Some(last) = pieces.next() else {
             return cx.invalid();
         };
-        pieces
-            .zip(boundaries.iter().rev())
-            .fold(last, |later, (value, &boundary)| {
-                cx.step.less_equal(boundary).select(value, later)
-            })
+        pieces.zip(boundaries.iter().rev()).fold(last, |later, (value, &boundary)| {
+            cx.step.less_equal(boundary).select(value, later)
+        })
+    })
+}
+
+/// `rate * step / warmup_steps` before step `warmup_steps`, and `rate` from there on: a rate, a number or another schedule,
+/// that grows from 0, for networks that diverge at once otherwise. TensorFlow has no function for it; this is what the schedules of
+/// its official models do (BERT's, ResNet's). Goyal et al., *Accurate, Large Minibatch SGD* (2017).
+///
+/// ```
+/// # use abeyance_graph::Graph;
+/// # use abeyance_train::{exponential_decay, global_step, linear_warmup};
+/// # let g = Graph::new();
+/// let step = global_step(&g);
+/// let decaying = exponential_decay(0.1, step, 1000, 0.96, false);
+/// let rate = linear_warmup(decaying, step, 500);
+/// # let _ = rate;
+/// # g.check().unwrap();
+/// ```
+#[track_caller]
+pub fn linear_warmup<'g>(
+    rate: impl Into<Hyperparameter<'g>>,
+    step: impl Into<Tensor<'g, i64>>,
+    warmup_steps: i64,
+) -> Scalar<'g, f64> {
+    schedule("linear_warmup", step.into(), |cx| {
+        if warmup_steps < 1 {
+            return cx.reject(
+                format!("the rate cannot grow over {warmup_steps} steps"),
+                "`warmup_steps` has to be at least 1",
+            );
+        }
+        let rate = number(cx.graph, "rate", rate.into());
+        let steps = cx.graph.constant(warmup_steps);
+        name(steps.erase(), "warmup_steps");
+        let grown = cx.step.cast::<f64>() / steps.cast::<f64>();
+        rate * grown.minimum(cx.number("one", 1.0))
     })
 }
 
@@ -173,7 +286,7 @@ fn schedule<'g>(
     let graph = step.graph();
     let _pin = graph.pin_location();
     let step = step.scalar().into();
-    within(graph, name, || build(&Schedule { graph, step })).into()
+    graph.within(name, || build(&Schedule { graph, step })).into()
 }
 
 impl<'g> Schedule<'g> {
@@ -183,6 +296,13 @@ impl<'g> Schedule<'g> {
         let number = self.graph.constant(value);
         name(number.erase(), base);
         number.into()
+    }
+
+    /// `(1 + cos(π * part)) / 2`: from 1 to 0.
+    #[track_caller]
+    fn half_wave(&self, part: Tensor<'g, f64>) -> Tensor<'g, f64> {
+        let wave = (part * self.number("pi", std::f64::consts::PI)).cos();
+        (wave + self.number("one", 1.0)) * self.number("half", 0.5)
     }
 
     /// How long a period is.

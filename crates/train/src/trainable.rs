@@ -6,6 +6,12 @@ use abeyance_session::{Unconnected, gradients_of};
 
 use crate::Gradients;
 
+/// The variables that optimizers change, in the order in which they were made: TensorFlow's `tf.trainable_variables`.
+pub fn trainable_variables(graph: &Graph) -> Vec<AnyTensor<'_>> {
+    let ir = graph.ir();
+    ir.iter().filter(|&(id, _)| is_trainable(&ir, id)).map(|(id, _)| graph.any(id)).collect()
+}
+
 /// The gradients of a loss with respect to the trainable variables that it depends on by a path of derivatives.
 #[track_caller]
 pub(crate) fn compute_gradients(loss: AnyTensor<'_>) -> Gradients<'_> {
@@ -66,37 +72,32 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
             Type::Invalid => return false,
             Type::Operation => ("has no value", "minimize a tensor"),
             Type::Tuple(_) => ("has several results", "minimize one of them"),
-            Type::Tensor(tensor) if !tensor.dtype.is_float() => (
-                "has no derivatives",
-                "only tensors of f32 and f64 have: convert with `cast`",
-            ),
-            Type::Tensor(tensor) if !tensor.shape.is_empty() => (
-                "is not one number",
-                "reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`",
-            ),
+            Type::Tensor(tensor) if !tensor.dtype.is_float() => {
+                ("has no derivatives", "only tensors of f32 and f64 have: convert with `cast`")
+            }
+            Type::Tensor(tensor) if !tensor.shape.is_empty() => {
+                ("is not one number", "reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`")
+            }
             Type::Tensor(_) => return true,
         }
     };
     let diagnostic = {
         let ir = graph.ir();
         let node = ir.node(loss.id());
-        Diagnostic::new(
-            format!("the loss `{}` {fault}", ir.describe(loss.id())),
-            location,
-        )
-        .node(&*node.name)
-        .note(ir.print_call(loss.id()), node.location)
-        .help(help)
+        Diagnostic::new(format!("the loss `{}` {fault}", ir.describe(loss.id())), location)
+            .node(&*node.name)
+            .note(ir.print_call(loss.id()), node.location)
+            .help(help)
     };
     graph.build(|ir| ir.report(diagnostic));
     false
 }
 
-fn is_variable(ir: &Ir, node: NodeId) -> bool {
+pub(crate) fn is_variable(ir: &Ir, node: NodeId) -> bool {
     ir.node(node).operator.signature().effect == Effect::Read
 }
 
-fn is_trainable(ir: &Ir, node: NodeId) -> bool {
+pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
     is_variable(ir, node) && ir.node(node).attributes.flag(3)
 }
 

@@ -6,7 +6,7 @@ use abeyance_graph::ops::source;
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
-use crate::naming::{enter, enter_state, free_name, name};
+use crate::naming::{enter, enter_state, name};
 use crate::trainable::here;
 use crate::{Gradients, Hyperparameter, Optimizer};
 
@@ -110,7 +110,7 @@ impl<'g> Updates<'g> {
     ) {
         let rate = self.scalar::<T>("learning_rate", rate);
         let first = self.graph.ir().len();
-        let written = {
+        let (written, unused) = {
             let prefix = format!("{}{}/", self.scope, self.short_name(variable));
             let _scope = enter(self.graph, &prefix);
             let written = optimizer.update(&mut Update {
@@ -119,14 +119,16 @@ impl<'g> Updates<'g> {
                 gradient: gradient.assume(),
                 rate,
             });
-            self.name_slot_writes(first, written.id());
-            written
+            let unused = self.name_slot_writes(first, written.id());
+            (written, unused)
         };
         self.add_write(variable, written.erase());
+        self.writes.extend(unused);
     }
 
-    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`.
-    fn name_slot_writes(&self, first: usize, but: NodeId) {
+    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`. Gives those that no other
+    /// node uses, which have to be asked for.
+    fn name_slot_writes(&self, first: usize, but: NodeId) -> Vec<AnyTensor<'g>> {
         let writes: Vec<(NodeId, String)> = {
             let ir = self.graph.ir();
             (first..ir.len())
@@ -138,9 +140,16 @@ impl<'g> Updates<'g> {
                 })
                 .collect()
         };
-        for (id, target) in writes {
-            name(self.graph.any(id), &target);
+        for (id, target) in &writes {
+            name(self.graph.any(*id), target);
         }
+        let ir = self.graph.ir();
+        let is_used = |write: NodeId| {
+            let mut later = (write.index()..ir.len()).map(NodeId::new);
+            later.any(|id| ir.node(id).operands.contains(&write))
+        };
+        let unused = writes.into_iter().filter(|&(id, _)| !is_used(id));
+        unused.map(|(id, _)| self.graph.any(id)).collect()
     }
 
     /// Names the write of a variable after it: `update/w`. The step is done when it is.
@@ -165,8 +174,7 @@ impl<'g> Updates<'g> {
             here(self.graph),
         )
         .node(variable.name());
-        self.writes
-            .push(self.graph.any(self.graph.reject(diagnostic)));
+        self.writes.push(self.graph.any(self.graph.reject(diagnostic)));
     }
 
     /// The graph.
@@ -230,7 +238,7 @@ impl<'g> Updates<'g> {
     /// `name_1`, `name_2`, ... that is free in the user's scope.
     pub fn state<T: Float>(&mut self, name: &'static str, initial: f64) -> Tensor<'g, T> {
         let _scope = enter_state(self.graph, &self.outer);
-        let name = free_name(self.graph, name);
+        let name = self.graph.free_name(name);
         self.graph.state(&name, T::from_f64(initial))
     }
 
@@ -328,7 +336,7 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         let shape = self.variable.shape();
         let _scope = enter_state(graph, "");
         let base = format!("{}/{}", self.variable.name(), self.updates.optimizer);
-        let name = free_name(graph, &base);
+        let name = graph.free_name(&base);
         match initial {
             0.0 => graph.state(&name, zeros::<T>(shape)),
             1.0 => graph.state(&name, ones::<T>(shape)),

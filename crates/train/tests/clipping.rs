@@ -47,10 +47,7 @@ fn a_clipped_vector_of_zeros_has_a_gradient() {
     let x = g.variable("x", arr1(&[0.0f64, 0.0]));
     let [slope] = gradients(clip_by_norm(x, 2.0), [x]);
     let session = Session::new(&g).unwrap();
-    assert_eq!(
-        session.run(slope, []).unwrap(),
-        arr1(&[1.0, 1.0]).into_dyn()
-    );
+    assert_eq!(session.run(slope, []).unwrap(), arr1(&[1.0, 1.0]).into_dyn());
 }
 
 /// A loss whose gradients are fed: `w` has the first two, `b` the third, in a type of its own.

@@ -2,7 +2,8 @@
 
 use abeyance_graph::{Graph, dims, zeros};
 use abeyance_train::{
-    Adam, GradientDescent, Momentum, Optimizer, clip_by_global_norm, exponential_decay, global_step,
+    Adadelta, Adam, ExponentialMovingAverage, Ftrl, GradientDescent, Momentum, Optimizer,
+    clip_by_global_norm, exponential_decay, global_step,
 };
 
 /// The graph as text, which reads back as the same graph.
@@ -55,5 +56,37 @@ fn a_scoped_line_with_schedule_clipping_and_momentum() {
     let optimizer = Momentum::new(rate, 0.9);
     let gradients = optimizer.compute_gradients(loss);
     optimizer.apply_gradients_with(clip_by_global_norm(gradients, 5.0), step);
+    insta::assert_snapshot!(printed(&g));
+}
+
+#[test]
+fn a_weight_with_adadelta() {
+    let g = Graph::named("weight");
+    let w = g.variable("w", 1.0);
+    Adadelta::new(0.5).minimize(w.square());
+    insta::assert_snapshot!(printed(&g));
+}
+
+#[test]
+fn a_weight_with_ftrl() {
+    let g = Graph::named("weight");
+    let w = g.variable("w", 1.0);
+    Ftrl::new(0.5).l1(0.1).minimize(w.square());
+    insta::assert_snapshot!(printed(&g));
+}
+
+#[test]
+fn scoped_weights_and_their_moving_averages() {
+    let g = Graph::named("weights");
+    let _model = g.scope("model");
+    let layer = g.scope("layer1");
+    let w = g.variable::<f32>("w", zeros(dims![3]));
+    drop(layer);
+    let b = g.variable("b", 1.0f64);
+    let loss = w.reduce_sum(..).cast::<f64>() * b;
+    let step = global_step(&g);
+    let train_step = GradientDescent::new(0.5).minimize_with(loss, step);
+    let averages = ExponentialMovingAverage::new(0.99).num_updates(step).apply_after(train_step);
+    averages.swap();
     insta::assert_snapshot!(printed(&g));
 }

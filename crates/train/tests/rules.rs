@@ -2,7 +2,10 @@
 
 mod logistic;
 
-use abeyance_train::{Adagrad, Adam, AdamW, GradientDescent, Momentum, RmsProp};
+use abeyance_train::{
+    Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Momentum, ProximalAdagrad,
+    ProximalGradientDescent, RmsProp,
+};
 use logistic::{assert_close, compare, values};
 
 #[test]
@@ -178,6 +181,135 @@ fn adam_w_decays_apart_from_the_rate() {
             }
         },
     );
+}
+
+/// Adadelta with `rate`, `rho` and `epsilon`, and the slots after 30 steps.
+fn adadelta(optimizer: Adadelta<'static>, rate: f64, rho: f64, epsilon: f64) {
+    let (mut accum, mut accum_update) = ([0.0; 4], [0.0; 4]);
+    let session = compare(
+        |_, _| optimizer,
+        |_, p, g| {
+            for i in 0..4 {
+                accum[i] = rho * accum[i] + (1.0 - rho) * g[i] * g[i];
+                let change =
+                    (accum_update[i] + epsilon).sqrt() / (accum[i] + epsilon).sqrt() * g[i];
+                p[i] -= rate * change;
+                accum_update[i] = rho * accum_update[i] + (1.0 - rho) * change * change;
+            }
+        },
+    );
+    assert_close(30, &values(&session, "w/Adadelta", "b/Adadelta"), &accum);
+    let last = values(&session, "w/Adadelta_1", "b/Adadelta_1");
+    assert_close(30, &last, &accum_update);
+}
+
+#[test]
+fn adadelta_with_epsilon_inside_both_roots() {
+    adadelta(Adadelta::new(0.5), 0.5, 0.95, 1e-8);
+    adadelta(Adadelta::new(1.0).rho(0.5).epsilon(0.01), 1.0, 0.5, 0.01);
+}
+
+/// The numbers of an FTRL rule.
+struct FtrlNumbers {
+    rate: f64,
+    power: f64,
+    initial: f64,
+    l1: f64,
+    l2: f64,
+}
+
+/// TensorFlow's rule as its kernel spells it out. Gives how often a weight was 0 after a step.
+fn ftrl(numbers: &FtrlNumbers) -> usize {
+    let &FtrlNumbers { rate, power, initial, l1, l2 } = numbers;
+    let (mut accum, mut linear, mut zeros) = ([initial; 4], [0.0f64; 4], 0);
+    let session = compare(
+        |_, _| {
+            Ftrl::new(rate).learning_rate_power(power).initial_accumulator(initial).l1(l1).l2(l2)
+        },
+        |_, p, g| {
+            for i in 0..4 {
+                let new = accum[i] + g[i] * g[i];
+                linear[i] += g[i] - (new.powf(-power) - accum[i].powf(-power)) / rate * p[i];
+                let quadratic = new.powf(-power) / rate + 2.0 * l2;
+                p[i] = match linear[i].abs() > l1 {
+                    true => (linear[i].signum() * l1 - linear[i]) / quadratic,
+                    false => 0.0,
+                };
+                accum[i] = new;
+                zeros += usize::from(p[i] == 0.0);
+            }
+        },
+    );
+    assert_close(30, &values(&session, "w/Ftrl", "b/Ftrl"), &accum);
+    assert_close(30, &values(&session, "w/Ftrl_1", "b/Ftrl_1"), &linear);
+    zeros
+}
+
+#[test]
+fn ftrl_without_regularization() {
+    let zeros = ftrl(&FtrlNumbers { rate: 0.3, power: -0.5, initial: 0.1, l1: 0.0, l2: 0.0 });
+    assert_eq!(zeros, 0);
+}
+
+#[test]
+fn ftrl_with_l1_sets_weights_to_zero() {
+    let zeros = ftrl(&FtrlNumbers { rate: 0.3, power: -0.5, initial: 0.1, l1: 0.2, l2: 0.05 });
+    assert!(zeros > 10, "{zeros}");
+}
+
+#[test]
+fn ftrl_with_another_power_and_first_value() {
+    ftrl(&FtrlNumbers { rate: 0.3, power: -0.75, initial: 1.0, l1: 0.01, l2: 0.1 });
+    ftrl(&FtrlNumbers { rate: 0.3, power: 0.0, initial: 0.5, l1: 0.0, l2: 0.01 });
+}
+
+/// sign(x) * max(|x| - threshold, 0)
+fn shrink(x: f64, threshold: f64) -> f64 {
+    x.signum() * (x.abs() - threshold).max(0.0)
+}
+
+#[test]
+fn proximal_gradient_descent() {
+    let mut zeros = 0;
+    compare(
+        |_, _| ProximalGradientDescent::new(0.3).l1(0.1).l2(0.05),
+        |_, p, g| {
+            for i in 0..4 {
+                p[i] = shrink(p[i] - 0.3 * g[i], 0.3 * 0.1) / (1.0 + 0.3 * 0.05);
+                zeros += usize::from(p[i] == 0.0);
+            }
+        },
+    );
+    assert!(zeros > 10, "{zeros}");
+}
+
+#[test]
+fn proximal_steps_without_regularization_are_plain_ones() {
+    compare(
+        |_, _| ProximalGradientDescent::new(0.3),
+        |_, p, g| {
+            for i in 0..4 {
+                p[i] -= 0.3 * g[i];
+            }
+        },
+    );
+}
+
+#[test]
+fn proximal_adagrad() {
+    let mut accum = [0.5; 4];
+    let session = compare(
+        |_, _| ProximalAdagrad::new(0.2).initial_accumulator(0.5).l1(0.05).l2(0.02),
+        |_, p, g| {
+            for i in 0..4 {
+                accum[i] += g[i] * g[i];
+                let rate = 0.2 / accum[i].sqrt();
+                p[i] = shrink(p[i] - rate * g[i], rate * 0.05) / (1.0 + rate * 0.02);
+            }
+        },
+    );
+    let found = values(&session, "w/ProximalAdagrad", "b/ProximalAdagrad");
+    assert_close(30, &found, &accum);
 }
 
 #[test]

@@ -4,14 +4,12 @@ use abeyance_graph::{AnyTensor, Graph, Tensor, dims, ones, zeros};
 use abeyance_ir::Location;
 use abeyance_session::{Session, feeds};
 use abeyance_train::{
-    Adagrad, Adam, AdamW, GradientDescent, Gradients, Momentum, Optimizer, RmsProp, global_step,
+    Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Gradients, Momentum, Optimizer,
+    ProximalAdagrad, RmsProp, global_step, trainable_variables,
 };
 
 fn names<'g>(gradients: &Gradients<'g>) -> Vec<String> {
-    gradients
-        .iter()
-        .map(|(variable, _)| variable.name())
-        .collect()
+    gradients.iter().map(|(variable, _)| variable.name()).collect()
 }
 
 fn variables(g: &Graph) -> Vec<String> {
@@ -90,10 +88,7 @@ fn frozen_and_unconnected_variables_are_left_alone() {
     let rest = [frozen, unconnected, stopped, compared, ordered].map(Tensor::scalar);
     assert_eq!(session.run(rest, []).unwrap(), [2.0, 3.0, 4.0, 5.0, 7.0]);
     // 1 - 0.25 * (6 + 2), 6 - 0.25 * (1 + 4)
-    assert_eq!(
-        session.run((first.scalar(), last.scalar()), []).unwrap(),
-        (-1.0, 4.75)
-    );
+    assert_eq!(session.run((first.scalar(), last.scalar()), []).unwrap(), (-1.0, 4.75));
 }
 
 #[test]
@@ -108,10 +103,7 @@ fn the_variables_can_be_named() {
     let train_step = optimizer.apply_gradients(gradients);
     let session = Session::new(&g).unwrap();
     session.run(train_step, []).unwrap();
-    assert_eq!(
-        session.run((a.scalar(), b.scalar()), []).unwrap(),
-        (1.0, 0.5)
-    );
+    assert_eq!(session.run((a.scalar(), b.scalar()), []).unwrap(), (1.0, 0.5));
 }
 
 #[test]
@@ -126,10 +118,7 @@ fn variables_of_both_float_types_train_together() {
         session.run(train_step, []).unwrap();
     }
     let (narrow, wide) = session.run((narrow.scalar(), wide.scalar()), []).unwrap();
-    assert!(
-        (f64::from(narrow) - wide).abs() < 1e-6 && wide < 0.5,
-        "{narrow} {wide}"
-    );
+    assert!((f64::from(narrow) - wide).abs() < 1e-6 && wide < 0.5, "{narrow} {wide}");
     // What they share has the wider type.
     assert!(session.variable::<f64>("beta1_power").is_ok());
 }
@@ -148,6 +137,9 @@ fn slots_are_named_as_tensorflow_names_them() {
     RmsProp::new(0.1).momentum(0.9).minimize(loss);
     Adam::new(0.1).minimize(loss);
     AdamW::new(0.1, 0.01).minimize(loss);
+    Adadelta::new(0.1).minimize(loss);
+    Ftrl::new(0.1).minimize(loss);
+    ProximalAdagrad::new(0.1).minimize(loss);
     assert_eq!(
         variables(&g),
         [
@@ -164,8 +156,54 @@ fn slots_are_named_as_tensorflow_names_them() {
             "train/beta2_power_1",
             "layer1/w/AdamW",
             "layer1/w/AdamW_1",
+            "layer1/w/Adadelta",
+            "layer1/w/Adadelta_1",
+            "layer1/w/Ftrl",
+            "layer1/w/Ftrl_1",
+            "layer1/w/ProximalAdagrad",
         ]
     );
+}
+
+#[test]
+fn slots_that_nothing_depends_on_are_written() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    let train_step = Adadelta::new(1.0).minimize(w.square());
+    let session = Session::new(&g).unwrap();
+    session.run(train_step, []).unwrap();
+    assert_ne!(session.variable::<f32>("w/Adadelta_1").unwrap().sum(), 0.0);
+}
+
+#[test]
+fn numbers_that_ftrl_cannot_have_are_mistakes() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    Ftrl::new(0.1).learning_rate_power(0.5).minimize(w.square());
+    Ftrl::new(0.1).initial_accumulator(-1.0).minimize(w.square());
+    Ftrl::new(0.1).l1(-1.0).minimize(w.square());
+    let mistakes = g.check().unwrap_err();
+    let told: Vec<&str> = mistakes.iter().map(|told| &*told.message).collect();
+    assert_eq!(
+        told,
+        [
+            "Ftrl: the learning rate power is 0.5, and has to be 0 or less",
+            "Ftrl: the accumulator starts at -1, and has to start at 0 or more",
+            "Ftrl: l1 and l2 have to be 0 or more",
+        ]
+    );
+    assert!(mistakes.iter().all(|told| told.location.to_string().contains("steps.rs")));
+}
+
+#[test]
+fn trainable_variables_are_those_that_optimizers_change() {
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    g.state("frozen", 1.0f32);
+    Adam::new(0.1).minimize(w.square());
+    g.variable("last", 1.0f32);
+    let names: Vec<String> = trainable_variables(&g).iter().map(|v| v.name()).collect();
+    assert_eq!(names, ["w", "last"]);
 }
 
 #[test]
@@ -180,10 +218,7 @@ fn slots_are_not_trained() {
 #[test]
 fn two_optimizers_in_one_graph() {
     let g = Graph::new();
-    let (generator, critic) = (
-        g.variable("generator", 1.0f32),
-        g.variable("critic", 1.0f32),
-    );
+    let (generator, critic) = (g.variable("generator", 1.0f32), g.variable("critic", 1.0f32));
     let loss = generator * critic;
     let (first, second) = (Adam::new(0.5), Adam::new(0.25));
     let step = global_step(&g);
@@ -197,37 +232,20 @@ fn two_optimizers_in_one_graph() {
     let variables = variables(&g);
     assert_eq!(
         variables[3..7],
-        [
-            "beta1_power",
-            "beta2_power",
-            "generator/Adam",
-            "generator/Adam_1"
-        ]
+        ["beta1_power", "beta2_power", "generator/Adam", "generator/Adam_1"]
     );
     assert_eq!(
         variables[7..11],
-        [
-            "beta1_power_1",
-            "beta2_power_1",
-            "critic/Adam",
-            "critic/Adam_1"
-        ]
+        ["beta1_power_1", "beta2_power_1", "critic/Adam", "critic/Adam_1"]
     );
     assert_eq!(
         variables[13..17],
-        [
-            "generator/Adam_2",
-            "generator/Adam_3",
-            "critic/Adam_2",
-            "critic/Adam_3"
-        ]
+        ["generator/Adam_2", "generator/Adam_3", "critic/Adam_2", "critic/Adam_3"]
     );
     let session = Session::new(&g).unwrap();
     // Both steps see the variables as they were, whatever runs first.
     session.run((one, two), []).unwrap();
-    let (generator, critic) = session
-        .run((generator.scalar(), critic.scalar()), [])
-        .unwrap();
+    let (generator, critic) = session.run((generator.scalar(), critic.scalar()), []).unwrap();
     assert!((generator - 0.5).abs() < 1e-6 && (critic - 0.75).abs() < 1e-6);
 }
 
@@ -235,9 +253,7 @@ fn two_optimizers_in_one_graph() {
 fn a_step_can_be_named() {
     let g = Graph::new();
     let w = g.variable("w", 1.0f32);
-    let one = GradientDescent::new(0.1)
-        .minimize(w.square())
-        .named("descend");
+    let one = GradientDescent::new(0.1).minimize(w.square()).named("descend");
     let two = GradientDescent::new(-0.1).minimize(w.square());
     assert_eq!([one.name(), two.name()], ["descend", "train_step"]);
     g.check().unwrap();
@@ -247,13 +263,7 @@ fn a_step_can_be_named() {
 fn names_that_are_taken_do_not_matter() {
     let g = Graph::new();
     let w = g.variable("w", 1.0f32);
-    for name in [
-        "train_step",
-        "update/w",
-        "update/learning_rate",
-        "w/Adam",
-        "beta1_power",
-    ] {
+    for name in ["train_step", "update/w", "update/learning_rate", "w/Adam", "beta1_power"] {
         g.state(name, 0.0f32);
     }
     Adam::new(0.1).minimize(w.square());
@@ -306,10 +316,7 @@ fn a_loss_with_dimensions_is_a_mistake() {
     let w = g.variable::<f32>("w", ones(dims![3]));
     let train_step = GradientDescent::new(0.1).minimize(w.square());
     let mistake = only_mistake(&g);
-    assert_eq!(
-        mistake.message,
-        "the loss `square : f32[3]` is not one number"
-    );
+    assert_eq!(mistake.message, "the loss `square : f32[3]` is not one number");
     assert!(mistake.help.unwrap().contains("reduce_mean"));
     assert!(mistake.location.to_string().contains("steps.rs"));
     assert!(Session::new(&g).is_err());
@@ -321,10 +328,7 @@ fn a_loss_of_integers_is_a_mistake() {
     let g = Graph::new();
     let w = g.variable("w", 1i64);
     GradientDescent::new(0.1).minimize(w.square());
-    assert_eq!(
-        only_mistake(&g).message,
-        "the loss `square : i64[]` has no derivatives"
-    );
+    assert_eq!(only_mistake(&g).message, "the loss `square : i64[]` has no derivatives");
 }
 
 #[test]
@@ -332,10 +336,7 @@ fn an_operation_is_no_loss() {
     let g = Graph::new();
     let nothing = g.no_op();
     GradientDescent::new(0.1).minimize(nothing);
-    assert_eq!(
-        only_mistake(&g).message,
-        "the loss `group : operation` has no value"
-    );
+    assert_eq!(only_mistake(&g).message, "the loss `group : operation` has no value");
 }
 
 #[test]
@@ -355,27 +356,13 @@ fn no_trainable_variable_is_a_mistake_that_says_why() {
     let loss = g.state("frozen", 1.0f32).square();
     optimizer.minimize(loss);
     let mistake = only_mistake(&g);
-    assert_eq!(
-        mistake.message,
-        "the loss `square` depends on no trainable variable"
-    );
-    assert!(
-        mistake
-            .notes
-            .iter()
-            .any(|note| note.text == "frozen : f32[]"),
-        "{mistake}"
-    );
+    assert_eq!(mistake.message, "the loss `square` depends on no trainable variable");
+    assert!(mistake.notes.iter().any(|note| note.text == "frozen : f32[]"), "{mistake}");
 
     let g = Graph::new();
     g.variable("elsewhere", 1.0f32);
     GradientDescent::new(0.1).minimize(g.constant(1.0f32));
-    assert!(
-        only_mistake(&g)
-            .notes
-            .iter()
-            .any(|note| note.text.contains("elsewhere"))
-    );
+    assert!(only_mistake(&g).notes.iter().any(|note| note.text.contains("elsewhere")));
 
     let g = Graph::new();
     GradientDescent::new(0.1).minimize(g.constant(1.0f32));
@@ -389,10 +376,7 @@ fn a_path_that_breaks_is_named() {
     let loss = w.argmax(-1).cast::<f32>();
     GradientDescent::new(0.1).minimize(loss);
     let mistake = only_mistake(&g);
-    assert!(
-        mistake.to_string().contains("the path ends at `argmax"),
-        "{mistake}"
-    );
+    assert!(mistake.to_string().contains("the path ends at `argmax"), "{mistake}");
 }
 
 #[test]
@@ -413,11 +397,7 @@ fn gradients_of_the_wrong_shape_are_a_mistake() {
     let w = g.variable::<f32>("w", ones(dims![3]));
     let gradients = Gradients::new(&g, [(w, g.constant(1.0f32))]);
     GradientDescent::new(0.1).apply_gradients(gradients);
-    assert!(
-        only_mistake(&g)
-            .message
-            .contains("shape [3] cannot take a value of shape []")
-    );
+    assert!(only_mistake(&g).message.contains("shape [3] cannot take a value of shape []"));
 }
 
 #[test]
@@ -430,11 +410,7 @@ fn only_variables_can_follow_gradients() {
     let g = Graph::new();
     let n = g.variable("n", 1i64);
     GradientDescent::new(0.1).apply_gradients(Gradients::new(&g, [(n, n)]));
-    assert!(
-        only_mistake(&g)
-            .message
-            .contains("`n : i64[]` cannot follow a gradient")
-    );
+    assert!(only_mistake(&g).message.contains("`n : i64[]` cannot follow a gradient"));
 }
 
 #[test]
@@ -451,11 +427,7 @@ fn a_rate_of_another_graph_is_a_mistake() {
     let (g, other) = (Graph::named("g"), Graph::named("other"));
     let w = g.variable("w", 1.0f32);
     GradientDescent::new(other.constant(0.1f32)).minimize(w.square());
-    assert!(
-        only_mistake(&g)
-            .message
-            .contains("a tensor of graph `other`")
-    );
+    assert!(only_mistake(&g).message.contains("a tensor of graph `other`"));
 }
 
 #[test]
@@ -476,10 +448,7 @@ fn tensors_of_other_graphs_are_mistakes_of_this_one() {
     let mistakes = g.check().unwrap_err();
     assert_eq!(mistakes.0.len(), 2, "{mistakes}");
     for mistake in mistakes.iter() {
-        assert!(
-            mistake.message.contains("a tensor of graph `other`"),
-            "{mistake}"
-        );
+        assert!(mistake.message.contains("a tensor of graph `other`"), "{mistake}");
     }
     other.check().unwrap();
 }

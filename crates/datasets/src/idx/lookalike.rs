@@ -79,19 +79,14 @@ pub(super) fn recognise(head: &[u8]) -> Option<Lookalike> {
         (b"PAR1", Lookalike::Parquet),
         (b"\xef\xbb\xbf<", Lookalike::Markup),
     ];
-    let known = SIGNATURES
-        .iter()
-        .find(|(signature, _)| head.starts_with(signature))
-        .map(|&(_, kind)| kind);
+    let known =
+        SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|&(_, kind)| kind);
     known.or_else(|| match head {
         [_, code, 0, 0, ..] if super::element_name(*code).is_some() => {
             Some(Lookalike::LittleEndian)
         }
         _ if head.trim_ascii_start().starts_with(b"<") => Some(Lookalike::Markup),
-        _ if head
-            .iter()
-            .all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) =>
-        {
+        _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
             Some(Lookalike::Text)
         }
         _ => None,

@@ -22,22 +22,12 @@ impl<'r> Source<'r> {
     /// Looks at the first two bytes of `reader` and decompresses it if they are those of gzip.
     pub(super) fn new(reader: &'r mut dyn Read) -> Result<Self, Fault> {
         let mut magic = Vec::new();
-        (&mut *reader)
-            .take(GZIP_MAGIC.len() as u64)
-            .read_to_end(&mut magic)
-            .map_err(Fault::Io)?;
+        (&mut *reader).take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic).map_err(Fault::Io)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = Cursor::new(magic).chain(reader);
-        let reader: Box<dyn Read + 'r> = if gzip {
-            Box::new(MultiGzDecoder::new(whole))
-        } else {
-            Box::new(whole)
-        };
-        Ok(Self {
-            reader,
-            gzip,
-            position: 0,
-        })
+        let reader: Box<dyn Read + 'r> =
+            if gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) };
+        Ok(Self { reader, gzip, position: 0 })
     }
 
     /// Appends the next `limit` bytes to `into`, or as many as there are.
@@ -59,10 +49,7 @@ impl<'r> Source<'r> {
             | io::ErrorKind::InvalidInput
                 if self.gzip =>
             {
-                Fault::Gzip {
-                    after: self.position,
-                    detail: error.to_string(),
-                }
+                Fault::Gzip { after: self.position, detail: error.to_string() }
             }
             _ => Fault::Io(error),
         })

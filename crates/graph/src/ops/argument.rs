@@ -41,10 +41,7 @@ impl Operator for Argument {
         let dims = cx.operands[0].dims;
         let axis = resolve_axis(cx.attributes.integer(0), dims.len())?;
         let plan = ArgReduction::new(dims, axis);
-        let cost = Cost {
-            flops: cx.operands[0].len() as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let largest = self.largest;
         let kernel = with_type!(cx.operands[0].dtype, T => {
             let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());

@@ -14,11 +14,11 @@ use crate::{Number, Operand, Tensor};
 
 /// An operator on two operands that broadcast.
 pub struct Binary {
-    signature: Signature,
-    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+    pub(super) signature: Signature,
+    pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
     /// The cotangent of an operand, before it is summed over the dimensions in which that was stretched.
-    gradient: fn(&mut Derivation<'_>, usize) -> NodeId,
-    domains: [Domain; 2],
+    pub(super) gradient: fn(&mut Derivation<'_>, usize) -> NodeId,
+    pub(super) domains: [Domain; 2],
 }
 
 impl Operator for Binary {
@@ -125,14 +125,10 @@ macro_rules! number {
     };
 }
 
-const NUMBER: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::NUMBER),
-    OperandSpec::new("y", DTypes::NUMBER),
-];
-const FLOAT: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::FLOAT),
-    OperandSpec::new("y", DTypes::FLOAT),
-];
+pub(super) const NUMBER: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::NUMBER), OperandSpec::new("y", DTypes::NUMBER)];
+pub(super) const FLOAT: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::new("y", DTypes::FLOAT)];
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 const POSITIVE: Domain = Domain::Between(0.5, 2.5);
 
@@ -284,16 +280,8 @@ pub(crate) fn cotangent_over(cx: &mut Derivation<'_>, divisor: NodeId) -> NodeId
 }
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &ADD,
-    &SUB,
-    &MUL,
-    &MUL_NO_NAN,
-    &DIV,
-    &POW,
-    &MAXIMUM,
-    &MINIMUM,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&ADD, &SUB, &MUL, &MUL_NO_NAN, &DIV, &POW, &MAXIMUM, &MINIMUM];
 
 macro_rules! append {
     ($($function:ident $operator:ident;)*) => {$(
@@ -315,6 +303,14 @@ append! {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
+    /// (x - y)² of two tensors that broadcast, TensorFlow's `squared_difference`; integers wrap. A subtraction and a square, without
+    /// an operator of its own.
+    #[track_caller]
+    pub fn squared_difference(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
+        let _pin = self.graph().pin_location();
+        self.graph().within("squared_difference", || self.with(other, sub).square())
+    }
+
     /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of integers fails at run time.
     #[track_caller]
     pub fn pow(self, exponent: impl Operand<'g, T>) -> Tensor<'g, T> {

@@ -49,10 +49,7 @@ impl Operator for Cast {
             return Ok(Lowered::Alias(0));
         }
         let len = cx.result.len();
-        let cost = Cost {
-            flops: len as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: len as f64, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, from.size() + to.size()) * to.size();
         let kernel = with_type!(from, T => match to {
             DType::Bool => Kernel::single(1, chunk, cost, |call| {

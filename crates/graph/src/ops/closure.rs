@@ -138,11 +138,7 @@ where
     let mut dtypes = Vec::new();
     A::dtypes(&mut dtypes);
     let run = move |inputs: Inputs<'_>, dims: &[Dims], result: &[usize], out: &mut [u8]| {
-        let mut given = Given {
-            inputs,
-            dims,
-            next: 0,
-        };
+        let mut given = Given { inputs, dims, next: 0 };
         let array = function(A::views(&mut given)?).map_err(Failure)?;
         if array.shape() != result {
             return Err(Failure(format!(
@@ -158,10 +154,7 @@ where
     };
     let signature = Signature::new(lasting(name), "calls a Rust closure", OPERANDS);
     OperatorRef::Shared(Arc::new(Closure {
-        signature: signature
-            .attributes(ATTRIBUTES)
-            .calculus(Calculus::Missing)
-            .variadic(),
+        signature: signature.attributes(ATTRIBUTES).calculus(Calculus::Missing).variadic(),
         dtypes,
         result: T::DTYPE,
         run: Arc::new(run),
@@ -211,24 +204,15 @@ impl Operator for Closure {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let run = self.run.clone();
-        let dims: Vec<Dims> = cx
-            .operands
-            .iter()
-            .map(|operand| operand.dims.into())
-            .collect();
+        let dims: Vec<Dims> = cx.operands.iter().map(|operand| operand.dims.into()).collect();
         let result = Dims::from_slice(cx.result.dims);
         // What it costs is not known; a guess that makes it worth a thread of its own.
-        let cost = Cost {
-            flops: 1e5,
-            bytes: super::traffic(cx),
-        };
-        Ok(
-            Kernel::single(dims.len(), cx.result.bytes(), cost, move |call| {
-                let (inputs, out) = call.inputs_and_output::<u8>();
-                run(inputs, &dims, &result, out)
-            })
-            .into(),
-        )
+        let cost = Cost { flops: 1e5, bytes: super::traffic(cx) };
+        Ok(Kernel::single(dims.len(), cx.result.bytes(), cost, move |call| {
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            run(inputs, &dims, &result, out)
+        })
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -33,11 +33,11 @@ impl Operator for Comparison {
         // Few values, so that some meet their equals.
         let few = Domain::Values(&[1.0, -2.0, 0.0]);
         let mut samples = broadcasts(&few, &Domain::Values(&[1.0, 0.0, -2.0, 3.0]));
-        samples.push(
-            Sample::default()
-                .operand(DType::I32, &[2, 3], few.clone())
-                .operand(DType::I32, &[3], few),
-        );
+        samples.push(Sample::default().operand(DType::I32, &[2, 3], few.clone()).operand(
+            DType::I32,
+            &[3],
+            few,
+        ));
         samples
     }
 }
@@ -53,14 +53,10 @@ macro_rules! lower {
     };
 }
 
-const ANY: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::ANY),
-    OperandSpec::new("y", DTypes::ANY),
-];
-const NUMBER: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::NUMBER),
-    OperandSpec::new("y", DTypes::NUMBER),
-];
+const ANY: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::ANY), OperandSpec::new("y", DTypes::ANY)];
+const NUMBER: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::NUMBER), OperandSpec::new("y", DTypes::NUMBER)];
 
 const fn signature(
     name: &'static str,
@@ -107,14 +103,8 @@ pub static LESS_EQUAL: Comparison = Comparison {
 };
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &EQUAL,
-    &NOT_EQUAL,
-    &GREATER,
-    &GREATER_EQUAL,
-    &LESS,
-    &LESS_EQUAL,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&EQUAL, &NOT_EQUAL, &GREATER, &GREATER_EQUAL, &LESS, &LESS_EQUAL];
 
 macro_rules! append {
     ($($function:ident $operator:ident;)*) => {$(

@@ -20,10 +20,8 @@ pub static OPERATORS: &[&dyn Operator] = &[
     &SigmoidCrossEntropy,
 ];
 
-const DENSE: &[OperandSpec] = &[
-    OperandSpec::new("labels", DTypes::FLOAT),
-    OperandSpec::new("logits", DTypes::FLOAT),
-];
+const DENSE: &[OperandSpec] =
+    &[OperandSpec::new("labels", DTypes::FLOAT), OperandSpec::new("logits", DTypes::FLOAT)];
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 const CLASSES: Domain = Domain::Values(&[0.0, 2.0, 1.0]);
 
@@ -31,10 +29,8 @@ const CLASSES: Domain = Domain::Values(&[0.0, 2.0, 1.0]);
 fn rows(logits: &[Dim]) -> Result<Shape, Fault> {
     match logits.split_last() {
         Some((_, rows)) => Ok(rows.into()),
-        None => Err(
-            Fault::new("logits without dimensions are not of any classes")
-                .help("the last dimension of the logits is the number of classes"),
-        ),
+        None => Err(Fault::new("logits without dimensions are not of any classes")
+            .help("the last dimension of the logits is the number of classes")),
     }
 }
 
@@ -50,10 +46,7 @@ fn loss_loop(cx: &Lowering<'_>, logits: usize) -> (usize, usize, Cost) {
     let n = cx.operands[logits].dims.last().copied().unwrap_or(0);
     let (rows, size) = (cx.result.len(), cx.result.dtype.size());
     let bytes = traffic(cx);
-    let cost = Cost {
-        flops: 24.0 * cx.operands[logits].len() as f64,
-        bytes,
-    };
+    let cost = Cost { flops: 24.0 * cx.operands[logits].len() as f64, bytes };
     let each = (bytes / rows.max(1) as f64) as usize;
     (n, rows_chunk(rows, 1, each) * size, cost)
 }
@@ -76,8 +69,8 @@ impl Operator for SoftmaxCrossEntropy {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
-        let shape = rows(&cx.same_shape(&labels, &logits)?)?;
-        cx.tensor(cx.dtype(1), shape)
+        let shape = same_classes(cx, &labels, &logits)?;
+        cx.tensor(cx.dtype(1), rows(&shape)?)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -113,13 +106,21 @@ impl Operator for SoftmaxCrossEntropy {
         let shapes: [&[usize]; 7] = [&[1], &[5], &[2, 3], &[2, 1, 4], &[37], &[0, 3], &[2, 0]];
         shapes
             .into_iter()
-            .map(|dims| {
-                Sample::default()
-                    .float(dims, Domain::Between(0.1, 1.0))
-                    .float(dims, USUAL)
-            })
+            .map(|dims| Sample::default().float(dims, Domain::Between(0.1, 1.0)).float(dims, USUAL))
             .collect()
     }
+}
+
+/// Makes the shape of labels, a number for each class, that of logits.
+fn same_classes(cx: &mut Inference<'_>, labels: &[Dim], logits: &[Dim]) -> Result<Shape, Fault> {
+    cx.same_shape(labels, logits).map_err(|_| {
+        Fault::new(format!(
+            "labels of shape {} do not fit logits of shape {}",
+            cx.display(labels),
+            cx.display(logits)
+        ))
+        .help("there has to be a label, from 0 to 1, for each of the logits")
+    })
 }
 
 /// Makes the shape of labels that of the rows of logits.
@@ -199,9 +200,7 @@ fn sparse_samples(cotangent: bool) -> Vec<Sample> {
         .map(|(index, logits)| {
             let labels = &logits[..logits.len() - 1];
             let dtype = [DType::I64, DType::I32][index % 2];
-            let sample = Sample::default()
-                .operand(dtype, labels, CLASSES)
-                .float(logits, USUAL);
+            let sample = Sample::default().operand(dtype, labels, CLASSES).float(logits, USUAL);
             match cotangent {
                 true => sample.float(labels, USUAL),
                 false => sample,
@@ -275,11 +274,7 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
 }
 
 fn slope(cx: &mut Derivation<'_>, labels: NodeId, logits: NodeId, weight: NodeId) -> NodeId {
-    cx.add(
-        &SparseSoftmaxCrossEntropyGradient,
-        &[labels, logits, weight],
-        Attributes::none(),
-    )
+    cx.add(&SparseSoftmaxCrossEntropyGradient, &[labels, logits, weight], Attributes::none())
 }
 
 /// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's `sigmoid_cross_entropy_with_logits`. Gradient:
@@ -299,7 +294,7 @@ impl Operator for SigmoidCrossEntropy {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
-        let shape = cx.same_shape(&labels, &logits)?;
+        let shape = same_classes(cx, &labels, &logits)?;
         cx.tensor(cx.dtype(1), shape)
     }
 
@@ -357,9 +352,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// `softmax_cross_entropy_with_logits`, stable for large logits, with gradients for logits and labels.
     #[track_caller]
     pub fn softmax_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(labels, |graph, logits, labels| {
-            softmax_cross_entropy(graph, labels, logits)
-        })
+        self.with(labels, |graph, logits, labels| softmax_cross_entropy(graph, labels, logits))
     }
 
     /// For logits `[.., n]` and the numbers of classes `[..]`, -log_softmax(logits) at those classes, `[..]`. TensorFlow's
@@ -378,9 +371,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// sigmoid(x) against the probability z. TensorFlow's `sigmoid_cross_entropy_with_logits`, stable for large logits.
     #[track_caller]
     pub fn sigmoid_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(labels, |graph, logits, labels| {
-            sigmoid_cross_entropy(graph, labels, logits)
-        })
+        self.with(labels, |graph, logits, labels| sigmoid_cross_entropy(graph, labels, logits))
     }
 }
 

@@ -41,10 +41,8 @@ fn operand(xs: usize, place: usize) -> Option<usize> {
 
 impl Operator for CustomGradient {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::apart("y", DTypes::FLOAT),
-            OperandSpec::apart("xs", DTypes::ANY),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::apart("y", DTypes::FLOAT), OperandSpec::apart("xs", DTypes::ANY)];
         const ATTRIBUTES: &[AttributeSpec] =
             &[AttributeSpec::required("gradient", AttributeKind::Body)];
         const {

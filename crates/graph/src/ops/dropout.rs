@@ -52,10 +52,8 @@ impl<'g, T: Float> Tensor<'g, T> {
             && !(value > 0.0 && value <= 1.0)
         {
             return this.fault(
-                Fault::new(format!(
-                    "dropout: {value} is not a probability to keep an element"
-                ))
-                .help("it has to be above 0 and at most 1, which keeps everything"),
+                Fault::new(format!("dropout: {value} is not a probability to keep an element"))
+                    .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
         this.then(|graph, x| {

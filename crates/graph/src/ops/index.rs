@@ -32,9 +32,7 @@ fn row(cx: &Inference<'_>, shape: &[Dim]) -> Result<Shape, Fault> {
 fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     let some = |dim: &Dim| matches!(dim, Dim::Known(size) if *size > 0);
     match rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
-        true => Err(Fault::new(
-            "every index is out of range: there are no rows at all",
-        )),
+        true => Err(Fault::new("every index is out of range: there are no rows at all")),
         false => Ok(()),
     }
 }
@@ -63,9 +61,7 @@ impl Operator for Gather {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let shape = cx.shape(params);
-        let added = cx
-            .wanted(0)
-            .then(|| scatter_add(cx.graph(), indices, cotangent, shape));
+        let added = cx.wanted(0).then(|| scatter_add(cx.graph(), indices, cotangent, shape));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
@@ -92,9 +88,7 @@ impl Operator for Gather {
         cases()
             .into_iter()
             .map(|(params, indices)| {
-                Sample::default()
-                    .float(params, USUAL)
-                    .operand(DType::I64, indices, ROWS)
+                Sample::default().float(params, USUAL).operand(DType::I64, indices, ROWS)
             })
             .collect()
     }
@@ -117,7 +111,7 @@ fn cases() -> [(&'static [usize], &'static [usize]); 7] {
 }
 
 /// The number of rows of an array and the elements of one.
-fn rows(dims: &[usize]) -> (usize, usize) {
+pub(super) fn rows(dims: &[usize]) -> (usize, usize) {
     match dims.split_first() {
         Some((&limit, row)) => (limit, row.iter().product()),
         None => (0, 0),
@@ -240,10 +234,7 @@ impl Operator for OneHot {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let depth = cx.result.dims.last().copied().unwrap_or(0);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
-        let cost = Cost {
-            flops: 0.0,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: 0.0, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, size) * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
             Ok(Kernel::single(1, chunk, cost, move |call| {
@@ -314,10 +305,9 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
-        this.graph()
-            .with_shape("what is added to", shape, |graph, shape| {
-                scatter_add(graph, indices, this.id(), shape)
-            })
+        this.graph().with_shape("what is added to", shape, |graph, shape| {
+            scatter_add(graph, indices, this.id(), shape)
+        })
     }
 }
 

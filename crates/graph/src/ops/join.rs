@@ -24,13 +24,9 @@ impl Operator for Concat {
         const ATTRIBUTES: &[AttributeSpec] =
             &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
-            &Signature::new(
-                "concat",
-                "tensors one after the other along an axis",
-                OPERANDS,
-            )
-            .variadic()
-            .attributes(ATTRIBUTES)
+            &Signature::new("concat", "tensors one after the other along an axis", OPERANDS)
+                .variadic()
+                .attributes(ATTRIBUTES)
         }
     }
 
@@ -152,11 +148,9 @@ impl Operator for Concat {
         cases
             .into_iter()
             .map(|(shapes, axis)| {
-                shapes
-                    .iter()
-                    .fold(Sample::new(attributes(axis)), |sample, dims| {
-                        sample.float(dims, Domain::Between(-2.0, 2.0))
-                    })
+                shapes.iter().fold(Sample::new(attributes(axis)), |sample, dims| {
+                    sample.float(dims, Domain::Between(-2.0, 2.0))
+                })
             })
             .collect()
     }

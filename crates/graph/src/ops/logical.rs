@@ -58,10 +58,8 @@ impl Operator for Logical {
 }
 
 const ONE: &[OperandSpec] = &[OperandSpec::new("x", DTypes::BOOL)];
-const TWO: &[OperandSpec] = &[
-    OperandSpec::new("x", DTypes::BOOL),
-    OperandSpec::new("y", DTypes::BOOL),
-];
+const TWO: &[OperandSpec] =
+    &[OperandSpec::new("x", DTypes::BOOL), OperandSpec::new("y", DTypes::BOOL)];
 
 const fn signature(
     name: &'static str,

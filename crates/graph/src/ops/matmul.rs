@@ -19,14 +19,10 @@ pub struct MatMul;
 
 impl Operator for MatMul {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::new("a", DTypes::NUMBER),
-            OperandSpec::new("b", DTypes::NUMBER),
-        ];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::flag("transpose_a"),
-            AttributeSpec::flag("transpose_b"),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("a", DTypes::NUMBER), OperandSpec::new("b", DTypes::NUMBER)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::flag("transpose_a"), AttributeSpec::flag("transpose_b")];
         const {
             &Signature::new("matmul", "the product of two matrices", OPERANDS)
                 .attributes(ATTRIBUTES)
@@ -44,16 +40,8 @@ impl Operator for MatMul {
             .help("flatten the other dimensions first: `x.reshape(dims![_, 784])`"));
         }
         let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
-        let (m, k) = if transpose_a {
-            (a[1], a[0])
-        } else {
-            (a[0], a[1])
-        };
-        let (l, n) = if transpose_b {
-            (b[1], b[0])
-        } else {
-            (b[0], b[1])
-        };
+        let (m, k) = if transpose_a { (a[1], a[0]) } else { (a[0], a[1]) };
+        let (l, n) = if transpose_b { (b[1], b[0]) } else { (b[0], b[1]) };
         if cx.unify(k, l).is_none() {
             let shown = |dim| cx.display(&[dim]).trim_matches(['[', ']']).to_owned();
             let transposed = |flag| if flag { " transposed" } else { "" };
@@ -101,15 +89,13 @@ impl Operator for MatMul {
             bytes: (cx.operands[0].bytes() + cx.operands[1].bytes() + cx.result.bytes()) as f64,
         };
         let chunk = plan.row_block().max(1) * n * cx.result.dtype.size();
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                let (a, b) = (call.input::<T>(0), call.input::<T>(1));
-                let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
-                plan.run(a, b, call.output::<T>(), first_row);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let (a, b) = (call.input::<T>(0), call.input::<T>(1));
+            let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
+            plan.run(a, b, call.output::<T>(), first_row);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -128,9 +114,7 @@ impl Operator for MatMul {
         cases
             .into_iter()
             .map(|(a, b, ta, tb)| {
-                Sample::new(attributes(ta, tb))
-                    .float(a, domain.clone())
-                    .float(b, domain.clone())
+                Sample::new(attributes(ta, tb)).float(a, domain.clone()).float(b, domain.clone())
             })
             .collect()
     }
@@ -168,8 +152,6 @@ impl<'g, T: Number> Tensor<'g, T> {
         transpose_self: bool,
         transpose_other: bool,
     ) -> Tensor<'g, T> {
-        self.with(other, |graph, a, b| {
-            matmul(graph, a, b, transpose_self, transpose_other)
-        })
+        self.with(other, |graph, a, b| matmul(graph, a, b, transpose_self, transpose_other))
     }
 }

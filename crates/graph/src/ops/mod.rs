@@ -8,48 +8,76 @@
 // than the baseline's; the name of a function cannot carry it.
 #![allow(clippy::redundant_closure)]
 
+pub mod activation;
 pub mod argument;
+pub mod batch_norm;
 pub mod binary;
 pub mod cast;
+pub mod classify;
+pub mod clip;
 pub mod closure;
 pub mod comparison;
 pub mod control;
+pub mod conv;
 pub mod cross_entropy;
 pub mod custom_gradient;
+pub mod division;
 pub mod dropout;
+pub mod error_function;
 pub mod index;
 pub mod join;
+pub mod log_sum_exp;
 pub mod logical;
 pub mod matmul;
+pub mod norm;
+pub mod normalization;
+pub mod pool;
 pub mod product;
+pub mod quantifier;
 pub mod random;
 pub mod reduce;
+pub mod rounding;
+pub mod segment;
 pub mod select;
 pub mod shape;
 pub mod slice;
 pub mod softmax;
 pub mod source;
+pub mod spatial;
 pub mod state;
+pub mod statistics;
+pub mod trigonometric;
 pub mod tuple;
 pub mod unary;
+pub mod watch;
 pub mod window;
 
 use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Registry};
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
-    let families: [&[&'static dyn Operator]; 23] = [
+    let families: &[&[&'static dyn Operator]] = &[
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        error_function::OPERATORS,
+        trigonometric::OPERATORS,
+        rounding::OPERATORS,
+        activation::OPERATORS,
+        classify::OPERATORS,
         binary::OPERATORS,
+        division::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
         cast::OPERATORS,
         matmul::OPERATORS,
+        conv::OPERATORS,
+        pool::OPERATORS,
         reduce::OPERATORS,
         product::OPERATORS,
+        quantifier::OPERATORS,
+        log_sum_exp::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,
@@ -58,10 +86,12 @@ pub fn table() -> Vec<&'static dyn Operator> {
         slice::OPERATORS,
         window::OPERATORS,
         index::OPERATORS,
+        segment::OPERATORS,
         state::OPERATORS,
         tuple::OPERATORS,
         control::OPERATORS,
         custom_gradient::OPERATORS,
+        watch::OPERATORS,
     ];
     families.concat()
 }
@@ -114,9 +144,7 @@ macro_rules! with_float {
                 type $type = f64;
                 $body
             }
-            other => Err(abeyance_ir::Fault::new(format!(
-                "there is no loop for {other}"
-            ))),
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
         }
     };
 }
@@ -132,9 +160,7 @@ macro_rules! with_index {
                 type $type = i64;
                 $body
             }
-            other => Err(abeyance_ir::Fault::new(format!(
-                "there is no loop for {other}"
-            ))),
+            other => Err(abeyance_ir::Fault::new(format!("there is no loop for {other}"))),
         }
     };
 }
@@ -143,11 +169,7 @@ pub(crate) use {with_float, with_index, with_type};
 /// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
 /// need not fit one.
 pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
-    let read: f64 = cx
-        .operands
-        .iter()
-        .map(|operand| operand.bytes() as f64)
-        .sum();
+    let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
     read + cx.result.bytes() as f64
 }
 
@@ -190,10 +212,8 @@ pub(crate) fn unbroadcast(graph: &mut Graph, cotangent: NodeId, operand: NodeId)
     let lead = from.len() - to.len();
     let one = abeyance_ir::Dim::Known(1);
     let stretched = (0..to.len()).filter(|&axis| to[axis] == one && from[axis + lead] != one);
-    let axes: Vec<i64> = (0..lead)
-        .chain(stretched.map(|axis| axis + lead))
-        .map(|axis| axis as i64)
-        .collect();
+    let axes: Vec<i64> =
+        (0..lead).chain(stretched.map(|axis| axis + lead)).map(|axis| axis as i64).collect();
     let sum = match axes.is_empty() {
         true => cotangent,
         false => reduce::sum(graph, cotangent, &axes, false),

@@ -44,14 +44,12 @@ impl Operator for ProdOthers {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (n, chunk, cost) = row_loop(cx, 2.0);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-                let start = call.start::<T>();
-                prod_except(call.input::<T>(0), n, call.output(), start);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            prod_except(call.input::<T>(0), n, call.output(), start);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -68,10 +66,8 @@ pub struct ProdOthersSlope;
 
 impl Operator for ProdOthersSlope {
     fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] = &[
-            OperandSpec::new("x", DTypes::FLOAT),
-            OperandSpec::new("direction", DTypes::FLOAT),
-        ];
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::new("direction", DTypes::FLOAT)];
         const {
             &Signature::new(
                 "prod_others_slope",
@@ -99,11 +95,7 @@ impl Operator for ProdOthersSlope {
 
     fn samples(&self) -> Vec<Sample> {
         let domain = Domain::Between(-2.0, 2.0);
-        vec![
-            Sample::default()
-                .float(&[2, 3], domain.clone())
-                .float(&[2, 3], domain),
-        ]
+        vec![Sample::default().float(&[2, 3], domain.clone()).float(&[2, 3], domain)]
     }
 }
 
@@ -121,19 +113,14 @@ fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     let len = cx.result.len();
     let size = cx.result.dtype.size();
     let rows = len.checked_div(n).unwrap_or(0);
-    let cost = Cost {
-        flops: flops * len as f64,
-        bytes: (3 * len * size) as f64,
-    };
+    let cost = Cost { flops: flops * len as f64, bytes: (3 * len * size) as f64 };
     (n, rows_chunk(rows, n, 3 * n * size) * size, cost)
 }
 
 /// Appends, for each element, the product of the others along `axes`.
 pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
     let full = graph.shape(x).unwrap_or_default();
-    let kept: Vec<usize> = (0..full.len())
-        .filter(|axis| !axes.contains(axis))
-        .collect();
+    let kept: Vec<usize> = (0..full.len()).filter(|axis| !axes.contains(axis)).collect();
     let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
     let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
     // Rows: the kept dimensions, then all reduced ones as one.

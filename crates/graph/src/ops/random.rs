@@ -2,8 +2,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
-    Fault, Graph as Ir, Inference, Location, Lowered, Lowering, NodeId, Operator, Sample, Shape,
-    Signature, Type,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature,
+    Type,
 };
 use abeyance_kernels::element::Element as Stored;
 use abeyance_kernels::elementwise_chunk;
@@ -20,7 +20,7 @@ pub struct Random {
 }
 
 #[derive(Clone, Copy)]
-enum Distribution {
+pub(super) enum Distribution {
     Uniform,
     Normal,
     TruncatedNormal,
@@ -29,7 +29,7 @@ enum Distribution {
 impl Distribution {
     /// # Errors
     /// Parameters that are not the distribution's, as numbers of `dtype`.
-    fn check(self, dtype: DType, first: f64, second: f64) -> Result<(), Fault> {
+    pub(super) fn check(self, dtype: DType, first: f64, second: f64) -> Result<(), Fault> {
         let rounded = |value: f64| match dtype {
             DType::F32 => f64::from(value as f32),
             _ => value,
@@ -41,9 +41,7 @@ impl Distribution {
         };
         for (name, value) in names.into_iter().zip([first, second]) {
             if !finite(value) {
-                return Err(Fault::new(format!(
-                    "{name} = {value:?} is not a finite {dtype}"
-                )));
+                return Err(Fault::new(format!("{name} = {value:?} is not a finite {dtype}")));
             }
         }
         match (right, self) {
@@ -85,8 +83,7 @@ impl Operator for Random {
         if !dtype.is_float() {
             return Err(Fault::new(format!("{dtype} is not f32 or f64")));
         }
-        self.distribution
-            .check(dtype, attributes.real(2), attributes.real(3))?;
+        self.distribution.check(dtype, attributes.real(2), attributes.real(3))?;
         cx.tensor(dtype, cx.shape_attribute(1))
     }
 
@@ -99,10 +96,7 @@ impl Operator for Random {
             Distribution::Uniform => 15.0,
             _ => 60.0,
         };
-        let cost = Cost {
-            flops: flops * len as f64,
-            bytes: cx.result.bytes() as f64,
-        };
+        let cost = Cost { flops: flops * len as f64, bytes: cx.result.bytes() as f64 };
         with_float!(cx.result.dtype, T => {
             let parameters = parameters.map(<T as Stored>::from_f64);
             // Drawing takes several times as long as writing.
@@ -217,11 +211,8 @@ impl Graph {
         let shape = shape.into();
         let id = if shape.0.contains(&Dimension::Unknown) {
             self.reject(
-                Diagnostic::new(
-                    format!("the shape of {of} has to be known"),
-                    Location::caller(),
-                )
-                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+                Diagnostic::new(format!("the shape of {of} has to be known"), self.here())
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             )
         } else {
             self.build(|graph| {
@@ -296,13 +287,8 @@ mod tests {
     #[test]
     fn parameters_that_are_none_are_mistakes() {
         let g = Graph::new();
-        let bounds = [
-            (1.0, 0.5),
-            (f64::NAN, 1.0),
-            (0.0, 1e300),
-            (0.0, f64::INFINITY),
-            (-3e38, 3e38),
-        ];
+        let bounds =
+            [(1.0, 0.5), (f64::NAN, 1.0), (0.0, 1e300), (0.0, f64::INFINITY), (-3e38, 3e38)];
         for (low, high) in bounds {
             g.random_uniform::<f32>(dims![2], low, high);
         }

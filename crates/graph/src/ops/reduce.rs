@@ -3,14 +3,14 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type, resolve_axis,
+    OperatorRef, Sample, Shape, Signature, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
 
 use super::{binary, cast, comparison, product, select, shape, source, with_type};
-use crate::{Axes, AxisList, Number, Tensor};
+use crate::{Axes, AxisList, Element, Number, Tensor};
 
 /// An operator that combines all elements along some dimensions into one.
 pub struct Reduce {
@@ -28,10 +28,8 @@ struct Reduced {
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("axes", AttributeKind::Integers),
-    AttributeSpec::flag("keep_dims"),
-];
+pub(super) const ATTRIBUTES: &[AttributeSpec] =
+    &[AttributeSpec::required("axes", AttributeKind::Integers), AttributeSpec::flag("keep_dims")];
 
 impl Operator for Reduce {
     fn signature(&self) -> &Signature {
@@ -44,14 +42,12 @@ impl Operator for Reduce {
         let needs_one = matches!(self.operation, Operation::Max | Operation::Min);
         if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
             return Err(Fault::new(format!(
-                "nothing has no extreme: a dimension of {} that is reduced is 0",
+                "of no elements none is the {}: a reduced dimension of {} is 0",
+                if matches!(self.operation, Operation::Max) { "largest" } else { "smallest" },
                 cx.display(&shape)
             )));
         }
-        cx.tensor(
-            cx.dtype(0),
-            reduced_shape(&shape, &axes, cx.attributes().flag(1)),
-        )
+        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, cx.attributes().flag(1)))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -65,80 +61,89 @@ impl Operator for Reduce {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let dims = cx.operands[0].dims;
-        let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
-        if axes.iter().all(|&axis| dims[axis] == 1) {
-            return Ok(Lowered::Alias(0));
-        }
-        let operation = self.operation;
-        let cost = Cost {
-            flops: cx.operands[0].len() as f64,
-            bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
-        };
-        let kernel = with_type!(cx.result.dtype, T => {
-            let size = size_of::<T>();
-            match TwoStage::new(dims, &axes) {
-                None => {
-                    let plan = Reduction::new(dims, &axes);
-                    Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
-                        let start = call.start::<T>();
-                        plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
-                    })
-                }
-                Some(plan) => {
-                    let last = plan.clone();
-                    let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
-                    Kernel {
-                        scratch: smallvec![scratch],
-                        steps: [
-                            Step {
-                                reads: smallvec![Source::Operand(0)],
-                                writes: Target::Scratch(0),
-                                chunk,
-                                cost,
-                                run: Box::new(move |call| {
-                                    let start = call.start::<T>();
-                                    plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
-                                }),
-                            },
-                            Step {
-                                reads: smallvec![Source::Scratch(0)],
-                                writes: Target::Output,
-                                chunk: cx.result.bytes().max(1),
-                                cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
-                                run: Box::new(move |call| {
-                                    let start = call.start::<T>();
-                                    last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
-                                }),
-                            },
-                        ]
-                        .into_iter()
-                        .collect(),
-                    }
-                }
-            }
-        });
-        Ok(kernel.into())
+        lower(cx, self.operation)
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let cases: [(&[usize], &[i64], bool); 8] = [
-            (&[], &[], false),
-            (&[5], &[0], false),
-            (&[2, 3], &[1], false),
-            (&[2, 3], &[0], true),
-            (&[2, 3, 4], &[0, 2], false),
-            (&[2, 3, 2], &[-2], true),
-            (&[1, 7], &[0, 1], false),
-            (&[0, 3], &[1], false),
-        ];
-        cases
-            .into_iter()
-            .map(|(dims, axes, keep_dims)| {
-                Sample::new(attributes(axes, keep_dims)).float(dims, self.domain.clone())
-            })
-            .collect()
+        samples(abeyance_ir::DType::F64, &self.domain)
     }
+}
+
+/// Reductions of one and of several dimensions, at either end and between, kept and not.
+pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample> {
+    let cases: [(&[usize], &[i64], bool); 8] = [
+        (&[], &[], false),
+        (&[5], &[0], false),
+        (&[2, 3], &[1], false),
+        (&[2, 3], &[0], true),
+        (&[2, 3, 4], &[0, 2], false),
+        (&[2, 3, 2], &[-2], true),
+        (&[1, 7], &[0, 1], false),
+        (&[0, 3], &[1], false),
+    ];
+    cases
+        .into_iter()
+        .map(|(dims, axes, keep_dims)| {
+            Sample::new(attributes(axes, keep_dims)).operand(dtype, dims, domain.clone())
+        })
+        .collect()
+}
+
+/// The loops of a reduction whose first attribute lists the axes: in one step, or in two where many elements become few.
+pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, Fault> {
+    let dims = cx.operands[0].dims;
+    let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+    if axes.iter().all(|&axis| dims[axis] == 1) {
+        return Ok(Lowered::Alias(0));
+    }
+    let cost = Cost {
+        flops: cx.operands[0].len() as f64,
+        bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
+    };
+    let kernel = with_type!(cx.result.dtype, T => {
+        let size = size_of::<T>();
+        match TwoStage::new(dims, &axes) {
+            None => {
+                let plan = Reduction::new(dims, &axes);
+                Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
+                    let start = call.start::<T>();
+                    plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
+                })
+            }
+            Some(plan) => {
+                let last = plan.clone();
+                let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
+                Kernel {
+                    scratch: smallvec![scratch],
+                    steps: [
+                        Step {
+                            reads: smallvec![Source::Operand(0)],
+                            writes: Target::Scratch(0),
+                            chunk,
+                            cost,
+                            run: Box::new(move |call| {
+                                let start = call.start::<T>();
+                                plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
+                            }),
+                        },
+                        Step {
+                            reads: smallvec![Source::Scratch(0)],
+                            writes: Target::Output,
+                            chunk: cx.result.bytes().max(1),
+                            cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                            run: Box::new(move |call| {
+                                let start = call.start::<T>();
+                                last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
+                            }),
+                        },
+                    ]
+                    .into_iter()
+                    .collect(),
+                }
+            }
+        }
+    });
+    Ok(kernel.into())
 }
 
 fn attributes(axes: &[i64], keep_dims: bool) -> Attributes {
@@ -162,7 +167,7 @@ pub(crate) fn resolve_axes(axes: &[i64], rank: usize) -> Result<Vec<usize>, Faul
     Ok(resolved)
 }
 
-fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> Shape {
+pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> Shape {
     shape
         .iter()
         .enumerate()
@@ -178,11 +183,7 @@ fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> Shape {
 fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId {
     let full = cx.shape(cx.operand(0));
     let kept = reduced_shape(&full, &reduced.axes, true);
-    let leading = reduced
-        .axes
-        .iter()
-        .enumerate()
-        .all(|(place, &axis)| place == axis);
+    let leading = reduced.axes.iter().enumerate().all(|(place, &axis)| place == axis);
     let graph = cx.graph();
     let value = match reduced.keep_dims || leading {
         true => value,
@@ -230,17 +231,14 @@ pub static MEAN: Reduce = Reduce {
         let full = cx.shape(x);
         let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
         let graph = cx.graph();
-        let count = match of
-            .iter()
-            .map(|dim| dim.known())
-            .try_fold(1usize, |n, dim| n.checked_mul(dim?))
-        {
-            Some(count) => super::scalar_like(graph, x, count as f64),
-            None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
-                Some(dtype) => source::size(graph, dtype, of),
-                None => source::invalid(graph),
-            },
-        };
+        let count =
+            match of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?)) {
+                Some(count) => super::scalar_like(graph, x, count as f64),
+                None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
+                    Some(dtype) => source::size(graph, dtype, of),
+                    None => source::invalid(graph),
+                },
+            };
         let share = binary::div(graph, cotangent, count);
         restore(cx, share, reduced)
     },
@@ -295,10 +293,14 @@ pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
     graph.add(&SUM, &[x], attributes(axes, keep_dims))
 }
 
-impl<'g, T: Number> Tensor<'g, T> {
+impl<'g, T: Element> Tensor<'g, T> {
+    /// Appends a reduction by an operator that has its axes as first attribute.
     #[track_caller]
-    fn reduce<A: Axes>(self, operator: &'static Reduce, axes: A) -> A::Output<'g, T> {
-        let AxisList { axes, keep_dims } = axes.list();
+    pub(super) fn over<U: Element>(
+        self,
+        operator: impl Into<OperatorRef>,
+        AxisList { axes, keep_dims }: &AxisList,
+    ) -> Tensor<'g, U> {
         self.then(|graph, x| {
             let rank = graph.shape(x).map_or(0, |shape| shape.len());
             let axes = match axes {
@@ -306,9 +308,32 @@ impl<'g, T: Number> Tensor<'g, T> {
                 Some(axes) => axes.to_vec(),
                 None => (0..rank as i64).collect(),
             };
-            graph.add(operator, &[x], attributes(&axes, keep_dims))
+            graph.add(operator, &[x], attributes(&axes, *keep_dims))
         })
-        .into()
+    }
+
+    /// This tensor, whose reduced dimensions were kept, without them unless `list` keeps them.
+    #[track_caller]
+    pub(super) fn drop_kept(self, list: &AxisList) -> Tensor<'g, T> {
+        if list.keep_dims {
+            return self;
+        }
+        self.then(|graph, x| {
+            let kept = graph.shape(x).unwrap_or_default();
+            let all: SmallVec<[i64; 4]> = (0..kept.len() as i64).collect();
+            // What is wrong with the axes has been told where they were reduced.
+            match resolve_axes(list.axes.as_ref().unwrap_or(&all), kept.len()) {
+                Ok(axes) => shape::reshape(graph, x, reduced_shape(&kept, &axes, false)),
+                Err(_) => source::invalid(graph),
+            }
+        })
+    }
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    #[track_caller]
+    fn reduce<A: Axes>(self, operator: &'static Reduce, axes: A) -> A::Output<'g, T> {
+        self.over(operator, &axes.list()).into()
     }
 
     /// The sum over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; 0 for nothing. Integers

@@ -59,10 +59,7 @@ impl Operator for Select {
         };
         let plan = Broadcast::new(cx.result.dims, [condition.dims, x.dims, y.dims]);
         let len = cx.result.len();
-        let cost = Cost {
-            flops: len as f64,
-            bytes: traffic(cx),
-        };
+        let cost = Cost { flops: len as f64, bytes: traffic(cx) };
         let kernel = with_type!(cx.result.dtype, T => {
             let chunk = elementwise_chunk(len, 1 + 3 * size_of::<T>()) * size_of::<T>();
             Kernel::single(3, chunk, cost, move |call| {
@@ -130,10 +127,7 @@ mod tests {
         let condition = g.placeholder::<bool>("condition", dims![_, 1]);
         let x = g.placeholder::<i32>("x", dims![3]);
         assert_eq!(condition.select(x, 0).to_string(), "select : i32[N, 3]");
-        assert_eq!(
-            condition.select(1.5f32, 0.0).to_string(),
-            "select_1 : f32[N, 1]"
-        );
+        assert_eq!(condition.select(1.5f32, 0.0).to_string(), "select_1 : f32[N, 1]");
         g.check().unwrap();
     }
 }

@@ -106,22 +106,14 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
         element_count(&known)
     };
     let symbols = |shape: &[Dim]| -> SmallVec<[Dim; 4]> {
-        shape
-            .iter()
-            .filter(|dim| dim.known().is_none())
-            .copied()
-            .collect()
+        shape.iter().filter(|dim| dim.known().is_none()).copied().collect()
     };
     let (Some(a), Some(b)) = (product(from), product(to)) else {
         return Quotient::Differ;
     };
     let mut left = symbols(from);
     let mut right: SmallVec<[(usize, Dim); 4]> = SmallVec::new();
-    for (index, &dim) in to
-        .iter()
-        .enumerate()
-        .filter(|(_, dim)| dim.known().is_none())
-    {
+    for (index, &dim) in to.iter().enumerate().filter(|(_, dim)| dim.known().is_none()) {
         match left.iter().position(|&other| other == dim) {
             Some(place) => {
                 left.swap_remove(place);
@@ -142,18 +134,33 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
 }
 
 fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
-    let count = |shape: &[Dim]| match known_dims(shape).and_then(|dims| element_count(&dims)) {
-        Some(count) => format!("{count} elements"),
-        None => "elements".to_owned(),
+    // `784·N`, or nothing where the product is beyond all bounds.
+    let count = |shape: &[Dim]| -> Option<String> {
+        let (known, unknown): (Vec<Dim>, Vec<Dim>) =
+            shape.iter().partition(|dim| dim.known().is_some());
+        let known = element_count(&known_dims(&known)?)?;
+        let mut factors = vec![known.to_string()];
+        if known == 1 && !unknown.is_empty() {
+            factors.clear();
+        }
+        let names = unknown.iter().map(|&dim| cx.display(&[dim]));
+        factors.extend(names.map(|name| name.trim_matches(['[', ']']).to_owned()));
+        Some(factors.join("·"))
     };
-    Fault::new(format!(
-        "the {} of {} do not fill {} exactly ({})",
-        count(from),
-        cx.display(from),
-        cx.display(to),
-        count(to),
-    ))
-    .help("leave one dimension open with `_` to have it worked out")
+    let (a, b) = (count(from), count(to));
+    let fault = Fault::new(match (a, b) {
+        (Some(a), Some(b)) => format!(
+            "the {a} elements of {} do not fill the {b} of {}",
+            cx.display(from),
+            cx.display(to)
+        ),
+        _ => format!("the elements of {} do not fill {}", cx.display(from), cx.display(to)),
+    });
+    match known_dims(from).is_some() && known_dims(to).is_none() {
+        // It is open already, and no size will do.
+        true => fault,
+        false => fault.help("leave one dimension open with `_` to have it worked out"),
+    }
 }
 
 /// The cotangent in the operand's shape.
@@ -239,10 +246,7 @@ pub(crate) fn movement<T: abeyance_kernels::element::Element>(
     run: impl Fn(&[T], &mut [T], usize) + Send + Sync + 'static,
 ) -> Kernel {
     let size = size_of::<T>();
-    let cost = Cost {
-        flops: 0.0,
-        bytes: 2.0 * cx.result.bytes() as f64,
-    };
+    let cost = Cost { flops: 0.0, bytes: 2.0 * cx.result.bytes() as f64 };
     let chunk = elementwise_chunk(cx.result.len(), 2 * size) * size;
     Kernel::single(1, chunk, cost, move |call| {
         let (x, start) = (call.input::<T>(0), call.start::<T>());
@@ -312,7 +316,8 @@ impl Operator for Squeeze {
                 return Err(Fault::new(format!(
                     "dimension {axis} of {} is not 1",
                     cx.display(&shape)
-                )));
+                ))
+                .help("only dimensions of size 1 can be left out; `reshape` merges others"));
             }
         }
         let kept = (0..shape.len()).filter(|axis| !axes.contains(axis));
@@ -328,13 +333,8 @@ impl Operator for Squeeze {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let cases: [(&[usize], &[usize]); 5] = [
-            (&[], &[]),
-            (&[1], &[0]),
-            (&[3, 1], &[1]),
-            (&[1, 2, 1], &[0, 2]),
-            (&[0, 1], &[1]),
-        ];
+        let cases: [(&[usize], &[usize]); 5] =
+            [(&[], &[]), (&[1], &[0]), (&[3, 1], &[1]), (&[1, 2, 1], &[0, 2]), (&[0, 1], &[1])];
         cases
             .into_iter()
             .map(|(dims, axes)| {
@@ -384,12 +384,10 @@ impl Operator for BroadcastTo {
             return Ok(Lowered::Alias(0));
         }
         let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims]);
-        Ok(
-            with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
-                layout::broadcast_to(&plan, x, out, start)
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
+            layout::broadcast_to(&plan, x, out, start)
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -422,11 +420,7 @@ pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
     if order.iter().enumerate().all(|(place, &axis)| place == axis) {
         return x;
     }
-    graph.add(
-        &Transpose,
-        &[x],
-        Attributes::of([integers(order.iter().copied())]),
-    )
+    graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
 }
 
 /// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
@@ -439,11 +433,7 @@ pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
 
 /// Appends `expand_dims(x)`.
 pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(
-        &ExpandDims,
-        &[x],
-        Attributes::of([Attribute::Integer(axis)]),
-    )
+    graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -452,10 +442,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
         let to = to.into();
-        let open =
-            to.0.iter()
-                .filter(|dim| **dim == Dimension::Unknown)
-                .count();
+        let open = to.0.iter().filter(|dim| **dim == Dimension::Unknown).count();
         if open > 1 {
             return self.fault(
                 Fault::new(format!(
@@ -494,11 +481,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
         self.then(|graph, x| {
-            graph.add(
-                &Transpose,
-                &[x],
-                Attributes::of([Attribute::Integers(order.into())]),
-            )
+            graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
         })
     }
 
@@ -512,11 +495,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
         self.then(|graph, x| {
-            graph.add(
-                &Squeeze,
-                &[x],
-                Attributes::of([Attribute::Integers(axes.into())]),
-            )
+            graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
         })
     }
 

@@ -25,9 +25,7 @@ pub(crate) fn each(name: &str, values: &[i64], rank: usize) -> Result<Dims, Faul
         .iter()
         .map(|&value| {
             usize::try_from(value).map_err(|_| {
-                Fault::new(format!(
-                    "{name} = {values:?} holds {value}, which is no size"
-                ))
+                Fault::new(format!("{name} = {values:?} holds {value}, which is no size"))
             })
         })
         .collect()
@@ -127,14 +125,12 @@ impl Operator for Slice {
         let begin = each("begin", cx.attributes.integers(0), dims.len())?;
         let plan = layout::Slice::new(dims, &begin, size);
         let (chunk, cost) = copy_loop(cx);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-                let start = call.start::<T>();
-                plan.run(call.input::<T>(0), call.output(), start);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            plan.run(call.input::<T>(0), call.output(), start);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -161,18 +157,12 @@ impl Operator for Slice {
 /// How a result is copied together: the bytes of a chunk, and the cost.
 pub(crate) fn copy_loop(cx: &Lowering<'_>) -> (usize, Cost) {
     let size = cx.result.dtype.size();
-    let cost = Cost {
-        flops: 0.0,
-        bytes: 2.0 * cx.result.bytes() as f64,
-    };
+    let cost = Cost { flops: 0.0, bytes: 2.0 * cx.result.bytes() as f64 };
     (elementwise_chunk(cx.result.len(), 2 * size) * size, cost)
 }
 
 fn attributes(first: &[i64], second: &[i64]) -> Attributes {
-    Attributes::of([
-        Attribute::Integers(first.into()),
-        Attribute::Integers(second.into()),
-    ])
+    Attributes::of([Attribute::Integers(first.into()), Attribute::Integers(second.into())])
 }
 
 /// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
@@ -244,14 +234,12 @@ impl Operator for Pad {
         let after = each("after", cx.attributes.integers(1), dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-                let start = call.start::<T>();
-                plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<T>();
+            plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -297,11 +285,8 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `x.pad([[0, 0], [1, 2]])`.
     #[track_caller]
     pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
-        let (before, after): (Vec<i64>, Vec<i64>) = paddings
-            .as_ref()
-            .iter()
-            .map(|&[before, after]| (before, after))
-            .unzip();
+        let (before, after): (Vec<i64>, Vec<i64>) =
+            paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
         self.then(|graph, x| pad(graph, x, &before, &after))
     }
 }

@@ -56,10 +56,7 @@ pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     let (len, size) = (cx.result.len(), cx.result.dtype.size());
     let rows = len.checked_div(n).unwrap_or(0);
     let bytes = traffic(cx);
-    let cost = Cost {
-        flops: flops * len as f64,
-        bytes,
-    };
+    let cost = Cost { flops: flops * len as f64, bytes };
     let each = (bytes / rows.max(1) as f64) as usize;
     // Without rows, `n` is any number.
     (n, rows_chunk(rows, n, each).saturating_mul(size), cost)
@@ -77,11 +74,7 @@ const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
 
 /// eˣ over its sum. Gradient, with y the result and dy its cotangent: y·(dy - Σ dy·y).
 pub static SOFTMAX: Rowwise = Rowwise {
-    signature: Signature::new(
-        "softmax",
-        "exp(x) over its sum along the last axis",
-        OPERANDS,
-    ),
+    signature: Signature::new("softmax", "exp(x) over its sum along the last axis", OPERANDS),
     lower: |cx| {
         let (n, chunk, cost) = row_loop(cx, 24.0);
         with_float!(cx.result.dtype, T => Ok(Kernel::single(1, chunk, cost, move |call| {

@@ -4,28 +4,22 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
-    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Location,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
-    element_count, known_dims,
+    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, element_count,
+    known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 
+use super::random::Distribution;
 use super::with_type;
-use crate::init::array_value;
+use crate::init::{First, array_value};
 use crate::{Dimensions, Element, Float, Graph, Init, Number, Operand, Scalar, Tensor};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &Placeholder,
-    &PlaceholderWithDefault,
-    &Constant,
-    &Variable,
-    &Fill,
-    &Size,
-    &Invalid,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&Placeholder, &PlaceholderWithDefault, &Constant, &Variable, &Fill, &Size, &Invalid];
 
 const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
 
@@ -119,16 +113,12 @@ impl Operator for Constant {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let value = cx.attributes.array(0);
-        Ok(Lowered::Constant(
-            value.map(|value| value.bytes.clone()).unwrap_or_default(),
-        ))
+        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(
-            value,
-        ))]))]
+        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
     }
 }
 
@@ -200,11 +190,17 @@ impl Operator for Variable {
             }
             Some(Initializer::Zeros) => {}
             Some(Initializer::Ones) if dtype != DType::Bool => {}
-            Some(_) if dtype.is_float() => {}
+            Some(Initializer::Uniform { low, high }) if dtype.is_float() => {
+                Distribution::Uniform.check(dtype, *low, *high)?;
+            }
+            Some(Initializer::Normal { mean, stddev }) if dtype.is_float() => {
+                Distribution::Normal.check(dtype, *mean, *stddev)?;
+            }
+            Some(Initializer::TruncatedNormal { mean, stddev }) if dtype.is_float() => {
+                Distribution::TruncatedNormal.check(dtype, *mean, *stddev)?;
+            }
             _ => {
-                return Err(Fault::new(format!(
-                    "this first value is not one for {dtype}"
-                )));
+                return Err(Fault::new(format!("this first value is not one for {dtype}")));
             }
         }
         cx.tensor(dtype, shape)
@@ -241,11 +237,7 @@ impl Operator for Fill {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx
-            .attributes()
-            .array(0)
-            .filter(|value| value.dims.is_empty())
-        else {
+        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
             return Err(Fault::new("the value has to be a scalar"));
         };
         check_array(value)?;
@@ -261,10 +253,7 @@ impl Operator for Fill {
         if cx.result.bytes() <= 1024 {
             return Ok(Lowered::Constant(value.bytes.repeat(len)));
         }
-        let cost = Cost {
-            flops: 0.0,
-            bytes: cx.result.bytes() as f64,
-        };
+        let cost = Cost { flops: 0.0, bytes: cx.result.bytes() as f64 };
         let kernel = with_type!(cx.result.dtype, T => {
             let value: T = value.elements::<T>()[0];
             let chunk = elementwise_chunk(len, size_of::<T>()) * size_of::<T>();
@@ -314,17 +303,12 @@ impl Operator for Size {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
-        Ok(Lowered::Constant(
-            Array::scalar(cx.result.dtype, count as f64).bytes,
-        ))
+        Ok(Lowered::Constant(Array::scalar(cx.result.dtype, count as f64).bytes))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let of: Shape = [3.into(), 5.into()].into_iter().collect();
-        vec![Sample::new(Attributes::of([
-            Attribute::DType(DType::F64),
-            Attribute::Shape(of),
-        ]))]
+        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
     }
 }
 
@@ -359,11 +343,7 @@ pub fn invalid(graph: &mut Ir) -> NodeId {
 
 /// Appends a constant.
 pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(
-        &Constant,
-        &[],
-        Attributes::of([Attribute::Array(Arc::new(value))]),
-    )
+    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
 }
 
 /// Appends a tensor of one value.
@@ -377,11 +357,7 @@ pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
 
 /// Appends the number of elements of a shape.
 pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(
-        &Size,
-        &[],
-        Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]),
-    )
+    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
 }
 
 impl Graph {
@@ -411,12 +387,7 @@ impl Graph {
     ) -> Tensor<'g, T> {
         let default = default.node(self);
         let id = self.build(|graph| {
-            graph.add_named(
-                Some(name),
-                &PlaceholderWithDefault,
-                &[default],
-                Attributes::none(),
-            )
+            graph.add_named(Some(name), &PlaceholderWithDefault, &[default], Attributes::none())
         });
         self.handle(id)
     }
@@ -460,8 +431,20 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let id = self.build(|graph| {
             let shape = initial.shape.resolve(graph.symbols_mut());
+            let first = match (initial.first, known_dims(&shape)) {
+                (First::Settled(first), _) => first,
+                (First::Scaled(scaling), Some(dims)) => {
+                    scaling.resolve(&dims).unwrap_or_else(|message| {
+                        let location = graph.context().location;
+                        graph.report(Diagnostic::new(message, location).node(name));
+                        Initializer::Zeros
+                    })
+                }
+                // That the shape has to be known is told where the node is checked.
+                (First::Scaled(_), None) => Initializer::Zeros,
+            };
             let attributes = Attributes::of([
-                Attribute::Initializer(initial.initializer),
+                Attribute::Initializer(first),
                 Attribute::DType(T::DTYPE),
                 Attribute::Shape(shape),
                 Attribute::Flag(trainable),
@@ -481,11 +464,8 @@ impl Graph {
     fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
         if shape.0.contains(&crate::Dimension::Unknown) {
             let id = self.reject(
-                Diagnostic::new(
-                    "the shape of a filled tensor has to be known",
-                    Location::caller(),
-                )
-                .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
+                Diagnostic::new("the shape of a filled tensor has to be known", self.here())
+                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             );
             return self.handle(id);
         }

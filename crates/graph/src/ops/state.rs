@@ -28,11 +28,15 @@ impl Operator for Write {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (variable, value) = (cx.shape(0), cx.shape(1));
         let shape = cx.same_shape(&variable, &value).map_err(|_| {
-            Fault::new(format!(
+            let fault = Fault::new(format!(
                 "a variable of shape {} cannot take a value of shape {}",
                 cx.display(&variable),
                 cx.display(&value)
-            ))
+            ));
+            match value.is_empty() {
+                true => fault.help("one number for all: `x.broadcast_to(variable.shape())`"),
+                false => fault,
+            }
         })?;
         cx.tensor(cx.dtype(0), shape)
     }
@@ -47,29 +51,21 @@ impl Operator for Write {
 }
 
 const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
-const NUMBER: &[OperandSpec] = &[
-    OperandSpec::new("variable", DTypes::NUMBER),
-    OperandSpec::new("value", DTypes::NUMBER),
-];
+const NUMBER: &[OperandSpec] =
+    &[OperandSpec::new("variable", DTypes::NUMBER), OperandSpec::new("value", DTypes::NUMBER)];
 
 /// The variable becomes the value.
 pub static ASSIGN: Write = Write {
     signature: Signature::new(
         "assign",
         "gives a variable a new value, and is that value",
-        &[
-            OperandSpec::new("variable", DTypes::ANY),
-            OperandSpec::new("value", DTypes::ANY),
-        ],
+        &[OperandSpec::new("variable", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)],
     )
     .effect(Effect::Write)
     .calculus(NO_GRADIENT),
     lower: |cx| {
         let len = cx.result.bytes();
-        let cost = Cost {
-            flops: 0.0,
-            bytes: 2.0 * len as f64,
-        };
+        let cost = Cost { flops: 0.0, bytes: 2.0 * len as f64 };
         let mut kernel = Kernel::single(1, elementwise_chunk(len, 2), cost, |call| {
             let start = call.start::<u8>();
             elementwise::copy(call.input::<u8>(0), call.output(), start);
@@ -82,13 +78,9 @@ pub static ASSIGN: Write = Write {
 
 /// The variable grows by the value.
 pub static ASSIGN_ADD: Write = Write {
-    signature: Signature::new(
-        "assign_add",
-        "adds a value to a variable, and is the sum",
-        NUMBER,
-    )
-    .effect(Effect::Write)
-    .calculus(NO_GRADIENT),
+    signature: Signature::new("assign_add", "adds a value to a variable, and is the sum", NUMBER)
+        .effect(Effect::Write)
+        .calculus(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
             super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
@@ -165,10 +157,8 @@ impl Graph {
         &'g self,
         inputs: impl IntoIterator<Item = impl Into<Operation<'g>>>,
     ) -> Operation<'g> {
-        let inputs: Vec<NodeId> = inputs
-            .into_iter()
-            .map(|input| self.import(input.into().into()))
-            .collect();
+        let inputs: Vec<NodeId> =
+            inputs.into_iter().map(|input| self.import(input.into().into())).collect();
         Operation(self.any(self.build(|graph| group(graph, &inputs))))
     }
 

@@ -27,15 +27,9 @@ impl Operator for Item {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let index = cx.attributes().integer(0);
-        match usize::try_from(index)
-            .ok()
-            .filter(|&index| index < cx.operands())
-        {
+        match usize::try_from(index).ok().filter(|&index| index < cx.operands()) {
             Some(index) => cx.tensor(cx.dtype(index), cx.shape(index)),
-            None => Err(Fault::new(format!(
-                "there is no item {index} among {}",
-                cx.operands()
-            ))),
+            None => Err(Fault::new(format!("there is no item {index} among {}", cx.operands()))),
         }
     }
 
@@ -47,10 +41,7 @@ impl Operator for Item {
         let packing = Packing::new(cx.operands)
             .ok_or_else(|| Fault::new("the tuple is larger than any memory"))?;
         let range = packing.range(index);
-        let cost = Cost {
-            flops: 0.0,
-            bytes: 2.0 * range.len() as f64,
-        };
+        let cost = Cost { flops: 0.0, bytes: 2.0 * range.len() as f64 };
         let chunk = elementwise_chunk(range.len(), 2);
         Ok(Kernel::single(1, chunk, cost, move |call| {
             let start = call.start::<u8>();

@@ -4,19 +4,19 @@ use abeyance_ir::{
     Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
     Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
-use abeyance_kernels::element::{Element as Stored, Number as StoredNumber, Real};
+use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
-use super::{binary, chain, comparison, scalar_like, select, with_float, with_type};
+use super::{binary, chain, comparison, scalar_like, select, with_type};
 use crate::{Element, Float, Number, Signed, Tensor};
 
 /// An operator that gives each element a function of it.
 pub struct Unary {
-    signature: Signature,
-    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
-    gradient: fn(&mut Derivation<'_>) -> Result<NodeId, Fault>,
-    domain: Domain,
+    pub(super) signature: Signature,
+    pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+    pub(super) gradient: fn(&mut Derivation<'_>) -> Result<NodeId, Fault>,
+    pub(super) domain: Domain,
 }
 
 impl Operator for Unary {
@@ -46,10 +46,7 @@ impl Operator for Unary {
 /// One sample for each of a scalar, odd sizes, a matrix, a stretch longer than any register, and nothing.
 pub(crate) fn shapes(domain: Domain) -> Vec<Sample> {
     let shapes: [&[usize]; 6] = [&[], &[3], &[2, 5], &[1, 7, 1], &[37], &[0, 3]];
-    shapes
-        .into_iter()
-        .map(|dims| Sample::default().float(dims, domain.clone()))
-        .collect()
+    shapes.into_iter().map(|dims| Sample::default().float(dims, domain.clone())).collect()
 }
 
 /// A loop over all elements; `flops` is the arithmetic of one.
@@ -60,10 +57,7 @@ pub(crate) fn map<T: Stored, U: Stored>(
 ) -> Kernel {
     let len = cx.result.len();
     let bytes = size_of::<T>() + size_of::<U>();
-    let cost = Cost {
-        flops: flops * len as f64,
-        bytes: (len * bytes) as f64,
-    };
+    let cost = Cost { flops: flops * len as f64, bytes: (len * bytes) as f64 };
     let chunk = elementwise_chunk(len, bytes) * size_of::<U>();
     Kernel::single(1, chunk, cost, move |call| {
         let (x, start) = (call.input::<T>(0), call.start::<U>());
@@ -78,16 +72,22 @@ pub(crate) fn map<T: Stored, U: Stored>(
     })
 }
 
-/// A loop for each float type.
+/// A loop for each float type. The body is that of a generic function: of a concrete `f32`, `x.exp()` would be the
+/// platform's, not the one of [`Real`] that vectorises.
 macro_rules! real {
     ($flops:expr, |$x:ident| $body:expr) => {
         |cx| {
-            with_float!(cx.result.dtype, T => {
-                Ok(map::<T, T>(cx, $flops, #[inline(always)] |$x| $body).into())
+            #[inline(always)]
+            fn of<T: abeyance_kernels::element::Real>($x: T) -> T {
+                $body
+            }
+            $crate::ops::with_float!(cx.result.dtype, T => {
+                Ok($crate::ops::unary::map::<T, T>(cx, $flops, #[inline(always)] |x| of(x)).into())
             })
         }
     };
 }
+pub(super) use real;
 
 /// A loop for each number type.
 macro_rules! number {
@@ -103,9 +103,9 @@ macro_rules! number {
 const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
 const NUMBER: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
 const SIGNED: &[OperandSpec] = &[OperandSpec::new("x", DTypes::SIGNED)];
-const FLOAT: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
-const USUAL: Domain = Domain::Between(-2.0, 2.0);
-const POSITIVE: Domain = Domain::Between(0.4, 3.0);
+pub(super) const FLOAT: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
+pub(super) const USUAL: Domain = Domain::Between(-2.0, 2.0);
+pub(super) const POSITIVE: Domain = Domain::Between(0.4, 3.0);
 
 /// `x` itself. Gradient: the cotangent.
 pub static IDENTITY: Unary = Unary {
@@ -149,12 +149,8 @@ pub static ABS: Unary = Unary {
 
 /// -1, 0 or 1. Gradient: 0.
 pub static SIGN: Unary = Unary {
-    signature: Signature::new(
-        "sign",
-        "-1, 0 or 1 as x is negative, zero or positive",
-        SIGNED,
-    )
-    .calculus(Calculus::Piecewise),
+    signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
+        .calculus(Calculus::Piecewise),
     lower: number!(1.0, |x| x.sign()),
     gradient: |cx| {
         let x = cx.operand(0);
@@ -174,6 +170,19 @@ pub static EXP: Unary = Unary {
     domain: USUAL,
 };
 
+/// eˣ - 1. Gradient: the cotangent times eˣ.
+pub static EXPM1: Unary = Unary {
+    signature: Signature::new("expm1", "e to the power of x, less 1", FLOAT),
+    lower: real!(20.0, |x| x.exp_m1()),
+    gradient: |cx| {
+        // Not from the result: that plus 1 has lost its digits where x is far below 0.
+        let x = cx.operand(0);
+        let slope = exp(cx.graph(), x);
+        Ok(chain(cx, slope))
+    },
+    domain: USUAL,
+};
+
 /// The natural logarithm. Gradient: the cotangent over `x`.
 pub static LOG: Unary = Unary {
     signature: Signature::new("log", "the natural logarithm of x", FLOAT),
@@ -185,6 +194,19 @@ pub static LOG: Unary = Unary {
     domain: POSITIVE,
 };
 
+/// ln(1 + x). Gradient: the cotangent over 1 + x.
+pub static LOG1P: Unary = Unary {
+    signature: Signature::new("log1p", "the natural logarithm of 1 + x", FLOAT),
+    lower: real!(20.0, |x| x.ln_1p()),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        let one = scalar_like(cx.graph(), x, 1.0);
+        let above = binary::add(cx.graph(), x, one);
+        Ok(binary::cotangent_over(cx, above))
+    },
+    domain: Domain::Between(-0.6, 2.0),
+};
+
 /// √x. Gradient: the cotangent over twice the result.
 pub static SQRT: Unary = Unary {
     signature: Signature::new("sqrt", "the square root of x", FLOAT),
@@ -193,6 +215,35 @@ pub static SQRT: Unary = Unary {
         let y = cx.result();
         let twice = binary::add(cx.graph(), y, y);
         Ok(binary::cotangent_over(cx, twice))
+    },
+    domain: POSITIVE,
+};
+
+/// 1/√x. Gradient: the cotangent times -y³/2.
+pub static RSQRT: Unary = Unary {
+    signature: Signature::new("rsqrt", "1 over the square root of x", FLOAT),
+    lower: real!(5.0, |x| T::ONE / x.sqrt()),
+    gradient: |cx| {
+        let y = cx.result();
+        let graph = cx.graph();
+        let squared = square(graph, y);
+        let cubed = binary::mul(graph, squared, y);
+        let half = scalar_like(graph, y, -0.5);
+        let slope = binary::mul(graph, cubed, half);
+        Ok(chain(cx, slope))
+    },
+    domain: POSITIVE,
+};
+
+/// 1/x. Gradient: the cotangent times -y².
+pub static RECIPROCAL: Unary = Unary {
+    signature: Signature::new("reciprocal", "1 over x", FLOAT),
+    lower: real!(4.0, |x| T::ONE / x),
+    gradient: |cx| {
+        let y = cx.result();
+        let squared = square(cx.graph(), y);
+        let slope = neg(cx.graph(), squared);
+        Ok(chain(cx, slope))
     },
     domain: POSITIVE,
 };
@@ -260,8 +311,12 @@ pub static OPERATORS: &[&dyn Operator] = &[
     &ABS,
     &SIGN,
     &EXP,
+    &EXPM1,
     &LOG,
+    &LOG1P,
     &SQRT,
+    &RSQRT,
+    &RECIPROCAL,
     &SQUARE,
     &TANH,
     &SIGMOID,
@@ -283,8 +338,12 @@ append! {
     abs ABS;
     sign SIGN;
     exp EXP;
+    expm1 EXPM1;
     log LOG;
+    log1p LOG1P;
     sqrt SQRT;
+    rsqrt RSQRT;
+    reciprocal RECIPROCAL;
     square SQUARE;
     tanh TANH;
     sigmoid SIGMOID;
@@ -340,16 +399,40 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.then(exp)
     }
 
+    /// eˣ - 1, accurate near 0.
+    #[track_caller]
+    pub fn expm1(self) -> Tensor<'g, T> {
+        self.then(expm1)
+    }
+
     /// The natural logarithm: -∞ at 0, NaN below.
     #[track_caller]
     pub fn log(self) -> Tensor<'g, T> {
         self.then(log)
     }
 
+    /// ln(1 + x), accurate near 0: -∞ at -1, NaN below.
+    #[track_caller]
+    pub fn log1p(self) -> Tensor<'g, T> {
+        self.then(log1p)
+    }
+
     /// √x, NaN below 0.
     #[track_caller]
     pub fn sqrt(self) -> Tensor<'g, T> {
         self.then(sqrt)
+    }
+
+    /// 1/√x: ∞ at 0, NaN below.
+    #[track_caller]
+    pub fn rsqrt(self) -> Tensor<'g, T> {
+        self.then(rsqrt)
+    }
+
+    /// 1/x: ∞ at 0, -∞ at -0.
+    #[track_caller]
+    pub fn reciprocal(self) -> Tensor<'g, T> {
+        self.then(reciprocal)
     }
 
     /// The hyperbolic tangent.

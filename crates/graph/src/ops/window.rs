@@ -102,13 +102,9 @@ pub struct SliceAt;
 impl Operator for SliceAt {
     fn signature(&self) -> &Signature {
         const {
-            &Signature::new(
-                "slice_at",
-                "a box cut out of x at an offset along an axis",
-                OPERANDS,
-            )
-            .attributes(ATTRIBUTES)
-            .masking()
+            &Signature::new("slice_at", "a box cut out of x at an offset along an axis", OPERANDS)
+                .attributes(ATTRIBUTES)
+                .masking()
         }
     }
 
@@ -128,15 +124,13 @@ impl Operator for SliceAt {
         let plan = layout::Slice::new(outer, &window.begin, inner);
         let stride: usize = outer[window.axis + 1..].iter().product();
         let (chunk, cost) = copy_loop(cx);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                let offset = window.offset(call.input(1))?;
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                plan.run(&x[offset * stride..], call.output(), start);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let offset = window.offset(call.input(1))?;
+            let (x, start) = (call.input::<T>(0), call.start::<T>());
+            plan.run(&x[offset * stride..], call.output(), start);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -150,12 +144,8 @@ pub struct PadAt;
 impl Operator for PadAt {
     fn signature(&self) -> &Signature {
         const {
-            &Signature::new(
-                "pad_at",
-                "zeros with x at an offset along an axis",
-                OPERANDS,
-            )
-            .attributes(ATTRIBUTES)
+            &Signature::new("pad_at", "zeros with x at an offset along an axis", OPERANDS)
+                .attributes(ATTRIBUTES)
         }
     }
 
@@ -173,20 +163,18 @@ impl Operator for PadAt {
         let window = Window::new(cx, cx.operands[0].dims, cx.result.dims)?;
         let dims = Dims::from(cx.operands[0].dims);
         let (chunk, cost) = copy_loop(cx);
-        Ok(
-            with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                let offset = window.offset(call.input(1))?;
-                let (mut before, mut after) = (window.begin.clone(), window.after.clone());
-                before[window.axis] += offset;
-                after[window.axis] -= offset;
-                // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
-                let plan = layout::Pad::new(&dims, &before, &after);
-                let start = call.start::<T>();
-                plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
-                Ok(())
-            }))
-            .into(),
-        )
+        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let offset = window.offset(call.input(1))?;
+            let (mut before, mut after) = (window.begin.clone(), window.after.clone());
+            before[window.axis] += offset;
+            after[window.axis] -= offset;
+            // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
+            let plan = layout::Pad::new(&dims, &before, &after);
+            let start = call.start::<T>();
+            plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+            Ok(())
+        }))
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -200,26 +188,15 @@ fn gradient(
     undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
 ) -> Result<Cotangents, Fault> {
     let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-    let (begin, axis) = (
-        cx.attributes().integers(0).to_vec(),
-        cx.attributes().integer(1),
-    );
+    let (begin, axis) = (cx.attributes().integers(0).to_vec(), cx.attributes().integer(1));
     let shape = cx.shape(x);
-    let moved = cx
-        .wanted(0)
-        .then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
+    let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
     Ok(Cotangents::from_slice(&[moved, None]))
 }
 
 /// Samples of boxes: of cutting them out, or of putting them in.
 fn samples(cut: bool) -> Vec<Sample> {
-    type Case = (
-        &'static [usize],
-        &'static [usize],
-        &'static [i64],
-        i64,
-        &'static [f64],
-    );
+    type Case = (&'static [usize], &'static [usize], &'static [i64], i64, &'static [f64]);
     let cases: [Case; 7] = [
         (&[1], &[1], &[0], 0, &[0.0]),
         (&[2], &[5], &[1], 0, &[1.0]),

@@ -38,10 +38,7 @@ pub(super) fn form(array: &Array, budget: usize) -> Form {
     if array.len() <= LISTED || array.bytes.len() > budget {
         return Form::Listed;
     }
-    let mut keys = array
-        .bytes
-        .chunks_exact(size)
-        .map(|bytes| printed_bits(array.dtype, bytes));
+    let mut keys = array.bytes.chunks_exact(size).map(|bytes| printed_bits(array.dtype, bytes));
     let first = keys.next();
     match keys.all(|key| Some(key) == first) {
         true => Form::Filled,
@@ -104,11 +101,8 @@ fn write_nested(out: &mut dyn Write, array: &Array) -> fmt::Result {
     for &dim in array.dims.iter().rev() {
         blocks.push(blocks.last().unwrap_or(&1) * dim);
     }
-    let brackets = |index: usize| {
-        blocks
-            .iter()
-            .take_while(move |&&block| index.is_multiple_of(block))
-    };
+    let brackets =
+        |index: usize| blocks.iter().take_while(move |&&block| index.is_multiple_of(block));
     for index in 0..array.len() {
         if index > 0 {
             out.write_str(", ")?;

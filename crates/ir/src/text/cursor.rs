@@ -29,10 +29,7 @@ pub(super) struct Cursor<'t> {
 impl<'t> Cursor<'t> {
     /// All of a line.
     pub(super) fn new(line: &'t str) -> Self {
-        Self {
-            rest: line,
-            has_more: false,
-        }
+        Self { rest: line, has_more: false }
     }
 
     /// The line up to its comment, split at its first colon if it has one.
@@ -117,6 +114,14 @@ impl<'t> Cursor<'t> {
         }
     }
 
+    /// A text in quotes, which has to be next.
+    pub(super) fn text(&mut self) -> Read<String> {
+        match self.peek() {
+            Some(b'"') => self.quoted(),
+            _ => Err(self.expected("a text in quotes")),
+        }
+    }
+
     fn quoted(&mut self) -> Read<String> {
         let inner = self.rest.get(1..).unwrap_or_default();
         let mut is_escaped = false;
@@ -137,9 +142,7 @@ impl<'t> Cursor<'t> {
                 _ => {}
             }
         }
-        Err(mistake(
-            "the quotes opened here are not closed in this line",
-        ))
+        Err(mistake("the quotes opened here are not closed in this line"))
     }
 
     /// Goes over `open item, item, ... close`, the opening mark included.
@@ -174,12 +177,7 @@ impl<'t> Cursor<'t> {
     /// What is next, for a message.
     fn found(&mut self) -> String {
         if self.is_at_end() {
-            return if self.has_more {
-                "`:`"
-            } else {
-                "the end of the line"
-            }
-            .to_owned();
+            return if self.has_more { "`:`" } else { "the end of the line" }.to_owned();
         }
         let mut ahead = *self;
         match ahead.word() {

@@ -118,10 +118,7 @@ fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> R
                 };
                 return match element_count(&dims) {
                     Some(0) => Ok(Array { dtype, dims, bytes }),
-                    _ => Err(mistake(format!(
-                        "no elements for the sizes [{}]",
-                        join(&dims)
-                    ))),
+                    _ => Err(mistake(format!("no elements for the sizes [{}]", join(&dims)))),
                 };
             }
             continue;
@@ -130,10 +127,7 @@ fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> R
             return Err(cursor.expected("a number or `[`"));
         };
         if *leaves.get_or_insert(open.len()) != open.len() {
-            return Err(mistake(format!(
-                "`{}` where the array has lists before",
-                shorten(word)
-            )));
+            return Err(mistake(format!("`{}` where the array has lists before", shorten(word))));
         }
         read_element(word, dtype, &mut bytes)?;
         // An item is complete: so may be the lists it ends.
@@ -199,10 +193,9 @@ fn read_element(word: &str, dtype: DType, bytes: &mut Vec<u8>) -> Read<()> {
     };
     match is_read {
         true => Ok(()),
-        false => Err(mistake(format!(
-            "expected an element of type {dtype}, found `{}`",
-            shorten(word)
-        ))),
+        false => {
+            Err(mistake(format!("expected an element of type {dtype}, found `{}`", shorten(word))))
+        }
     }
 }
 

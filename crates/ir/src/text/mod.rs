@@ -49,6 +49,5 @@ mod names;
 mod parse;
 mod print;
 mod statement;
-mod suggest;
 mod value;
 mod write;

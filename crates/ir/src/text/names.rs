@@ -25,7 +25,8 @@ pub(super) fn is_symbol(name: &str) -> bool {
     is_name(name) && name != "_" && !name.starts_with(|first: char| first.is_ascii_digit())
 }
 
-fn write_quoted(out: &mut dyn Write, name: &str) -> fmt::Result {
+/// Writes anything in quotes.
+pub(super) fn write_quoted(out: &mut dyn Write, name: &str) -> fmt::Result {
     out.write_char('"')?;
     for c in name.chars() {
         match c {

@@ -410,10 +410,7 @@ impl<'t> Parser<'t> {
 
     fn no_header(&mut self) -> Box<Diagnostic> {
         self.is_headless = true;
-        advise(
-            "a graph's text begins with `graph NAME {`",
-            "write that line before this one",
-        )
+        advise("a graph's text begins with `graph NAME {`", "write that line before this one")
     }
 
     /// A line could not be read: what uses the node that it may have defined is not reported.
@@ -440,7 +437,7 @@ impl<'t> Parser<'t> {
                     .note(format!("`{name}` is defined {place}"), Location::Text(line))
                     .help("a node can only use nodes above it");
             } else if let Some(nearest) =
-                super::suggest::nearest(name, self.graph.iter().map(|(_, node)| &*node.name))
+                crate::nearest(name, self.graph.iter().map(|(_, node)| &*node.name))
             {
                 diagnostic = diagnostic.help(format!("did you mean `{nearest}`?"));
             }
@@ -454,11 +451,7 @@ impl<'t> Parser<'t> {
         let (text, this) = (self.text, self.line);
         let below = self.below.get_or_insert_with(|| {
             let mut below = HashMap::new();
-            for (text, line) in text
-                .lines()
-                .zip(1u32..)
-                .skip(this.saturating_sub(1) as usize)
-            {
+            for (text, line) in text.lines().zip(1u32..).skip(this.saturating_sub(1) as usize) {
                 let mut cursor = Cursor::new(text);
                 if let Some(word) = cursor.word()
                     && cursor.eat(b'=')

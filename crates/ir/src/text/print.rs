@@ -18,11 +18,7 @@ impl fmt::Display for Graph {
         f.write_str("graph ")?;
         write_name(f, self.name())?;
         f.write_str(" {\n")?;
-        let mut printer = Printer {
-            graph: self,
-            writer: Writer::lossless(self),
-            indent: 2,
-        };
+        let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: 2 };
         printer.blocks(f)?;
         f.write_str("}")
     }
@@ -43,10 +39,7 @@ impl Graph {
 
     /// The lines of some nodes, in columns, for a reader: without blocks, and with long lists cut short.
     pub fn print_nodes(&self, ids: impl IntoIterator<Item = NodeId>) -> impl fmt::Display {
-        PrintNodes {
-            graph: self,
-            ids: ids.into_iter().collect(),
-        }
+        PrintNodes { graph: self, ids: ids.into_iter().collect() }
     }
 }
 
@@ -57,11 +50,8 @@ struct PrintNodes<'g> {
 
 impl fmt::Display for PrintNodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = Printer {
-            graph: self.graph,
-            writer: Writer::brief(self.graph),
-            indent: 0,
-        };
+        let mut printer =
+            Printer { graph: self.graph, writer: Writer::brief(self.graph), indent: 0 };
         printer.lines(f, self.ids.iter().copied())
     }
 }

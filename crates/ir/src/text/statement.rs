@@ -4,7 +4,6 @@ use smallvec::SmallVec;
 
 use super::cursor::{Cursor, Read, advise, mistake, shorten};
 use super::parse::{Parser, Section, WaitingBody};
-use super::suggest::nearest;
 use super::value::{read_attribute, read_type};
 use crate::graph::is_name;
 use crate::shape::{Mark, Origin};
@@ -98,7 +97,7 @@ impl<'t> Parser<'t> {
             return Ok((&Input).into());
         }
         let known = self.registry.iter();
-        let nearest = nearest(&name, known.map(|operator| operator.signature().name));
+        let nearest = crate::nearest(&name, known.map(|operator| operator.signature().name));
         let message = format!("there is no operator `{}`", shorten(&name));
         if name.starts_with("closure/") {
             return Err(advise(
@@ -198,13 +197,8 @@ impl<'t> Parser<'t> {
                 return Err(mistake(format!("the attribute `{key}` is given twice")));
             }
             ahead.expect(b'=', &format!("the attribute `{key}`"))?;
-            let read = read_attribute(
-                &mut ahead,
-                spec.kind,
-                &mut self.graph,
-                result,
-                &mut self.fills,
-            );
+            let read =
+                read_attribute(&mut ahead, spec.kind, &mut self.graph, result, &mut self.fills);
             *value = Some(read.map_err(|mut diagnostic| {
                 diagnostic.message = format!("attribute `{key}`: {}", diagnostic.message);
                 diagnostic
@@ -233,10 +227,7 @@ impl<'t> Parser<'t> {
                 _ => None,
             };
             attributes.push(value.or_else(implied).ok_or_else(|| {
-                mistake(format!(
-                    "`{}` lacks its attribute `{}`",
-                    signature.name, spec.name
-                ))
+                mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name))
             })?);
         }
         Ok(Some(Attributes::of(attributes)))
@@ -268,10 +259,7 @@ impl<'t> Parser<'t> {
             } else {
                 let declared = graph.display_type(id);
                 graph.set_type(id, inferred);
-                let fault = format!(
-                    "is declared {declared}, but gives {}",
-                    graph.display_type(id)
-                );
+                let fault = format!("is declared {declared}, but gives {}", graph.display_type(id));
                 let diagnostic = graph.diagnose(id, Fault::new(fault));
                 graph.report(diagnostic);
                 graph.set_type(id, Type::Invalid);
@@ -313,9 +301,7 @@ fn set_origins(graph: &mut Graph, node: NodeId) {
     let items = graph.node(node).ty.items().to_vec();
     for (axis, dim) in items.iter().flat_map(|item| item.shape.iter().enumerate()) {
         if let Dim::Symbol(symbol) = graph.symbols().resolve(*dim) {
-            graph
-                .symbols_mut()
-                .set_origin(symbol, Origin { node, axis });
+            graph.symbols_mut().set_origin(symbol, Origin { node, axis });
         }
     }
 }
@@ -333,11 +319,8 @@ fn no_type(mut cursor: Cursor<'_>) -> Box<Diagnostic> {
 }
 
 fn unknown_attribute(signature: &Signature, key: &str) -> Box<Diagnostic> {
-    let names: Vec<String> = signature
-        .attributes
-        .iter()
-        .map(|spec| format!("`{}`", spec.name))
-        .collect();
+    let names: Vec<String> =
+        signature.attributes.iter().map(|spec| format!("`{}`", spec.name)).collect();
     advise(
         format!("`{}` has no attribute `{}`", signature.name, shorten(key)),
         match names.as_slice() {

@@ -25,6 +25,7 @@ pub(super) fn read_attribute(
         }
         AttributeKind::Integer => Attribute::Integer(integer(cursor)?),
         AttributeKind::Real => Attribute::Real(real(cursor)?),
+        AttributeKind::Text => Attribute::Text(cursor.text()?.into()),
         AttributeKind::DType => {
             Attribute::DType(word(cursor, "an element type", DType::from_name)?)
         }
@@ -87,9 +88,7 @@ fn read_shape(cursor: &mut Cursor<'_>, graph: &mut Graph, after: &str) -> Read<S
     let mut shape = Shape::new();
     cursor.list([b'[', b']'], after, |cursor| {
         if shape.len() == MAX_RANK {
-            return Err(mistake(format!(
-                "a tensor has at most {MAX_RANK} dimensions"
-            )));
+            return Err(mistake(format!("a tensor has at most {MAX_RANK} dimensions")));
         }
         let is_quoted = cursor.peek() == Some(b'"');
         let name = cursor.name("the size of a dimension or a name for it")?;

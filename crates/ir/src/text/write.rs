@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::array::{FILL_LIMIT, Form, form, write_data, write_real};
-use super::names::{write_name, write_symbol};
+use super::names::{write_name, write_quoted, write_symbol};
 use crate::{
     Array, Attribute, AttributeSpec, DefaultAttribute, Dim, Graph, Initializer, Node, TensorType,
     Type, known_dims,
@@ -27,20 +27,12 @@ pub(super) struct Writer<'g> {
 impl<'g> Writer<'g> {
     /// Writes everything.
     pub(super) fn lossless(graph: &'g Graph) -> Self {
-        Self {
-            graph,
-            brief: false,
-            fills: FILL_LIMIT,
-        }
+        Self { graph, brief: false, fills: FILL_LIMIT }
     }
 
     /// Cuts long lists short.
     pub(super) fn brief(graph: &'g Graph) -> Self {
-        Self {
-            graph,
-            brief: true,
-            fills: usize::MAX,
-        }
+        Self { graph, brief: true, fills: usize::MAX }
     }
 
     /// `matmul(flat, w) transpose_b=true`
@@ -92,11 +84,7 @@ impl<'g> Writer<'g> {
 
     /// A writer for a body, which claims from the same budget; to be given [back](Self::resume).
     pub(super) fn enter<'b>(&self, body: &'b Graph) -> Writer<'b> {
-        Writer {
-            graph: body,
-            brief: self.brief,
-            fills: self.fills,
-        }
+        Writer { graph: body, brief: self.brief, fills: self.fills }
     }
 
     /// Goes on after a body.
@@ -147,6 +135,7 @@ impl<'g> Writer<'g> {
             Attribute::Flag(value) => write!(out, "{value}"),
             Attribute::Integer(value) => write!(out, "{value}"),
             Attribute::Real(value) => write_real(out, *value),
+            Attribute::Text(value) => write_quoted(out, value),
             Attribute::DType(value) => out.write_str(value.name()),
             Attribute::Shape(shape) => self.shape(out, shape),
             Attribute::Integers(values) => {
@@ -203,9 +192,7 @@ impl<'g> Writer<'g> {
         });
         if !is_told {
             out.write_str(array.dtype.name())?;
-            self.list(out, ['[', ']'], &array.dims, |out, dim| {
-                write!(out, "{dim}")
-            })?;
+            self.list(out, ['[', ']'], &array.dims, |out, dim| write!(out, "{dim}"))?;
             out.write_char(' ')?;
         }
         write_data(out, array, form, self.brief)
@@ -213,11 +200,9 @@ impl<'g> Writer<'g> {
 
     fn shape(&mut self, out: &mut dyn Write, shape: &[Dim]) -> fmt::Result {
         let symbols = self.graph.symbols();
-        self.list(out, ['[', ']'], shape, |out, &dim| {
-            match symbols.resolve(dim) {
-                Dim::Known(size) => write!(out, "{size}"),
-                Dim::Symbol(id) => write_symbol(out, symbols.name(id)),
-            }
+        self.list(out, ['[', ']'], shape, |out, &dim| match symbols.resolve(dim) {
+            Dim::Known(size) => write!(out, "{size}"),
+            Dim::Symbol(id) => write_symbol(out, symbols.name(id)),
         })
     }
 

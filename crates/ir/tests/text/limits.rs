@@ -22,10 +22,7 @@ fn all_fills_together_get_a_limited_amount_of_memory() {
 fn a_fill_beyond_the_limit_is_listed() {
     let mut g = Graph::new("large");
     for _ in 0..3 {
-        constant(
-            &mut g,
-            Array::new(DType::U8, &[30_000_000], &vec![7u8; 30_000_000]),
-        );
+        constant(&mut g, Array::new(DType::U8, &[30_000_000], &vec![7u8; 30_000_000]));
     }
     let text = reprint(&g);
     assert_eq!(text.matches("fill").count(), 2);

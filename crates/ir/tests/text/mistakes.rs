@@ -28,10 +28,7 @@ fn line(line: &str) -> String {
 
 /// Each line with its mistakes.
 fn lines(all: &[&str]) -> String {
-    let shown: Vec<String> = all
-        .iter()
-        .map(|text| format!("{text}\n{}", line(text)))
-        .collect();
+    let shown: Vec<String> = all.iter().map(|text| format!("{text}\n{}", line(text))).collect();
     shown.join("\n\n---\n\n")
 }
 
@@ -136,10 +133,8 @@ fn sections() {
         "graph g {\n  forward {\n    x source : f32[3]\n    y = negate(x) : f32[3]\n  }\n}",
         "graph \"g {\n}",
     ];
-    let all: Vec<String> = texts
-        .iter()
-        .map(|text| format!("{text}\n\n{}", mistakes(text)))
-        .collect();
+    let all: Vec<String> =
+        texts.iter().map(|text| format!("{text}\n\n{}", mistakes(text))).collect();
     shown!(all.join("\n\n---\n\n"));
 }
 
@@ -165,9 +160,7 @@ fn several_mistakes_are_reported_together_and_their_consequences_are_not() {
 
 #[test]
 fn reading_stops_after_twenty_mistakes() {
-    let lines: String = (0..1000)
-        .map(|index| format!("n{index} = what\n"))
-        .collect();
+    let lines: String = (0..1000).map(|index| format!("n{index} = what\n")).collect();
     let diagnostics =
         Graph::parse(&format!("graph g {{\nforward {{\n{lines}"), &registry()).unwrap_err();
     assert_eq!(diagnostics.iter().count(), 21);

@@ -31,10 +31,8 @@ macro_rules! operator {
 }
 
 const ONE: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-const TWO: &[OperandSpec] = &[
-    OperandSpec::new("a", DTypes::ANY),
-    OperandSpec::new("b", DTypes::ANY),
-];
+const TWO: &[OperandSpec] =
+    &[OperandSpec::new("a", DTypes::ANY), OperandSpec::new("b", DTypes::ANY)];
 
 operator!(
     /// A value that is fed.
@@ -172,9 +170,8 @@ operator!(
 /// All of them.
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
-    let all: [&'static dyn Operator; 9] = [
-        &Source, &Variable, &Constant, &Add, &Negate, &Concat, &Filter, &Every, &Group,
-    ];
+    let all: [&'static dyn Operator; 9] =
+        [&Source, &Variable, &Constant, &Add, &Negate, &Concat, &Filter, &Every, &Group];
     for operator in all {
         registry.register(OperatorRef::Static(operator));
     }

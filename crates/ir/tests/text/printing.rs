@@ -44,15 +44,7 @@ fn a_small_program() {
     let mut g = Graph::new("small");
     let n = Dim::Symbol(g.symbols_mut().fresh(Naming::Fed));
     let x = source(&mut g, "x", DType::F32, &[n, 3.into()]);
-    let w = variable(
-        &mut g,
-        "w",
-        Initializer::TruncatedNormal {
-            mean: 0.0,
-            stddev: 0.1,
-        },
-        &[3],
-    );
+    let w = variable(&mut g, "w", Initializer::TruncatedNormal { mean: 0.0, stddev: 0.1 }, &[3]);
     let half = constant(&mut g, Array::scalar(DType::F32, 0.5));
     let shifted = g.add(&Add, &[x, w], Attributes::none());
     g.context_mut().scope = "layer1/".to_owned();
@@ -69,12 +61,7 @@ fn a_small_program() {
     g.context_mut().controls = SmallVec::from_slice(&[x, gradient, x]);
     let update = g.add_named(Some("update/w"), &Add, &[w, w], Attributes::none());
     g.context_mut().controls.clear();
-    g.add_named(
-        Some("train_step"),
-        &Group,
-        &[update, gradient],
-        Attributes::none(),
-    );
+    g.add_named(Some("train_step"), &Group, &[update, gradient], Attributes::none());
     insta::assert_snapshot!(reprint(&g));
 }
 
@@ -102,26 +89,8 @@ fn attributes_of_every_kind() {
         );
     };
     let two = Array::new(DType::I32, &[2], &[3, -4]);
-    every(
-        false,
-        1,
-        0.0,
-        &[0, -1],
-        DType::I32,
-        &[2.into()],
-        two.clone(),
-        Initializer::Zeros,
-    );
-    every(
-        true,
-        -7,
-        -0.0,
-        &[],
-        DType::F32,
-        &[batch],
-        two.clone(),
-        Initializer::Ones,
-    );
+    every(false, 1, 0.0, &[0, -1], DType::I32, &[2.into()], two.clone(), Initializer::Zeros);
+    every(true, -7, -0.0, &[], DType::F32, &[batch], two.clone(), Initializer::Ones);
     every(
         false,
         i64::MIN,
@@ -130,10 +99,7 @@ fn attributes_of_every_kind() {
         DType::F64,
         &[],
         Array::new(DType::Bool, &[2, 1], &[1u8, 0]),
-        Initializer::Normal {
-            mean: f64::NEG_INFINITY,
-            stddev: 1e-300,
-        },
+        Initializer::Normal { mean: f64::NEG_INFINITY, stddev: 1e-300 },
     );
     every(
         false,
@@ -162,15 +128,8 @@ fn attributes_of_every_kind() {
         &[1],
         DType::F32,
         &[2.into(), 2.into()],
-        Array::new(
-            DType::F32,
-            &[2, 2],
-            &[1.0f32, -0.0, f32::INFINITY, f32::NAN],
-        ),
-        Initializer::Uniform {
-            low: -1.0,
-            high: 1.0,
-        },
+        Array::new(DType::F32, &[2, 2], &[1.0f32, -0.0, f32::INFINITY, f32::NAN]),
+        Initializer::Uniform { low: -1.0, high: 1.0 },
     );
     insta::assert_snapshot!(reprint(&g));
 }
@@ -181,16 +140,8 @@ fn a_graph_with_mistakes_prints() {
     let a = source(&mut g, "a", DType::F32, &[2.into()]);
     let b = source(&mut g, "b", DType::F32, &[3.into()]);
     let sum = g.add(&Add, &[a, b], Attributes::none());
-    g.add(
-        &Negate,
-        &[sum, sum],
-        Attributes::of([Attribute::Integer(3)]),
-    );
-    let torn = Array {
-        dtype: DType::F32,
-        dims: SmallVec::from_slice(&[2]),
-        bytes: vec![0; 3],
-    };
+    g.add(&Negate, &[sum, sum], Attributes::of([Attribute::Integer(3)]));
+    let torn = Array { dtype: DType::F32, dims: SmallVec::from_slice(&[2]), bytes: vec![0; 3] };
     constant(&mut g, torn);
     insta::assert_snapshot!(g.to_string());
 }
@@ -199,10 +150,7 @@ fn a_graph_with_mistakes_prints() {
 fn nothing_prints_as_an_empty_graph() {
     assert_eq!(reprint(&Graph::new("empty")), "graph empty {\n}");
     assert_eq!(reprint(&Graph::new("")), "graph \"\" {\n}");
-    assert_eq!(
-        reprint(&Graph::new("a\n\"b\"\\ ü #:")),
-        "graph \"a\\u{a}\\\"b\\\"\\\\ ü #:\" {\n}"
-    );
+    assert_eq!(reprint(&Graph::new("a\n\"b\"\\ ü #:")), "graph \"a\\u{a}\\\"b\\\"\\\\ ü #:\" {\n}");
 }
 
 #[test]

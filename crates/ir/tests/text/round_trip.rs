@@ -19,17 +19,7 @@ enum Size {
     Named(usize),
 }
 
-const SYMBOLS: &[&str] = &[
-    "N",
-    "D",
-    "D2",
-    "batch",
-    "_",
-    "9",
-    "a b",
-    "\"\\\u{7}ü",
-    "x/y.z",
-];
+const SYMBOLS: &[&str] = &["N", "D", "D2", "batch", "_", "9", "a b", "\"\\\u{7}ü", "x/y.z"];
 const SCOPES: &[&str] = &["", "layer/", "layer_1/", "grad/layer/x/", "0/"];
 
 #[derive(Clone, Debug)]
@@ -40,17 +30,7 @@ enum Step {
     Negate(Index),
     Add(Index, Index),
     Filter(Index),
-    Every(
-        Index,
-        bool,
-        i64,
-        f64,
-        Vec<i64>,
-        DType,
-        Vec<Size>,
-        Array,
-        Initializer,
-    ),
+    Every(Index, bool, i64, f64, Vec<i64>, DType, Vec<Size>, Array, Initializer),
     Group(Vec<Index>),
 }
 
@@ -104,11 +84,7 @@ fn array() -> impl Strategy<Value = Array> {
             if dtype == DType::Bool {
                 bytes.iter_mut().for_each(|byte| *byte &= 1);
             }
-            Array {
-                dtype,
-                dims: dims.as_slice().into(),
-                bytes,
-            }
+            Array { dtype, dims: dims.as_slice().into(), bytes }
         })
     })
 }
@@ -135,38 +111,18 @@ fn step() -> impl Strategy<Value = Step> {
         (index(), index()).prop_map(|(a, b)| Step::Add(a, b)),
         index().prop_map(Step::Filter),
         (
-            (
-                index(),
-                any::<bool>(),
-                prop_oneof![Just(1), any::<i64>()],
-                real()
-            ),
-            (
-                vec(any::<i64>(), 0..3),
-                dtype(),
-                vec(size(), 0..4),
-                array(),
-                initializer()
-            ),
+            (index(), any::<bool>(), prop_oneof![Just(1), any::<i64>()], real()),
+            (vec(any::<i64>(), 0..3), dtype(), vec(size(), 0..4), array(), initializer()),
         )
-            .prop_map(
-                |((x, flag, count, rate), (axes, dtype, to, table, start))| {
-                    Step::Every(x, flag, count, rate, axes, dtype, to, table, start)
-                }
-            ),
+            .prop_map(|((x, flag, count, rate), (axes, dtype, to, table, start))| {
+                Step::Every(x, flag, count, rate, axes, dtype, to, table, start)
+            }),
         vec(index(), 0..4).prop_map(Step::Group),
     ]
 }
 
 fn made() -> impl Strategy<Value = Made> {
-    (
-        step(),
-        0..SCOPES.len(),
-        0u8..3,
-        any::<Index>(),
-        vec(any::<Index>(), 0..3),
-        any::<bool>(),
-    )
+    (step(), 0..SCOPES.len(), 0u8..3, any::<Index>(), vec(any::<Index>(), 0..3), any::<bool>())
         .prop_map(|(step, scope, role, of, controls, is_named)| Made {
             step,
             scope,
@@ -185,11 +141,7 @@ fn build(all: &[Made]) -> Graph {
         let any =
             |g: &Graph, index: &Index| (!g.is_empty()).then(|| NodeId::new(index.index(g.len())));
         let of = any(&g, &made.of);
-        let controls = made
-            .controls
-            .iter()
-            .filter_map(|control| any(&g, control))
-            .collect();
+        let controls = made.controls.iter().filter_map(|control| any(&g, control)).collect();
         let context = g.context_mut();
         context.scope = SCOPES[made.scope].to_owned();
         context.controls = controls;
@@ -198,12 +150,7 @@ fn build(all: &[Made]) -> Graph {
             (2, _) => Role::Update,
             _ => Role::Forward,
         };
-        if append(
-            &mut g,
-            &made.step,
-            made.is_named.then(|| format!("n{serial}")),
-        )
-        .is_none()
+        if append(&mut g, &made.step, made.is_named.then(|| format!("n{serial}"))).is_none()
             || g.check().is_err()
         {
             g = before;
@@ -273,10 +220,7 @@ fn append(g: &mut Graph, step: &Step, name: Option<String>) -> Option<NodeId> {
         Step::Group(of) => {
             let of: SmallVec<[NodeId; 4]> = match g.is_empty() {
                 true => SmallVec::new(),
-                false => of
-                    .iter()
-                    .map(|index| NodeId::new(index.index(g.len())))
-                    .collect(),
+                false => of.iter().map(|index| NodeId::new(index.index(g.len()))).collect(),
             };
             g.add_named(name, &Group, &of, Attributes::none())
         }
@@ -304,10 +248,7 @@ fn assert_same(a: &Graph, b: &Graph) {
     for (id, node) in a.iter() {
         let other = b.node(id);
         assert_eq!(node.name, other.name);
-        assert_eq!(
-            node.operator.signature().name,
-            other.operator.signature().name
-        );
+        assert_eq!(node.operator.signature().name, other.operator.signature().name);
         assert_eq!(node.operands, other.operands);
         assert_eq!(node.role, other.role);
         assert_eq!(a.controls(id), b.controls(id));
@@ -362,18 +303,9 @@ fn every_prefix_and_every_small_change_is_read_or_refused() {
     let whole = Graph::parse(text, &registry()).unwrap();
     assert_eq!(whole.to_string(), text.trim_end());
     assert!(whole.iter().all(|(_, node)| node.ty != Type::Invalid));
-    assert_eq!(
-        known_dims(&whole.shape(whole.find("table").unwrap()).unwrap())
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(known_dims(&whole.shape(whole.find("table").unwrap()).unwrap()).unwrap().len(), 2);
     for end in 0..text.trim_end().len() {
-        assert!(
-            Graph::parse(&text[..end], &registry()).is_err(),
-            "{}",
-            &text[..end]
-        );
+        assert!(Graph::parse(&text[..end], &registry()).is_err(), "{}", &text[..end]);
     }
     for at in 0..text.len() {
         for &byte in b"{}[](),:=\"#\\ \n\0-_.9fN" {

@@ -79,6 +79,55 @@ pub fn scatter_add<T: Number, I: Element>(
     Ok(())
 }
 
+/// As [`scatter_add`] for `ids` that never fall, so that a part reads its own rows only. The part that begins the result checks all of
+/// the ids.
+///
+/// # Errors
+/// If a number is negative, not below the limit, or below the one before it.
+pub fn segment_sum<T: Number, I: Element>(
+    x: &[T],
+    ids: &[I],
+    limit: usize,
+    width: usize,
+    out: &mut [T],
+    start: usize,
+) -> Result<(), Failure> {
+    if start == 0 {
+        check_segments(ids, limit)?;
+    }
+    out.fill(T::ZERO);
+    let end = start + out.len();
+    let first = ids.partition_point(|id| id.cast::<i64>() < (start / width.max(1)) as i64);
+    for (position, &id) in ids.iter().enumerate().skip(first) {
+        let row = check(id, position, limit)?;
+        if row * width >= end {
+            break;
+        }
+        let (from, to) = ((row * width).max(start), ((row + 1) * width).min(end));
+        if from < to {
+            let at = position * width + from - row * width;
+            for (o, &v) in out[from - start..to - start].iter_mut().zip(&x[at..]) {
+                *o = o.wrapping_add(v);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_segments<I: Element>(ids: &[I], limit: usize) -> Result<(), Failure> {
+    let mut before = 0;
+    for (position, &id) in ids.iter().enumerate() {
+        let row = check(id, position, limit)?;
+        if row < before {
+            return Err(Failure(format!(
+                "index {id} at position {position} is below {before} before it: segments come in order"
+            )));
+        }
+        before = row;
+    }
+    Ok(())
+}
+
 /// `out[i, j] = if ids[i] == j { on } else { off }` for j below `depth`: `out` is the piece from element `start` on.
 /// A number out of range gives a row of `off`, which is TensorFlow's rule.
 pub fn one_hot<T: Element, I: Element>(
@@ -110,9 +159,7 @@ pub fn one_hot<T: Element, I: Element>(
 fn check<I: Element>(id: I, position: usize, limit: usize) -> Result<usize, Failure> {
     match usize::try_from(id.cast::<i64>()) {
         Ok(row) if row < limit => Ok(row),
-        _ => Err(Failure(format!(
-            "index {id} at position {position} is not below {limit}"
-        ))),
+        _ => Err(Failure(format!("index {id} at position {position} is not below {limit}"))),
     }
 }
 
@@ -139,18 +186,47 @@ mod tests {
     }
 
     #[test]
+    fn segments_are_summed_in_any_cut() {
+        let x: Vec<i32> = (0..12).collect();
+        let ids = [0i32, 0, 2, 3];
+        let mut whole = [7; 15];
+        segment_sum(&x, &ids, 5, 3, &mut whole, 0).unwrap();
+        assert_eq!(whole, [3, 5, 7, 0, 0, 0, 6, 7, 8, 9, 10, 11, 0, 0, 0]);
+        for piece in [1, 2, 4, 7] {
+            let mut out = [7; 15];
+            for (p, out) in out.chunks_mut(piece).enumerate() {
+                segment_sum(&x, &ids, 5, 3, out, p * piece).unwrap();
+            }
+            assert_eq!(out, whole);
+        }
+        segment_sum::<f32, i64>(&[], &[], 0, 3, &mut [], 0).unwrap();
+        segment_sum::<f32, i64>(&[], &[0, 1], 2, 0, &mut [], 0).unwrap();
+    }
+
+    #[test]
+    fn segments_out_of_order_or_range_are_named() {
+        let sum = |ids: &[i64]| {
+            let x = vec![1.0f32; ids.len()];
+            segment_sum(&x, ids, 4, 1, &mut [0.0; 4], 0).unwrap_err().0
+        };
+        assert_eq!(
+            sum(&[0, 2, 1]),
+            "index 1 at position 2 is below 2 before it: segments come in order"
+        );
+        assert_eq!(sum(&[0, 4]), "index 4 at position 1 is not below 4");
+        assert_eq!(sum(&[-1, 2]), "index -1 at position 0 is not below 4");
+        // Other parts meet what they cannot use without harm.
+        let mut out = [0.0f32; 2];
+        let _ = segment_sum(&[1.0; 3], &[3i64, 9, -5], 4, 1, &mut out, 2);
+    }
+
+    #[test]
     fn an_index_out_of_range_is_named() {
-        let failure = Gather::new(4, 1)
-            .run(&[0; 4], &[1i32, 4], &mut [0; 2], 0)
-            .unwrap_err();
+        let failure = Gather::new(4, 1).run(&[0; 4], &[1i32, 4], &mut [0; 2], 0).unwrap_err();
         assert_eq!(failure.0, "index 4 at position 1 is not below 4");
         assert!(Gather::new(4, 0).check(&[-1i64]).is_err());
         assert!(scatter_add(&[1.0f32], &[-1i32], 4, 1, &mut [0.0; 4], 0).is_err());
-        assert!(
-            Gather::new(0, 3)
-                .run::<f32, i32>(&[], &[], &mut [], 0)
-                .is_ok()
-        );
+        assert!(Gather::new(0, 3).run::<f32, i32>(&[], &[], &mut [], 0).is_ok());
     }
 
     #[test]
@@ -161,10 +237,7 @@ mod tests {
                 one_hot(&[1i32, -1, 3, 2], 3, 5.0f32, -1.0, out, p * piece);
             }
             let off = -1.0;
-            assert_eq!(
-                out,
-                [off, 5.0, off, off, off, off, off, off, off, off, off, 5.0]
-            );
+            assert_eq!(out, [off, 5.0, off, off, off, off, off, off, off, off, off, 5.0]);
         }
         one_hot::<f32, i32>(&[1], 0, 1.0, 0.0, &mut [], 0);
     }

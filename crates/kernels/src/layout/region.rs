@@ -28,14 +28,9 @@ pub struct Concat {
 impl Concat {
     /// The plan for arrays whose shapes differ along `axis` at most.
     pub fn new(shapes: &[&[usize]], axis: usize) -> Self {
-        let widths: SmallVec<[usize; 4]> = shapes
-            .iter()
-            .map(|dims| dims[axis..].iter().product())
-            .collect();
-        Self {
-            total: widths.iter().sum(),
-            widths,
-        }
+        let widths: SmallVec<[usize; 4]> =
+            shapes.iter().map(|dims| dims[axis..].iter().product()).collect();
+        Self { total: widths.iter().sum(), widths }
     }
 
     /// Fill `out`, the piece of the result from element `start` on; `array(n)` gives the array of number `n`.
@@ -107,11 +102,7 @@ impl Slice {
             _ => 1,
         };
         nest.reverse();
-        Self {
-            outer: nest,
-            inner,
-            origin,
-        }
+        Self { outer: nest, inner, origin }
     }
 
     /// Fill `out`, the piece of the box from element `start` on, with what stands there in `x`.
@@ -164,11 +155,7 @@ impl Pad {
                 _ => nest.push(own),
             }
         }
-        let inner = if nest.is_empty() {
-            [1, 0, 1]
-        } else {
-            nest.remove(0)
-        };
+        let inner = if nest.is_empty() { [1, 0, 1] } else { nest.remove(0) };
         nest.reverse();
         Self { outer: nest, inner }
     }
@@ -227,9 +214,8 @@ mod tests {
     fn broadcasting_repeats() {
         let plan = Broadcast::new(&[2, 3, 2], [&[3, 1]]);
         for piece in [1, 5, 12] {
-            let out = in_pieces(12, piece, |out, start| {
-                broadcast_to(&plan, &[1, 2, 3], out, start)
-            });
+            let out =
+                in_pieces(12, piece, |out, start| broadcast_to(&plan, &[1, 2, 3], out, start));
             assert_eq!(out, [1, 1, 2, 2, 3, 3, 1, 1, 2, 2, 3, 3]);
         }
     }
@@ -276,11 +262,7 @@ mod tests {
                 let padded = in_pieces(72, piece, |out, start| plan.run(&cut, out, start, -7));
                 for (flat, &v) in padded.iter().enumerate() {
                     let inside = expected.contains(&(flat as i32));
-                    assert_eq!(
-                        v,
-                        if inside { flat as i32 } else { -7 },
-                        "{begin:?} {size:?}"
-                    );
+                    assert_eq!(v, if inside { flat as i32 } else { -7 }, "{begin:?} {size:?}");
                 }
             }
         }

@@ -42,13 +42,7 @@ impl Transpose {
         }
         let (columns, column_stride) = nest.pop().unwrap_or((1, 1));
         let (rows, row_stride) = nest.pop().unwrap_or((1, 0));
-        Self {
-            outer: nest,
-            rows,
-            columns,
-            row_stride,
-            column_stride,
-        }
+        Self { outer: nest, rows, columns, row_stride, column_stride }
     }
 
     /// Whether the elements keep their order, so that a reshape would do.
@@ -71,10 +65,7 @@ impl Transpose {
             if column > 0 || left < columns {
                 // A row that the piece cuts.
                 let count = (columns - column).min(left);
-                self.row(
-                    &x[base + column * self.column_stride..],
-                    &mut out[done..done + count],
-                );
+                self.row(&x[base + column * self.column_stride..], &mut out[done..done + count]);
                 done += count;
             } else {
                 let rows = (self.rows - in_matrix).min(left / columns);
@@ -165,14 +156,7 @@ mod tests {
 
     #[test]
     fn every_permutation_in_every_cut() {
-        for dims in [
-            &[2, 3, 4, 5][..],
-            &[40, 1, 37],
-            &[33, 48],
-            &[3, 33, 20],
-            &[7],
-            &[],
-        ] {
+        for dims in [&[2, 3, 4, 5][..], &[40, 1, 37], &[33, 48], &[3, 33, 20], &[7], &[]] {
             let len: usize = dims.iter().product();
             let x: Vec<i32> = (0..len as i32).collect();
             for permutation in permutations(dims.len()) {

@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// Lend `f` two blocks of this thread's, of at least these many elements, with anything in them.
-pub(super) fn with_blocks<T: Pod>(first: usize, second: usize, f: impl FnOnce(&mut [T], &mut [T])) {
+pub(crate) fn with_blocks<T: Pod>(first: usize, second: usize, f: impl FnOnce(&mut [T], &mut [T])) {
     let lines = |elements: usize| (elements * size_of::<T>()).div_ceil(size_of::<Line>());
     BLOCKS.with_borrow_mut(|blocks| {
         let (first, second) = (lines(first), lines(second));
@@ -28,10 +28,7 @@ pub(super) fn with_blocks<T: Pod>(first: usize, second: usize, f: impl FnOnce(&m
             blocks.resize(first + second, Line::zeroed());
         }
         let (a, b) = blocks.split_at_mut(first);
-        f(
-            bytemuck::cast_slice_mut(a),
-            bytemuck::cast_slice_mut(&mut b[..second]),
-        );
+        f(bytemuck::cast_slice_mut(a), bytemuck::cast_slice_mut(&mut b[..second]));
     });
 }
 

@@ -15,9 +15,7 @@ fn reference(m: usize, k: usize, n: usize, a: &[f64], ta: bool, b: &[f64], tb: b
 }
 
 fn numbers(len: usize, seed: usize) -> Vec<f64> {
-    (0..len)
-        .map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0)
-        .collect()
+    (0..len).map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0).collect()
 }
 
 const SHAPES: [(usize, usize, usize); 14] = [
@@ -78,12 +76,7 @@ fn the_cut_into_rows_does_not_change_a_bit() {
             for row in (0..m).step_by(rows) {
                 plan.run(&a, &b, &mut cut[row * n..(row + rows).min(m) * n], row);
             }
-            assert!(
-                cut.iter()
-                    .zip(&whole)
-                    .all(|(a, b)| a.to_bits() == b.to_bits()),
-                "{rows}"
-            );
+            assert!(cut.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()), "{rows}");
         }
     }
 }

@@ -18,13 +18,15 @@ const NARROW: usize = 64;
 const FLAT: usize = 8;
 
 /// A float and its vectors under the instruction set `S`.
-pub(super) trait Lane<S: Simd>: Real {
+pub(crate) trait Lane<S: Simd>: Real {
     /// A register of them.
     type Vector: Copy + bytemuck::Pod;
     fn splat(simd: S, x: Self) -> Self::Vector;
     /// a·b + c, fused where the processor can.
     fn multiply_add(simd: S, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     fn plus(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// As many elements as `out` has, at most all of them.
+    fn store(simd: S, a: Self::Vector, out: &mut [Self]);
 }
 
 impl<S: Simd> Lane<S> for f32 {
@@ -41,6 +43,10 @@ impl<S: Simd> Lane<S> for f32 {
     fn plus(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
         simd.add_f32s(a, b)
     }
+    #[inline(always)]
+    fn store(simd: S, a: S::f32s, out: &mut [f32]) {
+        simd.partial_store_f32s(out, a);
+    }
 }
 
 impl<S: Simd> Lane<S> for f64 {
@@ -56,6 +62,10 @@ impl<S: Simd> Lane<S> for f64 {
     #[inline(always)]
     fn plus(simd: S, a: S::f64s, b: S::f64s) -> S::f64s {
         simd.add_f64s(a, b)
+    }
+    #[inline(always)]
+    fn store(simd: S, a: S::f64s, out: &mut [f64]) {
+        simd.partial_store_f64s(out, a);
     }
 }
 
@@ -127,16 +137,8 @@ impl Blocks {
             columns,
             pack_a,
             pack_b,
-            size_a: if pack_a {
-                ROWS.min(rows.next_multiple_of(12)) * depth
-            } else {
-                0
-            },
-            size_b: if pack_b {
-                depth * columns
-            } else {
-                depth * unit
-            },
+            size_a: if pack_a { ROWS.min(rows.next_multiple_of(12)) * depth } else { 0 },
+            size_b: if pack_b { depth * columns } else { depth * unit },
         }
     }
 }
@@ -180,27 +182,12 @@ impl<T: Real> Product<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self {
-            plan,
-            blocks,
-            a,
-            b,
-            out,
-            first_row,
-            packed_a,
-            packed_b,
-        } = self;
+        let Self { plan, blocks, a, b, out, first_row, packed_a, packed_b } = self;
         let (k, n) = (plan.k, plan.n);
         let rows = out.len() / n;
         let lanes = size_of::<T::Vector>() / size_of::<T>();
         let width = 2 * lanes;
-        let Blocks {
-            depth,
-            columns,
-            pack_a,
-            pack_b,
-            ..
-        } = blocks;
+        let Blocks { depth, columns, pack_a, pack_b, .. } = blocks;
         let (row_stride, column_stride) = plan.strides_a();
         let (depth_stride_b, column_stride_b) = if plan.transpose_b { (1, k) } else { (n, 1) };
 

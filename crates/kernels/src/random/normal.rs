@@ -119,10 +119,7 @@ mod tests {
             (0.022_750_131_948_179_207, -2.0),
         ] {
             let got = inverse_normal(p);
-            assert!(
-                (got - z).abs() <= 1e-14 * z.abs().max(1.0),
-                "{p}: {got} is not {z}"
-            );
+            assert!((got - z).abs() <= 1e-14 * z.abs().max(1.0), "{p}: {got} is not {z}");
         }
         assert_eq!(inverse_normal(0.0), f64::NEG_INFINITY);
         assert_eq!(inverse_normal(1.0), f64::INFINITY);

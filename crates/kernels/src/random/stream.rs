@@ -30,9 +30,7 @@ impl Stream {
         }
         hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self {
-            key: hash ^ (hash >> 31),
-        }
+        Self { key: hash ^ (hash >> 31) }
     }
 
     /// The words of one draw in their order, for `rand`.
@@ -63,11 +61,7 @@ impl Stream {
         high: T,
     ) {
         let (low, high): (i64, i64) = (low.into_i64(), high.into_i64());
-        let range = if high > low {
-            high.wrapping_sub(low) as u64
-        } else {
-            0
-        };
+        let range = if high > low { high.wrapping_sub(low) as u64 } else { 0 };
         self.fill_wide(draw, start, out, |bits| {
             let offset = (u128::from(bits) * u128::from(range)) >> 64;
             T::from_i64(low.wrapping_add(offset as i64))
@@ -84,9 +78,7 @@ impl Stream {
         deviation: T,
     ) {
         let (mean, deviation) = (mean.to_f64(), deviation.to_f64());
-        T::fill_open(self, draw, start, out, |u| {
-            T::from_f64(mean + deviation * inverse_normal(u))
-        });
+        T::fill_open(self, draw, start, out, |u| T::from_f64(mean + deviation * inverse_normal(u)));
     }
 
     /// Normal with this mean and standard deviation, within two of these of the mean: TensorFlow's `truncated_normal`, here without rejection.
@@ -257,10 +249,7 @@ mod tests {
         let mean = x.iter().map(|v| v.to_f64()).sum::<f64>() / n;
         let variance = x.iter().map(|v| (v.to_f64() - mean).powi(2)).sum::<f64>() / n;
         let min = x.iter().map(|v| v.to_f64()).fold(f64::INFINITY, f64::min);
-        let max = x
-            .iter()
-            .map(|v| v.to_f64())
-            .fold(f64::NEG_INFINITY, f64::max);
+        let max = x.iter().map(|v| v.to_f64()).fold(f64::NEG_INFINITY, f64::max);
         (mean, variance, min, max)
     }
 

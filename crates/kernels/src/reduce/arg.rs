@@ -13,10 +13,7 @@ pub struct ArgReduction {
 impl ArgReduction {
     /// Along `axis` of an array of shape `dims`. The result has the other dimensions, in their order.
     pub fn new(dims: &[usize], axis: usize) -> Self {
-        Self {
-            len: dims[axis],
-            inner: dims[axis + 1..].iter().product(),
-        }
+        Self { len: dims[axis], inner: dims[axis + 1..].iter().product() }
     }
 
     /// The place of the largest element, counted along the axis; the first of several, and the first NaN if there is one.
@@ -80,20 +77,8 @@ mod tests {
     #[test]
     fn the_first_of_several_wins_and_nan_before_all() {
         let plan = ArgReduction::new(&[3, 4], 1);
-        let x = [
-            1.0,
-            3.0,
-            3.0,
-            2.0,
-            f32::NEG_INFINITY,
-            5.0,
-            f32::NAN,
-            f32::NAN,
-            0.0,
-            0.0,
-            -0.0,
-            0.0,
-        ];
+        let x =
+            [1.0, 3.0, 3.0, 2.0, f32::NEG_INFINITY, 5.0, f32::NAN, f32::NAN, 0.0, 0.0, -0.0, 0.0];
         let mut out = [9; 3];
         plan.argmax(&x, &mut out, 0).unwrap();
         assert_eq!(out, [1, 2, 0]);
@@ -111,15 +96,7 @@ mod tests {
 
     #[test]
     fn of_nothing_is_a_failure() {
-        assert!(
-            ArgReduction::new(&[2, 0], 1)
-                .argmax::<i32>(&[], &mut [0; 2], 0)
-                .is_err()
-        );
-        assert!(
-            ArgReduction::new(&[0, 2], 1)
-                .argmax::<i32>(&[], &mut [], 0)
-                .is_ok()
-        );
+        assert!(ArgReduction::new(&[2, 0], 1).argmax::<i32>(&[], &mut [0; 2], 0).is_err());
+        assert!(ArgReduction::new(&[0, 2], 1).argmax::<i32>(&[], &mut [], 0).is_ok());
     }
 }

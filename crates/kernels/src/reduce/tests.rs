@@ -2,10 +2,7 @@ use super::*;
 
 /// The reduction by the definition, with the sum in `f64`.
 fn naive(dims: &[usize], axes: &[usize], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let outputs: usize = (0..dims.len())
-        .filter(|a| !axes.contains(a))
-        .map(|a| dims[a])
-        .product();
+    let outputs: usize = (0..dims.len()).filter(|a| !axes.contains(a)).map(|a| dims[a]).product();
     let (mut sums, mut largest) = (vec![0.0; outputs], vec![f64::NEG_INFINITY; outputs]);
     for (flat, &v) in x.iter().enumerate() {
         let (mut rest, mut at, mut scale) = (flat, 0, 1);
@@ -25,18 +22,9 @@ fn naive(dims: &[usize], axes: &[usize], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn every_set_of_axes_and_every_cut() {
-    for dims in [
-        &[4, 3, 5, 2][..],
-        &[2, 1, 70, 3],
-        &[130, 1, 3],
-        &[3, 140],
-        &[3000],
-        &[],
-    ] {
+    for dims in [&[4, 3, 5, 2][..], &[2, 1, 70, 3], &[130, 1, 3], &[3, 140], &[3000], &[]] {
         let len: usize = dims.iter().product();
-        let x: Vec<f64> = (0..len)
-            .map(|i| ((i * 7919) % 1000) as f64 - 500.0)
-            .collect();
+        let x: Vec<f64> = (0..len).map(|i| ((i * 7919) % 1000) as f64 - 500.0).collect();
         for set in 0..1 << dims.len() {
             let axes: Vec<usize> = (0..dims.len()).filter(|a| set >> a & 1 == 1).collect();
             let plan = Reduction::new(dims, &axes);
@@ -77,18 +65,14 @@ fn reductions_of_nothing() {
 fn nan_passes_and_integers_truncate_and_wrap() {
     let plan = Reduction::new(&[3], &[0]);
     let mut out = [0.0f32];
-    plan.run(Operation::Max, &[1.0, f32::NAN, 2.0], &mut out, 0)
-        .unwrap();
+    plan.run(Operation::Max, &[1.0, f32::NAN, 2.0], &mut out, 0).unwrap();
     assert!(out[0].is_nan());
-    plan.run(Operation::Min, &[1.0, f32::NEG_INFINITY, 2.0], &mut out, 0)
-        .unwrap();
+    plan.run(Operation::Min, &[1.0, f32::NEG_INFINITY, 2.0], &mut out, 0).unwrap();
     assert_eq!(out[0], f32::NEG_INFINITY);
     let mut out = [0i32];
-    plan.run(Operation::Mean, &[-1, -2, -2], &mut out, 0)
-        .unwrap();
+    plan.run(Operation::Mean, &[-1, -2, -2], &mut out, 0).unwrap();
     assert_eq!(out, [-1]);
-    plan.run(Operation::Sum, &[i32::MAX, 1, 0], &mut out, 0)
-        .unwrap();
+    plan.run(Operation::Sum, &[i32::MAX, 1, 0], &mut out, 0).unwrap();
     assert_eq!(out, [i32::MIN]);
     plan.run(Operation::Prod, &[3, 5, 7], &mut out, 0).unwrap();
     assert_eq!(out, [105]);
@@ -98,11 +82,9 @@ fn nan_passes_and_integers_truncate_and_wrap() {
 fn long_sums_stay_accurate() {
     let x = vec![0.1f32; 1_000_000];
     let exact = 0.1f32 as f64 * 1e6;
-    for (dims, axes) in [
-        (&[1_000_000][..], &[0][..]),
-        (&[500_000, 2], &[0]),
-        (&[1000, 1000], &[0, 1]),
-    ] {
+    for (dims, axes) in
+        [(&[1_000_000][..], &[0][..]), (&[500_000, 2], &[0]), (&[1000, 1000], &[0, 1])]
+    {
         let plan = Reduction::new(dims, axes);
         let mut out = vec![0.0f32; plan.outputs()];
         plan.run(Operation::Sum, &x, &mut out, 0).unwrap();
@@ -139,4 +121,42 @@ fn two_stages_give_the_sum_for_any_cut() {
     }
     assert!(TwoStage::new(&[100, 10], &[0]).is_none());
     assert!(TwoStage::new(&[1000, 1000], &[1]).is_none());
+}
+
+#[test]
+fn truth_of_any_and_of_all() {
+    let x: [u8; 6] = [0, 0, 1, 0, 1, 1];
+    let plan = Reduction::new(&[3, 2], &[1]);
+    let mut out = [7u8; 3];
+    plan.run(Operation::Any, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [0, 1, 1]);
+    plan.run(Operation::All, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [0, 0, 1]);
+    let nothing = Reduction::new(&[3, 0], &[1]);
+    nothing.run(Operation::Any, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [0; 3]);
+    nothing.run(Operation::All, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [1; 3]);
+    // More of them than a byte counts, in two stages.
+    let stages = TwoStage::new(&[1 << 19], &[0]).expect("large enough");
+    let mut scratch = vec![7u8; stages.scratch()];
+    for operation in [Operation::Any, Operation::All] {
+        let x = vec![1u8; 1 << 19];
+        stages.partials(operation, &x, &mut scratch, 0).unwrap();
+        stages.combine(operation, &scratch, &mut out[..1], 0).unwrap();
+        assert_eq!(out[0], 1);
+    }
+}
+
+#[test]
+fn a_maximum_that_is_not_finite_is_0() {
+    let x = [1.0f32, -2.0, f32::INFINITY, 0.5, f32::NAN, 3.0, f32::NEG_INFINITY, f32::NEG_INFINITY];
+    let plan = Reduction::new(&[4, 2], &[1]);
+    let mut out = [7.0f32; 4];
+    plan.run(Operation::FiniteMax, &x, &mut out, 0).unwrap();
+    assert_eq!(out, [1.0, 0.0, 0.0, 0.0]);
+    let nothing = Reduction::new(&[4, 0], &[1]);
+    out.fill(7.0);
+    nothing.run(Operation::FiniteMax, &[], &mut out, 0).unwrap();
+    assert_eq!(out, [0.0; 4]);
 }

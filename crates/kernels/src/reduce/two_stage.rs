@@ -1,6 +1,6 @@
 //! Large reductions to few elements, in two steps so that the first can be cut into parts.
 
-use super::{Operation, Reduction, finish_mean};
+use super::{Operation, Reduction, finish};
 use crate::element::Number;
 use crate::launch::Failure;
 
@@ -37,15 +37,11 @@ impl TwoStage {
         if blocks < 2 {
             return None;
         }
-        let rest_axes = axes
-            .iter()
-            .filter(|&&axis| axis >= lead)
-            .map(|axis| axis - lead + 1);
+        let rest_axes = axes.iter().filter(|&&axis| axis >= lead).map(|axis| axis - lead + 1);
         let rest_axes: Vec<usize> = std::iter::once(0).chain(rest_axes).collect();
         let shape = |rows| {
-            let shape: Vec<usize> = std::iter::once(rows)
-                .chain(dims[lead..].iter().copied())
-                .collect();
+            let shape: Vec<usize> =
+                std::iter::once(rows).chain(dims[lead..].iter().copied()).collect();
             Reduction::new(&shape, &rest_axes)
         };
         Some(Self {
@@ -84,11 +80,7 @@ impl TwoStage {
         while done < out.len() {
             let (block, column) = ((start + done) / outputs, (start + done) % outputs);
             let count = (outputs - column).min(out.len() - done);
-            let plan = if block + 1 == self.blocks {
-                &self.last
-            } else {
-                &self.block
-            };
+            let plan = if block + 1 == self.blocks { &self.last } else { &self.block };
             let x = &x[block * self.stride..];
             plan.accumulate(operation, x, &mut out[done..done + count], column)?;
             done += count;
@@ -108,9 +100,6 @@ impl TwoStage {
         start: usize,
     ) -> Result<(), Failure> {
         self.combine.accumulate(operation, scratch, out, start)?;
-        if operation == Operation::Mean {
-            finish_mean(out, self.count)?;
-        }
-        Ok(())
+        finish(operation, out, self.count)
     }
 }

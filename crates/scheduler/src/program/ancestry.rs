@@ -55,9 +55,7 @@ impl Ancestry {
             .filter(|&chain| self.last[chain] > 0 && clock[chain] == self.last[chain])
             .max_by_key(|&chain| self.last[chain]);
         let chain = follows.unwrap_or_else(|| {
-            let stalest = (0..CHAINS)
-                .min_by_key(|&chain| self.last[chain])
-                .unwrap_or(0);
+            let stalest = (0..CHAINS).min_by_key(|&chain| self.last[chain]).unwrap_or(0);
             self.first[stalest] = task;
             stalest
         });

@@ -111,10 +111,7 @@ impl Arena {
         worst_allowed: Wait,
         wait: &impl Fn(u32) -> Wait,
     ) -> Option<usize> {
-        let last = self
-            .by_offset
-            .last_key_value()
-            .map(|(&offset, &free)| (offset, free));
+        let last = self.by_offset.last_key_value().map(|(&offset, &free)| (offset, free));
         if let Some((offset, free)) = last
             && offset + free == self.end
             && free < size
@@ -136,11 +133,7 @@ impl Arena {
     fn cost(&self, offset: usize, size: usize, wait: &impl Fn(u32) -> Wait) -> Wait {
         let mut worst = Wait::None;
         for (seen, buffer) in self.overlapping(offset, offset + size).enumerate() {
-            worst = if seen < OCCUPANTS {
-                worst.max(wait(buffer))
-            } else {
-                Wait::Likely
-            };
+            worst = if seen < OCCUPANTS { worst.max(wait(buffer)) } else { Wait::Likely };
             if worst == Wait::Likely {
                 break;
             }
@@ -151,9 +144,7 @@ impl Arena {
     /// The last occupants of the bytes from `start` to `end`, from the end backwards.
     fn overlapping(&self, start: usize, end: usize) -> impl Iterator<Item = u32> {
         let before_end = self.occupants.range(..end).rev();
-        before_end
-            .take_while(move |(_, (last, _))| *last > start)
-            .map(|(_, &(_, buffer))| buffer)
+        before_end.take_while(move |(_, (last, _))| *last > start).map(|(_, &(_, buffer))| buffer)
     }
 
     /// Makes `buffer` the last occupant of the bytes from `start` to `end`, and appends those it displaces.
@@ -191,10 +182,8 @@ impl Arena {
     }
 
     fn free(&mut self, mut offset: usize, mut size: usize) {
-        if let Some((&next, &more)) = self
-            .by_offset
-            .range((Bound::Excluded(offset), Bound::Unbounded))
-            .next()
+        if let Some((&next, &more)) =
+            self.by_offset.range((Bound::Excluded(offset), Bound::Unbounded)).next()
             && next == offset + size
         {
             self.by_offset.remove(&next);
@@ -226,10 +215,7 @@ mod tests {
         let mut previous = vec![];
         let first = arena.place(0, 100_000, |_| Wait::Likely, &mut previous);
         arena.release(0, 100_000);
-        assert_eq!(
-            arena.place(1, 90_000, |_| Wait::Likely, &mut previous),
-            first
-        );
+        assert_eq!(arena.place(1, 90_000, |_| Wait::Likely, &mut previous), first);
         assert_eq!(previous, [0]);
     }
 
@@ -239,24 +225,15 @@ mod tests {
         let mut previous = vec![];
         arena.place(0, 10, |_| Wait::Likely, &mut previous);
         arena.release(0, 10);
-        assert_eq!(
-            arena.place(1, 10, |_| Wait::Likely, &mut previous),
-            Some(64)
-        );
-        assert_eq!(
-            arena.place(2, 10, |_| Wait::Unlikely, &mut previous),
-            Some(128)
-        );
+        assert_eq!(arena.place(1, 10, |_| Wait::Likely, &mut previous), Some(64));
+        assert_eq!(arena.place(2, 10, |_| Wait::Unlikely, &mut previous), Some(128));
         assert!(previous.is_empty());
         assert_eq!(arena.place(3, 10, |_| Wait::None, &mut previous), Some(0));
         assert_eq!(previous, [0]);
 
         arena.place(4, ROOM, |_| Wait::None, &mut previous).unwrap();
         arena.release(128, 10);
-        assert_eq!(
-            arena.place(5, 10, |_| Wait::Unlikely, &mut previous),
-            Some(128)
-        );
+        assert_eq!(arena.place(5, 10, |_| Wait::Unlikely, &mut previous), Some(128));
     }
 
     #[test]
@@ -264,27 +241,16 @@ mod tests {
         let mut arena = Arena::default();
         arena.place(0, 100_000, |_| Wait::Likely, &mut vec![]);
         arena.release(0, 100_000);
-        assert_eq!(
-            arena.place(1, 200_000, |_| Wait::Likely, &mut vec![]),
-            Some(0)
-        );
+        assert_eq!(arena.place(1, 200_000, |_| Wait::Likely, &mut vec![]), Some(0));
         assert_eq!(arena.size(), 200_000);
     }
 
     #[test]
     fn an_arena_beyond_the_address_space_is_refused() {
         let mut arena = Arena::default();
-        assert_eq!(
-            arena.place(0, usize::MAX, |_| Wait::None, &mut vec![]),
-            None
-        );
-        arena
-            .place(0, usize::MAX / 2, |_| Wait::None, &mut vec![])
-            .unwrap();
-        assert_eq!(
-            arena.place(1, usize::MAX / 2 + 2, |_| Wait::None, &mut vec![]),
-            None
-        );
+        assert_eq!(arena.place(0, usize::MAX, |_| Wait::None, &mut vec![]), None);
+        arena.place(0, usize::MAX / 2, |_| Wait::None, &mut vec![]).unwrap();
+        assert_eq!(arena.place(1, usize::MAX / 2 + 2, |_| Wait::None, &mut vec![]), None);
     }
 
     proptest! {

@@ -193,11 +193,8 @@ impl ProgramBuilder {
             }
         }
         let (dependencies, memory) = self.lay_out()?;
-        let costs: Vec<(f64, u32)> = self
-            .tasks
-            .iter()
-            .map(|task| (estimate::task_ns(task.cost), task.parts))
-            .collect();
+        let costs: Vec<(f64, u32)> =
+            self.tasks.iter().map(|task| (estimate::task_ns(task.cost), task.parts)).collect();
         let units = Units::new(&costs, &dependencies);
 
         let mut reads = Lists::new();
@@ -205,10 +202,7 @@ impl ProgramBuilder {
             reads.push(self.reads_of(task).iter().copied());
         }
         let bound = (0..self.buffers.len() as u32).map(BufferId).filter(|id| {
-            matches!(
-                self.buffers[id.index()].info.kind,
-                BufferKind::Input | BufferKind::Output
-            )
+            matches!(self.buffers[id.index()].info.kind, BufferKind::Input | BufferKind::Output)
         });
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Program {
@@ -224,20 +218,15 @@ impl ProgramBuilder {
     }
 
     fn buffer(&mut self, buffer: Buffer) -> BufferId {
-        let Some(id) = u32::try_from(self.buffers.len())
-            .ok()
-            .filter(|&id| id != NONE)
-            .map(BufferId)
+        let Some(id) =
+            u32::try_from(self.buffers.len()).ok().filter(|&id| id != NONE).map(BufferId)
         else {
             self.blame(BuildError::TooMany);
             return BufferId(NONE);
         };
         let alignment = buffer.info.alignment;
         if !alignment.is_power_of_two() || alignment > ALIGNMENT {
-            self.blame(BuildError::Alignment {
-                buffer: id,
-                alignment,
-            });
+            self.blame(BuildError::Alignment { buffer: id, alignment });
         }
         self.buffers.push(buffer);
         self.writers.push(NONE);
@@ -254,10 +243,7 @@ impl ProgramBuilder {
             return Err(BuildError::TooMany);
         }
         for &buffer in task.reads {
-            let known = self
-                .buffers
-                .get(buffer.index())
-                .ok_or(BuildError::NoSuchBuffer(buffer))?;
+            let known = self.buffers.get(buffer.index()).ok_or(BuildError::NoSuchBuffer(buffer))?;
             let written = matches!(known.info.kind, BufferKind::Constant | BufferKind::Input);
             if !written && self.writers[buffer.index()] == NONE {
                 return Err(BuildError::ReadBeforeWritten { task: id, buffer });
@@ -267,10 +253,7 @@ impl ProgramBuilder {
             return Err(BuildError::AfterLater { task: id, after });
         }
         let buffer = task.writes;
-        let output = self
-            .buffers
-            .get(buffer.index())
-            .ok_or(BuildError::NoSuchBuffer(buffer))?;
+        let output = self.buffers.get(buffer.index()).ok_or(BuildError::NoSuchBuffer(buffer))?;
         if matches!(output.info.kind, BufferKind::Constant | BufferKind::Input) {
             return Err(BuildError::ReadOnly { task: id, buffer });
         }
@@ -303,9 +286,7 @@ impl ProgramBuilder {
         let readers = Lists::from_pairs(
             self.buffers.len(),
             (0..self.tasks.len()).flat_map(|task| {
-                self.reads_of(task)
-                    .iter()
-                    .map(move |buffer| (buffer.index(), task as u32))
+                self.reads_of(task).iter().map(move |buffer| (buffer.index(), task as u32))
             }),
         );
         // The last users of a buffer: its readers, which come after the writer anyway, or else the writer.
@@ -325,11 +306,7 @@ impl ProgramBuilder {
         let mut previous: Vec<u32> = Vec::new();
         for task in 0..self.tasks.len() {
             waits.clear();
-            waits.extend(
-                self.reads_of(task)
-                    .iter()
-                    .map(|buffer| writers[buffer.index()]),
-            );
+            waits.extend(self.reads_of(task).iter().map(|buffer| writers[buffer.index()]));
             waits.retain(|&writer| writer != NONE);
             waits.extend(self.after_of(task).iter().map(|after| after.0));
             settle(&mut waits, &ancestry);
@@ -358,9 +335,7 @@ impl ProgramBuilder {
                 let before = waits.len();
                 for &other in &previous {
                     waits.extend(
-                        users(other)
-                            .iter()
-                            .filter(|&&user| !ancestry.precedes(user, &clock)),
+                        users(other).iter().filter(|&&user| !ancestry.precedes(user, &clock)),
                     );
                 }
                 if waits.len() > before {
@@ -383,11 +358,7 @@ impl ProgramBuilder {
                 }
             }
         }
-        let memory = Memory {
-            arena: arena.size(),
-            total,
-            lower_bound,
-        };
+        let memory = Memory { arena: arena.size(), total, lower_bound };
         Ok((dependencies, memory))
     }
 }

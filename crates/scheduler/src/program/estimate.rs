@@ -51,21 +51,9 @@ mod tests {
     #[test]
     fn senseless_costs_are_small_costs() {
         for flops in [f64::NAN, -1e300, f64::NEG_INFINITY] {
-            assert_eq!(
-                task_ns(Cost {
-                    flops,
-                    bytes: f64::NAN
-                }),
-                TASK_NS
-            );
+            assert_eq!(task_ns(Cost { flops, bytes: f64::NAN }), TASK_NS);
         }
-        assert!(
-            task_ns(Cost {
-                flops: f64::INFINITY,
-                bytes: 0.0
-            })
-            .is_finite()
-        );
+        assert!(task_ns(Cost { flops: f64::INFINITY, bytes: 0.0 }).is_finite());
     }
 
     #[test]

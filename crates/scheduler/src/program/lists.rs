@@ -9,10 +9,7 @@ pub(crate) struct Lists<T> {
 
 impl<T> Lists<T> {
     pub fn new() -> Self {
-        Self {
-            starts: vec![0],
-            items: Vec::new(),
-        }
+        Self { starts: vec![0], items: Vec::new() }
     }
 
     /// Appends one list.

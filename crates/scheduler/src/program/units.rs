@@ -97,17 +97,13 @@ impl Units {
         let mut behind = vec![0.0f64; units.len()];
         for unit in (0..units.len()).rev() {
             let Unit { claims, ns, .. } = units[unit];
-            let after = dependents
-                .get(unit)
-                .iter()
-                .map(|&next| behind[next as usize]);
+            let after = dependents.get(unit).iter().map(|&next| behind[next as usize]);
             behind[unit] = ns / f64::from(claims) + after.fold(0.0, f64::max);
         }
         let most_first = |a: &u32, b: &u32| behind[*b as usize].total_cmp(&behind[*a as usize]);
         dependents.sort_each_by(most_first);
-        let mut roots: Vec<u32> = (0..units.len() as u32)
-            .filter(|&unit| units[unit as usize].waits == 0)
-            .collect();
+        let mut roots: Vec<u32> =
+            (0..units.len() as u32).filter(|&unit| units[unit as usize].waits == 0).collect();
         roots.sort_by(most_first);
 
         Self {
@@ -165,10 +161,7 @@ mod tests {
 
     #[test]
     fn the_longest_way_comes_first() {
-        let units = units(
-            &[(1.0, 1), (1.0, 1), (9e3, 1), (1.0, 1)],
-            &[&[], &[0], &[0], &[]],
-        );
+        let units = units(&[(1.0, 1), (1.0, 1), (9e3, 1), (1.0, 1)], &[&[], &[0], &[0], &[]]);
         assert_eq!(units.dependents.get(0), [2, 1]);
         assert_eq!(units.roots, [0, 3]);
     }

@@ -33,10 +33,7 @@ impl BodyCompiler for Bodies<'_> {
             .inputs()
             .iter()
             .zip(inputs)
-            .map(|(&node, input)| FeedShape {
-                node,
-                dims: input.dims.into(),
-            })
+            .map(|(&node, input)| FeedShape { node, dtype: input.dtype, dims: input.dims.into() })
             .collect();
         let plan = Plan::compile_inside(&frozen, body.outputs(), feeds, Some(self.sizes));
         let plan = plan.map_err(|error| {
@@ -91,13 +88,10 @@ impl Ready {
         draw: u64,
     ) -> Result<(), Failure> {
         let internal = |error: &dyn std::fmt::Display| Failure(format!("internal: {error}"));
-        let mut run = state
-            .begin(&self.plan.program, draw)
-            .map_err(|error| internal(&error))?;
+        let mut run = state.begin(&self.plan.program, draw).map_err(|error| internal(&error))?;
         for (place, buffer) in self.plan.fed.iter().enumerate() {
             if let Some(buffer) = buffer {
-                run.bind(*buffer, input(place))
-                    .map_err(|error| internal(&error))?;
+                run.bind(*buffer, input(place)).map_err(|error| internal(&error))?;
             }
         }
         run.execute(alone()?).map_err(|error| self.explain(error))?;
@@ -124,10 +118,7 @@ impl RunBody for Ready {
         give: &mut dyn FnMut(usize, &[u8]),
         draw: u64,
     ) -> Result<(), Failure> {
-        let mut state = self
-            .plan
-            .take_state()
-            .map_err(|error| Failure(error.to_string()))?;
+        let mut state = self.plan.take_state().map_err(|error| Failure(error.to_string()))?;
         let result = self.run_in(&mut state, input, give, draw);
         self.plan.give_back(state);
         result

@@ -7,7 +7,8 @@ use abeyance_ir::{
     Concrete, DType, Diagnostic, Dims, Effect, Fault, Location, Lowered, Lowering, NodeId, Packing,
     Type,
 };
-use abeyance_kernels::launch::{ALIGNMENT, Kernel, Source, Target};
+use abeyance_kernels::launch::{ALIGNMENT, Cost, Kernel, Source, Target};
+use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId};
 use smallvec::SmallVec;
 
@@ -124,11 +125,7 @@ impl<'a> Lower<'a> {
             Some(buffer) => {
                 self.program.keep(buffer);
                 let value = self.concrete(node);
-                Fetched::Tensor {
-                    buffer,
-                    dtype: value.dtype,
-                    dims: Dims::from_slice(value.dims),
-                }
+                Fetched::Tensor { buffer, dtype: value.dtype, dims: Dims::from_slice(value.dims) }
             }
             None => Fetched::Nothing,
         })
@@ -168,16 +165,30 @@ impl<'a> Lower<'a> {
             attributes: &attributes,
             name: &graph.stream(node),
             seed: self.frozen.seed,
-            bodies: &Bodies {
-                frozen: self.frozen,
-                sizes: self.sizes,
-            },
+            bodies: &Bodies { frozen: self.frozen, sizes: self.sizes },
         };
         let lowered = data
             .operator
             .lower(&lowering)
             .map_err(|fault| Error::Request(graph.diagnose(node, fault).into()))?;
+        let wanted = lowering.result.bytes();
+        let found = match &lowered {
+            Lowered::Alias(place) => operands.get(*place).map(Concrete::bytes),
+            Lowered::Constant(bytes) => Some(bytes.len()),
+            Lowered::Kernel(_) => Some(wanted),
+        };
+        if found != Some(wanted) {
+            let fault = Fault::new(format!(
+                "the operator was lowered to {} bytes where its result has {wanted}",
+                found.unwrap_or(0)
+            ));
+            return Err(Error::Request(graph.diagnose(node, fault).into()));
+        }
+        let is_write = data.operator.signature().effect == Effect::Write;
         match lowered {
+            // A write is run also if its value is there already: the variable's place is filled by a kernel.
+            Lowered::Alias(place) if is_write => self.kernel(node, copy(Ok(place), wanted))?,
+            Lowered::Constant(bytes) if is_write => self.kernel(node, copy(Err(bytes), wanted))?,
             Lowered::Alias(place) => {
                 self.buffers[node.index()] = self.operand_buffer(node, place);
                 self.pass_on(node);
@@ -224,13 +235,17 @@ impl<'a> Lower<'a> {
             None => self.program.temporary(bytes),
         };
         self.buffers[node.index()] = Some(output);
-        let scratch: SmallVec<[BufferId; 1]> = kernel
-            .scratch
-            .iter()
-            .map(|&length| self.program.temporary(length))
-            .collect();
+        let scratch: SmallVec<[BufferId; 1]> =
+            kernel.scratch.iter().map(|&length| self.program.temporary(length)).collect();
         let after = self.controls(node);
-        let missing = || Error::Internal(format!("an operand of `{}` has no value", data.name));
+        let missing = || {
+            let fault = Fault::new("the operator's kernel reads or writes what it does not have");
+            Error::Request(graph.diagnose(node, fault).into())
+        };
+        if !kernel.steps.iter().any(|step| step.writes == Target::Output) {
+            let fault = Fault::new("the operator's kernel fills no result");
+            return Err(Error::Request(graph.diagnose(node, fault).into()));
+        }
         for step in kernel.steps {
             let reads: SmallVec<[BufferId; 3]> = step
                 .reads
@@ -287,5 +302,29 @@ impl<'a> Lower<'a> {
             (None, Some(tasks)) => after.extend_from_slice(tasks),
             (None, None) => {}
         }
+    }
+}
+
+/// A kernel that copies an operand, or these bytes.
+fn copy(from: Result<usize, Vec<u8>>, len: usize) -> Kernel {
+    let cost = Cost { flops: 0.0, bytes: 2.0 * len as f64 };
+    let chunk = elementwise_chunk(len, 2);
+    match from {
+        Ok(place) => {
+            let mut kernel = Kernel::single(1, chunk, cost, |call| {
+                let start = call.start::<u8>();
+                elementwise::copy(call.input::<u8>(0), call.output(), start);
+                Ok(())
+            });
+            for step in &mut kernel.steps {
+                step.reads = [Source::Operand(place)].into_iter().collect();
+            }
+            kernel
+        }
+        Err(bytes) => Kernel::single(0, chunk, cost, move |call| {
+            let start = call.start::<u8>();
+            elementwise::copy(&bytes, call.output(), start);
+            Ok(())
+        }),
     }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Frozen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FeedShape {
     pub(crate) node: NodeId,
+    pub(crate) dtype: DType,
     pub(crate) dims: Dims,
 }
 
@@ -45,11 +46,7 @@ pub(crate) struct FeedShape {
 #[derive(Debug)]
 pub(crate) enum Fetched {
     /// An array.
-    Tensor {
-        buffer: BufferId,
-        dtype: DType,
-        dims: Dims,
-    },
+    Tensor { buffer: BufferId, dtype: DType, dims: Dims },
     /// The node was an operation.
     Nothing,
 }
@@ -112,19 +109,14 @@ impl Plan {
     pub(crate) fn fits(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> bool {
         self.fetches[..] == *fetches
             && self.feeds.len() == feeds.len()
-            && self
-                .feeds
-                .iter()
-                .zip(feeds)
-                .all(|(shape, feed)| shape.node == feed.node && shape.dims == feed.dims)
+            && self.feeds.iter().zip(feeds).all(|(shape, feed)| {
+                shape.node == feed.node && shape.dtype == feed.dtype && shape.dims == feed.dims
+            })
     }
 
     /// A state nobody else uses.
     pub(crate) fn take_state(&self) -> Result<State, Error> {
-        let mut states = self
-            .states
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let idle = states.pop();
         drop(states);
         match idle {
@@ -135,10 +127,7 @@ impl Plan {
 
     /// Keeps a state for another run.
     pub(crate) fn give_back(&self, state: State) {
-        let mut states = self
-            .states
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         states.push(state);
     }
 
@@ -153,9 +142,9 @@ impl Plan {
             other => return Error::Internal(other.to_string()),
         };
         match node(task) {
-            Some(node) => Error::Node(Box::new(
-                graph.diagnose(node, abeyance_ir::Fault::new(message)),
-            )),
+            Some(node) => {
+                Error::Node(Box::new(graph.diagnose(node, abeyance_ir::Fault::new(message))))
+            }
             None => Error::Internal(message),
         }
     }
@@ -163,8 +152,7 @@ impl Plan {
 
 /// Names of nodes, for messages about several of them.
 fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
-    nodes.iter().fold(
-        Diagnostic::new(message, Location::Unknown),
-        |diagnostic, &node| diagnostic.note(graph.describe(node), graph.node(node).location),
-    )
+    nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
+        diagnostic.note(graph.describe(node), graph.node(node).location)
+    })
 }

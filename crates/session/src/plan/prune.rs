@@ -59,16 +59,14 @@ fn unfed(graph: &Graph, node: NodeId, fetches: &[NodeId]) -> Diagnostic {
     let for_what = fetches
         .iter()
         .find(|&&fetch| graph.ancestors([fetch], |_| false).contains(node.index()))
+        .filter(|&&fetch| fetch != node)
         .map(|&fetch| format!(", which `{}` needs", graph.node(fetch).name))
         .unwrap_or_default();
-    Diagnostic::new(
-        format!("the placeholder `{name}` is not fed{for_what}"),
-        Location::Unknown,
-    )
-    .node(&**name)
-    .note(graph.describe(node), graph.node(node).location)
-    .help(format!(
-        "add it to the feeds: `feeds![{} => &value]`",
-        name.rsplit('/').next().unwrap_or(name)
-    ))
+    Diagnostic::new(format!("the placeholder `{name}` is not fed{for_what}"), Location::Unknown)
+        .node(&**name)
+        .note(graph.describe(node), graph.node(node).location)
+        .help(format!(
+            "add it to the feeds: `feeds![{} => &value]`",
+            name.rsplit('/').next().unwrap_or(name)
+        ))
 }

@@ -43,9 +43,7 @@ impl<'a> Sizes<'a> {
         };
         if let Some(outside) = outside {
             let symbols = graph.symbols();
-            sizes
-                .bindings
-                .adopt(symbols, &outside.bindings, outside.graph.symbols());
+            sizes.bindings.adopt(symbols, &outside.bindings, outside.graph.symbols());
         }
         for feed in feeds {
             sizes.bind_feed(feed)?;
@@ -71,12 +69,7 @@ impl<'a> Sizes<'a> {
             None => self.dims(node),
         };
         let items = self.graph.node(node).ty.items().iter().enumerate();
-        items
-            .map(|(place, item)| Concrete {
-                dtype: item.dtype,
-                dims: dims(place),
-            })
-            .collect()
+        items.map(|(place, item)| Concrete { dtype: item.dtype, dims: dims(place) }).collect()
     }
 
     /// Attributes with numbers in place of symbols.
@@ -88,16 +81,11 @@ impl<'a> Sizes<'a> {
         if !symbolic {
             return attributes.clone();
         }
-        abeyance_ir::Attributes::of(attributes.iter().map(|value| {
-            match value {
-                Attribute::Shape(shape) => Attribute::Shape(
-                    shape
-                        .iter()
-                        .map(|&dim| self.bindings.resolve(self.graph.symbols(), dim))
-                        .collect(),
-                ),
-                other => other.clone(),
-            }
+        abeyance_ir::Attributes::of(attributes.iter().map(|value| match value {
+            Attribute::Shape(shape) => Attribute::Shape(
+                shape.iter().map(|&dim| self.bindings.resolve(self.graph.symbols(), dim)).collect(),
+            ),
+            other => other.clone(),
         }))
     }
 
@@ -105,9 +93,7 @@ impl<'a> Sizes<'a> {
         let graph = self.graph;
         let name = &graph.node(feed.node).name;
         let Some(shape) = graph.shape(feed.node) else {
-            return Err(Error::request(format!(
-                "`{name}` is an operation and cannot be fed"
-            )));
+            return Err(Error::request(format!("`{name}` is an operation and cannot be fed")));
         };
         let refuse = |message: String| {
             Error::Request(
@@ -134,11 +120,17 @@ impl<'a> Sizes<'a> {
                     )));
                 };
                 let other = self.settled_by.get(&symbol).copied().unwrap_or(feed.node);
+                let symbol = graph.symbols().name(symbol);
+                if other == feed.node {
+                    return Err(refuse(format!(
+                        "`{name}` was fed an array of shape {:?}: dimension {axis} is {size} where another {symbol} is {before}",
+                        &feed.dims[..]
+                    )));
+                }
                 let mut diagnostic = super::about(
                     graph,
                     format!(
-                        "the dimension {} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
-                        graph.symbols().name(symbol),
+                        "the dimension {symbol} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
                         graph.node(other).name,
                     ),
                     &[other, feed.node],
@@ -305,11 +297,7 @@ impl<'a> Sizes<'a> {
                 graph.node(origin.node).location,
             );
         }
-        Error::Request(
-            diagnostic
-                .help("feed a tensor that has this dimension")
-                .into(),
-        )
+        Error::Request(diagnostic.help("feed a tensor that has this dimension").into())
     }
 
     fn contradiction(
@@ -322,9 +310,8 @@ impl<'a> Sizes<'a> {
     ) -> Error {
         let graph = self.graph;
         let Dim::Symbol(symbol) = graph.symbols().resolve(dim) else {
-            let fault = Fault::new(format!(
-                "dimension {axis} of its result is {size}, not {before}"
-            ));
+            let fault =
+                Fault::new(format!("dimension {axis} of its result is {size}, not {before}"));
             return Error::Request(graph.diagnose(node, fault).into());
         };
         let other = self.settled_by.get(&symbol).copied().unwrap_or(node);

@@ -18,10 +18,7 @@ pub(crate) struct Writes {
 impl Writes {
     /// Chains the writes of each variable. Two that no dependency orders are refused.
     pub(crate) fn new(graph: &Graph, needed: &Needed) -> Result<Self, Error> {
-        let mut writes = Self {
-            before: HashMap::new(),
-            last: HashMap::new(),
-        };
+        let mut writes = Self { before: HashMap::new(), last: HashMap::new() };
         for node in needed.iter() {
             let data = graph.node(node);
             if data.operator.signature().effect != Effect::Write || needed.is_fed(node) {

@@ -55,9 +55,7 @@ where
     let (images, labels) = points.view().split_at(ndarray::Axis(1), 3);
     let mut parameters = [W[0], W[1], W[2], B];
     for t in 1..=30 {
-        session
-            .run(train_step, feeds![x => images, y_ => labels])
-            .unwrap();
+        session.run(train_step, feeds![x => images, y_ => labels]).unwrap();
         let by_hand = gradient(&parameters);
         step(t, &mut parameters, by_hand);
         let trained = values(&session, "w", "b");
@@ -69,10 +67,7 @@ where
 
 /// Two variables of the shapes of `w` and `b` as one list.
 pub fn values(session: &Session, w: &str, b: &str) -> Parameters {
-    let (w, b) = (
-        session.variable::<f64>(w).unwrap(),
-        session.variable::<f64>(b).unwrap(),
-    );
+    let (w, b) = (session.variable::<f64>(w).unwrap(), session.variable::<f64>(b).unwrap());
     let all: Vec<f64> = w.into_iter().chain(b).collect();
     all.try_into().unwrap()
 }

@@ -110,9 +110,7 @@ impl Operator for Cond {
         let Some(shared) = shared(bodies, cx.operands()) else {
             return Err(Fault::new("a body does not fit"));
         };
-        let wanted: Vec<usize> = (1..cx.operands())
-            .filter(|&place| cx.wanted(place))
-            .collect();
+        let wanted: Vec<usize> = (1..cx.operands()).filter(|&place| cx.wanted(place)).collect();
         let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
         let given: Vec<(usize, NodeId)> = cx
             .cotangents()
@@ -133,11 +131,8 @@ impl Operator for Cond {
             }
             inputs.extend((shared..count).map(|place| graph.keep(body, place)));
             let outputs = graph.rest(body);
-            let seeds: Vec<_> = given
-                .iter()
-                .zip(seeds)
-                .map(|(&(item, _), seed)| (outputs[item], seed))
-                .collect();
+            let seeds: Vec<_> =
+                given.iter().zip(seeds).map(|(&(item, _), seed)| (outputs[item], seed)).collect();
             let input_of = |wanted: usize| {
                 let mut places = 0..count;
                 places.find(|&place| operand(bodies, shared, branch, place) == wanted)
@@ -160,18 +155,12 @@ impl Operator for Cond {
         let either = |place: usize| used(0, place) || used(1, place);
         let pruned = [0, 1].map(|branch| {
             let body = &derived[branch];
-            Attribute::Body(Arc::new(
-                body.pruned(|place| place >= common || !either(place)),
-            ))
+            Attribute::Body(Arc::new(body.pruned(|place| place >= common || !either(place))))
         });
         let mut inputs = vec![operands[0]];
         let shared_operands = operands[1..=shared].iter().copied();
         let all = shared_operands.chain(given.iter().map(|&(_, cotangent)| cotangent));
-        inputs.extend(
-            all.enumerate()
-                .filter(|&(place, _)| either(place))
-                .map(|(_, id)| id),
-        );
+        inputs.extend(all.enumerate().filter(|&(place, _)| either(place)).map(|(_, id)| id));
         for branch in 0..2 {
             for place in shared..bodies[branch].inputs().len() {
                 if used(branch, place + given.len()) {
@@ -228,16 +217,12 @@ impl Operator for Cond {
     fn samples(&self) -> Vec<Sample> {
         // x y, or |x| + tanh y.
         let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[0, 3], &[33]];
-        let cases = shapes
-            .into_iter()
-            .flat_map(|dims| [(dims, 1.0), (dims, 0.0)]);
+        let cases = shapes.into_iter().flat_map(|dims| [(dims, 1.0), (dims, 0.0)]);
         cases
             .map(|(dims, predicate)| {
                 let ty = TensorType::new(
                     DType::F64,
-                    dims.iter()
-                        .map(|&dim| dim.into())
-                        .collect::<abeyance_ir::Shape>(),
+                    dims.iter().map(|&dim| dim.into()).collect::<abeyance_ir::Shape>(),
                 );
                 let body = |name, compute: fn(&mut Ir, NodeId, NodeId) -> NodeId| {
                     let mut graph = Ir::default().for_body(name);
@@ -294,10 +279,7 @@ impl Graph {
             home = other;
         }
         let predicate = predicate.node(home);
-        let args: Vec<NodeId> = listed(args)
-            .into_iter()
-            .map(|arg| home.import(arg))
-            .collect();
+        let args: Vec<NodeId> = listed(args).into_iter().map(|arg| home.import(arg)).collect();
         let scope = home.build(|graph| graph.unique_scope("cond"));
         let whole = |_, ty| ty;
         let then = home.trace(&format!("{scope}then"), &args, whole, then, listed);
@@ -308,12 +290,6 @@ impl Graph {
         operands.extend(otherwise.captures);
         let count = then.body.outputs().len();
         let attributes = Attributes::of([then.body, otherwise.body].map(Attribute::Body));
-        home.control(
-            &scope,
-            &COND,
-            &operands,
-            attributes,
-            (0..count).map(|i| i.to_string()),
-        )
+        home.control(&scope, &COND, &operands, attributes, (0..count).map(|i| i.to_string()))
     }
 }

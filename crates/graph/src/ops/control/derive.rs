@@ -14,18 +14,13 @@ impl Derived {
     /// Nothing yet, for a node of `outer`. It has the name of the body it comes from, so that its random nodes draw what
     /// those drew.
     pub(super) fn new(outer: &Ir, body: &Body) -> Self {
-        Self {
-            graph: outer.for_body(body.graph().name()),
-            copies: Vec::new(),
-        }
+        Self { graph: outer.for_body(body.graph().name()), copies: Vec::new() }
     }
 
     /// Appends an input of the body's.
     pub(super) fn keep(&mut self, body: &Body, place: usize) -> NodeId {
         let input = body.inputs()[place];
-        let copied = self
-            .graph
-            .copy_nodes(body.graph(), &[input], &mut self.copies);
+        let copied = self.graph.copy_nodes(body.graph(), &[input], &mut self.copies);
         copied.first().copied().unwrap_or(input)
     }
 
@@ -36,8 +31,7 @@ impl Derived {
 
     /// Appends the rest of the body, and tells the nodes that compute its outputs.
     pub(super) fn rest(&mut self, body: &Body) -> Vec<NodeId> {
-        self.graph
-            .copy_nodes(body.graph(), body.outputs(), &mut self.copies)
+        self.graph.copy_nodes(body.graph(), body.outputs(), &mut self.copies)
     }
 
     /// Appends the cotangents of `xs`; zeros of a type where there are none.

@@ -25,13 +25,8 @@ pub use while_gradient::WHILE_GRADIENT;
 pub use while_loop::WHILE_LOOP;
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[
-    &abeyance_ir::Input,
-    &COND,
-    &WHILE_LOOP,
-    &WHILE_GRADIENT,
-    &SCAN,
-];
+pub static OPERATORS: &[&dyn Operator] =
+    &[&abeyance_ir::Input, &COND, &WHILE_LOOP, &WHILE_GRADIENT, &SCAN];
 
 /// The last part of a name.
 fn short(name: &str) -> &str {
@@ -69,14 +64,12 @@ pub(super) fn give(
             body.inputs().len()
         )));
     };
-    unify(cx, given, &taken)
-        .map(|_| ())
-        .map_err(|[given, taken]| {
-            Fault::new(format!(
-                "the body `{name}` takes `{}` as {taken}, and is given {given}",
-                body.input_name(place)
-            ))
-        })
+    unify(cx, given, &taken).map(|_| ()).map_err(|[given, taken]| {
+        Fault::new(format!(
+            "the body `{name}` takes `{}` as {taken}, and is given {given}",
+            body.input_name(place)
+        ))
+    })
 }
 
 /// What a body gives at a place, which has to be known outside.
@@ -103,10 +96,7 @@ pub(super) fn invariant(
     first: &TensorType,
 ) -> Result<TensorType, Fault> {
     let Some(next) = body.output(place) else {
-        return Err(Fault::new(format!(
-            "the body `{}` gives too little",
-            body.graph().name()
-        )));
+        return Err(Fault::new(format!("the body `{}` gives too little", body.graph().name())));
     };
     unify(cx, first, &next).map_err(|[first, next]| {
         Fault::new(format!(

@@ -58,12 +58,7 @@ impl<'a> Parts<'a> {
                 body.outputs().len()
             )));
         }
-        Ok(Self {
-            body,
-            carried,
-            sequences,
-            reverse: attributes.flag(3),
-        })
+        Ok(Self { body, carried, sequences, reverse: attributes.flag(3) })
     }
 
     fn is_sequence(&self, place: usize) -> bool {
@@ -204,9 +199,7 @@ impl Operator for Scan {
         let mut outputs = Vec::new();
         for (index, (found, &x)) in found.into_iter().zip(&xs).enumerate() {
             let ty = type_of(&derived.graph, x)?;
-            let sum = index
-                .checked_sub(floats.len())
-                .and_then(|index| sums.get(index));
+            let sum = index.checked_sub(floats.len()).and_then(|index| sums.get(index));
             outputs.push(match (found, sum) {
                 (Some(found), Some(&sum)) => binary::add(&mut derived.graph, sum, found),
                 (None, Some(&sum)) => sum,
@@ -219,19 +212,14 @@ impl Operator for Scan {
         let carried = floats.len() + captured.len();
         let used = |place: usize| derived.uses(carried + place);
         let saved: Vec<usize> = (0..parts.carried).filter(|&place| used(place)).collect();
-        let mut slid: Vec<usize> = (parts.carried..behind)
-            .filter(|&place| used(place))
-            .collect();
-        let taken: Vec<usize> = (0..stacked.len())
-            .filter(|&place| used(behind + place))
-            .collect();
+        let mut slid: Vec<usize> = (parts.carried..behind).filter(|&place| used(place)).collect();
+        let taken: Vec<usize> = (0..stacked.len()).filter(|&place| used(behind + place)).collect();
         if saved.is_empty() && slid.is_empty() && taken.is_empty() {
             // Something has to say how often.
             slid.push(parts.carried);
         }
-        let constants: Vec<usize> = (behind..operands.len())
-            .filter(|&place| used(place + stacked.len()))
-            .collect();
+        let constants: Vec<usize> =
+            (behind..operands.len()).filter(|&place| used(place + stacked.len())).collect();
         let keep = slid.first().copied().filter(|&place| !used(place));
         let derived = derived
             .pruned(|place| place >= carried && keep.is_none_or(|keep| place != carried + keep));
@@ -241,9 +229,8 @@ impl Operator for Scan {
             true => Vec::new(),
             false => {
                 let mut twin = Derived::new(cx.graph(), body);
-                let inputs: Vec<NodeId> = (0..operands.len())
-                    .map(|place| twin.keep(body, place))
-                    .collect();
+                let inputs: Vec<NodeId> =
+                    (0..operands.len()).map(|place| twin.keep(body, place)).collect();
                 let mut outputs = twin.rest(body);
                 outputs.truncate(parts.carried);
                 outputs.extend(saved.iter().map(|&place| inputs[place]));
@@ -252,10 +239,7 @@ impl Operator for Scan {
                 let needed: Vec<usize> = (0..operands.len())
                     .filter(|&place| is_first(place) || twin.uses(place))
                     .collect();
-                let sequences = needed
-                    .iter()
-                    .filter(|&&place| parts.is_sequence(place))
-                    .count();
+                let sequences = needed.iter().filter(|&&place| parts.is_sequence(place)).count();
                 let twin = twin.pruned(|place| !is_first(place));
                 let given: Vec<NodeId> = needed.iter().map(|&place| operands[place]).collect();
                 let attributes =
@@ -286,10 +270,8 @@ impl Operator for Scan {
         all.extend(constants.iter().map(|&place| operands[place]));
         let attributes = attributes(Arc::new(derived), carried, over, !parts.reverse);
         let node = cx.add(&SCAN, &all, attributes);
-        let names: Vec<String> = places
-            .iter()
-            .map(|&place| body.input_name(place).to_owned())
-            .collect();
+        let names: Vec<String> =
+            places.iter().map(|&place| body.input_name(place).to_owned()).collect();
         let found = items(cx.graph(), node, &names);
         let mut cotangents = Cotangents::from_elem(None, operands.len());
         for (place, cotangent) in places.into_iter().zip(found) {
@@ -313,10 +295,9 @@ impl Operator for Scan {
             .iter()
             .enumerate()
             .map(|(place, operand)| match operand.dims {
-                [_, rest @ ..] if parts.is_sequence(place) => Concrete {
-                    dtype: operand.dtype,
-                    dims: rest,
-                },
+                [_, rest @ ..] if parts.is_sequence(place) => {
+                    Concrete { dtype: operand.dtype, dims: rest }
+                }
                 _ => *operand,
             })
             .collect();
@@ -327,56 +308,51 @@ impl Operator for Scan {
         let read: Vec<usize> = cx.operands.iter().map(slice).collect();
         let written: Vec<usize> = cx.results.iter().map(slice).collect();
         let (reverse, each) = (parts.reverse, body.cost());
-        let cost = Cost {
-            flops: each.flops * length as f64,
-            bytes: each.bytes * length as f64,
-        };
+        let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
         let pool = Pool::<Carried>::new();
-        Ok(
-            Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-                let run = call.draw();
-                let (inputs, out) = call.inputs_and_output::<u8>();
-                pool.lend(|memory| {
-                    memory.grow(state.bytes())?;
-                    for place in 0..carried {
-                        let to = &mut memory.current.bytes_mut()[state.range(place)];
-                        to.copy_from_slice(inputs.get(place));
-                    }
-                    for index in 0..length {
-                        // Iterations are counted by the slice they go over, so that a gradient, which goes the other way, draws the
-                        // same numbers.
-                        let at = if reverse { length - 1 - index } else { index };
-                        let Carried { current, next } = &mut *memory;
-                        let (current, next) = (current.bytes(), next.bytes_mut());
-                        let done = body.run(
-                            &|place| match place {
-                                _ if place < carried => &current[state.range(place)],
-                                _ if place < behind => {
-                                    &inputs.get::<u8>(place)[at * read[place]..][..read[place]]
-                                }
-                                _ => inputs.get(place),
-                            },
-                            &mut |place, bytes| match place < carried {
-                                true => next[state.range(place)].copy_from_slice(bytes),
-                                false => {
-                                    let start = packing.range(place).start + at * written[place];
-                                    out[start..start + written[place]].copy_from_slice(bytes);
-                                }
-                            },
-                            draw(run, at),
-                        );
-                        within(at, done)?;
-                        memory.step();
-                    }
-                    for place in 0..carried {
-                        out[packing.range(place)]
-                            .copy_from_slice(&memory.current.bytes()[state.range(place)]);
-                    }
-                    Ok(())
-                })
+        Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
+            let run = call.draw();
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            pool.lend(|memory| {
+                memory.grow(state.bytes())?;
+                for place in 0..carried {
+                    let to = &mut memory.current.bytes_mut()[state.range(place)];
+                    to.copy_from_slice(inputs.get(place));
+                }
+                for index in 0..length {
+                    // Iterations are counted by the slice they go over, so that a gradient, which goes the other way, draws the
+                    // same numbers.
+                    let at = if reverse { length - 1 - index } else { index };
+                    let Carried { current, next } = &mut *memory;
+                    let (current, next) = (current.bytes(), next.bytes_mut());
+                    let done = body.run(
+                        &|place| match place {
+                            _ if place < carried => &current[state.range(place)],
+                            _ if place < behind => {
+                                &inputs.get::<u8>(place)[at * read[place]..][..read[place]]
+                            }
+                            _ => inputs.get(place),
+                        },
+                        &mut |place, bytes| match place < carried {
+                            true => next[state.range(place)].copy_from_slice(bytes),
+                            false => {
+                                let start = packing.range(place).start + at * written[place];
+                                out[start..start + written[place]].copy_from_slice(bytes);
+                            }
+                        },
+                        draw(run, at),
+                    );
+                    within(at, done)?;
+                    memory.step();
+                }
+                for place in 0..carried {
+                    out[packing.range(place)]
+                        .copy_from_slice(&memory.current.bytes()[state.range(place)]);
+                }
+                Ok(())
             })
-            .into(),
-        )
+        })
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -395,10 +371,7 @@ fn sample(dims: &[usize], length: usize, reverse: bool) -> Sample {
     let mut graph = Ir::default().for_body("scan/body");
     let [h, x, w] = ["h", "x", "w"].map(|name| graph.input(name, ty.clone()));
     let tanh = unary::tanh(&mut graph, h);
-    let (a, b) = (
-        binary::mul(&mut graph, tanh, w),
-        binary::mul(&mut graph, x, h),
-    );
+    let (a, b) = (binary::mul(&mut graph, tanh, w), binary::mul(&mut graph, x, h));
     let next = binary::add(&mut graph, a, b);
     // Without stacked results it has one result, which the checks can look at.
     let body = Body::new(graph, vec![next]);

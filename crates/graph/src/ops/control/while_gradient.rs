@@ -112,16 +112,10 @@ impl Operator for WhileGradient {
         let parts = Parts::new(cx.attributes)?;
         let floats = floats(&parts);
         let each = Loop::new(&parts, cx, floats)?;
-        let gradient = cx
-            .attributes
-            .body(3)
-            .ok_or_else(|| Fault::new("a body is missing"))?;
+        let gradient = cx.attributes.body(3).ok_or_else(|| Fault::new("a body is missing"))?;
         let common = parts.carried + floats;
         let first = common + parts.tested + parts.captured;
-        let (before, behind) = (
-            cx.operands.iter().take(common),
-            cx.operands.iter().skip(first),
-        );
+        let (before, behind) = (cx.operands.iter().take(common), cx.operands.iter().skip(first));
         let sizes: Vec<_> = before.chain(behind).copied().collect();
         let backward = cx.bodies.compile(gradient, &sizes)?;
         let packing = pack(cx.results)?;
@@ -134,61 +128,55 @@ impl Operator for WhileGradient {
         let carried = parts.carried;
         let stride = each.carried().bytes().next_multiple_of(8);
         let pool = Pool::<Memory>::new();
-        Ok(
-            Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-                let run = call.draw();
-                let (inputs, out) = call.inputs_and_output::<u8>();
-                pool.lend(|memory| {
-                    let Memory {
-                        carried: values,
-                        history,
-                        cotangents: flow,
-                    } = memory;
-                    let count = each.run(inputs, values, run, |iteration, current| {
-                        let at = iteration * stride;
-                        history.grow(at + stride)?;
-                        let kept = &current[..each.carried().bytes()];
-                        history.bytes_mut()[at..at + kept.len()].copy_from_slice(kept);
-                        Ok(())
-                    })?;
-                    flow.grow(cotangents.bytes())?;
-                    for place in 0..floats {
-                        let to = &mut flow.current.bytes_mut()[cotangents.range(place)];
-                        to.copy_from_slice(inputs.get(carried + place));
-                    }
-                    out.fill(0);
-                    for iteration in (0..count).rev() {
-                        let start = &history.bytes()[iteration * stride..];
-                        let Carried { current, next } = &mut *flow;
-                        let (current, next) = (current.bytes(), next.bytes_mut());
-                        let done = backward.run(
-                            &|place| match place.checked_sub(carried) {
-                                None => &start[each.carried().range(place)],
-                                Some(float) if float < floats => &current[cotangents.range(float)],
-                                Some(other) => inputs.get(first + other - floats),
-                            },
-                            &mut |place, bytes| match place < floats {
-                                true => next[cotangents.range(place)].copy_from_slice(bytes),
-                                false => {
-                                    let sum = &mut out[packing.range(place)];
-                                    match iteration + 1 == count {
-                                        true => sum.copy_from_slice(bytes),
-                                        false => add(dtypes[place], sum, bytes),
-                                    }
-                                }
-                            },
-                            draw(run, iteration),
-                        );
-                        within(iteration, done)?;
-                        flow.step();
-                    }
-                    let bytes = cotangents.bytes();
-                    out[..bytes].copy_from_slice(&flow.current.bytes()[..bytes]);
+        Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
+            let run = call.draw();
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            pool.lend(|memory| {
+                let Memory { carried: values, history, cotangents: flow } = memory;
+                let count = each.run(inputs, values, run, |iteration, current| {
+                    let at = iteration * stride;
+                    history.grow(at + stride)?;
+                    let kept = &current[..each.carried().bytes()];
+                    history.bytes_mut()[at..at + kept.len()].copy_from_slice(kept);
                     Ok(())
-                })
+                })?;
+                flow.grow(cotangents.bytes())?;
+                for place in 0..floats {
+                    let to = &mut flow.current.bytes_mut()[cotangents.range(place)];
+                    to.copy_from_slice(inputs.get(carried + place));
+                }
+                out.fill(0);
+                for iteration in (0..count).rev() {
+                    let start = &history.bytes()[iteration * stride..];
+                    let Carried { current, next } = &mut *flow;
+                    let (current, next) = (current.bytes(), next.bytes_mut());
+                    let done = backward.run(
+                        &|place| match place.checked_sub(carried) {
+                            None => &start[each.carried().range(place)],
+                            Some(float) if float < floats => &current[cotangents.range(float)],
+                            Some(other) => inputs.get(first + other - floats),
+                        },
+                        &mut |place, bytes| match place < floats {
+                            true => next[cotangents.range(place)].copy_from_slice(bytes),
+                            false => {
+                                let sum = &mut out[packing.range(place)];
+                                match iteration + 1 == count {
+                                    true => sum.copy_from_slice(bytes),
+                                    false => add(dtypes[place], sum, bytes),
+                                }
+                            }
+                        },
+                        draw(run, iteration),
+                    );
+                    within(iteration, done)?;
+                    flow.step();
+                }
+                let bytes = cotangents.bytes();
+                out[..bytes].copy_from_slice(&flow.current.bytes()[..bytes]);
+                Ok(())
             })
-            .into(),
-        )
+        })
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {

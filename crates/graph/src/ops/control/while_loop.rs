@@ -31,11 +31,7 @@ pub static WHILE_LOOP: WhileLoop = WhileLoop;
 pub(super) const ATTRIBUTES: [AttributeSpec; 3] = [
     AttributeSpec::required("while", AttributeKind::Body),
     AttributeSpec::required("body", AttributeKind::Body),
-    AttributeSpec::optional(
-        "max_iterations",
-        AttributeKind::Integer,
-        DefaultAttribute::Integer(0),
-    ),
+    AttributeSpec::optional("max_iterations", AttributeKind::Integer, DefaultAttribute::Integer(0)),
 ];
 
 /// The two bodies of a loop and how many operands each part of it has.
@@ -90,10 +86,7 @@ impl Parts {
     ) -> Result<Vec<TensorType>, Fault> {
         let least = self.carried + between + self.tested + self.captured;
         if cx.operands() < least {
-            return Err(Fault::new(format!(
-                "takes {least} operands, not {}",
-                cx.operands()
-            )));
+            return Err(Fault::new(format!("takes {least} operands, not {}", cx.operands())));
         }
         let first = self.carried + between;
         for (body, behind) in [(&self.condition, first), (&self.body, first + self.tested)] {
@@ -116,9 +109,7 @@ impl Parts {
                 .help("reduce it: `x.less(1.0).reduce_all(..)`"));
             }
             (count, _) => {
-                return Err(Fault::new(format!(
-                    "the condition gives {count} values, not one"
-                )));
+                return Err(Fault::new(format!("the condition gives {count} values, not one")));
             }
         }
         (0..self.carried)
@@ -158,12 +149,8 @@ impl Loop {
         let behind = [first, first + parts.tested];
         let sizes = |captured, first| parts.sizes(cx.operands, first, captured);
         Ok(Self {
-            condition: cx
-                .bodies
-                .compile(&parts.condition, &sizes(parts.tested, behind[0]))?,
-            body: cx
-                .bodies
-                .compile(&parts.body, &sizes(parts.captured, behind[1]))?,
+            condition: cx.bodies.compile(&parts.condition, &sizes(parts.tested, behind[0]))?,
+            body: cx.bodies.compile(&parts.body, &sizes(parts.captured, behind[1]))?,
             carried: pack(&cx.operands[..parts.carried])?,
             behind,
             most: parts.most,
@@ -178,10 +165,7 @@ impl Loop {
     pub(super) fn cost(&self) -> Cost {
         const GUESS: f64 = 16.0;
         let (test, body) = (self.condition.cost(), self.body.cost());
-        Cost {
-            flops: GUESS * (test.flops + body.flops),
-            bytes: GUESS * (test.bytes + body.bytes),
-        }
+        Cost { flops: GUESS * (test.flops + body.flops), bytes: GUESS * (test.bytes + body.bytes) }
     }
 
     /// Runs it, and tells the number of iterations; what it carries is in `memory.current` then. `before` is told, before each
@@ -266,10 +250,9 @@ impl Operator for WhileLoop {
         let results = parts.infer(cx, 0)?;
         match cx.operands() == parts.carried + parts.tested + parts.captured {
             true => Ok(Type::of_items(results)),
-            false => Err(Fault::new(format!(
-                "{} operands are more than its bodies take",
-                cx.operands()
-            ))),
+            false => {
+                Err(Fault::new(format!("{} operands are more than its bodies take", cx.operands())))
+            }
         }
     }
 
@@ -281,15 +264,13 @@ impl Operator for WhileLoop {
         let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
         let floats: Vec<usize> = (0..parts.carried).filter(is_float).collect();
         let first = parts.carried + parts.tested;
-        let wanted: Vec<usize> = (0..parts.captured)
-            .filter(|place| cx.wanted(first + place))
-            .collect();
+        let wanted: Vec<usize> =
+            (0..parts.captured).filter(|place| cx.wanted(first + place)).collect();
 
         // The body once more, and backwards.
         let mut derived = Derived::new(cx.graph(), body);
-        let mut inputs: Vec<NodeId> = (0..parts.carried)
-            .map(|place| derived.keep(body, place))
-            .collect();
+        let mut inputs: Vec<NodeId> =
+            (0..parts.carried).map(|place| derived.keep(body, place)).collect();
         let mut cotangents = Vec::new();
         for &place in &floats {
             let ty = type_of(body.graph(), body.inputs()[place])?;
@@ -354,18 +335,16 @@ impl Operator for WhileLoop {
         let each = Loop::new(&parts, cx, 0)?;
         let bytes = each.carried.bytes();
         let pool = Pool::<Carried>::new();
-        Ok(
-            Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
-                let run = call.draw();
-                let (inputs, out) = call.inputs_and_output::<u8>();
-                pool.lend(|memory| {
-                    each.run(inputs, memory, run, |_, _| Ok(()))?;
-                    out.copy_from_slice(&memory.current.bytes()[..bytes]);
-                    Ok(())
-                })
+        Ok(Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
+            let run = call.draw();
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            pool.lend(|memory| {
+                each.run(inputs, memory, run, |_, _| Ok(()))?;
+                out.copy_from_slice(&memory.current.bytes()[..bytes]);
+                Ok(())
             })
-            .into(),
-        )
+        })
+        .into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -454,10 +433,8 @@ impl Graph {
         let holds = |carried: C| condition(carried).into();
         let condition = home.trace(&format!("{scope}while"), &first, whole, holds, listed);
         let body = home.trace(&format!("{scope}body"), &first, whole, body, listed);
-        let names: Vec<String> = first
-            .iter()
-            .map(|&id| short(&home.ir().node(id).name).to_owned())
-            .collect();
+        let names: Vec<String> =
+            first.iter().map(|&id| short(&home.ir().node(id).name).to_owned()).collect();
         let mut operands = first;
         operands.extend(condition.captures);
         operands.extend(body.captures);
@@ -466,12 +443,6 @@ impl Graph {
             Attribute::Body(body.body),
             Attribute::Integer(max_iterations.into()),
         ]);
-        home.control(
-            &scope,
-            &WHILE_LOOP,
-            &operands,
-            attributes,
-            names.into_iter(),
-        )
+        home.control(&scope, &WHILE_LOOP, &operands, attributes, names.into_iter())
     }
 }

@@ -4,10 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The candidate that takes the fewest edits to reach from `name`, if a third of its letters is enough.
-pub(super) fn nearest<'a>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;
     }
@@ -23,6 +20,17 @@ pub(super) fn nearest<'a>(
         }
     }
     best
+}
+
+/// The name that was meant: one that ends in the same part behind its scopes, or else the nearest.
+pub fn near<'a, I: IntoIterator<Item = &'a str>>(
+    name: &str,
+    candidates: impl Fn() -> I,
+) -> Option<&'a str> {
+    let last = |name: &'a str| name.rsplit('/').next();
+    let wanted = name.rsplit('/').next();
+    let mut ends = candidates().into_iter();
+    ends.find(|&candidate| last(candidate) == wanted).or_else(|| nearest(name, candidates()))
 }
 
 /// Levenshtein's distance.

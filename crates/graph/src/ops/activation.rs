@@ -1,0 +1,205 @@
+//! Activations of neural networks besides `relu`, `sigmoid` and `tanh`: `leaky_relu`, `elu`, `selu`, `softplus`, and `silu`
+//! and `gelu`, which are built from others.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DefaultAttribute,
+    Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample,
+    Signature, Type,
+};
+use abeyance_kernels::element::{Element as Stored, Number as _};
+
+use super::unary::{self, FLOAT, USUAL, Unary, map, real, shapes};
+use super::{binary, chain, comparison, scalar_like, select, with_float};
+use crate::{Float, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&LeakyRelu, &ELU, &SELU, &SOFTPLUS];
+
+/// x where it is positive, else alpha·x. Gradient: the cotangent where x > 0, else alpha times it (so at 0).
+pub struct LeakyRelu;
+
+impl Operator for LeakyRelu {
+    fn signature(&self) -> &Signature {
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::optional("alpha", AttributeKind::Real, DefaultAttribute::Real(0.2))];
+        const {
+            &Signature::new("leaky_relu", "x where it is positive, else alpha times x", FLOAT)
+                .attributes(ATTRIBUTES)
+                .calculus(Calculus::Piecewise)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let alpha = cx.attributes().real(0);
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let slope = scalar_like(cx.graph(), x, alpha);
+        let reduced = chain(cx, slope);
+        let graph = cx.graph();
+        let zero = scalar_like(graph, x, 0.0);
+        let positive = comparison::greater(graph, x, zero);
+        let part = select::select(graph, positive, cotangent, reduced);
+        Ok(cx.only(part))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let alpha = cx.attributes.real(0);
+        with_float!(cx.result.dtype, T => {
+            let alpha = <T as Stored>::from_f64(alpha);
+            Ok(map::<T, T>(cx, 2.0, #[inline(always)] move |x| if x > T::ZERO { x } else { x * alpha }).into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let with_alpha = |mut sample: Sample| {
+            sample.attributes = Attributes::of([Attribute::Real(0.3)]);
+            sample
+        };
+        shapes(Domain::AwayFromZero).into_iter().map(with_alpha).collect()
+    }
+}
+
+/// x where it is positive, else eˣ - 1. Gradient: the cotangent where x > 0, else eˣ times it.
+pub static ELU: Unary = Unary {
+    signature: Signature::new("elu", "x where it is positive, else exp(x) - 1", FLOAT)
+        .calculus(Calculus::Piecewise),
+    lower: real!(22.0, |x| {
+        // The exponential of what is cut to 0 cannot overflow.
+        let low = x.least(T::ZERO).exp_m1();
+        if x > T::ZERO { x } else { low }
+    }),
+    gradient: |cx| Ok(exponential_below_zero(cx, 1.0, 1.0)),
+    domain: Domain::AwayFromZero,
+};
+
+/// How much [`SELU`] stretches its positive side, and what its negative side approaches over that. From the authors' code, which
+/// TensorFlow took over.
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+
+/// scale·x where x is positive, else scale·alpha·(eˣ - 1), with the two numbers for which activations keep mean 0 and
+/// variance 1. Gradient: the cotangent times scale, or times scale·alpha·eˣ.
+pub static SELU: Unary = Unary {
+    signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
+        .calculus(Calculus::Piecewise),
+    lower: real!(24.0, |x| {
+        let (scale, slope) = (T::from_f64(SELU_SCALE), T::from_f64(SELU_SCALE * SELU_ALPHA));
+        let low = slope * x.least(T::ZERO).exp_m1();
+        if x > T::ZERO { scale * x } else { low }
+    }),
+    gradient: |cx| Ok(exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA)),
+    domain: Domain::AwayFromZero,
+};
+
+/// The cotangent times `above` where x > 0, else times `below`·eˣ.
+fn exponential_below_zero(cx: &mut Derivation<'_>, above: f64, below: f64) -> NodeId {
+    let x = cx.operand(0);
+    let graph = cx.graph();
+    let zero = scalar_like(graph, x, 0.0);
+    let low = binary::minimum(graph, x, zero);
+    let mut slope = unary::exp(graph, low);
+    if below != 1.0 {
+        let factor = scalar_like(graph, x, below);
+        slope = binary::mul(graph, slope, factor);
+    }
+    let positive = comparison::greater(graph, x, zero);
+    let constant = scalar_like(graph, x, above);
+    let slope = select::select(graph, positive, constant, slope);
+    chain(cx, slope)
+}
+
+/// ln(1 + eˣ). Gradient: the cotangent times 1 / (1 + e⁻ˣ).
+pub static SOFTPLUS: Unary = Unary {
+    signature: Signature::new("softplus", "log(1 + exp(x))", FLOAT),
+    lower: real!(45.0, |x| x.softplus()),
+    gradient: |cx| {
+        let x = cx.operand(0);
+        let slope = unary::sigmoid(cx.graph(), x);
+        Ok(chain(cx, slope))
+    },
+    domain: USUAL,
+};
+
+/// Appends `leaky_relu(x)`.
+pub fn leaky_relu(graph: &mut Ir, x: NodeId, alpha: f64) -> NodeId {
+    graph.add(&LeakyRelu, &[x], Attributes::of([Attribute::Real(alpha)]))
+}
+
+/// Appends `elu(x)`.
+pub fn elu(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&ELU, &[x], Attributes::none())
+}
+
+/// Appends `selu(x)`.
+pub fn selu(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&SELU, &[x], Attributes::none())
+}
+
+/// Appends `softplus(x)`.
+pub fn softplus(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&SOFTPLUS, &[x], Attributes::none())
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// x where it is positive, else `alpha`·x; TensorFlow's default is 0.2. Its derivative at 0 is taken to be `alpha`.
+    /// Maas, Hannun, Ng: *Rectifier nonlinearities improve neural network acoustic models*, 2013.
+    #[track_caller]
+    pub fn leaky_relu(self, alpha: f64) -> Tensor<'g, T> {
+        self.then(|graph, x| leaky_relu(graph, x, alpha))
+    }
+
+    /// x where it is positive, else eˣ - 1. Clevert, Unterthiner, Hochreiter: *Fast and accurate deep network learning by
+    /// exponential linear units*, 2015.
+    #[track_caller]
+    pub fn elu(self) -> Tensor<'g, T> {
+        self.then(elu)
+    }
+
+    /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that activations keep mean 0 and
+    /// variance 1. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
+    #[track_caller]
+    pub fn selu(self) -> Tensor<'g, T> {
+        self.then(selu)
+    }
+
+    /// ln(1 + eˣ), a smooth [`relu`](Tensor::relu), without overflow.
+    #[track_caller]
+    pub fn softplus(self) -> Tensor<'g, T> {
+        self.then(softplus)
+    }
+
+    /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for activation functions*, 2017.
+    #[track_caller]
+    pub fn silu(self) -> Tensor<'g, T> {
+        let _pin = self.graph().pin_location();
+        self.graph().within("silu", || self * self.sigmoid())
+    }
+
+    /// x·Φ(x), where Φ is the distribution function of the normal distribution:
+    ///
+    /// ```text
+    /// x / 2 · erfc(-x / √2)                               exactly
+    /// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))    approximately
+    /// ```
+    ///
+    /// The approximation is within 5e-4 of the function. Hendrycks, Gimpel: *Gaussian error linear units*, 2016; TensorFlow's
+    /// `gelu(approximate=..)`. The exact form is written with `erfc`, which keeps its digits for negative x.
+    #[track_caller]
+    pub fn gelu(self, approximate: bool) -> Tensor<'g, T> {
+        let _pin = self.graph().pin_location();
+        let number = T::from_f64;
+        self.graph().within("gelu", || {
+            let weight = if approximate {
+                let cubic = self * self.square() * number(0.044715) + self;
+                (cubic * number((2.0 / std::f64::consts::PI).sqrt())).tanh() + number(1.0)
+            } else {
+                (self * number(-std::f64::consts::FRAC_1_SQRT_2)).erfc()
+            };
+            self * number(0.5) * weight
+        })
+    }
+}

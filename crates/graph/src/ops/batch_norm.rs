@@ -1,0 +1,138 @@
+//! Batch normalization with moving averages, built from moments, a `select` and assignments.
+
+use abeyance_ir::{Dim, Fault, Role};
+
+use crate::{AxisList, Float, Operand, Operation, Tensor, dims, ones, zeros};
+
+/// What [`Tensor::batch_norm`] gives.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNormalized<'g, T: Float> {
+    /// The normalized tensor.
+    pub output: Tensor<'g, T>,
+    /// The moving average of the batches' means `[C]`, which starts at 0.
+    pub moving_mean: Tensor<'g, T>,
+    /// The moving average of the batches' variances `[C]`, which starts at 1.
+    pub moving_variance: Tensor<'g, T>,
+    /// Moves both towards those of the batch: to be run with the training step. It changes nothing where `training` is false.
+    pub update: Operation<'g>,
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// Brings each channel, the last axis of this tensor `[..., C]`, to mean 0 and variance 1, then multiplies it by `scale` and
+    /// adds `offset`, both `[C]`.
+    ///
+    /// ```text
+    /// (x - mean) · (scale / √(variance + epsilon)) + offset
+    /// ```
+    ///
+    /// Where `training`, a scalar, is true, mean and variance are those of the batch, over all axes but the last; else they are
+    /// the moving averages, two variables that optimizers leave alone. Running
+    /// [`update`](BatchNormalized::update) moves these, by the values they had before the run:
+    ///
+    /// ```text
+    /// moving -= (moving - batch) · (1 - momentum)
+    /// ```
+    ///
+    /// TensorFlow's `layers.batch_normalization`, whose defaults are a momentum of 0.99 and an epsilon of 1e-3; the variance divides by
+    /// the count, in the average too. One graph trains and evaluates:
+    ///
+    /// ```
+    /// # use abeyance_graph::{dims, ones, zeros, Graph};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 8]);
+    /// let training = g.placeholder_with_default("training", false);
+    /// let (offset, scale) = (g.variable("offset", zeros(dims![8])), g.variable("scale", ones(dims![8])));
+    /// let normalized = x.batch_norm(offset, scale, training, 0.99, 1e-3);
+    /// let y = normalized.output.relu();
+    /// // ... and with a loss of y: g.group([optimizer.minimize(loss), normalized.update]), run with `training` fed as true.
+    /// # g.check().unwrap();
+    /// ```
+    ///
+    /// An evaluation computes the moments of its batch as well, and drops them. Where that matters,
+    /// [`batch_normalization`](Tensor::batch_normalization) of the two averages does without.
+    ///
+    /// Ioffe, Szegedy: *Batch normalization: accelerating deep network training by reducing internal covariate shift*, 2015. It is a mistake
+    /// if this tensor has less than two dimensions or a last one of unknown size, if `training` is not a scalar, or if `momentum` is not in
+    /// [0, 1].
+    #[track_caller]
+    pub fn batch_norm(
+        self,
+        offset: impl Operand<'g, T>,
+        scale: impl Operand<'g, T>,
+        training: impl Operand<'g, bool>,
+        momentum: f64,
+        epsilon: f64,
+    ) -> BatchNormalized<'g, T> {
+        let graph = self.graph();
+        let _pin = graph.pin_location();
+        let [offset, scale] =
+            [offset.node(graph), scale.node(graph)].map(|id| graph.handle::<T>(id));
+        let training = graph.handle::<bool>(training.node(graph));
+        let channels = match self.channels(training, momentum) {
+            Ok(channels) => channels,
+            Err(fault) => {
+                let invalid = self.fault(fault);
+                return BatchNormalized {
+                    output: invalid,
+                    moving_mean: invalid,
+                    moving_variance: invalid,
+                    update: invalid.into(),
+                };
+            }
+        };
+        let _scope = graph.scope("batch_norm");
+        let moving_mean = graph.state("moving_mean", zeros(dims![channels]));
+        let moving_variance = graph.state("moving_variance", ones(dims![channels]));
+        let last = self.shape().len() as i64 - 1;
+        let (mean, variance) =
+            self.moments(AxisList { axes: Some((0..last).collect()), keep_dims: false });
+        let output = self.batch_normalization(
+            training.select(mean, moving_mean),
+            training.select(variance, moving_variance),
+            offset,
+            scale,
+            epsilon,
+        );
+        let _role = graph.role(Role::Update);
+        let rate = graph.constant(T::from_f64(1.0 - momentum));
+        let none = graph.constant(T::from_f64(0.0));
+        let moved = [(moving_mean, mean), (moving_variance, variance)].map(|(moving, batch)| {
+            let step = training.select((moving - batch) * rate, none);
+            moving.assign_sub(step)
+        });
+        BatchNormalized {
+            output,
+            moving_mean,
+            moving_variance,
+            update: graph.group(moved).named("update"),
+        }
+    }
+
+    /// The size of the last axis.
+    ///
+    /// # Errors
+    /// What makes a normalization of batches impossible.
+    #[track_caller]
+    fn channels(self, training: Tensor<'g, bool>, momentum: f64) -> Result<usize, Fault> {
+        if !training.shape().is_empty() {
+            return Err(Fault::new(format!(
+                "batch_norm: `training` has to be a scalar, not `{training}`"
+            )));
+        }
+        // Also if it is NaN.
+        if !(0.0..=1.0).contains(&momentum) {
+            return Err(Fault::new(format!(
+                "batch_norm: a momentum of {momentum} is not in [0, 1]"
+            )));
+        }
+        match self.shape()[..] {
+            [_, .., Dim::Known(channels)] => Ok(channels),
+            [_, .., _] => Err(Fault::new(format!(
+                "batch_norm: the number of channels, the last dimension of `{self}`, is not known"
+            ))),
+            _ => Err(Fault::new(format!(
+                "batch_norm: `{self}` has no batch to take moments of: it needs two dimensions or more"
+            ))),
+        }
+    }
+}

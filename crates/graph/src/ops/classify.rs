@@ -1,0 +1,105 @@
+//! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
+
+use abeyance_ir::{
+    Attributes, Calculus, DType, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
+    Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::element::Number as _;
+
+use super::unary::{FLOAT, map, shapes};
+use super::with_float;
+use crate::{Float, Tensor};
+
+/// An operator that says of each float whether it is of a kind.
+pub struct Classify {
+    signature: Signature,
+    lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
+}
+
+impl Operator for Classify {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        cx.tensor(DType::Bool, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        (self.lower)(cx)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        shapes(Domain::Values(&[0.5, f64::NAN, f64::INFINITY, 0.0, f64::NEG_INFINITY]))
+    }
+}
+
+/// A loop for each float type.
+macro_rules! lower {
+    (|$x:ident| $body:expr) => {
+        |cx| {
+            with_float!(cx.operands[0].dtype, T => {
+                Ok(map::<T, u8>(cx, 1.0, #[inline(always)] |$x| u8::from($body)).into())
+            })
+        }
+    };
+}
+
+const fn signature(name: &'static str, summary: &'static str) -> Signature {
+    Signature::new(name, summary, FLOAT).calculus(Calculus::None("gives truth values"))
+}
+
+/// Whether it is not a number.
+pub static IS_NAN: Classify =
+    Classify { signature: signature("is_nan", "whether x is NaN"), lower: lower!(|x| x.is_nan()) };
+
+/// Whether it is ∞ or -∞.
+pub static IS_INF: Classify = Classify {
+    signature: signature("is_inf", "whether x is infinite"),
+    lower: lower!(|x| x.absolute() == T::INFINITY),
+};
+
+/// Whether it is neither infinite nor NaN.
+pub static IS_FINITE: Classify = Classify {
+    signature: signature("is_finite", "whether x is neither infinite nor NaN"),
+    lower: lower!(|x| x.is_finite()),
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&IS_NAN, &IS_INF, &IS_FINITE];
+
+/// Appends `is_nan(x)`.
+pub fn is_nan(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&IS_NAN, &[x], Attributes::none())
+}
+
+/// Appends `is_inf(x)`.
+pub fn is_inf(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&IS_INF, &[x], Attributes::none())
+}
+
+/// Appends `is_finite(x)`.
+pub fn is_finite(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&IS_FINITE, &[x], Attributes::none())
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// Whether elements are NaN.
+    #[track_caller]
+    pub fn is_nan(self) -> Tensor<'g, bool> {
+        self.then(is_nan)
+    }
+
+    /// Whether elements are ∞ or -∞.
+    #[track_caller]
+    pub fn is_inf(self) -> Tensor<'g, bool> {
+        self.then(is_inf)
+    }
+
+    /// Whether elements are neither infinite nor NaN.
+    #[track_caller]
+    pub fn is_finite(self) -> Tensor<'g, bool> {
+        self.then(is_finite)
+    }
+}

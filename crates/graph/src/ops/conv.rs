@@ -1,0 +1,610 @@
+//! Convolutions of images: `conv2d` and the two operators that its gradients are made of.
+//!
+//! All three are the bilinear form `Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f] · y[n, i, j, f]` with one of the
+//! factors left out, so the gradients of each are the other two, and derivatives of any order stay within the three.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
+    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
+    Operator, Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::conv::Convolution;
+
+use super::spatial::{Pair, Windows, integer, padding, pair};
+use super::{shape, with_float};
+use crate::{Dimensions, Float, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Conv2dForward, &BackpropInput, &BackpropFilter];
+
+/// How a filter moves over images: padding, strides, dilations, groups. Strides and dilations are a number for rows and columns alike,
+/// or `[rows, columns]`, 1 unless said otherwise.
+///
+/// ```
+/// use abeyance_graph::{dims, truncated_normal, Conv2d, Graph};
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
+/// let w = g.variable("w", truncated_normal(dims![5, 5, 1, 4], 0.0, 0.1));
+/// let y = x.conv2d(w, Conv2d::same().stride(2)).relu();
+/// assert_eq!(y.to_string(), "relu : f32[N, 14, 14, 4]");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    same: bool,
+    strides: Pair,
+    dilations: Pair,
+    groups: usize,
+}
+
+impl Conv2d {
+    /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and `⌈W / stride⌉` columns; where their number is odd
+    /// one more is put at the end. TensorFlow's `padding="SAME"`.
+    pub const fn same() -> Self {
+        Self { same: true, strides: Pair([1; 2]), dilations: Pair([1; 2]), groups: 1 }
+    }
+
+    /// Without padding: the filter stays within the images, and the result has `⌊(H - extent) / stride⌋ + 1` rows, where the filter's
+    /// extent is `(h - 1) · dilation + 1`, and as many columns. TensorFlow's `padding="VALID"`.
+    pub const fn valid() -> Self {
+        Self { same: false, ..Self::same() }
+    }
+
+    /// How far the filter moves from one place to the next.
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        Self { strides: stride.into(), ..self }
+    }
+
+    /// How far apart the filter's elements lie in the images.
+    pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
+        Self { dilations: dilation.into(), ..self }
+    }
+
+    /// Into how many groups the channels are divided: a filter sees the channels of its own group only.
+    pub const fn groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
+
+    fn attributes(self, shape: Option<Shape>) -> Attributes {
+        let own = [
+            self.strides.attribute(),
+            self.dilations.attribute(),
+            Attribute::Integer(integer(self.groups)),
+            Attribute::Flag(self.same),
+        ];
+        Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
+    }
+}
+
+const ATTRIBUTES: [AttributeSpec; 4] = [
+    AttributeSpec::optional(
+        "strides",
+        AttributeKind::Integers,
+        DefaultAttribute::Integers(&[1, 1]),
+    ),
+    AttributeSpec::optional(
+        "dilations",
+        AttributeKind::Integers,
+        DefaultAttribute::Integers(&[1, 1]),
+    ),
+    AttributeSpec::optional("groups", AttributeKind::Integer, DefaultAttribute::Integer(1)),
+    AttributeSpec::flag("same"),
+];
+const WITH_SHAPE: &[AttributeSpec] = &{
+    let [strides, dilations, groups, same] = ATTRIBUTES;
+    let shape = AttributeSpec::required("shape", AttributeKind::Shape);
+    [strides, dilations, groups, same, shape]
+};
+/// Where the shape stands among them.
+const SHAPE: usize = 4;
+
+const IMAGES: OperandSpec = OperandSpec::new("x", DTypes::FLOAT);
+const FILTER: OperandSpec = OperandSpec::new("filter", DTypes::FLOAT);
+const COTANGENT: OperandSpec = OperandSpec::new("cotangent", DTypes::FLOAT);
+
+fn windows(attributes: &Attributes) -> Result<Windows, Fault> {
+    Ok(Windows {
+        strides: pair("strides", attributes.integers(0))?,
+        dilations: pair("dilations", attributes.integers(1))?,
+        padding: padding(attributes.flag(3)),
+    })
+}
+
+fn groups(attributes: &Attributes) -> Result<usize, Fault> {
+    let groups = attributes.integer(2);
+    match usize::try_from(groups) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(Fault::new(format!("groups = {groups}: there must be at least 1"))),
+    }
+}
+
+/// Checks images against a filter, and gives the result's shape, `None` for what is known only when the graph runs.
+fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
+    let (&[images, height, width, channels], &[h, w_, depth, filters]) = (x, w) else {
+        return Err(Fault::new(format!(
+            "images of shape {} and a filter of shape {}: both need four dimensions, [N, H, W, C] and [h, w, C / groups, F]",
+            cx.display(x),
+            cx.display(w)
+        )));
+    };
+    let windows = windows(cx.attributes())?;
+    let groups = groups(cx.attributes())?;
+    for (what, dim) in [("channels", channels), ("filters", filters)] {
+        if let Dim::Known(size) = dim
+            && size % groups != 0
+        {
+            return Err(Fault::new(format!(
+                "images of shape {} and a filter of shape {}: {size} {what} cannot be divided evenly into {groups} groups",
+                cx.display(x),
+                cx.display(w)
+            )));
+        }
+    }
+    let fit = match (channels, depth) {
+        (Dim::Known(channels), _) => cx.unify(depth, Dim::Known(channels / groups)).is_some(),
+        (_, Dim::Known(depth)) => match depth.checked_mul(groups) {
+            Some(all) => cx.unify(channels, Dim::Known(all)).is_some(),
+            None => false,
+        },
+        _ if groups == 1 => cx.unify(channels, depth).is_some(),
+        _ => true,
+    };
+    if !fit {
+        let shown = |dim| cx.display(&[dim]).trim_matches(['[', ']']).to_owned();
+        let each = match groups {
+            1 => String::new(),
+            _ => format!(" in each of {groups} groups"),
+        };
+        return Err(Fault::new(format!(
+            "images of shape {} have {} channels, and a filter of shape {} takes {}{each}",
+            cx.display(x),
+            shown(channels),
+            cx.display(w),
+            shown(depth)
+        ))
+        .help("images are [N, H, W, C] and filters [h, w, C / groups, F]"));
+    }
+    Ok([Some(images), windows.places(0, height, h)?, windows.places(1, width, w_)?, Some(filters)])
+}
+
+/// Checks that a result's cotangent has the shape that images and a filter give.
+fn belongs(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim], y: &[Dim]) -> Result<(), Fault> {
+    let expected = convolve(cx, x, w)?;
+    let fits = y.len() == 4
+        && expected
+            .iter()
+            .zip(y)
+            .all(|(expected, &dim)| expected.is_none_or(|e| cx.unify(e, dim).is_some()));
+    match fits {
+        true => Ok(()),
+        false => {
+            let open = |axis: usize| y.get(axis).copied().unwrap_or(Dim::Known(0));
+            let expected: Shape = (0..4).map(|i| expected[i].unwrap_or(open(i))).collect();
+            Err(Fault::new(format!(
+                "a cotangent of shape {} is not that of images of shape {} and a filter of shape {}, which give {}",
+                cx.display(y),
+                cx.display(x),
+                cx.display(w),
+                cx.display(&expected)
+            )))
+        }
+    }
+}
+
+/// The convolution of known sizes.
+fn convolution(attributes: &Attributes, x: &[usize], w: &[usize]) -> Result<Convolution, Fault> {
+    let windows = windows(attributes)?;
+    match (x, w) {
+        (&[images, height, width, channels], &[h, w, _, filters]) => Ok(Convolution {
+            images,
+            rows: windows.sliding(0, height, h)?,
+            columns: windows.sliding(1, width, w)?,
+            channels,
+            filters,
+            groups: groups(attributes)?,
+        }),
+        _ => Err(Fault::new("images and filters need four dimensions")),
+    }
+}
+
+/// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`: `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] ·
+/// w[p, q, c, f]`, zeros beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`. Gradients: [`BackpropInput`]
+/// and [`BackpropFilter`].
+pub struct Conv2dForward;
+
+impl Operator for Conv2dForward {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "conv2d",
+                "images under a filter that slides over them",
+                &[IMAGES, FILTER],
+            )
+            .attributes(&ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (x, w) = (cx.shape(0), cx.shape(1));
+        let shape = convolve(cx, &x, &w)?;
+        let shape = shape.map(|dim| dim.unwrap_or_else(|| cx.derived()));
+        cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, w, y) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        Ok(Cotangents::from_iter([
+            cx.wanted(0).then(|| for_images(cx, w, y, x)),
+            cx.wanted(1).then(|| for_filter(cx, x, y, w)),
+        ]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.operands[1].dims)?;
+        with_float!(cx.result.dtype, T => Ok(conv.forward::<T>().into()))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases = CASES.iter().map(|case| {
+            Sample::new(case.options().attributes(None)).float(case.x, USUAL).float(case.w, USUAL)
+        });
+        cases.collect()
+    }
+}
+
+/// What stands for the images in the form: the gradient of [`Conv2dForward`] with respect to them, TensorFlow's `conv2d_backprop_input` and
+/// `conv2d_transpose`. `shape` is the images'; if it is empty the smallest images are meant that give the cotangent's rows and
+/// columns at this stride. Gradients: [`BackpropFilter`] and [`Conv2dForward`].
+pub struct BackpropInput;
+
+impl Operator for BackpropInput {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "conv2d_backprop_input",
+                "the images' cotangent from that of their convolution; a transposed convolution",
+                &[FILTER, COTANGENT],
+            )
+            .attributes(WITH_SHAPE)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (w, y) = (cx.shape(0), cx.shape(1));
+        let mut x = cx.shape_attribute(SHAPE);
+        if x.is_empty() {
+            x = transposed(cx, &w, &y)?;
+        }
+        belongs(cx, &x, &w, &y)?;
+        let x = x.iter().map(|&dim| cx.resolve(dim)).collect();
+        cx.tensor(cx.dtype(0), x)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (w, y, x) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        Ok(Cotangents::from_iter([
+            cx.wanted(0).then(|| for_filter(cx, x, y, w)),
+            cx.wanted(1).then(|| for_result(cx, x, w)),
+        ]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
+        with_float!(cx.result.dtype, T => Ok(conv.input_gradient::<T>().into()))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases = CASES.iter().map(|case| {
+            let shape = case.x.iter().map(|&dim| dim.into()).collect();
+            Sample::new(case.options().attributes(Some(shape)))
+                .float(case.w, USUAL)
+                .float(&case.y(), USUAL)
+        });
+        let derived = Sample::new(Conv2d::valid().stride(2).attributes(Some(Shape::new())))
+            .float(&[2, 3, 1, 2], USUAL)
+            .float(&[1, 2, 3, 2], USUAL);
+        cases.chain([derived]).collect()
+    }
+}
+
+/// The smallest images that give `y` under `w`, but not smaller than the stride times their number: Keras' rule for `Conv2DTranspose`.
+fn transposed(cx: &mut Inference<'_>, w: &[Dim], y: &[Dim]) -> Result<Shape, Fault> {
+    let windows = windows(cx.attributes())?;
+    let groups = groups(cx.attributes())?;
+    let (&[images, rows, columns, _], &[h, w_, depth, _]) = (y, w) else {
+        return Err(Fault::new(format!(
+            "images of shape {} and a filter of shape {}: both need four dimensions, [N, H, W, F] and [h, w, C / groups, F]",
+            cx.display(y),
+            cx.display(w)
+        )));
+    };
+    let too_large = || Fault::new("its result is larger than any memory");
+    let mut size = |axis: usize, places: Dim, window: Dim| -> Result<Dim, Fault> {
+        let stride = windows.strides[axis];
+        let same = windows.padding == abeyance_kernels::sliding::Padding::Same;
+        let beyond = match (window, same) {
+            (Dim::Known(window), _) => {
+                let extent = windows.extent(axis, window)?;
+                Some(if same { 0 } else { extent.saturating_sub(stride) })
+            }
+            (_, true) => Some(0),
+            _ => None,
+        };
+        match (places, beyond) {
+            (Dim::Known(places), Some(beyond)) => places
+                .checked_mul(stride)
+                .and_then(|size| size.checked_add(beyond))
+                .map(Dim::Known)
+                .ok_or_else(too_large),
+            (places, Some(0)) if stride == 1 => Ok(places),
+            _ => Ok(cx.derived()),
+        }
+    };
+    let (rows, columns) = (size(0, rows, h)?, size(1, columns, w_)?);
+    let channels = match depth {
+        Dim::Known(depth) => Dim::Known(depth.checked_mul(groups).ok_or_else(too_large)?),
+        depth if groups == 1 => depth,
+        _ => cx.derived(),
+    };
+    Ok(Shape::from_slice(&[images, rows, columns, channels]))
+}
+
+/// What stands for the filter in the form: the gradient of [`Conv2dForward`] with respect to it, TensorFlow's `conv2d_backprop_filter`. `shape`
+/// is the filter's. Sums of blocks of images, then the sum of these: the blocks depend on the shape only. Gradients: [`BackpropInput`] and
+/// [`Conv2dForward`].
+pub struct BackpropFilter;
+
+impl Operator for BackpropFilter {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "conv2d_backprop_filter",
+                "the filter's cotangent from that of the convolution",
+                &[IMAGES, COTANGENT],
+            )
+            .attributes(WITH_SHAPE)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (x, y, w) = (cx.shape(0), cx.shape(1), cx.shape_attribute(SHAPE));
+        belongs(cx, &x, &w, &y)?;
+        cx.tensor(cx.dtype(0), w)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, y, w) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        Ok(Cotangents::from_iter([
+            cx.wanted(0).then(|| for_images(cx, w, y, x)),
+            cx.wanted(1).then(|| for_result(cx, x, w)),
+        ]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.result.dims)?;
+        with_float!(cx.result.dtype, T => Ok(conv.filter_gradient::<T>().into()))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases = CASES.iter().map(|case| {
+            let shape = case.w.iter().map(|&dim| dim.into()).collect();
+            Sample::new(case.options().attributes(Some(shape)))
+                .float(case.x, USUAL)
+                .float(&case.y(), USUAL)
+        });
+        cases.collect()
+    }
+}
+
+/// The node's attributes, with another shape or none.
+fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
+    let own = cx.attributes().iter().take(SHAPE).cloned();
+    Attributes::of(own.chain(shape.map(Attribute::Shape)))
+}
+
+/// Appends what stands for the images in the form, in the shape of `like`.
+fn for_images(cx: &mut Derivation<'_>, w: NodeId, y: NodeId, like: NodeId) -> NodeId {
+    let attributes = attributes_with(cx, Some(cx.shape(like)));
+    cx.add(&BackpropInput, &[w, y], attributes)
+}
+
+/// Appends what stands for the filter in the form, in the shape of `like`.
+fn for_filter(cx: &mut Derivation<'_>, x: NodeId, y: NodeId, like: NodeId) -> NodeId {
+    let attributes = attributes_with(cx, Some(cx.shape(like)));
+    cx.add(&BackpropFilter, &[x, y], attributes)
+}
+
+/// Appends what stands for the result in the form.
+fn for_result(cx: &mut Derivation<'_>, x: NodeId, w: NodeId) -> NodeId {
+    let attributes = attributes_with(cx, None);
+    cx.add(&Conv2dForward, &[x, w], attributes)
+}
+
+const USUAL: Domain = Domain::Between(-2.0, 2.0);
+
+/// A convolution of the samples.
+struct Case {
+    x: &'static [usize],
+    w: &'static [usize],
+    strides: [usize; 2],
+    dilations: [usize; 2],
+    groups: usize,
+    same: bool,
+}
+
+impl Case {
+    const fn same(x: &'static [usize], w: &'static [usize], stride: usize) -> Self {
+        Self { x, w, strides: [stride; 2], dilations: [1; 2], groups: 1, same: true }
+    }
+
+    const fn valid(x: &'static [usize], w: &'static [usize], stride: usize) -> Self {
+        Self { same: false, ..Self::same(x, w, stride) }
+    }
+
+    const fn groups(self, groups: usize) -> Self {
+        Self { groups, ..self }
+    }
+
+    fn options(&self) -> Conv2d {
+        Conv2d {
+            same: self.same,
+            strides: Pair(self.strides),
+            dilations: Pair(self.dilations),
+            groups: self.groups,
+        }
+    }
+
+    /// The result's sizes.
+    fn y(&self) -> Vec<usize> {
+        match convolution(&self.options().attributes(None), self.x, self.w) {
+            Ok(conv) => vec![conv.images, conv.rows.output, conv.columns.output, conv.filters],
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+static CASES: [Case; 13] = [
+    Case::same(&[1, 1, 1, 1], &[1, 1, 1, 1], 1),
+    Case::same(&[2, 4, 3, 2], &[3, 2, 2, 3], 1),
+    Case::same(&[1, 5, 6, 2], &[4, 5, 2, 3], 2),
+    Case::same(&[1, 4, 7, 1], &[2, 2, 1, 2], 3),
+    Case::valid(&[2, 4, 4, 3], &[2, 3, 3, 2], 1),
+    Case::valid(&[1, 3, 19, 1], &[2, 3, 1, 3], 1),
+    Case { strides: [1, 2], dilations: [2, 1], ..Case::valid(&[1, 5, 5, 2], &[2, 2, 2, 2], 1) },
+    Case::same(&[1, 3, 3, 4], &[2, 2, 2, 4], 1).groups(2),
+    Case::valid(&[1, 5, 4, 2], &[3, 2, 1, 4], 2).groups(2),
+    Case::same(&[0, 4, 4, 1], &[2, 2, 1, 2], 1),
+    Case::same(&[1, 3, 3, 0], &[2, 2, 0, 2], 1),
+    Case::same(&[1, 3, 3, 2], &[2, 2, 2, 0], 1),
+    Case::same(&[1, 0, 3, 2], &[2, 2, 2, 3], 1),
+];
+
+/// Appends `conv2d(x, filter)`.
+pub fn conv2d(graph: &mut Ir, x: NodeId, filter: NodeId, options: Conv2d) -> NodeId {
+    graph.add(&Conv2dForward, &[x, filter], options.attributes(None))
+}
+
+/// Appends `conv2d_backprop_input(filter, cotangent)`; an empty shape stands for the one that follows.
+pub fn conv2d_backprop_input(
+    graph: &mut Ir,
+    filter: NodeId,
+    cotangent: NodeId,
+    options: Conv2d,
+    shape: Shape,
+) -> NodeId {
+    let attributes = options.attributes(Some(shape));
+    graph.add(&BackpropInput, &[filter, cotangent], attributes)
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]` that slides over them: `[N, H', W', F]`, where
+    /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]` and what lies beyond the borders is 0. H' and W' follow
+    /// from the padding: see [`Conv2d::same`] and [`Conv2d::valid`]. TensorFlow's `tf.nn.conv2d`.
+    ///
+    /// Gradient: with respect to the images the transposed convolution of the cotangent, with respect to the filter the sum over all places of
+    /// the images there times the cotangent. Both have gradients again.
+    ///
+    /// It is a mistake if the channels do not fit, a stride or dilation is 0, the groups do not divide C and F, or the filter is larger than images
+    /// without padding.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, zeros, Conv2d, Graph};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
+    /// let w = g.variable("w", zeros(dims![5, 5, 1, 4]));
+    /// let y = x.conv2d(w, Conv2d::same());
+    /// assert_eq!(y.to_string(), "conv2d : f32[N, 28, 28, 4]");
+    /// ```
+    #[track_caller]
+    pub fn conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+        self.with(filter, |graph, x, filter| conv2d(graph, x, filter, options))
+    }
+
+    /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`: `[N, H', W', C · M]`, where channel `c · M + m`
+    /// is that of filter m of channel c. TensorFlow's `tf.nn.depthwise_conv2d`; it is [`conv2d`](Tensor::conv2d) in C groups.
+    ///
+    /// It is a mistake if the number of channels or of filters is not known, or if `options` has groups.
+    #[track_caller]
+    pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+        let _place = self.graph().pin_location();
+        let type_of = |tensor: Tensor<'g, T>| tensor.graph().ir().shape(tensor.id());
+        let (Some(x), Some(w)) = (type_of(self), type_of(filter)) else {
+            // One of them is a mistake that was reported.
+            return self.conv2d(filter, options);
+        };
+        let shown = || {
+            let graph = self.graph().ir();
+            let symbols = graph.symbols();
+            format!(
+                "depthwise_conv2d: images of shape {} and a filter of shape {}",
+                symbols.display(&x),
+                symbols.display(&w)
+            )
+        };
+        let (&[_, _, _, channels], &[h, w_, depth, multiplier]) = (&x[..], &w[..]) else {
+            return self.fault(Fault::new(format!(
+                "{}: both need four dimensions, [N, H, W, C] and [h, w, C, M]",
+                shown()
+            )));
+        };
+        if options.groups != 1 {
+            return self.fault(Fault::new(format!(
+                "{}: every channel is a group of its own, so groups = {} has no meaning",
+                shown(),
+                options.groups
+            )));
+        }
+        let (Some(groups), Some(multiplier)) =
+            (channels.known().or(depth.known()), multiplier.known())
+        else {
+            return self.fault(Fault::new(format!(
+                "{}: the numbers of channels and of filters have to be known",
+                shown()
+            )));
+        };
+        if depth.known().is_some_and(|depth| depth != groups) {
+            return self.fault(Fault::new(format!(
+                "{}: the filter is for {} channels, and the images have {groups}",
+                shown(),
+                depth.known().unwrap_or(0)
+            )));
+        }
+        let Some(filters) = groups.checked_mul(multiplier) else {
+            return self.fault(Fault::new(format!("{}: too many filters", shown())));
+        };
+        self.with(filter, |graph, x, filter| {
+            let shape = Shape::from_slice(&[h, w_, Dim::Known(1), Dim::Known(filters)]);
+            let filter = shape::reshape(graph, filter, shape);
+            // No channels at all are one group of none.
+            let options = options.groups(groups.max(1));
+            conv2d(graph, x, filter, options)
+        })
+    }
+
+    /// The way back of [`conv2d`](Tensor::conv2d), also called a deconvolution: a result `[N, H', W', F]` under a filter
+    /// `[h, w, C / groups, F]` gives images `[N, H, W, C]`, each pixel of the result adding the filter times itself to the place it was seen
+    /// from. H is `H' · stride` for SAME padding and `H' · stride + max(extent - stride, 0)` for VALID, and so is W: Keras' rule.
+    /// TensorFlow's `tf.nn.conv2d_transpose`; its gradients are [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
+    #[track_caller]
+    pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+        self.with(filter, |graph, y, filter| {
+            conv2d_backprop_input(graph, filter, y, options, Shape::new())
+        })
+    }
+
+    /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and W' where the stride is not 1. It is a mistake if
+    /// [`conv2d`](Tensor::conv2d) of that shape would not give this tensor's.
+    #[track_caller]
+    pub fn conv2d_transpose_to(
+        self,
+        filter: Tensor<'g, T>,
+        shape: impl Into<Dimensions>,
+        options: Conv2d,
+    ) -> Tensor<'g, T> {
+        let this = self.beside(filter);
+        let filter = this.graph().import(filter.erase());
+        let of = "a transposed convolution";
+        this.graph().with_shape(of, shape, |graph, shape| {
+            conv2d_backprop_input(graph, filter, this.id(), options, shape)
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Division that rounds down, and what it leaves: `floor_div`, `modulo`.
+
+use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_kernels::elementwise;
+
+use super::binary::{Binary, NUMBER, zip_with};
+use super::{chain, fill_like, unary, with_type};
+use crate::{Number, Operand, Tensor};
+
+/// Numbers whose quotients are away from whole ones.
+const DOMAINS: [Domain; 2] =
+    [Domain::Values(&[5.3, -2.6, 7.9, 1.7]), Domain::Values(&[1.5, -2.0, 0.7])];
+
+/// `x / y` rounded down; integers wrap, and fail where `y` is 0. Gradient: 0 for both.
+pub static FLOOR_DIV: Binary = Binary {
+    signature: Signature::new("floor_div", "x / y rounded down", NUMBER)
+        .calculus(Calculus::Piecewise),
+    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
+    gradient: |cx, index| {
+        let operand = cx.operand(index);
+        fill_like(cx.graph(), operand, 0.0)
+    },
+    domains: DOMAINS,
+};
+
+/// What the division that rounds down leaves of `x`, with the sign of `y`; integers fail where `y` is 0. Gradient: the
+/// cotangent, and minus the cotangent times `floor_div(x, y)`.
+pub static MODULO: Binary = Binary {
+    signature: Signature::new(
+        "modulo",
+        "what is left of x / y rounded down, with the sign of y",
+        NUMBER,
+    )
+    .calculus(Calculus::Piecewise),
+    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
+    gradient: |cx, index| {
+        let (x, y) = (cx.operand(0), cx.operand(1));
+        match index {
+            0 => cx.cotangent(),
+            _ => {
+                let times = floor_div(cx.graph(), x, y);
+                let slope = unary::neg(cx.graph(), times);
+                chain(cx, slope)
+            }
+        }
+    },
+    domains: DOMAINS,
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&FLOOR_DIV, &MODULO];
+
+/// Appends `floor_div(x, y)`.
+pub fn floor_div(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
+    graph.add(&FLOOR_DIV, &[x, y], Attributes::none())
+}
+
+/// Appends `modulo(x, y)`.
+pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
+    graph.add(&MODULO, &[x, y], Attributes::none())
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// The quotient rounded down, where `/` of integers rounds towards 0: TensorFlow's `floor_div`. The two broadcast. An
+    /// integer divided by 0 is an error at run time. Its gradient is 0.
+    #[track_caller]
+    pub fn floor_div(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(divisor, floor_div)
+    }
+
+    /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7 modulo 3 is 2. The two
+    /// broadcast. An integer modulo 0 is an error at run time, a float modulo 0 is NaN.
+    #[track_caller]
+    pub fn modulo(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(divisor, modulo)
+    }
+}

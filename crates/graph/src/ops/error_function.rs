@@ -1,0 +1,62 @@
+//! The error function and its complement.
+
+use abeyance_ir::{Attributes, Derivation, Graph as Ir, NodeId, Operator, Signature};
+
+use super::unary::{self, FLOAT, USUAL, Unary, real};
+use super::{binary, chain, scalar_like};
+use crate::{Float, Tensor};
+
+/// The error function, 2/√π ∫₀ˣ e^-t² dt. Gradient: the cotangent times 2/√π e^-x².
+pub static ERF: Unary = Unary {
+    signature: Signature::new("erf", "the error function of x", FLOAT),
+    lower: real!(60.0, |x| x.erf()),
+    gradient: |cx| Ok(bell(cx, std::f64::consts::FRAC_2_SQRT_PI)),
+    domain: USUAL,
+};
+
+/// 1 less the error function. Gradient: the cotangent times -2/√π e^-x².
+pub static ERFC: Unary = Unary {
+    signature: Signature::new("erfc", "1 less the error function of x", FLOAT),
+    lower: real!(60.0, |x| x.erfc()),
+    gradient: |cx| Ok(bell(cx, -std::f64::consts::FRAC_2_SQRT_PI)),
+    domain: USUAL,
+};
+
+/// The cotangent times `height` e^-x².
+fn bell(cx: &mut Derivation<'_>, height: f64) -> NodeId {
+    let x = cx.operand(0);
+    let graph = cx.graph();
+    let squared = unary::square(graph, x);
+    let exponent = unary::neg(graph, squared);
+    let decay = unary::exp(graph, exponent);
+    let height = scalar_like(graph, x, height);
+    let slope = binary::mul(graph, decay, height);
+    chain(cx, slope)
+}
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&ERF, &ERFC];
+
+/// Appends `erf(x)`.
+pub fn erf(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&ERF, &[x], Attributes::none())
+}
+
+/// Appends `erfc(x)`.
+pub fn erfc(graph: &mut Ir, x: NodeId) -> NodeId {
+    graph.add(&ERFC, &[x], Attributes::none())
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// The error function, 2/√π ∫₀ˣ e^-t² dt: from -1 to 1.
+    #[track_caller]
+    pub fn erf(self) -> Tensor<'g, T> {
+        self.then(erf)
+    }
+
+    /// 1 less the error function, accurate where that is small: from 2 to 0.
+    #[track_caller]
+    pub fn erfc(self) -> Tensor<'g, T> {
+        self.then(erfc)
+    }
+}

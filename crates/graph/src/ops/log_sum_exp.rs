@@ -1,0 +1,72 @@
+//! The logarithm of a sum of exponentials, built from a shift that keeps them from overflowing.
+
+use abeyance_ir::{
+    Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
+    Sample, Signature, Type,
+};
+use abeyance_kernels::reduce::Operation;
+
+use super::reduce::{self, ATTRIBUTES, SUM, reduced_shape, resolve_axes};
+use crate::{Axes, Float, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&FiniteMax];
+
+/// The largest where that is finite, else 0: what [`Tensor::reduce_logsumexp`] subtracts and adds again. It cancels out, so
+/// that gradients take it for a constant.
+pub struct FiniteMax;
+
+impl Operator for FiniteMax {
+    fn signature(&self) -> &Signature {
+        const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
+        const {
+            &Signature::new(
+                "reduce_finite_max",
+                "the largest along some axes where that is finite, else 0",
+                OPERAND,
+            )
+            .attributes(ATTRIBUTES)
+            .calculus(Calculus::None("is a shift that cancels out"))
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.shape(0);
+        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, cx.attributes().flag(1));
+        cx.tensor(cx.dtype(0), reduced)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        reduce::lower(cx, Operation::FiniteMax)
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let values = Domain::Values(&[0.5, f64::INFINITY, -1.0, 2.0, f64::NEG_INFINITY]);
+        reduce::samples(DType::F64, &values)
+    }
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// ln Σ eˣ over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these, without overflow:
+    ///
+    /// ```text
+    /// ln Σ exp(x - shift) + shift, shift the largest x, or 0 where that is infinite
+    /// ```
+    ///
+    /// TensorFlow's `reduce_logsumexp`. Of nothing, and where all are -∞, it is -∞; where one is ∞ it is ∞; NaN passes through. The
+    /// gradient is the cotangent times softmax(x), and NaN where the result is infinite.
+    #[track_caller]
+    pub fn reduce_logsumexp<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        let list = axes.list();
+        let kept = list.kept();
+        let _pin = self.graph().pin_location();
+        self.graph()
+            .within("reduce_logsumexp", || {
+                let shift = self.over(&FiniteMax, &kept);
+                let total = (self - shift).exp().over::<T>(&SUM, &kept);
+                (total.log() + shift).drop_kept(&list)
+            })
+            .into()
+    }
+}

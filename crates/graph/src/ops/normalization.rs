@@ -1,0 +1,115 @@
+//! Values brought to a common scale, built from reductions and arithmetic: `l2_normalize`, `layer_norm`,
+//! `batch_normalization`.
+
+use abeyance_ir::{Dim, Fault};
+
+use super::reduce::SUM;
+use crate::{Axes, AxisList, Float, Operand, Tensor};
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// Vectors along some axes, scaled to length 1: TensorFlow's `l2_normalize`, whose default for `epsilon` is 1e-12.
+    ///
+    /// ```text
+    /// x / √max(Σ x², epsilon)
+    /// ```
+    ///
+    /// A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient.
+    #[track_caller]
+    pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
+        let list = axes.list().kept();
+        let graph = self.graph();
+        let _pin = graph.pin_location();
+        graph.within("l2_normalize", || {
+            let squares = self.square().over::<T>(&SUM, &list);
+            self * squares.maximum(graph.constant(T::from_f64(epsilon))).rsqrt()
+        })
+    }
+
+    /// Each element less the mean of its layer, over the standard deviation there, then times `gain` and plus `bias`: the layer
+    /// is the last axes, as many as `gain` has, `[..., L]` for a gain and a bias of `[L]`.
+    ///
+    /// ```text
+    /// (x - mean) / √(variance + epsilon) · gain + bias
+    /// ```
+    ///
+    /// Ba, Kiros, Hinton: *Layer normalization*, 2016. TensorFlow's default for `epsilon` is 1e-3, elsewhere it is often 1e-5. It
+    /// is a mistake if gain and bias are not of the shape of the last axes.
+    #[track_caller]
+    pub fn layer_norm(
+        self,
+        gain: impl Operand<'g, T>,
+        bias: impl Operand<'g, T>,
+        epsilon: f64,
+    ) -> Tensor<'g, T> {
+        let this = self.beside(gain).beside(bias);
+        let graph = this.graph();
+        let _pin = graph.pin_location();
+        let [gain, bias] = [gain.node(graph), bias.node(graph)].map(|id| graph.handle::<T>(id));
+        for (what, of) in [("gain", gain), ("bias", bias)] {
+            if let Err(fault) = this.has_last_axes(what, of) {
+                return this.fault(fault);
+            }
+        }
+        let rank = gain.shape().len() as i64;
+        let list = AxisList { axes: Some((-rank..0).collect()), keep_dims: true };
+        graph.within("layer_norm", || {
+            let (mean, variance) = this.moments(list);
+            let spread = variance + graph.constant(T::from_f64(epsilon));
+            (this - mean) * spread.rsqrt() * gain + bias
+        })
+    }
+
+    /// # Errors
+    /// `of` has no dimensions, or others than the last ones of this tensor.
+    #[track_caller]
+    fn has_last_axes(self, what: &str, of: Tensor<'g, T>) -> Result<(), Fault> {
+        let (shape, expected) = (self.shape(), of.shape());
+        // What is invalid has been told.
+        if self.is_invalid() || of.is_invalid() {
+            return Ok(());
+        }
+        let fits = |(a, b): (&Dim, &Dim)| match (a, b) {
+            (Dim::Known(a), Dim::Known(b)) => a == b,
+            // A size of 1 would stretch.
+            (_, Dim::Known(1)) | (Dim::Known(1), _) => false,
+            _ => true,
+        };
+        let count = expected.len();
+        let last = shape.len().checked_sub(count).map(|first| &shape[first..]);
+        match last {
+            Some(last) if count > 0 && last.iter().zip(&expected).all(fits) => Ok(()),
+            _ => Err(Fault::new(format!(
+                "layer_norm: the {what} `{of}` is not of the shape of the last axes of `{self}`"
+            ))),
+        }
+    }
+
+    /// Each element less `mean`, over the root of `variance`, then times `scale` and plus `offset`; all of them broadcast.
+    ///
+    /// ```text
+    /// (x - mean) · (scale / √(variance + epsilon)) + offset
+    /// ```
+    ///
+    /// TensorFlow's `nn.batch_normalization`: what a network computes where it is used, with the moving averages that
+    /// [`batch_norm`](Tensor::batch_norm) kept while it was trained.
+    #[track_caller]
+    pub fn batch_normalization(
+        self,
+        mean: impl Operand<'g, T>,
+        variance: impl Operand<'g, T>,
+        offset: impl Operand<'g, T>,
+        scale: impl Operand<'g, T>,
+        epsilon: f64,
+    ) -> Tensor<'g, T> {
+        let this = self.beside(mean).beside(variance).beside(offset).beside(scale);
+        let graph = this.graph();
+        let _pin = graph.pin_location();
+        let [mean, variance, offset, scale] =
+            [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
+                .map(|id| graph.handle::<T>(id));
+        graph.within("batch_normalization", || {
+            let spread = variance + graph.constant(T::from_f64(epsilon));
+            (this - mean) * (spread.rsqrt() * scale) + offset
+        })
+    }
+}

@@ -1,0 +1,495 @@
+//! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
+    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::pool::Pool as Plan;
+
+use super::spatial::{Pair, Windows, padding, pair};
+use super::{traffic, with_float};
+use crate::{Float, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] =
+    &[&MaxPool, &MaxPoolScatter, &MaxPoolGather, &AvgPool, &AvgPoolSpread];
+
+/// Windows that slide over images: their size, strides and padding, each a number for rows and columns alike or `[rows, columns]`. The
+/// stride is the window's size unless said otherwise, so that windows lie side by side.
+///
+/// ```
+/// use abeyance_graph::{dims, Graph, Pool};
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 4]);
+/// assert_eq!(x.max_pool(Pool::same(2)).to_string(), "max_pool : f32[N, 14, 14, 4]");
+/// let y = x.avg_pool(Pool::valid([3, 2]).stride(1));
+/// assert_eq!(y.to_string(), "avg_pool : f32[N, 26, 27, 4]");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    window: Pair,
+    strides: Pair,
+    same: bool,
+}
+
+impl Pool {
+    /// Windows that may reach over the borders, where there is nothing: `⌈H / stride⌉` rows and `⌈W / stride⌉` columns of them, as
+    /// with [`Conv2d::same`](crate::Conv2d::same).
+    pub fn same(window: impl Into<Pair>) -> Self {
+        let window = window.into();
+        Self { window, strides: window, same: true }
+    }
+
+    /// Windows within the images: `⌊(H - h) / stride⌋ + 1` rows and `⌊(W - w) / stride⌋ + 1` columns of them.
+    pub fn valid(window: impl Into<Pair>) -> Self {
+        Self { same: false, ..Self::same(window) }
+    }
+
+    /// How far it is from one window to the next.
+    pub fn stride(self, stride: impl Into<Pair>) -> Self {
+        Self { strides: stride.into(), ..self }
+    }
+
+    fn attributes(self, shape: Option<Shape>) -> Attributes {
+        let own = [self.window.attribute(), self.strides.attribute(), Attribute::Flag(self.same)];
+        Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
+    }
+}
+
+const ATTRIBUTES: [AttributeSpec; 3] = [
+    AttributeSpec::required("window", AttributeKind::Integers),
+    AttributeSpec::required("strides", AttributeKind::Integers),
+    AttributeSpec::flag("same"),
+];
+const WITH_SHAPE: &[AttributeSpec] = &{
+    let [window, strides, same] = ATTRIBUTES;
+    let shape = AttributeSpec::required("shape", AttributeKind::Shape);
+    [window, strides, same, shape]
+};
+/// Where the shape stands among them.
+const SHAPE: usize = 3;
+
+const IMAGES: OperandSpec = OperandSpec::new("x", DTypes::FLOAT);
+const COTANGENT: OperandSpec = OperandSpec::new("cotangent", DTypes::FLOAT);
+
+/// How windows slide, and their size.
+fn windows(attributes: &Attributes) -> Result<(Windows, [usize; 2]), Fault> {
+    let window = pair("window", attributes.integers(0))?;
+    let windows = Windows {
+        strides: pair("strides", attributes.integers(1))?,
+        dilations: [1; 2],
+        padding: padding(attributes.flag(2)),
+    };
+    Ok((windows, window))
+}
+
+/// The shape of a pool of images, `None` for what is known only when the graph runs.
+fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
+    let &[images, height, width, channels] = x else {
+        return Err(Fault::new(format!(
+            "images need four dimensions, [N, H, W, C], and these are of shape {}",
+            cx.display(x)
+        )));
+    };
+    let (windows, [h, w]) = windows(cx.attributes())?;
+    Ok([
+        Some(images),
+        windows.places(0, height, Dim::Known(h))?,
+        windows.places(1, width, Dim::Known(w))?,
+        Some(channels),
+    ])
+}
+
+/// Checks that a cotangent has the shape of a pool of images.
+fn belongs(cx: &mut Inference<'_>, x: &[Dim], y: &[Dim]) -> Result<(), Fault> {
+    let expected = pooled(cx, x)?;
+    let fits = y.len() == 4
+        && expected
+            .iter()
+            .zip(y)
+            .all(|(expected, &dim)| expected.is_none_or(|e| cx.unify(e, dim).is_some()));
+    match fits {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "a cotangent of shape {} is not that of a pool of images of shape {}",
+            cx.display(y),
+            cx.display(x)
+        ))),
+    }
+}
+
+/// The shape of a pool of the first operand.
+fn infer_pooled(cx: &mut Inference<'_>) -> Result<Type, Fault> {
+    let x = cx.shape(0);
+    let shape = pooled(cx, &x)?;
+    let shape = shape.map(|dim| dim.unwrap_or_else(|| cx.derived()));
+    cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
+}
+
+/// The pool of images of known sizes.
+fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
+    let (windows, [h, w]) = windows(attributes)?;
+    match *x {
+        [images, height, width, channels] => Ok(Plan {
+            images,
+            rows: windows.sliding(0, height, h)?,
+            columns: windows.sliding(1, width, w)?,
+            channels,
+        }),
+        _ => Err(Fault::new("images need four dimensions")),
+    }
+}
+
+fn cost(cx: &Lowering<'_>, plan: &Plan) -> Cost {
+    Cost { flops: plan.operations(), bytes: traffic(cx) }
+}
+
+/// The node's attributes, with another shape or none.
+fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
+    let own = cx.attributes().iter().take(SHAPE).cloned();
+    Attributes::of(own.chain(shape.map(Attribute::Shape)))
+}
+
+/// The largest element of each window, NaN if there is one: TensorFlow's `tf.nn.max_pool`. Gradient: [`MaxPoolScatter`], the cotangent for the
+/// first of the largest.
+pub struct MaxPool;
+
+impl Operator for MaxPool {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new("max_pool", "the largest element of windows", &[IMAGES])
+                .attributes(&ATTRIBUTES)
+                .calculus(Calculus::Piecewise)
+                .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        infer_pooled(cx)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, y) = (cx.operand(0), cx.cotangent());
+        let attributes = attributes_with(cx, None);
+        let scattered = cx.add(&MaxPoolScatter, &[x, y], attributes);
+        Ok(cx.only(scattered))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let cost = cost(cx, &plan);
+        with_float!(cx.result.dtype, T => {
+            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(1, chunk, cost, move |call| {
+                let (x, start) = (call.input::<T>(0), call.start::<T>());
+                plan.max(x, call.output::<T>(), start);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        samples(Domain::Distinct)
+    }
+}
+
+/// Zeros in the images' shape to which each window's cotangent is added where the first of its largest elements is: the gradient of [`MaxPool`].
+/// Linear in the cotangent. Gradient: [`MaxPoolGather`], and 0 with respect to the images.
+pub struct MaxPoolScatter;
+
+impl Operator for MaxPoolScatter {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "max_pool_scatter",
+                "cotangents of windows, added where their largest elements are",
+                &[IMAGES, COTANGENT],
+            )
+            .attributes(&ATTRIBUTES)
+            .calculus(Calculus::Piecewise)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (x, y) = (cx.shape(0), cx.shape(1));
+        belongs(cx, &x, &y)?;
+        let x = cx.shape(0);
+        cx.tensor(cx.dtype(0), x)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, wanted) = (cx.operand(0), cx.cotangent());
+        let attributes = attributes_with(cx, None);
+        Ok(Cotangents::from_iter([
+            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
+            cx.wanted(1).then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
+        ]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let cost = cost(cx, &plan);
+        with_float!(cx.result.dtype, T => {
+            let chunk = plan.input_chunk(size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(2, chunk, cost, move |call| {
+                let (x, y, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
+                plan.scatter_max(x, y, call.output::<T>(), start);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let with_cotangent = |sample: Sample| {
+            let y = sample_result(&sample);
+            sample.float(&y, Domain::Between(-2.0, 2.0))
+        };
+        samples(Domain::Distinct).into_iter().map(with_cotangent).collect()
+    }
+}
+
+/// The elements of `y`, in the images' shape, where the first of each window's largest elements of `x` is: the gradient of [`MaxPoolScatter`] with
+/// respect to the cotangent. Linear in `y`. Gradient: [`MaxPoolScatter`], and 0 with respect to the images.
+pub struct MaxPoolGather;
+
+impl Operator for MaxPoolGather {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[IMAGES, OperandSpec::new("y", DTypes::FLOAT)];
+        const {
+            &Signature::new(
+                "max_pool_gather",
+                "elements of y where the largest elements of windows of x are",
+                OPERANDS,
+            )
+            .attributes(&ATTRIBUTES)
+            .calculus(Calculus::Piecewise)
+            .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (x, y) = (cx.shape(0), cx.shape(1));
+        cx.same_shape(&x, &y)?;
+        infer_pooled(cx)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, y) = (cx.operand(0), cx.cotangent());
+        let attributes = attributes_with(cx, None);
+        Ok(Cotangents::from_iter([
+            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
+            cx.wanted(1).then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
+        ]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let cost = cost(cx, &plan);
+        with_float!(cx.result.dtype, T => {
+            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(2, chunk, cost, move |call| {
+                let (x, y, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
+                plan.gather_max(x, y, call.output::<T>(), start);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let with_values = |sample: Sample| {
+            let x = sample.operands[0].dims.clone();
+            sample.float(&x, Domain::Between(-2.0, 2.0))
+        };
+        samples(Domain::Distinct).into_iter().map(with_values).collect()
+    }
+}
+
+/// The mean element of each window, padding left out: TensorFlow's `tf.nn.avg_pool`. Gradient: [`AvgPoolSpread`].
+pub struct AvgPool;
+
+impl Operator for AvgPool {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new("avg_pool", "the mean element of windows", &[IMAGES])
+                .attributes(&ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        infer_pooled(cx)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, y) = (cx.operand(0), cx.cotangent());
+        let attributes = attributes_with(cx, Some(cx.shape(x)));
+        let spread = cx.add(&AvgPoolSpread, &[y], attributes);
+        Ok(cx.only(spread))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let cost = cost(cx, &plan);
+        with_float!(cx.result.dtype, T => {
+            let chunk = plan.output_chunk(size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(1, chunk, cost, move |call| {
+                let (x, start) = (call.input::<T>(0), call.start::<T>());
+                plan.mean(x, call.output::<T>(), start);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        samples(Domain::Between(-2.0, 2.0))
+    }
+}
+
+/// Each window's cotangent, divided evenly among its elements and added up in the images' shape: the gradient of [`AvgPool`]. Gradient:
+/// [`AvgPool`].
+pub struct AvgPoolSpread;
+
+impl Operator for AvgPoolSpread {
+    fn signature(&self) -> &Signature {
+        const {
+            &Signature::new(
+                "avg_pool_spread",
+                "cotangents of windows, divided evenly among their elements",
+                &[COTANGENT],
+            )
+            .attributes(WITH_SHAPE)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (x, y) = (cx.shape_attribute(SHAPE), cx.shape(0));
+        belongs(cx, &x, &y)?;
+        cx.tensor(cx.dtype(0), x)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let x = cx.cotangent();
+        let attributes = attributes_with(cx, None);
+        let mean = cx.add(&AvgPool, &[x], attributes);
+        Ok(cx.only(mean))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let plan = plan(cx.attributes, cx.result.dims)?;
+        let cost = cost(cx, &plan);
+        with_float!(cx.result.dtype, T => {
+            let chunk = plan.input_chunk(size_of::<T>()) * size_of::<T>();
+            Ok(Kernel::single(1, chunk, cost, move |call| {
+                let (y, start) = (call.input::<T>(0), call.start::<T>());
+                plan.spread_mean(y, call.output::<T>(), start);
+                Ok(())
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let spread = |sample: Sample| {
+            let y = sample_result(&sample);
+            let x = sample.operands[0].dims.iter().map(|&dim| dim.into());
+            let own = sample.attributes.iter().cloned();
+            let attributes = Attributes::of(own.chain([Attribute::Shape(x.collect())]));
+            Sample::new(attributes).float(&y, Domain::Between(-2.0, 2.0))
+        };
+        samples(Domain::Distinct).into_iter().map(spread).collect()
+    }
+}
+
+/// Samples of pools of images with elements from a domain.
+fn samples(domain: Domain) -> Vec<Sample> {
+    let cases: [(&[usize], Pool); 9] = [
+        (&[1, 1, 1, 1], Pool::same(1)),
+        (&[2, 4, 4, 3], Pool::same(2)),
+        (&[1, 5, 3, 2], Pool::same(2)),
+        (&[1, 5, 6, 1], Pool::same([3, 4]).stride([2, 1])),
+        (&[1, 6, 5, 2], Pool::valid(3).stride(2)),
+        (&[1, 7, 4, 1], Pool::valid([2, 1]).stride([3, 2])),
+        (&[0, 4, 4, 2], Pool::same(2)),
+        (&[1, 4, 4, 0], Pool::valid(2)),
+        (&[2, 0, 3, 1], Pool::same(2)),
+    ];
+    cases
+        .into_iter()
+        .map(|(x, pool)| Sample::new(pool.attributes(None)).float(x, domain.clone()))
+        .collect()
+}
+
+/// The sizes of a sample's pool.
+fn sample_result(sample: &Sample) -> Vec<usize> {
+    match plan(&sample.attributes, &sample.operands[0].dims) {
+        Ok(plan) => vec![plan.images, plan.rows.output, plan.columns.output, plan.channels],
+        Err(_) => Vec::new(),
+    }
+}
+
+/// Appends `max_pool(x)`.
+pub fn max_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
+    graph.add(&MaxPool, &[x], pool.attributes(None))
+}
+
+/// Appends `avg_pool(x)`.
+pub fn avg_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
+    graph.add(&AvgPool, &[x], pool.attributes(None))
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// The largest element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. NaN if there is one in the window.
+    /// Gradient: the cotangent for the first of the largest in row-major order. TensorFlow's `tf.nn.max_pool`.
+    ///
+    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
+    #[track_caller]
+    pub fn max_pool(self, pool: Pool) -> Tensor<'g, T> {
+        self.then(|graph, x| max_pool(graph, x, pool))
+    }
+
+    /// The mean element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. What lies beyond the borders is not
+    /// counted. Gradient: the cotangent divided evenly among the window's elements. TensorFlow's `tf.nn.avg_pool`.
+    ///
+    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
+    #[track_caller]
+    pub fn avg_pool(self, pool: Pool) -> Tensor<'g, T> {
+        self.then(|graph, x| avg_pool(graph, x, pool))
+    }
+
+    /// The largest element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_max`](Tensor::reduce_max) over rows and columns, so the
+    /// gradient is shared among ties.
+    #[track_caller]
+    pub fn global_max_pool(self) -> Tensor<'g, T> {
+        match self.is_no_image() {
+            false => self.reduce_max([1, 2]),
+            true => self.no_images("global_max_pool"),
+        }
+    }
+
+    /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
+    #[track_caller]
+    pub fn global_avg_pool(self) -> Tensor<'g, T> {
+        match self.is_no_image() {
+            false => self.reduce_mean([1, 2]),
+            true => self.no_images("global_avg_pool"),
+        }
+    }
+
+    /// Whether it has other dimensions than images, and is not already a mistake.
+    fn is_no_image(self) -> bool {
+        let shape = self.graph().ir().shape(self.id());
+        shape.is_some_and(|shape| shape.len() != 4)
+    }
+
+    #[track_caller]
+    fn no_images(self, of: &str) -> Tensor<'g, T> {
+        self.fault(Fault::new(format!(
+            "{of}: images need four dimensions, [N, H, W, C], and `{self}` has others"
+        )))
+    }
+}

@@ -1,0 +1,156 @@
+//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
+    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Shape, Signature, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{elementwise_chunk, layout};
+
+use super::{index, traffic, with_index, with_type};
+use crate::{Index, Number, Operand, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&SegmentSum];
+
+/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]` never fall. Gradient: for each row the
+/// cotangent of its segment.
+pub struct SegmentSum;
+
+impl Operator for SegmentSum {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[
+            OperandSpec::new("data", DTypes::NUMBER),
+            OperandSpec::in_group("segments", DTypes::INDEX, 1),
+        ];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("num_segments", AttributeKind::Integer)];
+        const {
+            &Signature::new(
+                "segment_sum",
+                "the sums of the rows of each segment, which stand in order",
+                OPERANDS,
+            )
+            .attributes(ATTRIBUTES)
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let count = cx.attributes().integer(0);
+        let Ok(count) = usize::try_from(count) else {
+            return Err(Fault::new(format!("num_segments = {count} is not a number of segments")));
+        };
+        let (data, segments) = (cx.shape(0), cx.shape(1));
+        let rows = match (&data[..], &segments[..]) {
+            (&[rows, ..], &[of]) => cx.unify(rows, of),
+            _ => None,
+        };
+        let rows = rows.ok_or_else(|| {
+            Fault::new(format!(
+                "segments of shape {} do not name the segment of each row of {}",
+                cx.display(&segments),
+                cx.display(&data)
+            ))
+            .help("they are a list as long as the first dimension")
+        })?;
+        if count == 0 && matches!(rows, Dim::Known(rows) if rows > 0) {
+            return Err(Fault::new("every segment is out of range: there are none at all"));
+        }
+        let shape: Shape =
+            std::iter::once(Dim::Known(count)).chain(data[1..].iter().copied()).collect();
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (segments, cotangent) = (cx.operand(1), cx.cotangent());
+        let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
+        Ok(Cotangents::from_slice(&[rows, None]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (limit, width) = index::rows(cx.result.dims);
+        let (len, size) = (cx.result.len(), cx.result.dtype.size());
+        let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
+        // A part reads about as much for each element as the whole does.
+        let each = (cost.bytes / len.max(1) as f64) as usize;
+        let chunk = elementwise_chunk(len, each) * size;
+        with_type!(cx.result.dtype, T => with_index!(cx.operands[1].dtype, I => {
+            Ok(Kernel::single(2, chunk, cost, move |call| {
+                let (data, segments) = (call.input::<T>(0), call.input::<I>(1));
+                let start = call.start::<T>();
+                layout::segment_sum(data, segments, limit, width, call.output(), start)
+            })
+            .into())
+        }))
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], i64); 7] = [
+            (&[3], 2),
+            (&[5], 6),
+            (&[6, 2], 5),
+            (&[4, 2, 3], 4),
+            (&[0, 3], 2),
+            (&[2, 0], 3),
+            (&[1, 33], 1),
+        ];
+        cases
+            .into_iter()
+            .map(|(data, count)| {
+                let segments = Domain::Values(&[0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
+                Sample::new(attributes(count)).float(data, Domain::Between(-2.0, 2.0)).operand(
+                    DType::I64,
+                    &data[..1],
+                    segments,
+                )
+            })
+            .collect()
+    }
+}
+
+fn attributes(count: i64) -> Attributes {
+    Attributes::of([Attribute::Integer(count)])
+}
+
+/// Appends `segment_sum(data, segments)`.
+pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, count: i64) -> NodeId {
+    graph.add(&SegmentSum, &[data, segments], attributes(count))
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`: row s is the sum of the rows
+    /// whose number in `segments` `[N]` is s, and 0 where there is none. Integers wrap.
+    ///
+    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are settled before a run. Segments
+    /// have to stand in order: one below the one before it, and one outside `0..num_segments`, fails at run time and is named with
+    /// its position.
+    #[track_caller]
+    pub fn segment_sum<I: Index>(
+        self,
+        segments: impl Operand<'g, I>,
+        num_segments: usize,
+    ) -> Tensor<'g, T> {
+        // A number beyond i64 is as much too large as i64::MAX is.
+        let count = i64::try_from(num_segments).unwrap_or(i64::MAX);
+        self.with(segments, |graph, data, segments| segment_sum(graph, data, segments, count))
+    }
+
+    /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
+    /// `unsorted_segment_sum`, but that a negative segment fails at run time as well. It is a
+    /// [`scatter_add`](Tensor::scatter_add).
+    #[track_caller]
+    pub fn unsorted_segment_sum<I: Index>(
+        self,
+        segments: impl Operand<'g, I>,
+        num_segments: usize,
+    ) -> Tensor<'g, T> {
+        self.with(segments, |graph, data, segments| {
+            let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
+            let row = data_shape.get(of.len()..).unwrap_or_default();
+            let shape =
+                std::iter::once(Dim::Known(num_segments)).chain(row.iter().copied()).collect();
+            index::scatter_add(graph, segments, data, shape)
+        })
+    }
+}

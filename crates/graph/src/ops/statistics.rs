@@ -1,0 +1,52 @@
+//! Mean and spread, built from reductions: `moments`, `reduce_variance`, `reduce_std`.
+
+use super::reduce::MEAN;
+use crate::{Axes, AxisList, Float, Tensor};
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// The mean of the squares of the differences from the mean, over `..` (everything), `-1`, `[0, 2]` or
+    /// [`keep_dims`](crate::keep_dims) of these: TensorFlow's `reduce_variance`, which divides by the count, not by one less. NaN
+    /// for nothing. The gradient is the cotangent times 2(x - mean)/n.
+    #[track_caller]
+    pub fn reduce_variance<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        let list = axes.list();
+        let _pin = self.graph().pin_location();
+        self.graph()
+            .within("reduce_variance", || {
+                let mean = self.over(&MEAN, &list.kept());
+                self.spread(mean, &list)
+            })
+            .into()
+    }
+
+    /// The standard deviation, the root of [`Tensor::reduce_variance`]: TensorFlow's `reduce_std`. Its gradient where all are equal is
+    /// taken to be 0, not TensorFlow's NaN.
+    #[track_caller]
+    pub fn reduce_std<A: Axes>(self, axes: A) -> A::Output<'g, T> {
+        let list = axes.list();
+        let _pin = self.graph().pin_location();
+        self.graph()
+            .within("reduce_std", || {
+                let mean = self.over(&MEAN, &list.kept());
+                self.spread(mean, &list).sqrt_flat_at_0()
+            })
+            .into()
+    }
+
+    /// The mean and the variance ([`Tensor::reduce_variance`]) over the same axes: TensorFlow's `moments`.
+    #[track_caller]
+    pub fn moments<A: Axes>(self, axes: A) -> (A::Output<'g, T>, A::Output<'g, T>) {
+        let list = axes.list();
+        let _pin = self.graph().pin_location();
+        let _scope = self.graph().scope("moments");
+        let mean = self.over(&MEAN, &list.kept());
+        let variance = self.spread(mean, &list).named("variance");
+        (mean.drop_kept(&list).named("mean").into(), variance.into())
+    }
+
+    /// The mean of the squares of the differences from `mean`.
+    #[track_caller]
+    fn spread(self, mean: Tensor<'g, T>, list: &AxisList) -> Tensor<'g, T> {
+        (self - mean).square().over(&MEAN, list)
+    }
+}

@@ -1,0 +1,59 @@
+//! Handles that borrow no graph.
+
+use std::marker::PhantomData;
+
+use abeyance_graph::{Element, Scalar, Tensor};
+use abeyance_ir::{GraphId, Location, NodeId};
+
+/// A tensor of `T` to be fed or fetched, without the graph: `Copy`, and at home in any thread, where a
+/// [`Tensor`] borrows its graph and stays with it.
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::{feeds, Port, Session};
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_]);
+/// let sum = x.reduce_sum(..);
+/// let session = Session::new(&g)?;
+/// let (sum, x) = (session.prepare(sum)?, Port::from(x));
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| assert_eq!(sum.run(feeds![x => &[1.0, 2.0]]).unwrap(), 3.0));
+///     }
+/// });
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Port<T> {
+    pub(crate) graph: GraphId,
+    pub(crate) node: NodeId,
+    /// Where the tensor was made, for messages about tensors of other graphs.
+    pub(crate) made: Location,
+    element: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Port<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Port<T> {}
+
+impl<T> Port<T> {
+    pub(crate) fn new(graph: &abeyance_ir::Graph, node: NodeId) -> Self {
+        Self { graph: graph.id(), node, made: graph.node(node).location, element: PhantomData }
+    }
+}
+
+impl<T: Element> From<Tensor<'_, T>> for Port<T> {
+    fn from(tensor: Tensor<'_, T>) -> Self {
+        Port::new(&tensor.graph().ir(), tensor.id())
+    }
+}
+
+impl<T: Element> From<Scalar<'_, T>> for Port<T> {
+    fn from(scalar: Scalar<'_, T>) -> Self {
+        scalar.tensor().into()
+    }
+}

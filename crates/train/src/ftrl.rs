@@ -1,0 +1,125 @@
+//! Steps to the best weights for all gradients so far.
+
+use abeyance_graph::{Float, Tensor};
+use abeyance_ir::Diagnostic;
+
+use crate::trainable::here;
+use crate::{Hyperparameter, Optimizer, Update, Updates};
+
+/// FTRL-Proximal, "follow the regularized leader": TensorFlow's `FtrlOptimizer`, after McMahan et al., *Ad Click Prediction: a
+/// View from the Trenches* (2013). With `l1` above 0 weights that do not help become exactly 0.
+///
+/// ```text
+/// new       = accum + g²
+/// linear   += g - (new^-power - accum^-power) / rate * var
+/// quadratic = new^-power / rate + 2 * l2
+/// var       = (clip(linear, -l1, l1) - linear) / quadratic
+/// accum     = new
+/// ```
+///
+/// The slots are `w/Ftrl`: accum, which starts at 0.1, and `w/Ftrl_1`: linear, at 0. A variable's first value matters
+/// for nothing but the first gradient and the size of the first step: start at zeros, as the paper does. TensorFlow
+/// writes the new value as `(sign(linear) * l1 - linear) / quadratic` where `|linear| > l1`, else 0, which is the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Ftrl<'g> {
+    rate: Hyperparameter<'g>,
+    power: f64,
+    initial: f64,
+    l1: Hyperparameter<'g>,
+    l2: Hyperparameter<'g>,
+}
+
+impl<'g> Ftrl<'g> {
+    /// Steps of `rate` times the gradient over the root of the sum of its squares, without regularization.
+    pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
+        Self { rate: rate.into(), power: -0.5, initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
+    }
+
+    /// The power of the sum of squares by which the rate is multiplied; -0.5 unless told otherwise. 0 keeps the rate as it is,
+    /// and more is a mistake.
+    pub fn learning_rate_power(mut self, power: f64) -> Self {
+        self.power = power;
+        self
+    }
+
+    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative.
+    pub fn initial_accumulator(mut self, initial: f64) -> Self {
+        self.initial = initial;
+        self
+    }
+
+    /// The weight of `Σ|var|` in what is minimized; 0 unless told otherwise. It must not be negative.
+    pub fn l1(mut self, l1: impl Into<Hyperparameter<'g>>) -> Self {
+        self.l1 = l1.into();
+        self
+    }
+
+    /// The weight of `Σ var²` in what is minimized; 0 unless told otherwise. It must not be negative.
+    pub fn l2(mut self, l2: impl Into<Hyperparameter<'g>>) -> Self {
+        self.l2 = l2.into();
+        self
+    }
+
+    /// What TensorFlow refuses too.
+    fn mistake(&self) -> Option<String> {
+        let negative = |value: Hyperparameter<'_>| match value {
+            Hyperparameter::Number(number) => number < 0.0,
+            Hyperparameter::Tensor(_) => false,
+        };
+        match () {
+            () if self.power > 0.0 => Some(format!(
+                "Ftrl: the learning rate power is {}, and has to be 0 or less",
+                self.power
+            )),
+            () if self.initial < 0.0 => Some(format!(
+                "Ftrl: the accumulator starts at {}, and has to start at 0 or more",
+                self.initial
+            )),
+            () if negative(self.l1) || negative(self.l2) => {
+                Some("Ftrl: l1 and l2 have to be 0 or more".to_owned())
+            }
+            () => None,
+        }
+    }
+}
+
+impl<'g> Optimizer<'g> for Ftrl<'g> {
+    fn name(&self) -> &'static str {
+        "Ftrl"
+    }
+
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        if let Some(message) = self.mistake() {
+            let graph = updates.graph();
+            let diagnostic = Diagnostic::new(message, here(graph));
+            graph.build(|ir| ir.report(diagnostic));
+        }
+        self.rate
+    }
+
+    fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let (variable, g, rate) = (cx.variable(), cx.gradient(), cx.rate());
+        let (accum, linear) = (cx.slot(self.initial), cx.slot(0.0));
+        let new = accum.assign_add(g.square());
+        let powers = match self.power {
+            -0.5 => [new.sqrt(), accum.sqrt()],
+            power => {
+                let power = cx.scalar("minus_learning_rate_power", -power);
+                [new.pow(power), accum.pow(power)]
+            }
+        };
+        let pull = (powers[0] - powers[1]) / rate * variable;
+        let linear = linear.assign_add(g - pull);
+        let l1 = cx.scalar("l1", self.l1);
+        let twice_l2 = match self.l2 {
+            Hyperparameter::Number(l2) => cx.scalar("twice_l2", 2.0 * l2).tensor(),
+            tensor => {
+                let l2 = cx.scalar("l2", tensor);
+                (l2 + l2).tensor()
+            }
+        };
+        let quadratic = powers[0] / rate + twice_l2;
+        let within = linear.clip_by_value(-l1, l1);
+        variable.assign((within - linear) / quadratic)
+    }
+}
