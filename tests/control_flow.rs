@@ -701,3 +701,136 @@ fn training_through_time_gives_the_same_bits_on_1_2_3_and_8_threads() {
         assert_eq!(one, train(threads), "{threads} threads");
     }
 }
+
+// ---- text -----------------------------------------------------------------------------------------------------
+
+/// What is wrong with a text.
+fn refused(text: &str) -> String {
+    Graph::parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn bodies_nested_without_end_are_a_mistake() {
+    for count in [33, 100_000] {
+        let open = "then b {\nx = input : f32[]\n".repeat(count);
+        let text = format!("graph g {{\nforward {{\n{open}");
+        let message = refused(&text);
+        assert!(message.contains("bodies are nested more than 32 deep"), "{message}");
+    }
+    // As deep as may be, and no deeper.
+    for (depth, fine) in [(32, true), (33, false)] {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![]);
+        fn nest<'g>(x: Tensor<'g, f32>, depth: usize) -> Tensor<'g, f32> {
+            match depth {
+                0 => x.exp(),
+                _ => x.graph().cond(true, x, |x| nest(x, depth - 1), |x| x),
+            }
+        }
+        let y = nest(x, depth);
+        match fine {
+            true => {
+                gradients(y, [x]);
+                round_trip(&g);
+                assert_eq!(session(&g).run(y.scalar(), feeds![x => 0.0]).unwrap(), 1.0);
+            }
+            false => assert!(mistakes(&g).contains("is nested more than 32 deep")),
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_the_text_of_bodies_are_named_by_line() {
+    let text = "graph g {
+  forward {
+    p = placeholder : bool[]
+    x = placeholder : f32[N]
+    then cond/then {
+      x = input : f32[N]
+      y = mul(x, z) : f32[N]
+      return y
+    }
+    else cond/else {
+      x = input : f32[N]
+    }
+    a = cond(p, x) : f32[N]
+    b = add(a, x) : f32[N]
+    body scan/body {
+      x = input : f32[N]
+      return x
+    }
+    c = exp(x) : f32[N]
+    d = input : f32[N]
+    while w {
+      x = input : f32[N]
+      v = variable initial=zeros : f32[3]
+      return x
+      return x, v
+    }
+  }
+}";
+    insta::assert_snapshot!(refused(text));
+    let open = "graph g {\n  forward {\n    then cond/then {\n      x = input : f32[N]";
+    insta::assert_snapshot!(refused(open));
+    let short = "graph g {
+  forward {
+    p = placeholder : bool[]
+    x = placeholder : f32[2]
+    then cond/then {
+      x = input : f32[3]
+      return x
+    }
+    else cond/else {
+      x = input : f32[2]
+      return x
+    }
+    y = cond(p, x) : f32[2]
+    z = cond(p, x) : f32[2]
+  }
+}";
+    insta::assert_snapshot!(refused(short));
+}
+
+#[test]
+fn a_text_with_bodies_that_is_cut_or_changed_is_refused_or_read_but_never_breaks() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims!["T", 2]);
+    let w = g.variable("w", zeros(dims![2]));
+    let (y, z) = g.scan(g.zeros::<f32>(dims![2]), x, |h, x| {
+        let h = h.graph().cond(x.reduce_sum(..).less(0.0), h, |h| h * w, |h| h + x);
+        (h, h.tanh())
+    });
+    gradients(y.reduce_sum(..) + z.reduce_sum(..), [w]);
+    let text = round_trip(&g).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    for at in 0..lines.len() {
+        // Without a line, with a line twice, cut off, with another number in it.
+        let without = [&lines[..at], &lines[at + 1..]].concat().join("\n");
+        let twice = [&lines[..=at], &lines[at..]].concat().join("\n");
+        let cut = lines[..at].join("\n");
+        let mut other = lines.clone();
+        let changed = lines[at].replace(['0', '1', '2'], "7");
+        other[at] = &changed;
+        for text in [without, twice, cut, other.join("\n")] {
+            if let Ok(graph) = Graph::parse(&text) {
+                let _ = graph.to_string();
+                let _ = Session::new(&graph);
+            }
+        }
+    }
+}
+
+#[test]
+fn bodies_with_many_unknown_dimensions_take_memory_in_proportion() {
+    let names: Vec<String> =
+        (0..30_000).map(|n| format!("x{n} = placeholder : f32[S{n}]\n")).collect();
+    let bodies = "then b {\nx = input : f32[]\nreturn x\n}\nelse b {\nx = input : f32[]\nreturn x\n}\ny = cond(p, q) : f32[]\n";
+    let bodies: String = (0..100).map(|n| bodies.replace("y =", &format!("y{n} ="))).collect();
+    let head = "graph g {\nforward {\np = placeholder : bool[]\nq = placeholder : f32[]\n";
+    let message = refused(&format!("{head}{}{bodies}}}\n}}", names.concat()));
+    assert!(
+        message.contains("too many bodies, with too many dimensions of unknown size"),
+        "{message}"
+    );
+    assert!(Graph::parse(&format!("{head}{bodies}}}\n}}")).is_ok());
+}

@@ -86,6 +86,16 @@ impl Graph {
         })
     }
 
+    /// The ids of several handles' nodes here, as [`Graph::import`] says.
+    #[track_caller]
+    pub fn import_all(&self, handles: &[AnyTensor<'_>]) -> Vec<NodeId> {
+        let mut ids = Vec::with_capacity(handles.len());
+        for &handle in handles {
+            ids.push(self.import(handle));
+        }
+        ids
+    }
+
     /// The input that stands for a node of a graph around this body. Bodies between the two capture it too.
     #[track_caller]
     pub(crate) fn capture(&self, handle: AnyTensor<'_>) -> NodeId {
@@ -207,14 +217,13 @@ impl Graph {
         outputs: impl FnOnce(O) -> Vec<AnyTensor<'g>>,
     ) -> Traced {
         let body = self.open_body(name);
-        let inputs: Vec<NodeId> = operands
-            .iter()
-            .enumerate()
-            .map(|(place, &operand)| body.receive(self, operand, |ty| part(place, ty)))
-            .collect();
+        // Loops, not closures: only functions let the place of the call through.
+        let mut inputs = Vec::new();
+        for (place, &operand) in operands.iter().enumerate() {
+            inputs.push(body.receive(self, operand, |ty| part(place, ty)));
+        }
         let arguments = I::rebuild(body, &mut inputs.into_iter());
-        let given = outputs(describe(arguments));
-        let outputs = given.into_iter().map(|handle| body.import(handle)).collect();
+        let outputs = body.import_all(&outputs(describe(arguments)));
         self.close_body(body, outputs)
     }
 

@@ -244,7 +244,7 @@ impl Graph {
         attributes: Attributes,
     ) -> AnyTensor<'g> {
         let home = self.innermost(operands);
-        let operands: Vec<NodeId> = operands.iter().map(|&handle| home.import(handle)).collect();
+        let operands = home.import_all(operands);
         home.any(home.build(|graph| graph.add(operator, &operands, attributes)))
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Diagnostic, Dims, Fault, Inference, Location, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, OperatorRef, Sample, Signature, Type,
+    Derivation, Diagnostic, Dims, Fault, Inference, Location, Lowered, Lowering, OperandSpec,
+    Operator, OperatorRef, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -267,7 +267,7 @@ impl Graph {
             let id = home.reject(diagnostic);
             return home.handle(id);
         }
-        let operands: Vec<NodeId> = list.into_iter().map(|handle| home.import(handle)).collect();
+        let operands = home.import_all(&list);
         let operator = closure::<A::Arrays, T, F>(name, function);
         home.with_shape("a closure's result", shape, |graph, shape| {
             let attributes = Attributes::of([Attribute::DType(T::DTYPE), Attribute::Shape(shape)]);

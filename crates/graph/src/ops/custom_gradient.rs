@@ -143,7 +143,7 @@ impl Graph {
     ) -> Tensor<'g, T> {
         let list = listed(xs);
         let home = self.innermost(&list);
-        let mut operands: Vec<NodeId> = list.iter().map(|&x| home.import(x)).collect();
+        let mut operands = home.import_all(&list);
         let scope = home.build(|graph| graph.unique_scope("custom_gradient"));
         let y = forward(X::rebuild(home, &mut operands.iter().copied()));
         let y = home.import(y.erase());

@@ -175,7 +175,7 @@ impl Graph {
     ) -> Tensor<'g, T> {
         let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&inputs);
-        let inputs: Vec<NodeId> = inputs.into_iter().map(|input| home.import(input)).collect();
+        let inputs = home.import_all(&inputs);
         home.handle(home.build(|graph| concat(graph, &inputs, axis)))
     }
 }

@@ -279,7 +279,7 @@ impl Graph {
             home = other;
         }
         let predicate = predicate.node(home);
-        let args: Vec<NodeId> = listed(args).into_iter().map(|arg| home.import(arg)).collect();
+        let args = home.import_all(&listed(args));
         let scope = home.build(|graph| graph.unique_scope("cond"));
         let whole = |_, ty| ty;
         let then = home.trace(&format!("{scope}then"), &args, whole, then, listed);

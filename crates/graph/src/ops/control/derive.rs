@@ -41,7 +41,14 @@ impl Derived {
         seeds: &[(NodeId, NodeId)],
         xs: &[NodeId],
     ) -> Result<Vec<Option<NodeId>>, Fault> {
-        cx.differentiate(&mut self.graph, seeds, xs)
+        let found = cx.differentiate(&mut self.graph, seeds, xs)?;
+        match self.graph.check() {
+            Ok(()) => Ok(found),
+            Err(mistakes) => Err(Fault::new(format!(
+                "in the body `{}` of the gradient, {mistakes:?}",
+                self.graph.name()
+            ))),
+        }
     }
 }
 

@@ -445,7 +445,7 @@ impl Graph {
         let (carried, sequences) = (first.len(), xs.len());
         let all = [first, xs].concat();
         let home = self.innermost(&all);
-        let mut operands: Vec<NodeId> = all.iter().map(|&handle| home.import(handle)).collect();
+        let mut operands = home.import_all(&all);
         let scope = home.build(|graph| graph.unique_scope("scan"));
         let slice = |place: usize, mut ty: TensorType| {
             if place >= carried && !ty.shape.is_empty() {

@@ -427,7 +427,7 @@ impl Graph {
     ) -> C {
         let list = listed(first);
         let home = self.innermost(&list);
-        let first: Vec<NodeId> = list.iter().map(|&handle| home.import(handle)).collect();
+        let first = home.import_all(&list);
         let scope = home.build(|graph| graph.unique_scope("while_loop"));
         let whole = |_, ty| ty;
         let holds = |carried: C| condition(carried).into();
