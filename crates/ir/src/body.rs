@@ -102,6 +102,11 @@ impl Body {
         self.graph.iter().any(|(_, node)| node.is_random())
     }
 
+    /// Whether it tells someone outside of a value.
+    pub fn watches(&self) -> bool {
+        self.graph.iter().any(|(_, node)| node.watches())
+    }
+
     /// What keeps it from being used by a node of `graph`; `Err(None)` where that has been reported.
     pub(crate) fn check(&self, graph: &Graph) -> Result<(), Option<Fault>> {
         let name = self.graph.name();
@@ -110,8 +115,12 @@ impl Body {
         {
             return Err(Some(Fault::new(format!("the body `{name}` was made for another graph"))));
         }
-        if self.graph.check().is_err() {
-            return Err(None);
+        if let Err(mistakes) = self.graph.check() {
+            // Whoever described it has told the graph around it.
+            return Err(graph
+                .check()
+                .is_ok()
+                .then(|| Fault::new(format!("in the body `{name}`, {mistakes:?}"))));
         }
         for &output in &self.outputs {
             let node = self.graph.node(output);

@@ -101,6 +101,12 @@ impl Node {
         self.operator.signature().effect == Effect::Random
             || self.attributes.bodies().any(|body| body.is_random())
     }
+
+    /// Whether it tells someone outside of a value, itself or in a body of it: see
+    /// [`Signature::watches`](crate::Signature::watches).
+    pub fn watches(&self) -> bool {
+        self.operator.signature().watches || self.attributes.bodies().any(|body| body.watches())
+    }
 }
 
 /// Why one node comes before another.
