@@ -34,16 +34,16 @@ pub use abeyance_layers as layers;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 
-pub use abeyance_graph::dims;
+pub use abeyance_graph::{dims, slices};
 pub use abeyance_session::feeds;
 
 /// Everything a program needs: `use abeyance::prelude::*;`.
 pub mod prelude {
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Conv2d, Graph, Operation, Pool, Scalar, Tensor, dims, fill, glorot_normal,
-        glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones,
-        random_normal, random_uniform, truncated_normal, zeros,
+        AnyTensor, Conv2d, Graph, NewAxis, Operation, Pool, Scalar, Tensor, dims, fill,
+        glorot_normal, glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal,
+        lecun_uniform, ones, random_normal, random_uniform, slices, truncated_normal, zeros,
     };
     pub use abeyance_layers::{Dense, dense, dropout, flatten};
     pub use abeyance_session::{

@@ -1,5 +1,6 @@
 //! Branches and loops in the graph: values, gradients, mistakes, printing.
 
+use abeyance::graph::Handles;
 use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::{Array1, Array2, Array3, ArrayD, array};
@@ -419,6 +420,29 @@ fn what_a_body_finds_out_about_a_dimension_is_known_outside() {
 }
 
 #[test]
+fn a_dimension_is_the_same_in_a_body_and_outside_while_both_are_described() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, "K"]);
+    let y = g.placeholder::<f32>("y", dims![_, "L"]);
+    let w = g.variable("w", zeros(dims![3, 3]));
+    g.cond(
+        true,
+        x,
+        |inner| {
+            // Found out in the body, known outside at once, and the other way.
+            let product = inner.matmul(w);
+            assert_eq!(x.to_string(), "x : f32[N, 3]");
+            let outside = x + y;
+            assert_eq!(outside.to_string(), "add : f32[N, 3]");
+            assert_eq!((inner + y).to_string(), "add : f32[N, 3]");
+            product
+        },
+        |x| x,
+    );
+    round_trip(&g);
+}
+
+#[test]
 fn a_body_may_speak_of_dimensions_that_nothing_given_to_it_has() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims!["N", "M"]);
@@ -496,6 +520,106 @@ fn random_numbers_differ_by_iteration_and_are_the_same_in_the_gradient() {
     assert_eq!(same.run(z, feeds![xs => &xs_]).unwrap(), z1);
 }
 
+#[test]
+fn derivatives_can_be_taken_inside_of_a_loop() {
+    // Newton's method for the square root.
+    let g = Graph::new();
+    let a = g.placeholder::<f64>("a", dims![]);
+    let root = g.while_loop_at_most(
+        100,
+        a,
+        |x| (x * x - a).abs().greater(1e-12),
+        |x| {
+            let y = x * x - a;
+            let [slope] = gradients(y, [x]);
+            x - y / slope
+        },
+    );
+    let [slope] = gradients(root, [a]);
+    let session = session(&g);
+    let (root, slope) = session.run((root.scalar(), slope.scalar()), feeds![a => 2.0]).unwrap();
+    assert!((root - 2f64.sqrt()).abs() < 1e-12);
+    assert!((slope - 0.5 / 2f64.sqrt()).abs() < 1e-6, "{slope}");
+    round_trip(&g);
+}
+
+#[test]
+fn sizes_that_only_a_body_knows_may_be_used_in_it() {
+    let g = Graph::new();
+    let xs = g.placeholder::<f64>("xs", dims!["T", "N"]);
+    let (_, sums) = g.scan((), xs, |(), x| {
+        let both = x.graph().concat([x, x * x], 0);
+        ((), (both * both).reduce_sum(..))
+    });
+    let sums: Tensor<'_, f64> = sums;
+    let [dx] = gradients(sums.reduce_sum(..), [xs]);
+    let x_ = array![[1.0, 2.0], [3.0, 4.0]];
+    let (sums, dx) = session(&g).run((sums, dx), feeds![xs => &x_]).unwrap();
+    assert_eq!(sums.as_slice().unwrap(), [1.0 + 4.0 + 1.0 + 16.0, 9.0 + 16.0 + 81.0 + 256.0]);
+    assert_eq!(dx, x_.mapv(|x| 2.0 * x + 4.0 * x * x * x).into_dyn());
+    round_trip(&g);
+}
+
+#[test]
+fn a_struct_of_handles_can_be_carried() {
+    /// What a cell with a memory carries.
+    #[derive(Clone, Copy)]
+    struct State<'g> {
+        memory: Tensor<'g, f64>,
+        output: Tensor<'g, f64>,
+    }
+    impl<'g> Handles<'g> for State<'g> {
+        type Stacked = State<'g>;
+        fn list(self, list: &mut Vec<AnyTensor<'g>>) {
+            (self.memory, self.output).list(list);
+        }
+        fn rebuild(g: &'g Graph, nodes: &mut dyn Iterator<Item = abeyance::ir::NodeId>) -> Self {
+            let (memory, output) = Handles::rebuild(g, nodes);
+            State { memory, output }
+        }
+    }
+    let g = Graph::new();
+    let xs = g.placeholder::<f64>("xs", dims!["T", 2]);
+    let zero = g.zeros::<f64>(dims![2]);
+    let first = State { memory: zero, output: zero };
+    let (last, all) = g.scan(first, xs, |state, x| {
+        let memory = state.memory * 0.5 + x;
+        let state = State { memory, output: memory.tanh() };
+        (state, state)
+    });
+    let x_ = array![[1.0, 2.0], [3.0, 4.0]];
+    let fetches = (last.memory, last.output, all.memory);
+    let (memory, output, all) = session(&g).run(fetches, feeds![xs => &x_]).unwrap();
+    assert_eq!(memory.as_slice().unwrap(), [3.5, 5.0]);
+    assert_eq!(output, memory.mapv(f64::tanh));
+    assert_eq!(all.as_slice().unwrap(), [1.0, 2.0, 3.5, 5.0]);
+}
+
+#[test]
+fn operands_of_every_kind_meet_in_the_innermost_body() {
+    // The outer tensor comes first everywhere, so that it is the one whose method is called.
+    let g = Graph::new();
+    let w = g.variable("w", &array![[1.0, 2.0], [3.0, 4.0]]);
+    let p = g.placeholder::<bool>("p", dims![2]);
+    let xs = g.placeholder::<f64>("xs", dims!["T", 2]);
+    let is = g.placeholder::<i64>("is", dims!["T", 1]);
+    let (_, y) = g.scan((), (xs, is), |(), (x, i)| {
+        let y = w + x;
+        let y = w.matmul(y) + p.select(x, 1.0) + 2.0 * x;
+        let y = y + w.gather(i) + w.gather_along(i, 0);
+        let y = y + g.concat([w.slice([0, 0], [1, 2]), x.reshape(dims![1, 2])], 0);
+        let y = y + g.einsum("ij,j->ij", [w, x]);
+        ((), y + w.layer_norm(x, x, 1e-3))
+    });
+    let [dw] = gradients(y.reduce_sum(..), [w]);
+    let xs_ = array![[0.5, -0.5], [1.0, 2.0], [0.0, 1.0]];
+    let is_ = array![[0i64], [1], [1]];
+    let feeds = feeds![xs => &xs_, p => &[true, false], is => &is_];
+    let (y, dw) = session(&g).run((y, dw), feeds).unwrap();
+    assert_eq!(y.shape(), [3, 2, 2]);
+    assert!(dw.iter().all(|x| x.is_finite()));
+}
+
 // ---- mistakes -------------------------------------------------------------------------------------------------
 
 #[test]
@@ -515,6 +639,14 @@ fn branches_of_different_shapes_are_a_mistake() {
     let _ = y + 1.0;
     let z = g.cond(x.greater(0.0), x, |x| x, |x| x);
     let _ = z;
+    insta::assert_snapshot!(mistakes(&g));
+}
+
+#[test]
+fn a_size_that_only_a_body_knows_cannot_come_out_of_it() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_]);
+    g.cond(true, x, |x| x.graph().concat([x, x], 0), |x| x);
     insta::assert_snapshot!(mistakes(&g));
 }
 
@@ -800,8 +932,10 @@ fn a_text_with_bodies_that_is_cut_or_changed_is_refused_or_read_but_never_breaks
         let h = h.graph().cond(x.reduce_sum(..).less(0.0), h, |h| h * w, |h| h + x);
         (h, h.tanh())
     });
-    gradients(y.reduce_sum(..) + z.reduce_sum(..), [w]);
+    let loop_ = g.while_loop(y, |y| y.reduce_sum(..).less(1.0), |y| y * w + 1.0);
+    gradients(loop_.reduce_sum(..) + z.reduce_sum(..), [w]);
     let text = round_trip(&g).to_string();
+    assert!(text.contains(" = while_gradient("));
     let lines: Vec<&str> = text.lines().collect();
     for at in 0..lines.len() {
         // Without a line, with a line twice, cut off, with another number in it.

@@ -232,7 +232,11 @@ impl Graph {
         let family = self.family.get_or_init(Arc::default).clone();
         {
             let known = self.ir();
-            lock(&family.symbols).adopt(known.symbols());
+            let mut shared = lock(&family.symbols);
+            match family.is_open() {
+                true => shared.adopt(known.symbols()),
+                false => *shared = known.symbols().clone(),
+            }
         }
         family.open.fetch_add(1, Ordering::Relaxed);
         let inner = self.build(|graph| {

@@ -12,6 +12,7 @@ mod graph;
 mod handles;
 mod init;
 pub mod ops;
+mod slicing;
 mod tensor;
 mod variance_scaling;
 mod within;
@@ -26,6 +27,7 @@ pub use ops::batch_norm::BatchNormalized;
 pub use ops::conv::Conv2d;
 pub use ops::pool::Pool;
 pub use ops::spatial::Pair;
+pub use slicing::{NewAxis, SlicePart};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
 pub use variance_scaling::{
     Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,

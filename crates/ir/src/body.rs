@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use abeyance_kernels::launch::{Cost, Failure};
 
+use crate::shape::Mark;
 use crate::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Concrete, Effect, Fault, Graph,
     Inference, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature, TensorType,
@@ -263,12 +264,31 @@ impl Graph {
         let context = self.context_mut();
         context.controls.extend(controls.iter().filter_map(copied));
         context.location = node.location;
+        let mark = self.symbols().mark();
         let copy =
             self.add_like(&node.name, node.operator.clone(), &operands, node.attributes.clone());
         *self.context_mut() = before;
+        self.take_over_type(copy, &node.ty, mark);
         if let Some(slot) = copies.get_mut(id.index()) {
             *slot = Some(copy);
         }
+    }
+
+    /// Gives a copy the type of its original, so that sizes which inference leaves open are the same dimensions in both:
+    /// nodes behind them speak of those.
+    fn take_over_type(&mut self, copy: NodeId, original: &Type, mark: Mark) {
+        let inferred = self.node(copy).ty.clone();
+        if inferred != Type::Invalid {
+            for (inferred, original) in inferred.items().iter().zip(original.items()) {
+                for (&inferred, &original) in inferred.shape.iter().zip(&original.shape) {
+                    // Equal, since both are of the same operator with the same operands.
+                    let _ = self.symbols_mut().unify(inferred, original);
+                }
+            }
+            self.set_type(copy, original.clone());
+            self.set_origins(copy);
+        }
+        self.symbols_mut().rewind(mark);
     }
 
     /// Appends copies of a body's nodes, with `operands` for its inputs, and tells those that compute its outputs. Names

@@ -362,6 +362,16 @@ impl Graph {
         std::mem::take(&mut self.diagnostics)
     }
 
+    /// Remembers where the symbols of a node's type first stood.
+    pub(crate) fn set_origins(&mut self, node: NodeId) {
+        let items = self.node(node).ty.items().to_vec();
+        for (axis, &dim) in items.iter().flat_map(|item| item.shape.iter().enumerate()) {
+            if let Dim::Symbol(symbol) = self.symbols.resolve(dim) {
+                self.symbols.set_origin(symbol, Origin { node, axis });
+            }
+        }
+    }
+
     /// Changes what a node is taken to give.
     pub(crate) fn set_type(&mut self, id: NodeId, ty: Type) {
         if let Some(node) = self.nodes.node_weight_mut(id.into()) {

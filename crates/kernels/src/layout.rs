@@ -1,9 +1,13 @@
-//! Moving elements about: nothing is computed here, except by [`scatter_add`] and [`segment_sum`].
+//! Moving elements about: nothing is computed here, except by [`ScatterAdd`], [`segment_sum`] and [`add_along`].
 
+mod along;
 mod index;
 mod region;
+mod strided;
 mod transpose;
 
-pub use index::{Gather, one_hot, scatter_add, segment_sum};
+pub use along::{add_along, take_along};
+pub use index::{Gather, ScatterAdd, one_hot, ravel, segment_sum, where_indices};
 pub use region::{Concat, Pad, Slice, broadcast_to};
+pub use strided::{Place, Steps, Strided};
 pub use transpose::Transpose;

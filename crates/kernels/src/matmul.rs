@@ -9,9 +9,12 @@
 //! Each element of C is summed over k in an order that depends on k only, so any cut of C into blocks of rows gives the same bits.
 //! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
 
+mod batch;
 mod integer;
 pub(crate) mod pack;
 pub(crate) mod tile;
+
+pub use batch::BatchedMatmul;
 
 use std::any::TypeId;
 

@@ -7,11 +7,15 @@ use std::cell::Cell;
 
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::Real;
-use abeyance_kernels::layout::{Concat, Gather, Pad, Slice, Transpose, one_hot, scatter_add};
+use abeyance_kernels::layout::{
+    Concat, Gather, Pad, Place, ScatterAdd, Slice, Steps, Strided, Transpose, one_hot,
+};
 use abeyance_kernels::matmul::Matmul;
+use abeyance_kernels::order::{order_rows, places as first_places};
 use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
 use abeyance_kernels::random::Stream;
 use abeyance_kernels::reduce::{ArgReduction, Operation, Reduction};
+use abeyance_kernels::scan::Scan;
 use abeyance_kernels::{elementwise, softmax};
 
 struct Counting;
@@ -93,8 +97,19 @@ fn everything_else() {
         pad.run(&x[..864], &mut out, 0, 0.0);
         concat.run(|n| if n == 0 { &x[..] } else { &[] }, &mut out, 0);
         Gather::new(60, 50).run(&x, &places[..60], &mut out, 0).unwrap();
-        scatter_add(&x, &places[..60], 60, 50, &mut out, 0).unwrap();
+        ScatterAdd::new(60, 50).run(&x, &places[..60], &mut out, 0).unwrap();
         one_hot(&places[..60], 50, 1.0, 0.0, &mut out, 0);
+    });
+    let steps = dims.map(Steps::reversed);
+    let (pick, place) = (Strided::new(&dims, &steps), Place::new(&dims, &steps));
+    let mut pairs = vec![[0; 2]; 3000];
+    let mut order = [0i64; 30];
+    allocates_nothing("strided copies, scans and order", || {
+        pick.run(&x, &mut out, 0);
+        place.run(&x, &mut out, 0);
+        Scan::new(&dims, 2, true).sum(&x, true, &mut out, 0);
+        order_rows(&x, 1000, 10, true, &mut pairs, 0);
+        first_places(&pairs, 1000, 10, &mut order, 0);
     });
     allocates_nothing("random", || {
         let stream = Stream::new(1, "noise");

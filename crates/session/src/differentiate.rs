@@ -340,7 +340,10 @@ impl Backward {
                     ),
                     graph.node(broken).location,
                 ),
-                None => with_ends,
+                None => with_ends.note(
+                    "the path ends inside of a loop, or at a gradient of one's own",
+                    Default::default(),
+                ),
             }
         };
         diagnostic.help("leave it out, or ask for zeros with `gradients_or_zeros`")

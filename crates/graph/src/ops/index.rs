@@ -3,28 +3,42 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
     Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Type,
+    Operator, Sample, Shape, Signature, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::{traffic, with_index, with_type};
+use super::{traffic, with_index, with_moved, with_type};
 use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Gather, &ScatterAdd, &OneHot];
 
-/// The shape of a row of an array of rows.
-fn row(cx: &Inference<'_>, shape: &[Dim]) -> Result<Shape, Fault> {
-    match shape.split_first() {
-        Some((_, row)) => Ok(row.into()),
-        None => Err(Fault::new(format!(
+const AXIS: AttributeSpec = AttributeSpec::optional(
+    "axis",
+    AttributeKind::Integer,
+    abeyance_ir::DefaultAttribute::Integer(0),
+);
+
+/// The dimension of an array along which its rows are counted.
+fn row_axis(cx: &Inference<'_>, shape: &[Dim], axis: i64) -> Result<usize, Fault> {
+    match shape {
+        [] => Err(Fault::new(format!(
             "the shape {} is a scalar's, which has no rows",
             cx.display(shape)
         ))),
+        _ => cx.axis(axis, shape.len()),
     }
+}
+
+/// The shape of an array with indices in place of one of its dimensions.
+fn picked(shape: &[Dim], axis: usize, indices: &[Dim]) -> Shape {
+    let mut picked = Shape::from(&shape[..axis]);
+    picked.extend_from_slice(indices);
+    picked.extend_from_slice(&shape[axis + 1..]);
+    picked
 }
 
 /// # Errors
@@ -37,8 +51,8 @@ fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     }
 }
 
-/// The rows of an array `[n, ...]` that indices of any shape name. An index outside `0..n` fails at run time. Gradient:
-/// the cotangent's rows, added where they came from.
+/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices `[.., n, ..]` along it. An index
+/// outside `0..n` fails at run time. TensorFlow's `tf.gather`. Gradient: the cotangent's rows, added where they came from.
 pub struct Gather;
 
 impl Operator for Gather {
@@ -47,26 +61,31 @@ impl Operator for Gather {
             OperandSpec::new("params", DTypes::ANY),
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
-        const { &Signature::new("gather", "the rows of params that indices name", OPERANDS).masking() }
+        const ATTRIBUTES: &[AttributeSpec] = &[AXIS];
+        const {
+            &Signature::new("gather", "the rows of params that indices name", OPERANDS)
+                .attributes(ATTRIBUTES)
+                .masking()
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (params, mut shape) = (cx.shape(0), cx.shape(1));
-        let row = row(cx, &params)?;
-        some_row(params.first(), &shape)?;
-        shape.extend(row);
-        cx.tensor(cx.dtype(0), shape)
+        let (params, indices) = (cx.shape(0), cx.shape(1));
+        let axis = row_axis(cx, &params, cx.attributes().integer(0))?;
+        some_row(params.get(axis), &indices)?;
+        cx.tensor(cx.dtype(0), picked(&params, axis, &indices))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let shape = cx.shape(params);
-        let added = cx.wanted(0).then(|| scatter_add(cx.graph(), indices, cotangent, shape));
+        let (shape, axis) = (cx.shape(params), cx.attributes().integer(0));
+        let added =
+            cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.operands[0].dims);
+        let (limit, width) = rows(cx.operands[0].dims, cx.attributes.integer(0))?;
         let plan = layout::Gather::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost {
@@ -74,7 +93,7 @@ impl Operator for Gather {
             bytes: 2.0 * cx.result.bytes() as f64 + cx.operands[1].bytes() as f64,
         };
         let chunk = elementwise_chunk(len, 2 * size) * size;
-        with_type!(cx.result.dtype, T => with_index!(cx.operands[1].dtype, I => {
+        with_moved!(cx.result.dtype, T => with_index!(cx.operands[1].dtype, I => {
             Ok(Kernel::single(2, chunk, cost, move |call| {
                 let (params, indices) = (call.input::<T>(0), call.input::<I>(1));
                 let start = call.start::<T>();
@@ -87,8 +106,10 @@ impl Operator for Gather {
     fn samples(&self) -> Vec<Sample> {
         cases()
             .into_iter()
-            .map(|(params, indices)| {
-                Sample::default().float(params, USUAL).operand(DType::I64, indices, ROWS)
+            .map(|(params, indices, axis)| {
+                Sample::new(Attributes::of([Attribute::Integer(axis)]))
+                    .float(params, USUAL)
+                    .operand(DType::I64, indices, ROWS)
             })
             .collect()
     }
@@ -97,29 +118,33 @@ impl Operator for Gather {
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 const ROWS: Domain = Domain::Values(&[2.0, 0.0, 2.0, 1.0]);
 
-/// Shapes of arrays and of indices into them.
-fn cases() -> [(&'static [usize], &'static [usize]); 7] {
+type Case = (&'static [usize], &'static [usize], i64);
+
+/// Shapes of arrays and of indices into them, and the axis along which these count.
+fn cases() -> [Case; 11] {
     [
-        (&[3], &[]),
-        (&[5], &[3]),
-        (&[3, 2], &[4]),
-        (&[4, 2, 3], &[2, 2]),
-        (&[3, 2], &[0]),
-        (&[3, 0], &[2]),
-        (&[3, 33], &[5, 1]),
+        (&[3], &[], 0),
+        (&[5], &[3], 0),
+        (&[3, 2], &[4], 0),
+        (&[4, 2, 3], &[2, 2], 0),
+        (&[3, 2], &[0], 0),
+        (&[3, 0], &[2], 0),
+        (&[3, 33], &[5, 1], 0),
+        (&[2, 3], &[], 1),
+        (&[2, 4], &[5], -1),
+        (&[2, 3, 3], &[2, 2], 1),
+        (&[0, 3], &[2], 1),
     ]
 }
 
-/// The number of rows of an array and the elements of one.
-pub(super) fn rows(dims: &[usize]) -> (usize, usize) {
-    match dims.split_first() {
-        Some((&limit, row)) => (limit, row.iter().product()),
-        None => (0, 0),
-    }
+/// The number of rows of an array along an axis and the elements of one.
+pub(super) fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
+    let axis = resolve_axis(axis, dims.len())?;
+    Ok((dims[axis], dims[axis + 1..].iter().product()))
 }
 
-/// Zeros `[n, ...]` to which rows are added at indices, in their order: the gradient of [`Gather`]. Gradient: the
-/// cotangent's rows.
+/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices along it: the gradient of
+/// [`Gather`]. Gradient: the cotangent's rows.
 pub struct ScatterAdd;
 
 impl Operator for ScatterAdd {
@@ -129,7 +154,7 @@ impl Operator for ScatterAdd {
             OperandSpec::new("updates", DTypes::NUMBER),
         ];
         const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape)];
+            &[AttributeSpec::required("shape", AttributeKind::Shape), AXIS];
         const {
             &Signature::new(
                 "scatter_add",
@@ -143,8 +168,8 @@ impl Operator for ScatterAdd {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (indices, updates) = (cx.shape(0), cx.shape(1));
         let shape = cx.shape_attribute(0);
-        let mut expected = indices.clone();
-        expected.extend(row(cx, &shape)?);
+        let axis = row_axis(cx, &shape, cx.attributes().integer(1))?;
+        let expected = picked(&shape, axis, &indices);
         cx.same_shape(&updates, &expected).map_err(|_| {
             Fault::new(format!(
                 "updates of shape {} are not rows of {} for indices of shape {}: those are {}",
@@ -155,18 +180,20 @@ impl Operator for ScatterAdd {
             ))
         })?;
         // The updates may have told how many indices there are.
-        some_row(shape.first(), &cx.shape(0))?;
+        some_row(shape.get(axis), &cx.shape(0))?;
         cx.tensor(cx.dtype(1), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (indices, cotangent) = (cx.operand(0), cx.cotangent());
-        let rows = cx.wanted(1).then(|| gather(cx.graph(), cotangent, indices));
+        let axis = cx.attributes().integer(1);
+        let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.result.dims);
+        let (limit, width) = rows(cx.result.dims, cx.attributes.integer(1))?;
+        let plan = layout::ScatterAdd::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         // Each part reads all indices, so there are not many parts.
         let part = elementwise_chunk(len, 2 * size).max(len.div_ceil(16));
@@ -180,7 +207,7 @@ impl Operator for ScatterAdd {
             Ok(Kernel::single(2, chunk, cost, move |call| {
                 let (indices, updates) = (call.input::<I>(0), call.input::<T>(1));
                 let start = call.start::<T>();
-                layout::scatter_add(updates, indices, limit, width, call.output(), start)
+                plan.run(updates, indices, call.output(), start)
             })
             .into())
         }))
@@ -189,10 +216,11 @@ impl Operator for ScatterAdd {
     fn samples(&self) -> Vec<Sample> {
         cases()
             .into_iter()
-            .map(|(params, indices)| {
+            .map(|(params, indices, axis)| {
                 let shape = params.iter().map(|&dim| dim.into()).collect();
-                let updates = [indices, &params[1..]].concat();
-                Sample::new(Attributes::of([Attribute::Shape(shape)]))
+                let at = axis.rem_euclid(params.len() as i64) as usize;
+                let updates = [&params[..at], indices, &params[at + 1..]].concat();
+                Sample::new(scatter_attributes(shape, axis))
                     .operand(DType::I32, indices, ROWS)
                     .float(&updates, USUAL)
             })
@@ -269,15 +297,61 @@ fn one_hot_attributes(depth: i64, dtype: DType) -> Attributes {
     Attributes::of([Attribute::Integer(depth), Attribute::DType(dtype)])
 }
 
+fn scatter_attributes(shape: Shape, axis: i64) -> Attributes {
+    Attributes::of([Attribute::Shape(shape), Attribute::Integer(axis)])
+}
+
 /// Appends `gather(params, indices)`.
 pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    graph.add(&Gather, &[params, indices], Attributes::none())
+    gather_along(graph, params, indices, 0)
+}
+
+/// Appends `gather(params, indices)` along an axis.
+pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
+    let attributes = Attributes::of([Attribute::Integer(axis)]);
+    graph.add(&Gather, &[params, indices], attributes)
 }
 
 /// Appends `scatter_add(indices, updates)`.
 pub fn scatter_add(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    let attributes = Attributes::of([Attribute::Shape(shape)]);
-    graph.add(&ScatterAdd, &[indices, updates], attributes)
+    scatter_add_along(graph, indices, updates, shape, 0)
+}
+
+/// Appends `scatter_add(indices, updates)` along an axis.
+pub fn scatter_add_along(
+    graph: &mut Ir,
+    indices: NodeId,
+    updates: NodeId,
+    shape: Shape,
+    axis: i64,
+) -> NodeId {
+    graph.add(&ScatterAdd, &[indices, updates], scatter_attributes(shape, axis))
+}
+
+/// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
+/// that dimension for each of the last axis' places, or one for all.
+pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
+    let node = graph.node(indices);
+    if node.operator.signature().name != "constant" {
+        return None;
+    }
+    let array = node.attributes.array(0)?;
+    let values: Vec<i64> = match array.dtype {
+        DType::I32 => array.elements::<i32>().into_iter().map(i64::from).collect(),
+        DType::I64 => array.elements(),
+        _ => return None,
+    };
+    let width = dims.len().max(1);
+    values.iter().enumerate().find_map(|(place, &index)| {
+        let size = graph.symbols().resolve(*dims.get(place % width)?).known()?;
+        let inside = usize::try_from(index).is_ok_and(|index| index < size);
+        (!inside).then(|| {
+            Fault::new(format!(
+                "index {index} at position {} is out of range: the dimension has size {size}",
+                place / width
+            ))
+        })
+    })
 }
 
 /// Appends `one_hot(indices)`.
@@ -286,27 +360,75 @@ pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> Nod
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as `indices.shape + [...]`: an embedding
-    /// look-up. An index outside `0..n` fails at run time, naming its place.
+    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as `indices.shape + [...]`. TensorFlow's `tf.gather`. An
+    /// index outside `0..n` is a mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// cotangent's rows, added where they came from.
     #[track_caller]
     pub fn gather<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
-        self.with(indices, gather)
+        self.gather_along(indices, 0)
+    }
+
+    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its place: `[a, n, b]` with indices
+    /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
+    #[track_caller]
+    pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        let wrong = {
+            let ir = this.graph().ir();
+            let shape = ir.shape(this.id()).unwrap_or_default();
+            resolve_axis(axis, shape.len())
+                .ok()
+                .and_then(|axis| constant_out_of_range(&ir, indices, &shape[axis..=axis]))
+        };
+        match wrong {
+            Some(mut fault) => {
+                fault.message = format!("gather: {}", fault.message);
+                this.fault(fault)
+            }
+            None => this.then(|graph, x| gather_along(graph, x, indices, axis)),
+        }
+    }
+
+    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name. TensorFlow's
+    /// `tf.nn.embedding_lookup`.
+    #[track_caller]
+    pub fn embedding_lookup<I: Index>(self, ids: impl Operand<'g, I>) -> Tensor<'g, T> {
+        self.gather(ids)
     }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
     /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are added where `indices` say,
-    /// in their order: TensorFlow's `unsorted_segment_sum`. An index outside `0..n` fails at run time.
+    /// in their order: TensorFlow's `unsorted_segment_sum`. An index outside `0..n` is a mistake where it is known, else it fails
+    /// at run time.
     #[track_caller]
     pub fn scatter_add<I: Index>(
         self,
         indices: impl Operand<'g, I>,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
+        self.scatter_add_along(indices, shape, 0)
+    }
+
+    /// The same with slices along `axis` of the result: the gradient of [`Tensor::gather_along`].
+    #[track_caller]
+    pub fn scatter_add_along<I: Index>(
+        self,
+        indices: impl Operand<'g, I>,
+        shape: impl Into<Dimensions>,
+        axis: i64,
+    ) -> Tensor<'g, T> {
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
         this.graph().with_shape("what is added to", shape, |graph, shape| {
-            scatter_add(graph, indices, this.id(), shape)
+            let wrong = resolve_axis(axis, shape.len())
+                .ok()
+                .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
+            if let Some(fault) = wrong {
+                return super::mistake(graph, "scatter_add", fault);
+            }
+            scatter_add_along(graph, indices, this.id(), shape, axis)
         })
     }
 }
@@ -344,15 +466,22 @@ mod tests {
     fn rows_that_cannot_be_are_mistakes() {
         let g = Graph::new();
         g.constant(1.0f32).gather(0i64);
-        g.zeros::<f32>(dims![0, 2]).gather(0i64);
+        let index = g.placeholder::<i64>("index", dims![]);
+        g.zeros::<f32>(dims![0, 2]).gather(index);
         g.zeros::<f32>(dims![3]).scatter_add(0i64, dims![4, 2]);
         g.constant(1i64).one_hot::<f32>(usize::MAX);
+        g.zeros::<f32>(dims![3, 2]).gather_along(2i64, 1);
+        g.zeros::<f32>(dims![3, 2]).gather_along(0i64, 2);
+        g.zeros::<f32>(dims![2]).scatter_add(-1i32, dims![3, 2]);
         let message = g.check().unwrap_err().to_string();
         for part in [
             "which has no rows",
             "every index is out of range",
             "updates of shape [3] are not rows of [4, 2] for indices of shape []: those are [2]",
             "larger than any memory",
+            "gather: index 2 at position 0 is out of range: the dimension has size 2",
+            "axis 2 is out of range",
+            "scatter_add: index -1 at position 0 is out of range: the dimension has size 3",
         ] {
             assert!(message.contains(part), "{message}");
         }

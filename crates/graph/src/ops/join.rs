@@ -9,7 +9,7 @@ use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
 use super::slice::{copy_loop, slice};
-use super::{binary, source, window, with_type};
+use super::{binary, source, window, with_moved};
 use crate::{Element, Graph, Tensor};
 
 /// This family's operators.
@@ -125,7 +125,7 @@ impl Operator for Concat {
         let shapes: Vec<&[usize]> = cx.operands.iter().map(|operand| operand.dims).collect();
         let plan = layout::Concat::new(&shapes, axis);
         let (chunk, cost) = copy_loop(cx);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(shapes.len(), chunk, cost, move |call| {
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(shapes.len(), chunk, cost, move |call| {
             let start = call.start::<T>();
             let (inputs, out) = call.inputs_and_output::<T>();
             plan.run(|index| inputs.get::<T>(index), out, start);

@@ -1,20 +1,21 @@
 //! Products of matrices.
 
 use abeyance_ir::{
-    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain, Fault,
+    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain, Fault,
     Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
     Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
-use abeyance_kernels::matmul::Matmul;
+use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
 
-use super::with_type;
+use super::{shape, unbroadcast, with_type};
 use crate::{Number, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&MatMul];
 
-/// `[m, k] · [k, n] = [m, n]`, either operand transposed on the way if its flag says so.
+/// `[.., m, k] · [.., k, n] = [.., m, n]`, either operand's matrices transposed on the way if its flag says so. Leading dimensions
+/// broadcast. TensorFlow's `tf.matmul`.
 pub struct MatMul;
 
 impl Operator for MatMul {
@@ -23,25 +24,27 @@ impl Operator for MatMul {
             &[OperandSpec::new("a", DTypes::NUMBER), OperandSpec::new("b", DTypes::NUMBER)];
         const ATTRIBUTES: &[AttributeSpec] =
             &[AttributeSpec::flag("transpose_a"), AttributeSpec::flag("transpose_b")];
-        const {
-            &Signature::new("matmul", "the product of two matrices", OPERANDS)
-                .attributes(ATTRIBUTES)
-        }
+        const { &Signature::new("matmul", "the products of matrices", OPERANDS).attributes(ATTRIBUTES) }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (a, b) = (cx.shape(0), cx.shape(1));
-        if a.len() != 2 || b.len() != 2 {
+        let (Some((lead_a, a_rows, a_columns)), Some((lead_b, b_rows, b_columns))) =
+            (matrices(&a), matrices(&b))
+        else {
             return Err(Fault::new(format!(
                 "the product of {} and {} needs two matrices",
                 cx.display(&a),
                 cx.display(&b)
             ))
-            .help("flatten the other dimensions first: `x.reshape(dims![_, 784])`"));
-        }
+            .help("make a vector a matrix of one row or column first: `x.expand_dims(0)`"));
+        };
         let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
-        let (m, k) = if transpose_a { (a[1], a[0]) } else { (a[0], a[1]) };
-        let (l, n) = if transpose_b { (b[1], b[0]) } else { (b[0], b[1]) };
+        let turned = |turn, rows, columns| {
+            if turn { (columns, rows) } else { (rows, columns) }
+        };
+        let (m, k) = turned(transpose_a, a_rows, a_columns);
+        let (l, n) = turned(transpose_b, b_rows, b_columns);
         if cx.unify(k, l).is_none() {
             let shown = |dim| cx.display(&[dim]).trim_matches(['[', ']']).to_owned();
             let transposed = |flag| if flag { " transposed" } else { "" };
@@ -60,7 +63,16 @@ impl Operator for MatMul {
                 _ => fault,
             });
         }
-        cx.tensor(cx.dtype(0), Shape::from_slice(&[m, n]))
+        let mut shape = match lead_a.is_empty() && lead_b.is_empty() {
+            true => Shape::new(),
+            false => cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
+                fault.message =
+                    format!("{} times {}: {}", cx.display(&a), cx.display(&b), fault.message);
+                fault
+            })?,
+        };
+        shape.extend([m, n]);
+        cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -68,27 +80,64 @@ impl Operator for MatMul {
         let (ta, tb) = (cx.attributes().flag(0), cx.attributes().flag(1));
         // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
         // where its operand was.
-        let first = cx.wanted(0).then(|| match ta {
-            false => matmul(cx.graph(), d, b, false, !tb),
-            true => matmul(cx.graph(), b, d, tb, true),
+        // Where leading dimensions were stretched, the parts are summed.
+        let first = cx.wanted(0).then(|| {
+            let part = match ta {
+                false => matmul(cx.graph(), d, b, false, !tb),
+                true => matmul(cx.graph(), b, d, tb, true),
+            };
+            unbroadcast(cx.graph(), part, a)
         });
-        let second = cx.wanted(1).then(|| match tb {
-            false => matmul(cx.graph(), a, d, !ta, false),
-            true => matmul(cx.graph(), d, a, true, ta),
+        // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
+        let rank = |cx: &Derivation<'_>, id| cx.shape(id).len();
+        let shared = !ta && rank(cx, b) == 2 && rank(cx, a) > 2;
+        let second = cx.wanted(1).then(|| {
+            let [a, d] = match shared {
+                true => [a, d].map(|x| {
+                    let lead = rank(cx, x) - 1;
+                    shape::merge(cx.graph(), x, 0, lead)
+                }),
+                false => [a, d],
+            };
+            let part = match tb {
+                false => matmul(cx.graph(), a, d, !ta, false),
+                true => matmul(cx.graph(), d, a, true, ta),
+            };
+            unbroadcast(cx.graph(), part, b)
         });
         Ok(Cotangents::from_iter([first, second]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (ta, tb) = (cx.attributes.flag(0), cx.attributes.flag(1));
-        let (m, n) = (cx.result.dims[0], cx.result.dims[1]);
-        let k = cx.operands[0].dims[if ta { 0 } else { 1 }];
-        let plan = Matmul::new(m, k, n, ta, tb);
-        let cost = Cost {
-            flops: 2.0 * m as f64 * k as f64 * n as f64,
-            bytes: (cx.operands[0].bytes() + cx.operands[1].bytes() + cx.result.bytes()) as f64,
-        };
-        let chunk = plan.row_block().max(1) * n * cx.result.dtype.size();
+        let missing = || Fault::new("an operand is not a matrix");
+        let (lead, &m, &n) =
+            cx.result.dims.split_last_chunk().map(|(l, [m, n])| (l, m, n)).ok_or_else(missing)?;
+        let (lead_a, a) = cx.operands[0].dims.split_last_chunk::<2>().ok_or_else(missing)?;
+        let (lead_b, _) = cx.operands[1].dims.split_last_chunk::<2>().ok_or_else(missing)?;
+        let k = a[if ta { 0 } else { 1 }];
+        let bytes = [cx.operands[0], cx.operands[1], cx.result];
+        let bytes = bytes.iter().map(|array| array.bytes() as f64).sum();
+        let size = cx.result.dtype.size();
+        if lead_b.iter().all(|&size| size == 1) && (!ta || lead_a.iter().all(|&size| size == 1)) {
+            // One product of all rows.
+            let m = lead.iter().product::<usize>() * m;
+            let plan = Matmul::new(m, k, n, ta, tb);
+            let cost = Cost { flops: plan.flops(), bytes };
+            let chunk = plan.row_block().max(1).saturating_mul(n * size);
+            return Ok(
+                with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+                    let (a, b) = (call.input::<T>(0), call.input::<T>(1));
+                    let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
+                    plan.run(a, b, call.output::<T>(), first_row);
+                    Ok(())
+                }))
+                .into(),
+            );
+        }
+        let plan = BatchedMatmul::new(Matmul::new(m, k, n, ta, tb), lead, lead_a, lead_b);
+        let cost = Cost { flops: plan.flops(), bytes };
+        let chunk = plan.row_block().saturating_mul(n * size);
         Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
             let (a, b) = (call.input::<T>(0), call.input::<T>(1));
             let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
@@ -99,7 +148,7 @@ impl Operator for MatMul {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let cases: [(&[usize], &[usize], bool, bool); 9] = [
+        let cases: [(&[usize], &[usize], bool, bool); 18] = [
             (&[2, 3], &[3, 4], false, false),
             (&[3, 2], &[3, 4], true, false),
             (&[2, 3], &[4, 3], false, true),
@@ -109,6 +158,15 @@ impl Operator for MatMul {
             (&[0, 3], &[3, 2], false, false),
             (&[2, 0], &[0, 3], false, false),
             (&[2, 3], &[3, 0], false, false),
+            (&[2, 2, 3], &[3, 2], false, false),
+            (&[2, 3, 2], &[3, 2], true, false),
+            (&[2, 2, 3], &[2, 3], false, true),
+            (&[2, 2, 3], &[2, 3, 1], false, false),
+            (&[3, 2], &[2, 2, 3], true, true),
+            (&[2, 1, 1, 3], &[3, 3, 2], false, false),
+            (&[1, 2, 3], &[1, 3, 2], true, true),
+            (&[0, 2, 3], &[3, 2], false, false),
+            (&[2, 1, 2], &[2, 2, 0], false, false),
         ];
         let domain = Domain::Between(-2.0, 2.0);
         cases
@@ -124,6 +182,11 @@ fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
     Attributes::of([Attribute::Flag(transpose_a), Attribute::Flag(transpose_b)])
 }
 
+/// The leading dimensions, the rows and the columns of an array of matrices.
+fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
+    shape.split_last_chunk().map(|(lead, &[rows, columns])| (lead, rows, columns))
+}
+
 /// Appends `matmul(a, b)`.
 pub fn matmul(
     graph: &mut Ir,
@@ -136,15 +199,17 @@ pub fn matmul(
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The product of two matrices: `[m, k] · [k, n] = [m, n]`. Integers wrap.
+    /// The product of two matrices: `[m, k] · [k, n] = [m, n]`; of more dimensions, of each two matrices that stand at the same place:
+    /// `[.., m, k] · [.., k, n] = [.., m, n]`, where leading dimensions broadcast. Integers wrap. TensorFlow's `tf.matmul`.
     ///
-    /// Gradient: the cotangent times the other operand transposed, on the other's side.
+    /// Gradient: the cotangent times the other operand transposed, on the other's side, summed over dimensions that were
+    /// stretched. Inner sizes that differ, and leading ones that do not broadcast, are mistakes.
     #[track_caller]
     pub fn matmul(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
         self.matmul_with(other, false, false)
     }
 
-    /// The product of two matrices, either of them transposed first. No transposed copy is made.
+    /// The same with the matrices of either operand transposed first (`transpose_a`, `transpose_b`). No transposed copy is made.
     #[track_caller]
     pub fn matmul_with(
         self,

@@ -9,6 +9,7 @@
 #![allow(clippy::redundant_closure)]
 
 pub mod activation;
+pub mod along;
 pub mod argument;
 pub mod batch_norm;
 pub mod binary;
@@ -20,10 +21,14 @@ pub mod comparison;
 pub mod control;
 pub mod conv;
 pub mod cross_entropy;
+pub mod cumulative;
 pub mod custom_gradient;
+pub mod diag;
 pub mod division;
 pub mod dropout;
+pub mod einsum;
 pub mod error_function;
+pub mod gather_nd;
 pub mod index;
 pub mod join;
 pub mod log_sum_exp;
@@ -31,6 +36,7 @@ pub mod logical;
 pub mod matmul;
 pub mod norm;
 pub mod normalization;
+pub mod pad;
 pub mod pool;
 pub mod product;
 pub mod quantifier;
@@ -39,20 +45,26 @@ pub mod reduce;
 pub mod rounding;
 pub mod segment;
 pub mod select;
+pub mod sequence;
 pub mod shape;
 pub mod slice;
 pub mod softmax;
+pub mod sort;
 pub mod source;
 pub mod spatial;
+pub mod split;
 pub mod state;
 pub mod statistics;
+pub mod strided;
+pub mod tile;
 pub mod trigonometric;
 pub mod tuple;
 pub mod unary;
 pub mod watch;
+pub mod where_indices;
 pub mod window;
 
-use abeyance_ir::{Array, Derivation, Graph, NodeId, Operator, OperatorRef, Registry};
+use abeyance_ir::{Array, Derivation, Graph as Ir, NodeId, Operator, OperatorRef, Registry};
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
@@ -87,6 +99,16 @@ pub fn table() -> Vec<&'static dyn Operator> {
         window::OPERATORS,
         index::OPERATORS,
         segment::OPERATORS,
+        strided::OPERATORS,
+        pad::OPERATORS,
+        tile::OPERATORS,
+        gather_nd::OPERATORS,
+        along::OPERATORS,
+        cumulative::OPERATORS,
+        sort::OPERATORS,
+        diag::OPERATORS,
+        sequence::OPERATORS,
+        where_indices::OPERATORS,
         state::OPERATORS,
         tuple::OPERATORS,
         control::OPERATORS,
@@ -132,6 +154,25 @@ macro_rules! with_type {
         }
     };
 }
+/// The same for loops that only move elements: types of one size share one, so there are three loops rather than five.
+macro_rules! with_moved {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            abeyance_ir::DType::F32 | abeyance_ir::DType::I32 => {
+                type $type = i32;
+                $body
+            }
+            abeyance_ir::DType::F64 | abeyance_ir::DType::I64 => {
+                type $type = i64;
+                $body
+            }
+            abeyance_ir::DType::U8 | abeyance_ir::DType::Bool => {
+                type $type = u8;
+                $body
+            }
+        }
+    };
+}
 /// The same for floats; other types are a fault.
 macro_rules! with_float {
     ($dtype:expr, $type:ident => $body:expr) => {
@@ -164,7 +205,7 @@ macro_rules! with_index {
         }
     };
 }
-pub(crate) use {with_float, with_index, with_type};
+pub(crate) use {with_float, with_index, with_moved, with_type};
 
 /// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
 /// need not fit one.
@@ -173,8 +214,18 @@ pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
     read + cx.result.bytes() as f64
 }
 
+/// Remembers a mistake of an operator that is made of others, and gives an invalid node to go on with.
+pub(crate) fn mistake(graph: &mut Ir, what: &str, fault: abeyance_ir::Fault) -> NodeId {
+    let location = graph.context().location;
+    let mut diagnostic =
+        abeyance_ir::Diagnostic::new(format!("{what}: {}", fault.message), location);
+    diagnostic.help = fault.help;
+    graph.report(diagnostic);
+    source::invalid(graph)
+}
+
 /// A scalar constant of the element type of `like`.
-pub fn scalar_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
+pub fn scalar_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
     let dtype = match graph.node(like).ty.tensor() {
         Some(tensor) => tensor.dtype,
         None => return source::invalid(graph),
@@ -183,7 +234,7 @@ pub fn scalar_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
 }
 
 /// A tensor of one value in the shape and element type of `like`, which is not computed for it.
-pub fn fill_like(graph: &mut Graph, like: NodeId, value: f64) -> NodeId {
+pub fn fill_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
     let Some(tensor) = graph.node(like).ty.tensor().cloned() else {
         return source::invalid(graph);
     };
@@ -202,7 +253,7 @@ pub(crate) fn chain(cx: &mut Derivation<'_>, local: NodeId) -> NodeId {
 }
 
 /// Sums a cotangent over the dimensions in which `operand` was stretched by broadcasting.
-pub(crate) fn unbroadcast(graph: &mut Graph, cotangent: NodeId, operand: NodeId) -> NodeId {
+pub(crate) fn unbroadcast(graph: &mut Ir, cotangent: NodeId, operand: NodeId) -> NodeId {
     let (Some(from), Some(to)) = (graph.shape(cotangent), graph.shape(operand)) else {
         return source::invalid(graph);
     };

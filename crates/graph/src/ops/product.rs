@@ -1,8 +1,8 @@
 //! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
@@ -125,16 +125,8 @@ pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
     let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
     // Rows: the kept dimensions, then all reduced ones as one.
     let mut rows: Shape = kept.iter().map(|&axis| full[axis]).collect();
-    let row = axes
-        .iter()
-        .map(|&axis| full[axis])
-        .try_fold(Dim::Known(1), |row, dim| match (row, dim) {
-            (Dim::Known(1), dim) => Some(dim),
-            (dim, Dim::Known(1)) => Some(dim),
-            (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
-            _ => None,
-        })
-        .unwrap_or_else(|| Dim::Symbol(graph.symbols_mut().fresh(abeyance_ir::Naming::Derived)));
+    let row: Shape = axes.iter().map(|&axis| full[axis]).collect();
+    let row = shape::product(graph, &row);
     rows.push(row);
     let x = shape::transpose_to(graph, x, &order);
     let x = shape::reshape(graph, x, rows);

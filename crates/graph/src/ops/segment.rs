@@ -69,7 +69,7 @@ impl Operator for SegmentSum {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = index::rows(cx.result.dims);
+        let (limit, width) = index::rows(cx.result.dims, 0)?;
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         // A part reads about as much for each element as the whole does.

@@ -12,7 +12,7 @@ use abeyance_kernels::layout::{self, Transpose as TransposeLoops};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::{unbroadcast, with_type};
+use super::{unbroadcast, with_moved};
 use crate::{Dimension, Dimensions, Element, Tensor};
 
 /// This family's operators.
@@ -208,7 +208,7 @@ impl Operator for Transpose {
         if plan.is_identity() {
             return Ok(Lowered::Alias(0));
         }
-        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| plan.run(x, out, start))).into())
+        Ok(with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| plan.run(x, out, start))).into())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -384,7 +384,7 @@ impl Operator for BroadcastTo {
             return Ok(Lowered::Alias(0));
         }
         let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims]);
-        Ok(with_type!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
+        Ok(with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| {
             layout::broadcast_to(&plan, x, out, start)
         }))
         .into())
@@ -434,6 +434,30 @@ pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
 /// Appends `expand_dims(x)`.
 pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
     graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
+}
+
+/// The dimension of as many elements as some dimensions together: a number, one of them, or a new symbol.
+pub(crate) fn product(graph: &mut Ir, dims: &[Dim]) -> Dim {
+    dims.iter()
+        .try_fold(Dim::Known(1), |product, &dim| match (product, dim) {
+            (Dim::Known(1), dim) | (dim, Dim::Known(1)) => Some(dim),
+            (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
+            _ => None,
+        })
+        .unwrap_or_else(|| Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)))
+}
+
+/// Appends a reshape that makes one dimension of `count` from dimension `at` on; of none, a new one of size 1. One such dimension at
+/// a time can be worked out when the others are symbols.
+pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeId {
+    let mut to = graph.shape(x).unwrap_or_default();
+    if count == 1 || at + count > to.len() {
+        return x;
+    }
+    let one = product(graph, &to[at..at + count]);
+    to.drain(at..at + count);
+    to.insert(at, one);
+    reshape(graph, x, to)
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

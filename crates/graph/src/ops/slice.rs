@@ -5,12 +5,11 @@ use abeyance_ir::{
     Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
     Sample, Shape, Signature, Type,
 };
-use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::{window, with_type};
+use super::{window, with_moved};
 use crate::{Element, Tensor};
 
 /// This family's operators.
@@ -31,7 +30,7 @@ pub(crate) fn each(name: &str, values: &[i64], rank: usize) -> Result<Dims, Faul
         .collect()
 }
 
-fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
+pub(crate) fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
     match values.len() == rank {
         true => Ok(()),
         false => Err(Fault::new(format!(
@@ -125,7 +124,7 @@ impl Operator for Slice {
         let begin = each("begin", cx.attributes.integers(0), dims.len())?;
         let plan = layout::Slice::new(dims, &begin, size);
         let (chunk, cost) = copy_loop(cx);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
             let start = call.start::<T>();
             plan.run(call.input::<T>(0), call.output(), start);
             Ok(())
@@ -179,25 +178,7 @@ impl Operator for Pad {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let dims = cx.shape(0);
-        let before = each("before", cx.attributes().integers(0), dims.len())?;
-        let after = each("after", cx.attributes().integers(1), dims.len())?;
-        let mut shape = Shape::new();
-        for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
-            let too_large = || {
-                Fault::new(format!(
-                    "{before} and {after} more elements make a dimension of {} too large",
-                    cx.display(&dims)
-                ))
-            };
-            let more = before.checked_add(after).ok_or_else(too_large)?;
-            shape.push(match dim {
-                Dim::Known(n) => Dim::Known(n.checked_add(more).ok_or_else(too_large)?),
-                Dim::Symbol(_) if more == 0 => dim,
-                Dim::Symbol(_) => cx.derived(),
-            });
-        }
-        cx.tensor(cx.dtype(0), shape)
+        padded(cx)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -205,23 +186,7 @@ impl Operator for Pad {
         let inner = cx.shape(x);
         let before = cx.attributes().integers(0).to_vec();
         let after = cx.attributes().integers(1).to_vec();
-        let sizes: Option<Vec<i64>> = inner
-            .iter()
-            .zip(before.iter().zip(&after))
-            .map(|(&dim, around)| match (dim, around) {
-                (_, (0, 0)) => Some(-1),
-                (Dim::Known(n), _) => i64::try_from(n).ok(),
-                _ => None,
-            })
-            .collect();
-        let graph = cx.graph();
-        let cut = match sizes {
-            Some(sizes) => slice(graph, cotangent, &before, &sizes),
-            None => {
-                let nothing = window::offset(graph, 0);
-                window::slice_at(graph, cotangent, nothing, &before, 0, inner)
-            }
-        };
+        let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
         Ok(cx.only(cut))
     }
 
@@ -234,9 +199,9 @@ impl Operator for Pad {
         let after = each("after", cx.attributes.integers(1), dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
             let start = call.start::<T>();
-            plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+            plan.run(call.input::<T>(0), call.output(), start, T::default());
             Ok(())
         }))
         .into())
@@ -259,6 +224,55 @@ impl Operator for Pad {
                 Sample::new(attributes(before, after)).float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
+    }
+}
+
+/// The shape rule of padding: `before` and `after` are the first two attributes.
+pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
+    let dims = cx.shape(0);
+    let before = each("before", cx.attributes().integers(0), dims.len())?;
+    let after = each("after", cx.attributes().integers(1), dims.len())?;
+    let mut shape = Shape::new();
+    for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
+        let too_large = || {
+            Fault::new(format!(
+                "{before} and {after} more elements make a dimension of {} too large",
+                cx.display(&dims)
+            ))
+        };
+        let more = before.checked_add(after).ok_or_else(too_large)?;
+        shape.push(match dim {
+            Dim::Known(n) => Dim::Known(n.checked_add(more).ok_or_else(too_large)?),
+            Dim::Symbol(_) if more == 0 => dim,
+            Dim::Symbol(_) => cx.derived(),
+        });
+    }
+    cx.tensor(cx.dtype(0), shape)
+}
+
+/// Appends what takes a padded tensor of shape `inner` out of what is around it.
+pub(crate) fn unpad(
+    graph: &mut Ir,
+    x: NodeId,
+    before: &[i64],
+    after: &[i64],
+    inner: Shape,
+) -> NodeId {
+    let sizes: Option<Vec<i64>> = inner
+        .iter()
+        .zip(before.iter().zip(after))
+        .map(|(&dim, around)| match (dim, around) {
+            (_, (0, 0)) => Some(-1),
+            (Dim::Known(n), _) => i64::try_from(n).ok(),
+            _ => None,
+        })
+        .collect();
+    match sizes {
+        Some(sizes) => slice(graph, x, before, &sizes),
+        None => {
+            let nothing = window::offset(graph, 0);
+            window::slice_at(graph, x, nothing, before, 0, inner)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 use super::random::Distribution;
 use super::with_type;
 use crate::init::{First, array_value};
-use crate::{Dimensions, Element, Float, Graph, Init, Number, Operand, Scalar, Tensor};
+use crate::{Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -496,9 +496,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.then(|graph, x| super::fill_like(graph, x, 0.0))
     }
 
-    /// The product of some of its dimensions as a number, known when the graph runs.
+    /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's `tf.size`.
     #[track_caller]
-    pub fn size<U: Float>(self) -> Scalar<'g, U> {
+    pub fn size<U: Number>(self) -> Scalar<'g, U> {
         Scalar(self.then(|graph, x| {
             let of = graph.shape(x).unwrap_or_default();
             size(graph, U::DTYPE, of)

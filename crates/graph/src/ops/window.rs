@@ -6,12 +6,11 @@ use abeyance_ir::{
     Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
     OperandSpec, Operator, Sample, Shape, Signature, Type, resolve_axis,
 };
-use abeyance_kernels::element::Number as _;
 use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
 
 use super::slice::{copy_loop, each};
-use super::{source, with_type};
+use super::{source, with_moved};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SliceAt, &PadAt];
@@ -124,7 +123,7 @@ impl Operator for SliceAt {
         let plan = layout::Slice::new(outer, &window.begin, inner);
         let stride: usize = outer[window.axis + 1..].iter().product();
         let (chunk, cost) = copy_loop(cx);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
             let offset = window.offset(call.input(1))?;
             let (x, start) = (call.input::<T>(0), call.start::<T>());
             plan.run(&x[offset * stride..], call.output(), start);
@@ -163,7 +162,7 @@ impl Operator for PadAt {
         let window = Window::new(cx, cx.operands[0].dims, cx.result.dims)?;
         let dims = Dims::from(cx.operands[0].dims);
         let (chunk, cost) = copy_loop(cx);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
             let offset = window.offset(call.input(1))?;
             let (mut before, mut after) = (window.begin.clone(), window.after.clone());
             before[window.axis] += offset;
@@ -171,7 +170,7 @@ impl Operator for PadAt {
             // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
             let plan = layout::Pad::new(&dims, &before, &after);
             let start = call.start::<T>();
-            plan.run(call.input::<T>(0), call.output(), start, T::ZERO);
+            plan.run(call.input::<T>(0), call.output(), start, T::default());
             Ok(())
         }))
         .into())

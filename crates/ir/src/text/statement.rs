@@ -6,7 +6,7 @@ use super::cursor::{Cursor, Read, advise, mistake, shorten};
 use super::parse::{Parser, Section, WaitingBody};
 use super::value::{read_attribute, read_type};
 use crate::graph::is_name;
-use crate::shape::{Mark, Origin};
+use crate::shape::Mark;
 use crate::{
     Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, Input, NodeId, Operands,
     Operator, OperatorRef, Role, Signature, TensorType, Type,
@@ -226,8 +226,12 @@ impl<'t> Parser<'t> {
                 }
                 _ => None,
             };
-            attributes.push(value.or_else(implied).ok_or_else(|| {
-                mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name))
+            attributes.push(value.or_else(implied).ok_or_else(|| match spec.kind {
+                AttributeKind::Body => advise(
+                    format!("`{}` lacks its body `{}`", signature.name, spec.name),
+                    format!("it stands in a block before the line: `{} NAME {{`", spec.name),
+                ),
+                _ => mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name)),
             })?);
         }
         Ok(Some(Attributes::of(attributes)))
@@ -255,7 +259,7 @@ impl<'t> Parser<'t> {
             let is_agreed = agree(graph, mark, &inferred, &tail.ty);
             graph.set_type(id, tail.ty);
             if is_agreed {
-                set_origins(graph, id);
+                graph.set_origins(id);
             } else {
                 let declared = graph.display_type(id);
                 graph.set_type(id, inferred);
@@ -294,16 +298,6 @@ fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> boo
                     is_declared_open && !is_open || symbols.unify(inferred, declared).is_some()
                 })
         })
-}
-
-/// Remembers where the symbols of a node's type first stood.
-fn set_origins(graph: &mut Graph, node: NodeId) {
-    let items = graph.node(node).ty.items().to_vec();
-    for (axis, dim) in items.iter().flat_map(|item| item.shape.iter().enumerate()) {
-        if let Dim::Symbol(symbol) = graph.symbols().resolve(*dim) {
-            graph.symbols_mut().set_origin(symbol, Origin { node, axis });
-        }
-    }
 }
 
 /// The mistake in a line without a colon.

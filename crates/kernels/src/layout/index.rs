@@ -3,7 +3,7 @@
 use crate::element::{Element, Number};
 use crate::launch::Failure;
 
-/// Rows of an array `[limit, width]` picked by an array of their numbers.
+/// Rows of each of some arrays `[limit, width]` picked by an array of their numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Gather {
     limit: usize,
@@ -11,12 +11,13 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// From an array of `limit` rows of `width` elements each.
+    /// From arrays of `limit` rows of `width` elements each.
     pub fn new(limit: usize, width: usize) -> Self {
         Self { limit, width }
     }
 
-    /// `out[i] = x[ids[i]]`, each a row: `out` is the piece of the result from element `start` on.
+    /// `out[o, i] = x[o, ids[i]]`, each a row: `out` is the piece of the result from element `start` on. How many arrays there are
+    /// follows from the lengths.
     ///
     /// # Errors
     /// If a number is negative or not below the limit.
@@ -29,8 +30,12 @@ impl Gather {
     ) -> Result<(), Failure> {
         let mut done = 0;
         while done < out.len() {
-            let (position, column) = ((start + done) / self.width, (start + done) % self.width);
-            let row = check(ids[position], position, self.limit)?;
+            let (row, column) = ((start + done) / self.width, (start + done) % self.width);
+            let (outer, position) = match row < ids.len() {
+                true => (0, row),
+                false => (row / ids.len(), row % ids.len()),
+            };
+            let row = outer * self.limit + check(ids[position], position, self.limit)?;
             let count = (self.width - column).min(out.len() - done);
             let from = row * self.width + column;
             out[done..done + count].copy_from_slice(&x[from..from + count]);
@@ -51,35 +56,97 @@ impl Gather {
     }
 }
 
-/// The gradient of [`Gather`]: `out[r] = ∑ g[i]` over all i with `ids[i] = r`, added in the order of i, each a row of `width`.
-/// `out` is the piece of the result `[limit, width]` from element `start` on.
-///
-/// # Errors
-/// If a number is negative or not below the limit.
-pub fn scatter_add<T: Number, I: Element>(
-    g: &[T],
-    ids: &[I],
+/// The gradient of [`Gather`].
+#[derive(Clone, Copy, Debug)]
+pub struct ScatterAdd {
     limit: usize,
     width: usize,
-    out: &mut [T],
-    start: usize,
-) -> Result<(), Failure> {
-    out.fill(T::ZERO);
-    let end = start + out.len();
-    for (position, &id) in ids.iter().enumerate() {
-        let row = check(id, position, limit)?;
-        let (from, to) = ((row * width).max(start), ((row + 1) * width).min(end));
-        if from < to {
-            let at = position * width + from - row * width;
-            for (o, &v) in out[from - start..to - start].iter_mut().zip(&g[at..]) {
-                *o = o.wrapping_add(v);
+}
+
+impl ScatterAdd {
+    /// Into arrays of `limit` rows of `width` elements each.
+    pub fn new(limit: usize, width: usize) -> Self {
+        Self { limit, width }
+    }
+
+    /// `out[o, r] = ∑ g[o, i]` over all i with `ids[i] = r`, added in the order of i, each a row. `out` is the piece of the result
+    /// `[.., limit, width]` from element `start` on.
+    ///
+    /// # Errors
+    /// If a number is negative or not below the limit.
+    pub fn run<T: Number, I: Element>(
+        &self,
+        g: &[T],
+        ids: &[I],
+        out: &mut [T],
+        start: usize,
+    ) -> Result<(), Failure> {
+        let (limit, width) = (self.limit, self.width);
+        out.fill(T::ZERO);
+        if out.is_empty() {
+            return Ok(());
+        }
+        let end = start + out.len();
+        let block = limit * width;
+        for outer in start / block..end.div_ceil(block) {
+            for (position, &id) in ids.iter().enumerate() {
+                let row = outer * limit + check(id, position, limit)?;
+                let (from, to) = ((row * width).max(start), ((row + 1) * width).min(end));
+                if from < to {
+                    let at = (outer * ids.len() + position) * width + from - row * width;
+                    for (o, &v) in out[from - start..to - start].iter_mut().zip(&g[at..]) {
+                        *o = o.wrapping_add(v);
+                    }
+                }
             }
         }
+        Ok(())
+    }
+}
+
+/// The numbers in row-major order of the elements of an array of shape `dims` whose coordinates are the rows of `ids`: `out` is the
+/// piece from row `start` on.
+///
+/// # Errors
+/// If a coordinate is negative or not below its dimension.
+pub fn ravel<I: Element>(
+    ids: &[I],
+    dims: &[usize],
+    out: &mut [i64],
+    start: usize,
+) -> Result<(), Failure> {
+    for (row, o) in (start..).zip(out) {
+        let mut flat = 0;
+        let ids = &ids[row * dims.len()..];
+        for (axis, (&id, &size)) in ids.iter().zip(dims).enumerate() {
+            let at = check(id, row, size)
+                .map_err(|failure| Failure(format!("{failure}, the size of dimension {axis}")))?;
+            flat = flat * size + at;
+        }
+        *o = flat as i64;
     }
     Ok(())
 }
 
-/// As [`scatter_add`] for `ids` that never fall, so that a part reads its own rows only. The part that begins the result checks all of
+/// The coordinates of the elements of an array of shape `dims` that are not 0, one after the other, and -1 in what is left of `out`.
+pub fn where_indices(x: &[u8], dims: &[usize], out: &mut [i64]) {
+    let rank = dims.len();
+    if rank == 0 {
+        return;
+    }
+    let mut rows = out.chunks_exact_mut(rank);
+    let found = x.iter().enumerate().filter(|(_, v)| **v != 0);
+    for ((flat, _), row) in found.zip(&mut rows) {
+        let mut rest = flat;
+        for (o, &size) in row.iter_mut().zip(dims).rev() {
+            *o = (rest % size) as i64;
+            rest /= size;
+        }
+    }
+    rows.for_each(|row| row.fill(-1));
+}
+
+/// As [`ScatterAdd`] with one array for `ids` that never fall, so that a part reads its own rows only. The part that begins the result checks all of
 /// the ids.
 ///
 /// # Errors
@@ -156,7 +223,7 @@ pub fn one_hot<T: Element, I: Element>(
     }
 }
 
-fn check<I: Element>(id: I, position: usize, limit: usize) -> Result<usize, Failure> {
+pub(super) fn check<I: Element>(id: I, position: usize, limit: usize) -> Result<usize, Failure> {
     match usize::try_from(id.cast::<i64>()) {
         Ok(row) if row < limit => Ok(row),
         _ => Err(Failure(format!("index {id} at position {position} is not below {limit}"))),
@@ -179,7 +246,7 @@ mod tests {
             assert_eq!(out, [9, 10, 11, 0, 1, 2, 9, 10, 11]);
             let mut back = [7; 12];
             for (p, back) in back.chunks_mut(piece).enumerate() {
-                scatter_add(&out, &ids, 4, 3, back, p * piece).unwrap();
+                ScatterAdd::new(4, 3).run(&out, &ids, back, p * piece).unwrap();
             }
             assert_eq!(back, [0, 1, 2, 0, 0, 0, 0, 0, 0, 18, 20, 22]);
         }
@@ -225,8 +292,42 @@ mod tests {
         let failure = Gather::new(4, 1).run(&[0; 4], &[1i32, 4], &mut [0; 2], 0).unwrap_err();
         assert_eq!(failure.0, "index 4 at position 1 is not below 4");
         assert!(Gather::new(4, 0).check(&[-1i64]).is_err());
-        assert!(scatter_add(&[1.0f32], &[-1i32], 4, 1, &mut [0.0; 4], 0).is_err());
+        assert!(ScatterAdd::new(4, 1).run(&[1.0f32], &[-1i32], &mut [0.0; 4], 0).is_err());
         assert!(Gather::new(0, 3).run::<f32, i32>(&[], &[], &mut [], 0).is_ok());
+    }
+
+    #[test]
+    fn rows_of_several_arrays() {
+        let x: Vec<i32> = (0..24).collect(); // [2, 4, 3]
+        let ids = [3i32, 1];
+        for piece in [1, 2, 5, 12] {
+            let mut out = [0; 12];
+            for (p, out) in out.chunks_mut(piece).enumerate() {
+                Gather::new(4, 3).run(&x, &ids, out, p * piece).unwrap();
+            }
+            assert_eq!(out, [9, 10, 11, 3, 4, 5, 21, 22, 23, 15, 16, 17]);
+            let mut back = [7; 24];
+            for (p, back) in back.chunks_mut(piece).enumerate() {
+                ScatterAdd::new(4, 3).run(&out, &ids, back, p * piece).unwrap();
+            }
+            for (i, &v) in back.iter().enumerate() {
+                let kept = ids.contains(&((i / 3 % 4) as i32));
+                assert_eq!(v, if kept { i as i32 } else { 0 });
+            }
+        }
+    }
+
+    #[test]
+    fn coordinates_to_numbers_and_back() {
+        let mut out = [0; 2];
+        ravel(&[1i32, 2, 0, 0, 1, 2], &[2, 3], &mut out, 1).unwrap();
+        assert_eq!(out, [0, 5]);
+        let failure = ravel(&[0i64, 3], &[2, 3], &mut out[..1], 0).unwrap_err();
+        assert_eq!(failure.0, "index 3 at position 0 is not below 3, the size of dimension 1");
+        let mut out = [9; 12];
+        where_indices(&[0, 1, 0, 0, 0, 1], &[2, 3], &mut out);
+        assert_eq!(out, [0, 1, 1, 2, -1, -1, -1, -1, -1, -1, -1, -1]);
+        where_indices(&[1], &[], &mut []);
     }
 
     #[test]

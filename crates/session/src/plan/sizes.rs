@@ -265,8 +265,10 @@ impl<'a> Sizes<'a> {
             }
             dims.push(size);
         }
-        let bytes = element_count(&dims).and_then(|count| count.checked_mul(declared.dtype.size()));
-        if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        // Of all sizes but 0, as while building: what is made of some of them fits then, too.
+        let mut bytes = dims.clone();
+        bytes.push(declared.dtype.size());
+        if element_count(&bytes).is_none() {
             let fault = Fault::new(format!(
                 "its result of sizes {:?} is larger than any memory",
                 &dims[..]

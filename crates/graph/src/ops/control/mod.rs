@@ -6,6 +6,9 @@
 //!
 //! A body runs on the thread that runs its node, one node after the other. Its random nodes draw from streams keyed by
 //! the body's name and their own, in each iteration of a loop anew; gradients draw the same numbers again.
+//!
+//! That a derivative exists is decided by nodes, not by what is inside of their bodies: a tensor that a branch or loop uses
+//! without depending on it has zeros for its derivative.
 
 mod cond;
 mod derive;

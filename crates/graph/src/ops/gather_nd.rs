@@ -1,0 +1,236 @@
+//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of `ravel_index` and the operators on rows.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Type, element_count, known_dims,
+};
+use abeyance_kernels::elementwise_chunk;
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::layout;
+
+use super::index::{constant_out_of_range, gather, scatter_add};
+use super::shape::{merge, product, reshape};
+use super::{mistake, traffic, with_index};
+use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&RavelIndex];
+
+/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last axis: `[.., k]` to `[..]` for a shape
+/// of k dimensions. A coordinate outside its dimension fails at run time. NumPy's `ravel_multi_index`.
+pub struct RavelIndex;
+
+impl Operator for RavelIndex {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::new("indices", DTypes::INDEX)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("shape", AttributeKind::Shape)];
+        const {
+            &Signature::new(
+                "ravel_index",
+                "the numbers of elements from their coordinates",
+                OPERANDS,
+            )
+            .attributes(ATTRIBUTES)
+            .calculus(Calculus::None("takes integers"))
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (indices, of) = (cx.shape(0), cx.shape_attribute(0));
+        let Some((&width, rest)) = indices.split_last() else {
+            return Err(Fault::new("a scalar holds no coordinates")
+                .help("coordinates stand along the last axis: a vector is those of one element"));
+        };
+        if cx.unify(width, Dim::Known(of.len())).is_none() {
+            return Err(Fault::new(format!(
+                "the last dimension of {} is not a coordinate for each of {} dimensions of {}",
+                cx.display(&indices),
+                of.len(),
+                cx.display(&of)
+            )));
+        }
+        cx.tensor(DType::I64, rest.into())
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let Some(of) = known_dims(cx.attributes.shape(0)) else {
+            return Err(Fault::new("the size of a dimension is not known"));
+        };
+        if element_count(&of).is_none() {
+            return Err(Fault::new(format!(
+                "the numbers of the elements of {of:?} are beyond 2^63"
+            )));
+        }
+        let cost = Cost { flops: 2.0 * cx.operands[0].len() as f64, bytes: traffic(cx) };
+        let chunk = elementwise_chunk(cx.result.len(), 8 * (1 + of.len())) * size_of::<i64>();
+        with_index!(cx.operands[0].dtype, I => {
+            Ok(Kernel::single(1, chunk, cost, move |call| {
+                let (indices, start) = (call.input::<I>(0), call.start::<i64>());
+                layout::ravel(indices, &of, call.output(), start)
+            })
+            .into())
+        })
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 6] = [
+            (&[2], &[3, 4]),
+            (&[5, 2], &[3, 2]),
+            (&[2, 3, 1], &[2]),
+            (&[3, 0], &[]),
+            (&[0, 2], &[3, 4]),
+            (&[2, 3], &[2, 5, 2]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, of)| {
+                let of = of.iter().map(|&dim| dim.into()).collect();
+                let values = Domain::Values(&[1.0, 0.0, 1.0, 1.0]);
+                Sample::new(Attributes::of([Attribute::Shape(of)])).operand(
+                    DType::I64,
+                    dims,
+                    values,
+                )
+            })
+            .collect()
+    }
+}
+
+/// Appends `ravel_index(indices)`.
+pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
+    graph.add(&RavelIndex, &[indices], Attributes::of([Attribute::Shape(shape)]))
+}
+
+/// How many coordinates each index has, for a tensor of this rank.
+fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize, Fault> {
+    let of = graph.shape(indices).unwrap_or_default();
+    let shown = |shape: &[Dim]| graph.symbols().display(shape).to_string();
+    match of.last() {
+        Some(&Dim::Known(width)) if width <= shape.len() => {
+            match constant_out_of_range(graph, indices, &shape[..width]) {
+                Some(fault) => Err(fault),
+                None => Ok(width),
+            }
+        }
+        Some(&Dim::Known(width)) => Err(Fault::new(format!(
+            "indices of shape {} have {width} coordinates, and {} has {} dimensions",
+            shown(&of),
+            shown(shape),
+            shape.len()
+        ))),
+        Some(_) => Err(Fault::new(format!(
+            "the last dimension of {}, how many coordinates an index has, is not known",
+            shown(&of)
+        ))),
+        None => Err(Fault::new("a scalar holds no coordinates")
+            .help("coordinates stand along the last axis: a vector is those of one element")),
+    }
+}
+
+/// Appends the slices of `params` whose coordinates stand along the last axis of `indices`.
+pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
+    let (Some(shape), Some(_)) = (graph.shape(params), graph.shape(indices)) else {
+        return super::source::invalid(graph);
+    };
+    let width = match width(graph, indices, &shape) {
+        Ok(width) => width,
+        Err(fault) => return mistake(graph, "gather_nd", fault),
+    };
+    let rows = merge(graph, params, 0, width);
+    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
+    gather(graph, rows, numbers)
+}
+
+/// Appends zeros of a shape to which `updates` are added at the coordinates that stand along the last axis of `indices`.
+pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
+    let (Some(_), Some(_)) = (graph.shape(updates), graph.shape(indices)) else {
+        return super::source::invalid(graph);
+    };
+    let width = match width(graph, indices, &shape) {
+        Ok(width) => width,
+        Err(fault) => return mistake(graph, "scatter_nd", fault),
+    };
+    let mut rows = Shape::from_slice(&[product(graph, &shape[..width])]);
+    rows.extend_from_slice(&shape[width..]);
+    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
+    let added = scatter_add(graph, numbers, updates, rows);
+    reshape(graph, added, shape)
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The slices of this tensor whose coordinates stand along the last axis of `indices`: `indices[.., k]` of a tensor of r dimensions
+    /// give `indices.shape[..-1] + shape[k..]`, single elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its
+    /// dimension is a mistake where both are known, else it fails at run time, naming its position. Gradient: the cotangent's
+    /// slices, added where they came from.
+    #[track_caller]
+    pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        this.graph().within("gather_nd", || this.then(|graph, x| gather_nd(graph, x, indices)))
+    }
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand along the last axis of
+    /// `indices`, in their order: TensorFlow's `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
+    /// [`Tensor::gather_nd`]. Gradient: the cotangent's slices.
+    #[track_caller]
+    pub fn scatter_nd<I: Index>(
+        self,
+        indices: impl Operand<'g, I>,
+        shape: impl Into<Dimensions>,
+    ) -> Tensor<'g, T> {
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        let graph = this.graph();
+        graph.within("scatter_nd", || {
+            graph.with_shape("what is added to", shape, |graph, shape| {
+                scatter_nd(graph, indices, this.id(), shape)
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn coordinates_stand_along_the_last_axis() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 4, 5]);
+        let at = g.placeholder::<i32>("at", dims!["K", 2]);
+        let y = x.gather_nd(at);
+        assert_eq!(y.to_string(), "gather_nd : f32[K, 5]");
+        let back = y.scatter_nd(at, dims![x.dim(0), 4, 5]);
+        assert_eq!(back.to_string(), "scatter_nd : f32[N, 4, 5]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn coordinates_that_cannot_be_are_mistakes() {
+        let g = Graph::new();
+        let x = g.zeros::<f32>(dims![2, 3]);
+        let at = |rows: &[[i64; 2]]| {
+            let flat = rows.concat();
+            g.constant_array(&ndarray::Array2::from_shape_vec((rows.len(), 2), flat).unwrap())
+        };
+        x.gather_nd(at(&[[0, 0], [1, 3]]));
+        x.gather_nd(g.constant(0i64));
+        x.gather_nd(g.placeholder::<i64>("three", dims![3]));
+        x.gather_nd(g.placeholder::<i64>("open", dims![2, _]));
+        g.zeros::<f32>(dims![2]).scatter_nd(at(&[[0, 0], [-1, 0]]), dims![2, 3]);
+        let message = g.check().unwrap_err().to_string();
+        for part in [
+            "gather_nd: index 3 at position 1 is out of range: the dimension has size 3",
+            "a scalar holds no coordinates",
+            "have 3 coordinates, and [2, 3] has 2 dimensions",
+            "is not known",
+            "scatter_nd: index -1 at position 1 is out of range: the dimension has size 2",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Tensors with something around them: `pad_constant`, and padding that mirrors what is inside.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
+    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
+    Sample, Signature, Type,
+};
+use abeyance_kernels::launch::Kernel;
+use abeyance_kernels::layout;
+
+use super::slice::{self, copy_loop, each};
+use super::strided::reverse;
+use super::{join, reduce, select, source, with_moved};
+use crate::{Element, Operand, Tensor};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&PadConstant];
+
+/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of `x` the
+/// cotangent's part that stands where it does, of the value the sum of the rest.
+pub struct PadConstant;
+
+impl Operator for PadConstant {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("x", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)];
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("before", AttributeKind::Integers),
+            AttributeSpec::required("after", AttributeKind::Integers),
+        ];
+        const {
+            &Signature::new("pad_constant", "x with a value around it", OPERANDS)
+                .attributes(ATTRIBUTES)
+                .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        if cx.rank(1) != 0 {
+            return Err(Fault::new(format!(
+                "the value around a tensor is a number, not a tensor of shape {}",
+                cx.display(&cx.shape(1))
+            )));
+        }
+        slice::padded(cx)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let before = cx.attributes().integers(0).to_vec();
+        let after = cx.attributes().integers(1).to_vec();
+        let full = cx.shape(x);
+        let inside = cx
+            .wanted(0)
+            .then(|| slice::unpad(cx.graph(), cotangent, &before, &after, full.clone()));
+        let value = cx.wanted(1).then(|| {
+            let graph = cx.graph();
+            let inside = source::fill(graph, abeyance_ir::Array::scalar(DType::Bool, 1.0), full);
+            let inside = slice::pad(graph, inside, &before, &after);
+            let zero = super::scalar_like(graph, cotangent, 0.0);
+            let around = select::select(graph, inside, zero, cotangent);
+            let axes: Vec<i64> = (0..before.len() as i64).collect();
+            reduce::sum(graph, around, &axes, false)
+        });
+        Ok(Cotangents::from_slice(&[inside, value]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let dims = cx.operands[0].dims;
+        if dims == cx.result.dims {
+            return Ok(Lowered::Alias(0));
+        }
+        let before = each("before", cx.attributes.integers(0), dims.len())?;
+        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let plan = layout::Pad::new(dims, &before, &after);
+        let (chunk, cost) = copy_loop(cx);
+        Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
+            let (start, value) = (call.start::<T>(), call.input::<T>(1)[0]);
+            plan.run(call.input::<T>(0), call.output(), start, value);
+            Ok(())
+        }))
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], &[i64], &[i64]); 6] = [
+            (&[], &[], &[]),
+            (&[5], &[1], &[0]),
+            (&[2, 3], &[0, 1], &[2, 0]),
+            (&[3, 1, 2], &[1, 0, 1], &[0, 2, 1]),
+            (&[0, 3], &[1, 0], &[1, 2]),
+            (&[2, 2], &[0, 0], &[0, 0]),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, before, after)| {
+                Sample::new(attributes(before, after))
+                    .float(dims, Domain::Between(-2.0, 2.0))
+                    .float(&[], Domain::Values(&[0.75]))
+            })
+            .collect()
+    }
+}
+
+fn attributes(before: &[i64], after: &[i64]) -> Attributes {
+    Attributes::of([Attribute::Integers(before.into()), Attribute::Integers(after.into())])
+}
+
+/// Appends `pad_constant(x, value)`.
+pub fn pad_constant(
+    graph: &mut Ir,
+    x: NodeId,
+    value: NodeId,
+    before: &[i64],
+    after: &[i64],
+) -> NodeId {
+    graph.add(&PadConstant, &[x, value], attributes(before, after))
+}
+
+/// Appends what mirrors `x` around it: the elements next to each end in the opposite order, `skip` of them left out (1 to leave out
+/// the outermost itself, 0 to begin with it).
+///
+/// # Errors
+/// More elements around than there are to mirror.
+fn mirror(graph: &mut Ir, x: NodeId, paddings: &[[i64; 2]], skip: i64) -> Result<NodeId, Fault> {
+    let full = graph.shape(x).unwrap_or_default();
+    let rank = full.len();
+    if paddings.len() != rank {
+        return Err(Fault::new(format!(
+            "paddings = {paddings:?} are not two numbers for each of {rank} dimensions"
+        )));
+    }
+    for (axis, (&dim, around)) in full.iter().zip(paddings).enumerate() {
+        if let Some(&wrong) = around.iter().find(|&&size| size < 0) {
+            return Err(Fault::new(format!(
+                "paddings = {paddings:?} hold {wrong}, which is no size"
+            )));
+        }
+        if let Dim::Known(size) = dim
+            && let Some(&wrong) = around.iter().find(|&&around| {
+                around > 0 && around as u64 > (size as u64).saturating_sub(skip as u64)
+            })
+        {
+            return Err(Fault::new(format!(
+                "{wrong} elements around dimension {axis} of {} are more than it has to mirror",
+                graph.symbols().display(&full)
+            )));
+        }
+    }
+    let mut y = x;
+    for (axis, &[before, after]) in paddings.iter().enumerate() {
+        let axes = [axis as i64];
+        // The part of `y` from `begin` on.
+        let part = |graph: &mut Ir, y, begin: i64, size: i64| {
+            let (mut from, mut sizes) = (vec![0; rank], vec![-1; rank]);
+            (from[axis], sizes[axis]) = (begin, size);
+            slice::slice(graph, y, &from, &sizes)
+        };
+        let mut row = Vec::with_capacity(3);
+        if before > 0 {
+            let first = part(graph, y, skip, before);
+            row.push(reverse(graph, first, &axes));
+        }
+        row.push(y);
+        if after > 0 {
+            row.push(match full[axis] {
+                Dim::Known(size) => {
+                    let last = part(graph, y, size as i64 - skip - after, after);
+                    reverse(graph, last, &axes)
+                }
+                // Counted from an end that is not known yet.
+                Dim::Symbol(_) => {
+                    let back = reverse(graph, y, &axes);
+                    part(graph, back, skip, after)
+                }
+            });
+        }
+        if row.len() > 1 {
+            y = join::concat(graph, &row, axis as i64);
+        }
+    }
+    Ok(y)
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    /// The tensor with a value around it: how many before and after it along each dimension, `x.pad_with([[0, 0], [1, 2]], -1.0)`.
+    /// TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of the tensor the cotangent's part that stands where it does, of the
+    /// value the sum of the rest. Negative sizes, and results beyond any memory, are mistakes.
+    #[track_caller]
+    pub fn pad_with(
+        self,
+        paddings: impl AsRef<[[i64; 2]]>,
+        value: impl Operand<'g, T>,
+    ) -> Tensor<'g, T> {
+        let (before, after): (Vec<i64>, Vec<i64>) =
+            paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
+        self.with(value, |graph, x, value| pad_constant(graph, x, value, &before, &after))
+    }
+
+    #[track_caller]
+    fn pad_mirrored(self, name: &str, paddings: &[[i64; 2]], skip: i64) -> Tensor<'g, T> {
+        let graph = self.graph();
+        graph.within(name, || {
+            match graph.build(|ir| mirror(ir, self.id(), paddings, skip)) {
+                // A node of its own, that it can be named.
+                Ok(id) if id == self.id() => self.identity(),
+                Ok(id) => graph.handle(id),
+                Err(mut fault) => {
+                    fault.message = format!("{name}: {}", fault.message);
+                    self.fault(fault)
+                }
+            }
+        })
+    }
+
+    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`.
+    /// TensorFlow's `tf.pad` in mode REFLECT. More elements around a dimension than its size less one are a mistake, or an error when
+    /// the size is fed. Made of slices, `reverse` and `concat`.
+    #[track_caller]
+    pub fn pad_reflect(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
+        self.pad_mirrored("pad_reflect", paddings.as_ref(), 1)
+    }
+
+    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`. TensorFlow's `tf.pad` in mode SYMMETRIC.
+    /// More elements around a dimension than its size are a mistake, or an error when the size is fed.
+    #[track_caller]
+    pub fn pad_symmetric(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
+        self.pad_mirrored("pad_symmetric", paddings.as_ref(), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, dims};
+
+    #[test]
+    fn what_is_around_adds_to_the_sizes() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let y = x.pad_with([[0, 0], [1, 2]], 1.5);
+        assert_eq!(y.to_string(), "pad_constant : f32[N, 6]");
+        let y = x.pad_reflect([[0, 0], [2, 1]]);
+        assert_eq!(y.to_string(), "pad_reflect : f32[N, 6]");
+        let y = x.pad_symmetric([[1, 0], [0, 0]]);
+        assert_eq!(y.to_string(), "pad_symmetric : f32[D, 3]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn hostile_paddings_are_mistakes() {
+        let g = Graph::new();
+        let x = g.zeros::<f32>(dims![2, 3]);
+        x.pad_with([[0, i64::MAX], [i64::MAX, i64::MAX]], 1.0);
+        x.pad_with([[0, -1], [0, 0]], 1.0);
+        x.pad_with([[0, 0], [0, 0]], x);
+        x.pad_reflect([[2, 0], [0, 0]]);
+        x.pad_symmetric([[0, 3], [0, 0]]);
+        x.pad_reflect([[0, 0], [i64::MIN, 0]]);
+        x.pad_symmetric([[0, 0]]);
+        let message = g.check().unwrap_err().to_string();
+        for part in [
+            "make a dimension of [2, 3] too large",
+            "holds -1, which is no size",
+            "is a number, not a tensor of shape [2, 3]",
+            "pad_reflect: 2 elements around dimension 0 of [2, 3] are more than it has to mirror",
+            "pad_symmetric: 3 elements around dimension 0",
+            "which is no size",
+            "not two numbers for each of 2 dimensions",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}

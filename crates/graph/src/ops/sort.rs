@@ -1,0 +1,305 @@
+//! Elements in order: `argsort`, `sort`, `top_k`, `in_top_k`.
+//!
+//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order and first in descending order
+//! and among the largest, as `argmax` has it), both zeros are equal, and of equal elements the one with the lower index comes
+//! first, whatever the direction.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
+    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
+    Signature, Type, resolve_axis,
+};
+use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
+use abeyance_kernels::order::{self, Keyed};
+use abeyance_kernels::rows_chunk;
+use smallvec::smallvec;
+
+use super::along::{swap_last, take_along};
+use super::{shape, with_index, with_type};
+use crate::{Element, Float, Index, Number, Operand, Tensor};
+
+/// An operator that gives the places of a row's first elements in order.
+pub struct Order {
+    signature: Signature,
+    top: bool,
+}
+
+const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
+const POSITIONS: Calculus = Calculus::None("gives positions");
+
+/// The order of the elements along the last axis: the places of the smallest, of the next, and so on, or from the largest on if
+/// `descending`. TensorFlow's `tf.argsort`, stable.
+pub static ARGSORT: Order = Order {
+    signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
+        .attributes(&[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::flag("descending"),
+        ])
+        .calculus(POSITIONS),
+    top: false,
+};
+
+/// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
+pub static TOP_K_INDICES: Order = Order {
+    signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
+        .attributes(&[
+            AttributeSpec::required("dtype", AttributeKind::DType),
+            AttributeSpec::required("k", AttributeKind::Integer),
+        ])
+        .calculus(POSITIONS),
+    top: true,
+};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&ARGSORT, &TOP_K_INDICES];
+
+impl Operator for Order {
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let (dtype, full) = (cx.attributes().dtype(0), cx.shape(0));
+        let mut shape = full.clone();
+        let Some(last) = shape.last_mut() else {
+            return Err(Fault::new("a scalar has no elements to put in order"));
+        };
+        if !DTypes::INDEX.contains(dtype) {
+            return Err(Fault::new(format!("places are of {}, not {dtype}", DTypes::INDEX)));
+        }
+        if let (Dim::Known(n), DType::I32) = (*last, dtype)
+            && i32::try_from(n).is_err()
+        {
+            return Err(Fault::new(format!("places among {n} elements do not fit an i32"))
+                .help("ask for i64"));
+        }
+        if self.top {
+            let k = cx.attributes().integer(1);
+            let Ok(size) = usize::try_from(k) else {
+                return Err(Fault::new(format!("k = {k} is not a size")));
+            };
+            if let Dim::Known(n) = *last
+                && size > n
+            {
+                return Err(Fault::new(format!(
+                    "k = {k} is more than the {n} elements along the last axis of {}",
+                    cx.display(&full)
+                )));
+            }
+            *last = Dim::Known(size);
+        }
+        cx.tensor(dtype, shape)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let last = |dims: &[usize]| dims.last().copied().unwrap_or(0);
+        let (n, k) = (last(cx.operands[0].dims), last(cx.result.dims));
+        let descending = self.top || cx.attributes.flag(1);
+        let (len, pair) = (cx.operands[0].len(), size_of::<Keyed>());
+        let scratch = match k {
+            0 => Some(0),
+            _ => len.checked_mul(pair),
+        };
+        let scratch = scratch
+            .filter(|&bytes| isize::try_from(bytes).is_ok())
+            .ok_or_else(|| Fault::new("what it takes to sort is larger than any memory"))?;
+        let rows = len.checked_div(n).unwrap_or(0);
+        // A comparison for each halving, and what a misprediction costs.
+        let flops = len as f64 * (n.max(2) as f64).log2() * 4.0;
+        let keyed = Step {
+            reads: smallvec![Source::Operand(0)],
+            writes: Target::Scratch(0),
+            chunk: rows_chunk(rows, n, n.saturating_mul(2 * pair)).saturating_mul(pair),
+            cost: Cost { flops, bytes: scratch as f64 },
+            run: with_type!(cx.operands[0].dtype, T => Box::new(move |call| {
+                let (x, start) = (call.input::<T>(0), call.start::<Keyed>());
+                order::order_rows(x, n, k, descending, call.output(), start);
+                Ok(())
+            })),
+        };
+        let size = cx.result.dtype.size();
+        let placed = with_index!(cx.result.dtype, I => Ok(Step {
+            reads: smallvec![Source::Scratch(0)],
+            writes: Target::Output,
+            chunk: rows_chunk(rows, k, k.saturating_mul(pair)).saturating_mul(size),
+            cost: Cost {
+                flops: 0.0,
+                bytes: 2.0 * cx.result.bytes() as f64,
+            },
+            run: Box::new(move |call| {
+                let (pairs, start) = (call.input::<Keyed>(0), call.start::<I>());
+                order::places(pairs, n, k, call.output::<I>(), start);
+                Ok(())
+            }),
+        }))?;
+        Ok(Kernel { scratch: smallvec![scratch], steps: [keyed, placed].into_iter().collect() }
+            .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let cases: [(&[usize], DType); 6] = [
+            (&[1], DType::I64),
+            (&[7], DType::I32),
+            (&[2, 3], DType::I64),
+            (&[3, 1, 5], DType::I32),
+            (&[0, 3], DType::I64),
+            (&[40, 33], DType::I32),
+        ];
+        cases
+            .into_iter()
+            .map(|(dims, dtype)| {
+                let n = dims.last().copied().unwrap_or(1) as i64;
+                let second = match self.top {
+                    true => Attribute::Integer(n.div_euclid(2)),
+                    false => Attribute::Flag(n % 2 == 0),
+                };
+                let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0, f64::NAN, -0.0, 3.5]);
+                Sample::new(Attributes::of([Attribute::DType(dtype), second])).float(dims, values)
+            })
+            .collect()
+    }
+}
+
+/// Appends `argsort(x)`.
+pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
+    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Flag(descending)]);
+    graph.add(&ARGSORT, &[x], attributes)
+}
+
+/// Appends the indices of `top_k(x)`.
+pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
+    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Integer(k)]);
+    graph.add(&TOP_K_INDICES, &[x], attributes)
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    #[track_caller]
+    fn ordered<U: Element>(
+        self,
+        what: &str,
+        axis: i64,
+        append: impl FnOnce(&mut Ir, NodeId) -> NodeId,
+    ) -> Tensor<'g, U> {
+        match resolve_axis(axis, self.shape().len()) {
+            Ok(axis) => self.then(|graph, x| {
+                let x = swap_last(graph, x, axis);
+                let y = append(graph, x);
+                swap_last(graph, y, axis)
+            }),
+            Err(mut fault) => {
+                fault.message = format!("{what}: {}", fault.message);
+                self.fault(fault)
+            }
+        }
+    }
+
+    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both zeros are equal, equal elements keep
+    /// their order. Gradient: the cotangent of each element from its place.
+    #[track_caller]
+    pub fn sort(self, axis: i64) -> Tensor<'g, T> {
+        self.sort_with(axis, false)
+    }
+
+    /// The same in descending order if `descending`: NaN come first, equal elements keep their order here too.
+    #[track_caller]
+    pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
+        self.ordered("sort", axis, |graph, x| {
+            let places = argsort(graph, x, DType::I64, descending);
+            take_along(graph, x, places)
+        })
+    }
+
+    /// The places along an axis of the smallest element, of the next, and so on: `x.take_along_axis(x.argsort(axis), axis)` is
+    /// `x.sort(axis)`. TensorFlow's `tf.argsort` with `stable`; the order is that of [`Tensor::sort`].
+    #[track_caller]
+    pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
+        self.argsort_with(axis, false)
+    }
+
+    /// The same in descending order if `descending`, as `i32` or `i64`.
+    #[track_caller]
+    pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
+        self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
+    }
+
+    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal
+    /// elements the one with the lower index comes first; NaN are larger than all others. TensorFlow's `tf.math.top_k`. More than
+    /// n are a mistake, or an error when n is fed. Gradient: the cotangent of the values, each at its element's place.
+    #[track_caller]
+    pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
+        self.top_k_with(k)
+    }
+
+    /// The same with places as `i32` or `i64`.
+    #[track_caller]
+    pub fn top_k_with<I: Index>(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, I>) {
+        // A k beyond i64 is as much too large as i64::MAX is.
+        let k = i64::try_from(k).unwrap_or(i64::MAX);
+        let places = self.then(|graph, x| top_k_indices(graph, x, I::DTYPE, k));
+        (self.with(places, take_along), places)
+    }
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row i: `[n, classes]` with `[n]` gives
+    /// `[n]`. All classes that tie at the border are in. TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives
+    /// `false`; but a target out of range fails at run time, naming its position.
+    #[track_caller]
+    pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
+        // A k beyond i64 is as good as i64::MAX.
+        let k = i64::try_from(k).unwrap_or(i64::MAX);
+        let this = self.beside(targets);
+        let targets = targets.node(this.graph());
+        this.graph().within("in_top_k", || {
+            let own = this.then::<T>(|graph, x| {
+                let column = shape::expand_dims(graph, targets, -1);
+                take_along(graph, x, column)
+            });
+            let larger = this.greater(own).cast::<i64>().reduce_sum(-1);
+            let finite = this.is_finite().reduce_all(-1);
+            larger.less(k).logical_and(finite)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Graph, Tensor, dims};
+
+    #[test]
+    fn values_and_places_have_one_shape() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 5]);
+        let (values, places) = x.top_k(2);
+        assert_eq!(values.to_string(), "take_along : f32[N, 2]");
+        assert_eq!(places.to_string(), "top_k_indices : i32[N, 2]");
+        assert_eq!(x.sort(0).to_string(), "transpose_1 : f32[N, 5]");
+        let places: Tensor<i64> = x.argsort_with(-1, true);
+        assert_eq!(places.to_string(), "argsort_1 : i64[N, 5]");
+        let targets = g.placeholder::<i32>("targets", dims![_]);
+        let hits = x.in_top_k(targets, 3);
+        assert_eq!(hits.to_string(), "in_top_k : bool[N]");
+        g.check().unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_is_a_mistake() {
+        let g = Graph::new();
+        let x = g.zeros::<f32>(dims![2, 5]);
+        x.top_k(6);
+        x.top_k(usize::MAX);
+        x.sort(2);
+        g.constant(1.0f64).top_k(0);
+        g.placeholder::<u8>("long", dims![1usize << 40]).argsort(0);
+        let message = g.check().unwrap_err().to_string();
+        for part in [
+            "k = 6 is more than the 5 elements along the last axis of [2, 5]",
+            "k = 9223372036854775807 is more than",
+            "sort: axis 2 is out of range",
+            "a scalar has no elements to put in order",
+            "places among 1099511627776 elements do not fit an i32",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices, reshapes and `concat`.
+
+use abeyance_ir::{
+    DType, Diagnostic, Dim, Fault, Graph as Ir, Naming, NodeId, Shape, resolve_axis,
+};
+
+use super::strided::{Parts, strided_slice};
+use super::{join, shape, slice, source, window};
+use crate::{Element, Graph, Tensor};
+
+/// The most tensors that one can be taken apart into: each is a node.
+const MOST: usize = 1 << 16;
+
+fn count(parts: usize) -> Result<usize, Fault> {
+    match parts <= MOST {
+        true => Ok(parts),
+        false => Err(Fault::new(format!(
+            "{parts} tensors are more than the {MOST} that one can be taken apart into"
+        ))),
+    }
+}
+
+/// Appends `x[.., index, ..]` for one axis, which is gone.
+pub fn index_at(graph: &mut Ir, x: NodeId, axis: usize, index: i64) -> NodeId {
+    let rank = graph.shape(x).map_or(0, |shape| shape.len());
+    strided_slice(graph, x, &Parts::all(rank).with_index(axis, index))
+}
+
+/// How to cut a dimension: by the parts' sizes.
+fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<NodeId>, Fault> {
+    let full = graph.shape(x).unwrap_or_default();
+    let dim = full[axis];
+    count(sizes.len())?;
+    let open = sizes.iter().filter(|&&size| size == -1).count();
+    if open > 1 {
+        return Err(Fault::new(format!(
+            "{open} of the sizes {sizes:?} are -1, and at most one can be worked out"
+        )));
+    }
+    let mut sum = 0i64;
+    for &size in sizes.iter().filter(|&&size| size != -1) {
+        if size < 0 {
+            return Err(Fault::new(format!("sizes = {sizes:?} holds {size}, which is no size")));
+        }
+        sum = sum
+            .checked_add(size)
+            .ok_or_else(|| Fault::new(format!("the sum of the sizes {sizes:?} is beyond 2^63")))?;
+    }
+    let fits = match dim {
+        Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
+        _ if open == 1 => true,
+        // Sizes that are all given say how large the dimension is.
+        _ => graph.symbols_mut().unify(dim, Dim::Known(sum as usize)).is_some(),
+    };
+    if !fits {
+        return Err(Fault::new(format!(
+            "the sizes {sizes:?} make {sum}, and dimension {axis} of {} is {}",
+            graph.symbols().display(&full),
+            graph.symbols().display(&[dim]).to_string().trim_matches(['[', ']'])
+        )));
+    }
+    let mut begin = vec![0i64; full.len()];
+    // The dimension that is left for the open part, and a node that holds its size, where that is not known yet.
+    let left = match dim {
+        Dim::Symbol(_) if open == 1 => {
+            let mut behind_all = begin.clone();
+            behind_all[axis] = sum;
+            let measure = slice::slice(graph, x, &behind_all, &vec![-1; full.len()]);
+            graph.shape(measure).map(|shape| shape[axis])
+        }
+        _ => None,
+    };
+    let mut offset = None;
+    let mut parts = Vec::with_capacity(sizes.len());
+    for &size in sizes {
+        let mut shape = full.clone();
+        shape[axis] = match (size, left, dim) {
+            (-1, Some(left), _) => left,
+            (-1, None, Dim::Known(all)) => Dim::Known(all - sum as usize),
+            _ => Dim::Known(size as usize),
+        };
+        parts.push(match (shape[axis], offset) {
+            (Dim::Known(size), None) => {
+                let mut taken = vec![-1; full.len()];
+                taken[axis] = size as i64;
+                slice::slice(graph, x, &begin, &taken)
+            }
+            (_, offset) => {
+                let offset = offset.unwrap_or_else(|| window::offset(graph, 0));
+                window::slice_at(graph, x, offset, &begin, axis as i64, shape.clone())
+            }
+        });
+        match shape[axis] {
+            Dim::Known(size) => begin[axis] += size as i64,
+            left => {
+                let size = source::size(graph, DType::I64, Shape::from_slice(&[left]));
+                offset = Some(size);
+            }
+        }
+    }
+    Ok(parts)
+}
+
+/// A dimension cut into parts of one size.
+fn cut_evenly(graph: &mut Ir, x: NodeId, axis: usize, parts: usize) -> Result<Vec<NodeId>, Fault> {
+    let full = graph.shape(x).unwrap_or_default();
+    if parts == 0 {
+        return Err(Fault::new("a tensor cannot be split into 0 parts"));
+    }
+    count(parts)?;
+    match full[axis] {
+        Dim::Known(size) if size % parts != 0 => Err(Fault::new(format!(
+            "dimension {axis} of {} does not split into {parts} equal parts",
+            graph.symbols().display(&full)
+        ))
+        .help("give the size of each part: `x.split_sizes(&[3, -1], axis)`")),
+        Dim::Known(size) => cut(graph, x, axis, &vec![(size / parts) as i64; parts]),
+        // Rows of parts: whether they come out even is seen when the graph runs.
+        Dim::Symbol(_) => {
+            let mut to = full;
+            to[axis] = Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived));
+            to.insert(axis, Dim::Known(parts));
+            let rows = shape::reshape(graph, x, to);
+            let row = |index| index_at(graph, rows, axis, index);
+            Ok((0..parts as i64).map(row).collect())
+        }
+    }
+}
+
+impl<'g, T: Element> Tensor<'g, T> {
+    #[track_caller]
+    fn apart(
+        self,
+        what: &str,
+        axis: i64,
+        cut: impl FnOnce(&mut Ir, NodeId, usize) -> Result<Vec<NodeId>, Fault>,
+    ) -> Vec<Tensor<'g, T>> {
+        let graph = self.graph();
+        let cut = resolve_axis(axis, self.shape().len())
+            .and_then(|axis| graph.build(|ir| cut(ir, self.id(), axis)));
+        match cut {
+            Ok(parts) => parts.into_iter().map(|part| graph.handle(part)).collect(),
+            Err(mut fault) => {
+                fault.message = format!("{what}: {}", fault.message);
+                self.fault::<T>(fault);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The slices along an axis, which is gone from their shapes: as many tensors as its size, which has to be known.
+    /// TensorFlow's `tf.unstack`. Mistakes give an empty list.
+    #[track_caller]
+    pub fn unstack(self, axis: i64) -> Vec<Tensor<'g, T>> {
+        self.apart("unstack", axis, |graph, x, axis| {
+            let full = graph.shape(x).unwrap_or_default();
+            let Dim::Known(size) = full[axis] else {
+                return Err(Fault::new(format!(
+                    "dimension {axis} of {} is not known, and with it how many tensors there are",
+                    graph.symbols().display(&full)
+                )));
+            };
+            let size = count(size)? as i64;
+            Ok((0..size).map(|index| index_at(graph, x, axis, index)).collect())
+        })
+    }
+
+    /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that does not divide is a mistake, or an
+    /// error when it is fed. Mistakes give an empty list. Gradient: each part's at its place.
+    #[track_caller]
+    pub fn split(self, parts: usize, axis: i64) -> Vec<Tensor<'g, T>> {
+        self.apart("split", axis, |graph, x, axis| cut_evenly(graph, x, axis, parts))
+    }
+
+    /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others leave. TensorFlow's `tf.split`.
+    /// Sizes that do not make up the dimension are a mistake. Mistakes give an empty list.
+    #[track_caller]
+    pub fn split_sizes(self, sizes: &[i64], axis: i64) -> Vec<Tensor<'g, T>> {
+        self.apart("split", axis, |graph, x, axis| cut(graph, x, axis, sizes))
+    }
+}
+
+impl Graph {
+    /// Tensors of one shape along a new axis of the result (-1: the last). At least one tensor is needed. TensorFlow's `tf.stack`.
+    /// Gradient: for each its part of the cotangent.
+    #[track_caller]
+    pub fn stack<'g, T: Element>(
+        &'g self,
+        inputs: impl IntoIterator<Item = Tensor<'g, T>>,
+        axis: i64,
+    ) -> Tensor<'g, T> {
+        let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
+        let home = self.innermost(&inputs);
+        let inputs = home.import_all(&inputs);
+        let different = {
+            let ir = home.ir();
+            let shapes = inputs.iter().map(|&input| ir.shape(input));
+            let ranks: Vec<usize> = shapes.flatten().map(|shape| shape.len()).collect();
+            let other = ranks.iter().find(|&&rank| rank != ranks[0]).copied();
+            other.map(|other| (ranks[0], other))
+        };
+        if let Some((first, other)) = different {
+            let id = home.reject(Diagnostic::new(
+                format!("stack: tensors of {first} and of {other} dimensions are not of one shape"),
+                home.here(),
+            ));
+            return home.handle(id);
+        }
+        home.within("stack", || {
+            home.handle(home.build(|graph| {
+                let rows: Vec<NodeId> =
+                    inputs.iter().map(|&input| shape::expand_dims(graph, input, axis)).collect();
+                join::concat(graph, &rows, axis)
+            }))
+        })
+    }
+}
