@@ -82,10 +82,47 @@ fn steps_allocate_nothing(graph: &Graph, network: &Network<'_>, threads: usize, 
     assert!(count(|| drop(session.run(logits, feeds).unwrap())) > 0);
 }
 
+/// A branch, a loop and a recurrent cell, trained together.
+fn loops_allocate_nothing(threads: usize) {
+    let g = Graph::new();
+    let xs = g.placeholder::<f32>("xs", dims!["T", "N", 3]);
+    let w = g.variable("w", random_normal(dims![5, 5], 0.0, 0.3));
+    let v = g.variable("v", random_normal(dims![3, 5], 0.0, 0.3));
+    let h0 = g.zeros::<f32>(dims![xs.dim(1), 5]);
+    let (_, all) = g.scan(h0, xs, |h, x| {
+        let noise = x.graph().random_uniform::<f32>(dims![5], 0.9, 1.1);
+        let h = (x.matmul(v) + h.matmul(w)).tanh() * noise;
+        (h, h)
+    });
+    let (_, y) = g.while_loop(
+        (g.constant(0i64), all),
+        |(i, _)| i.less(7),
+        |(i, y)| (i + 1, y.sigmoid() * w.reduce_sum(..)),
+    );
+    let small = y.reduce_max(..).less(0.5);
+    let y = g.cond(small, y, |y| y * v.reduce_sum(..), |y| y.sqrt());
+    let loss = y.square().reduce_mean(..);
+    let train_step = GradientDescent::new(0.001).minimize(loss);
+    let options = SessionOptions::new().threads(threads);
+    let session = Session::with_options(&g, options).unwrap();
+    let xs_ = ndarray::Array3::from_elem((6, 4, 3), 0.5f32);
+    let feeds = feeds![xs => &xs_];
+    for _ in 0..20 {
+        session.run((loss, train_step), &feeds).unwrap();
+    }
+    let run = count(|| {
+        for _ in 0..100 {
+            session.run((loss, train_step), &feeds).unwrap();
+        }
+    });
+    assert_eq!(run, 0, "allocations in loops on {threads} threads");
+}
+
 // One test, since the counter counts whatever runs.
 #[test]
 fn later_steps_allocate_nothing_on_one_and_on_three_threads() {
     for threads in [1, 3] {
+        loops_allocate_nothing(threads);
         for (network, steps) in [
             (networks::softmax as for<'g> fn(&'g Graph) -> Network<'g>, 300),
             (networks::five_layers_dropout, 300),

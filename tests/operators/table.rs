@@ -14,6 +14,10 @@ const WITHOUT_SAMPLES: &[(&str, &str)] = &[
     ("assign_add", "tests/variables.rs"),
     ("assign_sub", "tests/variables.rs"),
     ("group", "tests/variables.rs"),
+    ("item", "tests/control_flow.rs"),
+    ("input", "tests/control_flow.rs"),
+    ("custom_gradient", "tests/user_operators.rs"),
+    ("while_gradient", "tests/control_flow.rs"),
 ];
 
 #[test]
@@ -53,6 +57,7 @@ fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_
         let signature = operator.signature();
         if matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
             || signature.effect == Effect::Write
+            || WITHOUT_SAMPLES.iter().any(|(name, _)| *name == signature.name)
         {
             continue;
         }
@@ -122,6 +127,15 @@ fn every_sample_prints_and_parses_back_to_a_graph_that_computes_the_same() {
     }
 }
 
+/// A body of one input, which it gives.
+fn body(shape: &[usize]) -> abeyance::ir::Body {
+    use abeyance::ir::{Body, DType, Graph, Shape, TensorType};
+    let mut graph = Graph::default().for_body("body");
+    let shape: Shape = shape.iter().map(|&dim| dim.into()).collect();
+    let x = graph.input("x", TensorType::new(DType::F64, shape));
+    Body::new(graph, vec![x])
+}
+
 #[test]
 fn hostile_attributes_and_operands_give_mistakes_and_never_a_panic() {
     use abeyance::ir::{Attribute, AttributeKind, Attributes, Dim};
@@ -153,6 +167,7 @@ fn hostile_attributes_and_operands_give_mistakes_and_never_a_panic() {
                     AttributeKind::Initializer => {
                         Attribute::Initializer(abeyance::ir::Initializer::Zeros)
                     }
+                    AttributeKind::Body => Attribute::Body(std::sync::Arc::new(body(shape))),
                 });
                 let attributes = Attributes::of(values);
                 for count in 0..4 {

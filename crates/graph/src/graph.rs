@@ -1,10 +1,16 @@
 //! The graph a user builds.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
-use abeyance_ir::{self as ir, Context, Diagnostic, Diagnostics, Location, NodeId, Role};
+use abeyance_ir::{
+    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId,
+    OperatorRef, Registry, Role,
+};
+use elsa::FrozenVec;
 
+use crate::body::{Enclosure, Family};
 use crate::{AnyTensor, Element, Operation, Tensor};
 
 /// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
@@ -21,9 +27,16 @@ use crate::{AnyTensor, Element, Operation, Tensor};
 /// assert_eq!(y.to_string(), "tanh : f32[N, 2]");
 /// ```
 pub struct Graph {
-    inner: RefCell<ir::Graph>,
+    pub(crate) inner: RefCell<ir::Graph>,
+    pub(crate) id: GraphId,
     /// While set, the place that new nodes are said to come from, whoever appends them.
     pinned: Cell<Option<Location>>,
+    /// The bodies of its nodes as they were described: handles into them live as long as this graph.
+    pub(crate) bodies: FrozenVec<Box<Graph>>,
+    /// What it has in common with its bodies.
+    pub(crate) family: OnceCell<Arc<Family>>,
+    /// Where it is, if it is a body.
+    pub(crate) enclosure: Option<Enclosure>,
 }
 
 impl Default for Graph {
@@ -45,7 +58,14 @@ impl Graph {
 
     /// A graph around one that stands.
     pub fn from_ir(inner: ir::Graph) -> Self {
-        Self { inner: RefCell::new(inner), pinned: Cell::new(None) }
+        Self {
+            id: inner.id(),
+            inner: RefCell::new(inner),
+            pinned: Cell::new(None),
+            bodies: FrozenVec::new(),
+            family: OnceCell::new(),
+            enclosure: None,
+        }
     }
 
     /// Reads the text form that a graph prints as.
@@ -53,11 +73,24 @@ impl Graph {
     /// # Errors
     /// Everything in the text that is not a graph, by line.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
-        ir::Graph::parse(text, &crate::ops::registry()).map(Self::from_ir)
+        Self::parse_with(text, &Registry::default())
+    }
+
+    /// The same with operators of the user's own besides the built-in ones.
+    ///
+    /// # Errors
+    /// As [`Graph::parse`].
+    pub fn parse_with(text: &str, operators: &Registry) -> Result<Self, Diagnostics> {
+        let mut registry = crate::ops::registry();
+        for operator in operators.iter() {
+            registry.register(operator.clone());
+        }
+        ir::Graph::parse(text, &registry).map(Self::from_ir)
     }
 
     /// The untyped graph underneath, as it is now.
     pub fn ir(&self) -> std::cell::Ref<'_, ir::Graph> {
+        self.catch_up();
         self.inner.borrow()
     }
 
@@ -66,7 +99,18 @@ impl Graph {
     /// # Errors
     /// The mistakes.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        self.ir().check()
+        let late = match self.family.get() {
+            Some(family) => family.late(),
+            None => Vec::new(),
+        };
+        match (self.ir().check(), late.is_empty()) {
+            (checked, true) => checked,
+            (Ok(()), false) => Err(Diagnostics(late)),
+            (Err(mut mistakes), false) => {
+                mistakes.0.extend(late);
+                Err(mistakes)
+            }
+        }
     }
 
     /// The graph as Graphviz source.
@@ -78,9 +122,13 @@ impl Graph {
     #[track_caller]
     pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
         let location = self.here();
+        self.check_open(location);
+        self.catch_up();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
-        append(&mut inner)
+        let built = append(&mut inner);
+        self.share(&inner);
+        built
     }
 
     /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
@@ -151,11 +199,18 @@ impl Graph {
         Scope { graph: self, before }
     }
 
-    /// The id of a handle's node here. A handle of another graph is a mistake, and gives an invalid node.
+    /// The id of a handle's node here. In a body, a handle of a graph around it is captured: the body gets an input for it.
+    /// A handle of any other graph is a mistake, and gives an invalid node.
     #[track_caller]
     pub fn import(&self, handle: AnyTensor<'_>) -> NodeId {
         if std::ptr::eq(self, handle.graph) {
             return handle.id;
+        }
+        if handle.graph.encloses(self) {
+            return self.capture(handle);
+        }
+        if let Some(diagnostic) = self.escaped(handle) {
+            return self.reject(diagnostic);
         }
         let (foreign, made) = {
             let other = handle.graph.ir();
@@ -176,6 +231,21 @@ impl Graph {
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
         });
         self.reject(diagnostic)
+    }
+
+    /// Appends a node of any operator, one of the user's own included, with the attributes of its signature in their order.
+    ///
+    /// It is a mistake if the operands or attributes are not those that the operator takes.
+    #[track_caller]
+    pub fn apply<'g>(
+        &'g self,
+        operator: impl Into<OperatorRef>,
+        operands: &[AnyTensor<'g>],
+        attributes: Attributes,
+    ) -> AnyTensor<'g> {
+        let home = self.innermost(operands);
+        let operands = home.import_all(operands);
+        home.any(home.build(|graph| graph.add(operator, &operands, attributes)))
     }
 
     /// Remembers a mistake, and gives an invalid node to go on with.

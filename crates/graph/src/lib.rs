@@ -5,9 +5,11 @@
 
 mod arithmetic;
 mod axes;
+mod body;
 mod dimensions;
 mod element;
 mod graph;
+mod handles;
 mod init;
 pub mod ops;
 mod slicing;
@@ -19,6 +21,7 @@ pub use axes::{Axes, AxisList, KeepDims, keep_dims};
 pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
 pub use graph::{Graph, Pin, Scope};
+pub use handles::Handles;
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
 pub use ops::batch_norm::BatchNormalized;
 pub use ops::conv::Conv2d;

@@ -133,9 +133,20 @@ impl<'g, T: Element> Tensor<'g, T> {
         other: impl Operand<'g, V>,
         append: impl FnOnce(&mut ir::Graph, NodeId, NodeId) -> NodeId,
     ) -> Tensor<'g, U> {
-        let other = other.node(self.graph);
-        let id = self.graph.build(|graph| append(graph, self.id, other));
-        Tensor::new(self.graph, id)
+        let this = self.beside(other);
+        let other = other.node(this.graph);
+        let id = this.graph.build(|graph| append(graph, this.id, other));
+        Tensor::new(this.graph, id)
+    }
+
+    /// The tensor where it can meet another: captured by the body that the other belongs to, if this one is of a graph
+    /// around that body.
+    #[track_caller]
+    pub fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
+        match other.home() {
+            Some(home) if self.graph.encloses(home) => Tensor::new(home, home.import(self.erase())),
+            _ => self,
+        }
     }
 }
 
@@ -230,6 +241,13 @@ impl<'g> AnyTensor<'g> {
         Some(self.graph.ir().node(self.id).ty.tensor()?.dtype)
     }
 
+    /// One of the results of a node that has several.
+    #[track_caller]
+    pub fn item(self, index: usize) -> AnyTensor<'g> {
+        let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
+        self.graph.any(self.graph.build(item))
+    }
+
     /// The handle with its element type, if it is `T`.
     pub fn typed<T: Element>(self) -> Option<Tensor<'g, T>> {
         (self.dtype() == Some(T::DTYPE)).then(|| Tensor::new(self.graph, self.id))
@@ -313,9 +331,17 @@ pub trait Operand<'g, T: Element>: Copy {
     /// Its node in `graph`.
     #[track_caller]
     fn node(self, graph: &'g Graph) -> NodeId;
+
+    /// The graph that it belongs to; none for a number.
+    fn home(self) -> Option<&'g Graph> {
+        None
+    }
 }
 
 impl<'g, T: Element> Operand<'g, T> for Tensor<'g, T> {
+    fn home(self) -> Option<&'g Graph> {
+        Some(self.graph)
+    }
     #[track_caller]
     fn node(self, graph: &'g Graph) -> NodeId {
         graph.import(self.erase())
@@ -323,6 +349,9 @@ impl<'g, T: Element> Operand<'g, T> for Tensor<'g, T> {
 }
 
 impl<'g, T: Element> Operand<'g, T> for Scalar<'g, T> {
+    fn home(self) -> Option<&'g Graph> {
+        Some(self.0.graph)
+    }
     #[track_caller]
     fn node(self, graph: &'g Graph) -> NodeId {
         graph.import(self.erase())

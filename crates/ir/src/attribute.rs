@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytemuck::Pod;
 use smallvec::SmallVec;
 
-use crate::{DType, Dims, Shape};
+use crate::{Body, DType, Dims, Shape};
 
 /// An array of numbers inside a graph: a constant, or a variable's initial value.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,6 +107,8 @@ pub enum Attribute {
     Array(Arc<Array>),
     /// `truncated_normal(0, 0.1)`
     Initializer(Initializer),
+    /// A branch or the body of a loop; printed as a block before the node's line.
+    Body(Arc<Body>),
 }
 
 /// Which variant of [`Attribute`] an operator expects.
@@ -122,6 +124,7 @@ pub enum AttributeKind {
     Integers,
     Array,
     Initializer,
+    Body,
 }
 
 impl Attribute {
@@ -137,6 +140,7 @@ impl Attribute {
             Attribute::Integers(_) => AttributeKind::Integers,
             Attribute::Array(_) => AttributeKind::Array,
             Attribute::Initializer(_) => AttributeKind::Initializer,
+            Attribute::Body(_) => AttributeKind::Body,
         }
     }
 }
@@ -291,6 +295,22 @@ impl Attributes {
             Some(Attribute::Array(value)) => Some(value),
             _ => None,
         }
+    }
+
+    /// A body.
+    pub fn body(&self, index: usize) -> Option<&Arc<Body>> {
+        match self.get(index) {
+            Some(Attribute::Body(value)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// All bodies.
+    pub fn bodies(&self) -> impl Iterator<Item = &Arc<Body>> {
+        self.iter().filter_map(|value| match value {
+            Attribute::Body(body) => Some(body),
+            _ => None,
+        })
     }
 
     /// An initializer.

@@ -1,29 +1,43 @@
 //! What a gradient rule may ask and do.
 
+use smallvec::SmallVec;
+
 use crate::{
-    Attributes, Cotangents, Dim, Graph, NodeId, OperatorRef, Shape, element_count, known_dims,
+    Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
+    known_dims,
 };
+
+/// A node and its cotangent.
+pub type Seed = (NodeId, NodeId);
+
+/// Appends to a graph the cotangents of some nodes from those of others ([`Seed`]), as
+/// [`Derivation::differentiate`] says.
+pub type Differentiate<'a> =
+    &'a dyn Fn(&mut Graph, &[Seed], &[NodeId], bool) -> Result<Vec<Option<NodeId>>, Fault>;
 
 /// A node to be differentiated, and the graph to which its rule appends.
 pub struct Derivation<'a> {
     graph: &'a mut Graph,
     node: NodeId,
-    cotangent: NodeId,
+    cotangents: &'a [Option<NodeId>],
     wanted: &'a [bool],
     masked: bool,
+    differentiate: Differentiate<'a>,
 }
 
 impl<'a> Derivation<'a> {
-    /// The derivation of `node`, whose result has this cotangent; `wanted` says of which operands a cotangent is
-    /// asked for, `masked` whether exact zeros in the cotangent stand for elements that did not count.
+    /// The derivation of `node`, the items of whose result have these cotangents (one at least is there); `wanted` says of
+    /// which operands a cotangent is asked for, `masked` whether exact zeros in the cotangent stand for elements that
+    /// did not count. `differentiate` serves for bodies.
     pub fn new(
         graph: &'a mut Graph,
         node: NodeId,
-        cotangent: NodeId,
+        cotangents: &'a [Option<NodeId>],
         wanted: &'a [bool],
         masked: bool,
+        differentiate: Differentiate<'a>,
     ) -> Self {
-        Self { graph, node, cotangent, wanted, masked }
+        Self { graph, node, cotangents, wanted, masked, differentiate }
     }
 
     /// The graph.
@@ -38,7 +52,27 @@ impl<'a> Derivation<'a> {
 
     /// The cotangent of the node's result: the derivative of the loss with respect to it.
     pub fn cotangent(&self) -> NodeId {
-        self.cotangent
+        let given = self.cotangents.iter().copied().flatten().next();
+        given.unwrap_or(self.node)
+    }
+
+    /// The cotangents of the items of the node's result; `None` where the loss does not depend on one.
+    pub fn cotangents(&self) -> SmallVec<[Option<NodeId>; 4]> {
+        self.cotangents.into()
+    }
+
+    /// Appends to `graph`, a body that is being made, the nodes that compute the cotangents of `xs` from the nodes whose
+    /// cotangents are known. `None` for one on which those do not depend.
+    ///
+    /// # Errors
+    /// A node on the way has no gradient rule, or a wrong one.
+    pub fn differentiate(
+        &self,
+        graph: &mut Graph,
+        seeds: &[Seed],
+        xs: &[NodeId],
+    ) -> Result<Vec<Option<NodeId>>, Fault> {
+        (self.differentiate)(graph, seeds, xs, self.masked)
     }
 
     /// An operand.

@@ -11,11 +11,12 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
 use smallvec::SmallVec;
 
+use crate::body::{MAX_DEPTH, is_input};
 use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
     Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
-    OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
+    OperandSpec, OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
 };
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
@@ -94,6 +95,20 @@ pub struct Node {
     pub location: Location,
 }
 
+impl Node {
+    /// Whether its value comes from a random stream, its own or one that a body of it draws from.
+    pub fn is_random(&self) -> bool {
+        self.operator.signature().effect == Effect::Random
+            || self.attributes.bodies().any(|body| body.is_random())
+    }
+
+    /// Whether it tells someone outside of a value, itself or in a body of it: see
+    /// [`Signature::watches`](crate::Signature::watches).
+    pub fn watches(&self) -> bool {
+        self.operator.signature().watches || self.attributes.bodies().any(|body| body.watches())
+    }
+}
+
 /// Why one node comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
@@ -127,6 +142,8 @@ pub struct Graph {
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
     context: Context,
+    /// Of how many bodies it is inside: 0 for a program.
+    depth: u32,
 }
 
 impl Default for Graph {
@@ -147,6 +164,7 @@ impl Graph {
             symbols: Symbols::default(),
             diagnostics: Vec::new(),
             context: Context::default(),
+            depth: 0,
         }
     }
 
@@ -163,6 +181,32 @@ impl Graph {
     /// Changes its name in printouts.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
+    }
+
+    /// Of how many bodies it is inside: 0 for a program, 1 for a body of one of its nodes.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// Makes it a body's graph.
+    pub(crate) fn enclose(&mut self, depth: u32, symbols: Symbols) {
+        self.depth = depth;
+        self.symbols = symbols;
+        if depth > MAX_DEPTH {
+            self.diagnostics.push(Diagnostic::new(
+                format!("the body `{}` is nested more than {MAX_DEPTH} deep", self.name),
+                self.context.location,
+            ));
+        }
+    }
+
+    /// The key of a node's random stream: its name, in a body behind the body's.
+    pub fn stream(&self, id: NodeId) -> std::borrow::Cow<'_, str> {
+        let name = &*self.node(id).name;
+        match self.depth {
+            0 => name.into(),
+            _ => format!("{}/{name}", self.name).into(),
+        }
     }
 
     /// The number of nodes.
@@ -287,11 +331,16 @@ impl Graph {
         shape.iter().map(|&dim| self.symbols.resolve(dim)).collect()
     }
 
-    /// `f32[N, 10]`, `operation` or `invalid`.
+    /// `f32[N, 10]`, `(f32[N, 10], i64[])`, `operation` or `invalid`.
     pub fn display_type(&self, id: NodeId) -> String {
+        let display = |tensor: &TensorType| {
+            format!("{}{}", tensor.dtype, self.symbols.display(&tensor.shape))
+        };
         match &self.node(id).ty {
-            Type::Tensor(tensor) => {
-                format!("{}{}", tensor.dtype, self.symbols.display(&tensor.shape))
+            Type::Tensor(tensor) => display(tensor),
+            Type::Tuple(items) => {
+                let items: Vec<String> = items.iter().map(display).collect();
+                format!("({})", items.join(", "))
             }
             Type::Operation => "operation".to_owned(),
             Type::Invalid => "invalid".to_owned(),
@@ -306,6 +355,21 @@ impl Graph {
     /// How many mistakes were made so far.
     pub(crate) fn mistakes(&self) -> usize {
         self.diagnostics.len()
+    }
+
+    /// Moves the mistakes made so far out.
+    pub fn take_mistakes(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.diagnostics)
+    }
+
+    /// Remembers where the symbols of a node's type first stood.
+    pub(crate) fn set_origins(&mut self, node: NodeId) {
+        let items = self.node(node).ty.items().to_vec();
+        for (axis, &dim) in items.iter().flat_map(|item| item.shape.iter().enumerate()) {
+            if let Dim::Symbol(symbol) = self.symbols.resolve(dim) {
+                self.symbols.set_origin(symbol, Origin { node, axis });
+            }
+        }
     }
 
     /// Changes what a node is taken to give.
@@ -367,6 +431,18 @@ impl Graph {
         self.add_named(None, operator, operands, attributes)
     }
 
+    /// Appends a node with a name made from `base`.
+    pub fn add_like(
+        &mut self,
+        base: &str,
+        operator: impl Into<OperatorRef>,
+        operands: &[NodeId],
+        attributes: Attributes,
+    ) -> NodeId {
+        let base = if is_name(base) { base } else { "node" };
+        self.append(None, Some(base), operator.into(), operands, attributes)
+    }
+
     /// Appends a node. A wrong one is appended too, remembered as a diagnostic, and has the type
     /// [`Type::Invalid`]; nodes that depend on it are not reported again.
     ///
@@ -378,17 +454,27 @@ impl Graph {
         operands: &[NodeId],
         attributes: Attributes,
     ) -> NodeId {
-        let operator = operator.into();
+        self.append(name, None, operator.into(), operands, attributes)
+    }
+
+    fn append(
+        &mut self,
+        name: Option<&str>,
+        base: Option<&str>,
+        operator: OperatorRef,
+        operands: &[NodeId],
+        attributes: Attributes,
+    ) -> NodeId {
         let id = NodeId::new(self.len());
         let inferred = self.infer(&operator, operands, &attributes);
-        let name = self.unique_name(name, operator.signature().name, id);
+        let base = base.unwrap_or(operator.signature().name);
+        let name = self.unique_name(name, base, id);
         let (ty, fault) = match inferred {
             Ok(ty) => (ty, None),
             Err(fault) => (Type::Invalid, fault),
         };
-        if let Some(tensor) = ty.tensor() {
-            let shape: Shape = tensor.shape.clone();
-            for (axis, dim) in shape.into_iter().enumerate() {
+        for tensor in ty.items() {
+            for (axis, &dim) in tensor.shape.iter().enumerate() {
                 if let Dim::Symbol(symbol) = dim {
                     self.symbols.set_origin(symbol, Origin { node: id, axis });
                 }
@@ -464,6 +550,20 @@ impl Graph {
             match &self.node(operand).ty {
                 Type::Tensor(tensor) => types.push(tensor.clone()),
                 Type::Invalid => return Err(None),
+                Type::Tuple(items) if signature.unpacks && operands.len() == 1 => {
+                    types.extend(items.iter().cloned());
+                }
+                Type::Tuple(_) if signature.effect == Effect::Order => {}
+                Type::Tuple(items) => {
+                    return Err(Some(
+                        Fault::new(format!(
+                            "`{}` has {} results",
+                            self.node(operand).name,
+                            items.len()
+                        ))
+                        .help("take one of them with `item`"),
+                    ));
+                }
                 // A group depends on operations without taking a value from them.
                 Type::Operation if signature.effect == Effect::Order => {}
                 Type::Operation => {
@@ -474,10 +574,14 @@ impl Graph {
                 }
             }
         }
-        if signature.effect != Effect::Order {
+        if signature.effect != Effect::Order && !signature.unpacks {
             check_operands(&signature, &types)?;
         }
         check_attributes(&signature, attributes, &self.symbols)?;
+        self.check_place(operator)?;
+        for body in attributes.bodies() {
+            body.check(self)?;
+        }
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
@@ -492,7 +596,7 @@ impl Graph {
         let mut cx =
             Inference { operands: &types, attributes, solver: Solver::Building(&mut self.symbols) };
         let inferred = operator.infer(&mut cx).and_then(|ty| {
-            if let Some(tensor) = ty.tensor() {
+            for tensor in ty.items() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
             }
             Ok(ty)
@@ -501,6 +605,24 @@ impl Graph {
             self.symbols.forget(mark);
             Some(fault)
         })
+    }
+
+    /// A body has no effects, and a program no inputs.
+    fn check_place(&self, operator: &OperatorRef) -> Result<(), Fault> {
+        let effect = operator.signature().effect;
+        match (self.depth, is_input(operator)) {
+            (0, true) => Err(Fault::new("an input stands in a body only")
+                .help("what is given to a program is a placeholder")),
+            (0, false) | (_, true) => Ok(()),
+            _ if matches!(effect, Effect::Read | Effect::Write | Effect::Feed) => {
+                Err(Fault::new(format!(
+                    "stands in the body `{}`, which may compute but not have effects",
+                    self.name
+                ))
+                .help("make it outside, where the body can use it, or let the body give the new value and assign that outside"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn unique_name(&mut self, wanted: Option<&str>, base: &str, id: NodeId) -> Arc<str> {
@@ -638,6 +760,9 @@ fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<
                 "operand `{}` is {}, which is not one of {}",
                 spec.name, ty.dtype, spec.dtypes
             )));
+        }
+        if spec.group == OperandSpec::APART {
+            continue;
         }
         let first = (0..index)
             .find(|&other| signature.operand(other).is_some_and(|other| other.group == spec.group));

@@ -1,7 +1,7 @@
 //! What a shape rule may ask, while the graph is built and again when feeds have settled all sizes.
 
 use crate::shape::{Naming, SymbolId, Symbols};
-use crate::{Attributes, DType, Dim, Fault, Shape, TensorType, Type};
+use crate::{Attributes, Body, DType, Dim, Fault, Shape, TensorType, Type};
 
 /// The sizes that feeds have given to symbols, by the index of each class's representative.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +23,17 @@ impl Bindings {
                 _ => Dim::Symbol(id),
             },
             known => known,
+        }
+    }
+
+    /// Binds the symbols of a body that are settled outside of it, where they have the same ids.
+    pub fn adopt(&mut self, symbols: &Symbols, outer: &Bindings, outer_symbols: &Symbols) {
+        for index in 0..symbols.len().min(outer_symbols.len()) {
+            let dim = Dim::Symbol(symbols.id(index as u32));
+            if let Dim::Known(size) = outer.resolve(outer_symbols, dim) {
+                // A symbol that has another size already is one that the body settled itself.
+                let _ = self.bind(symbols, dim, size);
+            }
         }
     }
 
@@ -83,6 +94,35 @@ impl<'a> Inference<'a> {
     /// The shape of an operand, with what is known of its dimensions by now.
     pub fn shape(&self, operand: usize) -> Shape {
         self.operands[operand].shape.iter().map(|&dim| self.resolve(dim)).collect()
+    }
+
+    /// The type of an operand, with what is known of its dimensions by now.
+    pub fn operand(&self, operand: usize) -> TensorType {
+        TensorType::new(self.dtype(operand), self.shape(operand))
+    }
+
+    /// A body among the attributes.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn body(&self, index: usize) -> Result<&'a Body, Fault> {
+        match self.attributes.body(index) {
+            Some(body) => Ok(body),
+            None => Err(Fault::new("a body is missing")),
+        }
+    }
+
+    /// Whether a dimension is one of which only a body knows the size.
+    pub fn is_inner(&self, dim: Dim) -> bool {
+        match (&self.solver, self.resolve(dim)) {
+            (Solver::Building(symbols), Dim::Symbol(id)) => symbols.origin(id).is_none(),
+            _ => false,
+        }
+    }
+
+    /// The type as it prints.
+    pub fn display_type(&self, ty: &TensorType) -> String {
+        format!("{}{}", ty.dtype, self.display(&ty.shape))
     }
 
     /// The rank of an operand.

@@ -2,10 +2,12 @@
 //! operator trait, places in the user's source, diagnostics, and the text form.
 //!
 //! A graph is append-only: a node's operands are older than itself, so the order of ids is always a topological
-//! order. A node has exactly one value (or, for an operation, none). This crate must not know any
+//! order. A node has one value, several (a tuple, of which `item` nodes take one each), or, for an operation, none. A
+//! branch or the body of a loop is a graph of its own, held by an attribute ([`Body`]). This crate must not know any
 //! particular operator, nor how a graph is run.
 
 mod attribute;
+mod body;
 mod derivation;
 mod diagnostic;
 mod dot;
@@ -13,6 +15,7 @@ mod dtype;
 mod graph;
 mod inference;
 mod operator;
+mod packing;
 mod sample;
 mod shape;
 mod suggest;
@@ -23,7 +26,8 @@ pub use abeyance_kernels::launch;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
 };
-pub use derivation::Derivation;
+pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
+pub use derivation::{Derivation, Differentiate, Seed};
 pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note};
 pub use dtype::{DType, DTypes};
 pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
@@ -32,6 +36,7 @@ pub use operator::{
     Calculus, Concrete, Cotangents, Effect, Lowered, Lowering, OperandSpec, Operator, OperatorRef,
     Registry, Signature, TensorType, Type,
 };
+pub use packing::Packing;
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
 pub use suggest::{near, nearest};

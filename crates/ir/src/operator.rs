@@ -8,7 +8,8 @@ use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use crate::{
-    AttributeSpec, Attributes, DType, DTypes, Derivation, Fault, Inference, NodeId, Sample, Shape,
+    AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
+    Sample, Shape,
 };
 
 /// Element type and shape of a tensor.
@@ -32,6 +33,8 @@ impl TensorType {
 pub enum Type {
     /// An array.
     Tensor(TensorType),
+    /// Several arrays, of which `item` nodes take one each.
+    Tuple(Vec<TensorType>),
     /// Nothing: the node is run for its effect.
     Operation,
     /// Not known, since the node or one it depends on is wrong.
@@ -44,6 +47,26 @@ impl Type {
         match self {
             Type::Tensor(tensor) => Some(tensor),
             _ => None,
+        }
+    }
+
+    /// The types of all arrays: those of a tuple, the one of a tensor, none of an operation.
+    pub fn items(&self) -> &[TensorType] {
+        match self {
+            Type::Tensor(tensor) => std::slice::from_ref(tensor),
+            Type::Tuple(items) => items,
+            Type::Operation | Type::Invalid => &[],
+        }
+    }
+
+    /// The type of a node with these arrays: one alone is a tensor, not a tuple.
+    pub fn of_items(mut items: Vec<TensorType>) -> Type {
+        match (items.len(), items.pop()) {
+            (1, Some(only)) => Type::Tensor(only),
+            (_, last) => {
+                items.extend(last);
+                Type::Tuple(items)
+            }
         }
     }
 }
@@ -64,6 +87,14 @@ impl OperandSpec {
     pub const fn new(name: &'static str, dtypes: DTypes) -> Self {
         Self { name, dtypes, group: 0 }
     }
+
+    /// An operand that need not have the element type of any other, nor have its repetitions.
+    pub const fn apart(name: &'static str, dtypes: DTypes) -> Self {
+        Self::in_group(name, dtypes, Self::APART)
+    }
+
+    /// The group of operands whose element types have nothing to do with each other.
+    pub const APART: u8 = u8::MAX;
 
     /// An operand of another group.
     pub const fn in_group(name: &'static str, dtypes: DTypes, group: u8) -> Self {
@@ -126,6 +157,9 @@ pub struct Signature {
     /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
     /// back must not turn them into NaN.
     pub masks: bool,
+    /// Whether its one operand is a tuple, of which it takes the item that its first attribute says. Its rules see the
+    /// items as its operands; to its kernel the tuple is operand 0.
+    pub unpacks: bool,
 }
 
 impl Signature {
@@ -145,6 +179,7 @@ impl Signature {
             calculus: Calculus::Smooth,
             watches: false,
             masks: false,
+            unpacks: false,
         }
     }
 
@@ -181,6 +216,13 @@ impl Signature {
     /// With a gradient that holds exact zeros for what did not count.
     pub const fn masking(mut self) -> Self {
         self.masks = true;
+        self
+    }
+
+    /// With a tuple for its operand.
+    pub const fn unpacking(mut self) -> Self {
+        self.unpacks = true;
+        self.variadic = true;
         self
     }
 
@@ -231,14 +273,18 @@ impl Concrete<'_> {
 pub struct Lowering<'a> {
     /// Operands.
     pub operands: &'a [Concrete<'a>],
-    /// The result.
+    /// The result; of a tuple the first item.
     pub result: Concrete<'a>,
+    /// All items of the result, which lie in one buffer as [`Packing`](crate::Packing) says.
+    pub results: &'a [Concrete<'a>],
     /// Attributes of the node. Shapes in them may hold symbols: `result` says what they came to.
     pub attributes: &'a Attributes,
     /// The node's name, the key of its random stream.
     pub name: &'a str,
     /// The session's seed.
     pub seed: u64,
+    /// Makes bodies ready to run.
+    pub bodies: &'a dyn BodyCompiler,
 }
 
 /// An operator ready to run.
@@ -324,6 +370,12 @@ impl fmt::Debug for OperatorRef {
 impl<O: Operator> From<&'static O> for OperatorRef {
     fn from(operator: &'static O) -> Self {
         OperatorRef::Static(operator)
+    }
+}
+
+impl<O: Operator> From<Arc<O>> for OperatorRef {
+    fn from(operator: Arc<O>) -> Self {
+        OperatorRef::Shared(operator)
     }
 }
 

@@ -105,6 +105,8 @@ pub struct Symbols {
     counters: [u32; 2],
     /// What was found out since [`Symbols::try_out`], oldest first.
     trail: Vec<Finding>,
+    /// Counts changes.
+    revision: u64,
 }
 
 impl Default for Symbols {
@@ -116,6 +118,7 @@ impl Default for Symbols {
             named: std::collections::HashMap::new(),
             counters: [0; 2],
             trail: Vec::new(),
+            revision: 0,
         }
     }
 }
@@ -163,7 +166,7 @@ impl Symbols {
         self.entries.is_empty()
     }
 
-    fn id(&self, index: u32) -> SymbolId {
+    pub(crate) fn id(&self, index: u32) -> SymbolId {
         SymbolId { index, owner: self.owner }
     }
 
@@ -192,7 +195,53 @@ impl Symbols {
             origin: None,
         });
         self.named.insert(name, id);
+        self.revision += 1;
         id
+    }
+
+    /// Grows with every change. Of the tables of a graph and its bodies, those of equal revision are equal.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whether these are known to `outer` too, with the same ids.
+    pub(crate) fn is_part_of(&self, outer: &Symbols) -> bool {
+        self.is_empty() || self.owner == outer.owner && self.len() <= outer.len()
+    }
+
+    /// The same symbols with the same ids, for a body: none has stood anywhere in it yet.
+    pub fn for_body(&self) -> Symbols {
+        let mut symbols = self.clone();
+        for symbol in &mut symbols.entries {
+            symbol.origin = None;
+        }
+        symbols
+    }
+
+    /// Takes over what a body, or the graph around it, has added to the common symbols and found out about them. Where
+    /// symbols first stood is each graph's own.
+    pub fn adopt(&mut self, other: &Symbols) {
+        if other.revision <= self.revision || other.owner != self.owner {
+            return;
+        }
+        for (index, theirs) in other.entries.iter().enumerate() {
+            match self.entries.get_mut(index) {
+                Some(mine) => {
+                    mine.parent = theirs.parent;
+                    mine.value = theirs.value;
+                    mine.name.clone_from(&theirs.name);
+                }
+                None => self.entries.push(Symbol { origin: None, ..theirs.clone() }),
+            }
+        }
+        self.named.clone_from(&other.named);
+        for index in 0..self.entries.len() {
+            if let Some(origin) = self.entries[index].origin {
+                self.set_origin(self.id(index as u32), origin);
+            }
+        }
+        self.counters = other.counters;
+        self.revision = other.revision;
     }
 
     /// The symbols as they are, to be gone [back](Symbols::rewind) to.
@@ -270,6 +319,7 @@ impl Symbols {
             self.entries[id.index()].name = other.clone();
             self.named.insert(other, id);
             self.named.remove(name);
+            self.revision += 1;
         }
         self.named(name)
     }
@@ -330,11 +380,13 @@ impl Symbols {
         match (a, b) {
             (Dim::Known(_), Dim::Known(_)) => None,
             (Dim::Known(value), Dim::Symbol(id)) | (Dim::Symbol(id), Dim::Known(value)) => {
+                self.revision += 1;
                 self.trail.push(Finding::Value(id.index));
                 self.entries[id.index()].value = Some(value);
                 Some(Dim::Known(value))
             }
             (Dim::Symbol(x), Dim::Symbol(y)) => {
+                self.revision += 1;
                 // The older stands for both: its name is the one the user saw first.
                 let (old, new) = if x <= y { (x, y) } else { (y, x) };
                 let origin = self.entries[new.index()].origin;

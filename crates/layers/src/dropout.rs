@@ -30,6 +30,7 @@ pub fn dropout<'g, T: Float>(
     rate: f64,
     training: impl Operand<'g, bool>,
 ) -> Tensor<'g, T> {
+    let x = x.beside(training);
     let graph = x.graph();
     let _pin = graph.pin_location();
     if is_told(x) {

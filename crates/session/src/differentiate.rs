@@ -2,10 +2,13 @@
 
 use abeyance_graph::ops::{binary, fill_like, source};
 use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
+use std::collections::HashMap;
+
 use abeyance_ir::{
-    Calculus, Context, Derivation, Diagnostic, Fault, Graph as Ir, NodeId, Role, Type,
+    Calculus, Context, Derivation, Diagnostic, Fault, Graph as Ir, NodeId, Role, Seed, Type,
 };
 use fixedbitset::FixedBitSet;
+use smallvec::SmallVec;
 
 /// What to do about a tensor on which the differentiated one does not depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +93,12 @@ pub fn differentiate(
     unconnected: Unconnected,
 ) -> Vec<NodeId> {
     let before = graph.context().clone();
-    let derivatives = Backward::new(graph, y, xs).and_then(|mut backward| {
+    let derivatives = Backward::new(graph, &[y], xs).and_then(|mut backward| {
+        if backward.path.contains(y.index()) {
+            enter(graph, y);
+            let ones = fill_like(graph, y, 1.0);
+            backward.add(graph, y, y, ones);
+        }
         backward.walk(graph)?;
         Ok(xs
             .iter()
@@ -116,23 +124,73 @@ pub fn differentiate(
     derivatives
 }
 
-/// A walk from the differentiated tensor back to those it is differentiated by.
+/// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient: what gradient rules of branches and
+/// loops ask for.
+fn cotangents(
+    graph: &mut Ir,
+    seeds: &[Seed],
+    xs: &[NodeId],
+    masked: bool,
+) -> Result<Vec<Option<NodeId>>, Fault> {
+    let before = graph.context().clone();
+    let is_float = |id: NodeId| {
+        let ty = graph.node(id).ty.tensor();
+        ty.is_some_and(|tensor| tensor.dtype.is_float())
+    };
+    let seeds: Vec<Seed> = seeds.iter().copied().filter(|(y, _)| is_float(*y)).collect();
+    let ys: Vec<NodeId> = seeds.iter().map(|(y, _)| *y).collect();
+    let found = Backward::new(graph, &ys, xs).and_then(|mut backward| {
+        for &(y, seed) in &seeds {
+            if backward.path.contains(y.index()) {
+                backward.masked.set(y.index(), masked);
+                backward.add(graph, y, y, seed);
+            }
+        }
+        backward.walk(graph)?;
+        let of = |x: &NodeId| backward.cotangents[x.index()];
+        Ok(xs.iter().map(of).collect())
+    });
+    *graph.context_mut() = before;
+    found.map_err(|stop| {
+        let name = graph.name();
+        match stop {
+            Some(diagnostic) => Fault {
+                message: format!("in the body `{name}`, {}", at(&diagnostic)),
+                help: diagnostic.help,
+            },
+            None => Fault::new(format!("a node of the body `{name}` is wrong")),
+        }
+    })
+}
+
+/// What a diagnostic says, with its node and place, in one line.
+pub(crate) fn at(diagnostic: &Diagnostic) -> String {
+    match &diagnostic.node {
+        Some(node) => format!("{} (`{node}`, {})", diagnostic.message, diagnostic.location),
+        None => diagnostic.message.clone(),
+    }
+}
+
+/// A walk from the differentiated tensors back to those they are differentiated by.
 struct Backward {
+    /// The latest of the differentiated tensors.
     y: NodeId,
-    /// What `y` depends on.
+    /// What they depend on.
     upstream: FixedBitSet,
     /// The nodes through which a derivative can flow.
     path: FixedBitSet,
     /// By node, up to the latest of interest.
     cotangents: Vec<Option<NodeId>>,
+    /// Of nodes with several results, the cotangent of each.
+    items: HashMap<NodeId, SmallVec<[Option<NodeId>; 4]>>,
     masked: FixedBitSet,
 }
 
 type Stop = Option<Box<Diagnostic>>;
 
 impl Backward {
-    fn new(graph: &Ir, y: NodeId, xs: &[NodeId]) -> Result<Self, Stop> {
-        for &node in [y].iter().chain(xs) {
+    fn new(graph: &Ir, ys: &[NodeId], xs: &[NodeId]) -> Result<Self, Stop> {
+        for &node in ys.iter().chain(xs) {
             match &graph.node(node).ty {
                 Type::Tensor(tensor) if tensor.dtype.is_float() => {}
                 Type::Invalid => return Err(None),
@@ -148,39 +206,53 @@ impl Backward {
                 }
             }
         }
-        let upstream = graph.ancestors([y], |_| false);
+        let upstream = graph.ancestors(ys.iter().copied(), |_| false);
         let path = graph.descendants(xs.iter().copied(), |user, _| {
             upstream.contains(user.index()) && has_derivative(graph, user)
         });
-        let len = [y].iter().chain(xs).map(|id| id.index() + 1).max();
+        let len = ys.iter().chain(xs).map(|id| id.index() + 1).max();
         Ok(Self {
-            y,
+            y: ys.iter().copied().max().unwrap_or(NodeId::new(0)),
             upstream,
             path,
             cotangents: vec![None; len.unwrap_or(0)],
+            items: HashMap::new(),
             masked: FixedBitSet::with_capacity(graph.len()),
         })
     }
 
     fn walk(&mut self, graph: &mut Ir) -> Result<(), Stop> {
-        if !self.path.contains(self.y.index()) {
-            return Ok(());
-        }
-        enter(graph, self.y);
-        self.cotangents[self.y.index()] = Some(fill_like(graph, self.y, 1.0));
-        for index in (0..=self.y.index()).rev() {
+        for index in (0..self.cotangents.len().min(self.y.index() + 1)).rev() {
             if !self.path.contains(index) {
                 continue;
             }
-            if let Some(cotangent) = self.cotangents[index] {
-                self.visit(graph, NodeId::new(index), cotangent)?;
+            let node = NodeId::new(index);
+            match (self.cotangents[index], self.items.remove(&node)) {
+                (Some(_), _) => self.visit(graph, node, &[self.cotangents[index]])?,
+                (None, Some(items)) => self.visit(graph, node, &items)?,
+                (None, None) => {}
             }
         }
         Ok(())
     }
 
+    /// Adds to the cotangent of `operand` what came through `node`.
+    fn add(&mut self, graph: &mut Ir, node: NodeId, operand: NodeId, part: NodeId) {
+        let slot = &mut self.cotangents[operand.index()];
+        *slot = Some(sum(graph, node, operand, *slot, part));
+    }
+
     /// Applies the rule of one node and adds what it gives to the cotangents of its operands.
-    fn visit(&mut self, graph: &mut Ir, node: NodeId, cotangent: NodeId) -> Result<(), Stop> {
+    fn visit(
+        &mut self,
+        graph: &mut Ir,
+        node: NodeId,
+        cotangents: &[Option<NodeId>],
+    ) -> Result<(), Stop> {
+        if graph.node(node).operator.signature().unpacks {
+            self.unpack(graph, node, cotangents);
+            return Ok(());
+        }
         let operands = graph.node(node).operands.clone();
         let wanted: Vec<bool> =
             operands.iter().map(|operand| self.path.contains(operand.index())).collect();
@@ -190,7 +262,7 @@ impl Backward {
         enter(graph, node);
         let operator = graph.node(node).operator.clone();
         let masked = self.masked.contains(node.index());
-        let mut cx = Derivation::new(graph, node, cotangent, &wanted, masked);
+        let mut cx = Derivation::new(graph, node, cotangents, &wanted, masked, &self::cotangents);
         let found = operator
             .gradient(&mut cx)
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
@@ -203,18 +275,30 @@ impl Backward {
             if masks {
                 self.masked.insert(operand.index());
             }
-            let sum = &mut self.cotangents[operand.index()];
-            *sum = Some(match *sum {
-                None => part,
-                Some(sum) => {
-                    enter(graph, operand);
-                    let sum = binary::add(graph, sum, part);
-                    enter(graph, node);
-                    sum
-                }
-            });
+            self.add(graph, node, operand, part);
         }
         Ok(())
+    }
+
+    /// The cotangent of an item is that of its tuple, in its place.
+    fn unpack(&mut self, graph: &mut Ir, node: NodeId, cotangents: &[Option<NodeId>]) {
+        let data = graph.node(node);
+        let (Some(&tuple), Some(&Some(part))) = (data.operands.first(), cotangents.first()) else {
+            return;
+        };
+        let index = data.attributes.integer(0) as usize;
+        let count = graph.node(tuple).ty.items().len();
+        if self.masked.contains(node.index()) {
+            self.masked.insert(tuple.index());
+        }
+        if count == 1 {
+            self.add(graph, node, tuple, part);
+            return;
+        }
+        let items = self.items.entry(tuple).or_insert_with(|| SmallVec::from_elem(None, count));
+        if let Some(slot) = items.get_mut(index) {
+            *slot = Some(sum(graph, node, tuple, *slot, part));
+        }
     }
 
     /// Where the path from `x` to `y` ends.
@@ -256,10 +340,26 @@ impl Backward {
                     ),
                     graph.node(broken).location,
                 ),
-                None => with_ends,
+                None => with_ends.note(
+                    "the path ends inside of a loop, or at a gradient of one's own",
+                    Default::default(),
+                ),
             }
         };
         diagnostic.help("leave it out, or ask for zeros with `gradients_or_zeros`")
+    }
+}
+
+/// A cotangent of `operand` so far, and what came through `node`.
+fn sum(graph: &mut Ir, node: NodeId, operand: NodeId, sum: Option<NodeId>, part: NodeId) -> NodeId {
+    match sum {
+        None => part,
+        Some(sum) => {
+            enter(graph, operand);
+            let sum = binary::add(graph, sum, part);
+            enter(graph, node);
+            sum
+        }
     }
 }
 
@@ -273,7 +373,7 @@ fn enter(graph: &mut Ir, node: NodeId) {
 
 fn has_derivative(graph: &Ir, node: NodeId) -> bool {
     let node = graph.node(node);
-    let float = node.ty.tensor().is_some_and(|tensor| tensor.dtype.is_float());
+    let float = node.ty.items().iter().any(|tensor| tensor.dtype.is_float());
     float && !matches!(node.operator.signature().calculus, Calculus::None(_))
 }
 

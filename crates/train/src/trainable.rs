@@ -71,6 +71,7 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
         match &ir.node(loss.id()).ty {
             Type::Invalid => return false,
             Type::Operation => ("has no value", "minimize a tensor"),
+            Type::Tuple(_) => ("has several results", "minimize one of them"),
             Type::Tensor(tensor) if !tensor.dtype.is_float() => {
                 ("has no derivatives", "only tensors of f32 and f64 have: convert with `cast`")
             }
@@ -100,12 +101,12 @@ pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
     is_variable(ir, node) && ir.node(node).attributes.flag(3)
 }
 
-/// The float nodes that the loss depends on through nothing but nodes that have derivatives. Operands are older than their
+/// The nodes with floats among their results that the loss depends on through nothing but nodes that have derivatives. Operands are older than their
 /// users, so one sweep finds them.
 fn path(ir: &Ir, loss: NodeId) -> Vec<bool> {
     let is_float = |node: NodeId| {
-        let tensor = ir.node(node).ty.tensor();
-        tensor.is_some_and(|tensor| tensor.dtype.is_float())
+        let mut items = ir.node(node).ty.items().iter();
+        items.any(|tensor| tensor.dtype.is_float())
     };
     let mut path = vec![false; loss.index() + 1];
     path[loss.index()] = is_float(loss);

@@ -229,18 +229,19 @@ impl<'g, T: Element> Tensor<'g, T> {
                 return self.fault(fault);
             }
         };
-        let indices = indices.node(self.graph());
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
         let wrong = {
-            let ir = self.graph().ir();
-            let shape = ir.shape(self.id()).unwrap_or_default();
+            let ir = this.graph().ir();
+            let shape = ir.shape(this.id()).unwrap_or_default();
             let dim = shape.get(axis..=axis).unwrap_or_default();
             constant_out_of_range(&ir, indices, dim)
         };
         if let Some(mut fault) = wrong {
             fault.message = format!("take_along_axis: {}", fault.message);
-            return self.fault(fault);
+            return this.fault(fault);
         }
-        self.then(|graph, x| {
+        this.then(|graph, x| {
             let [x, indices] = [x, indices].map(|x| swap_last(graph, x, axis));
             let taken = take_along(graph, x, indices);
             swap_last(graph, taken, axis)

@@ -605,10 +605,11 @@ impl<'g, T: Float> Tensor<'g, T> {
         shape: impl Into<Dimensions>,
         options: Conv2d,
     ) -> Tensor<'g, T> {
-        let filter = self.graph().import(filter.erase());
+        let this = self.beside(filter);
+        let filter = this.graph().import(filter.erase());
         let of = "a transposed convolution";
-        self.graph().with_shape(of, shape, |graph, shape| {
-            conv2d_backprop_input(graph, filter, self.id(), options, shape)
+        this.graph().with_shape(of, shape, |graph, shape| {
+            conv2d_backprop_input(graph, filter, this.id(), options, shape)
         })
     }
 }

@@ -31,7 +31,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// Salakhutdinov: *Dropout: a simple way to prevent neural networks from overfitting*, 2014; the scaling is TensorFlow's.
     #[track_caller]
     pub fn dropout(self, keep: impl Operand<'g, T>) -> Tensor<'g, T> {
-        let graph = self.graph();
+        let this = self.beside(keep);
+        let graph = this.graph();
         let _pin = graph.pin_location();
         let _scope = graph.scope("dropout");
         let keep = keep.node(graph);
@@ -42,7 +43,7 @@ impl<'g, T: Float> Tensor<'g, T> {
             (constant_value(&graph, keep), wrong)
         };
         if let Some(wrong) = wrong {
-            return self.fault(Fault::new(format!(
+            return this.fault(Fault::new(format!(
                 "dropout: the probability to keep an element has to be a scalar, not `{wrong}`"
             )));
         }
@@ -50,12 +51,12 @@ impl<'g, T: Float> Tensor<'g, T> {
         if let Some(value) = value
             && !(value > 0.0 && value <= 1.0)
         {
-            return self.fault(
+            return this.fault(
                 Fault::new(format!("dropout: {value} is not a probability to keep an element"))
                     .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
-        self.then(|graph, x| {
+        this.then(|graph, x| {
             let Some(shape) = graph.shape(x) else {
                 return super::source::invalid(graph);
             };

@@ -385,26 +385,27 @@ impl Graph {
         equation: &str,
         operands: impl IntoIterator<Item = Tensor<'g, T>>,
     ) -> Tensor<'g, T> {
-        let operands: Vec<NodeId> =
-            operands.into_iter().map(|operand| self.import(operand.erase())).collect();
-        self.within("einsum", || {
-            let id = match self.build(|graph| einsum(graph, equation, &operands)) {
+        let operands: Vec<_> = operands.into_iter().map(Tensor::erase).collect();
+        let home = self.innermost(&operands);
+        let operands = home.import_all(&operands);
+        home.within("einsum", || {
+            let id = match home.build(|graph| einsum(graph, equation, &operands)) {
                 Ok(id) => id,
                 Err(fault) => {
                     let mut diagnostic = Diagnostic::new(
                         format!("einsum {equation:?}: {}", fault.message),
-                        self.here(),
+                        home.here(),
                     );
                     diagnostic.help = fault.help;
                     for &operand in &operands {
-                        let ir = self.ir();
+                        let ir = home.ir();
                         diagnostic =
                             diagnostic.note(ir.describe(operand), ir.node(operand).location);
                     }
-                    self.reject(diagnostic)
+                    home.reject(diagnostic)
                 }
             };
-            self.handle(id)
+            home.handle(id)
         })
     }
 }
@@ -420,15 +421,16 @@ impl<'g, T: Number> Tensor<'g, T> {
         axes: impl AsRef<[i64]>,
         other_axes: impl AsRef<[i64]>,
     ) -> Tensor<'g, T> {
-        let other = self.graph().import(other.erase());
+        let this = self.beside(other);
+        let other = this.graph().import(other.erase());
         let (axes, other_axes) = (axes.as_ref(), other_axes.as_ref());
-        let graph = self.graph();
+        let graph = this.graph();
         graph.within("tensordot", || {
-            match graph.build(|ir| tensordot(ir, self.id(), other, axes, other_axes)) {
+            match graph.build(|ir| tensordot(ir, this.id(), other, axes, other_axes)) {
                 Ok(id) => graph.handle(id),
                 Err(mut fault) => {
                     fault.message = format!("tensordot: {}", fault.message);
-                    self.fault(fault)
+                    this.fault(fault)
                 }
             }
         })

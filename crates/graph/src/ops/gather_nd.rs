@@ -166,8 +166,9 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// slices, added where they came from.
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
-        let indices = indices.node(self.graph());
-        self.graph().within("gather_nd", || self.then(|graph, x| gather_nd(graph, x, indices)))
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        this.graph().within("gather_nd", || this.then(|graph, x| gather_nd(graph, x, indices)))
     }
 }
 
@@ -181,11 +182,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
-        let indices = indices.node(self.graph());
-        let graph = self.graph();
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        let graph = this.graph();
         graph.within("scatter_nd", || {
             graph.with_shape("what is added to", shape, |graph, shape| {
-                scatter_nd(graph, indices, self.id(), shape)
+                scatter_nd(graph, indices, this.id(), shape)
             })
         })
     }

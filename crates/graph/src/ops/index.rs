@@ -372,10 +372,11 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
     #[track_caller]
     pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
-        let indices = indices.node(self.graph());
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
         let wrong = {
-            let ir = self.graph().ir();
-            let shape = ir.shape(self.id()).unwrap_or_default();
+            let ir = this.graph().ir();
+            let shape = ir.shape(this.id()).unwrap_or_default();
             resolve_axis(axis, shape.len())
                 .ok()
                 .and_then(|axis| constant_out_of_range(&ir, indices, &shape[axis..=axis]))
@@ -383,9 +384,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         match wrong {
             Some(mut fault) => {
                 fault.message = format!("gather: {}", fault.message);
-                self.fault(fault)
+                this.fault(fault)
             }
-            None => self.then(|graph, x| gather_along(graph, x, indices, axis)),
+            None => this.then(|graph, x| gather_along(graph, x, indices, axis)),
         }
     }
 
@@ -418,15 +419,16 @@ impl<'g, T: Number> Tensor<'g, T> {
         shape: impl Into<Dimensions>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let indices = indices.node(self.graph());
-        self.graph().with_shape("what is added to", shape, |graph, shape| {
+        let this = self.beside(indices);
+        let indices = indices.node(this.graph());
+        this.graph().with_shape("what is added to", shape, |graph, shape| {
             let wrong = resolve_axis(axis, shape.len())
                 .ok()
                 .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
             if let Some(fault) = wrong {
                 return super::mistake(graph, "scatter_add", fault);
             }
-            scatter_add_along(graph, indices, self.id(), shape, axis)
+            scatter_add_along(graph, indices, this.id(), shape, axis)
         })
     }
 }

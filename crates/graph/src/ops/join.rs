@@ -173,9 +173,10 @@ impl Graph {
         inputs: impl IntoIterator<Item = Tensor<'g, T>>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let inputs: Vec<NodeId> =
-            inputs.into_iter().map(|input| self.import(input.erase())).collect();
-        self.handle(self.build(|graph| concat(graph, &inputs, axis)))
+        let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
+        let home = self.innermost(&inputs);
+        let inputs = home.import_all(&inputs);
+        home.handle(home.build(|graph| concat(graph, &inputs, axis)))
     }
 }
 

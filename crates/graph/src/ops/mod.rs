@@ -16,10 +16,13 @@ pub mod binary;
 pub mod cast;
 pub mod classify;
 pub mod clip;
+pub mod closure;
 pub mod comparison;
+pub mod control;
 pub mod conv;
 pub mod cross_entropy;
 pub mod cumulative;
+pub mod custom_gradient;
 pub mod diag;
 pub mod division;
 pub mod dropout;
@@ -55,6 +58,7 @@ pub mod statistics;
 pub mod strided;
 pub mod tile;
 pub mod trigonometric;
+pub mod tuple;
 pub mod unary;
 pub mod watch;
 pub mod where_indices;
@@ -106,6 +110,9 @@ pub fn table() -> Vec<&'static dyn Operator> {
         sequence::OPERATORS,
         where_indices::OPERATORS,
         state::OPERATORS,
+        tuple::OPERATORS,
+        control::OPERATORS,
+        custom_gradient::OPERATORS,
         watch::OPERATORS,
     ];
     families.concat()

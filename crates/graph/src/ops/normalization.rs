@@ -41,20 +41,21 @@ impl<'g, T: Float> Tensor<'g, T> {
         bias: impl Operand<'g, T>,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        let graph = self.graph();
+        let this = self.beside(gain).beside(bias);
+        let graph = this.graph();
         let _pin = graph.pin_location();
         let [gain, bias] = [gain.node(graph), bias.node(graph)].map(|id| graph.handle::<T>(id));
         for (what, of) in [("gain", gain), ("bias", bias)] {
-            if let Err(fault) = self.has_last_axes(what, of) {
-                return self.fault(fault);
+            if let Err(fault) = this.has_last_axes(what, of) {
+                return this.fault(fault);
             }
         }
         let rank = gain.shape().len() as i64;
         let list = AxisList { axes: Some((-rank..0).collect()), keep_dims: true };
         graph.within("layer_norm", || {
-            let (mean, variance) = self.moments(list);
+            let (mean, variance) = this.moments(list);
             let spread = variance + graph.constant(T::from_f64(epsilon));
-            (self - mean) * spread.rsqrt() * gain + bias
+            (this - mean) * spread.rsqrt() * gain + bias
         })
     }
 
@@ -100,14 +101,15 @@ impl<'g, T: Float> Tensor<'g, T> {
         scale: impl Operand<'g, T>,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        let graph = self.graph();
+        let this = self.beside(mean).beside(variance).beside(offset).beside(scale);
+        let graph = this.graph();
         let _pin = graph.pin_location();
         let [mean, variance, offset, scale] =
             [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
                 .map(|id| graph.handle::<T>(id));
         graph.within("batch_normalization", || {
             let spread = variance + graph.constant(T::from_f64(epsilon));
-            (self - mean) * (spread.rsqrt() * scale) + offset
+            (this - mean) * (spread.rsqrt() * scale) + offset
         })
     }
 }

@@ -111,8 +111,9 @@ impl<'g> Tensor<'g, bool> {
         x: impl Operand<'g, T>,
         y: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let x = x.node(self.graph());
-        self.with(y, |graph, condition, y| select(graph, condition, x, y))
+        let this = self.beside(x).beside(y);
+        let x = x.node(this.graph());
+        this.with(y, |graph, condition, y| select(graph, condition, x, y))
     }
 }
 

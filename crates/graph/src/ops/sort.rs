@@ -248,14 +248,15 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
         // A k beyond i64 is as good as i64::MAX.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
-        let targets = targets.node(self.graph());
-        self.graph().within("in_top_k", || {
-            let own = self.then::<T>(|graph, x| {
+        let this = self.beside(targets);
+        let targets = targets.node(this.graph());
+        this.graph().within("in_top_k", || {
+            let own = this.then::<T>(|graph, x| {
                 let column = shape::expand_dims(graph, targets, -1);
                 take_along(graph, x, column)
             });
-            let larger = self.greater(own).cast::<i64>().reduce_sum(-1);
-            let finite = self.is_finite().reduce_all(-1);
+            let larger = this.greater(own).cast::<i64>().reduce_sum(-1);
+            let finite = this.is_finite().reduce_all(-1);
             larger.less(k).logical_and(finite)
         })
     }

@@ -189,24 +189,25 @@ impl Graph {
         inputs: impl IntoIterator<Item = Tensor<'g, T>>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let inputs: Vec<NodeId> =
-            inputs.into_iter().map(|input| self.import(input.erase())).collect();
+        let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
+        let home = self.innermost(&inputs);
+        let inputs = home.import_all(&inputs);
         let different = {
-            let ir = self.ir();
+            let ir = home.ir();
             let shapes = inputs.iter().map(|&input| ir.shape(input));
             let ranks: Vec<usize> = shapes.flatten().map(|shape| shape.len()).collect();
             let other = ranks.iter().find(|&&rank| rank != ranks[0]).copied();
             other.map(|other| (ranks[0], other))
         };
         if let Some((first, other)) = different {
-            let id = self.reject(Diagnostic::new(
+            let id = home.reject(Diagnostic::new(
                 format!("stack: tensors of {first} and of {other} dimensions are not of one shape"),
-                self.here(),
+                home.here(),
             ));
-            return self.handle(id);
+            return home.handle(id);
         }
-        self.within("stack", || {
-            self.handle(self.build(|graph| {
+        home.within("stack", || {
+            home.handle(home.build(|graph| {
                 let rows: Vec<NodeId> =
                     inputs.iter().map(|&input| shape::expand_dims(graph, input, axis)).collect();
                 join::concat(graph, &rows, axis)

@@ -19,6 +19,19 @@
 //! and blocks come in as many pieces as that order makes necessary. `#` begins a comment. What is not a plain name stands
 //! in quotes.
 //!
+//! A tuple's type is `(f32[N, 10], i64[])`. A body stands in a block before the line of the node that has it, named for the
+//! attribute it is; the names of its nodes are its own:
+//!
+//! ```text
+//!     then cond/then {
+//!       x      = input  : f32[N]
+//!       square = mul(x, x) : f32[N]
+//!       return square
+//!     }
+//!     else cond/else { .. }
+//!     y = cond(p, x) : f32[N]
+//! ```
+//!
 //! Left out, since it can be told from the rest: attributes that are their default; a required attribute `dtype`
 //! or `shape` that repeats the node's type; the parentheses of a node without operands; the type before an
 //! array whose element type is the node's.

@@ -1,13 +1,20 @@
 //! Reading: the lines of a text, its blocks, and what to do after a mistake.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::array::FILL_LIMIT;
 use super::cursor::{Cursor, Read, advise, mistake};
-use crate::{Context, Diagnostic, Diagnostics, Graph, Location, NodeId, Registry};
+use crate::{
+    Body, Context, Diagnostic, Diagnostics, Graph, Location, MAX_DEPTH, NodeId, Registry, Signature,
+};
 
 /// Reading stops after so many mistakes: by then it is some other mistake.
 const MOST_MISTAKES: usize = 20;
+
+/// All bodies together may hold so many unknown dimensions: each has a table of its own, of those it knows from outside
+/// too, which is not in proportion to the text's length.
+const MOST_SYMBOLS: usize = 1 << 20;
 
 impl Graph {
     /// Reads the text form of a graph, whose operators are looked up in `registry`. Every node passes the same checks
@@ -31,6 +38,11 @@ impl Graph {
             broken: HashSet::new(),
             below: None,
             fills: FILL_LIMIT,
+            frames: Vec::new(),
+            bodies: Vec::new(),
+            outputs: None,
+            symbols: MOST_SYMBOLS,
+            is_stopped: false,
         };
         parser.run();
         let mut graph = parser.graph;
@@ -53,7 +65,35 @@ enum Place {
     Before,
     Graph,
     Block(Section, u32),
+    /// In a body, outside of its blocks; opened in that line.
+    Body(u32),
     After,
+}
+
+/// A graph in the midst of which a body is being read.
+struct Frame<'t> {
+    graph: Graph,
+    place: Place,
+    broken: HashSet<Box<str>>,
+    bodies: Vec<WaitingBody>,
+    outputs: Option<Outputs>,
+    /// What the body is for.
+    keyword: std::borrow::Cow<'t, str>,
+    /// Where it begins.
+    opened: u32,
+    /// The mistakes made before it.
+    mistakes: usize,
+}
+
+/// What a body gives; `None` if one of the nodes is missing, which has been reported.
+type Outputs = Option<Vec<NodeId>>;
+
+/// A body whose node is still to come.
+pub(super) struct WaitingBody {
+    pub(super) keyword: Box<str>,
+    /// `None` if it could not be read, which has been reported.
+    pub(super) body: Option<Arc<Body>>,
+    opened: u32,
 }
 
 /// Reads a text line by line.
@@ -74,6 +114,15 @@ pub(super) struct Parser<'t> {
     /// The lines of names not reached yet, once one was missed.
     below: Option<HashMap<&'t str, u32>>,
     pub(super) fills: usize,
+    /// The graphs around the one that is being read.
+    frames: Vec<Frame<'t>>,
+    /// Bodies that were read, for the next node.
+    bodies: Vec<WaitingBody>,
+    /// What the body that is being read gives, once that was said.
+    outputs: Option<Outputs>,
+    /// How many unknown dimensions bodies may still hold.
+    symbols: usize,
+    is_stopped: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -91,6 +140,9 @@ impl<'t> Parser<'t> {
                 ));
                 return;
             }
+            if self.is_stopped {
+                return;
+            }
             if self.place == Place::After && self.graph.mistakes() > 0 {
                 // What follows the end was reported once, or the end came by a mistake.
                 return;
@@ -106,6 +158,7 @@ impl<'t> Parser<'t> {
             Place::Before => ("expected `graph NAME {`, found nothing", 0),
             Place::Graph => ("the text ends before the `}` of its graph", self.header),
             Place::Block(_, opened) => ("the text ends before the `}` of a block", opened),
+            Place::Body(opened) => ("the text ends before the `}` of a body", opened),
         };
         self.line = self.line.max(1);
         let mut diagnostic = Diagnostic::new(message, Location::Unknown);
@@ -129,9 +182,18 @@ impl<'t> Parser<'t> {
             return Err(cursor.expected("nothing after the `}` that ends the graph"));
         }
         if cursor.eat(b'}') {
-            self.place = match self.place {
-                Place::Block(..) => Place::Graph,
-                Place::Graph => Place::After,
+            let at = self.place;
+            if matches!(at, Place::Graph | Place::Body(_)) {
+                self.no_bodies_wait();
+            }
+            self.place = match (at, self.frames.last()) {
+                (Place::Block(..), None) => Place::Graph,
+                (Place::Block(..), Some(frame)) => Place::Body(frame.opened),
+                (Place::Graph, _) => Place::After,
+                (Place::Body(_), _) => {
+                    self.close_body();
+                    return cursor.finish();
+                }
                 _ => return Err(self.no_header()),
             };
             return cursor.finish();
@@ -143,6 +205,17 @@ impl<'t> Parser<'t> {
         }
         if word == "graph" {
             return self.read_header(cursor);
+        }
+        let mut ahead = cursor;
+        if matches!(self.place, Place::Block(..) | Place::Body(_))
+            && let Ok(name) = ahead.name("a name")
+            && ahead.eat(b'{')
+        {
+            ahead.finish()?;
+            return self.open_body(word, &name);
+        }
+        if word == "return" && matches!(self.place, Place::Body(_)) {
+            return self.read_outputs(cursor);
         }
         if cursor.eat(b'{') {
             let section = match &*word {
@@ -195,6 +268,7 @@ impl<'t> Parser<'t> {
     fn read_statement(&mut self, start: Cursor<'t>, tail: Option<Cursor<'t>>) -> Read<()> {
         let section = match self.place {
             Place::Block(section, _) => section,
+            Place::Body(_) => Section::Forward,
             Place::Graph => {
                 if !std::mem::replace(&mut self.is_told, true) {
                     self.report(*advise(
@@ -212,6 +286,126 @@ impl<'t> Parser<'t> {
             }
         };
         self.read_node(section, start, tail)
+    }
+
+    /// Begins a body: what follows is read into a graph of its own.
+    fn open_body(&mut self, keyword: std::borrow::Cow<'t, str>, name: &str) -> Read<()> {
+        let known = self.graph.symbols().len();
+        let too_many = known > self.symbols;
+        if too_many || self.graph.depth() >= MAX_DEPTH {
+            self.is_stopped = true;
+            return Err(mistake(match too_many {
+                true => "too many bodies, with too many dimensions of unknown size".to_owned(),
+                false => {
+                    format!("bodies are nested more than {MAX_DEPTH} deep: reading stopped here")
+                }
+            }));
+        }
+        self.symbols -= known;
+        let mut graph = self.graph.for_body(name);
+        let mistakes = self.graph.take_mistakes();
+        let before = mistakes.len();
+        for mistake in mistakes {
+            graph.report(mistake);
+        }
+        let place = std::mem::replace(&mut self.place, Place::Body(self.line));
+        self.frames.push(Frame {
+            graph: std::mem::replace(&mut self.graph, graph),
+            place,
+            broken: std::mem::take(&mut self.broken),
+            bodies: std::mem::take(&mut self.bodies),
+            outputs: self.outputs.take(),
+            keyword,
+            opened: self.line,
+            mistakes: before,
+        });
+        Ok(())
+    }
+
+    /// Reads `return NAME, NAME`.
+    fn read_outputs(&mut self, mut cursor: Cursor<'t>) -> Read<()> {
+        if self.outputs.is_some() {
+            return Err(mistake("a second `return` in one body"));
+        }
+        let mut outputs = Some(Vec::new());
+        while !cursor.is_at_end() {
+            let name = cursor.name("the name of a node")?;
+            match (self.find(&name), &mut outputs) {
+                (Some(id), Some(outputs)) => outputs.push(id),
+                _ => outputs = None,
+            }
+            if !cursor.eat(b',') {
+                break;
+            }
+        }
+        self.outputs = Some(outputs);
+        cursor.finish()
+    }
+
+    /// Ends a body: reading goes on in the graph around it.
+    fn close_body(&mut self) {
+        if self.outputs.is_none() {
+            self.report(*advise(
+                "a body that gives nothing",
+                "say what it gives before its `}`: `return NAME, NAME`",
+            ));
+        }
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        let mut graph = std::mem::replace(&mut self.graph, frame.graph);
+        *graph.context_mut() = Context::default();
+        self.symbols = self.symbols.saturating_sub(graph.symbols().len());
+        let mistakes = graph.take_mistakes();
+        let is_right = mistakes.len() == frame.mistakes;
+        for mistake in mistakes {
+            self.graph.report(mistake);
+        }
+        self.graph.adopt(&graph);
+        let outputs = std::mem::replace(&mut self.outputs, frame.outputs).flatten();
+        let body = outputs.filter(|_| is_right);
+        self.place = frame.place;
+        self.broken = frame.broken;
+        self.bodies = frame.bodies;
+        self.bodies.push(WaitingBody {
+            keyword: frame.keyword.into(),
+            body: body.map(|outputs| Arc::new(Body::new(graph, outputs))),
+            opened: frame.opened,
+        });
+    }
+
+    /// The bodies that stand before a node of that operator.
+    pub(super) fn take_bodies(&mut self, signature: &Signature) -> Read<Vec<WaitingBody>> {
+        let bodies = std::mem::take(&mut self.bodies);
+        let mut seen = HashSet::new();
+        for body in &bodies {
+            let is_one = signature
+                .attributes
+                .iter()
+                .any(|spec| spec.kind == crate::AttributeKind::Body && *spec.name == *body.keyword);
+            if !is_one || !seen.insert(&*body.keyword) {
+                let what = if is_one { "two" } else { "no" };
+                return Err(Box::new(
+                    mistake(format!(
+                        "`{}` has {what} `{}`",
+                        signature.name,
+                        super::cursor::shorten(&body.keyword)
+                    ))
+                    .note("this body", Location::Text(body.opened)),
+                ));
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// At the end of a graph no body may be left.
+    fn no_bodies_wait(&mut self) {
+        for body in std::mem::take(&mut self.bodies) {
+            if body.body.is_some() {
+                let opened = Location::Text(body.opened);
+                self.report(mistake("a body without a node after it").note("this body", opened));
+            }
+        }
     }
 
     fn no_header(&mut self) -> Box<Diagnostic> {

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 
 use super::names::write_name;
 use super::write::Writer;
-use crate::{Graph, Node, NodeId, Role};
+use crate::{Attribute, Body, Graph, Node, NodeId, Role};
 
 /// Longer names stand out of their column.
 const NAME_COLUMN: usize = 24;
@@ -18,21 +18,8 @@ impl fmt::Display for Graph {
         f.write_str("graph ")?;
         write_name(f, self.name())?;
         f.write_str(" {\n")?;
-        let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: "    " };
-        let mut start = 0;
-        while let Some(first) = self.get(NodeId::new(start)) {
-            let is_other = |id| {
-                self.get(id)
-                    .is_none_or(|node| discriminant(&node.role) != discriminant(&first.role))
-            };
-            let end = (start + 1..self.len())
-                .find(|&end| is_other(NodeId::new(end)))
-                .unwrap_or(self.len());
-            writeln!(f, "  {} {{", keyword(first.role))?;
-            printer.lines(f, (start..end).map(NodeId::new))?;
-            f.write_str("  }\n")?;
-            start = end;
-        }
+        let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: 2 };
+        printer.blocks(f)?;
         f.write_str("}")
     }
 }
@@ -64,7 +51,7 @@ struct PrintNodes<'g> {
 impl fmt::Display for PrintNodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut printer =
-            Printer { graph: self.graph, writer: Writer::brief(self.graph), indent: "" };
+            Printer { graph: self.graph, writer: Writer::brief(self.graph), indent: 0 };
         printer.lines(f, self.ids.iter().copied())
     }
 }
@@ -81,10 +68,62 @@ pub(super) fn keyword(role: Role) -> &'static str {
 struct Printer<'g> {
     graph: &'g Graph,
     writer: Writer<'g>,
-    indent: &'static str,
+    /// Spaces before a line.
+    indent: usize,
 }
 
 impl Printer<'_> {
+    /// All nodes in blocks by their role; in a body, forward nodes stand in it without a block.
+    fn blocks(&mut self, out: &mut dyn Write) -> fmt::Result {
+        let graph = self.graph;
+        let mut start = 0;
+        while let Some(first) = graph.get(NodeId::new(start)) {
+            let is_other = |id| {
+                graph
+                    .get(id)
+                    .is_none_or(|node| discriminant(&node.role) != discriminant(&first.role))
+            };
+            let end = (start + 1..graph.len())
+                .find(|&end| is_other(NodeId::new(end)))
+                .unwrap_or(graph.len());
+            let ids = (start..end).map(NodeId::new);
+            if graph.depth() > 0 && first.role == Role::Forward {
+                self.lines(out, ids)?;
+            } else {
+                let indent = self.indent;
+                writeln!(out, "{:indent$}{} {{", "", keyword(first.role))?;
+                self.indent += 2;
+                self.lines(out, ids)?;
+                self.indent = indent;
+                writeln!(out, "{:indent$}}}", "")?;
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// `then cond/then {`, the nodes, what they give, `}`.
+    fn body(&mut self, out: &mut dyn Write, keyword: &str, body: &Body) -> fmt::Result {
+        let indent = self.indent;
+        write!(out, "{:indent$}{keyword} ", "")?;
+        write_name(out, body.graph().name())?;
+        out.write_str(" {\n")?;
+        let mut inner = Printer {
+            graph: body.graph(),
+            writer: self.writer.enter(body.graph()),
+            indent: indent + 2,
+        };
+        inner.blocks(out)?;
+        write!(out, "{:indent$}  return", "")?;
+        for (index, &output) in body.outputs().iter().enumerate() {
+            out.write_str(if index == 0 { " " } else { ", " })?;
+            write_name(out, &body.graph().node(output).name)?;
+        }
+        writeln!(out, "\n{:indent$}}}", "")?;
+        self.writer.resume(&inner.writer);
+        Ok(())
+    }
+
     /// Lines with columns of their own.
     fn lines(
         &mut self,
@@ -102,8 +141,18 @@ impl Printer<'_> {
             name = name.max(named.unwrap_or(0));
             definition = definition.max(defined.unwrap_or(0));
         }
+        let graph = self.graph;
         for id in ids {
-            self.line(out, id, self.graph.node(id), name, definition)?;
+            let node = graph.node(id);
+            if !self.writer.is_brief() {
+                for (index, value) in node.attributes.iter().enumerate() {
+                    if let Attribute::Body(body) = value {
+                        let spec = node.operator.signature().attributes.get(index);
+                        self.body(out, spec.map_or("?", |spec| spec.name), body)?;
+                    }
+                }
+            }
+            self.line(out, id, node, name, definition)?;
         }
         Ok(())
     }
@@ -116,7 +165,8 @@ impl Printer<'_> {
         name: usize,
         definition: usize,
     ) -> fmt::Result {
-        out.write_str(self.indent)?;
+        let indent = self.indent;
+        write!(out, "{:indent$}", "")?;
         let mut column = Column { out, width: 0 };
         write_name(&mut column, &node.name)?;
         column.pad(name)?;

@@ -3,13 +3,13 @@
 use smallvec::SmallVec;
 
 use super::cursor::{Cursor, Read, advise, mistake, shorten};
-use super::parse::{Parser, Section};
+use super::parse::{Parser, Section, WaitingBody};
 use super::value::{read_attribute, read_type};
 use crate::graph::is_name;
-use crate::shape::{Mark, Origin};
+use crate::shape::Mark;
 use crate::{
-    Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, NodeId, Operands,
-    OperatorRef, Role, Signature, TensorType, Type,
+    Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, Input, NodeId, Operands,
+    Operator, OperatorRef, Role, Signature, TensorType, Type,
 };
 
 /// What stands behind the colon.
@@ -79,8 +79,9 @@ impl<'t> Parser<'t> {
             return Ok(false);
         };
         let result = tail.ty.tensor();
-        let attributes = self.read_attributes(cursor, operator.signature(), result)?;
-        let Some(operands) = operands else {
+        let bodies = self.take_bodies(operator.signature())?;
+        let attributes = self.read_attributes(cursor, operator.signature(), result, &bodies)?;
+        let (Some(operands), Some(attributes)) = (operands, attributes) else {
             return Ok(false);
         };
         self.append(name, operator, &operands, attributes, tail);
@@ -92,9 +93,18 @@ impl<'t> Parser<'t> {
         if let Some(operator) = self.registry.get(&name) {
             return Ok(operator.clone());
         }
+        if name == Input.signature().name {
+            return Ok((&Input).into());
+        }
         let known = self.registry.iter();
         let nearest = crate::nearest(&name, known.map(|operator| operator.signature().name));
         let message = format!("there is no operator `{}`", shorten(&name));
+        if name.starts_with("closure/") {
+            return Err(advise(
+                message,
+                "it was made from a closure, whose code no text holds: register an operator of that name with the registry that the text is read with",
+            ));
+        }
         Err(match nearest {
             Some(nearest) => advise(message, format!("did you mean `{nearest}`?")),
             None => mistake(message),
@@ -162,13 +172,14 @@ impl<'t> Parser<'t> {
         Ok(Some(Tail { ty, role, controls }))
     }
 
-    /// The attributes in the signature's order, those left out filled in.
+    /// The attributes in the signature's order, those left out filled in. `None` where a body of it is broken.
     fn read_attributes(
         &mut self,
         mut cursor: Cursor<'t>,
         signature: &Signature,
         result: Option<&TensorType>,
-    ) -> Read<Attributes> {
+        bodies: &[WaitingBody],
+    ) -> Read<Option<Attributes>> {
         let mut values: SmallVec<[Option<Attribute>; 4]> = SmallVec::new();
         values.resize(signature.attributes.len(), None);
         while !cursor.is_at_end() {
@@ -196,6 +207,15 @@ impl<'t> Parser<'t> {
         }
         let mut attributes = SmallVec::<[Attribute; 4]>::new();
         for (spec, value) in signature.attributes.iter().zip(values) {
+            if spec.kind == AttributeKind::Body
+                && let Some(waiting) = bodies.iter().find(|body| *body.keyword == *spec.name)
+            {
+                match &waiting.body {
+                    Some(body) => attributes.push(Attribute::Body(body.clone())),
+                    None => return Ok(None),
+                }
+                continue;
+            }
             let implied = || match (spec.default, spec.name, spec.kind, result) {
                 (Some(default), ..) => Some(default.into()),
                 (_, "dtype", AttributeKind::DType, Some(result)) => {
@@ -206,11 +226,15 @@ impl<'t> Parser<'t> {
                 }
                 _ => None,
             };
-            attributes.push(value.or_else(implied).ok_or_else(|| {
-                mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name))
+            attributes.push(value.or_else(implied).ok_or_else(|| match spec.kind {
+                AttributeKind::Body => advise(
+                    format!("`{}` lacks its body `{}`", signature.name, spec.name),
+                    format!("it stands in a block before the line: `{} NAME {{`", spec.name),
+                ),
+                _ => mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name)),
             })?);
         }
-        Ok(Attributes::of(attributes))
+        Ok(Some(Attributes::of(attributes)))
     }
 
     /// Makes the node and holds its inferred type against the declared one.
@@ -235,7 +259,7 @@ impl<'t> Parser<'t> {
             let is_agreed = agree(graph, mark, &inferred, &tail.ty);
             graph.set_type(id, tail.ty);
             if is_agreed {
-                set_origins(graph, id);
+                graph.set_origins(id);
             } else {
                 let declared = graph.display_type(id);
                 graph.set_type(id, inferred);
@@ -257,29 +281,23 @@ impl<'t> Parser<'t> {
 /// node was made before something further down found two sizes equal, or a size to be a number; and a graph that
 /// is read is the graph that was printed.
 fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> bool {
-    let (Type::Tensor(inferred), Type::Tensor(declared)) = (inferred, declared) else {
-        return inferred == declared;
-    };
-    let symbols = graph.symbols_mut();
-    let mut dims = inferred.shape.iter().zip(&declared.shape);
-    inferred.dtype == declared.dtype
-        && inferred.shape.len() == declared.shape.len()
-        && dims.all(|(&inferred, &declared)| {
-            let is_open =
-                matches!(symbols.resolve(inferred), Dim::Symbol(id) if mark.is_before(id));
-            let is_declared_open = matches!(symbols.resolve(declared), Dim::Symbol(_));
-            is_declared_open && !is_open || symbols.unify(inferred, declared).is_some()
-        })
-}
-
-/// Remembers where the symbols of a node's type first stood.
-fn set_origins(graph: &mut Graph, node: NodeId) {
-    let shape = graph.shape(node).unwrap_or_default();
-    for (axis, dim) in shape.into_iter().enumerate() {
-        if let Dim::Symbol(symbol) = dim {
-            graph.symbols_mut().set_origin(symbol, Origin { node, axis });
-        }
+    if std::mem::discriminant(inferred) != std::mem::discriminant(declared) {
+        return false;
     }
+    let (inferred, declared) = (inferred.items(), declared.items());
+    let symbols = graph.symbols_mut();
+    inferred.len() == declared.len()
+        && inferred.iter().zip(declared).all(|(inferred, declared)| {
+            let mut dims = inferred.shape.iter().zip(&declared.shape);
+            inferred.dtype == declared.dtype
+                && inferred.shape.len() == declared.shape.len()
+                && dims.all(|(&inferred, &declared)| {
+                    let is_open =
+                        matches!(symbols.resolve(inferred), Dim::Symbol(id) if mark.is_before(id));
+                    let is_declared_open = matches!(symbols.resolve(declared), Dim::Symbol(_));
+                    is_declared_open && !is_open || symbols.unify(inferred, declared).is_some()
+                })
+        })
 }
 
 /// The mistake in a line without a colon.

@@ -41,13 +41,19 @@ pub(super) fn read_attribute(
         AttributeKind::Array => {
             Attribute::Array(Arc::new(read_array(cursor, graph, result, budget)?))
         }
+        AttributeKind::Body => {
+            return Err(advise(
+                "a body does not stand in the line",
+                "write it as a block before this line: `NAME OF_THE_BODY {`",
+            ));
+        }
         AttributeKind::Initializer => {
             Attribute::Initializer(read_initializer(cursor, graph, result, budget)?)
         }
     })
 }
 
-/// Reads `f32[N, 10]` or `operation`.
+/// Reads `f32[N, 10]`, `(f32[N, 10], i64[])` or `operation`.
 pub(super) fn read_type(cursor: &mut Cursor<'_>, graph: &mut Graph) -> Read<Type> {
     let mut ahead = *cursor;
     match ahead.word() {
@@ -59,12 +65,22 @@ pub(super) fn read_type(cursor: &mut Cursor<'_>, graph: &mut Graph) -> Read<Type
             "the node was wrong already when the graph was printed",
             "mend the program that made the graph, and print it again",
         )),
-        _ => {
-            let dtype = word(cursor, "a type", DType::from_name)?;
-            let shape = read_shape(cursor, graph, "the element type")?;
-            Ok(Type::Tensor(TensorType { dtype, shape }))
+        None if cursor.peek() == Some(b'(') => {
+            let mut items = Vec::new();
+            cursor.list([b'(', b')'], "`:`", |cursor| {
+                items.push(read_tensor(cursor, graph)?);
+                Ok(())
+            })?;
+            Ok(Type::Tuple(items))
         }
+        _ => read_tensor(cursor, graph).map(Type::Tensor),
     }
+}
+
+fn read_tensor(cursor: &mut Cursor<'_>, graph: &mut Graph) -> Read<TensorType> {
+    let dtype = word(cursor, "a type", DType::from_name)?;
+    let shape = read_shape(cursor, graph, "the element type")?;
+    Ok(TensorType { dtype, shape })
 }
 
 /// Reads `[N, 784]`.

@@ -48,7 +48,8 @@ impl<'g> Writer<'g> {
         let result = node.ty.tensor();
         for (index, value) in node.attributes.iter().enumerate() {
             let spec = signature.attributes.get(index);
-            if spec.is_some_and(|spec| self.is_implied(spec, value, result)) {
+            let is_block = matches!(value, Attribute::Body(_));
+            if is_block || spec.is_some_and(|spec| self.is_implied(spec, value, result)) {
                 continue;
             }
             write!(out, " {}=", spec.map_or("?", |spec| spec.name))?;
@@ -60,13 +61,40 @@ impl<'g> Writer<'g> {
     /// `f32[N, 10]`, `operation` or `invalid`
     pub(super) fn ty(&mut self, out: &mut dyn Write, ty: &Type) -> fmt::Result {
         match ty {
-            Type::Tensor(tensor) => {
-                out.write_str(tensor.dtype.name())?;
-                self.shape(out, &tensor.shape)
+            Type::Tensor(tensor) => self.tensor(out, tensor),
+            Type::Tuple(items) => {
+                out.write_char('(')?;
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        out.write_str(", ")?;
+                    }
+                    self.tensor(out, item)?;
+                }
+                out.write_char(')')
             }
             Type::Operation => out.write_str("operation"),
             Type::Invalid => out.write_str("invalid"),
         }
+    }
+
+    fn tensor(&mut self, out: &mut dyn Write, tensor: &TensorType) -> fmt::Result {
+        out.write_str(tensor.dtype.name())?;
+        self.shape(out, &tensor.shape)
+    }
+
+    /// A writer for a body, which claims from the same budget; to be given [back](Self::resume).
+    pub(super) fn enter<'b>(&self, body: &'b Graph) -> Writer<'b> {
+        Writer { graph: body, brief: self.brief, fills: self.fills }
+    }
+
+    /// Goes on after a body.
+    pub(super) fn resume(&mut self, body: &Writer<'_>) {
+        self.fills = body.fills;
+    }
+
+    /// Whether long lists are cut short.
+    pub(super) fn is_brief(&self) -> bool {
+        self.brief
     }
 
     /// Whether the parser knows the attribute without being told.
@@ -115,6 +143,8 @@ impl<'g> Writer<'g> {
             }
             Attribute::Array(array) => self.array(out, array, result),
             Attribute::Initializer(initializer) => self.initializer(out, initializer, result),
+            // Its block stands before the node's line.
+            Attribute::Body(body) => write_name(out, body.graph().name()),
         }
     }
 

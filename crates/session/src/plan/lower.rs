@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use abeyance_ir::{Concrete, DType, Dims, Effect, Fault, Lowered, Lowering, NodeId};
+use abeyance_ir::{
+    Concrete, DType, Diagnostic, Dims, Effect, Fault, Location, Lowered, Lowering, NodeId, Packing,
+    Type,
+};
 use abeyance_kernels::launch::{ALIGNMENT, Cost, Kernel, Source, Target};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId};
 use smallvec::SmallVec;
 
+use super::body::Bodies;
 use super::prune::Needed;
 use super::sizes::Sizes;
 use super::writes::Writes;
@@ -70,7 +74,10 @@ impl<'a> Lower<'a> {
                 self.node(node)?;
             }
         }
-        let fetched: Vec<Fetched> = fetches.iter().map(|&node| self.fetch(node)).collect();
+        let fetched = fetches
+            .iter()
+            .map(|&node| self.fetch(node))
+            .collect::<Result<Vec<Fetched>, Error>>()?;
         self.reads.sort_unstable();
         self.written.sort_unstable();
         Ok(Plan {
@@ -105,15 +112,23 @@ impl<'a> Lower<'a> {
         Some(buffer)
     }
 
-    fn fetch(&mut self, node: NodeId) -> Fetched {
-        match self.buffers[node.index()] {
+    fn fetch(&mut self, node: NodeId) -> Result<Fetched, Error> {
+        let graph = &self.frozen.graph;
+        if matches!(graph.node(node).ty, Type::Tuple(_)) {
+            let message = format!("`{}` has several results", graph.node(node).name);
+            let diagnostic = Diagnostic::new(message, Location::Unknown)
+                .note(graph.describe(node), graph.node(node).location)
+                .help("fetch the `item` nodes behind it");
+            return Err(Error::Request(diagnostic.into()));
+        }
+        Ok(match self.buffers[node.index()] {
             Some(buffer) => {
                 self.program.keep(buffer);
                 let value = self.concrete(node);
                 Fetched::Tensor { buffer, dtype: value.dtype, dims: Dims::from_slice(value.dims) }
             }
             None => Fetched::Nothing,
-        }
+        })
     }
 
     fn node(&mut self, node: NodeId) -> Result<(), Error> {
@@ -134,18 +149,23 @@ impl<'a> Lower<'a> {
                 self.pass_on(node);
                 return Ok(());
             }
-            Effect::Random => self.random = true,
-            Effect::None | Effect::Feed | Effect::Write => {}
+            Effect::Random | Effect::None | Effect::Feed | Effect::Write => {}
         }
-        let operands: SmallVec<[Concrete<'_>; 3]> =
-            data.operands.iter().map(|&operand| self.concrete(operand)).collect();
+        self.random |= data.is_random();
+        let mut operands: SmallVec<[Concrete<'_>; 3]> = SmallVec::new();
+        for &operand in &data.operands {
+            operands.extend(self.sizes.items(operand));
+        }
+        let results = self.sizes.items(node);
         let attributes = self.sizes.attributes(node);
         let lowering = Lowering {
             operands: &operands,
             result: self.concrete(node),
+            results: &results,
             attributes: &attributes,
-            name: &data.name,
+            name: &graph.stream(node),
             seed: self.frozen.seed,
+            bodies: &Bodies { frozen: self.frozen, sizes: self.sizes },
         };
         let lowered = data
             .operator
@@ -196,7 +216,13 @@ impl<'a> Lower<'a> {
     fn kernel(&mut self, node: NodeId, kernel: Kernel) -> Result<(), Error> {
         let graph = &self.frozen.graph;
         let data = graph.node(node);
-        let bytes = self.concrete(node).bytes();
+        let bytes = match Packing::new(&self.sizes.items(node)) {
+            Some(packing) => packing.bytes(),
+            None => {
+                let fault = Fault::new("its results are larger than any memory");
+                return Err(Error::Request(graph.diagnose(node, fault).into()));
+            }
+        };
         let variable = data.operands.first().filter(|&&variable| {
             data.operator.signature().effect == Effect::Write && self.writes.is_last(variable, node)
         });

@@ -1,8 +1,10 @@
 //! Plans: a set of fetches and feed shapes, compiled to a program for the scheduler.
 //!
 //! The steps, each in a file of its own: what is needed at all ([`prune`]), which sizes everything has ([`sizes`]), in
-//! which order variables are written ([`writes`]), and the tasks and buffers ([`lower`]).
+//! which order variables are written ([`writes`]), and the tasks and buffers ([`lower`]). The bodies of branches and loops
+//! are plans of their own ([`body`]).
 
+mod body;
 mod lower;
 mod prune;
 mod sizes;
@@ -87,8 +89,18 @@ impl Plan {
         fetches: &[NodeId],
         feeds: Vec<FeedShape>,
     ) -> Result<Plan, Error> {
+        Self::compile_inside(frozen, fetches, feeds, None)
+    }
+
+    /// Compiles, where the graph is a body with the sizes around it.
+    fn compile_inside(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+        outside: Option<&sizes::Sizes<'_>>,
+    ) -> Result<Plan, Error> {
         let needed = prune::Needed::new(&frozen.graph, fetches, &feeds)?;
-        let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds)?;
+        let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds, outside)?;
         let writes = writes::Writes::new(&frozen.graph, &needed)?;
         lower::Lower::new(frozen, &needed, &sizes, &writes).compile(fetches, feeds)
     }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Attribute, Bindings, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location, NodeId,
-    SymbolId, TensorType, Type, element_count, known_dims,
+    Attribute, Bindings, Body, Concrete, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location,
+    NodeId, SymbolId, TensorType, Type, element_count, known_dims,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -21,21 +21,30 @@ pub(crate) struct Sizes<'a> {
     settled_by: HashMap<SymbolId, NodeId>,
     /// By node; `None` where nothing is needed or there is no value.
     dims: Vec<Option<Dims>>,
+    /// Of nodes with several results, those of each.
+    tuples: HashMap<NodeId, Vec<Dims>>,
 }
 
 impl<'a> Sizes<'a> {
-    /// Binds unknown dimensions to what is fed, then infers every needed node's shape again with numbers.
+    /// Binds unknown dimensions to what is fed, and in a body to what they are `outside` of it, then infers every needed
+    /// node's shape again with numbers.
     pub(crate) fn new(
         graph: &'a Graph,
         needed: &Needed,
         feeds: &[FeedShape],
+        outside: Option<&Sizes<'_>>,
     ) -> Result<Self, Error> {
         let mut sizes = Self {
             graph,
             bindings: Bindings::new(graph.symbols()),
             settled_by: HashMap::new(),
             dims: vec![None; graph.len()],
+            tuples: HashMap::new(),
         };
+        if let Some(outside) = outside {
+            let symbols = graph.symbols();
+            sizes.bindings.adopt(symbols, &outside.bindings, outside.graph.symbols());
+        }
         for feed in feeds {
             sizes.bind_feed(feed)?;
         }
@@ -51,6 +60,16 @@ impl<'a> Sizes<'a> {
     /// The sizes of a node's value; none for a scalar, or where there is no value.
     pub(crate) fn dims(&self, node: NodeId) -> &[usize] {
         self.dims[node.index()].as_deref().unwrap_or(&[])
+    }
+
+    /// The types of all items of a node's value, with these sizes.
+    pub(crate) fn items(&self, node: NodeId) -> SmallVec<[Concrete<'_>; 3]> {
+        let dims = |place: usize| match self.tuples.get(&node) {
+            Some(items) => items.get(place).map_or(&[][..], |dims| dims),
+            None => self.dims(node),
+        };
+        let items = self.graph.node(node).ty.items().iter().enumerate();
+        items.map(|(place, item)| Concrete { dtype: item.dtype, dims: dims(place) }).collect()
     }
 
     /// Attributes with numbers in place of symbols.
@@ -155,8 +174,12 @@ impl<'a> Sizes<'a> {
                 Attribute::Shape(shape) => Some(&shape[..]),
                 _ => None,
             });
-            let own = data.ty.tensor().map(|tensor| &tensor.shape[..]);
-            for &dim in shapes.chain(own).flatten() {
+            let own = data.ty.items().iter().map(|tensor| &tensor.shape[..]);
+            let mut inner = Vec::new();
+            for body in data.attributes.bodies() {
+                mentioned(body, &mut inner);
+            }
+            for &dim in shapes.chain(own).flatten().chain(&inner) {
                 if let Dim::Symbol(symbol) = self.bindings.resolve(graph.symbols(), dim)
                     && let Some(origin) = graph.symbols().origin(symbol)
                 {
@@ -170,21 +193,27 @@ impl<'a> Sizes<'a> {
     fn infer(&mut self, node: NodeId, needed: bool) -> Result<(), Error> {
         let graph = self.graph;
         let data = graph.node(node);
-        let Type::Tensor(declared) = &data.ty else {
+        let declared = data.ty.items();
+        if declared.is_empty() {
             return Ok(());
-        };
-        let operands: SmallVec<[TensorType; 3]> = data
-            .operands
-            .iter()
-            .filter_map(|&operand| {
-                let tensor = graph.node(operand).ty.tensor()?;
-                let shape = match &self.dims[operand.index()] {
-                    Some(dims) => dims.iter().map(|&dim| Dim::Known(dim)).collect(),
-                    None => tensor.shape.clone(),
+        }
+        let mut operands: SmallVec<[TensorType; 3]> = SmallVec::new();
+        for &operand in &data.operands {
+            let tuple = self.tuples.get(&operand);
+            for (place, tensor) in graph.node(operand).ty.items().iter().enumerate() {
+                let dims = match tuple {
+                    Some(items) => items.get(place),
+                    None => self.dims[operand.index()].as_ref(),
                 };
-                Some(TensorType { dtype: tensor.dtype, shape })
-            })
-            .collect();
+                operands.push(TensorType {
+                    dtype: tensor.dtype,
+                    shape: match dims {
+                        Some(dims) => dims.iter().map(|&dim| Dim::Known(dim)).collect(),
+                        None => tensor.shape.clone(),
+                    },
+                });
+            }
+        }
         let fault = |fault: Fault| Error::Request(graph.diagnose(node, fault).into());
         let mut cx =
             Inference::planning(&operands, &data.attributes, graph.symbols(), &self.bindings);
@@ -192,9 +221,30 @@ impl<'a> Sizes<'a> {
             Ok(inferred) => inferred,
             Err(error) => return Err(fault(error)),
         };
-        let Type::Tensor(inferred) = inferred else {
-            return Ok(());
-        };
+        let is_tuple = matches!(data.ty, Type::Tuple(_));
+        let mut items = Vec::new();
+        for (inferred, declared) in inferred.items().iter().zip(declared) {
+            match self.settle(node, inferred, declared, needed)? {
+                Some(dims) if is_tuple => items.push(dims),
+                Some(dims) => self.dims[node.index()] = Some(dims),
+                None => return Ok(()),
+            }
+        }
+        if is_tuple {
+            self.tuples.insert(node, items);
+        }
+        Ok(())
+    }
+
+    /// The sizes of one item of a node's value; `None` where they are not known and need not be.
+    fn settle(
+        &mut self,
+        node: NodeId,
+        inferred: &TensorType,
+        declared: &TensorType,
+        needed: bool,
+    ) -> Result<Option<Dims>, Error> {
+        let graph = self.graph;
         let mut dims = Dims::new();
         for (axis, (&found, &wanted)) in inferred.shape.iter().zip(&declared.shape).enumerate() {
             let size = match self.bindings.resolve(graph.symbols(), found) {
@@ -204,7 +254,7 @@ impl<'a> Sizes<'a> {
                     Dim::Symbol(symbol) if needed => {
                         return Err(self.undetermined(node, axis, symbol));
                     }
-                    Dim::Symbol(_) => return Ok(()),
+                    Dim::Symbol(_) => return Ok(None),
                 },
             };
             if let Err(before) = self.bindings.bind(graph.symbols(), wanted, size) {
@@ -219,13 +269,13 @@ impl<'a> Sizes<'a> {
         let mut bytes = dims.clone();
         bytes.push(declared.dtype.size());
         if element_count(&bytes).is_none() {
-            return Err(fault(Fault::new(format!(
+            let fault = Fault::new(format!(
                 "its result of sizes {:?} is larger than any memory",
                 &dims[..]
-            ))));
+            ));
+            return Err(Error::Request(graph.diagnose(node, fault).into()));
         }
-        self.dims[node.index()] = Some(dims);
-        Ok(())
+        Ok(Some(dims))
     }
 
     fn undetermined(&self, node: NodeId, axis: usize, symbol: SymbolId) -> Error {
@@ -280,5 +330,21 @@ impl<'a> Sizes<'a> {
             )
             .into(),
         )
+    }
+}
+
+/// The unknown dimensions that a body speaks of.
+fn mentioned(body: &Body, dims: &mut Vec<Dim>) {
+    for (_, node) in body.graph().iter() {
+        let own = node.ty.items().iter().map(|item| &item.shape);
+        let shapes = node.attributes.iter().filter_map(|value| match value {
+            Attribute::Shape(shape) => Some(shape),
+            _ => None,
+        });
+        let all = own.chain(shapes).flatten();
+        dims.extend(all.filter(|dim| dim.known().is_none()));
+        for inner in node.attributes.bodies() {
+            mentioned(inner, dims);
+        }
     }
 }

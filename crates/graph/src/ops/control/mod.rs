@@ -1,0 +1,134 @@
+//! Branches and loops: operators that hold graphs of their own ([`Body`]) and run one of them, or one again and again.
+//!
+//! The body of a branch or loop is described by a closure. The handles that it is given belong to the body; a tensor of the
+//! graph around it that meets one of them is captured: it becomes an operand of the branch or loop. What is computed from
+//! tensors of the outside alone is built outside, where it is computed once and whether or not the body runs.
+//!
+//! A body runs on the thread that runs its node, one node after the other. Its random nodes draw from streams keyed by
+//! the body's name and their own, in each iteration of a loop anew; gradients draw the same numbers again.
+//!
+//! That a derivative exists is decided by nodes, not by what is inside of their bodies: a tensor that a branch or loop uses
+//! without depending on it has zeros for its derivative.
+
+mod cond;
+mod derive;
+mod repeat;
+mod scan;
+mod while_gradient;
+mod while_loop;
+
+use abeyance_ir::{Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, TensorType};
+
+use super::tuple::items;
+use crate::{Graph, Handles};
+
+pub use cond::COND;
+pub use scan::SCAN;
+pub use while_gradient::WHILE_GRADIENT;
+pub use while_loop::WHILE_LOOP;
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] =
+    &[&abeyance_ir::Input, &COND, &WHILE_LOOP, &WHILE_GRADIENT, &SCAN];
+
+/// The last part of a name.
+fn short(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Makes two types equal; `Err` as they print if they cannot be.
+fn unify(
+    cx: &mut Inference<'_>,
+    a: &TensorType,
+    b: &TensorType,
+) -> Result<TensorType, [String; 2]> {
+    let both = [cx.display_type(a), cx.display_type(b)];
+    let shape = match a.dtype == b.dtype {
+        true => cx.same_shape(&a.shape, &b.shape).ok(),
+        false => None,
+    };
+    match shape {
+        Some(shape) => Ok(TensorType::new(a.dtype, shape)),
+        None => Err(both),
+    }
+}
+
+/// What a body is given at a place has to be what it takes there.
+pub(super) fn give(
+    cx: &mut Inference<'_>,
+    body: &Body,
+    place: usize,
+    given: &TensorType,
+) -> Result<(), Fault> {
+    let name = body.graph().name();
+    let Some(taken) = body.input(place) else {
+        return Err(Fault::new(format!(
+            "the body `{name}` has {} inputs, and is given more",
+            body.inputs().len()
+        )));
+    };
+    unify(cx, given, &taken).map(|_| ()).map_err(|[given, taken]| {
+        Fault::new(format!(
+            "the body `{name}` takes `{}` as {taken}, and is given {given}",
+            body.input_name(place)
+        ))
+    })
+}
+
+/// What a body gives at a place, which has to be known outside.
+fn output(cx: &Inference<'_>, body: &Body, place: usize) -> Result<TensorType, Fault> {
+    let name = body.graph().name();
+    let Some(given) = body.output(place) else {
+        return Err(Fault::new(format!("the body `{name}` gives too little")));
+    };
+    match given.shape.iter().find(|&&dim| cx.is_inner(dim)) {
+        None => Ok(given),
+        Some(_) => Err(Fault::new(format!(
+            "the body `{name}` gives {}, a size of which only the body knows",
+            cx.display_type(&given)
+        ))
+        .help("reshape it to a size that is known outside, or reduce it in the body")),
+    }
+}
+
+/// What a loop carries has to have one type in all iterations.
+pub(super) fn invariant(
+    cx: &mut Inference<'_>,
+    body: &Body,
+    place: usize,
+    first: &TensorType,
+) -> Result<TensorType, Fault> {
+    let Some(next) = body.output(place) else {
+        return Err(Fault::new(format!("the body `{}` gives too little", body.graph().name())));
+    };
+    unify(cx, first, &next).map_err(|[first, next]| {
+        Fault::new(format!(
+            "the carried value {place}, `{}`, is {first} at first and {next} after an iteration",
+            body.input_name(place)
+        ))
+        .help("what a loop carries keeps its element type and shape: pad it to the largest, or collect it with `scan`")
+    })
+}
+
+impl Graph {
+    /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
+    #[track_caller]
+    pub(crate) fn control<'g, Y: Handles<'g>>(
+        &'g self,
+        scope: &str,
+        operator: &'static dyn Operator,
+        operands: &[NodeId],
+        attributes: Attributes,
+        names: impl Iterator<Item = String>,
+    ) -> Y {
+        let names: Vec<String> = names.collect();
+        let results = self.build(|graph| {
+            let name = scope.strip_prefix(&*graph.context().scope).unwrap_or(scope);
+            let name = name.trim_end_matches('/').to_owned();
+            let operator = OperatorRef::Static(operator);
+            let node = graph.add_like(&name, operator, operands, attributes);
+            items(graph, node, &names)
+        });
+        Y::rebuild(self, &mut results.into_iter())
+    }
+}

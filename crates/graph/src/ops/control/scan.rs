@@ -1,0 +1,474 @@
+//! A loop over the first dimension of tensors.
+
+use std::sync::Arc;
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Concrete, Cotangents, DType, DTypes,
+    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
+    Operator, Sample, Shape, Signature, TensorType, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+
+use super::derive::{Derived, type_of, zeros};
+use super::repeat::{Carried, Pool, draw, within};
+use super::while_loop::pack;
+use super::{give, invariant, output, short};
+use crate::handles::listed;
+use crate::ops::tuple::items;
+use crate::ops::{binary, unary};
+use crate::{Graph, Handles};
+
+/// Runs a body for each slice of some tensors along their first dimension.
+///
+/// Operands: the first values of what the loop carries, the tensors it goes over, what the body captured. Results: what is
+/// carried at the end, then what each iteration gave, stacked. Gradient: a scan in the other direction that carries the
+/// cotangents, over what the iterations started from; a second scan like this one collects that.
+pub struct Scan;
+
+/// See [`Scan`].
+pub static SCAN: Scan = Scan;
+
+/// How many inputs of each kind the body has.
+struct Parts<'a> {
+    body: &'a Arc<Body>,
+    carried: usize,
+    sequences: usize,
+    reverse: bool,
+}
+
+impl<'a> Parts<'a> {
+    fn new(attributes: &'a Attributes, operands: usize) -> Result<Self, Fault> {
+        let count = |index: usize| usize::try_from(attributes.integer(index)).ok();
+        let body = attributes.body(0);
+        let (Some(body), Some(carried), Some(sequences)) = (body, count(1), count(2)) else {
+            return Err(Fault::new("the body or a count is missing"));
+        };
+        let known = carried.checked_add(sequences);
+        if sequences == 0 {
+            return Err(Fault::new("there is nothing to go over")
+                .help("give at least one tensor; `while_loop` counts"));
+        }
+        if body.inputs().len() != operands
+            || known.is_none_or(|known| known > operands)
+            || body.outputs().len() < carried.max(1)
+        {
+            return Err(Fault::new(format!(
+                "a body of {} inputs and {} outputs does not fit {operands} operands, of which {carried} are carried and {sequences} gone over",
+                body.inputs().len(),
+                body.outputs().len()
+            )));
+        }
+        Ok(Self { body, carried, sequences, reverse: attributes.flag(3) })
+    }
+
+    fn is_sequence(&self, place: usize) -> bool {
+        (self.carried..self.carried + self.sequences).contains(&place)
+    }
+}
+
+fn attributes(body: Arc<Body>, carried: usize, sequences: usize, reverse: bool) -> Attributes {
+    Attributes::of([
+        Attribute::Body(body),
+        Attribute::Integer(carried as i64),
+        Attribute::Integer(sequences as i64),
+        Attribute::Flag(reverse),
+    ])
+}
+
+impl Operator for Scan {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("inputs", DTypes::ANY)];
+        const ATTRIBUTES: &[AttributeSpec] = &[
+            AttributeSpec::required("body", AttributeKind::Body),
+            AttributeSpec::required("carried", AttributeKind::Integer),
+            AttributeSpec::required("sequences", AttributeKind::Integer),
+            AttributeSpec::flag("reverse"),
+        ];
+        const {
+            &Signature::new(
+                "scan",
+                "a loop over the first dimension of tensors, with what its iterations give",
+                OPERANDS,
+            )
+            .attributes(ATTRIBUTES)
+            .variadic()
+            .masking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let parts = Parts::new(cx.attributes(), cx.operands())?;
+        let body = parts.body;
+        let mut length: Option<Dim> = None;
+        for place in 0..cx.operands() {
+            let mut given = cx.operand(place);
+            if parts.is_sequence(place) {
+                if given.shape.is_empty() {
+                    return Err(Fault::new(format!(
+                        "`{}` is a scalar, which has no dimension to go over",
+                        body.input_name(place)
+                    )));
+                }
+                let own = given.shape.remove(0);
+                length = Some(match length {
+                    None => own,
+                    Some(length) => cx.unify(length, own).ok_or_else(|| {
+                        Fault::new(format!(
+                            "`{}` has {} slices where those before have {}",
+                            body.input_name(place),
+                            cx.display(&[own]).trim_matches(['[', ']']),
+                            cx.display(&[length]).trim_matches(['[', ']'])
+                        ))
+                        .help("what a scan goes over has one size in the first dimension")
+                    })?,
+                });
+            }
+            give(cx, body, place, &given)?;
+        }
+        let Some(length) = length else {
+            return Err(Fault::new("there is nothing to go over"));
+        };
+        let mut results = Vec::new();
+        for place in 0..body.outputs().len() {
+            if place < parts.carried {
+                let first = cx.operand(place);
+                results.push(invariant(cx, body, place, &first)?);
+            } else {
+                let mut result = output(cx, body, place)?;
+                result.shape.insert(0, cx.resolve(length));
+                results.push(result);
+            }
+        }
+        Ok(Type::of_items(results))
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let own = cx.attributes().clone();
+        let parts = Parts::new(&own, cx.operands())?;
+        let body = &**parts.body;
+        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
+        let given = cx.cotangents();
+        let behind = parts.carried + parts.sequences;
+        let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
+        let floats: Vec<usize> = (0..parts.carried).filter(is_float).collect();
+        let wanted = |range: std::ops::Range<usize>| -> Vec<usize> {
+            range.filter(|&place| cx.wanted(place)).collect()
+        };
+        let sequences = wanted(parts.carried..behind);
+        let captured = wanted(behind..operands.len());
+        let stacked: Vec<(usize, NodeId)> = (parts.carried..body.outputs().len())
+            .filter_map(|place| Some((place, given.get(place).copied().flatten()?)))
+            .collect();
+
+        // The backward body. It carries the cotangents of what is carried and the sums for what is captured, and goes over what
+        // the iterations started from, the slices, and the cotangents of what they gave.
+        let mut derived = Derived::new(cx.graph(), body);
+        let add = |derived: &mut Derived, of: NodeId| -> Result<NodeId, Fault> {
+            let name = format!("cotangent/{}", short(&body.graph().node(of).name));
+            Ok(derived.add(&name, type_of(body.graph(), of)?))
+        };
+        let mut flow = Vec::new();
+        for &place in &floats {
+            flow.push(add(&mut derived, body.inputs()[place])?);
+        }
+        let mut sums = Vec::new();
+        for &place in &captured {
+            sums.push(add(&mut derived, body.inputs()[place])?);
+        }
+        let mut inputs: Vec<NodeId> = (0..behind).map(|place| derived.keep(body, place)).collect();
+        let mut slices = Vec::new();
+        for &(place, _) in &stacked {
+            slices.push(add(&mut derived, body.outputs()[place])?);
+        }
+        inputs.extend((behind..operands.len()).map(|place| derived.keep(body, place)));
+        let outputs = derived.rest(body);
+        let seeds: Vec<_> = floats
+            .iter()
+            .zip(&flow)
+            .map(|(&place, &cotangent)| (outputs[place], cotangent))
+            .chain(
+                stacked
+                    .iter()
+                    .zip(&slices)
+                    .map(|(&(place, _), &cotangent)| (outputs[place], cotangent)),
+            )
+            .collect();
+        let places = [&floats[..], &captured, &sequences].concat();
+        let xs: Vec<NodeId> = places.iter().map(|&place| inputs[place]).collect();
+        let found = derived.differentiate(cx, &seeds, &xs)?;
+        let mut outputs = Vec::new();
+        for (index, (found, &x)) in found.into_iter().zip(&xs).enumerate() {
+            let ty = type_of(&derived.graph, x)?;
+            let sum = index.checked_sub(floats.len()).and_then(|index| sums.get(index));
+            outputs.push(match (found, sum) {
+                (Some(found), Some(&sum)) => binary::add(&mut derived.graph, sum, found),
+                (None, Some(&sum)) => sum,
+                (Some(found), None) => found,
+                (None, None) => zeros(&mut derived.graph, &ty),
+            });
+        }
+        cx.graph().adopt(&derived.graph);
+        let derived = Body::new(derived.graph, outputs);
+        let carried = floats.len() + captured.len();
+        let used = |place: usize| derived.uses(carried + place);
+        let saved: Vec<usize> = (0..parts.carried).filter(|&place| used(place)).collect();
+        let mut slid: Vec<usize> = (parts.carried..behind).filter(|&place| used(place)).collect();
+        let taken: Vec<usize> = (0..stacked.len()).filter(|&place| used(behind + place)).collect();
+        if saved.is_empty() && slid.is_empty() && taken.is_empty() {
+            // Something has to say how often.
+            slid.push(parts.carried);
+        }
+        let constants: Vec<usize> =
+            (behind..operands.len()).filter(|&place| used(place + stacked.len())).collect();
+        let keep = slid.first().copied().filter(|&place| !used(place));
+        let derived = derived
+            .pruned(|place| place >= carried && keep.is_none_or(|keep| place != carried + keep));
+
+        // What the iterations started from.
+        let starts = match saved.is_empty() {
+            true => Vec::new(),
+            false => {
+                let mut twin = Derived::new(cx.graph(), body);
+                let inputs: Vec<NodeId> =
+                    (0..operands.len()).map(|place| twin.keep(body, place)).collect();
+                let mut outputs = twin.rest(body);
+                outputs.truncate(parts.carried);
+                outputs.extend(saved.iter().map(|&place| inputs[place]));
+                let twin = Body::new(twin.graph, outputs);
+                let is_first = |place: usize| place <= parts.carried;
+                let needed: Vec<usize> = (0..operands.len())
+                    .filter(|&place| is_first(place) || twin.uses(place))
+                    .collect();
+                let sequences = needed.iter().filter(|&&place| parts.is_sequence(place)).count();
+                let twin = twin.pruned(|place| !is_first(place));
+                let given: Vec<NodeId> = needed.iter().map(|&place| operands[place]).collect();
+                let attributes =
+                    attributes(Arc::new(twin), parts.carried, sequences, parts.reverse);
+                let node = cx.add(&SCAN, &given, attributes);
+                let names: Vec<String> = (0..parts.carried)
+                    .map(|index| index.to_string())
+                    .chain(saved.iter().map(|&place| body.input_name(place).to_owned()))
+                    .collect();
+                items(cx.graph(), node, &names).split_off(parts.carried)
+            }
+        };
+
+        let mut all = Vec::new();
+        for &place in &floats {
+            let ty = type_of(cx.graph(), operands[place])?;
+            let cotangent = given.get(place).copied().flatten();
+            all.push(cotangent.unwrap_or_else(|| zeros(cx.graph(), &ty)));
+        }
+        for &place in &captured {
+            let ty = type_of(cx.graph(), operands[place])?;
+            all.push(zeros(cx.graph(), &ty));
+        }
+        let over = starts.len() + slid.len() + taken.len();
+        all.extend(starts);
+        all.extend(slid.iter().map(|&place| operands[place]));
+        all.extend(taken.iter().map(|&place| stacked[place].1));
+        all.extend(constants.iter().map(|&place| operands[place]));
+        let attributes = attributes(Arc::new(derived), carried, over, !parts.reverse);
+        let node = cx.add(&SCAN, &all, attributes);
+        let names: Vec<String> =
+            places.iter().map(|&place| body.input_name(place).to_owned()).collect();
+        let found = items(cx.graph(), node, &names);
+        let mut cotangents = Cotangents::from_elem(None, operands.len());
+        for (place, cotangent) in places.into_iter().zip(found) {
+            cotangents[place] = Some(cotangent);
+        }
+        Ok(cotangents)
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let parts = Parts::new(cx.attributes, cx.operands.len())?;
+        let slice = |whole: &Concrete<'_>| match whole.dims {
+            [] => 0,
+            [_, rest @ ..] => rest.iter().product::<usize>() * whole.dtype.size(),
+        };
+        let length = match cx.operands[parts.carried].dims {
+            [length, ..] => *length,
+            [] => return Err(Fault::new("a scalar has no dimension to go over")),
+        };
+        let sizes: Vec<Concrete<'_>> = cx
+            .operands
+            .iter()
+            .enumerate()
+            .map(|(place, operand)| match operand.dims {
+                [_, rest @ ..] if parts.is_sequence(place) => {
+                    Concrete { dtype: operand.dtype, dims: rest }
+                }
+                _ => *operand,
+            })
+            .collect();
+        let body = cx.bodies.compile(parts.body, &sizes)?;
+        let packing = pack(cx.results)?;
+        let (carried, behind) = (parts.carried, parts.carried + parts.sequences);
+        let state = pack(&cx.results[..carried])?;
+        let read: Vec<usize> = cx.operands.iter().map(slice).collect();
+        let written: Vec<usize> = cx.results.iter().map(slice).collect();
+        let (reverse, each) = (parts.reverse, body.cost());
+        let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
+        let pool = Pool::<Carried>::new();
+        Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
+            let run = call.draw();
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            pool.lend(|memory| {
+                memory.grow(state.bytes())?;
+                for place in 0..carried {
+                    let to = &mut memory.current.bytes_mut()[state.range(place)];
+                    to.copy_from_slice(inputs.get(place));
+                }
+                for index in 0..length {
+                    // Iterations are counted by the slice they go over, so that a gradient, which goes the other way, draws the
+                    // same numbers.
+                    let at = if reverse { length - 1 - index } else { index };
+                    let Carried { current, next } = &mut *memory;
+                    let (current, next) = (current.bytes(), next.bytes_mut());
+                    let done = body.run(
+                        &|place| match place {
+                            _ if place < carried => &current[state.range(place)],
+                            _ if place < behind => {
+                                &inputs.get::<u8>(place)[at * read[place]..][..read[place]]
+                            }
+                            _ => inputs.get(place),
+                        },
+                        &mut |place, bytes| match place < carried {
+                            true => next[state.range(place)].copy_from_slice(bytes),
+                            false => {
+                                let start = packing.range(place).start + at * written[place];
+                                out[start..start + written[place]].copy_from_slice(bytes);
+                            }
+                        },
+                        draw(run, at),
+                    );
+                    within(at, done)?;
+                    memory.step();
+                }
+                for place in 0..carried {
+                    out[packing.range(place)]
+                        .copy_from_slice(&memory.current.bytes()[state.range(place)]);
+                }
+                Ok(())
+            })
+        })
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        // h becomes tanh(h) w + x h; given is h x.
+        let shapes: [(&[usize], usize); 5] =
+            [(&[], 3), (&[3], 2), (&[2, 2], 3), (&[0, 3], 2), (&[3], 0)];
+        let whole = shapes.map(|(dims, length)| sample(dims, length, false));
+        let reversed = shapes.map(|(dims, length)| sample(dims, length, true));
+        whole.into_iter().chain(reversed).collect()
+    }
+}
+
+fn sample(dims: &[usize], length: usize, reverse: bool) -> Sample {
+    let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
+    let ty = TensorType::new(DType::F64, shape);
+    let mut graph = Ir::default().for_body("scan/body");
+    let [h, x, w] = ["h", "x", "w"].map(|name| graph.input(name, ty.clone()));
+    let tanh = unary::tanh(&mut graph, h);
+    let (a, b) = (binary::mul(&mut graph, tanh, w), binary::mul(&mut graph, x, h));
+    let next = binary::add(&mut graph, a, b);
+    // Without stacked results it has one result, which the checks can look at.
+    let body = Body::new(graph, vec![next]);
+    let domain = Domain::Between(-1.0, 1.0);
+    let long: Vec<usize> = [length].into_iter().chain(dims.iter().copied()).collect();
+    Sample::new(attributes(Arc::new(body), 1, 1, reverse))
+        .float(dims, domain.clone())
+        .float(&long, domain.clone())
+        .float(dims, domain)
+}
+
+impl Graph {
+    /// Goes over `xs` along their first dimension: `body` is given what the loop carries, at first `first`, and one slice of
+    /// each of `xs`; it gives what is carried on, in the same element types and shapes, and what is collected. The
+    /// results are what is carried at the end and the collected values, stacked along a new first dimension. Other
+    /// tensors that the body uses are captured (see [`control`](crate::ops::control)). TensorFlow's `tf.scan`, with
+    /// the signature of JAX's `lax.scan`.
+    ///
+    /// A recurrent cell, with time as the first dimension:
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, truncated_normal, Graph};
+    /// let g = Graph::new();
+    /// let xs = g.placeholder::<f32>("xs", dims!["T", "N", 3]);
+    /// let wx = g.variable("wx", truncated_normal(dims![3, 5], 0.0, 0.1));
+    /// let wh = g.variable("wh", truncated_normal(dims![5, 5], 0.0, 0.1));
+    /// let h0 = g.zeros::<f32>(dims![xs.dim(1), 5]);
+    /// let (last, all) = g.scan(h0, xs, |h, x| {
+    ///     let h = (x.matmul(wx) + h.matmul(wh)).tanh();
+    ///     (h, h)
+    /// });
+    /// assert_eq!(last.shape()[..], h0.shape()[..]);
+    /// assert_eq!(all.to_string(), "scan/0 : f32[T, N, 5]");
+    /// ```
+    ///
+    /// Gradient: the loop runs once more to collect what its iterations start from, then goes over that the other way. It is
+    /// made of scans, so it can be differentiated again.
+    ///
+    /// It is a mistake if there are no `xs`, if their first dimensions differ, if what is carried changes its shape, or if the
+    /// body has an effect. Without slices what is carried at the end is `first`.
+    #[track_caller]
+    pub fn scan<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+        &'g self,
+        first: C,
+        xs: X,
+        body: impl FnOnce(C, X) -> (C, Y),
+    ) -> (C, Y::Stacked) {
+        self.scan_in(false, first, xs, body)
+    }
+
+    /// The same from the last slice to the first; what is collected stands where its slice stood.
+    #[track_caller]
+    pub fn scan_reverse<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+        &'g self,
+        first: C,
+        xs: X,
+        body: impl FnOnce(C, X) -> (C, Y),
+    ) -> (C, Y::Stacked) {
+        self.scan_in(true, first, xs, body)
+    }
+
+    #[track_caller]
+    fn scan_in<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+        &'g self,
+        reverse: bool,
+        first: C,
+        xs: X,
+        body: impl FnOnce(C, X) -> (C, Y),
+    ) -> (C, Y::Stacked) {
+        let (first, xs) = (listed(first), listed(xs));
+        let (carried, sequences) = (first.len(), xs.len());
+        let all = [first, xs].concat();
+        let home = self.innermost(&all);
+        let mut operands = home.import_all(&all);
+        let scope = home.build(|graph| graph.unique_scope("scan"));
+        let slice = |place: usize, mut ty: TensorType| {
+            if place >= carried && !ty.shape.is_empty() {
+                ty.shape.remove(0);
+            }
+            ty
+        };
+        let traced = home.trace(
+            &format!("{scope}body"),
+            &operands,
+            slice,
+            |(carried, slices): (C, X)| body(carried, slices),
+            listed,
+        );
+        let names: Vec<String> = operands[..carried]
+            .iter()
+            .map(|&id| short(&home.ir().node(id).name).to_owned())
+            .chain(
+                (carried..traced.body.outputs().len()).map(|place| (place - carried).to_string()),
+            )
+            .collect();
+        operands.extend(traced.captures);
+        let attributes = attributes(traced.body, carried, sequences, reverse);
+        home.control(&scope, &SCAN, &operands, attributes, names.into_iter())
+    }
+}

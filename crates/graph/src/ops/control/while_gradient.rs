@@ -1,0 +1,199 @@
+//! The gradient of a loop that runs as long as a condition holds.
+
+use abeyance_ir::{
+    AttributeKind, AttributeSpec, Calculus, Cotangents, DType, DTypes, Derivation, Fault,
+    Inference, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::launch::Kernel;
+
+use super::repeat::{Carried, Pool, Room, draw, within};
+use super::while_loop::{ATTRIBUTES, Loop, Parts, pack};
+use super::{give, output};
+
+/// The cotangents of a loop's operands.
+///
+/// The loop runs again and keeps what each iteration starts from, in memory that grows and lasts for later runs. Then, from
+/// the last iteration to the first, the body `gradient` makes the cotangents of what the iteration started from of those of
+/// what it gave; what it gives for captured tensors is added up in that order.
+///
+/// Operands: the loop's carried values, the cotangents of its results that are floats, what its condition and its body
+/// captured, what `gradient` needs of the latter. Results: the cotangents of the carried floats, then of captured tensors.
+pub struct WhileGradient;
+
+/// See [`WhileGradient`].
+pub static WHILE_GRADIENT: WhileGradient = WhileGradient;
+
+/// Memory of a run.
+#[derive(Default)]
+struct Memory {
+    carried: Carried,
+    /// What each iteration started from.
+    history: Room,
+    cotangents: Carried,
+}
+
+/// The number of carried floats, which have cotangents.
+fn floats(parts: &Parts) -> usize {
+    (0..parts.carried)
+        .filter(|&place| {
+            let ty = parts.body.output(place);
+            ty.is_some_and(|ty| ty.dtype.is_float())
+        })
+        .count()
+}
+
+impl Operator for WhileGradient {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("inputs", DTypes::ANY)];
+        const ALL: &[AttributeSpec] = &[
+            ATTRIBUTES[0],
+            ATTRIBUTES[1],
+            ATTRIBUTES[2],
+            AttributeSpec::required("gradient", AttributeKind::Body),
+        ];
+        const {
+            &Signature::new("while_gradient", "the gradient of a while_loop", OPERANDS)
+                .attributes(ALL)
+                .calculus(Calculus::Missing)
+                .variadic()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let parts = Parts::new(cx.attributes())?;
+        let floats = floats(&parts);
+        let carried = parts.infer(cx, floats)?;
+        let gradient = cx.body(3)?;
+        let common = parts.carried + floats;
+        let first = common + parts.tested + parts.captured;
+        let count = gradient.inputs().len();
+        if count < common || cx.operands() != first + count - common {
+            return Err(Fault::new(format!(
+                "{} operands are not what its bodies take",
+                cx.operands()
+            )));
+        }
+        for place in 0..count {
+            let operand = match place.checked_sub(common) {
+                None => place,
+                Some(captured) => first + captured,
+            };
+            let given = cx.operand(operand);
+            give(cx, gradient, place, &given)?;
+        }
+        let mut results = Vec::new();
+        for place in 0..gradient.outputs().len() {
+            let result = output(cx, gradient, place)?;
+            if !result.dtype.is_float() {
+                return Err(Fault::new(format!("{} is not a cotangent", result.dtype)));
+            }
+            results.push(result);
+        }
+        let of = carried.iter().filter(|ty| ty.dtype.is_float());
+        for (place, ty) in of.enumerate() {
+            super::invariant(cx, gradient, place, ty)?;
+        }
+        match results.is_empty() {
+            true => Err(Fault::new("gives nothing")),
+            false => Ok(Type::of_items(results)),
+        }
+    }
+
+    fn gradient(&self, _: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        Err(Fault::new(
+            "a while_loop can be differentiated once, and this is the derivative of its gradient",
+        )
+        .help(
+            "where the number of iterations is known, `scan` can be differentiated again and again",
+        ))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let parts = Parts::new(cx.attributes)?;
+        let floats = floats(&parts);
+        let each = Loop::new(&parts, cx, floats)?;
+        let gradient = cx.attributes.body(3).ok_or_else(|| Fault::new("a body is missing"))?;
+        let common = parts.carried + floats;
+        let first = common + parts.tested + parts.captured;
+        let (before, behind) = (cx.operands.iter().take(common), cx.operands.iter().skip(first));
+        let sizes: Vec<_> = before.chain(behind).copied().collect();
+        let backward = cx.bodies.compile(gradient, &sizes)?;
+        let packing = pack(cx.results)?;
+        // The carried cotangents come first among the results, so they lie in both at the same place.
+        let cotangents = pack(&cx.results[..floats])?;
+        let dtypes: Vec<DType> = cx.results.iter().map(|result| result.dtype).collect();
+        let mut cost = each.cost();
+        cost.flops += 16.0 * backward.cost().flops;
+        cost.bytes += 16.0 * backward.cost().bytes;
+        let carried = parts.carried;
+        let stride = each.carried().bytes().next_multiple_of(8);
+        let pool = Pool::<Memory>::new();
+        Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
+            let run = call.draw();
+            let (inputs, out) = call.inputs_and_output::<u8>();
+            pool.lend(|memory| {
+                let Memory { carried: values, history, cotangents: flow } = memory;
+                let count = each.run(inputs, values, run, |iteration, current| {
+                    let at = iteration * stride;
+                    history.grow(at + stride)?;
+                    let kept = &current[..each.carried().bytes()];
+                    history.bytes_mut()[at..at + kept.len()].copy_from_slice(kept);
+                    Ok(())
+                })?;
+                flow.grow(cotangents.bytes())?;
+                for place in 0..floats {
+                    let to = &mut flow.current.bytes_mut()[cotangents.range(place)];
+                    to.copy_from_slice(inputs.get(carried + place));
+                }
+                out.fill(0);
+                for iteration in (0..count).rev() {
+                    let start = &history.bytes()[iteration * stride..];
+                    let Carried { current, next } = &mut *flow;
+                    let (current, next) = (current.bytes(), next.bytes_mut());
+                    let done = backward.run(
+                        &|place| match place.checked_sub(carried) {
+                            None => &start[each.carried().range(place)],
+                            Some(float) if float < floats => &current[cotangents.range(float)],
+                            Some(other) => inputs.get(first + other - floats),
+                        },
+                        &mut |place, bytes| match place < floats {
+                            true => next[cotangents.range(place)].copy_from_slice(bytes),
+                            false => {
+                                let sum = &mut out[packing.range(place)];
+                                match iteration + 1 == count {
+                                    true => sum.copy_from_slice(bytes),
+                                    false => add(dtypes[place], sum, bytes),
+                                }
+                            }
+                        },
+                        draw(run, iteration),
+                    );
+                    within(iteration, done)?;
+                    flow.step();
+                }
+                let bytes = cotangents.bytes();
+                out[..bytes].copy_from_slice(&flow.current.bytes()[..bytes]);
+                Ok(())
+            })
+        })
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+/// `sum += more`, elements of floats.
+fn add(dtype: DType, sum: &mut [u8], more: &[u8]) {
+    fn add<T: bytemuck::Pod + std::ops::AddAssign>(sum: &mut [u8], more: &[u8]) {
+        let sum: &mut [T] = bytemuck::cast_slice_mut(sum);
+        for (sum, &more) in sum.iter_mut().zip(bytemuck::cast_slice::<u8, T>(more)) {
+            *sum += more;
+        }
+    }
+    match dtype {
+        DType::F64 => add::<f64>(sum, more),
+        _ => add::<f32>(sum, more),
+    }
+}

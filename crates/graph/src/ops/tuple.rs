@@ -1,0 +1,83 @@
+//! Taking one result of a node that has several.
+
+use abeyance_ir::{
+    Attribute, AttributeKind, AttributeSpec, Attributes, DTypes, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Packing, Sample, Signature, Type,
+};
+use abeyance_kernels::launch::{Cost, Kernel};
+use abeyance_kernels::{elementwise, elementwise_chunk};
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Item];
+
+/// One result of a node that has several. Gradient: the cotangent, for that result.
+pub struct Item;
+
+impl Operator for Item {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("tuple", DTypes::ANY)];
+        const ATTRIBUTES: &[AttributeSpec] =
+            &[AttributeSpec::required("index", AttributeKind::Integer)];
+        const {
+            &Signature::new("item", "one result of a node that has several", OPERANDS)
+                .attributes(ATTRIBUTES)
+                .unpacking()
+        }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let index = cx.attributes().integer(0);
+        match usize::try_from(index).ok().filter(|&index| index < cx.operands()) {
+            Some(index) => cx.tensor(cx.dtype(index), cx.shape(index)),
+            None => Err(Fault::new(format!("there is no item {index} among {}", cx.operands()))),
+        }
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        if cx.operands.len() == 1 {
+            return Ok(Lowered::Alias(0));
+        }
+        let index = cx.attributes.integer(0) as usize;
+        let packing = Packing::new(cx.operands)
+            .ok_or_else(|| Fault::new("the tuple is larger than any memory"))?;
+        let range = packing.range(index);
+        let cost = Cost { flops: 0.0, bytes: 2.0 * range.len() as f64 };
+        let chunk = elementwise_chunk(range.len(), 2);
+        Ok(Kernel::single(1, chunk, cost, move |call| {
+            let start = call.start::<u8>();
+            let tuple = call.input::<u8>(0);
+            elementwise::copy(&tuple[range.clone()], call.output(), start);
+            Ok(())
+        })
+        .into())
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        Vec::new()
+    }
+}
+
+/// Appends `item(tuple) index=index`.
+pub fn item(graph: &mut Ir, tuple: NodeId, index: usize) -> NodeId {
+    graph.add(&Item, &[tuple], attributes(index))
+}
+
+fn attributes(index: usize) -> Attributes {
+    Attributes::of([Attribute::Integer(index as i64)])
+}
+
+/// Appends a node for each result of `node`, named behind it; a single result is the node itself.
+pub fn items(graph: &mut Ir, node: NodeId, names: &[String]) -> Vec<NodeId> {
+    if names.len() == 1 {
+        return vec![node];
+    }
+    let own = graph.node(node).name.clone();
+    let own = own.strip_prefix(&*graph.context().scope).unwrap_or(&own);
+    names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            graph.add_like(&format!("{own}/{name}"), &Item, &[node], attributes(index))
+        })
+        .collect()
+}

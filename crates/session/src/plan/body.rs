@@ -1,0 +1,139 @@
+//! Bodies of branches and loops: plans that a kernel runs.
+
+use std::sync::{Arc, OnceLock};
+
+use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, Graph, RunBody};
+use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_scheduler::{BufferId, RunError, State, TaskId, Workers};
+
+use super::sizes::Sizes;
+use super::{FeedShape, Fetched, Frozen, Plan};
+use crate::Error;
+use crate::differentiate::at;
+
+/// Compiles the bodies of a graph's nodes.
+pub(crate) struct Bodies<'a> {
+    pub(crate) frozen: &'a Frozen,
+    /// The sizes around them.
+    pub(crate) sizes: &'a Sizes<'a>,
+}
+
+impl BodyCompiler for Bodies<'_> {
+    fn compile(
+        &self,
+        body: &Arc<Body>,
+        inputs: &[Concrete<'_>],
+    ) -> Result<Box<dyn RunBody>, Fault> {
+        let frozen = Frozen {
+            graph: body.graph().clone(),
+            seed: self.frozen.seed,
+            variables: Default::default(),
+        };
+        let feeds = body
+            .inputs()
+            .iter()
+            .zip(inputs)
+            .map(|(&node, input)| FeedShape { node, dtype: input.dtype, dims: input.dims.into() })
+            .collect();
+        let plan = Plan::compile_inside(&frozen, body.outputs(), feeds, Some(self.sizes));
+        let plan = plan.map_err(|error| {
+            let name = body.graph().name();
+            let first = match &error {
+                Error::Request(mistakes) | Error::Program(mistakes) => mistakes.iter().next(),
+                _ => None,
+            };
+            Fault {
+                message: match first {
+                    Some(first) => format!("in the body `{name}`, {}", at(first)),
+                    None => format!("in the body `{name}`, {error}"),
+                },
+                help: first.and_then(|first| first.help.clone()),
+            }
+        })?;
+        let outputs = plan.fetched.iter().map(|fetched| match fetched {
+            Fetched::Tensor { buffer, .. } => Ok(*buffer),
+            Fetched::Nothing => Err(Fault::new("a body gives a value that is none")),
+        });
+        let tasks = (0..plan.program.tasks()).filter_map(|task| {
+            let task = plan.program.task(TaskId(task as u32))?;
+            Some(task.cost)
+        });
+        let cost = tasks.fold(Cost::default(), |sum, cost| Cost {
+            flops: sum.flops + cost.flops,
+            bytes: sum.bytes + cost.bytes,
+        });
+        Ok(Box::new(Ready {
+            outputs: outputs.collect::<Result<_, _>>()?,
+            cost,
+            graph: frozen.graph,
+            plan,
+        }))
+    }
+}
+
+/// A body ready to run.
+struct Ready {
+    graph: Graph,
+    plan: Plan,
+    outputs: Vec<BufferId>,
+    cost: Cost,
+}
+
+impl Ready {
+    fn run_in<'a>(
+        &self,
+        state: &mut State,
+        input: &dyn Fn(usize) -> &'a [u8],
+        give: &mut dyn FnMut(usize, &[u8]),
+        draw: u64,
+    ) -> Result<(), Failure> {
+        let internal = |error: &dyn std::fmt::Display| Failure(format!("internal: {error}"));
+        let mut run = state.begin(&self.plan.program, draw).map_err(|error| internal(&error))?;
+        for (place, buffer) in self.plan.fed.iter().enumerate() {
+            if let Some(buffer) = buffer {
+                run.bind(*buffer, input(place)).map_err(|error| internal(&error))?;
+            }
+        }
+        run.execute(alone()?).map_err(|error| self.explain(error))?;
+        for (place, &buffer) in self.outputs.iter().enumerate() {
+            give(place, run.read(buffer).map_err(|error| internal(&error))?);
+        }
+        Ok(())
+    }
+
+    fn explain(&self, error: RunError) -> Failure {
+        Failure(match self.plan.explain(&self.graph, error) {
+            Error::Node(diagnostic) => {
+                format!("in the body `{}`, {}", self.graph.name(), at(&diagnostic))
+            }
+            other => other.to_string(),
+        })
+    }
+}
+
+impl RunBody for Ready {
+    fn run<'a>(
+        &self,
+        input: &dyn Fn(usize) -> &'a [u8],
+        give: &mut dyn FnMut(usize, &[u8]),
+        draw: u64,
+    ) -> Result<(), Failure> {
+        let mut state = self.plan.take_state().map_err(|error| Failure(error.to_string()))?;
+        let result = self.run_in(&mut state, input, give, draw);
+        self.plan.give_back(state);
+        result
+    }
+
+    fn cost(&self) -> Cost {
+        self.cost
+    }
+}
+
+/// The one thread that calls, for bodies run on the thread of their node.
+fn alone() -> Result<&'static Workers, Failure> {
+    static ALONE: OnceLock<Option<Workers>> = OnceLock::new();
+    ALONE
+        .get_or_init(|| Workers::new(1).ok())
+        .as_ref()
+        .ok_or_else(|| Failure("internal: no thread".to_owned()))
+}
