@@ -3,6 +3,7 @@
 //! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three factors left out: the forward
 //! convolution gives what stands for y, the gradients what stands for x and for w.
 
+mod axis;
 mod correlation;
 mod filter;
 mod general;
