@@ -3,6 +3,7 @@
 //! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three factors left out: the forward
 //! convolution gives what stands for y, the gradients what stands for x and for w.
 
+mod axis;
 mod correlation;
 mod filter;
 mod general;
@@ -32,12 +33,15 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Whether there is one group, no dilation, and something to do.
+    /// Whether there is one group, no dilation, a stride that is not out of all proportion, and something to do.
     fn is_plain(&self) -> bool {
+        /// The ways back lay out a filter for each of as many pixels.
+        const STRIDE: usize = 16;
         let (rows, columns) = (self.rows, self.columns);
         let sizes = [rows.input, rows.output, columns.input, columns.output];
         self.groups == 1
             && (rows.dilation, columns.dilation) == (1, 1)
+            && rows.stride.max(columns.stride) <= STRIDE
             && self.images * self.channels * self.filters > 0
             && !sizes.contains(&0)
     }

@@ -3,6 +3,8 @@
 //! For a tap's row p the images' numbers that the taps `(q, c)` of a place see are one run, `w · C` of them. Registers are laid along that run, the
 //! strips; at each place one is multiplied with each of the result's channels there. Sums of a block of rows are kept `[strip, F, lane]` and put in the filter's
 //! order, `[h, w, C, F]`, when the blocks' sums are added.
+//!
+//! As measured for [`correlation`](super::correlation): 145 (4x4x4x8), 156 (4x4x8x12), 145 (5x5x6x12) and 146 GFLOP/s (4x4x12x24).
 
 use std::ops::Range;
 
