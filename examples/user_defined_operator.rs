@@ -3,12 +3,12 @@
 //!
 //! `cargo run --release --example user_defined_operator`
 
+use abeyance::ir::launch::{Cost, Kernel};
 use abeyance::ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Fault,
     Inference, Lowered, Lowering, OperandSpec, Operator, Registry, Sample, Signature, Type,
 };
 use abeyance::prelude::*;
-use abeyance_kernels::launch::{Cost, Kernel};
 
 /// An operator is its signature and three rules. It has no state: what differs from node to node is an attribute.
 struct Swish;

@@ -239,8 +239,8 @@ fn recurrent<'g>(
 ) -> ([Tensor<'g, f64>; 2], [Vec<Tensor<'g, f64>>; 2]) {
     let xs = g.placeholder::<f64>("xs", dims![length, "N", 2]);
     let h0 = g.placeholder::<f64>("h0", dims!["N", 3]);
-    let wx = g.variable("wx", &matrix(2, 3, 5));
-    let wh = g.variable("wh", &matrix(3, 3, 6));
+    let wx = g.variable("wx", matrix(2, 3, 5));
+    let wh = g.variable("wh", matrix(3, 3, 6));
     let weights = g.constant_array(&Array1::from(numbers(length, 9)));
     let cell = |h: Tensor<'g, f64>, x: Tensor<'g, f64>| {
         let h = (x.matmul(wx) + h.matmul(wh)).tanh();
@@ -271,7 +271,7 @@ fn recurrent<'g>(
         true => (0..length).rev().collect(),
     };
     for t in order {
-        let x = xs.slice(&[t as i64, 0, 0], &[1, -1, -1]).reshape(dims![xs.dim(1), 2]);
+        let x = xs.slice([t as i64, 0, 0], [1, -1, -1]).reshape(dims![xs.dim(1), 2]);
         (h, _) = cell(h, x);
         states[t] = h.reshape(dims![1, h0.dim(0), 3]);
     }
@@ -389,7 +389,7 @@ fn branches_and_loops_nest_and_capture_through_each_other() {
     let [dxs, dw] = gradients(loss, [xs, w]);
     let mut h = h0;
     for t in 0..4 {
-        let x = xs.slice(&[t, 0], &[1, -1]).reshape(dims![3]);
+        let x = xs.slice([t, 0], [1, -1]).reshape(dims![3]);
         h = (((h + x) * w) * w).tanh();
     }
     let [exs, ew] = gradients(h.square().reduce_sum(..), [xs, w]);
