@@ -5,6 +5,8 @@ use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::{Array1, Array2, Array3, ArrayD, array};
 
+mod places;
+
 fn session(graph: &Graph) -> Session {
     Session::new(graph).unwrap_or_else(|error| panic!("{graph}\n{error}"))
 }
@@ -17,10 +19,14 @@ fn round_trip(graph: &Graph) -> Graph {
     again
 }
 
-/// The mistakes of a graph, without the path of this file.
+/// The mistakes of a graph.
 fn mistakes(graph: &Graph) -> String {
-    let message = graph.check().unwrap_err().to_string();
-    message.replace(file!(), "FILE")
+    readable(&graph.check().unwrap_err())
+}
+
+/// A message with lines of this file in place of their numbers.
+fn readable(message: &impl std::fmt::Display) -> String {
+    places::readable(message, file!(), include_str!("control_flow.rs"))
 }
 
 /// Numbers in [-1, 1) that are the same in every run.
@@ -213,7 +219,7 @@ fn a_loop_that_does_not_end_is_ended_by_its_bound() {
     let session = session(&g);
     assert_eq!(session.run(y.scalar(), feeds![x => 8.0]).unwrap(), 1.0);
     let error = session.run(y.scalar(), feeds![x => f64::INFINITY]).unwrap_err();
-    insta::assert_snapshot!(error.to_string().replace(file!(), "FILE"));
+    insta::assert_snapshot!(readable(&error));
     // Exactly as many as the bound allows.
     assert_eq!(session.run(y.scalar(), feeds![x => 2f64.powi(1000)]).unwrap(), 1.0);
 }
@@ -620,6 +626,25 @@ fn operands_of_every_kind_meet_in_the_innermost_body() {
     assert!(dw.iter().all(|x| x.is_finite()));
 }
 
+#[test]
+fn a_branch_added_to_a_graph_that_was_read_draws_from_streams_of_its_own() {
+    let g = Graph::new();
+    let x = g.placeholder::<f64>("x", dims![2]);
+    let noisy = |x: Tensor<'_, f64>| {
+        x.graph().build(|ir| {
+            let noise = abeyance::graph::ops::random::random_uniform;
+            noise(ir, abeyance::ir::DType::F64, [2.into()].into_iter().collect(), 0.0, 1.0)
+        })
+    };
+    g.cond(true, x, |x| x.graph().any(noisy(x)).assume::<f64>(), |x| x).named("first");
+    let again = round_trip(&g);
+    let x = again.tensor::<f64>("x").unwrap();
+    let second = again.cond(true, x, |x| x.graph().any(noisy(x)).assume::<f64>(), |x| x);
+    let first = again.tensor::<f64>("first").unwrap();
+    let (first, second) = session(&again).run((first, second), feeds![x => &[0.0, 0.0]]).unwrap();
+    assert_ne!(first, second);
+}
+
 // ---- mistakes -------------------------------------------------------------------------------------------------
 
 #[test]
@@ -709,7 +734,7 @@ fn a_failure_inside_of_a_loop_names_the_node_the_iteration_and_the_line_and_chan
     let both = g.group([step, other.assign_add(1)]);
     let session = session(&g);
     let error = session.run(both, feeds![n => 2]).unwrap_err();
-    insta::assert_snapshot!(error.to_string().replace(file!(), "FILE"));
+    insta::assert_snapshot!(readable(&error));
     assert_eq!(session.run((w.scalar(), other.scalar()), []).unwrap(), (5, 1));
     assert_eq!(session.step(), 0);
 }
@@ -724,7 +749,7 @@ fn a_tuple_is_fetched_by_its_items() {
     assert_eq!(session.run(a.scalar(), feeds![x => 2.0]).unwrap(), 2.0);
     let any = abeyance::graph::AnyTensor::from(tuple);
     let error = session.run(any, feeds![x => 2.0]).unwrap_err();
-    insta::assert_snapshot!(error.to_string().replace(file!(), "FILE"));
+    insta::assert_snapshot!(readable(&error));
     let x_ = any.item(1);
     assert_eq!(x_.to_string(), "item : f32[]");
     any.item(2);

@@ -13,13 +13,19 @@ use abeyance::ir::{
 use abeyance::prelude::*;
 use ndarray::{ArrayD, ArrayViewD, array};
 
+mod places;
+
 fn session(graph: &Graph) -> Session {
     Session::new(graph).unwrap_or_else(|error| panic!("{graph}\n{error}"))
 }
 
 fn mistakes(graph: &Graph) -> String {
-    let message = graph.check().unwrap_err().to_string();
-    message.replace(file!(), "FILE")
+    readable(&graph.check().unwrap_err())
+}
+
+/// A message with lines of this file in place of their numbers.
+fn readable(message: &impl std::fmt::Display) -> String {
+    places::readable(message, file!(), include_str!("user_operators.rs"))
 }
 
 // ---- gradients of one's own -----------------------------------------------------------------------------------
@@ -129,7 +135,7 @@ fn what_goes_wrong_in_a_closure_names_its_node_and_line() {
         session.run(step, feeds![x => &[-1.0, 2.0]]).unwrap_err(),
         session.run(wrong, feeds![x => &[1.0, 2.0]]).unwrap_err(),
     ];
-    let errors = errors.map(|error| error.to_string().replace(file!(), "FILE"));
+    let errors = errors.map(|error| readable(&error));
     insta::assert_snapshot!(errors.join("\n\n"));
     assert_eq!(session.run(w.scalar(), []).unwrap(), 1);
 }

@@ -706,6 +706,20 @@ impl Graph {
         scope
     }
 
+    /// The same for the names of a node's bodies, which key random streams.
+    pub(crate) fn claim_body_scopes(&mut self, id: NodeId) {
+        let bodies: Vec<_> = self.node(id).attributes.bodies().cloned().collect();
+        for body in bodies {
+            let name = body.graph().name();
+            let outer = self.name.clone();
+            let own = match self.depth {
+                0 => name,
+                _ => name.strip_prefix(&outer).map_or(name, |own| own.trim_start_matches('/')),
+            };
+            self.claim_scopes(own);
+        }
+    }
+
     /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it did not make.
     pub(crate) fn claim_scopes(&mut self, name: &str) {
         // Nobody nests deeper by hand; the bound keeps a hostile name from costing its length squared.

@@ -254,6 +254,7 @@ impl<'t> Parser<'t> {
         let id = graph.add_named(Some(name), operator, operands, attributes);
         graph.context_mut().controls.clear();
         graph.claim_scopes(name);
+        graph.claim_body_scopes(id);
         let inferred = graph.node(id).ty.clone();
         if inferred != Type::Invalid {
             let is_agreed = agree(graph, mark, &inferred, &tail.ty);

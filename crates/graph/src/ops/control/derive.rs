@@ -34,7 +34,7 @@ impl Derived {
         self.graph.copy_nodes(body.graph(), body.outputs(), &mut self.copies)
     }
 
-    /// Appends the cotangents of `xs`; zeros of a type where there are none.
+    /// Appends the cotangents of `xs` from those of other nodes; `None` where there are none.
     pub(super) fn differentiate(
         &mut self,
         cx: &Derivation<'_>,
