@@ -11,9 +11,11 @@
 //! without depending on it has zeros for its derivative.
 
 mod cond;
+mod condition;
 mod derive;
 mod repeat;
 mod scan;
+mod scan_gradient;
 mod while_gradient;
 mod while_loop;
 

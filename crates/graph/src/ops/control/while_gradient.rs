@@ -6,8 +6,8 @@ use abeyance_ir::{
 };
 use abeyance_kernels::launch::Kernel;
 
+use super::condition::{ATTRIBUTES, Loop, Parts, pack};
 use super::repeat::{Carried, Pool, Room, draw, within};
-use super::while_loop::{ATTRIBUTES, Loop, Parts, pack};
 use super::{give, output};
 
 /// The cotangents of a loop's operands.
