@@ -12,7 +12,7 @@ use crate::handles::listed;
 use crate::{Float, Graph, Handles, Tensor};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[&CUSTOM_GRADIENT];
+pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
 
 /// Its first operand, with a gradient of its own.
 ///
@@ -20,9 +20,6 @@ pub static OPERATORS: &[&dyn Operator] = &[&CUSTOM_GRADIENT];
 /// cotangent of y and what it captured, and gives the cotangents of the xs; its nodes are copied to where a gradient
 /// is asked for. Nothing flows back through y itself.
 pub struct CustomGradient;
-
-/// See [`CustomGradient`].
-pub static CUSTOM_GRADIENT: CustomGradient = CustomGradient;
 
 fn body(attributes: &Attributes) -> Result<&Arc<Body>, Fault> {
     let body = attributes.body(0);
@@ -160,6 +157,6 @@ impl Graph {
         operands.extend(traced.captures);
         let attributes = Attributes::of([Attribute::Body(traced.body)]);
         let names = ["0".to_owned()].into_iter();
-        home.control(&scope, &CUSTOM_GRADIENT, &operands, attributes, names)
+        home.control(&scope, &CustomGradient, &operands, attributes, names)
     }
 }

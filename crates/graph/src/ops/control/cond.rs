@@ -22,9 +22,6 @@ use crate::{Graph, Handles, Operand};
 /// branch taken is run again, and then backwards; the other adds exact zeros.
 pub struct Cond;
 
-/// See [`Cond`].
-pub static COND: Cond = Cond;
-
 /// How many inputs the branches have in common, from the numbers of inputs of each and of operands.
 fn shared(bodies: [&Body; 2], operands: usize) -> Option<usize> {
     let [then, other] = bodies.map(|body| body.inputs().len());
@@ -168,7 +165,7 @@ impl Operator for Cond {
                 }
             }
         }
-        let node = cx.add(&COND, &inputs, Attributes::of(pruned));
+        let node = cx.add(&Cond, &inputs, Attributes::of(pruned));
         let names: Vec<String> = (0..wanted.len()).map(|index| index.to_string()).collect();
         let found = items(cx.graph(), node, &names);
         let mut cotangents = Cotangents::from_elem(None, operands.len());
@@ -290,6 +287,6 @@ impl Graph {
         operands.extend(otherwise.captures);
         let count = then.body.outputs().len();
         let attributes = Attributes::of([then.body, otherwise.body].map(Attribute::Body));
-        home.control(&scope, &COND, &operands, attributes, (0..count).map(|i| i.to_string()))
+        home.control(&scope, &Cond, &operands, attributes, (0..count).map(|i| i.to_string()))
     }
 }

@@ -24,14 +24,14 @@ use abeyance_ir::{Attributes, Body, Fault, Inference, NodeId, Operator, Operator
 use super::tuple::items;
 use crate::{Graph, Handles};
 
-pub use cond::COND;
-pub use scan::SCAN;
-pub use while_gradient::WHILE_GRADIENT;
-pub use while_loop::WHILE_LOOP;
+pub use cond::Cond;
+pub use scan::Scan;
+pub use while_gradient::WhileGradient;
+pub use while_loop::WhileLoop;
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
-    &[&abeyance_ir::Input, &COND, &WHILE_LOOP, &WHILE_GRADIENT, &SCAN];
+    &[&abeyance_ir::Input, &Cond, &WhileLoop, &WhileGradient, &Scan];
 
 /// The last part of a name.
 fn short(name: &str) -> &str {

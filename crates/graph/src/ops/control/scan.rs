@@ -23,9 +23,6 @@ use crate::{Graph, Handles};
 /// cotangents, over what the iterations started from; a second scan like this one collects that.
 pub struct Scan;
 
-/// See [`Scan`].
-pub static SCAN: Scan = Scan;
-
 /// How many inputs of each kind the body has.
 pub(super) struct Parts<'a> {
     pub(super) body: &'a Arc<Body>,
@@ -338,6 +335,6 @@ impl Graph {
             .collect();
         operands.extend(traced.captures);
         let attributes = attributes(traced.body, carried, sequences, reverse);
-        home.control(&scope, &SCAN, &operands, attributes, names.into_iter())
+        home.control(&scope, &Scan, &operands, attributes, names.into_iter())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use abeyance_ir::{Body, Cotangents, Derivation, Fault, NodeId};
 
 use super::derive::{Derived, type_of, zeros};
-use super::scan::{Parts, SCAN, attributes};
+use super::scan::{Parts, Scan, attributes};
 use super::short;
 use crate::ops::binary;
 use crate::ops::tuple::items;
@@ -112,7 +112,7 @@ pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
             let twin = twin.pruned(|place| !is_first(place));
             let given: Vec<NodeId> = needed.iter().map(|&place| operands[place]).collect();
             let attributes = attributes(Arc::new(twin), parts.carried, sequences, parts.reverse);
-            let node = cx.add(&SCAN, &given, attributes);
+            let node = cx.add(&Scan, &given, attributes);
             let names: Vec<String> = (0..parts.carried)
                 .map(|index| index.to_string())
                 .chain(saved.iter().map(|&place| body.input_name(place).to_owned()))
@@ -137,7 +137,7 @@ pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
     all.extend(taken.iter().map(|&place| stacked[place].1));
     all.extend(constants.iter().map(|&place| operands[place]));
     let attributes = attributes(Arc::new(derived), carried, over, !parts.reverse);
-    let node = cx.add(&SCAN, &all, attributes);
+    let node = cx.add(&Scan, &all, attributes);
     let names: Vec<String> =
         places.iter().map(|&place| body.input_name(place).to_owned()).collect();
     let found = items(cx.graph(), node, &names);

@@ -20,9 +20,6 @@ use super::{give, output};
 /// captured, what `gradient` needs of the latter. Results: the cotangents of the carried floats, then of captured tensors.
 pub struct WhileGradient;
 
-/// See [`WhileGradient`].
-pub static WHILE_GRADIENT: WhileGradient = WhileGradient;
-
 /// Memory of a run.
 #[derive(Default)]
 struct Memory {

@@ -13,7 +13,7 @@ use super::condition::{ATTRIBUTES, Loop, Parts};
 use super::derive::{Derived, type_of, zeros};
 use super::repeat::{Carried, Pool};
 use super::short;
-use super::while_gradient::WHILE_GRADIENT;
+use super::while_gradient::WhileGradient;
 use crate::handles::listed;
 use crate::ops::tuple::items;
 use crate::ops::{binary, comparison, reduce, source, unary};
@@ -22,11 +22,8 @@ use crate::{Graph, Handles, Tensor};
 /// Runs a body as long as a condition holds.
 ///
 /// Operands: the first values of what the loop carries, what the condition captured, what the body captured. Gradient:
-/// see [`WHILE_GRADIENT`].
+/// see [`WhileGradient`].
 pub struct WhileLoop;
-
-/// See [`WhileLoop`].
-pub static WHILE_LOOP: WhileLoop = WhileLoop;
 
 impl Operator for WhileLoop {
     fn signature(&self) -> &Signature {
@@ -115,7 +112,7 @@ impl Operator for WhileLoop {
             Attribute::Integer(attributes.integer(2)),
             Attribute::Body(Arc::new(derived)),
         ]);
-        let node = cx.add(&WHILE_GRADIENT, &all, attributes);
+        let node = cx.add(&WhileGradient, &all, attributes);
         let names: Vec<String> = (0..places.len()).map(|index| index.to_string()).collect();
         let found = items(cx.graph(), node, &names);
         let mut cotangents = Cotangents::from_elem(None, operands.len());
@@ -242,6 +239,6 @@ impl Graph {
             Attribute::Body(body.body),
             Attribute::Integer(max_iterations.into()),
         ]);
-        home.control(&scope, &WHILE_LOOP, &operands, attributes, names.into_iter())
+        home.control(&scope, &WhileLoop, &operands, attributes, names.into_iter())
     }
 }
