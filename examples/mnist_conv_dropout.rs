@@ -1,6 +1,6 @@
 //! The same as `mnist_conv` with more channels and dropout on the fully connected layer: more than 99.3 % of the test
-//! digits. Three things beside the talk's make that certain rather than lucky: labels count as 91 % sure, so that the
-//! network need not become surer than it can be; weights decay; and the rate falls in a line to zero.
+//! digits. Three things go beyond the talk: labels count as 91 % sure, so that the network need not become surer than it
+//! can be; weights decay; and the rate falls in a line to zero over 10,000 steps.
 //!
 //! ```text
 //! cargo run --release --example mnist_conv_dropout
