@@ -452,7 +452,7 @@ impl Session {
         feeds: &[Feed<'_>],
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
-        let mut state = plan.take_state()?;
+        let mut state = plan.take_state(self.workers.threads())?;
         let result = self.execute_in(plan, &mut state, feeds, collect);
         plan.give_back(state);
         result

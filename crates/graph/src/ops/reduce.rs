@@ -121,6 +121,7 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
                             writes: Target::Scratch(0),
                             chunk,
                             cost,
+                            workspace: 0,
                             run: Box::new(move |call| {
                                 let start = call.start::<T>();
                                 plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
@@ -131,6 +132,7 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
                             writes: Target::Output,
                             chunk: cx.result.bytes().max(1),
                             cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                            workspace: 0,
                             run: Box::new(move |call| {
                                 let start = call.start::<T>();
                                 last.combine(operation, call.input::<T>(0), call.output::<T>(), start)

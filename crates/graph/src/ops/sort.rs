@@ -126,6 +126,7 @@ impl Operator for Order {
                 flops: 0.0,
                 bytes: 2.0 * cx.result.bytes() as f64,
             },
+            workspace: 0,
             run: Box::new(move |call| {
                 let (pairs, start) = (call.input::<Keyed>(0), call.start::<I>());
                 order::places(pairs, n, k, call.output::<I>(), start);

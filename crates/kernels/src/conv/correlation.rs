@@ -229,6 +229,7 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
         writes: Target::Scratch(0),
         chunk: scratch,
         cost: Cost { flops: 0.0, bytes: (scratch + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             packing.pack(call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -239,6 +240,7 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
         writes: Target::Output,
         chunk: (part * width * size).max(1),
         cost: conv.cost::<T>(),
+        workspace: 0,
         run: Box::new(move |call| {
             let (x, filters, w) = (call.input::<T>(0), call.input::<T>(1), call.input::<T>(2));
             let first = call.start::<T>() / width;

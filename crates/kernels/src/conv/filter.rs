@@ -140,6 +140,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Scratch(0),
         chunk: block * size,
         cost: conv.cost::<T>(),
+        workspace: 0,
         run: Box::new(move |call| {
             let (x, y) = (call.input::<T>(0), call.input::<T>(1));
             let rows = plan.partials.rows(call.part());
@@ -156,6 +157,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: plan.run * conv.filters * size,
         cost: Cost { flops: (sums / size) as f64, bytes: (sums + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             let (sums, start) = (call.input::<T>(0), call.start::<T>());
             let out = call.output::<T>();

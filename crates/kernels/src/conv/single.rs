@@ -161,6 +161,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Scratch(0),
         chunk: block * size,
         cost: conv.cost::<T>(),
+        workspace: 0,
         run: Box::new(move |call| {
             let (x, y) = (call.input::<T>(0), call.input::<T>(1));
             let rows = plan.partials.rows(call.part());
@@ -178,6 +179,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: conv.filter_len() * size,
         cost: Cost { flops: (sums / size) as f64, bytes: (sums + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             plan.combine(call.input::<T>(0), call.output::<T>());
             Ok(())

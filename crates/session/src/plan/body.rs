@@ -118,7 +118,7 @@ impl RunBody for Ready {
         give: &mut dyn FnMut(usize, &[u8]),
         draw: u64,
     ) -> Result<(), Failure> {
-        let mut state = self.plan.take_state().map_err(|error| Failure(error.to_string()))?;
+        let mut state = self.plan.take_state(1).map_err(|error| Failure(error.to_string()))?;
         let result = self.run_in(&mut state, input, give, draw);
         self.plan.give_back(state);
         result

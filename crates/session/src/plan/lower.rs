@@ -9,7 +9,7 @@ use abeyance_ir::{
 };
 use abeyance_kernels::launch::{ALIGNMENT, Cost, Kernel, Source, Target};
 use abeyance_kernels::{elementwise, elementwise_chunk};
-use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId};
+use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Write};
 use smallvec::SmallVec;
 
 use super::body::Bodies;
@@ -256,15 +256,15 @@ impl<'a> Lower<'a> {
                 })
                 .collect::<Option<_>>()
                 .ok_or_else(missing)?;
-            let writes = match step.writes {
+            let buffer = match step.writes {
                 Target::Output => output,
                 Target::Scratch(index) => *scratch.get(index).ok_or_else(missing)?,
             };
             let task = self.program.task(Task {
                 reads: &reads,
-                writes,
-                chunk: step.chunk,
+                writes: &[Write { buffer, chunk: step.chunk }],
                 cost: step.cost,
+                workspace: step.workspace,
                 run: step.run,
                 after: &after,
             });

@@ -114,14 +114,14 @@ impl Plan {
             })
     }
 
-    /// A state nobody else uses.
-    pub(crate) fn take_state(&self) -> Result<State, Error> {
+    /// A state nobody else uses, for runs on so many threads: always the same number for one plan.
+    pub(crate) fn take_state(&self, threads: usize) -> Result<State, Error> {
         let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let idle = states.pop();
         drop(states);
         match idle {
             Some(state) => Ok(state),
-            None => Ok(self.program.state()?),
+            None => Ok(self.program.state(threads)?),
         }
     }
 
