@@ -10,6 +10,7 @@ use crate::aligned::{AlignedBytes, OutOfMemory};
 use crate::buffers::{BufferId, BufferKind, Write};
 use crate::program::{Program, TaskId};
 use crate::queue::Queue;
+use crate::recording::Recording;
 use crate::state::RunError;
 
 /// What one run at a time needs, made once for a program.
@@ -78,11 +79,12 @@ pub(crate) struct Part {
     pub part: u32,
 }
 
-/// A program and the frame in which it runs.
+/// A program, the frame in which it runs and where its times are noted.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
     program: &'a Program,
     frame: &'a Frame,
+    recording: Option<&'a Recording>,
 }
 
 impl<'a> Job<'a> {
@@ -90,8 +92,12 @@ impl<'a> Job<'a> {
     /// `frame` must be one of `program`, its rows of inputs and outputs must point to as many bytes as the
     /// program asks for, initialised, and until the job and every copy of it is gone those of inputs must not
     /// be written by anyone, those of outputs not touched by anyone else, and no other job may have the frame.
-    pub unsafe fn new(program: &'a Program, frame: &'a Frame) -> Self {
-        Self { program, frame }
+    pub unsafe fn new(
+        program: &'a Program,
+        frame: &'a Frame,
+        recording: Option<&'a Recording>,
+    ) -> Self {
+        Self { program, frame, recording }
     }
 
     pub fn program(&self) -> &'a Program {
@@ -107,14 +113,24 @@ impl<'a> Job<'a> {
     /// # Safety
     /// No part of this job may be running.
     pub unsafe fn run_inline(&self) -> Result<(), RunError> {
+        // Two loops, since asking at every part whether times are noted takes a twentieth of a chain of tiny tasks.
+        match self.recording {
+            // SAFETY: `in_order` meets every dependency, and this thread is the only one.
+            None => self.in_order(|part| unsafe { self.call(part, 0) }),
+            // SAFETY: as above.
+            Some(_) => self.in_order(|part| unsafe { self.run_part(part, 0) }),
+        }
+    }
+
+    /// Runs all tasks in their order, one part at a time, up to the first failure.
+    #[inline(always)]
+    fn in_order(&self, run: impl Fn(Part) -> Result<(), Failure>) -> Result<(), RunError> {
         let tasks = 0..self.program.tasks.len() as u32;
         let result = catch(|at| {
             for task in tasks {
                 for part in 0..self.program.tasks[task as usize].parts {
                     at.set(Part { task, part });
-                    // SAFETY: tasks run in their order, one part at a time, so every dependency is met, and this
-                    // thread is the only one.
-                    unsafe { self.run_part(at.get(), 0) }?;
+                    run(at.get())?;
                 }
             }
             Ok(())
@@ -122,15 +138,30 @@ impl<'a> Job<'a> {
         result.map_err(|(_, error)| error)
     }
 
-    /// Runs one part on the thread that has number `thread` in this run: 0 for the caller, and for each helper one
-    /// of its own. Whatever is to be known about how long tasks take is to be measured here.
+    /// Runs one part on the thread that has number `thread` in this run, 0 for the caller, and for each helper one of
+    /// its own, and notes its times if the run is recorded.
+    ///
+    /// # Safety
+    /// As [`Job::call`].
+    #[inline(always)]
+    pub unsafe fn run_part(&self, part: Part, thread: usize) -> Result<(), Failure> {
+        let start = self.recording.map(Recording::now);
+        // SAFETY: passed on.
+        let result = unsafe { self.call(part, thread) };
+        if let (Some(recording), Some(start)) = (self.recording, start) {
+            recording.note(part, thread, start);
+        }
+        result
+    }
+
+    /// Calls the kernel of a part.
     ///
     /// # Safety
     /// The part must exist, it must run once at a time, and whatever its task depends on must have finished,
     /// visibly to this thread. Where the frame is parallel the number must be below its threads, else it is 0; no
     /// other thread may run parts under it.
     #[inline(always)]
-    pub unsafe fn run_part(&self, Part { task, part }: Part, thread: usize) -> Result<(), Failure> {
+    unsafe fn call(&self, Part { task, part }: Part, thread: usize) -> Result<(), Failure> {
         let Frame { table, workspaces, draw, .. } = self.frame;
         let record = &self.program.tasks[task as usize];
         let reads = BufferId::rows(self.program.reads.get(record.reads));

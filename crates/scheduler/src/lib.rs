@@ -51,6 +51,7 @@
 //!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
 //! - `frame`: the memory of one run and the one place where a task's part runs.
 //! - `state`: the safe surface over it: binding, running, reading.
+//! - `recording`: when each part ran, for whoever asks.
 //! - `queue`: the parallel run of one frame; `workers`: the threads; `idle`: how they sleep.
 //!
 //! # Invariants
@@ -70,6 +71,7 @@ mod frame;
 mod idle;
 mod program;
 mod queue;
+mod recording;
 mod state;
 mod workers;
 
@@ -77,5 +79,6 @@ pub use aligned::{AlignedBytes, OutOfMemory};
 pub use buffers::{BufferId, BufferInfo, BufferKind, Write};
 pub use program::builder::{BuildError, ProgramBuilder, Task};
 pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};
+pub use recording::{PartTime, Recording};
 pub use state::{BindError, Run, RunError, State};
 pub use workers::{Workers, WorkersError};

@@ -8,11 +8,13 @@ pub(crate) mod lists;
 pub(crate) mod units;
 
 use std::fmt;
+use std::time::Instant;
 
 use abeyance_kernels::launch::{Cost, Function};
 
 use crate::aligned::OutOfMemory;
 use crate::buffers::{Buffer, BufferId, BufferInfo, Write};
+use crate::recording::Recording;
 use crate::state::State;
 use builder::ProgramBuilder;
 use lists::{Lists, Pool, Slice};
@@ -122,6 +124,14 @@ impl Program {
     /// [`OutOfMemory`] where the system has no room for the arena or the workspaces.
     pub fn state(&self, threads: usize) -> Result<State, OutOfMemory> {
         State::new(self, threads)
+    }
+
+    /// Room for the times of one run, in nanoseconds since `epoch`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for all parts.
+    pub fn recording(&self, epoch: Instant) -> Result<Recording, OutOfMemory> {
+        Recording::new(self, epoch)
     }
 
     /// The number of buffers.

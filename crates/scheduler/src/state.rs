@@ -9,6 +9,7 @@ use crate::aligned::OutOfMemory;
 use crate::buffers::{BufferId, BufferKind};
 use crate::frame::{Frame, Job};
 use crate::program::{Program, TaskId};
+use crate::recording::Recording;
 use crate::workers::Workers;
 
 /// A buffer or a state that does not fit the program.
@@ -72,6 +73,9 @@ pub enum RunError {
         /// What [`Program::state`] was asked for.
         most: usize,
     },
+    /// A recording made for another program.
+    #[error("this recording was made for another program")]
+    ForeignRecording,
     /// A kernel could not finish.
     #[error("{task}: {failure}")]
     Failed {
@@ -94,7 +98,7 @@ impl RunError {
     /// The task that failed or panicked.
     pub fn task(&self) -> Option<TaskId> {
         match self {
-            RunError::Unbound(_) | RunError::Threads { .. } => None,
+            RunError::Unbound(_) | RunError::Threads { .. } | RunError::ForeignRecording => None,
             RunError::Failed { task, .. } | RunError::Panicked { task, .. } => Some(*task),
         }
     }
@@ -202,6 +206,38 @@ impl<'r> Run<'r> {
     /// that of the lowest task that has one, whatever the number of threads. The state, the program and the
     /// workers are as good as before; bound outputs and kept temporaries are void.
     pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
+        self.execute_with(workers, None)
+    }
+
+    /// The same, with the times of every part written down.
+    ///
+    /// # Errors
+    /// As [`Run::execute`], and [`RunError::ForeignRecording`] for a recording of another program. After a failure
+    /// the recording has the parts that ended.
+    pub fn execute_recorded(
+        &mut self,
+        workers: &Workers,
+        recording: &mut Recording,
+    ) -> Result<(), RunError> {
+        if recording.program != self.program.id {
+            return Err(RunError::ForeignRecording);
+        }
+        let inline = self.runs_inline(workers);
+        recording.begin(if inline { 1 } else { workers.threads() });
+        let result = self.execute_with(workers, Some(recording));
+        recording.end();
+        result
+    }
+
+    fn runs_inline(&self, workers: &Workers) -> bool {
+        !self.state.frame.parallel || self.program.runs_inline(workers.threads())
+    }
+
+    fn execute_with(
+        &mut self,
+        workers: &Workers,
+        recording: Option<&Recording>,
+    ) -> Result<(), RunError> {
         self.executed = false;
         if let Some(&missing) = self.program.bound.iter().find(|id| !self.state.bound[id.index()]) {
             return Err(RunError::Unbound(missing));
@@ -213,8 +249,8 @@ impl<'r> Run<'r> {
         // SAFETY: the frame is the program's own (`begin` checked it), every input and output is bound to a
         // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
         // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
-        let job = unsafe { Job::new(self.program, &self.state.frame) };
-        if !self.state.frame.parallel || self.program.runs_inline(threads) {
+        let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
+        if self.runs_inline(workers) {
             // SAFETY: nothing of this job runs.
             unsafe { job.run_inline() }?;
         } else {

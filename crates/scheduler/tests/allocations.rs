@@ -1,4 +1,4 @@
-//! From `begin` to `read` nothing is allocated, on any thread.
+//! From `begin` to `read` nothing is allocated, on any thread, whether times are written down or not.
 //!
 //! A program of its own, without the test harness: its main thread allocates when it likes, and everything is counted here.
 
@@ -87,11 +87,15 @@ fn the_steady_state_allocates_nothing() {
         let workers = Workers::new(threads).unwrap();
         assert_eq!(program.runs_inline(threads), threads == 1);
         let mut state = program.state(threads).unwrap();
+        let mut recording = program.recording(std::time::Instant::now()).unwrap();
         let mut step = |draw| {
             let mut run = state.begin(&program, draw).unwrap();
             run.bind(x, &feed).unwrap();
             run.bind_mut(next, &mut result).unwrap();
-            run.execute(&workers).unwrap();
+            match draw % 3 {
+                0 => run.execute_recorded(&workers, &mut recording).unwrap(),
+                _ => run.execute(&workers).unwrap(),
+            }
             run.read(next).unwrap()[0]
         };
         let first = step(0);
@@ -102,6 +106,7 @@ fn the_steady_state_allocates_nothing() {
         // Also after everyone has gone to sleep.
         std::thread::sleep(std::time::Duration::from_millis(20));
         step(1000);
+        step(1002);
         assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "with {threads} threads");
     }
 }
