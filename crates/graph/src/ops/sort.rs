@@ -111,6 +111,7 @@ impl Operator for Order {
             writes: Target::Scratch(0),
             chunk: rows_chunk(rows, n, n.saturating_mul(2 * pair)).saturating_mul(pair),
             cost: Cost { flops, bytes: scratch as f64 },
+            workspace: 0,
             run: with_type!(cx.operands[0].dtype, T => Box::new(move |call| {
                 let (x, start) = (call.input::<T>(0), call.start::<Keyed>());
                 order::order_rows(x, n, k, descending, call.output(), start);
