@@ -317,6 +317,17 @@ pub enum Locality {
     Piecewise,
 }
 
+/// An operator's loops on images of which sixteen lie next to each other number by number:
+/// [`abeyance_kernels::conv::interleaved`].
+pub struct Interleaving {
+    /// The loops.
+    pub kernel: Kernel,
+    /// Which operands they take interleaved.
+    pub operands: SmallVec<[bool; 3]>,
+    /// Whether the result is.
+    pub result: bool,
+}
+
 /// The cotangents of a node's operands: `None` where none is wanted or none exists.
 pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 
@@ -354,6 +365,16 @@ pub trait Operator: Send + Sync + 'static {
     fn locality(&self, cx: &Lowering<'_>) -> Locality {
         let _ = cx;
         Locality::Whole
+    }
+
+    /// The loops on interleaved images, for an operator on images that has such loops and whose own ([`Operator::lower`])
+    /// give the same bits.
+    ///
+    /// # Errors
+    /// As [`Operator::lower`].
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let _ = cx;
+        Ok(None)
     }
 
     /// Valid uses, from which tables of checks are driven: gradients against differences, zero-sized shapes,

@@ -138,7 +138,7 @@ impl<'a> Call<'a> {
 
     /// Where the piece of the first output starts in the whole, in elements of `T`.
     pub fn start<T: Pod>(&self) -> usize {
-        self.window.unwrap_or(self.part * self.writes[0].chunk) / size_of::<T>()
+        self.window.unwrap_or_else(|| self.part * self.writes[0].chunk) / size_of::<T>()
     }
 
     /// Memory of [`Step::workspace`] bytes, aligned to [`ALIGNMENT`], which no other thread touches while this part

@@ -7,7 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use abeyance_ir::{Attributes, Concrete, Effect, Fault, Locality, Lowered, Lowering, NodeId, Type};
+use abeyance_ir::{
+    Attributes, Concrete, Dims, Effect, Fault, Interleaving, Locality, Lowered, Lowering, NodeId,
+    Type,
+};
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
@@ -59,6 +62,8 @@ pub(crate) struct Instruction {
     pub(crate) operands: SmallVec<[ValueId; 3]>,
     /// What has to be over before this starts, besides its operands.
     pub(crate) after: SmallVec<[ValueId; 1]>,
+    /// Where the value is interleaved: its sizes then, `[⌈N / 16⌉, .., 16]`.
+    pub(crate) lanes: Option<Box<Dims>>,
 }
 
 impl Instruction {
@@ -129,8 +134,23 @@ impl<'a> Draft<'a> {
     }
 
     /// Element type and sizes of a value that is no tuple.
-    pub(crate) fn concrete(&self, value: ValueId) -> Concrete<'a> {
-        self.sizes.concrete(self.instruction(value).node)
+    pub(crate) fn concrete(&self, value: ValueId) -> Concrete<'_> {
+        let instruction = self.instruction(value);
+        let concrete = self.sizes.concrete(instruction.node);
+        match &instruction.lanes {
+            Some(dims) => Concrete { dims, ..concrete },
+            None => concrete,
+        }
+    }
+
+    /// Puts other instructions' values in the place of those before.
+    pub(crate) fn renumber(&mut self, new: impl Fn(ValueId) -> Option<ValueId>) {
+        for value in &mut self.values {
+            *value = value.and_then(&new);
+        }
+        for values in self.done.values_mut() {
+            *values = values.iter().filter_map(|&value| new(value)).collect();
+        }
     }
 
     /// Whether a value is several arrays in one buffer.
@@ -146,7 +166,7 @@ impl<'a> Draft<'a> {
         after: SmallVec<[ValueId; 1]>,
     ) -> ValueId {
         let value = ValueId::new(self.instructions.len());
-        self.instructions.push(Instruction { node, work, operands, after });
+        self.instructions.push(Instruction { node, work, operands, after, lanes: None });
         self.values[node.index()] = Some(value);
         value
     }
@@ -286,28 +306,53 @@ impl<'a> Draft<'a> {
         operands.collect()
     }
 
-    fn lower(&self, node: NodeId, attributes: &Attributes) -> Result<(Lowered, Locality), Error> {
+    /// What a node's operator is asked, with the sizes that all have.
+    fn ask<R>(
+        &self,
+        node: NodeId,
+        attributes: &Attributes,
+        question: impl FnOnce(&Lowering<'_>) -> R,
+    ) -> R {
         let graph = &self.frozen.graph;
-        let data = graph.node(node);
         let mut operands: SmallVec<[Concrete<'_>; 3]> = SmallVec::new();
-        for &operand in &data.operands {
+        for &operand in &graph.node(node).operands {
             operands.extend(self.sizes.items(operand));
         }
-        let results = self.sizes.items(node);
-        let lowering = Lowering {
+        question(&Lowering {
             operands: &operands,
             result: self.sizes.concrete(node),
-            results: &results,
+            results: &self.sizes.items(node),
             attributes,
             name: &graph.stream(node),
             seed: self.frozen.seed,
             bodies: &Bodies { frozen: self.frozen, sizes: self.sizes },
-        };
+        })
+    }
+
+    /// A node's loops on interleaved images, if it has any.
+    pub(crate) fn interleaved(&self, node: NodeId) -> Result<Option<Interleaving>, Error> {
+        let graph = &self.frozen.graph;
+        let operator = &graph.node(node).operator;
+        self.ask(node, &self.sizes.attributes(node), |lowering| operator.interleaved(lowering))
+            .map_err(|fault| Error::Request(graph.diagnose(node, fault).into()))
+    }
+
+    fn lower(&self, node: NodeId, attributes: &Attributes) -> Result<(Lowered, Locality), Error> {
+        self.ask(node, attributes, |lowering| self.lower_as(node, lowering))
+    }
+
+    fn lower_as(
+        &self,
+        node: NodeId,
+        lowering: &Lowering<'_>,
+    ) -> Result<(Lowered, Locality), Error> {
+        let graph = &self.frozen.graph;
+        let data = graph.node(node);
         let refuse = |fault| Error::Request(graph.diagnose(node, fault).into());
-        let lowered = data.operator.lower(&lowering).map_err(refuse)?;
+        let lowered = data.operator.lower(lowering).map_err(refuse)?;
         let wanted = lowering.result.bytes();
         let found = match &lowered {
-            Lowered::Alias(place) => operands.get(*place).map(Concrete::bytes),
+            Lowered::Alias(place) => lowering.operands.get(*place).map(Concrete::bytes),
             Lowered::Constant(bytes) => Some(bytes.len()),
             Lowered::Kernel(_) => Some(wanted),
         };
@@ -318,7 +363,7 @@ impl<'a> Draft<'a> {
             ))));
         }
         let locality = match &lowered {
-            Lowered::Kernel(_) => data.operator.locality(&lowering),
+            Lowered::Kernel(_) => data.operator.locality(lowering),
             _ => Locality::Whole,
         };
         Ok((lowered, locality))

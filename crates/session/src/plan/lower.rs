@@ -136,7 +136,12 @@ impl<'a> Lower<'a> {
     /// The buffer that a value is to be put in.
     fn place(&mut self, value: ValueId) -> Result<BufferId, Error> {
         let (graph, node) = (&self.draft.frozen.graph, self.draft.instruction(value).node);
-        let Some(packing) = Packing::new(&self.draft.sizes.items(node)) else {
+        let interleaved = self.draft.instruction(value).lanes.as_ref();
+        let items = match interleaved {
+            Some(_) => SmallVec::from_slice(&[self.draft.concrete(value)]),
+            None => self.draft.sizes.items(node),
+        };
+        let Some(packing) = Packing::new(&items) else {
             let fault = Fault::new("its results are larger than any memory");
             return Err(Error::Request(graph.diagnose(node, fault).into()));
         };
@@ -292,10 +297,10 @@ impl<'a> Lower<'a> {
         loops: &mut Loops,
         places: &HashMap<ValueId, u32>,
     ) -> Result<Operation, Error> {
+        let own = self.take(value);
         let concrete = self.draft.concrete(value);
         let (len, size) = (concrete.len(), concrete.dtype.size());
         let piecewise = self.draft.instruction(value).locality() == Some(Locality::Piecewise);
-        let own = self.take(value);
         let instruction = self.draft.instruction(value);
         let operands = &self.draft.frozen.graph.node(instruction.node).operands;
         let scalar =
@@ -337,8 +342,11 @@ impl<'a> Lower<'a> {
                 () if from.len() == len => Read::Row(input, from.dtype.size() as u32),
                 // The sizes are those the node was described with: the value may have been made with others.
                 () => {
-                    let from_dims = self.draft.sizes.dims(operands[place]);
-                    loops.stretched(input, from.dtype.size(), from_dims, concrete.dims)
+                    let mut own = Dims::from_slice(self.draft.sizes.dims(operands[place]));
+                    if instruction.lanes.is_some() {
+                        own.push(1);
+                    }
+                    loops.stretched(input, from.dtype.size(), &own, concrete.dims)
                 }
             });
         }

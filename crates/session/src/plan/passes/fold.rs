@@ -15,6 +15,8 @@ use crate::plan::lower::emit;
 
 /// Larger results stay instructions: a plan holds its constants for as long as it lives.
 const MOST_BYTES: usize = 64 * 1024;
+/// Results that are larger than what they are made of, too, but for those of a few bytes: to read them would take longer.
+const FEW_BYTES: usize = 64;
 
 /// Whether a node depends on constants alone and is small.
 pub(crate) fn applies(draft: &Draft<'_>, node: NodeId, operands: &[ValueId]) -> bool {
@@ -22,7 +24,13 @@ pub(crate) fn applies(draft: &Draft<'_>, node: NodeId, operands: &[ValueId]) -> 
     !operands.is_empty()
         && operands.iter().all(|&operand| draft.known(operand).is_some())
         && data.attributes.bodies().next().is_none()
-        && draft.sizes.items(node).iter().map(|item| item.bytes()).sum::<usize>() <= MOST_BYTES
+        && {
+            let items = draft.sizes.items(node);
+            let bytes = items.iter().map(|item| item.bytes()).sum::<usize>();
+            let known = operands.iter().filter_map(|&operand| draft.known(operand));
+            bytes <= MOST_BYTES
+                && bytes <= known.map(|bytes| bytes.len()).sum::<usize>().max(FEW_BYTES)
+        }
 }
 
 /// The bytes of a node to which [`applies`] applies; `None` where the kernel fails.

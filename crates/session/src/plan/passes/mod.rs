@@ -2,6 +2,7 @@
 //!
 //! - [`fold`]: what depends on constants alone is computed once, when the plan is made;
 //! - [`share`]: what is computed twice from the same is computed once;
+//! - [`interleave`]: images stay in the order in which convolutions compute with them;
 //! - [`fuse`]: elementwise work is done in the loop that makes its operand, a cache-sized tile at a time.
 //!
 //! Every pass leaves every bit of every result as it was.
