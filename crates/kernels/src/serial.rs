@@ -14,11 +14,26 @@ unsafe impl Zeroable for Line {}
 // SAFETY: 64 bytes aligned to 64 have no padding, and any bytes are valid.
 unsafe impl Pod for Line {}
 
+/// Memory for a kernel to work in: [`Call::workspace`].
+pub struct Workspace(Vec<Line>);
+
+impl Workspace {
+    /// Memory of at least `bytes` bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(vec![Line([0; ALIGNMENT]); bytes.div_ceil(ALIGNMENT)])
+    }
+
+    /// The bytes.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.0)
+    }
+}
+
 /// A kernel and its scratch buffers.
 pub struct Serial {
     kernel: Kernel,
     scratch: Vec<Vec<Line>>,
-    workspace: Vec<Line>,
+    workspace: Workspace,
     table: Vec<RawBuffer>,
     reads: Vec<u32>,
 }
@@ -34,7 +49,7 @@ impl Serial {
         let workspace = kernel.steps.iter().map(|step| step.workspace).max().unwrap_or(0);
         Self {
             table: vec![RawBuffer::EMPTY; operands + scratch.len() + 1],
-            workspace: vec![Line([0; ALIGNMENT]); workspace.div_ceil(ALIGNMENT)],
+            workspace: Workspace::new(workspace),
             reads: Vec::with_capacity(8),
             kernel,
             scratch,
@@ -83,7 +98,7 @@ impl Serial {
             };
             self.table[row] = target;
             let writes = [Cut { row: row as u32, chunk: step.chunk }];
-            let workspace = &mut bytemuck::cast_slice_mut(&mut self.workspace)[..step.workspace];
+            let workspace = &mut self.workspace.bytes()[..step.workspace];
             for part in 0..target.length.div_ceil(step.chunk) {
                 // SAFETY: operands are borrowed for the whole call, and scratch buffers live in `self` and have at least
                 // the bytes that their rows tell of. What this step writes it does not read: the output is exclusively
