@@ -49,6 +49,13 @@ pub struct Cut {
     pub chunk: usize,
 }
 
+impl Cut {
+    /// All of a row as one piece.
+    pub(crate) fn all(row: u32) -> Self {
+        Self { row, chunk: usize::MAX }
+    }
+}
+
 /// What one part of one step sees while it runs: its inputs, the pieces of the outputs it has to fill, memory to
 /// work in, and which part it is.
 pub struct Call<'a> {
@@ -57,6 +64,8 @@ pub struct Call<'a> {
     writes: &'a [Cut],
     workspace: &'a mut [u8],
     part: usize,
+    /// Where the one row that is filled starts in the whole output, in bytes, where it is a window of it.
+    window: Option<usize>,
     draw: u64,
 }
 
@@ -78,7 +87,25 @@ impl<'a> Call<'a> {
         part: usize,
         draw: u64,
     ) -> Self {
-        Self { table, reads, writes, workspace, part, draw }
+        Self { table, reads, writes, workspace, part, window: None, draw }
+    }
+
+    /// A call that fills the rows `writes` from their start to their end, as the pieces of larger outputs that start
+    /// `start` bytes into them.
+    ///
+    /// # Safety
+    /// As [`Call::new`], where the pieces are the rows.
+    #[inline]
+    pub(crate) unsafe fn window(
+        table: &'a [RawBuffer],
+        reads: &'a [u32],
+        writes: &'a [Cut],
+        workspace: &'a mut [u8],
+        part: usize,
+        start: usize,
+        draw: u64,
+    ) -> Self {
+        Self { table, reads, writes, workspace, part, window: Some(start), draw }
     }
 
     /// The number of inputs.
@@ -111,7 +138,7 @@ impl<'a> Call<'a> {
 
     /// Where the piece of the first output starts in the whole, in elements of `T`.
     pub fn start<T: Pod>(&self) -> usize {
-        self.part * self.writes[0].chunk / size_of::<T>()
+        self.window.unwrap_or_else(|| self.part * self.writes[0].chunk) / size_of::<T>()
     }
 
     /// Memory of [`Step::workspace`] bytes, aligned to [`ALIGNMENT`], which no other thread touches while this part
@@ -144,8 +171,8 @@ impl<'a> Call<'a> {
     #[inline]
     pub fn split(&mut self) -> (Inputs<'a>, Outputs<'_>, &mut [u8]) {
         let inputs = Inputs { table: self.table, reads: self.reads };
-        let Self { table, writes, part, .. } = *self;
-        (inputs, Outputs { table, writes, part, pieces: PhantomData }, self.workspace)
+        let Self { table, writes, part, window, .. } = *self;
+        (inputs, Outputs { table, writes, part, window, pieces: PhantomData }, self.workspace)
     }
 
     /// Which part this is, counted from 0.
@@ -166,6 +193,7 @@ pub struct Outputs<'a> {
     table: &'a [RawBuffer],
     writes: &'a [Cut],
     part: usize,
+    window: Option<usize>,
     pieces: PhantomData<&'a mut [u8]>,
 }
 
@@ -184,14 +212,14 @@ impl<'a> Outputs<'a> {
     #[inline]
     pub fn get(&mut self, index: usize) -> Piece<'_> {
         // SAFETY: the piece is borrowed with all the others.
-        unsafe { piece(self.table, self.writes[index], self.part) }
+        unsafe { piece(self.table, self.writes[index], self.part, self.window) }
     }
 
     /// The piece of the first output, where there is no other.
     #[inline]
     pub fn first(self) -> Piece<'a> {
         // SAFETY: nobody has another piece, as `self` is gone.
-        unsafe { piece(self.table, self.writes[0], self.part) }
+        unsafe { piece(self.table, self.writes[0], self.part, self.window) }
     }
 }
 
@@ -216,7 +244,7 @@ impl<'a> Iterator for Pieces<'a> {
         let (&first, rest) = self.0.writes.split_first()?;
         self.0.writes = rest;
         // SAFETY: every piece is handed out once, and pieces do not overlap.
-        Some(unsafe { piece(self.0.table, first, self.0.part) })
+        Some(unsafe { piece(self.0.table, first, self.0.part, self.0.window) })
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -250,14 +278,22 @@ impl<'a> Piece<'a> {
 /// # Safety
 /// As [`Call::new`] for this piece, and nothing else may refer to it during `'a`.
 #[inline]
-unsafe fn piece<'a>(table: &'a [RawBuffer], Cut { row, chunk }: Cut, part: usize) -> Piece<'a> {
+unsafe fn piece<'a>(
+    table: &'a [RawBuffer],
+    Cut { row, chunk }: Cut,
+    part: usize,
+    window: Option<usize>,
+) -> Piece<'a> {
     let row = table[row as usize];
-    let offset = part * chunk;
-    let length = chunk.min(row.length - offset);
+    let (offset, skipped) = match window {
+        Some(start) => (start, 0),
+        None => (part * chunk, part * chunk),
+    };
+    let length = chunk.min(row.length - skipped);
     // SAFETY: the piece starts inside the row and is cut off at its end; the row points to initialised bytes that
     // may be written through its pointer, and the caller has the piece to itself.
     let bytes =
-        unsafe { std::slice::from_raw_parts_mut(row.pointer.cast_mut().add(offset), length) };
+        unsafe { std::slice::from_raw_parts_mut(row.pointer.cast_mut().add(skipped), length) };
     Piece { bytes, offset }
 }
 
@@ -278,6 +314,11 @@ impl<'a> Inputs<'a> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.reads.is_empty()
+    }
+
+    /// The row of input `index`.
+    pub(crate) fn row(&self, index: usize) -> RawBuffer {
+        self.table[self.reads[index] as usize]
     }
 
     /// The whole of input `index`, as elements of `T`.

@@ -19,6 +19,7 @@ pub use differentiate::{Unconnected, differentiate, gradients, gradients_of, gra
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};
 pub use fetch::{Collect, Fetch, FetchList};
+pub use plan::Explanation;
 pub use port::Port;
 pub use results::{Results, Value};
 pub use session::{Callable, Session, SessionOptions};

@@ -175,6 +175,11 @@ impl ProgramBuilder {
         self.buffer(Buffer::new(BufferKind::Temporary, length, ALIGNMENT))
     }
 
+    /// The length in bytes of a buffer of this program.
+    pub fn length(&self, buffer: BufferId) -> Option<usize> {
+        self.buffers.get(buffer.index()).map(|buffer| buffer.info.length)
+    }
+
     /// Makes a temporary live to the end of a run, to be read then.
     pub fn keep(&mut self, buffer: BufferId) {
         match self.buffers.get_mut(buffer.index()) {
