@@ -10,9 +10,12 @@ use clap::Parser;
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 pub(crate) struct Network<'g> {
@@ -72,6 +75,8 @@ struct Options {
     print: bool,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -99,7 +104,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(step, train, test);
             }
         }
-        session.run(train_step, train)?;
+        let how = options.profile.options(options.steps - step - 1);
+        session.run_with(how, train_step, train)?;
         progress.step();
     }
     progress.finish();
@@ -107,6 +113,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = session.run((accuracy, cross_entropy), test)?;
     options.plot.test(options.steps, test);
     options.plot.save("mnist_conv")?;
+    options.profile.save()?;
     println!("test cross entropy {:.2} per 100 images", test.1);
     println!("test accuracy {:.4}", test.0);
     Ok(())

@@ -13,9 +13,12 @@ use clap::Parser;
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 pub(crate) struct Network<'g> {
@@ -82,6 +85,8 @@ struct Options {
     print: bool,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
 }
 
 fn probability(text: &str) -> Result<f32, String> {
@@ -116,7 +121,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(step, train, test);
             }
         }
-        session.run(
+        let how = options.profile.options(options.steps - step - 1);
+        session.run_with(
+            how,
             train_step,
             feeds![x => &batch.images, y_ => &batch.labels, keep => options.dropout],
         )?;
@@ -127,6 +134,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = session.run((accuracy, cross_entropy), test)?;
     options.plot.test(options.steps, test);
     options.plot.save("mnist_conv_dropout")?;
+    options.profile.save()?;
     println!("test cross entropy {:.2} per 100 images", test.1);
     println!("test accuracy {:.4}", test.0);
     Ok(())

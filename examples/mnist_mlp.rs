@@ -15,9 +15,12 @@ use clap::{Args, Parser, ValueEnum};
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 /// Which of the talk's networks.
@@ -132,6 +135,8 @@ struct Options {
     threads: usize,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
     /// Print the graph, backward part and updates included, and stop
     #[arg(long)]
     print: bool,
@@ -170,7 +175,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(index, train, test);
             }
         }
-        session.run(
+        let how = options.profile.options(options.steps - index - 1);
+        session.run_with(
+            how,
             train_step,
             feeds![x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)],
         )?;
@@ -190,5 +197,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         name += if is_used { with } else { "" };
     }
-    options.plot.save(&name)
+    options.plot.save(&name)?;
+    Ok(options.profile.save()?)
 }

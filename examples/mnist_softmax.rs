@@ -8,9 +8,12 @@ use clap::Parser;
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 pub(crate) struct Network<'g> {
@@ -52,6 +55,8 @@ struct Options {
     print: bool,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
 }
 
 /// The cross entropy is a sum over what is fed: of the 10,000 test digits, a hundred times that of a batch.
@@ -84,7 +89,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(step, train, test);
             }
         }
-        session.run(train_step, train)?;
+        let how = options.profile.options(options.steps - step - 1);
+        session.run_with(how, train_step, train)?;
         progress.step();
     }
     progress.finish();
@@ -92,6 +98,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = per_100(session.run((accuracy, cross_entropy), test)?);
     options.plot.test(options.steps, test);
     options.plot.save("mnist_softmax")?;
+    options.profile.save()?;
     println!("test cross entropy {:.2} per 100 images", test.1);
     println!("test accuracy {:.4}", test.0);
     Ok(())

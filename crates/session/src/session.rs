@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use abeyance_graph::{Element, Graph};
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
-use abeyance_scheduler::{AlignedBytes, Workers};
+use abeyance_scheduler::{AlignedBytes, Recording, Workers};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use smallvec::SmallVec;
 
@@ -14,8 +14,9 @@ use crate::feed::{Bytes, Feed, FeedValue};
 use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
 use crate::plan::{self, Explanation, FeedShape, Frozen, Plan, VariableIndex};
+use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results};
+use crate::{Error, Port, Results, RunOptions};
 
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
@@ -167,7 +168,25 @@ impl Session {
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, Error> {
         let location = Location::caller();
-        self.run_with(&fetches, feeds.as_ref(), |collect, results| collect.collect(results))
+        self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
+            collect.collect(results)
+        })
+        .map_err(|error| error.at(location))
+    }
+
+    /// The same in another way: [`RunOptions`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run_with<'a, F: Fetch>(
+        &self,
+        options: RunOptions<'_>,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<<F::Collect as Collect>::Output, Error> {
+        let location = Location::caller();
+        self.run_and(&fetches, feeds.as_ref(), options, |collect, results| collect.collect(results))
             .map_err(|error| error.at(location))
     }
 
@@ -183,22 +202,23 @@ impl Session {
         output: &mut <F::Collect as Collect>::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
-        self.run_with(&fetches, feeds.as_ref(), |collect, results| {
+        self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
             collect.collect_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
 
-    fn run_with<F: Fetch, R>(
+    fn run_and<F: Fetch, R>(
         &self,
         fetches: &F,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         pick_up: impl FnOnce(&F::Collect, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
         let plan = self.plan(&self.fetched(&list)?, feeds)?;
-        self.execute(&plan, feeds, |results| pick_up(&collect, results))
+        self.execute(&plan, feeds, options, |results| pick_up(&collect, results))
     }
 
     /// What a run of these fetches on feeds of these shapes would do, without doing it: the tasks of its plan with the nodes
@@ -500,13 +520,23 @@ impl Session {
 
     fn execute<R>(
         &self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
+        let mut trace = options.trace;
+        let mut pending = match &mut trace {
+            Some(trace) => Some(trace.begin(plan, &self.frozen)?),
+            None => None,
+        };
         let mut state = plan.take_state(self.workers.threads())?;
-        let result = self.execute_in(plan, &mut state, feeds, collect);
+        let recording = pending.as_mut().map(Pending::recording);
+        let result = self.execute_in(plan, &mut state, feeds, recording, collect);
         plan.give_back(state);
+        if let (Some(trace), Some(run), Ok(_)) = (trace, pending, &result) {
+            trace.end(run);
+        }
         result
     }
 
@@ -515,6 +545,7 @@ impl Session {
         plan: &Plan,
         state: &mut abeyance_scheduler::State,
         feeds: &[Feed<'_>],
+        recording: Option<&mut Recording>,
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let written = || plan.writes.iter().map(|&(variable, _)| variable);
@@ -551,7 +582,11 @@ impl Session {
                 passed = variable.0 + 1;
                 rest = behind;
             }
-            run.execute(&self.workers).map_err(|error| plan.blame(&self.frozen.graph, error))?;
+            let result = match recording {
+                None => run.execute(&self.workers),
+                Some(recording) => run.execute_recorded(&self.workers, recording),
+            };
+            result.map_err(|error| plan.blame(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -606,8 +641,21 @@ impl<C: Collect> Callable<'_, C> {
     /// As [`Session::run`].
     #[track_caller]
     pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
+        self.run_with(RunOptions::new(), feeds)
+    }
+
+    /// The same in another way: [`Session::run_with`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run_with<'a>(
+        &self,
+        options: RunOptions<'_>,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<C::Output, Error> {
         let location = Location::caller();
-        self.run_with(feeds.as_ref(), |collect, results| collect.collect(results))
+        self.run_and(feeds.as_ref(), options, |collect, results| collect.collect(results))
             .map_err(|error| error.at(location))
     }
 
@@ -622,19 +670,20 @@ impl<C: Collect> Callable<'_, C> {
         output: &mut C::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
-        self.run_with(feeds.as_ref(), |collect, results| {
+        self.run_and(feeds.as_ref(), RunOptions::new(), |collect, results| {
             collect.collect_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
 
-    fn run_with<R>(
+    fn run_and<R>(
         &self,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let plan = self.plan(feeds)?;
-        self.session.execute(&plan, feeds, |results| pick_up(&self.collect, results))
+        self.session.execute(&plan, feeds, options, |results| pick_up(&self.collect, results))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {

@@ -44,8 +44,10 @@ impl fmt::Display for Explanation {
 }
 
 /// The values of buffers, and the nodes of tasks, by which a plan is explained.
+#[derive(Default)]
 pub(crate) struct Labels {
-    values: HashMap<BufferId, String>,
+    /// Names, and element types with sizes.
+    values: HashMap<BufferId, (String, String)>,
     fetches: Vec<String>,
     feeds: Vec<String>,
 }
@@ -60,15 +62,33 @@ impl Labels {
             let node = draft.instruction(ValueId::new(index)).node;
             let items = draft.sizes.items(node);
             let types = items.iter().map(|item| format!("{}{:?}", item.dtype, item.dims));
-            let label =
-                format!("{} {}", graph.node(node).name, types.collect::<Vec<_>>().join(" "));
+            let (name, types) =
+                (graph.node(node).name.to_string(), types.collect::<Vec<_>>().join(" "));
             if matches!(draft.instruction(ValueId::new(index)).work, super::draft::Work::Feed(_)) {
-                feeds.push(label.clone());
+                feeds.push(format!("{name} {types}"));
             }
-            values.entry(*buffer).or_insert(label);
+            values.entry(*buffer).or_insert((name, types));
         }
         let fetches = fetches.iter().map(|&fetch| graph.node(fetch).name.to_string()).collect();
         Self { values, fetches, feeds }
+    }
+}
+
+impl Labels {
+    /// The name, the element type and the sizes of what a buffer of a plan holds.
+    pub(crate) fn of(&self, plan: &Plan, buffer: BufferId) -> String {
+        match self.values.get(&buffer) {
+            Some((name, types)) => format!("{name} {types}"),
+            None => format!("scratch of {}", self.types(plan, buffer)),
+        }
+    }
+
+    /// The element type and the sizes of what a buffer holds.
+    pub(crate) fn types(&self, plan: &Plan, buffer: BufferId) -> String {
+        match self.values.get(&buffer) {
+            Some((_, types)) => types.clone(),
+            None => bytes(plan.program.buffer(buffer).map_or(0, |info| info.length) as f64),
+        }
     }
 }
 
@@ -128,14 +148,7 @@ impl Plan {
                 nodes.extend(others.iter().map(|&node| name(node)));
             }
             writeln!(text, "\n  {id} = {}", nodes.join(", "))?;
-            let label = |buffer: BufferId| -> String {
-                let info = self.program.buffer(buffer);
-                let length = info.map_or(0, |info| info.length);
-                match labels.values.get(&buffer) {
-                    Some(label) => label.clone(),
-                    None => format!("scratch of {}", bytes(length as f64)),
-                }
-            };
+            let label = |buffer: BufferId| labels.of(self, buffer);
             if !task.reads.is_empty() {
                 let reads: Vec<String> = task.reads.iter().map(|&buffer| label(buffer)).collect();
                 writeln!(text, "    reads {}", reads.join(", "))?;

@@ -5,6 +5,7 @@
 //! the tasks and buffers ([`lower`]). The bodies of branches and loops are plans of their own ([`body`]).
 
 mod body;
+mod describe;
 mod draft;
 mod explain;
 mod lower;
@@ -22,6 +23,7 @@ use smallvec::SmallVec;
 
 use crate::Error;
 use crate::feed::Feed;
+pub(crate) use describe::TaskText;
 pub use explain::Explanation;
 pub(crate) use passes::Passes;
 
@@ -110,6 +112,17 @@ impl Plan {
         Self::lower(frozen, fetches, feeds, None, |plan, draft, buffers| {
             let labels = explain::Labels::new(draft, buffers, fetches);
             plan.explanation(&frozen.graph, &labels)
+        })
+    }
+
+    /// Compiles, and gives the names of what tasks read and write.
+    fn labels(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+    ) -> Result<explain::Labels, Error> {
+        Self::lower(frozen, fetches, feeds, None, |_, draft, buffers| {
+            explain::Labels::new(draft, buffers, fetches)
         })
     }
 
