@@ -26,6 +26,9 @@ use crate::launch::Kernel;
 /// Images that lie next to each other.
 pub const LANES: usize = 16;
 
+/// Images below which too many lanes would be empty.
+const FEW_IMAGES: usize = 8;
+
 /// An array `[N, R]`, interleaved or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interleaved {
@@ -124,9 +127,7 @@ impl Convolution {
     /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then the kernels for these give the same numbers, bit for
     /// bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
-        /// Images below which too many lanes would be empty.
-        const IMAGES: usize = 8;
-        self.images >= IMAGES && self.is_plain()
+        self.images >= FEW_IMAGES && self.is_plain()
     }
 
     /// The images' layout.

@@ -5,12 +5,12 @@ use std::ops::Range;
 use smallvec::smallvec;
 
 use super::super::Layout;
-use super::{LANES, Piece, add_line, add_rows, forget, pieces};
+use super::{FEW_IMAGES, LANES, Piece, add_line, add_rows, forget, pieces};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::Float;
 use crate::launch::{Cost, Kernel, Source, Step, Target};
-use crate::matmul::pack::with_blocks;
+use crate::matmul::pack::{self, blocks};
 
 /// The sum of images `[N, P, C]` over N and P, such as the gradient with respect to a bias `[C]`.
 ///
@@ -34,6 +34,11 @@ pub(crate) fn kernel<T: Float>(sum: ChannelSum, layout: Layout) -> Kernel {
 }
 
 impl ChannelSum {
+    /// Whether there are images enough to fill most lanes, and anything to add.
+    pub fn prefers_interleaved(&self) -> bool {
+        self.images >= FEW_IMAGES && self.pixels * self.channels > 0
+    }
+
     /// A kernel from interleaved images to the sums `[C]`.
     pub fn of_interleaved<T: Float>(self) -> Kernel {
         T::channel_sum(self, Layout::Interleaved)
@@ -64,22 +69,24 @@ impl ChannelSum {
         let (channels, size) = (self.channels, size_of::<T>());
         let all = self.blocks() * self.pixels;
         let groups = all.div_ceil(self.each()).max(1);
+        let lines = self.period() * channels * LANES;
         let elements = self.images as f64 * self.pixels as f64 * channels as f64;
         let first = Step {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
             chunk: (channels * size).max(1),
             cost: Cost { flops: elements, bytes: elements * size as f64 },
+            workspace: pack::workspace::<T>(lines, 0),
             run: Box::new(move |call| {
-                let (x, group) = (call.input::<T>(0), call.part());
+                let group = call.part();
+                let (inputs, outputs, workspace) = call.split();
+                let (x, out) = (inputs.get::<T>(0), outputs.first().cast::<T>());
                 let range = group * self.each()..((group + 1) * self.each()).min(all);
-                let out = call.output::<T>();
-                with_blocks::<T>(self.period() * channels * LANES, 0, |sums, _| {
-                    vectorized(
-                        #[inline(always)]
-                        || self.add_up::<T, INTERLEAVED>(x, range, sums, out),
-                    );
-                });
+                let (sums, _) = blocks::<T>(workspace, lines, 0);
+                vectorized(
+                    #[inline(always)]
+                    || self.add_up::<T, INTERLEAVED>(x, range, sums, out),
+                );
                 Ok(())
             }),
         };
@@ -89,6 +96,7 @@ impl ChannelSum {
             writes: Target::Output,
             chunk: (channels * size).max(1),
             cost: Cost { flops: sums as f64, bytes: ((sums + channels) * size) as f64 },
+            workspace: 0,
             run: Box::new(move |call| {
                 add_rows(call.input::<T>(0), call.output::<T>(), channels, 0);
                 Ok(())

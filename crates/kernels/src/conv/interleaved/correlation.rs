@@ -177,6 +177,7 @@ pub(super) fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kerne
         writes: Target::Scratch(0),
         chunk: filter_bytes.max(1),
         cost: Cost { flops: 0.0, bytes: 2.0 * filter_bytes as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             packing.pack(call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -187,6 +188,7 @@ pub(super) fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kerne
         writes: Target::Output,
         chunk: (part * width * size).max(1),
         cost: conv.cost::<T>(),
+        workspace: 0,
         run: Box::new(move |call| {
             let (x, filters) = (call.input::<T>(0), call.input::<T>(1));
             let first = call.start::<T>() / width;

@@ -17,7 +17,7 @@ use super::{LANES, Piece, add_line, add_rows, forget, pieces};
 use crate::dispatch::vectorized;
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
-use crate::matmul::pack::with_blocks;
+use crate::matmul::pack::{self, blocks};
 
 /// How the sums are made.
 #[derive(Clone, Debug)]
@@ -77,14 +77,15 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
         writes: if groups == 1 { Target::Output } else { Target::Scratch(0) },
         chunk: (part * size).max(1),
         cost: conv.cost::<T>(),
+        workspace: pack::workspace::<T>(part * LANES, 0),
         run: Box::new(move |call| {
-            let (x, y, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
-            let out = call.output::<T>();
+            let (inputs, outputs, workspace) = call.split();
+            let (x, y, piece) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first());
+            let start = piece.start::<T>();
+            let out = piece.cast::<T>();
             let (group, tap) = (start / len, start % len / plan.tap_len());
-            // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
-            with_blocks::<T>(out.len() * LANES, 0, |sums, _| {
-                dispatch::<T>(Part { plan: &plan, x, y, group, tap, sums, out });
-            });
+            let (sums, _) = blocks::<T>(workspace, out.len() * LANES, 0);
+            dispatch::<T>(Part { plan: &plan, x, y, group, tap, sums, out });
             Ok(())
         }),
     };
@@ -97,6 +98,7 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: crate::elementwise_chunk(len, (groups + 1) * size) * size,
         cost: Cost { flops: sums as f64, bytes: ((sums + len) * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             let (sums, start) = (call.input::<T>(0), call.start::<T>());
             let out = call.output::<T>();
