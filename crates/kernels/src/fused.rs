@@ -388,3 +388,97 @@ fn tile(bytes: usize, part: usize, operations: &[Operation]) -> usize {
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A loop over rows: the sum of two, plus `more`.
+    fn sum(more: f32) -> Function {
+        Box::new(move |call| {
+            let (x, y) = (call.input::<f32>(0), call.input::<f32>(1));
+            for ((out, x), y) in call.output::<f32>().iter_mut().zip(x).zip(y) {
+                *out = x + y + more;
+            }
+            Ok(())
+        })
+    }
+
+    /// A host: twice the input, its part's number, and a workspace that it uses.
+    fn twice() -> Function {
+        Box::new(|call| {
+            let (x, start, part) = (call.input::<f32>(0), call.start::<f32>(), call.part());
+            call.workspace().fill(0xff);
+            for (out, x) in call.output::<f32>().iter_mut().zip(&x[start..]) {
+                *out = 2.0 * x + part as f32;
+            }
+            Ok(())
+        })
+    }
+
+    fn operation(run: Function, reads: &[Read], span: Span, output: Option<u32>) -> Operation {
+        Operation { run, reads: reads.into(), size: 4, span, output }
+    }
+
+    fn run(fused: &Fused, inputs: &[&[f32]], outputs: usize, len: usize, part: usize) -> Vec<Vec<f32>> {
+        let mut filled = vec![vec![f32::NAN; len]; outputs];
+        let mut workspace = crate::serial::Workspace::new(fused.workspace());
+        let rows = inputs.iter().map(|input| RawBuffer {
+            pointer: input.as_ptr().cast(),
+            length: size_of_val::<[f32]>(input),
+        });
+        let mut table: Vec<RawBuffer> = rows.collect();
+        let reads: Vec<u32> = (0..inputs.len() as u32).collect();
+        let mut writes = Vec::new();
+        for output in &mut filled {
+            writes.push(Cut { row: table.len() as u32, chunk: 4 * part });
+            table.push(RawBuffer { pointer: output.as_mut_ptr().cast::<u8>(), length: 4 * len });
+        }
+        for number in 0..len.div_ceil(part) {
+            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches meanwhile.
+            let mut call =
+                unsafe { Call::new(&table, &reads, &writes, workspace.bytes(), number, 0) };
+            fused.run(&mut call).unwrap();
+        }
+        filled
+    }
+
+    proptest! {
+        /// A host, a bias with a period, a value that is output and read on, and one that is neither, against plain loops.
+        #[test]
+        fn tiles_give_what_plain_loops_do(
+            period in 1usize..300, rows in 1usize..60, part in 1usize..6000, split in any::<bool>()
+        ) {
+            let len = period * rows;
+            let part = if split { part.min(len) } else { len };
+            let x: Vec<f32> = (0..len).map(|i| (i % 251) as f32).collect();
+            let z: Vec<f32> = (0..len).map(|i| (i % 83) as f32 * 0.5).collect();
+            let bias: Vec<f32> = (0..period).map(|i| i as f32 * 0.25).collect();
+            let operations = vec![
+                operation(twice(), &[Read::Whole(0)], Span::Part { workspace: 100 }, None),
+                Operation::broadcast(1, 4, &[period], &[rows, period]),
+                operation(sum(0.0), &[Read::Made(0), Read::Made(1)], Span::Row, Some(1)),
+                operation(sum(1.0), &[Read::Made(2), Read::Row(2, 4)], Span::Row, None),
+                operation(sum(2.0), &[Read::Made(3), Read::Made(0)], Span::Row, Some(0)),
+            ];
+            let fused = Fused::new(operations, 3, part).unwrap();
+            let found = run(&fused, &[&x, &bias, &z], 2, len, part);
+            for i in 0..len {
+                let host = 2.0 * x[i] + (i / part) as f32;
+                let with_bias = host + bias[i % period] + 0.0;
+                prop_assert_eq!(found[1][i], with_bias);
+                prop_assert_eq!(found[0][i], with_bias + z[i] + 1.0 + host + 2.0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_reads_what_is_not_there_is_refused() {
+        let later = operation(sum(0.0), &[Read::Made(0)], Span::Row, Some(0));
+        assert!(Fused::new(vec![later], 1, 10).is_none());
+        let absent = operation(sum(0.0), &[Read::Row(1, 4)], Span::Row, Some(0));
+        assert!(Fused::new(vec![absent], 1, 10).is_none());
+    }
+}

@@ -70,6 +70,12 @@ impl Serial {
             .collect()
     }
 
+    /// Cut a step into other parts, of so many bytes of what it fills.
+    #[cfg(test)]
+    pub fn cut(&mut self, step: usize, chunk: usize) {
+        self.kernel.steps[step].chunk = chunk;
+    }
+
     /// Run it on operands of one type.
     ///
     /// # Errors

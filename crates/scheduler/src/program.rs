@@ -5,6 +5,7 @@ pub(crate) mod arena;
 pub(crate) mod builder;
 pub(crate) mod estimate;
 pub(crate) mod lists;
+pub(crate) mod pack;
 pub(crate) mod units;
 
 use std::fmt;

@@ -128,7 +128,7 @@ fn mistakes_are_found() {
             });
         }
     });
-    assert_eq!(found, BuildError::TooLarge(b1));
+    assert_eq!(found, BuildError::TooLarge(BufferId(2)));
 }
 
 #[test]

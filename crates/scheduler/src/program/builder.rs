@@ -4,13 +4,15 @@
 //! list and depend on it. Temporaries are placed here, and whoever is placed over an earlier buffer is made to
 //! depend on that buffer's last users. So two tasks that touch a byte, one of them writing, are always ordered.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use abeyance_kernels::launch::{ALIGNMENT, Cost, Function};
 
 use super::ancestry::Ancestry;
-use super::arena::{Arena, DISTANCE, Wait};
+use super::arena::{Arena, DISTANCE, LARGE, Occupants, Wait, rounded};
 use super::lists::{Lists, Pool};
+use super::pack::{Lifetime, pack};
 use super::units::Units;
 use super::{Memory, Program, TaskId, TaskRecord, estimate};
 use crate::aligned::AlignedBytes;
@@ -130,6 +132,9 @@ pub enum BuildError {
 
 /// No task: what `writers` holds for a buffer that none writes.
 const NONE: u32 = u32::MAX;
+
+/// More large buffers than this are not placed with all of them in view, which takes time in the square of their number.
+const MOST_PACKED: usize = 4096;
 
 /// A buffer that more tasks use never gives its memory back, since whoever took it would wait for each of them.
 const USERS: usize = 256;
@@ -333,6 +338,12 @@ impl ProgramBuilder {
             readers => readers,
         };
 
+        let last_use = |buffer: u32| match users(buffer) {
+            [.., last] if users(buffer).len() <= USERS => *last,
+            _ => u32::MAX,
+        };
+        let (packed, packed_end) = self.pack(&writers, last_use)?;
+        let mut occupants = Occupants::default();
         let mut arena = Arena::default();
         let mut ancestry = Ancestry::default();
         let mut dependencies = Lists::new();
@@ -366,7 +377,16 @@ impl ProgramBuilder {
                     }
                 };
                 previous.clear();
-                let offset = arena.place(id.0, info.length, wait, &mut previous);
+                let offset = match packed.get(&id.0) {
+                    Some(&offset) => {
+                        occupants.occupy(offset, offset + info.length, id.0, &mut previous);
+                        Some(offset)
+                    }
+                    None => {
+                        let offset = arena.place(id.0, info.length, wait, &mut previous);
+                        offset.and_then(|offset| offset.checked_add(packed_end))
+                    }
+                };
                 info.offset = Some(offset.ok_or(BuildError::TooLarge(id))?);
                 total = total.saturating_add(info.length);
                 live = live.saturating_add(info.length);
@@ -394,13 +414,44 @@ impl ProgramBuilder {
                 if let (true, false, Some(offset)) = (over, info.keep, info.offset)
                     && !std::mem::replace(&mut released[buffer.index()], true)
                 {
-                    arena.release(offset, info.length);
+                    if !packed.contains_key(&buffer.0) {
+                        arena.release(offset - packed_end, info.length);
+                    }
                     live = live.saturating_sub(info.length);
                 }
             }
         }
-        let memory = Memory { arena: arena.size(), total, lower_bound };
+        let size = arena.size().checked_add(packed_end);
+        let last = BufferId(self.buffers.len().saturating_sub(1) as u32);
+        let size = size.ok_or(BuildError::TooLarge(last))?;
+        let memory = Memory { arena: size, total, lower_bound };
         Ok((dependencies, memory))
+    }
+
+    /// The places of large temporaries, by buffer, and where they end; none if they are too many.
+    fn pack(
+        &self,
+        writers: &[u32],
+        last_use: impl Fn(u32) -> u32,
+    ) -> Result<(HashMap<u32, usize>, usize), BuildError> {
+        let large = self.buffers.iter().enumerate().filter(|(index, buffer)| {
+            let info = buffer.info;
+            info.kind == BufferKind::Temporary && info.length >= LARGE && writers[*index] != NONE
+        });
+        let ids: Vec<u32> = large.map(|(index, _)| index as u32).take(MOST_PACKED + 1).collect();
+        if ids.len() > MOST_PACKED {
+            return Ok((HashMap::new(), 0));
+        }
+        let mut lifetimes = Vec::with_capacity(ids.len());
+        for &id in &ids {
+            let info = self.buffers[id as usize].info;
+            let last = if info.keep { u32::MAX } else { last_use(id) };
+            let size = rounded(info.length).ok_or(BuildError::TooLarge(BufferId(id)))?;
+            lifetimes.push(Lifetime { first: writers[id as usize], last, size });
+        }
+        let last = BufferId(ids.last().copied().unwrap_or_default());
+        let (offsets, end) = pack(&lifetimes).ok_or(BuildError::TooLarge(last))?;
+        Ok((ids.into_iter().zip(offsets).collect(), end))
     }
 }
 

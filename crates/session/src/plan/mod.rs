@@ -148,7 +148,10 @@ impl Plan {
         let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds, outside)?;
         let writes = writes::Writes::new(&frozen.graph, &needed)?;
         let passes = frozen.passes;
-        let draft = draft::Draft::new(frozen, &needed, &sizes, &writes, &feeds, passes)?;
+        let mut draft = draft::Draft::new(frozen, &needed, &sizes, &writes, &feeds, passes)?;
+        if passes.optimize {
+            passes::interleave::interleave(&mut draft, fetches)?;
+        }
         lower::Lower::new(draft, fetches).compile(fetches, feeds, passes, with)
     }
 

@@ -9,6 +9,7 @@
 
 pub(crate) mod fold;
 pub(crate) mod fuse;
+pub(crate) mod interleave;
 pub(crate) mod share;
 
 /// Which passes a plan goes through.
