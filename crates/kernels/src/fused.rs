@@ -422,7 +422,13 @@ mod tests {
         Operation { run, reads: reads.into(), size: 4, span, output }
     }
 
-    fn run(fused: &Fused, inputs: &[&[f32]], outputs: usize, len: usize, part: usize) -> Vec<Vec<f32>> {
+    fn run(
+        fused: &Fused,
+        inputs: &[&[f32]],
+        outputs: usize,
+        len: usize,
+        part: usize,
+    ) -> Vec<Vec<f32>> {
         let mut filled = vec![vec![f32::NAN; len]; outputs];
         let mut workspace = crate::serial::Workspace::new(fused.workspace());
         let rows = inputs.iter().map(|input| RawBuffer {

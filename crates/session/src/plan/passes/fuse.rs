@@ -106,7 +106,7 @@ impl<'a> Grouping<'a> {
     fn is_elementwise(&self, value: ValueId) -> bool {
         let locality = self.draft.instruction(value).locality();
         matches!(locality, Some(Locality::Pointwise | Locality::Piecewise))
-            && !self.draft.concrete(value).is_empty()
+            && self.draft.concrete(value).len() > 1
     }
 
     /// Whether a group may follow its pieces.
