@@ -112,6 +112,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batches = mnist.train.batches(100).seed(options.seed);
     for (step, batch) in batches.take(options.steps).enumerate() {
         let train = feeds![x => &batch.images, y_ => &batch.labels];
+        let with_dropout = feeds![
+            x => &batch.images, y_ => &batch.labels, keep => options.dropout
+        ];
+        if options.profile.explain {
+            println!("{}", session.explain(train_step, &with_dropout)?);
+            return Ok(());
+        }
         if step % 20 == 0 {
             let train = session.run((accuracy, cross_entropy), &train)?;
             options.plot.train(step, train);
@@ -122,11 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let how = options.profile.options(options.steps - step - 1);
-        session.run_with(
-            how,
-            train_step,
-            feeds![x => &batch.images, y_ => &batch.labels, keep => options.dropout],
-        )?;
+        session.run_with(how, train_step, with_dropout)?;
         progress.step();
     }
     progress.finish();

@@ -165,6 +165,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => line,
     };
     for (index, batch) in batches.take(options.steps).enumerate() {
+        let with_dropout = feeds![
+            x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)
+        ];
+        if options.profile.explain {
+            println!("{}", session.explain(train_step, &with_dropout)?);
+            return Ok(());
+        }
         if index % point == 0 || index % line == 0 {
             let train = session
                 .run((accuracy, cross_entropy), feeds![x => &batch.images, y_ => &batch.labels])?;
@@ -176,11 +183,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let how = options.profile.options(options.steps - index - 1);
-        session.run_with(
-            how,
-            train_step,
-            feeds![x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)],
-        )?;
+        session.run_with(how, train_step, with_dropout)?;
         progress.step();
     }
     progress.finish();

@@ -80,6 +80,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batches = mnist.train.batches(100).seed(options.seed);
     for (step, batch) in batches.take(options.steps).enumerate() {
         let train = feeds![x => &batch.images, y_ => &batch.labels];
+        if options.profile.explain {
+            println!("{}", session.explain(train_step, &train)?);
+            return Ok(());
+        }
         if step % 20 == 0 {
             let train = session.run((accuracy, cross_entropy), &train)?;
             options.plot.train(step, train);

@@ -15,6 +15,9 @@ pub struct Profile {
     /// Print which nodes took most time in the last ten steps, and write when each ran into this file, for ui.perfetto.dev
     #[arg(long = "trace", value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Print the plan of a training step, what is computed together and what it costs, and stop
+    #[arg(long)]
+    pub explain: bool,
     #[arg(skip)]
     trace: Trace,
 }
