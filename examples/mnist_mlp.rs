@@ -157,6 +157,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         SessionOptions::new().seed(options.seed).threads(options.threads),
     )?;
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
+    if let (true, Some(batch)) = (options.profile.explain, mnist.train.batches(100).next()) {
+        let train = feeds![x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)];
+        return print(&session.explain(train_step, train)?);
+    }
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);
     let line = (options.steps / 20).max(1);
@@ -168,10 +172,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let with_dropout = feeds![
             x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)
         ];
-        if options.profile.explain {
-            println!("{}", session.explain(train_step, &with_dropout)?);
-            return Ok(());
-        }
         if index % point == 0 || index % line == 0 {
             let train = session
                 .run((accuracy, cross_entropy), feeds![x => &batch.images, y_ => &batch.labels])?;

@@ -76,14 +76,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = feeds![x => &mnist.test.images, y_ => &mnist.test.labels];
     let with = SessionOptions::new().seed(options.seed).threads(options.threads);
     let session = Session::with_options(&g, with)?;
+    if let (true, Some(batch)) = (options.profile.explain, mnist.train.batches(100).next()) {
+        let train = feeds![x => &batch.images, y_ => &batch.labels];
+        return print(&session.explain(train_step, train)?);
+    }
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);
     for (step, batch) in batches.take(options.steps).enumerate() {
         let train = feeds![x => &batch.images, y_ => &batch.labels];
-        if options.profile.explain {
-            println!("{}", session.explain(train_step, &train)?);
-            return Ok(());
-        }
         if step % 20 == 0 {
             let train = session.run((accuracy, cross_entropy), &train)?;
             options.plot.train(step, train);

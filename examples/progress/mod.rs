@@ -38,11 +38,11 @@ impl Progress {
     }
 }
 
-/// Prints a graph. A reader that has seen enough, such as `head`, is no failure.
+/// Prints a graph or a plan. A reader that has seen enough, such as `head`, is no failure.
 #[allow(dead_code)] // of interest where there is an option for it
-pub fn print(graph: &abeyance::graph::Graph) -> Result<(), Box<dyn std::error::Error>> {
+pub fn print(text: &dyn std::fmt::Display) -> Result<(), Box<dyn std::error::Error>> {
     use std::io::Write;
-    match writeln!(std::io::stdout().lock(), "{graph}") {
+    match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
