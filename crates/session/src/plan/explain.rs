@@ -62,8 +62,11 @@ impl Labels {
             let node = draft.instruction(ValueId::new(index)).node;
             let items = draft.sizes.items(node);
             let types = items.iter().map(|item| format!("{}{:?}", item.dtype, item.dims));
-            let (name, types) =
-                (graph.node(node).name.to_string(), types.collect::<Vec<_>>().join(" "));
+            let name = graph.node(node).name.to_string();
+            let mut types = types.collect::<Vec<_>>().join(" ");
+            if draft.instruction(ValueId::new(index)).lanes.is_some() {
+                types += " interleaved";
+            }
             if matches!(draft.instruction(ValueId::new(index)).work, super::draft::Work::Feed(_)) {
                 feeds.push(format!("{name} {types}"));
             }
