@@ -1,15 +1,15 @@
 //! Products of matrices.
 //!
-//! Floats go through blocks packed for the cache and a kernel that keeps a tile of C in registers, as in Goto and van de Geijn, *Anatomy of
+//! Floats go through a kernel that keeps a tile of C in registers, and blocks of B packed for the cache, as in Goto and van de Geijn, *Anatomy of
 //! high-performance matrix multiplication* (2008). It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate
-//! on every call. On the shapes of small networks (`benches/peers/matmul`; AMD Zen 4 with AVX-512, one thread) it is as fast as `gemm`
-//! within a tenth either way: 28 µs for (m, k, n) = (100, 784, 10), 340 µs for (100, 784, 200), 14 ms for (128, 2048, 2048) with B transposed, where
-//! `gemm` takes 23 ms. `matrixmultiply` takes up to twice as long.
+//! on every call and copy both operands, which is dear where one of them is used for a hundred rows only.
 //!
-//! Each element of C is summed over k in an order that depends on k only, so any cut of C into blocks of rows gives the same bits.
+//! Each element of C is summed over k in an order that depends on the shape only, so any cut of C into blocks of rows gives the same bits.
 //! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
 
+mod ahead;
 mod batch;
+mod blocks;
 mod integer;
 pub(crate) mod pack;
 pub(crate) mod tile;
@@ -19,6 +19,9 @@ pub use batch::BatchedMatmul;
 use std::any::TypeId;
 
 use crate::element::Number;
+
+/// Multiplications that take about 10 microseconds.
+const WORTH: usize = 1 << 20;
 
 /// C = op(A)·op(B), all row-major, with op the transposition or nothing.
 #[derive(Clone, Copy, Debug)]
@@ -36,21 +39,15 @@ impl Matmul {
         Self { m, k, n, transpose_a, transpose_b }
     }
 
-    /// How many rows of C one part computes: enough for some 50 microseconds of arithmetic and to make packing B
-    /// again in each part worth it, and all rows of a small product.
+    /// How many rows of C one part computes: enough for some 10 microseconds of arithmetic or more, and to use what is read of B often enough.
     pub fn row_block(&self) -> usize {
-        /// Multiplications that take about 50 microseconds.
-        const WORTH: usize = 1 << 21;
         /// Rows that use each packed element of B often enough.
         const ROWS: usize = 48;
-        let per_row = self.k.saturating_mul(self.n).max(1);
-        let least = WORTH.div_ceil(per_row).max(ROWS);
-        if self.m < 2 * least {
-            return self.m.max(1);
-        }
-        // As even as can be, and a multiple of every height of a register tile.
-        let parts = self.m / least;
-        self.m.div_ceil(parts).next_multiple_of(12)
+        /// More parts than this would only read B more often.
+        const PARTS: usize = 32;
+        let work = self.m.saturating_mul(self.k).saturating_mul(self.n);
+        let parts = (work.saturating_add(WORTH / 2) / WORTH).min(self.m / ROWS).min(PARTS);
+        self.m.div_ceil(parts.max(1)).max(1)
     }
 
     /// Floating-point or integer operations of the whole product.
@@ -65,7 +62,7 @@ impl Matmul {
         if !float || rows == 0 || self.k == 0 || self.n == 0 {
             return 0;
         }
-        tile::workspace::<T>(self, rows.min(self.m))
+        blocks::workspace::<T>(self, rows.min(self.m))
     }
 
     /// The rows of C from `first_row` on, as many as fit into `out`, which is whole rows. Integers wrap; k = 0 gives zeros.
@@ -95,10 +92,24 @@ impl Matmul {
         let element = TypeId::of::<T>();
         if element == TypeId::of::<f32>() {
             let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            tile::multiply::<f32>(self, a, b, bytemuck::cast_slice_mut(out), first_row, workspace);
+            blocks::multiply::<f32>(
+                self,
+                a,
+                b,
+                bytemuck::cast_slice_mut(out),
+                first_row,
+                workspace,
+            );
         } else if element == TypeId::of::<f64>() {
             let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            tile::multiply::<f64>(self, a, b, bytemuck::cast_slice_mut(out), first_row, workspace);
+            blocks::multiply::<f64>(
+                self,
+                a,
+                b,
+                bytemuck::cast_slice_mut(out),
+                first_row,
+                workspace,
+            );
         } else {
             integer::multiply(self, a, b, out, first_row);
         }

@@ -1,6 +1,6 @@
 //! Sums, means, products, minima and maxima over any set of axes, and the place of the largest along one.
 //!
-//! The order in which elements are combined depends on shapes only. Long runs go into 32 accumulators side by side
+//! The order in which elements are combined depends on shapes only. Long runs go into many accumulators side by side
 //! and in blocks, which is both fast and close to pairwise summation in accuracy.
 
 mod arg;
@@ -63,14 +63,22 @@ combine! {
     Min: T::HIGHEST, T::least;
 }
 
-/// Accumulators side by side in a long run.
-const LANES: usize = 32;
+/// Accumulators side by side in a run of some length.
+const LANES: usize = 64;
+/// Accumulators side by side in a long run: enough that each has been stored before it is needed again.
+const MANY: usize = 256;
 /// Elements of a run that go into one set of accumulators before they are combined.
-const BLOCK: usize = 64 * LANES;
+const BLOCK: usize = 32 * MANY;
 /// Rows that are added into one accumulator before it is added to the total.
 const ROWS: usize = 64;
+/// Elements of a run that are combined one after the other, side by side with those of other runs.
+const FEW: usize = 16;
 /// Columns that are reduced side by side.
 const COLUMNS: usize = 128;
+/// Below so many columns, rows that follow each other are taken as one long row.
+const NARROW: usize = 64;
+/// A common multiple of `NARROW` - 1 columns or fewer and of a vector's lanes is below this.
+const LONG: usize = 1024;
 
 /// A dimension after merging: its size and the input's stride along it.
 type Dim = (usize, usize);
@@ -191,6 +199,8 @@ impl Reduction {
             || {
                 if self.inner_is_reduced {
                     self.reduce_rows::<T, C>(x, out, start);
+                } else if let Some(rows) = self.narrow_rows() {
+                    self.reduce_narrow::<T, C>(x, out, start, rows);
                 } else {
                     self.reduce_columns::<T, C>(x, out, start);
                 }
@@ -202,6 +212,9 @@ impl Reduction {
     #[inline(always)]
     fn reduce_rows<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
         let outer = self.count / self.inner;
+        if self.inner <= FEW && outer == 1 {
+            return self.reduce_few::<T, C>(x, out, start);
+        }
         for (i, o) in out.iter_mut().enumerate() {
             let base = offset(&self.kept, start + i);
             let mut total = reduce_run::<T, C>(&x[base..base + self.inner]);
@@ -210,6 +223,30 @@ impl Reduction {
                 total = C::combine(total, reduce_run::<T, C>(&x[at..at + self.inner]));
             }
             *o = total;
+        }
+    }
+
+    /// Each element of the result is made of one run of a few elements, in their order: several results at a time, since each waits for itself.
+    #[inline(always)]
+    fn reduce_few<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
+        /// Results at a time.
+        const SIDE: usize = 8;
+        let len = self.inner;
+        let mut i = 0;
+        while i < out.len() {
+            // One kept dimension at most is left, and what it is made of may be apart.
+            let count = SIDE.min(out.len() - i);
+            let at: [usize; SIDE] =
+                std::array::from_fn(|r| offset(&self.kept, start + i + r.min(count - 1)));
+            let mut sums = [C::identity(); SIDE];
+            let runs: [&[T]; SIDE] = at.map(|at| &x[at..at + len]);
+            for p in 0..len {
+                for (sum, run) in sums.iter_mut().zip(&runs) {
+                    *sum = C::combine(*sum, run[p]);
+                }
+            }
+            out[i..i + count].copy_from_slice(&sums[..count]);
+            i += count;
         }
     }
 
@@ -242,6 +279,72 @@ impl Reduction {
         }
     }
 
+    /// How many narrow rows of the elements to be reduced follow each other without a gap, if they are narrow and enough of them do.
+    fn narrow_rows(&self) -> Option<usize> {
+        let &(rows, stride) = self.reduced.last()?;
+        let enough = self.count * self.inner >= LONG / 2;
+        (self.inner < NARROW && stride == self.inner && enough).then_some(rows)
+    }
+
+    /// As [`Reduction::reduce_columns`] for narrow rows, runs of `rows` of which follow each other: a run is walked in steps of several rows that are whole
+    /// vectors, and the rows of a step are combined in the end.
+    #[inline(always)]
+    fn reduce_narrow<T: Number, C: Combine<T>>(
+        &self,
+        x: &[T],
+        out: &mut [T],
+        start: usize,
+        rows: usize,
+    ) {
+        /// Elements of a vector, or of several.
+        const LANES: usize = 16;
+        /// A step is at least half of these elements, so that a sum has been stored before it is needed again.
+        const STEP: usize = 256;
+        let width = self.inner;
+        // The smallest number of rows that is whole vectors, several times over.
+        let whole = LANES / gcd(width, LANES);
+        let step_rows = whole * (STEP / (whole * width)).max(1);
+        let step = step_rows * width;
+        let runs = self.count / rows;
+        let outer = &self.reduced[..self.reduced.len() - 1];
+        let (mut totals, mut sums) = ([C::identity(); LONG], [C::identity(); LONG]);
+        let (totals, sums) = (&mut totals[..step], &mut sums[..step]);
+        let mut done = 0;
+        while done < out.len() {
+            let (row, column) = ((start + done) / width, (start + done) % width);
+            let base = offset(&self.kept, row);
+            totals.fill(C::identity());
+            sums.fill(C::identity());
+            let mut steps = 0;
+            for run in 0..runs {
+                let from = base + offset(outer, run);
+                for x in x[from..from + rows * width].chunks(step) {
+                    combine_into::<T, C>(&mut sums[..x.len()], x);
+                    steps += 1;
+                    if steps == ROWS {
+                        combine_into::<T, C>(totals, sums);
+                        sums.fill(C::identity());
+                        steps = 0;
+                    }
+                }
+            }
+            combine_into::<T, C>(totals, sums);
+            let mut left = step_rows;
+            while left.is_multiple_of(2) {
+                left /= 2;
+                let (low, high) = totals.split_at_mut(left * width);
+                combine_into::<T, C>(low, &high[..left * width]);
+            }
+            let (total, rest) = totals[..left * width].split_at_mut(width);
+            for row in rest.chunks_exact(width) {
+                combine_into::<T, C>(total, row);
+            }
+            let count = (width - column).min(out.len() - done);
+            out[done..done + count].copy_from_slice(&total[column..column + count]);
+            done += count;
+        }
+    }
+
     /// `sums` = the rows `range` of the reduced elements whose first column is at `base`, combined in order.
     #[inline(always)]
     fn add_rows<T: Number, C: Combine<T>>(
@@ -268,6 +371,18 @@ impl Reduction {
     }
 }
 
+/// `sums[i]` combined with `x[i]`.
+#[inline(always)]
+fn combine_into<T: Number, C: Combine<T>>(sums: &mut [T], x: &[T]) {
+    for (sum, &v) in sums.iter_mut().zip(x) {
+        *sum = C::combine(*sum, v);
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 /// The place in the input of element `index` of the dimensions `dims`.
 #[inline(always)]
 fn offset(dims: &[Dim], mut index: usize) -> usize {
@@ -282,14 +397,18 @@ fn offset(dims: &[Dim], mut index: usize) -> usize {
     at
 }
 
-/// All of `x` combined: in blocks, each by [`LANES`] accumulators, which are combined as a tree.
+/// All of `x` combined: in blocks, each by accumulators side by side, which are combined as a tree.
 #[inline(always)]
 fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
+    if x.len() < LANES {
+        return short_run::<T, C>(x);
+    }
+    if x.len() < BLOCK {
+        return long_run::<T, C, LANES>(x);
+    }
     let mut total = C::identity();
     for block in x.chunks(BLOCK) {
-        let sum =
-            if block.len() < LANES { short_run::<T, C>(block) } else { long_run::<T, C>(block) };
-        total = C::combine(total, sum);
+        total = C::combine(total, long_run::<T, C, MANY>(block));
     }
     total
 }
@@ -311,23 +430,24 @@ fn short_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
 }
 
 #[inline(always)]
-fn long_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
+fn long_run<T: Number, C: Combine<T>, const LANES: usize>(x: &[T]) -> T {
     let (chunks, rest) = x.as_chunks::<LANES>();
     let mut lanes = [C::identity(); LANES];
     for chunk in chunks {
-        for (lane, &v) in lanes.iter_mut().zip(chunk) {
-            *lane = C::combine(*lane, v);
-        }
+        combine_into::<T, C>(&mut lanes, chunk);
     }
-    for (lane, &v) in lanes.iter_mut().zip(rest) {
-        *lane = C::combine(*lane, v);
-    }
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = C::combine(lanes[i], lanes[i + width]);
-        }
+    combine_into::<T, C>(&mut lanes, rest);
+    tree::<T, C>(&mut lanes)
+}
+
+/// All combined, of a power of two. A function of its own: inlined, its pairs would have the compiler take the loop before it apart into pairs.
+#[inline(never)]
+fn tree<T: Number, C: Combine<T>>(lanes: &mut [T]) -> T {
+    let mut width = lanes.len();
+    while width > 1 {
         width /= 2;
+        let (low, high) = lanes.split_at_mut(width);
+        combine_into::<T, C>(low, &high[..width]);
     }
     lanes[0]
 }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::Matmul;
+use super::{Matmul, WORTH};
 use crate::element::Number;
 
 /// Products of the matrices of two arrays `[.., m, k]` and `[.., k, n]` whose leading dimensions broadcast.
@@ -34,8 +34,6 @@ impl BatchedMatmul {
 
     /// How many rows of the result one part computes: a block of a large product, several whole small ones.
     pub fn row_block(&self) -> usize {
-        /// Multiplications that take about 50 microseconds.
-        const WORTH: usize = 1 << 21;
         let Matmul { m, k, n, .. } = self.plan;
         let block = self.plan.row_block();
         if block < m {

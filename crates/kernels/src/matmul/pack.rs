@@ -1,5 +1,7 @@
 //! Copies of blocks of A and B in the order in which the register kernel reads them.
 
+use std::any::{Any, TypeId};
+
 use bytemuck::Pod;
 
 use crate::launch::ALIGNMENT;
@@ -74,4 +76,139 @@ pub(super) fn panel<T: Pod>(
             out[p * width + l] = x[l * line + p * step];
         }
     }
+}
+
+/// As [`panel`] for lines that are `stride` apart and whose elements stand side by side.
+#[inline(always)]
+pub(super) fn turned<T: Pod, S: pulp::Simd>(
+    simd: S,
+    x: &[T],
+    stride: usize,
+    (lines, depth): (usize, usize),
+    width: usize,
+    out: &mut [T],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if TypeId::of::<T>() == TypeId::of::<f32>() {
+        let (x, out) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(out));
+        let set: &dyn Any = &simd;
+        if let Some(&simd) = set.downcast_ref::<pulp::x86::V4>() {
+            return squares(simd, sixteen, x, stride, (lines, depth), width, out);
+        }
+        if let Some(&simd) = set.downcast_ref::<pulp::x86::V3>() {
+            return squares(simd, eight, x, stride, (lines, depth), width, out);
+        }
+    }
+    panel(x, (stride, 1), (lines, depth), width, out);
+}
+
+/// Pack in squares of `SIDE` lines and steps, which `turn` transposes in registers. `width` is a multiple of `SIDE`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn squares<S: pulp::Simd, const SIDE: usize>(
+    simd: S,
+    turn: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; SIDE],
+    x: &[f32],
+    stride: usize,
+    (lines, depth): (usize, usize),
+    width: usize,
+    out: &mut [f32],
+) {
+    let zero = simd.splat_f32s(0.0);
+    for first in (0..width).step_by(SIDE) {
+        let count = lines.saturating_sub(first).min(SIDE);
+        for p in (0..depth).step_by(SIDE) {
+            let deep = SIDE.min(depth - p);
+            let mut square = [zero; SIDE];
+            if count == SIDE && deep == SIDE {
+                for (l, line) in square.iter_mut().enumerate() {
+                    let from = (first + l) * stride + p;
+                    *line =
+                        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&x[from..from + SIDE]));
+                }
+            } else {
+                for (l, line) in square.iter_mut().enumerate() {
+                    if l < count {
+                        let from = (first + l) * stride + p;
+                        *line = simd.partial_load_f32s(&x[from..from + deep]);
+                    }
+                }
+            }
+            let square = turn(simd, square);
+            for (q, &line) in square.iter().enumerate() {
+                if q < deep {
+                    let to = (p + q) * width + first;
+                    out[to..to + SIDE]
+                        .copy_from_slice(bytemuck::cast_slice(std::slice::from_ref(&line)));
+                }
+            }
+        }
+    }
+}
+
+/// A square of 16 lines turned round.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn sixteen(simd: pulp::x86::V4, x: [pulp::f32x16; 16]) -> [pulp::f32x16; 16] {
+    let f = simd.avx512f;
+    let x: [std::arch::x86_64::__m512; 16] = pulp::cast(x);
+    let low = |a, b| f._mm512_unpacklo_ps(a, b);
+    let high = |a, b| f._mm512_unpackhi_ps(a, b);
+    let low2 = |a, b| {
+        f._mm512_castpd_ps(f._mm512_unpacklo_pd(f._mm512_castps_pd(a), f._mm512_castps_pd(b)))
+    };
+    let high2 = |a, b| {
+        f._mm512_castpd_ps(f._mm512_unpackhi_pd(f._mm512_castps_pd(a), f._mm512_castps_pd(b)))
+    };
+    let mut y = x;
+    for i in 0..4 {
+        let [a, b, c, d] = [x[4 * i], x[4 * i + 1], x[4 * i + 2], x[4 * i + 3]];
+        let (ab, cd) = ((low(a, b), high(a, b)), (low(c, d), high(c, d)));
+        y[4 * i] = low2(ab.0, cd.0);
+        y[4 * i + 1] = high2(ab.0, cd.0);
+        y[4 * i + 2] = low2(ab.1, cd.1);
+        y[4 * i + 3] = high2(ab.1, cd.1);
+    }
+    let mut z = y;
+    for c in 0..4 {
+        let (a, b, u, v) = (y[c], y[4 + c], y[8 + c], y[12 + c]);
+        let even = (f._mm512_shuffle_f32x4::<0x88>(a, b), f._mm512_shuffle_f32x4::<0x88>(u, v));
+        let odd = (f._mm512_shuffle_f32x4::<0xdd>(a, b), f._mm512_shuffle_f32x4::<0xdd>(u, v));
+        z[c] = f._mm512_shuffle_f32x4::<0x88>(even.0, even.1);
+        z[4 + c] = f._mm512_shuffle_f32x4::<0x88>(odd.0, odd.1);
+        z[8 + c] = f._mm512_shuffle_f32x4::<0xdd>(even.0, even.1);
+        z[12 + c] = f._mm512_shuffle_f32x4::<0xdd>(odd.0, odd.1);
+    }
+    pulp::cast(z)
+}
+
+/// A square of 8 lines turned round.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn eight(simd: pulp::x86::V3, x: [pulp::f32x8; 8]) -> [pulp::f32x8; 8] {
+    let f = simd.avx;
+    let x: [std::arch::x86_64::__m256; 8] = pulp::cast(x);
+    let low = |a, b| f._mm256_unpacklo_ps(a, b);
+    let high = |a, b| f._mm256_unpackhi_ps(a, b);
+    let low2 = |a, b| {
+        f._mm256_castpd_ps(f._mm256_unpacklo_pd(f._mm256_castps_pd(a), f._mm256_castps_pd(b)))
+    };
+    let high2 = |a, b| {
+        f._mm256_castpd_ps(f._mm256_unpackhi_pd(f._mm256_castps_pd(a), f._mm256_castps_pd(b)))
+    };
+    let mut y = x;
+    for i in 0..2 {
+        let [a, b, c, d] = [x[4 * i], x[4 * i + 1], x[4 * i + 2], x[4 * i + 3]];
+        let (ab, cd) = ((low(a, b), high(a, b)), (low(c, d), high(c, d)));
+        y[4 * i] = low2(ab.0, cd.0);
+        y[4 * i + 1] = high2(ab.0, cd.0);
+        y[4 * i + 2] = low2(ab.1, cd.1);
+        y[4 * i + 3] = high2(ab.1, cd.1);
+    }
+    let mut z = y;
+    for c in 0..4 {
+        z[c] = f._mm256_permute2f128_ps::<0x20>(y[c], y[4 + c]);
+        z[4 + c] = f._mm256_permute2f128_ps::<0x31>(y[c], y[4 + c]);
+    }
+    pulp::cast(z)
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::lanes::tests::with_each;
 use crate::serial::Workspace;
 
 fn reference(m: usize, k: usize, n: usize, a: &[f64], ta: bool, b: &[f64], tb: bool) -> Vec<f64> {
@@ -19,7 +20,7 @@ fn numbers(len: usize, seed: usize) -> Vec<f64> {
     (0..len).map(|i| ((i * 7919 + seed) % 17) as f64 - 8.0).collect()
 }
 
-const SHAPES: [(usize, usize, usize); 14] = [
+const SHAPES: [(usize, usize, usize); 18] = [
     (1, 1, 1),
     (1, 7, 40),
     (3, 5, 2),
@@ -34,6 +35,10 @@ const SHAPES: [(usize, usize, usize); 14] = [
     (2, 3, 1),
     (200, 100, 64),
     (9, 400, 1700),
+    (30, 520, 600),
+    (31, 1100, 33),
+    (60, 17, 530),
+    (70, 512, 40),
 ];
 
 /// Parts of `rows` rows, in a workspace of just the bytes asked for, with what is no number in it.
@@ -46,6 +51,10 @@ fn run<T: Number>(plan: &Matmul, (a, b): (&[T], &[T]), out: &mut [T], row: usize
 
 #[test]
 fn every_transposition_and_every_cut_is_exact_on_small_integers() {
+    with_each(every_transposition_and_every_cut);
+}
+
+fn every_transposition_and_every_cut() {
     for (m, k, n) in SHAPES {
         let (a, b) = (numbers(m * k, 1), numbers(k * n, 5));
         for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -74,7 +83,11 @@ fn every_transposition_and_every_cut_is_exact_on_small_integers() {
 
 #[test]
 fn the_cut_into_rows_does_not_change_a_bit() {
-    for (m, k, n) in [(61, 700, 10), (61, 700, 100), (30, 50, 300)] {
+    with_each(the_cut_into_rows);
+}
+
+fn the_cut_into_rows() {
+    for (m, k, n) in [(61, 700, 10), (61, 700, 100), (30, 50, 300), (40, 1100, 520)] {
         let a: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.37).sin()).collect();
         let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.73).cos()).collect();
         let plan = Matmul::new(m, k, n, false, false);
@@ -107,7 +120,10 @@ fn nothing_summed_is_zero_and_nan_passes() {
 #[test]
 fn blocks_of_rows_are_large_enough_and_fixed_by_shape() {
     assert_eq!(Matmul::new(100, 784, 10, false, false).row_block(), 100);
+    assert_eq!(Matmul::new(100, 784, 200, false, false).row_block(), 50);
     let block = Matmul::new(10_000, 784, 10, false, false).row_block();
     assert!((200..1000).contains(&block), "{block}");
     assert_eq!(Matmul::new(0, 1, 1, false, false).row_block(), 1);
+    let huge = Matmul::new(usize::MAX / 2, 3, 3, false, false);
+    assert!(huge.row_block() > 0);
 }

@@ -1,386 +1,380 @@
-//! Products of floats: blocks, and the kernel that computes a tile of C in registers.
+//! The kernels of a product of floats: a tile of C in registers.
 
-use pulp::{Simd, WithSimd};
+use bytemuck::Pod;
+use pulp::{MemMask, Simd, WithSimd};
 
-use super::Matmul;
-use super::pack::{self, panel};
+use super::ahead::{Ahead, fetch_row};
 use crate::element::Real;
-
-/// How deep a block is at most: a group of lines of A and one of B this deep stay in a first-level cache.
-const DEPTH: usize = 320;
-/// Bytes of a packed block of B, which stays in a second-level cache.
-const BLOCK_B: usize = 512 * 1024;
-/// Rows of a packed block of A: a multiple of every height of a register tile.
-const ROWS: usize = 96;
-/// Below so many columns A is read where it stands: packing it would not pay.
-const NARROW: usize = 64;
-/// Below so many rows B is read where it stands.
-const FLAT: usize = 8;
+use crate::lanes::{Float, Work};
 
 /// A float and its vectors under the instruction set `S`.
 pub(crate) trait Lane<S: Simd>: Real {
     /// A register of them.
-    type Vector: Copy + bytemuck::Pod;
+    type Vector: Copy + Pod;
+    /// Which lanes of a register are read or written.
+    type Mask: Copy;
     fn splat(simd: S, x: Self) -> Self::Vector;
     /// a·b + c, fused where the processor can.
     fn multiply_add(simd: S, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
     fn plus(simd: S, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// The first `count` lanes, or all of them if it is more.
+    fn mask(simd: S, count: usize) -> Self::Mask;
+    /// The lanes of `mask`, zeros in the others.
+    ///
+    /// # Safety
+    /// The lanes of `mask` must be readable at `from`.
+    unsafe fn load(simd: S, mask: Self::Mask, from: *const Self) -> Self::Vector;
+    /// Write the lanes of `mask`.
+    ///
+    /// # Safety
+    /// The lanes of `mask` must be writable at `to`.
+    unsafe fn store(simd: S, mask: Self::Mask, to: *mut Self, vector: Self::Vector);
 }
 
-impl<S: Simd> Lane<S> for f32 {
-    type Vector = S::f32s;
-    #[inline(always)]
-    fn splat(simd: S, x: f32) -> S::f32s {
-        simd.splat_f32s(x)
-    }
-    #[inline(always)]
-    fn multiply_add(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
-        simd.mul_add_e_f32s(a, b, c)
-    }
-    #[inline(always)]
-    fn plus(simd: S, a: S::f32s, b: S::f32s) -> S::f32s {
-        simd.add_f32s(a, b)
-    }
-}
-
-impl<S: Simd> Lane<S> for f64 {
-    type Vector = S::f64s;
-    #[inline(always)]
-    fn splat(simd: S, x: f64) -> S::f64s {
-        simd.splat_f64s(x)
-    }
-    #[inline(always)]
-    fn multiply_add(simd: S, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
-        simd.mul_add_e_f64s(a, b, c)
-    }
-    #[inline(always)]
-    fn plus(simd: S, a: S::f64s, b: S::f64s) -> S::f64s {
-        simd.add_f64s(a, b)
-    }
-}
-
-/// A float that has vectors under every instruction set.
-pub(super) trait Float: Real {
-    fn blocks<S: Simd>(simd: S, product: Product<'_, Self>);
-}
-
-impl Float for f32 {
-    #[inline(always)]
-    fn blocks<S: Simd>(simd: S, product: Product<'_, f32>) {
-        product.run(simd);
-    }
-}
-
-impl Float for f64 {
-    #[inline(always)]
-    fn blocks<S: Simd>(simd: S, product: Product<'_, f64>) {
-        product.run(simd);
-    }
-}
-
-/// The bytes of the workspace in which up to `rows` rows of C are computed.
-pub(super) fn workspace<T>(plan: &Matmul, rows: usize) -> usize {
-    let blocks = Blocks::new::<T>(plan, rows);
-    pack::workspace::<T>(blocks.size_a, blocks.size_b)
-}
-
-/// Rows of C from `first_row` on into `out`. Lengths were checked against the plan.
-pub(super) fn multiply<T: Float>(
-    plan: &Matmul,
-    a: &[T],
-    b: &[T],
-    out: &mut [T],
-    first_row: usize,
-    workspace: &mut [u8],
-) {
-    let rows = out.len() / plan.n;
-    let blocks = Blocks::new::<T>(plan, rows);
-    // Borrowed out here, since only what is inlined into `blocks` is compiled for the instruction set.
-    let (packed_a, packed_b) = pack::blocks::<T>(workspace, blocks.size_a, blocks.size_b);
-    pulp::Arch::new().dispatch(Product { plan, blocks, a, b, out, first_row, packed_a, packed_b });
-}
-
-/// How a product is cut into blocks.
-#[derive(Clone, Copy)]
-struct Blocks {
-    /// How deep they are. Depends on k only, and with it the order of every sum.
-    depth: usize,
-    /// How many columns of B they have.
-    columns: usize,
-    /// Whether A and B are packed or read where they stand.
-    pack_a: bool,
-    pack_b: bool,
-    /// Elements of the packed blocks.
-    size_a: usize,
-    size_b: usize,
-}
-
-impl Blocks {
-    fn new<T>(plan: &Matmul, rows: usize) -> Self {
-        // The widest tile there is, of two registers of 64 bytes.
-        let unit = 128 / size_of::<T>();
-        // As even as can be.
-        let depth = plan.k.div_ceil(plan.k.div_ceil(DEPTH)).next_multiple_of(4);
-        let columns = (BLOCK_B / size_of::<T>() / depth / unit * unit).max(unit);
-        let columns = columns.min(plan.n.next_multiple_of(unit));
-        let pack_a = plan.n >= NARROW;
-        let pack_b = plan.transpose_b || rows >= FLAT;
-        Self {
-            depth,
-            columns,
-            pack_a,
-            pack_b,
-            size_a: if pack_a { ROWS.min(rows.next_multiple_of(12)) * depth } else { 0 },
-            size_b: if pack_b { depth * columns } else { depth * unit },
-        }
-    }
-}
-
-/// A product to compute.
-pub(super) struct Product<'a, T> {
-    plan: &'a Matmul,
-    blocks: Blocks,
-    a: &'a [T],
-    b: &'a [T],
-    out: &'a mut [T],
-    first_row: usize,
-    packed_a: &'a mut [T],
-    packed_b: &'a mut [T],
-}
-
-impl<T: Float> WithSimd for Product<'_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        T::blocks(simd, self);
-    }
-}
-
-impl<T: Real> Product<'_, T> {
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S)
-    where
-        T: Lane<S>,
-    {
-        // A tile of two registers' width, and as high as leaves registers for two of B and one of A.
-        if S::REGISTER_COUNT >= 32 {
-            self.blocks::<S, 12>(simd);
-        } else {
-            self.blocks::<S, 6>(simd);
-        }
-    }
-
-    #[inline(always)]
-    fn blocks<S: Simd, const HEIGHT: usize>(self, simd: S)
-    where
-        T: Lane<S>,
-    {
-        let Self { plan, blocks, a, b, out, first_row, packed_a, packed_b } = self;
-        let (k, n) = (plan.k, plan.n);
-        let rows = out.len() / n;
-        let lanes = size_of::<T::Vector>() / size_of::<T>();
-        let width = 2 * lanes;
-        let Blocks { depth, columns, pack_a, pack_b, .. } = blocks;
-        let (row_stride, column_stride) = plan.strides_a();
-        let (depth_stride_b, column_stride_b) = if plan.transpose_b { (1, k) } else { (n, 1) };
-
-        for column in (0..n).step_by(columns) {
-            let columns = columns.min(n - column);
-            for first in (0..k).step_by(depth) {
-                let depth = depth.min(k - first);
-                // Groups of B: `width` columns each, the last one `lanes` if that is enough.
-                for j in (0..columns).step_by(width) {
-                    let count = width.min(columns - j);
-                    if pack_b || count < width {
-                        let from = first * depth_stride_b + (column + j) * column_stride_b;
-                        let to = if pack_b { j * depth } else { 0 };
-                        panel(
-                            &b[from..],
-                            (column_stride_b, depth_stride_b),
-                            (count, depth),
-                            if count <= lanes { lanes } else { width },
-                            &mut packed_b[to..],
-                        );
-                    }
-                }
-                for row in (0..rows).step_by(ROWS) {
-                    let rows = ROWS.min(rows - row);
-                    let at_a = (first_row + row) * row_stride + first * column_stride;
-                    if pack_a {
-                        for i in (0..rows).step_by(HEIGHT) {
-                            panel(
-                                &a[at_a + i * row_stride..],
-                                (row_stride, column_stride),
-                                (HEIGHT.min(rows - i), depth),
-                                HEIGHT,
-                                &mut packed_a[i * depth..],
-                            );
-                        }
-                    }
-                    for j in (0..columns).step_by(width) {
-                        let count = width.min(columns - j);
-                        let wide = count > lanes;
-                        let group = if wide { width } else { lanes };
-                        let (b, stride_b) = if pack_b {
-                            (&packed_b[j * depth..], group)
-                        } else if count < width {
-                            (&packed_b[..], group)
-                        } else {
-                            (&b[first * n + column + j..], n)
-                        };
-                        assert!(b.len() >= (depth - 1) * stride_b + group, "B is in bounds");
-                        for i in (0..rows).step_by(HEIGHT) {
-                            let height = HEIGHT.min(rows - i);
-                            let (a, stride_a) = if pack_a {
-                                (&packed_a[i * depth..], (1, HEIGHT))
-                            } else {
-                                (&a[at_a + i * row_stride..], (row_stride, column_stride))
-                            };
-                            let furthest = (height - 1) * stride_a.0 + (depth - 1) * stride_a.1;
-                            assert!(a.len() > furthest, "A is in bounds");
-                            let c = &mut out[(row + i) * n + column + j..];
-                            assert!(c.len() >= (height - 1) * n + count, "C is in bounds");
-                            let tile = Tile {
-                                depth,
-                                a: a.as_ptr(),
-                                stride_a,
-                                b: b.as_ptr(),
-                                stride_b,
-                                c: c.as_mut_ptr(),
-                                stride_c: n,
-                                count,
-                                accumulate: first > 0,
-                            };
-                            // SAFETY: the three assertions above are what it asks for.
-                            unsafe {
-                                match (wide, pack_a) {
-                                    (true, true) => {
-                                        tile.of_height::<S, HEIGHT, 2, true>(simd, height)
-                                    }
-                                    (true, false) => {
-                                        tile.of_height::<S, HEIGHT, 2, false>(simd, height)
-                                    }
-                                    (false, true) => {
-                                        tile.of_height::<S, HEIGHT, 1, true>(simd, height)
-                                    }
-                                    (false, false) => {
-                                        tile.of_height::<S, HEIGHT, 1, false>(simd, height)
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+macro_rules! lane {
+    ($float:ident, $vector:ident, $mask:ident, $splat:ident, $multiply_add:ident, $plus:ident, $between:ident, $count:ident, $load:ident, $store:ident) => {
+        impl<S: Simd> Lane<S> for $float {
+            type Vector = S::$vector;
+            type Mask = S::$mask;
+            #[inline(always)]
+            fn splat(simd: S, x: $float) -> S::$vector {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn multiply_add(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$multiply_add(a, b, c)
+            }
+            #[inline(always)]
+            fn plus(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$plus(a, b)
+            }
+            #[inline(always)]
+            fn mask(simd: S, count: usize) -> S::$mask {
+                simd.$between(0, count as $count).mask()
+            }
+            #[inline(always)]
+            unsafe fn load(simd: S, mask: S::$mask, from: *const $float) -> S::$vector {
+                // SAFETY: passed on. A mask made anew is one in a register; that of `mask_between` calls a function of its own.
+                unsafe { simd.$load(MemMask::new(mask), from) }
+            }
+            #[inline(always)]
+            unsafe fn store(simd: S, mask: S::$mask, to: *mut $float, vector: S::$vector) {
+                // SAFETY: as above.
+                unsafe { simd.$store(MemMask::new(mask), to, vector) }
             }
         }
-    }
+    };
 }
 
+lane!(
+    f32,
+    f32s,
+    m32s,
+    splat_f32s,
+    mul_add_e_f32s,
+    add_f32s,
+    mask_between_m32s,
+    u32,
+    mask_load_ptr_f32s,
+    mask_store_ptr_f32s
+);
+lane!(
+    f64,
+    f64s,
+    m64s,
+    splat_f64s,
+    mul_add_e_f64s,
+    add_f64s,
+    mask_between_m64s,
+    u64,
+    mask_load_ptr_f64s,
+    mask_store_ptr_f64s
+);
+
+/// How many elements of T a register has.
+#[inline(always)]
+pub(super) const fn lanes<T: Lane<S>, S: Simd>() -> usize {
+    size_of::<T::Vector>() / size_of::<T>()
+}
+
+/// How A stands: its rows side by side, step after step, as where it is transposed or packed.
+pub(super) const BESIDE: u8 = 0;
+/// How A stands: a row's steps side by side.
+pub(super) const ALONG: u8 = 1;
+
+/// How B is read: whole vectors.
+pub(super) const WHOLE: u8 = 0;
+/// How B is read: of the last vector only the tile's columns.
+pub(super) const MASKED: u8 = 1;
+/// How B is read: as [`MASKED`], and packed on the way, with zeros for what is not there.
+pub(super) const PACKING: u8 = 2;
+
+/// Steps between two looks ahead.
+pub(super) const STEPS: usize = 8;
+
 /// A tile of C, at most as large as the registers hold, and the lines of A and B it is made of.
-struct Tile<T> {
-    depth: usize,
-    a: *const T,
-    stride_a: (usize, usize),
-    b: *const T,
-    stride_b: usize,
-    c: *mut T,
-    stride_c: usize,
+pub(super) struct Tile<T> {
+    /// Steps.
+    pub depth: usize,
+    pub a: *const T,
+    /// From one row of A to the next, and from one step to the next.
+    pub stride_a: (usize, usize),
+    pub b: *const T,
+    /// From one step to the next.
+    pub stride_b: usize,
+    pub c: *mut T,
+    /// From one row to the next.
+    pub stride_c: usize,
     /// Columns of the tile.
-    count: usize,
+    pub count: usize,
     /// Whether to add to what stands in C.
-    accumulate: bool,
+    pub accumulate: bool,
+    /// Where B is packed to.
+    pub packed: *mut T,
+}
+
+// Loops over constants, which are written out: whether the compiler would unroll loops so large depends on what stands around
+// them, and sums that are not in registers make a kernel ten times as slow.
+macro_rules! each_row {
+    ($i:ident, $body:block) => { each_row!($i, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13) };
+    ($i:ident, $body:block, $($n:literal)*) => { $(if $n < ROWS { let $i = $n; $body })* };
+}
+macro_rules! each_vector {
+    ($v:ident, $body:block) => { each_vector!($v, $body, 0 1 2 3) };
+    ($v:ident, $body:block, $($n:literal)*) => { $(if $n < VECTORS { let $v = $n; $body })* };
+}
+
+/// A pointer of which the compiler does not know that it is a multiple of something away from another one.
+#[cfg_attr(target_arch = "x86_64", allow(clippy::pointers_in_nomem_asm_block))] // not followed
+#[inline(always)]
+fn opaque<T>(pointer: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    let pointer = {
+        let mut pointer = pointer;
+        // SAFETY: no instruction, nothing touched.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+        }
+        pointer
+    };
+    pointer
 }
 
 impl<T: Real> Tile<T> {
-    /// Compute `height` rows, by the code for just that height.
+    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns, with A and B standing as the constants `A` and `B` say.
     ///
     /// # Safety
-    /// As [`Tile::compute`] for `ROWS` = `height`, which is from 1 to `HEIGHT`.
+    /// `count` must be more than the elements of `VECTORS` - 1 vectors and at most those of `VECTORS`. For p below `depth` and i below `ROWS`:
+    /// - `a` is readable at `i·stride_a.0 + p·stride_a.1`, where the first stride is 1 with `BESIDE`, the second with `ALONG`;
+    /// - `b` is readable at `p·stride_b` for `count` elements, with `WHOLE` for `VECTORS` vectors;
+    /// - `c` is readable and writable at `i·stride_c` for `count` elements, and so is, with `PACKING`, `packed` for `depth · VECTORS` vectors.
     #[inline(always)]
-    unsafe fn of_height<S: Simd, const HEIGHT: usize, const VECTORS: usize, const PACKED: bool>(
-        self,
+    unsafe fn compute<S: Simd, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8>(
+        &self,
         simd: S,
-        height: usize,
+        ahead: &mut [Ahead; 2],
     ) where
         T: Lane<S>,
     {
-        macro_rules! heights {
-            ($($h:literal)*) => {
-                match height {
-                    $($h if $h <= HEIGHT => {
-                        // SAFETY: passed on.
-                        unsafe { self.compute::<S, HEIGHT, $h, VECTORS, PACKED>(simd) }
-                    })*
-                    _ => unreachable!("a tile has 1 to {HEIGHT} rows"),
-                }
-            };
-        }
-        heights!(1 2 3 4 5 6 7 8 9 10 11 12);
-    }
-
-    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns. With `PACKED`, A stands in groups of `HEIGHT`.
-    ///
-    /// # Safety
-    /// `a` must be readable at `i·stride_a.0 + p·stride_a.1` for every row i and p below `depth` (with `PACKED`, `stride_a` is `(1, HEIGHT)`), `b` at
-    /// `p·stride_b` for the whole of `VECTORS` vectors, and `c` readable and writable at `i·stride_c` for `count` elements,
-    /// which are at most those of `VECTORS` vectors.
-    #[inline(always)]
-    unsafe fn compute<
-        S: Simd,
-        const HEIGHT: usize,
-        const ROWS: usize,
-        const VECTORS: usize,
-        const PACKED: bool,
-    >(
-        self,
-        simd: S,
-    ) where
-        T: Lane<S>,
-    {
-        let lanes = size_of::<T::Vector>() / size_of::<T>();
-        let (row_stride, step) = if PACKED { (1, HEIGHT) } else { self.stride_a };
+        /// Rows that are addressed from one base: x86 has addresses of a base and 0, 1, 2, 4 or 8 times an index.
+        const SHARE: usize = 3;
+        let lanes = lanes::<T, S>();
+        let (row, step) = if A == BESIDE { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
+        let last = T::mask(simd, self.count - (VECTORS - 1) * lanes);
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        let (mut a, mut b) = (self.a, self.b);
-        for _ in 0..self.depth {
-            // SAFETY: `b` is readable for these vectors; they are read without regard to alignment.
-            let line: [T::Vector; VECTORS] = std::array::from_fn(|v| unsafe {
-                b.add(v * lanes).cast::<T::Vector>().read_unaligned()
-            });
-            for (i, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `a` is readable for every row.
-                let x = T::splat(simd, unsafe { *a.add(i * row_stride) });
-                for (sum, &y) in sums.iter_mut().zip(&line) {
-                    *sum = T::multiply_add(simd, x, y, *sum);
+        // A and C are kept as bases and C's next row to look ahead at; a base beyond the last row is not read.
+        let mut bases: [*const T; 5] =
+            std::array::from_fn(|group| self.a.wrapping_add(group * SHARE * row));
+        let (mut a, mut b, mut packed) = (self.a, self.b, self.packed);
+        let (mut c, mut rows_of_c) = (self.c, ROWS);
+        let mut left = self.depth;
+        while left > 0 {
+            ahead[0].step();
+            ahead[1].step();
+            if rows_of_c > 0 {
+                fetch_row(c, self.count);
+                c = c.wrapping_add(self.stride_c);
+                rows_of_c -= 1;
+            }
+            let steps = left.min(STEPS);
+            left -= steps;
+            for _ in 0..steps {
+                let mut line = [T::splat(simd, T::ZERO); VECTORS];
+                each_vector!(v, {
+                    // SAFETY: `b` is readable for these vectors, with a mask for those lanes of the last one.
+                    line[v] = unsafe {
+                        let b = b.add(v * lanes);
+                        if B != WHOLE && v == VECTORS - 1 {
+                            T::load(simd, last, b)
+                        } else {
+                            b.cast::<T::Vector>().read_unaligned()
+                        }
+                    };
+                    if B == PACKING {
+                        // SAFETY: `packed` is writable for these vectors.
+                        unsafe {
+                            packed.add(v * lanes).cast::<T::Vector>().write_unaligned(line[v])
+                        };
+                    }
+                });
+                each_row!(i, {
+                    // SAFETY: `a` is readable for every row.
+                    let x = unsafe {
+                        if A == BESIDE { *a.add(i) } else { *bases[i / SHARE].add(i % SHARE * row) }
+                    };
+                    let x = T::splat(simd, x);
+                    each_vector!(v, {
+                        sums[i][v] = T::multiply_add(simd, x, line[v], sums[i][v]);
+                    });
+                });
+                // Beyond the last step these may point outside, where nothing is read.
+                if A == BESIDE {
+                    a = a.wrapping_add(step);
+                } else {
+                    each_row!(i, {
+                        if i % SHARE == 0 {
+                            bases[i / SHARE] = opaque(bases[i / SHARE].wrapping_add(1));
+                        }
+                    });
+                }
+                b = b.wrapping_add(self.stride_b);
+                if B == PACKING {
+                    packed = packed.wrapping_add(VECTORS * lanes);
                 }
             }
-            // Beyond the last step these may point outside, where nothing is read.
-            a = a.wrapping_add(step);
-            b = b.wrapping_add(self.stride_b);
         }
-        for (i, sums) in sums.iter().enumerate() {
-            // SAFETY: row i of C is valid for `count` elements.
-            let c = unsafe { self.c.add(i * self.stride_c) };
-            if self.count == VECTORS * lanes {
-                for (v, &sum) in sums.iter().enumerate() {
-                    // SAFETY: the row has all these vectors.
-                    unsafe {
-                        let c = c.add(v * lanes).cast::<T::Vector>();
-                        let sum = if self.accumulate {
-                            T::plus(simd, c.read_unaligned(), sum)
+        // All vectors but the last are whole, and that one is if there are columns enough.
+        let whole = self.count == VECTORS * lanes;
+        let at = |i: usize, v: usize| self.c.wrapping_add(i * self.stride_c + v * lanes);
+        let vector = |i: usize, v: usize| at(i, v).cast::<T::Vector>();
+        // SAFETY: row i of C is valid for `count` elements, which are those of all vectors but the last and the lanes of `last`.
+        unsafe {
+            if self.accumulate {
+                each_row!(i, {
+                    each_vector!(v, {
+                        let old = if v < VECTORS - 1 {
+                            vector(i, v).read_unaligned()
                         } else {
-                            sum
+                            T::load(simd, last, at(i, v))
                         };
-                        c.write_unaligned(sum);
-                    }
-                }
+                        sums[i][v] = T::plus(simd, old, sums[i][v]);
+                    });
+                });
+            }
+            if whole {
+                each_row!(i, {
+                    each_vector!(v, { vector(i, v).write_unaligned(sums[i][v]) });
+                });
             } else {
-                let sums: &[T] = bytemuck::cast_slice(sums);
-                // SAFETY: as above; nothing else refers to this row.
-                let c = unsafe { std::slice::from_raw_parts_mut(c, self.count) };
-                for (c, &sum) in c.iter_mut().zip(sums) {
-                    *c = if self.accumulate { *c + sum } else { sum };
-                }
+                each_row!(i, {
+                    each_vector!(v, {
+                        if v < VECTORS - 1 {
+                            vector(i, v).write_unaligned(sums[i][v]);
+                        } else {
+                            T::store(simd, last, at(i, v), sums[i][v]);
+                        }
+                    });
+                });
             }
         }
     }
 }
+
+/// [`Tile::compute`] for one kind of tile.
+pub(super) type Kernel<T, S> = unsafe fn(S, &Tile<T>, &mut [Ahead; 2]);
+
+/// [`Tile::compute`] as a function of its own, so that the compiler gives it all registers.
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn kernel<
+    T: Float,
+    S: Simd,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const A: u8,
+    const B: u8,
+>(
+    simd: S,
+    tile: &Tile<T>,
+    ahead: &mut [Ahead; 2],
+) {
+    struct Run<'a, T, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8> {
+        tile: &'a Tile<T>,
+        ahead: &'a mut [Ahead; 2],
+    }
+    impl<T: Float, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8> WithSimd
+        for Run<'_, T, ROWS, VECTORS, A, B>
+    {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            T::with(simd, self);
+        }
+    }
+    impl<T: Real, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8> Work<T>
+        for Run<'_, T, ROWS, VECTORS, A, B>
+    {
+        #[inline(always)]
+        fn run<S: Simd>(self, simd: S)
+        where
+            T: Lane<S>,
+        {
+            // SAFETY: passed on.
+            unsafe { self.tile.compute::<S, ROWS, VECTORS, A, B>(simd, self.ahead) }
+        }
+    }
+    simd.vectorize(Run::<T, ROWS, VECTORS, A, B> { tile, ahead });
+}
+
+/// The kernels of an instruction set with so many registers.
+pub(super) trait Kernels<T: Float, S: Simd> {
+    /// The most rows of a tile two vectors wide: what leaves registers for two vectors of B and one of A.
+    const HEIGHT: usize;
+    /// The rows of a tile that packs B.
+    const FIRST: usize;
+    /// The most rows that are taken at once as one tile `WIDTH` vectors wide.
+    const FEW: usize;
+    /// The vectors of such a tile.
+    const WIDTH: usize;
+
+    /// For `rows` rows, at most `HEIGHT`, and `VECTORS` vectors.
+    fn whole<const VECTORS: usize, const A: u8>(rows: usize) -> Kernel<T, S>;
+    /// For `FIRST` rows.
+    fn packing<const VECTORS: usize, const A: u8>() -> Kernel<T, S>;
+    /// For `rows` rows, at most `FEW`, and `WIDTH` vectors, or one if not `wide`.
+    fn few<const A: u8>(rows: usize, wide: bool) -> Kernel<T, S>;
+}
+
+pub(super) struct Registers16;
+pub(super) struct Registers32;
+
+macro_rules! kernels {
+    ($registers:ident: $height:literal, $first:literal, $few:literal, $width:literal; $($rows:literal)*; $($few_rows:literal)*) => {
+        impl<T: Float, S: Simd> Kernels<T, S> for $registers {
+            const HEIGHT: usize = $height;
+            const FIRST: usize = $first;
+            const FEW: usize = $few;
+            const WIDTH: usize = $width;
+
+            #[inline(always)]
+            fn whole<const VECTORS: usize, const A: u8>(rows: usize) -> Kernel<T, S> {
+                let table: [Kernel<T, S>; $height] = [$(kernel::<T, S, $rows, VECTORS, A, WHOLE>),*];
+                table[rows - 1]
+            }
+            #[inline(always)]
+            fn packing<const VECTORS: usize, const A: u8>() -> Kernel<T, S> {
+                kernel::<T, S, $first, VECTORS, A, PACKING>
+            }
+            #[inline(always)]
+            fn few<const A: u8>(rows: usize, wide: bool) -> Kernel<T, S> {
+                let wides: [Kernel<T, S>; $few] = [$(kernel::<T, S, $few_rows, $width, A, MASKED>),*];
+                let ones: [Kernel<T, S>; $few] = [$(kernel::<T, S, $few_rows, 1, A, MASKED>),*];
+                if wide { wides[rows - 1] } else { ones[rows - 1] }
+            }
+        }
+    };
+}
+
+kernels!(Registers16: 6, 6, 3, 2; 1 2 3 4 5 6; 1 2 3);
+kernels!(Registers32: 14, 12, 4, 4; 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4);

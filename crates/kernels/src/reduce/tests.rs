@@ -22,7 +22,19 @@ fn naive(dims: &[usize], axes: &[usize], x: &[f64]) -> (Vec<f64>, Vec<f64>) {
 
 #[test]
 fn every_set_of_axes_and_every_cut() {
-    for dims in [&[4, 3, 5, 2][..], &[2, 1, 70, 3], &[130, 1, 3], &[3, 140], &[3000], &[]] {
+    for dims in [
+        &[4, 3, 5, 2][..],
+        &[2, 1, 70, 3],
+        &[130, 1, 3],
+        &[3, 140],
+        &[3000],
+        &[20_000],
+        &[700, 13],
+        &[2500, 6],
+        &[5, 3, 40, 12],
+        &[61, 63],
+        &[],
+    ] {
         let len: usize = dims.iter().product();
         let x: Vec<f64> = (0..len).map(|i| ((i * 7919) % 1000) as f64 - 500.0).collect();
         for set in 0..1 << dims.len() {
