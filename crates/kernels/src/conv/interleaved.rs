@@ -9,6 +9,7 @@ pub(crate) mod channel_sum;
 mod correlation;
 mod filter;
 mod layout;
+mod lines;
 mod square;
 mod tile;
 
@@ -61,7 +62,7 @@ struct Piece {
 /// images add up to has to be forgotten before the others are added.
 fn pieces(range: Range<usize>, each: usize, images: usize) -> impl Iterator<Item = Piece> {
     let blocks = range.start / each.max(1)..range.end.div_ceil(each.max(1));
-    let partial = images % LANES > 0 && blocks.end * LANES > images && !blocks.is_empty();
+    let partial = blocks.end * LANES > images && !blocks.is_empty();
     let first = usize::from(partial);
     (0..blocks.len()).map(move |i| {
         let block = if i < first { blocks.end - 1 } else { blocks.start + i - first };
@@ -84,19 +85,6 @@ fn forget<T: Real>(images: usize, sums: &mut [T]) {
     }
 }
 
-/// The sum of a line: of halves, of halves of these, and so on.
-#[inline(always)]
-fn add_line<T: Real>(mut line: [T; LANES]) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            line[i] = line[i] + line[i + half];
-        }
-        half /= 2;
-    }
-    line[0]
-}
-
 /// The sums of the rows of an array `[rows, width]`, those from column `start` on.
 #[inline(always)]
 fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
@@ -108,25 +96,12 @@ fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
     }
 }
 
-/// Rows of a block that one part fills.
-fn rows_in_part(blocks: usize, rows: usize, each: f64) -> usize {
-    /// Multiplications that take about ten microseconds.
-    const WORTH: f64 = (1 << 19) as f64;
-    let all = (blocks * rows).max(1);
-    let least = ((WORTH / each.max(1.0)).ceil() as usize).clamp(1, all);
-    match least > rows / 2 {
-        true => least.next_multiple_of(rows.max(1)).min(all),
-        false => rows.div_ceil(rows / least),
-    }
-}
-
 impl Convolution {
     /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then the kernels for these give the same numbers, bit for
     /// bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
-        /// Images below which too many lanes would be empty.
-        const IMAGES: usize = 8;
-        self.images >= IMAGES && self.is_plain()
+        // A third of the lanes may be empty: with more, the kernels for images one after the other are faster.
+        3 * self.images >= 2 * self.images.next_multiple_of(LANES) && self.is_plain()
     }
 
     /// The images' layout.

@@ -5,7 +5,8 @@ use std::ops::Range;
 use smallvec::smallvec;
 
 use super::super::Layout;
-use super::{LANES, Piece, add_line, add_rows, forget, pieces};
+use super::lines::add_lines;
+use super::{LANES, Piece, add_rows, forget, pieces};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::Float;
@@ -74,11 +75,13 @@ impl ChannelSum {
                 let (x, group) = (call.input::<T>(0), call.part());
                 let range = group * self.each()..((group + 1) * self.each()).min(all);
                 let out = call.output::<T>();
-                with_blocks::<T>(self.period() * channels * LANES, 0, |sums, _| {
+                let line = channels * LANES;
+                with_blocks::<T>(self.period() * line, line, |sums, lines| {
                     vectorized(
                         #[inline(always)]
-                        || self.add_up::<T, INTERLEAVED>(x, range, sums, out),
+                        || self.add_up::<T, INTERLEAVED>(x, range, sums, lines),
                     );
+                    add_lines(lines, out);
                 });
                 Ok(())
             }),
@@ -105,7 +108,7 @@ impl ChannelSum {
         x: &[T],
         range: Range<usize>,
         sums: &mut [T],
-        out: &mut [T],
+        lines: &mut [T],
     ) {
         let (pixels, channels) = (self.pixels, self.channels);
         let numbers = self.period() * channels;
@@ -122,15 +125,15 @@ impl ChannelSum {
                 }
             }
         }
+        // A line for each channel, the first of each place in the period.
         let (to_lane, to_number) = if INTERLEAVED { (1, LANES) } else { (numbers, 1) };
-        for (c, out) in out.iter_mut().enumerate() {
-            let mut line = [T::ZERO; LANES];
+        for (c, line) in lines.chunks_exact_mut(LANES).enumerate() {
+            line.fill(T::ZERO);
             for number in (c..numbers).step_by(channels) {
                 for (lane, sum) in line.iter_mut().enumerate() {
                     *sum = *sum + sums[lane * to_lane + number * to_number];
                 }
             }
-            *out = add_line(line);
         }
     }
 
