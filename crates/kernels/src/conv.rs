@@ -10,7 +10,6 @@ mod general;
 pub mod interleaved;
 mod padded;
 mod partials;
-mod single;
 
 use crate::lanes::Float;
 use crate::launch::{Cost, Kernel, Source, Target};
@@ -149,9 +148,6 @@ pub(crate) fn kernel<T: Float>(conv: Convolution, form: Form, layout: Layout) ->
         (Form::Forward, false) => general::forward::<T>(conv),
         (Form::InputGradient, true) => correlation::input_gradient::<T>(conv),
         (Form::InputGradient, false) => general::input_gradient::<T>(conv),
-        (Form::FilterGradient, true) if single::is_better::<T>(&conv) => {
-            single::gradient::<T>(conv)
-        }
         (Form::FilterGradient, true) => filter::gradient::<T>(conv),
         (Form::FilterGradient, false) => general::filter_gradient::<T>(conv),
     }

@@ -9,6 +9,7 @@ pub(crate) mod channel_sum;
 mod correlation;
 mod filter;
 mod layout;
+mod lines;
 mod square;
 mod tile;
 
@@ -26,8 +27,10 @@ use crate::launch::Kernel;
 /// Images that lie next to each other.
 pub const LANES: usize = 16;
 
-/// Images below which too many lanes would be empty.
-const FEW_IMAGES: usize = 8;
+/// Whether so many images fill two thirds of their lanes: with fewer, the kernels for images one after the other are faster.
+fn fills_lanes(images: usize) -> bool {
+    3 * images >= 2 * images.next_multiple_of(LANES)
+}
 
 /// An array `[N, R]`, interleaved or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +67,7 @@ struct Piece {
 /// images add up to has to be forgotten before the others are added.
 fn pieces(range: Range<usize>, each: usize, images: usize) -> impl Iterator<Item = Piece> {
     let blocks = range.start / each.max(1)..range.end.div_ceil(each.max(1));
-    let partial = images % LANES > 0 && blocks.end * LANES > images && !blocks.is_empty();
+    let partial = blocks.end * LANES > images && !blocks.is_empty();
     let first = usize::from(partial);
     (0..blocks.len()).map(move |i| {
         let block = if i < first { blocks.end - 1 } else { blocks.start + i - first };
@@ -87,19 +90,6 @@ fn forget<T: Real>(images: usize, sums: &mut [T]) {
     }
 }
 
-/// The sum of a line: of halves, of halves of these, and so on.
-#[inline(always)]
-fn add_line<T: Real>(mut line: [T; LANES]) -> T {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            line[i] = line[i] + line[i + half];
-        }
-        half /= 2;
-    }
-    line[0]
-}
-
 /// The sums of the rows of an array `[rows, width]`, those from column `start` on.
 #[inline(always)]
 fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
@@ -111,23 +101,11 @@ fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
     }
 }
 
-/// Rows of a block that one part fills.
-fn rows_in_part(blocks: usize, rows: usize, each: f64) -> usize {
-    /// Multiplications that take about ten microseconds.
-    const WORTH: f64 = (1 << 19) as f64;
-    let all = (blocks * rows).max(1);
-    let least = ((WORTH / each.max(1.0)).ceil() as usize).clamp(1, all);
-    match least > rows / 2 {
-        true => least.next_multiple_of(rows.max(1)).min(all),
-        false => rows.div_ceil(rows / least),
-    }
-}
-
 impl Convolution {
     /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then the kernels for these give the same numbers, bit for
     /// bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
-        self.images >= FEW_IMAGES && self.is_plain()
+        fills_lanes(self.images) && self.is_plain()
     }
 
     /// The images' layout.

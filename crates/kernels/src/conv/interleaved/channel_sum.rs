@@ -5,7 +5,8 @@ use std::ops::Range;
 use smallvec::smallvec;
 
 use super::super::Layout;
-use super::{FEW_IMAGES, LANES, Piece, add_line, add_rows, forget, pieces};
+use super::lines::add_lines;
+use super::{LANES, Piece, add_rows, fills_lanes, forget, pieces};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::Float;
@@ -36,7 +37,7 @@ pub(crate) fn kernel<T: Float>(sum: ChannelSum, layout: Layout) -> Kernel {
 impl ChannelSum {
     /// Whether there are images enough to fill most lanes, and anything to add.
     pub fn prefers_interleaved(&self) -> bool {
-        self.images >= FEW_IMAGES && self.pixels * self.channels > 0
+        self.pixels * self.channels > 0 && fills_lanes(self.images)
     }
 
     /// A kernel from interleaved images to the sums `[C]`.
@@ -69,24 +70,25 @@ impl ChannelSum {
         let (channels, size) = (self.channels, size_of::<T>());
         let all = self.blocks() * self.pixels;
         let groups = all.div_ceil(self.each()).max(1);
-        let lines = self.period() * channels * LANES;
+        let line = channels * LANES;
         let elements = self.images as f64 * self.pixels as f64 * channels as f64;
         let first = Step {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
             chunk: (channels * size).max(1),
             cost: Cost { flops: elements, bytes: elements * size as f64 },
-            workspace: pack::workspace::<T>(lines, 0),
+            workspace: pack::workspace::<T>(self.period() * line, line),
             run: Box::new(move |call| {
                 let group = call.part();
                 let (inputs, outputs, workspace) = call.split();
                 let (x, out) = (inputs.get::<T>(0), outputs.first().cast::<T>());
                 let range = group * self.each()..((group + 1) * self.each()).min(all);
-                let (sums, _) = blocks::<T>(workspace, lines, 0);
+                let (sums, lines) = blocks::<T>(workspace, self.period() * line, line);
                 vectorized(
                     #[inline(always)]
-                    || self.add_up::<T, INTERLEAVED>(x, range, sums, out),
+                    || self.add_up::<T, INTERLEAVED>(x, range, sums, lines),
                 );
+                add_lines(lines, out);
                 Ok(())
             }),
         };
@@ -113,7 +115,7 @@ impl ChannelSum {
         x: &[T],
         range: Range<usize>,
         sums: &mut [T],
-        out: &mut [T],
+        lines: &mut [T],
     ) {
         let (pixels, channels) = (self.pixels, self.channels);
         let numbers = self.period() * channels;
@@ -130,15 +132,15 @@ impl ChannelSum {
                 }
             }
         }
+        // A line for each channel, the first of each place in the period.
         let (to_lane, to_number) = if INTERLEAVED { (1, LANES) } else { (numbers, 1) };
-        for (c, out) in out.iter_mut().enumerate() {
-            let mut line = [T::ZERO; LANES];
+        for (c, line) in lines.chunks_exact_mut(LANES).enumerate() {
+            line.fill(T::ZERO);
             for number in (c..numbers).step_by(channels) {
                 for (lane, sum) in line.iter_mut().enumerate() {
                     *sum = *sum + sums[lane * to_lane + number * to_number];
                 }
             }
-            *out = add_line(line);
         }
     }
 

@@ -13,9 +13,12 @@ use smallvec::smallvec;
 use super::super::Convolution;
 use super::super::axis::{Axis, Direction};
 use super::LANES;
-use super::tile::{Second, Strip, WIDTHS, Walk};
+use super::tile::{Second, Start, Strip, widths};
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
+
+/// Channels of the target in the widest bundle.
+const WIDEST: usize = 12;
 
 /// Targets along one dimension, a period apart, which see sources through the same taps.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +77,15 @@ struct Plan {
     /// Channels of a source and of a target pixel.
     from: usize,
     to: usize,
-    /// Taps of each pair of row and column classes, and of the pairs before.
-    classes: Vec<(usize, usize)>,
+    /// Taps of the pairs of a row and a column class before each.
+    before: Vec<usize>,
+}
+
+/// Channels of the target that are made at once.
+#[derive(Clone, Copy, Debug)]
+struct Bundle {
+    first: usize,
+    width: usize,
 }
 
 impl Plan {
@@ -86,13 +96,12 @@ impl Plan {
             Direction::Forward => (conv.channels, conv.filters),
             Direction::Backward => (conv.filters, conv.channels),
         };
-        let mut before = 0;
-        let mut classes = Vec::new();
+        let mut taps = 0;
+        let mut before = Vec::new();
         for row in 0..rows.period() {
             for column in 0..columns.period() {
-                let taps = rows.taps(row).len() * columns.taps(column).len();
-                classes.push((taps, before));
-                before += taps;
+                before.push(taps);
+                taps += rows.taps(row).len() * columns.taps(column).len();
             }
         }
         Self {
@@ -103,50 +112,74 @@ impl Plan {
             column_runs: Run::all(&columns),
             from,
             to,
-            classes,
+            before,
         }
     }
 
-    /// The channels of the target in groups that are made at once: where each begins and its length.
-    fn groups(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
+    /// Rows of the target, counted through all blocks, that one part makes: enough for some microseconds of arithmetic, and as even a share of a block
+    /// as can be.
+    fn rows_in_part(&self) -> usize {
+        /// Multiplications that take about five microseconds with 512 bits in a register.
+        const WORTH: f64 = (1 << 19) as f64;
+        let rows = self.rows.target();
+        let blocks = self.conv.images.div_ceil(LANES);
+        let each = self.conv.multiplications() / (self.conv.images * rows) as f64 * LANES as f64;
+        let least = (WORTH / each).ceil() as usize;
+        match least <= rows / 2 {
+            true => rows.div_ceil(rows / least.max(1)),
+            false => least.next_multiple_of(rows).min(blocks * rows),
+        }
+    }
+
+    /// All bundles from a channel on that begins one.
+    fn bundles(&self, mut first: usize) -> impl Iterator<Item = Bundle> + use<> {
         let to = self.to;
-        let mut at = 0;
         std::iter::from_fn(move || {
-            let size = *WIDTHS.iter().find(|&&size| size <= to - at)?;
-            at += size;
-            Some((at - size, size))
+            let width = widths(WIDEST).find(|&width| width <= to - first)?;
+            first += width;
+            Some(Bundle { first: first - width, width })
         })
     }
 
-    /// Where the filter of a pair of classes begins for a group of target channels.
-    fn filter_of(&self, (channel, size): (usize, usize), row: usize, column: usize) -> usize {
-        let (_, before) = self.classes[row * self.columns.period() + column];
-        let taps = self.conv.rows.window * self.conv.columns.window;
-        (channel * taps + before * size) * self.from
+    /// Numbers of the filters of a channel of the target.
+    fn channel_len(&self) -> usize {
+        self.conv.rows.window * self.conv.columns.window * self.from
     }
 
-    /// Fill `out` with the filters, `[group, row class, column class, row tap, column tap, source channel, target channel]`.
-    fn pack<T: Float>(&self, w: &[T], out: &mut [T]) {
+    /// Where the filters of a bundle begin for a pair of classes.
+    fn filters(&self, bundle: Bundle, row: usize, column: usize) -> usize {
+        let before = self.before[row * self.columns.period() + column];
+        bundle.first * self.channel_len() + before * self.from * bundle.width
+    }
+
+    /// Fill `out` with the filters from a bundle on, `[bundle, row class, column class, row tap, column tap, source channel, target channel]`.
+    fn pack<T: Float>(&self, w: &[T], mut out: &mut [T], first: usize) {
         let Convolution { columns, channels, filters, .. } = self.conv;
-        for (channel, size) in self.groups() {
-            for row in 0..self.rows.period() {
-                for column in 0..self.columns.period() {
-                    let at = self.filter_of((channel, size), row, column);
-                    let mut out = out[at..].chunks_exact_mut(size);
-                    for p in self.rows.taps(row) {
-                        for q in self.columns.taps(column) {
-                            let tap = (p * columns.window + q) * channels * filters;
-                            for c in 0..self.from {
-                                let Some(out) = out.next() else { return };
-                                match self.rows.direction {
-                                    Direction::Forward => {
-                                        let at = tap + c * filters + channel;
-                                        out.copy_from_slice(&w[at..at + size]);
-                                    }
-                                    Direction::Backward => {
-                                        for (i, out) in out.iter_mut().enumerate() {
-                                            *out = w[tap + (channel + i) * filters + c];
-                                        }
+        let classes = (0..self.rows.period())
+            .flat_map(|row| (0..self.columns.period()).map(move |column| (row, column)));
+        for Bundle { first, width } in self.bundles(first) {
+            if out.is_empty() {
+                return;
+            }
+            let (bundle, rest) = out.split_at_mut(width * self.channel_len());
+            out = rest;
+            let mut to = bundle.chunks_exact_mut(width);
+            for (row, column) in classes.clone() {
+                for p in self.rows.taps(row) {
+                    for q in self.columns.taps(column) {
+                        let tap = (p * columns.window + q) * channels * filters;
+                        match self.rows.direction {
+                            Direction::Forward => {
+                                let from = w[tap..].chunks_exact(filters).take(channels);
+                                for (from, to) in from.zip(&mut to) {
+                                    to.copy_from_slice(&from[first..first + width]);
+                                }
+                            }
+                            Direction::Backward => {
+                                for (f, to) in (0..filters).zip(&mut to) {
+                                    let from = w[tap + first * filters + f..].iter();
+                                    for (to, &w) in to.iter_mut().zip(from.step_by(filters)) {
+                                        *to = w;
                                     }
                                 }
                             }
@@ -158,7 +191,10 @@ impl Plan {
     }
 }
 
+/// A kernel of two steps: the filters are packed, then the target is made from the source.
 pub(super) fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
+    /// Bytes of packed filters that a part fills at least.
+    const PACKED: usize = 64 * 1024;
     let plan = Plan::new(conv, direction);
     let size = size_of::<T>();
     let (filter, source) = match direction {
@@ -166,27 +202,28 @@ pub(super) fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kerne
         Direction::Backward => (Source::Operand(0), Source::Operand(1)),
     };
     let width = plan.columns.target() * plan.to * LANES;
-    let rows = plan.rows.target();
-    let blocks = conv.images.div_ceil(LANES);
-    let each = conv.multiplications() / (conv.images * rows).max(1) as f64 * LANES as f64;
-    let part = super::rows_in_part(blocks, rows, each);
+    let part = plan.rows_in_part();
     let filter_bytes = conv.filter_len() * size;
+    // Whole bundles of the widest, of which all but the last few are.
+    let bundle = WIDEST * plan.channel_len();
+    let bundles = PACKED.div_ceil(bundle * size);
     let packing = plan.clone();
     let pack = Step {
         reads: smallvec![filter],
         writes: Target::Scratch(0),
-        chunk: filter_bytes.max(1),
+        chunk: bundles * bundle * size,
         cost: Cost { flops: 0.0, bytes: 2.0 * filter_bytes as f64 },
         workspace: 0,
         run: Box::new(move |call| {
-            packing.pack(call.input::<T>(0), call.output::<T>());
+            let first = call.start::<T>() / packing.channel_len();
+            packing.pack(call.input::<T>(0), call.output::<T>(), first);
             Ok(())
         }),
     };
     let main = Step {
         reads: smallvec![source, Source::Scratch(0)],
         writes: Target::Output,
-        chunk: (part * width * size).max(1),
+        chunk: part * width * size,
         cost: conv.cost::<T>(),
         workspace: 0,
         run: Box::new(move |call| {
@@ -248,79 +285,74 @@ impl<T: Float> Block<'_, T> {
         T: Lane<S>,
     {
         let plan = self.plan;
-        let period = (plan.rows.period(), plan.columns.period());
-        for row_run in &plan.row_runs {
-            let rows = row_run.within(&self.rows, period.0);
-            // Pixels next to each other where there are many.
+        for down in &plan.row_runs {
+            let rows = down.within(&self.rows, plan.rows.period());
+            // Pixels next to each other where these are more.
             for i in rows.clone() {
-                for group in plan.groups() {
-                    for run in plan.column_runs.iter().filter(|run| run.count >= rows.len()) {
-                        self.line(simd, group, (row_run, i..i + 1), (run, 0..run.count));
+                for bundle in plan.bundles(0) {
+                    for across in plan.column_runs.iter().filter(|run| run.count >= rows.len()) {
+                        self.line(simd, bundle, (down, i..i + 1), (across, 0..across.count));
                     }
                 }
             }
             // And below each other.
-            for run in plan.column_runs.iter().filter(|run| run.count < rows.len()) {
-                for group in plan.groups() {
-                    for j in 0..run.count {
-                        self.line(simd, group, (row_run, rows.clone()), (run, j..j + 1));
+            for across in plan.column_runs.iter().filter(|run| run.count < rows.len()) {
+                for bundle in plan.bundles(0) {
+                    for j in 0..across.count {
+                        self.line(simd, bundle, (down, rows.clone()), (across, j..j + 1));
                     }
                 }
             }
         }
     }
 
-    /// Make the pixels of some of the rows of a run and of some of the columns of another; one of the two are a single one.
+    /// Make the pixels of some rows of a run and of some columns of another; either the rows or the columns are a single one.
     #[inline(always)]
     fn line<S: Simd>(
         &mut self,
         simd: S,
-        group: (usize, usize),
+        bundle: Bundle,
         (down, rows): (&Run, Range<usize>),
         (across, columns): (&Run, Range<usize>),
     ) where
         T: Lane<S>,
     {
         let plan = self.plan;
-        let taps = plan.columns.taps(across.class).len();
-        let from = plan.from * LANES;
-        let pitch = plan.columns.source() * from;
-        let to = plan.to * LANES;
-        let target_pitch = plan.columns.target() * to;
-        let (row_step, column_step) = (plan.rows.step() * pitch, plan.columns.step() * from);
+        let (from, to) = (plan.from * LANES, plan.to * LANES);
+        let (from_pitch, to_pitch) = (plan.columns.source() * from, plan.columns.target() * to);
         let row = down.first + rows.start * plan.rows.period() - self.rows.start;
         let column = across.first + columns.start * plan.columns.period();
-        let mut source = down.source * pitch
-            + across.source * from
-            + rows.start * row_step
-            + columns.start * column_step;
-        let target = row * target_pitch + column * to + group.0 * LANES;
-        let (mut source_step, target_step) = match rows.len() {
-            1 => (column_step, plan.columns.period() * to),
-            _ => (row_step, plan.rows.period() * target_pitch),
+        let out = &mut self.out[row * to_pitch + column * to + bundle.first * LANES..];
+        let out_step = match rows.len() {
+            1 => plan.columns.period() * to,
+            _ => plan.rows.period() * to_pitch,
         };
-        let (_, size) = group;
-        let tap = plan.from * size;
-        let mut filter = plan.filter_of(group, down.class, across.class)
-            + (down.skip * taps + across.skip) * tap;
-        if down.taps * across.taps == 0 {
-            // Nothing is seen, which has no place.
-            (source, source_step, filter) = (0, 0, 0);
+        let (mut x, mut x_step, mut y) = (&self.x[..0], 0, &self.filters[..0]);
+        let taps = plan.columns.taps(across.class).len();
+        let tap = plan.from * bundle.width;
+        if down.taps * across.taps > 0 {
+            let row = down.source + rows.start * plan.rows.step();
+            let column = across.source + columns.start * plan.columns.step();
+            x = &self.x[row * from_pitch + column * from..];
+            x_step = match rows.len() {
+                1 => plan.columns.step() * from,
+                _ => plan.rows.step() * from_pitch,
+            };
+            let filters = plan.filters(bundle, down.class, across.class);
+            y = &self.filters[filters + (down.skip * taps + across.skip) * tap..];
         }
         let strip = Strip {
-            x: &self.x[source..],
-            y: &self.filters[filter..],
-            out: &mut self.out[target..],
+            x,
+            y,
+            out,
             count: rows.len() * columns.len(),
-            width: size,
-            x_step: source_step,
-            out_step: target_step,
-            walk: Walk {
-                rows: down.taps,
-                run: across.taps * plan.from,
-                x: (pitch, LANES),
-                y: (taps * tap, size),
-            },
+            width: bundle.width,
+            x_step,
+            out_step,
+            rows: down.taps,
+            x_walk: (from_pitch, LANES),
+            y_walk: (taps * tap, bundle.width),
+            starts: &[Start { x: 0, y: 0, out: 0, run: across.taps * plan.from }],
         };
         strip.run(simd, Second::Numbers);
     }

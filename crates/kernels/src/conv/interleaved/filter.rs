@@ -12,86 +12,114 @@ use smallvec::smallvec;
 use super::super::Convolution;
 use super::super::axis::{Axis, Direction};
 use super::correlation::Run;
-use super::tile::{Second, Strip, WIDTHS, Walk};
-use super::{LANES, Piece, add_line, add_rows, forget, pieces};
+use super::lines::add_lines;
+use super::tile::{Second, Start, Strip, widths};
+use super::{LANES, Piece, add_rows, forget, pieces};
 use crate::dispatch::vectorized;
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack::{self, blocks};
+
+/// Channels of the result in the widest strip.
+const WIDEST: usize = 8;
 
 /// How the sums are made.
 #[derive(Clone, Debug)]
 struct Plan {
     conv: Convolution,
     row_runs: Vec<Run>,
-    /// Blocks of images.
-    blocks: usize,
-    /// Groups of rows of the result, counted through all blocks, that are summed by themselves, and the rows of each but the last.
-    groups: usize,
+    /// The first pixels that each tap of a row sees.
+    starts: Vec<Start>,
+    /// Rows of the result, counted through all blocks of images, and those of a group, which are summed by themselves. The last group may have fewer.
+    rows: usize,
     each: usize,
-    /// Taps that a part sums: all, those of a row, or one.
+    /// Rows of taps that a part sums: all or one.
     taps: usize,
     /// Rows that are swept at once.
     sweep: usize,
+    /// Whether the result's channels of a strip are copied to lie next to each other.
+    pack: bool,
 }
 
 impl Plan {
     fn new<T>(conv: Convolution) -> Self {
-        /// Multiplications that are worth a part.
-        const WORTH: f64 = (1 << 20) as f64;
-        /// Pixels of a group at least: adding over lines in the end takes as long as ten or twenty pixels.
-        const PIXELS: usize = 400;
-        /// Bytes of the images' and the result's rows that are swept again and again.
-        const CACHED: usize = 32 * 1024;
-        let rows = Axis { sliding: conv.rows, direction: Direction::Forward };
-        let blocks = conv.images.div_ceil(LANES);
-        let all = blocks * conv.rows.output;
+        /// Multiplications that are worth a group.
+        const WORTH: f64 = (1 << 19) as f64;
+        /// Pixels of a group at least: setting sums to zero and adding over lines in the end takes as long as some.
+        const PIXELS: usize = 150;
+        /// Groups that are enough to keep threads busy.
+        const ENOUGH: usize = 8;
+        /// Bytes of sums that stay in a second-level cache.
+        const SUMS: usize = 512 * 1024;
+        /// Bytes of images and result that are swept again and again, in a first-level cache.
+        const SWEPT: usize = 40 * 1024;
+        /// Bytes from a pixel to the next from which on the pixels' lines are in too few places of a first-level cache.
+        const APART: usize = 2048;
+        let (rows, columns) = (conv.rows, conv.columns);
+        let (channels, filters) = (conv.channels, conv.filters);
+        let line = LANES * size_of::<T>();
+        let all = conv.images.div_ceil(LANES) * rows.output;
         let wanted = (conv.multiplications() / WORTH).clamp(1.0, 16.0) as usize;
-        let groups = (all * conv.columns.output / PIXELS).clamp(1, wanted).min(all.max(1));
-        let each = all.div_ceil(groups).max(1);
-        let groups = all.div_ceil(each).max(1);
-        let (height, width) = (conv.rows.window, conv.columns.window);
-        let enough = wanted.min(8);
-        let taps = match () {
-            () if groups >= enough => height * width,
-            () if groups * height >= enough => width,
-            () => 1,
-        };
-        let row = conv.columns.input * conv.channels + conv.columns.output * conv.filters;
-        let sweep = (CACHED / (row * LANES * size_of::<T>()).max(1)).max(1);
-        Self { conv, row_runs: Run::all(&rows), blocks, groups, each, taps, sweep }
+        let groups = (all * columns.output / PIXELS).clamp(1, wanted);
+        let swept = columns.input * channels.min(3) + columns.output * filters.min(WIDEST);
+        let few = conv.filter_len() * line <= SUMS;
+        let starts = (0..columns.window).map(|q| {
+            let places = columns.places(q);
+            let first = if places.is_empty() { 0 } else { columns.element(places.start, q) };
+            Start {
+                x: first * channels * LANES,
+                y: places.start,
+                out: q * channels * filters * LANES,
+                run: places.len(),
+            }
+        });
+        Self {
+            conv,
+            row_runs: Run::all(&Axis { sliding: rows, direction: Direction::Forward }),
+            starts: starts.collect(),
+            rows: all,
+            each: all.div_ceil(groups).max(1),
+            taps: if channels == 1 || (groups >= ENOUGH && few) { rows.window } else { 1 },
+            sweep: (SWEPT / (swept * line).max(1)).clamp(1, rows.output.max(1)),
+            pack: filters > WIDEST && filters * line >= APART,
+        }
     }
 
-    /// Sums of a tap.
-    fn tap_len(&self) -> usize {
-        self.conv.channels * self.conv.filters
+    /// Sums of a row of taps.
+    fn row_len(&self) -> usize {
+        self.conv.columns.window * self.conv.channels * self.conv.filters
+    }
+
+    /// Elements of the copy of the result's channels of a strip.
+    fn packed(&self) -> usize {
+        if self.pack { self.sweep * self.conv.columns.output * WIDEST * LANES } else { 0 }
     }
 }
 
+/// A kernel of two steps: the sums of groups, then their sum.
 pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
     let plan = Plan::new::<T>(conv);
     let (len, size) = (conv.filter_len(), size_of::<T>());
-    let (groups, part) = (plan.groups, plan.taps * plan.tap_len());
+    let groups = plan.rows.div_ceil(plan.each).max(1);
     let first = Step {
         reads: smallvec![Source::Operand(0), Source::Operand(1)],
-        writes: if groups == 1 { Target::Output } else { Target::Scratch(0) },
-        chunk: (part * size).max(1),
+        writes: Target::Scratch(0),
+        chunk: (plan.taps * plan.row_len() * size).max(1),
         cost: conv.cost::<T>(),
-        workspace: pack::workspace::<T>(part * LANES, 0),
+        workspace: pack::workspace::<T>(plan.taps * plan.row_len() * LANES, plan.packed()),
         run: Box::new(move |call| {
             let (inputs, outputs, workspace) = call.split();
             let (x, y, piece) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first());
             let start = piece.start::<T>();
             let out = piece.cast::<T>();
-            let (group, tap) = (start / len, start % len / plan.tap_len());
-            let (sums, _) = blocks::<T>(workspace, out.len() * LANES, 0);
-            dispatch::<T>(Part { plan: &plan, x, y, group, tap, sums, out });
+            let (group, tap) = (start / len, start % len / plan.row_len());
+            let (sums, packed) = blocks::<T>(workspace, out.len() * LANES, plan.packed());
+            let taps = tap..tap + out.len() / plan.row_len();
+            dispatch::<T>(Part { plan: &plan, x, y, group, taps, sums, packed });
+            add_lines(sums, out);
             Ok(())
         }),
     };
-    if groups == 1 {
-        return Kernel { steps: smallvec![first], scratch: smallvec![] };
-    }
     let sums = groups * len;
     let second = Step {
         reads: smallvec![Source::Scratch(0)],
@@ -112,25 +140,16 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
     Kernel { steps: [first, second].into_iter().collect(), scratch: smallvec![sums * size] }
 }
 
-/// The sums of some taps from `tap` on over a group of rows.
+/// The sums of some rows of taps over a group of rows of the result.
 struct Part<'a, T> {
     plan: &'a Plan,
     x: &'a [T],
     y: &'a [T],
     group: usize,
-    tap: usize,
-    /// A line for each element of `out`.
-    sums: &'a mut [T],
-    out: &'a mut [T],
-}
-
-/// Where rows of a block of images are swept.
-struct Sweep<'a, T> {
-    plan: &'a Plan,
-    x: &'a [T],
-    y: &'a [T],
     taps: Range<usize>,
+    /// A line for each.
     sums: &'a mut [T],
+    packed: &'a mut [T],
 }
 
 impl<T: Float> Work<T> for Part<'_, T> {
@@ -139,104 +158,96 @@ impl<T: Float> Work<T> for Part<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self { plan, x, y, group, tap, sums, out } = self;
+        let Self { plan, x, y, group, taps, sums, packed } = self;
         let conv = &plan.conv;
         let height = conv.rows.output;
         let x_len = conv.rows.input * conv.columns.input * conv.channels * LANES;
         let y_len = height * conv.columns.output * conv.filters * LANES;
-        let count = out.len() / plan.tap_len();
+        let rows = group * plan.each..((group + 1) * plan.each).min(plan.rows);
         sums.fill(T::ZERO);
-        let rows = group * plan.each..((group + 1) * plan.each).min(plan.blocks * height);
         for Piece { block, range, images } in pieces(rows, height, conv.images) {
             let (x, y) = (&x[block * x_len..][..x_len], &y[block * y_len..][..y_len]);
-            Sweep { plan, x, y, taps: tap..tap + count, sums: &mut *sums }.rows(simd, range);
+            for run in &plan.row_runs {
+                let within = run.within(&range, 1);
+                for i in within.clone().step_by(plan.sweep) {
+                    let rows = i..within.end.min(i + plan.sweep);
+                    let (sums, packed) = (&mut *sums, &mut *packed);
+                    let taps = taps.clone();
+                    Sweep { plan, x, y, taps, run, rows, sums, packed }.run(simd);
+                }
+            }
             forget(images, sums);
-        }
-        for (out, sums) in out.iter_mut().zip(sums.chunks_exact(LANES)) {
-            let mut line = [T::ZERO; LANES];
-            line.copy_from_slice(sums);
-            *out = add_line(line);
         }
     }
 }
 
+/// Rows of the result of one block, some of those of a run, and the rows of taps whose sums they are added to.
+struct Sweep<'a, T> {
+    plan: &'a Plan,
+    x: &'a [T],
+    y: &'a [T],
+    taps: Range<usize>,
+    run: &'a Run,
+    rows: Range<usize>,
+    sums: &'a mut [T],
+    packed: &'a mut [T],
+}
+
 impl<T: Float> Sweep<'_, T> {
     #[inline(always)]
-    fn rows<S: Simd>(&mut self, simd: S, rows: Range<usize>)
+    fn run<S: Simd>(self, simd: S)
     where
         T: Lane<S>,
     {
-        for run in &self.plan.row_runs {
-            let within = run.within(&rows, 1);
-            for i in within.clone().step_by(self.plan.sweep) {
-                self.run(simd, run, i..within.end.min(i + self.plan.sweep));
-            }
-        }
-    }
-
-    /// Sweep over some of the rows of a run.
-    #[inline(always)]
-    fn run<S: Simd>(&mut self, simd: S, run: &Run, rows: Range<usize>)
-    where
-        T: Lane<S>,
-    {
-        let plan = self.plan;
-        let conv = &plan.conv;
-        let width = conv.columns.window;
-        // The rows of taps of this part that see something.
-        let first = run.skip.max(self.taps.start / width);
-        let end = (run.skip + run.taps).min(self.taps.end.div_ceil(width));
+        let Self { plan, run, rows, .. } = self;
+        let Convolution { columns, channels, filters, .. } = plan.conv;
+        let stride = plan.conv.rows.stride;
+        // The rows of taps that see something.
+        let first = run.skip.max(self.taps.start);
+        let end = (run.skip + run.taps).min(self.taps.end);
         if end <= first {
             return;
         }
-        let x_pitch = conv.columns.input * conv.channels * LANES;
-        let y_pitch = conv.columns.output * conv.filters * LANES;
-        let source = |p: usize| run.source + rows.start * conv.rows.stride + p - run.skip;
-        let row = run.first + rows.start;
+        let pitch = columns.input * channels * LANES;
+        let x = &self.x[(run.source + rows.start * stride) * pitch..];
+        let y = &self.y[(run.first + rows.start) * columns.output * filters * LANES..];
         // Of one channel several rows of taps are taken at once, of many several channels.
-        let single = conv.channels == 1;
-        let mut p = first;
-        while p < end {
-            let deep = if single { end - p } else { 1 };
-            let from = self.taps.start.max(p * width) - p * width;
-            let to = self.taps.end.min((p + 1) * width) - p * width;
-            let mut filter = 0;
-            while filter < conv.filters {
-                let left = conv.filters - filter;
-                let Some(&size) = WIDTHS[1..].iter().find(|&&size| size <= left) else { break };
-                for q in from..to {
-                    let places = conv.columns.places(q);
-                    if places.is_empty() {
-                        continue;
+        let (taps, count, x_step, out_step) = match channels {
+            1 => (end - first, end - first, pitch, plan.row_len() * LANES),
+            _ => (1, channels, LANES, filters * LANES),
+        };
+        let mut filter = 0;
+        while let Some(width) = widths(WIDEST).find(|&width| width <= filters - filter) {
+            let y = &y[filter * LANES..];
+            let (y, step) = match plan.pack && width < filters {
+                false => (y, filters * LANES),
+                true => {
+                    let pixels = self.packed.chunks_exact_mut(width * LANES);
+                    let count = rows.len() * columns.output;
+                    for (to, from) in pixels.take(count).zip(y.chunks(filters * LANES)) {
+                        to.copy_from_slice(&from[..width * LANES]);
                     }
-                    let column = conv.columns.element(places.start, q);
-                    let tap = p * width + q - self.taps.start;
-                    let x = source(p) * x_pitch + column * conv.channels * LANES;
-                    let y = row * y_pitch + (places.start * conv.filters + filter) * LANES;
-                    let sums = (tap * plan.tap_len() + filter) * LANES;
-                    let strip = Strip {
-                        x: &self.x[x..],
-                        y: &self.y[y..],
-                        out: &mut self.sums[sums..],
-                        count: if single { deep } else { conv.channels },
-                        width: size,
-                        x_step: if single { x_pitch } else { LANES },
-                        out_step: if single { width } else { 1 } * conv.filters * LANES,
-                        walk: Walk {
-                            rows: rows.len(),
-                            run: places.len(),
-                            x: (
-                                conv.rows.stride * x_pitch,
-                                conv.columns.stride * conv.channels * LANES,
-                            ),
-                            y: (y_pitch, conv.filters * LANES),
-                        },
-                    };
-                    strip.run(simd, Second::Lines);
+                    (&*self.packed, width * LANES)
                 }
-                filter += size;
+            };
+            for p in (first..end).step_by(taps) {
+                let sums = (p - self.taps.start) * plan.row_len() + filter;
+                let strip = Strip {
+                    x: &x[(p - run.skip) * pitch..],
+                    y,
+                    out: &mut self.sums[sums * LANES..],
+                    count,
+                    width,
+                    x_step,
+                    out_step,
+                    rows: rows.len(),
+                    x_walk: (stride * pitch, columns.stride * channels * LANES),
+                    y_walk: (columns.output * step, step),
+                    starts: &plan.starts,
+                };
+                strip.run(simd, Second::Lines);
             }
-            p += deep;
+            filter += width;
         }
     }
 }

@@ -5,23 +5,15 @@ use pulp::Simd;
 use super::LANES;
 use crate::lanes::{Float, Lane, Work, within};
 
-/// Two nested loops, and how far the operands move in a round of the outer and of the inner one, in elements.
+/// Where a walk begins, and how many rounds its inner loop has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Walk {
-    /// Rounds of the outer loop.
-    pub rows: usize,
-    /// Rounds of the inner loop.
+pub(super) struct Start {
+    /// The element of the first operand and that of the sums.
+    pub x: usize,
+    pub out: usize,
+    /// The round of the inner loop in which the second operand would be there.
+    pub y: usize,
     pub run: usize,
-    pub x: (usize, usize),
-    pub y: (usize, usize),
-}
-
-impl Walk {
-    /// How far an operand is moved at most.
-    #[inline(always)]
-    fn reach(&self, (row, run): (usize, usize)) -> usize {
-        self.rows.saturating_sub(1) * row + self.run.saturating_sub(1) * run
-    }
 }
 
 /// What the second operand of products is.
@@ -33,23 +25,30 @@ pub(super) enum Second {
     Lines,
 }
 
-/// Sums `out[i, o] (+)= Σ x[i] · y[o]` over the rounds of a walk, a line each, for `i` below `count` and `o` below `width`.
-/// Places are in elements.
+/// Sums `out[i, o] (+)= Σ x[i] · y[o]`, a line each, for `i` below `count` and `o` below `width`.
+///
+/// The operands are walked in two nested loops. `rows` is how many rounds the outer one has, and `x_walk` and `y_walk` are how far they move in a round of the
+/// outer and of the inner one; there is a walk for each start, to sums of its own. Places and steps are in elements.
 pub(super) struct Strip<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
     pub out: &'a mut [T],
     pub count: usize,
-    /// One of [`WIDTHS`].
+    /// One of [`widths`].
     pub width: usize,
     /// How far it is from one `i` to the next.
     pub x_step: usize,
     pub out_step: usize,
-    pub walk: Walk,
+    pub rows: usize,
+    pub x_walk: (usize, usize),
+    pub y_walk: (usize, usize),
+    pub starts: &'a [Start],
 }
 
-/// Widths that there is code for, largest first.
-pub(super) const WIDTHS: [usize; 7] = [12, 8, 6, 4, 3, 2, 1];
+/// The widths of strips up to `most`, largest first.
+pub(super) fn widths(most: usize) -> impl Iterator<Item = usize> {
+    [12, 8, 6, 4, 3, 2, 1].into_iter().filter(move |&width| width <= most)
+}
 
 impl<T: Float> Strip<'_, T> {
     /// Compute the sums.
@@ -87,11 +86,11 @@ impl<T: Float> Strip<'_, T> {
 }
 
 /// A strip of width `O`, so many at a time where there are 32 registers and where there are fewer.
-struct Tiles<'a, T, const LINES: bool, const O: usize, const WIDE: usize, const NARROW: usize>(
+struct Tiles<'a, T, const LINES: bool, const O: usize, const WIDE: u32, const NARROW: u32>(
     Strip<'a, T>,
 );
 
-impl<T: Float, const LINES: bool, const O: usize, const WIDE: usize, const NARROW: usize> Work<T>
+impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW: u32> Work<T>
     for Tiles<'_, T, LINES, O, WIDE, NARROW>
 {
     /// As many at a time as can be, and about as many each time.
@@ -101,73 +100,89 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: usize, const NARRO
         T: Lane<S>,
     {
         let most = if S::REGISTER_COUNT >= 32 { WIDE } else { NARROW };
-        let tiles = self.0.count.div_ceil(most);
+        let all = self.0.count as u32;
+        let tiles = all.div_ceil(most);
+        let (each, more) = if tiles == 1 { (all, 0) } else { (all / tiles, all % tiles) };
         let mut done = 0;
-        for left in (1..=tiles).rev() {
-            let count = (self.0.count - done).div_ceil(left);
+        for tile in 0..tiles {
+            let count = each + u32::from(tile < more);
             macro_rules! counts {
                 ($($count:literal)*) => {
                     match count {
                         $($count if $count <= most => {
-                            self.tile::<S, $count>(simd, done);
+                            for start in self.0.starts {
+                                self.tile::<S, $count>(simd, done, start);
+                            }
                         })*
                         _ => unreachable!("a tile is 1 to {most} high"),
                     }
                 };
             }
             counts!(1 2 3 4 5 6 7 8);
-            done += count;
+            done += count as usize;
         }
     }
 }
 
-impl<T: Float, const LINES: bool, const O: usize, const WIDE: usize, const NARROW: usize>
+impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW: u32>
     Tiles<'_, T, LINES, O, WIDE, NARROW>
 {
     /// The sums for `A` of the strip from `first` on.
     #[inline(always)]
-    fn tile<S: Simd, const A: usize>(&mut self, simd: S, first: usize)
+    fn tile<S: Simd, const A: usize>(&mut self, simd: S, first: usize, start: &Start)
     where
         T: Lane<S>,
     {
-        let Strip { x, y, out, x_step, out_step, walk, .. } = &mut self.0;
-        let (x_step, out_step, walk) = (*x_step, *out_step, *walk);
-        let (x, out) = (&x[first * x_step..], &mut out[first * out_step..]);
-        let furthest = (A - 1) * out_step + O * LANES;
-        assert!(out.len() >= furthest, "the sums are in bounds");
+        let Strip { x, y, out, x_step, out_step, rows, x_walk, y_walk, .. } = &mut self.0;
+        let (x_step, out_step) = (*x_step, *out_step);
+        let walk = Walk { rows: *rows, run: start.run, x: *x_walk, y: *y_walk };
+        let x = &x[first * x_step + start.x..];
+        let y = &y[start.y * walk.y.1..];
+        let out = &mut out[first * out_step + start.out..];
+        assert!(out.len() >= (A - 1) * out_step + O * LANES, "the sums are in bounds");
         if walk.rows * walk.run > 0 {
-            let furthest = (A - 1) * x_step + walk.reach(walk.x) + LANES;
-            assert!(x.len() >= furthest, "the first operand is in bounds");
-            let furthest = walk.reach(walk.y) + if LINES { O * LANES } else { O };
-            assert!(y.len() >= furthest, "the second operand is in bounds");
+            let furthest = |(row, run)| (walk.rows - 1) * row + (walk.run - 1) * run;
+            let furthest_x = (A - 1) * x_step + furthest(walk.x) + LANES;
+            assert!(x.len() >= furthest_x, "the first operand is in bounds");
+            let furthest_y = furthest(walk.y) + if LINES { O * LANES } else { O };
+            assert!(y.len() >= furthest_y, "the second operand is in bounds");
         }
         let lanes = size_of::<T::Vector>() / size_of::<T>();
         for lane in (0..LANES).step_by(lanes) {
             let mut from = [x.as_ptr().wrapping_add(lane); A];
             let to = out.as_mut_ptr().wrapping_add(lane);
             let mut sums = [[T::splat(simd, T::ZERO); O]; A];
-            for a in 0..A {
-                from[a] = from[a].wrapping_add(a * x_step);
+            for (a, (from, sums)) in from.iter_mut().zip(&mut sums).enumerate() {
+                *from = from.wrapping_add(a * x_step);
                 if LINES {
-                    for o in 0..O {
+                    for (o, sum) in sums.iter_mut().enumerate() {
                         let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
                         // SAFETY: the first assertion is about the furthest of these; it is read without regard to alignment.
-                        sums[a][o] = unsafe { to.read_unaligned() };
+                        *sum = unsafe { to.read_unaligned() };
                     }
                 }
             }
             let y = y.as_ptr().wrapping_add(if LINES { lane } else { 0 });
             // SAFETY: the other assertions are about the furthest that is read here.
             unsafe { add_products::<S, T, LINES, A, O>(simd, from, y, walk, &mut sums) };
-            for a in 0..A {
-                for o in 0..O {
+            for (a, sums) in sums.iter().enumerate() {
+                for (o, &sum) in sums.iter().enumerate() {
                     let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
                     // SAFETY: the first assertion is about the furthest of these; it is written without regard to alignment.
-                    unsafe { to.write_unaligned(sums[a][o]) };
+                    unsafe { to.write_unaligned(sum) };
                 }
             }
         }
     }
+}
+
+/// A walk: two nested loops, and how far the operands move in a round of the outer and of the inner one.
+#[derive(Clone, Copy)]
+struct Walk {
+    rows: usize,
+    run: usize,
+    x: (usize, usize),
+    y: (usize, usize),
 }
 
 /// Add to `sums[a][o]` the products `x[a] · y[o]` of all rounds, one after the other. The `o`th `y` is a number, or a register that begins a line.
@@ -182,8 +197,8 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
     walk: Walk,
     sums: &mut [[T::Vector; O]; A],
 ) {
-    // In a variable of its own, which stays in registers. Loops by index, since `map` is not always inlined, and then is not compiled
-    // for the instruction set.
+    // In a variable of its own, which stays in registers. No `map` here: it is not always inlined, and then is not compiled for the
+    // instruction set.
     let mut tile = *sums;
     for row in 0..walk.rows {
         let mut x = x;
@@ -193,11 +208,11 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
         let mut y = y.wrapping_add(row.wrapping_mul(walk.y.0));
         for _ in 0..walk.run {
             let mut seen = [T::splat(simd, T::ZERO); A];
-            for a in 0..A {
+            for (seen, x) in seen.iter_mut().zip(&mut x) {
                 // SAFETY: readable in this round; read without regard to alignment.
-                seen[a] = unsafe { x[a].cast::<T::Vector>().read_unaligned() };
+                *seen = unsafe { x.cast::<T::Vector>().read_unaligned() };
                 // Beyond the last round this may point outside, where nothing is read.
-                x[a] = x[a].wrapping_add(walk.x.1);
+                *x = x.wrapping_add(walk.x.1);
             }
             for o in 0..O {
                 // SAFETY: as above.
@@ -207,8 +222,8 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
                         false => T::splat(simd, *y.wrapping_add(o)),
                     }
                 };
-                for a in 0..A {
-                    tile[a][o] = T::multiply_add(simd, seen[a], y, tile[a][o]);
+                for (sums, &x) in tile.iter_mut().zip(&seen) {
+                    sums[o] = T::multiply_add(simd, x, y, sums[o]);
                 }
             }
             y = y.wrapping_add(walk.y.1);
