@@ -46,9 +46,7 @@ fn ours(bencher: Bencher, shape: Shape) {
     let (m, k, n, ta, tb) = shape;
     let (a, b, mut c) = operands(shape);
     let plan = abeyance_kernels::matmul::Matmul::new(m, k, n, ta, tb);
-    bencher
-        .counter(flops(shape))
-        .bench_local(|| plan.run(&a, &b, &mut c, 0));
+    bencher.counter(flops(shape)).bench_local(|| plan.run(&a, &b, &mut c, 0));
 }
 
 #[divan::bench(args = SHAPES)]
