@@ -13,9 +13,12 @@ use clap::Parser;
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 pub(crate) struct Network<'g> {
@@ -82,6 +85,8 @@ struct Options {
     print: bool,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
 }
 
 fn probability(text: &str) -> Result<f32, String> {
@@ -107,6 +112,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batches = mnist.train.batches(100).seed(options.seed);
     for (step, batch) in batches.take(options.steps).enumerate() {
         let train = feeds![x => &batch.images, y_ => &batch.labels];
+        let with_dropout = feeds![
+            x => &batch.images, y_ => &batch.labels, keep => options.dropout
+        ];
+        if options.profile.explain {
+            println!("{}", session.explain(train_step, &with_dropout)?);
+            return Ok(());
+        }
         if step % 20 == 0 {
             let train = session.run((accuracy, cross_entropy), &train)?;
             options.plot.train(step, train);
@@ -116,10 +128,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(step, train, test);
             }
         }
-        session.run(
-            train_step,
-            feeds![x => &batch.images, y_ => &batch.labels, keep => options.dropout],
-        )?;
+        let how = options.profile.options(options.steps - step - 1);
+        session.run_with(how, train_step, with_dropout)?;
         progress.step();
     }
     progress.finish();
@@ -127,6 +137,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let test = session.run((accuracy, cross_entropy), test)?;
     options.plot.test(options.steps, test);
     options.plot.save("mnist_conv_dropout")?;
+    options.profile.save()?;
     println!("test cross entropy {:.2} per 100 images", test.1);
     println!("test accuracy {:.4}", test.0);
     Ok(())

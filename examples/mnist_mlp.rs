@@ -15,9 +15,12 @@ use clap::{Args, Parser, ValueEnum};
 
 #[path = "plot/mod.rs"]
 mod plot;
+#[path = "profile/mod.rs"]
+mod profile;
 #[path = "progress/mod.rs"]
 mod progress;
 use plot::Plot;
+use profile::Profile;
 use progress::{Progress, print};
 
 /// Which of the talk's networks.
@@ -132,6 +135,8 @@ struct Options {
     threads: usize,
     #[command(flatten)]
     plot: Plot,
+    #[command(flatten)]
+    profile: Profile,
     /// Print the graph, backward part and updates included, and stop
     #[arg(long)]
     print: bool,
@@ -160,6 +165,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => line,
     };
     for (index, batch) in batches.take(options.steps).enumerate() {
+        let with_dropout = feeds![
+            x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)
+        ];
+        if options.profile.explain {
+            println!("{}", session.explain(train_step, &with_dropout)?);
+            return Ok(());
+        }
         if index % point == 0 || index % line == 0 {
             let train = session
                 .run((accuracy, cross_entropy), feeds![x => &batch.images, y_ => &batch.labels])?;
@@ -170,10 +182,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 progress.line(index, train, test);
             }
         }
-        session.run(
-            train_step,
-            feeds![x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)],
-        )?;
+        let how = options.profile.options(options.steps - index - 1);
+        session.run_with(how, train_step, with_dropout)?;
         progress.step();
     }
     progress.finish();
@@ -190,5 +200,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         name += if is_used { with } else { "" };
     }
-    options.plot.save(&name)
+    options.plot.save(&name)?;
+    Ok(options.profile.save()?)
 }

@@ -49,7 +49,8 @@ pub mod prelude {
         BatchNorm, Dense, Filters, batch_norm, conv2d, dense, dropout, flatten,
     };
     pub use abeyance_session::{
-        Error, Feed, Session, SessionOptions, feeds, gradients, gradients_or_zeros,
+        Error, Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients,
+        gradients_or_zeros,
     };
     pub use abeyance_train::*;
 }

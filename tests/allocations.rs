@@ -44,13 +44,6 @@ fn count(work: impl FnOnce()) -> usize {
     COUNTED.load(Ordering::SeqCst)
 }
 
-/// The allocations of some work: on one thread at once, on several when each had its turn. A helper gets room for the blocks that it
-/// packs when first it multiplies, and on a busy machine that can be late.
-fn settled(threads: usize, mut work: impl FnMut()) -> usize {
-    let rounds = if threads == 1 { 1 } else { 10 };
-    (0..rounds).map(|_| count(&mut work)).find(|&count| count == 0).unwrap_or(1)
-}
-
 fn steps_allocate_nothing(graph: &Graph, network: &Network<'_>, threads: usize, steps: usize) {
     let session = Session::with_options(graph, SessionOptions::new().threads(threads)).unwrap();
     let mnist = Mnist::load().unwrap();
@@ -64,17 +57,17 @@ fn steps_allocate_nothing(graph: &Graph, network: &Network<'_>, threads: usize, 
     session.run(network.train_step, feeds).unwrap();
     session.run_into(logits, feeds, &mut labels).unwrap();
     both.run(feeds).unwrap();
-    let run = settled(threads, || {
+    let run = count(|| {
         for _ in 0..steps {
             session.run(network.train_step, feeds).unwrap();
         }
     });
-    let into = settled(threads, || {
+    let into = count(|| {
         for _ in 0..steps {
             session.run_into(logits, feeds, &mut labels).unwrap();
         }
     });
-    let prepared = settled(threads, || {
+    let prepared = count(|| {
         for _ in 0..steps {
             both.run(feeds).unwrap();
         }
@@ -109,10 +102,8 @@ fn loops_allocate_nothing(threads: usize) {
     let session = Session::with_options(&g, options).unwrap();
     let xs_ = ndarray::Array3::from_elem((6, 4, 3), 0.5f32);
     let feeds = feeds![xs => &xs_];
-    for _ in 0..20 {
-        session.run((loss, train_step), &feeds).unwrap();
-    }
-    let run = settled(threads, || {
+    session.run((loss, train_step), &feeds).unwrap();
+    let run = count(|| {
         for _ in 0..100 {
             session.run((loss, train_step), &feeds).unwrap();
         }

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each user takes some
 
+use abeyance::ir::NodeId;
 use abeyance::prelude::*;
 
 #[path = "../../examples/mnist_conv.rs"]
@@ -109,6 +110,58 @@ pub fn conv(g: &Graph) -> Network<'_> {
 pub fn conv_dropout(g: &Graph) -> Network<'_> {
     let network = mnist_conv_dropout::network(g);
     network!(network, Some(network.keep))
+}
+
+/// Two layers of 2048 neurons, which is more than any of the talk's: what a step of it takes is multiplying matrices.
+pub fn wide(g: &Graph) -> Network<'_> {
+    let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
+    let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
+    let mut h = flatten(x);
+    for units in [2048, 2048] {
+        h = dense(h, units, he_normal).relu();
+    }
+    let logits = dense(h, 10, glorot_uniform);
+    let loss = logits.softmax_cross_entropy(y_).reduce_mean(..);
+    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let train_step = GradientDescent::new(0.01).minimize(loss);
+    Network { x, y_, keep: None, loss, accuracy, train_step }
+}
+
+/// The multiplications and additions of a training step's matrix products and convolutions, for batches of `images`.
+/// Those with the zeros of a padding count, as they do for everyone.
+pub fn arithmetic(network: &Network<'_>, images: usize) -> f64 {
+    products(network.loss.graph(), AnyTensor::from(network.train_step).id(), images)
+}
+
+/// The same for whatever a node depends on.
+pub fn products(graph: &Graph, node: NodeId, images: usize) -> f64 {
+    let graph = graph.ir();
+    let needed = graph.ancestors([node], |_| false);
+    let dims = |id: NodeId| -> Vec<f64> {
+        let shape = graph.shape(id).unwrap_or_default();
+        shape.iter().map(|dim| dim.known().unwrap_or(images) as f64).collect()
+    };
+    let product = |dims: Vec<f64>| dims.into_iter().product::<f64>();
+    let each = needed.ones().map(NodeId::new).map(|id| {
+        let node = graph.node(id);
+        let operand = |place: usize| dims(node.operands[place]);
+        match node.operator.signature().name {
+            "matmul" => {
+                let inner = operand(0)[if node.attributes.flag(0) { 0 } else { 1 }];
+                2.0 * product(dims(id)) * inner
+            }
+            // A filter [h, w, C, F] is used at each place of the result [N, H, W, F].
+            "conv2d" => 2.0 * product(dims(id)) / dims(id)[3] * product(operand(1)),
+            "conv2d_backprop_input" => {
+                2.0 * product(operand(1)) / operand(1)[3] * product(operand(0))
+            }
+            "conv2d_backprop_filter" => {
+                2.0 * product(operand(1)) / operand(1)[3] * product(dims(id))
+            }
+            _ => 0.0,
+        }
+    });
+    each.sum()
 }
 
 /// A network and the name of its example and printout.

@@ -1,7 +1,8 @@
 //! A sample as a graph with fed operands.
 
+use abeyance::graph::ops::{binary, logical};
 use abeyance::graph::{AnyTensor, Graph};
-use abeyance::ir::{DType, Domain, Operator, OperatorRef, Sample};
+use abeyance::ir::{Attributes, DType, Domain, NodeId, Operator, OperatorRef, Sample};
 use abeyance::prelude::*;
 use abeyance::session::{Feed, Value};
 use ndarray::{ArrayD, IxDyn};
@@ -68,6 +69,15 @@ pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
 impl Case {
     /// The operator on fed operands; its result is called `y`.
     pub fn new(operator: &'static dyn Operator, sample: &Sample) -> Case {
+        Self::with(operator, sample, false)
+    }
+
+    /// The same between elementwise operators that change nothing and that it may be fused with; `z` has the value of `y`.
+    pub fn surrounded(operator: &'static dyn Operator, sample: &Sample) -> Case {
+        Self::with(operator, sample, true)
+    }
+
+    fn with(operator: &'static dyn Operator, sample: &Sample, surrounded: bool) -> Case {
         let graph = Graph::new();
         let mut names = Vec::new();
         let mut values = Vec::new();
@@ -110,10 +120,24 @@ impl Case {
             names.push(name);
             values.push(value);
         }
-        let ids: Vec<_> = names.iter().map(|name| graph.ir().find(name).unwrap()).collect();
-        graph.build(|ir| {
+        let mut ids: Vec<_> = names.iter().map(|name| graph.ir().find(name).unwrap()).collect();
+        let same = |id: NodeId, name: Option<&str>| {
+            let dtype = graph.ir().node(id).ty.tensor().map(|tensor| tensor.dtype);
+            let operator: OperatorRef = match dtype {
+                Some(DType::Bool) => (&logical::LOGICAL_AND).into(),
+                _ => (&binary::MAXIMUM).into(),
+            };
+            graph.build(|ir| ir.add_named(name, operator, &[id, id], Attributes::none()))
+        };
+        if surrounded {
+            ids.iter_mut().for_each(|id| *id = same(*id, None));
+        }
+        let y = graph.build(|ir| {
             ir.add_named(Some("y"), OperatorRef::Static(operator), &ids, sample.attributes.clone())
         });
+        if surrounded && graph.ir().node(y).ty.tensor().is_some() {
+            same(y, Some("z"));
+        }
         let what = format!(
             "{} on {:?}",
             graph.ir().print_call(graph.ir().find("y").unwrap()),
@@ -137,7 +161,11 @@ impl Case {
     }
 
     pub fn session(&self, threads: usize) -> Session {
-        Session::with_options(&self.graph, SessionOptions::new().threads(threads))
+        self.session_with(SessionOptions::new().threads(threads))
+    }
+
+    pub fn session_with(&self, options: SessionOptions) -> Session {
+        Session::with_options(&self.graph, options)
             .unwrap_or_else(|error| panic!("{}: {error}", self.what))
     }
 

@@ -2,6 +2,7 @@
 
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Calculus, Effect, OperatorRef};
+use abeyance::prelude::{Session, SessionOptions};
 use abeyance::session::Value;
 
 use crate::samples::Case;
@@ -110,6 +111,33 @@ fn every_sample_runs_and_gives_the_same_bits_on_one_and_on_three_threads() {
             assert_eq!(one.len(), count, "{}", case.what);
         }
     }
+}
+
+#[test]
+fn every_sample_gives_the_same_bits_fused_with_what_is_around_it_and_alone() {
+    let mut fused = 0;
+    for operator in ops::table() {
+        for sample in &operator.samples() {
+            let case = Case::surrounded(operator, sample);
+            let Some(z) = case.graph.ir().find("z") else { continue };
+            let z = case.graph.any(z);
+            let (optimized, plain) = (
+                case.session_with(SessionOptions::new().threads(1)),
+                case.session_with(SessionOptions::new().threads(1).optimize(false)),
+            );
+            let tasks = |session: &Session| {
+                let plan = session.explain(z, case.feeds());
+                plan.unwrap_or_else(|error| panic!("{}: {error}", case.what)).tasks
+            };
+            fused += usize::from(tasks(&optimized) < tasks(&plain));
+            for fetch in [case.y(), z] {
+                let one = bits(case.run(&optimized, fetch, vec![]));
+                let other = bits(case.run(&plain, fetch, vec![]));
+                assert_eq!(one, other, "{}", case.what);
+            }
+        }
+    }
+    assert!(fused > 300, "{fused} samples were fused with anything");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The constants an operator carries: axes, flags, target shapes, initial values.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytemuck::Pod;
@@ -128,6 +129,35 @@ pub enum AttributeKind {
 }
 
 impl Attribute {
+    fn same(&self, other: &Attribute) -> bool {
+        match (self, other) {
+            (Attribute::Real(a), Attribute::Real(b)) => a.to_bits() == b.to_bits(),
+            (Attribute::Array(a), Attribute::Array(b)) => Arc::ptr_eq(a, b) || **a == **b,
+            (Attribute::Body(a), Attribute::Body(b)) => Arc::ptr_eq(a, b),
+            // Of these no two that are equal differ in what they mean to a kernel; first values are none's.
+            (Attribute::Initializer(_), Attribute::Initializer(_)) => false,
+            _ => self == other,
+        }
+    }
+
+    fn digest(&self, hasher: &mut impl Hasher) {
+        match self {
+            Attribute::Flag(value) => value.hash(hasher),
+            Attribute::Integer(value) => value.hash(hasher),
+            Attribute::Real(value) => value.to_bits().hash(hasher),
+            Attribute::Text(value) => value.hash(hasher),
+            Attribute::Integers(values) => values.hash(hasher),
+            Attribute::Array(array) => {
+                array.bytes.iter().take(64).for_each(|byte| byte.hash(hasher))
+            }
+            // Rarely what tells two apart.
+            Attribute::DType(_)
+            | Attribute::Shape(_)
+            | Attribute::Initializer(_)
+            | Attribute::Body(_) => {}
+        }
+    }
+
     /// Its variant.
     pub fn kind(&self) -> AttributeKind {
         match self {
@@ -205,6 +235,17 @@ impl AttributeSpec {
 pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
 
 impl Attributes {
+    /// Whether these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for nothing.
+    pub fn same(&self, other: &Attributes) -> bool {
+        let mut pairs = self.iter().zip(other.iter());
+        self.len() == other.len() && pairs.all(|(a, b)| a.same(b))
+    }
+
+    /// Feeds a hasher what [`Attributes::same`] compares, or a part of it.
+    pub fn digest(&self, hasher: &mut impl Hasher) {
+        self.iter().for_each(|value| value.digest(hasher));
+    }
+
     /// No attributes.
     pub fn none() -> Self {
         Self::default()

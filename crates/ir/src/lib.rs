@@ -33,8 +33,8 @@ pub use dtype::{DType, DTypes};
 pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
 pub use inference::{Bindings, Inference, resolve_axis};
 pub use operator::{
-    Calculus, Concrete, Cotangents, Effect, Lowered, Lowering, OperandSpec, Operator, OperatorRef,
-    Registry, Signature, TensorType, Type,
+    Calculus, Concrete, Cotangents, Effect, Interleaving, Locality, Lowered, Lowering, OperandSpec,
+    Operator, OperatorRef, Registry, Signature, TensorType, Type,
 };
 pub use packing::Packing;
 pub use sample::{Domain, Sample, SampleOperand};

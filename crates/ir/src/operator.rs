@@ -244,7 +244,7 @@ impl Signature {
 }
 
 /// A tensor's element type and sizes once feeds have settled them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concrete<'a> {
     /// Element type.
     pub dtype: DType,
@@ -303,6 +303,31 @@ impl From<Kernel> for Lowered {
     }
 }
 
+/// What an element of an operator's result depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Locality {
+    /// Anything: the operator keeps the loops and the cut it was lowered to.
+    #[default]
+    Whole,
+    /// Nothing but the elements of the operands at its own place, where they broadcast to it. The operator lowers to one
+    /// step that cannot fail, whatever the sizes; lowered for a row of elements it is the loop over any such row.
+    Pointwise,
+    /// Its own place, and the operands as a whole. The operator lowers to one step that cannot fail and fills any piece of
+    /// the result, wherever that starts and ends.
+    Piecewise,
+}
+
+/// An operator's loops on images of which sixteen lie next to each other number by number:
+/// [`abeyance_kernels::conv::interleaved`].
+pub struct Interleaving {
+    /// The loops.
+    pub kernel: Kernel,
+    /// Which operands they take interleaved.
+    pub operands: SmallVec<[bool; 3]>,
+    /// Whether the result is.
+    pub result: bool,
+}
+
 /// The cotangents of a node's operands: `None` where none is wanted or none exists.
 pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 
@@ -335,6 +360,23 @@ pub trait Operator: Send + Sync + 'static {
     /// What cannot be computed at these sizes.
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault>;
 
+    /// What an element of the result depends on, which decides into whose loop the operator may be fused. It is
+    /// asked for operators that lower to a kernel only.
+    fn locality(&self, cx: &Lowering<'_>) -> Locality {
+        let _ = cx;
+        Locality::Whole
+    }
+
+    /// The loops on interleaved images, for an operator on images that has such loops and whose own ([`Operator::lower`])
+    /// give the same bits.
+    ///
+    /// # Errors
+    /// As [`Operator::lower`].
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let _ = cx;
+        Ok(None)
+    }
+
     /// Valid uses, from which tables of checks are driven: gradients against differences, zero-sized shapes,
     /// thread counts. A differentiable operator has at least five, among them a scalar, odd sizes, a
     /// broadcast where it broadcasts, and a zero-sized dimension.
@@ -348,6 +390,15 @@ pub enum OperatorRef {
     Static(&'static dyn Operator),
     /// Made at run time.
     Shared(Arc<dyn Operator>),
+}
+
+impl OperatorRef {
+    /// Whether this is the very same operator.
+    pub fn is(&self, other: &OperatorRef) -> bool {
+        // Operators without fields may share an address, so the name counts, too.
+        let address = |operator: &OperatorRef| std::ptr::from_ref(&**operator).cast::<()>();
+        self.signature().name == other.signature().name && address(self) == address(other)
+    }
 }
 
 impl Deref for OperatorRef {

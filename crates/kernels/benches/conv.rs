@@ -1,9 +1,11 @@
 //! Convolutions and their gradients on the layers of small networks for 28x28 images, one thread, in floating-point operations a second
 //! (`--items-format decimal`). A multiplication with an addition counts as two, those with padding included.
 
-use abeyance_kernels::conv::Convolution;
+use abeyance_kernels::conv::{Convolution, Form};
 use abeyance_kernels::serial::Serial;
 use abeyance_kernels::sliding::{Padding, Sliding};
+use std::ops::{Deref, DerefMut};
+
 use divan::{Bencher, counter::ItemsCount};
 
 fn main() {
@@ -30,8 +32,36 @@ fn convolution((images, side, channels, window, filters, stride): Layer) -> Conv
     Convolution { images, rows: axis, columns: axis, channels, filters, groups: 1 }
 }
 
-fn numbers(len: usize) -> Vec<f32> {
-    (0..len).map(|i| (i % 1009) as f32 * 1e-3).collect()
+/// Numbers that begin on a line of a cache, as the buffers of a running program do.
+struct Numbers {
+    all: Vec<f32>,
+    first: usize,
+}
+
+impl Numbers {
+    fn new(len: usize) -> Self {
+        let all: Vec<f32> = (0..len + 16).map(|i| (i % 1009) as f32 * 1e-3).collect();
+        let first = all.as_ptr().align_offset(64);
+        Self { all, first }
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        &self.all[self.first..self.first + self.all.len() - 16]
+    }
+}
+
+impl DerefMut for Numbers {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        let len = self.all.len() - 16;
+        &mut self.all[self.first..self.first + len]
+    }
+}
+
+fn numbers(len: usize) -> Numbers {
+    Numbers::new(len)
 }
 
 fn flops(conv: &Convolution) -> ItemsCount {
@@ -63,6 +93,39 @@ fn filter_gradient(bencher: Bencher, layer: Layer) {
     let (x, y) = (numbers(conv.input_len()), numbers(conv.output_len()));
     let mut w = numbers(conv.filter_len());
     let mut kernel = Serial::new(conv.filter_gradient::<f32>(), 2);
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
+}
+
+/// Images, interleaved.
+fn interleaved(images: usize, len: usize) -> Numbers {
+    numbers(len / images * images.next_multiple_of(16))
+}
+
+#[divan::bench(args = LAYERS)]
+fn forward_of_interleaved(bencher: Bencher, layer: Layer) {
+    let conv = convolution(layer);
+    let (x, w) = (interleaved(conv.images, conv.input_len()), numbers(conv.filter_len()));
+    let mut y = interleaved(conv.images, conv.output_len());
+    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::Forward), 2);
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &w], &mut y));
+}
+
+#[divan::bench(args = LAYERS)]
+fn input_gradient_of_interleaved(bencher: Bencher, layer: Layer) {
+    let conv = convolution(layer);
+    let (y, w) = (interleaved(conv.images, conv.output_len()), numbers(conv.filter_len()));
+    let mut x = interleaved(conv.images, conv.input_len());
+    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::InputGradient), 2);
+    bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&w[..], &y], &mut x));
+}
+
+#[divan::bench(args = LAYERS)]
+fn filter_gradient_of_interleaved(bencher: Bencher, layer: Layer) {
+    let conv = convolution(layer);
+    let (x, y) =
+        (interleaved(conv.images, conv.input_len()), interleaved(conv.images, conv.output_len()));
+    let mut w = numbers(conv.filter_len());
+    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::FilterGradient), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
 }
 

@@ -7,13 +7,35 @@ mod axis;
 mod correlation;
 mod filter;
 mod general;
+pub mod interleaved;
 mod padded;
 mod partials;
 mod single;
 
 use crate::lanes::Float;
-use crate::launch::{Cost, Kernel};
+use crate::launch::{Cost, Kernel, Source, Target};
 use crate::sliding::Sliding;
+use interleaved::{Chain, Interleaved};
+
+/// Which of the form's factors a kernel gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// y, from x and w.
+    Forward,
+    /// x, from w and y.
+    InputGradient,
+    /// w, from x and y.
+    FilterGradient,
+}
+
+/// How images lie in the arrays of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One after the other.
+    Apart,
+    /// As [`interleaved`] describes.
+    Interleaved,
+}
 
 /// A convolution: sizes that are known to fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +109,17 @@ impl Convolution {
 
     /// From `x` and `w`: `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
     pub fn forward<T: Float>(self) -> Kernel {
-        T::forward(self)
+        T::convolution(self, Form::Forward, Layout::Apart)
     }
 
     /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if y is the result's.
     pub fn input_gradient<T: Float>(self) -> Kernel {
-        T::input_gradient(self)
+        T::convolution(self, Form::InputGradient, Layout::Apart)
     }
 
     /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if y is the result's.
     pub fn filter_gradient<T: Float>(self) -> Kernel {
-        T::filter_gradient(self)
+        T::convolution(self, Form::FilterGradient, Layout::Apart)
     }
 
     /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic, and whole images where
@@ -114,26 +136,55 @@ impl Convolution {
     }
 }
 
-pub(crate) fn forward<T: Float>(conv: Convolution) -> Kernel {
-    match conv.is_plain() {
-        true => correlation::forward::<T>(conv),
-        false => general::forward::<T>(conv),
+pub(crate) fn kernel<T: Float>(conv: Convolution, form: Form, layout: Layout) -> Kernel {
+    if layout == Layout::Interleaved {
+        assert!(conv.is_plain(), "{conv:?} has no kernel for interleaved images");
+        return interleaved::kernel::<T>(conv, form);
+    }
+    if conv.prefers_interleaved() {
+        return between_layouts::<T>(conv, form);
+    }
+    match (form, conv.is_plain()) {
+        (Form::Forward, true) => correlation::forward::<T>(conv),
+        (Form::Forward, false) => general::forward::<T>(conv),
+        (Form::InputGradient, true) => correlation::input_gradient::<T>(conv),
+        (Form::InputGradient, false) => general::input_gradient::<T>(conv),
+        (Form::FilterGradient, true) if single::is_better::<T>(&conv) => {
+            single::gradient::<T>(conv)
+        }
+        (Form::FilterGradient, true) => filter::gradient::<T>(conv),
+        (Form::FilterGradient, false) => general::filter_gradient::<T>(conv),
     }
 }
 
-pub(crate) fn input_gradient<T: Float>(conv: Convolution) -> Kernel {
-    match conv.is_plain() {
-        true => correlation::input_gradient::<T>(conv),
-        false => general::input_gradient::<T>(conv),
+/// The kernel for interleaved images between kernels that interleave what it reads and put one after the other what it gives.
+fn between_layouts<T: Float>(conv: Convolution, form: Form) -> Kernel {
+    let (x, y) = (conv.input_layout(), conv.output_layout());
+    let mut chain = Chain::new();
+    let interleave = |chain: &mut Chain, images: Interleaved, operand: usize| {
+        let lines = chain.scratch(images.len() * size_of::<T>());
+        let from = [Source::Operand(operand)];
+        chain.append(images.interleave::<T>(), &from, Target::Scratch(lines));
+        Source::Scratch(lines)
+    };
+    let (operands, result) = match form {
+        Form::Forward => ([interleave(&mut chain, x, 0), Source::Operand(1)], Some(y)),
+        Form::InputGradient => ([Source::Operand(0), interleave(&mut chain, y, 1)], Some(x)),
+        Form::FilterGradient => {
+            ([interleave(&mut chain, x, 0), interleave(&mut chain, y, 1)], None)
+        }
+    };
+    let kernel = interleaved::kernel::<T>(conv, form);
+    match result {
+        None => chain.append(kernel, &operands, Target::Output),
+        Some(images) => {
+            let lines = chain.scratch(images.len() * size_of::<T>());
+            chain.append(kernel, &operands, Target::Scratch(lines));
+            let from = [Source::Scratch(lines)];
+            chain.append(images.deinterleave::<T>(), &from, Target::Output);
+        }
     }
-}
-
-pub(crate) fn filter_gradient<T: Float>(conv: Convolution) -> Kernel {
-    match conv.is_plain() {
-        true if single::is_better::<T>(&conv) => single::gradient::<T>(conv),
-        true => filter::gradient::<T>(conv),
-        false => general::filter_gradient::<T>(conv),
-    }
+    chain.finish()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use pulp::{Simd, WithSimd};
 
 pub(crate) use crate::matmul::tile::Lane;
 
-use crate::conv::{self, Convolution};
+use crate::conv::interleaved::ChannelSum;
+use crate::conv::{self, Convolution, Form, Layout};
 use crate::element::Real;
 use crate::launch::Kernel;
 use crate::pool::{self, Pool};
@@ -18,15 +19,14 @@ pub(crate) trait Work<T> {
 
 #[allow(private_bounds)] // what it is sealed by
 mod sealed {
-    use super::{Convolution, Kernel, Pool, Simd, Work, pool};
+    use super::{ChannelSum, Convolution, Form, Kernel, Layout, Pool, Simd, Work, pool};
 
     pub trait Vectors: Sized {
         /// Run a loop with vectors of `S`.
         fn with<S: Simd, W: Work<Self>>(simd: S, work: W);
         // The kernels, so that they are compiled here, once, and not where they are asked for.
-        fn forward(conv: Convolution) -> Kernel;
-        fn input_gradient(conv: Convolution) -> Kernel;
-        fn filter_gradient(conv: Convolution) -> Kernel;
+        fn convolution(conv: Convolution, form: Form, layout: Layout) -> Kernel;
+        fn channel_sum(sum: ChannelSum, layout: Layout) -> Kernel;
         fn pool(pool: Pool, operation: pool::Operation) -> Kernel;
     }
 }
@@ -42,14 +42,11 @@ macro_rules! vectors {
             fn with<S: Simd, W: Work<$float>>(simd: S, work: W) {
                 work.run(simd);
             }
-            fn forward(conv: Convolution) -> Kernel {
-                conv::forward::<$float>(conv)
+            fn convolution(conv: Convolution, form: Form, layout: Layout) -> Kernel {
+                conv::kernel::<$float>(conv, form, layout)
             }
-            fn input_gradient(conv: Convolution) -> Kernel {
-                conv::input_gradient::<$float>(conv)
-            }
-            fn filter_gradient(conv: Convolution) -> Kernel {
-                conv::filter_gradient::<$float>(conv)
+            fn channel_sum(sum: ChannelSum, layout: Layout) -> Kernel {
+                conv::interleaved::channel_sum::kernel::<$float>(sum, layout)
             }
             fn pool(pool: Pool, operation: pool::Operation) -> Kernel {
                 pool::kernel::<$float>(pool, operation)
@@ -61,18 +58,24 @@ macro_rules! vectors {
 }
 vectors!(f32, f64);
 
+struct Dispatch<T, W>(W, std::marker::PhantomData<T>);
+
+impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        T::with(simd, self.0);
+    }
+}
+
+/// Run a loop as a function of its own, compiled for the instruction set `S`: for large loops within one that calls several.
+#[inline(always)]
+pub(crate) fn within<T: Float, S: Simd>(simd: S, work: impl Work<T>) {
+    simd.vectorize(Dispatch(work, std::marker::PhantomData));
+}
+
 /// Run a loop compiled for the best instruction set this processor has.
 pub(crate) fn dispatch<T: Float>(work: impl Work<T>) {
-    struct Dispatch<T, W>(W, std::marker::PhantomData<T>);
-
-    impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, simd: S) {
-            T::with(simd, self.0);
-        }
-    }
-
     let work = Dispatch(work, std::marker::PhantomData);
     #[cfg(test)]
     match tests::SET.get() {

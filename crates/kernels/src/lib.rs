@@ -16,6 +16,7 @@ mod dispatch;
 pub mod element;
 pub mod elementwise;
 pub mod functions;
+pub mod fused;
 mod lanes;
 pub mod launch;
 pub mod layout;

@@ -58,8 +58,28 @@ impl Matmul {
         2.0 * self.m as f64 * self.k as f64 * self.n as f64
     }
 
+    /// The bytes of the workspace in which [`Matmul::run`] computes up to `rows` rows of C.
+    pub fn workspace<T: Number>(&self, rows: usize) -> usize {
+        let element = TypeId::of::<T>();
+        let float = element == TypeId::of::<f32>() || element == TypeId::of::<f64>();
+        if !float || rows == 0 || self.k == 0 || self.n == 0 {
+            return 0;
+        }
+        tile::workspace::<T>(self, rows.min(self.m))
+    }
+
     /// The rows of C from `first_row` on, as many as fit into `out`, which is whole rows. Integers wrap; k = 0 gives zeros.
-    pub fn run<T: Number>(&self, a: &[T], b: &[T], out: &mut [T], first_row: usize) {
+    ///
+    /// # Panics
+    /// Where a length does not fit, or `workspace` has not the bytes that [`Matmul::workspace`] asks for or is not aligned to an element.
+    pub fn run<T: Number>(
+        &self,
+        a: &[T],
+        b: &[T],
+        out: &mut [T],
+        first_row: usize,
+        workspace: &mut [u8],
+    ) {
         if out.is_empty() {
             return;
         }
@@ -75,10 +95,10 @@ impl Matmul {
         let element = TypeId::of::<T>();
         if element == TypeId::of::<f32>() {
             let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            tile::multiply::<f32>(self, a, b, bytemuck::cast_slice_mut(out), first_row);
+            tile::multiply::<f32>(self, a, b, bytemuck::cast_slice_mut(out), first_row, workspace);
         } else if element == TypeId::of::<f64>() {
             let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            tile::multiply::<f64>(self, a, b, bytemuck::cast_slice_mut(out), first_row);
+            tile::multiply::<f64>(self, a, b, bytemuck::cast_slice_mut(out), first_row, workspace);
         } else {
             integer::multiply(self, a, b, out, first_row);
         }

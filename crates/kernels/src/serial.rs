@@ -1,16 +1,39 @@
 //! A kernel run on the caller's thread, part after part: what benches and tests call, without a scheduler.
 
-use crate::launch::{ALIGNMENT, Call, Failure, Kernel, RawBuffer, Source, Target};
+use bytemuck::{Pod, Zeroable};
+
+use crate::launch::{ALIGNMENT, Call, Cut, Failure, Kernel, RawBuffer, Source, Target};
 
 /// Lines of a cache, for buffers aligned as kernels ask for.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([u8; ALIGNMENT]);
 
+// SAFETY: bytes may be zero.
+unsafe impl Zeroable for Line {}
+// SAFETY: 64 bytes aligned to 64 have no padding, and any bytes are valid.
+unsafe impl Pod for Line {}
+
+/// Memory for a kernel to work in: [`Call::workspace`].
+pub struct Workspace(Vec<Line>);
+
+impl Workspace {
+    /// Memory of at least `bytes` bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self(vec![Line([0; ALIGNMENT]); bytes.div_ceil(ALIGNMENT)])
+    }
+
+    /// The bytes.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        bytemuck::cast_slice_mut(&mut self.0)
+    }
+}
+
 /// A kernel and its scratch buffers.
 pub struct Serial {
     kernel: Kernel,
     scratch: Vec<Vec<Line>>,
+    workspace: Workspace,
     table: Vec<RawBuffer>,
     reads: Vec<u32>,
 }
@@ -23,8 +46,10 @@ impl Serial {
             .iter()
             .map(|&bytes| vec![Line([0; ALIGNMENT]); bytes.div_ceil(ALIGNMENT)])
             .collect();
+        let workspace = kernel.steps.iter().map(|step| step.workspace).max().unwrap_or(0);
         Self {
-            table: vec![RawBuffer::EMPTY; operands + scratch.len()],
+            table: vec![RawBuffer::EMPTY; operands + scratch.len() + 1],
+            workspace: Workspace::new(workspace),
             reads: Vec::with_capacity(8),
             kernel,
             scratch,
@@ -45,15 +70,17 @@ impl Serial {
             .collect()
     }
 
+    /// Cut a step into other parts, of so many bytes of what it fills.
+    #[cfg(test)]
+    pub fn cut(&mut self, step: usize, chunk: usize) {
+        self.kernel.steps[step].chunk = chunk;
+    }
+
     /// Run it on operands of one type.
     ///
     /// # Errors
     /// What a part says.
-    pub fn run<T: bytemuck::Pod>(
-        &mut self,
-        operands: &[&[T]],
-        output: &mut [T],
-    ) -> Result<(), Failure> {
+    pub fn run<T: Pod>(&mut self, operands: &[&[T]], output: &mut [T]) -> Result<(), Failure> {
         for (row, operand) in self.table.iter_mut().zip(operands) {
             *row = RawBuffer { pointer: operand.as_ptr().cast(), length: size_of_val(*operand) };
         }
@@ -63,22 +90,27 @@ impl Serial {
                 Source::Operand(index) => index as u32,
                 Source::Scratch(index) => (operands.len() + index) as u32,
             }));
-            let target: &mut [u8] = match step.writes {
-                Target::Output => bytemuck::cast_slice_mut(output),
+            let (row, target) = match step.writes {
+                Target::Output => {
+                    let output: &mut [u8] = bytemuck::cast_slice_mut(output);
+                    let (pointer, length) = (output.as_mut_ptr().cast_const(), output.len());
+                    (operands.len() + self.scratch.len(), RawBuffer { pointer, length })
+                }
                 Target::Scratch(index) => {
-                    let (lines, bytes) = (&mut self.scratch[index], self.kernel.scratch[index]);
-                    self.table[operands.len() + index] =
-                        RawBuffer { pointer: lines.as_ptr().cast(), length: bytes };
-                    // SAFETY: `Line` is bytes without padding, and the buffer has at least so many of them.
-                    unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), bytes) }
+                    let pointer = self.scratch[index].as_mut_ptr().cast_const().cast();
+                    let length = self.kernel.scratch[index];
+                    (operands.len() + index, RawBuffer { pointer, length })
                 }
             };
-            for (part, piece) in target.chunks_mut(step.chunk).enumerate() {
-                // SAFETY: operands are borrowed for the whole call, and scratch buffers live in `self`. What this step writes it
-                // does not read: the output is exclusively borrowed and a scratch buffer is filled before it is read.
-                let mut call = unsafe {
-                    Call::new(&self.table, &self.reads, piece, part * step.chunk, part, 0)
-                };
+            self.table[row] = target;
+            let writes = [Cut { row: row as u32, chunk: step.chunk }];
+            let workspace = &mut self.workspace.bytes()[..step.workspace];
+            for part in 0..target.length.div_ceil(step.chunk) {
+                // SAFETY: operands are borrowed for the whole call, and scratch buffers live in `self` and have at least
+                // the bytes that their rows tell of. What this step writes it does not read: the output is exclusively
+                // borrowed and a scratch buffer is filled before it is read. The part starts inside what it writes.
+                let mut call =
+                    unsafe { Call::new(&self.table, &self.reads, &writes, workspace, part, 0) };
                 (step.run)(&mut call)?;
             }
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abeyance_kernels::launch::Cost;
-use abeyance_scheduler::{BufferId, Program, Task, Workers};
+use abeyance_scheduler::{BufferId, Program, Task, Workers, Write};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -12,12 +12,12 @@ fn main() {
 }
 
 /// Adds one to a number; `flops` is what the task claims to cost, and `spin` what it does besides.
-fn add_one(reads: &[BufferId], writes: BufferId, flops: f64, spin: u64) -> Task<'_> {
+fn add_one<'a>(reads: &'a [BufferId], writes: &'a [Write], flops: f64, spin: u64) -> Task<'a> {
     Task {
         reads,
         writes,
-        chunk: 8,
         cost: Cost { flops, bytes: 16.0 },
+        workspace: 0,
         run: Box::new(move |call| {
             let mut value = call.input::<u64>(0)[0];
             for step in 0..spin {
@@ -36,7 +36,7 @@ fn chain(tasks: usize) -> (Program, BufferId) {
     let mut last = x;
     for _ in 0..tasks {
         let next = builder.temporary(8);
-        builder.task(add_one(&[last], next, 1.0, 0));
+        builder.task(add_one(&[last], &[Write { buffer: next, chunk: 8 }], 1.0, 0));
         last = next;
     }
     builder.keep(last);
@@ -48,7 +48,7 @@ fn independent(tasks: usize, flops: f64, spin: u64) -> (Program, BufferId) {
     let x = builder.input(8, 8);
     for _ in 0..tasks {
         let out = builder.temporary(8);
-        builder.task(add_one(&[x], out, flops, spin));
+        builder.task(add_one(&[x], &[Write { buffer: out, chunk: 8 }], flops, spin));
     }
     (builder.build().unwrap(), x)
 }
@@ -60,7 +60,7 @@ fn run(
     pause: Option<Duration>,
 ) {
     let workers = Workers::new(threads).unwrap();
-    let mut state = program.state().unwrap();
+    let mut state = program.state(threads).unwrap();
     let feed = abeyance_scheduler::AlignedBytes::zeroed(8).unwrap();
     bencher
         .counter(ItemsCount::new(program.tasks()))

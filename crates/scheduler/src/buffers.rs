@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use abeyance_kernels::launch::ALIGNMENT;
+use abeyance_kernels::launch::{ALIGNMENT, Cut};
 
 use crate::aligned::AlignedBytes;
 
 /// A buffer of one program, counted from 0 in the order in which the builder was told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(transparent)]
 pub struct BufferId(pub u32);
 
@@ -26,6 +26,26 @@ impl BufferId {
 impl fmt::Display for BufferId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "b{}", self.0)
+    }
+}
+
+/// A buffer that a task fills, and how it is cut: part `p` of the task fills `[p * chunk, (p + 1) * chunk)`, the
+/// last one fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Write {
+    /// A temporary or output that no other task fills.
+    pub buffer: BufferId,
+    /// The bytes that a part fills. Above zero unless the buffer has no bytes.
+    pub chunk: usize,
+}
+
+impl Write {
+    /// The same buffers as rows of the buffer table.
+    pub(crate) fn cuts(writes: &[Write]) -> &[Cut] {
+        const { assert!(size_of::<Write>() == size_of::<Cut>()) };
+        // SAFETY: both are C structs of a `u32`, which `BufferId` transparently is, and a `usize`.
+        unsafe { std::slice::from_raw_parts(writes.as_ptr().cast(), writes.len()) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs a program of tasks in parallel.
 //!
-//! A [`Program`] is built once: buffers, and tasks that each fill one buffer from others. [`ProgramBuilder`]
+//! A [`Program`] is built once: buffers, and tasks that each fill buffers from others. [`ProgramBuilder`]
 //! derives the dependencies, places every temporary buffer in one arena and adds the ordering that the sharing
 //! of memory asks for, so a program that exists is safe to run whatever its author passed in. A [`State`] holds
 //! what one run at a time needs; [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`] allocate
@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use abeyance_kernels::launch::Cost;
-//! use abeyance_scheduler::{Program, Task, Workers};
+//! use abeyance_scheduler::{Program, Task, Workers, Write};
 //!
 //! let mut builder = Program::builder();
 //! let x = builder.input(12, align_of::<f32>());
@@ -19,9 +19,9 @@
 //! builder.keep(doubled);
 //! builder.task(Task {
 //!     reads: &[x],
-//!     writes: doubled,
-//!     chunk: 4096,
+//!     writes: &[Write { buffer: doubled, chunk: 4096 }],
 //!     cost: Cost { flops: 3.0, bytes: 24.0 },
+//!     workspace: 0,
 //!     run: Box::new(|call| {
 //!         let x = call.input::<f32>(0);
 //!         for (out, x) in call.output::<f32>().iter_mut().zip(x) {
@@ -34,7 +34,7 @@
 //! let program = builder.build()?;
 //!
 //! let workers = Workers::new(2)?;
-//! let mut state = program.state()?;
+//! let mut state = program.state(workers.threads())?;
 //! let feed: Vec<u8> = [1.0f32, 2.0, 3.0].iter().flat_map(|x| x.to_ne_bytes()).collect();
 //! # let feed = { let mut a = abeyance_scheduler::AlignedBytes::zeroed(12)?; a.copy_from_slice(&feed); a };
 //! let mut run = state.begin(&program, 0)?;
@@ -51,6 +51,7 @@
 //!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
 //! - `frame`: the memory of one run and the one place where a task's part runs.
 //! - `state`: the safe surface over it: binding, running, reading.
+//! - `recording`: when each part ran, for whoever asks.
 //! - `queue`: the parallel run of one frame; `workers`: the threads; `idle`: how they sleep.
 //!
 //! # Invariants
@@ -70,12 +71,14 @@ mod frame;
 mod idle;
 mod program;
 mod queue;
+mod recording;
 mod state;
 mod workers;
 
 pub use aligned::{AlignedBytes, OutOfMemory};
-pub use buffers::{BufferId, BufferInfo, BufferKind};
+pub use buffers::{BufferId, BufferInfo, BufferKind, Write};
 pub use program::builder::{BuildError, ProgramBuilder, Task};
 pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};
+pub use recording::{PartTime, Recording};
 pub use state::{BindError, Run, RunError, State};
 pub use workers::{Workers, WorkersError};

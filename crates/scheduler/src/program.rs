@@ -5,17 +5,20 @@ pub(crate) mod arena;
 pub(crate) mod builder;
 pub(crate) mod estimate;
 pub(crate) mod lists;
+pub(crate) mod pack;
 pub(crate) mod units;
 
 use std::fmt;
+use std::time::Instant;
 
 use abeyance_kernels::launch::{Cost, Function};
 
 use crate::aligned::OutOfMemory;
-use crate::buffers::{Buffer, BufferId, BufferInfo};
+use crate::buffers::{Buffer, BufferId, BufferInfo, Write};
+use crate::recording::Recording;
 use crate::state::State;
 use builder::ProgramBuilder;
-use lists::Lists;
+use lists::{Lists, Pool, Slice};
 use units::Units;
 
 /// A task of one program, counted from 0 in the order in which the builder was told of it, which is an order
@@ -40,14 +43,14 @@ impl fmt::Display for TaskId {
 pub struct TaskInfo<'a> {
     /// What it reads, in the order in which the kernel counts its inputs.
     pub reads: &'a [BufferId],
-    /// What it fills.
-    pub writes: BufferId,
-    /// The bytes that a part fills; the last part may fill fewer.
-    pub chunk: usize,
-    /// The number of parts; none where the buffer has no bytes.
+    /// What it fills, in the order in which the kernel counts its outputs.
+    pub writes: &'a [Write],
+    /// The number of parts; none where what it fills has no bytes.
     pub parts: u32,
     /// Its work, as its author gave it.
     pub cost: Cost,
+    /// The bytes of memory that a thread works in while it runs a part.
+    pub workspace: usize,
     /// The tasks that must have finished before it starts: those whose buffers it reads, those it was told to
     /// follow and the last users of the memory it fills, without those that others of the list imply.
     pub dependencies: &'a [TaskId],
@@ -80,10 +83,11 @@ pub struct Estimate {
 /// What a task needs while it runs.
 pub(crate) struct TaskRecord {
     pub run: Function,
-    pub writes: BufferId,
+    /// What it reads and fills, in the program's `reads` and `writes`.
+    pub reads: Slice,
+    pub writes: Slice,
+    pub workspace: usize,
     pub parts: u32,
-    pub chunk: usize,
-    pub cost: Cost,
 }
 
 /// Tasks, their order and their memory, ready to run.
@@ -97,8 +101,12 @@ pub struct Program {
     /// The buffers to be bound at each run.
     pub(crate) bound: Vec<BufferId>,
     pub(crate) tasks: Vec<TaskRecord>,
-    /// What each task reads.
-    pub(crate) reads: Lists<BufferId>,
+    /// The work of each task.
+    pub(crate) costs: Vec<Cost>,
+    /// What tasks read.
+    pub(crate) reads: Pool<BufferId>,
+    /// What tasks fill.
+    pub(crate) writes: Pool<Write>,
     pub(crate) dependencies: Lists<TaskId>,
     pub(crate) units: Units,
     pub(crate) memory: Memory,
@@ -110,12 +118,21 @@ impl Program {
         ProgramBuilder::default()
     }
 
-    /// The memory for one run at a time.
+    /// The memory for one run at a time on up to `threads` threads, each of which has a workspace as large as the
+    /// largest that a task asks for.
     ///
     /// # Errors
-    /// [`OutOfMemory`] where the system has no room for the arena.
-    pub fn state(&self) -> Result<State, OutOfMemory> {
-        State::new(self)
+    /// [`OutOfMemory`] where the system has no room for the arena or the workspaces.
+    pub fn state(&self, threads: usize) -> Result<State, OutOfMemory> {
+        State::new(self, threads)
+    }
+
+    /// Room for the times of one run, in nanoseconds since `epoch`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for all parts.
+    pub fn recording(&self, epoch: Instant) -> Result<Recording, OutOfMemory> {
+        Recording::new(self, epoch)
     }
 
     /// The number of buffers.
@@ -137,11 +154,11 @@ impl Program {
     pub fn task(&self, id: TaskId) -> Option<TaskInfo<'_>> {
         let task = self.tasks.get(id.index())?;
         Some(TaskInfo {
-            reads: self.reads.get(id.index()),
-            writes: task.writes,
-            chunk: task.chunk,
+            reads: self.reads.get(task.reads),
+            writes: self.writes.get(task.writes),
             parts: task.parts,
-            cost: task.cost,
+            cost: self.costs[id.index()],
+            workspace: task.workspace,
             dependencies: self.dependencies.get(id.index()),
             unit: self.units.of_task[id.index()] as usize,
         })

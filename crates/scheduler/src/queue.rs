@@ -46,7 +46,7 @@ struct Progress {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-/// The counters of one frame. Empty for a program that no number of threads would speed up.
+/// The counters of one frame. Empty where runs are not parallel.
 #[derive(Default)]
 pub(crate) struct Queue {
     units: Box<[Progress]>,
@@ -62,9 +62,6 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub fn new(program: &Program) -> Self {
-        if program.runs_inline(usize::MAX) {
-            return Self::default();
-        }
         let units = program.units.units.len();
         Self {
             units: (0..units).map(|_| Progress::default()).collect(),
@@ -147,14 +144,20 @@ pub(crate) struct Visit<'a> {
     job: Job<'a>,
     idle: &'a Idle,
     threads: usize,
+    /// The number of this one.
+    thread: usize,
     /// Units finished and not yet taken off `remaining`.
     finished: usize,
 }
 
 impl<'a> Visit<'a> {
-    /// A visit of one of `threads` threads, which sleep in `idle`, to a job whose queue was reset.
-    pub fn new(job: Job<'a>, idle: &'a Idle, threads: usize) -> Self {
-        Self { job, idle, threads, finished: 0 }
+    /// A visit of thread number `thread` of `threads`, which sleep in `idle`, to a job whose queue was reset.
+    ///
+    /// # Safety
+    /// The job's frame must be parallel, the number below its threads, and no other thread may visit the job under
+    /// it.
+    pub unsafe fn new(job: Job<'a>, idle: &'a Idle, threads: usize, thread: usize) -> Self {
+        Self { job, idle, threads, thread, finished: 0 }
     }
 
     /// Works until nothing is ready. Whether there was anything to do.
@@ -259,8 +262,9 @@ impl<'a> Visit<'a> {
                     }
                     at.set(part);
                     // SAFETY: the unit was handed out once, after the units it waits for had been counted as
-                    // finished with release and acquire, and inside a unit tasks run in their order.
-                    unsafe { self.job.run_part(part) }?;
+                    // finished with release and acquire, and inside a unit tasks run in their order. The thread has
+                    // its number to itself, as `new` was promised.
+                    unsafe { self.job.run_part(part, self.thread) }?;
                 }
             }
             Ok::<(), Failure>(())

@@ -9,6 +9,7 @@ use crate::aligned::OutOfMemory;
 use crate::buffers::{BufferId, BufferKind};
 use crate::frame::{Frame, Job};
 use crate::program::{Program, TaskId};
+use crate::recording::Recording;
 use crate::workers::Workers;
 
 /// A buffer or a state that does not fit the program.
@@ -64,6 +65,17 @@ pub enum RunError {
     /// An input or output was not bound.
     #[error("{0} is not bound")]
     Unbound(BufferId),
+    /// More threads than the state has room for.
+    #[error("the state was made for {most} threads, not {threads}")]
+    Threads {
+        /// The threads of the pool.
+        threads: usize,
+        /// What [`Program::state`] was asked for.
+        most: usize,
+    },
+    /// A recording made for another program.
+    #[error("this recording was made for another program")]
+    ForeignRecording,
     /// A kernel could not finish.
     #[error("{task}: {failure}")]
     Failed {
@@ -86,7 +98,7 @@ impl RunError {
     /// The task that failed or panicked.
     pub fn task(&self) -> Option<TaskId> {
         match self {
-            RunError::Unbound(_) => None,
+            RunError::Unbound(_) | RunError::Threads { .. } | RunError::ForeignRecording => None,
             RunError::Failed { task, .. } | RunError::Panicked { task, .. } => Some(*task),
         }
     }
@@ -103,9 +115,9 @@ pub struct State {
 }
 
 impl State {
-    pub(crate) fn new(program: &Program) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(program: &Program, threads: usize) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            frame: Frame::new(program)?,
+            frame: Frame::new(program, threads.max(1))?,
             program: program.id,
             bound: program.buffers.iter().map(|_| false).collect(),
         })
@@ -189,24 +201,62 @@ impl<'r> Run<'r> {
     /// Runs every task. When this returns, no other thread touches what was bound.
     ///
     /// # Errors
-    /// [`RunError::Unbound`] where an input or output is missing. Otherwise the failure or panic of a kernel:
+    /// [`RunError::Unbound`] where an input or output is missing, [`RunError::Threads`] where the workers are more
+    /// than the state is for. Otherwise the failure or panic of a kernel:
     /// that of the lowest task that has one, whatever the number of threads. The state, the program and the
     /// workers are as good as before; bound outputs and kept temporaries are void.
     pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
+        self.execute_with(workers, None)
+    }
+
+    /// The same, with the times of every part written down.
+    ///
+    /// # Errors
+    /// As [`Run::execute`], and [`RunError::ForeignRecording`] for a recording of another program. After a failure
+    /// the recording has the parts that ended.
+    pub fn execute_recorded(
+        &mut self,
+        workers: &Workers,
+        recording: &mut Recording,
+    ) -> Result<(), RunError> {
+        if recording.program != self.program.id {
+            return Err(RunError::ForeignRecording);
+        }
+        let inline = self.runs_inline(workers);
+        recording.begin(if inline { 1 } else { workers.threads() });
+        let result = self.execute_with(workers, Some(recording));
+        recording.end();
+        result
+    }
+
+    fn runs_inline(&self, workers: &Workers) -> bool {
+        !self.state.frame.parallel || self.program.runs_inline(workers.threads())
+    }
+
+    fn execute_with(
+        &mut self,
+        workers: &Workers,
+        recording: Option<&Recording>,
+    ) -> Result<(), RunError> {
         self.executed = false;
         if let Some(&missing) = self.program.bound.iter().find(|id| !self.state.bound[id.index()]) {
             return Err(RunError::Unbound(missing));
         }
+        let (threads, most) = (workers.threads(), self.state.frame.threads);
+        if threads > most {
+            return Err(RunError::Threads { threads, most });
+        }
         // SAFETY: the frame is the program's own (`begin` checked it), every input and output is bound to a
         // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
         // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
-        let job = unsafe { Job::new(self.program, &self.state.frame) };
-        if self.program.runs_inline(workers.threads()) {
+        let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
+        if self.runs_inline(workers) {
             // SAFETY: nothing of this job runs.
             unsafe { job.run_inline() }?;
         } else {
             job.queue().reset(self.program);
-            workers.run(job);
+            // SAFETY: the frame is parallel and for as many threads, as was just checked.
+            unsafe { workers.run(job) };
             job.queue().take_failure().map_or(Ok(()), Err)?;
         }
         self.executed = true;

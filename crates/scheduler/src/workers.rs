@@ -83,7 +83,8 @@ impl Workers {
             .build();
         workers.handles = handles.into_inner().unwrap_or_else(PoisonError::into_inner);
         let pool = pool.map_err(|error| WorkersError { threads, reason: error.to_string() })?;
-        pool.spawn_broadcast(move |_| shared.help(threads));
+        // The caller of a run is thread 0 in it.
+        pool.spawn_broadcast(move |context| shared.help(threads, context.index() + 1));
         workers.pool = Some(pool);
         // Once every helper is in its loop, no run meets a thread that is still being set up.
         while workers.shared.started.load(SeqCst) < helpers {
@@ -99,13 +100,17 @@ impl Workers {
 
     /// Runs a job whose queue was reset, on this thread and whichever helpers come. When this returns, no other
     /// thread has the job any more.
-    pub(crate) fn run(&self, job: Job<'_>) {
+    ///
+    /// # Safety
+    /// The job's frame must be parallel, for as many threads as this pool has at least.
+    pub(crate) unsafe fn run(&self, job: Job<'_>) {
         let lane = self.shared.lanes.iter().find_map(|lane| lane.announce(&job));
         if lane.is_some() {
             self.shared.idle.wake();
         }
         let queue = job.queue();
-        let mut visit = Visit::new(job, &self.shared.idle, self.threads);
+        // SAFETY: the frame is for at least one thread, and helpers have other numbers.
+        let mut visit = unsafe { Visit::new(job, &self.shared.idle, self.threads, 0) };
         let mut patience = Patience::default();
         while !queue.is_done() {
             if visit.work() {
@@ -141,8 +146,8 @@ impl std::fmt::Debug for Workers {
 }
 
 impl Shared {
-    /// A helper's life: from lane to lane, then awake for a while, then asleep.
-    fn help(&self, threads: usize) {
+    /// The life of the helper that is thread number `thread` in every run: from lane to lane, then awake for a while, then asleep.
+    fn help(&self, threads: usize, thread: usize) {
         self.started.fetch_add(1, SeqCst);
         let mut patience = Patience::default();
         let mut first = 0;
@@ -150,7 +155,10 @@ impl Shared {
             let mut worked = false;
             for lane in 0..LANES {
                 if let Some(guest) = self.lanes[(first + lane) % LANES].enter() {
-                    worked |= Visit::new(guest.job(), &self.idle, threads).work();
+                    // SAFETY: `Workers::run` announces only jobs for as many threads as the pool has, and this
+                    // thread's number is its own.
+                    let mut visit = unsafe { Visit::new(guest.job(), &self.idle, threads, thread) };
+                    worked |= visit.work();
                 }
             }
             // Whichever run is first in line changes, so that none has all the helpers.

@@ -1,4 +1,4 @@
-//! From `begin` to `read` nothing is allocated, on any thread.
+//! From `begin` to `read` nothing is allocated, on any thread, whether times are written down or not.
 //!
 //! A program of its own, without the test harness: its main thread allocates when it likes, and everything is counted here.
 
@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use abeyance_kernels::launch::Cost;
-use abeyance_scheduler::{Program, Task, Workers};
+use abeyance_scheduler::{Program, Task, Workers, Write};
 
 struct Counting;
 
@@ -47,9 +47,9 @@ fn the_steady_state_allocates_nothing() {
                 let temporary = builder.temporary(4096);
                 builder.task(Task {
                     reads: &[last],
-                    writes: temporary,
-                    chunk: 512,
+                    writes: &[Write { buffer: temporary, chunk: 512 }],
                     cost: Cost { flops: 4e4, bytes: 0.0 },
+                    workspace: 0,
                     run: Box::new(|call| {
                         let (start, x) = (call.start::<u64>(), call.input::<u64>(0));
                         for (index, out) in call.output::<u64>().iter_mut().enumerate() {
@@ -65,9 +65,9 @@ fn the_steady_state_allocates_nothing() {
         last = if layer == 19 { next } else { builder.temporary(4096) };
         builder.task(Task {
             reads: &wide,
-            writes: last,
-            chunk: 4096,
+            writes: &[Write { buffer: last, chunk: 4096 }],
             cost: Cost { flops: 1e4, bytes: 0.0 },
+            workspace: 0,
             run: Box::new(|call| {
                 let inputs = call.inputs();
                 for index in 0..512 {
@@ -86,12 +86,16 @@ fn the_steady_state_allocates_nothing() {
     for threads in [1, 3] {
         let workers = Workers::new(threads).unwrap();
         assert_eq!(program.runs_inline(threads), threads == 1);
-        let mut state = program.state().unwrap();
+        let mut state = program.state(threads).unwrap();
+        let mut recording = program.recording(std::time::Instant::now()).unwrap();
         let mut step = |draw| {
             let mut run = state.begin(&program, draw).unwrap();
             run.bind(x, &feed).unwrap();
             run.bind_mut(next, &mut result).unwrap();
-            run.execute(&workers).unwrap();
+            match draw % 3 {
+                0 => run.execute_recorded(&workers, &mut recording).unwrap(),
+                _ => run.execute(&workers).unwrap(),
+            }
             run.read(next).unwrap()[0]
         };
         let first = step(0);
@@ -102,6 +106,7 @@ fn the_steady_state_allocates_nothing() {
         // Also after everyone has gone to sleep.
         std::thread::sleep(std::time::Duration::from_millis(20));
         step(1000);
+        step(1002);
         assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "with {threads} threads");
     }
 }

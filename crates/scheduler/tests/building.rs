@@ -2,7 +2,7 @@
 
 use abeyance_kernels::launch::{Cost, Function};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, Workers,
+    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, Workers, Write,
 };
 
 fn nothing() -> Function {
@@ -12,9 +12,9 @@ fn nothing() -> Function {
 fn task(builder: &mut ProgramBuilder, reads: &[BufferId], writes: BufferId) -> TaskId {
     builder.task(Task {
         reads,
-        writes,
-        chunk: 64,
+        writes: &[Write { buffer: writes, chunk: 64 }],
         cost: Cost::default(),
+        workspace: 0,
         run: nothing(),
         after: &[],
     })
@@ -67,14 +67,35 @@ fn mistakes_are_found() {
         task(builder, &[], out);
     });
     assert_eq!(found, BuildError::WrittenTwice { task: t1, buffer: b0 });
+    let fill = |builder: &mut ProgramBuilder, writes: &[Write]| {
+        let (cost, workspace, run) = (Cost::default(), 0, nothing());
+        builder.task(Task { reads: &[], writes, cost, workspace, run, after: &[] });
+    };
+    assert_eq!(mistake(|builder| fill(builder, &[])), BuildError::NoWrite(t0));
+    let found = mistake(|builder| {
+        let write = Write { buffer: builder.temporary(8), chunk: 8 };
+        fill(builder, &[write, write]);
+    });
+    assert_eq!(found, BuildError::NamedTwice { task: t0, buffer: b0 });
+    for (lengths, chunks, parts) in
+        [([64, 128], [8, 8], [8, 16]), ([64, 0], [64, 8], [1, 0]), ([64, 65], [32, 32], [2, 3])]
+    {
+        let found = mistake(|builder| {
+            let buffers = lengths.map(|length| builder.temporary(length));
+            let [first, second] = [0, 1].map(|i| Write { buffer: buffers[i], chunk: chunks[i] });
+            fill(builder, &[first, second]);
+        });
+        let (task, [parts, others]) = (t0, parts);
+        assert_eq!(found, BuildError::Parts { task, buffer: b0, parts, other: b1, others });
+    }
     for chunk in [0, 1] {
         let found = mistake(|builder| {
             let writes = builder.temporary(1 << 40);
             builder.task(Task {
                 reads: &[],
-                writes,
-                chunk,
+                writes: &[Write { buffer: writes, chunk }],
                 cost: Cost::default(),
+                workspace: 0,
                 run: nothing(),
                 after: &[],
             });
@@ -85,9 +106,9 @@ fn mistakes_are_found() {
         let writes = builder.temporary(8);
         builder.task(Task {
             reads: &[],
-            writes,
-            chunk: 8,
+            writes: &[Write { buffer: writes, chunk: 8 }],
             cost: Cost::default(),
+            workspace: 0,
             run: nothing(),
             after: &[t0],
         });
@@ -99,15 +120,15 @@ fn mistakes_are_found() {
             builder.keep(writes);
             builder.task(Task {
                 reads: &[],
-                writes,
-                chunk: usize::MAX,
+                writes: &[Write { buffer: writes, chunk: usize::MAX }],
                 cost: Cost::default(),
+                workspace: 0,
                 run: nothing(),
                 after: &[],
             });
         }
     });
-    assert_eq!(found, BuildError::TooLarge(b1));
+    assert_eq!(found, BuildError::TooLarge(BufferId(2)));
 }
 
 #[test]
@@ -116,14 +137,56 @@ fn an_arena_that_is_not_to_be_had_is_an_error_with_its_size() {
     let writes = builder.temporary(1 << 60);
     builder.task(Task {
         reads: &[],
-        writes,
-        chunk: 1 << 50,
+        writes: &[Write { buffer: writes, chunk: 1 << 50 }],
         cost: Cost::default(),
+        workspace: 0,
         run: nothing(),
         after: &[],
     });
-    let error = builder.build().unwrap().state().unwrap_err();
+    let error = builder.build().unwrap().state(1).unwrap_err();
     assert_eq!(error.bytes, 1 << 60);
+}
+
+#[test]
+fn workspaces_that_are_not_to_be_had_are_an_error() {
+    for (workspace, threads) in [(1 << 60, 1), (1 << 40, 1 << 20), (1 << 50, 1 << 30)] {
+        let mut builder = Program::builder();
+        let buffer = builder.temporary(64);
+        builder.task(Task {
+            reads: &[],
+            writes: &[Write { buffer, chunk: 1 }],
+            cost: Cost { flops: 1e9, bytes: 0.0 },
+            workspace,
+            run: nothing(),
+            after: &[],
+        });
+        assert!(builder.build().unwrap().state(threads).unwrap_err().bytes >= 1 << 60);
+    }
+}
+
+#[test]
+fn the_outputs_of_one_task_do_not_share_memory_though_nobody_reads_them() {
+    let mut builder = Program::builder();
+    let x = builder.temporary(1 << 20);
+    task(&mut builder, &[], x);
+    let after = builder.temporary(8);
+    task(&mut builder, &[x], after);
+    // Both would fit over what is free by now.
+    let pair = [(); 2].map(|()| builder.temporary(1 << 19));
+    let writes = pair.map(|buffer| Write { buffer, chunk: 64 });
+    builder.task(Task {
+        reads: &[after],
+        writes: &writes,
+        cost: Cost::default(),
+        workspace: 0,
+        run: nothing(),
+        after: &[],
+    });
+    let program = builder.build().unwrap();
+    let [first, second] = pair.map(|buffer| program.buffer(buffer).unwrap().offset.unwrap());
+    assert_eq!(first.abs_diff(second), 1 << 19);
+    assert_eq!(program.memory().arena, (1 << 20) + 64);
+    assert_eq!(program.task(TaskId(2)).unwrap().writes, writes);
 }
 
 #[test]
@@ -176,14 +239,15 @@ fn implied_dependencies_are_dropped() {
     let info = program.task(TaskId(3)).unwrap();
     assert_eq!(info.reads.len(), 3);
     assert_eq!(info.dependencies, [TaskId(2)]);
-    assert_eq!((info.parts, info.unit, info.writes), (1, 0, buffers[3]));
+    assert_eq!((info.parts, info.unit), (1, 0));
+    assert_eq!(info.writes, [Write { buffer: buffers[3], chunk: 64 }]);
 }
 
 #[test]
 fn empty_buffers_and_empty_programs_run() {
     let workers = Workers::new(2).unwrap();
     let program = Program::builder().build().unwrap();
-    program.state().unwrap().begin(&program, 0).unwrap().execute(&workers).unwrap();
+    program.state(2).unwrap().begin(&program, 0).unwrap().execute(&workers).unwrap();
 
     let mut builder = Program::builder();
     let x = builder.input(0, 64);
@@ -197,9 +261,9 @@ fn empty_buffers_and_empty_programs_run() {
     {
         builder.task(Task {
             reads,
-            writes,
-            chunk: if writes == count { 8 } else { 0 },
+            writes: &[Write { buffer: writes, chunk: if writes == count { 8 } else { 0 } }],
             cost: Cost { flops: 1e9, bytes: 0.0 },
+            workspace: 0,
             run: Box::new(|call| {
                 assert_eq!(call.input::<u8>(1).len(), 0);
                 call.output::<u64>()[0] = call.inputs() as u64;
@@ -210,7 +274,7 @@ fn empty_buffers_and_empty_programs_run() {
     }
     let program = builder.build().unwrap();
     assert_eq!(program.task(TaskId(0)).unwrap().parts, 0);
-    let mut state = program.state().unwrap();
+    let mut state = program.state(2).unwrap();
     let (feed, mut result) = (AlignedBytes::default(), [0u8; 0]);
     let mut run = state.begin(&program, 0).unwrap();
     run.bind(x, &feed).unwrap();
@@ -229,9 +293,9 @@ fn a_chain_of_a_million_tasks_builds_runs_and_drops() {
         let next = builder.temporary(8);
         builder.task(Task {
             reads: &[last],
-            writes: next,
-            chunk: 8,
+            writes: &[Write { buffer: next, chunk: 8 }],
             cost: Cost { flops: 1.0, bytes: 16.0 },
+            workspace: 0,
             run: Box::new(|call| {
                 call.output::<u64>()[0] = call.input::<u64>(0)[0] + 1;
                 Ok(())
@@ -246,7 +310,7 @@ fn a_chain_of_a_million_tasks_builds_runs_and_drops() {
     assert_eq!(program.estimate().units, 1);
     assert!(program.runs_inline(64));
     let workers = Workers::new(2).unwrap();
-    let mut state = program.state().unwrap();
+    let mut state = program.state(2).unwrap();
     let mut run = state.begin(&program, 0).unwrap();
     run.execute(&workers).unwrap();
     assert_eq!(run.read(last).unwrap(), count.to_ne_bytes());

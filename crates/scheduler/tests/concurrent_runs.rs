@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use abeyance_kernels::launch::Cost;
-use abeyance_scheduler::{AlignedBytes, BufferId, Program, Task, Workers};
+use abeyance_scheduler::{AlignedBytes, BufferId, Program, Task, Workers, Write};
 
 /// Enough to be worth threads.
 const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
@@ -22,9 +22,9 @@ fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
                 let step = if level == 0 { branch + 1 } else { 1 };
                 builder.task(Task {
                     reads: &[last],
-                    writes: next,
-                    chunk: 16,
+                    writes: &[Write { buffer: next, chunk: 16 }],
                     cost: MUCH,
+                    workspace: 0,
                     run: Box::new(move |call| {
                         let (start, x) = (call.start::<u64>(), call.input::<u64>(0));
                         for (index, out) in call.output::<u64>().iter_mut().enumerate() {
@@ -43,9 +43,9 @@ fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
     builder.keep(sum);
     builder.task(Task {
         reads: &ends,
-        writes: sum,
-        chunk: 64,
+        writes: &[Write { buffer: sum, chunk: 64 }],
         cost: MUCH,
+        workspace: 0,
         run: Box::new(|call| {
             let inputs = call.inputs();
             for index in 0..8 {
@@ -72,7 +72,7 @@ fn four_threads_share_one_pool() {
             for caller in 0..4u64 {
                 let (workers, program) = (workers.clone(), &program);
                 scope.spawn(move || {
-                    let mut state = program.state().unwrap();
+                    let mut state = program.state(workers.threads()).unwrap();
                     for round in 0..300u64 {
                         // The feed goes at the end of every round: nobody may hold on to it.
                         let value = caller * 1000 + round;
@@ -98,7 +98,7 @@ fn more_runs_at_once_than_helpers_can_join() {
         for _ in 0..24 {
             scope.spawn(|| {
                 let feed = feed(1);
-                let mut state = program.state().unwrap();
+                let mut state = program.state(workers.threads()).unwrap();
                 barrier.wait();
                 for draw in 0..50 {
                     let mut run = state.begin(&program, draw).unwrap();
@@ -116,7 +116,7 @@ fn ten_thousand_runs_in_a_row() {
     let (program, x, sum) = branches(4, 4);
     let workers = Workers::new(2).unwrap();
     assert!(!program.runs_inline(2));
-    let mut state = program.state().unwrap();
+    let mut state = program.state(workers.threads()).unwrap();
     for value in 0..10_000u64 {
         let feed = feed(value);
         let mut run = state.begin(&program, value).unwrap();
@@ -134,9 +134,9 @@ fn rendezvous(tasks: usize, parts: usize, arrived: &Arc<AtomicUsize>) -> Program
         let (arrived, all) = (arrived.clone(), tasks * parts);
         builder.task(Task {
             reads: &[],
-            writes: out,
-            chunk: 64,
+            writes: &[Write { buffer: out, chunk: 64 }],
             cost: MUCH,
+            workspace: 0,
             run: Box::new(move |call| {
                 arrived.fetch_add(1, SeqCst);
                 // The limit is there for the test to end if the promise is broken.
@@ -158,7 +158,7 @@ fn meets(tasks: usize, parts: usize) {
     let arrived = Arc::new(AtomicUsize::new(0));
     let program = rendezvous(tasks, parts, &arrived);
     let workers = Workers::new(tasks * parts).unwrap();
-    let mut state = program.state().unwrap();
+    let mut state = program.state(workers.threads()).unwrap();
     for round in 0..20 {
         arrived.store(0, SeqCst);
         if round % 5 == 4 {
@@ -191,9 +191,9 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
     let first = builder.temporary(64);
     builder.task(Task {
         reads: &[],
-        writes: first,
-        chunk: 64,
+        writes: &[Write { buffer: first, chunk: 64 }],
         cost: MUCH,
+        workspace: 0,
         run: Box::new(|_| {
             std::thread::sleep(Duration::from_millis(10));
             Ok(())
@@ -208,9 +208,9 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
         let arrived = arrived.clone();
         builder.task(Task {
             reads: &[first],
-            writes: out,
-            chunk: 64,
+            writes: &[Write { buffer: out, chunk: 64 }],
             cost: MUCH,
+            workspace: 0,
             run: Box::new(move |call| {
                 arrived.fetch_add(1, SeqCst);
                 let start = Instant::now();
@@ -225,7 +225,7 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
     }
     let program = builder.build().unwrap();
     let workers = Workers::new(2).unwrap();
-    let mut state = program.state().unwrap();
+    let mut state = program.state(workers.threads()).unwrap();
     for _ in 0..10 {
         arrived.store(0, SeqCst);
         let mut run = state.begin(&program, 0).unwrap();

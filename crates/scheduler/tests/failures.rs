@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use abeyance_kernels::launch::{Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers,
+    AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers, Write,
 };
 
 const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
@@ -24,9 +24,9 @@ fn program(armed: &Arc<AtomicBool>, act: fn() -> Result<(), Failure>) -> Program
             let armed = armed.clone();
             builder.task(Task {
                 reads: if layer == 0 { &[] } else { &first[..40] },
-                writes: out,
-                chunk: 64,
+                writes: &[Write { buffer: out, chunk: 64 }],
                 cost: MUCH,
+                workspace: 0,
                 run: Box::new(move |call| {
                     if layer == 0 && task == 17 && armed.load(SeqCst) {
                         act()?;
@@ -46,7 +46,7 @@ fn fails_then_recovers(act: fn() -> Result<(), Failure>, expected: RunError) {
     let armed = Arc::new(AtomicBool::new(true));
     let program = program(&armed, act);
     for workers in POOLS.iter() {
-        let mut state = program.state().unwrap();
+        let mut state = program.state(workers.threads()).unwrap();
         for _ in 0..50 {
             armed.store(true, SeqCst);
             let mut run = state.begin(&program, 0).unwrap();
@@ -117,9 +117,9 @@ fn what_does_not_fit_is_refused() {
     for (reads, writes) in [(x, middle), (middle, out)] {
         builder.task(Task {
             reads: &[reads],
-            writes,
-            chunk: 8,
+            writes: &[Write { buffer: writes, chunk: 8 }],
             cost: Cost::default(),
+            workspace: 0,
             run: copy(),
             after: &[],
         });
@@ -129,7 +129,7 @@ fn what_does_not_fit_is_refused() {
     let workers = Workers::new(1).unwrap();
     let bytes = AlignedBytes::zeroed(16).unwrap();
     let mut result = AlignedBytes::zeroed(8).unwrap();
-    let mut state = program.state().unwrap();
+    let mut state = program.state(1).unwrap();
     assert_eq!(state.begin(&other, 0).unwrap_err(), BindError::ForeignState);
 
     let mut run = state.begin(&program, 0).unwrap();
@@ -149,6 +149,14 @@ fn what_does_not_fit_is_refused() {
     run.execute(&workers).unwrap();
     assert_eq!(run.read(out).unwrap(), [0; 8]);
     assert_eq!(run.read(middle), Err(BindError::NotKept(middle)));
+
+    // More threads than the state has room for.
+    let two = Workers::new(2).unwrap();
+    let mut run = state.begin(&program, 1).unwrap();
+    run.bind(x, &bytes[..8]).unwrap();
+    run.bind_mut(out, &mut result).unwrap();
+    assert_eq!(run.execute(&two), Err(RunError::Threads { threads: 2, most: 1 }));
+    run.execute(&workers).unwrap();
 
     // What was bound belongs to the run it was bound in.
     let mut run = state.begin(&program, 1).unwrap();

@@ -1,8 +1,8 @@
 //! Random programs give, for any number of threads, bit for bit what running their tasks one by one gives.
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_kernels::launch::{ALIGNMENT, Call, Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, Program, Run, RunError, State, Task, TaskId, Workers,
+    AlignedBytes, BufferId, Program, Run, RunError, State, Task, TaskId, TaskInfo, Workers, Write,
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -11,38 +11,63 @@ use std::sync::LazyLock;
 static POOLS: LazyLock<Vec<Workers>> =
     LazyLock::new(|| [1, 2, 3, 8].map(|threads| Workers::new(threads).unwrap()).into());
 
+/// A buffer that a task fills.
 #[derive(Clone, Debug)]
-struct Sketch {
-    /// Elements of the buffer, elements of a part.
-    length: usize,
+struct Written {
+    /// Elements of a part, and of the last part where there are parts at all.
     chunk: usize,
-    reads: Vec<usize>,
-    after: Vec<usize>,
+    last: usize,
     output: bool,
     keep: bool,
+}
+
+impl Written {
+    /// Elements, when cut into so many parts.
+    fn length(&self, parts: usize) -> usize {
+        match parts {
+            0 => 0,
+            _ => (parts - 1) * self.chunk + self.last.min(self.chunk),
+        }
+    }
+}
+
+fn written(longest: usize) -> impl Strategy<Value = Written> {
+    (1..longest, 1..longest, prop::bool::weighted(0.1), prop::bool::weighted(0.1))
+        .prop_map(|(chunk, last, output, keep)| Written { chunk, last, output, keep })
+}
+
+#[derive(Clone, Debug)]
+struct Sketch {
+    parts: usize,
+    writes: Vec<Written>,
+    reads: Vec<usize>,
+    after: Vec<usize>,
+    /// Elements of the workspace.
+    workspace: usize,
     fails: bool,
     microseconds: u8,
 }
 
 fn sketch(failures: bool) -> impl Strategy<Value = Sketch> {
-    let length = prop_oneof![2 => 0usize..4, 6 => 1usize..300, 1 => 9_000usize..20_000];
+    let cut = prop_oneof![
+        2 => (0usize..2, prop::collection::vec(written(4), 1..3)),
+        6 => (1usize..20, prop::collection::vec(written(40), 1..4)),
+        1 => (1usize..100, prop::collection::vec(written(400), 1..3)),
+    ];
     (
-        length,
-        1usize..200,
+        cut,
         prop::collection::vec(0usize..1000, 0..4),
         prop::collection::vec(0usize..1000, 0..2),
-        prop::bool::weighted(0.1),
-        prop::bool::weighted(0.1),
+        prop_oneof![Just(0), 1usize..200],
         prop::bool::weighted(if failures { 0.05 } else { 0.0 }),
         0u8..20,
     )
-        .prop_map(|(length, chunk, reads, after, output, keep, fails, microseconds)| Sketch {
-            length,
-            chunk,
+        .prop_map(|((parts, writes), reads, after, workspace, fails, microseconds)| Sketch {
+            parts,
+            writes,
             reads,
             after,
-            output,
-            keep,
+            workspace,
             fails,
             microseconds,
         })
@@ -67,39 +92,74 @@ const INPUT: usize = 100;
 struct Built {
     program: Program,
     input: BufferId,
-    buffers: Vec<BufferId>,
+    /// Everything that tasks fill, in their order.
+    buffers: Vec<(Written, BufferId)>,
+}
+
+/// What the kernel of a task does, but for the failure.
+fn work(call: &mut Call<'_>, task: usize, workspace: usize) {
+    let reads: Vec<&[u64]> = (0..call.inputs()).map(|index| call.input(index)).collect();
+    let (part, draw) = (call.part(), call.draw());
+    let (_, outputs, bytes) = call.split();
+    assert_eq!((bytes.len(), bytes.as_ptr().addr() % ALIGNMENT), (workspace * 8, 0));
+    // The values go by way of the workspace, so that they are wrong if another thread has the same.
+    let workspace: &mut [u64] = bytemuck::cast_slice_mut(bytes);
+    for (place, word) in workspace.iter_mut().enumerate() {
+        *word = (task * 1000 + part + place) as u64;
+    }
+    for (output, piece) in outputs.into_iter().enumerate() {
+        let start = piece.start::<u64>();
+        for (offset, out) in piece.cast::<u64>().iter_mut().enumerate() {
+            let value = element(task + output * 1000, start + offset, draw, &reads);
+            if workspace.is_empty() {
+                *out = value;
+                continue;
+            }
+            let word = &mut workspace[offset % workspace.len()];
+            let before = std::mem::replace(word, value);
+            *out = std::mem::replace(word, before);
+        }
+    }
+    for (place, &word) in workspace.iter().enumerate() {
+        assert_eq!(word, (task * 1000 + part + place) as u64, "somebody else wrote here");
+    }
 }
 
 fn build(sketches: &[Sketch]) -> Built {
     let mut builder = Program::builder();
     let input = builder.input(INPUT * 8, 8);
-    let mut buffers: Vec<BufferId> = vec![];
+    let mut buffers: Vec<(Written, BufferId)> = vec![];
     for (task, sketch) in sketches.iter().enumerate() {
-        let bytes = sketch.length * 8;
-        let writes =
-            if sketch.output { builder.output(bytes, 8) } else { builder.temporary(bytes) };
-        if sketch.keep {
-            builder.keep(writes);
-        }
         let reads: Vec<BufferId> = sketch
             .reads
             .iter()
-            .map(|&pick| if task == 0 { input } else { buffers[pick % task] })
+            .map(|&pick| match buffers.len() {
+                0 => input,
+                count => buffers[pick % count].1,
+            })
             .collect();
         let after: Vec<TaskId> = match task {
             0 => vec![],
             _ => sketch.after.iter().map(|&pick| TaskId((pick % task) as u32)).collect(),
         };
-        let fails = sketch.fails;
+        let mut writes = vec![];
+        for written in &sketch.writes {
+            let bytes = written.length(sketch.parts) * 8;
+            let buffer =
+                if written.output { builder.output(bytes, 8) } else { builder.temporary(bytes) };
+            if written.keep {
+                builder.keep(buffer);
+            }
+            writes.push(Write { buffer, chunk: written.chunk * 8 });
+            buffers.push((written.clone(), buffer));
+        }
+        let (fails, workspace) = (sketch.fails, sketch.workspace);
         builder.task(Task {
             reads: &reads,
-            writes,
-            chunk: sketch.chunk * 8,
+            writes: &writes,
             cost: Cost { flops: f64::from(sketch.microseconds) * 1e4, bytes: 0.0 },
+            workspace: workspace * 8,
             run: Box::new(move |call| {
-                let reads: Vec<&[u64]> =
-                    (0..call.inputs()).map(|index| call.input(index)).collect();
-                let (start, draw) = (call.start::<u64>(), call.draw());
                 if fails {
                     let text = format!("task {task} part {}", call.part());
                     if task % 2 == 0 {
@@ -107,14 +167,11 @@ fn build(sketches: &[Sketch]) -> Built {
                     }
                     return Err(Failure(text));
                 }
-                for (offset, out) in call.output::<u64>().iter_mut().enumerate() {
-                    *out = element(task, start + offset, draw, &reads);
-                }
+                work(call, task, workspace);
                 Ok(())
             }),
             after: &after,
         });
-        buffers.push(writes);
     }
     Built { program: builder.build().unwrap(), input, buffers }
 }
@@ -123,15 +180,23 @@ fn build(sketches: &[Sketch]) -> Built {
 fn serially(sketches: &[Sketch], input: &[u64], draw: u64) -> Result<Vec<Vec<u64>>, usize> {
     let mut values: Vec<Vec<u64>> = vec![];
     for (task, sketch) in sketches.iter().enumerate() {
-        if sketch.fails && sketch.length > 0 {
+        if sketch.fails && sketch.parts > 0 {
             return Err(task);
         }
         let reads: Vec<&[u64]> = sketch
             .reads
             .iter()
-            .map(|&pick| if task == 0 { input } else { &values[pick % task] })
+            .map(|&pick| match values.len() {
+                0 => input,
+                count => &values[pick % count],
+            })
             .collect();
-        values.push((0..sketch.length).map(|index| element(task, index, draw, &reads)).collect());
+        let filled = sketch.writes.iter().enumerate().map(|(output, written)| {
+            let elements = 0..written.length(sketch.parts);
+            elements.map(|index| element(task + output * 1000, index, draw, &reads)).collect()
+        });
+        let filled: Vec<Vec<u64>> = filled.collect();
+        values.extend(filled);
     }
     Ok(values)
 }
@@ -146,22 +211,24 @@ fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Worker
     for (slot, word) in bytes.chunks_exact_mut(8).zip(&input) {
         slot.copy_from_slice(&word.to_ne_bytes());
     }
-    let mut outputs: Vec<AlignedBytes> =
-        sketches.iter().map(|sketch| AlignedBytes::zeroed(sketch.length * 8).unwrap()).collect();
+    let length = |buffer: BufferId| built.program.buffer(buffer).unwrap().length;
+    let mut outputs: Vec<AlignedBytes> = (built.buffers.iter())
+        .map(|&(_, buffer)| AlignedBytes::zeroed(length(buffer)).unwrap())
+        .collect();
     let mut run: Run<'_> = state.begin(&built.program, draw).unwrap();
     run.bind(built.input, &bytes).unwrap();
-    for ((sketch, &buffer), output) in sketches.iter().zip(&built.buffers).zip(&mut outputs) {
-        if sketch.output {
-            run.bind_mut(buffer, output).unwrap();
+    for ((written, buffer), output) in built.buffers.iter().zip(&mut outputs) {
+        if written.output {
+            run.bind_mut(*buffer, output).unwrap();
         }
     }
     let result = run.execute(workers);
     match serially(sketches, &input, draw) {
         Ok(values) => {
             result.unwrap();
-            for ((sketch, &buffer), value) in sketches.iter().zip(&built.buffers).zip(&values) {
-                if sketch.output || sketch.keep {
-                    assert_eq!(&words(run.read(buffer).unwrap()), value);
+            for ((written, buffer), value) in built.buffers.iter().zip(&values) {
+                if written.output || written.keep {
+                    assert_eq!(&words(run.read(*buffer).unwrap()), value);
                 }
             }
         }
@@ -194,7 +261,7 @@ proptest! {
     fn any_number_of_threads_gives_the_same_bits(sketches in prop::collection::vec(sketch(false), 1..150)) {
         let built = build(&sketches);
         for workers in POOLS.iter() {
-            let mut state = built.program.state().unwrap();
+            let mut state = built.program.state(workers.threads()).unwrap();
             for draw in 1..4 {
                 check(&sketches, &built, &mut state, workers, draw);
             }
@@ -206,7 +273,7 @@ proptest! {
         quietly();
         let built = build(&sketches);
         for workers in POOLS.iter() {
-            let mut state = built.program.state().unwrap();
+            let mut state = built.program.state(workers.threads()).unwrap();
             for draw in 1..4 {
                 check(&sketches, &built, &mut state, workers, draw);
             }
@@ -232,24 +299,29 @@ proptest! {
             let info = program.buffer(buffer).unwrap();
             info.offset.map(|offset| offset..offset + info.length)
         };
+        let clash = |a: BufferId, b: BufferId| match (place(a), place(b)) {
+            (Some(a), Some(b)) => a.start < b.end && b.start < a.end,
+            _ => a == b,
+        };
         for (later, before) in before.iter().enumerate() {
             let second = program.task(TaskId(later as u32)).unwrap();
             for (earlier, &ordered) in before.iter().enumerate() {
                 let first = program.task(TaskId(earlier as u32)).unwrap();
-                let clash = |a: BufferId, b: BufferId| match (place(a), place(b)) {
-                    (Some(a), Some(b)) => a.start < b.end && b.start < a.end,
-                    _ => a == b,
+                let fills = |task: &TaskInfo<'_>, buffer: BufferId| {
+                    task.writes.iter().any(|write| clash(write.buffer, buffer))
                 };
-                let shared = second.reads.iter().any(|&read| clash(first.writes, read))
-                    || first.reads.iter().any(|&read| clash(second.writes, read))
-                    || clash(first.writes, second.writes);
+                let shared = second.reads.iter().any(|&read| fills(&first, read))
+                    || first.reads.iter().any(|&read| fills(&second, read))
+                    || first.writes.iter().any(|write| fills(&second, write.buffer));
                 prop_assert!(!shared || ordered, "{earlier} and {later}");
             }
-            let apart = second.reads.iter().all(|&read| match (place(read), place(second.writes)) {
-                (Some(read), Some(written)) => read.end <= written.start || written.end <= read.start,
-                _ => read != second.writes,
-            });
-            prop_assert!(apart);
+            // What one task touches.
+            for (index, write) in second.writes.iter().enumerate() {
+                let others = second.writes[..index].iter().map(|other| other.buffer);
+                for other in others.chain(second.reads.iter().copied()) {
+                    prop_assert!(!clash(write.buffer, other), "{later} over itself");
+                }
+            }
         }
     }
 }

@@ -6,22 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use abeyance_graph::{Element, Graph};
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
-use abeyance_scheduler::{AlignedBytes, Workers};
+use abeyance_scheduler::{AlignedBytes, Recording, Workers};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 use smallvec::SmallVec;
 
 use crate::feed::{Bytes, Feed, FeedValue};
 use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
-use crate::plan::{self, FeedShape, Frozen, Plan, VariableIndex};
+use crate::plan::{self, Explanation, FeedShape, Frozen, Plan, VariableIndex};
+use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results};
+use crate::{Error, Port, Results, RunOptions};
 
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
     seed: u64,
     threads: usize,
+    plain: bool,
 }
 
 impl SessionOptions {
@@ -33,6 +35,14 @@ impl SessionOptions {
     /// The seed of first values and random nodes.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Whether plans are made better before they run, as they are unless this says no: constants folded, common
+    /// subexpressions shared, elementwise loops fused. It changes no bit of any result. Without, each node is a step of its
+    /// own, which is slower and easier to follow in a profile.
+    pub fn optimize(mut self, optimize: bool) -> Self {
+        self.plain = !optimize;
         self
     }
 
@@ -108,7 +118,12 @@ impl Session {
         }
         Ok(Self {
             id: graph.id(),
-            frozen: Frozen { graph, seed: options.seed, variables },
+            frozen: Frozen {
+                graph,
+                seed: options.seed,
+                variables,
+                passes: plan::Passes { optimize: !options.plain },
+            },
             names,
             variables: Variables::new(values),
             step: AtomicU64::new(0),
@@ -153,7 +168,25 @@ impl Session {
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, Error> {
         let location = Location::caller();
-        self.run_with(&fetches, feeds.as_ref(), |collect, results| collect.collect(results))
+        self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
+            collect.collect(results)
+        })
+        .map_err(|error| error.at(location))
+    }
+
+    /// The same in another way: [`RunOptions`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run_with<'a, F: Fetch>(
+        &self,
+        options: RunOptions<'_>,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<<F::Collect as Collect>::Output, Error> {
+        let location = Location::caller();
+        self.run_and(&fetches, feeds.as_ref(), options, |collect, results| collect.collect(results))
             .map_err(|error| error.at(location))
     }
 
@@ -169,22 +202,59 @@ impl Session {
         output: &mut <F::Collect as Collect>::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
-        self.run_with(&fetches, feeds.as_ref(), |collect, results| {
+        self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
             collect.collect_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
 
-    fn run_with<F: Fetch, R>(
+    fn run_and<F: Fetch, R>(
         &self,
         fetches: &F,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         pick_up: impl FnOnce(&F::Collect, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
         let plan = self.plan(&self.fetched(&list)?, feeds)?;
-        self.execute(&plan, feeds, |results| pick_up(&collect, results))
+        self.execute(&plan, feeds, options, |results| pick_up(&collect, results))
+    }
+
+    /// What a run of these fetches on feeds of these shapes would do, without doing it: the tasks of its plan with the nodes
+    /// that each computes, what they read and write, where that lies in memory and what it costs. Print it:
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 3]);
+    /// let y = (x + 1.0).relu();
+    /// let session = Session::new(&g)?;
+    /// let plan = session.explain(y, feeds![x => &ndarray::array![[1.0, -2.0, 3.0]]])?;
+    /// assert_eq!(plan.tasks, 1);
+    /// println!("{plan}");
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::run`], but for what only shows when it runs.
+    #[track_caller]
+    pub fn explain<'a, F: Fetch>(
+        &self,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<Explanation, Error> {
+        let (location, feeds) = (Location::caller(), feeds.as_ref());
+        let mut list = FetchList::default();
+        fetches.list(&mut list);
+        let explain = || {
+            let fetches = self.fetched(&list)?;
+            self.check_strangers(feeds)?;
+            self.check_feeds(feeds)?;
+            Plan::explain(&self.frozen, &fetches, shapes(feeds))
+        };
+        explain().map_err(|error: Error| error.at(location))
     }
 
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
@@ -370,7 +440,8 @@ impl Session {
         }
     }
 
-    fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
+    /// No tensor of another graph is fed.
+    fn check_strangers(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
         for feed in feeds {
             self.check(feed.graph, feed.node).map_err(|stranger| {
                 let message = format!("a fed tensor {}", stranger.message);
@@ -380,6 +451,11 @@ impl Session {
                 Error::Request(diagnostic.into())
             })?;
         }
+        Ok(())
+    }
+
+    fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
+        self.check_strangers(feeds)?;
         let key = plan::key(fetches, feeds);
         let find = |plans: &HashMap<u64, Vec<Arc<Plan>>>| {
             let found = plans.get(&key)?.iter().find(|plan| plan.fits(fetches, feeds))?;
@@ -390,11 +466,7 @@ impl Session {
             return Ok(plan);
         }
         self.check_feeds(feeds)?;
-        let shapes = feeds
-            .iter()
-            .map(|feed| FeedShape { node: feed.node, dtype: feed.dtype, dims: feed.dims.clone() })
-            .collect();
-        let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes)?);
+        let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes(feeds))?);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         Ok(match find(&plans) {
             Some(other) => other,
@@ -448,13 +520,23 @@ impl Session {
 
     fn execute<R>(
         &self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
-        let mut state = plan.take_state()?;
-        let result = self.execute_in(plan, &mut state, feeds, collect);
+        let mut trace = options.trace;
+        let mut pending = match &mut trace {
+            Some(trace) => Some(trace.begin(plan, &self.frozen)?),
+            None => None,
+        };
+        let mut state = plan.take_state(self.workers.threads())?;
+        let recording = pending.as_mut().map(Pending::recording);
+        let result = self.execute_in(plan, &mut state, feeds, recording, collect);
         plan.give_back(state);
+        if let (Some(trace), Some(run), Ok(_)) = (trace, pending, &result) {
+            trace.end(run);
+        }
         result
     }
 
@@ -463,6 +545,7 @@ impl Session {
         plan: &Plan,
         state: &mut abeyance_scheduler::State,
         feeds: &[Feed<'_>],
+        recording: Option<&mut Recording>,
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let written = || plan.writes.iter().map(|&(variable, _)| variable);
@@ -499,7 +582,11 @@ impl Session {
                 passed = variable.0 + 1;
                 rest = behind;
             }
-            run.execute(&self.workers).map_err(|error| plan.explain(&self.frozen.graph, error))?;
+            let result = match recording {
+                None => run.execute(&self.workers),
+                Some(recording) => run.execute_recorded(&self.workers, recording),
+            };
+            result.map_err(|error| plan.blame(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -509,6 +596,12 @@ impl Session {
         }
         Ok(result)
     }
+}
+
+fn shapes(feeds: &[Feed<'_>]) -> Vec<FeedShape> {
+    let shape =
+        |feed: &Feed<'_>| FeedShape { node: feed.node, dtype: feed.dtype, dims: feed.dims.clone() };
+    feeds.iter().map(shape).collect()
 }
 
 fn bytes<'a>(bytes: &'a Bytes<'_>) -> Result<&'a [u8], Error> {
@@ -548,8 +641,21 @@ impl<C: Collect> Callable<'_, C> {
     /// As [`Session::run`].
     #[track_caller]
     pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
+        self.run_with(RunOptions::new(), feeds)
+    }
+
+    /// The same in another way: [`Session::run_with`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run_with<'a>(
+        &self,
+        options: RunOptions<'_>,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<C::Output, Error> {
         let location = Location::caller();
-        self.run_with(feeds.as_ref(), |collect, results| collect.collect(results))
+        self.run_and(feeds.as_ref(), options, |collect, results| collect.collect(results))
             .map_err(|error| error.at(location))
     }
 
@@ -564,19 +670,20 @@ impl<C: Collect> Callable<'_, C> {
         output: &mut C::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
-        self.run_with(feeds.as_ref(), |collect, results| {
+        self.run_and(feeds.as_ref(), RunOptions::new(), |collect, results| {
             collect.collect_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
 
-    fn run_with<R>(
+    fn run_and<R>(
         &self,
         feeds: &[Feed<'_>],
+        options: RunOptions<'_>,
         pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let plan = self.plan(feeds)?;
-        self.session.execute(&plan, feeds, |results| pick_up(&self.collect, results))
+        self.session.execute(&plan, feeds, options, |results| pick_up(&self.collect, results))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {

@@ -3,8 +3,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DefaultAttribute,
-    Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample,
-    Signature, Type,
+    Derivation, Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId,
+    Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
@@ -52,6 +52,10 @@ impl Operator for LeakyRelu {
             let alpha = <T as Stored>::from_f64(alpha);
             Ok(map::<T, T>(cx, 2.0, #[inline(always)] move |x| if x > T::ZERO { x } else { x * alpha }).into())
         })
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
@@ -15,6 +15,8 @@ use crate::{Number, Operand, Tensor};
 /// An operator on two operands that broadcast.
 pub struct Binary {
     pub(super) signature: Signature,
+    /// Whether it has a result for any two integers; every one has for any two floats.
+    pub(super) total: bool,
     pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
     /// The cotangent of an operand, before it is summed over the dimensions in which that was stretched.
     pub(super) gradient: fn(&mut Derivation<'_>, usize) -> NodeId,
@@ -45,6 +47,13 @@ impl Operator for Binary {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
+    }
+
+    fn locality(&self, cx: &Lowering<'_>) -> Locality {
+        match self.total || cx.result.dtype.is_float() {
+            true => Locality::Pointwise,
+            false => Locality::Whole,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -135,6 +144,7 @@ const POSITIVE: Domain = Domain::Between(0.5, 2.5);
 /// `x + y`; integers wrap. Gradient: the cotangent for both.
 pub static ADD: Binary = Binary {
     signature: Signature::new("add", "x + y", NUMBER),
+    total: true,
     lower: number!(1.0, |x, y| StoredNumber::wrapping_add(x, y)),
     gradient: |cx, _| cx.cotangent(),
     domains: [USUAL, USUAL],
@@ -143,6 +153,7 @@ pub static ADD: Binary = Binary {
 /// `x - y`; integers wrap. Gradient: the cotangent, and the negative of it.
 pub static SUB: Binary = Binary {
     signature: Signature::new("sub", "x - y", NUMBER),
+    total: true,
     lower: number!(1.0, |x, y| StoredNumber::wrapping_sub(x, y)),
     gradient: |cx, index| {
         let cotangent = cx.cotangent();
@@ -157,6 +168,7 @@ pub static SUB: Binary = Binary {
 /// `x * y`; integers wrap. Gradient: the cotangent times the other.
 pub static MUL: Binary = Binary {
     signature: Signature::new("mul", "x times y", NUMBER),
+    total: true,
     lower: number!(1.0, |x, y| StoredNumber::wrapping_mul(x, y)),
     gradient: |cx, index| {
         let other = cx.operand(1 - index);
@@ -173,6 +185,7 @@ pub static MUL_NO_NAN: Binary = Binary {
         "x times y, and 0 where y is 0 even if x is infinite or NaN",
         FLOAT,
     ),
+    total: true,
     lower: number!(1.0, |x, y| if y == T::ZERO { T::ZERO } else { x * y }),
     gradient: |cx, index| {
         let (other, cotangent) = (cx.operand(1 - index), cx.cotangent());
@@ -188,6 +201,7 @@ pub static MUL_NO_NAN: Binary = Binary {
 /// the result over `y`.
 pub static DIV: Binary = Binary {
     signature: Signature::new("div", "x / y", NUMBER),
+    total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into())),
     gradient: |cx, index| {
         let (y, result) = (cx.operand(1), cx.result());
@@ -207,6 +221,7 @@ pub static DIV: Binary = Binary {
 /// xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
 pub static POW: Binary = Binary {
     signature: Signature::new("pow", "x to the power of y", NUMBER),
+    total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into())),
     gradient: |cx, index| {
         let (x, y, result) = (cx.operand(0), cx.operand(1), cx.result());
@@ -237,6 +252,7 @@ pub static MAXIMUM: Binary = Binary {
     signature: Signature::new("maximum", "the larger of x and y", NUMBER)
         .calculus(Calculus::Piecewise)
         .masking(),
+    total: true,
     lower: number!(1.0, |x, y| x.greatest(y)),
     gradient: |cx, index| pick(cx, index, comparison::greater_equal),
     domains: [Domain::Distinct, Domain::Distinct],
@@ -247,6 +263,7 @@ pub static MINIMUM: Binary = Binary {
     signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
         .calculus(Calculus::Piecewise)
         .masking(),
+    total: true,
     lower: number!(1.0, |x, y| x.least(y)),
     gradient: |cx, index| pick(cx, index, comparison::less_equal),
     domains: [Domain::Distinct, Domain::Distinct],

@@ -2,8 +2,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Signature, Type,
+    Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, OperandSpec,
+    Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
@@ -64,6 +64,10 @@ impl Operator for Cast {
             })),
         });
         Ok(kernel.into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

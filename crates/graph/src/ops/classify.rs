@@ -1,8 +1,8 @@
 //! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    Operator, Sample, Signature, Type,
+    Attributes, Calculus, DType, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
+    Lowering, NodeId, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as _;
 
@@ -28,6 +28,10 @@ impl Operator for Classify {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

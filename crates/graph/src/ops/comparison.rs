@@ -1,8 +1,8 @@
 //! Comparisons of two tensors that broadcast: `equal`, `less` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering,
-    NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 
 use super::binary::{broadcasts, zip};
@@ -27,6 +27,10 @@ impl Operator for Comparison {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -5,10 +5,10 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Type,
+    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering,
+    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
-use abeyance_kernels::conv::Convolution;
+use abeyance_kernels::conv::{Convolution, Form};
 
 use super::spatial::{Pair, Windows, integer, padding, pair};
 use super::{shape, with_float};
@@ -211,6 +211,21 @@ fn convolution(attributes: &Attributes, x: &[usize], w: &[usize]) -> Result<Conv
     }
 }
 
+/// The loops of one of the three on interleaved images, where it computes with these anyway.
+fn interleaving(
+    cx: &Lowering<'_>,
+    conv: Convolution,
+    form: Form,
+    operands: [bool; 2],
+    result: bool,
+) -> Result<Option<Interleaving>, Fault> {
+    if !conv.prefers_interleaved() {
+        return Ok(None);
+    }
+    let kernel = with_float!(cx.result.dtype, T => Ok(conv.interleaved::<T>(form)))?;
+    Ok(Some(Interleaving { kernel, operands: operands.into_iter().collect(), result }))
+}
+
 /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`: `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] ·
 /// w[p, q, c, f]`, zeros beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`. Gradients: [`BackpropInput`]
 /// and [`BackpropFilter`].
@@ -246,6 +261,11 @@ impl Operator for Conv2dForward {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let conv = convolution(cx.attributes, cx.operands[0].dims, cx.operands[1].dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.forward::<T>().into()))
+    }
+
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.operands[1].dims)?;
+        interleaving(cx, conv, Form::Forward, [true, false], true)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -295,6 +315,11 @@ impl Operator for BackpropInput {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.input_gradient::<T>().into()))
+    }
+
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
+        interleaving(cx, conv, Form::InputGradient, [false, true], true)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -387,6 +412,11 @@ impl Operator for BackpropFilter {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let conv = convolution(cx.attributes, cx.operands[0].dims, cx.result.dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.filter_gradient::<T>().into()))
+    }
+
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.result.dims)?;
+        interleaving(cx, conv, Form::FilterGradient, [true, true], false)
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,7 +3,7 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
@@ -316,6 +316,10 @@ impl Operator for SigmoidCrossEntropy {
         with_float!(cx.result.dtype, T => {
             Ok(binary::zip::<T, T, T>(cx, 44.0, #[inline(always)] |z, x| functions::sigmoid_cross_entropy(x, z)).into())
         })
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -15,6 +15,7 @@ const DOMAINS: [Domain; 2] =
 pub static FLOOR_DIV: Binary = Binary {
     signature: Signature::new("floor_div", "x / y rounded down", NUMBER)
         .calculus(Calculus::Piecewise),
+    total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
     gradient: |cx, index| {
         let operand = cx.operand(index);
@@ -32,6 +33,7 @@ pub static MODULO: Binary = Binary {
         NUMBER,
     )
     .calculus(Calculus::Piecewise),
+    total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));

@@ -3,8 +3,8 @@
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering,
-    NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
@@ -33,6 +33,10 @@ impl Operator for Logical {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         Ok((self.lower)(cx).into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -127,23 +127,26 @@ impl Operator for MatMul {
             let chunk = plan.row_block().max(1).saturating_mul(n * size);
             return Ok(
                 with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-                    let (a, b) = (call.input::<T>(0), call.input::<T>(1));
                     let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
-                    plan.run(a, b, call.output::<T>(), first_row);
+                    let (inputs, outputs, workspace) = call.split();
+                    let (a, b, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first().cast());
+                    plan.run(a, b, out, first_row, workspace);
                     Ok(())
-                }))
+                }).with_workspace(plan.workspace::<T>(plan.row_block())))
                 .into(),
             );
         }
         let plan = BatchedMatmul::new(Matmul::new(m, k, n, ta, tb), lead, lead_a, lead_b);
         let cost = Cost { flops: plan.flops(), bytes };
         let chunk = plan.row_block().saturating_mul(n * size);
+        let workspace = with_type!(cx.result.dtype, T => plan.workspace::<T>());
         Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-            let (a, b) = (call.input::<T>(0), call.input::<T>(1));
             let first_row = call.start::<T>().checked_div(n).unwrap_or(0);
-            plan.run(a, b, call.output::<T>(), first_row);
+            let (inputs, outputs, workspace) = call.split();
+            let (a, b, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first().cast());
+            plan.run(a, b, out, first_row, workspace);
             Ok(())
-        }))
+        }).with_workspace(workspace))
         .into())
     }
 

@@ -2,8 +2,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature,
-    Type,
+    Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, Operator, Sample, Shape,
+    Signature, Type,
 };
 use abeyance_kernels::element::Element as Stored;
 use abeyance_kernels::elementwise_chunk;
@@ -108,6 +108,10 @@ impl Operator for Random {
             })
             .into())
         })
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Piecewise
     }
 
     fn samples(&self) -> Vec<Sample> {

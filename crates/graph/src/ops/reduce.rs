@@ -2,14 +2,15 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    OperatorRef, Sample, Shape, Signature, Type, resolve_axis,
+    Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, OperatorRef, Sample, Shape, Signature, Type, resolve_axis,
 };
+use abeyance_kernels::conv::interleaved::ChannelSum;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
 use smallvec::{SmallVec, smallvec};
 
-use super::{binary, cast, comparison, product, select, shape, source, with_type};
+use super::{binary, cast, comparison, product, select, shape, source, with_float, with_type};
 use crate::{Axes, AxisList, Element, Number, Tensor};
 
 /// An operator that combines all elements along some dimensions into one.
@@ -61,7 +62,22 @@ impl Operator for Reduce {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        if self.operation == Operation::Sum
+            && let Some(sum) = channel_sum(cx)?
+        {
+            return with_float!(cx.result.dtype, T => Ok(sum.of_images::<T>().into()));
+        }
         lower(cx, self.operation)
+    }
+
+    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+        let sum = match self.operation {
+            Operation::Sum => channel_sum(cx)?,
+            _ => None,
+        };
+        let Some(sum) = sum else { return Ok(None) };
+        let kernel = with_float!(cx.result.dtype, T => Ok(sum.of_interleaved::<T>()))?;
+        Ok(Some(Interleaving { kernel, operands: [true].into_iter().collect(), result: false }))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -87,6 +103,16 @@ pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample>
             Sample::new(attributes(axes, keep_dims)).operand(dtype, dims, domain.clone())
         })
         .collect()
+}
+
+/// The sum over all pixels of some images, for each channel: the gradient of a bias. It has loops of its own, which give the same
+/// bits for images that are interleaved.
+fn channel_sum(cx: &Lowering<'_>) -> Result<Option<ChannelSum>, Fault> {
+    let &[images, height, width, channels] = cx.operands[0].dims else { return Ok(None) };
+    let axes = resolve_axes(cx.attributes.integers(0), 4)?;
+    let sum = ChannelSum { images, pixels: height * width, channels };
+    let fits = axes[..] == [0, 1, 2] && cx.result.dtype.is_float() && sum.prefers_interleaved();
+    Ok(fits.then_some(sum))
 }
 
 /// The loops of a reduction whose first attribute lists the axes: in one step, or in two where many elements become few.
@@ -121,6 +147,7 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
                             writes: Target::Scratch(0),
                             chunk,
                             cost,
+                            workspace: 0,
                             run: Box::new(move |call| {
                                 let start = call.start::<T>();
                                 plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
@@ -131,6 +158,7 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
                             writes: Target::Output,
                             chunk: cx.result.bytes().max(1),
                             cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                            workspace: 0,
                             run: Box::new(move |call| {
                                 let start = call.start::<T>();
                                 last.combine(operation, call.input::<T>(0), call.output::<T>(), start)

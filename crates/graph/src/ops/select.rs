@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise;
@@ -70,6 +70,10 @@ impl Operator for Select {
             })
         });
         Ok(kernel.into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,8 +2,8 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, Naming, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Type, element_count, known_dims, resolve_axis,
+    Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, Naming, NodeId,
+    OperandSpec, Operator, Sample, Shape, Signature, Type, element_count, known_dims, resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -388,6 +388,10 @@ impl Operator for BroadcastTo {
             layout::broadcast_to(&plan, x, out, start)
         }))
         .into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Piecewise
     }
 
     fn samples(&self) -> Vec<Sample> {

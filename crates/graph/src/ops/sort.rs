@@ -111,6 +111,7 @@ impl Operator for Order {
             writes: Target::Scratch(0),
             chunk: rows_chunk(rows, n, n.saturating_mul(2 * pair)).saturating_mul(pair),
             cost: Cost { flops, bytes: scratch as f64 },
+            workspace: 0,
             run: with_type!(cx.operands[0].dtype, T => Box::new(move |call| {
                 let (x, start) = (call.input::<T>(0), call.start::<Keyed>());
                 order::order_rows(x, n, k, descending, call.output(), start);
@@ -126,6 +127,7 @@ impl Operator for Order {
                 flops: 0.0,
                 bytes: 2.0 * cx.result.bytes() as f64,
             },
+            workspace: 0,
             run: Box::new(move |call| {
                 let (pairs, start) = (call.input::<Keyed>(0), call.start::<I>());
                 order::places(pairs, n, k, call.output::<I>(), start);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
-    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, element_count,
-    known_dims,
+    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Locality,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    element_count, known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -263,6 +263,10 @@ impl Operator for Fill {
             })
         });
         Ok(kernel.into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Piecewise
     }
 
     fn samples(&self) -> Vec<Sample> {

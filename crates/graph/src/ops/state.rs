@@ -1,8 +1,8 @@
 //! Changing variables, and nodes that are run for their effect.
 
 use abeyance_ir::{
-    Attributes, Calculus, DTypes, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Signature, Type,
+    Attributes, Calculus, DTypes, Effect, Fault, Graph as Ir, Inference, Locality, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -43,6 +43,10 @@ impl Operator for Write {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         Ok((self.lower)(cx).into())
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -60,6 +60,7 @@ pub static ATAN2: Binary = Binary {
         "the angle of the point (x, y) in radians, from -pi to pi",
         POINT,
     ),
+    total: true,
     lower: |cx| {
         with_float!(cx.result.dtype, T => {
             Ok(zip::<T, T, T>(cx, 60.0, #[inline(always)] |y, x| Real::atan2(y, x)).into())

@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -36,6 +36,10 @@ impl Operator for Unary {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
     }
 
     fn samples(&self) -> Vec<Sample> {

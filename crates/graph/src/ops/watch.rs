@@ -150,6 +150,7 @@ impl Operator for Print {
                     writes: Target::Scratch(0),
                     chunk: 1,
                     cost,
+                    workspace: 0,
                     run: Box::new(move |call| {
                         let mut line = title.clone();
                         describe(&mut line, dtype, call.input::<T>(0));
@@ -165,6 +166,7 @@ impl Operator for Print {
                     writes: Target::Output,
                     chunk: elementwise_chunk(len, 2 * size_of::<T>()) * size_of::<T>(),
                     cost: Cost { flops: 0.0, bytes },
+                    workspace: 0,
                     run: Box::new(|call| {
                         let (x, start) = (call.input::<T>(0), call.start::<T>());
                         elementwise::copy(x, call.output(), start);

@@ -18,7 +18,7 @@ use super::padded::{Copy, Padded, finite};
 use super::{Convolution, general};
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
-use crate::matmul::pack::with_blocks;
+use crate::matmul::pack;
 
 /// Registers of sums that are computed at once: enough to hide that a sum is ready after some cycles only, few enough for as many
 /// pointers into the source.
@@ -223,12 +223,14 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
     let each = conv.multiplications() / (conv.images * rows).max(1) as f64;
     let part = conv.rows_in_part(rows, each);
     let scratch = (plan.packed + plan.turned() + 1) * size;
+    let copy = plan.most_needed(part) * plan.padded.pitch();
     let packing = plan.clone();
     let pack = Step {
         reads: smallvec![filter],
         writes: Target::Scratch(0),
         chunk: scratch,
         cost: Cost { flops: 0.0, bytes: (scratch + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             packing.pack(call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -239,15 +241,15 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
         writes: Target::Output,
         chunk: (part * width * size).max(1),
         cost: conv.cost::<T>(),
+        workspace: pack::workspace::<T>(copy, 0),
         run: Box::new(move |call| {
-            let (x, filters, w) = (call.input::<T>(0), call.input::<T>(1), call.input::<T>(2));
             let first = call.start::<T>() / width;
-            let copy = plan.most_needed(part) * plan.padded.pitch();
-            let out = call.output::<T>();
+            let (inputs, outputs, workspace) = call.split();
+            let [x, filters, w] = [0, 1, 2].map(|input| inputs.get::<T>(input));
+            let out = outputs.first().cast::<T>();
             // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
-            with_blocks::<T>(copy, 0, |copy, _| {
-                dispatch::<T>(Rows { plan: &plan, x, filters, w, out, first, copy });
-            });
+            let (copy, _) = pack::blocks::<T>(workspace, copy, 0);
+            dispatch::<T>(Rows { plan: &plan, x, filters, w, out, first, copy });
             Ok(())
         }),
     };

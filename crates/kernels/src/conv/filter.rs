@@ -18,7 +18,7 @@ use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
-use crate::matmul::pack::with_blocks;
+use crate::matmul::pack;
 
 /// Numbers in the largest register of any processor.
 pub(super) const MOST_LANES: usize = 16;
@@ -140,14 +140,14 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Scratch(0),
         chunk: block * size,
         cost: conv.cost::<T>(),
+        workspace: pack::workspace::<T>(plan.copy_len(), 0),
         run: Box::new(move |call| {
-            let (x, y) = (call.input::<T>(0), call.input::<T>(1));
             let rows = plan.partials.rows(call.part());
-            let out = call.output::<T>();
+            let (inputs, outputs, workspace) = call.split();
+            let (x, y, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first().cast::<T>());
             // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
-            with_blocks::<T>(plan.copy_len(), 0, |copy, _| {
-                dispatch::<T>(Block { plan: &plan, x, y, rows, out, copy });
-            });
+            let (copy, _) = pack::blocks::<T>(workspace, plan.copy_len(), 0);
+            dispatch::<T>(Block { plan: &plan, x, y, rows, out, copy });
             Ok(())
         }),
     };
@@ -156,6 +156,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: plan.run * conv.filters * size,
         cost: Cost { flops: (sums / size) as f64, bytes: (sums + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             let (sums, start) = (call.input::<T>(0), call.start::<T>());
             let out = call.output::<T>();

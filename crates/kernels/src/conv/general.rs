@@ -126,6 +126,7 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
         writes: Target::Scratch(0),
         chunk: filter.max(1),
         cost: Cost { flops: 0.0, bytes: 2.0 * filter as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             turn_filter(&conv, call.input::<T>(0), call.output::<T>());
             Ok(())
@@ -136,6 +137,7 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: chunk.max(1),
         cost: conv.cost::<T>(),
+        workspace: 0,
         run: Box::new(move |call| {
             let (w, y) = (call.input::<T>(0), call.input::<T>(1));
             let first = call.start::<T>() / width;
@@ -229,6 +231,7 @@ impl Partials {
             writes: Target::Scratch(0),
             chunk: (len * size).max(1),
             cost: conv.cost::<T>(),
+            workspace: 0,
             run: Box::new(move |call| {
                 sum(call);
                 Ok(())
@@ -244,6 +247,7 @@ impl Partials {
             writes: Target::Output,
             chunk: crate::elementwise_chunk(len, (self.blocks + 1) * size) * size,
             cost: Cost { flops: sums as f64, bytes: ((sums + len) * size) as f64 },
+            workspace: 0,
             run: Box::new(move |call| {
                 let (sums, start) = (call.input::<T>(0), call.start::<T>());
                 let out = call.output::<T>();

@@ -18,7 +18,7 @@ use super::partials::Partials;
 use crate::element::Real;
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
-use crate::matmul::pack::with_blocks;
+use crate::matmul::pack;
 
 /// How the sums are made.
 #[derive(Clone, Copy, Debug)]
@@ -156,20 +156,21 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
     let plan = Plan::new(conv, lanes::<T>());
     let (size, block) = (size_of::<T>(), plan.block_len());
     let sums = plan.partials.blocks * block * size;
+    let (result, images) = plan.copies(plan.most::<T>());
+    let images = images.iter().sum();
     let first = Step {
         reads: smallvec![Source::Operand(0), Source::Operand(1)],
         writes: Target::Scratch(0),
         chunk: block * size,
         cost: conv.cost::<T>(),
+        workspace: pack::workspace::<T>(result, images),
         run: Box::new(move |call| {
-            let (x, y) = (call.input::<T>(0), call.input::<T>(1));
             let rows = plan.partials.rows(call.part());
-            let out = call.output::<T>();
-            let (result, images) = plan.copies(plan.most::<T>());
+            let (inputs, outputs, workspace) = call.split();
+            let (x, y, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first().cast::<T>());
             // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
-            with_blocks::<T>(result, images.iter().sum(), |result, images| {
-                dispatch::<T>(Block { plan: &plan, x, y, rows, out, result, images });
-            });
+            let (result, images) = pack::blocks::<T>(workspace, result, images);
+            dispatch::<T>(Block { plan: &plan, x, y, rows, out, result, images });
             Ok(())
         }),
     };
@@ -178,6 +179,7 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
         writes: Target::Output,
         chunk: conv.filter_len() * size,
         cost: Cost { flops: (sums / size) as f64, bytes: (sums + conv.filter_len() * size) as f64 },
+        workspace: 0,
         run: Box::new(move |call| {
             plan.combine(call.input::<T>(0), call.output::<T>());
             Ok(())

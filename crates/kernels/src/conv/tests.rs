@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
+use super::interleaved::{ChannelSum, LANES};
 use super::*;
-use crate::element::Real;
+use crate::element::{Element, Real};
 use crate::lanes::tests::with_each;
 use crate::serial::Serial;
 use crate::sliding::Padding;
@@ -115,6 +116,41 @@ fn check<T: Float>(conv: Convolution) {
     run("forward", conv.forward::<T>(), [&x, &w], &of_y);
     run("input_gradient", conv.input_gradient::<T>(), [&w, &y], &of_x);
     run("filter_gradient", conv.filter_gradient::<T>(), [&x, &y], &of_w);
+    if conv.is_plain() {
+        check_interleaved::<T>(conv, [&x, &w, &y], [&of_x, &of_w, &of_y]);
+    }
+}
+
+/// Element `[n, r]` of an interleaved array is here.
+fn place(images: Interleaved, n: usize, r: usize) -> usize {
+    (n / LANES * images.row + r) * LANES + n % LANES
+}
+
+/// Lanes beyond the images are NaN.
+fn interleaved<T: Real>(images: Interleaved, x: &[T]) -> Vec<T> {
+    let mut lines = vec![T::NAN; images.len()];
+    for (i, &x) in x.iter().enumerate() {
+        lines[place(images, i / images.row, i % images.row)] = x;
+    }
+    lines
+}
+
+fn check_interleaved<T: Float>(conv: Convolution, factors: [&[T]; 3], expected: [&[f64]; 3]) {
+    let ([x, w, y], [of_x, of_w, of_y]) = (factors, expected);
+    let (images, result) = (conv.input_layout(), conv.output_layout());
+    let (x, y) = (interleaved(images, x), interleaved(result, y));
+    let run = |form, operands: [&[T]; 2], layout: Option<Interleaved>, expected: &[f64]| {
+        let mut out = vec![T::NAN; layout.map_or(expected.len(), |layout| layout.len())];
+        Serial::new(conv.interleaved::<T>(form), 2).run(&operands, &mut out).unwrap();
+        if let Some(layout) = layout {
+            let n = 0..layout.images * layout.row;
+            out = n.map(|i| out[place(layout, i / layout.row, i % layout.row)]).collect();
+        }
+        assert_eq!(out, cast::<T>(expected), "interleaved {form:?} of {conv:?}");
+    };
+    run(Form::Forward, [&x, w], Some(result), of_y);
+    run(Form::InputGradient, [w, &y], Some(images), of_x);
+    run(Form::FilterGradient, [&x, &y], None, of_w);
 }
 
 fn sizes() -> impl Strategy<Value = Sizes> {
@@ -122,7 +158,7 @@ fn sizes() -> impl Strategy<Value = Sizes> {
     let channels = prop_oneof![3 => 1usize..7, 1 => 7usize..40];
     let filters = prop_oneof![3 => 1usize..9, 1 => 9usize..70];
     (
-        0usize..4,
+        prop_oneof![3 => 0usize..4, 1 => 4usize..40],
         pair(0, 20),
         pair(1, 7),
         pair(1, 4),
@@ -147,6 +183,104 @@ fn sizes() -> impl Strategy<Value = Sizes> {
                 }
             },
         )
+}
+
+/// By parts as the kernel wants them and by others, which end anywhere that its lines allow.
+fn run_in_pieces<T: Element>(kernel: Kernel, x: &[T], len: usize, pieces: &[usize]) -> Vec<T> {
+    let mut out = vec![T::from_u8(99); len];
+    let mut serial = Serial::new(kernel, 1);
+    serial.run(&[x], &mut out).unwrap();
+    for &piece in pieces {
+        serial.cut(0, piece * size_of::<T>());
+        let mut other = vec![T::from_u8(98); len];
+        serial.run(&[x], &mut other).unwrap();
+        assert_eq!(other, out, "pieces of {piece}");
+    }
+    out
+}
+
+fn check_layouts<T: Element>(images: Interleaved) {
+    let x: Vec<T> = (0..images.images * images.row).map(|i| T::from_i32(i as i32)).collect();
+    let mut expected = vec![T::default(); images.len()];
+    for (i, &x) in x.iter().enumerate() {
+        expected[place(images, i / images.row, i % images.row)] = x;
+    }
+    let cuts = [LANES, 5 * LANES, 37 * LANES];
+    let lines = run_in_pieces(images.interleave::<T>(), &x, images.len(), &cuts);
+    assert_eq!(lines, expected, "{images:?}");
+    let back = run_in_pieces(images.deinterleave::<T>(), &lines, x.len(), &[1, 7, 50, 333]);
+    assert_eq!(back, x, "{images:?}");
+}
+
+#[test]
+fn interleaving_and_back_in_any_cut() {
+    for images in [1, 5, 16, 17, 40] {
+        for row in [1, 3, 15, 16, 17, 48, 61] {
+            with_each(|| {
+                check_layouts::<f32>(Interleaved { images, row });
+                check_layouts::<f64>(Interleaved { images, row });
+                check_layouts::<u8>(Interleaved { images, row });
+            });
+        }
+    }
+}
+
+#[test]
+fn sums_of_channels_are_the_same_bits_in_both_layouts() {
+    for (images, pixels, channels) in
+        [(1, 1, 1), (16, 9, 5), (33, 49, 24), (100, 784, 6), (7, 300, 1), (20, 5, 70), (3, 0, 4)]
+    {
+        let sum = ChannelSum { images, pixels, channels };
+        let len = images * pixels * channels;
+        // Of no few digits, so that another order would give other bits.
+        let x: Vec<f32> = (0..len).map(|i| (i as f32 * 0.7).sin()).collect();
+        let lines = interleaved(Interleaved { images, row: pixels * channels }, &x);
+        with_each(|| {
+            let mut sums = [vec![9.0f32; channels], vec![9.0; channels]];
+            Serial::new(sum.of_images::<f32>(), 1).run(&[&x], &mut sums[0]).unwrap();
+            Serial::new(sum.of_interleaved::<f32>(), 1).run(&[&lines], &mut sums[1]).unwrap();
+            assert_eq!(sums[0], sums[1], "{sum:?}");
+            for (c, &sum) in sums[0].iter().enumerate() {
+                let exact: f64 = x.iter().skip(c).step_by(channels).map(|&x| f64::from(x)).sum();
+                assert!((f64::from(sum) - exact).abs() < 1e-3, "{sum} is not {exact}");
+            }
+        });
+    }
+}
+
+#[test]
+fn the_kernel_between_layouts_gives_the_bits_of_its_parts() {
+    let axis = Sliding::new(9, 4, 2, 1, Padding::Same).unwrap();
+    let conv =
+        Convolution { images: 37, rows: axis, columns: axis, channels: 5, filters: 7, groups: 1 };
+    assert!(conv.prefers_interleaved());
+    let numbers =
+        |len: usize, by: f32| -> Vec<f32> { (0..len).map(|i| (i as f32 * by).sin()).collect() };
+    let (x, w, y) = (
+        numbers(conv.input_len(), 0.3),
+        numbers(conv.filter_len(), 0.7),
+        numbers(conv.output_len(), 1.1),
+    );
+    let run = |kernel: Kernel, operands: [&[f32]; 2], len: usize| {
+        let mut out = vec![0.0; len];
+        Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
+        out
+    };
+    let (images, result) = (conv.input_layout(), conv.output_layout());
+    let (lines, lines_of_y) = (interleaved(images, &x), interleaved(result, &y));
+    with_each(|| {
+        let whole = interleaved(result, &run(conv.forward::<f32>(), [&x, &w], y.len()));
+        let part = run(conv.interleaved::<f32>(Form::Forward), [&lines, &w], result.len());
+        assert!(whole.iter().zip(&part).all(|(a, b)| a.is_nan() || a == b));
+        let whole = interleaved(images, &run(conv.input_gradient::<f32>(), [&w, &y], x.len()));
+        let part =
+            run(conv.interleaved::<f32>(Form::InputGradient), [&w, &lines_of_y], images.len());
+        assert!(whole.iter().zip(&part).all(|(a, b)| a.is_nan() || a == b));
+        assert_eq!(
+            run(conv.filter_gradient::<f32>(), [&x, &y], w.len()),
+            run(conv.interleaved::<f32>(Form::FilterGradient), [&lines, &lines_of_y], w.len())
+        );
+    });
 }
 
 proptest! {
@@ -203,9 +337,16 @@ fn parts_are_neither_tiny_nor_few() {
         let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();
         let conv =
             Convolution { images: 100, rows: axis, columns: axis, channels, filters, groups: 1 };
-        let bytes = 4 * conv.output_len();
-        let parts = *Serial::new(conv.forward::<f32>(), 2).parts(bytes).last().unwrap();
-        assert!((8..=100).contains(&parts), "{parts} parts of {conv:?}");
+        for form in [Form::Forward, Form::InputGradient, Form::FilterGradient] {
+            let bytes = match form {
+                Form::Forward => conv.output_layout().len(),
+                Form::InputGradient => conv.input_layout().len(),
+                Form::FilterGradient => conv.filter_len(),
+            } * size_of::<f32>();
+            let parts = Serial::new(conv.interleaved::<f32>(form), 2).parts(bytes);
+            let most = *parts.iter().max().unwrap();
+            assert!((6..=100).contains(&most), "{most} parts of {form:?} of {conv:?}");
+        }
     }
 }
 
@@ -213,40 +354,42 @@ fn parts_are_neither_tiny_nor_few() {
 fn what_is_not_finite_reaches_what_sees_it_and_nothing_else() {
     for (window, channels, filters, stride, side) in NETWORKS {
         let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();
-        let conv =
-            Convolution { images: 3, rows: axis, columns: axis, channels, filters, groups: 1 };
-        let (mut x, mut w, mut y) = (
-            numbers(conv.input_len(), 1),
-            numbers(conv.filter_len(), 5),
-            numbers(conv.output_len(), 11),
-        );
-        for (case, odd) in
-            [f64::NAN, f64::INFINITY, f64::NAN, f64::NEG_INFINITY].into_iter().enumerate()
-        {
-            match case {
-                0 => x[conv.input_len() / 2] = odd,
-                1 => y[conv.output_len() / 2] = odd,
-                2 => w[0] = odd,
-                _ => x[0] = odd,
+        for images in [3, 17] {
+            let conv =
+                Convolution { images, rows: axis, columns: axis, channels, filters, groups: 1 };
+            let (mut x, mut w, mut y) = (
+                numbers(conv.input_len(), 1),
+                numbers(conv.filter_len(), 5),
+                numbers(conv.output_len(), 11),
+            );
+            for (case, odd) in
+                [f64::NAN, f64::INFINITY, f64::NAN, f64::NEG_INFINITY].into_iter().enumerate()
+            {
+                match case {
+                    0 => x[conv.input_len() / 2] = odd,
+                    1 => y[conv.output_len() / 2] = odd,
+                    2 => w[0] = odd,
+                    _ => x[0] = odd,
+                }
+                let (mut of_x, mut of_w, mut of_y) =
+                    (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; y.len()]);
+                every_product(&conv, |i, j, k| {
+                    of_x[i] += w[j] * y[k];
+                    of_w[j] += x[i] * y[k];
+                    of_y[k] += x[i] * w[j];
+                });
+                let run = |kernel: Kernel, operands: [&[f64]; 2], expected: &[f64]| {
+                    let mut out = vec![1.0; expected.len()];
+                    Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
+                    let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
+                    assert!(out.iter().zip(expected).all(same), "case {case} of {conv:?}");
+                };
+                with_each(|| {
+                    run(conv.forward::<f64>(), [&x, &w], &of_y);
+                    run(conv.input_gradient::<f64>(), [&w, &y], &of_x);
+                    run(conv.filter_gradient::<f64>(), [&x, &y], &of_w);
+                });
             }
-            let (mut of_x, mut of_w, mut of_y) =
-                (vec![0.0; x.len()], vec![0.0; w.len()], vec![0.0; y.len()]);
-            every_product(&conv, |i, j, k| {
-                of_x[i] += w[j] * y[k];
-                of_w[j] += x[i] * y[k];
-                of_y[k] += x[i] * w[j];
-            });
-            let run = |kernel: Kernel, operands: [&[f64]; 2], expected: &[f64]| {
-                let mut out = vec![1.0; expected.len()];
-                Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
-                let same = |(a, b): (&f64, &f64)| a == b || (a.is_nan() && b.is_nan());
-                assert!(out.iter().zip(expected).all(same), "case {case} of {conv:?}");
-            };
-            with_each(|| {
-                run(conv.forward::<f64>(), [&x, &w], &of_y);
-                run(conv.input_gradient::<f64>(), [&w, &y], &of_x);
-                run(conv.filter_gradient::<f64>(), [&x, &y], &of_w);
-            });
         }
     }
 }

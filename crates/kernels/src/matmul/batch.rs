@@ -50,8 +50,23 @@ impl BatchedMatmul {
         self.count as f64 * self.plan.flops()
     }
 
-    /// The rows of the result from `first_row` on, counted through all matrices, as many as fit into `out`.
-    pub fn run<T: Number>(&self, a: &[T], b: &[T], out: &mut [T], first_row: usize) {
+    /// The bytes of the workspace in which [`BatchedMatmul::run`] computes a part.
+    pub fn workspace<T: Number>(&self) -> usize {
+        self.plan.workspace::<T>(self.row_block())
+    }
+
+    /// The rows of the result from `first_row` on, counted through all matrices, as many as fit into `out`, which is no more than a part.
+    ///
+    /// # Panics
+    /// As [`Matmul::run`].
+    pub fn run<T: Number>(
+        &self,
+        a: &[T],
+        b: &[T],
+        out: &mut [T],
+        first_row: usize,
+        workspace: &mut [u8],
+    ) {
         let Matmul { m, k, n, .. } = self.plan;
         let mut done = 0;
         while done < out.len() {
@@ -65,7 +80,7 @@ impl BatchedMatmul {
             }
             let len = ((m - in_matrix) * n).min(out.len() - done);
             let (a, b) = (&a[at_a * m * k..][..m * k], &b[at_b * k * n..][..k * n]);
-            self.plan.run(a, b, &mut out[done..done + len], in_matrix);
+            self.plan.run(a, b, &mut out[done..done + len], in_matrix, workspace);
             done += len;
         }
     }
@@ -98,7 +113,7 @@ mod tests {
         for rows in [1, 3, 60] {
             let mut out = vec![0; want.len()];
             for (part, out) in out.chunks_mut(rows * n).enumerate() {
-                plan.run(&a, &b, out, part * rows);
+                plan.run(&a, &b, out, part * rows, &mut []);
             }
             assert_eq!(out, want);
         }

@@ -1,35 +1,28 @@
 //! Copies of blocks of A and B in the order in which the register kernel reads them.
 
-use std::cell::RefCell;
+use bytemuck::Pod;
 
-use bytemuck::{Pod, Zeroable};
+use crate::launch::ALIGNMENT;
 
-/// Lines of a cache, so that packed blocks begin on one.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-// SAFETY: bytes may be zero.
-unsafe impl Zeroable for Line {}
-// SAFETY: 64 bytes aligned to 64 have no padding, and any bytes are valid.
-unsafe impl Pod for Line {}
-
-thread_local! {
-    /// The packed blocks of this thread, kept so that only the first product of a size allocates.
-    static BLOCKS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+/// Bytes of the first block in a workspace: whole lines of a cache, so that the second begins on one too.
+fn first_bytes<T>(elements: usize) -> usize {
+    (elements * size_of::<T>()).next_multiple_of(ALIGNMENT)
 }
 
-/// Lend `f` two blocks of this thread's, of at least these many elements, with anything in them.
-pub(crate) fn with_blocks<T: Pod>(first: usize, second: usize, f: impl FnOnce(&mut [T], &mut [T])) {
-    let lines = |elements: usize| (elements * size_of::<T>()).div_ceil(size_of::<Line>());
-    BLOCKS.with_borrow_mut(|blocks| {
-        let (first, second) = (lines(first), lines(second));
-        if blocks.len() < first + second {
-            blocks.resize(first + second, Line::zeroed());
-        }
-        let (a, b) = blocks.split_at_mut(first);
-        f(bytemuck::cast_slice_mut(a), bytemuck::cast_slice_mut(&mut b[..second]));
-    });
+/// The bytes of a workspace for two blocks of so many elements.
+pub(crate) fn workspace<T>(first: usize, second: usize) -> usize {
+    first_bytes::<T>(first) + second * size_of::<T>()
+}
+
+/// Two blocks of so many elements in a workspace that has room for them, with anything in them.
+pub(crate) fn blocks<T: Pod>(
+    workspace: &mut [u8],
+    first: usize,
+    second: usize,
+) -> (&mut [T], &mut [T]) {
+    let (a, b) = workspace.split_at_mut(first_bytes::<T>(first));
+    let (a, b) = (bytemuck::cast_slice_mut(a), &mut b[..second * size_of::<T>()]);
+    (&mut a[..first], bytemuck::cast_slice_mut(b))
 }
 
 /// Pack `lanes` lines of a matrix, each `depth` deep, into `out[p][l]`, `width` to a group; lines beyond `lanes` are zero.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::serial::Workspace;
 
 fn reference(m: usize, k: usize, n: usize, a: &[f64], ta: bool, b: &[f64], tb: bool) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
@@ -35,6 +36,14 @@ const SHAPES: [(usize, usize, usize); 14] = [
     (9, 400, 1700),
 ];
 
+/// Parts of `rows` rows, in a workspace of just the bytes asked for, with what is no number in it.
+fn run<T: Number>(plan: &Matmul, (a, b): (&[T], &[T]), out: &mut [T], row: usize, rows: usize) {
+    let bytes = plan.workspace::<T>(rows);
+    let mut workspace = Workspace::new(bytes);
+    workspace.bytes().fill(0xff);
+    plan.run(a, b, out, row, &mut workspace.bytes()[..bytes]);
+}
+
 #[test]
 fn every_transposition_and_every_cut_is_exact_on_small_integers() {
     for (m, k, n) in SHAPES {
@@ -51,9 +60,9 @@ fn every_transposition_and_every_cut_is_exact_on_small_integers() {
                     (vec![9.0; m * n], vec![9.0f32; m * n], vec![9; m * n]);
                 for row in (0..m).step_by(rows) {
                     let range = row * n..(row + rows).min(m) * n;
-                    plan.run(&a, &b, &mut c[range.clone()], row);
-                    plan.run(&a32, &b32, &mut c32[range.clone()], row);
-                    plan.run(&a_int, &b_int, &mut c_int[range], row);
+                    run(&plan, (&a, &b), &mut c[range.clone()], row, rows);
+                    run(&plan, (&a32, &b32), &mut c32[range.clone()], row, rows);
+                    run(&plan, (&a_int, &b_int), &mut c_int[range], row, rows);
                 }
                 assert_eq!(c, expected, "{m} {k} {n} {ta} {tb}");
                 assert!(c32.iter().zip(&expected).all(|(&c, &e)| f64::from(c) == e));
@@ -70,11 +79,12 @@ fn the_cut_into_rows_does_not_change_a_bit() {
         let b: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.73).cos()).collect();
         let plan = Matmul::new(m, k, n, false, false);
         let mut whole = vec![0.0f32; m * n];
-        plan.run(&a, &b, &mut whole, 0);
+        run(&plan, (&a, &b), &mut whole, 0, m);
         for rows in [1, 4, 7, 12, 50] {
             let mut cut = vec![0.0f32; m * n];
             for row in (0..m).step_by(rows) {
-                plan.run(&a, &b, &mut cut[row * n..(row + rows).min(m) * n], row);
+                let cut = &mut cut[row * n..(row + rows).min(m) * n];
+                run(&plan, (&a, &b), cut, row, rows);
             }
             assert!(cut.iter().zip(&whole).all(|(a, b)| a.to_bits() == b.to_bits()), "{rows}");
         }
@@ -84,17 +94,13 @@ fn the_cut_into_rows_does_not_change_a_bit() {
 #[test]
 fn nothing_summed_is_zero_and_nan_passes() {
     let mut c = [5.0f32; 6];
-    Matmul::new(2, 0, 3, false, false).run(&[], &[], &mut c, 0);
+    Matmul::new(2, 0, 3, false, false).run(&[], &[], &mut c, 0, &mut []);
     assert_eq!(c, [0.0; 6]);
-    Matmul::new(0, 4, 3, false, false).run::<f32>(&[], &[0.0; 12], &mut [], 0);
-    Matmul::new(4, 3, 0, false, false).run::<f32>(&[0.0; 12], &[], &mut [], 0);
+    Matmul::new(0, 4, 3, false, false).run::<f32>(&[], &[0.0; 12], &mut [], 0, &mut []);
+    Matmul::new(4, 3, 0, false, false).run::<f32>(&[0.0; 12], &[], &mut [], 0, &mut []);
     let mut c = [0.0f32; 2];
-    Matmul::new(1, 2, 2, false, false).run(
-        &[0.0, 1.0],
-        &[f32::NAN, 1.0, 2.0, f32::INFINITY],
-        &mut c,
-        0,
-    );
+    let plan = Matmul::new(1, 2, 2, false, false);
+    run(&plan, (&[0.0, 1.0], &[f32::NAN, 1.0, 2.0, f32::INFINITY]), &mut c, 0, 1);
     assert!(c[0].is_nan() && c[1] == f32::INFINITY);
 }
 

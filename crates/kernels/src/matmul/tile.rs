@@ -3,7 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::Matmul;
-use super::pack::{panel, with_blocks};
+use super::pack::{self, panel};
 use crate::element::Real;
 
 /// How deep a block is at most: a group of lines of A and one of B this deep stay in a first-level cache.
@@ -78,23 +78,26 @@ impl Float for f64 {
     }
 }
 
+/// The bytes of the workspace in which up to `rows` rows of C are computed.
+pub(super) fn workspace<T>(plan: &Matmul, rows: usize) -> usize {
+    let blocks = Blocks::new::<T>(plan, rows);
+    pack::workspace::<T>(blocks.size_a, blocks.size_b)
+}
+
 /// Rows of C from `first_row` on into `out`. Lengths were checked against the plan.
-pub(super) fn multiply<T: Float>(plan: &Matmul, a: &[T], b: &[T], out: &mut [T], first_row: usize) {
+pub(super) fn multiply<T: Float>(
+    plan: &Matmul,
+    a: &[T],
+    b: &[T],
+    out: &mut [T],
+    first_row: usize,
+    workspace: &mut [u8],
+) {
     let rows = out.len() / plan.n;
     let blocks = Blocks::new::<T>(plan, rows);
     // Borrowed out here, since only what is inlined into `blocks` is compiled for the instruction set.
-    with_blocks::<T>(blocks.size_a, blocks.size_b, |packed_a, packed_b| {
-        pulp::Arch::new().dispatch(Product {
-            plan,
-            blocks,
-            a,
-            b,
-            out,
-            first_row,
-            packed_a,
-            packed_b,
-        });
-    });
+    let (packed_a, packed_b) = pack::blocks::<T>(workspace, blocks.size_a, blocks.size_b);
+    pulp::Arch::new().dispatch(Product { plan, blocks, a, b, out, first_row, packed_a, packed_b });
 }
 
 /// How a product is cut into blocks.

@@ -1,16 +1,20 @@
 //! Where temporaries lie: one arena, reused as buffers die.
 //!
-//! Best fit over free blocks, with one question more: who used the memory last. A buffer laid over another
-//! must be written after the other's last use, and that ordering is free only where the program has it anyway.
-//! Among the smallest blocks that fit the first is taken whose previous users
+//! Buffers of [`LARGE`] or more are placed with all of them in view, the largest first, each as low as those that are
+//! alive with it leave room ([`pack`]): their tasks are cut into parts, so there is work for every thread inside one
+//! task, and memory matters more than the freedom to run tasks in any order.
+//!
+//! Small ones come above, one after the other in the order of their tasks: best fit over free blocks, with one question
+//! more: who used the memory last. A buffer laid over another must be written after the other's last use, and that
+//! ordering is free only where the program has it anyway. Among the smallest blocks that fit the first is taken whose
+//! previous users
 //! 1. already come before the new writer, or else
-//! 2. lie at least [`DISTANCE`] tasks back, so that they have most likely run, once the arena has outgrown
-//!    [`ROOM`], or else
-//! 3. any, for a buffer of [`LARGE`] or more: its tasks are cut into parts, so there is work for every thread inside
-//!    one task, and memory matters more.
+//! 2. lie at least [`DISTANCE`] tasks back, so that they have most likely run, once small buffers have outgrown
+//!    [`ROOM`].
 //!
 //! A small buffer that finds none takes fresh memory, of which rule 2 leaves no more than
-//! `ROOM + DISTANCE * LARGE` bytes unused at a time.
+//! `ROOM + DISTANCE * LARGE` bytes unused at a time. Where large buffers are too many to have them in view they are placed
+//! like this, too, but over any previous users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -39,20 +43,26 @@ pub(crate) enum Wait {
     Likely,
 }
 
-/// The arena while it is laid out.
+/// The memory of buffers that are placed one after the other, while it is laid out.
 #[derive(Default)]
 pub(crate) struct Arena {
     /// Free blocks as (size, offset).
     by_size: BTreeSet<(usize, usize)>,
     /// Free blocks, offset to size; no two touch.
     by_offset: BTreeMap<usize, usize>,
-    /// Who had each byte last: start to (end, buffer). Never two over one byte.
-    occupants: BTreeMap<usize, (usize, u32)>,
+    occupants: Occupants,
     end: usize,
 }
 
+/// Who had each byte last.
+#[derive(Default)]
+pub(crate) struct Occupants {
+    /// Start to (end, buffer). Never two over one byte.
+    ranges: BTreeMap<usize, (usize, u32)>,
+}
+
 /// The length a buffer takes in the arena, or `None` where that overflows.
-fn rounded(length: usize) -> Option<usize> {
+pub(crate) fn rounded(length: usize) -> Option<usize> {
     length.checked_next_multiple_of(ALIGNMENT)
 }
 
@@ -92,7 +102,7 @@ impl Arena {
             None => self.grow(size, worst_allowed, &wait)?,
         };
         self.take(offset, size);
-        self.occupy(offset, offset + size, buffer, previous);
+        self.occupants.occupy(offset, offset + size, buffer, previous);
         Some(offset)
     }
 
@@ -132,36 +142,13 @@ impl Arena {
 
     fn cost(&self, offset: usize, size: usize, wait: &impl Fn(u32) -> Wait) -> Wait {
         let mut worst = Wait::None;
-        for (seen, buffer) in self.overlapping(offset, offset + size).enumerate() {
+        for (seen, buffer) in self.occupants.overlapping(offset, offset + size).enumerate() {
             worst = if seen < OCCUPANTS { worst.max(wait(buffer)) } else { Wait::Likely };
             if worst == Wait::Likely {
                 break;
             }
         }
         worst
-    }
-
-    /// The last occupants of the bytes from `start` to `end`, from the end backwards.
-    fn overlapping(&self, start: usize, end: usize) -> impl Iterator<Item = u32> {
-        let before_end = self.occupants.range(..end).rev();
-        before_end.take_while(move |(_, (last, _))| *last > start).map(|(_, &(_, buffer))| buffer)
-    }
-
-    /// Makes `buffer` the last occupant of the bytes from `start` to `end`, and appends those it displaces.
-    fn occupy(&mut self, start: usize, end: usize, buffer: u32, previous: &mut Vec<u32>) {
-        while let Some((&from, &(to, other))) = self.occupants.range(..end).next_back()
-            && to > start
-        {
-            previous.push(other);
-            self.occupants.remove(&from);
-            if to > end {
-                self.occupants.insert(end, (to, other));
-            }
-            if from < start {
-                self.occupants.insert(from, (start, other));
-            }
-        }
-        self.occupants.insert(start, (end, buffer));
     }
 
     /// Takes `size` bytes at `offset` out of the free block that starts or lies there.
@@ -200,6 +187,31 @@ impl Arena {
         }
         self.by_offset.insert(offset, size);
         self.by_size.insert((size, offset));
+    }
+}
+
+impl Occupants {
+    /// The last occupants of the bytes from `start` to `end`, from the end backwards.
+    fn overlapping(&self, start: usize, end: usize) -> impl Iterator<Item = u32> {
+        let before_end = self.ranges.range(..end).rev();
+        before_end.take_while(move |(_, (last, _))| *last > start).map(|(_, &(_, buffer))| buffer)
+    }
+
+    /// Makes `buffer` the last occupant of the bytes from `start` to `end`, and appends those it displaces.
+    pub fn occupy(&mut self, start: usize, end: usize, buffer: u32, previous: &mut Vec<u32>) {
+        while let Some((&from, &(to, other))) = self.ranges.range(..end).next_back()
+            && to > start
+        {
+            previous.push(other);
+            self.ranges.remove(&from);
+            if to > end {
+                self.ranges.insert(end, (to, other));
+            }
+            if from < start {
+                self.ranges.insert(from, (start, other));
+            }
+        }
+        self.ranges.insert(start, (end, buffer));
     }
 }
 

@@ -4,30 +4,33 @@
 //! list and depend on it. Temporaries are placed here, and whoever is placed over an earlier buffer is made to
 //! depend on that buffer's last users. So two tasks that touch a byte, one of them writing, are always ordered.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use abeyance_kernels::launch::{ALIGNMENT, Cost, Function};
 
 use super::ancestry::Ancestry;
-use super::arena::{Arena, DISTANCE, Wait};
-use super::lists::Lists;
+use super::arena::{Arena, DISTANCE, LARGE, Occupants, Wait, rounded};
+use super::lists::{Lists, Pool};
+use super::pack::{Lifetime, pack};
 use super::units::Units;
 use super::{Memory, Program, TaskId, TaskRecord, estimate};
 use crate::aligned::AlignedBytes;
-use crate::buffers::{Buffer, BufferId, BufferKind};
+use crate::buffers::{Buffer, BufferId, BufferKind, Write};
 
 /// One task, as it is given to [`ProgramBuilder::task`].
 pub struct Task<'a> {
     /// The buffers it reads, in the order in which [`Call::input`](abeyance_kernels::launch::Call::input)
     /// counts them. A buffer may be named twice.
     pub reads: &'a [BufferId],
-    /// The temporary or output that it fills, which no other task fills.
-    pub writes: BufferId,
-    /// The bytes of it that a part fills: part `p` fills `[p * chunk, (p + 1) * chunk)`, the last one fewer.
-    /// Above zero unless the buffer has no bytes.
-    pub chunk: usize,
+    /// The buffers it fills, one at least, in the order in which the kernel counts its outputs. Part `p` fills
+    /// piece `p` of each, so all must come to the same number of pieces.
+    pub writes: &'a [Write],
     /// The work of all parts together.
     pub cost: Cost,
+    /// The bytes of memory that a thread works in while it runs a part:
+    /// [`Call::workspace`](abeyance_kernels::launch::Call::workspace).
+    pub workspace: usize,
     /// The loop that fills a part.
     pub run: Function,
     /// Tasks that must have finished before this one, besides those that write what it reads.
@@ -38,8 +41,8 @@ pub struct Task<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// More buffers or tasks than 32 bits count.
-    #[error("a program holds fewer than 2^32 buffers and tasks")]
+    /// More buffers or tasks, or more reads or writes of all tasks together, than 32 bits count.
+    #[error("a program holds fewer than 2^32 buffers, tasks, reads and writes")]
     TooMany,
     /// An alignment that is not a power of two, or above [`ALIGNMENT`].
     #[error(
@@ -78,6 +81,31 @@ pub enum BuildError {
         /// What it writes.
         buffer: BufferId,
     },
+    /// A task that fills nothing.
+    #[error("{0} fills no buffer")]
+    NoWrite(TaskId),
+    /// A task that names a buffer twice among those it fills.
+    #[error("{task} names {buffer} twice among the buffers it fills")]
+    NamedTwice {
+        /// The task.
+        task: TaskId,
+        /// The buffer.
+        buffer: BufferId,
+    },
+    /// A task whose buffers are not cut into the same number of pieces.
+    #[error("{task} fills {buffer} in {parts} parts, but {other} in {others}")]
+    Parts {
+        /// The task.
+        task: TaskId,
+        /// The first buffer it fills.
+        buffer: BufferId,
+        /// Its pieces.
+        parts: u32,
+        /// Another one.
+        other: BufferId,
+        /// The pieces of that.
+        others: u32,
+    },
     /// A task that reads what no task before it has written, which includes what it writes itself.
     #[error("{task} reads {buffer}, which no earlier task writes")]
     ReadBeforeWritten {
@@ -105,6 +133,9 @@ pub enum BuildError {
 /// No task: what `writers` holds for a buffer that none writes.
 const NONE: u32 = u32::MAX;
 
+/// More large buffers than this are not placed with all of them in view, which takes time in the square of their number.
+const MOST_PACKED: usize = 4096;
+
 /// A buffer that more tasks use never gives its memory back, since whoever took it would wait for each of them.
 const USERS: usize = 256;
 
@@ -117,10 +148,12 @@ pub struct ProgramBuilder {
     /// Who writes each buffer.
     writers: Vec<u32>,
     tasks: Vec<TaskRecord>,
-    reads: Vec<BufferId>,
-    /// Where each task's reads end in `reads`, and its `after` in `after`.
-    ends: Vec<(usize, usize)>,
-    after: Vec<TaskId>,
+    costs: Vec<Cost>,
+    /// What tasks read and fill.
+    reads: Pool<BufferId>,
+    writes: Pool<Write>,
+    /// Pairs of a task and one that it follows.
+    after: Vec<(u32, TaskId)>,
     mistake: Option<BuildError>,
 }
 
@@ -147,6 +180,11 @@ impl ProgramBuilder {
         self.buffer(Buffer::new(BufferKind::Temporary, length, ALIGNMENT))
     }
 
+    /// The length in bytes of a buffer of this program.
+    pub fn length(&self, buffer: BufferId) -> Option<usize> {
+        self.buffers.get(buffer.index()).map(|buffer| buffer.info.length)
+    }
+
     /// Makes a temporary live to the end of a run, to be read then.
     pub fn keep(&mut self, buffer: BufferId) {
         match self.buffers.get_mut(buffer.index()) {
@@ -160,17 +198,15 @@ impl ProgramBuilder {
         let id = TaskId(u32::try_from(self.tasks.len()).unwrap_or(NONE));
         match self.check(id, &task) {
             Ok(parts) => {
-                self.writers[task.writes.index()] = id.0;
-                self.reads.extend(task.reads);
-                self.after.extend(task.after);
-                self.ends.push((self.reads.len(), self.after.len()));
-                self.tasks.push(TaskRecord {
-                    run: task.run,
-                    writes: task.writes,
-                    parts,
-                    chunk: task.chunk,
-                    cost: task.cost,
-                });
+                let lists = (self.reads.push(task.reads), self.writes.push(task.writes));
+                let (Some(reads), Some(writes)) = lists else {
+                    self.blame(BuildError::TooMany);
+                    return id;
+                };
+                self.after.extend(task.after.iter().map(|&after| (id.0, after)));
+                self.costs.push(task.cost);
+                let Task { run, workspace, .. } = task;
+                self.tasks.push(TaskRecord { run, reads, writes, workspace, parts });
             }
             Err(mistake) => self.blame(mistake),
         }
@@ -193,14 +229,11 @@ impl ProgramBuilder {
             }
         }
         let (dependencies, memory) = self.lay_out()?;
-        let costs: Vec<(f64, u32)> =
-            self.tasks.iter().map(|task| (estimate::task_ns(task.cost), task.parts)).collect();
-        let units = Units::new(&costs, &dependencies);
+        let tasks: Vec<(f64, u32)> = (self.tasks.iter().zip(&self.costs))
+            .map(|(task, &cost)| (estimate::task_ns(cost), task.parts))
+            .collect();
+        let units = Units::new(&tasks, &dependencies);
 
-        let mut reads = Lists::new();
-        for task in 0..self.tasks.len() {
-            reads.push(self.reads_of(task).iter().copied());
-        }
         let bound = (0..self.buffers.len() as u32).map(BufferId).filter(|id| {
             matches!(self.buffers[id.index()].info.kind, BufferKind::Input | BufferKind::Output)
         });
@@ -210,7 +243,9 @@ impl ProgramBuilder {
             bound: bound.collect(),
             buffers: self.buffers,
             tasks: self.tasks,
-            reads,
+            costs: self.costs,
+            reads: self.reads,
+            writes: self.writes,
             dependencies,
             units,
             memory,
@@ -237,8 +272,8 @@ impl ProgramBuilder {
         self.mistake.get_or_insert(mistake);
     }
 
-    /// The number of parts of a task, or what is wrong with it.
-    fn check(&self, id: TaskId, task: &Task<'_>) -> Result<u32, BuildError> {
+    /// The number of parts of a task, which from now on is the writer of what it fills, or what is wrong with it.
+    fn check(&mut self, id: TaskId, task: &Task<'_>) -> Result<u32, BuildError> {
         if id.0 == NONE {
             return Err(BuildError::TooMany);
         }
@@ -252,43 +287,50 @@ impl ProgramBuilder {
         if let Some(&after) = task.after.iter().find(|after| after.0 >= id.0) {
             return Err(BuildError::AfterLater { task: id, after });
         }
-        let buffer = task.writes;
+        let (first, rest) = task.writes.split_first().ok_or(BuildError::NoWrite(id))?;
+        let (buffer, parts) = (first.buffer, self.check_write(id, *first)?);
+        for write in rest {
+            let (other, others) = (write.buffer, self.check_write(id, *write)?);
+            if others != parts {
+                return Err(BuildError::Parts { task: id, buffer, parts, other, others });
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The number of pieces of a buffer that a task fills, or what is wrong with it.
+    fn check_write(&mut self, task: TaskId, write: Write) -> Result<u32, BuildError> {
+        let Write { buffer, chunk } = write;
         let output = self.buffers.get(buffer.index()).ok_or(BuildError::NoSuchBuffer(buffer))?;
         if matches!(output.info.kind, BufferKind::Constant | BufferKind::Input) {
-            return Err(BuildError::ReadOnly { task: id, buffer });
+            return Err(BuildError::ReadOnly { task, buffer });
         }
-        if self.writers[buffer.index()] != NONE {
-            return Err(BuildError::WrittenTwice { task: id, buffer });
+        match std::mem::replace(&mut self.writers[buffer.index()], task.0) {
+            NONE => {}
+            writer if writer == task.0 => return Err(BuildError::NamedTwice { task, buffer }),
+            _ => return Err(BuildError::WrittenTwice { task, buffer }),
         }
-        let chunk = task.chunk;
         if output.info.length == 0 {
             return Ok(0);
         }
         if chunk == 0 {
-            return Err(BuildError::Chunk { task: id, chunk });
+            return Err(BuildError::Chunk { task, chunk });
         }
         u32::try_from(output.info.length.div_ceil(chunk))
-            .map_err(|_| BuildError::Chunk { task: id, chunk })
-    }
-
-    fn reads_of(&self, task: usize) -> &[BufferId] {
-        let start = if task == 0 { 0 } else { self.ends[task - 1].0 };
-        &self.reads[start..self.ends[task].0]
-    }
-
-    fn after_of(&self, task: usize) -> &[TaskId] {
-        let start = if task == 0 { 0 } else { self.ends[task - 1].1 };
-        &self.after[start..self.ends[task].1]
+            .map_err(|_| BuildError::Chunk { task, chunk })
     }
 
     /// Places every temporary and gathers what each task must wait for.
     fn lay_out(&mut self) -> Result<(Lists<TaskId>, Memory), BuildError> {
         let readers = Lists::from_pairs(
             self.buffers.len(),
-            (0..self.tasks.len()).flat_map(|task| {
-                self.reads_of(task).iter().map(move |buffer| (buffer.index(), task as u32))
+            self.tasks.iter().enumerate().flat_map(|(task, record)| {
+                let reads = self.reads.get(record.reads).iter();
+                reads.map(move |buffer| (buffer.index(), task as u32))
             }),
         );
+        let after = self.after.iter().map(|&(task, after)| (task as usize, after));
+        let after = Lists::from_pairs(self.tasks.len(), after);
         // The last users of a buffer: its readers, which come after the writer anyway, or else the writer.
         let writers = std::mem::take(&mut self.writers);
         let users = |buffer: u32| match readers.get(buffer as usize) {
@@ -296,6 +338,12 @@ impl ProgramBuilder {
             readers => readers,
         };
 
+        let last_use = |buffer: u32| match users(buffer) {
+            [.., last] if users(buffer).len() <= USERS => *last,
+            _ => u32::MAX,
+        };
+        let (packed, packed_end) = self.pack(&writers, last_use)?;
+        let mut occupants = Occupants::default();
         let mut arena = Arena::default();
         let mut ancestry = Ancestry::default();
         let mut dependencies = Lists::new();
@@ -304,17 +352,20 @@ impl ProgramBuilder {
         // Scratch of the loop.
         let mut waits: Vec<u32> = Vec::new();
         let mut previous: Vec<u32> = Vec::new();
-        for task in 0..self.tasks.len() {
+        for (task, record) in self.tasks.iter().enumerate() {
+            let (reads, writes) = (self.reads.get(record.reads), self.writes.get(record.writes));
             waits.clear();
-            waits.extend(self.reads_of(task).iter().map(|buffer| writers[buffer.index()]));
+            waits.extend(reads.iter().map(|buffer| writers[buffer.index()]));
             waits.retain(|&writer| writer != NONE);
-            waits.extend(self.after_of(task).iter().map(|after| after.0));
+            waits.extend(after.get(task).iter().map(|after| after.0));
             settle(&mut waits, &ancestry);
             let mut clock = ancestry.clock(&waits);
 
-            let id = self.tasks[task].writes;
-            let info = &mut self.buffers[id.index()].info;
-            if info.kind == BufferKind::Temporary && info.length > 0 {
+            for &Write { buffer: id, .. } in writes {
+                let info = &mut self.buffers[id.index()].info;
+                if info.kind != BufferKind::Temporary || info.length == 0 {
+                    continue;
+                }
                 let wait = |other: u32| {
                     let mut others = users(other).iter().rev().filter(|&user| {
                         !ancestry.precedes(*user, &clock) && waits.binary_search(user).is_err()
@@ -326,7 +377,16 @@ impl ProgramBuilder {
                     }
                 };
                 previous.clear();
-                let offset = arena.place(id.0, info.length, wait, &mut previous);
+                let offset = match packed.get(&id.0) {
+                    Some(&offset) => {
+                        occupants.occupy(offset, offset + info.length, id.0, &mut previous);
+                        Some(offset)
+                    }
+                    None => {
+                        let offset = arena.place(id.0, info.length, wait, &mut previous);
+                        offset.and_then(|offset| offset.checked_add(packed_end))
+                    }
+                };
                 info.offset = Some(offset.ok_or(BuildError::TooLarge(id))?);
                 total = total.saturating_add(info.length);
                 live = live.saturating_add(info.length);
@@ -346,20 +406,52 @@ impl ProgramBuilder {
             ancestry.push(clock);
             dependencies.push(waits.iter().map(|&task| TaskId(task)));
 
-            for &buffer in self.reads_of(task).iter().chain([&id]) {
+            let written = writes.iter().map(|write| write.buffer);
+            for buffer in reads.iter().copied().chain(written) {
                 let info = &self.buffers[buffer.index()].info;
                 let users = users(buffer.0);
                 let over = users.last() == Some(&(task as u32)) && users.len() <= USERS;
                 if let (true, false, Some(offset)) = (over, info.keep, info.offset)
                     && !std::mem::replace(&mut released[buffer.index()], true)
                 {
-                    arena.release(offset, info.length);
+                    if !packed.contains_key(&buffer.0) {
+                        arena.release(offset - packed_end, info.length);
+                    }
                     live = live.saturating_sub(info.length);
                 }
             }
         }
-        let memory = Memory { arena: arena.size(), total, lower_bound };
+        let size = arena.size().checked_add(packed_end);
+        let last = BufferId(self.buffers.len().saturating_sub(1) as u32);
+        let size = size.ok_or(BuildError::TooLarge(last))?;
+        let memory = Memory { arena: size, total, lower_bound };
         Ok((dependencies, memory))
+    }
+
+    /// The places of large temporaries, by buffer, and where they end; none if they are too many.
+    fn pack(
+        &self,
+        writers: &[u32],
+        last_use: impl Fn(u32) -> u32,
+    ) -> Result<(HashMap<u32, usize>, usize), BuildError> {
+        let large = self.buffers.iter().enumerate().filter(|(index, buffer)| {
+            let info = buffer.info;
+            info.kind == BufferKind::Temporary && info.length >= LARGE && writers[*index] != NONE
+        });
+        let ids: Vec<u32> = large.map(|(index, _)| index as u32).take(MOST_PACKED + 1).collect();
+        if ids.len() > MOST_PACKED {
+            return Ok((HashMap::new(), 0));
+        }
+        let mut lifetimes = Vec::with_capacity(ids.len());
+        for &id in &ids {
+            let info = self.buffers[id as usize].info;
+            let last = if info.keep { u32::MAX } else { last_use(id) };
+            let size = rounded(info.length).ok_or(BuildError::TooLarge(BufferId(id)))?;
+            lifetimes.push(Lifetime { first: writers[id as usize], last, size });
+        }
+        let last = BufferId(ids.last().copied().unwrap_or_default());
+        let (offsets, end) = pack(&lifetimes).ok_or(BuildError::TooLarge(last))?;
+        Ok((ids.into_iter().zip(offsets).collect(), end))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many short lists in two allocations.
+//! Many short lists in few allocations.
 
 /// List number `i` is `items[starts[i]..starts[i + 1]]`.
 #[derive(Debug)]
@@ -56,6 +56,38 @@ impl<T: Copy + Default> Lists<T> {
     }
 }
 
+/// A list in a [`Pool`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    start: u32,
+    end: u32,
+}
+
+/// The items of lists that are found without a look-up, by a [`Slice`] that stands where the list belongs.
+#[derive(Debug)]
+pub(crate) struct Pool<T>(Vec<T>);
+
+impl<T> Default for Pool<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Copy> Pool<T> {
+    /// Appends a list, or returns `None` where 32 bits no longer count the items.
+    pub fn push(&mut self, list: &[T]) -> Option<Slice> {
+        let start = u32::try_from(self.0.len()).ok()?;
+        let end = start.checked_add(u32::try_from(list.len()).ok()?)?;
+        self.0.extend_from_slice(list);
+        Some(Slice { start, end })
+    }
+
+    #[inline]
+    pub fn get(&self, Slice { start, end }: Slice) -> &[T] {
+        &self.0[start as usize..end as usize]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +103,15 @@ mod tests {
         assert_eq!(lists.get(2), ['c', 'a']);
         lists.push(['d']);
         assert_eq!((lists.len(), lists.get(4)), (5, &['d'][..]));
+    }
+
+    #[test]
+    fn a_slice_finds_its_list() {
+        let mut pool = Pool::default();
+        let [first, none, second] = ["ab", "", "c"].map(|list| pool.push(list.as_bytes()).unwrap());
+        assert_eq!(
+            (pool.get(first), pool.get(none), pool.get(second)),
+            (&b"ab"[..], &b""[..], &b"c"[..])
+        );
     }
 }

@@ -28,6 +28,7 @@ impl BodyCompiler for Bodies<'_> {
             graph: body.graph().clone(),
             seed: self.frozen.seed,
             variables: Default::default(),
+            passes: self.frozen.passes,
         };
         let feeds = body
             .inputs()
@@ -94,7 +95,8 @@ impl Ready {
                 run.bind(*buffer, input(place)).map_err(|error| internal(&error))?;
             }
         }
-        run.execute(alone()?).map_err(|error| self.explain(error))?;
+        let alone = alone().map_err(|error| internal(&error))?;
+        run.execute(alone).map_err(|error| self.explain(error))?;
         for (place, &buffer) in self.outputs.iter().enumerate() {
             give(place, run.read(buffer).map_err(|error| internal(&error))?);
         }
@@ -102,7 +104,7 @@ impl Ready {
     }
 
     fn explain(&self, error: RunError) -> Failure {
-        Failure(match self.plan.explain(&self.graph, error) {
+        Failure(match self.plan.blame(&self.graph, error) {
             Error::Node(diagnostic) => {
                 format!("in the body `{}`, {}", self.graph.name(), at(&diagnostic))
             }
@@ -118,7 +120,7 @@ impl RunBody for Ready {
         give: &mut dyn FnMut(usize, &[u8]),
         draw: u64,
     ) -> Result<(), Failure> {
-        let mut state = self.plan.take_state().map_err(|error| Failure(error.to_string()))?;
+        let mut state = self.plan.take_state(1).map_err(|error| Failure(error.to_string()))?;
         let result = self.run_in(&mut state, input, give, draw);
         self.plan.give_back(state);
         result
@@ -130,10 +132,10 @@ impl RunBody for Ready {
 }
 
 /// The one thread that calls, for bodies run on the thread of their node.
-fn alone() -> Result<&'static Workers, Failure> {
+pub(crate) fn alone() -> Result<&'static Workers, Error> {
     static ALONE: OnceLock<Option<Workers>> = OnceLock::new();
     ALONE
         .get_or_init(|| Workers::new(1).ok())
         .as_ref()
-        .ok_or_else(|| Failure("internal: no thread".to_owned()))
+        .ok_or_else(|| Error::Internal("no thread".to_owned()))
 }

@@ -1,11 +1,15 @@
 //! Plans: a set of fetches and feed shapes, compiled to a program for the scheduler.
 //!
 //! The steps, each in a file of its own: what is needed at all ([`prune`]), which sizes everything has ([`sizes`]), in
-//! which order variables are written ([`writes`]), and the tasks and buffers ([`lower`]). The bodies of branches and loops
-//! are plans of their own ([`body`]).
+//! which order variables are written ([`writes`]), the instructions ([`draft`]) and what makes them fewer ([`passes`]), and
+//! the tasks and buffers ([`lower`]). The bodies of branches and loops are plans of their own ([`body`]).
 
 mod body;
+mod describe;
+mod draft;
+mod explain;
 mod lower;
+mod passes;
 mod prune;
 mod sizes;
 mod writes;
@@ -19,6 +23,9 @@ use smallvec::SmallVec;
 
 use crate::Error;
 use crate::feed::Feed;
+pub(crate) use describe::TaskText;
+pub use explain::Explanation;
+pub(crate) use passes::Passes;
 
 /// A variable, by its place among the session's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +39,8 @@ pub(crate) struct Frozen {
     pub(crate) seed: u64,
     /// By node, the variable it is.
     pub(crate) variables: std::collections::HashMap<NodeId, VariableIndex>,
+    /// What plans go through.
+    pub(crate) passes: Passes,
 }
 
 /// What is fed, by node and sizes: with the fetches, what a plan is made for.
@@ -67,6 +76,8 @@ pub(crate) struct Plan {
     pub(crate) random: bool,
     /// The node that each task belongs to.
     nodes: Vec<NodeId>,
+    /// By task that computes several nodes in one loop, in the order of tasks: the others.
+    along: Vec<(TaskId, Vec<NodeId>)>,
     /// States of runs that are over, for runs to come.
     states: Mutex<Vec<State>>,
 }
@@ -92,6 +103,29 @@ impl Plan {
         Self::compile_inside(frozen, fetches, feeds, None)
     }
 
+    /// Compiles, and tells what came of it.
+    pub(crate) fn explain(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+    ) -> Result<Explanation, Error> {
+        Self::lower(frozen, fetches, feeds, None, |plan, draft, buffers| {
+            let labels = explain::Labels::new(draft, buffers, fetches);
+            plan.explanation(&frozen.graph, &labels)
+        })
+    }
+
+    /// Compiles, and gives the names of what tasks read and write.
+    fn labels(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+    ) -> Result<explain::Labels, Error> {
+        Self::lower(frozen, fetches, feeds, None, |_, draft, buffers| {
+            explain::Labels::new(draft, buffers, fetches)
+        })
+    }
+
     /// Compiles, where the graph is a body with the sizes around it.
     fn compile_inside(
         frozen: &Frozen,
@@ -99,10 +133,26 @@ impl Plan {
         feeds: Vec<FeedShape>,
         outside: Option<&sizes::Sizes<'_>>,
     ) -> Result<Plan, Error> {
+        Self::lower(frozen, fetches, feeds, outside, |plan, _, _| plan)
+    }
+
+    /// Compiles, and gives `with` what is known at the end.
+    fn lower<R>(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+        outside: Option<&sizes::Sizes<'_>>,
+        with: impl FnOnce(Plan, &draft::Draft<'_>, &[Option<BufferId>]) -> R,
+    ) -> Result<R, Error> {
         let needed = prune::Needed::new(&frozen.graph, fetches, &feeds)?;
         let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds, outside)?;
         let writes = writes::Writes::new(&frozen.graph, &needed)?;
-        lower::Lower::new(frozen, &needed, &sizes, &writes).compile(fetches, feeds)
+        let passes = frozen.passes;
+        let mut draft = draft::Draft::new(frozen, &needed, &sizes, &writes, &feeds, passes)?;
+        if passes.optimize {
+            passes::interleave::interleave(&mut draft, fetches)?;
+        }
+        lower::Lower::new(draft, fetches).compile(fetches, feeds, passes, with)
     }
 
     /// Whether it was made for these fetches and feeds.
@@ -114,14 +164,14 @@ impl Plan {
             })
     }
 
-    /// A state nobody else uses.
-    pub(crate) fn take_state(&self) -> Result<State, Error> {
+    /// A state nobody else uses, for runs on so many threads: always the same number for one plan.
+    pub(crate) fn take_state(&self, threads: usize) -> Result<State, Error> {
         let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let idle = states.pop();
         drop(states);
         match idle {
             Some(state) => Ok(state),
-            None => Ok(self.program.state()?),
+            None => Ok(self.program.state(threads)?),
         }
     }
 
@@ -132,7 +182,7 @@ impl Plan {
     }
 
     /// What went wrong, in the graph's terms.
-    pub(crate) fn explain(&self, graph: &Graph, error: RunError) -> Error {
+    pub(crate) fn blame(&self, graph: &Graph, error: RunError) -> Error {
         let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
         let (task, message) = match error {
             RunError::Failed { task, failure } => (task, failure.0),

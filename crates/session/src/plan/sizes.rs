@@ -1,10 +1,11 @@
 //! The sizes of everything, once feeds have settled the unknown ones.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Attribute, Bindings, Body, Concrete, Diagnostic, Dim, Dims, Fault, Graph, Inference, Location,
-    NodeId, SymbolId, TensorType, Type, element_count, known_dims,
+    Attribute, Attributes, Bindings, Body, Concrete, DType, Diagnostic, Dim, Dims, Fault, Graph,
+    Inference, Location, NodeId, SymbolId, TensorType, Type, element_count, known_dims,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -72,21 +73,27 @@ impl<'a> Sizes<'a> {
         items.map(|(place, item)| Concrete { dtype: item.dtype, dims: dims(place) }).collect()
     }
 
+    /// The type of a node's value, with these sizes; of a tuple the first item.
+    pub(crate) fn concrete(&self, node: NodeId) -> Concrete<'_> {
+        let tensor = self.graph.node(node).ty.tensor();
+        Concrete { dtype: tensor.map_or(DType::F32, |tensor| tensor.dtype), dims: self.dims(node) }
+    }
+
     /// Attributes with numbers in place of symbols.
-    pub(crate) fn attributes(&self, node: NodeId) -> abeyance_ir::Attributes {
+    pub(crate) fn attributes(&self, node: NodeId) -> Cow<'_, Attributes> {
         let attributes = &self.graph.node(node).attributes;
         let symbolic = attributes
             .iter()
             .any(|value| matches!(value, Attribute::Shape(shape) if known_dims(shape).is_none()));
         if !symbolic {
-            return attributes.clone();
+            return Cow::Borrowed(attributes);
         }
-        abeyance_ir::Attributes::of(attributes.iter().map(|value| match value {
+        Cow::Owned(Attributes::of(attributes.iter().map(|value| match value {
             Attribute::Shape(shape) => Attribute::Shape(
                 shape.iter().map(|&dim| self.bindings.resolve(self.graph.symbols(), dim)).collect(),
             ),
             other => other.clone(),
-        }))
+        })))
     }
 
     fn bind_feed(&mut self, feed: &FeedShape) -> Result<(), Error> {

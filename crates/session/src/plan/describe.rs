@@ -1,0 +1,79 @@
+//! A plan's tasks in the graph's words, for traces.
+
+use abeyance_scheduler::TaskId;
+
+use super::{Frozen, Plan};
+
+/// What a task of a plan does.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskText {
+    /// The names of the nodes that it computes: one, or several in one loop.
+    pub(crate) nodes: String,
+    /// The operator of the first.
+    pub(crate) operator: &'static str,
+    /// The nodes as they print.
+    pub(crate) calls: String,
+    /// What it reads and writes: names, element types and sizes.
+    pub(crate) reads: Vec<String>,
+    pub(crate) writes: Vec<String>,
+    /// Element types and sizes of what it writes.
+    pub(crate) types: String,
+    /// Arithmetic operations of all parts together.
+    pub(crate) flops: f64,
+    /// Bytes read and written by all parts together.
+    pub(crate) bytes: f64,
+    pub(crate) parts: Parts,
+}
+
+/// How a task is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub(crate) count: u32,
+    /// Bytes of the first buffer it fills, and of a piece of it.
+    length: usize,
+    chunk: usize,
+}
+
+impl Parts {
+    /// The share of the task's work that a part has.
+    pub(crate) fn share(&self, part: u32) -> f64 {
+        let start = (part as usize).saturating_mul(self.chunk).min(self.length);
+        (self.length - start).min(self.chunk) as f64 / self.length.max(1) as f64
+    }
+}
+
+impl Plan {
+    /// Each task. The plan is made once more for it: what it reads and writes has names only then.
+    pub(crate) fn describe(&self, frozen: &Frozen) -> Vec<TaskText> {
+        let labels = Plan::labels(frozen, &self.fetches, self.feeds.clone()).unwrap_or_default();
+        let graph = &frozen.graph;
+        let mut along = self.along.iter().peekable();
+        let tasks = (0..self.program.tasks()).filter_map(|index| {
+            let id = TaskId(index as u32);
+            let (task, &node) = (self.program.task(id)?, self.nodes.get(index)?);
+            let others = along.next_if(|(task, _)| *task == id).map_or(&[][..], |(_, nodes)| nodes);
+            let all = || std::iter::once(&node).chain(others);
+            let names: Vec<&str> = all().map(|&node| &*graph.node(node).name).collect();
+            let calls: Vec<String> = all().map(|&node| graph.print_call(node)).collect();
+            let types = task.writes.iter().map(|write| labels.types(self, write.buffer));
+            let first = task.writes.first();
+            let length = first.and_then(|write| self.program.buffer(write.buffer));
+            Some(TaskText {
+                operator: graph.node(node).operator.signature().name,
+                nodes: names.join(", "),
+                calls: calls.join("; "),
+                reads: task.reads.iter().map(|&buffer| labels.of(self, buffer)).collect(),
+                writes: task.writes.iter().map(|write| labels.of(self, write.buffer)).collect(),
+                types: types.collect::<Vec<_>>().join(", "),
+                flops: task.cost.flops,
+                bytes: task.cost.bytes,
+                parts: Parts {
+                    count: task.parts,
+                    length: length.map_or(0, |buffer| buffer.length),
+                    chunk: first.map_or(0, |write| write.chunk),
+                },
+            })
+        });
+        tasks.collect()
+    }
+}
