@@ -19,6 +19,6 @@ fi
 cargo build --release --locked --package abeyance-peer
 RUSTFLAGS="-C target-cpu=native" cargo build --profile best --locked --target-dir target/native \
     --package burn-peer --package candle-peer
-[ -f data/complete ] || target/release/abeyance-peer write
+[ data/complete -nt networks.json ] || target/release/abeyance-peer write
 
 [ "${1-}" = setup ] || "$PEERS_VENV/bin/python" compare.py "$@"

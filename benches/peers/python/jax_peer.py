@@ -32,8 +32,8 @@ def forward(network, layers, images, keep, key, nchw):
     return h @ w + b
 
 
-def cross_entropy(labels, logits):
-    return -(labels * jax.nn.log_softmax(logits)).sum(1).mean() * 100.0
+def cross_entropy(network, labels, logits):
+    return -(labels * jax.nn.log_softmax(logits)).sum(1).mean() * network.loss_scale
 
 
 def rate(network, count):
@@ -72,11 +72,11 @@ def trainer(data, setting, threads):
 
     def loss(layers, images, labels, key):
         labels = labels * (1 - network.smoothing) + network.smoothing / 10
-        return cross_entropy(labels, forward(network, layers, images, network.keep, key, nchw))
+        return cross_entropy(network, labels, forward(network, layers, images, network.keep, key, nchw))
 
     @jax.jit
     def check(layers, images, labels):
-        return cross_entropy(labels, forward(network, layers, images, 1.0, None, nchw))
+        return cross_entropy(network, labels, forward(network, layers, images, 1.0, None, nchw))
 
     def train(state, images, labels):
         key = jax.random.fold_in(jax.random.key(0), state[3]) if network.keep < 1 else None

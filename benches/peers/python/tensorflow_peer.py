@@ -42,9 +42,9 @@ def forward(network, x, convolutions, dense, keep):
     return tf.nn.bias_add(tf.matmul(h, w), b)
 
 
-def cross_entropy(labels, logits):
+def cross_entropy(network, labels, logits):
     rows = tf.nn.softmax_cross_entropy_with_logits_v2(labels=labels, logits=logits)
-    return tf.reduce_mean(rows) * 100.0
+    return tf.reduce_mean(rows) * network.loss_scale
 
 
 def rate(network, step):
@@ -65,8 +65,8 @@ def trainer(data, setting, threads):
     y_ = tf.placeholder(tf.float32, [network.batch, 10])
     layers = [[[tf.Variable(v) for v in layer] for layer in kind] for kind in (data.convolutions, data.dense)]
     labels = y_ * (1 - network.smoothing) + network.smoothing / 10 if network.smoothing else y_
-    loss = cross_entropy(labels, forward(network, x, *layers, network.keep))
-    check = cross_entropy(y_, forward(network, x, *layers, 1.0))
+    loss = cross_entropy(network, labels, forward(network, x, *layers, network.keep))
+    check = cross_entropy(network, y_, forward(network, x, *layers, 1.0))
 
     count = tf.train.get_or_create_global_step()
     optimizer = tf.train.GradientDescentOptimizer if network.optimizer == "sgd" else tf.train.AdamOptimizer

@@ -73,7 +73,7 @@ def trainer(data, setting, threads):
 
     def loss(images, digits):
         logits = model(images, network.keep)
-        return F.cross_entropy(logits, digits, label_smoothing=network.smoothing) * 100.0
+        return F.cross_entropy(logits, digits, label_smoothing=network.smoothing) * network.loss_scale
 
     if compiled:
         loss = torch.compile(loss, dynamic=False)
@@ -92,7 +92,8 @@ def trainer(data, setting, threads):
     def check():
         images, digits = batches[0]
         with torch.inference_mode():
-            return F.cross_entropy(model(channels_first(images), 1.0), torch.from_numpy(digits)) * 100.0
+            logits = model(channels_first(images), 1.0)
+            return F.cross_entropy(logits, torch.from_numpy(digits)) * network.loss_scale
 
     return step, check
 

@@ -2,7 +2,6 @@
 //! `data/`, and `peak THREADS` prints how many multiplications and additions the machine can do.
 
 mod peak;
-mod wide;
 mod write;
 
 use std::time::Instant;
@@ -37,7 +36,7 @@ fn build<'g>(g: &'g Graph, name: &str) -> Network<'g> {
         "mlp_dropout" => networks::five_layers_dropout(g),
         "conv" => networks::conv(g),
         "conv_dropout" => networks::conv_dropout(g),
-        "wide" => wide::network(g),
+        "wide" => networks::wide(g),
         _ => panic!("no network {name}"),
     }
 }

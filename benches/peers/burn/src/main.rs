@@ -124,7 +124,7 @@ impl Trainer<'_> {
         let logits = model.logits(network, images(batch, &self.device), keep);
         let labels = TensorData::new(labels(digits), [digits.len(), 10]);
         let rows = Tensor::<2>::from_data(labels, &self.device) * log_softmax(logits, 1);
-        rows.sum() * (-100.0 / digits.len() as f64)
+        rows.sum() * (-network.loss_scale / digits.len() as f64)
     }
 }
 

@@ -130,13 +130,14 @@ struct Trainer<'d> {
 impl Trainer<'_> {
     fn loss_of(&self, index: usize, keep: f64, smoothing: f64) -> Result<Tensor> {
         let (images, digits) = self.data.batch(index);
+        let scale = self.data.network.loss_scale;
         let logits = self.model.logits(images, keep)?;
         if smoothing > 0.0 {
             let labels = Tensor::from_vec(self.data.labels(digits), (digits.len(), 10), CPU)?;
             let rows = (labels * ops::log_softmax(&logits, D::Minus1)?)?;
-            return rows.sum_all()? * (-100.0 / digits.len() as f64);
+            return rows.sum_all()? * (-scale / digits.len() as f64);
         }
-        loss::cross_entropy(&logits, &Tensor::from_slice(digits, digits.len(), CPU)?)? * 100.0
+        loss::cross_entropy(&logits, &Tensor::from_slice(digits, digits.len(), CPU)?)? * scale
     }
 }
 

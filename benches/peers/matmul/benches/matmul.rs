@@ -47,9 +47,7 @@ fn ours(bencher: Bencher, shape: Shape) {
     let (a, b, mut c) = operands(shape);
     let plan = abeyance_kernels::matmul::Matmul::new(m, k, n, ta, tb);
     let mut workspace = abeyance_kernels::serial::Workspace::new(plan.workspace::<f32>(m));
-    bencher
-        .counter(flops(shape))
-        .bench_local(|| plan.run(&a, &b, &mut c, 0, workspace.bytes()));
+    bencher.counter(flops(shape)).bench_local(|| plan.run(&a, &b, &mut c, 0, workspace.bytes()));
 }
 
 #[divan::bench(args = SHAPES)]

@@ -14,6 +14,8 @@ pub struct Network {
     pub activation: Activation,
     /// The probability with which a neuron of a fully connected layer but the last is kept in training.
     pub keep: f64,
+    /// The loss is the mean cross-entropy times this.
+    pub loss_scale: f64,
     /// Labels are `1 - smoothing` of themselves and the rest spread evenly.
     pub smoothing: f64,
     pub optimizer: Optimizer,
