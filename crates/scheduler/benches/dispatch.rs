@@ -93,23 +93,23 @@ fn independent_tiny(bencher: Bencher<'_, '_>, threads: usize) {
 /// The same tasks passed off as larger ones, so that every one goes through the queue.
 #[divan::bench(args = [1, 2])]
 fn independent_queued(bencher: Bencher<'_, '_>, threads: usize) {
-    run(bencher, independent(10_000, 1e4, 0), threads, None);
+    run(bencher, independent(10_000, 8e4, 0), threads, None);
 }
 
 /// 10,000 independent tasks of about a microsecond.
 #[divan::bench(args = [1, 2])]
 fn independent_microsecond(bencher: Bencher<'_, '_>, threads: usize) {
-    run(bencher, independent(10_000, 1e4, 3_000), threads, None);
+    run(bencher, independent(10_000, 8e4, 3_000), threads, None);
 }
 
 /// A hundred tasks of about a microsecond, in a loop that finds the helper awake.
 #[divan::bench(args = [1, 2])]
 fn hundred_awake(bencher: Bencher<'_, '_>, threads: usize) {
-    run(bencher, independent(100, 1e4, 3_000), threads, None);
+    run(bencher, independent(100, 8e4, 3_000), threads, None);
 }
 
 /// The same with pauses after which the helper is asleep.
 #[divan::bench(args = [1, 2])]
 fn hundred_asleep(bencher: Bencher<'_, '_>, threads: usize) {
-    run(bencher, independent(100, 1e4, 3_000), threads, Some(Duration::from_millis(2)));
+    run(bencher, independent(100, 8e4, 3_000), threads, Some(Duration::from_millis(2)));
 }

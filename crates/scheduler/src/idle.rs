@@ -1,6 +1,7 @@
 //! How threads wait: awake for a while, then asleep until someone has work.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +67,11 @@ impl Idle {
         while *wakes == before {
             wakes = self.woken.wait(wakes).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// How many threads sleep.
+    pub fn sleepers(&self) -> usize {
+        self.sleepers.load(Relaxed)
     }
 
     /// Wakes every sleeper; one load where there is none.

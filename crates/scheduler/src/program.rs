@@ -178,9 +178,10 @@ impl Program {
         }
     }
 
-    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small or one chain.
+    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small or one chain. A run
+    /// that would not does so all the same where the other threads sleep and are not worth waking.
     pub fn runs_inline(&self, threads: usize) -> bool {
-        !self.units.worth_threads(threads)
+        !self.units.sharing(threads).pays()
     }
 }
 

@@ -26,8 +26,8 @@ const EMPTY: u32 = u32::MAX;
 /// The most units claimed at once, and the most nanoseconds of work in them.
 const BATCH: usize = 32;
 const BATCH_NS: f64 = 2_000.0;
-/// A unit of this many nanoseconds, or so many units waiting, is worth waking a thread.
-const WORTH_WAKING_NS: f64 = 5_000.0;
+/// A unit of this many nanoseconds, or so many units waiting, is worth waking a thread, which takes 15 microseconds.
+const WORTH_WAKING_NS: f64 = 40_000.0;
 const WORTH_WAKING_UNITS: usize = 64;
 
 /// What is counted about a unit during a run.
@@ -139,10 +139,31 @@ enum Claim {
     Piece { unit: u32, claim: u32 },
 }
 
+/// The callers that are at work, of whom each keeps a thread of the pool from helping: the last ones stand aside
+/// first, so that no more threads work at a time than the pool has.
+#[derive(Default)]
+pub(crate) struct Callers(Apart<AtomicUsize>);
+
+impl Callers {
+    pub fn enter(&self) {
+        self.0.0.fetch_add(1, Relaxed);
+    }
+
+    pub fn leave(&self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+
+    /// Whether thread number `thread` of `threads` is one too many.
+    pub fn crowd_out(&self, thread: usize, threads: usize) -> bool {
+        thread > 0 && thread + self.0.0.load(Relaxed) > threads
+    }
+}
+
 /// One thread at work on one job.
 pub(crate) struct Visit<'a> {
     job: Job<'a>,
     idle: &'a Idle,
+    callers: &'a Callers,
     threads: usize,
     /// The number of this one.
     thread: usize,
@@ -151,19 +172,28 @@ pub(crate) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// A visit of thread number `thread` of `threads`, which sleep in `idle`, to a job whose queue was reset.
+    /// A visit of thread number `thread` of `threads`, which sleep in `idle` and are shared by `callers`, to a job
+    /// whose queue was reset.
     ///
     /// # Safety
     /// The job's frame must be parallel, the number below its threads, and no other thread may visit the job under
     /// it.
-    pub unsafe fn new(job: Job<'a>, idle: &'a Idle, threads: usize, thread: usize) -> Self {
-        Self { job, idle, threads, thread, finished: 0 }
+    pub unsafe fn new(
+        job: Job<'a>,
+        idle: &'a Idle,
+        callers: &'a Callers,
+        threads: usize,
+        thread: usize,
+    ) -> Self {
+        Self { job, idle, callers, threads, thread, finished: 0 }
     }
 
-    /// Works until nothing is ready. Whether there was anything to do.
+    /// Works until nothing is ready, or this thread is one too many. Whether there was anything to do.
     pub fn work(&mut self) -> bool {
         let mut worked = false;
-        while let Some(claim) = self.claim() {
+        while !self.callers.crowd_out(self.thread, self.threads)
+            && let Some(claim) = self.claim()
+        {
             worked = true;
             match claim {
                 Claim::Units(slots) => {
@@ -307,10 +337,13 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Takes the units finished off the count, and wakes who waits for the end.
+    /// Takes the units finished off the count, and wakes the caller, who waits for the end.
     fn settle(&mut self) {
         let finished = std::mem::take(&mut self.finished);
-        if finished > 0 && self.job.queue().remaining.0.fetch_sub(finished, SeqCst) == finished {
+        if finished > 0
+            && self.job.queue().remaining.0.fetch_sub(finished, SeqCst) == finished
+            && self.thread > 0
+        {
             self.idle.wake();
         }
     }

@@ -58,6 +58,9 @@ pub enum BindError {
     NotExecuted(BufferId),
 }
 
+/// Nanoseconds of work from which a caller counts as busy. Every parallel run has more.
+const BUSY_NS: f64 = 10_000.0;
+
 /// Why a run has no results.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -206,7 +209,8 @@ impl<'r> Run<'r> {
     /// that of the lowest task that has one, whatever the number of threads. The state, the program and the
     /// workers are as good as before; bound outputs and kept temporaries are void.
     pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
-        self.execute_with(workers, None)
+        let share = self.would_share(workers);
+        self.execute_with(workers, share, None)
     }
 
     /// The same, with the times of every part written down.
@@ -222,20 +226,22 @@ impl<'r> Run<'r> {
         if recording.program != self.program.id {
             return Err(RunError::ForeignRecording);
         }
-        let inline = self.runs_inline(workers);
-        recording.begin(if inline { 1 } else { workers.threads() });
-        let result = self.execute_with(workers, Some(recording));
+        let share = self.would_share(workers);
+        recording.begin(if share { workers.threads() } else { 1 });
+        let result = self.execute_with(workers, share, Some(recording));
         recording.end();
         result
     }
 
-    fn runs_inline(&self, workers: &Workers) -> bool {
-        !self.state.frame.parallel || self.program.runs_inline(workers.threads())
+    /// Whether a run now would be more than the caller's.
+    fn would_share(&self, workers: &Workers) -> bool {
+        self.state.frame.parallel && workers.would_share(self.program)
     }
 
     fn execute_with(
         &mut self,
         workers: &Workers,
+        share: bool,
         recording: Option<&Recording>,
     ) -> Result<(), RunError> {
         self.executed = false;
@@ -250,14 +256,16 @@ impl<'r> Run<'r> {
         // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
         // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
         let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
-        if self.runs_inline(workers) {
-            // SAFETY: nothing of this job runs.
-            unsafe { job.run_inline() }?;
-        } else {
+        // While the caller works for long, one helper less is wanted by others.
+        let _busy = (self.program.units.work_ns >= BUSY_NS).then(|| workers.busy());
+        if share {
             job.queue().reset(self.program);
             // SAFETY: the frame is parallel and for as many threads, as was just checked.
             unsafe { workers.run(job) };
             job.queue().take_failure().map_or(Ok(()), Err)?;
+        } else {
+            // SAFETY: nothing of this job runs.
+            unsafe { job.run_inline() }?;
         }
         self.executed = true;
         Ok(())

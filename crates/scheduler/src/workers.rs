@@ -13,7 +13,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::frame::Job;
 use crate::idle::{Idle, Patience};
-use crate::queue::Visit;
+use crate::program::Program;
+use crate::queue::{Callers, Visit};
 
 /// Runs that helpers can join at one time; further ones go on on their callers' threads.
 const LANES: usize = 16;
@@ -32,8 +33,13 @@ pub struct WorkersError {
 ///
 /// The thread that calls [`Run::execute`](crate::Run::execute) always works along, so a pool of `n` threads has
 /// `n - 1` of its own and one of 1 has none. Threads without work stay awake for 200 microseconds, to be there
-/// for the next step of a loop, and then sleep. Several threads may execute at once; they share the helpers.
-/// Dropping the pool ends its threads and waits for them.
+/// for the next step of a loop, and then sleep. Dropping the pool ends its threads and waits for them.
+///
+/// Several threads may execute at once, those of another rayon pool for instance. They share the helpers, of which
+/// one stands aside for each caller beyond the first: no more than `n` threads work at a time, but where there are
+/// more callers than that, and each of `n` callers has a thread to itself. A kernel must not wait for rayon's
+/// current pool as a whole (`rayon::broadcast`): where it runs on a helper that is this pool, whose threads do
+/// nothing else.
 pub struct Workers {
     threads: usize,
     shared: Arc<Shared>,
@@ -46,6 +52,7 @@ pub struct Workers {
 struct Shared {
     lanes: [Lane; LANES],
     idle: Idle,
+    callers: Callers,
     stop: AtomicBool,
     started: AtomicUsize,
 }
@@ -98,6 +105,19 @@ impl Workers {
         self.threads
     }
 
+    /// Whether a program that is run now is run by more than the caller.
+    pub(crate) fn would_share(&self, program: &Program) -> bool {
+        let sharing = program.units.sharing(self.threads);
+        let asleep = || self.shared.idle.sleepers() + 1 >= self.threads;
+        sharing.pays() && (sharing.pays_waking() || !asleep())
+    }
+
+    /// Counts the calling thread as one of the pool's, for as long as what is returned lives.
+    pub(crate) fn busy(&self) -> Busy<'_> {
+        self.shared.callers.enter();
+        Busy(&self.shared.callers)
+    }
+
     /// Runs a job whose queue was reset, on this thread and whichever helpers come. When this returns, no other
     /// thread has the job any more.
     ///
@@ -110,7 +130,8 @@ impl Workers {
         }
         let queue = job.queue();
         // SAFETY: the frame is for at least one thread, and helpers have other numbers.
-        let mut visit = unsafe { Visit::new(job, &self.shared.idle, self.threads, 0) };
+        let mut visit =
+            unsafe { Visit::new(job, &self.shared.idle, &self.shared.callers, self.threads, 0) };
         let mut patience = Patience::default();
         while !queue.is_done() {
             if visit.work() {
@@ -121,6 +142,15 @@ impl Workers {
             }
         }
         drop(lane);
+    }
+}
+
+/// A thread that is at work on a program of its own.
+pub(crate) struct Busy<'a>(&'a Callers);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.leave();
     }
 }
 
@@ -157,7 +187,9 @@ impl Shared {
                 if let Some(guest) = self.lanes[(first + lane) % LANES].enter() {
                     // SAFETY: `Workers::run` announces only jobs for as many threads as the pool has, and this
                     // thread's number is its own.
-                    let mut visit = unsafe { Visit::new(guest.job(), &self.idle, threads, thread) };
+                    let mut visit = unsafe {
+                        Visit::new(guest.job(), &self.idle, &self.callers, threads, thread)
+                    };
                     worked |= visit.work();
                 }
             }
@@ -168,7 +200,10 @@ impl Shared {
             } else if !patience.wait() {
                 let ready =
                     |lane: &Lane| lane.enter().is_some_and(|guest| guest.job().queue().has_ready());
-                self.idle.sleep_unless(|| self.stop.load(SeqCst) || self.lanes.iter().any(ready));
+                let wanted = || !self.callers.crowd_out(thread, threads);
+                self.idle.sleep_unless(|| {
+                    self.stop.load(SeqCst) || wanted() && self.lanes.iter().any(ready)
+                });
                 patience.reset();
             }
         }

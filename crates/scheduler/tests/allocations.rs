@@ -48,7 +48,7 @@ fn the_steady_state_allocates_nothing() {
                 builder.task(Task {
                     reads: &[last],
                     writes: &[Write { buffer: temporary, chunk: 512 }],
-                    cost: Cost { flops: 4e4, bytes: 0.0 },
+                    cost: Cost { flops: 4e5, bytes: 0.0 },
                     workspace: 0,
                     run: Box::new(|call| {
                         let (start, x) = (call.start::<u64>(), call.input::<u64>(0));
@@ -66,7 +66,7 @@ fn the_steady_state_allocates_nothing() {
         builder.task(Task {
             reads: &wide,
             writes: &[Write { buffer: last, chunk: 4096 }],
-            cost: Cost { flops: 1e4, bytes: 0.0 },
+            cost: Cost { flops: 1e5, bytes: 0.0 },
             workspace: 0,
             run: Box::new(|call| {
                 let inputs = call.inputs();

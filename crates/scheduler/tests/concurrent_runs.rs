@@ -5,10 +5,12 @@ use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 use abeyance_kernels::launch::Cost;
-use abeyance_scheduler::{AlignedBytes, BufferId, Program, Task, Workers, Write};
+use abeyance_scheduler::{
+    AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Workers, Write,
+};
 
 /// Enough to be worth threads.
-const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
+const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
 /// `width` branches of `depth` tasks, summed: the sum of `x[0] + branch + depth` over branches, in eight places.
 fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
@@ -232,6 +234,100 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
         run.execute(&workers).unwrap();
         assert!(met.iter().all(|&out| run.read(out).unwrap()[0] == 1));
     }
+}
+
+#[test]
+fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
+    const RUNS: usize = 4;
+    // Each run waits in its first task until all have started, and in its last until all have come so far; in between are
+    // many parts, for which helpers would come.
+    let (started, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let meet = |builder: &mut ProgramBuilder, reads: &[BufferId], count: &Arc<AtomicUsize>| {
+        let (buffer, count) = (builder.temporary(64), count.clone());
+        builder.task(Task {
+            reads,
+            writes: &[Write { buffer, chunk: 64 }],
+            cost: MUCH,
+            workspace: 0,
+            run: Box::new(move |_| {
+                count.fetch_add(1, SeqCst);
+                let start = Instant::now();
+                while count.load(SeqCst) < RUNS && start.elapsed() < Duration::from_secs(20) {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            }),
+            after: &[],
+        });
+        buffer
+    };
+    let mut builder = Program::builder();
+    let mut last = meet(&mut builder, &[], &started);
+    for _ in 0..20 {
+        let buffer = builder.temporary(64 * 16);
+        builder.task(Task {
+            reads: &[last],
+            writes: &[Write { buffer, chunk: 64 }],
+            cost: MUCH,
+            workspace: 0,
+            run: Box::new(|call| {
+                call.output::<u8>().fill(1);
+                std::thread::yield_now();
+                Ok(())
+            }),
+            after: &[],
+        });
+        last = buffer;
+    }
+    meet(&mut builder, &[last], &ended);
+    let program = builder.build().unwrap();
+    let workers = Workers::new(RUNS).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(RUNS).build().unwrap();
+    for _ in 0..20 {
+        started.store(0, SeqCst);
+        ended.store(0, SeqCst);
+        let helped = pool.broadcast(|_| {
+            let mut state = program.state(RUNS).unwrap();
+            let mut recording = program.recording(Instant::now()).unwrap();
+            let mut run = state.begin(&program, 0).unwrap();
+            run.execute_recorded(&workers, &mut recording).unwrap();
+            assert_eq!(recording.threads(), RUNS);
+            // The first tasks may have had help, before every run had started.
+            recording.parts().filter(|part| part.task > TaskId(0) && part.thread > 0).count()
+        });
+        // Of the 320 of each run. A helper that was about to claim one when the last run started still does.
+        assert!(helped.iter().sum::<usize>() < RUNS, "helped with so many parts: {helped:?}");
+    }
+}
+
+#[test]
+fn threads_that_sleep_are_not_woken_for_little() {
+    let mut builder = Program::builder();
+    let out = builder.temporary(64 * 64);
+    builder.task(Task {
+        reads: &[],
+        writes: &[Write { buffer: out, chunk: 64 }],
+        cost: Cost { flops: 2e6, bytes: 0.0 },
+        workspace: 0,
+        run: Box::new(|_| Ok(())),
+        after: &[],
+    });
+    let program = builder.build().unwrap();
+    assert!(!program.runs_inline(2));
+    let workers = Workers::new(2).unwrap();
+    let mut state = program.state(2).unwrap();
+    let mut recording = program.recording(Instant::now()).unwrap();
+    let mut threads = || {
+        let mut run = state.begin(&program, 0).unwrap();
+        run.execute_recorded(&workers, &mut recording).unwrap();
+        recording.threads()
+    };
+    // On a busy machine it takes a while to fall asleep.
+    let start = Instant::now();
+    while threads() > 1 && start.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!((0..100).all(|_| threads() == 1));
 }
 
 #[test]

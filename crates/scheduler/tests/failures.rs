@@ -8,7 +8,7 @@ use abeyance_scheduler::{
     AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers, Write,
 };
 
-const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
+const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
 static POOLS: LazyLock<Vec<Workers>> =
     LazyLock::new(|| [1, 2, 5].map(|threads| Workers::new(threads).unwrap()).into());

@@ -157,7 +157,7 @@ fn build(sketches: &[Sketch]) -> Built {
         builder.task(Task {
             reads: &reads,
             writes: &writes,
-            cost: Cost { flops: f64::from(sketch.microseconds) * 1e4, bytes: 0.0 },
+            cost: Cost { flops: f64::from(sketch.microseconds) * 8e4, bytes: 0.0 },
             workspace: workspace * 8,
             run: Box::new(move |call| {
                 if fails {

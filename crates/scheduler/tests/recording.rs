@@ -8,7 +8,7 @@ use abeyance_scheduler::{
     AlignedBytes, BufferId, PartTime, Program, RunError, Task, TaskId, Workers, Write,
 };
 
-const MUCH: Cost = Cost { flops: 1e6, bytes: 0.0 };
+const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
 /// Layers of `width` tasks of three parts, each of which reads all of the layer before it. The task that is told to fails.
 fn layers(depth: usize, width: usize, fails: Option<usize>) -> (Program, BufferId) {

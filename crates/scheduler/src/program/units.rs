@@ -5,7 +5,7 @@
 //! grouping it costs no parallelism and saves the queue's work for each link.
 
 use super::TaskId;
-use super::estimate;
+use super::estimate::{self, Sharing};
 use super::lists::Lists;
 
 /// A unit, as the queue sees it.
@@ -117,9 +117,9 @@ impl Units {
         }
     }
 
-    /// Whether `threads` threads would beat one.
-    pub fn worth_threads(&self, threads: usize) -> bool {
-        estimate::worth_threads(self.work_ns, self.critical_ns, self.units.len(), threads)
+    /// What `threads` threads make of it.
+    pub fn sharing(&self, threads: usize) -> Sharing {
+        Sharing::new(self.work_ns, self.critical_ns, self.units.len(), threads)
     }
 }
 
