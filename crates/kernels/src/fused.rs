@@ -11,6 +11,7 @@
 use smallvec::SmallVec;
 
 use crate::broadcast::Broadcast;
+use crate::element::Element;
 use crate::launch::{ALIGNMENT, Call, Cut, Failure, Function, Piece, RawBuffer};
 use crate::layout;
 
@@ -73,9 +74,9 @@ impl Operation {
         let lead = dims.len() - from.len();
         let first = from.iter().position(|&dim| dim != 1).unwrap_or(from.len());
         let run: Function = match size {
-            1 => Box::new(move |call| Ok(spread::<u8>(&plan, call))),
-            4 => Box::new(move |call| Ok(spread::<i32>(&plan, call))),
-            _ => Box::new(move |call| Ok(spread::<i64>(&plan, call))),
+            1 => Box::new(move |call| spread::<u8>(&plan, call)),
+            4 => Box::new(move |call| spread::<i32>(&plan, call)),
+            _ => Box::new(move |call| spread::<i64>(&plan, call)),
         };
         Self {
             run,
@@ -87,9 +88,10 @@ impl Operation {
     }
 }
 
-fn spread<T: crate::element::Element>(plan: &Broadcast<1>, call: &mut Call<'_>) {
+fn spread<T: Element>(plan: &Broadcast<1>, call: &mut Call<'_>) -> Result<(), Failure> {
     let (x, start) = (call.input::<T>(0), call.start::<T>());
     layout::broadcast_to(plan, x, call.output(), start);
+    Ok(())
 }
 
 /// Where the result of an operation is made.
@@ -433,7 +435,7 @@ mod tests {
         let mut workspace = crate::serial::Workspace::new(fused.workspace());
         let rows = inputs.iter().map(|input| RawBuffer {
             pointer: input.as_ptr().cast(),
-            length: size_of_val::<[f32]>(input),
+            length: size_of_val::<[f32]>(*input),
         });
         let mut table: Vec<RawBuffer> = rows.collect();
         let reads: Vec<u32> = (0..inputs.len() as u32).collect();

@@ -27,9 +27,9 @@ use crate::launch::Kernel;
 /// Images that lie next to each other.
 pub const LANES: usize = 16;
 
-/// Whether so many images fill two thirds of their lanes: with fewer, the kernels for images one after the other are faster.
-fn fills_lanes(images: usize) -> bool {
-    3 * images >= 2 * images.next_multiple_of(LANES)
+/// Whether so many images fill lanes enough, two thirds of them: with fewer, the kernels for images one after the other are faster.
+fn pays(images: usize) -> bool {
+    images > 0 && 3 * images >= 2 * images.next_multiple_of(LANES)
 }
 
 /// An array `[N, R]`, interleaved or not.
@@ -55,7 +55,7 @@ impl Interleaved {
 }
 
 /// Places of a block of images that are added up.
-struct Piece {
+struct Places {
     block: usize,
     /// The places, counted from the block's first.
     range: Range<usize>,
@@ -63,16 +63,16 @@ struct Piece {
     images: usize,
 }
 
-/// The pieces of a range of places counted through all blocks, `each` of them in a block. A block that is not full comes first: what its lanes beyond the
+/// The places of a range counted through all blocks, `each` of them in a block, block by block. A block that is not full comes first: what its lanes beyond the
 /// images add up to has to be forgotten before the others are added.
-fn pieces(range: Range<usize>, each: usize, images: usize) -> impl Iterator<Item = Piece> {
+fn places_of(range: Range<usize>, each: usize, images: usize) -> impl Iterator<Item = Places> {
     let blocks = range.start / each.max(1)..range.end.div_ceil(each.max(1));
     let partial = blocks.end * LANES > images && !blocks.is_empty();
     let first = usize::from(partial);
     (0..blocks.len()).map(move |i| {
         let block = if i < first { blocks.end - 1 } else { blocks.start + i - first };
         let from = block * each;
-        Piece {
+        Places {
             block,
             range: range.start.max(from) - from..range.end.min(from + each) - from,
             images: (images - block * LANES).min(LANES),
@@ -105,7 +105,7 @@ impl Convolution {
     /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then the kernels for these give the same numbers, bit for
     /// bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
-        fills_lanes(self.images) && self.is_plain()
+        pays(self.images) && self.is_plain()
     }
 
     /// The images' layout.

@@ -332,6 +332,21 @@ fn convolutions_of_small_networks_are_exact_on_small_integers() {
 }
 
 #[test]
+fn filters_of_many_channels_are_exact_on_small_integers() {
+    let (rows, columns) = (
+        Sliding::new(5, 3, 1, 1, Padding::Same).unwrap(),
+        Sliding::new(4, 2, 1, 1, Padding::Same).unwrap(),
+    );
+    for (channels, filters) in [(96, 90), (33, 128)] {
+        let conv = Convolution { images: 11, rows, columns, channels, filters, groups: 1 };
+        with_each(|| {
+            check::<f32>(conv);
+            check::<f64>(conv);
+        });
+    }
+}
+
+#[test]
 fn parts_are_neither_tiny_nor_few() {
     for (window, channels, filters, stride, side) in NETWORKS {
         let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();

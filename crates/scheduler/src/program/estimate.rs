@@ -3,8 +3,8 @@
 //! They need to be right within a factor of a few. Nothing about results depends on them.
 //!
 //! Measured on a virtual machine with two cores of a Xeon with AVX-512, by traces of the talk's networks and by programs of idle loops. Arithmetic and
-//! memory add up: a loop that does much of both overlaps them badly. Of 110 tasks of more than two microseconds in these networks the estimates are
-//! off by a factor of 0.3 to 2.6, where arithmetic or memory alone, at 10 a nanosecond, was off by up to 18.
+//! memory add up: a loop that does much of both overlaps them badly. For tasks of more than two microseconds in these networks the estimates are 0.2 to
+//! 3.2 times what was measured.
 
 use abeyance_kernels::launch::Cost;
 

@@ -6,7 +6,7 @@ use smallvec::smallvec;
 
 use super::super::Layout;
 use super::lines::add_lines;
-use super::{LANES, Piece, add_rows, fills_lanes, forget, pieces};
+use super::{LANES, Places, add_rows, forget, pays, places_of};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::Float;
@@ -37,7 +37,7 @@ pub(crate) fn kernel<T: Float>(sum: ChannelSum, layout: Layout) -> Kernel {
 impl ChannelSum {
     /// Whether there are images enough to fill most lanes, and anything to add.
     pub fn prefers_interleaved(&self) -> bool {
-        self.pixels * self.channels > 0 && fills_lanes(self.images)
+        pays(self.images) && self.pixels * self.channels > 0
     }
 
     /// A kernel from interleaved images to the sums `[C]`.
@@ -70,20 +70,20 @@ impl ChannelSum {
         let (channels, size) = (self.channels, size_of::<T>());
         let all = self.blocks() * self.pixels;
         let groups = all.div_ceil(self.each()).max(1);
-        let line = channels * LANES;
+        let sums = self.period() * channels * LANES;
         let elements = self.images as f64 * self.pixels as f64 * channels as f64;
         let first = Step {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
             chunk: (channels * size).max(1),
             cost: Cost { flops: elements, bytes: elements * size as f64 },
-            workspace: pack::workspace::<T>(self.period() * line, line),
+            workspace: pack::workspace::<T>(sums, channels * LANES),
             run: Box::new(move |call| {
                 let group = call.part();
                 let (inputs, outputs, workspace) = call.split();
                 let (x, out) = (inputs.get::<T>(0), outputs.first().cast::<T>());
                 let range = group * self.each()..((group + 1) * self.each()).min(all);
-                let (sums, lines) = blocks::<T>(workspace, self.period() * line, line);
+                let (sums, lines) = blocks::<T>(workspace, sums, channels * LANES);
                 vectorized(
                     #[inline(always)]
                     || self.add_up::<T, INTERLEAVED>(x, range, sums, lines),
@@ -120,7 +120,7 @@ impl ChannelSum {
         let (pixels, channels) = (self.pixels, self.channels);
         let numbers = self.period() * channels;
         sums.fill(T::ZERO);
-        for Piece { block, range, images } in pieces(range, pixels, self.images) {
+        for Places { block, range, images } in places_of(range, pixels, self.images) {
             if INTERLEAVED {
                 let block = &x[block * pixels * channels * LANES..];
                 self.add(block, range, channels * LANES, sums);

@@ -14,7 +14,7 @@ use super::super::axis::{Axis, Direction};
 use super::correlation::Run;
 use super::lines::add_lines;
 use super::tile::{Second, Start, Strip, widths};
-use super::{LANES, Piece, add_rows, forget, pieces};
+use super::{LANES, Places, add_rows, forget, places_of};
 use crate::dispatch::vectorized;
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
@@ -33,23 +33,34 @@ struct Plan {
     /// Rows of the result, counted through all blocks of images, and those of a group, which are summed by themselves. The last group may have fewer.
     rows: usize,
     each: usize,
-    /// Rows of taps that a part sums: all or one.
-    taps: usize,
+    /// What a part sums.
+    taps: Taps,
     /// Rows that are swept at once.
     sweep: usize,
     /// Whether the result's channels of a strip are copied to lie next to each other.
     pack: bool,
 }
 
+/// A piece of the filter.
+#[derive(Clone, Copy, Debug)]
+enum Taps {
+    All,
+    /// The taps of a row.
+    Row,
+    /// So many of a tap's channels.
+    Channels(usize),
+}
+
 impl Plan {
     fn new<T>(conv: Convolution) -> Self {
-        /// Multiplications that are worth a group.
+        /// Multiplications that are worth a part.
         const WORTH: f64 = (1 << 19) as f64;
+        /// Parts that keep threads busy, and those that are enough.
+        const PARTS: usize = 16;
+        const ENOUGH: usize = 8;
         /// Pixels of a group at least: setting sums to zero and adding over lines in the end takes as long as some.
         const PIXELS: usize = 150;
-        /// Groups that are enough to keep threads busy.
-        const ENOUGH: usize = 8;
-        /// Bytes of sums that stay in a second-level cache.
+        /// Bytes of a part's sums, which stay in a second-level cache.
         const SUMS: usize = 512 * 1024;
         /// Bytes of images and result that are swept again and again, in a first-level cache.
         const SWEPT: usize = 40 * 1024;
@@ -59,17 +70,39 @@ impl Plan {
         let (channels, filters) = (conv.channels, conv.filters);
         let line = LANES * size_of::<T>();
         let all = conv.images.div_ceil(LANES) * rows.output;
-        let wanted = (conv.multiplications() / WORTH).clamp(1.0, 16.0) as usize;
+        let wanted = (conv.multiplications() / WORTH).clamp(1.0, PARTS as f64) as usize;
         let groups = (all * columns.output / PIXELS).clamp(1, wanted);
+        let tap_len = channels * filters;
+        let taps = match columns.window * tap_len * line {
+            // Rows of taps are taken together where there is one channel.
+            _ if channels == 1 => Taps::All,
+            row if row * rows.window <= SUMS && groups >= ENOUGH => Taps::All,
+            row if row <= 2 * SUMS => Taps::Row,
+            _ => {
+                let most = (SUMS / (filters * line)).clamp(1, channels);
+                // A divisor, so that all pieces are as long.
+                Taps::Channels((1..=most).rev().find(|n| channels % n == 0).unwrap_or(1))
+            }
+        };
+        let pieces = match taps {
+            Taps::All => 1,
+            Taps::Row => rows.window,
+            Taps::Channels(count) => rows.window * columns.window * (channels / count),
+        };
+        let groups = groups.min(PARTS.div_ceil(pieces));
         let swept = columns.input * channels.min(3) + columns.output * filters.min(WIDEST);
-        let few = conv.filter_len() * line <= SUMS;
         let starts = (0..columns.window).map(|q| {
             let places = columns.places(q);
-            let first = if places.is_empty() { 0 } else { columns.element(places.start, q) };
+            // A tap that sees nothing is nowhere.
+            let (x, y) = match places.is_empty() {
+                true => (0, 0),
+                false => (columns.element(places.start, q), places.start),
+            };
             Start {
-                x: first * channels * LANES,
-                y: places.start,
-                out: q * channels * filters * LANES,
+                x: x * channels * LANES,
+                y,
+                // Within a part.
+                out: if let Taps::Channels(_) = taps { 0 } else { q * tap_len * LANES },
                 run: places.len(),
             }
         });
@@ -79,7 +112,7 @@ impl Plan {
             starts: starts.collect(),
             rows: all,
             each: all.div_ceil(groups).max(1),
-            taps: if channels == 1 || (groups >= ENOUGH && few) { rows.window } else { 1 },
+            taps,
             sweep: (SWEPT / (swept * line).max(1)).clamp(1, rows.output.max(1)),
             pack: filters > WIDEST && filters * line >= APART,
         }
@@ -90,10 +123,43 @@ impl Plan {
         self.conv.columns.window * self.conv.channels * self.conv.filters
     }
 
+    /// Sums of a part.
+    fn part_len(&self) -> usize {
+        match self.taps {
+            Taps::All => self.conv.filter_len(),
+            Taps::Row => self.row_len(),
+            Taps::Channels(count) => count * self.conv.filters,
+        }
+    }
+
+    /// The rows of taps, the taps of a row and the channels that a part sums, `start` being its first in the filter.
+    fn piece(&self, start: usize) -> Piece {
+        let Convolution { rows, columns, channels, filters, .. } = self.conv;
+        let row = start / self.row_len();
+        let (taps, all) = (0..columns.window, 0..channels);
+        match self.taps {
+            Taps::All => Piece { rows: 0..rows.window, taps, channels: all },
+            Taps::Row => Piece { rows: row..row + 1, taps, channels: all },
+            Taps::Channels(count) => {
+                let (tap, first) = (start / filters / channels, start / filters % channels);
+                let tap = tap % columns.window;
+                Piece { rows: row..row + 1, taps: tap..tap + 1, channels: first..first + count }
+            }
+        }
+    }
+
     /// Elements of the copy of the result's channels of a strip.
     fn packed(&self) -> usize {
         if self.pack { self.sweep * self.conv.columns.output * WIDEST * LANES } else { 0 }
     }
+}
+
+/// The part of the filter that a part of the work is for.
+#[derive(Clone, Debug)]
+struct Piece {
+    rows: Range<usize>,
+    taps: Range<usize>,
+    channels: Range<usize>,
 }
 
 /// A kernel of two steps: the sums of groups, then their sum.
@@ -101,25 +167,26 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
     let plan = Plan::new::<T>(conv);
     let (len, size) = (conv.filter_len(), size_of::<T>());
     let groups = plan.rows.div_ceil(plan.each).max(1);
+    let part = plan.part_len();
     let first = Step {
         reads: smallvec![Source::Operand(0), Source::Operand(1)],
-        writes: Target::Scratch(0),
-        chunk: (plan.taps * plan.row_len() * size).max(1),
+        writes: if groups == 1 { Target::Output } else { Target::Scratch(0) },
+        chunk: part * size,
         cost: conv.cost::<T>(),
-        workspace: pack::workspace::<T>(plan.taps * plan.row_len() * LANES, plan.packed()),
+        workspace: pack::workspace::<T>(part * LANES, plan.packed()),
         run: Box::new(move |call| {
             let (inputs, outputs, workspace) = call.split();
-            let (x, y, piece) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first());
-            let start = piece.start::<T>();
-            let out = piece.cast::<T>();
-            let (group, tap) = (start / len, start % len / plan.row_len());
-            let (sums, packed) = blocks::<T>(workspace, out.len() * LANES, plan.packed());
-            let taps = tap..tap + out.len() / plan.row_len();
-            dispatch::<T>(Part { plan: &plan, x, y, group, taps, sums, packed });
-            add_lines(sums, out);
+            let (x, y, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first());
+            let (group, piece) = (out.start::<T>() / len, plan.piece(out.start::<T>() % len));
+            let (sums, packed) = blocks::<T>(workspace, part * LANES, plan.packed());
+            dispatch::<T>(Part { plan: &plan, x, y, group, piece, sums, packed });
+            add_lines(sums, out.cast::<T>());
             Ok(())
         }),
     };
+    if groups == 1 {
+        return Kernel { steps: smallvec![first], scratch: smallvec![] };
+    }
     let sums = groups * len;
     let second = Step {
         reads: smallvec![Source::Scratch(0)],
@@ -140,13 +207,13 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
     Kernel { steps: [first, second].into_iter().collect(), scratch: smallvec![sums * size] }
 }
 
-/// The sums of some rows of taps over a group of rows of the result.
+/// The sums of a piece of the filter over a group of rows of the result.
 struct Part<'a, T> {
     plan: &'a Plan,
     x: &'a [T],
     y: &'a [T],
     group: usize,
-    taps: Range<usize>,
+    piece: Piece,
     /// A line for each.
     sums: &'a mut [T],
     packed: &'a mut [T],
@@ -158,22 +225,21 @@ impl<T: Float> Work<T> for Part<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self { plan, x, y, group, taps, sums, packed } = self;
+        let Self { plan, x, y, group, piece, sums, packed } = self;
         let conv = &plan.conv;
         let height = conv.rows.output;
         let x_len = conv.rows.input * conv.columns.input * conv.channels * LANES;
         let y_len = height * conv.columns.output * conv.filters * LANES;
         let rows = group * plan.each..((group + 1) * plan.each).min(plan.rows);
         sums.fill(T::ZERO);
-        for Piece { block, range, images } in pieces(rows, height, conv.images) {
+        for Places { block, range, images } in places_of(rows, height, conv.images) {
             let (x, y) = (&x[block * x_len..][..x_len], &y[block * y_len..][..y_len]);
             for run in &plan.row_runs {
                 let within = run.within(&range, 1);
                 for i in within.clone().step_by(plan.sweep) {
                     let rows = i..within.end.min(i + plan.sweep);
                     let (sums, packed) = (&mut *sums, &mut *packed);
-                    let taps = taps.clone();
-                    Sweep { plan, x, y, taps, run, rows, sums, packed }.run(simd);
+                    Sweep { plan, x, y, piece: &piece, run, rows, sums, packed }.run(simd);
                 }
             }
             forget(images, sums);
@@ -181,12 +247,12 @@ impl<T: Float> Work<T> for Part<'_, T> {
     }
 }
 
-/// Rows of the result of one block, some of those of a run, and the rows of taps whose sums they are added to.
+/// Rows of the result of one block, some of those of a run, and the piece of the filter to whose sums they are added.
 struct Sweep<'a, T> {
     plan: &'a Plan,
     x: &'a [T],
     y: &'a [T],
-    taps: Range<usize>,
+    piece: &'a Piece,
     run: &'a Run,
     rows: Range<usize>,
     sums: &'a mut [T],
@@ -199,22 +265,23 @@ impl<T: Float> Sweep<'_, T> {
     where
         T: Lane<S>,
     {
-        let Self { plan, run, rows, .. } = self;
+        let Self { plan, piece, run, rows, .. } = self;
         let Convolution { columns, channels, filters, .. } = plan.conv;
         let stride = plan.conv.rows.stride;
         // The rows of taps that see something.
-        let first = run.skip.max(self.taps.start);
-        let end = (run.skip + run.taps).min(self.taps.end);
+        let first = run.skip.max(piece.rows.start);
+        let end = (run.skip + run.taps).min(piece.rows.end);
         if end <= first {
             return;
         }
         let pitch = columns.input * channels * LANES;
-        let x = &self.x[(run.source + rows.start * stride) * pitch..];
+        let x = (run.source + rows.start * stride) * pitch + piece.channels.start * LANES;
+        let x = &self.x[x..];
         let y = &self.y[(run.first + rows.start) * columns.output * filters * LANES..];
         // Of one channel several rows of taps are taken at once, of many several channels.
         let (taps, count, x_step, out_step) = match channels {
             1 => (end - first, end - first, pitch, plan.row_len() * LANES),
-            _ => (1, channels, LANES, filters * LANES),
+            _ => (1, piece.channels.len(), LANES, filters * LANES),
         };
         let mut filter = 0;
         while let Some(width) = widths(WIDEST).find(|&width| width <= filters - filter) {
@@ -231,7 +298,7 @@ impl<T: Float> Sweep<'_, T> {
                 }
             };
             for p in (first..end).step_by(taps) {
-                let sums = (p - self.taps.start) * plan.row_len() + filter;
+                let sums = (p - piece.rows.start) * plan.row_len() + filter;
                 let strip = Strip {
                     x: &x[(p - run.skip) * pitch..],
                     y,
@@ -243,7 +310,7 @@ impl<T: Float> Sweep<'_, T> {
                     rows: rows.len(),
                     x_walk: (stride * pitch, columns.stride * channels * LANES),
                     y_walk: (columns.output * step, step),
-                    starts: &plan.starts,
+                    starts: &plan.starts[piece.taps.clone()],
                 };
                 strip.run(simd, Second::Lines);
             }
