@@ -80,7 +80,7 @@ fn layers_of_no_images_no_inputs_and_no_units() {
     assert_eq!((found.0.shape(), found.1.shape()), (&[0, 3][..], &[0, 0][..]));
     let (flat, inputs, deep) = session.run((flat, inputs, deep), []).unwrap();
     assert_eq!(flat.shape(), [0, 784]);
-    assert_eq!(inputs, Array2::zeros((2, 3)).into_dyn());
+    assert_eq!(inputs, Array2::<f32>::zeros((2, 3)).into_dyn());
     assert_eq!(deep.shape(), [0, 28, 5]);
 }
 

@@ -30,10 +30,9 @@ const WORTH_WAKING_NS: f64 = 40_000.0;
 
 /// The nanoseconds of a task on one thread.
 pub(crate) fn task_ns(cost: Cost) -> f64 {
-    // `max` also turns a NaN into 0; the upper bound keeps sums finite.
-    let flops = (cost.flops / FLOPS_PER_NS).max(0.0).min(1e18);
-    let bytes = (cost.bytes / BYTES_PER_NS).max(0.0).min(1e18);
-    TASK_NS + flops + bytes
+    // No number and below nothing are nothing; the bound keeps sums finite.
+    let at = |amount: f64, rate: f64| if amount > 0.0 { (amount / rate).min(1e18) } else { 0.0 };
+    TASK_NS + at(cost.flops, FLOPS_PER_NS) + at(cost.bytes, BYTES_PER_NS)
 }
 
 /// How many of a task's parts a thread should claim at once.
