@@ -47,7 +47,8 @@ impl SessionOptions {
     }
 
     /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no thread is made. The
-    /// number never changes a result.
+    /// number never changes a result. Sessions of one number share their threads; where several callers run at once, those of
+    /// another rayon pool for instance, no more threads work than this, or than there are callers.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
