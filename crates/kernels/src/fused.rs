@@ -121,6 +121,8 @@ pub struct Fused {
     /// Inputs of which a tile's elements are read, and the bytes of an element. Their rows come after those of inputs,
     /// and before those of results.
     rows: Vec<(u32, usize)>,
+    /// The most elements of a part.
+    part: usize,
     /// Elements of a tile.
     tile: usize,
     workspace: usize,
@@ -128,12 +130,18 @@ pub struct Fused {
 
 impl Fused {
     /// A loop of these operations, each after those whose results it reads, in a call of `inputs` inputs whose parts make
-    /// at most `part` elements. `None` if an operation reads what is not there.
+    /// at most `part` elements. `None` if an operation reads what is not there, or two fill one output.
     pub fn new(operations: Vec<Operation>, inputs: usize, part: usize) -> Option<Self> {
         let made = |read: &Read| match *read {
             Read::Made(index) => Some(index as usize),
             _ => None,
         };
+        let mut outputs: SmallVec<[u32; 6]> =
+            operations.iter().filter_map(|operation| operation.output).collect();
+        outputs.sort_unstable();
+        if outputs.windows(2).any(|pair| pair[0] == pair[1]) {
+            return None;
+        }
         let mut rows: Vec<(u32, usize)> = Vec::new();
         let mut last_use: Vec<usize> = (0..operations.len()).collect();
         for (index, operation) in operations.iter().enumerate() {
@@ -141,8 +149,12 @@ impl Fused {
                 Read::Whole(input) | Read::Row(input, _) => (input as usize) < inputs,
                 Read::Made(earlier) => (earlier as usize) < index,
             };
-            let host = matches!(operation.span, Span::Part { .. });
-            if !operation.reads.iter().all(valid) || operation.size == 0 || (host && index > 0) {
+            let misplaced = match operation.span {
+                Span::Part { .. } => index > 0,
+                Span::Piece { period } => period == Some(0),
+                Span::Row => false,
+            };
+            if !operation.reads.iter().all(valid) || operation.size == 0 || misplaced {
                 return None;
             }
             for read in &operation.reads {
@@ -233,7 +245,7 @@ impl Fused {
         {
             workspace += aligned(own);
         }
-        Some(Self { operations: planned, inputs, rows, tile, workspace })
+        Some(Self { operations: planned, inputs, rows, part, tile, workspace })
     }
 
     /// The bytes that a call needs to work in.
@@ -249,19 +261,29 @@ impl Fused {
     /// Fills a part of every output.
     ///
     /// # Errors
-    /// What the host says.
+    /// What the host says; a call whose outputs or workspace are not those that the loop was made for.
     pub fn run(&self, call: &mut Call<'_>) -> Result<(), Failure> {
         let (part, draw) = (call.part(), call.draw());
         let (inputs, outputs, workspace) = call.split();
         let pieces: SmallVec<[Output; 6]> = outputs.into_iter().map(Output::new).collect();
-        let sized = self.operations.iter().find_map(|operation| match operation.place {
-            Place::Output(output) => Some((*pieces.get(output)?, operation.size)),
+        let mut filled = self.operations.iter().filter_map(|operation| match operation.place {
+            Place::Output(output) => Some((pieces.get(output).copied(), operation.size)),
             _ => None,
         });
-        let Some((piece, size)) = sized.filter(|_| workspace.len() >= self.workspace) else {
-            return Err(Failure("internal: a fused loop has no output or no room".to_owned()));
+        // Elements of the part and where they start: the same for every output.
+        let span = |(piece, size): (Option<Output>, usize)| {
+            let piece = piece.filter(|piece| piece.length.is_multiple_of(size))?;
+            Some((piece.offset / size, piece.length / size))
         };
-        let (start, len) = (piece.offset / size, piece.length / size);
+        let first = filled.next().and_then(span);
+        let fits = |&(_, len): &(usize, usize)| {
+            len <= self.part && inputs.len() == self.inputs && workspace.len() >= self.workspace
+        };
+        let Some((start, len)) =
+            first.filter(fits).filter(|_| filled.all(|output| span(output) == first))
+        else {
+            return Err(Failure("internal: a fused loop is called for what it is not".to_owned()));
+        };
         let workspace = workspace.as_mut_ptr();
         // Whole inputs, inputs of the tile, results.
         let made = self.inputs + self.rows.len();
@@ -285,7 +307,7 @@ impl Fused {
                 let row = made + index;
                 let size = operation.size;
                 // SAFETY: a tile and a part lie inside the workspace, which was laid out for them and is large enough;
-                // `at + elements` is at most the length of every piece of an output, since all are cut alike.
+                // every piece of an output has `len` elements: both were checked above.
                 let (whole, pointer) = unsafe {
                     match operation.place {
                         Place::Tile(place) => (workspace, workspace.add(place)),
@@ -488,5 +510,28 @@ mod tests {
         assert!(Fused::new(vec![later], 1, 10).is_none());
         let absent = operation(sum(0.0), &[Read::Row(1, 4)], Span::Row, Some(0));
         assert!(Fused::new(vec![absent], 1, 10).is_none());
+        let twice = || operation(sum(0.0), &[Read::Row(0, 4), Read::Row(0, 4)], Span::Row, Some(0));
+        assert!(Fused::new(vec![twice(), twice()], 1, 10).is_none());
+    }
+
+    #[test]
+    fn a_call_with_other_outputs_is_an_error() {
+        let both = [Read::Row(0, 4), Read::Row(0, 4)];
+        let operations = (0..2).map(|out| operation(sum(0.0), &both, Span::Row, Some(out)));
+        let fused = Fused::new(operations.collect(), 1, 8).unwrap();
+        let x = [1.0f32; 8];
+        let mut room = crate::serial::Workspace::new(fused.workspace());
+        let mut attempt = |lengths: [usize; 2]| {
+            let mut filled = lengths.map(|len| vec![0.0f32; len]);
+            let row = |pointer, length| RawBuffer { pointer, length };
+            let mut table = vec![row(x.as_ptr().cast(), 32)];
+            table.extend(filled.iter_mut().map(|out| row(out.as_mut_ptr().cast(), 4 * out.len())));
+            let writes = [Cut { row: 1, chunk: 32 }, Cut { row: 2, chunk: 32 }];
+            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches meanwhile.
+            let mut call = unsafe { Call::new(&table, &[0], &writes, room.bytes(), 0, 0) };
+            fused.run(&mut call)
+        };
+        assert!(attempt([8, 8]).is_ok());
+        assert!(attempt([8, 5]).is_err());
     }
 }

@@ -238,7 +238,9 @@ impl<'a> Draft<'a> {
             }
             (Lowered::Constant(bytes), _) => {
                 let value = self.constant(node, bytes.into());
-                shared.insert(self, value, &operands, &attributes);
+                if pure && passes.optimize {
+                    shared.insert(self, value, &operands, &attributes);
+                }
             }
             (Lowered::Kernel(kernel), _)
                 if pure && passes.optimize && fold::applies(self, node, &operands) =>
