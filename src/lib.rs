@@ -25,8 +25,10 @@
 //! ```
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data.
+//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`checkpoint`] keeps what was learnt, [`datasets`]
+//! reads data.
 
+pub use abeyance_checkpoint as checkpoint;
 pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;
 pub use abeyance_ir as ir;
@@ -39,6 +41,7 @@ pub use abeyance_session::feeds;
 
 /// Everything a program needs: `use abeyance::prelude::*;`.
 pub mod prelude {
+    pub use abeyance_checkpoint::{Checkpoint, Checkpoints, Restore};
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
         AnyTensor, Conv2d, Graph, NewAxis, Operation, Pool, Scalar, Tensor, dims, fill,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
 use abeyance_graph::{Element, Graph};
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
@@ -72,6 +72,7 @@ pub struct Session {
     draws: AtomicU64,
     plans: RwLock<HashMap<u64, Vec<Arc<Plan>>>>,
     workers: Arc<Workers>,
+    fingerprint: OnceLock<u64>,
 }
 
 /// The most plans that are kept. A program has a few; one that is fed another shape each time must not grow for ever.
@@ -132,6 +133,7 @@ impl Session {
             draws: AtomicU64::new(0),
             plans: RwLock::default(),
             workers,
+            fingerprint: OnceLock::new(),
         })
     }
 
@@ -372,6 +374,25 @@ impl Session {
     /// The names of all variables, in the order in which they were made.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|&id| &*self.frozen.graph.node(id).name)
+    }
+
+    /// The names, element types and sizes of all variables, in the order in which they were made.
+    pub fn variable_types(&self) -> impl Iterator<Item = (&str, ir::DType, ir::Dims)> {
+        self.names.iter().filter_map(|&id| {
+            let node = self.frozen.graph.node(id);
+            let tensor = node.ty.tensor()?;
+            Some((&*node.name, tensor.dtype, ir::known_dims(&tensor.shape)?))
+        })
+    }
+
+    /// The graph's name.
+    pub fn graph_name(&self) -> &str {
+        self.frozen.graph.name()
+    }
+
+    /// Tells the graph from others: [`abeyance_ir::Graph::fingerprint`].
+    pub fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| self.frozen.graph.fingerprint())
     }
 
     /// A variable's value.

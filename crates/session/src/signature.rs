@@ -141,7 +141,7 @@ impl SignatureRun<'_> {
         options: RunOptions<'_>,
         inputs: impl IntoIterator<Item = Feed<'a>>,
     ) -> Result<Vec<Value>, Error> {
-        self.callable.run_with(options, &self.feeds(inputs))
+        self.callable.run_with(options, self.feeds(inputs))
     }
 
     /// The plan of such a run: [`Session::explain`].
@@ -152,7 +152,7 @@ impl SignatureRun<'_> {
         &self,
         inputs: impl IntoIterator<Item = Feed<'a>>,
     ) -> Result<crate::Explanation, Error> {
-        self.callable.explain(&self.feeds(inputs))
+        self.callable.explain(self.feeds(inputs))
     }
 
     /// These and what is always fed.

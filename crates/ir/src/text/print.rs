@@ -30,6 +30,23 @@ impl fmt::Display for Graph {
 }
 
 impl Graph {
+    /// A number that is equal for graphs that print the same, and most likely for no others: FNV-1a of the text.
+    pub fn fingerprint(&self) -> u64 {
+        struct Hash(u64);
+        impl Write for Hash {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                for byte in text.bytes() {
+                    self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+                }
+                Ok(())
+            }
+        }
+        let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+        // Hashing does not fail.
+        let _ = write!(hash, "{self}");
+        hash.0
+    }
+
     /// A node's definition without its type: `logits = matmul(flat, w) transpose_b=true`. Long lists of operands or
     /// numbers are cut short.
     pub fn print_call(&self, id: NodeId) -> String {

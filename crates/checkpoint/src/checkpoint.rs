@@ -1,0 +1,178 @@
+//! One checkpoint.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use abeyance_ir::Array;
+use abeyance_session::{Session, Snapshot};
+use abeyance_storage::{Disk, Storage, replace};
+
+use crate::form::{self, Facts, Tensors};
+use crate::{Comparison, Error, Restore};
+
+/// No larger file is read.
+const MOST_BYTES: u64 = 1 << 36;
+
+/// The variables of a session by name, and the counters and the seed from which its training goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// `None` if another program wrote the file: then it has values, and nothing to go on from.
+    facts: Option<Facts>,
+    tensors: Tensors,
+}
+
+impl Checkpoint {
+    /// What a session has come to, between two of its runs.
+    pub fn of(session: &Session) -> Self {
+        let Snapshot { seed, step, draws, variables } = session.snapshot();
+        let facts = Facts {
+            graph: session.graph_name().to_owned(),
+            fingerprint: fingerprint(session),
+            seed,
+            step,
+            draws,
+            ..Facts::default()
+        };
+        let tensors =
+            variables.into_iter().map(|(name, array)| (name.to_string(), array)).collect();
+        Self { facts: Some(facts), tensors }
+    }
+
+    /// Remembers something besides, such as the size of batches.
+    pub fn note(mut self, key: &str, value: impl ToString) -> Self {
+        let facts = self.facts.get_or_insert_default();
+        facts.notes.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// What was noted.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let notes = self.facts.iter().flat_map(|facts| &facts.notes);
+        notes.map(|(key, value)| (&**key, &**value))
+    }
+
+    /// What was noted under that name.
+    pub fn noted(&self, key: &str) -> Option<&str> {
+        self.facts.as_ref()?.notes.get(key).map(|value| &**value)
+    }
+
+    /// The number of training steps behind it; 0 if another program wrote it.
+    pub fn step(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.step)
+    }
+
+    /// The seed of the session it was taken of, which a session that goes on from it must have; 0 if another program wrote it.
+    pub fn seed(&self) -> u64 {
+        self.facts.as_ref().map_or(0, |facts| facts.seed)
+    }
+
+    /// The name of the graph it was taken of; empty if another program wrote it.
+    pub fn graph(&self) -> &str {
+        self.facts.as_ref().map_or("", |facts| &facts.graph)
+    }
+
+    /// Whether the session's graph is to the letter the one it was taken of. One that differs can still be restored if its
+    /// variables are the same, but need not go on to the same bits.
+    pub fn is_of(&self, session: &Session) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.fingerprint == fingerprint(session))
+    }
+
+    /// Whether it says how training goes on. One that another program wrote has only values.
+    pub fn is_complete(&self) -> bool {
+        self.facts.is_some()
+    }
+
+    /// The values of variables by name, in the order of names.
+    pub fn variables(&self) -> impl ExactSizeIterator<Item = (&str, &Array)> {
+        self.tensors.iter().map(|(name, array)| (&**name, array))
+    }
+
+    /// The value of the variable of that name.
+    pub fn variable(&self, name: &str) -> Option<&Array> {
+        self.tensors.get(name)
+    }
+
+    /// The bytes of its file: the same for the same state.
+    ///
+    /// # Errors
+    /// More than 100 MB of names.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        form::write(self.facts.as_ref().unwrap_or(&Facts::default()), &self.tensors)
+    }
+
+    /// Reads the bytes of a file, of Abeyance or of another program that writes `safetensors`.
+    ///
+    /// # Errors
+    /// They are no such file, damaged, of a version to come, or hold element types that no graph has.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (facts, tensors) = form::read(bytes)?;
+        Ok(Self { facts, tensors })
+    }
+
+    /// Writes it to a file, which is replaced as a whole or, if anything fails, not at all.
+    ///
+    /// # Errors
+    /// What the disk objects to.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
+        self.save_to(&Disk, path.as_ref())
+    }
+
+    pub(crate) fn save_to(&self, storage: &dyn Storage, path: &Path) -> Result<(), Error> {
+        let bytes = self.to_bytes()?;
+        replace(storage, path, |file| file.write_all(&bytes)).map_err(|error| Error::Disk {
+            what: "write",
+            path: path.to_owned(),
+            error,
+        })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read; as [`Checkpoint::from_bytes`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = abeyance_storage::read(path, MOST_BYTES).map_err(|error| Error::Disk {
+            what: "read",
+            path: path.to_owned(),
+            error,
+        })?;
+        Self::from_bytes(&bytes).map_err(|error| error.of(path))
+    }
+
+    /// Puts a session where this one was: all variables, the step and the random streams. Training then goes on to the same
+    /// bits as if it had never stopped.
+    ///
+    /// # Errors
+    /// Variables that are missing, unknown or of another shape or type, all of them; another seed; a file of another program.
+    /// The session is then as it was.
+    pub fn restore(&self, session: &Session) -> Result<(), Error> {
+        let Some(facts) = &self.facts else {
+            return Err(Error::damaged(
+                "it was written by another program, and does not say how training goes on",
+            )
+            .advise("take its values with `Restore::new().apply(&checkpoint, &session)`"));
+        };
+        let comparison = Restore::new().compare(self, session);
+        if !comparison.fits() {
+            return Err(Error::Mismatch(Box::new(comparison)));
+        }
+        let variables = self.tensors.iter();
+        let snapshot = Snapshot {
+            seed: facts.seed,
+            step: facts.step,
+            draws: facts.draws,
+            variables: variables.map(|(name, array)| (Arc::from(&**name), array.clone())).collect(),
+        };
+        Ok(session.restore(&snapshot)?)
+    }
+
+    /// What would fit and what would not: a dry run of [`Checkpoint::restore`].
+    pub fn compare(&self, session: &Session) -> Comparison {
+        Restore::new().compare(self, session)
+    }
+}
+
+fn fingerprint(session: &Session) -> String {
+    format!("{:016x}", session.fingerprint())
+}

@@ -1,0 +1,154 @@
+//! The file form: `safetensors`, with one entry of its metadata for what is not a tensor. `docs/format.md` describes it.
+
+use std::collections::BTreeMap;
+
+use abeyance_ir::{Array, DType, element_count};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The entry of the metadata. One alone, since the library writes several in an order that changes from run to run.
+const ENTRY: &str = "abeyance";
+
+/// The version of the entry. Readers refuse newer ones.
+const VERSION: u32 = 1;
+
+/// What a checkpoint says besides the values of variables.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) version: u32,
+    /// The graph's name.
+    pub(crate) graph: String,
+    /// Tells the graph's text from others.
+    pub(crate) fingerprint: String,
+    pub(crate) seed: u64,
+    pub(crate) step: u64,
+    pub(crate) draws: u64,
+    /// What whoever trained it wants to remember.
+    pub(crate) notes: BTreeMap<String, String>,
+    /// CRC-32C of all this, with this field empty, and of the tensors: see [`checksum`].
+    pub(crate) checksum: String,
+}
+
+/// Tensors by name.
+pub(crate) type Tensors = BTreeMap<String, Array>;
+
+/// CRC-32C of the facts as JSON without their checksum, and of each tensor in the order of names: length and bytes of the
+/// name, tag of the element type, number of dimensions, dimensions, bytes. Numbers are 64 bits, little-endian.
+fn checksum(facts: &Facts, tensors: &Tensors) -> Result<String, Error> {
+    let json = serde_json::to_string(&Facts { checksum: String::new(), ..facts.clone() })
+        .map_err(|error| Error::damaged(error.to_string()))?;
+    let number =
+        |sum: u32, number: usize| crc32c::crc32c_append(sum, &(number as u64).to_le_bytes());
+    let mut sum = crc32c::crc32c(json.as_bytes());
+    for (name, array) in tensors {
+        sum = number(sum, name.len());
+        sum = crc32c::crc32c_append(sum, name.as_bytes());
+        sum = number(sum, array.dtype as usize);
+        sum = number(sum, array.dims.len());
+        for &dim in &array.dims {
+            sum = number(sum, dim);
+        }
+        sum = crc32c::crc32c_append(sum, &array.bytes);
+    }
+    Ok(format!("{sum:08x}"))
+}
+
+/// The bytes of a checkpoint, the same for the same facts and tensors.
+pub(crate) fn write(facts: &Facts, tensors: &Tensors) -> Result<Vec<u8>, Error> {
+    let mut facts = Facts { version: VERSION, ..facts.clone() };
+    facts.checksum = checksum(&facts, tensors)?;
+    let json = serde_json::to_string(&facts).map_err(|error| Error::damaged(error.to_string()))?;
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, array) in tensors {
+        let view = TensorView::new(dtype(array.dtype), array.dims.to_vec(), &array.bytes)
+            .map_err(|error| Error::damaged(format!("variable `{name}`: {error}")))?;
+        views.push((name, view));
+    }
+    safetensors::serialize(views, Some([(ENTRY.to_owned(), json)].into_iter().collect()))
+        .map_err(|error| Error::damaged(error.to_string()))
+}
+
+/// What bytes hold: facts, unless another program wrote them, and tensors.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
+    let damaged = |error: safetensors::SafeTensorError| {
+        Error::damaged(format!("this is no checkpoint, or it is damaged: {error}"))
+            .advise("checkpoints are `safetensors` files; take another copy, or the checkpoint before this one")
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let mut tensors = Tensors::new();
+    let mut strange = Vec::new();
+    for (name, view) in file.iter() {
+        let Some(dtype) = known_dtype(view.dtype()) else {
+            strange.push(format!("`{name}` is {:?}", view.dtype()));
+            continue;
+        };
+        let count = element_count(view.shape()).and_then(|count| count.checked_mul(dtype.size()));
+        if count != Some(view.data().len()) {
+            return Err(Error::damaged(format!(
+                "`{name}` has not as many bytes as its shape says"
+            )));
+        }
+        if dtype == DType::Bool && view.data().iter().any(|&byte| byte > 1) {
+            return Err(Error::damaged(format!(
+                "`{name}` holds a truth value that is neither 0 nor 1"
+            )));
+        }
+        let array = Array { dtype, dims: view.shape().into(), bytes: view.data().to_vec() };
+        tensors.insert(name.to_owned(), array);
+    }
+    if !strange.is_empty() {
+        strange.sort();
+        return Err(Error::damaged(format!(
+            "element types that no graph has: {}",
+            strange.join(", ")
+        ))
+        .advise("convert them to f32, f64, i32, i64, u8 or bool"));
+    }
+    let entry = header.metadata().as_ref().and_then(|metadata| metadata.get(ENTRY));
+    let Some(entry) = entry else {
+        return Ok((None, tensors));
+    };
+    let version: Version = serde_json::from_str(entry).map_err(|error| {
+        Error::damaged(format!("it is damaged: its facts do not read: {error}"))
+    })?;
+    if version.version != VERSION {
+        return Err(Error::damaged(format!(
+            "it is of version {}, and this program reads version {VERSION}",
+            version.version
+        ))
+        .advise("read it with a newer version of Abeyance"));
+    }
+    let facts: Facts = serde_json::from_str(entry).map_err(|error| {
+        Error::damaged(format!("it is damaged: its facts do not read: {error}"))
+    })?;
+    match checksum(&facts, &tensors)? == facts.checksum {
+        true => Ok((Some(facts), tensors)),
+        false => Err(Error::damaged("it is damaged: its checksum does not agree with its bytes")
+            .advise("take another copy of it, or the checkpoint before this one")),
+    }
+}
+
+/// What tells versions apart, whatever else they hold.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+fn dtype(dtype: DType) -> Dtype {
+    match dtype {
+        DType::F32 => Dtype::F32,
+        DType::F64 => Dtype::F64,
+        DType::I32 => Dtype::I32,
+        DType::I64 => Dtype::I64,
+        DType::U8 => Dtype::U8,
+        DType::Bool => Dtype::BOOL,
+    }
+}
+
+fn known_dtype(found: Dtype) -> Option<DType> {
+    DType::ALL.into_iter().find(|&known| dtype(known) == found)
+}
