@@ -123,6 +123,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri stops where memory is not to be had")]
     fn memory_that_is_not_to_be_had_is_an_error_with_the_size() {
         for bytes in [usize::MAX, isize::MAX as usize, 1 << 60] {
             let error = AlignedBytes::zeroed(bytes).unwrap_err();

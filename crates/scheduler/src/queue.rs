@@ -191,9 +191,15 @@ impl<'a> Visit<'a> {
     /// Works until nothing is ready, or this thread is one too many. Whether there was anything to do.
     pub fn work(&mut self) -> bool {
         let mut worked = false;
-        while !self.callers.crowd_out(self.thread, self.threads)
-            && let Some(claim) = self.claim()
-        {
+        loop {
+            if self.callers.crowd_out(self.thread, self.threads) {
+                // What it has pushed and woken nobody for would be left behind if all others sleep.
+                if worked && self.job.queue().has_ready() {
+                    self.idle.wake();
+                }
+                break;
+            }
+            let Some(claim) = self.claim() else { break };
             worked = true;
             match claim {
                 Claim::Units(slots) => {
@@ -326,13 +332,13 @@ impl<'a> Visit<'a> {
 
     fn push(&self, unit: u32) {
         let queue = self.job.queue();
-        let slot = queue.tail.0.fetch_add(1, AcqRel);
+        // Sequentially consistent for `Idle`: a thread falling asleep sees this, or is seen by whoever wakes.
+        let slot = queue.tail.0.fetch_add(1, SeqCst);
         queue.slots[slot].store(unit, Release);
         let waiting = || slot.saturating_sub(queue.head.0.load(Relaxed));
         if self.job.program().units.units[unit as usize].ns >= WORTH_WAKING_NS
             || waiting() >= WORTH_WAKING_UNITS
         {
-            // Should a thread that is just falling asleep miss this, the others run the unit.
             self.idle.wake();
         }
     }

@@ -214,7 +214,8 @@ impl Shared {
 ///
 /// A helper counts itself in and then looks for the job; the announcer takes the job away and then looks at the
 /// count. All four are sequentially consistent, so either the helper finds no job or the announcer sees it and
-/// waits: no helper has a job whose announcement has ended.
+/// waits: no helper has a job whose announcement has ended. So is counting out: by the rules of C++11, which Miri
+/// follows, a sequentially consistent load may miss the last helper's entry and see what a weaker operation wrote before.
 #[derive(Default)]
 #[repr(align(128))]
 struct Lane {
@@ -287,7 +288,7 @@ impl Guest<'_> {
 
 impl Drop for Guest<'_> {
     fn drop(&mut self) {
-        // Release: what this helper did to the job happens before its announcer goes on.
-        self.lane.guests.fetch_sub(1, Release);
+        // What this helper did to the job happens before its announcer goes on.
+        self.lane.guests.fetch_sub(1, SeqCst);
     }
 }

@@ -301,6 +301,102 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
 }
 
 #[test]
+fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
+    let wait_for = |count: &AtomicUsize, least: usize| {
+        let start = Instant::now();
+        while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(5) {
+            std::thread::yield_now();
+        }
+        count.load(SeqCst) >= least
+    };
+    let counter = || Arc::new(AtomicUsize::new(0));
+    let (arrived, others, ended) = (counter(), counter(), counter());
+
+    // Two long tasks, of which a helper has one; it goes on until another caller is at work and this one asleep. Then there
+    // are two short ones, which are not worth waking anybody, and the helper is one thread too many.
+    let caller = std::thread::current().id();
+    let mut builder = Program::builder();
+    let first = [(); 2].map(|()| {
+        let (buffer, arrived, others) = (builder.temporary(64), arrived.clone(), others.clone());
+        builder.task(Task {
+            reads: &[],
+            writes: &[Write { buffer, chunk: 64 }],
+            cost: MUCH,
+            workspace: 0,
+            run: Box::new(move |_| {
+                arrived.fetch_add(1, SeqCst);
+                wait_for(&arrived, 2);
+                if std::thread::current().id() != caller {
+                    wait_for(&others, 1);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Ok(())
+            }),
+            after: &[],
+        });
+        buffer
+    });
+    for _ in 0..2 {
+        let (buffer, ended) = (builder.temporary(64), ended.clone());
+        builder.task(Task {
+            reads: &first,
+            writes: &[Write { buffer, chunk: 64 }],
+            cost: Cost { flops: 1e4, bytes: 0.0 },
+            workspace: 0,
+            run: Box::new(move |_| {
+                ended.fetch_add(1, SeqCst);
+                Ok(())
+            }),
+            after: &[],
+        });
+    }
+    let program = builder.build().unwrap();
+
+    // The other caller's, on its own thread.
+    let mut builder = Program::builder();
+    let met = builder.temporary(64);
+    builder.keep(met);
+    let (entered, all) = (others.clone(), ended.clone());
+    builder.task(Task {
+        reads: &[],
+        writes: &[Write { buffer: met, chunk: 64 }],
+        cost: MUCH,
+        workspace: 0,
+        run: Box::new(move |call| {
+            entered.fetch_add(1, SeqCst);
+            call.output::<u8>().fill(u8::from(wait_for(&all, 2)));
+            Ok(())
+        }),
+        after: &[],
+    });
+    let other = builder.build().unwrap();
+
+    let workers = Workers::new(2).unwrap();
+    assert!(!program.runs_inline(2) && other.runs_inline(2));
+    let mut state = program.state(2).unwrap();
+    for _ in 0..5 {
+        for count in [&arrived, &others, &ended] {
+            count.store(0, SeqCst);
+        }
+        let met = std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                wait_for(&arrived, 2);
+                let mut state = other.state(2).unwrap();
+                let mut run = state.begin(&other, 0).unwrap();
+                run.execute(&workers).unwrap();
+                let met = run.read(met).unwrap()[0];
+                // Wakes everybody, for the test to end if the promise is broken.
+                drop(program.state(2).unwrap().begin(&program, 0).unwrap().execute(&workers));
+                met
+            });
+            state.begin(&program, 0).unwrap().execute(&workers).unwrap();
+            other.join().unwrap()
+        });
+        assert_eq!(met, 1, "a short task was left behind");
+    }
+}
+
+#[test]
 fn threads_that_sleep_are_not_woken_for_little() {
     let mut builder = Program::builder();
     let out = builder.temporary(64 * 64);

@@ -10,6 +10,9 @@ use abeyance_scheduler::{
 
 const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
+/// Miri, under which a run takes seconds, has a few.
+const ROUNDS: usize = if cfg!(miri) { 2 } else { 50 };
+
 static POOLS: LazyLock<Vec<Workers>> =
     LazyLock::new(|| [1, 2, 5].map(|threads| Workers::new(threads).unwrap()).into());
 
@@ -47,7 +50,7 @@ fn fails_then_recovers(act: fn() -> Result<(), Failure>, expected: RunError) {
     let program = program(&armed, act);
     for workers in POOLS.iter() {
         let mut state = program.state(workers.threads()).unwrap();
-        for _ in 0..50 {
+        for _ in 0..ROUNDS {
             armed.store(true, SeqCst);
             let mut run = state.begin(&program, 0).unwrap();
             let error = run.execute(workers).unwrap_err();

@@ -254,8 +254,16 @@ fn quietly() {
     }));
 }
 
+/// As many cases as `PROPTEST_CASES` says, which sanitizers keep low.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(if cfg!(debug_assertions) { 150 } else { 1000 }),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 150 } else { 1000 }))]
+    #![proptest_config(config())]
 
     #[test]
     fn any_number_of_threads_gives_the_same_bits(sketches in prop::collection::vec(sketch(false), 1..150)) {

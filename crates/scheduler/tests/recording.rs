@@ -10,6 +10,9 @@ use abeyance_scheduler::{
 
 const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
+/// Miri, under which a run takes seconds, has a few.
+const ROUNDS: usize = if cfg!(miri) { 2 } else { 50 };
+
 /// Layers of `width` tasks of three parts, each of which reads all of the layer before it. The task that is told to fails.
 fn layers(depth: usize, width: usize, fails: Option<usize>) -> (Program, BufferId) {
     let mut builder = Program::builder();
@@ -51,7 +54,7 @@ fn every_part_is_there_in_the_order_of_its_dependencies() {
         let mut state = program.state(threads).unwrap();
         let mut recording = program.recording(Instant::now()).unwrap();
         assert_eq!(recording.parts().count(), 0);
-        for _ in 0..50 {
+        for _ in 0..ROUNDS {
             let mut run = state.begin(&program, 0).unwrap();
             run.execute_recorded(&workers, &mut recording).unwrap();
             results.push(run.read(last).unwrap().to_vec());

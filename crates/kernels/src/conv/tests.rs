@@ -283,8 +283,16 @@ fn the_kernel_between_layouts_gives_the_bits_of_its_parts() {
     });
 }
 
+/// As many cases as `PROPTEST_CASES` says, which sanitizers keep low.
+fn config() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(400),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(config())]
     #[test]
     fn all_three_are_what_a_loop_over_every_product_gives(sizes in sizes()) {
         if let Some(conv) = sizes.convolution() {
