@@ -1,0 +1,21 @@
+//! Reads ONNX models as graphs, and writes graphs as ONNX models.
+//!
+//! [`import`] turns the bytes of a model into a [`Graph`](abeyance_graph::Graph) that runs, is differentiated and trained like any
+//! other. Which operators there are, and what becomes of each, is one table (`import/table.rs`); `docs/onnx.md` is printed from it.
+//!
+//! This crate knows operators and their ONNX names. It must not know how a graph is run.
+
+mod element_type;
+mod error;
+mod import;
+mod tensor;
+
+/// ONNX's messages, generated from `proto/onnx.proto` (`tests/generated.rs` writes them anew).
+#[allow(missing_docs, clippy::all)]
+#[rustfmt::skip]
+mod proto {
+    include!("proto/onnx.rs");
+}
+
+pub use error::{ExportError, ImportError, Obstacle, Reason, Refusal};
+pub use import::{Importer, NEWEST_OPSET, OLDEST_OPSET, import};
