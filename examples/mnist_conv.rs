@@ -50,11 +50,18 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
 
     // The sum over a batch of 100, written so that it does not depend on the batch's size.
     let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
-    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let (digit, y) = (logits.argmax(-1), logits.softmax());
+    let accuracy = digit.equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
 
     let step = global_step(g);
     let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
     let train_step = Adam::new(rate).minimize_with(cross_entropy, step);
+    for name in ["train", "evaluate"] {
+        let batch = g.signature(name).input("images", x).input("labels", y_);
+        batch.output("loss", cross_entropy).output("accuracy", accuracy);
+    }
+    g.signature("train").step(train_step);
+    g.signature("predict").input("images", x).output("digit", digit).output("probabilities", y);
     Network { x, y_, cross_entropy, accuracy, train_step }
 }
 

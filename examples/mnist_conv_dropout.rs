@@ -57,11 +57,18 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
     // The sum over a batch of 100, written so that it does not depend on the batch's size.
     let cross_entropy = logits.softmax_cross_entropy(y_).reduce_mean(..) * 100.0;
     let smoothed = logits.softmax_cross_entropy(y_ * 0.9 + 0.01).reduce_mean(..) * 100.0;
-    let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let (digit, y) = (logits.argmax(-1), logits.softmax());
+    let accuracy = digit.equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
 
     let step = global_step(g);
     let rate = (1.0 - step.cast::<f32>() / 10_000.0).relu() * 0.003;
     let train_step = AdamW::new(rate, 1e-4).minimize_with(smoothed, step);
+    for name in ["train", "evaluate"] {
+        let batch = g.signature(name).input("images", x).input("labels", y_);
+        batch.output("loss", cross_entropy).output("accuracy", accuracy);
+    }
+    g.signature("train").feed(keep, 0.75).step(train_step);
+    g.signature("predict").input("images", x).output("digit", digit).output("probabilities", y);
     Network { x, y_, keep, cross_entropy, accuracy, train_step }
 }
 

@@ -33,8 +33,15 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
 
     let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
     let cross_entropy = -(y_ * y.log()).reduce_sum(..);
-    let accuracy = y.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
+    let digit = y.argmax(-1);
+    let accuracy = digit.equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
     let train_step = GradientDescent::new(0.003).minimize(cross_entropy);
+    for name in ["train", "evaluate"] {
+        let batch = g.signature(name).input("images", x).input("labels", y_);
+        batch.output("loss", cross_entropy).output("accuracy", accuracy);
+    }
+    g.signature("train").step(train_step);
+    g.signature("predict").input("images", x).output("digit", digit).output("probabilities", y);
     Network { x, y_, cross_entropy, accuracy, train_step }
 }
 

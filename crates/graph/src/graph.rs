@@ -81,11 +81,32 @@ impl Graph {
     /// # Errors
     /// As [`Graph::parse`].
     pub fn parse_with(text: &str, operators: &Registry) -> Result<Self, Diagnostics> {
+        ir::Graph::parse(text, &Self::registry(operators)).map(Self::from_ir)
+    }
+
+    /// The built-in operators, and these.
+    pub(crate) fn registry(operators: &Registry) -> Registry {
         let mut registry = crate::ops::registry();
         for operator in operators.iter() {
             registry.register(operator.clone());
         }
-        ir::Graph::parse(text, &registry).map(Self::from_ir)
+        registry
+    }
+
+    /// Its name in printouts.
+    pub fn name(&self) -> String {
+        self.ir().name().to_owned()
+    }
+
+    /// The seed of first values and random nodes, where a session is not given another.
+    pub fn seed(&self) -> Option<u64> {
+        self.ir().seed()
+    }
+
+    /// Changes that seed. It is saved with the graph.
+    pub fn set_seed(&self, seed: impl Into<Option<u64>>) {
+        let seed = seed.into();
+        self.build(|graph| graph.set_seed(seed));
     }
 
     /// The untyped graph underneath, as it is now.

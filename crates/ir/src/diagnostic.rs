@@ -1,6 +1,8 @@
 //! What is wrong with a program, said the way a compiler says it.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// Where a node was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -9,16 +11,65 @@ pub enum Location {
     #[default]
     Unknown,
     /// A call in a Rust program.
-    Source(&'static std::panic::Location<'static>),
+    Source(SourcePlace),
     /// A line of a graph's text form, counted from 1.
     Text(u32),
+}
+
+/// A place in a Rust program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourcePlace {
+    file: &'static str,
+    line: u32,
+    column: u32,
+}
+
+/// Files that graphs name are kept for as long as the program runs, since locations are copied all over; together they may
+/// take this many bytes.
+const MOST_FILE_NAMES: usize = 1 << 20;
+
+impl SourcePlace {
+    /// A place that was written down elsewhere: by the program that saved a graph. `None` if there are too many files, or
+    /// the name of this one is too long to be one.
+    pub fn recorded(file: &str, line: u32, column: u32) -> Option<Self> {
+        static FILES: Mutex<(BTreeSet<&'static str>, usize)> = Mutex::new((BTreeSet::new(), 0));
+        let mut kept = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        let (files, bytes) = &mut *kept;
+        let file = match files.get(file) {
+            Some(&file) => file,
+            None if file.len() > 4096 || *bytes + file.len() > MOST_FILE_NAMES => return None,
+            None => {
+                let file: &'static str = Box::leak(file.into());
+                *bytes += file.len();
+                files.insert(file);
+                file
+            }
+        };
+        Some(Self { file, line, column })
+    }
+
+    /// The file, as the compiler was given it.
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line, counted from 1.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The column, counted from 1.
+    pub fn column(&self) -> u32 {
+        self.column
+    }
 }
 
 impl Location {
     /// Where the function that calls this was called from, through every `#[track_caller]`.
     #[track_caller]
     pub fn caller() -> Self {
-        Location::Source(std::panic::Location::caller())
+        let at = std::panic::Location::caller();
+        Location::Source(SourcePlace { file: at.file(), line: at.line(), column: at.column() })
     }
 }
 

@@ -15,9 +15,13 @@ use crate::body::{MAX_DEPTH, is_input};
 use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
-    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, Inference, Location,
-    OperandSpec, OperatorRef, Shape, TensorType, Type, element_count, known_dims, near,
+    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, GraphSignature,
+    Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type, element_count,
+    known_dims, near,
 };
+
+/// A diagnostic points at so many operands of its node.
+const MOST_NOTES: usize = 16;
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,6 +148,8 @@ pub struct Graph {
     context: Context,
     /// Of how many bodies it is inside: 0 for a program.
     depth: u32,
+    seed: Option<u64>,
+    signatures: Vec<GraphSignature>,
 }
 
 impl Default for Graph {
@@ -165,6 +171,8 @@ impl Graph {
             diagnostics: Vec::new(),
             context: Context::default(),
             depth: 0,
+            seed: None,
+            signatures: Vec::new(),
         }
     }
 
@@ -181,6 +189,26 @@ impl Graph {
     /// Changes its name in printouts.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
+    }
+
+    /// The seed of first values and random nodes, unless a session is given another.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// Changes the seed.
+    pub fn set_seed(&mut self, seed: Option<u64>) {
+        self.seed = seed;
+    }
+
+    /// The uses that the graph is made for, in the order in which they were named.
+    pub fn signatures(&self) -> &[GraphSignature] {
+        &self.signatures
+    }
+
+    /// The same, to add to.
+    pub(crate) fn signatures_mut(&mut self) -> &mut Vec<GraphSignature> {
+        &mut self.signatures
     }
 
     /// Of how many bodies it is inside: 0 for a program, 1 for a body of one of its nodes.
@@ -419,6 +447,13 @@ impl Graph {
         dfs.discovered
     }
 
+    /// Room for so many nodes and edges in all.
+    pub(crate) fn reserve(&mut self, nodes: usize, edges: usize) {
+        self.nodes.reserve_exact_nodes(nodes);
+        self.nodes.reserve_exact_edges(edges);
+        self.names.reserve(nodes);
+    }
+
     // ---- building ---------------------------------------------------------------------------------------------
 
     /// Appends a node with a name made from the operator's.
@@ -514,11 +549,14 @@ impl Graph {
             help: fault.help,
         };
         diagnostic = diagnostic.note(self.print_call(id), Location::Unknown);
-        for &operand in &node.operands {
+        for &operand in node.operands.iter().take(MOST_NOTES) {
             let location = self.node(operand).location;
             diagnostic = diagnostic.note(self.describe(operand), location);
         }
-        diagnostic
+        match node.operands.len().saturating_sub(MOST_NOTES) {
+            0 => diagnostic,
+            more => diagnostic.note(format!("and {more} more operands"), Location::Unknown),
+        }
     }
 
     /// Remembers a mistake that is not a node's.

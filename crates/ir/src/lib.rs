@@ -1,5 +1,5 @@
 //! The untyped graph underneath: nodes and edges on `petgraph`, element types, shapes with symbolic dimensions, the
-//! operator trait, places in the user's source, diagnostics, and the text form.
+//! operator trait, places in the user's source, diagnostics, and the text and file forms.
 //!
 //! A graph is append-only: a node's operands are older than itself, so the order of ids is always a topological
 //! order. A node has one value, several (a tuple, of which `item` nodes take one each), or, for an operation, none. A
@@ -8,16 +8,19 @@
 
 mod attribute;
 mod body;
+mod declare;
 mod derivation;
 mod diagnostic;
 mod dot;
 mod dtype;
+mod file;
 mod graph;
 mod inference;
 mod operator;
 mod packing;
 mod sample;
 mod shape;
+mod signature;
 mod suggest;
 mod text;
 
@@ -28,8 +31,9 @@ pub use attribute::{
 };
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
 pub use derivation::{Derivation, Differentiate, Seed};
-pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note};
+pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note, SourcePlace};
 pub use dtype::{DType, DTypes};
+pub use file::{MAGIC, VERSION};
 pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
 pub use inference::{Bindings, Inference, resolve_axis};
 pub use operator::{
@@ -39,4 +43,5 @@ pub use operator::{
 pub use packing::Packing;
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
+pub use signature::{GraphSignature, SignaturePart};
 pub use suggest::{near, nearest};

@@ -5,6 +5,7 @@ use abeyance_ir::DType;
 use abeyance_scheduler::Run;
 use ndarray::{ArrayD, IxDyn};
 
+use crate::Value;
 use crate::plan::Fetched;
 
 /// The fetched values of a run, one after the other.
@@ -65,32 +66,13 @@ impl<'a> Results<'a> {
 
     pub(crate) fn value(&mut self) -> Value {
         let (dtype, dims, bytes) = self.next();
-        match dtype {
-            DType::F32 => Value::F32(array(dims, bytes)),
-            DType::F64 => Value::F64(array(dims, bytes)),
-            DType::I32 => Value::I32(array(dims, bytes)),
-            DType::I64 => Value::I64(array(dims, bytes)),
-            DType::U8 => Value::U8(array(dims, bytes)),
-            DType::Bool => Value::Bool(array(dims, bytes)),
-        }
+        Value::from_parts(dtype, dims, bytes)
     }
 }
 
-fn array<T: Element>(dims: &[usize], bytes: &[u8]) -> ArrayD<T> {
+pub(crate) fn array<T: Element>(dims: &[usize], bytes: &[u8]) -> ArrayD<T> {
     let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
     let elements = stored.iter().map(|&stored| T::load(stored)).collect();
     // The plan gave the buffer as many bytes as the sizes say.
     ArrayD::from_shape_vec(IxDyn(dims), elements).unwrap_or_default()
-}
-
-/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor) gives.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub enum Value {
-    F32(ArrayD<f32>),
-    F64(ArrayD<f64>),
-    I32(ArrayD<i32>),
-    I64(ArrayD<i64>),
-    U8(ArrayD<u8>),
-    Bool(ArrayD<bool>),
 }

@@ -21,20 +21,20 @@ use crate::{Error, Port, Results, RunOptions};
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
-    seed: u64,
+    seed: Option<u64>,
     threads: usize,
     plain: bool,
 }
 
 impl SessionOptions {
-    /// Seed 0, a thread for each core.
+    /// The graph's seed, or 0 if it has none, and a thread for each core.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The seed of first values and random nodes.
+    /// The seed of first values and random nodes, instead of the graph's.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.seed = Some(seed);
         self
     }
 
@@ -81,7 +81,7 @@ const MOST_PLANS: usize = 1024;
 const WITHOUT_WRITES: u64 = 1 << 62;
 
 impl Session {
-    /// A session on the graph as it is now, with seed 0 and a thread for each core. Variables have their first
+    /// A session on the graph as it is now, with its seed and a thread for each core. Variables have their first
     /// values.
     ///
     /// # Errors
@@ -98,6 +98,7 @@ impl Session {
         graph.check().map_err(Error::Program)?;
         let graph = graph.ir().clone();
         let workers = workers(options.threads)?;
+        let seed = options.seed.or(graph.seed()).unwrap_or(0);
         let mut variables = HashMap::new();
         let mut names = Vec::new();
         let mut values = Vec::new();
@@ -112,7 +113,7 @@ impl Session {
             };
             let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(&mut value, tensor.dtype, initializer, options.seed, &node.name)?;
+            initialize(&mut value, tensor.dtype, initializer, seed, &node.name)?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);
@@ -121,7 +122,7 @@ impl Session {
             id: graph.id(),
             frozen: Frozen {
                 graph,
-                seed: options.seed,
+                seed,
                 variables,
                 passes: plan::Passes { optimize: !options.plain },
             },
@@ -134,9 +135,92 @@ impl Session {
         })
     }
 
+    pub(crate) fn frozen_graph(&self) -> &ir::Graph {
+        &self.frozen.graph
+    }
+
+    pub(crate) fn values(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// The variables in the order of their values.
+    pub(crate) fn variable_nodes(&self) -> &[NodeId] {
+        &self.names
+    }
+
+    /// Runs that wrote, and runs that drew without writing.
+    pub(crate) fn counters(&self) -> (&AtomicU64, &AtomicU64) {
+        (&self.step, &self.draws)
+    }
+
+    /// Nodes of the session's graph made ready to run.
+    pub(crate) fn callable<C: Collect>(
+        &self,
+        fetches: SmallVec<[NodeId; 12]>,
+        collect: C,
+    ) -> Callable<'_, C> {
+        Callable { session: self, fetches, collect, last: RwLock::new(None) }
+    }
+
+    /// Gives variables values from outside, all at once, and sets the counters. Nothing is changed if there are `mistakes`
+    /// already or some are found.
+    pub(crate) fn assign<'a>(
+        &self,
+        values: impl IntoIterator<Item = (&'a str, &'a ir::Array)>,
+        counters: Option<(u64, u64)>,
+        mut mistakes: Vec<Diagnostic>,
+    ) -> Result<(), Error> {
+        let mut found: Vec<(VariableIndex, &ir::Array)> = Vec::new();
+        for (name, array) in values {
+            let id = self.frozen.graph.find(name);
+            let index = id.and_then(|id| self.frozen.variables.get(&id));
+            let (Some(id), Some(&index)) = (id, index) else {
+                mistakes.push(self.no_variable(name));
+                continue;
+            };
+            let fits = self.frozen.graph.node(id).ty.tensor().is_some_and(|tensor| {
+                let dims: Option<ir::Dims> = ir::known_dims(&tensor.shape);
+                tensor.dtype == array.dtype && dims.as_ref() == Some(&array.dims)
+            });
+            if !fits || array.bytes.len() != self.variables.read()[index.0].len() {
+                let message = format!(
+                    "the variable `{name}` cannot take a value of {}{:?}",
+                    array.dtype, array.dims
+                );
+                mistakes.push(self.about_variable(index, message));
+            } else if found.iter().any(|(other, _)| *other == index) {
+                mistakes.push(
+                    self.about_variable(index, format!("the variable `{name}` is given twice")),
+                );
+            } else {
+                found.push((index, array));
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(Error::Request(Diagnostics(mistakes)));
+        }
+        let written = || found.iter().map(|&(index, _)| index);
+        let mut next = self.variables.begin(written())?;
+        for (index, array) in &found {
+            next[index.0].copy_from_slice(&array.bytes);
+        }
+        self.variables.commit(next, written(), || {
+            if let Some((step, draws)) = counters {
+                self.step.store(step, Ordering::Release);
+                self.draws.store(draws, Ordering::Release);
+            }
+        });
+        Ok(())
+    }
+
     /// How many threads a run may use.
     pub fn threads(&self) -> usize {
         self.workers.threads()
+    }
+
+    /// The seed of first values and random nodes.
+    pub fn seed(&self) -> u64 {
+        self.frozen.seed
     }
 
     /// The number of runs so far that wrote variables.
@@ -249,13 +333,14 @@ impl Session {
         let (location, feeds) = (Location::caller(), feeds.as_ref());
         let mut list = FetchList::default();
         fetches.list(&mut list);
-        let explain = || {
-            let fetches = self.fetched(&list)?;
-            self.check_strangers(feeds)?;
-            self.check_feeds(feeds)?;
-            Plan::explain(&self.frozen, &fetches, shapes(feeds))
-        };
-        explain().map_err(|error: Error| error.at(location))
+        let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
+        self.explain_nodes(&fetches, feeds).map_err(|error| error.at(location))
+    }
+
+    fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
+        self.check_strangers(feeds)?;
+        self.check_feeds(feeds)?;
+        Plan::explain(&self.frozen, fetches, shapes(feeds))
     }
 
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
@@ -268,7 +353,7 @@ impl Session {
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
         let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
-        Ok(Callable { session: self, fetches, collect, last: RwLock::new(None) })
+        Ok(self.callable(fetches, collect))
     }
 
     /// The tensor of that name, to be fed or fetched without the graph at hand.
@@ -685,6 +770,17 @@ impl<C: Collect> Callable<'_, C> {
     ) -> Result<R, Error> {
         let plan = self.plan(feeds)?;
         self.session.execute(&plan, feeds, options, |results| pick_up(&self.collect, results))
+    }
+
+    /// The plan of a run: [`Session::explain`].
+    ///
+    /// # Errors
+    /// As [`Session::explain`].
+    #[track_caller]
+    pub fn explain<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<Explanation, Error> {
+        let location = Location::caller();
+        let explained = self.session.explain_nodes(&self.fetches, feeds.as_ref());
+        explained.map_err(|error| error.at(location))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {

@@ -11,6 +11,11 @@
 //!   update {
 //!     step   = group(loss)              : operation  after=[logits]
 //!   }
+//!   signature train {
+//!     input  images = x
+//!     output loss = loss
+//!     run    step
+//!   }
 //! }
 //! ```
 //!
@@ -32,6 +37,9 @@
 //!     y = cond(p, x) : f32[N]
 //! ```
 //!
+//! Behind the graph's name stands its seed, if it has one: `graph classifier seed=7 {`. Signatures follow the nodes; besides
+//! inputs, outputs and what is run they say what is always fed: `feed keep = 0.75`.
+//!
 //! Left out, since it can be told from the rest: attributes that are their default; a required attribute `dtype`
 //! or `shape` that repeats the node's type; the parentheses of a node without operands; the type before an
 //! array whose element type is the node's.
@@ -48,6 +56,7 @@ mod literal;
 mod names;
 mod parse;
 mod print;
+mod signature;
 mod statement;
 mod value;
 mod write;

@@ -42,6 +42,7 @@ impl Graph {
             bodies: Vec::new(),
             outputs: None,
             symbols: MOST_SYMBOLS,
+            signature: Box::default(),
             is_stopped: false,
         };
         parser.run();
@@ -67,6 +68,8 @@ enum Place {
     Block(Section, u32),
     /// In a body, outside of its blocks; opened in that line.
     Body(u32),
+    /// In a signature; opened in that line.
+    Signature(u32),
     After,
 }
 
@@ -122,6 +125,8 @@ pub(super) struct Parser<'t> {
     outputs: Option<Outputs>,
     /// How many unknown dimensions bodies may still hold.
     symbols: usize,
+    /// The name of the signature that is being read.
+    signature: Box<str>,
     is_stopped: bool,
 }
 
@@ -159,6 +164,7 @@ impl<'t> Parser<'t> {
             Place::Graph => ("the text ends before the `}` of its graph", self.header),
             Place::Block(_, opened) => ("the text ends before the `}` of a block", opened),
             Place::Body(opened) => ("the text ends before the `}` of a body", opened),
+            Place::Signature(opened) => ("the text ends before the `}` of a signature", opened),
         };
         self.line = self.line.max(1);
         let mut diagnostic = Diagnostic::new(message, Location::Unknown);
@@ -187,7 +193,7 @@ impl<'t> Parser<'t> {
                 self.no_bodies_wait();
             }
             self.place = match (at, self.frames.last()) {
-                (Place::Block(..), None) => Place::Graph,
+                (Place::Block(..), None) | (Place::Signature(_), _) => Place::Graph,
                 (Place::Block(..), Some(frame)) => Place::Body(frame.opened),
                 (Place::Graph, _) => Place::After,
                 (Place::Body(_), _) => {
@@ -198,6 +204,12 @@ impl<'t> Parser<'t> {
             };
             return cursor.finish();
         }
+        if let Place::Signature(_) = self.place {
+            let signature = std::mem::take(&mut self.signature);
+            let read = self.read_signature_part(&signature, cursor);
+            self.signature = signature;
+            return read;
+        }
         let start = cursor;
         let word = cursor.name("a node, a block or `}`")?;
         if cursor.peek() == Some(b'=') {
@@ -207,6 +219,24 @@ impl<'t> Parser<'t> {
             return self.read_header(cursor);
         }
         let mut ahead = cursor;
+        if word == "signature"
+            && self.place == Place::Graph
+            && let Ok(name) = ahead.name("a name")
+            && ahead.eat(b'{')
+        {
+            ahead.finish()?;
+            self.place = Place::Signature(self.line);
+            self.signature = name.into();
+            let is_new = self.graph.find_signature(&self.signature).is_err();
+            self.graph.begin_signature(&self.signature);
+            return match is_new {
+                true => Ok(()),
+                false => Err(mistake(format!(
+                    "a second signature `{}`",
+                    super::cursor::shorten(&self.signature)
+                ))),
+            };
+        }
         if matches!(self.place, Place::Block(..) | Place::Body(_))
             && let Ok(name) = ahead.name("a name")
             && ahead.eat(b'{')
@@ -227,7 +257,7 @@ impl<'t> Parser<'t> {
                     self.place = Place::Block(Section::Forward, self.line);
                     return Err(advise(
                         format!("`{word}` is not a block"),
-                        "there are `forward {`, `backward {` and `update {`",
+                        "there are `forward {`, `backward {`, `update {` and `signature NAME {`",
                     ));
                 }
             };
@@ -261,6 +291,15 @@ impl<'t> Parser<'t> {
         self.place = Place::Graph;
         let name = cursor.name("the graph's name, plain or in quotes")?;
         self.graph.set_name(&name);
+        let mut ahead = cursor;
+        if ahead.word() == Some("seed") {
+            ahead.expect(b'=', "`seed`")?;
+            match ahead.word().and_then(|word| word.parse().ok()) {
+                Some(seed) => self.graph.set_seed(Some(seed)),
+                None => return Err(ahead.expected("a seed, a whole number below 2^64")),
+            }
+            cursor = ahead;
+        }
         cursor.expect(b'{', "the graph's name")?;
         cursor.finish()
     }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::mem::discriminant;
 
 use super::names::write_name;
+use super::signature::write_signatures;
 use super::write::Writer;
 use crate::{Attribute, Body, Graph, Node, NodeId, Role};
 
@@ -17,9 +18,13 @@ impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("graph ")?;
         write_name(f, self.name())?;
+        if let Some(seed) = self.seed() {
+            write!(f, " seed={seed}")?;
+        }
         f.write_str(" {\n")?;
         let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: 2 };
         printer.blocks(f)?;
+        write_signatures(f, self, &mut printer.writer)?;
         f.write_str("}")
     }
 }

@@ -5,19 +5,12 @@ use smallvec::SmallVec;
 use super::cursor::{Cursor, Read, advise, mistake, shorten};
 use super::parse::{Parser, Section, WaitingBody};
 use super::value::{read_attribute, read_type};
+use crate::declare::Declared;
 use crate::graph::is_name;
-use crate::shape::Mark;
 use crate::{
-    Attribute, AttributeKind, Attributes, Diagnostic, Dim, Fault, Graph, Input, NodeId, Operands,
-    Operator, OperatorRef, Role, Signature, TensorType, Type,
+    Attribute, AttributeKind, Attributes, Diagnostic, Input, NodeId, Operands, Operator,
+    OperatorRef, Role, Signature, TensorType,
 };
-
-/// What stands behind the colon.
-struct Tail {
-    ty: Type,
-    role: Role,
-    controls: SmallVec<[NodeId; 2]>,
-}
 
 impl<'t> Parser<'t> {
     /// Reads `NAME = OPERATOR(OPERANDS) ATTRIBUTES : TYPE  of FORWARD  after=[CONTROLS]` and makes the node.
@@ -84,7 +77,7 @@ impl<'t> Parser<'t> {
         let (Some(operands), Some(attributes)) = (operands, attributes) else {
             return Ok(false);
         };
-        self.append(name, operator, &operands, attributes, tail);
+        self.graph.declare(name, operator, &operands, attributes, tail);
         Ok(true)
     }
 
@@ -128,8 +121,8 @@ impl<'t> Parser<'t> {
         Ok(is_complete.then_some(found))
     }
 
-    /// Type, forward node, controls. `None` if a node that is mentioned is missing, which has been reported.
-    fn read_tail(&mut self, section: Section, mut cursor: Cursor<'t>) -> Read<Option<Tail>> {
+    /// What stands behind the colon: type, forward node, controls. `None` if a node that is mentioned is missing, which has been reported.
+    fn read_tail(&mut self, section: Section, mut cursor: Cursor<'t>) -> Read<Option<Declared>> {
         let ty = read_type(&mut cursor, &mut self.graph)?;
         let (mut of, mut controls) = (None, None);
         loop {
@@ -169,7 +162,7 @@ impl<'t> Parser<'t> {
         let Some(controls) = controls.unwrap_or_else(|| Some(SmallVec::new())) else {
             return Ok(None);
         };
-        Ok(Some(Tail { ty, role, controls }))
+        Ok(Some(Declared { ty, role, controls }))
     }
 
     /// The attributes in the signature's order, those left out filled in. `None` where a body of it is broken.
@@ -236,69 +229,6 @@ impl<'t> Parser<'t> {
         }
         Ok(Some(Attributes::of(attributes)))
     }
-
-    /// Makes the node and holds its inferred type against the declared one.
-    fn append(
-        &mut self,
-        name: &str,
-        operator: OperatorRef,
-        operands: &[NodeId],
-        attributes: Attributes,
-        tail: Tail,
-    ) {
-        let graph = &mut self.graph;
-        let context = graph.context_mut();
-        context.role = tail.role;
-        context.controls = tail.controls;
-        let mark = graph.symbols().mark();
-        let id = graph.add_named(Some(name), operator, operands, attributes);
-        graph.context_mut().controls.clear();
-        graph.claim_scopes(name);
-        graph.claim_body_scopes(id);
-        let inferred = graph.node(id).ty.clone();
-        if inferred != Type::Invalid {
-            let is_agreed = agree(graph, mark, &inferred, &tail.ty);
-            graph.set_type(id, tail.ty);
-            if is_agreed {
-                graph.set_origins(id);
-            } else {
-                let declared = graph.display_type(id);
-                graph.set_type(id, inferred);
-                let fault = format!("is declared {declared}, but gives {}", graph.display_type(id));
-                let diagnostic = graph.diagnose(id, Fault::new(fault));
-                graph.report(diagnostic);
-                graph.set_type(id, Type::Invalid);
-            }
-        }
-        // No type mentions a symbol that inference made: the declared ones stand for those, and the names that they
-        // took are free again for declarations further down.
-        graph.symbols_mut().rewind(mark);
-    }
-}
-
-/// Whether a node can have the declared type. What inference left open is then settled by it.
-///
-/// The declared type stands where inference knows more. That is how the graph was when it was printed: the
-/// node was made before something further down found two sizes equal, or a size to be a number; and a graph that
-/// is read is the graph that was printed.
-fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> bool {
-    if std::mem::discriminant(inferred) != std::mem::discriminant(declared) {
-        return false;
-    }
-    let (inferred, declared) = (inferred.items(), declared.items());
-    let symbols = graph.symbols_mut();
-    inferred.len() == declared.len()
-        && inferred.iter().zip(declared).all(|(inferred, declared)| {
-            let mut dims = inferred.shape.iter().zip(&declared.shape);
-            inferred.dtype == declared.dtype
-                && inferred.shape.len() == declared.shape.len()
-                && dims.all(|(&inferred, &declared)| {
-                    let is_open =
-                        matches!(symbols.resolve(inferred), Dim::Symbol(id) if mark.is_before(id));
-                    let is_declared_open = matches!(symbols.resolve(declared), Dim::Symbol(_));
-                    is_declared_open && !is_open || symbols.unify(inferred, declared).is_some()
-                })
-        })
 }
 
 /// The mistake in a line without a colon.

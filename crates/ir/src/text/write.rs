@@ -173,7 +173,8 @@ impl<'g> Writer<'g> {
         out.write_char(')')
     }
 
-    fn array(
+    /// An array; `result` is the type of the node that it stands by.
+    pub(super) fn array(
         &mut self,
         out: &mut dyn Write,
         array: &Array,

@@ -1,0 +1,456 @@
+//! Reading: records to a graph.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::container::{damaged, open};
+use super::list::List;
+use super::record::{
+    ArrayRecord, AttributeRecord, DimRecord, EDGE_BYTES, Head, InitializerRecord, LocationRecord,
+    NODE_BYTES, NodeRecord, OperatorRecord, Record, RoleRecord, SignatureRecord, TensorRecord,
+    TypeRecord, decode,
+};
+use crate::declare::Declared;
+use crate::{
+    Array, Attribute, Attributes, Body, Context, DType, Diagnostic, Diagnostics, Dim, Dims, Graph,
+    Initializer, Input, Location, MAX_DEPTH, NodeId, Operands, Operator, OperatorRef, Registry,
+    Role, Shape, SignaturePart, SourcePlace, TensorType, Type, element_count,
+};
+
+/// Reading stops after so many mistakes.
+const MOST_MISTAKES: usize = 20;
+
+/// What a body costs for each unknown dimension that is known around it, whose table it copies.
+const SYMBOL_BYTES: usize = 128;
+
+impl Graph {
+    /// Reads the file form of a graph, whose operators are looked up in `registry`. Every node passes the same checks and
+    /// inference as one that is built by calls.
+    ///
+    /// Memory is in proportion to the bytes, whatever they hold.
+    ///
+    /// # Errors
+    /// Bytes that are no such file, or damaged, or of a version to come; operators that are not registered; nodes that do not
+    /// go together, up to about 20.
+    pub fn from_bytes(bytes: &[u8], registry: &Registry) -> Result<Graph, Diagnostics> {
+        let payload = open(bytes)?;
+        let mut reader = Reader::new(payload, registry)?;
+        reader.read()?;
+        let mut graph = reader.graph;
+        *graph.context_mut() = Context::default();
+        graph.check().map(|()| graph)
+    }
+}
+
+/// An operator of the file, and which of the file's attributes each of its own is.
+struct Known<'a> {
+    operator: OperatorRef,
+    record: OperatorRecord<'a>,
+}
+
+/// A graph in the midst of which a body is being read.
+struct Frame {
+    graph: Graph,
+    bodies: Vec<Arc<Body>>,
+    mistakes: usize,
+}
+
+struct Reader<'a> {
+    payload: &'a [u8],
+    rest: &'a [u8],
+    operators: Vec<Known<'a>>,
+    symbols: Vec<&'a str>,
+    files: Vec<&'a str>,
+    graph: Graph,
+    frames: Vec<Frame>,
+    /// Closed bodies, for the next node that has some.
+    bodies: Vec<Arc<Body>>,
+    /// Bytes that bodies may still take for what they copy.
+    budget: usize,
+}
+
+type Read<T> = Result<T, Diagnostic>;
+
+impl<'a> Reader<'a> {
+    fn new(payload: &'a [u8], registry: &Registry) -> Result<Self, Diagnostics> {
+        let mut rest = payload;
+        let head: Head<'a> = decode(&mut rest).map_err(|error| at(0, error))?;
+        let mut graph = Graph::new(head.name);
+        graph.set_seed(head.seed);
+        let most = |bytes: usize| payload.len() / bytes;
+        let (nodes, edges) =
+            (limited(head.nodes, most(NODE_BYTES)), limited(head.edges, most(EDGE_BYTES)));
+        let (Some(nodes), Some(edges)) = (nodes, edges) else {
+            return Err(damaged(format!(
+                "the graph file is damaged: it says that it has {} nodes and {} edges, which its {} bytes cannot hold",
+                head.nodes,
+                head.edges,
+                payload.len()
+            ))
+            .into());
+        };
+        graph.reserve(nodes, edges);
+        let mut operators = Vec::new();
+        let mut missing = Vec::new();
+        for record in head.operators.0 {
+            match find_operator(registry, record.name) {
+                Some(_) if operators.len() > registry.iter().count() => {
+                    return Err(
+                        damaged("the graph file is damaged: it names operators twice").into()
+                    );
+                }
+                Some(operator) => match check_attributes(&operator, &record) {
+                    Ok(()) => operators.push(Known { operator, record }),
+                    Err(diagnostic) => missing.push(diagnostic),
+                },
+                None => missing.push(no_operator(registry, record.name)),
+            }
+            if missing.len() >= MOST_MISTAKES {
+                break;
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Diagnostics(missing));
+        }
+        Ok(Self {
+            payload,
+            rest,
+            operators,
+            symbols: head.symbols.0,
+            files: head.files.0,
+            graph,
+            frames: Vec::new(),
+            bodies: Vec::new(),
+            budget: payload.len() + (32 << 10),
+        })
+    }
+
+    /// Where in the file the next record begins.
+    fn offset(&self) -> usize {
+        self.payload.len() - self.rest.len()
+    }
+
+    fn read(&mut self) -> Read<()> {
+        loop {
+            let offset = self.offset();
+            let record: Record<'a> = decode(&mut self.rest).map_err(|error| at(offset, error))?;
+            let done = match record {
+                Record::Node(node) => self.node(node),
+                Record::Body { name } => self.open_body(name),
+                Record::EndBody { outputs } => self.close_body(outputs),
+                Record::Signature(signature) => self.signature(signature),
+                Record::End => return self.end().map_err(|error| at(offset, error)),
+            };
+            done.map_err(|error| at(offset, error))?;
+            if self.graph.mistakes() >= MOST_MISTAKES {
+                return Ok(());
+            }
+        }
+    }
+
+    fn end(&self) -> Result<(), String> {
+        match (self.frames.is_empty(), self.bodies.is_empty(), self.rest.len()) {
+            (false, ..) => Err("a body does not end".to_owned()),
+            (_, false, _) => Err("a body without a node after it".to_owned()),
+            (.., 0) => Ok(()),
+            (.., rest) => Err(format!("{rest} bytes follow the last record")),
+        }
+    }
+
+    fn node(&mut self, record: NodeRecord<'a>) -> Result<(), String> {
+        let known = usize::try_from(record.operator)
+            .ok()
+            .and_then(|place| self.operators.get(place))
+            .ok_or_else(|| format!("node `{}` is of no operator", shorten(record.name)))?;
+        let operator = known.operator.clone();
+        let names: SmallVec<[&str; 8]> = known.record.attributes.0.iter().copied().collect();
+        if names.len() != record.attributes.0.len() {
+            return Err(format!(
+                "node `{}` has {} attributes, where its operator has {}",
+                shorten(record.name),
+                record.attributes.0.len(),
+                names.len()
+            ));
+        }
+        let operands: Operands = self.nodes(&record.operands.0)?;
+        let controls = self.nodes(&record.controls.0)?;
+        let role = match record.role {
+            RoleRecord::Forward => Role::Forward,
+            RoleRecord::Update => Role::Update,
+            RoleRecord::Backward { of } => Role::Backward { of: self.existing(of)? },
+        };
+        let ty = match record.ty {
+            TypeRecord::Tensor(tensor) => Type::Tensor(self.tensor(tensor)?),
+            TypeRecord::Tuple(items) => Type::Tuple(
+                items.0.into_iter().map(|item| self.tensor(item)).collect::<Result<_, _>>()?,
+            ),
+            TypeRecord::Operation => Type::Operation,
+        };
+        let mut values: SmallVec<[Option<Attribute>; 8]> = SmallVec::new();
+        let mut bodies = std::mem::take(&mut self.bodies).into_iter();
+        for value in record.attributes.0 {
+            values.push(Some(self.attribute(value, &mut bodies)?));
+        }
+        if bodies.next().is_some() {
+            return Err(format!("node `{}` has more bodies than it takes", shorten(record.name)));
+        }
+        let mut attributes = SmallVec::<[Attribute; 8]>::new();
+        for spec in operator.signature().attributes {
+            let place = names.iter().position(|name| *name == spec.name);
+            let value = place.and_then(|place| values.get_mut(place)).and_then(Option::take);
+            match (value, spec.default) {
+                (Some(value), _) => attributes.push(value),
+                (None, Some(default)) => attributes.push(default.into()),
+                // The table of operators was checked.
+                (None, None) => return Err(format!("attribute `{}` is missing", spec.name)),
+            }
+        }
+        self.graph.context_mut().location = self.location(&record.location);
+        self.graph.declare(
+            record.name,
+            operator,
+            &operands,
+            Attributes::of(attributes),
+            Declared { ty, role, controls },
+        );
+        Ok(())
+    }
+
+    fn nodes<N: FromIterator<NodeId>>(&self, places: &[u64]) -> Result<N, String> {
+        places.iter().map(|&place| self.existing(place)).collect()
+    }
+
+    fn existing(&self, place: u64) -> Result<NodeId, String> {
+        match usize::try_from(place) {
+            Ok(place) if place < self.graph.len() => Ok(NodeId::new(place)),
+            _ => Err(format!(
+                "node {} uses node {place}, which does not stand before it",
+                self.graph.len()
+            )),
+        }
+    }
+
+    fn location(&self, record: &LocationRecord) -> Location {
+        match *record {
+            LocationRecord::Unknown => Location::Unknown,
+            LocationRecord::Text(line) => Location::Text(line),
+            LocationRecord::Source { file, line, column } => usize::try_from(file)
+                .ok()
+                .and_then(|file| self.files.get(file))
+                .and_then(|file| SourcePlace::recorded(file, line, column))
+                .map_or(Location::Unknown, Location::Source),
+        }
+    }
+
+    fn tensor(&mut self, record: TensorRecord) -> Result<TensorType, String> {
+        Ok(TensorType { dtype: dtype(record.dtype)?, shape: self.shape(&record.shape.0)? })
+    }
+
+    fn shape(&mut self, dims: &[DimRecord]) -> Result<Shape, String> {
+        let mut shape = Shape::new();
+        for dim in dims {
+            shape.push(match *dim {
+                DimRecord::Known(size) => Dim::Known(self::size(size)?),
+                DimRecord::Symbol(place) => {
+                    let name =
+                        usize::try_from(place).ok().and_then(|place| self.symbols.get(place));
+                    let name = name.ok_or("an unknown dimension that has no name")?;
+                    Dim::Symbol(self.graph.symbols_mut().named(name))
+                }
+            });
+        }
+        Ok(shape)
+    }
+
+    fn attribute(
+        &mut self,
+        record: AttributeRecord<'a>,
+        bodies: &mut impl Iterator<Item = Arc<Body>>,
+    ) -> Result<Attribute, String> {
+        Ok(match record {
+            AttributeRecord::Flag(value) => Attribute::Flag(value),
+            AttributeRecord::Integer(value) => Attribute::Integer(value),
+            AttributeRecord::Real(value) => Attribute::Real(value),
+            AttributeRecord::Text(value) => Attribute::Text(value.into()),
+            AttributeRecord::DType(tag) => Attribute::DType(dtype(tag)?),
+            AttributeRecord::Shape(dims) => Attribute::Shape(self.shape(&dims.0)?),
+            AttributeRecord::Integers(values) => {
+                Attribute::Integers(values.0.into_iter().collect())
+            }
+            AttributeRecord::Array(array) => Attribute::Array(Arc::new(read_array(array)?)),
+            AttributeRecord::Initializer(record) => Attribute::Initializer(match record {
+                InitializerRecord::Zeros => Initializer::Zeros,
+                InitializerRecord::Ones => Initializer::Ones,
+                InitializerRecord::Constant(array) => {
+                    Initializer::Constant(Arc::new(read_array(array)?))
+                }
+                InitializerRecord::Normal { mean, stddev } => Initializer::Normal { mean, stddev },
+                InitializerRecord::TruncatedNormal { mean, stddev } => {
+                    Initializer::TruncatedNormal { mean, stddev }
+                }
+                InitializerRecord::Uniform { low, high } => Initializer::Uniform { low, high },
+            }),
+            AttributeRecord::Body => {
+                Attribute::Body(bodies.next().ok_or("a node lacks one of its bodies")?)
+            }
+        })
+    }
+
+    fn open_body(&mut self, name: &str) -> Result<(), String> {
+        if self.graph.depth() >= MAX_DEPTH {
+            return Err(format!("bodies are nested more than {MAX_DEPTH} deep"));
+        }
+        let copied = self.graph.symbols().len().saturating_mul(SYMBOL_BYTES);
+        self.budget = self
+            .budget
+            .checked_sub(copied)
+            .ok_or("too many bodies, with too many dimensions of unknown size")?;
+        let graph = self.graph.for_body(name);
+        let mistakes = self.graph.mistakes();
+        self.frames.push(Frame {
+            graph: std::mem::replace(&mut self.graph, graph),
+            bodies: std::mem::take(&mut self.bodies),
+            mistakes,
+        });
+        Ok(())
+    }
+
+    fn close_body(&mut self, outputs: List<u64>) -> Result<(), String> {
+        if !self.bodies.is_empty() {
+            return Err("a body without a node after it".to_owned());
+        }
+        let outputs: Vec<NodeId> = self.nodes(&outputs.0)?;
+        let frame = self.frames.pop().ok_or("a body ends that did not begin")?;
+        let mut graph = std::mem::replace(&mut self.graph, frame.graph);
+        *graph.context_mut() = Context::default();
+        self.bodies = frame.bodies;
+        for mistake in graph.take_mistakes() {
+            self.graph.report(mistake);
+        }
+        self.graph.adopt(&graph);
+        if self.graph.mistakes() == frame.mistakes {
+            self.bodies.push(Arc::new(Body::new(graph, outputs)));
+            return Ok(());
+        }
+        // Nothing else would be found: the node that should have this body cannot be made.
+        let first = self.graph.check().err().and_then(|mistakes| mistakes.0.into_iter().next());
+        Err(first.map_or_else(String::new, |mistake| format!("{mistake:?}")))
+    }
+
+    fn signature(&mut self, record: SignatureRecord<'a>) -> Result<(), String> {
+        if !self.frames.is_empty() {
+            return Err("a signature in a body".to_owned());
+        }
+        let name = record.name;
+        if self.graph.find_signature(name).is_ok() {
+            return Err(format!("a second signature `{}`", shorten(name)));
+        }
+        self.graph.context_mut().location = Location::Unknown;
+        self.graph.begin_signature(name);
+        for (port, node) in record.inputs.0 {
+            let node = self.existing(node)?;
+            self.graph.add_to_signature(name, SignaturePart::Input(port, node));
+        }
+        for (node, array) in record.feeds.0 {
+            let (node, array) = (self.existing(node)?, read_array(array)?);
+            self.graph.add_to_signature(name, SignaturePart::Feed(node, array));
+        }
+        for (port, node) in record.outputs.0 {
+            let node = self.existing(node)?;
+            self.graph.add_to_signature(name, SignaturePart::Output(port, node));
+        }
+        for node in record.steps.0 {
+            let node = self.existing(node)?;
+            self.graph.add_to_signature(name, SignaturePart::Step(node));
+        }
+        Ok(())
+    }
+}
+
+/// A mistake in the record that begins at an offset of the payload.
+fn at(offset: usize, error: String) -> Diagnostic {
+    damaged(format!("the graph file is damaged at byte {offset} of its records: {error}"))
+}
+
+fn limited(claimed: u64, most: usize) -> Option<usize> {
+    usize::try_from(claimed).ok().filter(|&claimed| claimed <= most)
+}
+
+fn dtype(tag: u8) -> Result<DType, String> {
+    DType::ALL
+        .get(usize::from(tag))
+        .copied()
+        .ok_or_else(|| format!("there is no element type {tag}"))
+}
+
+fn size(size: u64) -> Result<usize, String> {
+    usize::try_from(size).map_err(|_| format!("a dimension of {size} is larger than any memory"))
+}
+
+fn read_array(record: ArrayRecord<'_>) -> Result<Array, String> {
+    let dtype = dtype(record.dtype)?;
+    let dims = record.dims.0.iter().map(|&dim| size(dim)).collect::<Result<Dims, _>>()?;
+    let bytes = element_count(&dims).and_then(|count| count.checked_mul(dtype.size()));
+    if bytes != Some(record.bytes.len()) {
+        return Err(format!("an array of {dtype}{dims:?} that has {} bytes", record.bytes.len()));
+    }
+    if dtype == DType::Bool && record.bytes.iter().any(|&byte| byte > 1) {
+        return Err("a truth value that is neither 0 nor 1".to_owned());
+    }
+    Ok(Array { dtype, dims, bytes: record.bytes.to_vec() })
+}
+
+fn find_operator(registry: &Registry, name: &str) -> Option<OperatorRef> {
+    match name == Input.signature().name {
+        true => Some((&Input).into()),
+        false => registry.get(name).cloned(),
+    }
+}
+
+fn no_operator(registry: &Registry, name: &str) -> Diagnostic {
+    let diagnostic = damaged(format!("there is no operator `{}`", shorten(name)));
+    if name.starts_with("closure/") {
+        return diagnostic.help(
+            "it was made from a closure, whose code no file holds: register an operator of that name with the registry that the file is read with",
+        );
+    }
+    let known = registry.iter().map(|operator| operator.signature().name);
+    match crate::nearest(name, known) {
+        Some(nearest) => diagnostic.help(format!(
+            "`{nearest}` is known: the file may be of a newer version, or need a registry with operators of its own"
+        )),
+        None => diagnostic.help(
+            "the file may be of a newer version, or need a registry with operators of its own",
+        ),
+    }
+}
+
+/// An operator may have got attributes since the file was written, which have defaults then.
+fn check_attributes(operator: &OperatorRef, record: &OperatorRecord<'_>) -> Result<(), Diagnostic> {
+    let specs = operator.signature().attributes;
+    let names = &record.attributes.0;
+    if let Some(name) = names.iter().find(|name| !specs.iter().any(|spec| spec.name == **name)) {
+        return Err(damaged(format!(
+            "the operator `{}` has no attribute `{}`",
+            record.name,
+            shorten(name)
+        ))
+        .help("the file may be of a newer version"));
+    }
+    match specs.iter().find(|spec| spec.default.is_none() && !names.contains(&spec.name)) {
+        None => Ok(()),
+        Some(spec) => Err(damaged(format!(
+            "the operator `{}` lacks its attribute `{}`",
+            record.name, spec.name
+        ))),
+    }
+}
+
+/// A name as far as it fits into a message.
+fn shorten(name: &str) -> String {
+    match name.char_indices().nth(40) {
+        None => name.to_owned(),
+        Some((end, _)) => format!("{}...", name.get(..end).unwrap_or_default()),
+    }
+}

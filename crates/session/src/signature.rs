@@ -1,0 +1,193 @@
+//! Running a graph by the names of its signatures.
+
+use abeyance_graph::Element;
+use abeyance_ir::{DType, Diagnostic, Diagnostics, GraphSignature, Location, NodeId, near};
+
+use crate::feed::{Feed, FeedValue};
+use crate::fetch::Collect;
+use crate::value::each;
+use crate::{Callable, Error, Port, Results, RunOptions, Session, Value};
+
+/// One of a graph's signatures, ready to run: what serves somebody who has a graph's file and not its program.
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::Session;
+/// use ndarray::array;
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_]);
+/// g.signature("predict").input("points", x).output("sum", x.reduce_sum(..));
+///
+/// let session = Session::new(&g)?;
+/// let predict = session.signature("predict")?;
+/// let outputs = predict.run([predict.feed("points", &array![1.0f32, 2.0])?])?;
+/// assert_eq!(outputs[0].to_f64(), [3.0]);
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+pub struct SignatureRun<'s> {
+    session: &'s Session,
+    signature: GraphSignature,
+    /// What it always feeds.
+    fixed: Vec<(NodeId, Value)>,
+    callable: Callable<'s, CollectOutputs>,
+}
+
+impl Session {
+    /// The signature of that name.
+    ///
+    /// # Errors
+    /// The graph has none of that name.
+    #[track_caller]
+    pub fn signature(&self, name: &str) -> Result<SignatureRun<'_>, Error> {
+        let location = Location::caller();
+        let found = self.frozen_graph().find_signature(name);
+        let signature =
+            found.map_err(|diagnostic| Error::Request(diagnostic.into()).at(location))?.clone();
+        let fixed =
+            signature.feeds.iter().map(|(node, array)| (*node, Value::from(&**array))).collect();
+        let collect =
+            CollectOutputs { outputs: signature.outputs.len(), steps: signature.steps.len() };
+        let callable = self.callable(signature.targets().collect(), collect);
+        Ok(SignatureRun { session: self, signature, fixed, callable })
+    }
+}
+
+impl SignatureRun<'_> {
+    /// Its name, and which nodes its inputs and outputs are.
+    pub fn signature(&self) -> &GraphSignature {
+        &self.signature
+    }
+
+    /// The element type of an input.
+    ///
+    /// # Errors
+    /// There is no input of that name.
+    #[track_caller]
+    pub fn input_dtype(&self, input: &str) -> Result<DType, Error> {
+        let location = Location::caller();
+        let node = self.find(input).map_err(|error| error.at(location))?;
+        Ok(self.session.frozen_graph().node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype))
+    }
+
+    /// A value for an input, for [`SignatureRun::run`].
+    ///
+    /// # Errors
+    /// There is no input of that name, or its elements are not `T`. The shape is checked when it runs.
+    #[track_caller]
+    pub fn feed<'a, T: Element>(
+        &self,
+        input: &str,
+        value: impl FeedValue<'a, T>,
+    ) -> Result<Feed<'a>, Error> {
+        let location = Location::caller();
+        let node = self.find(input).map_err(|error| error.at(location))?;
+        let graph = self.session.frozen_graph();
+        let found = graph.node(node);
+        if found.ty.tensor().is_none_or(|tensor| tensor.dtype != T::DTYPE) {
+            let message = format!(
+                "the input `{input}` of signature `{}` is not a tensor of {}",
+                self.signature.name,
+                T::DTYPE
+            );
+            let diagnostic = Diagnostic::new(message, location)
+                .node(&*found.name)
+                .note(graph.describe(node), found.location);
+            return Err(Error::Request(diagnostic.into()));
+        }
+        Ok(Feed::new(Port::<T>::new(graph, node), value))
+    }
+
+    /// The same with an array whose element type is known only now.
+    ///
+    /// # Errors
+    /// As [`SignatureRun::feed`].
+    #[track_caller]
+    pub fn feed_value<'a>(&self, input: &str, value: &'a Value) -> Result<Feed<'a>, Error> {
+        each!(value, array => self.feed(input, array))
+    }
+
+    fn find(&self, input: &str) -> Result<NodeId, Error> {
+        let signature = &self.signature;
+        signature.input(input).ok_or_else(|| {
+            let message = format!("signature `{}` has no input `{input}`", signature.name);
+            let names = || signature.inputs.iter().map(|(name, _)| &**name);
+            let known: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+            let help = match near(input, names) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known.is_empty() => "it has none".to_owned(),
+                None => format!("its inputs are {}", known.join(", ")),
+            };
+            let diagnostic = Diagnostic::new(message, Location::Unknown).help(help);
+            Error::Request(Diagnostics::from(diagnostic))
+        })
+    }
+
+    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its outputs, in their order.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run<'a>(&self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Result<Vec<Value>, Error> {
+        self.run_with(RunOptions::new(), inputs)
+    }
+
+    /// The same in another way: [`RunOptions`].
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run_with<'a>(
+        &self,
+        options: RunOptions<'_>,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+    ) -> Result<Vec<Value>, Error> {
+        self.callable.run_with(options, &self.feeds(inputs))
+    }
+
+    /// The plan of such a run: [`Session::explain`].
+    ///
+    /// # Errors
+    /// As [`Session::explain`].
+    pub fn explain<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+    ) -> Result<crate::Explanation, Error> {
+        self.callable.explain(&self.feeds(inputs))
+    }
+
+    /// These and what is always fed.
+    fn feeds<'b, 'a: 'b>(&'b self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Vec<Feed<'b>> {
+        let graph = self.session.frozen_graph();
+        let mut feeds: Vec<Feed<'b>> = Vec::new();
+        for feed in inputs {
+            feeds.push(feed);
+        }
+        for (node, value) in &self.fixed {
+            feeds.push(each!(value, array => Feed::new(Port::new(graph, *node), array)));
+        }
+        feeds
+    }
+}
+
+impl std::fmt::Debug for SignatureRun<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("SignatureRun").field(&self.signature).finish()
+    }
+}
+
+/// Picks up the outputs of a signature, and nothing of its steps.
+#[derive(Debug)]
+pub(crate) struct CollectOutputs {
+    outputs: usize,
+    steps: usize,
+}
+
+impl Collect for CollectOutputs {
+    type Output = Vec<Value>;
+
+    fn collect(&self, results: &mut Results<'_>) -> Vec<Value> {
+        let outputs = (0..self.outputs).map(|_| results.value()).collect();
+        (0..self.steps).for_each(|_| results.skip());
+        outputs
+    }
+}

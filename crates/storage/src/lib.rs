@@ -1,0 +1,181 @@
+//! Files that are replaced as a whole or not at all, whatever fails and whenever the program is killed: the new content is
+//! written to a file beside the old one, synced, put in its place by a rename, and the folder is synced.
+//!
+//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail. This crate must not know what is
+//! in a file.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What replacing a file asks of a disk.
+pub trait Storage {
+    /// Makes a file that is not there yet, for writing.
+    ///
+    /// # Errors
+    /// As [`OpenOptions::open`].
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Output>>;
+
+    /// Gives a file another name in the same folder, in place of the file that has it.
+    ///
+    /// # Errors
+    /// As [`fs::rename`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Makes what happened to the names in a folder last.
+    ///
+    /// # Errors
+    /// As [`File::sync_all`].
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// As [`fs::remove_file`].
+    fn remove(&self, path: &Path) -> io::Result<()>;
+}
+
+/// A file that is being written.
+pub trait Output: Write {
+    /// Makes what was written last.
+    ///
+    /// # Errors
+    /// As [`File::sync_all`].
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// The disk itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Disk;
+
+impl Storage for Disk {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
+        Ok(Box::new(OpenOptions::new().write(true).create_new(true).open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        // Only Unix opens folders; elsewhere the rename itself is all there is.
+        match cfg!(unix) {
+            true => File::open(folder)?.sync_all(),
+            false => Ok(()),
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+}
+
+impl Output for File {
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_all()
+    }
+}
+
+/// Ends the names of files that are being written.
+const UNFINISHED: &str = ".unfinished";
+
+/// Puts what `write` writes in the place of the file at `path`, or makes that file.
+///
+/// # Errors
+/// What `write` or the disk objects to. The file at `path` is then as it was, but for an error of the last step, the sync of
+/// the folder: then it is the old one or the new one, as a whole.
+pub fn replace(
+    storage: &dyn Storage,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let Some(name) = path.file_name() else {
+        let message = format!("`{}` is not the name of a file", path.display());
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    };
+    let folder = folder(path);
+    let unfinished = folder.join(unfinished_name(name));
+    let written =
+        write_to(storage, &unfinished, write).and_then(|()| storage.rename(&unfinished, path));
+    if let Err(error) = written {
+        // What is left over is removed if it can be; the error that counts is the first.
+        let _ = storage.remove(&unfinished);
+        return Err(error);
+    }
+    storage.sync_folder(folder)
+}
+
+fn write_to(
+    storage: &dyn Storage,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 16, storage.create(path)?);
+    write(&mut file)?;
+    file.flush()?;
+    file.get_mut().sync()
+}
+
+/// The folder of a file, `.` for a bare name.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// `.model.graph.4711-0.unfinished`: hidden, of this process, and no other's of it.
+fn unfinished_name(name: &OsStr) -> OsString {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut unfinished = OsString::from(".");
+    unfinished.push(name);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    unfinished.push(format!(".{}-{number}{UNFINISHED}", std::process::id()));
+    unfinished
+}
+
+/// The files in a folder that a killed program did not finish writing.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        if name.starts_with('.') && name.ends_with(UNFINISHED) {
+            found.push(path);
+        }
+    }
+    Ok(found)
+}
+
+/// All bytes of a file of at most `most` bytes. Its length is asked for before memory is taken.
+///
+/// # Errors
+/// It cannot be read, is no file, or is longer.
+pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let data = file.metadata()?;
+    if data.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+    }
+    let too_long = |len: u64| {
+        let message = format!("it has {len} bytes, more than the {most} that are read");
+        io::Error::new(io::ErrorKind::FileTooLarge, message)
+    };
+    if data.len() > most {
+        return Err(too_long(data.len()));
+    }
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(usize::try_from(data.len()).unwrap_or(usize::MAX))?;
+    // What is no plain file may go on for ever.
+    let mut limited = io::Read::take(file, most.saturating_add(1));
+    io::Read::read_to_end(&mut limited, &mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(too_long(bytes.len() as u64)),
+        false => Ok(bytes),
+    }
+}
