@@ -19,3 +19,13 @@ mod proto {
 
 pub use error::{ExportError, ImportError, Obstacle, Reason, Refusal};
 pub use import::{Importer, NEWEST_OPSET, OLDEST_OPSET, import};
+
+/// The array in the bytes of a tensor's file, as ONNX's test data hold inputs and outputs in.
+///
+/// # Errors
+/// The bytes are no tensor, or one whose elements do not exist here.
+pub fn tensor(bytes: &[u8]) -> Result<abeyance_ir::Array, Reason> {
+    let message = <proto::TensorProto as prost::Message>::decode(bytes)
+        .map_err(|error| Reason::Wrong(format!("not a tensor: {error}")))?;
+    tensor::read(&message)
+}

@@ -12,7 +12,7 @@ mod preflight;
 pub(crate) mod table;
 mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -223,7 +223,7 @@ impl<'m, 'g> Import<'m, 'g> {
     /// The placeholders, with their names in the model.
     fn inputs(&mut self) -> Vec<(String, NodeId)> {
         let mut inputs = Vec::new();
-        let initialized: std::collections::HashSet<&str> =
+        let initialized: HashSet<&str> =
             self.model.initializer.iter().map(|tensor| tensor.name()).collect();
         for input in &self.model.input {
             let name = input.name();
@@ -456,8 +456,25 @@ impl<'m, 'g> Import<'m, 'g> {
         outputs
     }
 
+    /// The signature `predict`, whose names are the model's as far as they can be.
     fn sign(&mut self, inputs: &[(String, NodeId)], outputs: &[(String, NodeId)]) {
-        let _ = (inputs, outputs);
+        let ports = |list: &[(String, NodeId)]| -> Vec<(String, NodeId)> {
+            let mut taken = HashSet::new();
+            let port = |(index, (name, node)): (usize, &(String, NodeId))| {
+                let name = naming::sanitized(name, "value");
+                let name = if taken.contains(&name) { format!("{name}_{index}") } else { name };
+                taken.insert(name.clone());
+                (name, *node)
+            };
+            list.iter().enumerate().map(port).collect()
+        };
+        let mut signature = self.graph.signature("predict");
+        for (name, node) in ports(inputs) {
+            signature = signature.input(&name, self.graph.any(node));
+        }
+        for (name, node) in ports(outputs) {
+            signature = signature.output(&name, self.graph.any(node));
+        }
     }
 }
 

@@ -183,7 +183,10 @@ impl<'g> Value<'g> {
         match (&self.known, self.is_images()) {
             (Some(Known::Array(array)), _) => array.dims.len(),
             (_, true) => 4,
-            _ => graph.ir().shape(self.as_plain(graph).id()).map_or(0, |shape| shape.len()),
+            _ => {
+                let node = self.as_plain(graph).id();
+                graph.ir().shape(node).map_or(0, |shape| shape.len())
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use abeyance_graph::AnyTensor;
 use abeyance_graph::ops::{
-    along, binary, comparison, gather_nd, index, select, slice, sort, source, where_indices,
+    along, binary, comparison, gather_nd, index, select, slice, sort, source,
 };
 use abeyance_ir::{Array, DType, Dim, Shape};
 
@@ -99,22 +99,20 @@ pub(crate) const ROWS: &[Row] = &[
         Ok([values, places].map(|x| Value::plain(call.move_axis(x, rank - 1, axis))).into())
     })
     .known(&[1]),
-    Row::new("NonZero", "`where_indices` and `transpose`", |call| {
-        let x = call.cast(call.tensor(0)?, DType::Bool);
-        let found = call.emit(|graph| where_indices::where_indices(graph, x.id()));
-        one(call.transpose(found, &[1, 0]))
-    }),
-    Row::new("Compress", "`where_indices` and `gather`", |call| {
-        let (x, condition) = (call.tensor(0)?, call.tensor(1)?);
-        let found = call.emit(|graph| where_indices::where_indices(graph, condition.id()));
-        let count = call.shape(found).first().copied().unwrap_or(Dim::Known(0));
-        let places = call.reshape(found, [count]);
+    Row::new("Compress", "`gather`", |call| {
+        let (x, Some(condition)) = (call.tensor(0)?, call.known_array(1)?) else {
+            return wrong("the condition is missing");
+        };
         let (x, axis) = match call.int("axis")? {
             Some(axis) => (x, call.axis(axis, call.rank(x))?),
             None => (call.reshape(x, [call.product(&call.shape(x))]), 0),
         };
+        let kept = condition.bytes.iter().enumerate().filter(|&(_, &byte)| byte != 0);
+        let places: Vec<i64> = kept.map(|(place, _)| place as i64).collect();
+        let places = call.constant(Array::new(DType::I64, &[places.len()], &places));
         one(call.emit(|graph| index::gather_along(graph, x.id(), places.id(), axis as i64)))
-    }),
+    })
+    .known(&[1]),
 ];
 
 /// Indices counted from the start: negative ones count from the end. Those that are known are looked at, for others nodes are made.

@@ -1,8 +1,8 @@
 //! Reductions along some axes, and running sums.
 
 use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{argument, binary, cumulative, reduce, shape, strided, unary};
-use abeyance_ir::{Attribute, Attributes, DType};
+use abeyance_graph::ops::{argument, binary, cumulative, reduce, shape, source, strided, unary};
+use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, with_float, wrong};
 use super::super::table::Row;
@@ -75,12 +75,45 @@ fn ordered<'g>(
     axes: &[i64],
     keep: bool,
 ) -> AnyTensor<'g> {
+    if axes.iter().any(|&axis| call.shape(x).get(axis as usize) == Some(&Dim::Known(0))) {
+        return of_none(call, x, axes, keep, std::ptr::eq(operator, &reduce::MAX));
+    }
     match call.dtype(x) {
         DType::Bool => {
             call.cast(apply(call, operator, call.cast(x, DType::U8), axes, keep), DType::Bool)
         }
         _ => apply(call, operator, x, axes, keep),
     }
+}
+
+/// The largest of no elements, the smallest number there is, or the other way round.
+fn of_none<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    axes: &[i64],
+    keep: bool,
+    largest: bool,
+) -> AnyTensor<'g> {
+    let dtype = call.dtype(x);
+    let bound = match (dtype.is_float(), largest) {
+        (true, true) => f64::NEG_INFINITY,
+        (true, false) => f64::INFINITY,
+        // Truncated to the type's own bounds.
+        (false, true) => f64::MIN,
+        (false, false) => f64::MAX,
+    };
+    let shape: Shape = call
+        .shape(x)
+        .into_iter()
+        .enumerate()
+        .filter(|&(axis, _)| keep || !axes.contains(&(axis as i64)))
+        .map(|(axis, dim)| if axes.contains(&(axis as i64)) { Dim::Known(1) } else { dim })
+        .collect();
+    let bound = match dtype {
+        DType::Bool => Array::scalar(dtype, if largest { 0.0 } else { 1.0 }),
+        _ => Array::scalar(dtype, bound),
+    };
+    call.emit(|graph| source::fill(graph, bound, shape))
 }
 
 /// A reduction over axes that are an input from opset `since` on, over all if none are given.
