@@ -28,7 +28,7 @@ use self::value::{Known, Value};
 use crate::error::{ImportError, Reason, Refusal};
 use crate::proto::type_proto::Value as TypeValue;
 use crate::proto::{GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, tensor_shape_proto};
-use crate::{element_type, tensor};
+use crate::{element_type, layout, tensor};
 
 /// The oldest set of operators that is read.
 pub const OLDEST_OPSET: i64 = 7;
@@ -344,7 +344,7 @@ impl<'m, 'g> Import<'m, 'g> {
     fn variable(&mut self, name: &str, array: Array, uses: Uses) -> Result<Value<'g>, Reason> {
         let filter = array.dims.len() == 4 && uses.only(uses.filter);
         let array = match filter {
-            true => naming::transposed(&array, value::TO_FILTER),
+            true => layout::transposed(&array, value::TO_FILTER),
             false => array,
         };
         let shape: Shape = array.dims.iter().map(|&dim| Dim::Known(dim)).collect();

@@ -1,0 +1,556 @@
+//! A model while it is written: nodes with their names, initializers, and what is known of values.
+
+use std::collections::{HashMap, HashSet};
+
+use abeyance_ir::{
+    Array, Attributes, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId, known_dims,
+};
+
+use super::settled::Settled;
+use super::{gathered, table};
+use crate::error::Obstacle;
+use crate::proto::attribute_proto::AttributeType;
+use crate::proto::{AttributeProto, NodeProto, TensorProto};
+use crate::tensor;
+
+/// Why a node cannot be said.
+pub(crate) type Written = Result<Held, String>;
+
+/// The names under which the model has a value: with its dimensions as here, as ONNX has those of images (the last of four
+/// second), or both.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    plain: Option<String>,
+    images: Option<String>,
+}
+
+impl Held {
+    pub fn plain(name: String) -> Self {
+        Self { plain: Some(name), images: None }
+    }
+
+    pub fn images(name: String) -> Self {
+        Self { plain: None, images: Some(name) }
+    }
+
+    /// The name with the dimensions as here; empty where there is none.
+    pub fn name(self) -> String {
+        self.plain.unwrap_or_default()
+    }
+
+    /// Whether it is held with its channels second, and not as here.
+    pub fn is_images(&self) -> bool {
+        self.images.is_some() && self.plain.is_none()
+    }
+}
+
+/// The order of images' dimensions in ONNX, by their places here.
+pub(crate) const TO_ONNX: [i64; 4] = [0, 3, 1, 2];
+/// The order of images' dimensions here, by their places in ONNX.
+const FROM_ONNX: [i64; 4] = [0, 2, 3, 1];
+/// The order of a filter's dimensions in ONNX, `[F, C, h, w]`, by their places here, `[h, w, C, F]`.
+const FILTER: [usize; 4] = [3, 2, 0, 1];
+
+pub(crate) struct Writer<'a> {
+    pub ir: &'a Graph,
+    settled: &'a Settled,
+    values: &'a dyn Fn(&str) -> Option<Array>,
+    signature: &'a GraphSignature,
+    pub nodes: Vec<NodeProto>,
+    pub initializers: Vec<TensorProto>,
+    held: HashMap<NodeId, Held>,
+    /// Filters that stand in the model in ONNX's order of dimensions.
+    filters: HashMap<NodeId, String>,
+    /// Variables that are nothing but filters.
+    only_filters: HashSet<NodeId>,
+    /// For each unknown dimension a value that has it.
+    sources: HashMap<SymbolId, (NodeId, usize)>,
+    sizes: HashMap<SymbolId, String>,
+    /// Names of values that were made for one node and may be used for others.
+    shared: HashSet<String>,
+    taken: HashSet<String>,
+    counts: HashMap<String, usize>,
+    /// The node that is being written.
+    current: String,
+    refused: Vec<(String, String, String)>,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(
+        ir: &'a Graph,
+        signature: &'a GraphSignature,
+        settled: &'a Settled,
+        needed: &[NodeId],
+        values: &'a dyn Fn(&str) -> Option<Array>,
+    ) -> Self {
+        let ports = signature.inputs.iter().chain(&signature.outputs);
+        let mut writer = Writer {
+            ir,
+            settled,
+            values,
+            signature,
+            nodes: Vec::new(),
+            initializers: Vec::new(),
+            held: HashMap::new(),
+            filters: HashMap::new(),
+            only_filters: HashSet::new(),
+            sources: HashMap::new(),
+            sizes: HashMap::new(),
+            shared: HashSet::new(),
+            taken: ports.map(|(name, _)| name.to_string()).collect(),
+            counts: HashMap::new(),
+            current: String::new(),
+            refused: Vec::new(),
+        };
+        writer.find_filters(needed);
+        writer
+    }
+
+    fn find_filters(&mut self, needed: &[NodeId]) {
+        let mut others: HashSet<NodeId> =
+            self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
+        for &id in needed {
+            let filter = match self.operator(id) {
+                "conv2d" => Some(1),
+                "conv2d_backprop_input" => Some(0),
+                _ => None,
+            };
+            for (place, &operand) in self.ir.node(id).operands.iter().enumerate() {
+                let operand = self.settled.resolve(operand);
+                match Some(place) == filter && self.operator(operand) == "variable" {
+                    true => self.only_filters.insert(operand),
+                    false => others.insert(operand),
+                };
+            }
+        }
+        self.only_filters.retain(|id| !others.contains(id));
+    }
+
+    pub fn operator(&self, id: NodeId) -> &'static str {
+        // Operators of a user's own have names of any lifetime; those of the table are static.
+        table::static_name(self.ir.node(id).operator.signature().name)
+    }
+
+    /// Writes a node, if it can be said.
+    pub fn write(&mut self, id: NodeId) {
+        let node = self.ir.node(id);
+        let explained = node.operands.iter().any(|&operand| {
+            let operand = self.settled.resolve(operand);
+            operand != id && !self.held.contains_key(&operand) && !self.filters.contains_key(&operand)
+        });
+        let input = self.signature.inputs.iter().find(|(_, input)| *input == id);
+        let held = if let Some((name, _)) = input {
+            Ok(Held::plain(name.to_string()))
+        } else if let Some(value) = self.settled.value(id).cloned() {
+            self.current = node.name.to_string();
+            Ok(Held::plain(self.initializer(&node.name, &value)))
+        } else if explained {
+            // What it depends on cannot be said, which has been told.
+            return;
+        } else {
+            self.current = node.name.to_string();
+            match table::find(node.operator.signature().name) {
+                Some(row) => {
+                    let first = self.nodes.len();
+                    (row.write)(self, id).map(|held| self.renamed(held, first, &node.name))
+                }
+                None => Err("has no counterpart in ONNX".to_owned()),
+            }
+        };
+        match held {
+            Ok(held) => {
+                self.held.insert(id, held);
+                for (axis, dim) in self.shape(id).into_iter().enumerate() {
+                    if let Dim::Symbol(symbol) = dim {
+                        self.sources.entry(symbol).or_insert((id, axis));
+                    }
+                }
+            }
+            Err(reason) => self.refused.push((
+                node.operator.signature().name.to_owned(),
+                node.name.to_string(),
+                reason,
+            )),
+        }
+    }
+
+    /// Calls what a node gives by the node's name.
+    fn renamed(&mut self, held: Held, first: usize, name: &str) -> Held {
+        let is_images = held.is_images();
+        let Some(own) = held.images.clone().filter(|_| is_images).or(held.plain.clone()) else {
+            return held;
+        };
+        let wanted = if is_images { format!("{name}/nchw") } else { name.to_owned() };
+        // What others may ask for keeps the name that they know it by.
+        if self.shared.contains(&own) {
+            return held;
+        }
+        let made =
+            self.nodes.iter_mut().skip(first).rev().find(|node| node.output.first() == Some(&own));
+        let Some(made) = made else {
+            return held;
+        };
+        if !self.taken.insert(wanted.clone()) {
+            return held;
+        }
+        made.output[0] = wanted.clone();
+        match is_images {
+            true => Held { images: Some(wanted), ..held },
+            false => Held { plain: Some(wanted), ..held },
+        }
+    }
+
+    /// The signature's outputs, each under its name.
+    pub fn outputs(&mut self) -> Vec<(String, NodeId)> {
+        let mut outputs = Vec::new();
+        let mut done: HashSet<String> = HashSet::new();
+        for (name, id) in &self.signature.outputs {
+            let id = self.settled.resolve(*id);
+            if !self.held.contains_key(&id) {
+                continue;
+            }
+            self.current = self.ir.node(id).name.to_string();
+            let own = self.value(id);
+            outputs.push((name.to_string(), id));
+            let made = self.nodes.iter().any(|node| node.output.contains(&own));
+            if made && !done.contains(&own) && !done.contains(&**name) {
+                for node in &mut self.nodes {
+                    for other in node.input.iter_mut().chain(&mut node.output) {
+                        if *other == own {
+                            *other = name.to_string();
+                        }
+                    }
+                }
+                for held in self.held.values_mut() {
+                    for other in [&mut held.plain, &mut held.images] {
+                        if other.as_ref() == Some(&own) {
+                            *other = Some(name.to_string());
+                        }
+                    }
+                }
+            } else {
+                self.nodes.push(NodeProto {
+                    op_type: Some("Identity".to_owned()),
+                    name: Some(format!("{name}/Identity")),
+                    input: vec![own],
+                    output: vec![name.to_string()],
+                    ..NodeProto::default()
+                });
+            }
+            done.insert(name.to_string());
+        }
+        outputs
+    }
+
+    /// What could not be said.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        gathered(&self.refused)
+    }
+
+    // ---- what the graph says ----------------------------------------------------------------------------------
+
+    pub fn attributes(&self, id: NodeId) -> &'a Attributes {
+        &self.ir.node(id).attributes
+    }
+
+    pub fn operand(&self, id: NodeId, place: usize) -> Result<NodeId, String> {
+        match self.ir.node(id).operands.get(place) {
+            Some(&operand) => Ok(self.settled.resolve(operand)),
+            None => Err(format!("operand {place} is missing")),
+        }
+    }
+
+    pub fn shape(&self, id: NodeId) -> Shape {
+        self.ir.shape(id).unwrap_or_default()
+    }
+
+    pub fn dtype(&self, id: NodeId) -> DType {
+        self.ir.node(id).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype)
+    }
+
+    /// The sizes of a value, all of which have to be known.
+    pub fn known(&self, id: NodeId) -> Result<Vec<usize>, String> {
+        match known_dims(&self.shape(id)) {
+            Some(dims) => Ok(dims.to_vec()),
+            None => Err(format!("the sizes of `{}` have to be known", self.ir.describe(id))),
+        }
+    }
+
+    // ---- names and nodes --------------------------------------------------------------------------------------
+
+    fn fresh(&mut self, part: &str) -> String {
+        let base = format!("{}/{part}", self.current);
+        loop {
+            let count = self.counts.entry(base.clone()).or_insert(0);
+            let name = if *count == 0 { base.clone() } else { format!("{base}_{count}") };
+            *count += 1;
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+
+    /// Appends a node, and gives the name of its result.
+    pub fn node(&mut self, operator: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+        self.nodes_of(operator, inputs, attributes, 1).pop().unwrap_or_default()
+    }
+
+    /// Appends a node of several results, and gives their names.
+    pub fn nodes_of(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+        results: usize,
+    ) -> Vec<String> {
+        let output: Vec<String> = (0..results).map(|_| self.fresh(operator)).collect();
+        self.nodes.push(NodeProto {
+            op_type: Some(operator.to_owned()),
+            name: output.first().cloned(),
+            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            output: output.clone(),
+            attribute: attributes,
+            ..NodeProto::default()
+        });
+        output
+    }
+
+    /// Adds an array, and gives its name.
+    pub fn initializer(&mut self, name: &str, array: &Array) -> String {
+        let name = match self.taken.insert(name.to_owned()) {
+            true => name.to_owned(),
+            false => self.fresh("value"),
+        };
+        self.initializers.push(tensor::write(&name, array));
+        name
+    }
+
+    /// Adds a constant of a node's own.
+    pub fn constant(&mut self, part: &str, array: &Array) -> String {
+        let name = self.fresh(part);
+        self.initializers.push(tensor::write(&name, array));
+        name
+    }
+
+    /// Integers as a constant vector.
+    pub fn integers(&mut self, part: &str, integers: &[i64]) -> String {
+        self.constant(part, &Array::new(DType::I64, &[integers.len()], integers))
+    }
+
+    /// A number of an element type.
+    pub fn number(&mut self, dtype: DType, number: f64) -> String {
+        self.constant("number", &Array::scalar(dtype, number))
+    }
+
+    // ---- values -----------------------------------------------------------------------------------------------
+
+    pub fn held(&self, id: NodeId) -> Held {
+        self.held.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The name of a value with its dimensions as here.
+    pub fn value(&mut self, id: NodeId) -> String {
+        let held = self.held(id);
+        if let Some(name) = held.plain {
+            return name;
+        }
+        let own = match (held.images, self.filters.get(&id).cloned()) {
+            (Some(images), _) => self.node("Transpose", &[&images], vec![ints("perm", &FROM_ONNX)]),
+            (None, Some(filter)) => {
+                // ONNX's order back to the one here: `[h, w, C, F]`.
+                self.node("Transpose", &[&filter], vec![ints("perm", &[2, 3, 1, 0])])
+            }
+            (None, None) => String::new(),
+        };
+        self.shared.insert(own.clone());
+        self.held.entry(id).or_default().plain = Some(own.clone());
+        own
+    }
+
+    /// The value of an operand.
+    pub fn input(&mut self, id: NodeId, place: usize) -> Result<String, String> {
+        let operand = self.operand(id, place)?;
+        Ok(self.value(operand))
+    }
+
+    /// The name of images with their channels second.
+    pub fn images(&mut self, id: NodeId) -> String {
+        if let Some(name) = self.held(id).images {
+            return name;
+        }
+        let plain = self.value(id);
+        let name = self.node("Transpose", &[&plain], vec![ints("perm", &TO_ONNX)]);
+        self.shared.insert(name.clone());
+        self.held.entry(id).or_default().images = Some(name.clone());
+        name
+    }
+
+    /// The name of a filter `[h, w, C, F]` in ONNX's order `[F, C, h, w]`.
+    pub fn filter(&mut self, id: NodeId) -> String {
+        if let Some(name) = self.filters.get(&id) {
+            return name.clone();
+        }
+        let plain = self.value(id);
+        let name = self.node("Transpose", &[&plain], vec![ints("perm", &[3, 2, 0, 1])]);
+        self.shared.insert(name.clone());
+        self.filters.insert(id, name.clone());
+        name
+    }
+
+    /// A variable as an initializer.
+    pub fn variable(&mut self, id: NodeId) -> Written {
+        let node = self.ir.node(id);
+        let array = self.variable_value(id)?;
+        let name = node.name.to_string();
+        if self.only_filters.contains(&id) {
+            let turned = crate::layout::transposed(&array, FILTER);
+            let name = self.initializer(&name, &turned);
+            self.filters.insert(id, name);
+            return Ok(Held::default());
+        }
+        Ok(Held::plain(self.initializer(&name, &array)))
+    }
+
+    /// The value that is given for a variable, or its first value.
+    fn variable_value(&self, id: NodeId) -> Result<Array, String> {
+        let node = self.ir.node(id);
+        let (dims, dtype) = (self.known(id)?, self.dtype(id));
+        if let Some(array) = (self.values)(&node.name) {
+            return match array.dtype == dtype && array.dims[..] == dims[..] {
+                true => Ok(array),
+                false => Err(format!(
+                    "the value given for it is {}{:?}, and it is {dtype}{dims:?}",
+                    array.dtype, array.dims
+                )),
+            };
+        }
+        let filled = |number: Array| {
+            let count = dims.iter().product::<usize>();
+            Array { dtype, dims: dims[..].into(), bytes: number.bytes.repeat(count) }
+        };
+        match node.attributes.initializer(0) {
+            Some(Initializer::Zeros) => Ok(filled(Array::scalar(dtype, 0.0))),
+            Some(Initializer::Ones) => Ok(filled(Array::scalar(dtype, 1.0))),
+            Some(Initializer::Constant(array)) if array.dims[..] == dims[..] => Ok((**array).clone()),
+            Some(Initializer::Constant(array)) if array.dims.is_empty() => Ok(filled((**array).clone())),
+            _ => Err("has no value: its first one is random, and none was given".to_owned()),
+        }
+    }
+
+    // ---- shapes -----------------------------------------------------------------------------------------------
+
+    /// A vector of one element: the size of an unknown dimension.
+    fn size(&mut self, symbol: SymbolId) -> Result<String, String> {
+        if let Some(name) = self.sizes.get(&symbol) {
+            return Ok(name.clone());
+        }
+        let Some(&(id, axis)) = self.sources.get(&symbol) else {
+            return Err(format!("the size {} is that of no value", self.ir.symbols().name(symbol)));
+        };
+        let held = self.held(id);
+        let (of, axis) = match held.images.filter(|_| held.plain.is_none()) {
+            Some(images) => (images, TO_ONNX.iter().position(|&at| at == axis as i64).unwrap_or(axis)),
+            None => (self.value(id), axis),
+        };
+        let part = vec![int("start", axis as i64), int("end", axis as i64 + 1)];
+        let name = self.node("Shape", &[&of], part);
+        self.shared.insert(name.clone());
+        self.sizes.insert(symbol, name.clone());
+        Ok(name)
+    }
+
+    /// A vector of sizes.
+    pub fn shape_vector(&mut self, shape: &[Dim]) -> Result<String, String> {
+        let shape = self.ir.resolve(shape);
+        if let Some(dims) = known_dims(&shape) {
+            let sizes: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+            return Ok(self.integers("shape", &sizes));
+        }
+        let mut parts: Vec<String> = Vec::new();
+        let mut numbers: Vec<i64> = Vec::new();
+        for dim in shape {
+            match dim {
+                Dim::Known(size) => numbers.push(size as i64),
+                Dim::Symbol(symbol) => {
+                    if !numbers.is_empty() {
+                        parts.push(self.integers("shape", &std::mem::take(&mut numbers)));
+                    }
+                    parts.push(self.size(symbol)?);
+                }
+            }
+        }
+        if !numbers.is_empty() {
+            parts.push(self.integers("shape", &numbers));
+        }
+        match &parts[..] {
+            [only] => Ok(only.clone()),
+            _ => {
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                Ok(self.node("Concat", &parts, vec![int("axis", 0)]))
+            }
+        }
+    }
+
+    /// A vector of sizes for a reshape: one that is not known may be worked out.
+    pub fn target_vector(&mut self, shape: &[Dim]) -> Result<String, String> {
+        let shape = self.ir.resolve(shape);
+        let open = shape.iter().filter(|dim| dim.known().is_none()).count();
+        if open == 1 && !shape.contains(&Dim::Known(0)) {
+            let sizes: Vec<i64> =
+                shape.iter().map(|dim| dim.known().map_or(-1, |size| size as i64)).collect();
+            return Ok(self.integers("shape", &sizes));
+        }
+        self.shape_vector(&shape)
+    }
+}
+
+/// An attribute that is an integer.
+pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Int.into()),
+        i: Some(value),
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute of integers.
+pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Ints.into()),
+        ints: values.to_vec(),
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute that is a number.
+pub(crate) fn float(name: &str, value: f64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Float.into()),
+        f: Some(value as f32),
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute that is a text.
+pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::String.into()),
+        s: Some(value.as_bytes().to_vec()),
+        ..AttributeProto::default()
+    }
+}
+
+/// An attribute that is an array.
+pub(crate) fn array(name: &str, value: &Array) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.to_owned()),
+        r#type: Some(AttributeType::Tensor.into()),
+        t: Some(tensor::write("", value)),
+        ..AttributeProto::default()
+    }
+}
+
