@@ -31,6 +31,7 @@ pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;
 pub use abeyance_ir as ir;
 pub use abeyance_layers as layers;
+pub use abeyance_onnx as onnx;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 

@@ -12,6 +12,7 @@ mod error;
 mod export;
 mod import;
 mod layout;
+mod operators;
 mod tensor;
 
 /// ONNX's messages, generated from `proto/onnx.proto` (`tests/generated.rs` writes them anew).
@@ -24,6 +25,7 @@ mod proto {
 pub use error::{ExportError, ImportError, Obstacle, Reason, Refusal};
 pub use export::{EXPORTED_OPSET, export};
 pub use import::{Importer, NEWEST_OPSET, OLDEST_OPSET, import};
+pub use operators::{Counterpart, exported_operators, imported_operators};
 
 /// The array in the bytes of a tensor's file, as ONNX's test data hold inputs and outputs in.
 ///

@@ -7,7 +7,8 @@ const GENERATED: &str = "src/proto/onnx.rs";
 
 fn generate() -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let messages = protox::compile([root.join(PROTO)], [root.join("proto")]).expect("a valid .proto");
+    let messages =
+        protox::compile([root.join(PROTO)], [root.join("proto")]).expect("a valid .proto");
     let out = std::env::temp_dir().join(format!("abeyance-onnx-{}", std::process::id()));
     std::fs::create_dir_all(&out).expect("a folder for what is generated");
     // The comments hold text that is no Markdown, and examples that are no Rust.

@@ -17,11 +17,13 @@ use prost::Message;
 
 use self::settled::Settled;
 use self::writer::Writer;
+use crate::element_type;
 use crate::error::{ExportError, Obstacle};
 use crate::proto::tensor_shape_proto::{Dimension, dimension};
 use crate::proto::type_proto::{Tensor as TensorType, Value as TypeValue};
-use crate::proto::{GraphProto, ModelProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto};
-use crate::element_type;
+use crate::proto::{
+    GraphProto, ModelProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
+};
 
 /// The set of operators that models are written in.
 pub const EXPORTED_OPSET: i64 = 17;
@@ -131,7 +133,8 @@ fn port(ir: &abeyance_ir::Graph, name: &str, id: NodeId) -> ValueInfoProto {
         }),
         ..Dimension::default()
     };
-    let shape = TensorShapeProto { dim: ir.shape(id).unwrap_or_default().into_iter().map(dim).collect() };
+    let shape =
+        TensorShapeProto { dim: ir.shape(id).unwrap_or_default().into_iter().map(dim).collect() };
     ValueInfoProto {
         name: Some(name.to_owned()),
         r#type: Some(TypeProto {

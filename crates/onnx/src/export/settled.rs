@@ -52,16 +52,19 @@ impl Settled {
         let operand = |place: usize| node.operands.get(place).map(|&operand| self.resolve(operand));
         let number = |place: usize| self.numbers.get(&operand(place)?).copied();
         let (first, second, third) = (operand(0), operand(1), operand(2));
-        let same_shape = |other: Option<NodeId>| {
-            other.filter(|&other| ir.shape(other) == ir.shape(id))
-        };
+        let same_shape =
+            |other: Option<NodeId>| other.filter(|&other| ir.shape(other) == ir.shape(id));
         match node.operator.signature().name {
             "constant" => {
                 if let Some(array) = node.attributes.array(0) {
                     self.number_of(id, array);
                 }
             }
-            "identity" | "stop_gradient" | "check_numerics" | "print" | "placeholder_with_default"
+            "identity"
+            | "stop_gradient"
+            | "check_numerics"
+            | "print"
+            | "placeholder_with_default"
             | "custom_gradient" => {
                 if let Some(first) = first {
                     self.alias(id, first);

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use abeyance_ir::{
-    Array, Attributes, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId, known_dims,
+    Array, Attributes, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId,
+    known_dims,
 };
 
 use super::settled::Settled;
@@ -136,7 +137,9 @@ impl<'a> Writer<'a> {
         let node = self.ir.node(id);
         let explained = node.operands.iter().any(|&operand| {
             let operand = self.settled.resolve(operand);
-            operand != id && !self.held.contains_key(&operand) && !self.filters.contains_key(&operand)
+            operand != id
+                && !self.held.contains_key(&operand)
+                && !self.filters.contains_key(&operand)
         });
         let input = self.signature.inputs.iter().find(|(_, input)| *input == id);
         let held = if let Some((name, _)) = input {
@@ -291,7 +294,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Appends a node, and gives the name of its result.
-    pub fn node(&mut self, operator: &str, inputs: &[&str], attributes: Vec<AttributeProto>) -> String {
+    pub fn node(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
         self.nodes_of(operator, inputs, attributes, 1).pop().unwrap_or_default()
     }
 
@@ -431,8 +439,12 @@ impl<'a> Writer<'a> {
         match node.attributes.initializer(0) {
             Some(Initializer::Zeros) => Ok(filled(Array::scalar(dtype, 0.0))),
             Some(Initializer::Ones) => Ok(filled(Array::scalar(dtype, 1.0))),
-            Some(Initializer::Constant(array)) if array.dims[..] == dims[..] => Ok((**array).clone()),
-            Some(Initializer::Constant(array)) if array.dims.is_empty() => Ok(filled((**array).clone())),
+            Some(Initializer::Constant(array)) if array.dims[..] == dims[..] => {
+                Ok((**array).clone())
+            }
+            Some(Initializer::Constant(array)) if array.dims.is_empty() => {
+                Ok(filled((**array).clone()))
+            }
             _ => Err("has no value: its first one is random, and none was given".to_owned()),
         }
     }
@@ -449,7 +461,9 @@ impl<'a> Writer<'a> {
         };
         let held = self.held(id);
         let (of, axis) = match held.images.filter(|_| held.plain.is_none()) {
-            Some(images) => (images, TO_ONNX.iter().position(|&at| at == axis as i64).unwrap_or(axis)),
+            Some(images) => {
+                (images, TO_ONNX.iter().position(|&at| at == axis as i64).unwrap_or(axis))
+            }
             None => (self.value(id), axis),
         };
         let part = vec![int("start", axis as i64), int("end", axis as i64 + 1)];
@@ -553,4 +567,3 @@ pub(crate) fn array(name: &str, value: &Array) -> AttributeProto {
         ..AttributeProto::default()
     }
 }
-

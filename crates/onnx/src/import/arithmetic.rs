@@ -37,7 +37,10 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
         "Shape" => shape(call).map(Some),
         "Size" => {
             let x = call.value(0)?.any(call.graph);
-            let size = call.shape(x).iter().fold(Size::Number(1), |product, &dim| multiply(product, dim.into()));
+            let size = call
+                .shape(x)
+                .iter()
+                .fold(Size::Number(1), |product, &dim| multiply(product, dim.into()));
             Ok(whole(vec![size], true, DType::I64))
         }
         _ if call.inputs.is_empty() => Ok(None),
@@ -57,7 +60,11 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
                     let to = i32::try_from(to).ok().and_then(|to| element_type::read(to).ok());
                     to.and_then(|to| whole(x.clone(), scalar(0), to))
                 }
-                ("Neg", []) => whole(x.iter().map(|&x| subtract(Size::Number(0), x)).collect(), scalar(0), dtype),
+                ("Neg", []) => whole(
+                    x.iter().map(|&x| subtract(Size::Number(0), x)).collect(),
+                    scalar(0),
+                    dtype,
+                ),
                 ("Add" | "Sub" | "Mul" | "Div" | "Max" | "Min", [y]) => {
                     let apply = match name {
                         "Add" => add,
@@ -94,12 +101,10 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
                     picked.and_then(|sizes| whole(sizes, scalar(1), dtype))
                 }
                 ("Squeeze", _) if x.len() == 1 => whole(x.clone(), true, dtype),
-                ("Unsqueeze", _) if scalar(0) => {
-                    match call.axes("axes", 13, 1)?.as_deref() {
-                        Some([0 | -1]) => whole(x.clone(), false, dtype),
-                        _ => None,
-                    }
-                }
+                ("Unsqueeze", _) if scalar(0) => match call.axes("axes", 13, 1)?.as_deref() {
+                    Some([0 | -1]) => whole(x.clone(), false, dtype),
+                    _ => None,
+                },
                 ("Reshape", [to]) => match &to[..] {
                     [Size::Number(length)]
                         if *length == -1 || usize::try_from(*length) == Ok(x.len()) =>
@@ -110,10 +115,13 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
                     _ => None,
                 },
                 ("ReduceProd", _) if !scalar(0) => {
-                    let product = x.iter().fold(Size::Number(1), |product, &x| multiply(product, x));
+                    let product =
+                        x.iter().fold(Size::Number(1), |product, &x| multiply(product, x));
                     whole(vec![product], !call.flag("keepdims", true)?, dtype)
                 }
-                ("Slice", _) if !scalar(0) => slice(call, x)?.and_then(|sizes| whole(sizes, false, dtype)),
+                ("Slice", _) if !scalar(0) => {
+                    slice(call, x)?.and_then(|sizes| whole(sizes, false, dtype))
+                }
                 ("ConstantOfShape", []) => filled(call, x)?,
                 _ => None,
             })
@@ -129,7 +137,8 @@ fn shape(call: &Call<'_, '_>) -> Result<Known, Reason> {
         _ => call.shape(value.any(call.graph)).to_vec(),
     };
     if value.is_images() && dims.len() == 4 {
-        dims = super::value::FROM_IMAGES.map(|axis| dims[axis]).to_vec();
+        dims =
+            super::value::FROM_IMAGES.iter().filter_map(|&axis| dims.get(axis).copied()).collect();
     }
     let rank = dims.len() as i64;
     let place = |place: i64| {
@@ -152,8 +161,11 @@ fn pairs(x: &[Size], y: &[Size]) -> Option<Vec<(Size, Size)>> {
         (1, length) | (length, 1) => length,
         _ => return None,
     };
-    let at = |of: &[Size], place: usize| of[if of.len() == 1 { 0 } else { place }];
-    Some((0..length).map(|place| (at(x, place), at(y, place))).collect())
+    let at = |of: &[Size], place: usize| match of {
+        [only] => Some(*only),
+        _ => of.get(place).copied(),
+    };
+    (0..length).map(|place| Some((at(x, place)?, at(y, place)?))).collect()
 }
 
 fn add(x: Size, y: Size) -> Size {
@@ -209,7 +221,9 @@ fn same(x: Size, y: Size) -> Option<bool> {
     match (x, y) {
         (Size::Number(x), Size::Number(y)) => Some(x == y),
         (Size::Dim(x), Size::Dim(y)) if x == y => Some(true),
-        (Size::Dim(_), Size::Number(number)) | (Size::Number(number), Size::Dim(_)) if number < 0 => {
+        (Size::Dim(_), Size::Number(number)) | (Size::Number(number), Size::Dim(_))
+            if number < 0 =>
+        {
             Some(false)
         }
         _ => None,
@@ -251,7 +265,9 @@ fn choose(call: &Call<'_, '_>) -> Option<Known> {
 fn slice(call: &Call<'_, '_>, x: &[Size]) -> Result<Option<Vec<Size>>, Reason> {
     let (starts, ends) = match call.opset >= 10 {
         true => (call.known_integers(1)?, call.known_integers(2)?),
-        false => (call.ints("starts")?.map(<[i64]>::to_vec), call.ints("ends")?.map(<[i64]>::to_vec)),
+        false => {
+            (call.ints("starts")?.map(<[i64]>::to_vec), call.ints("ends")?.map(<[i64]>::to_vec))
+        }
     };
     let steps = if call.opset >= 10 { call.known_integers(4)? } else { None };
     let (Some(&[start]), Some(&[end])) = (starts.as_deref(), ends.as_deref()) else {

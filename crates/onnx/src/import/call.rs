@@ -206,7 +206,12 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// Integers that are an attribute up to some opset, and an input since.
-    pub fn axes(&self, name: &str, input_since: i64, input: usize) -> Result<Option<Vec<i64>>, Reason> {
+    pub fn axes(
+        &self,
+        name: &str,
+        input_since: i64,
+        input: usize,
+    ) -> Result<Option<Vec<i64>>, Reason> {
         match self.opset >= input_since {
             true => self.known_integers(input),
             false => Ok(self.ints(name)?.map(<[i64]>::to_vec)),
@@ -265,7 +270,11 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// Appends an operator of one operand.
-    pub fn unary(&self, append: fn(&mut ir::Graph, NodeId) -> NodeId, x: AnyTensor<'g>) -> AnyTensor<'g> {
+    pub fn unary(
+        &self,
+        append: fn(&mut ir::Graph, NodeId) -> NodeId,
+        x: AnyTensor<'g>,
+    ) -> AnyTensor<'g> {
         self.emit(|graph| append(graph, x.id()))
     }
 
@@ -340,7 +349,9 @@ impl<'m, 'g> Call<'m, 'g> {
         match (known, &not_one[..]) {
             (_, []) => Dim::Known(1),
             (_, &[only]) => only,
-            (Some(known), _) => ir::element_count(&known).map_or_else(|| self.open_dim(), Dim::Known),
+            (Some(known), _) => {
+                ir::element_count(&known).map_or_else(|| self.open_dim(), Dim::Known)
+            }
             (None, _) => self.open_dim(),
         }
     }
@@ -353,8 +364,11 @@ impl<'m, 'g> Call<'m, 'g> {
     /// The dimension at `from` moved to the place `to`, the others in their order.
     pub fn move_axis(&self, x: AnyTensor<'g>, from: usize, to: usize) -> AnyTensor<'g> {
         let mut order: Vec<usize> = (0..self.rank(x)).collect();
-        let axis = order.remove(from);
-        order.insert(to, axis);
+        // A tensor that is a mistake has no dimensions.
+        if from.max(to) < order.len() {
+            let axis = order.remove(from);
+            order.insert(to, axis);
+        }
         self.transpose(x, &order)
     }
 

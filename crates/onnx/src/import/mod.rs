@@ -4,9 +4,14 @@
 //! the [`table`]. What a name stands for is a [`Value`](value::Value): nodes, and what is known of it. Nothing stops at the first
 //! refusal: what depends on a refused node is passed over, and all that was refused is reported together.
 
+// Models are outside data: what they say is looked at before it is believed.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod arithmetic;
 mod call;
 mod naming;
+// Axes and ranks are checked before they index; `tests/import/hostile.rs` tries what gets past that.
+#[allow(clippy::indexing_slicing)]
 mod ops;
 mod preflight;
 pub(crate) mod table;
@@ -17,9 +22,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use abeyance_graph::Graph;
-use abeyance_ir::{
-    self as ir, Array, Attribute, Attributes, Dim, Initializer, NodeId, Shape,
-};
+use abeyance_ir::{self as ir, Array, Attribute, Attributes, Dim, Initializer, NodeId, Shape};
 use prost::Message;
 
 use self::call::Call;
@@ -27,7 +30,9 @@ use self::naming::Names;
 use self::value::{Known, Value};
 use crate::error::{ImportError, Reason, Refusal};
 use crate::proto::type_proto::Value as TypeValue;
-use crate::proto::{GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, tensor_shape_proto};
+use crate::proto::{
+    GraphProto, ModelProto, NodeProto, TensorShapeProto, ValueInfoProto, tensor_shape_proto,
+};
 use crate::{element_type, layout, tensor};
 
 /// The oldest set of operators that is read.
@@ -261,12 +266,7 @@ impl<'m, 'g> Import<'m, 'g> {
         let name = self.names.free(self.graph, input.name(), "input");
         let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
         let id = self.graph.build(|graph| {
-            graph.add_named(
-                Some(&name),
-                &abeyance_graph::ops::source::Placeholder,
-                &[],
-                attributes,
-            )
+            graph.add_named(Some(&name), &abeyance_graph::ops::source::Placeholder, &[], attributes)
         });
         self.told()?;
         Ok(id)
@@ -410,8 +410,16 @@ impl<'m, 'g> Import<'m, 'g> {
             imported(&call, row).and_then(|values| self.told().map(|()| values))
         };
         match imported {
-            Ok(values) if values.len() < node.output.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1) => {
-                let reason = Reason::Unsupported(format!("its output {} is not given", values.len()));
+            Ok(values)
+                if values.len()
+                    < node
+                        .output
+                        .iter()
+                        .rposition(|name| !name.is_empty())
+                        .map_or(0, |last| last + 1) =>
+            {
+                let reason =
+                    Reason::Unsupported(format!("its output {} is not given", values.len()));
                 self.refuse(Some(operator(node)), place(node), reason);
             }
             Ok(values) => {

@@ -15,7 +15,8 @@ pub(crate) fn sanitized(name: &str, otherwise: &str) -> String {
         true => sign,
         false => '_',
     };
-    let name: String = name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(sign).collect();
+    let name: String =
+        name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(sign).collect();
     match name.is_empty() {
         true => otherwise.to_owned(),
         false => name,
@@ -84,7 +85,13 @@ impl Names {
     }
 
     /// Calls the node of a value as the model does, if the node was made for it.
-    pub fn rename<'g>(&mut self, graph: &'g Graph, value: &Value<'g>, first_new: usize, name: &str) {
+    pub fn rename<'g>(
+        &mut self,
+        graph: &'g Graph,
+        value: &Value<'g>,
+        first_new: usize,
+        name: &str,
+    ) {
         let Some(node) = value.held().filter(|node| node.id().index() >= first_new) else {
             return;
         };

@@ -180,7 +180,7 @@ impl<'g> Value<'g> {
 
     /// The number of its dimensions.
     pub fn rank(&self, graph: &'g Graph) -> usize {
-        match (&self.known, self.is_images()) {
+        match (&self.known, self.is_images() || self.filter.get().is_some()) {
             (Some(Known::Array(array)), _) => array.dims.len(),
             (_, true) => 4,
             _ => {

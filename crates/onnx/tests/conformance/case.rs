@@ -93,7 +93,8 @@ impl Case {
 
     fn arrays(&self, set: &Path, kind: &str, count: usize) -> Result<Vec<Array>, String> {
         let read = |index| {
-            let bytes = fs::read(set.join(format!("{kind}_{index}.pb"))).map_err(|e| e.to_string())?;
+            let bytes =
+                fs::read(set.join(format!("{kind}_{index}.pb"))).map_err(|e| e.to_string())?;
             abeyance_onnx::tensor(&bytes).map_err(|reason| reason.to_string())
         };
         (0..count).map(read).collect()
@@ -148,7 +149,9 @@ impl Case {
                     if told.len() == before {
                         return match &error {
                             ImportError::Refused(refusals)
-                                if refusals.iter().all(|r| !matches!(r.reason, Reason::Wrong(_))) =>
+                                if refusals
+                                    .iter()
+                                    .all(|r| !matches!(r.reason, Reason::Wrong(_))) =>
                             {
                                 let reasons: Vec<String> = refusals
                                     .iter()
@@ -177,8 +180,10 @@ impl Case {
         let values: Vec<Value> = fed.iter().map(Value::from).collect();
         let names = signature.signature().inputs.iter().map(|(name, _)| name.to_string());
         let free = (0..inputs.len()).filter(|index| !told.contains(index));
-        let feeds: Result<Vec<_>, _> =
-            names.zip(free).map(|(name, index)| signature.feed_value(&name, &values[index])).collect();
+        let feeds: Result<Vec<_>, _> = names
+            .zip(free)
+            .map(|(name, index)| signature.feed_value(&name, &values[index]))
+            .collect();
         let results = match feeds.and_then(|feeds| signature.run(feeds)) {
             Ok(results) => results,
             Err(error) => return Verdict::Failed(error.to_string()),

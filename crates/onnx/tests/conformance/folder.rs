@@ -14,8 +14,7 @@ pub fn node_tests() -> Option<PathBuf> {
 
 /// That of the Python package, in the release that the snapshot was made with.
 fn package() -> Option<PathBuf> {
-    const ASK: &str =
-        "import onnx, os; assert onnx.__version__ == '1.22.0'; print(os.path.dirname(onnx.__file__))";
+    const ASK: &str = "import onnx, os; assert onnx.__version__ == '1.22.0'; print(os.path.dirname(onnx.__file__))";
     let output = Command::new("python3").args(["-c", ASK]).output().ok()?;
     let package = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(package.trim()).join("backend/test/data/node"))

@@ -46,6 +46,11 @@ fn the_node_tests_of_onnx_pass_or_are_left_out_for_a_reason() {
         report.add(&case, verdict);
     }
     println!("{report}");
-    assert!(report.failures.is_empty(), "{} failed:\n{}", report.failures.len(), report.failures.join("\n"));
+    assert!(
+        report.failures.is_empty(),
+        "{} failed:\n{}",
+        report.failures.len(),
+        report.failures.join("\n")
+    );
     insta::assert_snapshot!("node_tests", report);
 }

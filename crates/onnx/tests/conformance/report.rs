@@ -36,9 +36,14 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = |of: fn(&Row) -> usize| self.rows.values().map(of).sum::<usize>();
-        let (all, passed, types) = (sum(|row| row.all), sum(|row| row.passed), sum(|row| row.types));
+        let (all, passed, types) =
+            (sum(|row| row.all), sum(|row| row.passed), sum(|row| row.types));
         writeln!(f, "{all} tests: {passed} passed, {} failed", self.failures.len())?;
-        writeln!(f, "left out: {types} with element types that do not exist here, {} for the reasons below", sum(|row| row.reasons.values().sum()))?;
+        writeln!(
+            f,
+            "left out: {types} with element types that do not exist here, {} for the reasons below",
+            sum(|row| row.reasons.values().sum())
+        )?;
         writeln!(f)?;
         writeln!(f, "{:<28} {:>5} {:>6} {:>5}  left out", "operator", "tests", "passed", "types")?;
         for (operator, row) in &self.rows {

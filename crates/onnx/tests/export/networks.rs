@@ -19,7 +19,10 @@ fn softmax(g: &Graph) {
     let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
     let (w, b) = weights(g, "layer", &[784, 10]);
     let y = (x.reshape(dims![_, 784]).matmul(w) + b).softmax();
-    g.signature("predict").input("images", x).output("probabilities", y).output("classes", y.argmax(-1));
+    g.signature("predict")
+        .input("images", x)
+        .output("probabilities", y)
+        .output("classes", y.argmax(-1));
 }
 
 /// Five layers with a dropout after each, which nothing feeds, so that it keeps everything.
@@ -89,7 +92,12 @@ fn run(name: &str, build: fn(&Graph), shape: &[usize]) -> Run {
     let signature = session.signature("predict").expect("a signature");
     let feed = signature.feed_value("images", &images).expect("a feed");
     let wanted = signature.run([feed]).expect("a run");
-    Run { name: name.to_owned(), model, inputs: vec![("images".to_owned(), images.to_array())], wanted }
+    Run {
+        name: name.to_owned(),
+        model,
+        inputs: vec![("images".to_owned(), images.to_array())],
+        wanted,
+    }
 }
 
 fn runs() -> Vec<Run> {
@@ -143,9 +151,11 @@ fn a_variable_keeps_its_name_and_shape_through_both() {
         session.variable::<f32>(name).ok().map(|array| Value::F32(array).to_array())
     };
     let model = abeyance_onnx::export(&g, "predict", &value).expect("an export");
-    let again = Session::new(&abeyance_onnx::import(&model).expect("an import")).expect("a session");
+    let again =
+        Session::new(&abeyance_onnx::import(&model).expect("an import")).expect("a session");
     for name in session.variables() {
-        let [before, after] = [&session, &again].map(|s| s.variable::<f32>(name).expect("a variable"));
+        let [before, after] =
+            [&session, &again].map(|s| s.variable::<f32>(name).expect("a variable"));
         assert_eq!(before, after, "{name}");
     }
 }

@@ -40,7 +40,11 @@ pub struct Run {
 /// What is wrong with each run, by name: the model is refused by the checker or the runtime, or its outputs are further from those
 /// wanted than `tolerance`.
 pub fn faults(runs: &[Run], tolerance: f64) -> Vec<String> {
-    let folder = std::env::temp_dir().join(format!("abeyance-onnx-runs-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let folder = std::env::temp_dir().join(format!(
+        "abeyance-onnx-runs-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
     std::fs::create_dir_all(&folder).expect("a folder for the models");
     let mut list = String::new();
     for (index, run) in runs.iter().enumerate() {

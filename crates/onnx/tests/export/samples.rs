@@ -77,13 +77,26 @@ fn runs() -> (Vec<Run>, Vec<String>) {
                 let shape: Shape = operand.dims.iter().map(|&dim| Dim::Known(dim)).collect();
                 let input = format!("x{place}");
                 operands.push(graph.build(|ir| {
-                    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
-                    ir.add_named(Some(&input), &abeyance_graph::ops::source::Placeholder, &[], attributes)
+                    let attributes =
+                        Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
+                    ir.add_named(
+                        Some(&input),
+                        &abeyance_graph::ops::source::Placeholder,
+                        &[],
+                        attributes,
+                    )
                 }));
                 inputs.push((input, array(dtype, &operand.dims, &elements)));
             }
             let attributes = Attributes::of(sample.attributes.iter().map(narrow_attribute));
-            let y = graph.build(|ir| ir.add_named(Some("y"), abeyance_ir::OperatorRef::Static(operator), &operands, attributes));
+            let y = graph.build(|ir| {
+                ir.add_named(
+                    Some("y"),
+                    abeyance_ir::OperatorRef::Static(operator),
+                    &operands,
+                    attributes,
+                )
+            });
             if graph.check().is_err() || !matches!(graph.ir().node(y).ty, Type::Tensor(_)) {
                 continue;
             }
@@ -102,8 +115,11 @@ fn runs() -> (Vec<Run>, Vec<String>) {
             };
             let session = Session::new(&graph).expect("a session");
             let values: Vec<Value> = inputs.iter().map(|(_, array)| array.into()).collect();
-            let feeds: Vec<Feed<'_>> =
-                inputs.iter().zip(&values).map(|((input, _), value)| feed(&graph, input, value)).collect();
+            let feeds: Vec<Feed<'_>> = inputs
+                .iter()
+                .zip(&values)
+                .map(|((input, _), value)| feed(&graph, input, value))
+                .collect();
             let Ok(wanted) = session.run(graph.any(y), feeds) else {
                 continue;
             };
@@ -141,12 +157,20 @@ pub fn imported(run: &Run) -> Result<(), String> {
         .inputs
         .iter()
         .zip(&values)
-        .map(|((name, _), value)| signature.feed_value(name, value).map_err(|error| error.to_string()))
+        .map(|((name, _), value)| {
+            signature.feed_value(name, value).map_err(|error| error.to_string())
+        })
         .collect::<Result<_, _>>()?;
     let results = signature.run(feeds).map_err(|error| error.to_string())?;
     for (got, wanted) in results.iter().zip(&run.wanted) {
         if got.dtype() != wanted.dtype() || got.shape() != wanted.shape() {
-            return Err(format!("{}{:?} and not {}{:?}", got.dtype(), got.shape(), wanted.dtype(), wanted.shape()));
+            return Err(format!(
+                "{}{:?} and not {}{:?}",
+                got.dtype(),
+                got.shape(),
+                wanted.dtype(),
+                wanted.shape()
+            ));
         }
         for (x, y) in got.to_f64().into_iter().zip(wanted.to_f64()) {
             if !(x == y || x.is_nan() && y.is_nan() || (x - y).abs() <= 1e-5 + 1e-5 * y.abs()) {
@@ -168,7 +192,9 @@ fn every_exported_operator_means_the_same_to_onnxruntime() {
         let empty = |value: &Value| value.shape().contains(&0);
         // Where NaN and equal elements stand in an order is each one's own.
         let ordered = run.name.starts_with("argsort") || run.name.starts_with("top_k");
-        !ordered && !run.inputs.iter().any(|(_, array)| array.is_empty()) && !run.wanted.iter().any(empty)
+        !ordered
+            && !run.inputs.iter().any(|(_, array)| array.is_empty())
+            && !run.wanted.iter().any(empty)
     });
     let faults = runtime::faults(&runs, 1e-5);
     // What the runtime has no kernel for was found valid by the checker before.

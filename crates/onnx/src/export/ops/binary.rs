@@ -3,11 +3,15 @@
 use abeyance_ir::{Dim, NodeId};
 
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written, TO_ONNX, ints};
+use super::super::writer::{Held, TO_ONNX, Writer, Written, ints};
 
 /// The operands where they broadcast, and whether they are images with their channels second: that order is kept where one of
 /// them is in it and the others can be brought into it at little cost.
-fn aligned(writer: &mut Writer<'_>, id: NodeId, count: usize) -> Result<(Vec<String>, bool), String> {
+fn aligned(
+    writer: &mut Writer<'_>,
+    id: NodeId,
+    count: usize,
+) -> Result<(Vec<String>, bool), String> {
     let operands: Vec<NodeId> =
         (0..count).map(|place| writer.operand(id, place)).collect::<Result<_, _>>()?;
     let can_be_images = |writer: &Writer<'_>, operand: NodeId| {

@@ -8,23 +8,26 @@ use crate::proto::AttributeProto;
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("conv2d", "Conv, between transposes where images come from elsewhere", |writer, id| {
-        let attributes = writer.attributes(id);
-        let (images, filter) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
-        let kernel = kernel(&writer.shape(filter))?;
-        let shape = writer.shape(images);
-        let (strides, dilations) = (attributes.integers(0), attributes.integers(1));
-        let mut options =
-            padding(attributes.flag(3), &shape, kernel, strides, dilations);
-        options.extend([
-            ints("strides", strides),
-            ints("dilations", dilations),
-            int("group", attributes.integer(2)),
-            ints("kernel_shape", &kernel),
-        ]);
-        let (x, w) = (writer.images(images), writer.filter(filter));
-        Ok(Held::images(writer.node("Conv", &[&x, &w], options)))
-    }),
+    Row::new(
+        "conv2d",
+        "Conv, between transposes where images come from elsewhere",
+        |writer, id| {
+            let attributes = writer.attributes(id);
+            let (images, filter) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
+            let kernel = kernel(&writer.shape(filter))?;
+            let shape = writer.shape(images);
+            let (strides, dilations) = (attributes.integers(0), attributes.integers(1));
+            let mut options = padding(attributes.flag(3), &shape, kernel, strides, dilations);
+            options.extend([
+                ints("strides", strides),
+                ints("dilations", dilations),
+                int("group", attributes.integer(2)),
+                ints("kernel_shape", &kernel),
+            ]);
+            let (x, w) = (writer.images(images), writer.filter(filter));
+            Ok(Held::images(writer.node("Conv", &[&x, &w], options)))
+        },
+    ),
     Row::new("conv2d_backprop_input", "ConvTranspose", |writer, id| {
         let attributes = writer.attributes(id);
         let (filter, images) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
@@ -34,7 +37,8 @@ pub(crate) const ROWS: &[Row] = &[
         let mut pads = [0i64; 4];
         let mut more = [0i64; 2];
         for axis in 0..2 {
-            let (Some(&Dim::Known(from)), Some(&Dim::Known(to))) = (small.get(axis + 1), large.get(axis + 1))
+            let (Some(&Dim::Known(from)), Some(&Dim::Known(to))) =
+                (small.get(axis + 1), large.get(axis + 1))
             else {
                 return Err("the height and width of its images have to be known".to_owned());
             };

@@ -109,7 +109,8 @@ pub(crate) const ROWS: &[Row] = &[
             let first = writer.integers("axes", &[0]);
             indices = writer.node("Unsqueeze", &[&indices, &first], Vec::new());
         }
-        let depth = writer.constant("depth", &Array::new(DType::I64, &[], &[attributes.integer(0)]));
+        let depth =
+            writer.constant("depth", &Array::new(DType::I64, &[], &[attributes.integer(0)]));
         // Runtimes know few combinations of types: numbers of f32, which all of them know, then the type that is wanted.
         let values = writer.constant("values", &Array::new(DType::F32, &[2], &[0.0f32, 1.0]));
         let indices = cast(writer, &indices, DType::I64);
@@ -127,27 +128,34 @@ pub(crate) const ROWS: &[Row] = &[
             other => cast(writer, &hot, other),
         }))
     }),
-    Row::new("top_k_indices", "TopK and Cast; where NaN stand is each runtime's own", |writer, id| {
-        let attributes = writer.attributes(id);
-        let x = writer.input(id, 0)?;
-        let k = writer.integers("k", &[attributes.integer(1)]);
-        let both = writer.nodes_of("TopK", &[&x, &k], vec![int("axis", -1)], 2);
-        Ok(Held::plain(cast(writer, &both[1], attributes.dtype(0))))
-    }),
-    Row::new("argsort", "TopK of all elements and Cast; where NaN stand is each runtime's own", |writer, id| {
-        let attributes = writer.attributes(id);
-        let operand = writer.operand(id, 0)?;
-        let Some(&Dim::Known(last)) = writer.shape(operand).last() else {
-            return Err("the size of the last dimension has to be known".to_owned());
-        };
-        let x = writer.value(operand);
-        let k = writer.integers("k", &[last as i64]);
-        let options = vec![int("axis", -1), int("largest", attributes.flag(1).into())];
-        let both = writer.nodes_of("TopK", &[&x, &k], options, 2);
-        Ok(Held::plain(cast(writer, &both[1], attributes.dtype(0))))
-    }),
+    Row::new(
+        "top_k_indices",
+        "TopK and Cast; where NaN stand is each runtime's own",
+        |writer, id| {
+            let attributes = writer.attributes(id);
+            let x = writer.input(id, 0)?;
+            let k = writer.integers("k", &[attributes.integer(1)]);
+            let both = writer.nodes_of("TopK", &[&x, &k], vec![int("axis", -1)], 2);
+            Ok(Held::plain(cast(writer, &both[1], attributes.dtype(0))))
+        },
+    ),
+    Row::new(
+        "argsort",
+        "TopK of all elements and Cast; where NaN stand is each runtime's own",
+        |writer, id| {
+            let attributes = writer.attributes(id);
+            let operand = writer.operand(id, 0)?;
+            let Some(&Dim::Known(last)) = writer.shape(operand).last() else {
+                return Err("the size of the last dimension has to be known".to_owned());
+            };
+            let x = writer.value(operand);
+            let k = writer.integers("k", &[last as i64]);
+            let options = vec![int("axis", -1), int("largest", attributes.flag(1).into())];
+            let both = writer.nodes_of("TopK", &[&x, &k], options, 2);
+            Ok(Held::plain(cast(writer, &both[1], attributes.dtype(0))))
+        },
+    ),
     Row::new("where_indices", "none: refused, since ONNX gives as many as there are", |_, _| {
         Err("gives a row for every element, which ONNX does not".to_owned())
     }),
 ];
-

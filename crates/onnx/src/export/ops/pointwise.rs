@@ -71,8 +71,10 @@ pub(crate) const ROWS: &[Row] = &[
     direct!("logical_not", "Not"),
     Row::new("selu", "Selu", |writer, id| {
         each(writer, id, |writer, x| {
-            let attributes =
-                vec![float("alpha", 1.673_263_242_354_377_2), float("gamma", 1.050_700_987_355_480_5)];
+            let attributes = vec![
+                float("alpha", 1.673_263_242_354_377_2),
+                float("gamma", 1.050_700_987_355_480_5),
+            ];
             writer.node("Selu", &[x], attributes)
         })
     }),

@@ -22,8 +22,12 @@ pub(crate) const ROWS: &[Row] = &[
     direct!("reduce_max", "ReduceMax"),
     direct!("reduce_min", "ReduceMin"),
     direct!("reduce_prod", "ReduceProd"),
-    Row::new("reduce_any", "Cast, ReduceMax and Cast", |writer, id| quantified(writer, id, "ReduceMax")),
-    Row::new("reduce_all", "Cast, ReduceMin and Cast", |writer, id| quantified(writer, id, "ReduceMin")),
+    Row::new("reduce_any", "Cast, ReduceMax and Cast", |writer, id| {
+        quantified(writer, id, "ReduceMax")
+    }),
+    Row::new("reduce_all", "Cast, ReduceMin and Cast", |writer, id| {
+        quantified(writer, id, "ReduceMin")
+    }),
     Row::new("reduce_finite_max", "ReduceMax, IsInf, IsNaN, Or and Where", |writer, id| {
         let x = writer.input(id, 0)?;
         let largest = match reduced(writer, id, "ReduceMax", &x)? {
@@ -58,15 +62,19 @@ pub(crate) const ROWS: &[Row] = &[
         let sum = writer.node("ReduceSum", &[&products, &axes], vec![int("keepdims", 0)]);
         Ok(Held::plain(writer.node("Neg", &[&sum], Vec::new())))
     }),
-    Row::new("sparse_softmax_cross_entropy", "LogSoftmax, GatherElements, Squeeze and Neg", |writer, id| {
-        let (labels, logits) = (writer.input(id, 0)?, writer.input(id, 1)?);
-        let logs = writer.node("LogSoftmax", &[&logits], vec![int("axis", -1)]);
-        let last = writer.integers("axes", &[-1]);
-        let column = writer.node("Unsqueeze", &[&labels, &last], Vec::new());
-        let picked = writer.node("GatherElements", &[&logs, &column], vec![int("axis", -1)]);
-        let row = writer.node("Squeeze", &[&picked, &last], Vec::new());
-        Ok(Held::plain(writer.node("Neg", &[&row], Vec::new())))
-    }),
+    Row::new(
+        "sparse_softmax_cross_entropy",
+        "LogSoftmax, GatherElements, Squeeze and Neg",
+        |writer, id| {
+            let (labels, logits) = (writer.input(id, 0)?, writer.input(id, 1)?);
+            let logs = writer.node("LogSoftmax", &[&logits], vec![int("axis", -1)]);
+            let last = writer.integers("axes", &[-1]);
+            let column = writer.node("Unsqueeze", &[&labels, &last], Vec::new());
+            let picked = writer.node("GatherElements", &[&logs, &column], vec![int("axis", -1)]);
+            let row = writer.node("Squeeze", &[&picked, &last], Vec::new());
+            Ok(Held::plain(writer.node("Neg", &[&row], Vec::new())))
+        },
+    ),
 ];
 
 /// A reduction by an operator that has its axes as an attribute, or of sums as an input.

@@ -71,7 +71,11 @@ fn padded(writer: &mut Writer<'_>, id: abeyance_ir::NodeId, inputs: &[&str]) -> 
     let pads: Vec<i64> =
         attributes.integers(0).iter().chain(attributes.integers(1)).copied().collect();
     let pads = writer.integers("pads", &pads);
-    let inputs: Vec<&str> =
-        inputs[..1].iter().copied().chain([pads.as_str()]).chain(inputs[1..].iter().copied()).collect();
+    let inputs: Vec<&str> = inputs[..1]
+        .iter()
+        .copied()
+        .chain([pads.as_str()])
+        .chain(inputs[1..].iter().copied())
+        .collect();
     Ok(Held::plain(writer.node("Pad", &inputs, Vec::new())))
 }

@@ -92,7 +92,11 @@ pub(crate) const ROWS: &[Row] = &[
             match base.is_float() || !exponent.is_float() {
                 true => Ok(call.binary(binary::pow, x, call.cast(y, base))),
                 false => {
-                    let power = call.binary(binary::pow, call.cast(x, DType::F64), call.cast(y, DType::F64));
+                    let power = call.binary(
+                        binary::pow,
+                        call.cast(x, DType::F64),
+                        call.cast(y, DType::F64),
+                    );
                     Ok(call.cast(power, base))
                 }
             }
@@ -121,4 +125,3 @@ fn truncate<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
     let (up, down) = (call.unary(rounding::ceil, x), call.unary(rounding::floor, x));
     call.emit(|graph| select::select(graph, negative.id(), up.id(), down.id()))
 }
-

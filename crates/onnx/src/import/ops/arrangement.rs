@@ -99,7 +99,8 @@ fn split<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     for size in sizes {
         let mut lengths = vec![-1i64; rank];
         lengths[axis] = size;
-        outputs.push(Value::plain(call.emit(|graph| slice::slice(graph, x.id(), &begin, &lengths))));
+        outputs
+            .push(Value::plain(call.emit(|graph| slice::slice(graph, x.id(), &begin, &lengths))));
         begin[axis] = begin[axis].saturating_add(size);
     }
     Ok(outputs)

@@ -14,9 +14,13 @@ use crate::error::Reason;
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("Conv", "`conv2d` between transposes; of sequences as images one element wide", convolution)
-        .limits("three and more spatial dimensions")
-        .filter(1),
+    Row::new(
+        "Conv",
+        "`conv2d` between transposes; of sequences as images one element wide",
+        convolution,
+    )
+    .limits("three and more spatial dimensions")
+    .filter(1),
     Row::new("ConvTranspose", "`conv2d_backprop_input` between transposes", transposed)
         .limits("three and more spatial dimensions; images of unknown size")
         .filter(1),
@@ -50,7 +54,9 @@ fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
             call.float_type(images)?;
             Ok(Operands { images, filter, is_sequence: true })
         }
-        (rank, _) if rank > 4 => unsupported(format!("{} spatial dimensions: there are two", rank - 2)),
+        (rank, _) if rank > 4 => {
+            unsupported(format!("{} spatial dimensions: there are two", rank - 2))
+        }
         (x, w) => wrong(format!("{x} and {w} dimensions are not those of images and a filter")),
     }
 }
@@ -65,7 +71,9 @@ fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, 
         return wrong("the filter sees nothing");
     }
     let kernel = if operands.is_sequence { vec![h] } else { vec![h, w] };
-    if call.ints("kernel_shape")?.is_some_and(|given| !given.iter().eq(kernel.iter().map(|&k| k as i64).collect::<Vec<_>>().iter())) {
+    if call.ints("kernel_shape")?.is_some_and(|given| {
+        !given.iter().eq(kernel.iter().map(|&k| k as i64).collect::<Vec<_>>().iter())
+    }) {
         return wrong("kernel_shape is not the filter's");
     }
     let mut windows = Windows::of(call, kernel)?;
@@ -174,9 +182,8 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     };
     let to: Shape = [shape[0], full[0], full[1], channels].into_iter().collect();
     let (filter, images) = (operands.filter, operands.images);
-    let spread = call.emit(|graph| {
-        conv::conv2d_backprop_input(graph, filter.id(), images.id(), options, to)
-    });
+    let spread = call
+        .emit(|graph| conv::conv2d_backprop_input(graph, filter.id(), images.id(), options, to));
     let cut: Vec<i64> = [0, cuts[0].0.max(0), cuts[1].0.max(0), 0].to_vec();
     let size = |axis: usize| -> i64 {
         let whole = full[axis].known().unwrap_or(0) as i64;
@@ -187,7 +194,9 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     }
     let kept = match cuts.iter().all(|&(before, after)| before <= 0 && after <= 0) {
         true => spread,
-        false => call.emit(|graph| slice::slice(graph, spread.id(), &cut, &[-1, size(0), size(1), -1])),
+        false => {
+            call.emit(|graph| slice::slice(graph, spread.id(), &cut, &[-1, size(0), size(1), -1]))
+        }
     };
     let around: Vec<(usize, usize)> = cuts
         .iter()

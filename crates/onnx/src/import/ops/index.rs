@@ -24,7 +24,7 @@ pub(crate) const ROWS: &[Row] = &[
         let axis = call.axis(call.int_or("axis", 0)?, call.rank(x))?;
         let indices = from_start(call, 1, indices, call.shape(x)[axis])?;
         let x = within(call, x, indices, axis)?;
-        let last = call.rank(x) - 1;
+        let last = call.rank(x).saturating_sub(1);
         let (x, indices) = (call.move_axis(x, axis, last), call.move_axis(indices, axis, last));
         let taken = call.emit(|graph| along::take_along(graph, x.id(), indices.id()));
         one(call.move_axis(taken, last, axis))
@@ -230,4 +230,3 @@ fn scattered<'g>(
         other => unsupported(format!("a reduction called {other:?}")),
     }
 }
-

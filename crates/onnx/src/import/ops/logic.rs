@@ -28,7 +28,9 @@ pub(crate) const ROWS: &[Row] = &[
     direct!("And", "`logical_and`", logical::logical_and),
     direct!("Or", "`logical_or`", logical::logical_or),
     direct!("Xor", "`logical_xor`", logical::logical_xor),
-    Row::new("Not", "`logical_not`", |call| each(call, |x| Ok(call.unary(logical::logical_not, x)))),
+    Row::new("Not", "`logical_not`", |call| {
+        each(call, |x| Ok(call.unary(logical::logical_not, x)))
+    }),
     Row::new("Where", "`select`", |call| {
         let (operands, images) = aligned(call, &[0, 1, 2])?;
         let [condition, x, y] = [0, 1, 2].map(|place| operands[place].id());

@@ -1,7 +1,9 @@
 //! Losses of classes.
 
 use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{along, binary, cast, comparison, index, reduce, select, shape, softmax, unary};
+use abeyance_graph::ops::{
+    along, binary, cast, comparison, index, reduce, select, shape, softmax, unary,
+};
 use abeyance_ir::DType;
 
 use super::super::call::{Call, unsupported, wrong};
@@ -17,7 +19,7 @@ pub(crate) const ROWS: &[Row] = &[
         let logs = call.unary(softmax::log_softmax, x);
         let loss = likelihood(call, logs)?;
         let rank = call.rank(logs);
-        let back = call.move_axis(logs, rank - 1, 1);
+        let back = call.move_axis(logs, rank.saturating_sub(1), 1);
         Ok(vec![loss, Value::plain(back)])
     }),
     Row::new("NegativeLogLikelihoodLoss", "`take_along` and reductions", |call| {
@@ -44,7 +46,8 @@ fn likelihood<'g>(call: &Call<'_, 'g>, logs: AnyTensor<'g>) -> Result<Value<'g>,
         return wrong("labels are i32 or i64");
     }
     // An ignored label may be out of range: it is looked up as 0 and counts nothing.
-    let ignoring = ignored.map(|ignored| call.with_number(comparison::equal, labels, ignored as f64));
+    let ignoring =
+        ignored.map(|ignored| call.with_number(comparison::equal, labels, ignored as f64));
     let safe = match ignoring {
         Some(ignoring) => {
             let zero = call.number(0.0, labels);
@@ -64,7 +67,8 @@ fn likelihood<'g>(call: &Call<'_, 'g>, logs: AnyTensor<'g>) -> Result<Value<'g>,
             cast::cast(graph, counted, like)
         })
     });
-    let weight = weights.map(|weights| call.emit(|graph| index::gather(graph, weights.id(), safe.id())));
+    let weight =
+        weights.map(|weights| call.emit(|graph| index::gather(graph, weights.id(), safe.id())));
     let weight = match (weight, counted) {
         (Some(weight), Some(counted)) => Some(call.binary(binary::mul, weight, counted)),
         (weight, counted) => weight.or(counted),
@@ -83,4 +87,3 @@ fn likelihood<'g>(call: &Call<'_, 'g>, logs: AnyTensor<'g>) -> Result<Value<'g>,
     };
     Ok(Value::plain(reduced))
 }
-

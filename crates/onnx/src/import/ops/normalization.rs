@@ -21,7 +21,7 @@ pub(crate) const ROWS: &[Row] = &[
     }),
     Row::new("Hardmax", "`argmax` and `one_hot`; up to opset 12 of all axes from one on together", |call| {
         along(call, |call, x| {
-            let last = call.rank(x) - 1;
+            let last = call.rank(x).saturating_sub(1);
             let (depth, dtype) = (call.size(x, last)? as i64, call.dtype(x));
             let largest = call.emit(|graph| argument::argmax(graph, x.id(), -1));
             Ok(call.emit(|graph| index::one_hot(graph, largest.id(), depth, dtype)))
@@ -183,8 +183,7 @@ fn batch_normalization<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let (of_batch, variance_of_batch) = match training {
         false => (mean, variance),
         true => {
-            let axes: Vec<i64> =
-                (0..rank as i64).filter(|&axis| axis != channels as i64).collect();
+            let axes: Vec<i64> = (0..rank as i64).filter(|&axis| axis != channels as i64).collect();
             let batch = apply(call, &reduce::MEAN, x, &axes, false);
             let centred = call.binary(binary::sub, x, spread(batch));
             let squares = call.unary(unary::square, centred);
@@ -250,7 +249,9 @@ fn local_response<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let mut sum: Option<AnyTensor<'g>> = None;
     for offset in 0..size {
         let part = call.emit(|graph| slice::slice(graph, wide.id(), &place(offset), &lengths));
-        sum = Some(sum.map_or(part, |sum| call.binary(binary::add as fn(&mut Ir, NodeId, NodeId) -> NodeId, sum, part)));
+        sum = Some(sum.map_or(part, |sum| {
+            call.binary(binary::add as fn(&mut Ir, NodeId, NodeId) -> NodeId, sum, part)
+        }));
     }
     let sum = sum.unwrap_or(squares);
     let base = call.plus(call.times(sum, alpha / size as f64), bias);

@@ -180,4 +180,3 @@ fn other_leg<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
     });
     call.unary(unary::sqrt, rest)
 }
-

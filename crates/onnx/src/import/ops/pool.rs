@@ -12,23 +12,35 @@ use crate::error::Reason;
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    Row::new("MaxPool", "`max_pool` between transposes; other than two dimensions, and dilations, by slices", |call| {
-        if call.node.output.get(1).is_some_and(|name| !name.is_empty()) {
-            return unsupported("the places of the largest elements are not given");
-        }
-        pool(call, Kind::Max)
-    })
+    Row::new(
+        "MaxPool",
+        "`max_pool` between transposes; other than two dimensions, and dilations, by slices",
+        |call| {
+            if call.node.output.get(1).is_some_and(|name| !name.is_empty()) {
+                return unsupported("the places of the largest elements are not given");
+            }
+            pool(call, Kind::Max)
+        },
+    )
     .limits("the output `Indices`; f32 and f64 only"),
-    Row::new("AveragePool", "`avg_pool` between transposes; padding that counts, or does not, by a mask", |call| {
-        let counted = call.flag("count_include_pad", false)?;
-        pool(call, Kind::Average { counted })
-    }),
+    Row::new(
+        "AveragePool",
+        "`avg_pool` between transposes; padding that counts, or does not, by a mask",
+        |call| {
+            let counted = call.flag("count_include_pad", false)?;
+            pool(call, Kind::Average { counted })
+        },
+    ),
     Row::new("LpPool", "`pow`, `avg_pool`, `mul` and `pow`", |call| {
         let p = call.int_or("p", 2)?;
         pool(call, Kind::Norm { p: p as f64 })
     }),
-    Row::new("GlobalAveragePool", "`reduce_mean`", |call| global(call, |call, x, axes| reduced(call, &reduce::MEAN, x, axes))),
-    Row::new("GlobalMaxPool", "`reduce_max`", |call| global(call, |call, x, axes| reduced(call, &reduce::MAX, x, axes))),
+    Row::new("GlobalAveragePool", "`reduce_mean`", |call| {
+        global(call, |call, x, axes| reduced(call, &reduce::MEAN, x, axes))
+    }),
+    Row::new("GlobalMaxPool", "`reduce_max`", |call| {
+        global(call, |call, x, axes| reduced(call, &reduce::MAX, x, axes))
+    }),
     Row::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow`", |call| {
         let p = call.int_or("p", 2)? as f64;
         global(call, |call, x, axes| {
@@ -49,7 +61,12 @@ pub(crate) fn power<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, p: f64) -> AnyTen
 }
 
 /// A reduction that keeps its dimensions.
-fn reduced<'g>(call: &Call<'_, 'g>, operator: &'static reduce::Reduce, x: AnyTensor<'g>, axes: &[i64]) -> AnyTensor<'g> {
+fn reduced<'g>(
+    call: &Call<'_, 'g>,
+    operator: &'static reduce::Reduce,
+    x: AnyTensor<'g>,
+    axes: &[i64],
+) -> AnyTensor<'g> {
     let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(true)]);
     call.emit(|graph| graph.add(operator, &[x.id()], attributes))
 }
@@ -88,7 +105,8 @@ fn pool<'g>(call: &Call<'_, 'g>, kind: Kind) -> Imported<'g> {
     debug_assert!(plain_type.is_float());
     let dilated = windows.dilations.iter().any(|&dilation| dilation != 1);
     if rank == 4 && !dilated {
-        return images(call, value.as_images(call.graph), &windows, kind).map(|x| vec![Value::images(x)]);
+        return images(call, value.as_images(call.graph), &windows, kind)
+            .map(|x| vec![Value::images(x)]);
     }
     let x = value.as_plain(call.graph);
     if rank == 3 && !dilated {
@@ -112,7 +130,12 @@ fn pool<'g>(call: &Call<'_, 'g>, kind: Kind) -> Imported<'g> {
 }
 
 /// A pool of images in the order used here.
-fn images<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, windows: &Windows, kind: Kind) -> Result<AnyTensor<'g>, Reason> {
+fn images<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    windows: &Windows,
+    kind: Kind,
+) -> Result<AnyTensor<'g>, Reason> {
     let shape = call.shape(x);
     let inner = &shape[1..3];
     let (kernel, strides) =
@@ -185,17 +208,23 @@ fn mask<'g>(
 const MOST_TAPS: usize = 512;
 
 /// A pool of any number of dimensions: for each element of the window a slice of the input.
-fn by_slices<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, windows: &Windows, kind: Kind) -> Result<AnyTensor<'g>, Reason> {
+fn by_slices<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    windows: &Windows,
+    kind: Kind,
+) -> Result<AnyTensor<'g>, Reason> {
     let rank = windows.kernel.len();
     let taps = windows.kernel.iter().try_fold(1usize, |all, &size| all.checked_mul(size));
     let Some(taps) = taps.filter(|&taps| taps <= MOST_TAPS) else {
-        return unsupported(format!("windows of more than {MOST_TAPS} elements in other than two dimensions"));
+        return unsupported(format!(
+            "windows of more than {MOST_TAPS} elements in other than two dimensions"
+        ));
     };
     let shape = call.shape(x);
     let pads = windows.pads(&shape[2..])?;
     let mut places = Vec::new();
-    for axis in 0..rank {
-        let (before, after, over) = pads[axis];
+    for (axis, &(before, after, over)) in pads.iter().enumerate() {
         let whole = call.size(x, axis + 2)?.saturating_add(before + after + over);
         let Some(room) = whole.checked_sub(windows.extent(axis)) else {
             return wrong("a window is larger than the images");
@@ -211,11 +240,11 @@ fn by_slices<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, windows: &Windows, kind:
         for tap in 0..taps {
             let mut parts = strided::Parts::all(2);
             let mut rest = tap;
-            for axis in 0..rank {
+            for (axis, &places) in places.iter().enumerate() {
                 let begin = (rest % windows.kernel[axis] * windows.dilations[axis]) as i64;
                 rest /= windows.kernel[axis];
                 let stride = windows.strides[axis] as i64;
-                let end = begin + (places[axis] as i64 - 1) * stride + 1;
+                let end = begin + (places as i64 - 1) * stride + 1;
                 parts.push(Some(begin), Some(end), stride);
             }
             let part = call.emit(|graph| strided::strided_slice(graph, x.id(), &parts));

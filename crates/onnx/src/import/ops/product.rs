@@ -23,7 +23,8 @@ pub(crate) const ROWS: &[Row] = &[
             1 => call.reshape(y, [shapes[1][0], Dim::Known(1)]),
             _ => y,
         };
-        let product = call.emit(|graph| matmul::matmul(graph, rows.id(), columns.id(), false, false));
+        let product =
+            call.emit(|graph| matmul::matmul(graph, rows.id(), columns.id(), false, false));
         let mut shape = call.shape(product);
         if ranks == [1, 1] || ranks[0] == 1 || ranks[1] == 1 {
             if shape.len() < 2 {

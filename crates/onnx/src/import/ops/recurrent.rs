@@ -15,8 +15,9 @@ const LIMITS: &str = "`sequence_lens`, `clip`, activations other than Sigmoid, T
 pub(crate) const ROWS: &[Row] = &[
     Row::new("RNN", "`scan`", |call| recurrent(call, Cell::Simple)).limits(LIMITS),
     Row::new("GRU", "`scan`", |call| recurrent(call, Cell::Gru)).limits(LIMITS),
-    Row::new("LSTM", "`scan`", |call| recurrent(call, Cell::Lstm))
-        .limits("`sequence_lens`, `clip`, `input_forget`, activations other than Sigmoid, Tanh and Relu"),
+    Row::new("LSTM", "`scan`", |call| recurrent(call, Cell::Lstm)).limits(
+        "`sequence_lens`, `clip`, `input_forget`, activations other than Sigmoid, Tanh and Relu",
+    ),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -122,7 +123,11 @@ fn layer<'g, T: Float>(call: &Call<'_, 'g>, cell: Cell) -> Imported<'g> {
         names.iter().map(|name| Activation::named(name)).collect::<Result<_, _>>()?;
     let per_direction = cell.default_activations().len();
     if activations.len() != per_direction * directions.len() {
-        return wrong(format!("{} activations for {} directions", activations.len(), directions.len()));
+        return wrong(format!(
+            "{} activations for {} directions",
+            activations.len(),
+            directions.len()
+        ));
     }
     let mut sequences = Vec::new();
     let mut last: [Vec<AnyTensor<'g>>; 2] = [Vec::new(), Vec::new()];
@@ -267,7 +272,8 @@ fn run<'g, T: Float>(
         (Cell::Gru, &[f, g]) => {
             let before = call.flag("linear_before_reset", false)?;
             let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
-                let (rows, bias) = (|index: i64| r.slice([index * size, 0], [size, -1]), own.own_bias);
+                let (rows, bias) =
+                    (|index: i64| r.slice([index * size, 0], [size, -1]), own.own_bias);
                 let add = |y: Tensor<'g, T>, index: i64| match bias {
                     Some(bias) => y + bias.slice([index * size], [size]),
                     None => y,

@@ -11,24 +11,46 @@ use crate::error::Reason;
 
 macro_rules! reduction {
     ($name:literal, $how:literal, $since:literal, |$call:ident, $x:ident, $axes:ident, $keep:ident| $body:expr) => {
-        Row::new($name, $how, |call| {
-            reduction(call, $since, |$call, $x, $axes, $keep| $body)
-        })
-        .known(&[1])
+        Row::new($name, $how, |call| reduction(call, $since, |$call, $x, $axes, $keep| $body))
+            .known(&[1])
     };
 }
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    reduction!("ReduceSum", "`reduce_sum`", 13, |call, x, axes, keep| Ok(apply(call, &reduce::SUM, x, axes, keep))),
-    reduction!("ReduceMean", "`reduce_mean`", 18, |call, x, axes, keep| Ok(apply(call, &reduce::MEAN, x, axes, keep))),
-    reduction!("ReduceProd", "`reduce_prod`", 18, |call, x, axes, keep| Ok(apply(call, &reduce::PROD, x, axes, keep))),
-    reduction!("ReduceMax", "`reduce_max`; of truth values through u8", 18, |call, x, axes, keep| {
-        Ok(ordered(call, &reduce::MAX, x, axes, keep))
-    }),
-    reduction!("ReduceMin", "`reduce_min`; of truth values through u8", 18, |call, x, axes, keep| {
-        Ok(ordered(call, &reduce::MIN, x, axes, keep))
-    }),
+    reduction!("ReduceSum", "`reduce_sum`", 13, |call, x, axes, keep| Ok(apply(
+        call,
+        &reduce::SUM,
+        x,
+        axes,
+        keep
+    ))),
+    reduction!("ReduceMean", "`reduce_mean`", 18, |call, x, axes, keep| Ok(apply(
+        call,
+        &reduce::MEAN,
+        x,
+        axes,
+        keep
+    ))),
+    reduction!("ReduceProd", "`reduce_prod`", 18, |call, x, axes, keep| Ok(apply(
+        call,
+        &reduce::PROD,
+        x,
+        axes,
+        keep
+    ))),
+    reduction!(
+        "ReduceMax",
+        "`reduce_max`; of truth values through u8",
+        18,
+        |call, x, axes, keep| { Ok(ordered(call, &reduce::MAX, x, axes, keep)) }
+    ),
+    reduction!(
+        "ReduceMin",
+        "`reduce_min`; of truth values through u8",
+        18,
+        |call, x, axes, keep| { Ok(ordered(call, &reduce::MIN, x, axes, keep)) }
+    ),
     reduction!("ReduceL1", "`abs` and `reduce_sum`", 18, |call, x, axes, keep| {
         Ok(apply(call, &reduce::SUM, call.unary(unary::abs, x), axes, keep))
     }),
@@ -175,7 +197,13 @@ fn place<'g>(
 
 fn running<'g>(
     call: &Call<'_, 'g>,
-    append: fn(&mut abeyance_ir::Graph, abeyance_ir::NodeId, i64, bool, bool) -> abeyance_ir::NodeId,
+    append: fn(
+        &mut abeyance_ir::Graph,
+        abeyance_ir::NodeId,
+        i64,
+        bool,
+        bool,
+    ) -> abeyance_ir::NodeId,
 ) -> Imported<'g> {
     let x = call.tensor(0)?;
     let Some(axis) = call.known_integer(1)? else {

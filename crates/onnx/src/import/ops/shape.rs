@@ -21,27 +21,31 @@ pub(crate) const ROWS: &[Row] = &[
         let (rows, columns) = (call.product(&shape[..axis]), call.product(&shape[axis..]));
         one(call.reshape(x, [rows, columns]))
     }),
-    Row::new("Transpose", "`transpose`, one with the transposes of images where they meet", |call| {
-        let value = call.value(0)?;
-        let rank = value.rank(call.graph);
-        let order = match call.ints("perm")? {
-            None => (0..rank).rev().collect(),
-            Some(perm) => permutation(perm, rank)?,
-        };
-        if value.is_images() {
-            // Straight from the order that the images are in.
-            let own: Vec<usize> =
-                order.iter().map(|&axis| super::super::value::FROM_IMAGES[axis]).collect();
-            return one(call.transpose(value.as_images(call.graph), &own));
-        }
-        let x = value.as_plain(call.graph);
-        let transposed = call.transpose(x, &order);
-        match order == super::super::value::FROM_IMAGES && rank == 4 {
-            // What is images after this has been in the order used here before.
-            true => Ok(vec![Value::images(x)]),
-            false => one(transposed),
-        }
-    }),
+    Row::new(
+        "Transpose",
+        "`transpose`, one with the transposes of images where they meet",
+        |call| {
+            let value = call.value(0)?;
+            let rank = value.rank(call.graph);
+            let order = match call.ints("perm")? {
+                None => (0..rank).rev().collect(),
+                Some(perm) => permutation(perm, rank)?,
+            };
+            if value.is_images() {
+                // Straight from the order that the images are in.
+                let own: Vec<usize> =
+                    order.iter().map(|&axis| super::super::value::FROM_IMAGES[axis]).collect();
+                return one(call.transpose(value.as_images(call.graph), &own));
+            }
+            let x = value.as_plain(call.graph);
+            let transposed = call.transpose(x, &order);
+            match order == super::super::value::FROM_IMAGES && rank == 4 {
+                // What is images after this has been in the order used here before.
+                true => Ok(vec![Value::images(x)]),
+                false => one(transposed),
+            }
+        },
+    ),
     Row::new("Squeeze", "`reshape`", |call| {
         let x = call.tensor(0)?;
         let shape = call.shape(x);
@@ -131,7 +135,9 @@ pub(crate) const ROWS: &[Row] = &[
         };
         let (height, width, depth) = (call.size(x, 2)?, call.size(x, 3)?, call.size(x, 1)?);
         if height % block != 0 || width % block != 0 {
-            return wrong(format!("images of {height} times {width} cannot be divided into blocks of {block}"));
+            return wrong(format!(
+                "images of {height} times {width} cannot be divided into blocks of {block}"
+            ));
         }
         let (b, h, w) = (Dim::Known(block), Dim::Known(height / block), Dim::Known(width / block));
         let moved = call.transpose(call.reshape(x, [n, c, h, b, w, b]), &[0, 3, 5, 1, 2, 4]);
@@ -157,7 +163,11 @@ fn scaled_dim(call: &Call<'_, '_>, dim: Dim, by: usize) -> Dim {
 }
 
 /// Axes without sign, each named once.
-pub(crate) fn resolved(call: &Call<'_, '_>, axes: &[i64], rank: usize) -> Result<Vec<usize>, Reason> {
+pub(crate) fn resolved(
+    call: &Call<'_, '_>,
+    axes: &[i64],
+    rank: usize,
+) -> Result<Vec<usize>, Reason> {
     if axes.len() > rank {
         return wrong("there are more axes than dimensions");
     }
@@ -233,7 +243,8 @@ fn reshape<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         .collect();
     let whole: Option<Vec<usize>> = own.iter().map(|dim| dim.known()).collect();
     if let (1, Some(rest), Some(whole)) = (open, rest, whole)
-        && let (Some(rest), Some(whole)) = (abeyance_ir::element_count(&rest), abeyance_ir::element_count(&whole))
+        && let (Some(rest), Some(whole)) =
+            (abeyance_ir::element_count(&rest), abeyance_ir::element_count(&whole))
     {
         if rest == 0 || whole % rest != 0 {
             return wrong(format!("{whole} elements do not fill the sizes that are given"));

@@ -159,15 +159,10 @@ pub(crate) const ROWS: &[Row] = &[
 /// Random numbers in the shape of the first input.
 fn random<'g>(
     call: &Call<'_, 'g>,
-    draw: impl FnOnce(
-        &Call<'_, 'g>,
-        DType,
-        Shape,
-    ) -> abeyance_graph::AnyTensor<'g>,
+    draw: impl FnOnce(&Call<'_, 'g>, DType, Shape) -> abeyance_graph::AnyTensor<'g>,
 ) -> Result<Vec<Value<'g>>, Reason> {
     let x = call.tensor(0)?;
     let dtype = call.float_type(x)?;
     let shape = call.shape(x);
     one(draw(call, dtype, shape))
 }
-

@@ -88,15 +88,17 @@ impl Windows {
             Padding::SameUpper => true,
             Padding::SameLower => false,
             Padding::Explicit(_) if self.ceil => false,
-            Padding::Explicit(pads) => pads.iter().zip(input).enumerate().all(|(axis, (&(before, after), &dim))| {
-                let (extent, stride) = (self.extent(axis), self.strides[axis]);
-                match dim {
-                    Dim::Known(size) => same_pads(size, extent, stride) == (before, after),
-                    Dim::Symbol(_) => {
-                        stride == 1 && (before, after) == ((extent - 1) / 2, extent / 2)
+            Padding::Explicit(pads) => {
+                pads.iter().zip(input).enumerate().all(|(axis, (&(before, after), &dim))| {
+                    let (extent, stride) = (self.extent(axis), self.strides[axis]);
+                    match dim {
+                        Dim::Known(size) => same_pads(size, extent, stride) == (before, after),
+                        Dim::Symbol(_) => {
+                            stride == 1 && (before, after) == ((extent - 1) / 2, extent / 2)
+                        }
                     }
-                }
-            }),
+                })
+            }
         }
     }
 
@@ -108,7 +110,9 @@ impl Windows {
             let (extent, stride) = (self.extent(axis), self.strides[axis]);
             let known = || match dim {
                 Dim::Known(size) => Ok(size),
-                Dim::Symbol(_) => unsupported("the size of the images has to be known with this padding"),
+                Dim::Symbol(_) => {
+                    unsupported("the size of the images has to be known with this padding")
+                }
             };
             let (before, after) = match &self.padding {
                 Padding::Explicit(pads) => pads[axis],

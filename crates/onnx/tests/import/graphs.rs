@@ -1,0 +1,81 @@
+//! The graphs that models become.
+
+use crate::model::{bytes, floats, int, integers, ints, model, node, port};
+
+/// Convolution, activation and pool twice, as exporters of networks write them.
+fn convolutional() -> Vec<u8> {
+    let weights =
+        |count: usize| (0..count).map(|place| (place % 7) as f32 * 0.1 - 0.3).collect::<Vec<_>>();
+    bytes(&model(
+        vec![port("image", &["batch", "2", "8", "8"])],
+        vec![
+            floats("conv1.weight", &[4, 2, 3, 3], &weights(72)),
+            floats("conv1.bias", &[4], &weights(4)),
+            floats("bn.scale", &[4], &[1.0; 4]),
+            floats("bn.bias", &[4], &[0.0; 4]),
+            floats("bn.mean", &[4], &[0.1; 4]),
+            floats("bn.var", &[4], &[0.9; 4]),
+            floats("conv2.weight", &[3, 4, 3, 3], &weights(108)),
+            floats("fc.weight", &[5, 12], &weights(60)),
+            floats("fc.bias", &[5], &weights(5)),
+            integers("zero", &[0]),
+            integers("rest", &[-1]),
+        ],
+        vec![
+            node(
+                "Conv",
+                &["image", "conv1.weight", "conv1.bias"],
+                &["/conv1/Conv_output_0"],
+                vec![ints("pads", &[1, 1, 1, 1])],
+            ),
+            node(
+                "BatchNormalization",
+                &["/conv1/Conv_output_0", "bn.scale", "bn.bias", "bn.mean", "bn.var"],
+                &["bn"],
+                vec![],
+            ),
+            node("Relu", &["bn"], &["relu"], vec![]),
+            node(
+                "MaxPool",
+                &["relu"],
+                &["pool"],
+                vec![ints("kernel_shape", &[2, 2]), ints("strides", &[2, 2])],
+            ),
+            node("Conv", &["pool", "conv2.weight"], &["conv2"], vec![]),
+            node("Relu", &["conv2"], &["features"], vec![]),
+            // The batch's size taken from a shape, as tracing exporters do.
+            node("Shape", &["features"], &["shape"], vec![]),
+            node("Gather", &["shape", "zero"], &["size"], vec![int("axis", 0)]),
+            node("Concat", &["size", "rest"], &["to"], vec![int("axis", 0)]),
+            node("Reshape", &["features", "to"], &["flat"], vec![]),
+            node("Gemm", &["flat", "fc.weight", "fc.bias"], &["logits"], vec![int("transB", 1)]),
+        ],
+        vec![port("logits", &["batch", "5"])],
+    ))
+}
+
+#[test]
+fn images_stay_in_the_order_used_here_from_one_operator_to_the_next() {
+    let graph = abeyance_onnx::import(&convolutional()).expect("an import");
+    insta::assert_snapshot!("convolutional", graph);
+}
+
+#[test]
+fn inputs_and_outputs_have_their_names_in_the_signature() {
+    let model = model(
+        vec![port("a:0", &["n", "2"]), port("b", &["n", "2"])],
+        vec![],
+        vec![
+            node("Add", &["a:0", "b"], &["sum/out"], vec![]),
+            node("Relu", &["sum/out"], &["relu"], vec![]),
+        ],
+        vec![port("relu", &["n", "2"]), port("sum/out", &["n", "2"]), port("b", &["n", "2"])],
+    );
+    let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+    let ir = graph.ir();
+    let signature = &ir.signatures()[0];
+    let inputs: Vec<&str> = signature.inputs.iter().map(|(name, _)| &**name).collect();
+    let outputs: Vec<&str> = signature.outputs.iter().map(|(name, _)| &**name).collect();
+    assert_eq!((&inputs[..], &outputs[..]), (&["a_0", "b"][..], &["relu", "sum/out", "b"][..]));
+    assert_eq!(ir.describe(signature.outputs[0].1), "relu : f32[n, 2]");
+}
