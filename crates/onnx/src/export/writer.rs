@@ -64,6 +64,8 @@ pub(crate) struct Writer<'a> {
     filters: HashMap<NodeId, String>,
     /// Variables that are nothing but filters.
     only_filters: HashSet<NodeId>,
+    /// How many of the nodes that are needed use each.
+    uses: HashMap<NodeId, usize>,
     /// For each unknown dimension a value that has it.
     sources: HashMap<SymbolId, (NodeId, usize)>,
     sizes: HashMap<SymbolId, String>,
@@ -95,6 +97,7 @@ impl<'a> Writer<'a> {
             held: HashMap::new(),
             filters: HashMap::new(),
             only_filters: HashSet::new(),
+            uses: HashMap::new(),
             sources: HashMap::new(),
             sizes: HashMap::new(),
             shared: HashSet::new(),
@@ -103,11 +106,11 @@ impl<'a> Writer<'a> {
             current: String::new(),
             refused: Vec::new(),
         };
-        writer.find_filters(needed);
+        writer.count_uses(needed);
         writer
     }
 
-    fn find_filters(&mut self, needed: &[NodeId]) {
+    fn count_uses(&mut self, needed: &[NodeId]) {
         let mut others: HashSet<NodeId> =
             self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
         for &id in needed {
@@ -118,6 +121,7 @@ impl<'a> Writer<'a> {
             };
             for (place, &operand) in self.ir.node(id).operands.iter().enumerate() {
                 let operand = self.settled.resolve(operand);
+                *self.uses.entry(operand).or_insert(0) += 1;
                 match Some(place) == filter && self.operator(operand) == "variable" {
                     true => self.only_filters.insert(operand),
                     false => others.insert(operand),
@@ -403,6 +407,37 @@ impl<'a> Writer<'a> {
         self.shared.insert(name.clone());
         self.filters.insert(id, name.clone());
         name
+    }
+
+    /// The sum of a convolution that is used for nothing else and a vector that stands in the model: the convolution with a
+    /// bias. `None` for any other sum.
+    pub fn bias(&mut self, sum: NodeId) -> Result<Option<Held>, String> {
+        let operands = [self.operand(sum, 0)?, self.operand(sum, 1)?];
+        for [conv, bias] in [operands, [operands[1], operands[0]]] {
+            let is_vector = matches!(self.operator(bias), "variable" | "constant")
+                && self.shape(bias).len() == 1
+                && self.shape(bias).last() == self.shape(conv).last();
+            let is_output =
+                self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == conv);
+            if self.operator(conv) != "conv2d"
+                || !is_vector
+                || is_output
+                || self.uses.get(&conv) != Some(&1)
+            {
+                continue;
+            }
+            let Some(images) = self.held(conv).images else {
+                continue;
+            };
+            let bias = self.value(bias);
+            let made =
+                self.nodes.iter_mut().rev().find(|node| node.output.first() == Some(&images));
+            if let Some(made) = made.filter(|made| made.input.len() == 2) {
+                made.input.push(bias);
+                return Ok(Some(Held::images(images)));
+            }
+        }
+        Ok(None)
     }
 
     /// A variable as an initializer.

@@ -66,7 +66,16 @@ macro_rules! direct {
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    direct!("add", "Add", 2),
+    Row::new(
+        "add",
+        "Add; of a convolution and a number for each channel the bias of Conv",
+        |writer, id| {
+            if let Some(held) = writer.bias(id)? {
+                return Ok(held);
+            }
+            together(writer, id, 2, |writer, operands| writer.node("Add", operands, Vec::new()))
+        },
+    ),
     direct!("sub", "Sub", 2),
     direct!("mul", "Mul", 2),
     direct!("div", "Div", 2),

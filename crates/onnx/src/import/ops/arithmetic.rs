@@ -2,7 +2,7 @@
 
 use abeyance_graph::AnyTensor;
 use abeyance_graph::ops::{binary, comparison, division, rounding, select};
-use abeyance_ir::{DType, Graph as Ir, NodeId};
+use abeyance_ir::{DType, Dim, Graph as Ir, NodeId};
 
 use super::super::call::{Call, Imported, wrong};
 use super::super::table::Row;
@@ -39,12 +39,21 @@ pub(crate) fn aligned<'g>(
     let tensors = values.iter().map(|value| match (images, value.rank(call.graph)) {
         (false, _) | (true, 0) => value.as_plain(call.graph),
         (true, 4) => value.as_images(call.graph),
-        (true, _) => {
-            let whole = call.with_rank(value.as_plain(call.graph), 4);
-            call.transpose(whole, &super::super::value::TO_IMAGES)
-        }
+        (true, _) => beside_images(call, value.as_plain(call.graph)),
     });
     Ok((tensors.collect(), images))
+}
+
+/// A tensor of less than four dimensions so that it broadcasts with images in the order used here: a number for each channel,
+/// `[C, 1, 1]`, is a vector.
+fn beside_images<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
+    match call.shape(x)[..] {
+        [channels, Dim::Known(1), Dim::Known(1)] => call.reshape(x, [channels]),
+        _ => {
+            let whole = call.with_rank(x, 4);
+            call.transpose(whole, &super::super::value::TO_IMAGES)
+        }
+    }
 }
 
 macro_rules! direct {

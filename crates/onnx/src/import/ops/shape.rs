@@ -38,11 +38,10 @@ pub(crate) const ROWS: &[Row] = &[
                 return one(call.transpose(value.as_images(call.graph), &own));
             }
             let x = value.as_plain(call.graph);
-            let transposed = call.transpose(x, &order);
             match order == super::super::value::FROM_IMAGES && rank == 4 {
                 // What is images after this has been in the order used here before.
                 true => Ok(vec![Value::images(x)]),
-                false => one(transposed),
+                false => one(call.transpose(x, &order)),
             }
         },
     ),
