@@ -6,7 +6,10 @@
 
 mod case;
 mod folder;
+mod light;
 mod report;
+#[path = "../export/runtime.rs"]
+mod runtime;
 
 /// The messages as the library has them, to look into models with.
 #[allow(clippy::all, dead_code, missing_docs)]
