@@ -1,5 +1,6 @@
 //! One node of the model while it is imported: its inputs and attributes, and what may be appended for it.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use abeyance_graph::ops::{binary, cast, shape, source};
@@ -21,7 +22,12 @@ pub(crate) struct Call<'m, 'g> {
     pub opset: i64,
     /// `None` for an input that is left out.
     pub inputs: Vec<Option<Rc<Value<'g>>>>,
+    /// Bytes that what is made may still take.
+    pub budget: &'m Cell<usize>,
 }
+
+/// About what a node of a graph takes.
+const NODE: usize = 1 << 10;
 
 /// The node is used in a way that is not imported.
 pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Reason> {
@@ -264,8 +270,14 @@ impl<'m, 'g> Call<'m, 'g> {
 
     // ---- nodes ------------------------------------------------------------------------------------------------
 
+    /// Takes from what may still be made. Nothing stops at once: what a single node asks for is bounded by its operator.
+    pub fn spend(&self, bytes: usize) {
+        self.budget.set(self.budget.get().saturating_sub(bytes));
+    }
+
     /// Appends to the graph.
     pub fn emit(&self, append: impl FnOnce(&mut ir::Graph) -> NodeId) -> AnyTensor<'g> {
+        self.spend(NODE);
         self.graph.any(self.graph.build(append))
     }
 
@@ -317,6 +329,7 @@ impl<'m, 'g> Call<'m, 'g> {
 
     /// A constant.
     pub fn constant(&self, array: Array) -> AnyTensor<'g> {
+        self.spend(array.bytes.len());
         self.emit(|graph| source::constant(graph, array))
     }
 

@@ -17,6 +17,7 @@ mod preflight;
 pub(crate) mod table;
 mod value;
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +40,10 @@ use crate::{element_type, layout, tensor};
 pub const OLDEST_OPSET: i64 = 7;
 /// The newest set of operators that is read.
 pub const NEWEST_OPSET: i64 = 27;
+
+/// Memory for what is made of a model: so many bytes for each of its own, and this much in any case.
+const SHARE: usize = 64;
+const ALLOWANCE: usize = 64 << 20;
 
 /// The graph of an ONNX model: [`Importer::import`] with nothing said beforehand.
 ///
@@ -91,7 +96,9 @@ impl Importer {
         let name = naming::graph_name(graph.name());
         let built = Graph::named(&name);
         let refused = {
-            let mut import = Import::new(&built, opset, graph, &self.values);
+            // What a model is made of may be more than its bytes, but not out of all proportion.
+            let budget = Cell::new(bytes.len().saturating_mul(SHARE).saturating_add(ALLOWANCE));
+            let mut import = Import::new(&built, opset, graph, &self.values, &budget);
             import.run();
             import.refused
         };
@@ -184,6 +191,7 @@ struct Import<'m, 'g> {
     values: HashMap<&'m str, Rc<Value<'g>>>,
     names: Names,
     refused: Vec<Refusal>,
+    budget: &'m Cell<usize>,
 }
 
 impl<'m, 'g> Import<'m, 'g> {
@@ -192,9 +200,10 @@ impl<'m, 'g> Import<'m, 'g> {
         opset: i64,
         model: &'m GraphProto,
         given: &'m HashMap<String, Arc<Array>>,
+        budget: &'m Cell<usize>,
     ) -> Self {
         let (values, names) = (HashMap::new(), Names::default());
-        Self { graph, opset, model, given, values, names, refused: Vec::new() }
+        Self { graph, opset, model, given, values, names, refused: Vec::new(), budget }
     }
 
     fn refuse(&mut self, operator: Option<String>, place: String, reason: Reason) {
@@ -217,6 +226,15 @@ impl<'m, 'g> Import<'m, 'g> {
         self.initializers();
         for node in &self.model.node {
             self.node(node);
+            if self.budget.get() == 0 {
+                let reason = "what the model asks to be made by here takes more memory than a model of its size can need";
+                self.refuse(
+                    Some(operator(node)),
+                    place(node),
+                    Reason::Unsupported(reason.to_owned()),
+                );
+                return;
+            }
         }
         let outputs = self.outputs();
         if self.refused.is_empty() {
@@ -406,7 +424,8 @@ impl<'m, 'g> Import<'m, 'g> {
         let scope = naming::scope(&place(node), node.op_type());
         let imported = {
             let _scope = self.graph.scope(&scope);
-            let call = Call { graph: self.graph, node, opset: self.opset, inputs };
+            let (graph, opset, budget) = (self.graph, self.opset, self.budget);
+            let call = Call { graph, node, opset, inputs, budget };
             imported(&call, row).and_then(|values| self.told().map(|()| values))
         };
         match imported {
@@ -491,6 +510,9 @@ fn imported<'g>(call: &Call<'_, 'g>, row: &table::Row) -> call::Imported<'g> {
     let Some(known) = arithmetic::known(call)? else {
         return (row.import)(call);
     };
+    if let Known::Sizes { sizes, .. } = &known {
+        call.spend(size_of_val(&sizes[..]));
+    }
     let is_whole = match &known {
         Known::Array(_) => true,
         Known::Sizes { sizes, .. } => !sizes.contains(&value::Size::Open),

@@ -60,6 +60,7 @@ pub(crate) const FAMILIES: &[(&str, &[Row])] = &[
     ("Products", ops::product::ROWS),
     ("Convolutions", ops::convolution::ROWS),
     ("Pools", ops::pool::ROWS),
+    ("Resizing", ops::resize::ROWS),
     ("Reductions", ops::reduction::ROWS),
     ("Normalization", ops::normalization::ROWS),
     ("Losses", ops::loss::ROWS),

@@ -32,10 +32,12 @@ fn run(path: &Path) -> Result<Run, String> {
         inputs.push((name.to_string(), input(&dims)));
     }
     let values: Vec<Value> = inputs.iter().map(|(_, array)| array.into()).collect();
-    let feeds: Result<Vec<_>, _> =
-        inputs.iter().zip(&values).map(|((name, _), value)| signature.feed_value(name, value)).collect();
-    let wanted =
-        feeds.and_then(|feeds| signature.run(feeds)).map_err(|error| error.to_string())?;
+    let feeds: Result<Vec<_>, _> = inputs
+        .iter()
+        .zip(&values)
+        .map(|((name, _), value)| signature.feed_value(name, value))
+        .collect();
+    let wanted = feeds.and_then(|feeds| signature.run(feeds)).map_err(|error| error.to_string())?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Run { name, model, inputs, wanted })
 }
@@ -57,8 +59,10 @@ fn whole_networks_give_what_onnxruntime_gives() {
         .collect();
     paths.sort();
     assert_eq!(paths.len(), 9);
-    let runs: Vec<Run> =
-        paths.iter().map(|path| run(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))).collect();
+    let runs: Vec<Run> = paths
+        .iter()
+        .map(|path| run(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        .collect();
     let faults = runtime::faults(&runs, 1e-4);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -178,3 +178,27 @@ fn a_branch_is_refused_by_its_name_and_not_looked_into() {
     let error = import(&bytes(&model)).expect_err("a refusal");
     assert!(error.to_string().contains("If (y): has no counterpart here"), "{error}");
 }
+
+#[test]
+fn nodes_that_ask_for_much_are_refused_once_it_is_too_much_together() {
+    let mut nodes = Vec::new();
+    for place in 0..2_000 {
+        let output = format!("y{place}");
+        let mut resize = node("Resize", &["x", "", "", "sizes"], &[&output], vec![]);
+        resize.attribute.push(AttributeProto {
+            name: Some("mode".to_owned()),
+            r#type: Some(3),
+            s: Some(b"linear".to_vec()),
+            ..AttributeProto::default()
+        });
+        nodes.push(resize);
+    }
+    let model = model(
+        vec![port("x", &["1", "1", "2000", "2000"])],
+        vec![integers("sizes", &[1, 1, 2001, 2001])],
+        nodes,
+        vec![],
+    );
+    let error = import(&bytes(&model)).expect_err("a refusal").to_string();
+    assert!(error.contains("takes more memory than a model of its size can need"), "{error}");
+}

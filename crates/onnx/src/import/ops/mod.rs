@@ -13,6 +13,7 @@ pub(crate) mod pool;
 pub(crate) mod product;
 pub(crate) mod recurrent;
 pub(crate) mod reduction;
+pub(crate) mod resize;
 pub(crate) mod shape;
 pub(crate) mod source;
 pub(crate) mod spatial;
