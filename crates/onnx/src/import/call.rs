@@ -158,7 +158,8 @@ impl<'m, 'g> Call<'m, 'g> {
         (0..self.inputs.len()).map(|index| self.tensor(index)).collect()
     }
 
-    fn needs(&self, index: usize) -> Reason {
+    /// The values of an input have to be known.
+    pub fn needs(&self, index: usize) -> Reason {
         let name = self.node.input.get(index).cloned().unwrap_or_default();
         Reason::NeedsValue(name)
     }

@@ -183,14 +183,72 @@ impl Uses {
     }
 }
 
+/// The graph and all those in attributes of its nodes.
+fn with_branches(graph: &GraphProto) -> Vec<&GraphProto> {
+    let mut graphs = vec![graph];
+    let mut next = 0;
+    while let Some(graph) = graphs.get(next).copied() {
+        let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+        graphs.extend(attributes.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs)));
+        next += 1;
+    }
+    graphs
+}
+
+/// Where each name stands.
+fn uses<'m>(graphs: &[&'m GraphProto]) -> HashMap<&'m str, Uses> {
+    let mut all: HashMap<&str, Uses> = HashMap::new();
+    for graph in graphs {
+        for node in &graph.node {
+            let row = table::find(node.op_type());
+            for (index, input) in node.input.iter().enumerate() {
+                let uses = all.entry(input).or_default();
+                match row {
+                    Some(row) if row.known.contains(&index) => uses.known += 1,
+                    Some(row) if row.state.contains(&index) => uses.state += 1,
+                    Some(row) if row.filter == Some(index) => uses.filter += 1,
+                    _ => uses.other += 1,
+                }
+            }
+        }
+        for output in &graph.output {
+            all.entry(output.name()).or_default().other += 1;
+        }
+    }
+    all
+}
+
+/// The branch of an `If` whose condition is known.
+fn taken_branch<'m>(
+    node: &'m NodeProto,
+    inputs: &[Option<Rc<Value<'_>>>],
+) -> Option<&'m GraphProto> {
+    let [Some(condition)] = inputs else { return None };
+    if operator(node) != "If" {
+        return None;
+    }
+    let condition = condition.known.as_ref()?.array()?;
+    let taken = match (condition.dtype, &condition.bytes[..]) {
+        (ir::DType::Bool, [0]) => "else_branch",
+        (ir::DType::Bool, [_]) => "then_branch",
+        _ => return None,
+    };
+    node.attribute.iter().find(|attribute| attribute.name() == taken)?.g.as_ref()
+}
+
 struct Import<'m, 'g> {
     graph: &'g Graph,
     opset: i64,
     model: &'m GraphProto,
     given: &'m HashMap<String, Arc<Array>>,
     values: HashMap<&'m str, Rc<Value<'g>>>,
+    uses: HashMap<&'m str, Uses>,
     names: Names,
     refused: Vec<Refusal>,
+    /// Where in `refused` those of an operator for a reason are.
+    kinds: HashMap<(Option<String>, String), usize>,
+    /// All names that something in the model gives.
+    given_names: HashSet<&'m str>,
     budget: &'m Cell<usize>,
 }
 
@@ -202,16 +260,31 @@ impl<'m, 'g> Import<'m, 'g> {
         given: &'m HashMap<String, Arc<Array>>,
         budget: &'m Cell<usize>,
     ) -> Self {
-        let (values, names) = (HashMap::new(), Names::default());
-        Self { graph, opset, model, given, values, names, refused: Vec::new(), budget }
+        let graphs = with_branches(model);
+        let names = graphs.iter().flat_map(|graph| {
+            let outputs = graph.node.iter().flat_map(|node| node.output.iter().map(String::as_str));
+            let inputs = graph.input.iter().map(|input| input.name());
+            outputs.chain(inputs).chain(graph.initializer.iter().map(|tensor| tensor.name()))
+        });
+        Self {
+            uses: uses(&graphs),
+            graph,
+            opset,
+            model,
+            given,
+            values: HashMap::new(),
+            names: Names::default(),
+            refused: Vec::new(),
+            kinds: HashMap::new(),
+            given_names: names.collect(),
+            budget,
+        }
     }
 
     fn refuse(&mut self, operator: Option<String>, place: String, reason: Reason) {
-        let known = self
-            .refused
-            .iter_mut()
-            .find(|refusal| refusal.operator == operator && refusal.reason == reason);
-        match known {
+        let key = (operator.clone(), reason.to_string());
+        let index = *self.kinds.entry(key).or_insert(self.refused.len());
+        match self.refused.get_mut(index) {
             Some(refusal) => refusal.places.push(place),
             None => self.refused.push(Refusal { operator, places: vec![place], reason }),
         }
@@ -223,7 +296,7 @@ impl<'m, 'g> Import<'m, 'g> {
             self.refuse(None, "sparse_initializer".to_owned(), reason);
         }
         let inputs = self.inputs();
-        self.initializers();
+        self.initializers(self.model);
         for node in &self.model.node {
             self.node(node);
             if self.budget.get() == 0 {
@@ -313,11 +386,10 @@ impl<'m, 'g> Import<'m, 'g> {
     }
 
     /// Variables and constants.
-    fn initializers(&mut self) {
-        let uses = self.uses();
-        for initializer in &self.model.initializer {
+    fn initializers(&mut self, of: &'m GraphProto) {
+        for initializer in &of.initializer {
             let name = initializer.name();
-            let uses = uses.get(name).copied().unwrap_or_default();
+            let uses = self.uses.get(name).copied().unwrap_or_default();
             match tensor::read(initializer) {
                 Err(reason) => self.refuse(None, format!("initializer `{name}`"), reason),
                 Ok(array) => {
@@ -334,27 +406,6 @@ impl<'m, 'g> Import<'m, 'g> {
                 }
             }
         }
-    }
-
-    /// Where each name stands.
-    fn uses(&self) -> HashMap<&'m str, Uses> {
-        let mut all: HashMap<&str, Uses> = HashMap::new();
-        for node in &self.model.node {
-            let row = table::find(node.op_type());
-            for (index, input) in node.input.iter().enumerate() {
-                let uses = all.entry(input).or_default();
-                match row {
-                    Some(row) if row.known.contains(&index) => uses.known += 1,
-                    Some(row) if row.state.contains(&index) => uses.state += 1,
-                    Some(row) if row.filter == Some(index) => uses.filter += 1,
-                    _ => uses.other += 1,
-                }
-            }
-        }
-        for output in &self.model.output {
-            all.entry(output.name()).or_default().other += 1;
-        }
-        all
     }
 
     /// A variable that starts with an initializer's values. A filter that stands nowhere else is kept in the order of dimensions that
@@ -402,8 +453,8 @@ impl<'m, 'g> Import<'m, 'g> {
     }
 
     fn node(&mut self, node: &'m NodeProto) {
-        let Some(row) = table::find(node.op_type()) else {
-            return;
+        let Some(row) = table::find(&operator(node)) else {
+            return self.refuse(Some(operator(node)), place(node), Reason::NoCounterpart);
         };
         let mut inputs = Vec::new();
         for name in &node.input {
@@ -419,6 +470,9 @@ impl<'m, 'g> Import<'m, 'g> {
                     }
                 },
             }
+        }
+        if let Some(taken) = taken_branch(node, &inputs) {
+            return self.branch(node, taken);
         }
         let first_new = self.graph.ir().len();
         let scope = naming::scope(&place(node), node.op_type());
@@ -445,7 +499,7 @@ impl<'m, 'g> Import<'m, 'g> {
                 for (name, value) in node.output.iter().zip(values) {
                     if !name.is_empty() {
                         self.names.rename(self.graph, &value, first_new, name);
-                        self.values.insert(name, Rc::new(value));
+                        self.give(node, name, Rc::new(value));
                     }
                 }
             }
@@ -457,12 +511,35 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
+    /// Says what a name stands for from now on.
+    fn give(&mut self, node: &NodeProto, name: &'m str, value: Rc<Value<'g>>) {
+        if self.values.insert(name, value).is_some() {
+            let reason = Reason::Wrong(format!("there is another value called `{name}`"));
+            self.refuse(Some(operator(node)), place(node), reason);
+        }
+    }
+
+    /// The nodes of the branch that is taken, as if they stood outside. The decoder bounds how deep branches nest.
+    fn branch(&mut self, node: &'m NodeProto, taken: &'m GraphProto) {
+        self.initializers(taken);
+        for inner in &taken.node {
+            self.node(inner);
+        }
+        for (name, output) in node.output.iter().zip(&taken.output) {
+            match self.values.get(output.name()).cloned() {
+                Some(value) => self.give(node, name, value),
+                None if self.is_explained(output.name()) => {}
+                None => {
+                    let reason = Reason::Wrong(format!("nothing gives its `{}`", output.name()));
+                    self.refuse(Some(operator(node)), place(node), reason);
+                }
+            }
+        }
+    }
+
     /// Whether a value is missing because of something that is reported anyway: what makes it comes before, or it is an input.
     fn is_explained(&self, name: &str) -> bool {
-        !self.refused.is_empty()
-            && (self.model.node.iter().any(|node| node.output.iter().any(|output| output == name))
-                || self.model.input.iter().any(|input| input.name() == name)
-                || self.model.initializer.iter().any(|tensor| tensor.name() == name))
+        !self.refused.is_empty() && self.given_names.contains(name)
     }
 
     /// The nodes of the outputs, each under a name of its own.

@@ -1,6 +1,8 @@
 //! The graphs that models become.
 
-use crate::model::{bytes, floats, int, integers, ints, model, node, port};
+use crate::model::{
+    AttributeProto, GraphProto, bytes, floats, int, integers, ints, model, node, port,
+};
 
 /// Convolution, activation and pool twice, as exporters of networks write them.
 fn convolutional() -> Vec<u8> {
@@ -58,6 +60,46 @@ fn convolutional() -> Vec<u8> {
 fn images_stay_in_the_order_used_here_from_one_operator_to_the_next() {
     let graph = abeyance_onnx::import(&convolutional()).expect("an import");
     insta::assert_snapshot!("convolutional", graph);
+}
+
+#[test]
+fn the_branch_that_is_taken_is_inlined() {
+    let branch = |name: &str, operator: &str| {
+        let result = format!("{name} result");
+        AttributeProto {
+            name: Some(name.to_owned()),
+            r#type: Some(5),
+            g: Some(GraphProto {
+                initializer: vec![floats(&format!("{name} weight"), &[2], &[3.0, 4.0])],
+                node: vec![node(operator, &["x", &format!("{name} weight")], &[&result], vec![])],
+                output: vec![port(&result, &["2"])],
+                ..GraphProto::default()
+            }),
+            ..AttributeProto::default()
+        }
+    };
+    let mut model = model(
+        vec![port("x", &["2"])],
+        vec![],
+        vec![
+            // What is not taken may be beyond all that is imported.
+            node(
+                "If",
+                &["condition"],
+                &["chosen"],
+                vec![branch("then_branch", "Nothing"), branch("else_branch", "Mul")],
+            ),
+            node("Relu", &["chosen"], &["y"], vec![]),
+        ],
+        vec![port("y", &["2"])],
+    );
+    let mut condition = integers("condition", &[]);
+    (condition.dims, condition.data_type, condition.int32_data) = (vec![], Some(9), vec![0]);
+    if let Some(graph) = &mut model.graph {
+        graph.initializer.push(condition);
+    }
+    let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+    insta::assert_snapshot!("branch", graph);
 }
 
 #[test]

@@ -165,18 +165,35 @@ fn a_chain_of_many_nodes_is_imported_on_an_ordinary_stack() {
     assert_eq!(graph.ir().len(), count + 1);
 }
 
+/// `If`s in one another, as deep as is asked for.
+fn nested(levels: usize) -> Vec<u8> {
+    let mut inner = vec![node("Relu", &["x"], &["innermost"], vec![])];
+    let mut result = "innermost".to_owned();
+    for level in 0..levels {
+        let branch = GraphProto {
+            node: inner,
+            output: vec![port(&result, &["2"])],
+            ..GraphProto::default()
+        };
+        let attribute = AttributeProto {
+            name: Some("then_branch".to_owned()),
+            r#type: Some(5),
+            g: Some(branch),
+            ..AttributeProto::default()
+        };
+        result = format!("level {level}");
+        inner = vec![node("If", &["yes"], &[&result], vec![attribute])];
+    }
+    let mut yes = integers("yes", &[]);
+    (yes.dims, yes.data_type, yes.int32_data) = (vec![], Some(9), vec![1]);
+    bytes(&model(vec![port("x", &["2"])], vec![yes], inner, vec![port(&result, &["2"])]))
+}
+
 #[test]
-fn a_branch_is_refused_by_its_name_and_not_looked_into() {
-    let branch = AttributeProto {
-        name: Some("then_branch".to_owned()),
-        r#type: Some(5),
-        g: Some(GraphProto::default()),
-        ..AttributeProto::default()
-    };
-    let model =
-        model(vec![port("x", &[])], vec![], vec![node("If", &["x"], &["y"], vec![branch])], vec![]);
-    let error = import(&bytes(&model)).expect_err("a refusal");
-    assert!(error.to_string().contains("If (y): has no counterpart here"), "{error}");
+fn branches_nest_as_deep_as_the_decoder_reads() {
+    assert!(import(&nested(20)).is_ok(), "{:?}", import(&nested(20)).err());
+    // Deeper ones are no model.
+    assert!(matches!(import(&nested(200)), Err(ImportError::NotAModel(_))));
 }
 
 #[test]

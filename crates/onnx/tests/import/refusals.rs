@@ -154,3 +154,14 @@ fn sizes_that_no_memory_holds_are_refused_or_left_to_a_run() {
     // What is said matters less than that it comes at once and takes no memory.
     assert!(said(&model).contains("ConstantOfShape of much"));
 }
+
+#[test]
+fn a_name_that_stands_for_two_values_is_wrong() {
+    let model = model(
+        vec![port("x", &["2"])],
+        vec![],
+        vec![node("Relu", &["x"], &["y"], vec![]), node("Exp", &["x"], &["y"], vec![])],
+        vec![port("y", &["2"])],
+    );
+    assert!(said(&model).contains("Exp (y): there is another value called `y`"));
+}

@@ -93,6 +93,9 @@ pub(crate) const ROWS: &[Row] = &[
         let k = call.constant(Array::new(DType::I64, &[], &[call.int_or("k", 0)?]));
         one(call.cast(call.binary(comparison::equal, diagonals(call, x, 2), k), dtype))
     }),
+    Row::new("If", "the nodes of the branch that is taken", |call| Err(call.needs(0)))
+        .limits("a condition that is not known")
+        .known(&[0]),
     Row::new("Dropout", "nothing, since nothing is dropped where a model is used; in training mode the nodes of `dropout`", |call| {
         let (ratio, training) = match call.opset >= 12 {
             true => (
