@@ -45,6 +45,8 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
         }
         _ if call.inputs.is_empty() => Ok(None),
         "Where" => Ok(choose(call)),
+        "And" | "Or" | "Not" => Ok(logic(call)),
+        "Range" => Ok(sequence(call)),
         name => {
             let Some(operands) = operands() else {
                 return Ok(None);
@@ -65,6 +67,10 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
                     scalar(0),
                     dtype,
                 ),
+                ("Mod", [y]) if !call.flag("fmod", false)? => pairs(x, y).and_then(|pairs| {
+                    let sizes = pairs.into_iter().map(|(x, y)| remainder(x, y)).collect();
+                    whole(sizes, scalar(0) && scalar(1), dtype)
+                }),
                 ("Add" | "Sub" | "Mul" | "Div" | "Max" | "Min", [y]) => {
                     let apply = match name {
                         "Add" => add,
@@ -202,6 +208,19 @@ fn divide(x: Size, y: Size) -> Size {
     }
 }
 
+/// With the sign of the divisor.
+fn remainder(x: Size, y: Size) -> Size {
+    match (x, y) {
+        (Size::Number(x), Size::Number(y)) => match x.checked_rem(y) {
+            Some(rest) if rest != 0 && (rest < 0) != (y < 0) => Size::Number(rest + y),
+            Some(rest) => Size::Number(rest),
+            None => Size::Open,
+        },
+        (Size::Dim(x), Size::Dim(y)) if x == y => Size::Number(0),
+        _ => Size::Open,
+    }
+}
+
 fn larger(x: Size, y: Size) -> Size {
     match (x, y) {
         (Size::Number(x), Size::Number(y)) => Size::Number(x.max(y)),
@@ -260,6 +279,62 @@ fn choose(call: &Call<'_, '_>) -> Option<Known> {
     let sizes: Vec<Size> = chosen.collect();
     let is_scalar = x.is_scalar() && y.is_scalar() && length == 1;
     (x.dtype() != DType::Bool).then(|| Known::Sizes { sizes, is_scalar, dtype: x.dtype() })
+}
+
+/// Truth values of vectors and single ones.
+fn logic(call: &Call<'_, '_>) -> Option<Known> {
+    let operand = |index: usize| -> Option<std::sync::Arc<Array>> {
+        let array = call.optional(index)?.known.as_ref()?.array()?;
+        let fits = array.dtype == DType::Bool && array.dims.len() <= 1 && array.len() <= LONGEST;
+        fits.then_some(array)
+    };
+    let x = operand(0)?;
+    let (bytes, dims) = match call.node.op_type() {
+        "Not" => (x.bytes.iter().map(|&byte| 1 - byte).collect::<Vec<u8>>(), x.dims.clone()),
+        name => {
+            let y = operand(1)?;
+            let sizes = |of: &Array| -> Vec<Size> {
+                of.bytes.iter().map(|&byte| Size::Number(byte.into())).collect()
+            };
+            let both = |pair: (Size, Size)| match pair {
+                (Size::Number(0), Size::Number(0)) => (false, false),
+                (Size::Number(0), _) | (_, Size::Number(0)) => (true, false),
+                _ => (true, true),
+            };
+            let bytes: Vec<u8> = pairs(&sizes(&x), &sizes(&y))?
+                .into_iter()
+                .map(both)
+                .map(|(any, all)| u8::from(if name == "And" { all } else { any }))
+                .collect();
+            let dims = if x.dims.len() >= y.dims.len() { x.dims.clone() } else { y.dims.clone() };
+            let dims = if dims.is_empty() { dims } else { [bytes.len()][..].into() };
+            (bytes, dims)
+        }
+    };
+    Some(Known::Array(Array { dtype: DType::Bool, dims, bytes }.into()))
+}
+
+/// A sequence of few integers.
+fn sequence(call: &Call<'_, '_>) -> Option<Known> {
+    let number = |index: usize| -> Option<i64> {
+        let known = call.optional(index)?.known.as_ref()?;
+        match known.integers()?[..] {
+            [only] if known.dtype() == DType::I64 => Some(only),
+            _ => None,
+        }
+    };
+    let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
+    let mut sizes = Vec::new();
+    let mut at = i128::from(start);
+    let (limit, delta) = (i128::from(limit), i128::from(delta));
+    while delta != 0 && (if delta > 0 { at < limit } else { at > limit }) {
+        if sizes.len() >= LONGEST {
+            return None;
+        }
+        sizes.push(Size::Number(i64::try_from(at).ok()?));
+        at += delta;
+    }
+    (delta != 0).then_some(Known::Sizes { sizes, is_scalar: false, dtype: DType::I64 })
 }
 
 fn slice(call: &Call<'_, '_>, x: &[Size]) -> Result<Option<Vec<Size>>, Reason> {

@@ -249,6 +249,10 @@ struct Import<'m, 'g> {
     kinds: HashMap<(Option<String>, String), usize>,
     /// All names that something in the model gives.
     given_names: HashSet<&'m str>,
+    /// The nodes that give values.
+    makers: HashMap<&'m str, &'m NodeProto>,
+    /// The inputs that are placeholders.
+    fed: HashSet<&'m str>,
     budget: &'m Cell<usize>,
 }
 
@@ -266,6 +270,9 @@ impl<'m, 'g> Import<'m, 'g> {
             let inputs = graph.input.iter().map(|input| input.name());
             outputs.chain(inputs).chain(graph.initializer.iter().map(|tensor| tensor.name()))
         });
+        let nodes = graphs.iter().flat_map(|graph| &graph.node);
+        let makers =
+            nodes.flat_map(|node| node.output.iter().map(move |name| (name.as_str(), node)));
         Self {
             uses: uses(&graphs),
             graph,
@@ -277,6 +284,8 @@ impl<'m, 'g> Import<'m, 'g> {
             refused: Vec::new(),
             kinds: HashMap::new(),
             given_names: names.collect(),
+            makers: makers.collect(),
+            fed: HashSet::new(),
             budget,
         }
     }
@@ -336,6 +345,7 @@ impl<'m, 'g> Import<'m, 'g> {
                 Ok(id) => {
                     self.values.insert(name, Rc::new(Value::plain(self.graph.any(id))));
                     inputs.push((name.to_owned(), id));
+                    self.fed.insert(name);
                 }
                 Err(reason) => self.refuse(None, format!("input `{name}`"), reason),
             }
@@ -506,9 +516,37 @@ impl<'m, 'g> Import<'m, 'g> {
             Err(reason) => {
                 // Mistakes that go with it have the same cause.
                 let _ = self.told();
-                self.refuse(Some(operator(node)), place(node), reason);
+                for reason in self.traced(reason) {
+                    self.refuse(Some(operator(node)), place(node), reason);
+                }
             }
         }
+    }
+
+    /// Where a value has to be known that is computed: the inputs of the model that it is computed from. Shapes are known without.
+    fn traced(&self, reason: Reason) -> Vec<Reason> {
+        /// A value that is computed from more than this is no shape.
+        const FARTHEST: usize = 256;
+        let Reason::NeedsValue(name) = &reason else {
+            return vec![reason];
+        };
+        let mut inputs: Vec<Reason> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut pending = vec![name.as_str()];
+        while let Some(name) = pending.pop() {
+            if !seen.insert(name) || seen.len() > FARTHEST {
+                continue;
+            }
+            match self.makers.get(name) {
+                Some(maker) if matches!(maker.op_type(), "Shape" | "Size" | "Constant") => {}
+                Some(maker) => pending.extend(maker.input.iter().map(String::as_str)),
+                None if self.fed.contains(name) => {
+                    inputs.push(Reason::NeedsValue(name.to_owned()));
+                }
+                None => {}
+            }
+        }
+        if inputs.is_empty() { vec![reason] } else { inputs }
     }
 
     /// Says what a name stands for from now on.

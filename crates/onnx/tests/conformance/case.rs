@@ -160,8 +160,13 @@ impl Case {
                                             "{} has no counterpart",
                                             refusal.operator.as_deref().unwrap_or_default()
                                         ),
+                                        Reason::NeedsValue(_) => {
+                                            "a value that is computed has to be known".to_owned()
+                                        }
                                         reason => reason.to_string(),
                                     })
+                                    .collect::<std::collections::BTreeSet<_>>()
+                                    .into_iter()
                                     .collect();
                                 Verdict::LeftOut(reasons.join(", "))
                             }
