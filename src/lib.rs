@@ -25,7 +25,8 @@
 //! ```
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data.
+//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data,
+//! [`onnx`] reads and writes models.
 
 pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;

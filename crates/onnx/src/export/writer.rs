@@ -151,7 +151,7 @@ impl<'a> Writer<'a> {
         } else if let Some(value) = self.settled.value(id).cloned() {
             self.current = node.name.to_string();
             Ok(Held::plain(self.initializer(&node.name, &value)))
-        } else if explained {
+        } else if explained && table::find(node.operator.signature().name).is_some() {
             // What it depends on cannot be said, which has been told.
             return;
         } else {

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use abeyance_graph::Graph;
 use abeyance_ir::{Array, DType};
-use abeyance_onnx::{ImportError, Importer, Reason};
+use abeyance_onnx::{ExportError, ImportError, Importer, Reason};
 use abeyance_session::{Session, Value};
 use prost::Message;
 
@@ -198,12 +200,50 @@ impl Case {
                 return Verdict::Failed(format!("output {index}: {difference}"));
             }
         }
+        if let Err(difference) = exported_again(&graph, &fed, &told, &results) {
+            return Verdict::Failed(format!("exported and imported again: {difference}"));
+        }
         match results.len() == wanted.len() {
             true => Verdict::Passed,
             false => Verdict::Failed(format!("{} outputs, not {}", results.len(), wanted.len())),
         }
     }
 }
+
+/// Exports an import and imports that: the same values have to come out.
+///
+/// # Errors
+/// Others do. That a graph has parts that cannot be exported is none.
+fn exported_again(
+    graph: &Graph,
+    fed: &[Array],
+    told: &[usize],
+    wanted: &[Value],
+) -> Result<(), String> {
+    let model = match abeyance_onnx::export(graph, "predict", &|_| None) {
+        Ok(model) => model,
+        Err(ExportError::Refused(_)) => return Ok(()),
+        Err(other) => return Err(other.to_string()),
+    };
+    let again = abeyance_onnx::import(&model).map_err(|error| error.to_string())?;
+    let session = Session::new(&again).map_err(|error| error.to_string())?;
+    let signature = session.signature("predict").map_err(|error| error.to_string())?;
+    let free = (0..fed.len()).filter(|index| !told.contains(index));
+    let values: Vec<Value> = free.map(|index| Value::from(&fed[index])).collect();
+    let ports = signature.signature().inputs.clone();
+    let feeds: Result<Vec<_>, _> = ports
+        .iter()
+        .zip(&values)
+        .map(|((name, _), value)| signature.feed_value(name, value))
+        .collect();
+    let results =
+        feeds.and_then(|feeds| signature.run(feeds)).map_err(|error| error.to_string())?;
+    EXPORTED.fetch_add(1, Ordering::Relaxed);
+    results.iter().zip(wanted).try_for_each(|(got, wanted)| same(got, wanted))
+}
+
+/// How many data sets went through an export too.
+pub static EXPORTED: AtomicUsize = AtomicUsize::new(0);
 
 /// The inputs whose values an import asks for.
 fn needed(error: &ImportError) -> Vec<String> {

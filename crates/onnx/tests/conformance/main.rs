@@ -49,6 +49,10 @@ fn the_node_tests_of_onnx_pass_or_are_left_out_for_a_reason() {
         report.add(&case, verdict);
     }
     println!("{report}");
+    println!(
+        "{} went through an export too",
+        case::EXPORTED.load(std::sync::atomic::Ordering::Relaxed)
+    );
     assert!(
         report.failures.is_empty(),
         "{} failed:\n{}",
