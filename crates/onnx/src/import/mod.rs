@@ -78,7 +78,8 @@ impl Importer {
     ///   unknown by itself.
     /// - Initializers of floats become variables that start with their values, so that the model can be trained further; those that
     ///   are running averages are not trainable. Others are constants.
-    /// - Nodes are called by what the model calls their results, with `_` for what a name may not hold.
+    /// - Nodes are called by what the model calls their results, with `_` for what a name may not hold. Images within the model are
+    ///   `[N, H, W, C]` here; inputs and outputs are as the model has them.
     /// - The signature `predict` names inputs and outputs as the model does.
     ///
     /// # Errors
@@ -592,7 +593,19 @@ impl<'m, 'g> Import<'m, 'g> {
                 }
                 continue;
             };
+            let value = value.clone();
+            let images = value.is_images().then(|| value.as_images(self.graph));
             let tensor = value.as_plain(self.graph);
+            if let Some(images) = images {
+                // The name is that of the value as the model has it.
+                let own = naming::sanitized(name, "output");
+                if images.name() == own {
+                    let other = self.names.free(self.graph, &format!("{own}/nhwc"), "output");
+                    self.graph.build(|graph| graph.rename(images.id(), &other));
+                }
+                let own = self.names.free(self.graph, &own, "output");
+                self.graph.build(|graph| graph.rename(tensor.id(), &own));
+            }
             outputs.push((name.to_owned(), tensor.id()));
         }
         outputs

@@ -121,3 +121,30 @@ fn inputs_and_outputs_have_their_names_in_the_signature() {
     assert_eq!((&inputs[..], &outputs[..]), (&["a_0", "b"][..], &["relu", "sum/out", "b"][..]));
     assert_eq!(ir.describe(signature.outputs[0].1), "relu : f32[n, 2]");
 }
+
+#[test]
+fn an_output_of_images_is_as_the_model_has_it() {
+    let model = model(
+        vec![port("x", &["n", "2", "5", "4"])],
+        vec![floats("w", &[3, 2, 1, 1], &[0.5; 6])],
+        vec![node("Conv", &["x", "w"], &["y"], vec![])],
+        vec![port("y", &["n", "3", "5", "4"])],
+    );
+    let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+    let y = graph.tensor::<f32>("y").expect("the output");
+    assert_eq!(y.to_string(), "y : f32[n, 3, 5, 4]");
+    assert_eq!(graph.ir().signatures()[0].outputs[0].1, y.id());
+}
+
+#[test]
+fn an_input_that_is_turned_round_keeps_its_name() {
+    let model = model(
+        vec![port("x", &["n", "5", "4", "2"])],
+        vec![],
+        vec![node("Transpose", &["x"], &["y"], vec![ints("perm", &[0, 3, 1, 2])])],
+        vec![port("y", &["n", "2", "5", "4"])],
+    );
+    let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+    let [x, y] = ["x", "y"].map(|name| graph.tensor::<f32>(name).expect("a tensor").to_string());
+    assert_eq!([&x, &y], ["x : f32[n, 5, 4, 2]", "y : f32[n, 2, 5, 4]"]);
+}
