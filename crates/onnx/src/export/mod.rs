@@ -4,8 +4,10 @@
 //! gone through in order, and each node handed to the function of its operator in the [`table`]. Nothing stops at the first node that
 //! cannot be said in ONNX: all of them are reported together.
 
+mod attribute;
 mod ops;
 mod settled;
+mod sizes;
 pub(crate) mod table;
 mod writer;
 

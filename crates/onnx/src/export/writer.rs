@@ -7,10 +7,10 @@ use abeyance_ir::{
     known_dims,
 };
 
+use super::attribute::ints;
 use super::settled::Settled;
 use super::{gathered, table};
 use crate::error::Obstacle;
-use crate::proto::attribute_proto::AttributeType;
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::tensor;
 
@@ -21,8 +21,8 @@ pub(crate) type Written = Result<Held, String>;
 /// second), or both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
-    plain: Option<String>,
-    images: Option<String>,
+    pub(super) plain: Option<String>,
+    pub(super) images: Option<String>,
 }
 
 impl Held {
@@ -67,10 +67,10 @@ pub(crate) struct Writer<'a> {
     /// How many of the nodes that are needed use each.
     uses: HashMap<NodeId, usize>,
     /// For each unknown dimension a value that has it.
-    sources: HashMap<SymbolId, (NodeId, usize)>,
-    sizes: HashMap<SymbolId, String>,
+    pub(super) sources: HashMap<SymbolId, (NodeId, usize)>,
+    pub(super) sizes: HashMap<SymbolId, String>,
     /// Names of values that were made for one node and may be used for others.
-    shared: HashSet<String>,
+    pub(super) shared: HashSet<String>,
     taken: HashSet<String>,
     counts: HashMap<String, usize>,
     /// The node that is being written.
@@ -482,123 +482,5 @@ impl<'a> Writer<'a> {
             }
             _ => Err("has no value: its first one is random, and none was given".to_owned()),
         }
-    }
-
-    // ---- shapes -----------------------------------------------------------------------------------------------
-
-    /// A vector of one element: the size of an unknown dimension.
-    fn size(&mut self, symbol: SymbolId) -> Result<String, String> {
-        if let Some(name) = self.sizes.get(&symbol) {
-            return Ok(name.clone());
-        }
-        let Some(&(id, axis)) = self.sources.get(&symbol) else {
-            return Err(format!("the size {} is that of no value", self.ir.symbols().name(symbol)));
-        };
-        let held = self.held(id);
-        let (of, axis) = match held.images.filter(|_| held.plain.is_none()) {
-            Some(images) => {
-                (images, TO_ONNX.iter().position(|&at| at == axis as i64).unwrap_or(axis))
-            }
-            None => (self.value(id), axis),
-        };
-        let part = vec![int("start", axis as i64), int("end", axis as i64 + 1)];
-        let name = self.node("Shape", &[&of], part);
-        self.shared.insert(name.clone());
-        self.sizes.insert(symbol, name.clone());
-        Ok(name)
-    }
-
-    /// A vector of sizes.
-    pub fn shape_vector(&mut self, shape: &[Dim]) -> Result<String, String> {
-        let shape = self.ir.resolve(shape);
-        if let Some(dims) = known_dims(&shape) {
-            let sizes: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
-            return Ok(self.integers("shape", &sizes));
-        }
-        let mut parts: Vec<String> = Vec::new();
-        let mut numbers: Vec<i64> = Vec::new();
-        for dim in shape {
-            match dim {
-                Dim::Known(size) => numbers.push(size as i64),
-                Dim::Symbol(symbol) => {
-                    if !numbers.is_empty() {
-                        parts.push(self.integers("shape", &std::mem::take(&mut numbers)));
-                    }
-                    parts.push(self.size(symbol)?);
-                }
-            }
-        }
-        if !numbers.is_empty() {
-            parts.push(self.integers("shape", &numbers));
-        }
-        match &parts[..] {
-            [only] => Ok(only.clone()),
-            _ => {
-                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-                Ok(self.node("Concat", &parts, vec![int("axis", 0)]))
-            }
-        }
-    }
-
-    /// A vector of sizes for a reshape: one that is not known may be worked out.
-    pub fn target_vector(&mut self, shape: &[Dim]) -> Result<String, String> {
-        let shape = self.ir.resolve(shape);
-        let open = shape.iter().filter(|dim| dim.known().is_none()).count();
-        if open == 1 && !shape.contains(&Dim::Known(0)) {
-            let sizes: Vec<i64> =
-                shape.iter().map(|dim| dim.known().map_or(-1, |size| size as i64)).collect();
-            return Ok(self.integers("shape", &sizes));
-        }
-        self.shape_vector(&shape)
-    }
-}
-
-/// An attribute that is an integer.
-pub(crate) fn int(name: &str, value: i64) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Int.into()),
-        i: Some(value),
-        ..AttributeProto::default()
-    }
-}
-
-/// An attribute of integers.
-pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Ints.into()),
-        ints: values.to_vec(),
-        ..AttributeProto::default()
-    }
-}
-
-/// An attribute that is a number.
-pub(crate) fn float(name: &str, value: f64) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Float.into()),
-        f: Some(value as f32),
-        ..AttributeProto::default()
-    }
-}
-
-/// An attribute that is a text.
-pub(crate) fn text(name: &str, value: &str) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::String.into()),
-        s: Some(value.as_bytes().to_vec()),
-        ..AttributeProto::default()
-    }
-}
-
-/// An attribute that is an array.
-pub(crate) fn array(name: &str, value: &Array) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.to_owned()),
-        r#type: Some(AttributeType::Tensor.into()),
-        t: Some(tensor::write("", value)),
-        ..AttributeProto::default()
     }
 }

@@ -2,8 +2,9 @@
 
 use abeyance_ir::{Dim, NodeId};
 
+use super::super::attribute::ints;
 use super::super::table::Row;
-use super::super::writer::{Held, TO_ONNX, Writer, Written, ints};
+use super::super::writer::{Held, TO_ONNX, Writer, Written};
 
 /// The operands where they broadcast, and whether they are images with their channels second: that order is kept where one of
 /// them is in it and the others can be brought into it at little cost.
@@ -148,7 +149,8 @@ pub(crate) const ROWS: &[Row] = &[
             true => TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64,
             false => axis,
         };
-        let joined = writer.node("Concat", &names, vec![super::super::writer::int("axis", axis)]);
+        let joined =
+            writer.node("Concat", &names, vec![super::super::attribute::int("axis", axis)]);
         Ok(if images { Held::images(joined) } else { Held::plain(joined) })
     }),
     Row::new("sigmoid_cross_entropy", "Max, Mul, Abs, Neg, Softplus, Sub and Add", |writer, id| {

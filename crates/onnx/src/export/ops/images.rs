@@ -2,8 +2,9 @@
 
 use abeyance_ir::{Attributes, Dim};
 
+use super::super::attribute::{int, ints, text};
 use super::super::table::Row;
-use super::super::writer::{Held, int, ints, text};
+use super::super::writer::Held;
 use crate::proto::AttributeProto;
 
 /// This family's operators.

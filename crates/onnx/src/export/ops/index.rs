@@ -2,8 +2,9 @@
 
 use abeyance_ir::{Array, DType, Dim};
 
+use super::super::attribute::int;
 use super::super::table::Row;
-use super::super::writer::{Held, int};
+use super::super::writer::Held;
 use super::source::cast;
 
 /// Beyond the end of any dimension.

@@ -2,8 +2,9 @@
 
 use abeyance_ir::NodeId;
 
+use super::super::attribute::float;
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written, float};
+use super::super::writer::{Held, Writer, Written};
 use super::source::cast;
 
 /// A function of the operand's elements, which keeps images in the order that they are in.

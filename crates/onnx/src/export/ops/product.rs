@@ -1,7 +1,8 @@
 //! Products of matrices.
 
+use super::super::attribute::int;
 use super::super::table::Row;
-use super::super::writer::{Held, int};
+use super::super::writer::Held;
 use super::binary::swapped;
 
 /// This family's operators.

@@ -2,8 +2,9 @@
 
 use abeyance_ir::{DType, NodeId};
 
+use super::super::attribute::{int, ints};
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written, int, ints};
+use super::super::writer::{Held, Writer, Written};
 use super::source::cast;
 
 macro_rules! direct {

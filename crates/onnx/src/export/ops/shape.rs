@@ -2,8 +2,9 @@
 
 use abeyance_ir::Dim;
 
+use super::super::attribute::{int, ints};
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written, int, ints};
+use super::super::writer::{Held, Writer, Written};
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[

@@ -2,8 +2,9 @@
 
 use abeyance_ir::{Array, DType, element_count, known_dims};
 
+use super::super::attribute::{array, int};
 use super::super::table::Row;
-use super::super::writer::{Held, Writer, array, int};
+use super::super::writer::{Held, Writer};
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
