@@ -27,12 +27,15 @@
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
 //! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`checkpoint`] keeps what was learnt, [`datasets`]
 //! reads data.
+//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data,
+//! [`onnx`] reads and writes models.
 
 pub use abeyance_checkpoint as checkpoint;
 pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;
 pub use abeyance_ir as ir;
 pub use abeyance_layers as layers;
+pub use abeyance_onnx as onnx;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 

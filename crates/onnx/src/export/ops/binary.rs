@@ -1,0 +1,180 @@
+//! Functions of several tensors that broadcast.
+
+use abeyance_ir::{Dim, NodeId};
+
+use super::super::attribute::ints;
+use super::super::table::Row;
+use super::super::writer::{Held, TO_ONNX, Writer, Written};
+
+/// The operands where they broadcast, and whether they are images with their channels second: that order is kept where one of
+/// them is in it and the others can be brought into it at little cost.
+fn aligned(
+    writer: &mut Writer<'_>,
+    id: NodeId,
+    count: usize,
+) -> Result<(Vec<String>, bool), String> {
+    let operands: Vec<NodeId> =
+        (0..count).map(|place| writer.operand(id, place)).collect::<Result<_, _>>()?;
+    let can_be_images = |writer: &Writer<'_>, operand: NodeId| {
+        let shape = writer.shape(operand);
+        match shape.len() {
+            0 => true,
+            1 => shape[0] == Dim::Known(1) || shape[0].known().is_some(),
+            4 => true,
+            _ => false,
+        }
+    };
+    let images = operands.iter().any(|&operand| writer.held(operand).is_images())
+        && operands.iter().all(|&operand| can_be_images(writer, operand));
+    let mut names = Vec::new();
+    for operand in operands {
+        let rank = writer.shape(operand).len();
+        names.push(match (images, rank) {
+            (true, 4) => writer.images(operand),
+            (true, 1) => {
+                // A number for each channel: `[C]` as `[C, 1, 1]`.
+                let vector = writer.value(operand);
+                let axes = writer.integers("axes", &[1, 2]);
+                writer.node("Unsqueeze", &[&vector, &axes], Vec::new())
+            }
+            _ => writer.value(operand),
+        });
+    }
+    Ok((names, images))
+}
+
+fn together(
+    writer: &mut Writer<'_>,
+    id: NodeId,
+    count: usize,
+    function: impl FnOnce(&mut Writer<'_>, &[&str]) -> String,
+) -> Written {
+    let (names, images) = aligned(writer, id, count)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let result = function(writer, &names);
+    Ok(if images { Held::images(result) } else { Held::plain(result) })
+}
+
+macro_rules! direct {
+    ($name:literal, $onnx:literal, $count:literal) => {
+        Row::new($name, $onnx, |writer, id| {
+            together(writer, id, $count, |writer, operands| {
+                writer.node($onnx, operands, Vec::new())
+            })
+        })
+    };
+}
+
+/// This family's operators.
+pub(crate) const ROWS: &[Row] = &[
+    Row::new(
+        "add",
+        "Add; of a convolution and a number for each channel the bias of Conv",
+        |writer, id| {
+            if let Some(held) = writer.bias(id)? {
+                return Ok(held);
+            }
+            together(writer, id, 2, |writer, operands| writer.node("Add", operands, Vec::new()))
+        },
+    ),
+    direct!("sub", "Sub", 2),
+    direct!("mul", "Mul", 2),
+    direct!("div", "Div", 2),
+    direct!("pow", "Pow", 2),
+    direct!("maximum", "Max", 2),
+    direct!("minimum", "Min", 2),
+    direct!("equal", "Equal", 2),
+    direct!("greater", "Greater", 2),
+    direct!("greater_equal", "GreaterOrEqual", 2),
+    direct!("less", "Less", 2),
+    direct!("less_equal", "LessOrEqual", 2),
+    direct!("logical_and", "And", 2),
+    direct!("logical_or", "Or", 2),
+    direct!("logical_xor", "Xor", 2),
+    direct!("select", "Where", 3),
+    Row::new("not_equal", "Equal and Not", |writer, id| {
+        together(writer, id, 2, |writer, operands| {
+            let equal = writer.node("Equal", operands, Vec::new());
+            writer.node("Not", &[&equal], Vec::new())
+        })
+    }),
+    Row::new("mul_no_nan", "Mul, Equal and Where", |writer, id| {
+        together(writer, id, 2, |writer, operands| {
+            let zero = writer.number(writer.dtype(id), 0.0);
+            let product = writer.node("Mul", operands, Vec::new());
+            let none = writer.node("Equal", &[operands[1], &zero], Vec::new());
+            writer.node("Where", &[&none, &zero, &product], Vec::new())
+        })
+    }),
+    Row::new("floor_div", "Div and Floor; of integers Mod, Sub and Div", |writer, id| {
+        let is_float = writer.dtype(id).is_float();
+        together(writer, id, 2, |writer, operands| match is_float {
+            true => {
+                let quotient = writer.node("Div", operands, Vec::new());
+                writer.node("Floor", &[&quotient], Vec::new())
+            }
+            false => {
+                let rest = writer.node("Mod", operands, Vec::new());
+                let whole = writer.node("Sub", &[operands[0], &rest], Vec::new());
+                writer.node("Div", &[&whole, operands[1]], Vec::new())
+            }
+        })
+    }),
+    Row::new("modulo", "Mod; of floats Div, Floor, Mul and Sub", |writer, id| {
+        let is_float = writer.dtype(id).is_float();
+        together(writer, id, 2, |writer, operands| match is_float {
+            false => writer.node("Mod", operands, Vec::new()),
+            true => {
+                let quotient = writer.node("Div", operands, Vec::new());
+                let floor = writer.node("Floor", &[&quotient], Vec::new());
+                let whole = writer.node("Mul", &[&floor, operands[1]], Vec::new());
+                writer.node("Sub", &[operands[0], &whole], Vec::new())
+            }
+        })
+    }),
+    Row::new("concat", "Concat", |writer, id| {
+        let axis = writer.attributes(id).integer(0);
+        let rank = writer.shape(id).len();
+        let axis = if axis < 0 { axis + rank as i64 } else { axis };
+        let count = writer.ir.node(id).operands.len();
+        let operands: Vec<NodeId> =
+            (0..count).map(|place| writer.operand(id, place)).collect::<Result<_, _>>()?;
+        let images = rank == 4 && operands.iter().any(|&operand| writer.held(operand).is_images());
+        let mut names = Vec::new();
+        for operand in operands {
+            names.push(if images { writer.images(operand) } else { writer.value(operand) });
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let axis = match images {
+            true => TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64,
+            false => axis,
+        };
+        let joined =
+            writer.node("Concat", &names, vec![super::super::attribute::int("axis", axis)]);
+        Ok(if images { Held::images(joined) } else { Held::plain(joined) })
+    }),
+    Row::new("sigmoid_cross_entropy", "Max, Mul, Abs, Neg, Softplus, Sub and Add", |writer, id| {
+        let dtype = writer.dtype(id);
+        together(writer, id, 2, |writer, operands| {
+            // max(x, 0) - x z + log(1 + exp(-|x|))
+            let [labels, x] = [operands[0], operands[1]];
+            let zero = writer.number(dtype, 0.0);
+            let positive = writer.node("Max", &[x, &zero], Vec::new());
+            let product = writer.node("Mul", &[x, labels], Vec::new());
+            let size = writer.node("Abs", &[x], Vec::new());
+            let less = writer.node("Neg", &[&size], Vec::new());
+            let soft = writer.node("Softplus", &[&less], Vec::new());
+            let difference = writer.node("Sub", &[&positive, &product], Vec::new());
+            writer.node("Add", &[&difference, &soft], Vec::new())
+        })
+    }),
+];
+
+/// The order of dimensions that swaps the last two.
+pub(crate) fn swapped(writer: &mut Writer<'_>, value: &str, rank: usize) -> String {
+    let mut order: Vec<i64> = (0..rank as i64).collect();
+    if rank >= 2 {
+        order.swap(rank - 1, rank - 2);
+    }
+    writer.node("Transpose", &[value], vec![ints("perm", &order)])
+}

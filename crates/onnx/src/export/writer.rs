@@ -1,0 +1,486 @@
+//! A model while it is written: nodes with their names, initializers, and what is known of values.
+
+use std::collections::{HashMap, HashSet};
+
+use abeyance_ir::{
+    Array, Attributes, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId,
+    known_dims,
+};
+
+use super::attribute::ints;
+use super::settled::Settled;
+use super::{gathered, table};
+use crate::error::Obstacle;
+use crate::proto::{AttributeProto, NodeProto, TensorProto};
+use crate::tensor;
+
+/// Why a node cannot be said.
+pub(crate) type Written = Result<Held, String>;
+
+/// The names under which the model has a value: with its dimensions as here, as ONNX has those of images (the last of four
+/// second), or both.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Held {
+    pub(super) plain: Option<String>,
+    pub(super) images: Option<String>,
+}
+
+impl Held {
+    pub fn plain(name: String) -> Self {
+        Self { plain: Some(name), images: None }
+    }
+
+    pub fn images(name: String) -> Self {
+        Self { plain: None, images: Some(name) }
+    }
+
+    /// The name with the dimensions as here; empty where there is none.
+    pub fn name(self) -> String {
+        self.plain.unwrap_or_default()
+    }
+
+    /// Whether it is held with its channels second, and not as here.
+    pub fn is_images(&self) -> bool {
+        self.images.is_some() && self.plain.is_none()
+    }
+}
+
+/// The order of images' dimensions in ONNX, by their places here.
+pub(crate) const TO_ONNX: [i64; 4] = [0, 3, 1, 2];
+/// The order of images' dimensions here, by their places in ONNX.
+const FROM_ONNX: [i64; 4] = [0, 2, 3, 1];
+/// The order of a filter's dimensions in ONNX, `[F, C, h, w]`, by their places here, `[h, w, C, F]`.
+const FILTER: [usize; 4] = [3, 2, 0, 1];
+
+pub(crate) struct Writer<'a> {
+    pub ir: &'a Graph,
+    settled: &'a Settled,
+    values: &'a dyn Fn(&str) -> Option<Array>,
+    signature: &'a GraphSignature,
+    pub nodes: Vec<NodeProto>,
+    pub initializers: Vec<TensorProto>,
+    held: HashMap<NodeId, Held>,
+    /// Filters that stand in the model in ONNX's order of dimensions.
+    filters: HashMap<NodeId, String>,
+    /// Variables that are nothing but filters.
+    only_filters: HashSet<NodeId>,
+    /// How many of the nodes that are needed use each.
+    uses: HashMap<NodeId, usize>,
+    /// For each unknown dimension a value that has it.
+    pub(super) sources: HashMap<SymbolId, (NodeId, usize)>,
+    pub(super) sizes: HashMap<SymbolId, String>,
+    /// Names of values that were made for one node and may be used for others.
+    pub(super) shared: HashSet<String>,
+    taken: HashSet<String>,
+    counts: HashMap<String, usize>,
+    /// The node that is being written.
+    current: String,
+    refused: Vec<(String, String, String)>,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(
+        ir: &'a Graph,
+        signature: &'a GraphSignature,
+        settled: &'a Settled,
+        needed: &[NodeId],
+        values: &'a dyn Fn(&str) -> Option<Array>,
+    ) -> Self {
+        let ports = signature.inputs.iter().chain(&signature.outputs);
+        let mut writer = Writer {
+            ir,
+            settled,
+            values,
+            signature,
+            nodes: Vec::new(),
+            initializers: Vec::new(),
+            held: HashMap::new(),
+            filters: HashMap::new(),
+            only_filters: HashSet::new(),
+            uses: HashMap::new(),
+            sources: HashMap::new(),
+            sizes: HashMap::new(),
+            shared: HashSet::new(),
+            taken: ports.map(|(name, _)| name.to_string()).collect(),
+            counts: HashMap::new(),
+            current: String::new(),
+            refused: Vec::new(),
+        };
+        writer.count_uses(needed);
+        writer
+    }
+
+    fn count_uses(&mut self, needed: &[NodeId]) {
+        let mut others: HashSet<NodeId> =
+            self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
+        for &id in needed {
+            let filter = match self.operator(id) {
+                "conv2d" => Some(1),
+                "conv2d_backprop_input" => Some(0),
+                _ => None,
+            };
+            for (place, &operand) in self.ir.node(id).operands.iter().enumerate() {
+                let operand = self.settled.resolve(operand);
+                *self.uses.entry(operand).or_insert(0) += 1;
+                match Some(place) == filter && self.operator(operand) == "variable" {
+                    true => self.only_filters.insert(operand),
+                    false => others.insert(operand),
+                };
+            }
+        }
+        self.only_filters.retain(|id| !others.contains(id));
+    }
+
+    pub fn operator(&self, id: NodeId) -> &'static str {
+        // Operators of a user's own have names of any lifetime; those of the table are static.
+        table::static_name(self.ir.node(id).operator.signature().name)
+    }
+
+    /// Writes a node, if it can be said.
+    pub fn write(&mut self, id: NodeId) {
+        let node = self.ir.node(id);
+        let explained = node.operands.iter().any(|&operand| {
+            let operand = self.settled.resolve(operand);
+            operand != id
+                && !self.held.contains_key(&operand)
+                && !self.filters.contains_key(&operand)
+        });
+        let input = self.signature.inputs.iter().find(|(_, input)| *input == id);
+        let held = if let Some((name, _)) = input {
+            Ok(Held::plain(name.to_string()))
+        } else if let Some(value) = self.settled.value(id).cloned() {
+            self.current = node.name.to_string();
+            Ok(Held::plain(self.initializer(&node.name, &value)))
+        } else if explained && table::find(node.operator.signature().name).is_some() {
+            // What it depends on cannot be said, which has been told.
+            return;
+        } else {
+            self.current = node.name.to_string();
+            match table::find(node.operator.signature().name) {
+                Some(row) => {
+                    let first = self.nodes.len();
+                    (row.write)(self, id).map(|held| self.renamed(held, first, &node.name))
+                }
+                None => Err("has no counterpart in ONNX".to_owned()),
+            }
+        };
+        match held {
+            Ok(held) => {
+                self.held.insert(id, held);
+                for (axis, dim) in self.shape(id).into_iter().enumerate() {
+                    if let Dim::Symbol(symbol) = dim {
+                        self.sources.entry(symbol).or_insert((id, axis));
+                    }
+                }
+            }
+            Err(reason) => self.refused.push((
+                node.operator.signature().name.to_owned(),
+                node.name.to_string(),
+                reason,
+            )),
+        }
+    }
+
+    /// Calls what a node gives by the node's name.
+    fn renamed(&mut self, held: Held, first: usize, name: &str) -> Held {
+        let is_images = held.is_images();
+        let Some(own) = held.images.clone().filter(|_| is_images).or(held.plain.clone()) else {
+            return held;
+        };
+        let wanted = if is_images { format!("{name}/nchw") } else { name.to_owned() };
+        // What others may ask for keeps the name that they know it by.
+        if self.shared.contains(&own) {
+            return held;
+        }
+        let made =
+            self.nodes.iter_mut().skip(first).rev().find(|node| node.output.first() == Some(&own));
+        let Some(made) = made else {
+            return held;
+        };
+        if !self.taken.insert(wanted.clone()) {
+            return held;
+        }
+        made.output[0] = wanted.clone();
+        match is_images {
+            true => Held { images: Some(wanted), ..held },
+            false => Held { plain: Some(wanted), ..held },
+        }
+    }
+
+    /// The signature's outputs, each under its name.
+    pub fn outputs(&mut self) -> Vec<(String, NodeId)> {
+        let mut outputs = Vec::new();
+        let mut done: HashSet<String> = HashSet::new();
+        for (name, id) in &self.signature.outputs {
+            let id = self.settled.resolve(*id);
+            if !self.held.contains_key(&id) {
+                continue;
+            }
+            self.current = self.ir.node(id).name.to_string();
+            let own = self.value(id);
+            outputs.push((name.to_string(), id));
+            let made = self.nodes.iter().any(|node| node.output.contains(&own));
+            if made && !done.contains(&own) && !done.contains(&**name) {
+                for node in &mut self.nodes {
+                    for other in node.input.iter_mut().chain(&mut node.output) {
+                        if *other == own {
+                            *other = name.to_string();
+                        }
+                    }
+                }
+                for held in self.held.values_mut() {
+                    for other in [&mut held.plain, &mut held.images] {
+                        if other.as_ref() == Some(&own) {
+                            *other = Some(name.to_string());
+                        }
+                    }
+                }
+            } else {
+                self.nodes.push(NodeProto {
+                    op_type: Some("Identity".to_owned()),
+                    name: Some(format!("{name}/Identity")),
+                    input: vec![own],
+                    output: vec![name.to_string()],
+                    ..NodeProto::default()
+                });
+            }
+            done.insert(name.to_string());
+        }
+        outputs
+    }
+
+    /// What could not be said.
+    pub fn obstacles(&self) -> Vec<Obstacle> {
+        gathered(&self.refused)
+    }
+
+    // ---- what the graph says ----------------------------------------------------------------------------------
+
+    pub fn attributes(&self, id: NodeId) -> &'a Attributes {
+        &self.ir.node(id).attributes
+    }
+
+    pub fn operand(&self, id: NodeId, place: usize) -> Result<NodeId, String> {
+        match self.ir.node(id).operands.get(place) {
+            Some(&operand) => Ok(self.settled.resolve(operand)),
+            None => Err(format!("operand {place} is missing")),
+        }
+    }
+
+    pub fn shape(&self, id: NodeId) -> Shape {
+        self.ir.shape(id).unwrap_or_default()
+    }
+
+    pub fn dtype(&self, id: NodeId) -> DType {
+        self.ir.node(id).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype)
+    }
+
+    /// The sizes of a value, all of which have to be known.
+    pub fn known(&self, id: NodeId) -> Result<Vec<usize>, String> {
+        match known_dims(&self.shape(id)) {
+            Some(dims) => Ok(dims.to_vec()),
+            None => Err(format!("the sizes of `{}` have to be known", self.ir.describe(id))),
+        }
+    }
+
+    // ---- names and nodes --------------------------------------------------------------------------------------
+
+    fn fresh(&mut self, part: &str) -> String {
+        let base = format!("{}/{part}", self.current);
+        loop {
+            let count = self.counts.entry(base.clone()).or_insert(0);
+            let name = if *count == 0 { base.clone() } else { format!("{base}_{count}") };
+            *count += 1;
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+
+    /// Appends a node, and gives the name of its result.
+    pub fn node(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        self.nodes_of(operator, inputs, attributes, 1).pop().unwrap_or_default()
+    }
+
+    /// Appends a node of several results, and gives their names.
+    pub fn nodes_of(
+        &mut self,
+        operator: &str,
+        inputs: &[&str],
+        attributes: Vec<AttributeProto>,
+        results: usize,
+    ) -> Vec<String> {
+        let output: Vec<String> = (0..results).map(|_| self.fresh(operator)).collect();
+        self.nodes.push(NodeProto {
+            op_type: Some(operator.to_owned()),
+            name: output.first().cloned(),
+            input: inputs.iter().map(|&input| input.to_owned()).collect(),
+            output: output.clone(),
+            attribute: attributes,
+            ..NodeProto::default()
+        });
+        output
+    }
+
+    /// Adds an array, and gives its name.
+    pub fn initializer(&mut self, name: &str, array: &Array) -> String {
+        let name = match self.taken.insert(name.to_owned()) {
+            true => name.to_owned(),
+            false => self.fresh("value"),
+        };
+        self.initializers.push(tensor::write(&name, array));
+        name
+    }
+
+    /// Adds a constant of a node's own.
+    pub fn constant(&mut self, part: &str, array: &Array) -> String {
+        let name = self.fresh(part);
+        self.initializers.push(tensor::write(&name, array));
+        name
+    }
+
+    /// Integers as a constant vector.
+    pub fn integers(&mut self, part: &str, integers: &[i64]) -> String {
+        self.constant(part, &Array::new(DType::I64, &[integers.len()], integers))
+    }
+
+    /// A number of an element type.
+    pub fn number(&mut self, dtype: DType, number: f64) -> String {
+        self.constant("number", &Array::scalar(dtype, number))
+    }
+
+    // ---- values -----------------------------------------------------------------------------------------------
+
+    pub fn held(&self, id: NodeId) -> Held {
+        self.held.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// The name of a value with its dimensions as here.
+    pub fn value(&mut self, id: NodeId) -> String {
+        let held = self.held(id);
+        if let Some(name) = held.plain {
+            return name;
+        }
+        let own = match (held.images, self.filters.get(&id).cloned()) {
+            (Some(images), _) => self.node("Transpose", &[&images], vec![ints("perm", &FROM_ONNX)]),
+            (None, Some(filter)) => {
+                // ONNX's order back to the one here: `[h, w, C, F]`.
+                self.node("Transpose", &[&filter], vec![ints("perm", &[2, 3, 1, 0])])
+            }
+            (None, None) => String::new(),
+        };
+        self.shared.insert(own.clone());
+        self.held.entry(id).or_default().plain = Some(own.clone());
+        own
+    }
+
+    /// The value of an operand.
+    pub fn input(&mut self, id: NodeId, place: usize) -> Result<String, String> {
+        let operand = self.operand(id, place)?;
+        Ok(self.value(operand))
+    }
+
+    /// The name of images with their channels second.
+    pub fn images(&mut self, id: NodeId) -> String {
+        if let Some(name) = self.held(id).images {
+            return name;
+        }
+        let plain = self.value(id);
+        let name = self.node("Transpose", &[&plain], vec![ints("perm", &TO_ONNX)]);
+        self.shared.insert(name.clone());
+        self.held.entry(id).or_default().images = Some(name.clone());
+        name
+    }
+
+    /// The name of a filter `[h, w, C, F]` in ONNX's order `[F, C, h, w]`.
+    pub fn filter(&mut self, id: NodeId) -> String {
+        if let Some(name) = self.filters.get(&id) {
+            return name.clone();
+        }
+        let plain = self.value(id);
+        let name = self.node("Transpose", &[&plain], vec![ints("perm", &[3, 2, 0, 1])]);
+        self.shared.insert(name.clone());
+        self.filters.insert(id, name.clone());
+        name
+    }
+
+    /// The sum of a convolution that is used for nothing else and a vector that stands in the model: the convolution with a
+    /// bias. `None` for any other sum.
+    pub fn bias(&mut self, sum: NodeId) -> Result<Option<Held>, String> {
+        let operands = [self.operand(sum, 0)?, self.operand(sum, 1)?];
+        for [conv, bias] in [operands, [operands[1], operands[0]]] {
+            let is_vector = matches!(self.operator(bias), "variable" | "constant")
+                && self.shape(bias).len() == 1
+                && self.shape(bias).last() == self.shape(conv).last();
+            let is_output =
+                self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == conv);
+            if self.operator(conv) != "conv2d"
+                || !is_vector
+                || is_output
+                || self.uses.get(&conv) != Some(&1)
+            {
+                continue;
+            }
+            let Some(images) = self.held(conv).images else {
+                continue;
+            };
+            let bias = self.value(bias);
+            let made =
+                self.nodes.iter_mut().rev().find(|node| node.output.first() == Some(&images));
+            if let Some(made) = made.filter(|made| made.input.len() == 2) {
+                made.input.push(bias);
+                return Ok(Some(Held::images(images)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A variable as an initializer.
+    pub fn variable(&mut self, id: NodeId) -> Written {
+        let node = self.ir.node(id);
+        let array = self.variable_value(id)?;
+        let name = node.name.to_string();
+        if self.only_filters.contains(&id) {
+            let turned = crate::layout::transposed(&array, FILTER);
+            let name = self.initializer(&name, &turned);
+            self.filters.insert(id, name);
+            return Ok(Held::default());
+        }
+        Ok(Held::plain(self.initializer(&name, &array)))
+    }
+
+    /// The value that is given for a variable, or its first value.
+    fn variable_value(&self, id: NodeId) -> Result<Array, String> {
+        let node = self.ir.node(id);
+        let (dims, dtype) = (self.known(id)?, self.dtype(id));
+        if let Some(array) = (self.values)(&node.name) {
+            return match array.dtype == dtype && array.dims[..] == dims[..] {
+                true => Ok(array),
+                false => Err(format!(
+                    "the value given for it is {}{:?}, and it is {dtype}{dims:?}",
+                    array.dtype, array.dims
+                )),
+            };
+        }
+        let filled = |number: Array| {
+            let count = dims.iter().product::<usize>();
+            Array { dtype, dims: dims[..].into(), bytes: number.bytes.repeat(count) }
+        };
+        match node.attributes.initializer(0) {
+            Some(Initializer::Zeros) => Ok(filled(Array::scalar(dtype, 0.0))),
+            Some(Initializer::Ones) => Ok(filled(Array::scalar(dtype, 1.0))),
+            Some(Initializer::Constant(array)) if array.dims[..] == dims[..] => {
+                Ok((**array).clone())
+            }
+            Some(Initializer::Constant(array)) if array.dims.is_empty() => {
+                Ok(filled((**array).clone()))
+            }
+            _ => Err("has no value: its first one is random, and none was given".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! One node of the model while it is imported: its inputs and attributes, and what may be appended for it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use abeyance_graph::ops::{binary, cast, shape, source};
+use abeyance_graph::{AnyTensor, Graph};
+use abeyance_ir::{self as ir, Array, DType, Dim, NodeId, Shape, resolve_axis};
+
+use super::value::{Known, Size, Value};
+use crate::error::Reason;
+use crate::proto::{AttributeProto, NodeProto, attribute_proto::AttributeType};
+use crate::tensor;
+
+/// What an operator's import gives: the values of its outputs, as many of the first as it knows of.
+pub(crate) type Imported<'g> = Result<Vec<Value<'g>>, Reason>;
+
+/// A node of the model.
+pub(crate) struct Call<'m, 'g> {
+    pub graph: &'g Graph,
+    pub node: &'m NodeProto,
+    pub opset: i64,
+    /// `None` for an input that is left out.
+    pub inputs: Vec<Option<Rc<Value<'g>>>>,
+    /// Bytes that what is made may still take.
+    pub budget: &'m Cell<usize>,
+}
+
+/// About what a node of a graph takes.
+const NODE: usize = 1 << 10;
+
+/// The node is used in a way that is not imported.
+pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Reason> {
+    Err(Reason::Unsupported(what.into()))
+}
+
+/// The node is wrong.
+pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Reason> {
+    Err(Reason::Wrong(what.into()))
+}
+
+impl<'m, 'g> Call<'m, 'g> {
+    // ---- attributes -------------------------------------------------------------------------------------------
+
+    /// The attribute of that name, which must be of that type.
+    fn attribute(
+        &self,
+        name: &str,
+        kind: AttributeType,
+    ) -> Result<Option<&'m AttributeProto>, Reason> {
+        let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name() == name)
+        else {
+            return Ok(None);
+        };
+        if !found.ref_attr_name().is_empty() {
+            return unsupported(format!("attribute `{name}` is a parameter of a function"));
+        }
+        // Early models leave the type out.
+        match found.r#type {
+            Some(given) if given != 0 && given != i32::from(kind) => {
+                wrong(format!("attribute `{name}` is not of the type {}", kind.as_str_name()))
+            }
+            _ => Ok(Some(found)),
+        }
+    }
+
+    /// An integer.
+    pub fn int(&self, name: &str) -> Result<Option<i64>, Reason> {
+        Ok(self.attribute(name, AttributeType::Int)?.map(AttributeProto::i))
+    }
+
+    /// An integer, or what it is when nothing is said.
+    pub fn int_or(&self, name: &str, default: i64) -> Result<i64, Reason> {
+        Ok(self.int(name)?.unwrap_or(default))
+    }
+
+    /// Whether an integer is other than 0.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, Reason> {
+        Ok(self.int_or(name, default.into())? != 0)
+    }
+
+    /// A number, or what it is when nothing is said.
+    pub fn float_or(&self, name: &str, default: f32) -> Result<f64, Reason> {
+        let found = self.attribute(name, AttributeType::Float)?;
+        Ok(f64::from(found.map_or(default, AttributeProto::f)))
+    }
+
+    /// Integers.
+    pub fn ints(&self, name: &str) -> Result<Option<&'m [i64]>, Reason> {
+        let found = self.attribute(name, AttributeType::Ints)?;
+        Ok(found.map(|attribute| &attribute.ints[..]))
+    }
+
+    /// Numbers.
+    pub fn floats(&self, name: &str) -> Result<Option<&'m [f32]>, Reason> {
+        let found = self.attribute(name, AttributeType::Floats)?;
+        Ok(found.map(|attribute| &attribute.floats[..]))
+    }
+
+    /// Texts.
+    pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, Reason> {
+        let found = self.attribute(name, AttributeType::Strings)?;
+        Ok(found.map(|attribute| {
+            attribute.strings.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect()
+        }))
+    }
+
+    /// A text, or what it is when nothing is said.
+    pub fn string_or(&self, name: &str, default: &str) -> Result<String, Reason> {
+        let found = self.attribute(name, AttributeType::String)?;
+        Ok(match found {
+            Some(attribute) => String::from_utf8_lossy(attribute.s()).into_owned(),
+            None => default.to_owned(),
+        })
+    }
+
+    /// An array.
+    pub fn tensor_attribute(&self, name: &str) -> Result<Option<Array>, Reason> {
+        match self.attribute(name, AttributeType::Tensor)? {
+            Some(AttributeProto { t: Some(tensor), .. }) => tensor::read(tensor).map(Some),
+            Some(_) => wrong(format!("attribute `{name}` holds no array")),
+            None => Ok(None),
+        }
+    }
+
+    // ---- inputs -----------------------------------------------------------------------------------------------
+
+    /// Whether there is an input at that place.
+    pub fn has(&self, index: usize) -> bool {
+        self.optional(index).is_some()
+    }
+
+    /// The input at that place, if there is one.
+    pub fn optional(&self, index: usize) -> Option<&Rc<Value<'g>>> {
+        self.inputs.get(index)?.as_ref()
+    }
+
+    /// The input at that place.
+    pub fn value(&self, index: usize) -> Result<&Rc<Value<'g>>, Reason> {
+        match self.optional(index) {
+            Some(value) => Ok(value),
+            None => wrong(format!("input {index} is missing")),
+        }
+    }
+
+    /// The node of an input, its dimensions as in the model.
+    pub fn tensor(&self, index: usize) -> Result<AnyTensor<'g>, Reason> {
+        Ok(self.value(index)?.as_plain(self.graph))
+    }
+
+    /// The node of an input, if there is one.
+    pub fn optional_tensor(&self, index: usize) -> Option<AnyTensor<'g>> {
+        self.optional(index).map(|value| value.as_plain(self.graph))
+    }
+
+    /// All inputs, which must be there.
+    pub fn tensors(&self) -> Result<Vec<AnyTensor<'g>>, Reason> {
+        (0..self.inputs.len()).map(|index| self.tensor(index)).collect()
+    }
+
+    /// The values of an input have to be known.
+    pub fn needs(&self, index: usize) -> Reason {
+        let name = self.node.input.get(index).cloned().unwrap_or_default();
+        Reason::NeedsValue(name)
+    }
+
+    /// The integers that an input holds, if there is one; they must be known.
+    pub fn known_integers(&self, index: usize) -> Result<Option<Vec<i64>>, Reason> {
+        let Some(value) = self.optional(index) else {
+            return Ok(None);
+        };
+        match value.known.as_ref().and_then(Known::integers) {
+            Some(integers) => Ok(Some(integers)),
+            None => Err(self.needs(index)),
+        }
+    }
+
+    /// The one integer that an input holds, if there is one; it must be known.
+    pub fn known_integer(&self, index: usize) -> Result<Option<i64>, Reason> {
+        match self.known_integers(index)?.as_deref() {
+            None => Ok(None),
+            Some(&[only]) => Ok(Some(only)),
+            Some(_) => wrong(format!("input {index} is not a single number")),
+        }
+    }
+
+    /// The sizes that an input holds, as far as they are known.
+    pub fn known_sizes(&self, index: usize) -> Result<Vec<Size>, Reason> {
+        match self.value(index)?.known.as_ref().and_then(Known::sizes) {
+            Some(sizes) => Ok(sizes),
+            None => Err(self.needs(index)),
+        }
+    }
+
+    /// The array that an input holds, if there is one; it must be known.
+    pub fn known_array(&self, index: usize) -> Result<Option<std::sync::Arc<Array>>, Reason> {
+        let Some(value) = self.optional(index) else {
+            return Ok(None);
+        };
+        match value.known.as_ref().and_then(Known::array) {
+            Some(array) => Ok(Some(array)),
+            None => Err(self.needs(index)),
+        }
+    }
+
+    /// The one number that an input holds, if there is one; it must be known.
+    pub fn known_number(&self, index: usize) -> Result<Option<f64>, Reason> {
+        match self.known_array(index)?.map(|array| tensor::reals(&array)).as_deref() {
+            None => Ok(None),
+            Some(&[only]) => Ok(Some(only)),
+            Some(_) => wrong(format!("input {index} is not a single number")),
+        }
+    }
+
+    /// Integers that are an attribute up to some opset, and an input since.
+    pub fn axes(
+        &self,
+        name: &str,
+        input_since: i64,
+        input: usize,
+    ) -> Result<Option<Vec<i64>>, Reason> {
+        match self.opset >= input_since {
+            true => self.known_integers(input),
+            false => Ok(self.ints(name)?.map(<[i64]>::to_vec)),
+        }
+    }
+
+    // ---- shapes -----------------------------------------------------------------------------------------------
+
+    /// The shape of a node as far as it is known.
+    pub fn shape(&self, x: AnyTensor<'g>) -> Shape {
+        self.graph.ir().shape(x.id()).unwrap_or_default()
+    }
+
+    /// The number of dimensions of a node.
+    pub fn rank(&self, x: AnyTensor<'g>) -> usize {
+        self.shape(x).len()
+    }
+
+    /// The size of a dimension that has to be known.
+    pub fn size(&self, x: AnyTensor<'g>, axis: usize) -> Result<usize, Reason> {
+        match self.shape(x).get(axis) {
+            Some(Dim::Known(size)) => Ok(*size),
+            Some(Dim::Symbol(_)) => {
+                unsupported(format!("the size of dimension {axis} has to be known"))
+            }
+            None => wrong(format!("there is no dimension {axis}")),
+        }
+    }
+
+    /// The dimension that an axis means, negative ones counted from the end.
+    pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, Reason> {
+        resolve_axis(axis, rank).map_err(|fault| Reason::Wrong(fault.message))
+    }
+
+    /// The element type of a node.
+    pub fn dtype(&self, x: AnyTensor<'g>) -> DType {
+        x.dtype().unwrap_or(DType::F32)
+    }
+
+    /// The element type of a node, which must be a float.
+    pub fn float_type(&self, x: AnyTensor<'g>) -> Result<DType, Reason> {
+        match x.dtype() {
+            Some(dtype) if !dtype.is_float() => {
+                unsupported(format!("elements of type {dtype} are not taken, only f32 and f64"))
+            }
+            Some(dtype) => Ok(dtype),
+            None => wrong("an input is wrong"),
+        }
+    }
+
+    // ---- nodes ------------------------------------------------------------------------------------------------
+
+    /// Takes from what may still be made. Nothing stops at once: what a single node asks for is bounded by its operator.
+    pub fn spend(&self, bytes: usize) {
+        self.budget.set(self.budget.get().saturating_sub(bytes));
+    }
+
+    /// Appends to the graph.
+    pub fn emit(&self, append: impl FnOnce(&mut ir::Graph) -> NodeId) -> AnyTensor<'g> {
+        self.spend(NODE);
+        self.graph.any(self.graph.build(append))
+    }
+
+    /// Appends an operator of one operand.
+    pub fn unary(
+        &self,
+        append: fn(&mut ir::Graph, NodeId) -> NodeId,
+        x: AnyTensor<'g>,
+    ) -> AnyTensor<'g> {
+        self.emit(|graph| append(graph, x.id()))
+    }
+
+    /// Appends an operator of two operands.
+    pub fn binary(
+        &self,
+        append: fn(&mut ir::Graph, NodeId, NodeId) -> NodeId,
+        x: AnyTensor<'g>,
+        y: AnyTensor<'g>,
+    ) -> AnyTensor<'g> {
+        self.emit(|graph| append(graph, x.id(), y.id()))
+    }
+
+    /// Appends an operator of a tensor and a number.
+    pub fn with_number(
+        &self,
+        append: fn(&mut ir::Graph, NodeId, NodeId) -> NodeId,
+        x: AnyTensor<'g>,
+        number: f64,
+    ) -> AnyTensor<'g> {
+        let number = self.number(number, x);
+        self.binary(append, x, number)
+    }
+
+    /// A number of the element type of a node.
+    pub fn number(&self, number: f64, like: AnyTensor<'g>) -> AnyTensor<'g> {
+        let dtype = self.dtype(like);
+        self.emit(|graph| source::constant(graph, Array::scalar(dtype, number)))
+    }
+
+    /// `x + number`
+    pub fn plus(&self, x: AnyTensor<'g>, number: f64) -> AnyTensor<'g> {
+        self.with_number(binary::add, x, number)
+    }
+
+    /// `x · number`
+    pub fn times(&self, x: AnyTensor<'g>, number: f64) -> AnyTensor<'g> {
+        self.with_number(binary::mul, x, number)
+    }
+
+    /// A constant.
+    pub fn constant(&self, array: Array) -> AnyTensor<'g> {
+        self.spend(array.bytes.len());
+        self.emit(|graph| source::constant(graph, array))
+    }
+
+    /// The elements as another type.
+    pub fn cast(&self, x: AnyTensor<'g>, to: DType) -> AnyTensor<'g> {
+        match x.dtype() == Some(to) {
+            true => x,
+            false => self.emit(|graph| cast::cast(graph, x.id(), to)),
+        }
+    }
+
+    /// The same elements under other dimensions.
+    pub fn reshape(&self, x: AnyTensor<'g>, to: impl IntoIterator<Item = Dim>) -> AnyTensor<'g> {
+        let to: Shape = to.into_iter().collect();
+        if self.shape(x) == to {
+            return x;
+        }
+        self.emit(|graph| shape::reshape(graph, x.id(), to))
+    }
+
+    /// A dimension of which nothing is known yet.
+    pub fn open_dim(&self) -> Dim {
+        self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
+    }
+
+    /// A dimension of as many elements as some together.
+    pub fn product(&self, dims: &[Dim]) -> Dim {
+        let known: Option<Vec<usize>> = dims.iter().map(|dim| dim.known()).collect();
+        let not_one: Vec<Dim> = dims.iter().copied().filter(|&dim| dim != Dim::Known(1)).collect();
+        match (known, &not_one[..]) {
+            (_, []) => Dim::Known(1),
+            (_, &[only]) => only,
+            (Some(known), _) => {
+                ir::element_count(&known).map_or_else(|| self.open_dim(), Dim::Known)
+            }
+            (None, _) => self.open_dim(),
+        }
+    }
+
+    /// Dimensions in another order.
+    pub fn transpose(&self, x: AnyTensor<'g>, order: &[usize]) -> AnyTensor<'g> {
+        self.emit(|graph| shape::transpose_to(graph, x.id(), order))
+    }
+
+    /// The dimension at `from` moved to the place `to`, the others in their order.
+    pub fn move_axis(&self, x: AnyTensor<'g>, from: usize, to: usize) -> AnyTensor<'g> {
+        let mut order: Vec<usize> = (0..self.rank(x)).collect();
+        // A tensor that is a mistake has no dimensions.
+        if from.max(to) < order.len() {
+            let axis = order.remove(from);
+            order.insert(to, axis);
+        }
+        self.transpose(x, &order)
+    }
+
+    /// The tensor with dimensions of size 1 put before its own, so that it has `rank`.
+    pub fn with_rank(&self, x: AnyTensor<'g>, rank: usize) -> AnyTensor<'g> {
+        let own = self.shape(x);
+        let lead = rank.saturating_sub(own.len());
+        self.reshape(x, std::iter::repeat_n(Dim::Known(1), lead).chain(own))
+    }
+
+    /// A vector as long as dimension `axis` of a tensor of `rank` dimensions, so that it broadcasts along it.
+    pub fn along(&self, vector: AnyTensor<'g>, axis: usize, rank: usize) -> AnyTensor<'g> {
+        let length = self.shape(vector).first().copied().unwrap_or(Dim::Known(1));
+        self.reshape(vector, (0..rank).map(|at| if at == axis { length } else { Dim::Known(1) }))
+    }
+}
+
+/// Runs code with `T` as the Rust type of a float element type.
+macro_rules! with_float {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            abeyance_ir::DType::F64 => {
+                type $type = f64;
+                $body
+            }
+            _ => {
+                type $type = f32;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_float;
+
+/// The one output of an operator.
+pub(crate) fn one<'g>(tensor: AnyTensor<'g>) -> Imported<'g> {
+    Ok(vec![Value::plain(tensor)])
+}

@@ -1,0 +1,101 @@
+//! Names of a model as names of a graph.
+
+use std::collections::HashMap;
+
+use abeyance_graph::Graph;
+
+use super::value::Value;
+
+/// Longer names are cut: they are for people to read.
+const LONGEST: usize = 200;
+
+/// A name with `_` for every sign that a graph's names do not hold; `/a/b` is `a/b`.
+pub(crate) fn sanitized(name: &str, otherwise: &str) -> String {
+    let sign = |sign: char| match sign.is_ascii_alphanumeric() || "_./".contains(sign) {
+        true => sign,
+        false => '_',
+    };
+    let name: String =
+        name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(sign).collect();
+    match name.is_empty() {
+        true => otherwise.to_owned(),
+        false => name,
+    }
+}
+
+/// The scope of a node's parts.
+pub(crate) fn scope(node: &str, operator: &str) -> String {
+    let name = sanitized(node, operator);
+    match name.trim_end_matches(['/', '.']) {
+        "" => "node".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The name of a graph: one word.
+pub(crate) fn graph_name(name: &str) -> String {
+    let word: String = sanitized(name, "graph").replace(['.', '/'], "_");
+    match word.starts_with(|first: char| first.is_ascii_digit()) {
+        true => format!("_{word}"),
+        false => word,
+    }
+}
+
+/// Whether an unknown dimension can have that name as it is.
+pub(crate) fn is_symbol(name: &str) -> bool {
+    let mut signs = name.chars();
+    name.len() <= LONGEST
+        && signs.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
+}
+
+/// The nearest name that an unknown dimension can have. Two names of a model may become one only if they are very much alike, so
+/// what was replaced is told apart by a number made from the whole.
+pub(crate) fn symbol(name: &str) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    let word: String =
+        name.chars().take(40).map(|s| if s.is_ascii_alphanumeric() { s } else { '_' }).collect();
+    format!("_{word}_{:08x}", hasher.finish() as u32)
+}
+
+/// Gives each node a name of its own.
+#[derive(Default)]
+pub(crate) struct Names {
+    /// How often each name was wanted.
+    wanted: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The name of a model, or the same with a number behind it where it is taken.
+    pub fn free(&mut self, graph: &Graph, name: &str, otherwise: &str) -> String {
+        let name = sanitized(name, otherwise);
+        if graph.ir().find(&name).is_none() {
+            return name;
+        }
+        let count = self.wanted.entry(name.clone()).or_insert(0);
+        loop {
+            *count += 1;
+            let numbered = format!("{name}_{count}");
+            if graph.ir().find(&numbered).is_none() {
+                return numbered;
+            }
+        }
+    }
+
+    /// Calls the node of a value as the model does, if the node was made for it.
+    pub fn rename<'g>(
+        &mut self,
+        graph: &'g Graph,
+        value: &Value<'g>,
+        first_new: usize,
+        name: &str,
+    ) {
+        let Some(node) = value.held().filter(|node| node.id().index() >= first_new) else {
+            return;
+        };
+        let name = self.free(graph, name, "value");
+        graph.build(|graph| graph.rename(node.id(), &name));
+    }
+}

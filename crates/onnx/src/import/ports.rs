@@ -1,0 +1,187 @@
+//! What a model begins and ends with: inputs, initializers, outputs, and the signature that names them.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use abeyance_ir::{self as ir, Array, Attribute, Attributes, Dim, Initializer, NodeId, Shape};
+
+use super::uses::Uses;
+use super::value::{self, Known, Value};
+use super::walk::Import;
+use super::{call, naming};
+use crate::error::Reason;
+use crate::proto::type_proto::Value as TypeValue;
+use crate::proto::{GraphProto, TensorShapeProto, ValueInfoProto, tensor_shape_proto};
+use crate::{element_type, layout, tensor};
+
+impl<'m, 'g> Import<'m, 'g> {
+    /// The placeholders, with their names in the model.
+    pub(super) fn inputs(&mut self) -> Vec<(String, NodeId)> {
+        let mut inputs = Vec::new();
+        let initialized: HashSet<&str> =
+            self.model.initializer.iter().map(|tensor| tensor.name()).collect();
+        for input in &self.model.input {
+            let name = input.name();
+            // Early models name their initializers among the inputs.
+            if initialized.contains(name) {
+                continue;
+            }
+            if let Some(array) = self.given.get(name) {
+                let value = Value::known(Known::Array(array.clone()));
+                self.values.insert(name, Rc::new(value));
+                continue;
+            }
+            match self.placeholder(input) {
+                Ok(id) => {
+                    self.values.insert(name, Rc::new(Value::plain(self.graph.any(id))));
+                    inputs.push((name.to_owned(), id));
+                    self.fed.insert(name);
+                }
+                Err(reason) => self.refuse(None, format!("input `{name}`"), reason),
+            }
+        }
+        inputs
+    }
+
+    fn placeholder(&mut self, input: &ValueInfoProto) -> Result<NodeId, Reason> {
+        let Some(TypeValue::TensorType(ty)) =
+            input.r#type.as_ref().and_then(|ty| ty.value.as_ref())
+        else {
+            return call::unsupported("it is no tensor");
+        };
+        let dtype = element_type::read(ty.elem_type()).map_err(Reason::Unsupported)?;
+        let Some(shape) = &ty.shape else {
+            return call::unsupported("the number of its dimensions has to be known");
+        };
+        let shape = self.shape(shape)?;
+        let name = self.names.free(self.graph, input.name(), "input");
+        let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
+        let id = self.graph.build(|graph| {
+            graph.add_named(Some(&name), &abeyance_graph::ops::source::Placeholder, &[], attributes)
+        });
+        self.told()?;
+        Ok(id)
+    }
+
+    fn shape(&self, shape: &TensorShapeProto) -> Result<Shape, Reason> {
+        use tensor_shape_proto::dimension::Value as Size;
+        let dim = |dimension: &tensor_shape_proto::Dimension| match &dimension.value {
+            Some(Size::DimValue(size)) => match usize::try_from(*size) {
+                Ok(size) => Ok(Dim::Known(size)),
+                Err(_) => call::wrong(format!("{size} is not the size of a dimension")),
+            },
+            Some(Size::DimParam(name)) if naming::is_symbol(name) => {
+                Ok(self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().declared(name))))
+            }
+            // A name that cannot stand here is still one size wherever it stands.
+            Some(Size::DimParam(name)) if !name.is_empty() => {
+                let name = naming::symbol(name);
+                Ok(self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().declared(&name))))
+            }
+            _ => Ok(self
+                .graph
+                .build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Fed)))),
+        };
+        shape.dim.iter().map(dim).collect()
+    }
+
+    /// Variables and constants.
+    pub(super) fn initializers(&mut self, of: &'m GraphProto) {
+        for initializer in &of.initializer {
+            let name = initializer.name();
+            let uses = self.uses.get(name).copied().unwrap_or_default();
+            match tensor::read(initializer) {
+                Err(reason) => self.refuse(None, format!("initializer `{name}`"), reason),
+                Ok(array) => {
+                    let value = match array.dtype.is_float() && !uses.only(uses.known) {
+                        true => self.variable(name, array, uses),
+                        false => Ok(Value::array(array)),
+                    };
+                    match value {
+                        Ok(value) => {
+                            self.values.insert(name, Rc::new(value));
+                        }
+                        Err(reason) => self.refuse(None, format!("initializer `{name}`"), reason),
+                    }
+                }
+            }
+        }
+    }
+
+    /// A variable that starts with an initializer's values. A filter that stands nowhere else is kept in the order of dimensions that
+    /// convolutions here take, so that no run has to transpose it.
+    fn variable(&mut self, name: &str, array: Array, uses: Uses) -> Result<Value<'g>, Reason> {
+        let filter = array.dims.len() == 4 && uses.only(uses.filter);
+        let array = match filter {
+            true => layout::transposed(&array, value::TO_FILTER),
+            false => array,
+        };
+        let shape: Shape = array.dims.iter().map(|&dim| Dim::Known(dim)).collect();
+        let dtype = array.dtype;
+        let attributes = Attributes::of([
+            Attribute::Initializer(Initializer::Constant(Arc::new(array))),
+            Attribute::DType(dtype),
+            Attribute::Shape(shape),
+            Attribute::Flag(!uses.only(uses.state)),
+        ]);
+        let name = self.names.free(self.graph, name, "initializer");
+        let node = self.graph.any(self.graph.build(|graph| {
+            let variable = &abeyance_graph::ops::source::Variable;
+            graph.add_named(Some(&name), variable, &[], attributes)
+        }));
+        self.told()?;
+        Ok(if filter { Value::filter(node) } else { Value::plain(node) })
+    }
+
+    /// The nodes of the outputs, each under a name of its own.
+    pub(super) fn outputs(&mut self) -> Vec<(String, NodeId)> {
+        let mut outputs: Vec<(String, NodeId)> = Vec::new();
+        for output in &self.model.output {
+            let name = output.name();
+            let Some(value) = self.values.get(name) else {
+                if !self.is_explained(name) {
+                    let reason = Reason::Wrong("nothing gives this output".to_owned());
+                    self.refuse(None, format!("output `{name}`"), reason);
+                }
+                continue;
+            };
+            let value = value.clone();
+            let images = value.is_images().then(|| value.as_images(self.graph));
+            let tensor = value.as_plain(self.graph);
+            if let Some(images) = images {
+                // The name is that of the value as the model has it.
+                let own = naming::sanitized(name, "output");
+                if images.name() == own {
+                    let other = self.names.free(self.graph, &format!("{own}/nhwc"), "output");
+                    self.graph.build(|graph| graph.rename(images.id(), &other));
+                }
+                let own = self.names.free(self.graph, &own, "output");
+                self.graph.build(|graph| graph.rename(tensor.id(), &own));
+            }
+            outputs.push((name.to_owned(), tensor.id()));
+        }
+        outputs
+    }
+
+    /// The signature `predict`, whose names are the model's as far as they can be.
+    pub(super) fn sign(&mut self, inputs: &[(String, NodeId)], outputs: &[(String, NodeId)]) {
+        let ports = |list: &[(String, NodeId)]| -> Vec<(String, NodeId)> {
+            let mut taken = HashSet::new();
+            let port = |(index, (name, node)): (usize, &(String, NodeId))| {
+                let name = naming::sanitized(name, "value");
+                let name = if taken.contains(&name) { format!("{name}_{index}") } else { name };
+                taken.insert(name.clone());
+                (name, *node)
+            };
+            list.iter().enumerate().map(port).collect()
+        };
+        let mut signature = self.graph.signature("predict");
+        for (name, node) in ports(inputs) {
+            signature = signature.input(&name, self.graph.any(node));
+        }
+        for (name, node) in ports(outputs) {
+            signature = signature.output(&name, self.graph.any(node));
+        }
+    }
+}
