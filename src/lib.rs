@@ -25,10 +25,8 @@
 //! ```
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`checkpoint`] keeps what was learnt, [`datasets`]
-//! reads data.
-//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`datasets`] reads data,
-//! [`onnx`] reads and writes models.
+//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`checkpoint`] keeps what was learnt,
+//! [`datasets`] reads data, [`onnx`] reads and writes models.
 
 pub use abeyance_checkpoint as checkpoint;
 pub use abeyance_datasets as datasets;

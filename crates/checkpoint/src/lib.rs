@@ -8,7 +8,7 @@
 //! use abeyance_checkpoint::Checkpoints;
 //! use abeyance_graph::{Graph, zeros, dims};
 //! use abeyance_session::{Session, SessionOptions};
-//! use abeyance_train::GradientDescent;
+//! use abeyance_train::{GradientDescent, Optimizer};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = std::env::temp_dir().join(format!("checkpoints-{}", std::process::id()));
 //! let g = Graph::named("parabola");
