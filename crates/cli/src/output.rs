@@ -83,8 +83,8 @@ fn scaled(mut value: f64, unit: &str, larger: &[&str]) -> String {
     }
 }
 
-/// Lines with columns as wide as their widest entry, aligned to the right but for the first.
-pub fn table(rows: &[Vec<String>]) -> String {
+/// Lines with columns as wide as their widest entry, the first `left` of them aligned to the left and the others to the right.
+pub fn table(left: usize, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let entries = rows.iter().filter_map(|row| row.get(column));
@@ -96,9 +96,10 @@ pub fn table(rows: &[Vec<String>]) -> String {
         let mut line = String::new();
         for (column, entry) in row.iter().enumerate() {
             let width = widths.get(column).copied().unwrap_or(0);
-            match column {
-                0 => line.push_str(&format!("{entry:width$}")),
-                _ => line.push_str(&format!("  {entry:>width$}")),
+            let gap = if column == 0 { "" } else { "  " };
+            match column < left {
+                true => line.push_str(&format!("{gap}{entry:width$}")),
+                false => line.push_str(&format!("{gap}{entry:>width$}")),
             }
         }
         lines.push(line.trim_end().to_owned());
@@ -124,6 +125,6 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest() {
         let row = |entries: [&str; 2]| entries.map(str::to_owned).to_vec();
-        assert_eq!(table(&[row(["a", "1"]), row(["bcd", "200"])]), "a      1\nbcd  200");
+        assert_eq!(table(1, &[row(["a", "1"]), row(["bcd", "200"])]), "a      1\nbcd  200");
     }
 }

@@ -20,9 +20,10 @@ pub struct Progress {
     is_json: bool,
     log: Option<Log>,
     batch: usize,
-    /// When the bar's text changed, and at which step.
-    shown: (Instant, u64),
-    images_per_second: f64,
+    /// When the bar's text changed last.
+    shown: Instant,
+    /// When the speed was taken last, and at which step.
+    timed: (Instant, u64),
 }
 
 impl Progress {
@@ -40,27 +41,31 @@ impl Progress {
         }
         bar.reset_eta();
         let log = log.map(|folder| Log::open(folder, from)).transpose()?;
-        let shown = (Instant::now(), from);
-        Ok(Self { bar, is_json, log, batch, shown, images_per_second: 0.0 })
+        let now = Instant::now();
+        Ok(Self { bar, is_json, log, batch, shown: now, timed: (now, from) })
     }
 
     /// A step is done, so many are.
     pub fn step(&mut self, steps: u64, metrics: &Metrics) {
         self.bar.set_position(steps);
-        let elapsed = self.shown.0.elapsed();
-        if elapsed >= REFRESH {
-            let images = (steps - self.shown.1) as f64 * self.batch as f64;
-            self.images_per_second = images / elapsed.as_secs_f64();
-            self.shown = (Instant::now(), steps);
-            let speed = output::grouped(self.images_per_second as u64);
+        if self.shown.elapsed() >= REFRESH {
+            self.shown = Instant::now();
+            let speed = output::grouped(self.speed(steps) as u64);
             self.bar.set_message(format!("{}  {speed} images/s", metrics::show(metrics)));
         }
+    }
+
+    /// Images a second since the clock started.
+    pub fn speed(&self, steps: u64) -> f64 {
+        let images = (steps - self.timed.1) as f64 * self.batch as f64;
+        images / self.timed.0.elapsed().as_secs_f64().max(1e-9)
     }
 
     /// What there is to say after so many steps: of the batch, and of the test images where they were evaluated.
     pub fn report(
         &mut self,
         steps: u64,
+        speed: f64,
         train: &Metrics,
         test: Option<&Metrics>,
     ) -> Result<(), Failure> {
@@ -68,7 +73,7 @@ impl Progress {
             "step": steps,
             "train": metrics::object(train),
             "test": test.map(metrics::object),
-            "images_per_second": self.images_per_second.round(),
+            "images_per_second": speed.round(),
         });
         if let Some(log) = &mut self.log {
             log.write(&object)?;
@@ -76,16 +81,25 @@ impl Progress {
         if test.is_none() {
             return Ok(());
         }
+        let speed = output::grouped(speed as u64);
         let line = || match self.is_json {
             true => output::json(&object),
             false => {
                 let test = test.filter(|test| !test.is_empty());
                 let test = test
                     .map_or_else(String::new, |test| format!("   test {}", metrics::show(test)));
-                output::line(format!("step {steps:6}   {}{test}", metrics::show(train)))
+                output::line(format!(
+                    "step {steps:6}   {}{test}   {speed} images/s",
+                    metrics::show(train)
+                ))
             }
         };
         self.bar.suspend(line)
+    }
+
+    /// The clock of images a second starts anew: something else than training is done.
+    pub fn restart(&mut self, steps: u64) {
+        self.timed = (Instant::now(), steps);
     }
 
     pub fn finish(&self) {

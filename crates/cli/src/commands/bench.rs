@@ -81,7 +81,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     match options.json.json {
         true => objects.iter().try_for_each(output::json),
-        false => output::line(output::table(&rows)),
+        false => output::line(output::table(0, &rows)),
     }
 }
 

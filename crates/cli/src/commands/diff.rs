@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use abeyance::ir::{Effect, Graph, GraphSignature, Node, NodeId};
+use abeyance::ir::{
+    Array, Attribute, Body, Effect, Graph, GraphSignature, Initializer, Node, NodeId,
+};
 use clap::Args;
 use serde_json::json;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
@@ -185,9 +187,39 @@ fn is_same(
         old.len() == new.len() && old.iter().zip(new).all(|(old, new)| to_b.get(old) == Some(new))
     };
     key(a, old, one) == key(b, new, other)
-        && one.attributes.same(&other.attributes)
+        && one.attributes.len() == other.attributes.len()
+        && one
+            .attributes
+            .iter()
+            .zip(other.attributes.iter())
+            .all(|(one, other)| is_equal((a, one), (b, other)))
         && are_same(&one.operands, &other.operands)
         && are_same(&a.controls(old), &b.controls(new))
+}
+
+/// Whether attributes of two graphs say the same. Symbols are compared by their names.
+fn is_equal((a, one): (&Graph, &Attribute), (b, other): (&Graph, &Attribute)) -> bool {
+    match (one, other) {
+        (Attribute::Shape(one), Attribute::Shape(other)) => {
+            a.symbols().display(one).to_string() == b.symbols().display(other).to_string()
+        }
+        (Attribute::Body(one), Attribute::Body(other)) => {
+            let text = |body: &Body| body.graph().to_string();
+            one.outputs() == other.outputs() && text(one) == text(other)
+        }
+        // To the last bit, unlike `==`.
+        (Attribute::Real(one), Attribute::Real(other)) => one.to_bits() == other.to_bits(),
+        (Attribute::Array(one), Attribute::Array(other)) => is_equal_array(one, other),
+        (
+            Attribute::Initializer(Initializer::Constant(one)),
+            Attribute::Initializer(Initializer::Constant(other)),
+        ) => is_equal_array(one, other),
+        _ => one == other,
+    }
+}
+
+fn is_equal_array(one: &Array, other: &Array) -> bool {
+    one.dtype == other.dtype && one.dims == other.dims && one.bytes == other.bytes
 }
 
 /// Differences of name, seed and signatures.
@@ -229,12 +261,10 @@ fn is_same_signature(
             && a.iter().zip(b).all(|((one, old), (other, new))| one == other && is(old, new))
     };
     let feeds = a.feeds.len() == b.feeds.len()
-        && a.feeds.iter().zip(&b.feeds).all(|((old, one), (new, other))| {
-            // To the last bit: NaN is itself.
-            let is_equal =
-                one.dtype == other.dtype && one.dims == other.dims && one.bytes == other.bytes;
-            is(old, new) && is_equal
-        });
+        && a.feeds
+            .iter()
+            .zip(&b.feeds)
+            .all(|((old, one), (new, other))| is(old, new) && is_equal_array(one, other));
     let steps = a.steps.len() == b.steps.len()
         && a.steps.iter().zip(&b.steps).all(|(old, new)| is(old, new));
     ports(&a.inputs, &b.inputs) && ports(&a.outputs, &b.outputs) && feeds && steps

@@ -84,5 +84,5 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         );
     }
     output::line(format!("variables {}\n", output::bytes_of(variables as f64)))?;
-    output::line(output::table(&rows))
+    output::line(output::table(1, &rows))
 }

@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         row.push(odd);
         rows.push(row);
     }
-    output::line(format!("\n{}\n", output::table(&rows)))?;
+    output::line(format!("\n{}\n", output::table(2, &rows)))?;
     let count = rows.len() - 1;
     let (total, bytes) = (output::grouped(total as u64), output::bytes_of(bytes as f64));
     output::line(format!("{count} variables, {total} numbers, {bytes}"))

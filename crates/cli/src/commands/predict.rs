@@ -270,8 +270,11 @@ fn show(names: &[&str], outputs: &[Value]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Numbers that stand together have four decimals if that says something of the largest.
 fn numbers(dtype: DType, numbers: &[f64]) -> String {
+    let largest = numbers.iter().map(|number| number.abs()).fold(0.0, f64::max);
     let one = |number: &f64| match dtype {
+        DType::F32 | DType::F64 if (1e-2..1e5).contains(&largest) => format!("{number:.4}"),
         DType::F32 | DType::F64 => metrics::number(*number),
         DType::Bool => (*number != 0.0).to_string(),
         _ => format!("{number:.0}"),

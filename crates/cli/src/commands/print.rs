@@ -85,7 +85,7 @@ fn forward(ir: &ir::Graph) -> String {
             (None, "  backward {") => Some(("backward", 0)),
             (None, "  update {") => Some(("update", 0)),
             (Some((name, nodes)), "  }") => {
-                lines.push(format!("  {name} {{ .. {nodes} lines: --backward .. }}"));
+                lines.push(format!("  {name} {{ {nodes} lines, shown with --backward }}"));
                 None
             }
             (Some((name, nodes)), _) => Some((name, nodes + 1)),

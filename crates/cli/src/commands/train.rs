@@ -89,8 +89,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 
     let trainer = Trainer::new(options, &graph, &session, &data, start)?;
     stop::listen()?;
-    trainer.train()?;
-    trainer.finish()
+    let evaluated = trainer.train()?;
+    trainer.finish(evaluated)
 }
 
 /// Where training begins.
@@ -222,7 +222,8 @@ impl<'a> Trainer<'a> {
         Ok(Self { options, session, data, start, run, inputs, evaluation })
     }
 
-    fn train(&self) -> Result<(), Failure> {
+    /// Trains, and gives what the last step was evaluated to if it was its turn.
+    fn train(&self) -> Result<Option<Metrics>, Failure> {
         let (from, to) = (self.session.step(), self.options.steps);
         let mut progress = Progress::new(
             (from, to),
@@ -235,11 +236,16 @@ impl<'a> Trainer<'a> {
         trained
     }
 
-    fn steps(&self, (from, to): (u64, u64), progress: &mut Progress) -> Result<(), Failure> {
+    fn steps(
+        &self,
+        (from, to): (u64, u64),
+        progress: &mut Progress,
+    ) -> Result<Option<Metrics>, Failure> {
         let names: Vec<String> =
             self.run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
         let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
+        let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);
             let feeds = values.iter().map(|(name, value)| self.run.feed_value(name, value));
@@ -247,19 +253,26 @@ impl<'a> Trainer<'a> {
             let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
             self.refuse_nan(step, &train)?;
             progress.step(done, &train);
-            if done < to && every(self.options.eval_every, done) {
-                progress.report(done, &train, Some(&self.evaluate()?))?;
+            evaluated = None;
+            // The last one too, before it is saved: training that goes on from there has evaluated as often as training that
+            // never stopped, and random numbers count on.
+            if every(self.options.eval_every, done) {
+                let speed = progress.speed(done);
+                let test = self.evaluate()?;
+                progress.report(done, speed, &train, Some(&test))?;
+                progress.restart(done);
+                evaluated = Some(test);
             } else if every(LOG_EVERY, done) {
-                progress.report(done, &train, None)?;
+                progress.report(done, progress.speed(done), &train, None)?;
             }
             if stop::is_asked() && done < to {
-                return self.stopped(progress);
+                return Err(self.stopped(progress)?);
             }
             if done < to && every(self.options.save_every, done) {
                 self.save()?;
             }
         }
-        Ok(())
+        Ok(evaluated)
     }
 
     /// A loss that is no number stays so: the checkpoints of before are worth more than those that would follow.
@@ -272,7 +285,7 @@ impl<'a> Trainer<'a> {
         )))
     }
 
-    fn stopped(&self, progress: &Progress) -> Result<(), Failure> {
+    fn stopped(&self, progress: &Progress) -> Result<Failure, Failure> {
         progress.finish();
         let at = format!("stopped at step {} of {}", self.session.step(), self.options.steps);
         match self.save()? {
@@ -281,7 +294,7 @@ impl<'a> Trainer<'a> {
             }
             None => eprintln!("{at}; nothing is saved without `--checkpoint FOLDER`"),
         }
-        Err(Failure::Interrupted)
+        Ok(Failure::Interrupted)
     }
 
     fn save(&self) -> Result<Option<PathBuf>, Failure> {
@@ -301,9 +314,12 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    fn finish(&self) -> Result<(), Failure> {
-        let test = self.evaluate()?;
+    fn finish(&self, evaluated: Option<Metrics>) -> Result<(), Failure> {
         let saved = self.save()?;
+        let test = match evaluated {
+            Some(test) => test,
+            None => self.evaluate()?,
+        };
         if self.options.json.json {
             return output::json(&json!({
                 "step": self.session.step(),

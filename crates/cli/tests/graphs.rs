@@ -1,0 +1,194 @@
+//! Printing, checking, comparing, converting, counting, timing; and being called wrongly.
+
+mod support;
+
+use std::io::Read;
+use std::process::Stdio;
+
+use abeyance::prelude::*;
+use support::Folder;
+
+#[test]
+fn forms_turn_into_each_other() {
+    let folder = Folder::with_network("forms");
+    folder.succeed("convert net.graph net.txt");
+    folder.succeed("convert net.txt again.graph");
+    folder.succeed("convert again.graph again.txt");
+    assert_eq!(folder.read("net.txt"), folder.read("again.txt"));
+    assert_eq!(folder.succeed("diff net.graph net.txt").trim_end(), "the same: 101 nodes");
+    assert_eq!(
+        folder.succeed("print --backward net.graph").trim_end().as_bytes(),
+        folder.read("net.txt")
+    );
+
+    let ran = folder.run("convert net.graph net.txt");
+    assert_eq!(ran.code, Some(1), "{}", ran.errors);
+    folder.succeed("convert net.graph net.txt --force");
+}
+
+#[test]
+fn a_model_of_onnx_predicts_what_the_graph_does() {
+    let folder = Folder::with_network("onnx");
+    folder.succeed("train net.graph --data data --steps 30 --checkpoint c");
+    folder.succeed("convert net.graph net.onnx --checkpoint c");
+    let input = "--input data/t10k-images-idx3-ubyte";
+    let graph = folder.succeed(&format!("predict net.graph --checkpoint c {input}"));
+    assert_eq!(folder.succeed(&format!("predict net.onnx {input}")), graph);
+    assert!(folder.succeed("check net.onnx").contains("signatures: predict"));
+}
+
+#[test]
+fn a_node_put_in_between_is_the_one_difference() {
+    let folder = Folder::new("diff");
+    let save = |name: &str, with: bool, value: f32| {
+        let g = Graph::named("net");
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let w = g.variable("w", fill(dims![3], value));
+        let y = x * w + 1.0;
+        let y = if with { (y * 2.0).tanh() } else { y.tanh() };
+        let z = (y * y + x).reduce_sum(..);
+        g.signature("predict").input("x", x).output("z", z);
+        g.save(folder.0.join(name)).unwrap();
+    };
+    save("a.graph", false, 1.0);
+    save("b.graph", true, 1.0);
+    save("c.graph", false, 2.0);
+    let mut said = String::new();
+    for (a, b, code) in [("a", "a", 0), ("a", "b", 1), ("b", "a", 1), ("a", "c", 1)] {
+        let ran = folder.run(&format!("diff {a}.graph {b}.graph"));
+        assert_eq!(ran.code, Some(code), "{a} {b}");
+        said.push_str(&format!("{a} {b}\n{}\n", ran.output));
+    }
+    insta::assert_snapshot!("diff", said);
+    let ran = folder.run("diff a.graph b.graph --json");
+    let json: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!(
+        (json["same"].as_bool(), json["removed"].as_array().unwrap().len()),
+        (Some(false), 0)
+    );
+}
+
+#[test]
+fn prints_and_counts() {
+    let folder = Folder::with_network("prints");
+    insta::assert_snapshot!("print", folder.succeed("print net.graph"));
+    insta::assert_snapshot!("check", folder.succeed("check net.graph"));
+    insta::assert_snapshot!(
+        "explain",
+        folder.succeed("explain net.graph --batch 1,100 --threads 1")
+    );
+    let plan = folder.succeed("print net.graph --plan predict --batch 50 --threads 1");
+    assert!(plan.starts_with("plan of ") && plan.contains("f32[50, 10]"), "{plan}");
+    let dot = folder.succeed("print net.graph --dot");
+    assert!(dot.starts_with("digraph") && !dot.contains("grad/"), "{dot}");
+    assert!(folder.succeed("print net.graph --dot --backward").contains("grad/"));
+    let svg = folder.succeed("print net.graph --svg");
+    assert!(
+        svg.starts_with("<?xml") && svg.trim_end().ends_with("</svg>") && svg.contains("matmul")
+    );
+    let timed = folder.succeed("bench net.graph --seconds 0.02 --batch 1,10 --threads 1,2 --json");
+    let runs: Vec<serde_json::Value> =
+        timed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(runs.len(), 4);
+    assert!(runs.iter().all(|run| run["median_ms"].as_f64().unwrap() > 0.0));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            folder.succeed(&format!("completions {shell}")).contains("checkpoint"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn checkpoints_are_shown() {
+    let folder = Folder::with_network("info");
+    folder.succeed("train net.graph --data data --steps 20 --checkpoint c --seed 7");
+    let shown = folder.succeed("info c");
+    assert!(
+        shown.starts_with("graph net, step 20, seed 7\nbatch 100\nimages 300 of 6x6\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("w/Adam"), "{shown}");
+    let json: serde_json::Value =
+        serde_json::from_str(&folder.succeed("info c/step-20.safetensors --json")).unwrap();
+    assert_eq!(json["step"], 20);
+    assert_eq!(json["variables"].as_array().unwrap().len(), 9);
+}
+
+#[test]
+fn every_mistake_of_a_graph_is_told() {
+    let folder = Folder::new("mistakes");
+    let text = "graph g {\n  forward {\n    x = placeholder : f32[2, 3]\n    y = matmul(x, x) : f32[2, 3]\n    z = relux(x) : f32[2, 3]\n  }\n}\n";
+    std::fs::write(folder.0.join("wrong.txt"), text).unwrap();
+    let ran = folder.run("check wrong.txt");
+    assert_eq!(ran.code, Some(1));
+    insta::assert_snapshot!("mistakes", ran.errors);
+    let ran = folder.run("check wrong.txt --json");
+    assert_eq!(ran.code, Some(1));
+    let json: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!(
+        (json["ok"].as_bool(), json["errors"].as_array().unwrap().is_empty()),
+        (Some(false), false)
+    );
+}
+
+#[test]
+fn what_a_new_user_gets_wrong_is_told_with_what_to_do() {
+    let folder = Folder::with_network("wrong");
+    let g = Graph::named("bare");
+    g.placeholder::<f32>("x", dims![_]);
+    g.save(folder.0.join("bare.graph")).unwrap();
+    let other = Graph::named("other");
+    let x = other.placeholder::<f32>("x", dims![_, 28, 28, 1]);
+    let w = other.variable("w", zeros(dims![784]));
+    let loss = (x.reshape(dims![_, 784]) * w).reduce_sum(..);
+    let step = GradientDescent::new(1e30).minimize(loss.square());
+    other.signature("train").input("images", x).output("loss", loss).step(step);
+    other.signature("predict").input("a", x).input("b", w).output("loss", loss);
+    other.save(folder.0.join("other.graph")).unwrap();
+    folder.succeed("train net.graph --data data --steps 3 --checkpoint c");
+    std::fs::create_dir(folder.0.join("empty")).unwrap();
+    let mut said = String::new();
+    for (arguments, code) in [
+        ("trian net.graph", 2),
+        ("train", 2),
+        ("train net.graph --step 5", 2),
+        ("train net.graph --batch 0", 2),
+        ("train net.graph --resume", 2),
+        ("train none.graph", 1),
+        ("train data", 1),
+        ("train net.graph --data none", 1),
+        ("train net.graph --data empty", 1),
+        ("train net.graph --data data --batch 301", 1),
+        ("train bare.graph --data data", 1),
+        ("train other.graph --data data", 1),
+        ("train c/step-3.safetensors --data data", 1),
+        ("eval net.graph --data data --checkpoint none", 1),
+        ("eval net.graph --data data --checkpoint empty", 1),
+        ("eval other.graph --data data --checkpoint c", 1),
+        ("predict other.graph --input x.npy", 1),
+        ("print bare.graph --plan", 1),
+        ("explain bare.graph", 1),
+        ("bench net.graph --signature trian", 1),
+        ("convert net.graph net.pdf", 2),
+        ("convert net.graph new.graph --checkpoint c", 2),
+        ("info net.graph", 1),
+    ] {
+        let ran = folder.run(arguments);
+        assert_eq!(ran.code, Some(code), "{arguments}\n{}", ran.errors);
+        assert!(!ran.errors.contains("panicked"), "{}", ran.errors);
+        said.push_str(&format!("$ abeyance {arguments}\n{}\n", ran.errors));
+    }
+    insta::assert_snapshot!("wrong", said);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = Folder::with_network("pipe");
+    let mut command = folder.command("print net.graph --backward");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert_eq!((child.wait().unwrap().code(), errors.as_str()), (Some(0), ""));
+}
