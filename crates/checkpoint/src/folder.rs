@@ -64,17 +64,7 @@ impl Checkpoints {
     /// # Errors
     /// The folder cannot be read.
     pub fn list(&self) -> Result<Vec<(u64, PathBuf)>, Error> {
-        let failed = |error| Error::Disk { what: "list", path: self.folder.clone(), error };
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if let Some(step) = step_of(name) {
-                found.push((step, path));
-            }
-        }
-        found.sort();
-        Ok(found)
+        list(&self.folder)
     }
 
     /// Saves what a session has come to, and then removes the oldest beyond those that are kept. Tells the file.
@@ -110,7 +100,15 @@ impl Checkpoints {
     /// # Errors
     /// It cannot be read or is damaged: the one before it is named then.
     pub fn latest(&self) -> Result<Option<Checkpoint>, Error> {
-        let mut files = self.list()?;
+        Self::latest_in(&self.folder)
+    }
+
+    /// The newest checkpoint in a folder in which another program may be saving: nothing there is touched.
+    ///
+    /// # Errors
+    /// The folder cannot be read; as [`Checkpoints::latest`].
+    pub fn latest_in(folder: impl AsRef<Path>) -> Result<Option<Checkpoint>, Error> {
+        let mut files = list(folder.as_ref())?;
         let Some((_, newest)) = files.pop() else {
             return Ok(None);
         };
@@ -132,6 +130,21 @@ impl std::fmt::Debug for Checkpoints {
             .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
+}
+
+/// The steps of which there are checkpoints in a folder, with their files, oldest first.
+fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, Error> {
+    let failed = |error| Error::Disk { what: "list", path: folder.to_owned(), error };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if let Some(step) = step_of(name) {
+            found.push((step, path));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn file_name(step: u64) -> String {

@@ -27,7 +27,8 @@ pub struct Restore {
     renames: Vec<(String, String)>,
     only: Vec<String>,
     except: Vec<String>,
-    partial: bool,
+    may_miss: bool,
+    may_leave: bool,
 }
 
 impl Restore {
@@ -56,7 +57,15 @@ impl Restore {
 
     /// Variables that the checkpoint lacks keep their values, and values that no variable takes are left.
     pub fn partial(mut self) -> Self {
-        self.partial = true;
+        self.may_miss = true;
+        self.may_leave = true;
+        self
+    }
+
+    /// Values that no variable takes are left, such as those of an optimizer where nothing is trained. Every variable must have
+    /// one.
+    pub fn leave_extra(mut self) -> Self {
+        self.may_leave = true;
         self
     }
 
@@ -85,7 +94,8 @@ impl Restore {
             }
         }
         let mut comparison = Comparison {
-            is_partial: self.partial,
+            may_miss: self.may_miss,
+            may_leave: self.may_leave,
             doubled,
             unused: self.unused(checkpoint),
             ..Comparison::default()
@@ -162,8 +172,10 @@ pub struct Comparison {
     pub doubled: Vec<(String, String)>,
     /// Renames that rename nothing.
     pub unused: Vec<String>,
-    /// Whether missing and extra ones are as wanted.
-    is_partial: bool,
+    /// Whether missing ones are as wanted.
+    may_miss: bool,
+    /// Whether extra ones are.
+    may_leave: bool,
 }
 
 /// A value that a variable cannot take.
@@ -183,7 +195,8 @@ impl Comparison {
     /// Whether it can be restored.
     pub fn fits(&self) -> bool {
         let is_clean = self.misfits.is_empty() && self.doubled.is_empty() && self.unused.is_empty();
-        is_clean && (self.is_partial || self.missing.is_empty() && self.extra.is_empty())
+        let is_complete = self.may_miss || self.missing.is_empty();
+        is_clean && is_complete && (self.may_leave || self.extra.is_empty())
     }
 }
 

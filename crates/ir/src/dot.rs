@@ -2,14 +2,22 @@
 
 use petgraph::dot::{Config, Dot};
 
-use crate::{Edge, Effect, Graph, Role};
+use crate::{Edge, Effect, Graph, Node, Role};
 
 impl Graph {
     /// The graph as Graphviz source: `dot -Tsvg`. Variables are green, fed nodes blue, updates orange, backward nodes
     /// grey; dashed edges are order without data.
     pub fn to_dot(&self) -> String {
-        let labels = self.structure().map(
+        self.to_dot_of(|_| true)
+    }
+
+    /// The same of some of its nodes, and the edges between them.
+    pub fn to_dot_of(&self, is_drawn: impl Fn(&Node) -> bool) -> String {
+        let labels = self.structure().filter_map(
             |index, node| {
+                if !is_drawn(node) {
+                    return None;
+                }
                 let fill = match (node.role, node.operator.signature().effect) {
                     (_, Effect::Read) => "#cfe8cf",
                     (_, Effect::Feed) => "#cfdff5",
@@ -17,16 +25,18 @@ impl Graph {
                     (Role::Backward { .. }, _) => "#e4e4e4",
                     (Role::Forward, _) => "#ffffff",
                 };
-                format!(
+                Some(format!(
                     "label=\"{}\\n{}\\n{}\" fillcolor=\"{fill}\"",
                     node.name,
                     node.operator.signature().name,
                     self.display_type(index.into())
-                )
+                ))
             },
-            |_, edge| match edge {
-                Edge::Operand(_) => "",
-                Edge::Control => "style=dashed",
+            |_, edge| {
+                Some(match edge {
+                    Edge::Operand(_) => "",
+                    Edge::Control => "style=dashed",
+                })
             },
         );
         let dot = Dot::with_attr_getters(

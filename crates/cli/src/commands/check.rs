@@ -1,0 +1,100 @@
+//! `abeyance check`.
+
+use std::path::PathBuf;
+
+use abeyance::ir::{self, Diagnostics, Location, Role};
+use abeyance::prelude::*;
+use abeyance::session;
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::{self, Failure};
+use crate::files;
+use crate::output::{self, Json};
+
+#[derive(Args)]
+pub struct Options {
+    /// The graph
+    graph: PathBuf,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let checked = match files::is_onnx(&options.graph) {
+        true => files::graph(&options.graph).map(Ok)?,
+        false => load(&options.graph),
+    };
+    let (graph, session) = match checked.and_then(|graph| {
+        let session = Session::new(&graph);
+        Ok((graph, session.map_err(of_session)?))
+    }) {
+        Ok(checked) => checked,
+        Err(mistakes) if options.json.json => {
+            output::json(&json!({ "ok": false, "errors": objects(&mistakes) }))?;
+            return Err(Failure::Differs);
+        }
+        Err(mistakes) => return Err(mistakes.into()),
+    };
+    let ir = graph.ir();
+    let count = |is: &dyn Fn(Role) -> bool| ir.iter().filter(|(_, node)| is(node.role)).count();
+    let forward = count(&|role| role == Role::Forward);
+    let backward = count(&|role| matches!(role, Role::Backward { .. }));
+    let update = count(&|role| role == Role::Update);
+    let variables = session.variables().count();
+    let numbers: u128 = session.variable_types().map(|(_, _, dims)| numbers(&dims)).sum();
+    let signatures: Vec<&str> = ir.signatures().iter().map(|signature| &*signature.name).collect();
+    if options.json.json {
+        return output::json(&json!({
+            "ok": true, "graph": ir.name(), "nodes": ir.len(), "forward": forward, "backward": backward,
+            "update": update, "variables": variables, "numbers": numbers as u64, "signatures": signatures,
+            "fingerprint": format!("{:016x}", session.fingerprint()),
+        }));
+    }
+    output::line(format!(
+        "{}: {} nodes ({forward} forward, {backward} backward, {update} update), {variables} variables of {} numbers",
+        ir.name(),
+        ir.len(),
+        output::grouped(numbers)
+    ))?;
+    output::line(match signatures.is_empty() {
+        true => "no signatures: it can be printed and compared, not run".to_owned(),
+        false => format!("signatures: {}", signatures.join(", ")),
+    })
+}
+
+fn load(path: &std::path::Path) -> Result<Graph, Diagnostics> {
+    Graph::load(path).map_err(failure::mistakes)
+}
+
+fn of_session(error: session::Error) -> Diagnostics {
+    match error {
+        session::Error::Program(mistakes) | session::Error::Request(mistakes) => {
+            failure::mistakes(mistakes)
+        }
+        other => ir::Diagnostic::new(format!("{other:?}"), Location::Unknown).into(),
+    }
+}
+
+fn numbers(dims: &[usize]) -> u128 {
+    dims.iter().map(|&dim| dim as u128).product()
+}
+
+fn objects(mistakes: &Diagnostics) -> Vec<serde_json::Value> {
+    let place = |location: &Location| match location {
+        Location::Unknown => serde_json::Value::Null,
+        known => known.to_string().into(),
+    };
+    let object = |mistake: &ir::Diagnostic| {
+        let notes: Vec<_> = mistake
+            .notes
+            .iter()
+            .map(|note| json!({ "text": note.text, "place": place(&note.location) }))
+            .collect();
+        json!({
+            "message": mistake.message, "node": mistake.node, "place": place(&mistake.location),
+            "notes": notes, "help": mistake.help,
+        })
+    };
+    mistakes.iter().map(object).collect()
+}

@@ -1,0 +1,241 @@
+//! `abeyance diff`: what differs between two graphs as programs. Names that nobody chose (`add_3`) move when a node is put in before
+//! them, so nodes are paired by what they compute, in order, and only then by name.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use abeyance::ir::{Effect, Graph, GraphSignature, Node, NodeId};
+use clap::Args;
+use serde_json::json;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use crate::failure::Failure;
+use crate::files;
+use crate::output::{self, Json};
+
+#[derive(Args)]
+pub struct Options {
+    /// A graph
+    a: PathBuf,
+    /// The other
+    b: PathBuf,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let (a, b) = (files::graph(&options.a)?, files::graph(&options.b)?);
+    let (a, b) = (a.ir(), b.ir());
+    let difference = Difference::of(&a, &b);
+    match options.json.json {
+        true => output::json(&difference.object(&a, &b))?,
+        false => output::line(difference.show(&a, &b))?,
+    }
+    match difference.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Differs),
+    }
+}
+
+struct Difference {
+    removed: Vec<NodeId>,
+    added: Vec<NodeId>,
+    /// Nodes that stand for each other, and differ.
+    changed: Vec<(NodeId, NodeId)>,
+    /// Nodes that are the same but for their names.
+    renamed: Vec<(NodeId, NodeId)>,
+    /// What differs besides nodes.
+    other: Vec<String>,
+}
+
+/// What a node is without its name and its operands: those with equal keys may stand for each other. What is fed, read or drawn
+/// goes by its name, so that is part of what it is.
+fn key(graph: &Graph, id: NodeId, node: &Node) -> String {
+    let signature = node.operator.signature();
+    let name = match signature.effect {
+        Effect::Read | Effect::Feed => &*node.name,
+        _ => "",
+    };
+    format!(
+        "{} {name} {} {:?}",
+        signature.name,
+        graph.display_type(id),
+        std::mem::discriminant(&node.role)
+    )
+}
+
+impl Difference {
+    fn of(a: &Graph, b: &Graph) -> Self {
+        let keys = |graph: &Graph| -> Vec<String> {
+            graph.iter().map(|(id, node)| key(graph, id, node)).collect()
+        };
+        let mut pairs = Vec::new();
+        let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
+        for operation in capture_diff_slices(Algorithm::Patience, &keys(a), &keys(b)) {
+            let (old, new) = (operation.old_range(), operation.new_range());
+            match operation {
+                DiffOp::Equal { .. } => {
+                    pairs.extend(old.zip(new).map(|(a, b)| (NodeId::new(a), NodeId::new(b))))
+                }
+                _ => {
+                    only_a.extend(old.map(NodeId::new));
+                    only_b.extend(new.map(NodeId::new));
+                }
+            }
+        }
+        // What is left is paired by name: such nodes were changed, or moved.
+        let mut by_name: HashMap<&str, NodeId> =
+            only_a.iter().map(|&id| (&*a.node(id).name, id)).collect();
+        let mut added = Vec::new();
+        for id in only_b {
+            let node = b.node(id);
+            let is_like = |other: &NodeId| {
+                a.node(*other).operator.signature().effect == node.operator.signature().effect
+            };
+            match by_name.get(&*node.name).copied().filter(is_like) {
+                Some(other) => {
+                    by_name.remove(&*node.name);
+                    pairs.push((other, id));
+                }
+                None => added.push(id),
+            }
+        }
+        let removed =
+            only_a.into_iter().filter(|&id| by_name.contains_key(&*a.node(id).name)).collect();
+
+        let to_b: HashMap<NodeId, NodeId> = pairs.iter().copied().collect();
+        let mut difference = Self {
+            removed,
+            added,
+            changed: Vec::new(),
+            renamed: Vec::new(),
+            other: others(a, b, &to_b),
+        };
+        pairs.sort_by_key(|(_, id)| id.index());
+        for (old, new) in pairs {
+            if !is_same(a, b, (old, new), &to_b) {
+                difference.changed.push((old, new));
+            } else if a.node(old).name != b.node(new).name {
+                difference.renamed.push((old, new));
+            }
+        }
+        difference
+    }
+
+    fn is_empty(&self) -> bool {
+        let pairs = self.changed.len() + self.renamed.len();
+        self.removed.len() + self.added.len() + pairs + self.other.len() == 0
+    }
+
+    fn show(&self, a: &Graph, b: &Graph) -> String {
+        if self.is_empty() {
+            return format!("the same: {} nodes", a.len());
+        }
+        let line = |mark: char, graph: &Graph, id: NodeId| {
+            format!("{mark} {} : {}", graph.print_call(id), graph.display_type(id))
+        };
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(self.removed.iter().map(|&id| line('-', a, id)));
+        lines.extend(self.added.iter().map(|&id| line('+', b, id)));
+        for &(old, new) in &self.changed {
+            lines.push(line('<', a, old));
+            lines.push(line('>', b, new));
+        }
+        let renamed = self.renamed.iter();
+        lines.extend(
+            renamed
+                .map(|&(old, new)| format!("= {} is {} now", a.node(old).name, b.node(new).name)),
+        );
+        lines.extend(self.other.iter().map(|what| format!("! {what}")));
+        lines.push(format!(
+            "{} removed (-), {} added (+), {} changed (< >), {} renamed (=)",
+            self.removed.len(),
+            self.added.len(),
+            self.changed.len(),
+            self.renamed.len()
+        ));
+        lines.join("\n")
+    }
+
+    fn object(&self, a: &Graph, b: &Graph) -> serde_json::Value {
+        let one = |graph: &Graph, id: NodeId| json!({ "name": &*graph.node(id).name, "call": graph.print_call(id), "type": graph.display_type(id) });
+        let pairs = |pairs: &[(NodeId, NodeId)]| -> Vec<_> {
+            pairs.iter().map(|&(old, new)| json!({ "a": one(a, old), "b": one(b, new) })).collect()
+        };
+        json!({
+            "same": self.is_empty(),
+            "removed": self.removed.iter().map(|&id| one(a, id)).collect::<Vec<_>>(),
+            "added": self.added.iter().map(|&id| one(b, id)).collect::<Vec<_>>(),
+            "changed": pairs(&self.changed),
+            "renamed": pairs(&self.renamed),
+            "other": self.other,
+        })
+    }
+}
+
+/// Whether two nodes compute the same from operands that stand for each other.
+fn is_same(
+    a: &Graph,
+    b: &Graph,
+    (old, new): (NodeId, NodeId),
+    to_b: &HashMap<NodeId, NodeId>,
+) -> bool {
+    let (one, other) = (a.node(old), b.node(new));
+    let are_same = |old: &[NodeId], new: &[NodeId]| {
+        old.len() == new.len() && old.iter().zip(new).all(|(old, new)| to_b.get(old) == Some(new))
+    };
+    key(a, old, one) == key(b, new, other)
+        && one.attributes.same(&other.attributes)
+        && are_same(&one.operands, &other.operands)
+        && are_same(&a.controls(old), &b.controls(new))
+}
+
+/// Differences of name, seed and signatures.
+fn others(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
+    let mut found = Vec::new();
+    if a.name() != b.name() {
+        found.push(format!("the graph is called {} and {}", a.name(), b.name()));
+    }
+    let seed =
+        |graph: &Graph| graph.seed().map_or_else(|| "none".to_owned(), |seed| seed.to_string());
+    if a.seed() != b.seed() {
+        found.push(format!("the seed is {} and {}", seed(a), seed(b)));
+    }
+    let named = |graph: &Graph, name: &str| graph.find_signature(name).ok().cloned();
+    for signature in a.signatures() {
+        match named(b, &signature.name) {
+            None => found.push(format!("signature {} is in the first only", signature.name)),
+            Some(other) if !is_same_signature(signature, &other, to_b) => {
+                found.push(format!("signature {} differs", signature.name));
+            }
+            Some(_) => {}
+        }
+    }
+    let added = b.signatures().iter().filter(|signature| named(a, &signature.name).is_none());
+    found.extend(
+        added.map(|signature| format!("signature {} is in the second only", signature.name)),
+    );
+    found
+}
+
+fn is_same_signature(
+    a: &GraphSignature,
+    b: &GraphSignature,
+    to_b: &HashMap<NodeId, NodeId>,
+) -> bool {
+    let is = |old: &NodeId, new: &NodeId| to_b.get(old) == Some(new);
+    let ports = |a: &[(Box<str>, NodeId)], b: &[(Box<str>, NodeId)]| {
+        a.len() == b.len()
+            && a.iter().zip(b).all(|((one, old), (other, new))| one == other && is(old, new))
+    };
+    let feeds = a.feeds.len() == b.feeds.len()
+        && a.feeds.iter().zip(&b.feeds).all(|((old, one), (new, other))| {
+            // To the last bit: NaN is itself.
+            let is_equal =
+                one.dtype == other.dtype && one.dims == other.dims && one.bytes == other.bytes;
+            is(old, new) && is_equal
+        });
+    let steps = a.steps.len() == b.steps.len()
+        && a.steps.iter().zip(&b.steps).all(|(old, new)| is(old, new));
+    ports(&a.inputs, &b.inputs) && ports(&a.outputs, &b.outputs) && feeds && steps
+}

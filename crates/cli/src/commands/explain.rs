@@ -1,0 +1,88 @@
+//! `abeyance explain`.
+
+use std::path::PathBuf;
+
+use abeyance::prelude::*;
+use clap::Args;
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::files::{self, Threads};
+use crate::output::{self, Json};
+use crate::sample::{self, Sizes};
+
+#[derive(Args)]
+pub struct Options {
+    /// The graph
+    graph: PathBuf,
+    /// The signature; all of them unless it is named
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
+    /// Sizes of batches
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,10,100,1000")]
+    batch: Vec<usize>,
+    #[command(flatten)]
+    sizes: Sizes,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let graph = files::graph(&options.graph)?;
+    let with = SessionOptions::new().threads(options.threads.threads);
+    let session = Session::with_options(&graph, with)?;
+    let variables: u128 = session
+        .variable_types()
+        .map(|(_, dtype, dims)| {
+            dims.iter().map(|&dim| dim as u128).product::<u128>() * dtype.size() as u128
+        })
+        .sum();
+    let named: Vec<String> = match &options.signature {
+        Some(name) => vec![name.clone()],
+        None => {
+            graph.ir().signatures().iter().map(|signature| signature.name.to_string()).collect()
+        }
+    };
+    if named.is_empty() {
+        return Err(Failure::Failed(format!(
+            "graph `{}` has no signatures: there is nothing to run\n   = help: name one with `g.signature(\"train\").input(\"images\", x)..` before it is saved",
+            graph.name()
+        )));
+    }
+    let mut rows = vec![
+        ["signature", "batch", "arithmetic", "moved", "temporaries", "at least", "tasks"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    let mut objects = Vec::new();
+    for name in &named {
+        let run = session.signature(name)?;
+        for &batch in &options.batch {
+            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;
+            let feeds = inputs.iter().map(|(name, value)| run.feed_value(name, value));
+            let found = run.explain(feeds.collect::<Result<Vec<_>, _>>()?)?;
+            rows.push(vec![
+                name.clone(),
+                batch.to_string(),
+                output::flops_of(found.flops),
+                output::bytes_of(found.bytes),
+                output::bytes_of(found.memory as f64),
+                output::bytes_of(found.least_memory as f64),
+                found.tasks.to_string(),
+            ]);
+            objects.push(json!({
+                "signature": name, "batch": batch, "flops": found.flops, "bytes": found.bytes,
+                "memory": found.memory, "least_memory": found.least_memory, "tasks": found.tasks,
+            }));
+        }
+    }
+    if options.json.json {
+        return output::json(
+            &json!({ "graph": graph.name(), "variables": variables as u64, "runs": objects }),
+        );
+    }
+    output::line(format!("variables {}\n", output::bytes_of(variables as f64)))?;
+    output::line(output::table(&rows))
+}

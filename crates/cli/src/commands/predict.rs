@@ -1,0 +1,309 @@
+//! `abeyance predict`.
+
+use std::path::{Path, PathBuf};
+
+use abeyance::ir::{DType, Dim, GraphSignature, Shape};
+use abeyance::prelude::*;
+use abeyance::session::{SignatureRun, Value};
+use clap::Args;
+use ndarray::{ArrayD, Axis, Slice, concatenate};
+
+use crate::arrays;
+use crate::failure::Failure;
+use crate::files::{self, From, Threads};
+use crate::metrics;
+use crate::output::{self, Json};
+
+/// More numbers of one output are not shown in a line.
+const MOST_SHOWN: usize = 20;
+
+#[derive(Args)]
+pub struct Options {
+    /// The graph
+    graph: PathBuf,
+    #[command(flatten)]
+    from: From,
+    /// NumPy arrays (.npy), PNG images or IDX files, several one after another; `NAME=FILE` where there are several inputs
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    input: Vec<String>,
+    /// The signature
+    #[arg(long, value_name = "NAME", default_value = "predict")]
+    signature: String,
+    /// Take images as negatives: MNIST's digits are white on black
+    #[arg(long)]
+    invert: bool,
+    /// Examples in a run
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+    /// Write each output as `NAME.npy` in this folder instead of showing it
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let graph = files::graph(&options.graph)?;
+    let session = files::session(&graph, &options.threads, &options.from)?;
+    let run = session.signature(&options.signature)?;
+    let inputs = inputs(options, &graph, run.signature())?;
+    let outputs = batches(&graph, &run, &inputs, options.batch as usize)?;
+    let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
+    if let Some(folder) = &options.output {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::Failed(format!("cannot make the folder `{}`: {error}", folder.display()))
+        })?;
+        for (name, value) in names.iter().zip(&outputs) {
+            let path = folder.join(format!("{}.npy", name.replace('/', "_")));
+            arrays::write_npy(&path, value)?;
+            output::line(format!(
+                "wrote `{}`, {}{:?}",
+                path.display(),
+                value.dtype(),
+                value.shape()
+            ))?;
+        }
+        return Ok(());
+    }
+    if options.json.json {
+        let object: serde_json::Map<String, serde_json::Value> = names
+            .iter()
+            .zip(&outputs)
+            .map(|(name, value)| ((*name).to_owned(), nested(value)))
+            .collect();
+        return output::json(&object);
+    }
+    show(&names, &outputs)
+}
+
+/// The values of all inputs, by their names.
+fn inputs(
+    options: &Options,
+    graph: &Graph,
+    signature: &GraphSignature,
+) -> Result<Vec<(String, Value)>, Failure> {
+    let mut values: Vec<(String, Value)> = Vec::new();
+    for text in &options.input {
+        let named = text.split_once('=').filter(|(name, _)| signature.input(name).is_some());
+        let (name, path) = match (named, signature.inputs.as_slice()) {
+            (Some((name, path)), _) => (name.to_owned(), Path::new(path)),
+            (None, [(name, _)]) => (name.to_string(), Path::new(text)),
+            (None, several) => {
+                let known: Vec<String> =
+                    several.iter().map(|(name, _)| format!("`{name}=FILE`")).collect();
+                return Err(Failure::Failed(format!(
+                    "signature `{}` has {} inputs: say which `{text}` is for, such as {}",
+                    signature.name,
+                    several.len(),
+                    known.join(" or ")
+                )));
+            }
+        };
+        let value = read(options, graph, signature, &name, path)?;
+        match values.iter_mut().find(|(known, _)| *known == name) {
+            None => values.push((name, value)),
+            Some((_, before)) => {
+                *before = appended(before, &value).ok_or_else(|| {
+                    Failure::Failed(format!(
+                        "`{}` has another shape than what is before it for the input `{name}`",
+                        path.display()
+                    ))
+                })?;
+            }
+        }
+    }
+    let missing = signature
+        .inputs
+        .iter()
+        .find(|(name, _)| !values.iter().any(|(known, _)| **known == **name));
+    match missing {
+        Some((name, node)) => Err(Failure::Failed(format!(
+            "nothing is fed to the input `{name}` : {}\n   = help: `--input {name}=FILE`",
+            graph.ir().display_type(*node)
+        ))),
+        None => Ok(values),
+    }
+}
+
+fn read(
+    options: &Options,
+    graph: &Graph,
+    signature: &GraphSignature,
+    input: &str,
+    path: &Path,
+) -> Result<Value, Failure> {
+    let ir = graph.ir();
+    let Some(node) = signature.input(input) else {
+        return Err(Failure::Failed(format!("there is no input `{input}`")));
+    };
+    let shape: Shape = ir.shape(node).unwrap_or_default();
+    let dtype = ir.node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype);
+    let value = match arrays::read(path)? {
+        Value::U8(array) if options.invert => Value::U8(array.mapv(|byte| 255 - byte)),
+        value => value,
+    };
+    let shown = format!("`{input}` : {}", ir.display_type(node));
+    arrays::fit(value, dtype, &shape, &shown)
+        .map_err(|what| Failure::Failed(format!("`{}` does not fit: {what}", path.display())))
+}
+
+/// The same expression for an array of each element type, as a value of that type.
+macro_rules! map {
+    ($value:expr, $array:ident => $result:expr) => {
+        match $value {
+            Value::F32($array) => Value::F32($result),
+            Value::F64($array) => Value::F64($result),
+            Value::I32($array) => Value::I32($result),
+            Value::I64($array) => Value::I64($result),
+            Value::U8($array) => Value::U8($result),
+            Value::Bool($array) => Value::Bool($result),
+        }
+    };
+}
+
+/// The examples of one and then those of the other.
+fn appended(one: &Value, other: &Value) -> Option<Value> {
+    fn joined<T: Clone>(one: &ArrayD<T>, other: &ArrayD<T>) -> Option<ArrayD<T>> {
+        match one.ndim() {
+            0 => None,
+            _ => concatenate(Axis(0), &[one.view(), other.view()]).ok(),
+        }
+    }
+    Some(match (one, other) {
+        (Value::F32(one), Value::F32(other)) => Value::F32(joined(one, other)?),
+        (Value::F64(one), Value::F64(other)) => Value::F64(joined(one, other)?),
+        (Value::I32(one), Value::I32(other)) => Value::I32(joined(one, other)?),
+        (Value::I64(one), Value::I64(other)) => Value::I64(joined(one, other)?),
+        (Value::U8(one), Value::U8(other)) => Value::U8(joined(one, other)?),
+        (Value::Bool(one), Value::Bool(other)) => Value::Bool(joined(one, other)?),
+        _ => return None,
+    })
+}
+
+/// Runs the signature on a part of the examples at a time where examples are independent as far as shapes tell: where one unknown
+/// dimension is the first of all inputs and outputs.
+fn batches(
+    graph: &Graph,
+    run: &SignatureRun<'_>,
+    inputs: &[(String, Value)],
+    batch: usize,
+) -> Result<Vec<Value>, Failure> {
+    let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
+        let feeds = inputs.iter().map(|(name, value)| run.feed_value(name, value));
+        Ok(run.run(feeds.collect::<Result<Vec<_>, _>>()?)?)
+    };
+    let signature = run.signature();
+    let ports = signature.inputs.iter().chain(&signature.outputs);
+    let firsts: Vec<Option<Dim>> = ports
+        .map(|(_, node)| graph.ir().shape(*node).and_then(|shape| shape.first().copied()))
+        .collect();
+    let is_batch = match firsts.first() {
+        Some(Some(first @ Dim::Symbol(_))) => firsts.iter().all(|other| *other == Some(*first)),
+        _ => false,
+    };
+    let count = inputs.first().and_then(|(_, value)| value.shape().first().copied()).unwrap_or(0);
+    let is_even = inputs.iter().all(|(_, value)| value.shape().first() == Some(&count));
+    if !is_batch || !is_even || count <= batch {
+        return once(inputs);
+    }
+    let mut parts: Vec<Vec<Value>> = Vec::new();
+    for start in (0..count).step_by(batch) {
+        let range = Slice::from(start..(start + batch).min(count));
+        let part: Vec<(String, Value)> = inputs
+            .iter()
+            .map(|(name, value)| {
+                let part = map!(value, array => array.slice_axis(Axis(0), range).to_owned());
+                (name.clone(), part)
+            })
+            .collect();
+        parts.push(once(&part)?);
+    }
+    let outputs = parts.first().map_or(0, Vec::len);
+    (0..outputs).map(|place| joined(&parts, place)).collect()
+}
+
+/// One output of all parts, one after another.
+fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Failure> {
+    macro_rules! join {
+        ($variant:ident) => {{
+            let views: Vec<_> = parts
+                .iter()
+                .filter_map(|part| match part.get(place) {
+                    Some(Value::$variant(array)) => Some(array.view()),
+                    _ => None,
+                })
+                .collect();
+            Value::$variant(concatenate(Axis(0), &views).map_err(Failure::failed)?)
+        }};
+    }
+    Ok(match parts.first().and_then(|part| part.get(place)).map(Value::dtype) {
+        Some(DType::F64) => join!(F64),
+        Some(DType::I32) => join!(I32),
+        Some(DType::I64) => join!(I64),
+        Some(DType::U8) => join!(U8),
+        Some(DType::Bool) => join!(Bool),
+        _ => join!(F32),
+    })
+}
+
+/// A line for each example where all outputs have as many; otherwise a line for each output.
+fn show(names: &[&str], outputs: &[Value]) -> Result<(), Failure> {
+    let count = outputs.first().and_then(|value| value.shape().first().copied());
+    let rows =
+        count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)));
+    let Some(rows) = rows else {
+        return names.iter().zip(outputs).try_for_each(|(name, value)| {
+            output::line(format!("{name} {}", numbers(value.dtype(), &value.to_f64())))
+        });
+    };
+    let all: Vec<Vec<f64>> = outputs.iter().map(Value::to_f64).collect();
+    for row in 0..rows {
+        let shown = names.iter().zip(outputs).zip(&all).map(|((name, value), all)| {
+            let width = all.len() / rows.max(1);
+            let part = all.get(row * width..(row + 1) * width).unwrap_or_default();
+            format!("{name} {}", numbers(value.dtype(), part))
+        });
+        output::line(shown.collect::<Vec<_>>().join("   "))?;
+    }
+    Ok(())
+}
+
+fn numbers(dtype: DType, numbers: &[f64]) -> String {
+    let one = |number: &f64| match dtype {
+        DType::F32 | DType::F64 => metrics::number(*number),
+        DType::Bool => (*number != 0.0).to_string(),
+        _ => format!("{number:.0}"),
+    };
+    match numbers {
+        [number] => one(number),
+        _ => {
+            let shown: Vec<String> = numbers.iter().take(MOST_SHOWN).map(one).collect();
+            let more = match numbers.len() > MOST_SHOWN {
+                true => format!(" .. {} in all", numbers.len()),
+                false => String::new(),
+            };
+            format!("[{}{more}]", shown.join(" "))
+        }
+    }
+}
+
+/// As nested arrays of JSON, in which a number that is none is null.
+fn nested(value: &Value) -> serde_json::Value {
+    fn level(dtype: DType, dims: &[usize], numbers: &[f64]) -> serde_json::Value {
+        let Some((&first, rest)) = dims.split_first() else {
+            let number = numbers.first().copied().unwrap_or(f64::NAN);
+            return match dtype {
+                DType::F32 | DType::F64 => number.into(),
+                DType::Bool => (number != 0.0).into(),
+                _ => (number as i64).into(),
+            };
+        };
+        let width = numbers.len() / first.max(1);
+        let part =
+            |index: usize| numbers.get(index * width..(index + 1) * width).unwrap_or_default();
+        (0..first).map(|index| level(dtype, rest, part(index))).collect()
+    }
+    level(value.dtype(), value.shape(), &value.to_f64())
+}

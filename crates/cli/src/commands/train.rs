@@ -1,0 +1,322 @@
+//! `abeyance train`.
+
+use std::path::{Path, PathBuf};
+
+use abeyance::checkpoint::{Checkpoint, Checkpoints};
+use abeyance::datasets::Dataset;
+use abeyance::prelude::*;
+use abeyance::session::SignatureRun;
+use clap::Args;
+use serde_json::json;
+
+use crate::data::{Data, Inputs};
+use crate::failure::Failure;
+use crate::files::{self, Threads};
+use crate::metrics::{self, Metrics};
+use crate::output::{self, Json};
+use crate::progress::Progress;
+use crate::stop;
+
+/// Steps between two lines in the log.
+const LOG_EVERY: u64 = 20;
+/// What a checkpoint remembers of the data, so that training does not go on with others.
+const BATCH: &str = "batch";
+const IMAGES: &str = "images";
+
+#[derive(Args)]
+pub struct Options {
+    /// The graph, with a signature `train` of inputs `images` and `labels`
+    graph: PathBuf,
+    #[command(flatten)]
+    data: Data,
+    /// Train until so many steps are done
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    steps: u64,
+    /// Images in a step; 100, or as many as the checkpoint that is resumed was trained with
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// Save checkpoints in this folder, at the end and every so often
+    #[arg(long, value_name = "FOLDER")]
+    checkpoint: Option<PathBuf>,
+    /// Go on from the newest checkpoint there
+    #[arg(long, requires = "checkpoint")]
+    resume: bool,
+    /// Steps between two checkpoints; 0 for one at the end
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    save_every: u64,
+    /// Checkpoints that are kept, the newest; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    keep: usize,
+    /// Steps between two evaluations on the test images; 0 for one at the end
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    eval_every: u64,
+    /// Seed of first values, batches and random numbers, instead of the graph's
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    #[command(flatten)]
+    threads: Threads,
+    /// Log losses and accuracies in this folder, in `metrics.jsonl`
+    #[arg(long, value_name = "FOLDER")]
+    log: Option<PathBuf>,
+    #[command(flatten)]
+    json: Json,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let graph = files::graph(&options.graph)?;
+    let data = options.data.load()?;
+    let start = Start::new(options, &data.train)?;
+    let mut with = SessionOptions::new().threads(options.threads.threads);
+    if let Some(seed) = start.seed {
+        with = with.seed(seed);
+    }
+    let session = Session::with_options(&graph, with)?;
+    if let Some(checkpoint) = &start.checkpoint {
+        checkpoint.restore(&session)?;
+        if !checkpoint.is_of(&session) {
+            output::note(
+                "the checkpoint is of another version of this graph, with the same variables",
+            );
+        }
+        output::note(format!("going on from step {}", session.step()));
+    }
+    if session.step() >= options.steps {
+        let done = session.step();
+        output::note(format!(
+            "{done} steps are done already: --steps is how many there are in all"
+        ));
+    }
+
+    let trainer = Trainer::new(options, &graph, &session, &data, start)?;
+    stop::listen()?;
+    trainer.train()?;
+    trainer.finish()
+}
+
+/// Where training begins.
+struct Start {
+    checkpoint: Option<Checkpoint>,
+    checkpoints: Option<Checkpoints>,
+    batch: usize,
+    seed: Option<u64>,
+}
+
+impl Start {
+    fn new(options: &Options, data: &Dataset) -> Result<Self, Failure> {
+        let asked = options.batch.map(|batch| batch as usize);
+        if let Some(batch) = asked
+            && batch > data.len()
+        {
+            return Err(Failure::Failed(format!(
+                "--batch {batch}: there are {} training images",
+                data.len()
+            )));
+        }
+        let mut start = Self {
+            checkpoint: None,
+            checkpoints: None,
+            batch: asked.unwrap_or(100).min(data.len()),
+            seed: options.seed,
+        };
+        let Some(folder) = &options.checkpoint else { return Ok(start) };
+        let checkpoints = Checkpoints::open(folder)?.keep(options.keep);
+        let shown = folder.display();
+        match (checkpoints.list()?.last(), options.resume) {
+            (Some((step, _)), false) => {
+                return Err(Failure::Failed(format!(
+                    "there are checkpoints in `{shown}` already, the newest of step {step}\n   = help: go on from it with `--resume`, or name another folder"
+                )));
+            }
+            (None, true) => {
+                output::note(format!(
+                    "there is no checkpoint in `{shown}` yet: beginning at step 0"
+                ));
+            }
+            (None, false) => {}
+            (Some(_), true) => start.resume(checkpoints.latest()?, folder, options, data)?,
+        }
+        start.checkpoints = Some(checkpoints);
+        Ok(start)
+    }
+
+    /// Goes on from a checkpoint as it was trained.
+    fn resume(
+        &mut self,
+        checkpoint: Option<Checkpoint>,
+        folder: &Path,
+        options: &Options,
+        data: &Dataset,
+    ) -> Result<(), Failure> {
+        let Some(checkpoint) = checkpoint else { return Ok(()) };
+        let shown = folder.display();
+        let other = |what: &str, was: &str, asked: &str| {
+            Failure::Failed(format!(
+                "the checkpoint in `{shown}` was trained with {what} {was}, not {asked}\n   = help: leave that out to go on as it was trained, or name another folder"
+            ))
+        };
+        if let Some(seed) = options.seed
+            && seed != checkpoint.seed()
+        {
+            return Err(other("--seed", &checkpoint.seed().to_string(), &seed.to_string()));
+        }
+        self.seed = Some(checkpoint.seed());
+        if let Some(noted) = checkpoint.noted(BATCH) {
+            if let Some(batch) = options.batch
+                && batch.to_string() != noted
+            {
+                return Err(other("--batch", noted, &batch.to_string()));
+            }
+            self.batch = noted.parse().unwrap_or(self.batch).clamp(1, data.len());
+        }
+        let images = describe(data);
+        match checkpoint.noted(IMAGES) {
+            Some(noted) if noted != images => return Err(other("data of", noted, &images)),
+            _ => self.checkpoint = Some(checkpoint),
+        }
+        Ok(())
+    }
+}
+
+/// `60000 of 28x28`
+fn describe(data: &Dataset) -> String {
+    let dims: Vec<String> =
+        data.images.shape().iter().skip(1).take(2).map(usize::to_string).collect();
+    format!("{} of {}", data.len(), dims.join("x"))
+}
+
+struct Trainer<'a> {
+    options: &'a Options,
+    session: &'a Session,
+    data: &'a Mnist,
+    start: Start,
+    run: SignatureRun<'a>,
+    inputs: Inputs,
+    /// Of the signature `evaluate`, where there is one.
+    evaluation: Option<Inputs>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        options: &'a Options,
+        graph: &Graph,
+        session: &'a Session,
+        data: &'a Mnist,
+        start: Start,
+    ) -> Result<Self, Failure> {
+        let run = session.signature("train")?;
+        if run.signature().steps.is_empty() {
+            return Err(Failure::Failed(
+                "the signature `train` runs no training step\n   = help: add one: `g.signature(\"train\").step(train_step)`".to_owned(),
+            ));
+        }
+        let inputs = Inputs::new(graph, run.signature(), &data.train)?;
+        let evaluation = match graph.ir().find_signature("evaluate") {
+            Ok(signature) => Some(Inputs::new(graph, signature, &data.test)?),
+            Err(_) => {
+                output::note(
+                    "there is no signature `evaluate`: nothing is said of the test images",
+                );
+                None
+            }
+        };
+        Ok(Self { options, session, data, start, run, inputs, evaluation })
+    }
+
+    fn train(&self) -> Result<(), Failure> {
+        let (from, to) = (self.session.step(), self.options.steps);
+        let mut progress = Progress::new(
+            (from, to),
+            self.start.batch,
+            self.options.json.json,
+            self.options.log.as_deref(),
+        )?;
+        let trained = self.steps((from, to), &mut progress);
+        progress.finish();
+        trained
+    }
+
+    fn steps(&self, (from, to): (u64, u64), progress: &mut Progress) -> Result<(), Failure> {
+        let names: Vec<String> =
+            self.run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
+        let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
+        let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
+        for (step, batch) in (from..to).zip(batches.starting_at(from)) {
+            let values = self.inputs.of_batch(batch);
+            let feeds = values.iter().map(|(name, value)| self.run.feed_value(name, value));
+            let outputs = self.run.run(feeds.collect::<Result<Vec<_>, _>>()?)?;
+            let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
+            self.refuse_nan(step, &train)?;
+            progress.step(done, &train);
+            if done < to && every(self.options.eval_every, done) {
+                progress.report(done, &train, Some(&self.evaluate()?))?;
+            } else if every(LOG_EVERY, done) {
+                progress.report(done, &train, None)?;
+            }
+            if stop::is_asked() && done < to {
+                return self.stopped(progress);
+            }
+            if done < to && every(self.options.save_every, done) {
+                self.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A loss that is no number stays so: the checkpoints of before are worth more than those that would follow.
+    fn refuse_nan(&self, step: u64, train: &Metrics) -> Result<(), Failure> {
+        let Some((name, value)) = train.iter().find(|(_, value)| !value.is_finite()) else {
+            return Ok(());
+        };
+        Err(Failure::Failed(format!(
+            "`{name}` is {value} at step {step}: nothing is learnt any more\n   = help: a smaller learning rate, or a loss of logits such as `softmax_cross_entropy`; a `check_numerics` in the graph says where it comes from"
+        )))
+    }
+
+    fn stopped(&self, progress: &Progress) -> Result<(), Failure> {
+        progress.finish();
+        let at = format!("stopped at step {} of {}", self.session.step(), self.options.steps);
+        match self.save()? {
+            Some(path) => {
+                eprintln!("{at}, saved `{}`; `--resume` goes on from there", path.display())
+            }
+            None => eprintln!("{at}; nothing is saved without `--checkpoint FOLDER`"),
+        }
+        Err(Failure::Interrupted)
+    }
+
+    fn save(&self) -> Result<Option<PathBuf>, Failure> {
+        let Some(checkpoints) = &self.start.checkpoints else { return Ok(None) };
+        let checkpoint = Checkpoint::of(self.session)
+            .note(BATCH, self.start.batch)
+            .note(IMAGES, describe(&self.data.train));
+        Ok(Some(checkpoints.save_checkpoint(&checkpoint)?))
+    }
+
+    fn evaluate(&self) -> Result<Metrics, Failure> {
+        match &self.evaluation {
+            Some(inputs) => {
+                metrics::evaluate(self.session, "evaluate", inputs, &self.data.test, 100)
+            }
+            None => Ok(Metrics::new()),
+        }
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        let test = self.evaluate()?;
+        let saved = self.save()?;
+        if self.options.json.json {
+            return output::json(&json!({
+                "step": self.session.step(),
+                "test": metrics::object(&test),
+                "checkpoint": saved,
+            }));
+        }
+        if let Some(path) = saved {
+            output::line(format!("saved `{}`", path.display()))?;
+        }
+        for (name, value) in &test {
+            output::line(format!("test {name} {}", metrics::number(*value)))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! The command `abeyance`: a saved graph is a program, and this runs it. It trains, evaluates and predicts, and prints,
+//! checks, compares and converts graphs, without the Rust code that built them.
+//!
+//! Results go to the standard output, everything else to the standard error. It ends with 0, with 1 and one message if
+//! something failed, with 2 if it was called wrongly, with 130 if it was interrupted; `diff` ends with 1 if graphs differ.
+
+mod arrays;
+mod commands;
+mod data;
+mod failure;
+mod files;
+mod metrics;
+mod output;
+mod progress;
+mod sample;
+mod stop;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Trains, evaluates, prints, compares and converts saved graphs.
+#[derive(Parser)]
+#[command(name = "abeyance", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+fn main() -> ExitCode {
+    match Arguments::parse().command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,82 @@
+//! Losses and accuracies: the outputs of signatures that are one number.
+
+use abeyance::datasets::Dataset;
+use abeyance::session::{Session, Value};
+
+use crate::data::Inputs;
+use crate::failure::Failure;
+
+/// Numbers with their names, in the order of the signature.
+pub type Metrics = Vec<(String, f64)>;
+
+/// The outputs that are one number. `values` are all of the signature's.
+pub fn metrics(names: &[String], values: &[Value]) -> Metrics {
+    let single = names.iter().zip(values).filter(|(_, value)| value.shape().is_empty());
+    single
+        .map(|(name, value)| (name.clone(), value.to_f64().first().copied().unwrap_or(f64::NAN)))
+        .collect()
+}
+
+/// `loss 0.1234  accuracy 0.9800`
+pub fn show(metrics: &Metrics) -> String {
+    let shown: Vec<String> =
+        metrics.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
+    shown.join("  ")
+}
+
+/// Four decimals, or an exponent where they would say nothing.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        size if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{value:.3e}"),
+        _ => format!("{value:.4}"),
+    }
+}
+
+/// As a JSON object, in which a number that is none is null.
+pub fn object(metrics: &Metrics) -> serde_json::Value {
+    metrics.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(*value))).collect()
+}
+
+/// The means of a signature's numbers over a data set: each batch counts by its size.
+pub fn evaluate(
+    session: &Session,
+    signature: &str,
+    inputs: &Inputs,
+    dataset: &Dataset,
+    batch: usize,
+) -> Result<Metrics, Failure> {
+    let run = session.signature(signature)?;
+    let names: Vec<String> =
+        run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
+    let mut sums: Metrics = Vec::new();
+    for part in dataset.sequential(batch) {
+        let values = inputs.of_view(&part);
+        let feeds = values.iter().map(|(name, value)| run.feed_value(name, value));
+        let outputs = run.run(feeds.collect::<Result<Vec<_>, _>>()?)?;
+        let weight = part.digits.len() as f64;
+        for (place, (name, value)) in metrics(&names, &outputs).into_iter().enumerate() {
+            match sums.get_mut(place) {
+                Some((_, sum)) => *sum += value * weight,
+                None => sums.push((name, value * weight)),
+            }
+        }
+    }
+    if sums.is_empty() {
+        return Err(Failure::Failed(format!(
+            "no output of the signature `{signature}` is one number\n   = help: name a loss or an accuracy: `g.signature(\"{signature}\").output(\"accuracy\", accuracy)`"
+        )));
+    }
+    let count = dataset.len() as f64;
+    Ok(sums.into_iter().map(|(name, sum)| (name, sum / count)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_say_something_however_small_or_large() {
+        let shown = [0.0, 0.98765, 12.0, 1e-5, 1e7, f64::NAN].map(number);
+        assert_eq!(shown, ["0.0000", "0.9877", "12.0000", "1.000e-5", "1.000e7", "NaN"]);
+    }
+}
