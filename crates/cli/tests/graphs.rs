@@ -92,10 +92,7 @@ fn prints_and_counts() {
     assert_eq!(runs.len(), 4);
     assert!(runs.iter().all(|run| run["median_ms"].as_f64().unwrap() > 0.0));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(
-            folder.succeed(&format!("completions {shell}")).contains("checkpoint"),
-            "{shell}"
-        );
+        assert!(folder.succeed(&format!("completions {shell}")).contains("checkpoint"), "{shell}");
     }
 }
 
