@@ -176,8 +176,18 @@ fn png(bytes: Vec<u8>) -> Result<Value, String> {
 /// batch's are added where the input has them.
 pub fn fit(value: Value, dtype: DType, wanted: &[Dim], shown: &str) -> Result<Value, String> {
     let found = format!("{}{:?}", value.dtype(), value.shape());
-    let dims = fitting_dims(value.shape(), wanted)
-        .ok_or_else(|| format!("it is {found}, and the input is {shown}"))?;
+    let dims = fitting_dims(value.shape(), wanted).ok_or_else(|| {
+        // Two dimensions of bytes are an image.
+        let help = match (&value, wanted) {
+            (Value::U8(image), [_, Dim::Known(height), Dim::Known(width), ..])
+                if image.ndim() == 2 =>
+            {
+                format!("\n   = help: scale the image to {width} by {height} pixels")
+            }
+            _ => String::new(),
+        };
+        format!("it is {found}, and the input is {shown}{help}")
+    })?;
     let shaped = match (value, dtype) {
         (Value::F32(array), DType::F32) => Value::F32(shape(array, &dims)?),
         (Value::F64(array), DType::F32) => Value::F32(shape(array.mapv(|x| x as f32), &dims)?),
@@ -219,10 +229,9 @@ fn fitting_dims(found: &[usize], wanted: &[Dim]) -> Option<Dims> {
     }
     let (batch, rest) = wanted.split_first()?;
     if let Some(rest) = rest.iter().map(|dim| dim.known()).collect::<Option<Dims>>() {
-        let one = element_count(&rest)?;
         let batches = match found.split_first() {
-            Some((&first, others)) if element_count(others)? == one => first,
-            _ if element_count(found)? == one => 1,
+            Some((&first, others)) if is_like(others, &rest) => first,
+            _ if is_like(found, &rest) => 1,
             _ => return None,
         };
         let is_wanted = batch.known().is_none_or(|known| known == batches);
@@ -232,6 +241,14 @@ fn fitting_dims(found: &[usize], wanted: &[Dim]) -> Option<Dims> {
         && rest.iter().zip(found).all(fits)
         && batch.known().is_none_or(|known| known == 1);
     is_one.then(|| std::iter::once(1).chain(found.iter().copied()).collect())
+}
+
+/// Whether arrays of these sizes hold the same, laid out otherwise: they differ in dimensions of size 1, or one of them is flat.
+pub fn is_like(one: &[usize], other: &[usize]) -> bool {
+    let long = |dims: &[usize]| -> Dims { dims.iter().copied().filter(|&dim| dim != 1).collect() };
+    let (long_one, long_other) = (long(one), long(other));
+    let is_flat = long_one.len() <= 1 || long_other.len() <= 1;
+    long_one == long_other || is_flat && element_count(one) == element_count(other)
 }
 
 /// Writes an array in NumPy's format, version 1.
@@ -261,4 +278,20 @@ pub fn write_npy(path: &Path, value: &Value) -> Result<(), Failure> {
     };
     abeyance_storage::replace(&abeyance_storage::Disk, path, write)
         .map_err(|error| Failure::Failed(format!("cannot write `{}`: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn images_are_flattened_and_never_bent() {
+        assert!(is_like(&[28, 28], &[28, 28, 1]));
+        assert!(is_like(&[28, 28, 1], &[784]));
+        assert!(is_like(&[784], &[1, 28, 28]));
+        assert!(is_like(&[], &[1, 1]));
+        assert!(!is_like(&[14, 56], &[28, 28]));
+        assert!(!is_like(&[783], &[28, 28]));
+        assert!(!is_like(&[usize::MAX, 2], &[784]));
+    }
 }

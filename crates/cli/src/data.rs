@@ -9,6 +9,7 @@ use abeyance::session::Value;
 use clap::Args;
 use ndarray::{Array1, Array2, Array4, ArrayD, IxDyn};
 
+use crate::arrays::is_like;
 use crate::failure::Failure;
 
 /// Which images.
@@ -142,14 +143,11 @@ impl Inputs {
     }
 }
 
-/// The sizes of one image in an input whose dimensions are `wanted`, where the data has `found`: the same number of pixels.
+/// The sizes of one image in an input whose dimensions are `wanted`, where the data has `found`.
 fn image_dims(wanted: &[Dim], found: &[usize]) -> Option<Vec<usize>> {
     let known: Option<Vec<usize>> = wanted.iter().map(|dim| dim.known()).collect();
     match known {
-        Some(known) => {
-            let pixels = abeyance::ir::element_count(&known)?;
-            (Some(pixels) == abeyance::ir::element_count(found)).then_some(known)
-        }
+        Some(known) => is_like(&known, found).then_some(known),
         None => {
             let fits = |(wanted, found): (&Dim, &usize)| {
                 wanted.known().is_none_or(|known| known == *found)

@@ -167,6 +167,10 @@ fn inputs_that_do_not_fit_are_told() {
     std::fs::write(folder.0.join("cut.npy"), b"\x93NUMPY\x01\x00\xff\xff{").unwrap();
     std::fs::write(folder.0.join("cut.png"), b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR").unwrap();
     std::fs::write(folder.0.join("text.png"), "hello").unwrap();
+    let file = std::fs::File::create(folder.0.join("large.png")).unwrap();
+    let mut encoder = png::Encoder::new(file, 9, 4);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().unwrap().write_image_data(&[0; 36]).unwrap();
     let mut said = String::new();
     for input in [
         "small.npy",
@@ -177,6 +181,7 @@ fn inputs_that_do_not_fit_are_told() {
         "cut.npy",
         "cut.png",
         "text.png",
+        "large.png",
         "none.npy",
         "data",
         "labels=small.npy",
