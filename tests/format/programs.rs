@@ -84,7 +84,7 @@ fn element_types() -> Graph {
     let run = g.signature("run");
     let f32s = [0.0, -0.0, f32::MIN_POSITIVE / 8.0, f32::INFINITY, f32::from_bits(0x7fc0_1234)];
     let f64s = [-0.0, 5e-324, f64::NEG_INFINITY, f64::from_bits(0xfff8_0000_dead_beef)];
-    run.output("f32", g.variable("f32", &Array1::from(f32s.to_vec())))
+    run.output("f32", g.variable("f32", Array1::from(f32s.to_vec())))
         .output("f64", g.constant_array(&Array1::from(f64s.to_vec())).named("f64"))
         .output("i32", g.state("i32", &array![i32::MIN, -1, 0, i32::MAX]))
         .output("i64", g.constant_array(&array![i64::MIN, i64::MAX]).named("i64"))
