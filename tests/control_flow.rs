@@ -11,9 +11,12 @@ fn session(graph: &Graph) -> Session {
     Session::new(graph).unwrap_or_else(|error| panic!("{graph}\n{error}"))
 }
 
-/// Prints, reads back, prints the same.
+/// Reads back from both forms, and is the same in both.
 fn round_trip(graph: &Graph) -> Graph {
-    let text = graph.to_string();
+    let (text, bytes) = (graph.to_string(), graph.ir().to_bytes().unwrap());
+    let read = Graph::from_bytes(&bytes).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    assert_eq!(read.to_string(), text);
+    assert!(read.ir().to_bytes().unwrap() == bytes, "{text}");
     let again = Graph::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     assert_eq!(again.to_string(), text);
     again

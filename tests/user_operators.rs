@@ -198,8 +198,13 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     insta::assert_snapshot!(format!("{text}\n\n{error}"));
     let mut registry = Registry::default();
     registry.register(closure::<f32, f32, _>("double", double));
-    let again = Graph::parse_with(&text, &registry).unwrap();
+    let bytes = g.ir().to_bytes().unwrap();
+    assert!(Graph::from_bytes(&bytes).is_err());
+    let parsed = Graph::parse_with(&text, &registry).unwrap();
+    assert_eq!(parsed.to_string(), text);
+    let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
     assert_eq!(again.to_string(), text);
+    assert!(again.ir().to_bytes().unwrap() == bytes);
     let (x, y) = (again.tensor::<f32>("x").unwrap(), again.tensor::<f32>("y").unwrap());
     let y = session(&again).run(y, feeds![x => &[1.0, 2.0]]).unwrap();
     assert_eq!(y.as_slice().unwrap(), [2.0, 4.0]);
@@ -304,8 +309,13 @@ fn an_operator_of_ones_own_trains_prints_and_is_read_back() {
     );
     let mut registry = Registry::default();
     registry.register(OperatorRef::from(Arc::new(ScaledSquare)));
-    let again = Graph::parse_with(&text, &registry).unwrap();
+    let bytes = g.ir().to_bytes().unwrap();
+    assert!(Graph::from_bytes(&bytes).is_err());
+    let parsed = Graph::parse_with(&text, &registry).unwrap();
+    assert_eq!(parsed.to_string(), text);
+    let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
     assert_eq!(again.to_string(), text);
+    assert!(again.ir().to_bytes().unwrap() == bytes);
     let loss = again.tensor::<f64>("loss").unwrap().scalar();
     assert_eq!(Session::new(&again).unwrap().run(loss, []).unwrap(), 12.5);
 }

@@ -141,16 +141,22 @@ fn every_sample_gives_the_same_bits_fused_with_what_is_around_it_and_alone() {
 }
 
 #[test]
-fn every_sample_prints_and_parses_back_to_a_graph_that_computes_the_same() {
+fn every_sample_reads_back_from_both_forms_to_a_graph_that_computes_the_same() {
     for operator in ops::table() {
         for sample in &operator.samples() {
-            let case = Case::new(operator, sample);
-            let text = case.graph.to_string();
-            let graph = Graph::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-            assert_eq!(graph.to_string(), text);
+            let mut case = Case::new(operator, sample);
+            let (text, bytes) = (case.graph.to_string(), case.graph.ir().to_bytes().unwrap());
             let first = bits(case.run(&case.session(1), case.y(), vec![]));
-            let again = Case { graph, ..case };
-            assert_eq!(bits(again.run(&again.session(1), again.y(), vec![])), first, "{text}");
+            for form in [text.as_bytes(), &bytes] {
+                let graph =
+                    Graph::from_bytes(form).unwrap_or_else(|error| panic!("{text}\n{error}"));
+                assert_eq!(graph.to_string(), text);
+                if form == bytes {
+                    assert!(graph.ir().to_bytes().unwrap() == bytes, "{text}");
+                }
+                case.graph = graph;
+                assert_eq!(bits(case.run(&case.session(1), case.y(), vec![])), first, "{text}");
+            }
         }
     }
 }

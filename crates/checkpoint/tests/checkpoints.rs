@@ -1,14 +1,11 @@
 //! Checkpoints: training that stops and goes on, folders, other networks, damage, disks that fail.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 
 use abeyance_checkpoint::{Checkpoint, Checkpoints, Error, Restore};
 use abeyance_graph::{Graph, Operation, Tensor, dims, glorot_uniform, ones, zeros};
 use abeyance_session::{Session, SessionOptions, feeds};
-use abeyance_storage::{Disk, Output, Storage};
+use abeyance_storage::Failing;
 use abeyance_train::{Adam, Optimizer, global_step};
 use ndarray::{Array2, array};
 
@@ -199,74 +196,6 @@ fn every_flipped_bit_and_every_truncation_is_found() {
     assert!(Checkpoint::from_bytes(&longer).is_err());
 }
 
-/// Fails at one of its calls.
-struct Failing {
-    calls: Arc<AtomicUsize>,
-    at: usize,
-}
-
-impl Failing {
-    fn call(&self) -> io::Result<()> {
-        count(&self.calls, self.at)
-    }
-}
-
-fn count(calls: &AtomicUsize, at: usize) -> io::Result<()> {
-    match calls.fetch_add(1, Ordering::Relaxed) == at {
-        true => Err(io::Error::other("the disk is full")),
-        false => Ok(()),
-    }
-}
-
-struct FailingOutput {
-    inner: Box<dyn Output>,
-    calls: Arc<AtomicUsize>,
-    at: usize,
-}
-
-impl Write for FailingOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        count(&self.calls, self.at)?;
-        // A few at a time, so that there are writes in the midst of a file.
-        self.inner.write(&bytes[..bytes.len().min(100)])
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        count(&self.calls, self.at)?;
-        self.inner.flush()
-    }
-}
-
-impl Output for FailingOutput {
-    fn sync(&mut self) -> io::Result<()> {
-        count(&self.calls, self.at)?;
-        self.inner.sync()
-    }
-}
-
-impl Storage for Failing {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
-        self.call()?;
-        let (calls, at) = (self.calls.clone(), self.at);
-        Ok(Box::new(FailingOutput { inner: Disk.create(path)?, calls, at }))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.call()?;
-        Disk.rename(from, to)
-    }
-
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.call()?;
-        Disk.sync_folder(folder)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.call()?;
-        Disk.remove(path)
-    }
-}
-
 #[test]
 fn whatever_fails_while_saving_the_old_checkpoint_is_whole_and_the_failure_is_told() {
     let g = Graph::new();
@@ -279,20 +208,19 @@ fn whatever_fails_while_saving_the_old_checkpoint_is_whole_and_the_failure_is_to
         Checkpoints::open(&folder.0).unwrap().save(&session).unwrap();
         let next = Session::new(&g).unwrap();
         train(&next, net, 2);
-        let calls = Arc::new(AtomicUsize::new(0));
-        let storage = Failing { calls: calls.clone(), at };
-        let failing = Checkpoints::open_on(&folder.0, Box::new(storage)).unwrap().keep(1);
+        let storage = Failing::at(at);
+        let failing = Checkpoints::open_on(&folder.0, Box::new(storage.clone())).unwrap().keep(1);
         let saved = failing.save(&next);
         let newest = Checkpoints::open(&folder.0).unwrap().latest().unwrap().unwrap();
         match saved {
-            Ok(_) if calls.load(Ordering::Relaxed) <= at => {
+            Ok(_) if !storage.has_failed() => {
                 // Nothing failed: there are no more steps to fail at.
                 assert_eq!(newest.to_bytes().unwrap(), Checkpoint::of(&next).to_bytes().unwrap());
                 assert_eq!(folder.names(), ["step-2.safetensors"]);
                 break;
             }
             Ok(_) => panic!("the failure of call {at} was not told"),
-            Err(Error::Disk { error, .. }) => assert_eq!(error.to_string(), "the disk is full"),
+            Err(Error::Disk { error, .. }) => assert_eq!(error.to_string(), Failing::MESSAGE),
             Err(other) => panic!("{other}"),
         }
         failures += 1;

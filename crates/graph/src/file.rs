@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Location, MAGIC, Registry};
-use abeyance_storage::{Disk, replace};
+use abeyance_storage::{Disk, Storage, replace};
 
 use crate::Graph;
 
@@ -30,9 +30,22 @@ impl Graph {
     /// The graph's mistakes, if it has any; what the disk objects to.
     #[track_caller]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Diagnostics> {
+        self.save_on(&Disk, path)
+    }
+
+    /// The same on another storage than the disk itself: one that fails, for tests.
+    ///
+    /// # Errors
+    /// As [`Graph::save`].
+    #[track_caller]
+    pub fn save_on(
+        &self,
+        storage: &dyn Storage,
+        path: impl AsRef<Path>,
+    ) -> Result<(), Diagnostics> {
         self.check()?;
         let bytes = self.ir().to_bytes()?;
-        write(path.as_ref(), &bytes, Location::caller())
+        write(storage, path.as_ref(), &bytes, Location::caller())
     }
 
     /// Saves the graph as the text it prints as, which says all but where nodes were made.
@@ -42,7 +55,7 @@ impl Graph {
     #[track_caller]
     pub fn save_text(&self, path: impl AsRef<Path>) -> Result<(), Diagnostics> {
         self.check()?;
-        write(path.as_ref(), self.to_string().as_bytes(), Location::caller())
+        write(&Disk, path.as_ref(), self.to_string().as_bytes(), Location::caller())
     }
 
     /// Reads a graph from a file in either form, whichever it is.
@@ -109,8 +122,13 @@ impl Graph {
     }
 }
 
-fn write(path: &Path, bytes: &[u8], location: Location) -> Result<(), Diagnostics> {
-    replace(&Disk, path, |file| file.write_all(bytes))
+fn write(
+    storage: &dyn Storage,
+    path: &Path,
+    bytes: &[u8],
+    location: Location,
+) -> Result<(), Diagnostics> {
+    replace(storage, path, |file| file.write_all(bytes))
         .map_err(|error| failed("write", path, &error, location).into())
 }
 

@@ -1,8 +1,12 @@
 //! Files that are replaced as a whole or not at all, whatever fails and whenever the program is killed: the new content is
 //! written to a file beside the old one, synced, put in its place by a rename, and the folder is synced.
 //!
-//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail. This crate must not know what is
+//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail ([`Failing`]). This crate must not know what is
 //! in a file.
+
+mod failing;
+
+pub use failing::Failing;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};

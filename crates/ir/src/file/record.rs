@@ -26,8 +26,8 @@ pub(super) const MOST_ATTRIBUTES: usize = 32;
 /// A node has at most so many results.
 pub(super) const MOST_ITEMS: usize = 1024;
 
-/// The fewest bytes that a node takes.
-pub(super) const NODE_BYTES: usize = 64;
+/// The fewest bytes that a node takes: a `group` of nothing, with a name of one letter, that comes from nowhere.
+pub(super) const NODE_BYTES: usize = 53;
 /// The bytes that an operand or a node to run before takes.
 pub(super) const EDGE_BYTES: usize = 8;
 
