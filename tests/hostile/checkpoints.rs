@@ -10,7 +10,7 @@ pub fn file(header: &str, data: &[u8]) -> Vec<u8> {
 /// A small checkpoint that is in order.
 pub fn whole() -> Vec<u8> {
     let g = Graph::named("small");
-    let w = g.variable("w", zeros(dims![2]));
+    let w = g.variable::<f32>("w", zeros(dims![2]));
     g.signature("predict").output("w", w);
     let session = Session::with_options(&g, SessionOptions::new().threads(1)).unwrap();
     Checkpoint::of(&session).note("batch", 100).to_bytes().unwrap()

@@ -198,9 +198,10 @@ pub struct Forge {
     pub operators: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
     pub symbols: Vec<Vec<u8>>,
     pub files: Vec<Vec<u8>>,
-    records: Bytes,
-    counted: (u64, u64),
-    depth: usize,
+    pub records: Bytes,
+    /// The nodes and edges outside of bodies so far.
+    pub counted: (u64, u64),
+    pub depth: usize,
 }
 
 impl Forge {

@@ -19,8 +19,11 @@ pub const FILLS: usize = 64 << 20;
 /// Longer than any load takes on a machine however busy; not a measurement.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Runs on a thread of 2 MiB of stack, and tells if it panics or never ends.
-pub fn guarded<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 'static) -> R {
+/// Runs on a thread of 2 MiB of stack.
+///
+/// # Errors
+/// It panics, or does not come to an end.
+pub fn guarded<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R, String> {
     let (done, wait) = mpsc::channel();
     let thread = std::thread::Builder::new().stack_size(2 << 20);
     let thread = thread
@@ -29,12 +32,15 @@ pub fn guarded<R: Send + 'static>(what: &str, work: impl FnOnce() -> R + Send + 
         })
         .unwrap();
     match wait.recv_timeout(PATIENCE) {
-        Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("{what}: does not come to an end"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            let _ = thread.join();
-            panic!("{what}: the load panicked")
-        }
+        Ok(result) => Ok(result),
+        Err(mpsc::RecvTimeoutError::Timeout) => Err("it does not come to an end".to_owned()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err(match thread.join() {
+            Ok(()) => "it ends without a result".to_owned(),
+            Err(panic) => match panic.downcast_ref::<String>() {
+                Some(message) => message.clone(),
+                None => "it panics: see above".to_owned(),
+            },
+        }),
     }
 }
 

@@ -10,10 +10,14 @@
 
 mod checkpoints;
 mod corpus;
+mod damage;
 mod forge;
+mod fuzz;
 mod graphs;
 mod load;
 mod memory;
+mod random;
+mod seeds;
 mod texts;
 
 #[global_allocator]
