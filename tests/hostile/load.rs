@@ -9,8 +9,10 @@ use crate::memory;
 
 /// What a load may take whatever the file's length: the table of operators, a few mistakes.
 pub const GROUND: usize = 64 << 10;
-/// What it may take for each byte of a graph file or a checkpoint.
+/// What it may take for each byte of a graph file.
 pub const FILE: usize = 8;
+/// And of a checkpoint: `safetensors` reads its header, of which a tensor is 60 bytes, into tables.
+pub const CHECKPOINT: usize = 16;
 /// What it may take for each byte of a text, in which a node can be 15 bytes long.
 pub const TEXT: usize = 48;
 /// What all `fill(..)` of a text may take together, and again while an array is put in place.
@@ -73,7 +75,7 @@ fn fills(text: &[u8]) -> usize {
 /// A checkpoint from bytes, its memory held against what it may take.
 pub fn bounded_checkpoint(what: &str, bytes: &[u8]) -> Result<Checkpoint, String> {
     let (read, peak) = memory::peak(|| Checkpoint::from_bytes(bytes));
-    let most = GROUND + FILE * bytes.len();
+    let most = GROUND + CHECKPOINT * bytes.len();
     assert!(peak <= most, "{what}: {} bytes took {peak}, more than {most}", bytes.len());
     read.map_err(|error| error.to_string())
 }

@@ -14,6 +14,7 @@ mod damage;
 mod forge;
 mod fuzz;
 mod graphs;
+mod large;
 mod load;
 mod memory;
 mod random;

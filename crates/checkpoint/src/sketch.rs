@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for Look<'_> {
             map.next_value_seed(Look {
                 depth: self.depth + 1,
                 is_counted: key.0 == "__metadata__",
-                most: if is_offsets { self.most } else { u64::MAX },
+                most: if self.depth == 0 || is_offsets { self.most } else { u64::MAX },
                 fault: self.fault,
             })?;
         }
