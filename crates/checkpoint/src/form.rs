@@ -12,6 +12,9 @@ use crate::Error;
 /// The entry of the metadata. One alone, since the library writes several in an order that changes from run to run.
 const ENTRY: &str = "abeyance";
 
+/// The length of the header stands before it.
+const HEAD: usize = 8;
+
 /// The version of the entry. Readers refuse newer ones.
 const VERSION: u32 = 1;
 
@@ -77,11 +80,18 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
         Error::damaged(format!("this is no checkpoint, or it is damaged: {error}"))
             .advise("checkpoints are `safetensors` files; take another copy, or the checkpoint before this one")
     };
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    crate::sketch::check(bytes).map_err(|fault| {
+        Error::damaged(format!("this is no checkpoint, or it is damaged: {fault}"))
+    })?;
+    let (length, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let data = bytes.get(HEAD + length..).unwrap_or_default();
     let mut tensors = Tensors::new();
     let mut strange = Vec::new();
-    for (name, view) in file.iter() {
+    for (name, info) in header.tensors() {
+        let (from, to) = info.data_offsets;
+        let view =
+            TensorView::new(info.dtype, info.shape.clone(), data.get(from..to).unwrap_or_default())
+                .map_err(damaged)?;
         let Some(dtype) = known_dtype(view.dtype()) else {
             strange.push(format!("`{name}` is {:?}", view.dtype()));
             continue;
@@ -98,7 +108,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
             )));
         }
         let array = Array { dtype, dims: view.shape().into(), bytes: view.data().to_vec() };
-        tensors.insert(name.to_owned(), array);
+        tensors.insert(name, array);
     }
     if !strange.is_empty() {
         strange.sort();
@@ -110,7 +120,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
     }
     let entry = header.metadata().as_ref().and_then(|metadata| metadata.get(ENTRY));
     let Some(entry) = entry else {
-        return Ok((None, tensors));
+        // A damaged name of the entry must not make one of ours another program's, which has no checksum.
+        let others = header.metadata().iter().flat_map(|metadata| metadata.values());
+        return match others.into_iter().any(|value| serde_json::from_str::<Facts>(value).is_ok()) {
+            true => Err(Error::damaged("it is damaged: its facts are not where they should be")
+                .advise("take another copy of it, or the checkpoint before this one")),
+            false => Ok((None, tensors)),
+        };
     };
     let version: Version = serde_json::from_str(entry).map_err(|error| {
         Error::damaged(format!("it is damaged: its facts do not read: {error}"))

@@ -36,6 +36,7 @@ mod error;
 mod folder;
 mod form;
 mod restore;
+mod sketch;
 
 pub use checkpoint::Checkpoint;
 pub use error::Error;

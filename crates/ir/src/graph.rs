@@ -375,14 +375,23 @@ impl Graph {
         }
     }
 
-    /// `flat : f32[N, 784]`
+    /// `flat : f32[N, 784]`, for messages: a very long name is cut short.
     pub fn describe(&self, id: NodeId) -> String {
-        format!("{} : {}", self.node(id).name, self.display_type(id))
+        format!("{} : {}", shorten(&self.node(id).name), self.display_type(id))
     }
 
     /// How many mistakes were made so far.
     pub(crate) fn mistakes(&self) -> usize {
         self.diagnostics.len()
+    }
+
+    /// How many bytes what is said of them takes.
+    pub(crate) fn said(&self) -> usize {
+        let said = |diagnostic: &Diagnostic| {
+            let notes: usize = diagnostic.notes.iter().map(|note| note.text.len()).sum();
+            diagnostic.message.len() + notes
+        };
+        self.diagnostics.iter().map(said).sum()
     }
 
     /// Moves the mistakes made so far out.
@@ -543,7 +552,7 @@ impl Graph {
         let node = self.node(id);
         let mut diagnostic = Diagnostic {
             message: format!("{}: {}", node.operator.signature().name, fault.message),
-            node: Some(node.name.to_string()),
+            node: Some(shorten(&node.name).into_owned()),
             location: node.location,
             notes: Vec::new(),
             help: fault.help,
@@ -583,20 +592,20 @@ impl Graph {
         attributes: &Attributes,
     ) -> Result<Type, Option<Fault>> {
         let signature = *operator.signature();
-        let mut types: SmallVec<[TensorType; 3]> = SmallVec::new();
+        let mut types: SmallVec<[&TensorType; 4]> = SmallVec::new();
         for &operand in operands {
-            match &self.node(operand).ty {
-                Type::Tensor(tensor) => types.push(tensor.clone()),
+            match &self.nodes[NodeIndex::from(operand)].ty {
+                Type::Tensor(tensor) => types.push(tensor),
                 Type::Invalid => return Err(None),
                 Type::Tuple(items) if signature.unpacks && operands.len() == 1 => {
-                    types.extend(items.iter().cloned());
+                    types.extend(items);
                 }
                 Type::Tuple(_) if signature.effect == Effect::Order => {}
                 Type::Tuple(items) => {
                     return Err(Some(
                         Fault::new(format!(
                             "`{}` has {} results",
-                            self.node(operand).name,
+                            shorten(&self.node(operand).name),
                             items.len()
                         ))
                         .help("take one of them with `item`"),
@@ -607,7 +616,7 @@ impl Graph {
                 Type::Operation => {
                     return Err(Some(Fault::new(format!(
                         "`{}` is an operation and has no value",
-                        self.node(operand).name
+                        shorten(&self.node(operand).name)
                     ))));
                 }
             }
@@ -623,7 +632,8 @@ impl Graph {
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
-                return Err(Some(Fault::new(format!("`{}` is not a variable", target.name)).help(
+                let name = shorten(&target.name);
+                return Err(Some(Fault::new(format!("`{name}` is not a variable")).help(
                     "only variables can be assigned to; make one with `g.variable(name, initial)`",
                 )));
             }
@@ -632,8 +642,10 @@ impl Graph {
         // bring about others.
         let mark = self.symbols.try_out();
         let mut cx =
-            Inference { operands: &types, attributes, solver: Solver::Building(&mut self.symbols) };
-        let inferred = operator.infer(&mut cx).and_then(|ty| {
+            Inference { operands: types, attributes, solver: Solver::Building(&mut self.symbols) };
+        let inferred = operator.infer(&mut cx);
+        drop(cx);
+        let inferred = inferred.and_then(|ty| {
             for tensor in ty.items() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
             }
@@ -711,8 +723,8 @@ impl Graph {
     }
 
     fn taken(&self, name: String, other: NodeId, location: Location) -> Diagnostic {
-        Diagnostic::new(format!("the name `{name}` is taken"), location)
-            .node(name)
+        Diagnostic::new(format!("the name `{}` is taken", shorten(&name)), location)
+            .node(shorten(&name))
             .note(self.describe(other), self.node(other).location)
             .help("give it another name, or put each in a scope of its own: `let _scope = g.scope(\"layer1\");`")
     }
@@ -760,8 +772,10 @@ impl Graph {
 
     /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it did not make.
     pub(crate) fn claim_scopes(&mut self, name: &str) {
-        // Nobody nests deeper by hand; the bound keeps a hostile name from costing its length squared.
-        for (end, _) in name.match_indices('/').take(64) {
+        // Nobody nests deeper or names longer by hand; the bounds keep a hostile name, each of whose scopes is a name of its
+        // own, from costing its length squared.
+        let scopes = name.match_indices('/').take(MOST_SCOPES);
+        for (end, _) in scopes.take_while(|&(end, _)| end < LONGEST_SCOPE) {
             let scope = &name[..end];
             let count = self.suffixes.entry(name[..=end].into()).or_insert(0);
             *count = (*count).max(1);
@@ -781,9 +795,25 @@ impl Graph {
 }
 
 fn bad_name(name: &str, location: Location) -> Diagnostic {
-    Diagnostic::new(format!("{name:?} is not a name"), location).help(
+    Diagnostic::new(format!("{:?} is not a name", shorten(name)), location).help(
         "names are letters, digits, `_`, `.` and `/`, and begin with a letter, a digit or `_`",
     )
+}
+
+/// So many of the scopes before a name that was read are kept from being given out again.
+const MOST_SCOPES: usize = 8;
+/// Those that are no longer than this.
+const LONGEST_SCOPE: usize = 200;
+
+/// Names in messages are cut off behind so many letters: a message has many of them, and a file any.
+const SHOWN_NAME: usize = 100;
+
+/// A name as far as it fits into a message.
+pub(crate) fn shorten(name: &str) -> std::borrow::Cow<'_, str> {
+    match name.char_indices().nth(SHOWN_NAME) {
+        None => name.into(),
+        Some((end, _)) => format!("{}...", &name[..end]).into(),
+    }
 }
 
 /// Whether a node can be called that.
@@ -793,7 +823,7 @@ pub(crate) fn is_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_./".contains(&byte))
 }
 
-fn check_operands(signature: &crate::Signature, types: &[TensorType]) -> Result<(), Fault> {
+fn check_operands(signature: &crate::Signature, types: &[&TensorType]) -> Result<(), Fault> {
     if !signature.accepts(types.len()) {
         return Err(Fault::new(format!(
             "takes {} operand{}{}, not {}",

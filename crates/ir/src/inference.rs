@@ -1,5 +1,7 @@
 //! What a shape rule may ask, while the graph is built and again when feeds have settled all sizes.
 
+use smallvec::SmallVec;
+
 use crate::shape::{Naming, SymbolId, Symbols};
 use crate::{Attributes, Body, DType, Dim, Fault, Shape, TensorType, Type};
 
@@ -65,7 +67,8 @@ pub(crate) enum Solver<'a> {
 
 /// The operands' types and attributes, for a shape rule.
 pub struct Inference<'a> {
-    pub(crate) operands: &'a [TensorType],
+    /// By reference: a node may have very many.
+    pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
 }
@@ -78,6 +81,7 @@ impl<'a> Inference<'a> {
         symbols: &'a Symbols,
         bindings: &'a Bindings,
     ) -> Self {
+        let operands = operands.iter().collect();
         Self { operands, attributes, solver: Solver::Planning(symbols, bindings) }
     }
 

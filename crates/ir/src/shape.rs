@@ -1,5 +1,6 @@
 //! Shapes, and dimensions that are not known yet.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use smallvec::SmallVec;
@@ -85,7 +86,8 @@ pub struct Origin {
 
 #[derive(Clone, Debug)]
 struct Symbol {
-    name: Box<str>,
+    /// Shared with the tables of bodies, of which there may be many.
+    name: Arc<str>,
     /// How it was named, unless its name was given to it.
     naming: Option<Naming>,
     /// Itself, or another symbol known to be equal.
@@ -101,7 +103,7 @@ struct Symbol {
 pub struct Symbols {
     owner: u32,
     entries: Vec<Symbol>,
-    named: std::collections::HashMap<Box<str>, SymbolId>,
+    named: std::collections::HashMap<Arc<str>, SymbolId>,
     counters: [u32; 2],
     /// What was found out since [`Symbols::try_out`], oldest first.
     trail: Vec<Finding>,
@@ -136,7 +138,6 @@ enum Finding {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     len: usize,
-    counters: [u32; 2],
 }
 
 impl Mark {
@@ -185,7 +186,7 @@ impl Symbols {
         }
     }
 
-    fn push(&mut self, name: Box<str>, naming: Option<Naming>) -> SymbolId {
+    fn push(&mut self, name: Arc<str>, naming: Option<Naming>) -> SymbolId {
         let id = self.id(self.entries.len() as u32);
         self.entries.push(Symbol {
             name: name.clone(),
@@ -246,7 +247,7 @@ impl Symbols {
 
     /// The symbols as they are, to be gone [back](Symbols::rewind) to.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { len: self.entries.len(), counters: self.counters }
+        Mark { len: self.entries.len() }
     }
 
     /// Forgets the symbols made since, of which nothing may be left in use; what was found out about older ones stays.
@@ -254,8 +255,14 @@ impl Symbols {
         // No older symbol refers to a newer one: the oldest stands for its class.
         for symbol in self.entries.drain(mark.len..) {
             self.named.remove(&symbol.name);
+            // Numbers below the first that is free again are taken, by names that were given: the next search need not
+            // begin before them.
+            if let Some(naming) = symbol.naming {
+                let number = symbol.name.get(1..).and_then(|digits| digits.parse().ok());
+                let counter = &mut self.counters[naming as usize];
+                *counter = number.unwrap_or(1u32).saturating_sub(1).min(*counter);
+            }
         }
-        self.counters = mark.counters;
     }
 
     /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not hold.
@@ -284,7 +291,7 @@ impl Symbols {
         self.push(name, Some(naming))
     }
 
-    fn free_name(&mut self, naming: Naming) -> Box<str> {
+    fn free_name(&mut self, naming: Naming) -> Arc<str> {
         let (letter, counter) = match naming {
             Naming::Fed => ('N', &mut self.counters[0]),
             Naming::Derived => ('D', &mut self.counters[1]),

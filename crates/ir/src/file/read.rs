@@ -8,8 +8,8 @@ use super::container::{damaged, open};
 use super::list::List;
 use super::record::{
     ArrayRecord, AttributeRecord, DimRecord, EDGE_BYTES, Head, InitializerRecord, LocationRecord,
-    NODE_BYTES, NodeRecord, OperatorRecord, Record, RoleRecord, SignatureRecord, TensorRecord,
-    TypeRecord, decode,
+    MOST_ATTRIBUTES, NODE_BYTES, NodeRecord, OperatorRecord, Record, RoleRecord, SignatureRecord,
+    TensorRecord, TypeRecord, decode,
 };
 use crate::declare::Declared;
 use crate::{
@@ -20,6 +20,9 @@ use crate::{
 
 /// Reading stops after so many mistakes.
 const MOST_MISTAKES: usize = 20;
+
+/// Nor are more mistakes looked for when what is said of those takes so many bytes.
+const MOST_SAID: usize = 8 << 10;
 
 /// What a body costs for each unknown dimension that is known around it, whose table it copies.
 const SYMBOL_BYTES: usize = 128;
@@ -39,7 +42,10 @@ impl Graph {
         reader.read()?;
         let mut graph = reader.graph;
         *graph.context_mut() = Context::default();
-        graph.check().map(|()| graph)
+        match graph.take_mistakes() {
+            mistakes if mistakes.is_empty() => Ok(graph),
+            mistakes => Err(Diagnostics(mistakes)),
+        }
     }
 }
 
@@ -143,7 +149,7 @@ impl<'a> Reader<'a> {
                 Record::End => return self.end().map_err(|error| at(offset, error)),
             };
             done.map_err(|error| at(offset, error))?;
-            if self.graph.mistakes() >= MOST_MISTAKES {
+            if self.graph.mistakes() >= MOST_MISTAKES || self.graph.said() >= MOST_SAID {
                 return Ok(());
             }
         }
@@ -300,6 +306,9 @@ impl<'a> Reader<'a> {
     fn open_body(&mut self, name: &str) -> Result<(), String> {
         if self.graph.depth() >= MAX_DEPTH {
             return Err(format!("bodies are nested more than {MAX_DEPTH} deep"));
+        }
+        if self.bodies.len() >= MOST_ATTRIBUTES {
+            return Err("more bodies wait for their node than a node can have".to_owned());
         }
         let copied = self.graph.symbols().len().saturating_mul(SYMBOL_BYTES);
         self.budget = self

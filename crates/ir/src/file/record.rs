@@ -5,6 +5,7 @@
 //! graph takes in memory stays in proportion to its file.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::error::DecodeError;
 use serde::{Deserialize, Serialize};
 
 use super::list::List;
@@ -26,8 +27,8 @@ pub(super) const MOST_ATTRIBUTES: usize = 32;
 /// A node has at most so many results.
 pub(super) const MOST_ITEMS: usize = 1024;
 
-/// The fewest bytes that a node takes: a `group` of nothing, with a name of one letter, that comes from nowhere.
-pub(super) const NODE_BYTES: usize = 53;
+/// The fewest bytes that a node takes: a name of one letter, an operation, nothing in any list.
+pub(super) const NODE_BYTES: usize = 4 + 8 + 1 + 4 + 3 * 8 + 3 * 4;
 /// The bytes that an operand or a node to run before takes.
 pub(super) const EDGE_BYTES: usize = 8;
 
@@ -193,8 +194,23 @@ pub(super) fn encode(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), D
 
 /// Takes a record off the front of what is left.
 pub(super) fn decode<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, String> {
-    let (record, taken) =
-        bincode::serde::borrow_decode_from_slice(rest, FORM).map_err(|error| error.to_string())?;
+    let (record, taken) = bincode::serde::borrow_decode_from_slice(rest, FORM).map_err(said)?;
     *rest = rest.get(taken..).unwrap_or_default();
     Ok(record)
+}
+
+/// What is wrong with a record, for a reader who does not know the encoding.
+fn said(error: DecodeError) -> String {
+    match error {
+        DecodeError::UnexpectedEnd { .. } => "it says to be longer than the file".to_owned(),
+        DecodeError::LimitExceeded => {
+            format!("it says to be longer than the {} MiB there may be", MOST_BYTES >> 20)
+        }
+        DecodeError::InvalidBooleanValue(value) => {
+            format!("a flag of {value}, which is neither 0 nor 1")
+        }
+        DecodeError::Utf8 { .. } => "a name or text that is not UTF-8".to_owned(),
+        DecodeError::OtherString(message) => message,
+        other => other.to_string(),
+    }
 }

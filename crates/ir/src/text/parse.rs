@@ -1,6 +1,6 @@
 //! Reading: the lines of a text, its blocks, and what to do after a mistake.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::array::FILL_LIMIT;
@@ -11,6 +11,9 @@ use crate::{
 
 /// Reading stops after so many mistakes: by then it is some other mistake.
 const MOST_MISTAKES: usize = 20;
+
+/// And when what is said of those takes so many bytes.
+const MOST_SAID: usize = 16 << 10;
 
 /// All bodies together may hold so many unknown dimensions: each has a table of its own, of those it knows from outside
 /// too, which is not in proportion to the text's length.
@@ -36,7 +39,6 @@ impl Graph {
             is_headless: false,
             is_told: false,
             broken: HashSet::new(),
-            below: None,
             fills: FILL_LIMIT,
             frames: Vec::new(),
             bodies: Vec::new(),
@@ -48,7 +50,10 @@ impl Graph {
         parser.run();
         let mut graph = parser.graph;
         *graph.context_mut() = Context::default();
-        graph.check().map(|()| graph)
+        match graph.take_mistakes() {
+            mistakes if mistakes.is_empty() => Ok(graph),
+            mistakes => Err(Diagnostics(mistakes)),
+        }
     }
 }
 
@@ -114,8 +119,6 @@ pub(super) struct Parser<'t> {
     is_told: bool,
     /// Names of nodes that could not be made: who uses them is not reported again.
     broken: HashSet<Box<str>>,
-    /// The lines of names not reached yet, once one was missed.
-    below: Option<HashMap<&'t str, u32>>,
     pub(super) fills: usize,
     /// The graphs around the one that is being read.
     frames: Vec<Frame<'t>>,
@@ -138,9 +141,9 @@ impl<'t> Parser<'t> {
             if let Err(diagnostic) = self.read_line(line) {
                 self.report(*diagnostic);
             }
-            if self.graph.mistakes() >= MOST_MISTAKES {
+            if self.graph.mistakes() >= MOST_MISTAKES || self.graph.said() >= MOST_SAID {
                 self.report(Diagnostic::new(
-                    format!("that is {MOST_MISTAKES} mistakes: reading stopped here"),
+                    format!("that is {} mistakes: reading stopped here", self.graph.mistakes()),
                     Location::Unknown,
                 ));
                 return;
@@ -462,7 +465,9 @@ impl<'t> Parser<'t> {
     /// The node of that name. `None` if there is none, which is then reported, but only once.
     pub(super) fn find(&mut self, name: &str) -> Option<NodeId> {
         let found = self.graph.find(name);
-        if found.is_none() && self.broken.insert(name.into()) {
+        // A line may have very many names. One mistake more than are shown ends the reading behind it.
+        let is_reported = self.graph.mistakes() >= MOST_MISTAKES;
+        if found.is_none() && !is_reported && self.broken.insert(name.into()) {
             let mut diagnostic = Diagnostic::new(
                 format!("there is no node `{}` above", super::cursor::shorten(name)),
                 Location::Unknown,
@@ -486,20 +491,13 @@ impl<'t> Parser<'t> {
     }
 
     /// The line that defines a name, this one or one further down.
-    fn line_below(&mut self, name: &str) -> Option<u32> {
-        let (text, this) = (self.text, self.line);
-        let below = self.below.get_or_insert_with(|| {
-            let mut below = HashMap::new();
-            for (text, line) in text.lines().zip(1u32..).skip(this.saturating_sub(1) as usize) {
-                let mut cursor = Cursor::new(text);
-                if let Some(word) = cursor.word()
-                    && cursor.eat(b'=')
-                {
-                    below.entry(word).or_insert(line);
-                }
-            }
-            below
+    fn line_below(&self, name: &str) -> Option<u32> {
+        // Looked for again for each name that is reported, which are few: a table would take more than the text.
+        let lines = self.text.lines().zip(1u32..).skip(self.line.saturating_sub(1) as usize);
+        let mut lines = lines.filter(|(text, _)| {
+            let mut cursor = Cursor::new(text);
+            cursor.word() == Some(name) && cursor.eat(b'=')
         });
-        below.get(name).copied().filter(|&line| line >= this)
+        lines.next().map(|(_, line)| line)
     }
 }

@@ -48,12 +48,12 @@ impl Graph {
     }
 
     /// A node's definition without its type: `logits = matmul(flat, w) transpose_b=true`. Long lists of operands or
-    /// numbers are cut short.
+    /// numbers, and long names, are cut short.
     pub fn print_call(&self, id: NodeId) -> String {
         let node = self.node(id);
         let mut call = String::new();
         // Writing to a string does not fail.
-        let _ = write_name(&mut call, &node.name);
+        let _ = write_name(&mut call, &crate::graph::shorten(&node.name));
         call.push_str(" = ");
         let _ = Writer::brief(self).definition(&mut call, node);
         call

@@ -42,7 +42,11 @@ impl<'g> Writer<'g> {
         write_name(out, signature.name)?;
         if !node.operands.is_empty() {
             self.list(out, ['(', ')'], &node.operands, |out, &id| {
-                write_name(out, &graph.node(id).name)
+                let name = &*graph.node(id).name;
+                match self.brief {
+                    true => write_name(out, &crate::graph::shorten(name)),
+                    false => write_name(out, name),
+                }
             })?;
         }
         let result = node.ty.tensor();

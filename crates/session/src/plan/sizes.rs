@@ -228,6 +228,7 @@ impl<'a> Sizes<'a> {
             Ok(inferred) => inferred,
             Err(error) => return Err(fault(error)),
         };
+        drop(cx);
         let is_tuple = matches!(data.ty, Type::Tuple(_));
         let mut items = Vec::new();
         for (inferred, declared) in inferred.items().iter().zip(declared) {
