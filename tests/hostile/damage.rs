@@ -141,11 +141,21 @@ fn every_flipped_bit_is_noticed() {
     each(flipped(checkpoints::whole()), refuse_checkpoint);
 }
 
+/// In two halves, which run beside each other.
 #[test]
 fn no_number_makes_an_operator_do_harm() {
-    let outcome = guarded(|| {
+    exchange_numbers(0);
+}
+
+#[test]
+fn no_number_makes_another_operator_do_harm() {
+    exchange_numbers(1);
+}
+
+fn exchange_numbers(from: usize) {
+    let outcome = guarded(move || {
         let mut harm = Vec::new();
-        texts::exchanged(&mut |what, text| {
+        texts::exchanged(from, &mut |what, text| {
             if catch_unwind(AssertUnwindSafe(|| endure_graph(what, &text))).is_err() {
                 harm.push(what.to_owned());
             }

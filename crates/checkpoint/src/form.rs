@@ -77,7 +77,14 @@ pub(crate) fn write(facts: &Facts, tensors: &Tensors) -> Result<Vec<u8>, Error> 
 /// What bytes hold: facts, unless another program wrote them, and tensors.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
     let damaged = |error: safetensors::SafeTensorError| {
-        Error::damaged(format!("this is no checkpoint, or it is damaged: {error}"))
+        // The library names one of several, and not always the same.
+        let what = match error {
+            safetensors::SafeTensorError::InvalidOffset(_) => {
+                "tensors lie over each other or with gaps between them".to_owned()
+            }
+            other => other.to_string(),
+        };
+        Error::damaged(format!("this is no checkpoint, or it is damaged: {what}"))
             .advise("checkpoints are `safetensors` files; take another copy, or the checkpoint before this one")
     };
     crate::sketch::check(bytes).map_err(|fault| {
