@@ -40,3 +40,30 @@ fn the_smallest_nodes_are_read_however_many_they_are() {
     let bytes = g.ir().to_bytes().unwrap();
     assert_eq!(Graph::from_bytes(&bytes).unwrap().to_string(), g.to_string());
 }
+
+/// A graph of so many scans behind so many unknown dimensions.
+fn scans(bodies: usize, dimensions: usize) -> Graph {
+    let g = Graph::new();
+    for index in 0..dimensions {
+        g.placeholder::<f32>(&format!("x{index}"), dims![_]);
+    }
+    for index in 0..bodies {
+        let xs = g.placeholder::<f32>(&format!("xs{index}"), dims![7]);
+        let flag = xs.reduce_sum(..).greater(0.0);
+        g.cond(flag, xs, |xs| xs + 1.0, |xs| xs - 1.0).reduce_sum(..).name();
+    }
+    g
+}
+
+#[test]
+fn what_cannot_be_read_is_not_saved() {
+    let many = scans(30, 5);
+    let bytes = many.ir().to_bytes().unwrap();
+    assert_eq!(Graph::from_bytes(&bytes).unwrap().to_string(), many.to_string());
+
+    let too_many = scans(300, 300);
+    let error = too_many.ir().to_bytes().unwrap_err().to_string();
+    assert!(error.contains("too many bodies") && error.contains("save_text"), "{error}");
+    let text = too_many.to_string();
+    assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
+}

@@ -9,7 +9,7 @@ use super::list::List;
 use super::record::{
     ArrayRecord, AttributeRecord, DimRecord, EDGE_BYTES, Head, InitializerRecord, LocationRecord,
     MOST_ATTRIBUTES, NODE_BYTES, NodeRecord, OperatorRecord, Record, RoleRecord, SignatureRecord,
-    TensorRecord, TypeRecord, decode,
+    TensorRecord, TypeRecord, decode, symbol_budget, symbol_cost,
 };
 use crate::declare::Declared;
 use crate::{
@@ -23,9 +23,6 @@ const MOST_MISTAKES: usize = 20;
 
 /// Nor are more mistakes looked for when what is said of those takes so many bytes.
 const MOST_SAID: usize = 8 << 10;
-
-/// What a body costs for each unknown dimension that is known around it, whose table it copies.
-const SYMBOL_BYTES: usize = 128;
 
 impl Graph {
     /// Reads the file form of a graph, whose operators are looked up in `registry`. Every node passes the same checks and
@@ -128,7 +125,7 @@ impl<'a> Reader<'a> {
             graph,
             frames: Vec::new(),
             bodies: Vec::new(),
-            budget: payload.len() + (32 << 10),
+            budget: symbol_budget(payload.len()),
         })
     }
 
@@ -310,7 +307,7 @@ impl<'a> Reader<'a> {
         if self.bodies.len() >= MOST_ATTRIBUTES {
             return Err("more bodies wait for their node than a node can have".to_owned());
         }
-        let copied = self.graph.symbols().len().saturating_mul(SYMBOL_BYTES);
+        let copied = symbol_cost(self.graph.symbols().len());
         self.budget = self
             .budget
             .checked_sub(copied)

@@ -29,6 +29,19 @@ pub(super) const MOST_ITEMS: usize = 1024;
 
 /// The fewest bytes that a node takes: a name of one letter, an operation, nothing in any list.
 pub(super) const NODE_BYTES: usize = 4 + 8 + 1 + 4 + 3 * 8 + 3 * 4;
+/// What a body costs for each unknown dimension that is known around it, whose table it copies.
+const SYMBOL_BYTES: usize = 128;
+
+/// The bytes that the tables of all bodies of a file may take together: in proportion to it.
+pub(super) fn symbol_budget(payload: usize) -> usize {
+    payload.saturating_add(32 << 10)
+}
+
+/// What a body takes of that.
+pub(super) fn symbol_cost(symbols: usize) -> usize {
+    symbols.saturating_mul(SYMBOL_BYTES)
+}
+
 /// The bytes that an operand or a node to run before takes.
 pub(super) const EDGE_BYTES: usize = 8;
 

@@ -6,17 +6,19 @@ use super::container::close;
 use super::record::{
     ArrayRecord, AttributeRecord, DimRecord, Head, InitializerRecord, LocationRecord, NodeRecord,
     OperatorRecord, Record, RoleRecord, SignatureRecord, TensorRecord, TypeRecord, encode,
+    symbol_budget, symbol_cost,
 };
 use crate::{
-    Array, Attribute, Body, Diagnostics, Dim, Graph, GraphSignature, Initializer, Location, Node,
-    NodeId, Role, Shape, SymbolId, TensorType, Type,
+    Array, Attribute, Body, Diagnostic, Diagnostics, Dim, Graph, GraphSignature, Initializer,
+    Location, Node, NodeId, Role, Shape, SymbolId, TensorType, Type,
 };
 
 impl Graph {
     /// The file form: nodes, signatures, seed, and where each node was made. [`Graph::from_bytes`] reads it.
     ///
     /// # Errors
-    /// The graph's mistakes, if it has any: only what could run is saved.
+    /// The graph's mistakes, if it has any: only what could run is saved. So many bodies with so many unknown dimensions that
+    /// reading the file would take memory out of proportion.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Diagnostics> {
         self.check()?;
         let mut tables = Tables::default();
@@ -45,6 +47,17 @@ impl Graph {
             encode(&Record::Signature(signature_record(signature)), &mut payload)?;
         }
         encode(&Record::End, &mut payload)?;
+        if tables.bodies > symbol_budget(payload.len()) {
+            return Err(Diagnostic::new(
+                format!(
+                    "graph `{}` has too many bodies of branches and loops with too many dimensions of unknown size to be saved as a file",
+                    self.name()
+                ),
+                Location::Unknown,
+            )
+            .help("save it as text with `save_text`, or give dimensions their sizes")
+            .into());
+        }
         Ok(close(&payload))
     }
 }
@@ -81,12 +94,16 @@ struct Tables<'g> {
     operators: Table<&'g str, (&'g str, &'static [crate::AttributeSpec])>,
     symbols: Table<SymbolId, Box<str>>,
     files: Table<&'static str, &'static str>,
+    /// What the bodies' tables of unknown dimensions cost a reader, at most.
+    bodies: usize,
 }
 
 impl<'g> Tables<'g> {
     fn scan(&mut self, graph: &'g Graph) {
         for (_, node) in graph.iter() {
             for body in node.attributes.bodies() {
+                let known = graph.symbols().len().min(self.symbols.entries.len());
+                self.bodies = self.bodies.saturating_add(symbol_cost(known));
                 self.scan(body.graph());
             }
             let signature = node.operator.signature();
