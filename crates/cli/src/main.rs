@@ -8,6 +8,7 @@ mod arrays;
 mod commands;
 mod data;
 mod failure;
+mod feeding;
 mod files;
 mod metrics;
 mod output;

@@ -5,6 +5,7 @@ use abeyance::session::{Session, Value};
 
 use crate::data::Inputs;
 use crate::failure::Failure;
+use crate::feeding::feeds;
 
 /// Numbers with their names, in the order of the signature.
 pub type Metrics = Vec<(String, f64)>;
@@ -51,8 +52,7 @@ pub fn evaluate(
     let mut sums: Metrics = Vec::new();
     for part in dataset.sequential(batch) {
         let values = inputs.of_view(&part);
-        let feeds = values.iter().map(|(name, value)| run.feed_value(name, value));
-        let outputs = run.run(feeds.collect::<Result<Vec<_>, _>>()?)?;
+        let outputs = run.run(feeds(&run, &values)?)?;
         let weight = part.digits.len() as f64;
         for (place, (name, value)) in metrics(&names, &outputs).into_iter().enumerate() {
             match sums.get_mut(place) {

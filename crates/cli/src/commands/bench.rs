@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use abeyance::prelude::*;
-use abeyance::session::SignatureRun;
+use abeyance::session::{SignatureRun, Value};
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::feeding::feeds;
 use crate::files;
 use crate::output::{self, Json};
 use crate::sample::{self, Sizes};
@@ -58,11 +59,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             let session = Session::with_options(&graph, SessionOptions::new().threads(threads))?;
             let run = session.signature(&options.signature)?;
             let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;
-            let feeds = || -> Result<Vec<_>, _> {
-                inputs.iter().map(|(name, value)| run.feed_value(name, value)).collect()
-            };
-            let flops = run.explain(feeds()?)?.flops;
-            let times = time(&run, feeds, Duration::from_secs_f64(options.seconds))?;
+            let flops = run.explain(feeds(&run, &inputs)?)?.flops;
+            let times = time(&run, &inputs, Duration::from_secs_f64(options.seconds))?;
             let fastest = times.first().copied().unwrap_or_default().as_secs_f64();
             let median = times.get(times.len() / 2).copied().unwrap_or_default().as_secs_f64();
             rows.push(vec![
@@ -86,19 +84,19 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The times of runs, the shortest first. There is at least one.
-fn time<'a>(
+fn time(
     run: &SignatureRun<'_>,
-    feeds: impl Fn() -> Result<Vec<abeyance::session::Feed<'a>>, abeyance::session::Error>,
+    inputs: &[(String, Value)],
     budget: Duration,
 ) -> Result<Vec<Duration>, Failure> {
     for _ in 0..WARM_UP {
-        run.run(feeds()?)?;
+        run.run(feeds(run, inputs)?)?;
     }
     let start = Instant::now();
     let mut times = Vec::new();
     while times.is_empty() || start.elapsed() < budget {
         let began = Instant::now();
-        run.run(feeds()?)?;
+        run.run(feeds(run, inputs)?)?;
         times.push(began.elapsed());
     }
     times.sort();

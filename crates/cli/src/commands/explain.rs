@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::feeding::feeds;
 use crate::files::{self, Threads};
 use crate::output::{self, Json};
 use crate::sample::{self, Sizes};
@@ -61,8 +62,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         let run = session.signature(name)?;
         for &batch in &options.batch {
             let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;
-            let feeds = inputs.iter().map(|(name, value)| run.feed_value(name, value));
-            let found = run.explain(feeds.collect::<Result<Vec<_>, _>>()?)?;
+            let found = run.explain(feeds(&run, &inputs)?)?;
             rows.push(vec![
                 name.clone(),
                 batch.to_string(),

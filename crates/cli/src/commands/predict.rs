@@ -10,6 +10,7 @@ use ndarray::{ArrayD, Axis, Slice, concatenate};
 
 use crate::arrays;
 use crate::failure::Failure;
+use crate::feeding::feeds;
 use crate::files::{self, From, Threads};
 use crate::metrics;
 use crate::output::{self, Json};
@@ -191,8 +192,7 @@ fn batches(
     batch: usize,
 ) -> Result<Vec<Value>, Failure> {
     let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
-        let feeds = inputs.iter().map(|(name, value)| run.feed_value(name, value));
-        Ok(run.run(feeds.collect::<Result<Vec<_>, _>>()?)?)
+        Ok(run.run(feeds(run, inputs)?)?)
     };
     let signature = run.signature();
     let ports = signature.inputs.iter().chain(&signature.outputs);

@@ -9,6 +9,7 @@ use layout::backends::svg::SVGWriter;
 use layout::gv::{DotParser, GraphBuilder};
 
 use crate::failure::Failure;
+use crate::feeding::feeds;
 use crate::files::{self, Threads};
 use crate::output;
 use crate::sample::{self, Sizes};
@@ -71,8 +72,7 @@ fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Fai
     let session = Session::with_options(graph, with)?;
     let run = session.signature(signature)?;
     let inputs = sample::inputs(graph, run.signature(), options.batch, &options.sizes)?;
-    let feeds = inputs.iter().map(|(name, value)| run.feed_value(name, value));
-    Ok(run.explain(feeds.collect::<Result<Vec<_>, _>>()?)?.to_string())
+    Ok(run.explain(feeds(&run, &inputs)?)?.to_string())
 }
 
 /// The text without what was derived: of those blocks it says only how large they are.

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::data::{Data, Inputs};
 use crate::failure::Failure;
+use crate::feeding::feeds;
 use crate::files::{self, Threads};
 use crate::metrics::{self, Metrics};
 use crate::output::{self, Json};
@@ -248,8 +249,7 @@ impl<'a> Trainer<'a> {
         let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);
-            let feeds = values.iter().map(|(name, value)| self.run.feed_value(name, value));
-            let outputs = self.run.run(feeds.collect::<Result<Vec<_>, _>>()?)?;
+            let outputs = self.run.run(feeds(&self.run, &values)?)?;
             let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
             self.refuse_nan(step, &train)?;
             progress.step(done, &train);
