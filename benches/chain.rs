@@ -1,4 +1,4 @@
-//! What the engine adds to the arithmetic: a chain of scalar nodes, built, differentiated, printed, parsed, saved, loaded, compiled and run. The
+//! What the engine adds to the arithmetic: a chain of scalar nodes, built, differentiated, printed, compiled and run. The
 //! reciprocal of the throughput is the time a node; that it stays about the same from ten thousand nodes to a million is
 //! what "linear" means.
 //!
@@ -52,30 +52,6 @@ fn print(bencher: Bencher, nodes: usize) {
     let g = Graph::new();
     chain(&g, nodes);
     bencher.counter(ItemsCount::new(nodes)).bench_local(|| g.to_string());
-}
-
-#[divan::bench(args = NODES, sample_count = 5, sample_size = 1)]
-fn parse(bencher: Bencher, nodes: usize) {
-    let g = Graph::new();
-    chain(&g, nodes);
-    let text = g.to_string();
-    bencher.counter(ItemsCount::new(nodes)).bench_local(|| Graph::parse(&text).unwrap());
-}
-
-/// The bytes of a file, some 99 a node here: without the disk.
-#[divan::bench(args = NODES, sample_count = 5, sample_size = 1)]
-fn save(bencher: Bencher, nodes: usize) {
-    let g = Graph::new();
-    chain(&g, nodes);
-    bencher.counter(ItemsCount::new(nodes)).bench_local(|| g.ir().to_bytes().unwrap());
-}
-
-#[divan::bench(args = NODES, sample_count = 5, sample_size = 1)]
-fn load(bencher: Bencher, nodes: usize) {
-    let g = Graph::new();
-    chain(&g, nodes);
-    let bytes = g.ir().to_bytes().unwrap();
-    bencher.counter(ItemsCount::new(nodes)).bench_local(|| Graph::from_bytes(&bytes).unwrap());
 }
 
 /// The first run of a session: pruning, sizes, kernels, memory, and the run itself.
