@@ -377,7 +377,7 @@ impl Graph {
 
     /// `flat : f32[N, 784]`, for messages: a very long name is cut short.
     pub fn describe(&self, id: NodeId) -> String {
-        format!("{} : {}", shorten(&self.node(id).name), self.display_type(id))
+        format!("{} : {}", crate::shorten::name(&self.node(id).name), self.display_type(id))
     }
 
     /// How many mistakes were made so far.
@@ -552,7 +552,7 @@ impl Graph {
         let node = self.node(id);
         let mut diagnostic = Diagnostic {
             message: format!("{}: {}", node.operator.signature().name, fault.message),
-            node: Some(shorten(&node.name).into_owned()),
+            node: Some(crate::shorten::name(&node.name).into_owned()),
             location: node.location,
             notes: Vec::new(),
             help: fault.help,
@@ -605,7 +605,7 @@ impl Graph {
                     return Err(Some(
                         Fault::new(format!(
                             "`{}` has {} results",
-                            shorten(&self.node(operand).name),
+                            crate::shorten::name(&self.node(operand).name),
                             items.len()
                         ))
                         .help("take one of them with `item`"),
@@ -616,7 +616,7 @@ impl Graph {
                 Type::Operation => {
                     return Err(Some(Fault::new(format!(
                         "`{}` is an operation and has no value",
-                        shorten(&self.node(operand).name)
+                        crate::shorten::name(&self.node(operand).name)
                     ))));
                 }
             }
@@ -632,7 +632,7 @@ impl Graph {
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
             let target = self.node(target);
             if target.operator.signature().effect != Effect::Read {
-                let name = shorten(&target.name);
+                let name = crate::shorten::name(&target.name);
                 return Err(Some(Fault::new(format!("`{name}` is not a variable")).help(
                     "only variables can be assigned to; make one with `g.variable(name, initial)`",
                 )));
@@ -723,8 +723,8 @@ impl Graph {
     }
 
     fn taken(&self, name: String, other: NodeId, location: Location) -> Diagnostic {
-        Diagnostic::new(format!("the name `{}` is taken", shorten(&name)), location)
-            .node(shorten(&name))
+        Diagnostic::new(format!("the name `{}` is taken", crate::shorten::name(&name)), location)
+            .node(crate::shorten::name(&name))
             .note(self.describe(other), self.node(other).location)
             .help("give it another name, or put each in a scope of its own: `let _scope = g.scope(\"layer1\");`")
     }
@@ -795,7 +795,7 @@ impl Graph {
 }
 
 fn bad_name(name: &str, location: Location) -> Diagnostic {
-    Diagnostic::new(format!("{:?} is not a name", shorten(name)), location).help(
+    Diagnostic::new(format!("{:?} is not a name", crate::shorten::name(name)), location).help(
         "names are letters, digits, `_`, `.` and `/`, and begin with a letter, a digit or `_`",
     )
 }
@@ -804,17 +804,6 @@ fn bad_name(name: &str, location: Location) -> Diagnostic {
 const MOST_SCOPES: usize = 8;
 /// Those that are no longer than this.
 const LONGEST_SCOPE: usize = 200;
-
-/// Names in messages are cut off behind so many letters: a message has many of them, and a file any.
-const SHOWN_NAME: usize = 100;
-
-/// A name as far as it fits into a message.
-pub(crate) fn shorten(name: &str) -> std::borrow::Cow<'_, str> {
-    match name.char_indices().nth(SHOWN_NAME) {
-        None => name.into(),
-        Some((end, _)) => format!("{}...", &name[..end]).into(),
-    }
-}
 
 /// Whether a node can be called that.
 pub(crate) fn is_name(name: &str) -> bool {

@@ -20,6 +20,7 @@ mod operator;
 mod packing;
 mod sample;
 mod shape;
+mod shorten;
 mod signature;
 mod suggest;
 mod text;

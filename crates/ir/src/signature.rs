@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::graph::shorten;
-use crate::{Array, Diagnostic, Dim, Graph, Location, NodeId, Type, near};
+use crate::{Array, Diagnostic, Dim, Graph, Location, NodeId, Type, near, shorten};
 
 /// A use that a graph is made for, under a name such as `train`, `evaluate` or `predict`: which tensors take the inputs,
 /// which give the outputs, what else is fed, and which operations a run of it carries out.
@@ -78,7 +77,7 @@ impl Graph {
     /// Adds a signature without parts, if there is none of that name. A name that is none is a mistake.
     pub fn begin_signature(&mut self, name: &str) {
         if !crate::graph::is_name(name) {
-            self.report_at_call(format!("{:?} is not a name for a signature", shorten(name)));
+            self.report_at_call(format!("{:?} is not a name for a signature", shorten::name(name)));
         } else if self.find_signature(name).is_err() {
             self.signatures_mut()
                 .push(GraphSignature { name: name.into(), ..GraphSignature::default() });
@@ -123,10 +122,10 @@ impl Graph {
             SignaturePart::Step(node) => ("step", "", *node),
         };
         let Some(found) = self.get(node) else {
-            let name = shorten(name);
+            let name = shorten::name(name);
             return Err(Some(format!("the {what} of signature `{name}` is no node of this graph")));
         };
-        let (name, called) = (shorten(name), shorten(&found.name));
+        let (name, called) = (shorten::name(name), shorten::name(&found.name));
         if matches!(part, SignaturePart::Input(..) | SignaturePart::Output(..)) {
             let ports = match part {
                 SignaturePart::Input(..) => &signature.inputs,
@@ -135,13 +134,13 @@ impl Graph {
             if !crate::graph::is_name(port) {
                 return Err(Some(format!(
                     "{:?} is not a name for an {what} of signature `{name}`",
-                    shorten(port)
+                    shorten::name(port)
                 )));
             }
             if ports.iter().any(|(taken, _)| **taken == *port) {
                 return Err(Some(format!(
                     "signature `{name}` has two {what}s `{}`",
-                    shorten(port)
+                    shorten::name(port)
                 )));
             }
         }

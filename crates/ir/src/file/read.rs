@@ -165,13 +165,15 @@ impl<'a> Reader<'a> {
         let known = usize::try_from(record.operator)
             .ok()
             .and_then(|place| self.operators.get(place))
-            .ok_or_else(|| format!("node `{}` is of no operator", shorten(record.name)))?;
+            .ok_or_else(|| {
+                format!("node `{}` is of no operator", crate::shorten::word(record.name))
+            })?;
         let operator = known.operator.clone();
         let names: SmallVec<[&str; 8]> = known.record.attributes.0.iter().copied().collect();
         if names.len() != record.attributes.0.len() {
             return Err(format!(
                 "node `{}` has {} attributes, where its operator has {}",
-                shorten(record.name),
+                crate::shorten::word(record.name),
                 record.attributes.0.len(),
                 names.len()
             ));
@@ -196,7 +198,10 @@ impl<'a> Reader<'a> {
             values.push(Some(self.attribute(value, &mut bodies)?));
         }
         if bodies.next().is_some() {
-            return Err(format!("node `{}` has more bodies than it takes", shorten(record.name)));
+            return Err(format!(
+                "node `{}` has more bodies than it takes",
+                crate::shorten::word(record.name)
+            ));
         }
         let mut attributes = SmallVec::<[Attribute; 8]>::new();
         for spec in operator.signature().attributes {
@@ -350,7 +355,7 @@ impl<'a> Reader<'a> {
         }
         let name = record.name;
         if self.graph.find_signature(name).is_ok() {
-            return Err(format!("a second signature `{}`", shorten(name)));
+            return Err(format!("a second signature `{}`", crate::shorten::word(name)));
         }
         self.graph.context_mut().location = Location::Unknown;
         self.graph.begin_signature(name);
@@ -415,7 +420,7 @@ fn find_operator(registry: &Registry, name: &str) -> Option<OperatorRef> {
 }
 
 fn no_operator(registry: &Registry, name: &str) -> Diagnostic {
-    let diagnostic = damaged(format!("there is no operator `{}`", shorten(name)));
+    let diagnostic = damaged(format!("there is no operator `{}`", crate::shorten::word(name)));
     if name.starts_with("closure/") {
         return diagnostic.help(
             "it was made from a closure, whose code no file holds: register an operator of that name with the registry that the file is read with",
@@ -440,7 +445,7 @@ fn check_attributes(operator: &OperatorRef, record: &OperatorRecord<'_>) -> Resu
         return Err(damaged(format!(
             "the operator `{}` has no attribute `{}`",
             record.name,
-            shorten(name)
+            crate::shorten::word(name)
         ))
         .help("the file may be of a newer version"));
     }
@@ -450,13 +455,5 @@ fn check_attributes(operator: &OperatorRef, record: &OperatorRecord<'_>) -> Resu
             "the operator `{}` lacks its attribute `{}`",
             record.name, spec.name
         ))),
-    }
-}
-
-/// A name as far as it fits into a message.
-fn shorten(name: &str) -> String {
-    match name.char_indices().nth(40) {
-        None => name.to_owned(),
-        Some((end, _)) => format!("{}...", name.get(..end).unwrap_or_default()),
     }
 }

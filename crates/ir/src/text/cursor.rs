@@ -181,7 +181,7 @@ impl<'t> Cursor<'t> {
         }
         let mut ahead = *self;
         match ahead.word() {
-            Some(word) => format!("`{}`", shorten(word)),
+            Some(word) => format!("`{}`", crate::shorten::word(word)),
             None => match self.rest.chars().next() {
                 Some(c @ ('`' | '\'')) => format!("{c:?}"),
                 Some(c) => format!("`{}`", c.escape_debug()),
@@ -196,13 +196,5 @@ impl<'t> Cursor<'t> {
             true => Ok(()),
             false => Err(self.expected("the end of the line")),
         }
-    }
-}
-
-/// A word as far as it fits into a message.
-pub(super) fn shorten(word: &str) -> Cow<'_, str> {
-    match word.char_indices().nth(40) {
-        None => Cow::Borrowed(word),
-        Some((end, _)) => Cow::Owned(format!("{}...", word.get(..end).unwrap_or_default())),
     }
 }

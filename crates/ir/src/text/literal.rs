@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::array::FILL_LIMIT;
-use super::cursor::{Cursor, Read, advise, mistake, shorten};
+use super::cursor::{Cursor, Read, advise, mistake};
 use crate::graph::MAX_RANK;
 use crate::{Array, DType, Dims, Graph, TensorType, element_count, known_dims};
 
@@ -127,7 +127,10 @@ fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> R
             return Err(cursor.expected("a number or `[`"));
         };
         if *leaves.get_or_insert(open.len()) != open.len() {
-            return Err(mistake(format!("`{}` where the array has lists before", shorten(word))));
+            return Err(mistake(format!(
+                "`{}` where the array has lists before",
+                crate::shorten::word(word)
+            )));
         }
         read_element(word, dtype, &mut bytes)?;
         // An item is complete: so may be the lists it ends.
@@ -193,9 +196,10 @@ fn read_element(word: &str, dtype: DType, bytes: &mut Vec<u8>) -> Read<()> {
     };
     match is_read {
         true => Ok(()),
-        false => {
-            Err(mistake(format!("expected an element of type {dtype}, found `{}`", shorten(word))))
-        }
+        false => Err(mistake(format!(
+            "expected an element of type {dtype}, found `{}`",
+            crate::shorten::word(word)
+        ))),
     }
 }
 

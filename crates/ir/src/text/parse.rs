@@ -236,7 +236,7 @@ impl<'t> Parser<'t> {
                 true => Ok(()),
                 false => Err(mistake(format!(
                     "a second signature `{}`",
-                    super::cursor::shorten(&self.signature)
+                    crate::shorten::word(&self.signature)
                 ))),
             };
         }
@@ -431,7 +431,7 @@ impl<'t> Parser<'t> {
                     mistake(format!(
                         "`{}` has {what} `{}`",
                         signature.name,
-                        super::cursor::shorten(&body.keyword)
+                        crate::shorten::word(&body.keyword)
                     ))
                     .note("this body", Location::Text(body.opened)),
                 ));
@@ -469,7 +469,7 @@ impl<'t> Parser<'t> {
         let is_reported = self.graph.mistakes() >= MOST_MISTAKES;
         if found.is_none() && !is_reported && self.broken.insert(name.into()) {
             let mut diagnostic = Diagnostic::new(
-                format!("there is no node `{}` above", super::cursor::shorten(name)),
+                format!("there is no node `{}` above", crate::shorten::word(name)),
                 Location::Unknown,
             );
             if let Some(line) = self.line_below(name) {

@@ -53,7 +53,7 @@ impl Graph {
         let node = self.node(id);
         let mut call = String::new();
         // Writing to a string does not fail.
-        let _ = write_name(&mut call, &crate::graph::shorten(&node.name));
+        let _ = write_name(&mut call, &crate::shorten::name(&node.name));
         call.push_str(" = ");
         let _ = Writer::brief(self).definition(&mut call, node);
         call

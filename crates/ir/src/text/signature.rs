@@ -83,7 +83,7 @@ impl<'t> Parser<'t> {
             }
             other => {
                 return Err(advise(
-                    format!("`{}` is no part of a signature", super::cursor::shorten(other)),
+                    format!("`{}` is no part of a signature", crate::shorten::word(other)),
                     "its lines are `input NAME = TENSOR`, `feed TENSOR = VALUE`, `output NAME = TENSOR` and `run NODE`",
                 ));
             }

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::cursor::{Cursor, Read, advise, mistake, shorten};
+use super::cursor::{Cursor, Read, advise, mistake};
 use super::parse::{Parser, Section, WaitingBody};
 use super::value::{read_attribute, read_type};
 use crate::declare::Declared;
@@ -25,7 +25,7 @@ impl<'t> Parser<'t> {
         if let Some(other) = self.graph.find(&name) {
             let other = (self.graph.describe(other), self.graph.node(other).location);
             return Err(Box::new(
-                mistake(format!("the name `{}` is taken", shorten(&name)))
+                mistake(format!("the name `{}` is taken", crate::shorten::word(&name)))
                     .node(name)
                     .note(other.0, other.1),
             ));
@@ -33,7 +33,7 @@ impl<'t> Parser<'t> {
         if !is_name(&name) {
             self.give_up(&name);
             return Err(advise(
-                format!("`{}` is not a name for a node", shorten(&name)),
+                format!("`{}` is not a name for a node", crate::shorten::word(&name)),
                 "names are letters, digits, `_`, `.` and `/`, and begin with a letter, a digit or `_`",
             ));
         }
@@ -91,7 +91,7 @@ impl<'t> Parser<'t> {
         }
         let known = self.registry.iter();
         let nearest = crate::nearest(&name, known.map(|operator| operator.signature().name));
-        let message = format!("there is no operator `{}`", shorten(&name));
+        let message = format!("there is no operator `{}`", crate::shorten::word(&name));
         if name.starts_with("closure/") {
             return Err(advise(
                 message,
@@ -247,7 +247,7 @@ fn unknown_attribute(signature: &Signature, key: &str) -> Box<Diagnostic> {
     let names: Vec<String> =
         signature.attributes.iter().map(|spec| format!("`{}`", spec.name)).collect();
     advise(
-        format!("`{}` has no attribute `{}`", signature.name, shorten(key)),
+        format!("`{}` has no attribute `{}`", signature.name, crate::shorten::word(key)),
         match names.as_slice() {
             [] => "it has none".to_owned(),
             names => format!("its attributes are {}", names.join(", ")),

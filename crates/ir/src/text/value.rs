@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::cursor::{Cursor, Read, advise, mistake, shorten};
+use super::cursor::{Cursor, Read, advise, mistake};
 use super::literal::{read_array, read_real};
 use super::names::is_symbol;
 use crate::graph::MAX_RANK;
@@ -97,7 +97,7 @@ fn read_shape(cursor: &mut Cursor<'_>, graph: &mut Graph, after: &str) -> Read<S
             _ if is_quoted || is_symbol(&name) => Dim::Symbol(graph.symbols_mut().named(&name)),
             _ => {
                 return Err(advise(
-                    format!("`{}` is not the size of a dimension", shorten(&name)),
+                    format!("`{}` is not the size of a dimension", crate::shorten::word(&name)),
                     "a size is a number, or a name that begins with a letter where it is not known",
                 ));
             }

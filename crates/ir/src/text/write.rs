@@ -44,7 +44,7 @@ impl<'g> Writer<'g> {
             self.list(out, ['(', ')'], &node.operands, |out, &id| {
                 let name = &*graph.node(id).name;
                 match self.brief {
-                    true => write_name(out, &crate::graph::shorten(name)),
+                    true => write_name(out, &crate::shorten::name(name)),
                     false => write_name(out, name),
                 }
             })?;
