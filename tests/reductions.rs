@@ -238,3 +238,25 @@ fn segments_that_cannot_be_are_mistakes() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn the_mean_of_integers_is_that_of_their_exact_sum() {
+    let g = Graph::new();
+    let bytes = g.constant_array(&arr1(&[200u8, 200])).reduce_mean(..);
+    let large = g.constant_array(&arr1(&[i32::MAX, 1])).reduce_mean(..);
+    let rows = g.constant_array(&arr2(&[[200u8, 1], [250, 4]])).reduce_mean(0);
+    let many = g.fill(dims![300, 1000], i32::MIN).reduce_mean(..);
+    let session = Session::new(&g).unwrap();
+    let (bytes, large, rows, many) = session.run((bytes, large, rows, many), []).unwrap();
+    assert_eq!((bytes, large, many), (200, 1 << 30, i32::MIN));
+    assert_eq!(rows, arr1(&[225u8, 2]).into_dyn());
+}
+
+#[test]
+fn logsumexp_of_one_infinite_element_is_that_element() {
+    let g = Graph::new();
+    let x = g.constant_array(&arr2(&[[-INF], [INF], [3.0]]));
+    let y = x.reduce_logsumexp(-1);
+    let y = Session::new(&g).unwrap().run(y, []).unwrap();
+    assert_eq!(y, arr1(&[-INF, INF, 3.0]).into_dyn());
+}

@@ -48,6 +48,7 @@ pub mod select;
 pub mod sequence;
 pub mod shape;
 pub mod slice;
+pub mod slope;
 pub mod softmax;
 pub mod sort;
 pub mod source;
@@ -72,6 +73,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        slope::OPERATORS,
         error_function::OPERATORS,
         trigonometric::OPERATORS,
         rounding::OPERATORS,
