@@ -78,37 +78,42 @@ fn slopes_of_functions_are_right_over_the_whole_range() {
     let positive = |x: f64| x > 0.0;
     let step = |x: f64| f64::from(u8::from(x > 0.0));
     let all = |_: f64| true;
-    type Case<'a> = (&'a str, F32, &'a dyn Fn(f64) -> f64, &'a dyn Fn(f64) -> bool);
+    type Case<'a> = (&'a str, (F32, F64), &'a dyn Fn(f64) -> f64, &'a dyn Fn(f64) -> bool);
+    macro_rules! both {
+        ($f:expr) => {
+            ($f, $f)
+        };
+    }
     #[rustfmt::skip]
     let cases: [Case<'_>; 22] = [
-        ("neg", |x| -x, &|_| -1.0, &all),
-        ("abs", |x| x.abs(), &|x| if x == 0.0 { 0.0 } else { x.signum() }, &all),
-        ("exp", |x| x.exp(), &f64::exp, &all),
-        ("expm1", |x| x.expm1(), &f64::exp, &all),
-        ("log", |x| x.log(), &|x| 1.0 / x, &all),
-        ("log1p", |x| x.log1p(), &|x| 1.0 / (1.0 + x), &|x| x > -1.0),
-        ("sqrt", |x| x.sqrt(), &|x| 0.5 / x.sqrt(), &|x| x >= 0.0),
-        ("rsqrt", |x| x.rsqrt(), &|x| -0.5 / (x * x.sqrt()), &positive),
-        ("reciprocal", |x| x.reciprocal(), &|x| -1.0 / (x * x), &all),
-        ("square", |x| x.square(), &|x| 2.0 * x, &all),
-        ("tanh", |x| x.tanh(), &|x| 4.0 * sigmoid_slope(2.0 * x), &all),
-        ("sigmoid", |x| x.sigmoid(), &sigmoid_slope, &all),
-        ("softplus", |x| x.softplus(), &|x| 1.0 / (1.0 + (-x).exp()), &all),
-        ("relu", |x| x.relu(), &step, &all),
-        ("leaky_relu", |x| x.leaky_relu(0.25), &|x| if x > 0.0 { 1.0 } else { 0.25 }, &all),
-        ("elu", |x| x.elu(), &|x| x.min(0.0).exp(), &all),
-        ("selu", |x| x.selu(), &|x| if x >= 0.0 { SELU.0 } else { SELU.1 * x.exp() }, &all),
-        ("erf", |x| x.erf(), &|x| BELL * (-x * x).exp(), &all),
-        ("erfc", |x| x.erfc(), &|x| -BELL * (-x * x).exp(), &all),
-        ("sin", |x| x.sin(), &f64::cos, &f64::is_finite),
-        ("cos", |x| x.cos(), &|x| -x.sin(), &f64::is_finite),
-        ("silu", |x| x.silu(), &|x| 1.0 / (1.0 + (-x).exp()) + x * sigmoid_slope(x), &|x| {
+        ("neg", both!(|x| -x), &|_| -1.0, &all),
+        ("abs", both!(|x| x.abs()), &|x| if x == 0.0 { 0.0 } else { x.signum() }, &all),
+        ("exp", both!(|x| x.exp()), &f64::exp, &all),
+        ("expm1", both!(|x| x.expm1()), &f64::exp, &all),
+        ("log", both!(|x| x.log()), &|x| 1.0 / x, &all),
+        ("log1p", both!(|x| x.log1p()), &|x| 1.0 / (1.0 + x), &|x| x > -1.0),
+        ("sqrt", both!(|x| x.sqrt()), &|x| 0.5 / x.sqrt(), &|x| x >= 0.0),
+        ("rsqrt", both!(|x| x.rsqrt()), &|x| -0.5 / x / x.sqrt(), &positive),
+        ("reciprocal", both!(|x| x.reciprocal()), &|x| -1.0 / x / x, &all),
+        ("square", both!(|x| x.square()), &|x| 2.0 * x, &all),
+        ("tanh", both!(|x| x.tanh()), &|x| 4.0 * sigmoid_slope(2.0 * x), &all),
+        ("sigmoid", both!(|x| x.sigmoid()), &sigmoid_slope, &all),
+        ("softplus", both!(|x| x.softplus()), &|x| 1.0 / (1.0 + (-x).exp()), &all),
+        ("relu", both!(|x| x.relu()), &step, &all),
+        ("leaky_relu", both!(|x| x.leaky_relu(0.25)), &|x| if x > 0.0 { 1.0 } else { 0.25 }, &all),
+        ("elu", both!(|x| x.elu()), &|x| x.min(0.0).exp(), &all),
+        ("selu", both!(|x| x.selu()), &|x| if x >= 0.0 { SELU.0 } else { SELU.1 * x.exp() }, &all),
+        ("erf", both!(|x| x.erf()), &|x| BELL * (-x * x).exp(), &all),
+        ("erfc", both!(|x| x.erfc()), &|x| -BELL * (-x * x).exp(), &all),
+        ("sin", both!(|x| x.sin()), &f64::cos, &f64::is_finite),
+        ("cos", both!(|x| x.cos()), &|x| -x.sin(), &f64::is_finite),
+        ("silu", both!(|x| x.silu()), &|x| 1.0 / (1.0 + (-x).exp()) + x * sigmoid_slope(x), &|x| {
             // Below, the function turns: its slope is a difference of two others. At infinity it is a product with 0.
             x.abs() < 1.0 || positive(x) && x.is_finite()
         }),
     ];
     for (name, f, slope, defined) in cases {
-        let found = slopes_f32(f, &POINTS);
+        let found = slopes_f32(f.0, &POINTS);
         for (&x, &found) in POINTS.iter().zip(&found) {
             if !defined(f64::from(x)) {
                 continue;
@@ -116,6 +121,15 @@ fn slopes_of_functions_are_right_over_the_whole_range() {
             let want = slope(f64::from(x));
             let near = (f64::from(found) - want).abs() <= 4.0 * ulp(want as f32);
             assert!(near || found == want as f32, "{name}'({x:e}) = {found:e}, not {want:e}");
+        }
+        let far = [1e-300, 1e-160, 1e160, 1e300, f64::MAX, f64::MIN_POSITIVE];
+        let points = POINTS.into_iter().map(f64::from).chain(far).chain(far.map(|x| -x));
+        let points: Vec<f64> = points.collect();
+        for (&x, found) in points.iter().zip(slopes(f.1, &points, 1)) {
+            let want = slope(x);
+            let near = (found - want).abs() <= 1e-13 * want.abs() + 1e-320;
+            let same = near || found == want || !defined(x);
+            assert!(same, "{name}'({x:e}) = {found:e}, not {want:e}");
         }
     }
 }
@@ -252,6 +266,25 @@ fn a_quotient_is_differentiated_at_its_operands_whatever_is_fed_in_its_place() {
 }
 
 #[test]
+fn a_slope_that_the_value_cannot_tell_is_taken_at_the_operand() {
+    let under_a_square = |f: F64, x: f64, fed: f64| {
+        let g = Graph::new();
+        let input = g.placeholder::<f64>("x", dims![]);
+        let h = f(input);
+        let [slope] = gradients(h.square(), [input]);
+        let feeds = feeds![input => x, h => fed];
+        Session::new(&g).unwrap().run(slope.scalar(), feeds).unwrap()
+    };
+    let close = |found: f64, want: f64| assert!((found / want - 1.0).abs() < 1e-14, "{found}");
+    close(under_a_square(|x| x.elu(), -1.0, -0.25), -0.5 * (-1f64).exp());
+    close(under_a_square(|x| x.tanh(), 0.3, 0.5), 1.0 - 0.3f64.tanh().powi(2));
+    close(under_a_square(|x| x.sigmoid(), 0.3, 0.5), sigmoid_slope(0.3));
+    // From the value, as in TensorFlow.
+    assert_eq!(under_a_square(|x| x.exp(), 0.3, 0.5), 0.5);
+    assert_eq!(under_a_square(|x| x.sqrt(), 4.0, 0.5), 1.0);
+}
+
+#[test]
 fn nan_reaches_gradients() {
     // mean(relu(x v)²).
     let through = |f: for<'g> fn(Tensor<'g, f64>) -> Tensor<'g, f64>| {
@@ -306,6 +339,15 @@ fn the_largest_of_a_window_with_nan_is_that_nan() {
     let [slope] = gradients(y.square().reduce_sum(..), [x]);
     let slope = Session::new(&g).unwrap().run(slope, []).unwrap().into_raw_vec_and_offset().0;
     assert!(slope[1].is_nan() && [slope[0], slope[2], slope[3]] == [0.0; 3], "{slope:?}");
+}
+
+#[test]
+fn nan_goes_on_with_the_slope_of_going_on() {
+    assert_eq!(slopes(|x| x.relu(), &[NAN], 1), [1.0]);
+    assert_eq!(
+        slopes(|x| x.clip_by_value(-1.0, 1.0), &[NAN, -2.0, 0.0, 2.0], 1),
+        [1.0, 0.0, 1.0, 0.0]
+    );
 }
 
 #[test]
