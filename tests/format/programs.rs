@@ -26,7 +26,7 @@ fn line() -> Graph {
     let w = g.variable("layer/w", random_uniform(dims![2, 1], -1.0, 1.0));
     let b = g.variable("layer/b", zeros(dims![1]));
     let drawn = w.greater(0.0).cast::<f32>() - 0.5;
-    let y = x.dropout(keep).matmul(w * 0.0 + drawn) + b;
+    let y = x.dropout_keeping(keep).matmul(w * 0.0 + drawn) + b;
     let loss = (y - y_).square().reduce_sum(..);
     let step = GradientDescent::new(0.5).minimize_with(loss, global_step(&g));
     g.signature("train")

@@ -19,7 +19,7 @@ impl Graph {
     /// let g = Graph::named("linear");
     /// let x = g.placeholder::<f32>("x", dims![_, 3]);
     /// let keep = g.placeholder_with_default("keep", 1.0f32);
-    /// let y = x.matmul(g.variable("w", zeros(dims![3, 2]))).dropout(keep);
+    /// let y = x.matmul(g.variable("w", zeros(dims![3, 2]))).dropout_keeping(keep);
     /// g.signature("predict").input("points", x).output("values", y);
     /// g.signature("rough").input("points", x).feed(keep, 0.5).output("values", y);
     /// g.check()?;

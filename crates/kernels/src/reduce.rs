@@ -4,6 +4,7 @@
 //! and in blocks, which is both fast and close to pairwise summation in accuracy.
 
 mod arg;
+pub mod squares;
 mod two_stage;
 
 pub use arg::ArgReduction;

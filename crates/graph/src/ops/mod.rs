@@ -53,6 +53,7 @@ pub mod sort;
 pub mod source;
 pub mod spatial;
 pub mod split;
+pub mod squares;
 pub mod state;
 pub mod statistics;
 pub mod strided;
@@ -90,6 +91,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         product::OPERATORS,
         quantifier::OPERATORS,
         log_sum_exp::OPERATORS,
+        squares::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,
