@@ -297,8 +297,8 @@ fn a_size_named_by_the_user_is_not_one_that_was_named_for_the_user() {
     let (two, one) = (Array2::ones((2, 3)), Array2::ones((1, 3)));
     let feeds = feeds![x => &two, y => &one];
     assert_eq!(session(&g).run(sums, feeds).unwrap(), (6.0, 3.0));
-    let read = Graph::parse(&g.to_string()).unwrap();
-    assert_eq!(read.to_string(), g.to_string());
+    let read = Graph::parse(&g.to_text()).unwrap();
+    assert_eq!(read.to_text(), g.to_text());
 }
 
 #[test]

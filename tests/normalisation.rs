@@ -149,7 +149,7 @@ fn one_graph_trains_and_evaluates() {
     let loss = (normalized.output - 1.0).square().reduce_mean(..);
     let step = GradientDescent::new(0.2).minimize(loss);
     let train = g.group([step, normalized.update]);
-    let text = g.to_string();
+    let text = g.to_text();
     assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
     let session = Session::new(&g).unwrap();
     let batch = ArrayD::from_shape_fn(vec![3, 4, 4, 2], |at| {

@@ -26,7 +26,9 @@ impl Graph {
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
     ///
-    /// It is a mistake if a name is no name or taken, if an input or output is no tensor, or if one tensor is fed twice.
+    /// Any text is a name here, of a signature as of inputs and outputs: it need not be one that a node can have.
+    ///
+    /// It is a mistake if a name is empty or taken, if an input or output is no tensor, or if one tensor is fed twice.
     #[track_caller]
     pub fn signature<'g>(&'g self, name: &str) -> Signature<'g> {
         self.build(|graph| graph.begin_signature(name));
