@@ -29,7 +29,9 @@ pub mod dropout;
 pub mod einsum;
 pub mod error_function;
 pub mod gather_nd;
+pub mod hyperbolic;
 pub mod index;
+pub mod inverse_trigonometric;
 pub mod join;
 pub mod log_sum_exp;
 pub mod logical;
@@ -38,6 +40,7 @@ pub mod norm;
 pub mod normalization;
 pub mod pad;
 pub mod pool;
+pub mod powi;
 pub mod product;
 pub mod quantifier;
 pub mod random;
@@ -59,6 +62,7 @@ pub mod statistics;
 pub mod strided;
 pub mod tile;
 pub mod trigonometric;
+pub mod truncated;
 pub mod tuple;
 pub mod unary;
 pub mod watch;
@@ -75,11 +79,15 @@ pub fn table() -> Vec<&'static dyn Operator> {
         unary::OPERATORS,
         error_function::OPERATORS,
         trigonometric::OPERATORS,
+        inverse_trigonometric::OPERATORS,
+        hyperbolic::OPERATORS,
         rounding::OPERATORS,
         activation::OPERATORS,
         classify::OPERATORS,
         binary::OPERATORS,
         division::OPERATORS,
+        truncated::OPERATORS,
+        powi::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
