@@ -524,3 +524,25 @@ fn networks_give_the_same_bits_on_1_2_3_and_8_threads_and_with_every_kind_of_poo
         }
     }
 }
+
+fn of<'g>(images: Tensor<'g, f32>, w: Tensor<'g, f32>) -> Scalar<'g, f32> {
+    images.conv2d(w, Conv2d::same()).square().reduce_sum(..)
+}
+
+#[test]
+fn images_cut_out_of_other_shapes_are_convolved_as_they_are_described() {
+    // Enough images that they are interleaved; the bytes are a placeholder's whose first dimension is another.
+    let run = |optimize: bool| {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![4, 10, 9]);
+        let w = g.variable("w", random_normal(dims![2, 2, 1, 3], 0.0, 1.0));
+        let loss = of(x.reshape(dims![40, 3, 3, 1]), w) + of(x.reshape(dims![20, 6, 3, 1]), w);
+        let [slope] = gradients(loss, [w]);
+        let session = Session::with_options(&g, SessionOptions::new().optimize(optimize)).unwrap();
+        let values = ArrayD::from_shape_fn(IxDyn(&[4, 10, 9]), |at| {
+            (at[0] * 7 + at[1] * 3 + at[2]) as f32 / 9.0 - 2.0
+        });
+        session.run((loss, slope), feeds![x => &values]).unwrap()
+    };
+    assert_eq!(run(true), run(false));
+}

@@ -274,8 +274,8 @@ fn derivatives_at_the_kinks() {
             .map(|y| gradients(y, [x])[0]);
     let slopes = Session::new(&g).unwrap().run(slopes, []).unwrap();
     let slopes: Vec<f64> = slopes.iter().map(|slope| slope.first().copied().unwrap()).collect();
-    let selu = 1.0507009873554805 * 1.6732632423543772;
-    assert_eq!(slopes, [0.1, 1.0, selu, 0.0, 0.0, 1.0]);
+    // TensorFlow's, where the side of 0 counts: selu's from above, leaky_relu's from below.
+    assert_eq!(slopes, [0.1, 1.0, 1.0507009873554805, 0.0, 0.0, 1.0]);
 }
 
 #[test]
@@ -300,11 +300,23 @@ fn division_rounds_down_and_the_rest_has_the_divisors_sign() {
     assert_eq!(floor, arr1(&[2, -3, -3, 2, i32::MIN, -2]).into_dyn());
     assert_eq!(rest, arr1(&[1, 2, -2, -1, 0, 0]).into_dyn());
     assert_eq!(toward_0, arr1(&[2, -2, -2, 2, i32::MIN, -2]).into_dyn());
-    assert_exact(|x| x.floor_div(2.0), &[(5.0, 2.0), (-5.0, -3.0), (INF, INF), (NAN, NAN)]);
+    assert_exact(|x| x.floor_div(2.0), &[(5.0, 2.0), (-5.0, -3.0), (INF, NAN), (NAN, NAN)]);
     assert_exact(|x| x.floor_div(0.0), &[(5.0, INF), (-5.0, -INF), (0.0, NAN)]);
     assert_exact(|x| x.modulo(2.5), &[(6.0, 1.0), (-6.0, 1.5), (INF, NAN), (NAN, NAN)]);
     assert_exact(|x| x.modulo(0.0), &[(6.0, NAN)]);
     assert_exact(|x| x.modulo(-INF), &[(6.0, -INF), (-6.0, -6.0)]);
+}
+
+#[test]
+fn the_quotient_rounded_down_goes_with_the_rest() {
+    let g = Graph::new();
+    let (a, b) = (g.constant(55.0f64), g.constant(0.1));
+    let (quotient, rest) = (a.floor_div(b), a.modulo(b));
+    let whole = quotient * b + rest;
+    let session = Session::new(&g).unwrap();
+    let values = session.run((quotient.scalar(), rest.scalar(), whole.scalar()), []).unwrap();
+    // As Python has them: 55.0 // 0.1 and 55.0 % 0.1.
+    assert_eq!(values, (549.0, 0.099_999_999_999_996_95, 55.0));
 }
 
 #[test]

@@ -274,3 +274,89 @@ fn segments_that_cannot_be_are_mistakes() {
         assert!(message.contains(part), "{message}");
     }
 }
+
+#[test]
+fn the_mean_of_integers_is_that_of_their_exact_sum() {
+    let g = Graph::new();
+    let bytes = g.constant_array(&arr1(&[200u8, 200])).reduce_mean(..);
+    let large = g.constant_array(&arr1(&[i32::MAX, 1])).reduce_mean(..);
+    let rows = g.constant_array(&arr2(&[[200u8, 1], [250, 4]])).reduce_mean(0);
+    let many = g.fill(dims![300, 1000], i32::MIN).reduce_mean(..);
+    let session = Session::new(&g).unwrap();
+    let (bytes, large, rows, many) = session.run((bytes, large, rows, many), []).unwrap();
+    assert_eq!((bytes, large, many), (200, 1 << 30, i32::MIN));
+    assert_eq!(rows, arr1(&[225u8, 2]).into_dyn());
+}
+
+#[test]
+fn logsumexp_of_one_infinite_element_is_that_element() {
+    let g = Graph::new();
+    let x = g.constant_array(&arr2(&[[-INF], [INF], [3.0]]));
+    let y = x.reduce_logsumexp(-1);
+    let y = Session::new(&g).unwrap().run(y, []).unwrap();
+    assert_eq!(y, arr1(&[-INF, INF, 3.0]).into_dyn());
+}
+
+#[test]
+fn long_sums_are_accurate_whatever_adds_them() {
+    // A million times the f32 next to 0.1: added one after the other they would come to 100,958.
+    const N: usize = 1_000_000;
+    let exact = f64::from(0.1f32) * N as f64;
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![N]);
+    let zeros = g.fill(dims![N], 0i32);
+    let image = x.reshape(dims![1, 1000, 1000, 1]);
+    let logits = g.fill(dims![1, N], 0.0f32);
+    let [bias] = gradients(
+        (x.reshape(dims![100, 100, 100, 1]) * (g.variable("bias", arr1(&[1.0f32])))).reduce_sum(..),
+        [g.tensor::<f32>("bias").unwrap()],
+    );
+    let [rows] = gradients(
+        (g.variable("table", arr2(&[[1.0f32]])).gather(zeros) * x.reshape(dims![N, 1]))
+            .reduce_sum(..),
+        [g.tensor::<f32>("table").unwrap()],
+    );
+    let filters = g.variable("filters", ndarray::Array4::<f32>::ones((1, 1, 1, 1)));
+    let one = image.conv2d(filters, Conv2d::same());
+    let [filter_of_one] = gradients(one.reduce_sum(..), [filters]);
+    let convolved = x.reshape(dims![100, 100, 100, 1]).conv2d(filters, Conv2d::same());
+    let [filter] = gradients(convolved.reduce_sum(..), [filters]);
+    let sums: Vec<(&str, Tensor<'_, f32>, f64)> = vec![
+        ("reduce_sum", *x.reduce_sum(..), exact),
+        ("reduce_mean", *x.reduce_mean(..), exact / N as f64),
+        ("of columns", x.reshape(dims![N / 4, 4]).reduce_sum(0), exact / 4.0),
+        ("of a middle axis", x.reshape(dims![2, N / 4, 2]).reduce_sum(1), exact / 4.0),
+        ("matmul", x.reshape(dims![1, N]).matmul(g.fill(dims![N, 1], 1.0)), exact),
+        ("matmul of a batch", x.reshape(dims![1, 1, N]).matmul(g.fill(dims![1, N, 3], 1.0)), exact),
+        ("segment_sum", x.segment_sum(zeros, 1), exact),
+        ("scatter_nd", x.scatter_nd(zeros.reshape(dims![N, 1]), dims![1]), exact),
+        ("cumsum", x.cumsum(0).reduce_max(0), exact),
+        ("cumsum of columns", x.reshape(dims![N / 2, 2]).cumsum(0).reduce_max(0), exact / 2.0),
+        ("a bias", bias, exact),
+        ("rows of a table", rows, exact),
+        ("filters", filter, exact),
+        ("filters of one image", filter_of_one, exact),
+        ("avg_pool", image.avg_pool(Pool::valid(1000)), exact / N as f64),
+        (
+            "softmax_cross_entropy",
+            logits.softmax_cross_entropy(x.reshape(dims![1, N])),
+            exact * (N as f64).ln(),
+        ),
+        ("einsum", g.einsum("i,i->", [x, g.fill(dims![N], 1.0)]), exact),
+    ];
+    let session = Session::new(&g).unwrap();
+    let values = arr1(&vec![0.1f32; N]);
+    for (name, sum, want) in sums {
+        let found = session.run(sum, feeds![x => &values]).unwrap();
+        for &found in &found {
+            let error = (f64::from(found) / want - 1.0).abs();
+            // A product adds steps one after the other in blocks of up to 1024, a filter's gradient of up to 8192.
+            let bound = match name {
+                "matmul" | "matmul of a batch" | "einsum" => 2e-5,
+                "filters" | "filters of one image" => 1e-4,
+                _ => 1e-6,
+            };
+            assert!(error < bound, "{name}: {found} is not {want}, {error:e}");
+        }
+    }
+}

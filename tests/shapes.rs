@@ -444,3 +444,18 @@ fn what_cannot_be_is_a_mistake_that_names_it() {
         assert!(message.contains(part), "{part}: {message}");
     }
 }
+
+#[test]
+fn an_open_dimension_beside_one_of_0_cannot_be_worked_out() {
+    let g = Graph::new();
+    g.placeholder::<f32>("x", dims![0, 5]).reshape(dims![0, _]);
+    g.placeholder::<f32>("y", dims![_, 5]).reshape(dims![0, _]);
+    let message = g.check().unwrap_err().to_string();
+    for part in ["any size of `_` in [0, _] gives 0 elements", "from [0, 5]", "from [N, 5]"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![0, 5]);
+    assert_eq!(x.reshape(dims![_, 10]).to_string(), "reshape : f32[0, 10]");
+    g.check().unwrap();
+}

@@ -172,3 +172,28 @@ fn every_smooth_operator_has_second_derivatives() {
     }
     assert!(entries > 1_000, "only {entries} entries were compared");
 }
+
+#[test]
+fn every_smooth_operator_has_a_third_derivative() {
+    for operator in differentiable() {
+        if operator.signature().calculus != Calculus::Smooth {
+            continue;
+        }
+        for sample in &operator.samples() {
+            let case = Case::new(operator, sample);
+            if !gives_f64(&case) || case.floats().is_empty() {
+                continue;
+            }
+            let y = case.y().typed::<f64>().unwrap();
+            let mut loss = (y * y).reduce_sum(..);
+            for _ in 0..3 {
+                let slopes = case.floats().into_iter().map(|(_, x)| {
+                    let [slope] = gradients_or_zeros(loss, [x]);
+                    slope.square().reduce_sum(..)
+                });
+                loss = slopes.reduce(|a, b| a + b).unwrap();
+            }
+            case.graph.check().unwrap_or_else(|mistakes| panic!("{}\n{mistakes}", case.what));
+        }
+    }
+}

@@ -106,6 +106,12 @@ pub trait Real:
     fn sigmoid(self) -> Self;
     /// ln(1 + eˣ), without overflow.
     fn softplus(self) -> Self;
+    /// The derivative of the sigmoid, accurate where that is small.
+    fn sigmoid_slope(self) -> Self;
+    /// The derivative of the hyperbolic tangent, accurate where that is small.
+    fn tanh_slope(self) -> Self;
+    /// e^-x².
+    fn gaussian(self) -> Self;
     /// The sine, of radians.
     fn sin(self) -> Self;
     /// The cosine, of radians.
@@ -335,7 +341,16 @@ macro_rules! float {
             }
             #[inline(always)]
             fn floor_quotient(self, other: Self) -> Option<Self> {
-                Some($t::floor(self / other))
+                // Python's rule: from what `modulo` leaves, so that quotient · other + rest is self. Rounding self / other down
+                // would give 550 for 55 and 0.1, which is a little more than a tenth.
+                let rest = self % other;
+                let below = rest != 0.0 && (rest < 0.0) != (other < 0.0);
+                // Whole but for rounding.
+                let quotient = (self - rest) / other - if below { 1.0 } else { 0.0 };
+                let down = $t::floor(quotient);
+                let whole = if quotient - down > 0.5 { down + 1.0 } else { down };
+                let whole = if whole == 0.0 { $t::copysign(0.0, self / other) } else { whole };
+                Some(if other == 0.0 { self / other } else { whole })
             }
             #[inline(always)]
             fn modulo(self, other: Self) -> Option<Self> {
@@ -354,7 +369,7 @@ float!(f32);
 float!(f64);
 
 macro_rules! real {
-    ($t:ident, $exp:path, $exp_m1:path, $ln:path, $ln_1p:path, $tanh:path, $sigmoid:path, $softplus:path, $erf:path, $erfc:path) => {
+    ($t:ident, $exp:path, $exp_m1:path, $ln:path, $ln_1p:path, $tanh:path, $sigmoid:path, $softplus:path, $sigmoid_slope:path, $tanh_slope:path, $gaussian:path, $erf:path, $erfc:path) => {
         impl Real for $t {
             const NAN: Self = $t::NAN;
             const INFINITY: Self = $t::INFINITY;
@@ -389,6 +404,18 @@ macro_rules! real {
             #[inline(always)]
             fn softplus(self) -> Self {
                 $softplus(self)
+            }
+            #[inline(always)]
+            fn sigmoid_slope(self) -> Self {
+                $sigmoid_slope(self)
+            }
+            #[inline(always)]
+            fn tanh_slope(self) -> Self {
+                $tanh_slope(self)
+            }
+            #[inline(always)]
+            fn gaussian(self) -> Self {
+                $gaussian(self)
             }
             #[inline(always)]
             fn sin(self) -> Self {
@@ -455,6 +482,9 @@ real!(
     functions::tanh,
     functions::sigmoid,
     functions::softplus,
+    functions::sigmoid_slope,
+    functions::tanh_slope,
+    functions::gaussian,
     functions::erf,
     functions::erfc
 );
@@ -467,6 +497,9 @@ real!(
     f64::tanh,
     functions::sigmoid_f64,
     functions::softplus_f64,
+    functions::sigmoid_slope_f64,
+    functions::tanh_slope_f64,
+    functions::gaussian_f64,
     functions::erf_f64,
     functions::erfc_f64
 );
@@ -520,6 +553,23 @@ mod tests {
         assert_eq!(7u8.floor_quotient(0), None);
         assert_eq!((-7.5f32).floor_quotient(2.0), Some(-4.0));
         assert_eq!(1.0f64.floor_quotient(0.0), Some(f64::INFINITY));
+        assert_eq!(55.0f64.floor_quotient(0.1), Some(549.0));
+        assert_eq!(6.0f64.floor_quotient(0.1), Some(59.0));
+        assert_eq!((-55.0f64).floor_quotient(0.1), Some(-550.0));
+        assert_eq!(5.0f64.floor_quotient(f64::INFINITY), Some(0.0));
+        assert_eq!((-5.0f64).floor_quotient(f64::INFINITY), Some(-1.0));
+        assert!((-0.0f32).floor_quotient(2.0).unwrap().is_sign_negative());
+    }
+
+    #[test]
+    fn quotient_and_rest_make_up_the_dividend() {
+        let numbers = [55.0, 0.1, -0.3, 7.25, -19.0, 1e-3, 3e5, 0.7, -1.0 / 3.0];
+        for (a, b) in numbers.into_iter().flat_map(|a| numbers.map(|b| (a, b))) {
+            let (quotient, rest) = (a.floor_quotient(b).unwrap(), a.modulo(b).unwrap());
+            assert_eq!(quotient, quotient.floor());
+            let (whole, error): (f64, f64) = (quotient * b + rest, 1e-15 * f64::abs(a));
+            assert!((whole - a).abs() <= error + 1e-15 * b.abs(), "{a} {b}: {quotient} {rest}");
+        }
     }
 
     #[test]

@@ -8,8 +8,12 @@
 #![allow(clippy::excessive_precision)] // coefficients as they are published
 
 mod erf;
+mod slope;
 
 pub use erf::{erf, erf_f64, erfc, erfc_f64};
+pub use slope::{
+    gaussian, gaussian_f64, sigmoid_slope, sigmoid_slope_f64, tanh_slope, tanh_slope_f64,
+};
 
 /// Adding and subtracting 1.5·2²³ rounds a small `f32` to the nearest integer, which then also stands in the low bits.
 const ROUNDER: f32 = 12_582_912.0;
@@ -285,6 +289,28 @@ mod tests {
         check("sigmoid", sigmoid, sigmoid_f64, 4.0);
         assert_eq!(sigmoid(1e4), 1.0);
         assert_eq!(sigmoid(-1e4), 0.0);
+    }
+
+    #[test]
+    fn slopes_are_accurate_over_the_whole_range() {
+        check("sigmoid_slope", sigmoid_slope, sigmoid_slope_f64, 4.0);
+        check("tanh_slope", tanh_slope, tanh_slope_f64, 4.0);
+        check("gaussian", gaussian, gaussian_f64, 4.0);
+        // Worked out to 40 digits.
+        let table = [
+            (sigmoid_slope_f64(20.0), 2.061_153_613_941_849e-9),
+            (sigmoid_slope_f64(-40.0), 4.248_354_255_291_589e-18),
+            (tanh_slope_f64(10.0), 8.244_614_455_767_397e-9),
+            (tanh_slope_f64(0.5), 0.786_447_732_965_927_4),
+            (gaussian_f64(10.1), 4.984_480_496_942_965e-45),
+        ];
+        for (got, want) in table {
+            assert!((got / want - 1.0).abs() < 5e-16, "{got} is not {want}");
+        }
+        for x in [f32::INFINITY, f32::MAX, 1e20] {
+            assert_eq!([sigmoid_slope(x), tanh_slope(-x), gaussian(x)], [0.0; 3]);
+        }
+        assert_eq!([sigmoid_slope(0.0), tanh_slope(0.0), gaussian(0.0)], [0.25, 1.0, 1.0]);
     }
 
     #[test]

@@ -108,6 +108,9 @@ impl Pool {
 
     /// The means of windows: `out` is whole rows of the result from element `start` on.
     fn mean<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
+        if self.rows.window.saturating_mul(self.columns.window) > 64 {
+            return self.wide_mean(x, out, start);
+        }
         self.combine(
             x,
             out,
@@ -120,6 +123,43 @@ impl Pool {
                 let count = T::from_i64(count as i64);
                 for o in out {
                     *o = *o / count;
+                }
+            },
+        );
+    }
+
+    /// [`Pool::mean`] of large windows, with sums in `f64`.
+    fn wide_mean<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
+        /// Channels side by side.
+        const SIDE: usize = 64;
+        let (rows, columns, channels) = (self.rows, self.columns, self.channels);
+        let (from, width) = (self.input_width(), self.output_width());
+        vectorized(
+            #[inline(always)]
+            || {
+                for (i, out) in out.chunks_exact_mut(width).enumerate() {
+                    let (image, top) = Self::split(start / width + i, rows.output);
+                    let down = rows.taps(top);
+                    for (place, out) in out.chunks_exact_mut(channels).enumerate() {
+                        let across = columns.taps(place);
+                        let count = (down.len() * across.len()) as f64;
+                        for (block, out) in out.chunks_mut(SIDE).enumerate() {
+                            let mut sums = [0.0f64; SIDE];
+                            let sums = &mut sums[..out.len()];
+                            for (p, q) in
+                                down.clone().flat_map(|p| across.clone().map(move |q| (p, q)))
+                            {
+                                let row = (image * rows.input + rows.element(top, p)) * from;
+                                let pixel = row + columns.element(place, q) * channels;
+                                for (sum, &v) in sums.iter_mut().zip(&x[pixel + block * SIDE..]) {
+                                    *sum += v.to_f64();
+                                }
+                            }
+                            for (o, &sum) in out.iter_mut().zip(&*sums) {
+                                *o = T::from_f64(sum / count);
+                            }
+                        }
+                    }
                 }
             },
         );

@@ -4,11 +4,14 @@
 //! and in blocks, which is both fast and close to pairwise summation in accuracy.
 
 mod arg;
+mod integer_mean;
 pub mod squares;
 mod two_stage;
 
 pub use arg::ArgReduction;
 pub use two_stage::TwoStage;
+
+use std::marker::PhantomData;
 
 use smallvec::SmallVec;
 
@@ -162,8 +165,12 @@ impl Reduction {
         out: &mut [T],
         start: usize,
     ) -> Result<(), Failure> {
+        if operation == Operation::Mean && !T::IS_FLOAT {
+            return self.integer_mean(x, out, start);
+        }
         self.accumulate(operation, x, out, start)?;
-        finish(operation, out, self.count)
+        finish(operation, out, self.count);
+        Ok(())
     }
 
     /// As `run`, without the last step of a mean and of a finite maximum.
@@ -218,12 +225,19 @@ impl Reduction {
         }
         for (i, o) in out.iter_mut().enumerate() {
             let base = offset(&self.kept, start + i);
-            let mut total = reduce_run::<T, C>(&x[base..base + self.inner]);
-            for r in 1..outer {
-                let at = base + offset(&self.reduced, r);
-                total = C::combine(total, reduce_run::<T, C>(&x[at..at + self.inner]));
+            let mut groups = Cascade::<T, C>::new();
+            for first in (0..outer).step_by(ROWS) {
+                let run = |r| {
+                    let at = base + offset(&self.reduced, r);
+                    reduce_run::<T, C>(&x[at..at + self.inner])
+                };
+                let mut total = run(first);
+                for r in first + 1..outer.min(first + ROWS) {
+                    total = C::combine(total, run(r));
+                }
+                groups.push(total);
             }
-            *o = total;
+            *o = groups.total();
         }
     }
 
@@ -263,17 +277,18 @@ impl Reduction {
             if self.count <= ROWS {
                 self.add_rows::<T, C>(x, base, 0..self.count, out);
             } else {
+                // Rows in groups of `ROWS`, and these in groups of as many again, so that errors do not grow with the number of rows.
                 out.fill(C::identity());
-                let mut partial = [C::identity(); COLUMNS];
-                let partial = &mut partial[..width];
-                let mut first = 0;
-                while first < self.count {
+                let (mut partial, mut group) = ([C::identity(); COLUMNS], [C::identity(); COLUMNS]);
+                let (partial, group) = (&mut partial[..width], &mut group[..width]);
+                for first in (0..self.count).step_by(ROWS) {
                     let last = (first + ROWS).min(self.count);
                     self.add_rows::<T, C>(x, base, first..last, partial);
-                    for (o, &p) in out.iter_mut().zip(&*partial) {
-                        *o = C::combine(*o, p);
+                    combine_into::<T, C>(group, partial);
+                    if last.is_multiple_of(ROWS * ROWS) || last == self.count {
+                        combine_into::<T, C>(out, group);
+                        group.fill(C::identity());
                     }
-                    first = last;
                 }
             }
             done += width;
@@ -407,11 +422,48 @@ fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
     if x.len() < BLOCK {
         return long_run::<T, C, LANES>(x);
     }
-    let mut total = C::identity();
+    let mut blocks = Cascade::<T, C>::new();
     for block in x.chunks(BLOCK) {
-        total = C::combine(total, long_run::<T, C, MANY>(block));
+        blocks.push(long_run::<T, C, MANY>(block));
     }
-    total
+    blocks.total()
+}
+
+/// Any number of partial results, combined as a balanced tree as they come: level i holds the combination of 2ⁱ of them, or
+/// nothing (pairwise summation).
+struct Cascade<T, C> {
+    levels: [T; usize::BITS as usize],
+    count: usize,
+    combine: PhantomData<C>,
+}
+
+impl<T: Number, C: Combine<T>> Cascade<T, C> {
+    #[inline(always)]
+    fn new() -> Self {
+        Self { levels: [C::identity(); usize::BITS as usize], count: 0, combine: PhantomData }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, mut value: T) {
+        // Two of a level make one of the next.
+        let full = self.count.trailing_ones() as usize;
+        for &level in &self.levels[..full] {
+            value = C::combine(level, value);
+        }
+        self.levels[full] = value;
+        self.count += 1;
+    }
+
+    #[inline(always)]
+    fn total(&self) -> T {
+        let mut total = C::identity();
+        let mut left = self.count;
+        while left > 0 {
+            total = C::combine(self.levels[left.trailing_zeros() as usize], total);
+            left &= left - 1;
+        }
+        total
+    }
 }
 
 #[inline(always)]
@@ -453,10 +505,15 @@ fn tree<T: Number, C: Combine<T>>(lanes: &mut [T]) -> T {
     lanes[0]
 }
 
-/// The last step, after all elements are combined.
-fn finish<T: Number>(operation: Operation, out: &mut [T], count: usize) -> Result<(), Failure> {
+/// The last step, after all elements are combined. (The mean of integers has loops of its own.)
+fn finish<T: Number>(operation: Operation, out: &mut [T], count: usize) {
     match operation {
-        Operation::Mean => finish_mean(out, count)?,
+        Operation::Mean => {
+            let divisor = T::from_i64(count as i64);
+            for o in out {
+                *o = o.quotient(divisor).unwrap_or(T::ZERO);
+            }
+        }
         Operation::FiniteMax => {
             for o in out {
                 // What is infinite or NaN does not cancel itself.
@@ -466,29 +523,6 @@ fn finish<T: Number>(operation: Operation, out: &mut [T], count: usize) -> Resul
         }
         _ => {}
     }
-    Ok(())
-}
-
-/// Divide each sum by `count`.
-fn finish_mean<T: Number>(out: &mut [T], count: usize) -> Result<(), Failure> {
-    if out.is_empty() {
-        return Ok(());
-    }
-    if count == 0 && !T::IS_FLOAT {
-        return Err(Failure("the mean of no integers".into()));
-    }
-    // Through `i64` and in the arithmetic of that type, so that a count above 255 does not wrap for `u8`.
-    if T::IS_FLOAT {
-        let divisor = T::from_i64(count as i64);
-        for o in out {
-            *o = o.quotient(divisor).unwrap_or(T::ZERO);
-        }
-    } else {
-        for o in out {
-            *o = T::from_i64(o.cast::<i64>() / count as i64);
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! An array is seen as blocks `[len, inner]`, scanned along `len`. Each element comes from the one before in one step, so results do
 //! not depend on how blocks are dealt out.
 
-use crate::element::{Number, Real};
+use crate::element::{Element as _, Number, Real};
 
 /// How the blocks of an array are scanned.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,32 @@ impl Scan {
 
     /// The sums of all elements up to each, without itself if `exclusive`. `out` is the piece of the result from element `start` on.
     pub fn sum<T: Number>(&self, x: &[T], exclusive: bool, out: &mut [T], start: usize) {
+        if T::IS_FLOAT {
+            return self.float_sum(x, exclusive, out, start);
+        }
         self.run(x, exclusive, out, start, T::ZERO, T::wrapping_add);
+    }
+
+    /// [`Scan::sum`] of floats, with the running sums in `f64`: those of `f32` are rounded once each.
+    fn float_sum<T: Number>(&self, x: &[T], exclusive: bool, out: &mut [T], start: usize) {
+        /// Columns side by side.
+        const SIDE: usize = 64;
+        self.each_block(out, start, |at, out| {
+            let x = &x[at..at + out.len()];
+            for first in (0..self.inner).step_by(SIDE) {
+                let mut sums = [0.0f64; SIDE];
+                let sums = &mut sums[..SIDE.min(self.inner - first)];
+                for t in 0..self.len {
+                    let row = self.row(t) + first;
+                    let row = row..row + sums.len();
+                    for ((sum, &v), o) in sums.iter_mut().zip(&x[row.clone()]).zip(&mut out[row]) {
+                        let next = *sum + v.cast::<f64>();
+                        *o = if exclusive { *sum } else { next }.cast();
+                        *sum = next;
+                    }
+                }
+            }
+        });
     }
 
     /// The products of all elements up to each, as [`Scan::sum`].

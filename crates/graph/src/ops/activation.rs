@@ -67,7 +67,7 @@ impl Operator for LeakyRelu {
     }
 }
 
-/// x where it is positive, else eˣ - 1. Gradient: the cotangent where x > 0, else eˣ times it.
+/// x where it is positive, else eˣ - 1. Gradient: the cotangent where x ≥ 0, else eˣ times it.
 pub static ELU: Unary = Unary {
     signature: Signature::new("elu", "x where it is positive, else exp(x) - 1", FLOAT)
         .calculus(Calculus::Piecewise),
@@ -86,7 +86,7 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
 /// scale·x where x is positive, else scale·alpha·(eˣ - 1), with the two numbers for which activations keep mean 0 and
-/// variance 1. Gradient: the cotangent times scale, or times scale·alpha·eˣ.
+/// variance 1. Gradient: the cotangent times scale where x ≥ 0, else times scale·alpha·eˣ.
 pub static SELU: Unary = Unary {
     signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
         .calculus(Calculus::Piecewise),
@@ -99,7 +99,7 @@ pub static SELU: Unary = Unary {
     domain: Domain::AwayFromZero,
 };
 
-/// The cotangent times `above` where x > 0, else times `below`·eˣ.
+/// The cotangent times `above` where x ≥ 0, else times `below`·eˣ.
 fn exponential_below_zero(cx: &mut Derivation<'_>, above: f64, below: f64) -> NodeId {
     let x = cx.operand(0);
     let graph = cx.graph();
@@ -110,9 +110,10 @@ fn exponential_below_zero(cx: &mut Derivation<'_>, above: f64, below: f64) -> No
         let factor = scalar_like(graph, x, below);
         slope = binary::mul(graph, slope, factor);
     }
-    let positive = comparison::greater(graph, x, zero);
+    // At 0 the slope is that from above, as TensorFlow has it; of NaN it is NaN.
+    let above_zero = comparison::greater_equal(graph, x, zero);
     let constant = scalar_like(graph, x, above);
-    let slope = select::select(graph, positive, constant, slope);
+    let slope = select::select(graph, above_zero, constant, slope);
     chain(cx, slope)
 }
 
@@ -164,7 +165,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     }
 
     /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that activations keep mean 0 and
-    /// variance 1. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
+    /// variance 1. Its derivative at 0 is taken to be 1.0507. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
     #[track_caller]
     pub fn selu(self) -> Tensor<'g, T> {
         self.then(selu)
@@ -198,7 +199,10 @@ impl<'g, T: Float> Tensor<'g, T> {
         let number = T::from_f64;
         self.graph().within("gelu", || {
             let weight = if approximate {
-                let cubic = self * self.square() * number(0.044715) + self;
+                // Beyond ±100 the tangent is ±1, and the cube of what is far beyond would overflow.
+                let [low, high] = [-100.0, 100.0].map(|bound| self.graph().constant(number(bound)));
+                let near = self.clip_by_value(low, high);
+                let cubic = near * near.square() * number(0.044715) + near;
                 (cubic * number((2.0 / std::f64::consts::PI).sqrt())).tanh() + number(1.0)
             } else {
                 (self * number(-std::f64::consts::FRAC_1_SQRT_2)).erfc()

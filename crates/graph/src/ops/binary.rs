@@ -178,13 +178,14 @@ pub static MUL: Binary = Binary {
 };
 
 /// `x * y`, and 0 where `y` is 0 even if `x` is infinite or NaN: TensorFlow's `multiply_no_nan`. What gradients are
-/// multiplied with where a `select` may have put zeros into them.
+/// multiplied with where a `select` may have put zeros into them, and slopes with factors that say of a 0 that there is none.
 pub static MUL_NO_NAN: Binary = Binary {
     signature: Signature::new(
         "mul_no_nan",
         "x times y, and 0 where y is 0 even if x is infinite or NaN",
         FLOAT,
-    ),
+    )
+    .masking(),
     total: true,
     lower: number!(1.0, |x, y| if y == T::ZERO { T::ZERO } else { x * y }),
     gradient: |cx, index| {
@@ -197,19 +198,22 @@ pub static MUL_NO_NAN: Binary = Binary {
     domains: [USUAL, USUAL],
 };
 
-/// `x / y`; integers truncate, and fail where `y` is 0. Gradient: the cotangent over `y`, and minus the cotangent times
-/// the result over `y`.
+/// `x / y`; integers truncate, and fail where `y` is 0. Gradient: the cotangent over `y`, and the cotangent times
+/// -(x / y) / y.
 pub static DIV: Binary = Binary {
     signature: Signature::new("div", "x / y", NUMBER),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into())),
     gradient: |cx, index| {
-        let (y, result) = (cx.operand(1), cx.result());
+        let (x, y) = (cx.operand(0), cx.operand(1));
         match index {
             0 => cotangent_over(cx, y),
             _ => {
-                let quotient = div(cx.graph(), result, y);
-                let slope = unary::neg(cx.graph(), quotient);
+                // Of the operands, even where something else is fed in place of the result; else the two quotients are one.
+                let graph = cx.graph();
+                let once = div(graph, x, y);
+                let twice = div(graph, once, y);
+                let slope = unary::neg(graph, twice);
                 chain(cx, slope)
             }
         }
@@ -217,8 +221,8 @@ pub static DIV: Binary = Binary {
     domains: [USUAL, POSITIVE],
 };
 
-/// `x` to the power of `y`. Integers wrap and fail on a negative exponent. Gradient: the cotangent times y·xʸ⁻¹, and times
-/// xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
+/// `x` to the power of `y`. Integers wrap and fail on a negative exponent. Gradient: the cotangent times y·xʸ⁻¹, which is 0
+/// where y is 0 whatever x is, and times xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
 pub static POW: Binary = Binary {
     signature: Signature::new("pow", "x to the power of y", NUMBER),
     total: false,
@@ -231,7 +235,8 @@ pub static POW: Binary = Binary {
                 let one = scalar_like(graph, y, 1.0);
                 let less = sub(graph, y, one);
                 let power = pow(graph, x, less);
-                mul(graph, y, power)
+                // 0·0⁻¹ would be NaN, and so would be every derivative of a power by a higher order than the exponent.
+                mul_no_nan(graph, power, y)
             }
             _ => {
                 let zero = scalar_like(graph, x, 0.0);
@@ -239,7 +244,8 @@ pub static POW: Binary = Binary {
                 let positive = comparison::greater(graph, x, zero);
                 let safe = select::select(graph, positive, x, one);
                 let log = unary::log(graph, safe);
-                mul(graph, result, log)
+                // Where x is infinite and the result 0, it stays 0.
+                mul_no_nan(graph, log, result)
             }
         };
         chain(cx, slope)
@@ -247,42 +253,42 @@ pub static POW: Binary = Binary {
     domains: [POSITIVE, USUAL],
 };
 
-/// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie.
+/// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie, for both at a NaN.
 pub static MAXIMUM: Binary = Binary {
     signature: Signature::new("maximum", "the larger of x and y", NUMBER)
         .calculus(Calculus::Piecewise)
         .masking(),
     total: true,
     lower: number!(1.0, |x, y| x.greatest(y)),
-    gradient: |cx, index| pick(cx, index, comparison::greater_equal),
+    gradient: |cx, index| match index {
+        0 => unless(cx, comparison::less),
+        _ => unless(cx, comparison::greater_equal),
+    },
     domains: [Domain::Distinct, Domain::Distinct],
 };
 
-/// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie.
+/// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie, for both at a NaN.
 pub static MINIMUM: Binary = Binary {
     signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
         .calculus(Calculus::Piecewise)
         .masking(),
     total: true,
     lower: number!(1.0, |x, y| x.least(y)),
-    gradient: |cx, index| pick(cx, index, comparison::less_equal),
+    gradient: |cx, index| match index {
+        0 => unless(cx, comparison::greater),
+        _ => unless(cx, comparison::less_equal),
+    },
     domains: [Domain::Distinct, Domain::Distinct],
 };
 
-/// The cotangent where `wins(x, y)`, for the first operand, or where it does not, for the second; else 0.
-fn pick(
-    cx: &mut Derivation<'_>,
-    index: usize,
-    wins: fn(&mut Ir, NodeId, NodeId) -> NodeId,
-) -> NodeId {
+/// 0 where the comparison of x and y says that the operand is not the one that was taken, else the cotangent: also where one is
+/// NaN, so that NaN reaches the gradient as it reached the result.
+fn unless(cx: &mut Derivation<'_>, other: fn(&mut Ir, NodeId, NodeId) -> NodeId) -> NodeId {
     let (x, y, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
     let graph = cx.graph();
-    let first = wins(graph, x, y);
+    let other = other(graph, x, y);
     let zero = scalar_like(graph, x, 0.0);
-    match index {
-        0 => select::select(graph, first, cotangent, zero),
-        _ => select::select(graph, first, zero, cotangent),
-    }
+    select::select(graph, other, zero, cotangent)
 }
 
 /// The cotangent over `divisor`, kept at exact zeros where they stand for what did not count.

@@ -9,7 +9,9 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
 
 use super::softmax::{log_softmax, row_loop, softmax, times};
-use super::{binary, chain, fill_like, reduce, shape, traffic, unary, with_float, with_index};
+use super::{
+    binary, chain, fill_like, reduce, shape, slope, traffic, unary, with_float, with_index,
+};
 use crate::{Float, Index, Operand, Tensor};
 
 /// This family's operators.
@@ -164,10 +166,10 @@ impl Operator for SparseSoftmaxCrossEntropy {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let to_logits = cx.wanted(1).then(|| match cx.masked() {
-            false => slope(cx, labels, logits, cotangent),
+            false => row_slope(cx, labels, logits, cotangent),
             true => {
                 let one = fill_like(cx.graph(), cotangent, 1.0);
-                let slope = slope(cx, labels, logits, one);
+                let slope = row_slope(cx, labels, logits, one);
                 let each = column(cx, cotangent);
                 times(cx, each, slope)
             }
@@ -249,7 +251,7 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
         });
         let to_weight = cx.wanted(2).then(|| {
             let one = fill_like(cx.graph(), weight, 1.0);
-            let slope = slope(cx, labels, logits, one);
+            let slope = row_slope(cx, labels, logits, one);
             let products = chain(cx, slope);
             reduce::sum(cx.graph(), products, &[-1], false)
         });
@@ -273,12 +275,12 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
     }
 }
 
-fn slope(cx: &mut Derivation<'_>, labels: NodeId, logits: NodeId, weight: NodeId) -> NodeId {
+fn row_slope(cx: &mut Derivation<'_>, labels: NodeId, logits: NodeId, weight: NodeId) -> NodeId {
     cx.add(&SparseSoftmaxCrossEntropyGradient, &[labels, logits, weight], Attributes::none())
 }
 
 /// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's `sigmoid_cross_entropy_with_logits`. Gradient:
-/// the cotangent times sigmoid(x) - z, and times -x.
+/// the cotangent times sigmoid(x) - z, as (1 - z)·sigmoid(x) - z·sigmoid(-x), and times -x.
 pub struct SigmoidCrossEntropy;
 
 impl Operator for SigmoidCrossEntropy {
@@ -305,8 +307,7 @@ impl Operator for SigmoidCrossEntropy {
             chain(cx, slope)
         });
         let to_logits = cx.wanted(1).then(|| {
-            let expected = unary::sigmoid(cx.graph(), logits);
-            let slope = binary::sub(cx.graph(), expected, labels);
+            let slope = slope::sigmoid_less(cx.graph(), logits, labels);
             chain(cx, slope)
         });
         Ok(Cotangents::from_slice(&[to_labels, to_logits]))

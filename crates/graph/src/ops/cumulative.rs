@@ -115,25 +115,36 @@ pub static CUMPROD: Cumulative = Cumulative {
     product: true,
     gradient: |cx, axis, exclusive, reverse| {
         let (x, y, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
-        let graph = cx.graph();
-        let times = |graph: &mut Ir, x, cotangent| match masked {
-            true => binary::mul_no_nan(graph, x, cotangent),
-            false => binary::mul(graph, cotangent, x),
-        };
-        let (before, behind) = match exclusive {
-            // Then c[i+1] stands in place of c[i], as the recurrence gives it.
-            true => (y, linear_scan(graph, x, cotangent, axis, !reverse)),
-            false => {
-                let before = cumprod(graph, x, axis, true, reverse);
-                let product = times(graph, x, cotangent);
-                let behind = linear_scan(graph, x, product, axis, !reverse);
-                (before, binary::add(graph, cotangent, behind))
-            }
-        };
-        times(graph, before, behind)
+        cumprod_gradient(cx.graph(), [x, y, cotangent], axis, exclusive, reverse, masked)
     },
     domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25, 0.0, -0.75]),
 };
+
+/// Appends the gradient of `y = cumprod(x)` with respect to x for a cotangent of y, as [`CUMPROD`] says.
+pub(super) fn cumprod_gradient(
+    graph: &mut Ir,
+    [x, y, cotangent]: [NodeId; 3],
+    axis: i64,
+    exclusive: bool,
+    reverse: bool,
+    masked: bool,
+) -> NodeId {
+    let times = |graph: &mut Ir, x, cotangent| match masked {
+        true => binary::mul_no_nan(graph, x, cotangent),
+        false => binary::mul(graph, cotangent, x),
+    };
+    let (before, behind) = match exclusive {
+        // Then c[i+1] stands in place of c[i], as the recurrence gives it.
+        true => (y, linear_scan(graph, x, cotangent, axis, !reverse)),
+        false => {
+            let before = cumprod(graph, x, axis, true, reverse);
+            let product = times(graph, x, cotangent);
+            let behind = linear_scan(graph, x, product, axis, !reverse);
+            (before, binary::add(graph, cotangent, behind))
+        }
+    };
+    times(graph, before, behind)
+}
 
 /// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0 whatever a is. Gradient: the same in the
 /// other direction on the cotangent gives that of b, which times z is that of a.

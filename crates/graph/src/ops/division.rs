@@ -65,6 +65,9 @@ pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
 impl<'g, T: Number> Tensor<'g, T> {
     /// The quotient rounded down, where `/` of integers rounds towards 0: TensorFlow's `floor_div`. The two broadcast. An
     /// integer divided by 0 is an error at run time. Its gradient is 0.
+    ///
+    /// It goes with [`Tensor::modulo`]: `a = a.floor_div(b) * b + a.modulo(b)`, as Python's `//` and `%` do. So 55 by 0.1 is 549
+    /// and leaves 0.09999999999999695: the `f64` next to 0.1 is a little more than a tenth, though 55 / 0.1 rounds to 550.
     #[track_caller]
     pub fn floor_div(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.with(divisor, floor_div)

@@ -2,8 +2,8 @@
 
 use abeyance_ir::{Attributes, Derivation, Graph as Ir, NodeId, Operator, Signature};
 
-use super::unary::{self, FLOAT, USUAL, Unary, real};
-use super::{binary, chain, scalar_like};
+use super::unary::{FLOAT, USUAL, Unary, real};
+use super::{binary, chain, scalar_like, slope};
 use crate::{Float, Tensor};
 
 /// The error function, 2/√π ∫₀ˣ e^-t² dt. Gradient: the cotangent times 2/√π e^-x².
@@ -26,9 +26,7 @@ pub static ERFC: Unary = Unary {
 fn bell(cx: &mut Derivation<'_>, height: f64) -> NodeId {
     let x = cx.operand(0);
     let graph = cx.graph();
-    let squared = unary::square(graph, x);
-    let exponent = unary::neg(graph, squared);
-    let decay = unary::exp(graph, exponent);
+    let decay = slope::gaussian(graph, x);
     let height = scalar_like(graph, x, height);
     let slope = binary::mul(graph, decay, height);
     chain(cx, slope)

@@ -204,12 +204,20 @@ impl Operator for ScatterAdd {
         };
         let chunk = part * size;
         with_type!(cx.result.dtype, T => with_index!(cx.operands[0].dtype, I => {
-            Ok(Kernel::single(2, chunk, cost, move |call| {
-                let (indices, updates) = (call.input::<I>(0), call.input::<T>(1));
+            let wide = layout::ScatterAdd::is_wide::<T>(cx.operands[0].len());
+            let kernel = Kernel::single(2, chunk, cost, move |call| {
                 let start = call.start::<T>();
-                plan.run(updates, indices, call.output(), start)
-            })
-            .into())
+                let (inputs, outputs, workspace) = call.split();
+                let (indices, updates) = (inputs.get::<I>(0), inputs.get::<T>(1));
+                let out = outputs.first().cast::<T>();
+                if wide {
+                    let sums = bytemuck::cast_slice_mut(&mut workspace[..out.len() * size_of::<f64>()]);
+                    return plan.run_wide(updates, indices, sums, out, start);
+                }
+                plan.run(updates, indices, out, start)
+            });
+            let workspace = if wide { part.min(len) * size_of::<f64>() } else { 0 };
+            Ok(kernel.with_workspace(workspace).into())
         }))
     }
 

@@ -51,6 +51,7 @@ pub mod select;
 pub mod sequence;
 pub mod shape;
 pub mod slice;
+pub mod slope;
 pub mod softmax;
 pub mod sort;
 pub mod source;
@@ -77,6 +78,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         source::OPERATORS,
         random::OPERATORS,
         unary::OPERATORS,
+        slope::OPERATORS,
         error_function::OPERATORS,
         trigonometric::OPERATORS,
         inverse_trigonometric::OPERATORS,

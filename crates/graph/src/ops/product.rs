@@ -1,20 +1,20 @@
 //! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
-use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
+use abeyance_kernels::prod_except::prod_except;
 use abeyance_kernels::rows_chunk;
 
-use super::{shape, with_type};
+use super::{binary, cumulative, shape, with_type};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[&ProdOthers, &ProdOthersSlope];
+pub static OPERATORS: &[&dyn Operator] = &[&ProdOthers];
 
 /// For each element of a row, the product of the others in the row. Linear in the length of the row, and right also where
-/// elements are 0.
+/// elements are 0. Gradient: that of the product of those before and those behind, so that `reduce_prod` has derivatives of any order.
 pub struct ProdOthers;
 
 impl Operator for ProdOthers {
@@ -26,7 +26,6 @@ impl Operator for ProdOthers {
                 "for each element, the product of the others along the last axis",
                 OPERANDS,
             )
-            .calculus(Calculus::Once)
         }
     }
 
@@ -35,11 +34,19 @@ impl Operator for ProdOthers {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        // The matrix of second derivatives of a product is symmetric, so its product with the cotangent is the
-        // derivative of this operator along the cotangent.
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let slope = cx.add(&ProdOthersSlope, &[x, cotangent], Attributes::none());
-        Ok(cx.only(slope))
+        let (x, cotangent, masked) = (cx.operand(0), cx.cotangent(), cx.masked());
+        let graph = cx.graph();
+        let [before, behind] =
+            [false, true].map(|reverse| cumulative::cumprod(graph, x, -1, true, reverse));
+        let parts = [(before, behind, false), (behind, before, true)].map(|(y, other, reverse)| {
+            let cotangent = match masked {
+                true => binary::mul_no_nan(graph, other, cotangent),
+                false => binary::mul(graph, cotangent, other),
+            };
+            cumulative::cumprod_gradient(graph, [x, y, cotangent], -1, true, reverse, masked)
+        });
+        let sum = binary::add(graph, parts[0], parts[1]);
+        Ok(cx.only(sum))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -58,44 +65,6 @@ impl Operator for ProdOthers {
             .into_iter()
             .map(|dims| Sample::default().float(dims, Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25])))
             .collect()
-    }
-}
-
-/// The derivative of [`ProdOthers`] along a direction.
-pub struct ProdOthersSlope;
-
-impl Operator for ProdOthersSlope {
-    fn signature(&self) -> &Signature {
-        const OPERANDS: &[OperandSpec] =
-            &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::new("direction", DTypes::FLOAT)];
-        const {
-            &Signature::new(
-                "prod_others_slope",
-                "the derivative of prod_others along a direction",
-                OPERANDS,
-            )
-            .calculus(Calculus::Missing)
-        }
-    }
-
-    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.same_shape(&cx.shape(0), &cx.shape(1))?;
-        rows(cx)
-    }
-
-    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (n, chunk, cost) = row_loop(cx, 6.0);
-        Ok(with_type!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
-            let (start, x, direction) = (call.start::<T>(), call.input::<T>(0), call.input::<T>(1));
-            prod_except_slope(x, direction, n, call.output(), start);
-            Ok(())
-        }))
-        .into())
-    }
-
-    fn samples(&self) -> Vec<Sample> {
-        let domain = Domain::Between(-2.0, 2.0);
-        vec![Sample::default().float(&[2, 3], domain.clone()).float(&[2, 3], domain)]
     }
 }
 

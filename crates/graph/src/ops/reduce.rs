@@ -119,7 +119,8 @@ fn channel_sum(cx: &Lowering<'_>) -> Result<Option<ChannelSum>, Fault> {
 pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, Fault> {
     let dims = cx.operands[0].dims;
     let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
-    if axes.iter().all(|&axis| dims[axis] == 1) {
+    // A finite maximum is not the element itself where that is infinite.
+    if axes.iter().all(|&axis| dims[axis] == 1) && operation != Operation::FiniteMax {
         return Ok(Lowered::Alias(0));
     }
     let cost = Cost {
@@ -128,7 +129,11 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
     };
     let kernel = with_type!(cx.result.dtype, T => {
         let size = size_of::<T>();
-        match TwoStage::new(dims, &axes) {
+        let stages = match operation == Operation::Mean && !cx.result.dtype.is_float() {
+            true => None,
+            false => TwoStage::new(dims, &axes),
+        };
+        match stages {
             None => {
                 let plan = Reduction::new(dims, &axes);
                 Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
@@ -220,8 +225,13 @@ fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId 
     shape::broadcast_to(graph, value, full)
 }
 
-/// An even share of the cotangent for each of the extreme elements.
-fn share_among_ties(cx: &mut Derivation<'_>, reduced: &Reduced) -> NodeId {
+/// An even share of the cotangent for each of the extreme elements, 0 for those that fall short of them. Where the result is NaN
+/// none is extreme, and 0 of 0 shares are NaN for all: so NaN reaches the gradient.
+fn share_among_ties(
+    cx: &mut Derivation<'_>,
+    reduced: &Reduced,
+    short_of: fn(&mut Ir, NodeId, NodeId) -> NodeId,
+) -> NodeId {
     let (x, y, cotangent) = (cx.operand(0), cx.result(), cx.cotangent());
     let axes: Vec<i64> = reduced.axes.iter().map(|&axis| axis as i64).collect();
     let extreme = restore(cx, y, reduced);
@@ -230,11 +240,14 @@ fn share_among_ties(cx: &mut Derivation<'_>, reduced: &Reduced) -> NodeId {
     let dtype = graph.node(x).ty.tensor().map(|tensor| tensor.dtype);
     let ones = cast::cast(graph, ties, dtype.unwrap_or(abeyance_ir::DType::F32));
     let count = sum(graph, ones, &axes, reduced.keep_dims);
-    let share = binary::div(graph, cotangent, count);
-    let share = restore(cx, share, reduced);
+    let [count, cotangent] = [count, cotangent].map(|value| restore(cx, value, reduced));
     let graph = cx.graph();
+    let weight = binary::div(graph, ones, count);
+    let share = binary::mul(graph, cotangent, weight);
+    // Where an element is none of the extreme ones, an infinite cotangent does not count.
+    let short = short_of(graph, x, extreme);
     let zero = super::scalar_like(graph, x, 0.0);
-    select::select(graph, ties, share, zero)
+    select::select(graph, short, zero, share)
 }
 
 /// Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
@@ -273,25 +286,25 @@ pub static MEAN: Reduce = Reduce {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties.
+/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
         .attributes(ATTRIBUTES)
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Max,
-    gradient: share_among_ties,
+    gradient: |cx, reduced| share_among_ties(cx, reduced, comparison::less),
     domain: Domain::Distinct,
 };
 
-/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties.
+/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
         .attributes(ATTRIBUTES)
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Min,
-    gradient: share_among_ties,
+    gradient: |cx, reduced| share_among_ties(cx, reduced, comparison::greater),
     domain: Domain::Distinct,
 };
 
@@ -371,7 +384,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.reduce(&SUM, axes)
     }
 
-    /// The mean; NaN for nothing (integers: truncated, and a failure at run time for nothing).
+    /// The mean; NaN for nothing. That of integers is of their exact sum, rounded towards 0, and a failure at run time for nothing.
     #[track_caller]
     pub fn reduce_mean<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.reduce(&MEAN, axes)

@@ -226,11 +226,18 @@ pub fn shape_of(graph: &mut Ir, of: Shape) -> NodeId {
 fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
     let count = match start.dtype {
         DType::F32 | DType::F64 => {
-            let [start, limit, delta] = [start, limit, delta].map(|array| match array.dtype {
+            let wide = |array: &Array| match array.dtype {
                 DType::F32 => array.elements::<f32>().first().map_or(0.0, |&v| f64::from(v)),
                 _ => array.elements::<f64>().first().copied().unwrap_or(0.0),
-            });
-            let count = ((limit - start) / delta).ceil().max(0.0);
+            };
+            let [from, to, step] = [start, limit, delta].map(wide);
+            // In the numbers' own precision: 0.6 and 0.2 as `f32`, seen as `f64`, are a little more than 3 steps apart.
+            let steps = match start.dtype {
+                DType::F32 => f64::from((to as f32 - from as f32) / step as f32),
+                _ => (to - from) / step,
+            };
+            let (start, limit, delta) = (from, to, step);
+            let count = steps.ceil().max(0.0);
             match [start, limit, delta].iter().all(|value| value.is_finite()) {
                 false => {
                     return Err(Fault::new(format!(
@@ -265,7 +272,8 @@ fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
 
 impl Graph {
     /// `start`, `start + delta`, `start + 2·delta`, ... up to but without `limit`. TensorFlow's `tf.range`. A step of 0 and bounds that
-    /// are not finite are mistakes. Floats are computed in f64 and rounded once.
+    /// are not finite are mistakes. The number of floats is `(limit - start) / delta` in their own precision, rounded up, as in
+    /// TensorFlow: `g.range(0.0f32, 0.6, 0.2)` has 3. The floats themselves are computed in f64 and rounded once.
     #[track_caller]
     pub fn range<T: Number>(&self, start: T, limit: T, delta: T) -> Tensor<'_, T> {
         let [start, limit, delta] =
@@ -324,6 +332,12 @@ mod tests {
 
     #[test]
     fn the_length_is_known_while_building() {
+        let g = Graph::new();
+        assert_eq!(g.range(3, 18, 3).to_string(), "range : i32[5]");
+        assert_eq!(g.range(3.0f32, 1.0, -0.5).to_string(), "range_1 : f32[4]");
+        for (limit, delta) in [(0.6f32, 0.2), (0.3, 0.1), (1.2, 0.4)] {
+            assert_eq!(g.range(0.0, limit, delta).shape()[0].known(), Some(3), "{limit}, {delta}");
+        }
         let g = Graph::new();
         assert_eq!(g.range(3, 18, 3).to_string(), "range : i32[5]");
         assert_eq!(g.range(3.0f32, 1.0, -0.5).to_string(), "range_1 : f32[4]");

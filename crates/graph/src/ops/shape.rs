@@ -489,6 +489,9 @@ impl<'g, T: Element> Tensor<'g, T> {
             }
             let mut shape = rest.resolve(graph.symbols_mut());
             if let Some(index) = open {
+                if shape.contains(&Dim::Known(0)) {
+                    return super::mistake(graph, "reshape", any_size(graph, &from, &shape, index));
+                }
                 shape[index] = match missing(&from, &shape) {
                     Some(dim) => dim,
                     None => Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)),
@@ -544,6 +547,21 @@ impl<'g, T: Element> Tensor<'g, T> {
     }
 }
 
+/// The fault of an open dimension of `to`, at `open`, beside one of 0.
+fn any_size(graph: &Ir, from: &[Dim], to: &[Dim], open: usize) -> Fault {
+    let mut names: Vec<String> = to
+        .iter()
+        .map(|&dim| graph.symbols().display(&[dim]).to_string().trim_matches(['[', ']']).to_owned())
+        .collect();
+    names[open] = "_".to_owned();
+    Fault::new(format!(
+        "any size of `_` in [{}] gives 0 elements, so it cannot be worked out from {}",
+        names.join(", "),
+        graph.symbols().display(from)
+    ))
+    .help("say which size is meant: a number, or the dimension of a tensor, `dims![0, x.dim(1)]`")
+}
+
 /// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as `from`.
 fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
     let mut with = Shape::from(to);
@@ -551,7 +569,7 @@ fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
     with.push(Dim::Symbol(abeyance_ir::SymbolId::UNDETERMINED));
     match quotient(from, &with) {
         Quotient::Needs(_, dim) => Some(dim),
-        // 0 elements fill any open dimension; or it does not divide: let the shape rule say so.
+        // It does not divide: let the shape rule say so.
         _ if known_dims(from).is_some() && known_dims(to).is_some() => Some(Dim::Known(1)),
         _ => None,
     }

@@ -7,7 +7,7 @@ use abeyance_kernels::element::Real;
 
 use super::binary::{self, Binary, zip};
 use super::unary::{self, FLOAT, USUAL, Unary, real};
-use super::{chain, scalar_like, with_float};
+use super::{chain, comparison, scalar_like, select, with_float};
 use crate::{Float, Operand, Tensor};
 
 /// The sine. Gradient: the cotangent times cos x.
@@ -53,7 +53,8 @@ pub static TAN: Unary = Unary {
 const POINT: &[OperandSpec] =
     &[OperandSpec::new("y", DTypes::FLOAT), OperandSpec::new("x", DTypes::FLOAT)];
 
-/// The angle of the point (x, y). Gradient: the cotangent times x/(x² + y²) for y, and times -y/(x² + y²) for x.
+/// The angle of the point (x, y). Gradient: the cotangent times x/(x² + y²) for y, and times -y/(x² + y²) for x, without squares
+/// that overflow or vanish.
 pub static ATAN2: Binary = Binary {
     signature: Signature::new(
         "atan2",
@@ -69,13 +70,25 @@ pub static ATAN2: Binary = Binary {
     gradient: |cx, index| {
         let (y, x) = (cx.operand(0), cx.operand(1));
         let graph = cx.graph();
-        let squares = [x, y].map(|side| unary::square(graph, side));
-        let distance = binary::add(graph, squares[0], squares[1]);
-        let side = match index {
-            0 => x,
-            _ => unary::neg(graph, y),
+        // With the larger side l and the ratio r of the two: 1/(l(1 + r²)) is the larger side over the squares, r times that the smaller.
+        let [tall, wide] = [y, x].map(|side| unary::abs(graph, side));
+        let along_x = comparison::greater_equal(graph, wide, tall);
+        let long = select::select(graph, along_x, x, y);
+        let short = select::select(graph, along_x, y, x);
+        let ratio = binary::div(graph, short, long);
+        let squared = unary::square(graph, ratio);
+        let one = scalar_like(graph, x, 1.0);
+        let stretch = binary::add(graph, squared, one);
+        let squares = binary::mul(graph, long, stretch);
+        let larger = binary::div(graph, one, squares);
+        let smaller = binary::div(graph, ratio, squares);
+        let slope = match index {
+            0 => select::select(graph, along_x, larger, smaller),
+            _ => {
+                let side = select::select(graph, along_x, smaller, larger);
+                unary::neg(graph, side)
+            }
         };
-        let slope = binary::div(graph, side, distance);
         chain(cx, slope)
     },
     // Away from the jump where x is negative and y is 0.

@@ -8,7 +8,7 @@ use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
-use super::{binary, chain, comparison, scalar_like, select, with_type};
+use super::{binary, chain, comparison, scalar_like, select, slope, with_type};
 use crate::{Element, Float, Number, Signed, Tensor};
 
 /// An operator that gives each element a function of it.
@@ -264,35 +264,31 @@ pub static SQUARE: Unary = Unary {
     domain: USUAL,
 };
 
-/// The hyperbolic tangent. Gradient: the cotangent times 1 - y².
+/// The hyperbolic tangent. Gradient: the cotangent times 1 - tanh²x, from x: [`slope::TANH_SLOPE`].
 pub static TANH: Unary = Unary {
     signature: Signature::new("tanh", "the hyperbolic tangent of x", FLOAT),
     lower: real!(20.0, |x| x.tanh()),
     gradient: |cx| {
-        let y = cx.result();
-        let squared = square(cx.graph(), y);
-        let one = scalar_like(cx.graph(), y, 1.0);
-        let slope = binary::sub(cx.graph(), one, squared);
+        let x = cx.operand(0);
+        let slope = slope::tanh_slope(cx.graph(), x);
         Ok(chain(cx, slope))
     },
     domain: USUAL,
 };
 
-/// 1 / (1 + e⁻ˣ). Gradient: the cotangent times y(1 - y).
+/// 1 / (1 + e⁻ˣ). Gradient: the cotangent times sigmoid(x)·sigmoid(-x), from x: [`slope::SIGMOID_SLOPE`].
 pub static SIGMOID: Unary = Unary {
     signature: Signature::new("sigmoid", "1 / (1 + exp(-x))", FLOAT),
     lower: real!(20.0, |x| x.sigmoid()),
     gradient: |cx| {
-        let y = cx.result();
-        let one = scalar_like(cx.graph(), y, 1.0);
-        let rest = binary::sub(cx.graph(), one, y);
-        let slope = binary::mul(cx.graph(), y, rest);
+        let x = cx.operand(0);
+        let slope = slope::sigmoid_slope(cx.graph(), x);
         Ok(chain(cx, slope))
     },
     domain: USUAL,
 };
 
-/// max(x, 0); NaN stays NaN. Gradient: the cotangent where x > 0, else 0 (so 0 at 0).
+/// max(x, 0); NaN stays NaN. Gradient: 0 where x ≤ 0 (so at 0), else the cotangent, also where x is NaN.
 pub static RELU: Unary = Unary {
     signature: Signature::new("relu", "x where it is positive, else 0", NUMBER)
         .calculus(Calculus::Piecewise)
@@ -301,8 +297,8 @@ pub static RELU: Unary = Unary {
     gradient: |cx| {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let zero = scalar_like(cx.graph(), x, 0.0);
-        let positive = comparison::greater(cx.graph(), x, zero);
-        Ok(select::select(cx.graph(), positive, cotangent, zero))
+        let cut = comparison::less_equal(cx.graph(), x, zero);
+        Ok(select::select(cx.graph(), cut, zero, cotangent))
     },
     domain: Domain::AwayFromZero,
 };

@@ -19,7 +19,9 @@ impl Partials {
         // Adding the blocks' sums is to cost little: a block does many times as many multiplications as it has sums.
         let part = conv.rows_in_part(conv.rows.output, each);
         let enough = (32.0 * conv.filter_len() as f64 / each.max(1.0)).ceil() as usize;
-        let each = part.max(enough.min(all)).max(all.div_ceil(64)).max(1);
+        // So many products are added one after the other, and rounding errors grow with them.
+        let accurate = (8192 / conv.columns.output.max(1)).max(enough).max(1);
+        let each = part.max(enough.min(all)).max(all.div_ceil(64)).min(accurate).max(1);
         Self { each, all, blocks: all.div_ceil(each).max(1) }
     }
 

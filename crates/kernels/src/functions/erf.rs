@@ -6,25 +6,12 @@
 //! Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this
 //! software is freely granted, provided that this notice is preserved.
 
-use super::exp;
+use super::gaussian;
 
 /// c₀ + c₁x + c₂x² + ...
 #[inline(always)]
 fn polynomial<const N: usize>(x: f64, c: [f64; N]) -> f64 {
     c.into_iter().rev().fold(0.0, |sum, c| sum * x + c)
-}
-
-/// e^-x², with the rounding of x² made up for: without that, the relative error grows with x².
-#[inline(always)]
-fn exp_of_minus_square(x: f32) -> f32 {
-    // x = h + l with so few bits in h that its square is exact. (Dekker)
-    let h = f32::from_bits(x.to_bits() & 0xffff_f000);
-    let l = x - h;
-    let square = x * x;
-    let lost = ((h * h - square) + (h + h) * l) + l * l;
-    let e = exp(-square);
-    // Where x² is infinite, what was lost of it is NaN.
-    if e > 0.0 { e - e * lost } else { e }
 }
 
 /// erf(x) for |x| < 1.
@@ -64,7 +51,7 @@ fn far(x: f32) -> f32 {
     let p = p * y - 2.820_767_5e-1;
     let from_2 = p * y + 5.641_895e-1;
     let p = if x < 2.0 { below_2 } else { from_2 };
-    exp_of_minus_square(x) * (q * p)
+    gaussian(x) * (q * p)
 }
 
 /// The error function, 2/√π ∫₀ˣ e^-t² dt.

@@ -69,6 +69,12 @@ impl ScatterAdd {
         Self { limit, width }
     }
 
+    /// Whether sums of `ids` elements are added in `f64` ([`ScatterAdd::run_wide`]): where so many `f32` numbers may come to one place
+    /// that rounding each sum would show.
+    pub fn is_wide<T: Element>(ids: usize) -> bool {
+        T::IS_FLOAT && size_of::<T>() < size_of::<f64>() && ids > 64
+    }
+
     /// `out[o, r] = ∑ g[o, i]` over all i with `ids[i] = r`, added in the order of i, each a row. `out` is the piece of the result
     /// `[.., limit, width]` from element `start` on.
     ///
@@ -81,12 +87,44 @@ impl ScatterAdd {
         out: &mut [T],
         start: usize,
     ) -> Result<(), Failure> {
+        self.add(g, ids, out, start, |v| v)
+    }
+
+    /// As [`ScatterAdd::run`] with sums in `f64`, each of which is rounded once. `sums` is as long as `out`.
+    ///
+    /// # Errors
+    /// As for [`ScatterAdd::run`].
+    pub fn run_wide<T: Number, I: Element>(
+        &self,
+        g: &[T],
+        ids: &[I],
+        sums: &mut [f64],
+        out: &mut [T],
+        start: usize,
+    ) -> Result<(), Failure> {
+        let sums = &mut sums[..out.len()];
+        self.add(g, ids, sums, start, |v: T| v.cast::<f64>())?;
+        for (o, &sum) in out.iter_mut().zip(&*sums) {
+            *o = sum.cast();
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn add<T: Copy, A: Number, I: Element>(
+        &self,
+        g: &[T],
+        ids: &[I],
+        sums: &mut [A],
+        start: usize,
+        wide: impl Fn(T) -> A,
+    ) -> Result<(), Failure> {
         let (limit, width) = (self.limit, self.width);
-        out.fill(T::ZERO);
-        if out.is_empty() {
+        sums.fill(A::ZERO);
+        if sums.is_empty() {
             return Ok(());
         }
-        let end = start + out.len();
+        let end = start + sums.len();
         let block = limit * width;
         for outer in start / block..end.div_ceil(block) {
             for (position, &id) in ids.iter().enumerate() {
@@ -94,8 +132,8 @@ impl ScatterAdd {
                 let (from, to) = ((row * width).max(start), ((row + 1) * width).min(end));
                 if from < to {
                     let at = (outer * ids.len() + position) * width + from - row * width;
-                    for (o, &v) in out[from - start..to - start].iter_mut().zip(&g[at..]) {
-                        *o = o.wrapping_add(v);
+                    for (sum, &v) in sums[from - start..to - start].iter_mut().zip(&g[at..]) {
+                        *sum = sum.wrapping_add(wide(v));
                     }
                 }
             }
@@ -164,21 +202,48 @@ pub fn segment_sum<T: Number, I: Element>(
     }
     out.fill(T::ZERO);
     let end = start + out.len();
-    let first = ids.partition_point(|id| id.cast::<i64>() < (start / width.max(1)) as i64);
-    for (position, &id) in ids.iter().enumerate().skip(first) {
-        let row = check(id, position, limit)?;
+    let mut first = ids.partition_point(|id| id.cast::<i64>() < (start / width.max(1)) as i64);
+    while first < ids.len() {
+        let row = check(ids[first], first, limit)?;
         if row * width >= end {
             break;
         }
+        let own = |id: &&I| id.cast::<i64>() == row as i64;
+        let count = ids[first..].iter().take_while(own).count();
         let (from, to) = ((row * width).max(start), ((row + 1) * width).min(end));
         if from < to {
-            let at = position * width + from - row * width;
-            for (o, &v) in out[from - start..to - start].iter_mut().zip(&x[at..]) {
+            let x = &x[first * width + from - row * width..];
+            add_rows(x, width, count, &mut out[from - start..to - start]);
+        }
+        first += count;
+    }
+    Ok(())
+}
+
+/// `out[j] = ∑ x[i · width + j]` over `count` rows i. Floats are added in `f64`, and rounded once.
+fn add_rows<T: Number>(x: &[T], width: usize, count: usize, out: &mut [T]) {
+    /// Sums at a time, which stay in registers or close to them.
+    const SIDE: usize = 64;
+    if !T::IS_FLOAT {
+        for i in 0..count {
+            for (o, &v) in out.iter_mut().zip(&x[i * width..]) {
                 *o = o.wrapping_add(v);
             }
         }
+        return;
     }
-    Ok(())
+    for (block, out) in out.chunks_mut(SIDE).enumerate() {
+        let mut sums = [0.0f64; SIDE];
+        for i in 0..count {
+            let row = &x[i * width + block * SIDE..];
+            for (sum, &v) in sums[..out.len()].iter_mut().zip(row) {
+                *sum += v.cast::<f64>();
+            }
+        }
+        for (o, sum) in out.iter_mut().zip(sums) {
+            *o = sum.cast();
+        }
+    }
 }
 
 fn check_segments<I: Element>(ids: &[I], limit: usize) -> Result<(), Failure> {

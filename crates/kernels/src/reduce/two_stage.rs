@@ -19,7 +19,8 @@ pub struct TwoStage {
 
 impl TwoStage {
     /// The two stages of the reduction of `dims` over `axes`, or `None` where one stage does as well: the first dimension
-    /// that is not 1 is kept, there are too few elements, or the result is large enough to be cut itself.
+    /// that is not 1 is kept, there are too few elements, or the result is large enough to be cut itself. Not for the mean of
+    /// integers, whose partial sums need not fit their type.
     pub fn new(dims: &[usize], axes: &[usize]) -> Option<Self> {
         /// Input elements that a block reads, at least.
         const BLOCK: usize = 64 * 1024;
@@ -100,6 +101,7 @@ impl TwoStage {
         start: usize,
     ) -> Result<(), Failure> {
         self.combine.accumulate(operation, scratch, out, start)?;
-        finish(operation, out, self.count)
+        finish(operation, out, self.count);
+        Ok(())
     }
 }

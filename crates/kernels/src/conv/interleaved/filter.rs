@@ -60,6 +60,8 @@ impl Plan {
         const ENOUGH: usize = 8;
         /// Pixels of a group at least: setting sums to zero and adding over lines in the end takes as long as some.
         const PIXELS: usize = 150;
+        /// Pixels of a group at most: so many products are added one after the other, and rounding errors grow with them.
+        const MOST_PIXELS: usize = 8192;
         /// Bytes of a part's sums, which stay in a second-level cache.
         const SUMS: usize = 512 * 1024;
         /// Bytes of images and result that are swept again and again, in a first-level cache.
@@ -89,7 +91,8 @@ impl Plan {
             Taps::Row => rows.window,
             Taps::Channels(count) => rows.window * columns.window * (channels / count),
         };
-        let groups = groups.min(PARTS.div_ceil(pieces));
+        let accurate = (all * columns.output).div_ceil(MOST_PIXELS).min(all);
+        let groups = groups.min(PARTS.div_ceil(pieces)).max(accurate);
         let swept = columns.input * channels.min(3) + columns.output * filters.min(WIDEST);
         let starts = (0..columns.window).map(|q| {
             let places = columns.places(q);

@@ -25,7 +25,7 @@ pub(crate) fn interleave(draft: &mut Draft<'_>, fetches: &[NodeId]) -> Result<()
         pass.plain(value)?;
     }
     let Pass { plain, lanes, draft } = pass;
-    draft.renumber(|value| plain[value.index()].or(lanes[value.index()]));
+    draft.renumber(|value| plain[value.index()].or(lanes[value.index()].map(|lanes| lanes.value)));
     Ok(())
 }
 
@@ -33,7 +33,15 @@ struct Pass<'d, 'a> {
     draft: &'d mut Draft<'a>,
     /// By value before the pass, the one in the usual order, and the interleaved one.
     plain: Vec<Option<ValueId>>,
-    lanes: Vec<Option<ValueId>>,
+    lanes: Vec<Option<Lanes>>,
+}
+
+/// An interleaved value. The same bytes can stand for other shapes, with other numbers of images, whose interleaved forms are
+/// others.
+#[derive(Clone, Copy)]
+struct Lanes {
+    value: ValueId,
+    images: usize,
 }
 
 impl Pass<'_, '_> {
@@ -42,9 +50,14 @@ impl Pass<'_, '_> {
         ValueId::new(self.draft.instructions.len() - 1)
     }
 
-    /// The value as `[N, R]`, interleaved or not, whichever there is.
+    /// The value in the usual order or interleaved, whichever there is.
+    fn there(&self, value: ValueId) -> Option<ValueId> {
+        self.plain[value.index()].or(self.lanes[value.index()].map(|lanes| lanes.value))
+    }
+
+    /// The value's type, interleaved or not.
     fn concrete(&self, value: ValueId) -> Concrete<'_> {
-        let there = self.plain[value.index()].or(self.lanes[value.index()]);
+        let there = self.there(value);
         let node = self.draft.instruction(there.unwrap_or(value)).node;
         self.draft.sizes.concrete(node)
     }
@@ -54,8 +67,9 @@ impl Pass<'_, '_> {
         if let Some(plain) = self.plain[value.index()] {
             return Ok(plain);
         }
-        let lanes = self.lanes[value.index()].ok_or_else(missing)?;
-        let (node, kernel) = self.convert(lanes, false)?;
+        let lanes = self.lanes[value.index()].ok_or_else(missing)?.value;
+        let node = self.draft.instruction(lanes).node;
+        let kernel = self.convert(node, false);
         let work = Work::Run { kernel, locality: Locality::Whole, keeps: None };
         let operands = SmallVec::from_slice(&[lanes]);
         let plain =
@@ -64,46 +78,44 @@ impl Pass<'_, '_> {
         Ok(plain)
     }
 
-    /// The value interleaved.
-    fn lanes(&mut self, value: ValueId) -> Result<ValueId, Error> {
-        if let Some(lanes) = self.lanes[value.index()] {
-            return Ok(lanes);
+    /// The value interleaved, as the images of `node`, in whose place it stands.
+    fn lanes(&mut self, value: ValueId, node: NodeId) -> Result<ValueId, Error> {
+        let images = self.images(node);
+        if let Some(lanes) = self.lanes[value.index()].filter(|lanes| lanes.images == images) {
+            return Ok(lanes.value);
         }
-        let plain = self.plain[value.index()].ok_or_else(missing)?;
-        let (node, kernel) = self.convert(plain, true)?;
+        let plain = self.plain(value)?;
+        let kernel = self.convert(node, true);
         let work = Work::Run { kernel, locality: Locality::Whole, keeps: None };
         let operands = SmallVec::from_slice(&[plain]);
         let dims = Some(interleaved_dims(self.draft.sizes.dims(node)));
         let lanes =
             self.push(Instruction { node, work, operands, after: SmallVec::new(), lanes: dims });
-        self.lanes[value.index()] = Some(lanes);
+        self.lanes[value.index()].get_or_insert(Lanes { value: lanes, images });
         Ok(lanes)
     }
 
-    fn convert(
-        &self,
-        value: ValueId,
-        interleave: bool,
-    ) -> Result<(NodeId, abeyance_kernels::launch::Kernel), Error> {
-        let node = self.draft.instruction(value).node;
+    fn images(&self, node: NodeId) -> usize {
+        self.draft.sizes.dims(node).first().copied().unwrap_or(1)
+    }
+
+    fn convert(&self, node: NodeId, interleave: bool) -> abeyance_kernels::launch::Kernel {
         let concrete = self.draft.sizes.concrete(node);
-        let images = concrete.dims.first().copied().unwrap_or(1);
+        let images = self.images(node);
         let plan = Interleaved { images, row: concrete.len() / images.max(1) };
-        let kernel = match (concrete.dtype.size(), interleave) {
+        match (concrete.dtype.size(), interleave) {
             (1, true) => plan.interleave::<u8>(),
             (4, true) => plan.interleave::<i32>(),
             (_, true) => plan.interleave::<i64>(),
             (1, false) => plan.deinterleave::<u8>(),
             (4, false) => plan.deinterleave::<i32>(),
             (_, false) => plan.deinterleave::<i64>(),
-        };
-        Ok((node, kernel))
+        }
     }
 
     fn visit(&mut self, value: ValueId, mut instruction: Instruction) -> Result<(), Error> {
         for before in &mut instruction.after {
-            let place = before.index();
-            *before = self.plain[place].or(self.lanes[place]).ok_or_else(missing)?;
+            *before = self.there(*before).ok_or_else(missing)?;
         }
         let form = match instruction.work {
             Work::Run { locality: Locality::Whole, keeps: None, .. } => {
@@ -112,10 +124,16 @@ impl Pass<'_, '_> {
             _ => None,
         };
         if let Some(form) = form {
-            for (place, operand) in instruction.operands.iter_mut().enumerate() {
-                *operand = match form.operands.get(place) {
-                    Some(true) => self.lanes(*operand)?,
-                    _ => self.plain(*operand)?,
+            for place in 0..instruction.operands.len() {
+                let operand = instruction.operands[place];
+                instruction.operands[place] = match form.operands.get(place) {
+                    Some(true) => {
+                        // As what the operator was described with: the value may be that of another shape.
+                        let data = self.draft.frozen.graph.node(instruction.node);
+                        let node = *data.operands.get(place).ok_or_else(missing)?;
+                        self.lanes(operand, node)?
+                    }
+                    _ => self.plain(operand)?,
                 };
             }
             let work = Work::Run { kernel: form.kernel, locality: Locality::Whole, keeps: None };
@@ -133,7 +151,7 @@ impl Pass<'_, '_> {
         for place in 0..instruction.operands.len() {
             let operand = instruction.operands[place];
             instruction.operands[place] = match along && self.is_full(&instruction, operand) {
-                true => self.lanes(operand)?,
+                true => self.lanes(operand, instruction.node)?,
                 false => self.plain(operand)?,
             };
         }
@@ -146,9 +164,11 @@ impl Pass<'_, '_> {
     }
 
     fn note(&mut self, value: ValueId, new: ValueId, lanes: bool) {
-        match lanes {
-            true => self.lanes[value.index()] = Some(new),
-            false => self.plain[value.index()] = Some(new),
+        if lanes {
+            let images = self.images(self.draft.instruction(new).node);
+            self.lanes[value.index()] = Some(Lanes { value: new, images });
+        } else {
+            self.plain[value.index()] = Some(new);
         }
     }
 
