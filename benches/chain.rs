@@ -51,7 +51,7 @@ fn differentiate(bencher: Bencher, nodes: usize) {
 fn print(bencher: Bencher, nodes: usize) {
     let g = Graph::new();
     chain(&g, nodes);
-    bencher.counter(ItemsCount::new(nodes)).bench_local(|| g.to_string());
+    bencher.counter(ItemsCount::new(nodes)).bench_local(|| g.to_text());
 }
 
 /// The first run of a session: pruning, sizes, kernels, memory, and the run itself.

@@ -15,7 +15,7 @@ fn main() {
     );
     for nodes in [10_000, 100_000, 1_000_000] {
         let g = chain(nodes);
-        let (bytes, text) = (g.ir().to_bytes().expect("it is right"), g.to_string());
+        let (bytes, text) = (g.ir().to_bytes().expect("it is right"), g.to_text());
         let path =
             std::env::temp_dir().join(format!("abeyance-files-{}.graph", std::process::id()));
         let line = |what: &str, bytes: usize, call: &mut dyn FnMut()| {
@@ -29,7 +29,7 @@ fn main() {
         };
         line("to bytes", bytes.len(), &mut || drop(black_box(g.ir().to_bytes())));
         line("from bytes", bytes.len(), &mut || drop(black_box(Graph::from_bytes(&bytes))));
-        line("print", text.len(), &mut || drop(black_box(g.to_string())));
+        line("print", text.len(), &mut || drop(black_box(g.to_text())));
         line("parse", text.len(), &mut || drop(black_box(Graph::parse(&text))));
         line("save", bytes.len(), &mut || g.save(&path).expect("there is a disk"));
         line("load", bytes.len(), &mut || drop(black_box(Graph::load(&path))));

@@ -282,7 +282,10 @@ class GraphFile:
             "steps": b.list(lambda: node(b.u64())),
         }
         taken = [other["name"] for other in self.signatures]
-        check(is_name(signature["name"]) and signature["name"] not in taken, "a signature's name")
+        check(signature["name"] and signature["name"] not in taken, "a signature's name")
+        for part in ("inputs", "outputs"):
+            ports = [port for port, _ in signature[part]]
+            check(all(ports) and len(set(ports)) == len(ports), f"names of {part}")
         self.signatures.append(signature)
 
     def whole(self):
@@ -298,10 +301,10 @@ class GraphFile:
         yield f"graph {self.graph.name}" + ("" if self.seed is None else f" seed={self.seed}")
         yield from node_lines(self.graph.nodes, "  ")
         for signature in self.signatures:
-            yield f"  signature {signature['name']}"
+            yield f"  signature {quoted(signature['name'])}"
             for part in ("inputs", "outputs"):
                 for port, node in signature[part]:
-                    yield f"    {part[:-1]} {port} = {node}"
+                    yield f"    {part[:-1]} {quoted(port)} = {node}"
             for node, array in signature["feeds"]:
                 yield f"    feed {node} = {array['dtype']}{array['dims']}"
             for node in signature["steps"]:
@@ -311,6 +314,11 @@ class GraphFile:
 def is_name(name):
     plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
     return name[:1] in plain and name != "" and all(letter in plain + "./" for letter in name)
+
+
+def quoted(text):
+    """As it is where it is a node's name, else with its ends and line ends to be seen."""
+    return text if is_name(text) else json.dumps(text, ensure_ascii=False)
 
 
 def node_lines(nodes, indent):

@@ -96,7 +96,7 @@ pub(crate) fn network<'g>(g: &'g Graph, choices: &Choices) -> Network<'g> {
             Activation::Relu => (h.matmul(w) + g.variable("b", fill(dims![width], 0.1))).relu(),
         };
         if choices.dropout.is_some() {
-            h = h.dropout(keep);
+            h = h.dropout_keeping(keep);
         }
         inputs = width;
     }

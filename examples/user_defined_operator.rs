@@ -100,7 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The printed graph names the operator; who reads it back has to know it.
     let mut operators = Registry::default();
     operators.register((&Swish).into());
-    let again = Graph::parse_with(&g.to_string(), &operators)?;
+    let again = Graph::parse_with(&g.to_text(), &operators)?;
     println!("read back: {} nodes", again.ir().len());
     Ok(())
 }

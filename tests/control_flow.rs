@@ -13,12 +13,12 @@ fn session(graph: &Graph) -> Session {
 
 /// Reads back from both forms, and is the same in both.
 fn round_trip(graph: &Graph) -> Graph {
-    let (text, bytes) = (graph.to_string(), graph.ir().to_bytes().unwrap());
+    let (text, bytes) = (graph.to_text(), graph.ir().to_bytes().unwrap());
     let read = Graph::from_bytes(&bytes).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    assert_eq!(read.to_string(), text);
+    assert_eq!(read.to_text(), text);
     assert!(read.ir().to_bytes().unwrap() == bytes, "{text}");
     let again = Graph::parse(&text).unwrap_or_else(|error| panic!("{text}\n{error}"));
-    assert_eq!(again.to_string(), text);
+    assert_eq!(again.to_text(), text);
     again
 }
 

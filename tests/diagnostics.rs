@@ -297,8 +297,8 @@ fn a_size_named_by_the_user_is_not_one_that_was_named_for_the_user() {
     let (two, one) = (Array2::ones((2, 3)), Array2::ones((1, 3)));
     let feeds = feeds![x => &two, y => &one];
     assert_eq!(session(&g).run(sums, feeds).unwrap(), (6.0, 3.0));
-    let read = Graph::parse(&g.to_string()).unwrap();
-    assert_eq!(read.to_string(), g.to_string());
+    let read = Graph::parse(&g.to_text()).unwrap();
+    assert_eq!(read.to_text(), g.to_text());
 }
 
 #[test]
@@ -526,7 +526,7 @@ fn several_mistakes_are_reported_together_and_their_consequences_are_not() {
     let rows = logits.dim(0);
     let noise = g.random_normal::<f32>(dims![rows, 10], 0.0, 1.0);
     let y = (logits + noise).softmax().transpose().transpose();
-    let y = y.dropout(0.5).slice([0, 0], [-1, 10]).reshape(dims![_, 10]);
+    let y = y.dropout_keeping(0.5).slice([0, 0], [-1, 10]).reshape(dims![_, 10]);
     let loss = y.softmax_cross_entropy(y_).reduce_mean(0).scalar();
     let _ = gradients(loss, [w, b]);
     let train_step = Adam::new(0.01).minimize(loss);
@@ -595,7 +595,7 @@ fn a_mistake_inside_a_function_names_the_line_of_its_caller() {
 /// Another, which makes mistakes that no operator reports.
 fn summary<'g>(x: Tensor<'g, f32>) -> Scalar<'g, f32> {
     let noise = x.graph().random_uniform(dims![_], 0.0, 1.0);
-    (x + noise + x.graph().zeros(dims![_])).dropout(2.0);
+    (x + noise + x.graph().zeros(dims![_])).dropout_keeping(2.0);
     x.scalar()
 }
 

@@ -16,11 +16,11 @@ fn the_networks_in_the_folder_are_up_to_date_in_both_forms_and_read_back() {
         let g = Graph::named(name);
         network(&g);
         g.check().unwrap();
-        let (text, bytes) = (g.to_string(), g.ir().to_bytes().unwrap());
+        let (text, bytes) = (g.to_text(), g.ir().to_bytes().unwrap());
         for form in [text.as_bytes(), &bytes] {
             let read =
                 Graph::from_bytes(form).unwrap_or_else(|mistakes| panic!("{name}: {mistakes}"));
-            assert_eq!(read.to_string(), text, "{name}");
+            assert_eq!(read.to_text(), text, "{name}");
         }
         let read = Graph::from_bytes(&bytes).unwrap();
         assert!(read.ir().to_bytes().unwrap() == bytes, "{name}");

@@ -62,11 +62,11 @@ fn they_print_as_what_they_draw_from_and_read_back() {
     let g = Graph::new();
     let first = g.variable::<f32>("first", glorot_uniform(dims![200, 400]));
     g.variable::<f32>("second", lecun_normal(dims![4, 4, 1, 8]));
-    let text = g.to_string();
+    let text = g.to_text();
     assert!(text.contains("first  = variable initial=uniform(-0.1, 0.1)"), "{text}");
     assert!(text.contains("second = variable initial=truncated_normal(0.0, 0.28421"), "{text}");
     let read = Graph::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(read.to_string(), text);
+    assert_eq!(read.to_text(), text);
     let value = |g: &Graph| Session::new(g).unwrap().variable::<f32>("second").unwrap();
     assert_eq!(value(&g), value(&read));
     let _ = first;

@@ -26,13 +26,13 @@ fn vectors_get_length_1_and_zeros_stay() {
 fn a_layer_gets_mean_0_and_variance_1() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![_, 2, 3]);
-    let gain = g.placeholder::<f64>("gain", dims![3]);
-    let bias = g.placeholder::<f64>("bias", dims![3]);
-    let y = x.layer_norm(gain, bias, 1e-3);
+    let offset = g.placeholder::<f64>("offset", dims![3]);
+    let scale = g.placeholder::<f64>("scale", dims![3]);
+    let y = x.layer_norm(offset, scale, 1e-3);
     assert_eq!(y.to_string(), "layer_norm : f64[N, 2, 3]");
     let session = Session::new(&g).unwrap();
     let values = ArrayD::from_shape_vec(vec![1, 2, 3], vec![1.0, 2.0, 6.0, 5.0, 5.0, 5.0]).unwrap();
-    let feeds = feeds![x => &values, gain => &[1.0, 2.0, 3.0], bias => &[0.0, 0.5, 1.0]];
+    let feeds = feeds![x => &values, offset => &[0.0, 0.5, 1.0], scale => &[1.0, 2.0, 3.0]];
     let found = session.run(y, feeds).unwrap();
     let root = (14.0f64 / 3.0 + 1e-3).sqrt();
     let expected = [-2.0 / root, -2.0 / root + 0.5, 9.0 / root + 1.0, 0.0, 0.5, 1.0];
@@ -40,7 +40,7 @@ fn a_layer_gets_mean_0_and_variance_1() {
         assert!((a - b).abs() < 1e-14, "{found} is not {expected:?}");
     }
     let none = ArrayD::<f64>::zeros(vec![0, 2, 3]);
-    let feeds = feeds![x => &none, gain => &[1.0; 3], bias => &[0.0; 3]];
+    let feeds = feeds![x => &none, offset => &[0.0; 3], scale => &[1.0; 3]];
     assert_eq!(session.run(y, feeds).unwrap().shape(), [0, 2, 3]);
 }
 
@@ -48,7 +48,7 @@ fn a_layer_gets_mean_0_and_variance_1() {
 fn a_layer_may_have_several_axes() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 2, 3]);
-    let y = x.layer_norm(g.ones(dims![2, 3]), g.zeros(dims![2, 3]), 0.0);
+    let y = x.layer_norm(g.zeros(dims![2, 3]), g.ones(dims![2, 3]), 0.0);
     let session = Session::new(&g).unwrap();
     let values =
         ArrayD::from_shape_fn(vec![4, 2, 3], |at| (at[0] * at[0] + 3 * at[1] + at[2]) as f32);
@@ -63,7 +63,7 @@ fn a_layer_may_have_several_axes() {
 fn derivatives_of_normalizations() {
     let gain: (&[usize], &[f64]) = (&[3], &[0.5, 1.5, -2.0]);
     let bias: (&[usize], &[f64]) = (&[3], &[0.1, 0.2, 0.3]);
-    differences::check([X, gain, bias], |[x, gain, bias]| x.layer_norm(gain, bias, 0.1));
+    differences::check([X, bias, gain], |[x, offset, scale]| x.layer_norm(offset, scale, 0.1));
     let variance: (&[usize], &[f64]) = (&[3], &[0.5, 1.5, 2.0]);
     differences::check([X, bias, variance, bias, gain], |[x, mean, variance, offset, scale]| {
         x.batch_normalization(mean, variance, offset, scale, 1e-3)
@@ -82,16 +82,18 @@ fn layers_that_do_not_fit_are_mistakes() {
     let x = g.placeholder::<f32>("x", dims![_, 3]);
     let (three, two) = (g.ones::<f32>(dims![3]), g.ones::<f32>(dims![2]));
     x.layer_norm(two, three, 1e-3);
-    x.layer_norm(three, 0.0, 1e-3);
+    x.layer_norm(three, 1.0, 1e-3);
     x.layer_norm(g.ones::<f32>(dims![1]), three, 1e-3);
     x.layer_norm(g.ones::<f32>(dims![1, 5, 3]), three, 1e-3);
+    x.layer_norm(three, three, -1e-3);
     let message = g.check().unwrap_err().to_string();
     for part in [
-        "layer_norm: the gain `fill_1 : f32[2]` is not of the shape of the last axes of `x : f32[N, 3]`",
-        "layer_norm: the bias `constant : f32[]` is not",
-        "layer_norm: the gain `fill_2 : f32[1]` is not",
-        "layer_norm: the gain `fill_3 : f32[1, 5, 3]` is not",
-        "4 errors",
+        "layer_norm: the offset `fill_1 : f32[2]` is not of the shape of the last axes of `x : f32[N, 3]`",
+        "layer_norm: the scale `constant : f32[]` is not",
+        "layer_norm: the offset `fill_2 : f32[1]` is not",
+        "layer_norm: the offset `fill_3 : f32[1, 5, 3]` is not",
+        "layer_norm: an epsilon of -0.001 cannot be added to a variance",
+        "5 errors",
     ] {
         assert!(message.contains(part), "{message}");
     }
@@ -147,7 +149,7 @@ fn one_graph_trains_and_evaluates() {
     let loss = (normalized.output - 1.0).square().reduce_mean(..);
     let step = GradientDescent::new(0.2).minimize(loss);
     let train = g.group([step, normalized.update]);
-    let text = g.to_string();
+    let text = g.to_text();
     assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
     let session = Session::new(&g).unwrap();
     let batch = ArrayD::from_shape_fn(vec![3, 4, 4, 2], |at| {
@@ -179,6 +181,7 @@ fn batches_that_cannot_be_normalized_are_mistakes() {
     of(x, 1.5);
     of(x, f64::NAN);
     x.batch_norm(0.0, 1.0, x.greater(0.0), 0.9, 1e-3);
+    x.batch_norm(0.0, 1.0, true, 0.9, f64::NAN);
     let message = g.check().unwrap_err().to_string();
     for part in [
         "batch_norm: `fill : f32[3]` has no batch to take moments of",
@@ -186,8 +189,131 @@ fn batches_that_cannot_be_normalized_are_mistakes() {
         "batch_norm: a momentum of 1.5 is not in [0, 1]",
         "a momentum of NaN",
         "`training` has to be a scalar, not `greater : bool[N, 3]`",
-        "5 errors",
+        "batch_norm: an epsilon of NaN cannot be added to a variance",
+        "6 errors",
     ] {
         assert!(message.contains(part), "{message}");
     }
+}
+
+/// Runs `y` and its gradient with respect to `x`, weighed so that it does not vanish.
+fn value_and_slope<T: abeyance::graph::Float>(
+    x: ArrayD<T>,
+    build: impl for<'g> Fn(Tensor<'g, T>) -> Tensor<'g, T>,
+) -> (Vec<f64>, Vec<f64>) {
+    let g = Graph::new();
+    let x = g.variable("x", x);
+    let y = build(x);
+    let count: usize = y.shape().iter().map(|dim| dim.known().unwrap()).product();
+    let weights = (0..count).map(|i| T::from_f64([1.0, 0.0, -0.5][i % 3]));
+    let weights = ArrayD::from_shape_vec(vec![count], weights.collect()).unwrap();
+    let weighed = y.reshape(dims![count]) * g.constant_array(&weights);
+    let [slope] = gradients(weighed.reduce_sum(..), [x]);
+    let fetches = (y.cast::<f64>(), slope.cast::<f64>());
+    let (y, slope) = Session::new(&g).unwrap().run(fetches, []).unwrap();
+    (y.into_raw_vec_and_offset().0, slope.into_raw_vec_and_offset().0)
+}
+
+/// What is invariant to scale is the same at the ends of the range of f32 and f64, and so is its slope but for the scale.
+fn check_scales(
+    dims: &[usize],
+    values: &[f64],
+    build32: impl for<'g> Fn(Tensor<'g, f32>) -> Tensor<'g, f32>,
+    build64: impl for<'g> Fn(Tensor<'g, f64>) -> Tensor<'g, f64>,
+) {
+    let of = |scale: f64| {
+        let values = values.iter().map(|v| v * scale).collect();
+        ArrayD::from_shape_vec(dims.to_vec(), values).unwrap()
+    };
+    let close = |a: &[f64], b: &[f64], by: f64, what: &str| {
+        let largest = b.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        for (a, b) in a.iter().zip(b) {
+            let error = (a - b).abs() / largest;
+            assert!(error <= by, "{what}: {a} is not {b}");
+        }
+    };
+    let (y, slope) = value_and_slope(of(1.0), &build64);
+    for scale in [1e150, 1e200, 1e-150, 1e-200] {
+        let (found, found_slope) = value_and_slope(of(scale), &build64);
+        close(&found, &y, 1e-14, &format!("f64 at {scale}"));
+        let found_slope: Vec<f64> = found_slope.iter().map(|v| v * scale).collect();
+        close(&found_slope, &slope, 1e-13, &format!("slope of f64 at {scale}"));
+    }
+    for scale in [1e15, 1e20, 1e25, 1e-15, 1e-20, 1e-25] {
+        let (found, found_slope) = value_and_slope(of(scale).mapv(|v| v as f32), &build32);
+        close(&found, &y, 1e-6, &format!("f32 at {scale}"));
+        let found_slope: Vec<f64> = found_slope.iter().map(|v| v * scale).collect();
+        close(&found_slope, &slope, 5e-6, &format!("slope of f32 at {scale}"));
+    }
+}
+
+#[test]
+fn very_large_and_very_small_numbers_are_normalized_as_others_are() {
+    let (dims, values) = X;
+    macro_rules! at_all_scales {
+        ($build:expr) => {
+            check_scales(dims, values, $build, $build)
+        };
+    }
+    at_all_scales!(|x| x.layer_norm(x.graph().zeros(dims![3]), x.graph().ones(dims![3]), 0.0));
+    at_all_scales!(|x| x.l2_normalize(1, 0.0));
+    at_all_scales!(|x| x / x.reduce_std(keep_dims(0)));
+    at_all_scales!(|x| x / x.l2_norm(keep_dims([0, 1])));
+    let layer = |x: [f32; 2], epsilon| {
+        let g = Graph::new();
+        let x = g.constant_array(&arr1(&x));
+        let y = x.layer_norm(g.zeros(dims![2]), g.ones(dims![2]), epsilon);
+        Session::new(&g).unwrap().run(y, []).unwrap()
+    };
+    assert_eq!(layer([1e20, -1e20], 1e-3), arr1(&[1.0, -1.0]).into_dyn());
+    assert_eq!(layer([1e-30, -1e-30], 0.0), arr1(&[1.0, -1.0]).into_dyn());
+    // Far below epsilon the deviation does not count.
+    assert_eq!(layer([4e-30, -4e-30], 16.0), arr1(&[1e-30, -1e-30]).into_dyn());
+    let g = Graph::new();
+    let y = g.constant_array(&arr1(&[3e20f32, 4e20])).l2_normalize(0, 1e-12);
+    assert_eq!(Session::new(&g).unwrap().run(y, []).unwrap(), arr1(&[0.6, 0.8]).into_dyn());
+}
+
+#[test]
+fn a_batch_of_large_numbers_is_normalized_and_trained_with() {
+    let g = Graph::new();
+    let x = g.constant_array(&arr2(&[[1e20f32, 1.0], [-1e20, 3.0]]));
+    let scale = g.variable("scale", arr1(&[1.0f32, 1.0]));
+    let normalized = x.batch_norm(g.zeros(dims![2]), scale, true, 0.9, 0.0);
+    let weights = g.constant_array(&arr2(&[[1.0f32, 1.0], [0.0, 0.0]]));
+    let [slope] = gradients((normalized.output * weights).reduce_sum(..), [scale]);
+    let (y, slope) = Session::new(&g).unwrap().run((normalized.output, slope), []).unwrap();
+    let expected = arr2(&[[1.0, -1.0], [-1.0, 1.0]]);
+    assert!((y - expected).iter().all(|d| d.abs() < 1e-6));
+    assert!((slope - arr1(&[1.0, -1.0])).iter().all(|d| d.abs() < 1e-6));
+}
+
+#[test]
+fn an_empty_batch_changes_neither_averages_nor_weights() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 2]);
+    let training = g.placeholder_with_default("training", false);
+    let offset = g.variable("offset", arr1(&[0.5f32, -0.5]));
+    let scale = g.variable("scale", arr1(&[2.0f32, 3.0]));
+    let normalized = x.batch_norm(offset, scale, training, 0.9, 1e-3);
+    let step = GradientDescent::new(0.1).minimize(normalized.output.square().reduce_sum(..));
+    let train = g.group([step, normalized.update]);
+    let session = Session::new(&g).unwrap();
+    let state = || {
+        ["offset", "scale", "batch_norm/moving_mean", "batch_norm/moving_variance"]
+            .map(|name| session.variable::<f32>(name).unwrap())
+    };
+    let batch = arr2(&[[1.0f32, 2.0], [3.0, -1.0]]);
+    session.run(train, feeds![x => &batch, training => true]).unwrap();
+    let before = state();
+    assert_ne!(before[2], arr1(&[0.0, 0.0]).into_dyn());
+    let none = ArrayD::<f32>::zeros(vec![0, 2]);
+    session.run(train, feeds![x => &none, training => true]).unwrap();
+    assert_eq!(state(), before);
+    // Where the size is settled while the graph is built as well.
+    let g = Graph::new();
+    let normalized = g.zeros::<f32>(dims![0, 2]).batch_norm(0.0, 1.0, true, 0.9, 1e-3);
+    let session = Session::new(&g).unwrap();
+    session.run(normalized.update, []).unwrap();
+    assert_eq!(session.run(normalized.moving_mean, []).unwrap(), arr1(&[0.0, 0.0]).into_dyn());
 }

@@ -151,6 +151,42 @@ fn derivatives_of_composed_reductions() {
 }
 
 #[test]
+fn squares_neither_overflow_nor_vanish_where_the_result_does_not() {
+    let g = Graph::new();
+    let of = |values: &[f32]| g.constant_array(&ndarray::Array1::from(values.to_vec()));
+    let lengths = [of(&[3e20, 4e20]), of(&[3e-30, -4e-30])].map(|x| x.l2_norm(..));
+    let spread = of(&[1e20, -1e20]).reduce_std(..);
+    // The sum of the squares is beyond f32, their mean is not.
+    let (_, variance) = of(&[1.5e19, -1.5e19, 1.5e19, -1.5e19]).moments(..);
+    let fetches = (lengths[0], lengths[1], spread, variance);
+    let found = Session::new(&g).unwrap().run(fetches, []).unwrap();
+    assert_eq!(found, (5e20, 5e-30, 1e20, 1.5e19f32 * 1.5e19));
+    let g = Graph::new();
+    let x = g.variable("x", arr1(&[3e200f64, -4e200]));
+    let tiny = g.variable("tiny", arr1(&[3e-200f64, -4e-200]));
+    let [slope] = gradients(x.l2_norm(..), [x]);
+    let [flat] = gradients(tiny.l2_norm(..), [tiny]);
+    let slopes = Session::new(&g).unwrap().run([slope, flat], []).unwrap();
+    for slope in slopes {
+        assert!((slope - arr1(&[0.6, -0.8])).iter().all(|d| d.abs() < 1e-15));
+    }
+}
+
+#[test]
+fn half_the_squared_length() {
+    let g = Graph::new();
+    let x = g.variable("x", arr2(&[[1.0f32, -2.0], [3.0, 0.0]]));
+    let loss = x.l2_loss();
+    let [slope] = gradients(loss, [x]);
+    let (loss, slope) = Session::new(&g).unwrap().run((loss, slope), []).unwrap();
+    assert_eq!(loss, 7.0);
+    assert_eq!(slope, arr2(&[[1.0, -2.0], [3.0, 0.0]]).into_dyn());
+    let nothing = Graph::new();
+    let loss = nothing.zeros::<f32>(dims![0]).l2_loss();
+    assert_eq!(Session::new(&nothing).unwrap().run(loss, []).unwrap(), 0.0);
+}
+
+#[test]
 fn rows_of_a_segment_are_summed() {
     let g = Graph::new();
     let data = g.placeholder::<f32>("data", dims![_, 2]);

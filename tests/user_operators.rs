@@ -41,7 +41,7 @@ fn a_gradient_of_ones_own_takes_the_place_of_the_rules() {
     let (y, dx) = session(&g).run((y, dx), feeds![x => &[1.5, -0.5]]).unwrap();
     assert_eq!(y.as_slice().unwrap(), [1.0, -1.0]);
     assert_eq!(dx.as_slice().unwrap(), [6.0, -6.0]);
-    let text = g.to_string();
+    let text = g.to_text();
     assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
     insta::assert_snapshot!(text);
 }
@@ -193,7 +193,7 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_]);
     g.from_fn("double", x, x.shape(), double).named("y");
-    let text = g.to_string();
+    let text = g.to_text();
     let error = Graph::parse(&text).unwrap_err();
     insta::assert_snapshot!(format!("{text}\n\n{error}"));
     let mut registry = Registry::default();
@@ -203,7 +203,7 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     let parsed = Graph::parse_with(&text, &registry).unwrap();
     assert_eq!(parsed.to_string(), text);
     let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
-    assert_eq!(again.to_string(), text);
+    assert_eq!(again.to_text(), text);
     assert!(again.ir().to_bytes().unwrap() == bytes);
     let (x, y) = (again.tensor::<f32>("x").unwrap(), again.tensor::<f32>("y").unwrap());
     let y = session(&again).run(y, feeds![x => &[1.0, 2.0]]).unwrap();
@@ -299,7 +299,7 @@ fn an_operator_of_ones_own_trains_prints_and_is_read_back() {
     }
     assert!(session.run(loss, []).unwrap() < 1e-9);
 
-    let text = g.to_string();
+    let text = g.to_text();
     assert!(text.contains("scaled_square(w) scale=0.5"), "{text}");
     assert!(
         Graph::parse(&text)
@@ -314,7 +314,7 @@ fn an_operator_of_ones_own_trains_prints_and_is_read_back() {
     let parsed = Graph::parse_with(&text, &registry).unwrap();
     assert_eq!(parsed.to_string(), text);
     let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
-    assert_eq!(again.to_string(), text);
+    assert_eq!(again.to_text(), text);
     assert!(again.ir().to_bytes().unwrap() == bytes);
     let loss = again.tensor::<f64>("loss").unwrap().scalar();
     assert_eq!(Session::new(&again).unwrap().run(loss, []).unwrap(), 12.5);

@@ -411,7 +411,7 @@ fn random_tensors_differ_from_run_to_run_and_repeat_with_the_seed() {
 fn dropout_network(g: &Graph) -> (Tensor<'_, f32>, Scalar<'_, f32>, Operation<'_>) {
     let x = g.placeholder::<f32>("x", dims![_, 6]);
     let w = g.variable("w", random_normal(dims![6, 4], 0.0, 1.0));
-    let loss = x.matmul(w).tanh().dropout(0.5).square().reduce_mean(..);
+    let loss = x.matmul(w).tanh().dropout_keeping(0.5).square().reduce_mean(..);
     let train_step = Momentum::new(0.1, 0.9).minimize(loss);
     (x, loss, train_step)
 }

@@ -75,7 +75,7 @@ fn a_gradient_is_checked_as_well() {
 fn a_message_stands_in_quotes_in_the_text() {
     let g = Graph::new();
     g.placeholder::<f32>("x", dims![2]).check_numerics("a # \\ \"b\"\n:");
-    let text = g.to_string();
+    let text = g.to_text();
     assert!(text.contains(r#"check_numerics(x) message="a # \\ \"b\"\u{a}:""#), "{text}");
     assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
     let quoted = r#" message="a # \\ \"b\"\u{a}:""#;

@@ -8,12 +8,13 @@ use ndarray::{Array1, Array2, Array4, array};
 pub type Program = (&'static str, fn() -> Graph);
 
 /// All of them.
-pub const ALL: [Program; 5] = [
+pub const ALL: [Program; 6] = [
     ("branches_and_loops", branches_and_loops),
     ("element_types", element_types),
     ("images", images),
     ("line", line),
     ("names", names),
+    ("ports", ports),
 ];
 
 /// Forward, backward and update nodes, a counter, a seed, first values that are drawn, dropout, a signature with feeds.
@@ -26,7 +27,7 @@ fn line() -> Graph {
     let w = g.variable("layer/w", random_uniform(dims![2, 1], -1.0, 1.0));
     let b = g.variable("layer/b", zeros(dims![1]));
     let drawn = w.greater(0.0).cast::<f32>() - 0.5;
-    let y = x.dropout(keep).matmul(w * 0.0 + drawn) + b;
+    let y = x.dropout_keeping(keep).matmul(w * 0.0 + drawn) + b;
     let loss = (y - y_).square().reduce_sum(..);
     let step = GradientDescent::new(0.5).minimize_with(loss, global_step(&g));
     g.signature("train")
@@ -96,6 +97,21 @@ fn element_types() -> Graph {
     // Their digits depend on the processor's arithmetic: they are in the file, and not among the outputs.
     g.variable::<f32>("normal", random_normal(dims![2], 0.25, f64::MIN_POSITIVE));
     g.variable::<f64>("truncated", truncated_normal(dims![2], 0.0, 0.1));
+    g
+}
+
+/// Names of signatures, inputs and outputs that no node could have, some of them alike, and swapped with nodes' names.
+fn ports() -> Graph {
+    let g = Graph::named("ports");
+    let a = g.placeholder::<i64>("x", dims!["N"]);
+    let b = g.placeholder::<i64>("y", dims!["N"]);
+    g.signature("serving default: 1")
+        .input("y", a)
+        .input("/x", b)
+        .output("y:0", a - b)
+        .output("y_0", b - a)
+        .output("größe = \"1\" # {\n\u{1f980}", a * b);
+    g.signature("plain").input("x", a).output(" ", a + 1);
     g
 }
 

@@ -9,16 +9,16 @@ use crate::runs::run;
 fn a_program_is_the_same_after_either_form() {
     for (name, program) in programs::ALL {
         let g = program();
-        let (bytes, text) = (g.ir().to_bytes().unwrap(), g.to_string());
+        let (bytes, text) = (g.ir().to_bytes().unwrap(), g.to_text());
         let read = Graph::from_bytes(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(read.ir().to_bytes().unwrap() == bytes, "{name}");
-        assert_eq!(read.to_string(), text, "{name}");
+        assert_eq!(read.to_text(), text, "{name}");
         let parsed = Graph::from_bytes(text.as_bytes()).unwrap();
-        assert_eq!(parsed.to_string(), text, "{name}");
+        assert_eq!(parsed.to_text(), text, "{name}");
         // Read from text, its nodes were made in lines of that text.
         let again = parsed.ir().to_bytes().unwrap();
         let again = Graph::from_bytes(&again).unwrap();
-        assert_eq!(again.to_string(), text, "{name}");
+        assert_eq!(again.to_text(), text, "{name}");
         assert_eq!(again.ir().to_bytes().unwrap(), parsed.ir().to_bytes().unwrap(), "{name}");
 
         let built = run(&Session::new(&g).unwrap(), &g);
@@ -38,7 +38,7 @@ fn the_smallest_nodes_are_read_however_many_they_are() {
     }
     let g = Graph::parse(&(text + "  }\n}")).unwrap();
     let bytes = g.ir().to_bytes().unwrap();
-    assert_eq!(Graph::from_bytes(&bytes).unwrap().to_string(), g.to_string());
+    assert_eq!(Graph::from_bytes(&bytes).unwrap().to_text(), g.to_text());
 }
 
 /// A graph of so many scans behind so many unknown dimensions.
@@ -59,11 +59,11 @@ fn scans(bodies: usize, dimensions: usize) -> Graph {
 fn what_cannot_be_read_is_not_saved() {
     let many = scans(30, 5);
     let bytes = many.ir().to_bytes().unwrap();
-    assert_eq!(Graph::from_bytes(&bytes).unwrap().to_string(), many.to_string());
+    assert_eq!(Graph::from_bytes(&bytes).unwrap().to_text(), many.to_text());
 
     let too_many = scans(300, 300);
     let error = too_many.ir().to_bytes().unwrap_err().to_string();
     assert!(error.contains("too many bodies") && error.contains("save_text"), "{error}");
-    let text = too_many.to_string();
-    assert_eq!(Graph::parse(&text).unwrap().to_string(), text);
+    let text = too_many.to_text();
+    assert_eq!(Graph::parse(&text).unwrap().to_text(), text);
 }

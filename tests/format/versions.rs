@@ -85,7 +85,7 @@ fn a_file_of_every_version_is_the_graph_it_was_and_runs_to_the_same_bits() {
         for path in graphs {
             let g = Graph::load(&path).unwrap_or_else(|error| panic!("{error}"));
             let text = Graph::load(path.with_extension("txt")).unwrap();
-            assert_eq!(g.to_string(), text.to_string(), "{path:?}");
+            assert_eq!(g.to_text(), text.to_text(), "{path:?}");
             let checkpoint = path.with_extension("safetensors");
             let checkpoint = checkpoint.exists().then(|| Checkpoint::load(&checkpoint).unwrap());
             let found = run(&session(&g, checkpoint.as_ref()), &g);

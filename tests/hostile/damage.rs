@@ -95,7 +95,7 @@ fn the_files_that_are_damaged_are_in_order() {
     let graph = seeds::graph();
     assert_eq!(live_with("the small graph", &graph), None);
     assert!(bounded_graph("the small graph", &graph_file()).is_ok());
-    assert!(bounded_graph("its text", graph.to_string().as_bytes()).is_ok());
+    assert!(bounded_graph("its text", graph.to_text().as_bytes()).is_ok());
     assert!(bounded_checkpoint("the small checkpoint", &checkpoints::whole()).is_ok());
     assert!(bounded_checkpoint("another program's", &seeds::foreign()).is_ok());
 }

@@ -83,16 +83,16 @@ pub fn bounded_checkpoint(what: &str, bytes: &[u8]) -> Result<Checkpoint, String
 /// Whoever loads a graph goes on to make a session of it, print it, save it and load it again: a file that is accepted must
 /// do no harm there either. What of that is refused is told.
 pub fn live_with(what: &str, graph: &Graph) -> Option<String> {
-    let text = graph.to_string();
+    let text = graph.to_text();
     let again = Graph::from_bytes(text.as_bytes());
     let again = again
         .unwrap_or_else(|mistakes| panic!("{what}: printed, it does not read: {mistakes}\n{text}"));
-    assert_eq!(again.to_string(), text, "{what}: prints differently when read back");
+    assert_eq!(again.to_text(), text, "{what}: prints differently when read back");
     let bytes = graph.ir().to_bytes().unwrap_or_else(|mistakes| panic!("{what}: {mistakes}"));
     let again = Graph::from_bytes(&bytes);
     let again =
         again.unwrap_or_else(|mistakes| panic!("{what}: saved, it does not read: {mistakes}"));
-    assert_eq!(again.to_string(), text, "{what}: saved and read, it is another");
+    assert_eq!(again.to_text(), text, "{what}: saved and read, it is another");
     assert!(again.ir().to_bytes().unwrap() == bytes, "{what}: saved twice, it differs");
     match Session::with_options(graph, SessionOptions::new().threads(1)) {
         Ok(session) => {

@@ -10,7 +10,7 @@ pub fn graph() -> Graph {
     let keep = g.placeholder::<f32>("keep", []);
     let w = g.variable("layer/w", truncated_normal(dims![3, 2], 0.0, 0.5));
     let b = g.variable("layer/b", 0.25);
-    let y = (x.matmul(w) + b).relu().dropout(keep);
+    let y = (x.matmul(w) + b).relu().dropout_keeping(keep);
     let grown = g.while_loop(y.reduce_sum(..), |sum| sum.less(100.0), |sum| sum * 2.0 + 1.0);
     let loss = g.cond(grown.greater(50.0), grown, |x| x.square(), |x| x.sqrt());
     let (top, _) = y.top_k(1);

@@ -248,5 +248,5 @@ fn text(
     graph.build(|ir| ir.add_named(Some("y"), operator, &operands, attributes));
     let _ = DType::ALL;
     // A wrong node prints as one; a text that says so is refused for that alone.
-    graph.to_string().replace(": invalid", ": f32[]").into_bytes()
+    graph.to_text().replace(": invalid", ": f32[]").into_bytes()
 }

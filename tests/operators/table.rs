@@ -145,12 +145,12 @@ fn every_sample_reads_back_from_both_forms_to_a_graph_that_computes_the_same() {
     for operator in ops::table() {
         for sample in &operator.samples() {
             let mut case = Case::new(operator, sample);
-            let (text, bytes) = (case.graph.to_string(), case.graph.ir().to_bytes().unwrap());
+            let (text, bytes) = (case.graph.to_text(), case.graph.ir().to_bytes().unwrap());
             let first = bits(case.run(&case.session(1), case.y(), vec![]));
             for form in [text.as_bytes(), &bytes] {
                 let graph =
                     Graph::from_bytes(form).unwrap_or_else(|error| panic!("{text}\n{error}"));
-                assert_eq!(graph.to_string(), text);
+                assert_eq!(graph.to_text(), text);
                 if form == bytes {
                     assert!(graph.ir().to_bytes().unwrap() == bytes, "{text}");
                 }

@@ -31,7 +31,9 @@ pub enum Error {
         help: Option<String>,
     },
     /// The checkpoint does not fit the session: everything that does not.
-    #[error("{0}")]
+    #[error(
+        "{0}\n   = help: make the graph that the checkpoint is of, or take what fits with `Restore::new().rename(..).partial()`"
+    )]
     Mismatch(Box<Comparison>),
     /// The session objects.
     #[error("{0}")]

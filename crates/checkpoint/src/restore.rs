@@ -1,6 +1,6 @@
 //! Taking values out of a checkpoint: all or some, under the same names or others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 use abeyance_ir::{Array, DType, Dims, near};
@@ -93,7 +93,10 @@ impl Restore {
                 doubled.push((other.to_owned(), name.to_owned()));
             }
         }
+        let is_other = checkpoint.is_complete() && !checkpoint.is_of(session);
         let mut comparison = Comparison {
+            other: is_other
+                .then(|| (checkpoint.graph().to_owned(), session.graph_name().to_owned())),
             may_miss: self.may_miss,
             may_leave: self.may_leave,
             doubled,
@@ -172,6 +175,8 @@ pub struct Comparison {
     pub doubled: Vec<(String, String)>,
     /// Renames that rename nothing.
     pub unused: Vec<String>,
+    /// Where the checkpoint is of another graph than the session, or of another version of it: the names of both.
+    pub other: Option<(String, String)>,
     /// Whether missing ones are as wanted.
     may_miss: bool,
     /// Whether extra ones are.
@@ -204,7 +209,17 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fits() {
             true => write!(f, "the checkpoint fits: {} variables are restored", self.pairs.len())?,
-            false => f.write_str("the checkpoint does not fit the graph")?,
+            false => match &self.other {
+                Some((of, graph)) if of != graph => write!(
+                    f,
+                    "the checkpoint is of another graph: it was taken of `{of}`, and does not fit `{graph}`"
+                )?,
+                Some((of, _)) => write!(
+                    f,
+                    "the checkpoint is of another version of the graph `{of}`, and does not fit this one"
+                )?,
+                None => f.write_str("the checkpoint does not fit the graph")?,
+            },
         }
         let likely =
             |name: &str, others: &[String]| match near(name, || others.iter().map(|s| &**s)) {
@@ -218,12 +233,24 @@ impl fmt::Display for Comparison {
             };
             write!(f, "\n   | shape    {named} is {wanted}, and the checkpoint has {found}")?;
         }
-        for name in &self.missing {
+        let of_checkpoint = self.pairs.iter().map(|(name, _)| name);
+        let of_checkpoint = of_checkpoint.chain(self.misfits.iter().map(|misfit| &misfit.name));
+        let of_session = self.pairs.iter().map(|(_, variable)| variable);
+        let of_session = of_session.chain(self.misfits.iter().map(|misfit| &misfit.variable));
+        let (missing, missing_slots) = Slots::folded(&self.missing, of_session);
+        let (extra, extra_slots) = Slots::folded(&self.extra, of_checkpoint);
+        for name in missing {
             let likely = likely(name, &self.extra);
             write!(f, "\n   | missing  `{name}` is not in the checkpoint{likely}")?;
         }
-        for name in &self.extra {
+        if !missing_slots.is_empty() {
+            write!(f, "\n   | missing  {missing_slots} are not in the checkpoint")?;
+        }
+        for name in extra {
             write!(f, "\n   | extra    `{name}` is in the checkpoint only")?;
+        }
+        if !extra_slots.is_empty() {
+            write!(f, "\n   | extra    {extra_slots} are in the checkpoint only")?;
         }
         for (one, other) in &self.doubled {
             write!(f, "\n   | rename   `{one}` and `{other}` would get the same name")?;
@@ -231,11 +258,51 @@ impl fmt::Display for Comparison {
         for name in &self.unused {
             write!(f, "\n   | rename   nothing in the checkpoint is called `{name}`")?;
         }
-        if !self.fits() {
-            f.write_str(
-                "\n   = help: take what fits with `Restore::new().rename(..).partial()`, or make the graph that the checkpoint is of",
-            )?;
-        }
         Ok(())
+    }
+}
+
+/// What an optimizer keeps for variables, `w/Adam` and `w/Adam_1` for `w`: many names that say one thing.
+#[derive(Default)]
+struct Slots<'a> {
+    /// What stands behind the variables' names.
+    kinds: BTreeSet<&'a str>,
+    /// The variables.
+    variables: BTreeSet<&'a str>,
+}
+
+impl<'a> Slots<'a> {
+    /// Names without those of slots, and these. A slot is what stands behind the name of another of the names, or of `others`.
+    fn folded(
+        names: &'a [String],
+        others: impl Iterator<Item = &'a String>,
+    ) -> (Vec<&'a str>, Self) {
+        let known: HashSet<&str> = names.iter().chain(others).map(|name| &**name).collect();
+        let mut slots = Self::default();
+        let mut rest = Vec::new();
+        for name in names {
+            match name.rsplit_once('/').filter(|(variable, _)| known.contains(variable)) {
+                Some((variable, kind)) => {
+                    slots.kinds.insert(kind);
+                    slots.variables.insert(variable);
+                }
+                None => rest.push(&**name),
+            }
+        }
+        (rest, slots)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.kinds.is_empty()
+    }
+}
+
+impl fmt::Display for Slots<'_> {
+    /// ``slots `Adam`, `Adam_1` of 4 variables``
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<String> = self.kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        let count = self.variables.len();
+        let variables = if count == 1 { "variable" } else { "variables" };
+        write!(f, "slots {} of {count} {variables}", kinds.join(", "))
     }
 }

@@ -40,7 +40,7 @@ fn network(g: &Graph) -> (Tensor<'_, f32>, Operation<'_>) {
     let x = g.placeholder::<f32>("x", dims![_, 4]);
     let w = g.variable("layer1/w", glorot_uniform(dims![4, 3]));
     let v = g.variable("layer2/w", glorot_uniform(dims![3, 1]));
-    let y = x.matmul(w).tanh().dropout(0.5).matmul(v);
+    let y = x.matmul(w).tanh().dropout_keeping(0.5).matmul(v);
     let loss = (y - 1.0).square().reduce_mean(..);
     (x, Adam::new(0.01).minimize_with(loss, global_step(g)))
 }

@@ -45,7 +45,7 @@ impl Failure {
     }
 }
 
-/// The mistakes, without the places in this program where it asked for what does not fit.
+/// The mistakes, without the places in this program where it asked for what does not fit, and with advice for who calls a command.
 pub fn mistakes(mut mistakes: Diagnostics) -> Diagnostics {
     let here = file!().trim_end_matches("failure.rs");
     let is_here = |location: &Location| matches!(location, Location::Source(at) if at.file().starts_with(here));
@@ -53,8 +53,26 @@ pub fn mistakes(mut mistakes: Diagnostics) -> Diagnostics {
         if is_here(&mistake.location) {
             mistake.location = Location::Unknown;
         }
+        if let Some(help) = help_of_command(&mistake.message) {
+            mistake.help = Some(help.into());
+        }
     }
     mistakes
+}
+
+/// What to do about a mistake where that is another thing here than in a program.
+fn help_of_command(message: &str) -> Option<&'static str> {
+    if message.starts_with("this is no graph") || message.starts_with("this is not a graph file") {
+        return Some(
+            "graphs are files of either form (`abeyance convert`) that a program has saved; a model of ONNX is read if its name ends with `.onnx`",
+        );
+    }
+    if message.starts_with("this text was shortened") {
+        return Some(
+            "`abeyance print --whole --backward` prints all of it, and `abeyance convert` writes it",
+        );
+    }
+    None
 }
 
 impl From<Diagnostics> for Failure {
@@ -77,6 +95,18 @@ impl From<checkpoint::Error> for Failure {
     fn from(error: checkpoint::Error) -> Self {
         match error {
             checkpoint::Error::Session(error) => error.into(),
+            checkpoint::Error::Mismatch(comparison) => Failure::Failed(format!(
+                "{comparison}\n   = help: take the checkpoint that was trained with this graph, or the graph that it was trained with"
+            )),
+            // Values without a step, which another program wrote.
+            checkpoint::Error::File { path, message, help: Some(help) }
+                if help.contains("Restore") =>
+            {
+                let of = path.map_or_else(String::new, |path| format!(" `{}`", path.display()));
+                Failure::Failed(format!(
+                    "checkpoint{of}: {message}\n   = help: `abeyance eval` and `abeyance predict` take its values; training cannot go on from it"
+                ))
+            }
             other => Failure::failed(other),
         }
     }
@@ -84,6 +114,17 @@ impl From<checkpoint::Error> for Failure {
 
 impl From<DatasetError> for Failure {
     fn from(error: DatasetError) -> Self {
-        Failure::failed(error)
+        let said = error.to_string();
+        // What it advises to whoever calls it from a program has its counterpart in an option.
+        let what = said.lines().next().unwrap_or_default();
+        let help = match error {
+            DatasetError::NoFolder { .. }
+            | DatasetError::NotAFolder { .. }
+            | DatasetError::NoFile { .. } => {
+                "`--data FOLDER` names a folder with the four IDX files of MNIST, gzipped or not, under their names there; or set ABEYANCE_DATA to it"
+            }
+            _ => return Failure::failed(said.replace("\n  help:", "\n   = help:")),
+        };
+        Failure::Failed(format!("{what}\n   = help: {help}"))
     }
 }

@@ -12,6 +12,7 @@ mod feeding;
 mod files;
 mod metrics;
 mod output;
+mod picture;
 mod progress;
 mod sample;
 mod stop;

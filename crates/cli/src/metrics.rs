@@ -63,7 +63,7 @@ pub fn evaluate(
     }
     if sums.is_empty() {
         return Err(Failure::Failed(format!(
-            "no output of the signature `{signature}` is one number\n   = help: name a loss or an accuracy: `g.signature(\"{signature}\").output(\"accuracy\", accuracy)`"
+            "no output of the signature `{signature}` is one number\n   = help: the program that saves the graph names them: a loss, an accuracy, each the mean over the batch"
         )));
     }
     let count = dataset.len() as f64;

@@ -22,7 +22,8 @@ pub struct Sizes {
 }
 
 fn size(text: &str) -> Result<(String, usize), String> {
-    let parsed = text.split_once('=').and_then(|(name, size)| Some((name, size.parse().ok()?)));
+    // A number has no `=` in it, a name may.
+    let parsed = text.rsplit_once('=').and_then(|(name, size)| Some((name, size.parse().ok()?)));
     match parsed {
         Some((name, size)) if !name.is_empty() => Ok((name.to_owned(), size)),
         _ => Err("a name and a number are wanted, such as `T=50`".to_owned()),

@@ -17,7 +17,7 @@ fn forms_turn_into_each_other() {
     assert_eq!(folder.read("net.txt"), folder.read("again.txt"));
     assert_eq!(folder.succeed("diff net.graph net.txt").trim_end(), "the same: 101 nodes");
     assert_eq!(
-        folder.succeed("print --backward net.graph").trim_end().as_bytes(),
+        folder.succeed("print --backward --whole net.graph").trim_end().as_bytes(),
         folder.read("net.txt")
     );
 
@@ -35,6 +35,144 @@ fn a_model_of_onnx_predicts_what_the_graph_does() {
     let graph = folder.succeed(&format!("predict net.graph --checkpoint c {input}"));
     assert_eq!(folder.succeed(&format!("predict net.onnx {input}")), graph);
     assert!(folder.succeed("check net.onnx").contains("signatures: predict"));
+}
+
+#[test]
+fn without_weights_a_model_of_onnx_asks_for_a_checkpoint() {
+    let folder = Folder::with_network("weights");
+    let ran = folder.run("convert net.graph net.onnx");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.errors.contains("2 variables of graph `net`") && ran.errors.contains("--checkpoint"),
+        "{}",
+        ran.errors
+    );
+    assert!(!folder.0.join("net.onnx").exists());
+    // First values that are known make a model, of which it is said.
+    let g = Graph::named("zeros");
+    let x = g.placeholder::<f32>("x", dims![_, 3]);
+    let y = x.matmul(g.variable("w", zeros(dims![3, 2])));
+    g.signature("predict").input("x", x).output("y", y);
+    g.save(folder.0.join("zeros.graph")).unwrap();
+    let ran = folder.run("convert zeros.graph zeros.onnx");
+    assert_eq!(ran.code, Some(0), "{}", ran.errors);
+    assert!(ran.errors.contains("note: no --checkpoint"), "{}", ran.errors);
+    // What came with its weights needs none.
+    let ran = folder.run("convert zeros.onnx again.onnx");
+    assert_eq!((ran.code, &*ran.errors), (Some(0), ""));
+}
+
+#[test]
+fn long_arrays_are_shortened_unless_the_whole_is_asked_for() {
+    let folder = Folder::new("long");
+    let g = Graph::named("long");
+    let x = g.placeholder::<f32>("x", dims![_, 1000]);
+    let weights: ndarray::Array1<f32> = (0..1000).map(|index| index as f32 + 0.25).collect();
+    g.signature("predict").input("x", x).output("y", x * g.variable("w", &weights));
+    g.save(folder.0.join("long.graph")).unwrap();
+    folder.succeed("convert long.graph long.onnx");
+    for file in ["long.graph", "long.onnx"] {
+        let short = folder.succeed(&format!("print {file}"));
+        assert!(short.len() < 1000 && short.contains("... 992 more]"), "{short}");
+        let whole = folder.succeed(&format!("print {file} --whole"));
+        assert!(whole.contains("999.25]"), "{whole}");
+        // What is converted is whole, and what is printed whole is a graph.
+        let name = format!("{file}.txt");
+        folder.succeed(&format!("convert {file} {name}"));
+        std::fs::write(folder.0.join("printed.txt"), &whole).unwrap();
+        folder.succeed(&format!("diff {name} printed.txt"));
+        std::fs::write(folder.0.join("printed.txt"), &short).unwrap();
+        let ran = folder.run("check printed.txt");
+        assert_eq!(ran.code, Some(1));
+        assert_eq!(ran.errors.matches("error").count(), 1, "{}", ran.errors);
+        assert!(
+            ran.errors.contains("shortened") && ran.errors.contains("--whole"),
+            "{}",
+            ran.errors
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_graph_is_told_so_in_one_error() {
+    let folder = Folder::with_network("foreign");
+    folder.succeed("train net.graph --data data --steps 1 --checkpoint c");
+    let csv: String = (0..50).map(|row| format!("{row},{},a label\n", row * 3)).collect();
+    std::fs::write(folder.0.join("data.csv"), csv).unwrap();
+    std::fs::write(folder.0.join("image.png"), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
+    std::fs::write(folder.0.join("empty.txt"), "").unwrap();
+    for (file, said) in [
+        ("data.csv", "this is no graph"),
+        ("image.png", "this is not a graph file"),
+        ("empty.txt", "this is no graph"),
+        ("data/train-images-idx3-ubyte", "this is no graph"),
+        ("c/step-1.safetensors", "is a checkpoint, and a graph is wanted"),
+    ] {
+        for command in ["print", "check", "train"] {
+            let ran = folder.run(&format!("{command} {file}"));
+            assert_eq!(ran.code, Some(1), "{command} {file}");
+            assert!(ran.errors.contains(said), "{command} {file}: {}", ran.errors);
+            assert_eq!(ran.errors.matches("error:").count(), 1, "{command} {file}: {}", ran.errors);
+            assert!(!ran.errors.contains("graph.save"), "{command} {file}: {}", ran.errors);
+        }
+    }
+}
+
+#[test]
+fn no_help_and_no_message_asks_to_call_a_function_of_rust() {
+    let folder = Folder::new("words");
+    let mut said = folder.succeed("--help");
+    for command in [
+        "train",
+        "eval",
+        "predict",
+        "print",
+        "check",
+        "diff",
+        "convert",
+        "explain",
+        "bench",
+        "info",
+        "completions",
+    ] {
+        said.push_str(&folder.succeed(&format!("{command} --help")));
+    }
+    for sign in ["g.signature", "Graph::", "Restore::", "Mnist::", "Session", ".save(", "_text("] {
+        assert!(!said.contains(sign), "{sign}");
+    }
+}
+
+#[test]
+fn a_picture_has_every_node_and_is_as_large_as_what_is_in_it() {
+    let folder = Folder::with_network("picture");
+    let svg = folder.succeed("print net.graph --svg");
+    let dot = folder.succeed("print net.graph --dot");
+    assert_eq!(svg.matches("<rect").count() - 1, dot.matches("label=").count());
+    assert!(svg.contains(">dropout/select</text>"), "{svg}");
+    let number = |text: &str, name: &str| -> f64 {
+        let (_, rest) = text.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split('"').next().unwrap().parse().unwrap()
+    };
+    let head = svg.lines().find(|line| line.starts_with("<svg")).unwrap();
+    let (width, height) = (number(head, "width"), number(head, "height"));
+    let boxes: Vec<&str> = svg.lines().filter(|line| line.contains("rx=")).collect();
+    let edge = |of: fn(f64, f64) -> f64, at: &dyn Fn(&str) -> f64, start: f64| {
+        boxes.iter().map(|each| at(each)).fold(start, of)
+    };
+    let left = edge(f64::min, &|each| number(each, "x"), f64::INFINITY);
+    let right = edge(f64::max, &|each| number(each, "x") + number(each, "width"), 0.0);
+    let top = edge(f64::min, &|each| number(each, "y"), f64::INFINITY);
+    let bottom = edge(f64::max, &|each| number(each, "y") + number(each, "height"), 0.0);
+    // No blank strip on any side: lines may run beside the outermost box.
+    assert!(left < 40.0 && top == 0.0, "{left} {top}");
+    assert!(width - right < 70.0 && height - bottom < 40.0, "{width} {right} {height} {bottom}");
+    // Names of dimensions with quotes are labels too.
+    let g = Graph::named("quotes");
+    g.placeholder::<f32>("x", dims!["a \"b\" <c> \\"]);
+    g.save(folder.0.join("quotes.graph")).unwrap();
+    let dot = folder.succeed("print quotes.graph --dot");
+    assert!(dot.contains(r#"a \"b\" <c> \\"#), "{dot}");
+    assert!(folder.succeed("print quotes.graph --svg").contains("&lt;c&gt;"));
 }
 
 #[test]

@@ -127,7 +127,18 @@ fn arrays_images_and_idx_files_predict_the_same() {
         assert_eq!(folder.succeed(&format!("{predict} third.npy")).trim_end(), line, "{descr}");
     }
     let two = folder.succeed(&format!("{predict} third.png third.npy"));
-    assert_eq!(two, format!("{line}\n{line}\n"));
+    assert_eq!(two, format!("third.png   {line}\nthird.npy   {line}\n"));
+    let several =
+        folder.succeed(&format!("{predict} third.png data/t10k-images-idx3-ubyte --batch 7"));
+    let named = format!("data/t10k-images-idx3-ubyte[2]   {line}");
+    assert_eq!((several.lines().count(), several.lines().nth(3)), (101, Some(&*named)));
+    let objects = folder.succeed(&format!("{predict} third.png third.npy --json"));
+    let objects: Vec<serde_json::Value> =
+        objects.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let files: Vec<&str> = objects.iter().map(|object| object["file"].as_str().unwrap()).collect();
+    assert_eq!(files, ["third.png", "third.npy"]);
+    assert_eq!(objects[0]["outputs"], objects[1]["outputs"]);
+    assert_eq!(objects[0]["outputs"]["digit"].as_array().unwrap().len(), 1);
 
     // What is written can be read.
     folder.succeed(&format!("{predict} third.png --output out"));
@@ -188,8 +199,9 @@ fn inputs_that_do_not_fit_are_told() {
     ] {
         let ran = folder.run(&format!("predict net.graph --input {input}"));
         assert_eq!(ran.code, Some(1), "{input}: {}", ran.errors);
-        let errors =
-            ran.errors.replace("note: no --checkpoint: variables have their first values\n", "");
+        let note =
+            "note: no --checkpoint: variables have their first values, before any training\n";
+        let errors = ran.errors.replace(note, "");
         said.push_str(&format!("--input {input}\n{errors}\n"));
     }
     insta::assert_snapshot!("misfits", said);

@@ -21,7 +21,7 @@ impl Graph {
     /// g.signature("predict").input("x", x).output("y", x + x);
     /// let path = std::env::temp_dir().join("double.graph");
     /// g.save(&path)?;
-    /// assert_eq!(Graph::load(&path)?.to_string(), g.to_string());
+    /// assert_eq!(Graph::load(&path)?.to_text(), g.to_text());
     /// # std::fs::remove_file(&path).unwrap();
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
@@ -48,14 +48,14 @@ impl Graph {
         write(storage, path.as_ref(), &bytes, Location::caller())
     }
 
-    /// Saves the graph as the text it prints as, which says all but where nodes were made.
+    /// Saves the graph as its whole text, [`Graph::to_text`], which says all but where nodes were made.
     ///
     /// # Errors
     /// As [`Graph::save`].
     #[track_caller]
     pub fn save_text(&self, path: impl AsRef<Path>) -> Result<(), Diagnostics> {
         self.check()?;
-        write(&Disk, path.as_ref(), self.to_string().as_bytes(), Location::caller())
+        write(&Disk, path.as_ref(), self.to_text().as_bytes(), Location::caller())
     }
 
     /// Reads a graph from a file in either form, whichever it is.

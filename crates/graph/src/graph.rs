@@ -68,7 +68,23 @@ impl Graph {
         }
     }
 
-    /// Reads the text form that a graph prints as.
+    /// The text form with every element of every array, which [`Graph::parse`] reads back; what a graph prints as leaves out most
+    /// elements of arrays of more than 64.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// let g = Graph::named("scale");
+    /// let weights: ndarray::Array1<f32> = (0..1000).map(|i| i as f32).collect();
+    /// let y = g.placeholder::<f32>("x", dims![_, 1000]) * g.constant_array(&weights);
+    /// assert!(g.to_string().contains("[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, ... 992 more]"));
+    /// assert_eq!(Graph::parse(&g.to_text())?.to_text(), g.to_text());
+    /// # Ok::<(), abeyance_ir::Diagnostics>(())
+    /// ```
+    pub fn to_text(&self) -> String {
+        self.ir().to_text()
+    }
+
+    /// Reads the text form of a graph, [`Graph::to_text`].
     ///
     /// # Errors
     /// Everything in the text that is not a graph, by line.
@@ -314,6 +330,7 @@ impl Graph {
 }
 
 impl fmt::Display for Graph {
+    /// The text form for a person to read, without most elements of long arrays; [`Graph::to_text`] gives it whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ir().fmt(f)
     }

@@ -19,14 +19,16 @@ impl Graph {
     /// let g = Graph::named("linear");
     /// let x = g.placeholder::<f32>("x", dims![_, 3]);
     /// let keep = g.placeholder_with_default("keep", 1.0f32);
-    /// let y = x.matmul(g.variable("w", zeros(dims![3, 2]))).dropout(keep);
+    /// let y = x.matmul(g.variable("w", zeros(dims![3, 2]))).dropout_keeping(keep);
     /// g.signature("predict").input("points", x).output("values", y);
     /// g.signature("rough").input("points", x).feed(keep, 0.5).output("values", y);
     /// g.check()?;
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
     ///
-    /// It is a mistake if a name is no name or taken, if an input or output is no tensor, or if one tensor is fed twice.
+    /// Any text is a name here, of a signature as of inputs and outputs: it need not be one that a node can have.
+    ///
+    /// It is a mistake if a name is empty or taken, if an input or output is no tensor, or if one tensor is fed twice.
     #[track_caller]
     pub fn signature<'g>(&'g self, name: &str) -> Signature<'g> {
         self.build(|graph| graph.begin_signature(name));

@@ -4,6 +4,24 @@ use petgraph::dot::{Config, Dot};
 
 use crate::{Edge, Effect, Graph, Node, Role};
 
+impl Node {
+    /// The colour of the node in drawings, as `#rrggbb`: variables are green, fed nodes blue, updates orange, backward nodes grey.
+    pub fn colour(&self) -> &'static str {
+        match (self.role, self.operator.signature().effect) {
+            (_, Effect::Read) => "#cfe8cf",
+            (_, Effect::Feed) => "#cfdff5",
+            (Role::Update, _) => "#f5dfc4",
+            (Role::Backward { .. }, _) => "#e4e4e4",
+            (Role::Forward, _) => "#ffffff",
+        }
+    }
+}
+
+/// A text between quotes: names of dimensions may hold anything.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
 impl Graph {
     /// The graph as Graphviz source: `dot -Tsvg`. Variables are green, fed nodes blue, updates orange, backward nodes
     /// grey; dashed edges are order without data.
@@ -18,18 +36,13 @@ impl Graph {
                 if !is_drawn(node) {
                     return None;
                 }
-                let fill = match (node.role, node.operator.signature().effect) {
-                    (_, Effect::Read) => "#cfe8cf",
-                    (_, Effect::Feed) => "#cfdff5",
-                    (Role::Update, _) => "#f5dfc4",
-                    (Role::Backward { .. }, _) => "#e4e4e4",
-                    (Role::Forward, _) => "#ffffff",
-                };
+                let fill = node.colour();
+                let lines = [&*node.name, node.operator.signature().name];
+                let ty = self.display_type(index.into()).to_string();
+                let lines = lines.into_iter().chain([&*ty]).map(escaped);
                 Some(format!(
-                    "label=\"{}\\n{}\\n{}\" fillcolor=\"{fill}\"",
-                    node.name,
-                    node.operator.signature().name,
-                    self.display_type(index.into())
+                    "label=\"{}\" fillcolor=\"{fill}\"",
+                    lines.collect::<Vec<_>>().join("\\n")
                 ))
             },
             |_, edge| {

@@ -8,9 +8,10 @@ use crate::{Array, Diagnostic, Dim, Graph, Location, NodeId, Type, near, shorten
 /// which give the outputs, what else is fed, and which operations a run of it carries out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GraphSignature {
-    /// Its name.
+    /// Its name: any text but the empty one.
     pub name: Box<str>,
-    /// Tensors that are fed, under the names that the user of the signature knows.
+    /// Tensors that are fed, under the names that the user of the signature knows. These are any texts but the empty one, such as
+    /// `serving_default_x:0`, and need not be names of nodes; each stands once among the inputs, and once among the outputs.
     pub inputs: Vec<(Box<str>, NodeId)>,
     /// Tensors that are fed the same value in every run.
     pub feeds: Vec<(NodeId, Arc<Array>)>,
@@ -74,10 +75,10 @@ impl Graph {
         })
     }
 
-    /// Adds a signature without parts, if there is none of that name. A name that is none is a mistake.
+    /// Adds a signature without parts, if there is none of that name. Any text is a name but the empty one, which is a mistake.
     pub fn begin_signature(&mut self, name: &str) {
-        if !crate::graph::is_name(name) {
-            self.report_at_call(format!("{:?} is not a name for a signature", shorten::name(name)));
+        if name.is_empty() {
+            self.report_at_call("a signature needs a name, and this one is empty".to_owned());
         } else if self.find_signature(name).is_err() {
             self.signatures_mut()
                 .push(GraphSignature { name: name.into(), ..GraphSignature::default() });
@@ -131,11 +132,8 @@ impl Graph {
                 SignaturePart::Input(..) => &signature.inputs,
                 _ => &signature.outputs,
             };
-            if !crate::graph::is_name(port) {
-                return Err(Some(format!(
-                    "{:?} is not a name for an {what} of signature `{name}`",
-                    shorten::name(port)
-                )));
+            if port.is_empty() {
+                return Err(Some(format!("an {what} of signature `{name}` has an empty name")));
             }
             if ports.iter().any(|(taken, _)| **taken == *port) {
                 return Err(Some(format!(

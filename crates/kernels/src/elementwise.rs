@@ -239,7 +239,7 @@ pub fn select<T: Element>(
 }
 
 /// As [`binary`], for a function that may have no result; gives the place of the first such element of the piece.
-fn try_binary<T: Element>(
+pub fn try_binary<T: Element>(
     plan: &Broadcast<2>,
     x: &[T],
     y: &[T],

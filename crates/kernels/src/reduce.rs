@@ -5,6 +5,7 @@
 
 mod arg;
 mod integer_mean;
+pub mod squares;
 mod two_stage;
 
 pub use arg::ArgReduction;

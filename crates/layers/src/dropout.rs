@@ -5,11 +5,11 @@ use abeyance_graph::{Float, Operand, Tensor};
 use crate::mistake::{invalid, is_told, reject};
 
 /// While `training` holds, a fraction `rate` of the elements becomes 0, drawn anew at each run, and the others are scaled by
-/// `1 / (1 - rate)`; else `x` itself: TensorFlow's `tf.layers.dropout`. See [`Tensor::dropout`], which takes the probability to
-/// keep an element instead.
+/// `1 / (1 - rate)`; else `x` itself: TensorFlow's `tf.layers.dropout`. See [`Tensor::dropout_keeping`], which takes the
+/// probability to keep an element instead.
 ///
 /// ```text
-/// x.dropout(select(training, 1 - rate, 1))
+/// x.dropout_keeping(select(training, 1 - rate, 1))
 /// ```
 ///
 /// It is a mistake if `rate` is not in `[0, 1)`, or `training` has dimensions.
@@ -48,6 +48,6 @@ pub fn dropout<'g, T: Float>(
         let number = |value: f64| -> Tensor<'g, T> { graph.constant(T::from_f64(value)).into() };
         let training: Tensor<'g, bool> = graph.any(training.node(graph)).assume();
         let keep = training.select(number(1.0 - rate), number(1.0));
-        x.dropout(keep.named("keep"))
+        x.dropout_keeping(keep.named("keep"))
     })
 }

@@ -6,9 +6,9 @@ use abeyance_layers::{Dense, dense, dropout, flatten};
 /// The graph as text, which reads back as the same graph.
 fn printed(g: &Graph) -> String {
     g.check().unwrap();
-    let text = g.to_string();
+    let text = g.to_text();
     let read = Graph::parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(read.to_string(), text);
+    assert_eq!(read.to_text(), text);
     text
 }
 

@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Adadelta: TensorFlow's `AdadeltaOptimizer`, after Zeiler, *ADADELTA: An Adaptive Learning Rate Method* (2012).
@@ -29,13 +30,13 @@ impl<'g> Adadelta<'g> {
         Self { rate: rate.into(), rho: 0.95, epsilon: 1e-8 }
     }
 
-    /// How much of the moving means stays from step to step; 0.95 unless told otherwise.
+    /// How much of the moving means stays from step to step; 0.95 unless told otherwise. It has to be in [0, 1].
     pub fn rho(mut self, rho: f64) -> Self {
         self.rho = rho;
         self
     }
 
-    /// What keeps the roots from 0; 1e-8 unless told otherwise.
+    /// What keeps the roots from 0; 1e-8 unless told otherwise. It has to be positive: of 0 there would be no first step.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
@@ -47,7 +48,15 @@ impl<'g> Optimizer<'g> for Adadelta<'g> {
         "Adadelta"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Finite),
+                ("rho", self.rho.into(), Limit::Fraction),
+                ("epsilon", self.epsilon.into(), Limit::Positive),
+            ],
+        );
         self.rate
     }
 

@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Adagrad: TensorFlow's `AdagradOptimizer`, after Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning
@@ -25,7 +26,8 @@ impl<'g> Adagrad<'g> {
         Self { rate: rate.into(), initial: 0.1 }
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive.
+    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive, as in TensorFlow: of 0, a gradient of 0 would
+    /// make NaN.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self
@@ -37,7 +39,14 @@ impl<'g> Optimizer<'g> for Adagrad<'g> {
         "Adagrad"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Finite),
+                ("the first accumulator", self.initial.into(), Limit::Positive),
+            ],
+        );
         self.rate
     }
 

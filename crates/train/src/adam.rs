@@ -3,6 +3,7 @@
 use abeyance_graph::{Float, Tensor};
 use abeyance_ir::DType;
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Adam: TensorFlow's `AdamOptimizer`, after Kingma and Ba, *Adam: A Method for Stochastic Optimization* (2014).
@@ -18,6 +19,9 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// slots are `w/Adam`: m, and `w/Adam_1`: v; both start at 0. The powers of beta are variables, `beta1_power` and
 /// `beta2_power`, that start at beta itself and are multiplied by it at the end of each step, so t is 1 in the
 /// first.
+///
+/// It is a mistake if the rate is a number that is not finite, a beta is not in [0, 1), also once it is rounded to f32 for variables of
+/// that type, or epsilon is negative. With an epsilon of 0 what is divided by 0 is a step of 0, not TensorFlow's NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam<'g> {
     rate: Hyperparameter<'g>,
@@ -50,6 +54,19 @@ impl<'g> Adam<'g> {
         self
     }
 
+    /// Tells the graph of settings by which the rule would not stay finite.
+    fn check(&self, updates: &Updates<'g>) {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Finite),
+                ("beta1", self.beta1.into(), Limit::BelowOne),
+                ("beta2", self.beta2.into(), Limit::BelowOne),
+                ("epsilon", self.epsilon.into(), Limit::NotNegative),
+            ],
+        );
+    }
+
     /// The rate corrected for means that start at 0.
     fn corrected_rate<T: Float>(&self, updates: &mut Updates<'g>) -> Tensor<'g, T> {
         let rate = updates.scalar::<T>("learning_rate", self.rate);
@@ -74,7 +91,11 @@ impl<'g> Adam<'g> {
         let (m, v) = (cx.slot(0.0), cx.slot(0.0));
         let m = m.assign_add((g - m) * rest1);
         let v = v.assign_add((g.square() - v) * rest2);
-        m * cx.rate() / (v.sqrt() + epsilon)
+        let (step, root) = (m * cx.rate(), v.sqrt());
+        match T::from_f64(self.epsilon) == T::from_f64(0.0) {
+            true => cx.quotient_or_0(step, root),
+            false => step / (root + epsilon),
+        }
     }
 }
 
@@ -84,6 +105,7 @@ impl<'g> Optimizer<'g> for Adam<'g> {
     }
 
     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        self.check(updates);
         match updates.dtype() {
             DType::F64 => self.corrected_rate::<f64>(updates).into(),
             _ => self.corrected_rate::<f32>(updates).into(),
@@ -108,6 +130,8 @@ impl<'g> Optimizer<'g> for Adam<'g> {
 /// some. The decay is not multiplied by the rate, as in the paper and in TensorFlow (PyTorch multiplies): where the rate
 /// follows a schedule, give the decay one as well. The gradient is that at the variable before it decays. Epsilon and
 /// first values are those of [`Adam`]; the slots are called `w/AdamW` and `w/AdamW_1`.
+///
+/// It is a mistake if the decay is a number that is not in [0, 1], or a setting is none of [`Adam`].
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW<'g> {
     adam: Adam<'g>,
@@ -145,6 +169,7 @@ impl<'g> Optimizer<'g> for AdamW<'g> {
     }
 
     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(updates, [("the weight decay", self.decay, Limit::Fraction)]);
         self.adam.rate(updates)
     }
 

@@ -1,10 +1,12 @@
 //! Bounds for values and for the length of gradients.
 
-use abeyance_graph::{Float, Graph, Number, Operand, Scalar, Tensor};
-use abeyance_ir::{DType, Role};
+use abeyance_graph::ops::squares::wide_euclidean_norm;
+use abeyance_graph::{AnyTensor, Float, Graph, Number, Operand, Scalar, Tensor};
+use abeyance_ir::{DType, Diagnostic, Role};
 
 use crate::hyperparameter::number;
 use crate::naming::name;
+use crate::trainable::here;
 use crate::{Gradients, Hyperparameter};
 
 /// Each element brought between `low` and `high`, which broadcast: [`Tensor::clip_by_value`] as a function.
@@ -20,20 +22,48 @@ pub fn clip_by_value<'g, T: Number>(
 /// The tensor, scaled down where its Euclidean norm is above `limit`: TensorFlow's `clip_by_norm`.
 ///
 /// ```text
-/// x * limit / max(‖x‖, limit)
+/// x where ‖x‖ <= limit, else x / ‖x‖ * limit
 /// ```
+///
+/// A tensor that is not scaled stays as it is, bit by bit, so a limit of infinity changes nothing; a limit of 0 gives zeros. The norm
+/// and the quotients are computed in f64, so that squares neither overflow nor vanish: in f32 `[3e20, 4e20]` becomes `[3, 4]` by a
+/// limit of 5. Where an element is NaN all become NaN. Where one is infinite it becomes NaN and finite ones 0, unless the
+/// limit is infinite too. Both are as in TensorFlow. A limit has to be 0 or more.
 #[track_caller]
 pub fn clip_by_norm<'g, T: Float>(
     x: impl Into<Tensor<'g, T>>,
     limit: impl Operand<'g, T>,
 ) -> Tensor<'g, T> {
-    let x = x.into();
-    let _pin = x.graph().pin_location();
-    x.graph().within("clip_by_norm", || {
-        let limit: Tensor<'g, T> = x.graph().any(limit.node(x.graph())).assume();
-        let norm = x.square().reduce_sum(..).sqrt();
-        x * limit / norm.maximum(limit)
+    let x = x.into().beside(limit);
+    let graph = x.graph();
+    let _pin = graph.pin_location();
+    graph.within("clip_by_norm", || {
+        let limit = wide(graph.any(limit.node(graph)).assume::<T>());
+        let norm = norm(x.erase());
+        let shortened = wide(x) / norm * limit;
+        let shortened = match T::DTYPE {
+            DType::F64 => shortened.erase().assume(),
+            _ => shortened.cast::<T>(),
+        };
+        // False where the norm is NaN.
+        norm.less_equal(limit).select(x, shortened)
     })
+}
+
+/// In f64.
+#[track_caller]
+fn wide<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, f64> {
+    match T::DTYPE {
+        DType::F64 => x.erase().assume(),
+        _ => x.cast(),
+    }
+}
+
+/// The Euclidean norm of a tensor of floats, in f64, which holds that of any of f32.
+#[track_caller]
+fn norm<'g>(x: AnyTensor<'g>) -> Tensor<'g, f64> {
+    let graph = x.graph();
+    graph.any(graph.build(|ir| wide_euclidean_norm(ir, x.id()))).assume()
 }
 
 /// The Euclidean norm of all gradients together: TensorFlow's `global_norm`. 0 if there are none.
@@ -42,7 +72,7 @@ pub fn clip_by_norm<'g, T: Float>(
 /// √(Σ ‖gradient‖²)
 /// ```
 ///
-/// Squares are added up in each gradient's own type, and the sums in f64.
+/// All in f64, in which the squares of f32 neither overflow nor vanish; of f64 they do not either.
 #[track_caller]
 pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let graph = gradients.graph();
@@ -50,30 +80,28 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let _role = graph.role(Role::Update);
     graph
         .within("global_norm", || {
-            let sums = gradients.iter().filter_map(|(_, gradient)| match gradient.dtype()? {
-                DType::F32 => Some(squares(gradient.assume::<f32>()).cast()),
-                DType::F64 => Some(squares(gradient.assume::<f64>())),
-                _ => None,
-            });
-            let total: Option<Tensor<'g, f64>> = sums.reduce(|total, sum| total + sum);
-            total.unwrap_or_else(|| graph.constant(0.0).into()).sqrt()
+            let floats = gradients.iter().map(|(_, gradient)| gradient);
+            let floats = floats.filter(|gradient| gradient.dtype().is_some_and(DType::is_float));
+            let norms: Vec<Tensor<'g, f64>> = floats.map(norm).collect();
+            match norms[..] {
+                [] => graph.constant(0.0).into(),
+                [only] => only,
+                _ => norm(graph.stack(norms, 0).erase()),
+            }
         })
         .into()
-}
-
-fn squares<'g, T: Float>(gradient: Tensor<'g, T>) -> Tensor<'g, T> {
-    gradient.square().reduce_sum(..).into()
 }
 
 /// All gradients, scaled down together where their [`global_norm`] is above `limit`: TensorFlow's `clip_by_global_norm`.
 /// Their directions stay.
 ///
 /// ```text
-/// gradient * (limit / max(norm, limit))
+/// gradient * scale, scale = 1 where norm <= limit, else limit / norm
 /// ```
 ///
-/// If the norm is infinite or NaN all gradients become NaN, as in TensorFlow: a scale of 0 would hide what went wrong.
-/// Pascanu, Mikolov and Bengio, *On the difficulty of training Recurrent Neural Networks* (2013).
+/// A limit of infinity changes nothing, one of 0 gives zeros. If the norm is infinite or NaN, since an element is, all gradients
+/// become NaN, as in TensorFlow: a scale of 0 would hide what went wrong. It is a mistake if the limit is a number that is negative or
+/// NaN. Pascanu, Mikolov and Bengio, *On the difficulty of training Recurrent Neural Networks* (2013).
 #[track_caller]
 pub fn clip_by_global_norm<'g>(
     gradients: Gradients<'g>,
@@ -84,11 +112,25 @@ pub fn clip_by_global_norm<'g>(
     if gradients.is_rejected() {
         return gradients;
     }
+    let limit = limit.into();
+    if let Hyperparameter::Number(number) = limit
+        && (number.is_nan() || number < 0.0)
+    {
+        let diagnostic = Diagnostic::new(
+            format!("clip_by_global_norm: no norm is at most {number}"),
+            here(graph),
+        )
+        .help("the limit has to be 0 or more");
+        graph.build(|ir| ir.report(diagnostic));
+        return Gradients::rejected(graph);
+    }
     let _role = graph.role(Role::Update);
     let norm = global_norm(&gradients);
     let _scope = graph.scope("clip_by_global_norm");
-    let limit = number(graph, "limit", limit.into());
-    let scaled = limit / norm.maximum(limit);
+    let limit = number(graph, "limit", limit);
+    let shortened = limit / norm;
+    let one = constant(graph, "one", 1.0);
+    let scaled = norm.less_equal(limit).select(one, shortened);
     let infinity = constant(graph, "infinity", f64::INFINITY);
     let nan = constant(graph, "nan", f64::NAN);
     let scale = norm.less(infinity).select(scaled, nan);

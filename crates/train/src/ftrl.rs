@@ -1,9 +1,8 @@
 //! Steps to the best weights for all gradients so far.
 
 use abeyance_graph::{Float, Tensor};
-use abeyance_ir::Diagnostic;
 
-use crate::trainable::here;
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// FTRL-Proximal, "follow the regularized leader": TensorFlow's `FtrlOptimizer`, after McMahan et al., *Ad Click Prediction: a
@@ -19,7 +18,11 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 ///
 /// The slots are `w/Ftrl`: accum, which starts at 0.1, and `w/Ftrl_1`: linear, at 0. A variable's first value matters
 /// for nothing but the first gradient and the size of the first step: start at zeros, as the paper does. TensorFlow
-/// writes the new value as `(sign(linear) * l1 - linear) / quadratic` where `|linear| > l1`, else 0, which is the same.
+/// writes the new value as `(sign(linear) * l1 - linear) / quadratic` where `|linear| > l1`, else 0, which is the same. Where quadratic
+/// is 0, since an accumulator that starts at 0 has seen no gradient and l2 is 0, the new value is 0.
+///
+/// It is a mistake if the rate is a number that is not positive, the power is above 0, or the first accumulator, l1 or l2 are negative.
+/// A step in which the rate is computed and is 0 or less changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Ftrl<'g> {
     rate: Hyperparameter<'g>,
@@ -42,7 +45,7 @@ impl<'g> Ftrl<'g> {
         self
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative.
+    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative; 0 is allowed.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self
@@ -59,28 +62,6 @@ impl<'g> Ftrl<'g> {
         self.l2 = l2.into();
         self
     }
-
-    /// What TensorFlow refuses too.
-    fn mistake(&self) -> Option<String> {
-        let negative = |value: Hyperparameter<'_>| match value {
-            Hyperparameter::Number(number) => number < 0.0,
-            Hyperparameter::Tensor(_) => false,
-        };
-        match () {
-            () if self.power > 0.0 => Some(format!(
-                "Ftrl: the learning rate power is {}, and has to be 0 or less",
-                self.power
-            )),
-            () if self.initial < 0.0 => Some(format!(
-                "Ftrl: the accumulator starts at {}, and has to start at 0 or more",
-                self.initial
-            )),
-            () if negative(self.l1) || negative(self.l2) => {
-                Some("Ftrl: l1 and l2 have to be 0 or more".to_owned())
-            }
-            () => None,
-        }
-    }
 }
 
 impl<'g> Optimizer<'g> for Ftrl<'g> {
@@ -89,18 +70,39 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
     }
 
     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
-        if let Some(message) = self.mistake() {
-            let graph = updates.graph();
-            let diagnostic = Diagnostic::new(message, here(graph));
-            graph.build(|ir| ir.report(diagnostic));
-        }
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Positive),
+                ("the learning rate power", self.power.into(), Limit::NotPositive),
+                ("the first accumulator", self.initial.into(), Limit::NotNegative),
+                ("l1", self.l1, Limit::NotNegative),
+                ("l2", self.l2, Limit::NotNegative),
+            ],
+        );
         self.rate
     }
 
     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
-        let (variable, g, rate) = (cx.variable(), cx.gradient(), cx.rate());
+        let (variable, g) = (cx.variable(), cx.gradient());
+        // A rate that is computed may be 0, as at the start of a warm-up: such a step changes nothing.
+        let (rate, rests) = match self.rate {
+            Hyperparameter::Number(_) => (cx.rate().tensor(), None),
+            Hyperparameter::Tensor(_) => {
+                let rate = cx.rate();
+                let rests = rate.less_equal(cx.scalar("zero", 0.0));
+                (rests.select(cx.scalar("one", 1.0), rate), Some(rests))
+            }
+        };
+        let unless_at_rest = |new: Tensor<'g, T>, old: Tensor<'g, T>| match rests {
+            Some(rests) => rests.select(old, new),
+            None => new,
+        };
         let (accum, linear) = (cx.slot(self.initial), cx.slot(0.0));
-        let new = accum.assign_add(g.square());
+        let new = match rests {
+            Some(_) => accum.assign(unless_at_rest(accum + g.square(), accum)),
+            None => accum.assign_add(g.square()),
+        };
         let powers = match self.power {
             -0.5 => [new.sqrt(), accum.sqrt()],
             power => {
@@ -109,7 +111,10 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
             }
         };
         let pull = (powers[0] - powers[1]) / rate * variable;
-        let linear = linear.assign_add(g - pull);
+        let linear = match rests {
+            Some(_) => linear.assign(unless_at_rest(linear + (g - pull), linear)),
+            None => linear.assign_add(g - pull),
+        };
         let l1 = cx.scalar("l1", self.l1);
         let twice_l2 = match self.l2 {
             Hyperparameter::Number(l2) => cx.scalar("twice_l2", 2.0 * l2).tensor(),
@@ -120,6 +125,8 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
         };
         let quadratic = powers[0] / rate + twice_l2;
         let within = linear.clip_by_value(-l1, l1);
-        variable.assign((within - linear) / quadratic)
+        // Nothing pulls a variable that has had no gradient yet, if the accumulator starts at 0.
+        let best = cx.quotient_or_0(within - linear, quadratic);
+        variable.assign(unless_at_rest(best, variable))
     }
 }

@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Gradient descent: TensorFlow's `GradientDescentOptimizer`.
@@ -9,6 +10,8 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// ```text
 /// var -= rate * g
 /// ```
+///
+/// It is a mistake if the rate is a number that is not finite.
 #[derive(Clone, Copy, Debug)]
 pub struct GradientDescent<'g> {
     rate: Hyperparameter<'g>,
@@ -26,7 +29,8 @@ impl<'g> Optimizer<'g> for GradientDescent<'g> {
         "GradientDescent"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(updates, [("the learning rate", self.rate, Limit::Finite)]);
         self.rate
     }
 

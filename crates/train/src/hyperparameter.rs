@@ -40,6 +40,12 @@ impl From<f32> for Hyperparameter<'_> {
     }
 }
 
+impl<'g> From<AnyTensor<'g>> for Hyperparameter<'g> {
+    fn from(tensor: AnyTensor<'g>) -> Self {
+        Hyperparameter::Tensor(tensor)
+    }
+}
+
 impl<'g, T: Element> From<Tensor<'g, T>> for Hyperparameter<'g> {
     fn from(tensor: Tensor<'g, T>) -> Self {
         Hyperparameter::Tensor(tensor.erase())

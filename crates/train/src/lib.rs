@@ -21,6 +21,8 @@ mod global_step;
 mod gradient_descent;
 mod gradients;
 mod hyperparameter;
+mod limits;
+pub mod losses;
 pub mod metrics;
 mod momentum;
 mod moving_average;

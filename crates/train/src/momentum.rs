@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Gradient descent with momentum: TensorFlow's `MomentumOptimizer`.
@@ -15,6 +16,8 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// The slot `w/Momentum`, accum, starts at 0. As in TensorFlow the rate is outside of the accumulator, so that a change of the
 /// rate acts on the whole step. Nesterov's variant is that of Sutskever, Martens, Dahl and Hinton, *On the importance of
 /// initialization and momentum in deep learning* (2013).
+///
+/// It is a mistake if the rate is a number that is not finite, or the momentum one that is not in [0, 1]: more grows beyond all bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Momentum<'g> {
     rate: Hyperparameter<'g>,
@@ -43,7 +46,14 @@ impl<'g> Optimizer<'g> for Momentum<'g> {
         "Momentum"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Finite),
+                ("the momentum", self.momentum, Limit::Fraction),
+            ],
+        );
         self.rate
     }
 

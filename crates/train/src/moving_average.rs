@@ -49,6 +49,10 @@ impl<'g> ExponentialMovingAverage<'g> {
 
     /// Lets the averages follow faster while there were few steps: the decay is at most (1 + n) / (10 + n), where n is
     /// this scalar, mostly [`global_step`](crate::global_step).
+    ///
+    /// With [`apply_after`](ExponentialMovingAverage::apply_after) a step that counts in this variable, n is the count after the step,
+    /// as the variables' values are: 1 in the first. That is what TensorFlow's usual program does, which makes its averages under
+    /// `control_dependencies` of the step. What is computed from a count, `count + 5` for instance, is as before the step.
     pub fn num_updates(mut self, num_updates: impl Into<Tensor<'g, i64>>) -> Self {
         self.num_updates = Some(num_updates.into());
         self
@@ -100,7 +104,7 @@ impl<'g> ExponentialMovingAverage<'g> {
             let _scope = enter_state(graph, &prefix);
             graph.state("started", false)
         };
-        let rest = self.rest(graph);
+        let rest = self.rest(graph, step);
         let mut averaging = Averaging { graph, prefix, started, rest, narrow: None };
         let mut writes: Vec<AnyTensor<'g>> = step.into_iter().collect();
         let mut averages = Vec::new();
@@ -129,7 +133,7 @@ impl<'g> ExponentialMovingAverage<'g> {
 
     /// `1 - decay`
     #[track_caller]
-    fn rest(&self, graph: &'g Graph) -> Tensor<'g, f64> {
+    fn rest(&self, graph: &'g Graph, step: Option<AnyTensor<'g>>) -> Tensor<'g, f64> {
         let number = |base: &str, value: f64| {
             let number = graph.constant(value);
             name(number.erase(), base);
@@ -138,7 +142,9 @@ impl<'g> ExponentialMovingAverage<'g> {
         let Some(updates) = self.num_updates else {
             return number("one_minus_decay", 1.0 - self.decay);
         };
-        let updates: Tensor<'g, i64> = graph.any(graph.import(updates.erase())).assume();
+        let updates = graph.any(graph.import(updates.erase()));
+        let counted = step.and_then(|step| last_write(step, updates));
+        let updates: Tensor<'g, i64> = counted.unwrap_or(updates).assume();
         let n = updates.scalar().cast::<f64>();
         let one = number("one", 1.0);
         let early = (n + one) / (n + number("ten", 10.0));
@@ -194,6 +200,21 @@ fn written_by<'g>(step: AnyTensor<'g>) -> Vec<(AnyTensor<'g>, AnyTensor<'g>)> {
     }
     pairs.sort();
     pairs.into_iter().map(|(variable, value)| (graph.any(variable), graph.any(value))).collect()
+}
+
+/// The last value that an operation gives to a variable, if it gives one.
+fn last_write<'g>(step: AnyTensor<'g>, variable: AnyTensor<'g>) -> Option<AnyTensor<'g>> {
+    let graph = step.graph();
+    let ir = graph.ir();
+    let upstream = ir.ancestors([step.id()], |_| false);
+    let mut nodes = upstream.ones().map(NodeId::new);
+    let is_write = |&id: &NodeId| {
+        let node = ir.node(id);
+        node.operator.signature().effect == Effect::Write
+            && node.operands.first() == Some(&variable.id())
+    };
+    // Of several writes in a run the later builds on the earlier.
+    nodes.rfind(is_write).map(|id| graph.any(id))
 }
 
 /// Averages under construction.

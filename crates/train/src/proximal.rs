@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// Gradient descent on a loss with `l1 * Σ|var| + l2/2 * Σ var²` added: TensorFlow's `ProximalGradientDescentOptimizer`, after
@@ -11,6 +12,8 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// x   = var - rate * g
 /// var = sign(x) * max(|x| - rate * l1, 0) / (1 + rate * l2)
 /// ```
+///
+/// It is a mistake if the rate, l1 or l2 is a number that is negative or not finite.
 #[derive(Clone, Copy, Debug)]
 pub struct ProximalGradientDescent<'g> {
     rate: Hyperparameter<'g>,
@@ -42,7 +45,15 @@ impl<'g> Optimizer<'g> for ProximalGradientDescent<'g> {
         "ProximalGradientDescent"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::NotNegative),
+                ("l1", self.l1, Limit::NotNegative),
+                ("l2", self.l2, Limit::NotNegative),
+            ],
+        );
         self.rate
     }
 
@@ -64,6 +75,8 @@ impl<'g> Optimizer<'g> for ProximalGradientDescent<'g> {
 /// ```
 ///
 /// The slot `w/ProximalAdagrad`, accum, starts at 0.1.
+///
+/// It is a mistake if the rate, l1 or l2 is a number that is negative or not finite, or the first value of the slot is not positive.
 #[derive(Clone, Copy, Debug)]
 pub struct ProximalAdagrad<'g> {
     rate: Hyperparameter<'g>,
@@ -102,7 +115,16 @@ impl<'g> Optimizer<'g> for ProximalAdagrad<'g> {
         "ProximalAdagrad"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::NotNegative),
+                ("the first accumulator", self.initial.into(), Limit::Positive),
+                ("l1", self.l1, Limit::NotNegative),
+                ("l2", self.l2, Limit::NotNegative),
+            ],
+        );
         self.rate
     }
 

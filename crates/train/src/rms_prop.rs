@@ -2,6 +2,7 @@
 
 use abeyance_graph::{Float, Tensor};
 
+use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
 /// RMSProp: TensorFlow's `RMSPropOptimizer`, after Tieleman and Hinton's lecture 6.5 (2012).
@@ -10,7 +11,7 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// ms  += (g² - ms) * (1 - decay)
 /// mg  += (g - mg) * (1 - decay)                               (centered only)
 /// mom  = momentum * mom + rate * g / √(ms + epsilon)          (plain)
-/// mom  = momentum * mom + rate * g / √(ms - mg² + epsilon)    (centered)
+/// mom  = momentum * mom + rate * g / √(max(ms - mg², 0) + epsilon)    (centered)
 /// var -= mom
 /// ```
 ///
@@ -18,7 +19,11 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// `w/RMSProp_1`: mg, at 0; and, if there is momentum, the next one: mom, at 0. TensorFlow keeps the last slot without momentum
 /// too, where it is nothing but a copy of the step.
 ///
-/// The centered variant is that of Graves, *Generating Sequences With Recurrent Neural Networks* (2013).
+/// The centered variant is that of Graves, *Generating Sequences With Recurrent Neural Networks* (2013). Of a gradient that stays the
+/// same, ms - mg² comes to 0, which rounding may take for less: TensorFlow's root of that is NaN, here it counts as 0.
+///
+/// It is a mistake if the rate is a number that is not finite, decay or momentum are not in [0, 1], or epsilon is negative. With an
+/// epsilon of 0 what is divided by 0 is a step of 0, not TensorFlow's NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct RmsProp<'g> {
     rate: Hyperparameter<'g>,
@@ -64,7 +69,16 @@ impl<'g> Optimizer<'g> for RmsProp<'g> {
         "RMSProp"
     }
 
-    fn rate(&self, _: &mut Updates<'g>) -> Hyperparameter<'g> {
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        check(
+            updates,
+            [
+                ("the learning rate", self.rate, Limit::Finite),
+                ("the decay", self.decay.into(), Limit::Fraction),
+                ("the momentum", self.momentum.into(), Limit::Fraction),
+                ("epsilon", self.epsilon.into(), Limit::NotNegative),
+            ],
+        );
         self.rate
     }
 
@@ -78,11 +92,15 @@ impl<'g> Optimizer<'g> for RmsProp<'g> {
             true => {
                 let slot = cx.slot(0.0);
                 let mg = slot.assign_add((g - slot) * rest);
-                ms - mg.square()
+                // A variance, which rounding would leave below 0 where the gradient stays the same.
+                (ms - mg.square()).maximum(cx.scalar("zero", 0.0))
             }
             false => ms,
         };
-        let step = g * rate / (spread + epsilon).sqrt();
+        let step = match T::from_f64(self.epsilon) == T::from_f64(0.0) {
+            true => cx.quotient_or_0(g * rate, spread.sqrt()),
+            false => g * rate / (spread + epsilon).sqrt(),
+        };
         let change = match self.momentum {
             0.0 => step,
             momentum => {

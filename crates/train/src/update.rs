@@ -23,8 +23,12 @@ pub struct Updates<'g> {
     scope: String,
     /// The widest type among the variables.
     dtype: DType,
+    /// Whether there is a variable of f32.
+    has_f32: bool,
     /// Hyperparameters that are nodes by now.
     scalars: HashMap<ScalarKey, NodeId>,
+    /// What [`Updates::share`] was told.
+    shared: HashMap<&'static str, AnyTensor<'g>>,
     writes: Vec<AnyTensor<'g>>,
 }
 
@@ -76,7 +80,9 @@ impl<'g> Updates<'g> {
                 true => DType::F64,
                 false => DType::F32,
             },
+            has_f32: gradients.iter().any(|(variable, _)| variable.dtype() == Some(DType::F32)),
             scalars: HashMap::new(),
+            shared: HashMap::new(),
             writes: Vec::new(),
         }
     }
@@ -182,6 +188,16 @@ impl<'g> Updates<'g> {
         self.graph
     }
 
+    /// The optimizer's name.
+    pub(crate) fn optimizer(&self) -> &'static str {
+        self.optimizer
+    }
+
+    /// Whether some variable is of f32, to which settings are rounded.
+    pub(crate) fn has_f32(&self) -> bool {
+        self.has_f32
+    }
+
     /// The widest type among the variables that are updated: that of state which they share.
     pub fn dtype(&self) -> DType {
         self.dtype
@@ -242,8 +258,14 @@ impl<'g> Updates<'g> {
         self.graph.state(&name, T::from_f64(initial))
     }
 
+    /// Hands a scalar that all updates need to each of them, where [`Update::shared`] finds it by this name: a power of beta, a rate
+    /// worked out from one. To be called in [`Optimizer::rate`]; a name that is used again stands for the later scalar.
+    pub fn share(&mut self, name: &'static str, scalar: impl Into<AnyTensor<'g>>) {
+        self.shared.insert(name, scalar.into());
+    }
+
     /// The tensor that `build` makes, called `base` among the step's nodes, with what leads to it behind `base/`.
-    pub(crate) fn named<T: Float>(
+    pub fn named<T: Float>(
         &self,
         base: &str,
         build: impl FnOnce() -> Tensor<'g, T>,
@@ -319,9 +341,34 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         self.updates.scalar(name, value.into())
     }
 
+    /// A scalar that [`Optimizer::rate`] handed to all updates by [`Updates::share`], in the variable's type. It is a mistake if none has
+    /// this name, or it has dimensions.
+    pub fn shared(&mut self, name: &'static str) -> Scalar<'g, T> {
+        let graph = self.updates.graph;
+        match self.updates.shared.get(name) {
+            Some(&scalar) => self.updates.scalar(name, scalar.into()),
+            None => {
+                let diagnostic = Diagnostic::new(
+                    format!("{}: no scalar `{name}` is shared", self.updates.optimizer),
+                    here(graph),
+                )
+                .help(format!(
+                    "share one in the optimizer's `rate`: `updates.share(\"{name}\", ..)`"
+                ));
+                graph.any(graph.reject(diagnostic)).assume().into()
+            }
+        }
+    }
+
+    /// `a / b`, and 0 where b is 0.
+    pub(crate) fn quotient_or_0(&mut self, a: Tensor<'g, T>, b: Tensor<'g, T>) -> Tensor<'g, T> {
+        let (zero, infinity) = (self.scalar("zero", 0.0), self.scalar("infinity", f64::INFINITY));
+        a / b.equal(zero).select(infinity, b)
+    }
+
     /// The scalar `1 - x`, with `x` rounded first to the type of what all variables share. In f32, as in TensorFlow's kernels,
     /// `1 - 0.999` is 0.0009999871 so that it fits powers of 0.999f32.
-    pub(crate) fn one_minus(&mut self, name: &'static str, x: f64) -> Scalar<'g, T> {
+    pub fn one_minus(&mut self, name: &'static str, x: f64) -> Scalar<'g, T> {
         let rest = match self.updates.dtype {
             DType::F32 => f64::from(1.0 - x as f32),
             _ => 1.0 - x,

@@ -80,6 +80,71 @@ fn gradients_are_shortened_together() {
 }
 
 #[test]
+fn limits_at_their_ends_and_squares_that_leave_the_range() {
+    fn by_norm<const N: usize>(x: [f32; N], limit: f32) -> Vec<f32> {
+        let g = Graph::new();
+        let clipped = clip_by_norm(g.constant_array(&arr1(&x)), limit);
+        Session::new(&g).unwrap().run(clipped, []).unwrap().iter().copied().collect()
+    }
+    assert_eq!(by_norm([3.0, 4.0], f32::INFINITY), [3.0, 4.0]);
+    assert_eq!(by_norm([0.0, 0.0], 0.0), [0.0, 0.0]);
+    assert_eq!(by_norm([3.0, 4.0], 0.0), [0.0, 0.0]);
+    assert_eq!(by_norm([3e20, 4e20], 5.0), [3.0, 4.0]);
+    assert_eq!(by_norm([3e10, 4e10], 1e30), [3e10, 4e10]);
+    let tiny = by_norm([3e-30, 4e-30], 5e-35);
+    assert!((tiny[0] / 3e-35 - 1.0).abs() < 2e-7 && (tiny[1] / 4e-35 - 1.0).abs() < 2e-7);
+    assert_eq!(by_norm([3e-30, 4e-30], 1.0), [3e-30, 4e-30]);
+    assert_eq!(by_norm([3e38, 3e38], 2f32.sqrt()), [1.0, 1.0]);
+    assert_eq!(by_norm([f32::INFINITY, 1.0], f32::INFINITY), [f32::INFINITY, 1.0]);
+    let infinite = by_norm([f32::INFINITY, 1.0], 1.0);
+    assert!(infinite[0].is_nan() && infinite[1] == 0.0);
+    assert!(by_norm([f32::NAN, 1.0], 10.0).iter().all(|v| v.is_nan()));
+    assert!(by_norm([], 1.0).is_empty());
+
+    // Together.
+    assert_eq!(clip([1.0, -2.0, 2.0], f64::INFINITY).1, [1.0, -2.0, 2.0]);
+    assert_eq!(clip([0.0, 0.0, 0.0], 0.0), (0.0, [0.0, 0.0, 0.0]));
+    assert_eq!(clip([1.0, -2.0, 2.0], 0.0).1.map(f64::abs), [0.0, 0.0, 0.0]);
+    let (norm, clipped) = clip([3e200, 0.0, 3e38], 5.0);
+    assert!((norm / 3e200 - 1.0).abs() < 1e-15);
+    assert_eq!(clipped, [5.0, 0.0, 0.0]);
+    let (norm, clipped) = clip([0.0, 0.0, 3e38], 5.0);
+    assert!((norm / 3e38 - 1.0).abs() < 1e-7 && (clipped[2] - 5.0).abs() < 1e-5, "{clipped:?}");
+    let (norm, clipped) = clip([3e-200, 4e-200, 0.0], 5e-201);
+    assert!((norm / 5e-200 - 1.0).abs() < 1e-15);
+    assert!((clipped[0] / 3e-201 - 1.0).abs() < 1e-15);
+}
+
+#[test]
+fn the_derivatives_of_a_clipped_tensor_are_those_of_its_direction() {
+    let g = Graph::new();
+    let x = g.variable("x", arr1(&[3e20f32, 4e20]));
+    let clipped = clip_by_norm(x, 5.0f32);
+    let first = g.constant_array(&arr1(&[1.0f32, 0.0]));
+    let [slope] = gradients((clipped * first).reduce_sum(..), [x]);
+    let slope = Session::new(&g).unwrap().run(slope, []).unwrap();
+    // 5 (e - u (u · e)) / |x| for the direction u = (0.6, 0.8) and e = (1, 0).
+    for (found, wanted) in slope.iter().zip([0.64 * 1e-20, -0.48 * 1e-20]) {
+        assert!((found / wanted as f32 - 1.0).abs() < 1e-5, "{slope}");
+    }
+}
+
+#[test]
+fn a_limit_that_no_norm_can_keep_is_a_mistake() {
+    for limit in [-1.0, f64::NAN] {
+        let g = Graph::new();
+        let w = g.variable("w", 1.0f32);
+        let optimizer = GradientDescent::new(0.1);
+        let clipped = clip_by_global_norm(optimizer.compute_gradients(w.square()), limit);
+        optimizer.apply_gradients(clipped);
+        let mistakes = g.check().unwrap_err();
+        assert_eq!(mistakes.0.len(), 1, "{mistakes}");
+        let message = format!("clip_by_global_norm: no norm is at most {limit}");
+        assert_eq!(mistakes.0[0].message, message);
+    }
+}
+
+#[test]
 fn an_infinite_norm_turns_all_gradients_to_nan() {
     let (norm, clipped) = clip([f64::INFINITY, 1.0, 1.0], 1.0);
     assert_eq!(norm, f64::INFINITY);

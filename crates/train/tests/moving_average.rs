@@ -48,7 +48,38 @@ fn the_decay_is_constant() {
 
 #[test]
 fn the_decay_grows_with_the_number_of_updates() {
-    compare(true, |n| f64::min(0.75, (1.0 + n) / (10.0 + n)));
+    // The count after the step: 1 in the first.
+    compare(true, |n| f64::min(0.75, (2.0 + n) / (11.0 + n)));
+}
+
+#[test]
+fn the_count_is_that_after_the_step_as_in_the_usual_program_of_tensorflow() {
+    let g = Graph::new();
+    let w = g.variable("w", 10.0f64);
+    let step = global_step(&g);
+    let train_step = GradientDescent::new(0.25).minimize_with(w.square(), step); // halves w
+    let average = ExponentialMovingAverage::new(0.999).num_updates(step);
+    let averages = average.apply_after(train_step);
+    let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
+    session.run(averages.operation(), []).unwrap();
+    // 2/11 · 10 + 9/11 · 5
+    let found = session.run(averages.average(w).scalar(), []).unwrap();
+    assert!((found - 5.909_090_909_090_909).abs() < 1e-14, "{found}");
+}
+
+#[test]
+fn a_count_that_the_step_does_not_change_is_read_as_it_is() {
+    let g = Graph::new();
+    let w = g.variable("w", 10.0f64);
+    let count = g.state("count", 0i64);
+    let train_step = GradientDescent::new(0.25).minimize(w.square());
+    let after = ExponentialMovingAverage::new(0.999).num_updates(count).apply_after(train_step);
+    let alone = ExponentialMovingAverage::new(0.999).num_updates(count).apply(&g, [w]);
+    let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
+    session.run((after.operation(), alone.operation()), []).unwrap();
+    let averages = (after.average(w).scalar(), alone.average(w).scalar());
+    let (after, alone) = session.run(averages, []).unwrap();
+    assert!((after - 5.5).abs() < 1e-14 && alone == 10.0, "{after} {alone}");
 }
 
 #[test]

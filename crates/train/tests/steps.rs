@@ -1,11 +1,11 @@
 //! What `minimize` finds, makes, names and refuses.
 
-use abeyance_graph::{AnyTensor, Graph, Tensor, dims, ones, zeros};
+use abeyance_graph::{AnyTensor, Float, Graph, Tensor, dims, ones, zeros};
 use abeyance_ir::Location;
 use abeyance_session::{Session, feeds};
 use abeyance_train::{
-    Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Gradients, Momentum, Optimizer,
-    ProximalAdagrad, RmsProp, global_step, trainable_variables,
+    Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Gradients, Hyperparameter, Momentum,
+    Optimizer, ProximalAdagrad, RmsProp, Update, Updates, global_step, trainable_variables,
 };
 
 fn names<'g>(gradients: &Gradients<'g>) -> Vec<String> {
@@ -187,9 +187,9 @@ fn numbers_that_ftrl_cannot_have_are_mistakes() {
     assert_eq!(
         told,
         [
-            "Ftrl: the learning rate power is 0.5, and has to be 0 or less",
-            "Ftrl: the accumulator starts at -1, and has to start at 0 or more",
-            "Ftrl: l1 and l2 have to be 0 or more",
+            "Ftrl: the learning rate power is 0.5 and has to be 0 or less, and finite",
+            "Ftrl: the first accumulator is -1 and has to be 0 or more, and finite",
+            "Ftrl: l1 is -1 and has to be 0 or more, and finite",
         ]
     );
     assert!(mistakes.iter().all(|told| told.location.to_string().contains("steps.rs")));
@@ -451,4 +451,59 @@ fn tensors_of_other_graphs_are_mistakes_of_this_one() {
         assert!(mistake.message.contains("a tensor of graph `other`"), "{mistake}");
     }
     other.check().unwrap();
+}
+
+/// Adam as in the algorithm of the paper, both means corrected: epsilon beside the corrected root.
+struct PaperAdam {
+    rate: f64,
+    named: &'static str,
+}
+
+impl<'g> Optimizer<'g> for PaperAdam {
+    fn name(&self) -> &'static str {
+        "PaperAdam"
+    }
+
+    fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+        for (state, shared, beta) in
+            [("beta1_power", "rest1", 0.9), ("beta2_power", self.named, 0.999)]
+        {
+            let power = updates.state::<f64>(state, beta);
+            let rest = updates.named(shared, || power.graph().constant(1.0) - power);
+            updates.share(shared, rest);
+            updates.assign(power, |power| power * beta);
+        }
+        self.rate.into()
+    }
+
+    fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+        let (g, m, v) = (cx.gradient(), cx.slot(0.0), cx.slot(0.0));
+        let m = m.assign_add((g - m) * cx.one_minus("one_minus_beta1", 0.9));
+        let v = v.assign_add((g.square() - v) * cx.one_minus("one_minus_beta2", 0.999));
+        let root = (v / cx.shared("rest2")).sqrt() + cx.scalar("epsilon", 1e-8);
+        let mean = m / cx.shared("rest1");
+        cx.variable().assign_sub(mean / root * cx.rate())
+    }
+}
+
+#[test]
+fn an_optimizer_of_a_users_own_shares_scalars_among_all_updates() {
+    let g = Graph::new();
+    let (w, narrow) = (g.variable("w", 1.0f64), g.variable("narrow", 1.0f32));
+    let loss = w * 3.0 + narrow.cast::<f64>();
+    let step = PaperAdam { rate: 0.5, named: "rest2" }.minimize(loss);
+    let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
+    for step_count in 1..4 {
+        session.run(step, []).unwrap();
+        // A gradient that stays the same makes steps of the rate.
+        let (w, narrow) = session.run((w.scalar(), narrow.scalar()), []).unwrap();
+        let wanted = 1.0 - 0.5 * f64::from(step_count);
+        assert!((w - wanted).abs() < 1e-7 && (f64::from(narrow) - wanted).abs() < 1e-5, "{w}");
+    }
+    assert_eq!(variables(&g).iter().filter(|name| name.ends_with("_power")).count(), 2);
+    let g = Graph::new();
+    let w = g.variable("w", 1.0f32);
+    PaperAdam { rate: 0.5, named: "other" }.minimize(w.square());
+    let mistake = only_mistake(&g);
+    assert_eq!(mistake.message, "PaperAdam: no scalar `rest2` is shared");
 }

@@ -48,6 +48,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let graph = files::graph(&options.graph)?;
+    files::signature(&graph, &options.signature)?;
     let mut rows = vec![
         ["batch", "threads", "ms a run", "fastest", "a second", "GFLOP/s"]
             .map(str::to_owned)

@@ -23,7 +23,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), Failure> {
     let checked = match files::is_onnx(&options.graph) {
         true => files::graph(&options.graph).map(Ok)?,
-        false => load(&options.graph),
+        false => files::load(&options.graph),
     };
     let (graph, session) = match checked.and_then(|graph| {
         let session = Session::new(&graph);
@@ -61,10 +61,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         true => "no signatures: it can be printed and compared, not run".to_owned(),
         false => format!("signatures: {}", signatures.join(", ")),
     })
-}
-
-fn load(path: &std::path::Path) -> Result<Graph, Diagnostics> {
-    Graph::load(path).map_err(failure::mistakes)
 }
 
 fn of_session(error: session::Error) -> Diagnostics {

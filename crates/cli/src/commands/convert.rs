@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use abeyance::onnx::{self, ExportError};
 use abeyance::prelude::*;
-use abeyance::{ir, onnx};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
@@ -85,10 +85,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 }
 
 fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
-    graph
-        .ir()
-        .find_signature(&options.signature)
-        .map_err(|error| Failure::from(ir::Diagnostics::from(error)))?;
+    files::signature(graph, &options.signature)?;
     let checkpoint = options.checkpoint.as_deref().map(files::checkpoint).transpose()?;
     // Checked as a whole first, so that what does not fit is told as such.
     if let Some(checkpoint) = &checkpoint {
@@ -96,5 +93,29 @@ fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
         Restore::new().leave_extra().apply(checkpoint, &session)?;
     }
     let value = |name: &str| checkpoint.as_ref()?.variable(name).cloned();
-    onnx::export(graph, &options.signature, &value).map_err(Failure::failed)
+    let model = onnx::export(graph, &options.signature, &value);
+    if checkpoint.is_some() || files::is_onnx(&options.from) {
+        return model.map_err(Failure::failed);
+    }
+    // Without its weights a model is of no use, whether it has random ones, which cannot be said, or zeros.
+    match model {
+        Ok(model) => {
+            if graph.ir().iter().any(|(_, node)| node.operator.signature().name == "variable") {
+                output::note(
+                    "no --checkpoint: the model has the variables' first values, before any training",
+                );
+            }
+            Ok(model)
+        }
+        Err(ExportError::Refused(obstacles))
+            if obstacles.iter().all(|obstacle| obstacle.operator == "variable") =>
+        {
+            let count: usize = obstacles.iter().map(|obstacle| obstacle.nodes.len()).sum();
+            Err(Failure::Failed(format!(
+                "a model of ONNX holds its weights, and {count} variables of graph `{}` have none before training\n   = help: say which with `--checkpoint FILE|FOLDER`, as `abeyance train --checkpoint FOLDER` saves them",
+                graph.name()
+            )))
+        }
+        Err(error) => Err(Failure::failed(error)),
+    }
 }

@@ -39,14 +39,14 @@ enum Half {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let graph = files::graph(&options.graph)?;
-    let session = files::session(&graph, &options.threads, &options.from)?;
-    let signature = session.signature("evaluate")?;
+    let signature = files::signature(&graph, "evaluate")?;
+    let session = files::session(&graph, &options.graph, &options.threads, &options.from)?;
     let data = options.data.load()?;
     let (name, half) = match options.set {
         Half::Train => ("train", &data.train),
         Half::Test => ("test", &data.test),
     };
-    let inputs = Inputs::new(&graph, signature.signature(), half)?;
+    let inputs = Inputs::new(&graph, &signature, half)?;
     let found = metrics::evaluate(&session, "evaluate", &inputs, half, options.batch as usize)?;
     if options.json.json {
         return output::json(

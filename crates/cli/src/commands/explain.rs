@@ -47,10 +47,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         }
     };
     if named.is_empty() {
-        return Err(Failure::Failed(format!(
-            "graph `{}` has no signatures: there is nothing to run\n   = help: name one with `g.signature(\"train\").input(\"images\", x)..` before it is saved",
-            graph.name()
-        )));
+        files::signature(&graph, "train")?;
     }
     let mut rows = vec![
         ["signature", "batch", "arithmetic", "moved", "temporaries", "at least", "tasks"]
@@ -59,6 +56,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     ];
     let mut objects = Vec::new();
     for name in &named {
+        files::signature(&graph, name)?;
         let run = session.signature(name)?;
         for &batch in &options.batch {
             let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;

@@ -1,5 +1,7 @@
 //! `abeyance predict`.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use abeyance::ir::{DType, Dim, GraphSignature, Shape};
@@ -7,6 +9,7 @@ use abeyance::prelude::*;
 use abeyance::session::{SignatureRun, Value};
 use clap::Args;
 use ndarray::{ArrayD, Axis, Slice, concatenate};
+use serde_json::json;
 
 use crate::arrays;
 use crate::failure::Failure;
@@ -24,7 +27,8 @@ pub struct Options {
     graph: PathBuf,
     #[command(flatten)]
     from: From,
-    /// NumPy arrays (.npy), PNG images or IDX files, several one after another; `NAME=FILE` where there are several inputs
+    /// NumPy arrays (.npy), PNG images or IDX files, several one after another; `NAME=FILE` where there are several inputs, the name
+    /// being the signature's, such as `serving_default_x:0=a.npy`
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     input: Vec<String>,
     /// The signature
@@ -47,36 +51,107 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let graph = files::graph(&options.graph)?;
-    let session = files::session(&graph, &options.threads, &options.from)?;
+    files::signature(&graph, &options.signature)?;
+    let session = files::session(&graph, &options.graph, &options.threads, &options.from)?;
     let run = session.signature(&options.signature)?;
-    let inputs = inputs(options, &graph, run.signature())?;
+    let (inputs, read) = inputs(options, &graph, run.signature())?;
     let outputs = batches(&graph, &run, &inputs, options.batch as usize)?;
     let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
     if let Some(folder) = &options.output {
         std::fs::create_dir_all(folder).map_err(|error| {
             Failure::Failed(format!("cannot make the folder `{}`: {error}", folder.display()))
         })?;
-        for (name, value) in names.iter().zip(&outputs) {
-            let path = folder.join(format!("{}.npy", name.replace('/', "_")));
+        for ((name, value), file) in names.iter().zip(&outputs).zip(file_names(&names)) {
+            let path = folder.join(file);
             arrays::write_npy(&path, value)?;
-            output::line(format!(
-                "wrote `{}`, {}{:?}",
-                path.display(),
-                value.dtype(),
-                value.shape()
-            ))?;
+            let (shown, dtype, shape) = (path.display(), value.dtype(), value.shape());
+            output::line(format!("wrote `{shown}`, {dtype}{shape:?}, the output `{name}`"))?;
         }
         return Ok(());
     }
+    let rows = rows(&outputs);
     if options.json.json {
-        let object: serde_json::Map<String, serde_json::Value> = names
-            .iter()
-            .zip(&outputs)
-            .map(|(name, value)| ((*name).to_owned(), nested(value)))
-            .collect();
-        return output::json(&object);
+        let object = |rows: Option<Range<usize>>| -> serde_json::Map<String, serde_json::Value> {
+            let shown = names.iter().zip(&outputs);
+            shown.map(|(name, value)| ((*name).to_owned(), nested(value, &rows))).collect()
+        };
+        return match (read.parts(), rows) {
+            (None, _) => output::json(&object(None)),
+            // What the files gave together: they cannot be told apart in it.
+            (Some(parts), rows) if rows != Some(read.examples()) => {
+                let files: Vec<&str> = parts.iter().map(|(file, _)| &**file).collect();
+                output::json(&json!({ "files": files, "outputs": object(None) }))
+            }
+            (Some(parts), _) => parts.into_iter().try_for_each(|(file, rows)| {
+                output::json(&json!({ "file": file, "outputs": object(Some(rows)) }))
+            }),
+        };
     }
-    show(&names, &outputs)
+    show(&names, &outputs, rows, &read)
+}
+
+/// A file's name for each output, `NAME.npy` with `_` for what a file's name should not hold: no two are the same, in letters of either case.
+fn file_names(outputs: &[&str]) -> Vec<String> {
+    const LONGEST: usize = 100;
+    let plain = |sign: char| match sign.is_alphanumeric() || "_.-".contains(sign) {
+        true => sign,
+        false => '_',
+    };
+    let mut taken = HashSet::new();
+    let name = |name: &&str| {
+        let name: String = name.chars().take(LONGEST).map(plain).collect();
+        let name = name.trim_start_matches('.');
+        let numbered = (1..).map(|count| format!("{name}_{count}"));
+        let mut candidates = std::iter::once(name.to_owned()).chain(numbered);
+        let free = candidates.find(|name| !name.is_empty() && taken.insert(name.to_lowercase()));
+        format!("{}.npy", free.unwrap_or_default())
+    };
+    outputs.iter().map(name).collect()
+}
+
+/// How many examples there are, if all outputs have as many.
+fn rows(outputs: &[Value]) -> Option<usize> {
+    let count = outputs.first().and_then(|value| value.shape().first().copied());
+    count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)))
+}
+
+/// The files that were read for the inputs, and how many examples each of them has.
+#[derive(Default)]
+struct Files {
+    /// Input, file, examples.
+    read: Vec<(String, String, usize)>,
+}
+
+impl Files {
+    /// The files and which examples each has, where several were read one after another for the one input that has any.
+    fn parts(&self) -> Option<Vec<(String, Range<usize>)>> {
+        let (input, ..) = self.read.first()?;
+        if self.read.len() < 2 || self.read.iter().any(|(other, ..)| other != input) {
+            return None;
+        }
+        let mut end = 0;
+        let part = |(_, file, examples): &(String, String, usize)| {
+            let start = end;
+            end += examples;
+            (file.clone(), start..end)
+        };
+        Some(self.read.iter().map(part).collect())
+    }
+
+    /// How many examples all files have together.
+    fn examples(&self) -> usize {
+        self.read.iter().map(|(.., examples)| examples).sum()
+    }
+}
+
+/// The input and the file that `NAME=FILE` names: the longest name that the signature has, since names and files may have a `=` in them;
+/// `None` where none is the name of an input.
+fn named<'a>(text: &'a str, signature: &GraphSignature) -> Option<(&'a str, &'a str)> {
+    let splits = text.rmatch_indices('=').filter_map(|(at, _)| {
+        let (name, file) = text.split_at_checked(at)?;
+        Some((name, file.get(1..)?))
+    });
+    splits.into_iter().find(|(name, _)| signature.input(name).is_some())
 }
 
 /// The values of all inputs, by their names.
@@ -84,25 +159,43 @@ fn inputs(
     options: &Options,
     graph: &Graph,
     signature: &GraphSignature,
-) -> Result<Vec<(String, Value)>, Failure> {
+) -> Result<(Vec<(String, Value)>, Files), Failure> {
     let mut values: Vec<(String, Value)> = Vec::new();
+    let mut files = Files::default();
     for text in &options.input {
-        let named = text.split_once('=').filter(|(name, _)| signature.input(name).is_some());
-        let (name, path) = match (named, signature.inputs.as_slice()) {
+        let known = || -> Vec<String> {
+            signature.inputs.iter().map(|(name, _)| format!("`{name}=FILE`")).collect()
+        };
+        let (name, path) = match (named(text, signature), signature.inputs.as_slice()) {
             (Some((name, path)), _) => (name.to_owned(), Path::new(path)),
-            (None, [(name, _)]) => (name.to_string(), Path::new(text)),
+            (None, []) => {
+                return Err(Failure::Failed(format!(
+                    "signature `{}` has no inputs",
+                    signature.name
+                )));
+            }
+            // A file whose name has a `=` in it, unless there is none of that name.
+            (None, [(name, _)]) if !text.contains('=') || Path::new(text).exists() => {
+                (name.to_string(), Path::new(text))
+            }
+            (None, [(name, _)]) => {
+                return Err(Failure::Failed(format!(
+                    "there is no file `{text}`, and the one input of signature `{}` is `{name}`",
+                    signature.name
+                )));
+            }
             (None, several) => {
-                let known: Vec<String> =
-                    several.iter().map(|(name, _)| format!("`{name}=FILE`")).collect();
                 return Err(Failure::Failed(format!(
                     "signature `{}` has {} inputs: say which `{text}` is for, such as {}",
                     signature.name,
                     several.len(),
-                    known.join(" or ")
+                    known().join(" or ")
                 )));
             }
         };
         let value = read(options, graph, signature, &name, path)?;
+        let examples = value.shape().first().copied().unwrap_or(1);
+        files.read.push((name.clone(), path.display().to_string(), examples));
         match values.iter_mut().find(|(known, _)| *known == name) {
             None => values.push((name, value)),
             Some((_, before)) => {
@@ -124,7 +217,7 @@ fn inputs(
             "nothing is fed to the input `{name}` : {}\n   = help: `--input {name}=FILE`",
             graph.ir().display_type(*node)
         ))),
-        None => Ok(values),
+        None => Ok((values, files)),
     }
 }
 
@@ -248,24 +341,36 @@ fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Failure> {
     })
 }
 
-/// A line for each example where all outputs have as many; otherwise a line for each output.
-fn show(names: &[&str], outputs: &[Value]) -> Result<(), Failure> {
-    let count = outputs.first().and_then(|value| value.shape().first().copied());
-    let rows =
-        count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)));
+/// A line for each example where all outputs have as many, behind the name of its file if there are several; otherwise a line for each
+/// output.
+fn show(
+    names: &[&str],
+    outputs: &[Value],
+    rows: Option<usize>,
+    files: &Files,
+) -> Result<(), Failure> {
     let Some(rows) = rows else {
         return names.iter().zip(outputs).try_for_each(|(name, value)| {
             output::line(format!("{name} {}", numbers(value.dtype(), &value.to_f64())))
         });
     };
     let all: Vec<Vec<f64>> = outputs.iter().map(Value::to_f64).collect();
+    let parts = files.parts().filter(|_| rows == files.examples()).unwrap_or_default();
+    // Of a file with several examples each by its number in the file, from 0.
+    let of_file = |row: usize| {
+        let (file, part) = parts.iter().find(|(_, part)| part.contains(&row))?;
+        Some(match part.len() {
+            1 => file.clone(),
+            _ => format!("{file}[{}]", row - part.start),
+        })
+    };
     for row in 0..rows {
         let shown = names.iter().zip(outputs).zip(&all).map(|((name, value), all)| {
             let width = all.len() / rows.max(1);
             let part = all.get(row * width..(row + 1) * width).unwrap_or_default();
             format!("{name} {}", numbers(value.dtype(), part))
         });
-        output::line(shown.collect::<Vec<_>>().join("   "))?;
+        output::line(of_file(row).into_iter().chain(shown).collect::<Vec<_>>().join("   "))?;
     }
     Ok(())
 }
@@ -292,8 +397,8 @@ fn numbers(dtype: DType, numbers: &[f64]) -> String {
     }
 }
 
-/// As nested arrays of JSON, in which a number that is none is null.
-fn nested(value: &Value) -> serde_json::Value {
+/// As nested arrays of JSON, in which a number that is none is null; only some of its rows, if these are given.
+fn nested(value: &Value, rows: &Option<Range<usize>>) -> serde_json::Value {
     fn level(dtype: DType, dims: &[usize], numbers: &[f64]) -> serde_json::Value {
         let Some((&first, rest)) = dims.split_first() else {
             let number = numbers.first().copied().unwrap_or(f64::NAN);
@@ -308,5 +413,13 @@ fn nested(value: &Value) -> serde_json::Value {
             |index: usize| numbers.get(index * width..(index + 1) * width).unwrap_or_default();
         (0..first).map(|index| level(dtype, rest, part(index))).collect()
     }
-    level(value.dtype(), value.shape(), &value.to_f64())
+    let numbers = value.to_f64();
+    let mut dims = value.shape().to_vec();
+    let Some((rows, first)) = rows.as_ref().zip(dims.first_mut()) else {
+        return level(value.dtype(), &dims, &numbers);
+    };
+    let width = numbers.len() / (*first).max(1);
+    *first = rows.len();
+    let part = numbers.get(rows.start * width..rows.end * width).unwrap_or_default();
+    level(value.dtype(), &dims, part)
 }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use abeyance::ir::{self, Role};
 use abeyance::prelude::*;
 use clap::Args;
-use layout::backends::svg::SVGWriter;
-use layout::gv::{DotParser, GraphBuilder};
 
 use crate::failure::Failure;
 use crate::feeding::feeds;
 use crate::files::{self, Threads};
 use crate::output;
+use crate::picture;
 use crate::sample::{self, Sizes};
 
 /// A picture of more nodes takes long and shows nothing.
@@ -24,6 +23,9 @@ pub struct Options {
     /// The backward part and the updates too: all that is saved
     #[arg(long)]
     backward: bool,
+    /// Every number of long arrays, such as weights, not just the first ones; with --backward the text that can be read back
+    #[arg(long, conflicts_with_all = ["plan", "dot", "svg"])]
+    whole: bool,
     /// The plan of a run of a signature (`train` unless named): fused loops, memory, order, costs
     #[arg(long, value_name = "SIGNATURE", num_args = 0..=1, default_missing_value = "train", conflicts_with_all = ["backward", "dot", "svg"])]
     plan: Option<String>,
@@ -59,16 +61,18 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 "a picture of {nodes} nodes shows nothing; {MOST_DRAWN} are drawn at most\n   = help: `--dot` gives Graphviz source of any size"
             )));
         }
-        return output::line(picture(&ir.to_dot_of(is_shown))?);
+        return output::line(picture::svg(&ir, is_shown));
     }
-    match options.backward {
-        true => output::line(&*ir),
-        false => output::line(forward(&ir)),
-    }
+    let text = match options.whole {
+        true => ir.to_text(),
+        false => ir.to_string(),
+    };
+    output::line(if options.backward { text } else { forward(&text) })
 }
 
 fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Failure> {
     let with = SessionOptions::new().threads(options.threads.threads);
+    files::signature(graph, signature)?;
     let session = Session::with_options(graph, with)?;
     let run = session.signature(signature)?;
     let inputs = sample::inputs(graph, run.signature(), options.batch, &options.sizes)?;
@@ -76,8 +80,7 @@ fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Fai
 }
 
 /// The text without what was derived: of those blocks it says only how large they are.
-fn forward(ir: &ir::Graph) -> String {
-    let text = ir.to_string();
+fn forward(text: &str) -> String {
     let mut lines = Vec::new();
     let mut hidden: Option<(&str, usize)> = None;
     for line in text.lines() {
@@ -96,15 +99,4 @@ fn forward(ir: &ir::Graph) -> String {
         };
     }
     lines.join("\n")
-}
-
-fn picture(dot: &str) -> Result<String, Failure> {
-    let failed = |what: String| Failure::Failed(format!("the picture cannot be drawn: {what}"));
-    let parsed = DotParser::new(dot).process().map_err(failed)?;
-    let mut builder = GraphBuilder::new();
-    builder.visit_graph(&parsed);
-    let mut layout = builder.get();
-    let mut svg = SVGWriter::new();
-    layout.do_it(false, false, false, &mut svg);
-    Ok(svg.finalize())
 }

@@ -65,6 +65,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<(), Failure> {
     let graph = files::graph(&options.graph)?;
+    files::signature(&graph, "train")?;
     let data = options.data.load()?;
     let start = Start::new(options, &data.train)?;
     let mut with = SessionOptions::new().threads(options.threads.threads);
@@ -89,6 +90,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
 
     let trainer = Trainer::new(options, &graph, &session, &data, start)?;
+    if options.checkpoint.is_none() {
+        output::note(
+            "no --checkpoint: what is learnt is thrown away at the end; `--checkpoint FOLDER` keeps it",
+        );
+    }
     stop::listen()?;
     let evaluated = trainer.train()?;
     trainer.finish(evaluated)
@@ -207,7 +213,7 @@ impl<'a> Trainer<'a> {
         let run = session.signature("train")?;
         if run.signature().steps.is_empty() {
             return Err(Failure::Failed(
-                "the signature `train` runs no training step\n   = help: add one: `g.signature(\"train\").step(train_step)`".to_owned(),
+                "the signature `train` runs no training step\n   = help: the program that saves the graph adds one to the signature: the operation that an optimizer gives".to_owned(),
             ));
         }
         let inputs = Inputs::new(graph, run.signature(), &data.train)?;

@@ -106,7 +106,7 @@ pub fn network(g: &Graph) {
     let keep = g.placeholder_with_default("keep", 1.0f32);
     let w = g.variable("w", glorot_uniform(dims![36, 20]));
     let v = g.variable("v", glorot_uniform(dims![20, 10]));
-    let logits = x.reshape(dims![_, 36]).matmul(w).relu().dropout(keep).matmul(v);
+    let logits = x.reshape(dims![_, 36]).matmul(w).relu().dropout_keeping(keep).matmul(v);
     let loss = logits.softmax_cross_entropy(y_).reduce_mean(..);
     let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
     let step = global_step(g);

@@ -1,7 +1,10 @@
 //! Batch normalization with moving averages, built from moments, a `select` and assignments.
 
-use abeyance_ir::{Dim, Fault, Role};
+use abeyance_ir::{DType, Dim, Fault, Role, Shape};
 
+use super::normalization::check_epsilon;
+use super::reduce::MEAN;
+use super::source;
 use crate::{AxisList, Float, Operand, Operation, Tensor, dims, ones, zeros};
 
 /// What [`Tensor::batch_norm`] gives.
@@ -13,7 +16,8 @@ pub struct BatchNormalized<'g, T: Float> {
     pub moving_mean: Tensor<'g, T>,
     /// The moving average of the batches' variances `[C]`, which starts at 1.
     pub moving_variance: Tensor<'g, T>,
-    /// Moves both towards those of the batch: to be run with the training step. It changes nothing where `training` is false.
+    /// Moves both towards those of the batch: to be run with the training step. It changes nothing where `training` is false or
+    /// the batch is empty.
     pub update: Operation<'g>,
 }
 
@@ -33,8 +37,13 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// moving -= (moving - batch) · (1 - momentum)
     /// ```
     ///
-    /// TensorFlow's `layers.batch_normalization`, whose defaults are a momentum of 0.99 and an epsilon of 1e-3; the variance divides by
-    /// the count, in the average too. One graph trains and evaluates:
+    /// A batch without a row has no moments: it is normalized by the averages, and moves them nowhere.
+    ///
+    /// TensorFlow's `layers.batch_normalization`, whose defaults are a momentum of 0.99 and an epsilon of 1e-3.
+    /// The variance is the mean of n squares, Σ(x - mean)² / n, both to normalize and in the average. TensorFlow's fused kernel, which
+    /// its layer takes for images `[N, H, W, C]`, normalizes by the same but averages n / (n - 1) times it: of a channel of 1 and 3
+    /// this keeps 1, and that 2. For batches of more than a few pixels the two are close; not fused, TensorFlow does as this does.
+    /// One graph trains and evaluates:
     ///
     /// ```
     /// # use abeyance_graph::{dims, ones, zeros, Graph};
@@ -52,8 +61,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// [`batch_normalization`](Tensor::batch_normalization) of the two averages does without.
     ///
     /// Ioffe, Szegedy: *Batch normalization: accelerating deep network training by reducing internal covariate shift*, 2015. It is a mistake
-    /// if this tensor has less than two dimensions or a last one of unknown size, if `training` is not a scalar, or if `momentum` is not in
-    /// [0, 1].
+    /// if this tensor has less than two dimensions or a last one of unknown size, if `training` is not a scalar, if `momentum` is not in
+    /// [0, 1], or if `epsilon` is negative.
     #[track_caller]
     pub fn batch_norm(
         self,
@@ -68,7 +77,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let [offset, scale] =
             [offset.node(graph), scale.node(graph)].map(|id| graph.handle::<T>(id));
         let training = graph.handle::<bool>(training.node(graph));
-        let channels = match self.channels(training, momentum) {
+        let channels = match self.channels(training, momentum, epsilon) {
             Ok(channels) => channels,
             Err(fault) => {
                 let invalid = self.fault(fault);
@@ -83,16 +92,24 @@ impl<'g, T: Float> Tensor<'g, T> {
         let _scope = graph.scope("batch_norm");
         let moving_mean = graph.state("moving_mean", zeros(dims![channels]));
         let moving_variance = graph.state("moving_variance", ones(dims![channels]));
-        let last = self.shape().len() as i64 - 1;
-        let (mean, variance) =
-            self.moments(AxisList { axes: Some((0..last).collect()), keep_dims: false });
-        let output = self.batch_normalization(
-            training.select(mean, moving_mean),
-            training.select(variance, moving_variance),
-            offset,
-            scale,
-            epsilon,
-        );
+        let shape = self.shape();
+        let (batch, _) = shape.split_at(shape.len() - 1);
+        let list = AxisList { axes: Some((0..batch.len() as i64).collect()), keep_dims: false };
+        let training = self.unless_empty(batch, training);
+        let (mean, spread, variance) = {
+            let _scope = graph.scope("moments");
+            let mean = self.over(&MEAN, &list).named("mean");
+            let centred = self - mean;
+            // The root is a reduction of its own: it does not overflow where the variance does.
+            let spread = centred.root_mean_square(&list, epsilon).named("spread");
+            (mean, spread, centred.mean_square(&list).named("variance"))
+        };
+        let moving_spread = (moving_variance + graph.constant(T::from_f64(epsilon))).sqrt();
+        let output = graph.within("batch_normalization", || {
+            let mean = training.select(mean, moving_mean);
+            let spread = training.select(spread, moving_spread);
+            self.standardized(mean, spread, offset, scale)
+        });
         let _role = graph.role(Role::Update);
         let rate = graph.constant(T::from_f64(1.0 - momentum));
         let none = graph.constant(T::from_f64(0.0));
@@ -108,12 +125,30 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
+    /// Whether `training` holds and there is a row to be normalized.
+    #[track_caller]
+    fn unless_empty(self, batch: &[Dim], training: Tensor<'g, bool>) -> Tensor<'g, bool> {
+        if batch.iter().all(|dim| dim.known().is_some_and(|size| size > 0)) {
+            return training;
+        }
+        let graph = self.graph();
+        let rows = graph.build(|ir| source::size(ir, DType::I64, Shape::from(batch)));
+        let rows = graph.handle::<i64>(rows).named("rows");
+        training.logical_and(rows.greater(0))
+    }
+
     /// The size of the last axis.
     ///
     /// # Errors
     /// What makes a normalization of batches impossible.
     #[track_caller]
-    fn channels(self, training: Tensor<'g, bool>, momentum: f64) -> Result<usize, Fault> {
+    fn channels(
+        self,
+        training: Tensor<'g, bool>,
+        momentum: f64,
+        epsilon: f64,
+    ) -> Result<usize, Fault> {
+        check_epsilon("batch_norm", epsilon)?;
         if !training.shape().is_empty() {
             return Err(Fault::new(format!(
                 "batch_norm: `training` has to be a scalar, not `{training}`"

@@ -121,8 +121,8 @@ struct Closure {
 ///
 /// let mut registry = Registry::default();
 /// registry.register(closure::<f32, f32, _>("double", double));
-/// assert!(Graph::parse_with(&g.to_string(), &registry).is_ok());
-/// assert!(Graph::parse(&g.to_string()).is_err());
+/// assert!(Graph::parse_with(&g.to_text(), &registry).is_ok());
+/// assert!(Graph::parse(&g.to_text()).is_err());
 /// ```
 pub fn closure<A, T, F>(name: &str, function: F) -> OperatorRef
 where

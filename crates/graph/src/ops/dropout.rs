@@ -27,10 +27,13 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The expected value is x, so that nothing has to change where the network is used: there `keep` is 1, which gives
     /// x itself, bit by bit. To switch between the two, feed it: `g.placeholder_with_default("keep", 1.0)`.
     ///
+    /// TensorFlow 1's `nn.dropout(x, keep_prob)`. The layer `dropout` of `abeyance::layers` is told the fraction to drop instead, as
+    /// `layers.dropout(x, rate)` is there: 1 - `keep`.
+    ///
     /// A constant outside (0, 1] is a mistake; what is fed is not checked. Srivastava, Hinton, Krizhevsky, Sutskever,
     /// Salakhutdinov: *Dropout: a simple way to prevent neural networks from overfitting*, 2014; the scaling is TensorFlow's.
     #[track_caller]
-    pub fn dropout(self, keep: impl Operand<'g, T>) -> Tensor<'g, T> {
+    pub fn dropout_keeping(self, keep: impl Operand<'g, T>) -> Tensor<'g, T> {
         let this = self.beside(keep);
         let graph = this.graph();
         let _pin = graph.pin_location();
@@ -44,7 +47,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         };
         if let Some(wrong) = wrong {
             return this.fault(Fault::new(format!(
-                "dropout: the probability to keep an element has to be a scalar, not `{wrong}`"
+                "dropout_keeping: the probability to keep an element has to be a scalar, not `{wrong}`"
             )));
         }
         // Also if it is NaN.
@@ -52,8 +55,10 @@ impl<'g, T: Float> Tensor<'g, T> {
             && !(value > 0.0 && value <= 1.0)
         {
             return this.fault(
-                Fault::new(format!("dropout: {value} is not a probability to keep an element"))
-                    .help("it has to be above 0 and at most 1, which keeps everything"),
+                Fault::new(format!(
+                    "dropout_keeping: {value} is not a probability to keep an element"
+                ))
+                .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
         this.then(|graph, x| {
@@ -78,8 +83,8 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 3]);
         let keep = g.placeholder_with_default("keep", 1.0f32);
-        assert_eq!(x.dropout(keep).to_string(), "dropout/select : f32[N, 3]");
-        assert_eq!(x.dropout(0.5).to_string(), "dropout_1/select : f32[N, 3]");
+        assert_eq!(x.dropout_keeping(keep).to_string(), "dropout/select : f32[N, 3]");
+        assert_eq!(x.dropout_keeping(0.5).to_string(), "dropout_1/select : f32[N, 3]");
         g.check().unwrap();
     }
 
@@ -88,11 +93,11 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 3]);
         for keep in [0.0, -1.0, 1.5, f32::NAN] {
-            x.dropout(keep);
+            x.dropout_keeping(keep);
         }
-        x.dropout(g.ones::<f32>(dims![3]));
+        x.dropout_keeping(g.ones::<f32>(dims![3]));
         let message = g.check().unwrap_err().to_string();
-        assert!(message.contains("dropout: 1.5 is not a probability to keep an element"));
+        assert!(message.contains("dropout_keeping: 1.5 is not a probability to keep an element"));
         assert!(message.contains("has to be a scalar, not `fill : f32[3]`"));
         assert!(message.contains("ops/dropout.rs"));
         assert_eq!(g.check().unwrap_err().0.len(), 5);

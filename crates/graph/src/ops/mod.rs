@@ -29,7 +29,9 @@ pub mod dropout;
 pub mod einsum;
 pub mod error_function;
 pub mod gather_nd;
+pub mod hyperbolic;
 pub mod index;
+pub mod inverse_trigonometric;
 pub mod join;
 pub mod log_sum_exp;
 pub mod logical;
@@ -38,6 +40,7 @@ pub mod norm;
 pub mod normalization;
 pub mod pad;
 pub mod pool;
+pub mod powi;
 pub mod product;
 pub mod quantifier;
 pub mod random;
@@ -54,11 +57,13 @@ pub mod sort;
 pub mod source;
 pub mod spatial;
 pub mod split;
+pub mod squares;
 pub mod state;
 pub mod statistics;
 pub mod strided;
 pub mod tile;
 pub mod trigonometric;
+pub mod truncated;
 pub mod tuple;
 pub mod unary;
 pub mod watch;
@@ -76,11 +81,15 @@ pub fn table() -> Vec<&'static dyn Operator> {
         slope::OPERATORS,
         error_function::OPERATORS,
         trigonometric::OPERATORS,
+        inverse_trigonometric::OPERATORS,
+        hyperbolic::OPERATORS,
         rounding::OPERATORS,
         activation::OPERATORS,
         classify::OPERATORS,
         binary::OPERATORS,
         division::OPERATORS,
+        truncated::OPERATORS,
+        powi::OPERATORS,
         comparison::OPERATORS,
         logical::OPERATORS,
         select::OPERATORS,
@@ -92,6 +101,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         product::OPERATORS,
         quantifier::OPERATORS,
         log_sum_exp::OPERATORS,
+        squares::OPERATORS,
         argument::OPERATORS,
         softmax::OPERATORS,
         cross_entropy::OPERATORS,

@@ -1,7 +1,7 @@
-//! Lengths of vectors, built from reductions: `l1_norm`, `l2_norm`, `max_norm`.
+//! Lengths of vectors, built from reductions: `l1_norm`, `l2_norm`, `max_norm`, `l2_loss`.
 
 use super::reduce::{MAX, SUM};
-use crate::{Axes, Float, Tensor};
+use crate::{Axes, Float, Scalar, Tensor};
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// Σ |x| over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these: TensorFlow's `norm(x, 1)`. The
@@ -13,17 +13,15 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.graph().within("l1_norm", || self.abs().over(&SUM, &list)).into()
     }
 
-    /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for nothing. Squares may overflow where
-    /// the length would not.
+    /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for nothing. Squares neither
+    /// overflow nor vanish where the length does not: that of `[3e20, 4e20]` is 5e20 in f32 too, where TensorFlow has infinity.
     ///
     /// The gradient is the cotangent times x over the length; where that is 0 it is taken to be 0, not TensorFlow's NaN.
     #[track_caller]
     pub fn l2_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
         let _pin = self.graph().pin_location();
-        self.graph()
-            .within("l2_norm", || self.square().over::<T>(&SUM, &list).sqrt_flat_at_0())
-            .into()
+        self.graph().within("l2_norm", || self.euclidean_norm(&list)).into()
     }
 
     /// max |x|: TensorFlow's `norm(x, inf)`. NaN if there is one; of nothing it is an error. The gradient is shared among ties.
@@ -34,13 +32,23 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.graph().within("max_norm", || self.abs().over(&MAX, &list)).into()
     }
 
-    /// √x whose derivative at 0 is 0 instead of ∞: both the root and its operand are chosen, so that no infinite slope is
-    /// ever computed.
+    /// Σ x² / 2 over everything, half the squared Euclidean length: TensorFlow's `nn.l2_loss`, the penalty of weight decay. 0 for
+    /// nothing. The gradient is the cotangent times x.
+    ///
+    /// ```
+    /// # use abeyance_graph::{dims, ones, Graph};
+    /// # let g = Graph::new();
+    /// # let w = g.variable::<f32>("w", ones(dims![3]));
+    /// # let loss = w.reduce_sum(..);
+    /// let regularized = loss + w.l2_loss() * 1e-4;
+    /// # let _ = regularized;
+    /// # g.check().unwrap();
+    /// ```
     #[track_caller]
-    pub(super) fn sqrt_flat_at_0(self) -> Tensor<'g, T> {
-        let [zero, one] = [0.0, 1.0].map(|value| self.graph().constant(T::from_f64(value)));
-        // NaN is not 0, and passes through.
-        let flat = self.equal(zero);
-        flat.select(zero, flat.select(one, self).sqrt())
+    pub fn l2_loss(self) -> Scalar<'g, T> {
+        let graph = self.graph();
+        let _pin = graph.pin_location();
+        let half = || graph.constant(T::from_f64(0.5));
+        graph.within("l2_loss", || self.square().over::<T>(&SUM, &(..).list()) * half()).into()
     }
 }

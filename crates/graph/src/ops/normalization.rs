@@ -3,59 +3,78 @@
 
 use abeyance_ir::{Dim, Fault};
 
-use super::reduce::SUM;
+use super::reduce::MEAN;
 use crate::{Axes, AxisList, Float, Operand, Tensor};
+
+/// # Errors
+/// A number that cannot be added to a variance.
+pub(super) fn check_epsilon(what: &str, epsilon: f64) -> Result<(), Fault> {
+    // Also if it is NaN.
+    match (0.0..f64::INFINITY).contains(&epsilon) {
+        true => Ok(()),
+        false => Err(Fault::new(format!(
+            "{what}: an epsilon of {epsilon} cannot be added to a variance"
+        ))
+        .help("it has to be 0 or more, and finite")),
+    }
+}
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// Vectors along some axes, scaled to length 1: TensorFlow's `l2_normalize`, whose default for `epsilon` is 1e-12.
     ///
     /// ```text
-    /// x / √max(Σ x², epsilon)
+    /// x / max(√(Σ x²), √epsilon)
     /// ```
     ///
-    /// A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient.
+    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient.
     #[track_caller]
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();
         let graph = self.graph();
         let _pin = graph.pin_location();
         graph.within("l2_normalize", || {
-            let squares = self.square().over::<T>(&SUM, &list);
-            self * squares.maximum(graph.constant(T::from_f64(epsilon))).rsqrt()
+            let norm = self.euclidean_norm(&list);
+            self / norm.maximum(graph.constant(T::from_f64(epsilon.sqrt())))
         })
     }
 
-    /// Each element less the mean of its layer, over the standard deviation there, then times `gain` and plus `bias`: the layer
-    /// is the last axes, as many as `gain` has, `[..., L]` for a gain and a bias of `[L]`.
+    /// Each element less the mean of its layer, over the standard deviation there, then times `scale` and plus `offset`: the layer
+    /// is the last axes, as many as `scale` has, `[..., L]` for an offset and a scale of `[L]`, which come in the order of
+    /// [`batch_norm`](Tensor::batch_norm).
     ///
     /// ```text
-    /// (x - mean) / √(variance + epsilon) · gain + bias
+    /// (x - mean) / √(variance + epsilon) · scale + offset
     /// ```
     ///
-    /// Ba, Kiros, Hinton: *Layer normalization*, 2016. TensorFlow's default for `epsilon` is 1e-3, elsewhere it is often 1e-5. It
-    /// is a mistake if gain and bias are not of the shape of the last axes.
+    /// It is right also where the squares would overflow or vanish. Ba, Kiros, Hinton: *Layer normalization*, 2016. TensorFlow's
+    /// default for `epsilon` is 1e-3, elsewhere it is often 1e-5. It is a mistake if offset and scale are not of the shape of the last
+    /// axes, or `epsilon` is negative.
     #[track_caller]
     pub fn layer_norm(
         self,
-        gain: impl Operand<'g, T>,
-        bias: impl Operand<'g, T>,
+        offset: impl Operand<'g, T>,
+        scale: impl Operand<'g, T>,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        let this = self.beside(gain).beside(bias);
+        let this = self.beside(offset).beside(scale);
         let graph = this.graph();
         let _pin = graph.pin_location();
-        let [gain, bias] = [gain.node(graph), bias.node(graph)].map(|id| graph.handle::<T>(id));
-        for (what, of) in [("gain", gain), ("bias", bias)] {
+        let [offset, scale] =
+            [offset.node(graph), scale.node(graph)].map(|id| graph.handle::<T>(id));
+        for (what, of) in [("offset", offset), ("scale", scale)] {
             if let Err(fault) = this.has_last_axes(what, of) {
                 return this.fault(fault);
             }
         }
-        let rank = gain.shape().len() as i64;
+        if let Err(fault) = check_epsilon("layer_norm", epsilon) {
+            return this.fault(fault);
+        }
+        let rank = scale.shape().len() as i64;
         let list = AxisList { axes: Some((-rank..0).collect()), keep_dims: true };
         graph.within("layer_norm", || {
-            let (mean, variance) = this.moments(list);
-            let spread = variance + graph.constant(T::from_f64(epsilon));
-            (this - mean) * spread.rsqrt() * gain + bias
+            let mean = this.over(&MEAN, &list);
+            let centred = this - mean;
+            centred / centred.root_mean_square(&list, epsilon) * scale + offset
         })
     }
 
@@ -108,8 +127,20 @@ impl<'g, T: Float> Tensor<'g, T> {
             [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
                 .map(|id| graph.handle::<T>(id));
         graph.within("batch_normalization", || {
-            let spread = variance + graph.constant(T::from_f64(epsilon));
-            (this - mean) * (spread.rsqrt() * scale) + offset
+            let spread = (variance + graph.constant(T::from_f64(epsilon))).sqrt();
+            this.standardized(mean, spread, offset, scale)
         })
+    }
+
+    /// `(x - mean) · (scale / spread) + offset`
+    #[track_caller]
+    pub(super) fn standardized(
+        self,
+        mean: Tensor<'g, T>,
+        spread: Tensor<'g, T>,
+        offset: Tensor<'g, T>,
+        scale: Tensor<'g, T>,
+    ) -> Tensor<'g, T> {
+        (self - mean) * (scale / spread) + offset
     }
 }

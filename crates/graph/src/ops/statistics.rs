@@ -6,7 +6,7 @@ use crate::{Axes, AxisList, Float, Tensor};
 impl<'g, T: Float> Tensor<'g, T> {
     /// The mean of the squares of the differences from the mean, over `..` (everything), `-1`, `[0, 2]` or
     /// [`keep_dims`](crate::keep_dims) of these: TensorFlow's `reduce_variance`, which divides by the count, not by one less. NaN
-    /// for nothing. The gradient is the cotangent times 2(x - mean)/n.
+    /// for nothing. Squares are added up in f64. The gradient is the cotangent times 2(x - mean)/n.
     #[track_caller]
     pub fn reduce_variance<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
@@ -19,8 +19,8 @@ impl<'g, T: Float> Tensor<'g, T> {
             .into()
     }
 
-    /// The standard deviation, the root of [`Tensor::reduce_variance`]: TensorFlow's `reduce_std`. Its gradient where all are equal is
-    /// taken to be 0, not TensorFlow's NaN.
+    /// The standard deviation, the root of [`Tensor::reduce_variance`]: TensorFlow's `reduce_std`. It is right also where the variance
+    /// would overflow or vanish. Its gradient where all are equal is taken to be 0, not TensorFlow's NaN.
     #[track_caller]
     pub fn reduce_std<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
@@ -28,7 +28,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.graph()
             .within("reduce_std", || {
                 let mean = self.over(&MEAN, &list.kept());
-                self.spread(mean, &list).sqrt_flat_at_0()
+                (self - mean).root_mean_square(&list, 0.0)
             })
             .into()
     }
@@ -47,6 +47,6 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The mean of the squares of the differences from `mean`.
     #[track_caller]
     fn spread(self, mean: Tensor<'g, T>, list: &AxisList) -> Tensor<'g, T> {
-        (self - mean).square().over(&MEAN, list)
+        (self - mean).mean_square(list)
     }
 }

@@ -7,7 +7,9 @@ use crate::{Diagnostic, Location};
 pub const MAGIC: [u8; 8] = *b"\x89ABY\r\n\x1a\n";
 
 /// The version of the form that is written: major, minor. Readers of one major version read all of its minor versions.
-pub const VERSION: (u16, u16) = (1, 0);
+///
+/// 1.1: names of signatures and of their inputs and outputs are any texts.
+pub const VERSION: (u16, u16) = (1, 1);
 
 /// Magic, version, flags, length.
 const HEAD: usize = 8 + 2 + 2 + 4 + 8;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::write::{BRIEF, SHOWN};
+use super::write::Cut;
 use crate::{Array, DType, element_count};
 
 /// All `fill(..)` of one text together may claim this many bytes: what they stand for is not in proportion to the
@@ -11,6 +11,9 @@ pub(super) const FILL_LIMIT: usize = 64 << 20;
 
 /// Arrays of more equal elements than this are printed as `fill(..)`.
 const LISTED: usize = 4;
+
+/// Stands for the elements that were left out; no number begins with it.
+pub(super) const CUT: &str = "...";
 
 /// How an array is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub(super) fn write_data(
     out: &mut dyn Write,
     array: &Array,
     form: Form,
-    brief: bool,
+    cut: Option<Cut>,
 ) -> fmt::Result {
     match form {
         Form::Empty => out.write_str("[]"),
@@ -83,15 +86,18 @@ pub(super) fn write_data(
             out.write_char(')')
         }
         Form::Malformed => write!(out, "({} bytes)", array.bytes.len()),
-        Form::Listed if brief && array.len() > BRIEF => {
-            out.write_char('[')?;
-            for index in 0..SHOWN {
-                write_element(out, array, index)?;
-                out.write_str(", ")?;
+        Form::Listed => match cut.filter(|cut| array.len() > cut.longest) {
+            Some(cut) => {
+                out.write_char('[')?;
+                for index in 0..cut.shown {
+                    write_element(out, array, index)?;
+                    out.write_str(", ")?;
+                }
+                // What the parser knows a shortened text by.
+                write!(out, "{CUT} {} more]", array.len() - cut.shown)
             }
-            write!(out, "... {} more]", array.len() - SHOWN)
-        }
-        Form::Listed => write_nested(out, array),
+            None => write_nested(out, array),
+        },
     }
 }
 

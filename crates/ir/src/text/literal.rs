@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::array::FILL_LIMIT;
+use super::array::{CUT, FILL_LIMIT};
 use super::cursor::{Cursor, Read, advise, mistake};
 use crate::graph::MAX_RANK;
 use crate::{Array, DType, Dims, Graph, TensorType, element_count, known_dims};
@@ -126,6 +126,9 @@ fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> R
         let Some(word) = cursor.word() else {
             return Err(cursor.expected("a number or `[`"));
         };
+        if word.starts_with(CUT) {
+            return Err(shortened());
+        }
         if *leaves.get_or_insert(open.len()) != open.len() {
             return Err(mistake(format!(
                 "`{}` where the array has lists before",
@@ -219,6 +222,18 @@ pub(super) fn read_real(word: &str) -> Option<f64> {
 
 fn has_digits(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// The one mistake of a text that was written for a person: what is missing can be told by nothing else in it.
+pub(super) const SHORTENED: &str =
+    "this text was shortened when it was printed: a part of the graph is missing here";
+
+/// The mistake of a place where something was left out.
+pub(super) fn shortened() -> Box<crate::Diagnostic> {
+    advise(
+        SHORTENED,
+        "write the graph whole: `abeyance print --whole --backward`, or `graph.to_text()` and `graph.save_text(path)`",
+    )
 }
 
 fn too_deep() -> Box<crate::Diagnostic> {

@@ -48,7 +48,10 @@
 //! own type before them where the node's does not tell: `i32[2] [3, 4]`, `f32[0, 5] []`, `f32[1000] fill(0.5)`. The
 //! sizes of `fill(..)` and `[]` are those of the type. NaN prints as `nan` whatever its payload.
 //!
-//! What Display writes, [`Graph::parse`](crate::Graph::parse) reads to a graph that prints the same, byte for byte.
+//! Names of signatures and of their inputs and outputs are any texts: `input "serving_default_x:0" = x`.
+//!
+//! What [`Graph::to_text`](crate::Graph::to_text) writes, [`Graph::parse`](crate::Graph::parse) reads to a graph that prints the same,
+//! byte for byte. Display cuts long arrays short: `[0.1, 0.2, ... 998 more]`, which the parser refuses as such.
 
 mod array;
 mod cursor;

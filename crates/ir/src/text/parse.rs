@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::array::FILL_LIMIT;
 use super::cursor::{Cursor, Read, advise, mistake};
+use super::literal::{SHORTENED, shortened};
 use crate::{
     Body, Context, Diagnostic, Diagnostics, Graph, Location, MAX_DEPTH, NodeId, Registry, Signature,
 };
@@ -55,6 +56,14 @@ impl Graph {
             mistakes => Err(Diagnostics(mistakes)),
         }
     }
+}
+
+/// Some other file, or none: whatever else could be said of its lines is of no use.
+fn no_graph() -> Box<Diagnostic> {
+    advise(
+        "this is no graph: a graph's text begins with `graph NAME {`",
+        "a graph is saved with `graph.save(path)` or `graph.save_text(path)`, and made from an ONNX model with `abeyance convert`",
+    )
 }
 
 /// The part of the program that a block is for.
@@ -138,7 +147,12 @@ impl<'t> Parser<'t> {
         for line in self.text.lines() {
             self.line = self.line.saturating_add(1);
             self.graph.context_mut().location = Location::Text(self.line);
-            if let Err(diagnostic) = self.read_line(line) {
+            if let Err(mut diagnostic) = self.read_line(line) {
+                // Whatever it is a part of.
+                if diagnostic.message.ends_with(SHORTENED) {
+                    diagnostic.message = SHORTENED.to_owned();
+                    self.is_stopped = true;
+                }
                 self.report(*diagnostic);
             }
             if self.graph.mistakes() >= MOST_MISTAKES || self.graph.said() >= MOST_SAID {
@@ -160,16 +174,16 @@ impl<'t> Parser<'t> {
     }
 
     fn check_end(&mut self) {
+        self.line = self.line.max(1);
         let (message, opened) = match self.place {
             Place::After => return,
             _ if self.is_headless => return,
-            Place::Before => ("expected `graph NAME {`, found nothing", 0),
+            Place::Before => return self.report(*no_graph()),
             Place::Graph => ("the text ends before the `}` of its graph", self.header),
             Place::Block(_, opened) => ("the text ends before the `}` of a block", opened),
             Place::Body(opened) => ("the text ends before the `}` of a body", opened),
             Place::Signature(opened) => ("the text ends before the `}` of a signature", opened),
         };
-        self.line = self.line.max(1);
         let mut diagnostic = Diagnostic::new(message, Location::Unknown);
         if opened > 0 {
             diagnostic = diagnostic.note("opened by this `{`", Location::Text(opened));
@@ -186,6 +200,10 @@ impl<'t> Parser<'t> {
         let (mut cursor, tail) = Cursor::split(line);
         if cursor.is_at_end() && tail.is_none() {
             return Ok(());
+        }
+        if self.place == Place::Before && !self.is_graph() {
+            self.is_stopped = true;
+            return Err(no_graph());
         }
         if self.place == Place::After {
             return Err(cursor.expected("nothing after the `}` that ends the graph"));
@@ -264,6 +282,10 @@ impl<'t> Parser<'t> {
                     ));
                 }
             };
+            // `update { 12 lines, shown with --backward }`
+            if !cursor.is_at_end() && line.contains("shown with --") {
+                return Err(shortened());
+            }
             let before = std::mem::replace(&mut self.place, Place::Block(section, self.line));
             cursor.finish()?;
             return match before {
@@ -448,6 +470,24 @@ impl<'t> Parser<'t> {
                 self.report(mistake("a body without a node after it").note("this body", opened));
             }
         }
+    }
+
+    /// Whether anything of a graph stands in the text: a header, which is the first line if all is well, a block, the definition of a
+    /// node.
+    fn is_graph(&self) -> bool {
+        let is_part = |line: &str| {
+            let mut cursor = Cursor::new(line);
+            match cursor.word() {
+                Some("graph" | "forward" | "backward" | "update" | "signature") => {
+                    line.contains('{')
+                }
+                Some(_) if cursor.eat(b'=') => {
+                    cursor.word().is_some_and(|operator| self.registry.get(operator).is_some())
+                }
+                _ => false,
+            }
+        };
+        self.text.lines().any(is_part)
     }
 
     fn no_header(&mut self) -> Box<Diagnostic> {

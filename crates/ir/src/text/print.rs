@@ -14,23 +14,38 @@ const NAME_COLUMN: usize = 24;
 const DEFINITION_COLUMN: usize = 48;
 
 impl fmt::Display for Graph {
-    /// The text form of the whole graph, which [`Graph::parse`] reads back.
+    /// The text form for a person to read: of an array of more than 64 different elements only the first 8 are written, and how many
+    /// more there are. [`Graph::to_text`] gives it whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("graph ")?;
-        write_name(f, self.name())?;
-        if let Some(seed) = self.seed() {
-            write!(f, " seed={seed}")?;
-        }
-        f.write_str(" {\n")?;
-        let mut printer = Printer { graph: self, writer: Writer::lossless(self), indent: 2 };
-        printer.blocks(f)?;
-        write_signatures(f, self, &mut printer.writer)?;
-        f.write_str("}")
+        write_graph(f, self, Writer::shortened(self))
     }
 }
 
+/// `graph NAME {`, blocks, signatures, `}`.
+fn write_graph(out: &mut dyn Write, graph: &Graph, writer: Writer<'_>) -> fmt::Result {
+    out.write_str("graph ")?;
+    write_name(out, graph.name())?;
+    if let Some(seed) = graph.seed() {
+        write!(out, " seed={seed}")?;
+    }
+    out.write_str(" {\n")?;
+    let mut printer = Printer { graph, writer, indent: 2 };
+    printer.blocks(out)?;
+    write_signatures(out, graph, &mut printer.writer)?;
+    out.write_str("}")
+}
+
 impl Graph {
-    /// A number that is equal for graphs that print the same, and most likely for no others: FNV-1a of the text.
+    /// The text form with every element of every array: what [`Graph::parse`] reads back to a graph that prints the same, byte for
+    /// byte.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = write_graph(&mut text, self, Writer::lossless(self));
+        text
+    }
+
+    /// A number that is equal for graphs with the same text, and most likely for no others: FNV-1a of [`Graph::to_text`].
     pub fn fingerprint(&self) -> u64 {
         struct Hash(u64);
         impl Write for Hash {
@@ -43,7 +58,7 @@ impl Graph {
         }
         let mut hash = Hash(0xcbf2_9ce4_8422_2325);
         // Hashing does not fail.
-        let _ = write!(hash, "{self}");
+        let _ = write_graph(&mut hash, self, Writer::lossless(self));
         hash.0
     }
 

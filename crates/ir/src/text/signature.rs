@@ -21,7 +21,7 @@ pub(super) fn write_signatures(
         write_name(out, &signature.name)?;
         out.write_str(" {\n")?;
         for (port, node) in &signature.inputs {
-            writeln!(out, "    input  {port} = {}", name(*node))?;
+            write_port(out, "input ", port, name(*node))?;
         }
         for (node, array) in &signature.feeds {
             write!(out, "    feed   {} = ", name(*node))?;
@@ -29,7 +29,7 @@ pub(super) fn write_signatures(
             out.write_char('\n')?;
         }
         for (port, node) in &signature.outputs {
-            writeln!(out, "    output {port} = {}", name(*node))?;
+            write_port(out, "output", port, name(*node))?;
         }
         for step in &signature.steps {
             writeln!(out, "    run    {}", name(*step))?;
@@ -37,6 +37,12 @@ pub(super) fn write_signatures(
         out.write_str("  }\n")?;
     }
     Ok(())
+}
+
+fn write_port(out: &mut dyn Write, keyword: &str, port: &str, node: &str) -> fmt::Result {
+    write!(out, "    {keyword} ")?;
+    write_name(out, port)?;
+    writeln!(out, " = {node}")
 }
 
 impl<'t> Parser<'t> {

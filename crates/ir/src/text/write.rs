@@ -9,17 +9,36 @@ use crate::{
     Type, known_dims,
 };
 
-/// A list longer than this is cut short where a line has to do.
-pub(super) const BRIEF: usize = 8;
-/// How much of it is then shown.
-pub(super) const SHOWN: usize = 4;
+/// Lists that are cut short: which, and how much of them is shown.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    /// Longer ones are.
+    pub(super) longest: usize,
+    /// So many elements stand before what says how many are missing.
+    pub(super) shown: usize,
+}
+
+/// Where a line has to do: of any list.
+const BRIEF: Cut = Cut { longest: 8, shown: 4 };
+/// Where a person reads a graph: of arrays, which are its weights. What is no longer is read at a glance.
+const READER: Cut = Cut { longest: 64, shown: 8 };
+
+/// How much is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Everything: what can be read back.
+    Whole,
+    /// All but the elements of long arrays.
+    Shortened,
+    /// What fits into a line.
+    Brief,
+}
 
 /// Writes definitions, in the order of the nodes.
 #[derive(Clone)]
 pub(super) struct Writer<'g> {
     graph: &'g Graph,
-    /// Whether long lists are cut short, so that the text cannot be read back.
-    brief: bool,
+    detail: Detail,
     /// Bytes of arrays that may still be written as `fill(..)`.
     fills: usize,
 }
@@ -27,12 +46,17 @@ pub(super) struct Writer<'g> {
 impl<'g> Writer<'g> {
     /// Writes everything.
     pub(super) fn lossless(graph: &'g Graph) -> Self {
-        Self { graph, brief: false, fills: FILL_LIMIT }
+        Self { graph, detail: Detail::Whole, fills: FILL_LIMIT }
+    }
+
+    /// Cuts long arrays short, and nothing else.
+    pub(super) fn shortened(graph: &'g Graph) -> Self {
+        Self { graph, detail: Detail::Shortened, fills: FILL_LIMIT }
     }
 
     /// Cuts long lists short.
     pub(super) fn brief(graph: &'g Graph) -> Self {
-        Self { graph, brief: true, fills: usize::MAX }
+        Self { graph, detail: Detail::Brief, fills: usize::MAX }
     }
 
     /// `matmul(flat, w) transpose_b=true`
@@ -43,7 +67,7 @@ impl<'g> Writer<'g> {
         if !node.operands.is_empty() {
             self.list(out, ['(', ')'], &node.operands, |out, &id| {
                 let name = &*graph.node(id).name;
-                match self.brief {
+                match self.is_brief() {
                     true => write_name(out, &crate::shorten::name(name)),
                     false => write_name(out, name),
                 }
@@ -88,7 +112,7 @@ impl<'g> Writer<'g> {
 
     /// A writer for a body, which claims from the same budget; to be given [back](Self::resume).
     pub(super) fn enter<'b>(&self, body: &'b Graph) -> Writer<'b> {
-        Writer { graph: body, brief: self.brief, fills: self.fills }
+        Writer { graph: body, detail: self.detail, fills: self.fills }
     }
 
     /// Goes on after a body.
@@ -96,9 +120,9 @@ impl<'g> Writer<'g> {
         self.fills = body.fills;
     }
 
-    /// Whether long lists are cut short.
+    /// Whether a line has to do.
     pub(super) fn is_brief(&self) -> bool {
-        self.brief
+        self.detail == Detail::Brief
     }
 
     /// Whether the parser knows the attribute without being told.
@@ -200,7 +224,12 @@ impl<'g> Writer<'g> {
             self.list(out, ['[', ']'], &array.dims, |out, dim| write!(out, "{dim}"))?;
             out.write_char(' ')?;
         }
-        write_data(out, array, form, self.brief)
+        let cut = match self.detail {
+            Detail::Whole => None,
+            Detail::Shortened => Some(READER),
+            Detail::Brief => Some(BRIEF),
+        };
+        write_data(out, array, form, cut)
     }
 
     fn shape(&mut self, out: &mut dyn Write, shape: &[Dim]) -> fmt::Result {
@@ -218,8 +247,8 @@ impl<'g> Writer<'g> {
         items: &[T],
         mut item: impl FnMut(&mut dyn Write, &T) -> fmt::Result,
     ) -> fmt::Result {
-        let shown = match self.brief && items.len() > BRIEF {
-            true => SHOWN,
+        let shown = match self.is_brief() && items.len() > BRIEF.longest {
+            true => BRIEF.shown,
             false => items.len(),
         };
         out.write_char(brackets[0])?;

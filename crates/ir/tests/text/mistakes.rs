@@ -159,6 +159,55 @@ fn several_mistakes_are_reported_together_and_their_consequences_are_not() {
 }
 
 #[test]
+fn what_is_no_graph_is_told_so_once() {
+    let csv: String = (0..100).map(|row| format!("{row},{},label\n", row * 7)).collect();
+    let json = "{\n  \"graph\": {\n    \"nodes\": [1, 2, 3]\n  }\n}\n";
+    let python = "import os\n\ndef main():\n    x = 1\n    print(x)\n\nmain()\n";
+    let toml = "[package]\nname = \"graph\"\nversion = \"0.1.0\"\n";
+    let prose = "graph theory is old.\nIt has nodes, and edges: {none} of them here.\n";
+    for text in ["", "\n\n  \n", "# nothing", "hello, world", &csv, json, python, toml, prose] {
+        let diagnostics = Graph::parse(text, &registry()).unwrap_err();
+        assert_eq!(diagnostics.iter().count(), 1, "{text}\n{diagnostics}");
+        assert!(diagnostics.to_string().contains("this is no graph"), "{diagnostics}");
+    }
+    // One that has lost its first line is a graph.
+    let text = mistakes("  x = source : f32[3]\n  }\n}\n");
+    assert!(text.contains("write that line before this one"), "{text}");
+}
+
+#[test]
+fn a_text_that_was_shortened_is_told_so_once() {
+    use abeyance_ir::{Array, DType};
+    let mut g = Graph::new("large");
+    for _ in 0..30 {
+        let elements: Vec<f32> = (0..65).map(|index| index as f32).collect();
+        crate::printing::constant(&mut g, Array::new(DType::F32, &[5, 13], &elements));
+    }
+    let text = g.to_string();
+    assert!(text.contains("[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, ... 57 more]"), "{text}");
+    let diagnostics = Graph::parse(&text, &registry()).unwrap_err();
+    assert_eq!(diagnostics.iter().count(), 1, "{diagnostics}");
+    shown!(diagnostics.to_string());
+    let whole = g.to_text();
+    assert!(whole.len() > 2 * text.len());
+    assert_eq!(Graph::parse(&whole, &registry()).unwrap().to_text(), whole);
+    // What `abeyance print` leaves out is missing too.
+    let hidden = "graph g {\n  forward {\n    x = source : f32[3]\n  }\n  update { 12 lines, shown with --backward }\n}";
+    assert!(mistakes(hidden).contains("this text was shortened"));
+}
+
+#[test]
+fn arrays_of_up_to_64_elements_and_equal_ones_are_printed_whole() {
+    use abeyance_ir::{Array, DType};
+    let mut g = Graph::new("small");
+    let elements: Vec<i32> = (0..64).collect();
+    crate::printing::constant(&mut g, Array::new(DType::I32, &[64], &elements));
+    crate::printing::constant(&mut g, Array::new(DType::F32, &[1000], &[0.5f32; 1000]));
+    assert_eq!(g.to_string(), g.to_text());
+    assert_eq!(crate::printing::reprint(&g), g.to_text());
+}
+
+#[test]
 fn reading_stops_after_twenty_mistakes() {
     let lines: String = (0..1000).map(|index| format!("n{index} = what\n")).collect();
     let diagnostics =

@@ -31,9 +31,9 @@ fn variable(g: &mut Graph, name: &str, initial: Initializer, dims: &[usize]) -> 
 
 /// Prints, reads, prints again.
 pub fn reprint(g: &Graph) -> String {
-    let text = g.to_string();
+    let text = g.to_text();
     match Graph::parse(&text, &registry()) {
-        Ok(read) => assert_eq!(read.to_string(), text),
+        Ok(read) => assert_eq!(read.to_text(), text),
         Err(diagnostics) => panic!("{diagnostics}\n\nin\n\n{text}"),
     }
     text

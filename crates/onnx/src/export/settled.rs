@@ -81,6 +81,15 @@ impl Settled {
                     self.always.insert(id, !always);
                 }
             }
+            "logical_and" => {
+                // The moments of a batch are asked for where a training is on and there is a row.
+                let truths = [first, second].map(|id| id.and_then(|id| self.truth(id)));
+                if truths.contains(&Some(false)) {
+                    self.always.insert(id, false);
+                } else if truths == [Some(true); 2] {
+                    self.always.insert(id, true);
+                }
+            }
             "less" => {
                 // A number drawn from below a bound is below that bound.
                 let drawn = first.map(|first| ir.node(first));

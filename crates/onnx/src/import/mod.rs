@@ -76,7 +76,8 @@ impl Importer {
     ///   are running averages are not trainable. Others are constants.
     /// - Nodes are called by what the model calls their results, with `_` for what a name may not hold. Images within the model are
     ///   `[N, H, W, C]` here; inputs and outputs are as the model has them.
-    /// - The signature `predict` names inputs and outputs as the model does.
+    /// - The signature `predict` names inputs and outputs as the model does, whatever signs these names hold: they are fed and fetched by
+    ///   the model's own names.
     ///
     /// # Errors
     /// The bytes are no model, the model's opset is not between [`OLDEST_OPSET`] and [`NEWEST_OPSET`], or parts of it have no

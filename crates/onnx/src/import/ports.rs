@@ -21,8 +21,12 @@ impl<'m, 'g> Import<'m, 'g> {
         let mut inputs = Vec::new();
         let initialized: HashSet<&str> =
             self.model.initializer.iter().map(|tensor| tensor.name()).collect();
+        let mut told = HashSet::new();
         for input in &self.model.input {
             let name = input.name();
+            if !self.is_told_apart("input", name, &mut told) {
+                continue;
+            }
             // Early models name their initializers among the inputs.
             if initialized.contains(name) {
                 continue;
@@ -137,8 +141,12 @@ impl<'m, 'g> Import<'m, 'g> {
     /// The nodes of the outputs, each under a name of its own.
     pub(super) fn outputs(&mut self) -> Vec<(String, NodeId)> {
         let mut outputs: Vec<(String, NodeId)> = Vec::new();
+        let mut told = HashSet::new();
         for output in &self.model.output {
             let name = output.name();
+            if !self.is_told_apart("output", name, &mut told) {
+                continue;
+            }
             let Some(value) = self.values.get(name) else {
                 if !self.is_explained(name) {
                     let reason = Reason::Wrong("nothing gives this output".to_owned());
@@ -164,24 +172,26 @@ impl<'m, 'g> Import<'m, 'g> {
         outputs
     }
 
-    /// The signature `predict`, whose names are the model's as far as they can be.
+    /// The signature `predict`, whose names are the model's.
     pub(super) fn sign(&mut self, inputs: &[(String, NodeId)], outputs: &[(String, NodeId)]) {
-        let ports = |list: &[(String, NodeId)]| -> Vec<(String, NodeId)> {
-            let mut taken = HashSet::new();
-            let port = |(index, (name, node)): (usize, &(String, NodeId))| {
-                let name = naming::sanitized(name, "value");
-                let name = if taken.contains(&name) { format!("{name}_{index}") } else { name };
-                taken.insert(name.clone());
-                (name, *node)
-            };
-            list.iter().enumerate().map(port).collect()
-        };
         let mut signature = self.graph.signature("predict");
-        for (name, node) in ports(inputs) {
-            signature = signature.input(&name, self.graph.any(node));
+        for (name, node) in inputs {
+            signature = signature.input(name, self.graph.any(*node));
         }
-        for (name, node) in ports(outputs) {
-            signature = signature.output(&name, self.graph.any(node));
+        for (name, node) in outputs {
+            signature = signature.output(name, self.graph.any(*node));
         }
+    }
+
+    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is refused. Two of one name could
+    /// not be told apart by who feeds or fetches them.
+    fn is_told_apart(&mut self, what: &str, name: &str, told: &mut HashSet<String>) -> bool {
+        let reason = match name {
+            "" => format!("an {what} has no name"),
+            name if told.insert(name.to_owned()) => return true,
+            _ => format!("there are two {what}s of this name"),
+        };
+        self.refuse(None, format!("{what} `{name}`"), Reason::Wrong(reason));
+        false
     }
 }

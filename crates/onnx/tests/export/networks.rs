@@ -32,7 +32,7 @@ fn five_layers(g: &Graph) {
     let mut y = x.reshape(dims![x.dim(0), 784]);
     for (layer, shape) in [[784, 60], [60, 40], [40, 30], [30, 20]].iter().enumerate() {
         let (w, b) = weights(g, &format!("layer{layer}"), shape);
-        y = (y.matmul(w) + b).relu().dropout(keep);
+        y = (y.matmul(w) + b).relu().dropout_keeping(keep);
     }
     let (w, b) = weights(g, "last", &[20, 10]);
     g.signature("predict").input("images", x).output("probabilities", (y.matmul(w) + b).softmax());
@@ -49,7 +49,7 @@ fn convolutional(g: &Graph) {
         y = (y.conv2d(w, Conv2d::same().stride(*stride)) + b).relu();
     }
     let (w, b) = weights(g, "dense", &[490, 20]);
-    let y = (y.reshape(dims![_, 490]).matmul(w) + b).relu().dropout(keep);
+    let y = (y.reshape(dims![_, 490]).matmul(w) + b).relu().dropout_keeping(keep);
     let (w, b) = weights(g, "last", &[20, 10]);
     g.signature("predict")
         .input("images", x)

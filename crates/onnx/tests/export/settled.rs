@@ -10,7 +10,7 @@ fn everything_that_cannot_be_exported_is_named_at_once() {
     let x = g.placeholder::<f32>("x", dims![_, 4]);
     let keep = g.placeholder::<f32>("keep", dims![]);
     let w = g.variable("w", truncated_normal(dims![4, 4], 0.0, 1.0));
-    let y = x.matmul(w).dropout(keep).atan2(x).diag().atan2(1.0);
+    let y = x.matmul(w).dropout_keeping(keep).atan2(x).diag().atan2(1.0);
     g.signature("predict").input("x", x).output("y", y);
     let error = export(&g, "predict", &|_| None).expect_err("a refusal");
     insta::assert_snapshot!("everything_that_cannot_be_exported", error);

@@ -1,7 +1,8 @@
 //! The graphs that models become.
 
 use crate::model::{
-    AttributeProto, GraphProto, bytes, floats, int, integers, ints, model, node, port,
+    AttributeProto, GraphProto, TypeProto, bytes, floats, int, integers, ints, model, node, port,
+    type_proto,
 };
 
 /// Convolution, activation and pool twice, as exporters of networks write them.
@@ -118,8 +119,84 @@ fn inputs_and_outputs_have_their_names_in_the_signature() {
     let signature = &ir.signatures()[0];
     let inputs: Vec<&str> = signature.inputs.iter().map(|(name, _)| &**name).collect();
     let outputs: Vec<&str> = signature.outputs.iter().map(|(name, _)| &**name).collect();
-    assert_eq!((&inputs[..], &outputs[..]), (&["a_0", "b"][..], &["relu", "sum/out", "b"][..]));
+    assert_eq!((&inputs[..], &outputs[..]), (&["a:0", "b"][..], &["relu", "sum/out", "b"][..]));
     assert_eq!(ir.describe(signature.outputs[0].1), "relu : f32[n, 2]");
+}
+
+#[test]
+fn names_that_differ_in_signs_alone_are_fed_and_fetched_as_themselves() {
+    use abeyance_session::{Session, Value};
+    use ndarray::arr1;
+    let model = model(
+        vec![port("/x", &["2"]), port("x", &["2"]), port("serving_default_x:0", &["2"])],
+        vec![],
+        vec![
+            node("Sub", &["/x", "x"], &["y:0"], vec![]),
+            node("Sub", &["x", "/x"], &["y_0"], vec![]),
+            node("Identity", &["serving_default_x:0"], &["größe = 1"], vec![]),
+        ],
+        vec![port("y_0", &["2"]), port("y:0", &["2"]), port("größe = 1", &["2"])],
+    );
+    let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+    // The same by its files of both forms.
+    let forms = [graph.to_text().into_bytes(), graph.ir().to_bytes().expect("it is right")];
+    let read =
+        forms.map(|form| abeyance_graph::Graph::from_bytes(&form).expect("what was written"));
+    for graph in [&graph, &read[0], &read[1]] {
+        let session = Session::new(graph).expect("a session");
+        let predict = session.signature("predict").expect("the signature of an import");
+        let [a, b, c] = [[10.0f32, 20.0], [1.0, 2.0], [5.0, 6.0]].map(|x| arr1(&x));
+        let feeds = [
+            predict.feed("x", &b).expect("an input"),
+            predict.feed("serving_default_x:0", &c).expect("an input"),
+            predict.feed("/x", &a).expect("an input"),
+        ];
+        let found = predict.run(feeds).expect("a run");
+        let found: Vec<Vec<f64>> = found.iter().map(Value::to_f64).collect();
+        assert_eq!(found, [[-9.0, -18.0], [9.0, 18.0], [5.0, 6.0]]);
+        let outputs = &predict.signature().outputs;
+        let names: Vec<&str> = outputs.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["y_0", "y:0", "größe = 1"]);
+    }
+    // And by the model that they are exported as.
+    let again = abeyance_onnx::export(&graph, "predict", &|_| None).expect("an export");
+    let again = abeyance_onnx::import(&again).expect("what was exported");
+    let signature = again.ir().signatures()[0].clone();
+    let names: Vec<&str> = signature.inputs.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, ["/x", "x", "serving_default_x:0"]);
+    assert!(signature.output("y:0").is_some() && signature.output("größe = 1").is_some());
+}
+
+#[test]
+fn a_power_that_no_float_holds_keeps_its_sign() {
+    use abeyance_session::Session;
+    use ndarray::arr1;
+    // Known when the model is built, and fed.
+    for fed in [false, true] {
+        let mut exponent = integers("n", &[16_777_217]);
+        exponent.dims = vec![1];
+        let mut input = port("n", &["1"]);
+        if let Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), .. }) =
+            &mut input.r#type
+        {
+            tensor.elem_type = Some(7);
+        }
+        let model = model(
+            if fed { vec![port("x", &["1"]), input] } else { vec![port("x", &["1"])] },
+            if fed { vec![] } else { vec![exponent] },
+            vec![node("Pow", &["x", "n"], &["y"], vec![])],
+            vec![port("y", &["1"])],
+        );
+        let graph = abeyance_onnx::import(&bytes(&model)).expect("an import");
+        let session = Session::new(&graph).expect("a session");
+        let predict = session.signature("predict").expect("the signature of an import");
+        let (x, n) = (arr1(&[-1.0f32]), arr1(&[16_777_217i64]));
+        let mut feeds = vec![predict.feed("x", &x).expect("an input")];
+        if fed {
+            feeds.push(predict.feed("n", &n).expect("an input"));
+        }
+        assert_eq!(predict.run(feeds).expect("a run")[0].to_f64(), [-1.0]);
+    }
 }
 
 #[test]

@@ -81,6 +81,12 @@ pub(crate) const ROWS: &[Row] = &[
     direct!("mul", "Mul", 2),
     direct!("div", "Div", 2),
     direct!("pow", "Pow", 2),
+    direct!("powi", "Pow", 2),
+    Row::new("truncate_mod", "Mod", |writer, id| {
+        together(writer, id, 2, |writer, operands| {
+            writer.node("Mod", operands, vec![super::super::attribute::int("fmod", 1)])
+        })
+    }),
     direct!("maximum", "Max", 2),
     direct!("minimum", "Min", 2),
     direct!("equal", "Equal", 2),

@@ -41,6 +41,20 @@ pub(crate) const ROWS: &[Row] = &[
         let zero = writer.number(writer.dtype(id), 0.0);
         Ok(Held::plain(writer.node("Where", &[&either, &zero, &largest], Vec::new())))
     }),
+    direct!("reduce_euclidean_norm", "ReduceL2"),
+    Row::new("reduce_wide_euclidean_norm", "Cast and ReduceL2", |writer, id| {
+        let x = writer.input(id, 0)?;
+        let wide = cast(writer, &x, DType::F64);
+        reduced(writer, id, "ReduceL2", &wide)
+    }),
+    Row::new("reduce_mean_square", "Mul and ReduceMean", mean_square),
+    Row::new("reduce_root_mean_square", "Mul, ReduceMean, Add and Sqrt", |writer, id| {
+        let mean = mean_square(writer, id)?.name();
+        let epsilon = writer.attributes(id).real(2);
+        let epsilon = writer.number(writer.dtype(id), epsilon);
+        let sum = writer.node("Add", &[&mean, &epsilon], Vec::new());
+        Ok(Held::plain(writer.node("Sqrt", &[&sum], Vec::new())))
+    }),
     Row::new("argmax", "ArgMax", |writer, id| place(writer, id, "ArgMax")),
     Row::new("argmin", "ArgMin", |writer, id| place(writer, id, "ArgMin")),
     Row::new("softmax", "Softmax", |writer, id| along_last(writer, id, "Softmax")),
@@ -94,6 +108,12 @@ fn reduced(writer: &mut Writer<'_>, id: NodeId, operator: &str, x: &str) -> Writ
         }
         _ => writer.node(operator, &[x], vec![ints("axes", axes), keep]),
     }))
+}
+
+fn mean_square(writer: &mut Writer<'_>, id: NodeId) -> Written {
+    let x = writer.input(id, 0)?;
+    let squares = writer.node("Mul", &[&x, &x], Vec::new());
+    reduced(writer, id, "ReduceMean", &squares)
 }
 
 fn quantified(writer: &mut Writer<'_>, id: NodeId, operator: &str) -> Written {

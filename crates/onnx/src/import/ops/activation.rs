@@ -44,11 +44,15 @@ pub(crate) const ROWS: &[Row] = &[
             }
         })
     }),
-    Row::new("Celu", "`alpha elu(x / alpha)`", |call| {
+    Row::new("Celu", "`x` where it is positive, else `alpha expm1(x / alpha)`", |call| {
         let alpha = call.float_or("alpha", 1.0)?;
         each(call, |x| {
-            let inner = call.with_number(binary::div, x, alpha);
-            Ok(call.times(call.unary(activation::elu, inner), alpha))
+            // What is not taken is kept from overflowing.
+            let below = call.with_number(binary::minimum, x, 0.0);
+            let inner = call.with_number(binary::div, below, alpha);
+            let below = call.times(call.unary(unary::expm1, inner), alpha);
+            let positive = call.with_number(comparison::greater, x, 0.0);
+            Ok(call.emit(|graph| select::select(graph, positive.id(), x.id(), below.id())))
         })
     }),
     Row::new("Selu", "`elu`, scaled", |call| {
@@ -59,7 +63,7 @@ pub(crate) const ROWS: &[Row] = &[
             Ok(call.times(scaled_below(call, x, elu, alpha), gamma))
         })
     }),
-    Row::new("Gelu", "the nodes of `gelu`", |call| {
+    Row::new("Gelu", "the nodes of `gelu`; of the approximation `x sigmoid(..)`", |call| {
         let approximate = match call.string_or("approximate", "none")?.as_str() {
             "none" => false,
             "tanh" => true,
@@ -67,7 +71,15 @@ pub(crate) const ROWS: &[Row] = &[
         };
         each(call, |x| {
             let dtype = call.float_type(x)?;
-            Ok(with_float!(dtype, T => x.assume::<T>().gelu(approximate).erase()))
+            if !approximate {
+                return Ok(with_float!(dtype, T => x.assume::<T>().gelu(false).erase()));
+            }
+            // (1 + tanh(y)) / 2 is 1 / (1 + exp(-2y)), which has its digits where it is small.
+            let cube = call.binary(binary::mul, x, call.unary(unary::square, x));
+            let inner = call.binary(binary::add, x, call.times(cube, 0.044_715));
+            let twice = (8.0 / std::f64::consts::PI).sqrt();
+            let share = call.unary(unary::sigmoid, call.times(inner, twice));
+            Ok(call.binary(binary::mul, x, share))
         })
     }),
     Row::new("HardSigmoid", "`clip(alpha x + beta, 0, 1)`", |call| {

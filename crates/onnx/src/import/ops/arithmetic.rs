@@ -1,7 +1,7 @@
 //! Arithmetic of two and more tensors that broadcast.
 
 use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{binary, comparison, division, rounding, select};
+use abeyance_graph::ops::{binary, division, powi, truncated};
 use abeyance_ir::{DType, Dim, Graph as Ir, NodeId};
 
 use super::super::call::{Call, Imported, wrong};
@@ -95,42 +95,44 @@ pub(crate) const ROWS: &[Row] = &[
     variadic!("Mean", "`add`, and a `div` by their number", binary::add, true),
     variadic!("Max", "`maximum`, one after the other", binary::maximum, false),
     variadic!("Min", "`minimum`, one after the other", binary::minimum, false),
-    Row::new("Pow", "`pow`, the exponent cast to the type of the base", |call| {
-        broadcast_pair(call, |x, y| {
-            let (base, exponent) = (call.dtype(x), call.dtype(y));
-            match base.is_float() || !exponent.is_float() {
-                true => Ok(call.binary(binary::pow, x, call.cast(y, base))),
-                false => {
-                    let power = call.binary(
-                        binary::pow,
-                        call.cast(x, DType::F64),
-                        call.cast(y, DType::F64),
-                    );
-                    Ok(call.cast(power, base))
-                }
-            }
-        })
-    })
+    Row::new(
+        "Pow",
+        "`pow`, in a type that holds both operands; of a float and integers `powi`, where these are not known to be small",
+        |call| {
+            // Few enough bits to be an f32 as they are.
+            const SMALL: u64 = 1 << 24;
+            let known = call.optional(1).and_then(|value| value.known.as_ref()?.integers());
+            let small = known
+                .is_some_and(|integers| integers.iter().all(|n| n.unsigned_abs() <= SMALL));
+            broadcast_pair(call, |x, y| Ok(power(call, x, y, small)))
+        },
+    )
     .limits("a negative exponent of integers fails when it is run"),
-    Row::new("Mod", "`modulo`; with `fmod=1` `x - y trunc(x / y)`", |call| {
+    Row::new("Mod", "`modulo`; with `fmod=1` `truncate_mod`", |call| {
         let truncated = call.flag("fmod", false)?;
         broadcast_pair(call, |x, y| match truncated {
             false => Ok(call.binary(division::modulo, x, y)),
-            true => {
-                let quotient = call.binary(binary::div, x, y);
-                let whole = match call.dtype(x).is_float() {
-                    true => truncate(call, quotient),
-                    false => quotient,
-                };
-                Ok(call.binary(binary::sub, x, call.binary(binary::mul, y, whole)))
-            }
+            true => Ok(call.binary(truncated::truncate_mod, x, y)),
         })
     }),
 ];
 
-/// Towards 0.
-fn truncate<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
-    let negative = call.with_number(comparison::less, x, 0.0);
-    let (up, down) = (call.unary(rounding::ceil, x), call.unary(rounding::floor, x));
-    call.emit(|graph| select::select(graph, negative.id(), up.id(), down.id()))
+/// `x` to the power of `y`, of the type of `x`; `small` says that `y` holds integers that any float holds.
+fn power<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    y: AnyTensor<'g>,
+    small: bool,
+) -> AnyTensor<'g> {
+    let (base, exponent) = (call.dtype(x), call.dtype(y));
+    let within = match (base.is_float(), exponent) {
+        _ if base == exponent => base,
+        (true, DType::I32 | DType::I64) if !small => return call.binary(powi::powi, x, y),
+        // Wrapped at the end, a product is what it is when every factor is wrapped.
+        (false, DType::I32 | DType::I64 | DType::U8) => DType::I64,
+        (true, DType::F32 | DType::I32 | DType::I64 | DType::U8 | DType::Bool) => base,
+        _ => DType::F64,
+    };
+    let power = call.binary(binary::pow, call.cast(x, within), call.cast(y, within));
+    call.cast(power, base)
 }

@@ -1,14 +1,14 @@
 //! Normalizations: of classes, batches, layers, groups.
 
 use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{argument, binary, index, reduce, slice, softmax, unary};
-use abeyance_ir::{Dim, Graph as Ir, NodeId};
+use abeyance_graph::ops::{argument, binary, index, reduce, slice, softmax, squares, unary};
+use abeyance_ir::{Attribute, Attributes, Dim, Graph as Ir, NodeId};
 
 use super::super::call::{Call, Imported, one, unsupported, wrong};
 use super::super::table::Row;
 use super::super::value::Value;
 use super::pool::power;
-use super::reduction::apply;
+use super::reduction::{apply, length};
 use crate::error::Reason;
 
 /// This family's operators.
@@ -35,7 +35,7 @@ pub(crate) const ROWS: &[Row] = &[
     )
     .limits("`spatial=0`; five outputs")
     .state(&[3, 4]),
-    Row::new("InstanceNormalization", "`reduce_mean`, `square`, `sqrt` and arithmetic", |call| {
+    Row::new("InstanceNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let epsilon = call.float_or("epsilon", 1e-5)?;
         let rank = call.rank(x);
@@ -46,9 +46,9 @@ pub(crate) const ROWS: &[Row] = &[
         let normal = standardized(call, x, &axes, epsilon).0;
         one(scaled(call, normal, call.tensor(1)?, Some(call.tensor(2)?)))
     }),
-    Row::new("GroupNormalization", "`reduce_mean`, `square`, `sqrt` and arithmetic", group_normalization)
+    Row::new("GroupNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", group_normalization)
         .limits("channels of unknown number"),
-    Row::new("LayerNormalization", "`reduce_mean`, `square`, `sqrt` and arithmetic", |call| {
+    Row::new("LayerNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let epsilon = call.float_or("epsilon", 1e-5)?;
         let axes = from_axis(call, x, -1)?;
@@ -60,28 +60,28 @@ pub(crate) const ROWS: &[Row] = &[
         };
         Ok([result, mean, inverse].map(Value::plain).into())
     }),
-    Row::new("RMSNormalization", "`square`, `reduce_mean`, `sqrt` and arithmetic", |call| {
+    Row::new("RMSNormalization", "`reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let epsilon = call.float_or("epsilon", 1e-5)?;
         let axes = from_axis(call, x, -1)?;
-        let mean = apply(call, &reduce::MEAN, call.unary(unary::square, x), &axes, true);
-        let root = call.unary(unary::sqrt, call.plus(mean, epsilon));
-        one(call.binary(binary::mul, call.binary(binary::div, x, root), call.tensor(1)?))
+        let normal = call.binary(binary::div, x, root_mean_square(call, x, &axes, epsilon));
+        one(call.binary(binary::mul, normal, call.tensor(1)?))
     }),
-    Row::new("MeanVarianceNormalization", "`reduce_mean`, `square`, `sqrt` and arithmetic", |call| {
+    Row::new("MeanVarianceNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let axes = call.ints("axes")?.unwrap_or(&[0, 2, 3]);
-        one(standardized(call, x, axes, 1e-9).0)
+        let mean = apply(call, &reduce::MEAN, x, axes, true);
+        let centred = call.binary(binary::sub, x, mean);
+        // Beside the deviation, not beside its square: so small numbers count.
+        let deviation = call.plus(root_mean_square(call, centred, axes, 0.0), 1e-9);
+        one(call.binary(binary::div, centred, deviation))
     }),
-    Row::new("LpNormalization", "`abs` or `square`, `reduce_sum` and `div`; 0 where the norm is 0", |call| {
+    Row::new("LpNormalization", "`abs` and `reduce_sum`, or the nodes of `l2_norm`, and `div`; 0 where the norm is 0", |call| {
         let x = call.tensor(0)?;
         let axis = call.axis(call.int_or("axis", -1)?, call.rank(x))? as i64;
         let norm = match call.int_or("p", 2)? {
             1 => apply(call, &reduce::SUM, call.unary(unary::abs, x), &[axis], true),
-            2 => {
-                let squares = apply(call, &reduce::SUM, call.unary(unary::square, x), &[axis], true);
-                call.unary(unary::sqrt, squares)
-            }
+            2 => length(call, x, &[axis], true),
             p => return unsupported(format!("p is {p}, and neither 1 nor 2")),
         };
         let (zero, whole) = (call.number(0.0, x), call.number(1.0, x));
@@ -127,7 +127,7 @@ fn from_axis<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, default: i64) -> Result<
     Ok((first as i64..rank as i64).collect())
 }
 
-/// `(x - mean) / sqrt(variance + epsilon)` of moments along some axes, the mean, and 1 over the root.
+/// `(x - mean) / sqrt(variance + epsilon)`, with the mean and the variance along some axes, the mean, and 1 over the root.
 fn standardized<'g>(
     call: &Call<'_, 'g>,
     x: AnyTensor<'g>,
@@ -136,9 +136,24 @@ fn standardized<'g>(
 ) -> (AnyTensor<'g>, AnyTensor<'g>, AnyTensor<'g>) {
     let mean = apply(call, &reduce::MEAN, x, axes, true);
     let centred = call.binary(binary::sub, x, mean);
-    let variance = apply(call, &reduce::MEAN, call.unary(unary::square, centred), axes, true);
-    let inverse = call.unary(unary::rsqrt, call.plus(variance, epsilon));
-    (call.binary(binary::mul, centred, inverse), mean, inverse)
+    let deviation = root_mean_square(call, centred, axes, epsilon);
+    let normal = call.binary(binary::div, centred, deviation);
+    (normal, mean, call.unary(unary::reciprocal, deviation))
+}
+
+/// `sqrt(mean(x²) + epsilon)` along some axes, whose dimensions stay. The squares may be beyond what the type holds.
+fn root_mean_square<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    axes: &[i64],
+    epsilon: f64,
+) -> AnyTensor<'g> {
+    let attributes = Attributes::of([
+        Attribute::Integers(axes.into()),
+        Attribute::Flag(true),
+        Attribute::Real(epsilon),
+    ]);
+    call.emit(|graph| graph.add(&squares::ROOT_MEAN_SQUARE, &[x.id()], attributes))
 }
 
 /// `x · scale + bias` with a number for each channel, dimension 1.

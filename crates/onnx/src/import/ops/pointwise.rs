@@ -2,7 +2,8 @@
 
 use abeyance_graph::AnyTensor;
 use abeyance_graph::ops::{
-    binary, classify, comparison, error_function, rounding, select, trigonometric, unary,
+    binary, classify, comparison, error_function, hyperbolic, inverse_trigonometric, rounding,
+    select, trigonometric, unary,
 };
 use abeyance_ir::{Graph as Ir, NodeId};
 
@@ -74,53 +75,19 @@ pub(crate) const ROWS: &[Row] = &[
                 (true, true) => call.unary(classify::is_inf, x),
                 (true, false) => sided(comparison::less),
                 (false, true) => sided(comparison::greater),
-                (false, false) => call.binary(comparison::not_equal, x, x),
+                // Nothing is less than itself, NaN neither.
+                (false, false) => call.binary(comparison::less, x, x),
             })
         })
-    })
-    .limits("`detect_negative=0, detect_positive=0` of NaN"),
-    Row::new("Sinh", "`(exp(x) - exp(-x)) / 2`", |call| {
-        each(call, |x| {
-            let difference = call.binary(binary::sub, call.unary(unary::exp, x), exp_neg(call, x));
-            Ok(call.times(difference, 0.5))
-        })
     }),
-    Row::new("Cosh", "`(exp(x) + exp(-x)) / 2`", |call| {
-        each(call, |x| {
-            let sum = call.binary(binary::add, call.unary(unary::exp, x), exp_neg(call, x));
-            Ok(call.times(sum, 0.5))
-        })
-    }),
-    Row::new("Asinh", "`sign(x) log(|x| + sqrt(x² + 1))`", |call| {
-        each(call, |x| {
-            let root = call.unary(unary::sqrt, call.plus(call.unary(unary::square, x), 1.0));
-            let size = call.unary(unary::abs, x);
-            let log = call.unary(unary::log, call.binary(binary::add, size, root));
-            Ok(call.binary(binary::mul, call.unary(unary::sign, x), log))
-        })
-    }),
-    Row::new("Acosh", "`log(x + sqrt(x² - 1))`", |call| {
-        each(call, |x| {
-            let root = call.unary(unary::sqrt, call.plus(call.unary(unary::square, x), -1.0));
-            Ok(call.unary(unary::log, call.binary(binary::add, x, root)))
-        })
-    }),
-    Row::new("Atanh", "`(log1p(x) - log1p(-x)) / 2`", |call| {
-        each(call, |x| {
-            let less = call.unary(unary::log1p, call.unary(unary::neg, x));
-            let difference = call.binary(binary::sub, call.unary(unary::log1p, x), less);
-            Ok(call.times(difference, 0.5))
-        })
-    }),
-    Row::new("Asin", "`atan2(x, sqrt(1 - x²))`", |call| {
-        each(call, |x| Ok(call.binary(trigonometric::atan2, x, other_leg(call, x))))
-    }),
-    Row::new("Acos", "`atan2(sqrt(1 - x²), x)`", |call| {
-        each(call, |x| Ok(call.binary(trigonometric::atan2, other_leg(call, x), x)))
-    }),
-    Row::new("Atan", "`atan2(x, 1)`", |call| {
-        each(call, |x| Ok(call.with_number(trigonometric::atan2, x, 1.0)))
-    }),
+    direct!("Sinh", "`sinh`", hyperbolic::sinh),
+    direct!("Cosh", "`cosh`", hyperbolic::cosh),
+    direct!("Asinh", "`asinh`", hyperbolic::asinh),
+    direct!("Acosh", "`acosh`", hyperbolic::acosh),
+    direct!("Atanh", "`atanh`", hyperbolic::atanh),
+    direct!("Asin", "`asin`", inverse_trigonometric::asin),
+    direct!("Acos", "`acos`", inverse_trigonometric::acos),
+    direct!("Atan", "`atan`", inverse_trigonometric::atan),
     Row::new("Clip", "`maximum` and `minimum`", |call| {
         let (low, high) = match call.opset >= 11 {
             true => (call.optional_tensor(1), call.optional_tensor(2)),
@@ -165,18 +132,4 @@ pub(crate) fn data_type(number: i64) -> Result<abeyance_ir::DType, Reason> {
         Ok(number) => element_type::read(number).map_err(Reason::Unsupported),
         Err(_) => unsupported(format!("{number} is not the number of an element type")),
     }
-}
-
-fn exp_neg<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
-    call.unary(unary::exp, call.unary(unary::neg, x))
-}
-
-/// The other leg of a right triangle with hypotenuse 1.
-fn other_leg<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>) -> AnyTensor<'g> {
-    let squares = call.unary(unary::square, x);
-    let rest = call.emit(|graph| {
-        let one = abeyance_graph::ops::scalar_like(graph, x.id(), 1.0);
-        binary::sub(graph, one, squares.id())
-    });
-    call.unary(unary::sqrt, rest)
 }

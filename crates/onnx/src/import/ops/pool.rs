@@ -2,7 +2,7 @@
 
 use abeyance_graph::ops::{binary, pool as pools, reduce, source, strided, unary};
 use abeyance_graph::{AnyTensor, Pool};
-use abeyance_ir::{Array, Attribute, Attributes, Dim, Graph as Ir, NodeId, Shape};
+use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Graph as Ir, NodeId, Shape};
 
 use super::super::call::{Call, Imported, unsupported, wrong};
 use super::super::table::Row;
@@ -31,7 +31,7 @@ pub(crate) const ROWS: &[Row] = &[
             pool(call, Kind::Average { counted })
         },
     ),
-    Row::new("LpPool", "`pow`, `avg_pool`, `mul` and `pow`", |call| {
+    Row::new("LpPool", "`pow`, `avg_pool`, `mul` and `pow` in f64", |call| {
         let p = call.int_or("p", 2)?;
         pool(call, Kind::Norm { p: p as f64 })
     }),
@@ -41,11 +41,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("GlobalMaxPool", "`reduce_max`", |call| {
         global(call, |call, x, axes| reduced(call, &reduce::MAX, x, axes))
     }),
-    Row::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow`", |call| {
+    Row::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow` in f64", |call| {
         let p = call.int_or("p", 2)? as f64;
         global(call, |call, x, axes| {
-            let powers = power(call, call.unary(unary::abs, x), p);
-            power(call, reduced(call, &reduce::SUM, powers, axes), 1.0 / p)
+            in_f64(call, x, |x| {
+                let powers = power(call, call.unary(unary::abs, x), p);
+                power(call, reduced(call, &reduce::SUM, powers, axes), 1.0 / p)
+            })
         })
     }),
 ];
@@ -58,6 +60,15 @@ pub(crate) fn power<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, p: f64) -> AnyTen
         0.5 => call.unary(unary::sqrt, x),
         _ => call.with_number(binary::pow, x, p),
     }
+}
+
+/// Something computed in f64, which holds the powers of all that f32 does.
+fn in_f64<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    compute: impl FnOnce(AnyTensor<'g>) -> AnyTensor<'g>,
+) -> AnyTensor<'g> {
+    call.cast(compute(call.cast(x, DType::F64)), call.dtype(x))
 }
 
 /// A reduction that keeps its dimensions.
@@ -158,11 +169,11 @@ fn images<'g>(
             let x = padded(call, x, &all, f64::NEG_INFINITY);
             call.emit(|graph| pools::max_pool(graph, x.id(), valid))
         }
-        Kind::Norm { p } => {
+        Kind::Norm { p } => in_f64(call, x, |x| {
             let powers = power(call, call.unary(unary::abs, x), p);
             let mean = average(padded(call, powers, &all, 0.0));
             power(call, call.times(mean, (kernel[0] * kernel[1]) as f64), 1.0 / p)
-        }
+        }),
         Kind::Average { counted } => {
             let mean = average(padded(call, x, &all, 0.0));
             match mask(call, x, &[1, 2], &pads, counted)? {
@@ -254,10 +265,10 @@ fn by_slices<'g>(
     };
     Ok(match kind {
         Kind::Max => combine(padded(call, x, &around, f64::NEG_INFINITY), binary::maximum),
-        Kind::Norm { p } => {
+        Kind::Norm { p } => in_f64(call, x, |x| {
             let powers = power(call, call.unary(unary::abs, x), p);
             power(call, combine(padded(call, powers, &around, 0.0), binary::add), 1.0 / p)
-        }
+        }),
         Kind::Average { counted } => {
             let sum = combine(padded(call, x, &around, 0.0), binary::add);
             let axes: Vec<usize> = (2..rank + 2).collect();

@@ -54,13 +54,18 @@ pub(crate) const ROWS: &[Row] = &[
     reduction!("ReduceL1", "`abs` and `reduce_sum`", 18, |call, x, axes, keep| {
         Ok(apply(call, &reduce::SUM, call.unary(unary::abs, x), axes, keep))
     }),
-    reduction!("ReduceL2", "`square`, `reduce_sum` and `sqrt`", 18, |call, x, axes, keep| {
-        let sum = apply(call, &reduce::SUM, call.unary(unary::square, x), axes, keep);
-        Ok(match call.dtype(x).is_float() {
-            true => call.unary(unary::sqrt, sum),
-            false => call.cast(call.unary(unary::sqrt, call.cast(sum, DType::F64)), call.dtype(x)),
-        })
-    }),
+    reduction!(
+        "ReduceL2",
+        "the nodes of `l2_norm`; of integers through f64",
+        18,
+        |call, x, axes, keep| {
+            let dtype = call.dtype(x);
+            Ok(match dtype.is_float() {
+                true => length(call, x, axes, keep),
+                false => call.cast(length(call, call.cast(x, DType::F64), axes, keep), dtype),
+            })
+        }
+    ),
     reduction!("ReduceSumSquare", "`square` and `reduce_sum`", 18, |call, x, axes, keep| {
         Ok(apply(call, &reduce::SUM, call.unary(unary::square, x), axes, keep))
     }),
@@ -88,6 +93,17 @@ pub(crate) fn apply<'g>(
 ) -> AnyTensor<'g> {
     let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(keep)]);
     call.emit(|graph| graph.add(operator, &[x.id()], attributes))
+}
+
+/// The Euclidean length along some axes, whose squares may be beyond what the type holds.
+pub(crate) fn length<'g>(
+    call: &Call<'_, 'g>,
+    x: AnyTensor<'g>,
+    axes: &[i64],
+    keep: bool,
+) -> AnyTensor<'g> {
+    let list = abeyance_graph::AxisList { axes: Some(axes.into()), keep_dims: keep };
+    with_float!(call.dtype(x), T => x.assume::<T>().l2_norm(list).erase())
 }
 
 fn ordered<'g>(

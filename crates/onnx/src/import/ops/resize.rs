@@ -24,6 +24,10 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("Upsample", "as Resize", resize).limits(LIMITS).known(&[1]),
 ];
 
+/// What the nearest is before opset 11, where no attribute says it: the element above where images become smaller, else the one below.
+/// (onnxruntime; the outputs of ONNX's own test `resize_downsample_scales_nearest` of opset 10)
+const EARLY: &str = "as before opset 11";
+
 /// More weights than these along one axis are not made.
 const MOST: usize = 1 << 22;
 
@@ -128,7 +132,7 @@ fn mode(call: &Call<'_, '_>) -> Result<Mode, Reason> {
         other => return unsupported(format!("a mode called {other:?}")),
     };
     let (coordinates, nearest) = match early {
-        true => ("asymmetric".to_owned(), "floor".to_owned()),
+        true => ("asymmetric".to_owned(), EARLY.to_owned()),
         false => (
             call.string_or("coordinate_transformation_mode", "half_pixel")?,
             call.string_or("nearest_mode", "round_prefer_floor")?,
@@ -242,6 +246,12 @@ impl Mode {
             "round_prefer_floor" => part > 0.5,
             "round_prefer_ceil" => part >= 0.5,
             "floor" => false,
+            EARLY => {
+                // As runtimes compute it, whose quotients of a scale that is no binary fraction are whole numbers where they should be.
+                let origin = at as f32 / axis.scale as f32;
+                let nearest = if axis.scale < 1.0 { origin.ceil() } else { origin.floor() };
+                return Ok((nearest as i64).clamp(0, axis.from as i64 - 1));
+            }
             "ceil" => part > 0.0,
             other => return unsupported(format!("a nearest called {other:?}")),
         };

@@ -115,7 +115,7 @@ pub(crate) const ROWS: &[Row] = &[
             let dtype = call.float_type(x)?;
             return one(with_float!(dtype, T => {
                 let keep = call.number(1.0 - ratio, x).assume::<T>();
-                x.assume::<T>().dropout(keep).erase()
+                x.assume::<T>().dropout_keeping(keep).erase()
             }));
         }
         let mut outputs = vec![(**value).clone()];

@@ -1,0 +1,108 @@
+//! Floats to the power of integers, every bit of which counts: `powi`.
+
+use abeyance_ir::{
+    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+};
+use abeyance_kernels::element::{Element as Stored, Real};
+
+use super::binary::{self, zip};
+use super::{cast, chain, comparison, scalar_like, select, unbroadcast, with_float};
+use crate::{Float, Index, Operand, Tensor};
+
+/// `x` to the power of the integer `n`, which broadcast; 1 for n = 0, whatever x is. A cast of `n` to the type of `x` would lose digits from 2²⁴
+/// or 2⁵³ on, and with them the sign of (-1)ⁿ. Gradient: for `x` the cotangent times n·xⁿ⁻¹, and 0 where n is 0.
+pub struct Powi;
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&Powi];
+
+impl Operator for Powi {
+    fn signature(&self) -> &Signature {
+        const OPERANDS: &[OperandSpec] =
+            &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::in_group("n", DTypes::INDEX, 1)];
+        const { &Signature::new("powi", "x to the power of the integer n", OPERANDS) }
+    }
+
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let shape = cx.broadcast(&cx.shape(0), &cx.shape(1))?;
+        cx.tensor(cx.dtype(0), shape)
+    }
+
+    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, n) = (cx.operand(0), cx.operand(1));
+        let part = cx.wanted(0).then(|| {
+            let graph = cx.graph();
+            let dtype = graph.node(x).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
+            let one = scalar_like(graph, n, 1.0);
+            let zero = scalar_like(graph, n, 0.0);
+            // For n = 0 any power will do that is finite for every x, which 0⁻¹ is not: then all derivatives are 0.
+            let none = comparison::equal(graph, n, zero);
+            let some = select::select(graph, none, one, n);
+            let less = binary::sub(graph, some, one);
+            let power = powi(graph, x, less);
+            let factor = cast::cast(graph, n, dtype);
+            let slope = binary::mul(graph, power, factor);
+            let full = chain(cx, slope);
+            unbroadcast(cx.graph(), full, x)
+        });
+        Ok(Cotangents::from_slice(&[part, None]))
+    }
+
+    fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let is_long = cx.operands.get(1).is_some_and(|n| n.dtype == DType::I64);
+        with_float!(cx.result.dtype, T => Ok(match is_long {
+            true => zip::<T, i64, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n))),
+            false => zip::<T, i32, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n.into()))),
+        }
+        .into()))
+    }
+
+    fn locality(&self, _: &Lowering<'_>) -> Locality {
+        Locality::Pointwise
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let shapes: [(&[usize], &[usize]); 8] = [
+            (&[], &[]),
+            (&[3], &[3]),
+            (&[2, 3], &[3]),
+            (&[3], &[2, 3]),
+            (&[2, 3], &[]),
+            (&[2, 1], &[1, 3]),
+            (&[0, 3], &[3]),
+            (&[1], &[0]),
+        ];
+        let dtypes = [DType::I32, DType::I64].into_iter().cycle();
+        let sample = |((x, n), dtype): ((&[usize], &[usize]), DType)| {
+            let exponents = Domain::Values(&[3.0, -2.0, 0.0, 1.0, 2.0]);
+            Sample::default().float(x, Domain::AwayFromZero).operand(dtype, n, exponents)
+        };
+        shapes.into_iter().zip(dtypes).map(sample).collect()
+    }
+}
+
+fn power(x: f64, n: i64) -> f64 {
+    // Rounded, a large exponent is still as large, but always even.
+    let size = x.abs().powf(n as f64);
+    match n & 1 == 1 {
+        true => size.copysign(x),
+        false => size,
+    }
+}
+
+/// Appends `powi(x, n)`.
+pub fn powi(graph: &mut Ir, x: NodeId, n: NodeId) -> NodeId {
+    graph.add(&Powi, &[x, n], Attributes::none())
+}
+
+impl<'g, T: Float> Tensor<'g, T> {
+    /// This to the power of integers, which broadcast: 1 for n = 0, whatever this is. Every bit of `n` counts, where [`Tensor::pow`] takes
+    /// exponents of the type of its base: (-1)ⁿ has the right sign for any `n`. The gradient is n·xⁿ⁻¹, and 0 where n is 0.
+    #[track_caller]
+    pub fn powi<I: Index>(self, n: impl Operand<'g, I>) -> Tensor<'g, T> {
+        let graph = self.graph();
+        let n = n.node(graph);
+        self.then(|graph, x| powi(graph, x, n))
+    }
+}

@@ -1,0 +1,83 @@
+//! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
+
+use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_kernels::elementwise;
+use abeyance_kernels::launch::Failure;
+
+use super::binary::{self, Binary, NUMBER, zip_with};
+use super::{chain, with_type};
+use crate::{Number, Operand, Tensor};
+
+/// `x - y · (x / y rounded towards 0)` without any rounding, with the sign of `x`; integers fail where `y` is 0. Gradient: the
+/// cotangent, and minus the cotangent times the quotient rounded towards 0.
+pub static TRUNCATE_MOD: Binary = Binary {
+    signature: Signature::new(
+        "truncate_mod",
+        "what is left of x / y rounded towards 0, with the sign of x",
+        NUMBER,
+    )
+    .calculus(Calculus::Piecewise),
+    total: false,
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, |plan, x, y, out, start| {
+            elementwise::try_binary(plan, x, y, out, start, T::rest).map_err(|at| {
+                Failure(format!("an integer divided by zero, at element {at} of the result"))
+            })
+        })
+        .into()))
+    },
+    gradient: |cx, index| match index {
+        0 => cx.cotangent(),
+        _ => {
+            // x less what is left is a multiple of y: the quotient is whole, or as near as numbers are.
+            let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());
+            let whole = binary::sub(cx.graph(), rest, x);
+            let slope = binary::div(cx.graph(), whole, y);
+            chain(cx, slope)
+        }
+    },
+    // Quotients that are away from whole numbers.
+    domains: [Domain::Values(&[5.3, -2.6, 7.9, 1.7]), Domain::Values(&[1.5, -2.0, 0.7])],
+};
+
+/// A number that can be divided.
+trait Rest: Sized {
+    /// What is left; `None` for an integer divided by 0.
+    fn rest(self, divisor: Self) -> Option<Self>;
+}
+
+macro_rules! rest {
+    ($($t:ident)*; $($i:ident)*) => {
+        $(impl Rest for $t {
+            #[inline(always)]
+            fn rest(self, divisor: Self) -> Option<Self> {
+                Some(self % divisor)
+            }
+        })*
+        $(impl Rest for $i {
+            #[inline(always)]
+            fn rest(self, divisor: Self) -> Option<Self> {
+                (divisor != 0).then(|| self.wrapping_rem(divisor))
+            }
+        })*
+    };
+}
+rest!(f32 f64; i32 i64 u8);
+
+/// This family's operators.
+pub static OPERATORS: &[&dyn Operator] = &[&TRUNCATE_MOD];
+
+/// Appends `truncate_mod(x, y)`.
+pub fn truncate_mod(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
+    graph.add(&TRUNCATE_MOD, &[x, y], Attributes::none())
+}
+
+impl<'g, T: Number> Tensor<'g, T> {
+    /// What the division that rounds towards 0 leaves, with the sign of this and not of the divisor: TensorFlow's `truncatemod`, C's
+    /// `fmod`. -7 by 3 leaves -1, where [`Tensor::modulo`] gives 2. It is exact: 1e10 by 3 leaves 1, and 5 by ∞ 5. The two
+    /// broadcast. An integer divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves NaN.
+    #[track_caller]
+    pub fn truncate_mod(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
+        self.with(divisor, truncate_mod)
+    }
+}
