@@ -1,6 +1,6 @@
 //! What a session that is fed a new batch size each time keeps, and what a plan of a new size costs. The network is
-//! `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each line is a process of its own: bytes that the
-//! allocator has handed out at most, and where the system tells it the most that was resident.
+//! `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each measurement is a process of its own: bytes that the
+//! allocator has handed out at most, the most that was resident where the system tells, and what the session says it has.
 //!
 //! `cargo bench --bench memory`
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use abeyance::prelude::*;
-use ndarray::{Array4, s};
+use ndarray::{Array2, Array4, s};
 
 #[path = "../tests/networks/mod.rs"]
 mod networks;
@@ -74,7 +74,10 @@ fn main() {
         Ok("random") => random(),
         Ok("new") => new_size(),
         _ => {
-            println!("{:<32} {:>12} {:>12}", "", "most MB", "resident MB");
+            println!(
+                "{:<32} {:>9} {:>11} {:>6} {:>9} {:>7} {:>9}",
+                "", "most MB", "resident MB", "plans", "MB", "arenas", "MB"
+            );
             for part in ["alone", "rising", "falling", "mixed", "random", "new"] {
                 let this = std::env::current_exe().expect("this program has a path");
                 let status = Command::new(this).env(PART, part).status();
@@ -100,15 +103,27 @@ fn resident() -> Option<usize> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok()? * 1024)
 }
 
-fn line(what: &str) {
+fn line(what: &str, session: &Session) {
     let resident = resident().map_or("?".to_owned(), |bytes| format!("{:.1}", mb(bytes)));
-    println!("{what:<32} {:>12.1} {resident:>12}", mb(MOST.load(Relaxed)));
+    let memory = session.memory();
+    println!(
+        "{what:<32} {:>9.1} {resident:>11} {:>6} {:>9.2} {:>7} {:>9.1}",
+        mb(MOST.load(Relaxed)),
+        memory.plans,
+        mb(memory.plan_bytes),
+        memory.arenas,
+        mb(memory.arena_bytes)
+    );
 }
 
 fn session() -> Session {
+    session_with(SessionOptions::new())
+}
+
+fn session_with(options: SessionOptions) -> Session {
     let g = Graph::new();
     networks::conv_dropout(&g);
-    Session::new(&g).expect("the network is right")
+    Session::with_options(&g, options).expect("the network is right")
 }
 
 fn images() -> Array4<f32> {
@@ -131,7 +146,7 @@ fn sizes(what: &str, sizes: impl IntoIterator<Item = usize>) {
     for size in sizes {
         read(&session, &images, size);
     }
-    line(what);
+    line(what, &session);
 }
 
 /// What is kept must not grow with the number of runs.
@@ -154,29 +169,48 @@ fn random() {
                 });
             }
         });
-        line(&format!("{} random runs, {THREADS} threads", tenth * RUNS / 10));
+        line(&format!("{} random runs, {THREADS} threads", tenth * RUNS / 10), &session);
     }
 }
 
-/// How much longer the first run of a size takes than the second.
+/// How much longer a run takes that makes its plan. The fastest of many, since what else the machine does takes longer.
 fn new_size() {
-    let (session, images) = (session(), images());
-    read(&session, &images, LARGEST);
-    println!("\n{:<32} {:>12} {:>12}", "", "median ms", "fastest");
-    for around in [1, 30, 300, 700] {
-        let mut more = Vec::new();
-        for size in around..around + 30 {
-            let time = || {
+    let images = images();
+    let labels = Array2::from_elem((LARGEST, 10), 0.1f32);
+    let train = |session: &Session, size: usize| {
+        let train = session.signature("train").expect("the network has it");
+        let batch = images.slice(s![..size, .., .., ..]);
+        let feeds = [
+            train.feed("images", batch).expect("they are images"),
+            train.feed("labels", labels.slice(s![..size, ..])).expect("they are labels"),
+        ];
+        train.run(feeds).expect("a step runs");
+    };
+    let read = |session: &Session, size: usize| read(session, &images, size);
+    let (keeping, forgetting) = (session(), session_with(SessionOptions::new().plan_bytes(0)));
+    println!("\n{:<32} {:>12} {:>12} {:>12}", "ms", "plan and run", "run", "plan");
+    type Run<'r> = &'r dyn Fn(&Session, usize);
+    let cases: [(&str, Run<'_>, usize); 6] = [
+        ("predict", &read, 1),
+        ("predict", &read, 30),
+        ("predict", &read, 300),
+        ("predict", &read, 700),
+        ("train", &train, 10),
+        ("train", &train, 100),
+    ];
+    for (name, run, size) in cases {
+        let mut fastest = [f64::INFINITY; 2];
+        for _ in 0..100 {
+            for (session, fastest) in [&forgetting, &keeping].into_iter().zip(&mut fastest) {
+                // Where there is no room for two plans, the one in between makes a new one of the next.
+                run(session, 2);
                 let start = Instant::now();
-                read(&session, &images, size);
-                start.elapsed().as_secs_f64() * 1e3
-            };
-            let first = time();
-            let second = (0..5).map(|_| time()).fold(f64::INFINITY, f64::min);
-            more.push(first - second);
+                run(session, size);
+                *fastest = fastest.min(start.elapsed().as_secs_f64() * 1e3);
+            }
         }
-        more.sort_by(f64::total_cmp);
-        let what = format!("a new size, from {around} images");
-        println!("{what:<32} {:>12.3} {:>12.3}", more[more.len() / 2], more[0]);
+        let [both, run] = fastest;
+        let what = format!("{name}, {size} images");
+        println!("{what:<32} {both:>12.3} {run:>12.3} {:>12.3}", both - run);
     }
 }

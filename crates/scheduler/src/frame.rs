@@ -58,7 +58,7 @@ impl Workspaces {
 }
 
 /// Makes room for `length` bytes, whatever is in them; there is room for fewer after an error. What grows again and again
-/// takes an eighth more each time, so that many programs, each a little larger than the last, are not as many allocations.
+/// takes a sixteenth more each time, so that many programs, each a little larger than the last, are not as many allocations.
 fn grow(bytes: &mut AlignedBytes, length: usize) -> Result<(), OutOfMemory> {
     let before = bytes.len();
     if before >= length {
@@ -66,7 +66,7 @@ fn grow(bytes: &mut AlignedBytes, length: usize) -> Result<(), OutOfMemory> {
     }
     // The old memory goes before the new comes: what is in it is void, and the two together would be the peak.
     *bytes = AlignedBytes::default();
-    let ample = length.max(before.saturating_add(before / 8));
+    let ample = length.max(before.saturating_add(before / 16));
     *bytes = match AlignedBytes::zeroed(ample) {
         Err(_) if ample > length => AlignedBytes::zeroed(length)?,
         grown => grown?,
