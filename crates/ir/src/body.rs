@@ -7,8 +7,8 @@ use abeyance_kernels::launch::{Cost, Failure};
 use crate::shape::Mark;
 use crate::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Concrete, Effect, Fault, Graph,
-    Inference, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature, TensorType,
-    Type,
+    Inference, LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature,
+    TensorType, Type,
 };
 
 /// Bodies may be nested this deep. Printing, differentiating and planning go down a body at a time, so the bound keeps
@@ -193,6 +193,9 @@ pub trait RunBody: Send + Sync {
 
     /// The work of one run.
     fn cost(&self) -> Cost;
+
+    /// Memory for a loop that runs it again and again, the same whatever sizes the body was made ready for.
+    fn memory(&self) -> &LoopMemories;
 }
 
 /// Makes bodies ready to run: what a plan offers to operators that have some.

@@ -16,6 +16,7 @@ mod dtype;
 mod file;
 mod graph;
 mod inference;
+mod loop_memory;
 mod operator;
 mod packing;
 mod sample;
@@ -37,6 +38,7 @@ pub use dtype::{DType, DTypes};
 pub use file::{MAGIC, VERSION};
 pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
 pub use inference::{Bindings, Inference, resolve_axis};
+pub use loop_memory::{Carried, LoopMemories, LoopMemory, Room};
 pub use operator::{
     Calculus, Concrete, Cotangents, Effect, Interleaving, Locality, Lowered, Lowering, OperandSpec,
     Operator, OperatorRef, Registry, Signature, TensorType, Type,

@@ -253,6 +253,14 @@ impl Fused {
         self.workspace
     }
 
+    /// The bytes that it holds beyond itself: its loops, as far as they are known.
+    pub fn held_bytes(&self) -> usize {
+        let loops = self.operations.iter().map(|operation| size_of_val(&*operation.run));
+        self.operations.capacity() * size_of::<Planned>()
+            + self.rows.capacity() * size_of::<(u32, usize)>()
+            + loops.sum::<usize>()
+    }
+
     /// The elements of a tile.
     pub fn tile(&self) -> usize {
         self.tile

@@ -15,10 +15,27 @@ pub struct OutOfMemory {
     pub bytes: usize,
 }
 
-/// A fixed number of bytes, aligned to [`ALIGNMENT`] and zero at first.
+/// From so many bytes on the system is asked for zero pages, which take no memory until they are touched. The standard
+/// library asks so only where no alignment beyond a word's is wanted, and otherwise writes every byte.
+const PAGES: usize = 64 * 1024;
+
+/// A fixed number of bytes, aligned to [`ALIGNMENT`] and zero at first. Of many bytes, those that were never touched take
+/// no memory where the system hands out pages so.
 pub struct AlignedBytes {
+    /// The first byte.
     pointer: NonNull<u8>,
     length: usize,
+    /// Where the allocation starts, which is up to `ALIGNMENT` before the first byte.
+    start: NonNull<u8>,
+}
+
+/// The allocation for so many bytes, above zero.
+fn layout(length: usize) -> Option<Layout> {
+    match length {
+        PAGES.. => Layout::from_size_align(length.checked_add(ALIGNMENT)?, align_of::<usize>()),
+        _ => Layout::from_size_align(length, ALIGNMENT),
+    }
+    .ok()
 }
 
 impl AlignedBytes {
@@ -31,10 +48,13 @@ impl AlignedBytes {
             return Ok(Self::default());
         }
         let refused = OutOfMemory { bytes: length };
-        let layout = Layout::from_size_align(length, ALIGNMENT).map_err(|_| refused)?;
+        let layout = layout(length).ok_or(refused)?;
         // SAFETY: the layout has a size above zero.
-        let pointer = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(refused)?;
-        Ok(Self { pointer, length })
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(refused)?;
+        let before = start.addr().get().next_multiple_of(ALIGNMENT) - start.addr().get();
+        // SAFETY: nothing, where the allocation is aligned, and else less than the `ALIGNMENT` bytes that it has more.
+        let pointer = unsafe { start.add(before) };
+        Ok(Self { pointer, length, start })
     }
 
     /// An aligned copy of `bytes`.
@@ -57,11 +77,9 @@ impl Default for AlignedBytes {
     /// No bytes.
     fn default() -> Self {
         let pointer = std::ptr::without_provenance_mut(ALIGNMENT);
-        Self {
-            // SAFETY: `ALIGNMENT` is not zero, so neither is the address.
-            pointer: unsafe { NonNull::new_unchecked(pointer) },
-            length: 0,
-        }
+        // SAFETY: `ALIGNMENT` is not zero, so neither is the address.
+        let pointer = unsafe { NonNull::new_unchecked(pointer) };
+        Self { pointer, length: 0, start: pointer }
     }
 }
 
@@ -83,12 +101,11 @@ impl DerefMut for AlignedBytes {
 
 impl Drop for AlignedBytes {
     fn drop(&mut self) {
-        if self.length > 0 {
-            // SAFETY: allocated in `zeroed` with this size and alignment, which made a valid layout there.
-            unsafe {
-                let layout = Layout::from_size_align_unchecked(self.length, ALIGNMENT);
-                dealloc(self.pointer.as_ptr(), layout);
-            }
+        if self.length > 0
+            && let Some(layout) = layout(self.length)
+        {
+            // SAFETY: allocated in `zeroed` with this layout.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
         }
     }
 }
@@ -110,11 +127,14 @@ mod tests {
 
     #[test]
     fn memory_is_zero_aligned_and_writable() {
-        let mut bytes = AlignedBytes::zeroed(100).unwrap();
-        assert_eq!(bytes.as_ptr().addr() % ALIGNMENT, 0);
-        assert!(bytes.iter().all(|&byte| byte == 0));
-        bytes[99] = 7;
-        assert_eq!(AlignedBytes::copy_of(&bytes).unwrap()[99], 7);
+        for length in [100, PAGES - 1, PAGES, PAGES + 1] {
+            let mut bytes = AlignedBytes::zeroed(length).unwrap();
+            assert_eq!((bytes.len(), bytes.as_ptr().addr() % ALIGNMENT), (length, 0));
+            assert!(bytes.iter().all(|&byte| byte == 0));
+            bytes[0] = 1;
+            bytes[length - 1] = 7;
+            assert_eq!(AlignedBytes::copy_of(&bytes).unwrap()[length - 1], 7);
+        }
     }
 
     #[test]

@@ -13,15 +13,16 @@ use crate::queue::Queue;
 use crate::recording::Recording;
 use crate::state::RunError;
 
-/// What one run at a time needs, made once for a program.
+/// What one run at a time needs, of one program after the other. It grows and never shrinks.
+#[derive(Default)]
 pub(crate) struct Frame {
     /// Where each buffer is. Rows of inputs and outputs are empty until bound.
-    pub table: Box<[RawBuffer]>,
+    pub table: Vec<RawBuffer>,
     pub draw: u64,
     /// The counters of a parallel run.
     pub queue: Queue,
     /// Owns what the rows of temporaries point to.
-    _arena: AlignedBytes,
+    arena: AlignedBytes,
     workspaces: Workspaces,
     /// The threads that a run may have.
     pub threads: usize,
@@ -30,6 +31,7 @@ pub(crate) struct Frame {
 }
 
 /// What each thread works in while it runs a part.
+#[derive(Default)]
 struct Workspaces {
     bytes: AlignedBytes,
     /// Bytes from one thread's to the next.
@@ -37,38 +39,88 @@ struct Workspaces {
 }
 
 impl Workspaces {
-    /// Workspaces for the largest task on each of `threads` threads.
-    fn new(program: &Program, threads: usize) -> Result<Self, OutOfMemory> {
-        let largest = program.tasks.iter().map(|task| task.workspace).max().unwrap_or(0);
+    /// What programs of such a largest workspace take on so many threads: bytes a thread, and bytes; as many as an address
+    /// counts where that outgrows it.
+    fn size(program: &Program, threads: usize) -> (usize, usize) {
         // Lines are fetched in pairs, and threads should not take them from each other.
-        let each = largest.checked_next_multiple_of(2 * ALIGNMENT);
-        let bytes = each.and_then(|each| each.checked_mul(threads)).unwrap_or(usize::MAX);
-        Ok(Self { bytes: AlignedBytes::zeroed(bytes)?, each: each.unwrap_or(0) })
+        let each = program.workspace.checked_next_multiple_of(2 * ALIGNMENT);
+        let all = each.and_then(|each| each.checked_mul(threads)).unwrap_or(usize::MAX);
+        (each.unwrap_or(0), all)
+    }
+
+    /// Makes room for the largest task of a program on each of `threads` threads.
+    fn fit(&mut self, program: &Program, threads: usize) -> Result<(), OutOfMemory> {
+        let (each, all) = Self::size(program, threads);
+        grow(&mut self.bytes, all)?;
+        self.each = each;
+        Ok(())
     }
 }
 
+/// Makes room for `length` bytes, whatever is in them; there is room for fewer after an error. What grows again and again
+/// takes a sixteenth more each time, so that many programs, each a little larger than the last, are not as many allocations.
+fn grow(bytes: &mut AlignedBytes, length: usize) -> Result<(), OutOfMemory> {
+    let before = bytes.len();
+    if before >= length {
+        return Ok(());
+    }
+    // The old memory goes before the new comes: what is in it is void, and the two together would be the peak.
+    *bytes = AlignedBytes::default();
+    let ample = length.max(before.saturating_add(before / 16));
+    *bytes = match AlignedBytes::zeroed(ample) {
+        Err(_) if ample > length => AlignedBytes::zeroed(length)?,
+        grown => grown?,
+    };
+    Ok(())
+}
+
+/// Makes room for `length` items.
+pub(crate) fn reserve<T>(items: &mut Vec<T>, length: usize) -> Result<(), OutOfMemory> {
+    let refused = OutOfMemory { bytes: length.saturating_mul(size_of::<T>()) };
+    items.try_reserve(length.saturating_sub(items.len())).map_err(|_| refused)
+}
+
 impl Frame {
-    pub fn new(program: &Program, threads: usize) -> Result<Self, OutOfMemory> {
-        let parallel = !program.runs_inline(threads);
-        let arena = AlignedBytes::zeroed(program.memory.arena)?;
-        let rows = program.buffers.iter().map(|buffer| {
+    pub fn new(threads: usize) -> Self {
+        Self { threads, ..Self::default() }
+    }
+
+    /// Makes it ready for runs of a program. After an error it is ready for none.
+    pub fn fit(&mut self, program: &Program) -> Result<(), OutOfMemory> {
+        self.parallel = !program.runs_inline(self.threads);
+        self.table.clear();
+        grow(&mut self.arena, program.memory.arena)?;
+        self.workspaces.fit(program, if self.parallel { self.threads } else { 1 })?;
+        if self.parallel {
+            self.queue.fit(program)?;
+        }
+        reserve(&mut self.table, program.buffers.len())?;
+        let arena = self.arena.pointer();
+        self.table.extend(program.buffers.iter().map(|buffer| {
             let pointer: *const u8 = match (buffer.info.kind, buffer.info.offset) {
-                // SAFETY: the builder placed the buffer inside an arena of this size.
-                (BufferKind::Temporary, Some(offset)) => unsafe { arena.pointer().add(offset) },
+                // SAFETY: the builder placed the buffer inside an arena of a size for which there is room.
+                (BufferKind::Temporary, Some(offset)) => unsafe { arena.add(offset) },
                 (BufferKind::Constant, _) => buffer.constant.as_ptr(),
                 _ => return RawBuffer::EMPTY,
             };
             RawBuffer { pointer, length: buffer.info.length }
-        });
-        Ok(Self {
-            table: rows.collect(),
-            draw: 0,
-            queue: if parallel { Queue::new(program) } else { Queue::default() },
-            workspaces: Workspaces::new(program, if parallel { threads } else { 1 })?,
-            _arena: arena,
-            threads,
-            parallel,
-        })
+        }));
+        Ok(())
+    }
+
+    /// Whether there is room for a program already.
+    pub fn has_room(&self, program: &Program) -> bool {
+        let parallel = !program.runs_inline(self.threads);
+        let (_, workspaces) = Workspaces::size(program, if parallel { self.threads } else { 1 });
+        self.arena.len() >= program.memory.arena && self.workspaces.bytes.len() >= workspaces
+    }
+
+    /// The bytes it has.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+            + self.workspaces.bytes.len()
+            + self.table.capacity() * size_of::<RawBuffer>()
+            + self.queue.bytes()
     }
 }
 
@@ -89,7 +141,7 @@ pub(crate) struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// # Safety
-    /// `frame` must be one of `program`, its rows of inputs and outputs must point to as many bytes as the
+    /// `frame` must have been made to fit `program` last, its rows of inputs and outputs must point to as many bytes as the
     /// program asks for, initialised, and until the job and every copy of it is gone those of inputs must not
     /// be written by anyone, those of outputs not touched by anyone else, and no other job may have the frame.
     pub unsafe fn new(
@@ -166,16 +218,17 @@ impl<'a> Job<'a> {
         let record = &self.program.tasks[task as usize];
         let reads = BufferId::rows(self.program.reads.get(record.reads));
         let writes = Write::cuts(self.program.writes.get(record.writes));
-        // SAFETY: each thread that may run parts has `each` initialised bytes, which is what the task with the
-        // largest workspace asks for; only this thread has the number, and it runs one part at a time.
+        // SAFETY: the frame fits the program, so each thread that may run parts has `each` initialised bytes, which is
+        // what the task with the largest workspace asks for; only this thread has the number, and it runs one part at
+        // a time.
         let workspace = unsafe {
             let start = workspaces.bytes.pointer().add(thread * workspaces.each);
             std::slice::from_raw_parts_mut(start, record.workspace)
         };
         // SAFETY: every row read points to initialised bytes: constants and bound inputs, which nobody writes
         // during the run, or buffers whose writer this task depends on and whose memory is taken by others only
-        // after it. Every row written points to initialised bytes, zeros of the arena or a slice bound as
-        // `&mut [u8]`, from a mutable pointer, and is as long as the builder counted when it found that a part that
+        // after it. Every row written points to initialised bytes, of the arena (zeros, or what another run left) or of a
+        // slice bound as `&mut [u8]`, from a mutable pointer, and is as long as the builder counted when it found that a part that
         // exists starts inside each. This part alone touches its pieces: other parts have other pieces, and every
         // other task that touches the buffers, or others that share their memory, is ordered by the builder before
         // this one (and has finished) or after it (and has not started). The builder refuses a task that reads what

@@ -3,8 +3,9 @@
 //! A [`Program`] is built once: buffers, and tasks that each fill buffers from others. [`ProgramBuilder`]
 //! derives the dependencies, places every temporary buffer in one arena and adds the ordering that the sharing
 //! of memory asks for, so a program that exists is safe to run whatever its author passed in. A [`State`] holds
-//! what one run at a time needs; [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`] allocate
-//! nothing. [`Workers`] is the pool of threads, shared by any number of runs.
+//! what one run at a time needs, of whichever program; once there is room, [`State::begin`], [`Run::bind`],
+//! [`Run::execute`] and [`Run::read`] allocate nothing. [`States`] lends them to runs. [`Workers`] is the pool of
+//! threads, shared by any number of runs.
 //!
 //! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes, element types or
 //! graphs.
@@ -50,7 +51,7 @@
 //! - `program`: the finished program; `program::builder` checks it, `program::arena` places temporaries,
 //!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
 //! - `frame`: the memory of one run and the one place where a task's part runs.
-//! - `state`: the safe surface over it: binding, running, reading.
+//! - `state`: the safe surface over it: binding, running, reading; `states`: those that no run has.
 //! - `recording`: when each part ran, for whoever asks.
 //! - `queue`: the parallel run of one frame; `workers`: the threads; `idle`: how they sleep.
 //!
@@ -59,7 +60,7 @@
 //!    (`program::builder`, guarded by `tests/random_programs.rs`).
 //! 2. No thread touches a frame after `execute` returned (`workers::Lane`, guarded by `tests/concurrent_runs.rs`
 //!    under the thread and address sanitizers).
-//! 3. `begin` to `read` allocate nothing (`tests/allocations.rs`).
+//! 3. `begin` to `read` allocate nothing where the state has room for the program (`tests/allocations.rs`).
 //! 4. Results and errors do not depend on the number of threads: parts are cut by the program's author, and
 //!    the failure reported is that of the lowest part of the lowest task.
 
@@ -73,6 +74,7 @@ mod program;
 mod queue;
 mod recording;
 mod state;
+mod states;
 mod workers;
 
 pub use aligned::{AlignedBytes, OutOfMemory};
@@ -81,4 +83,5 @@ pub use program::builder::{BuildError, ProgramBuilder, Task};
 pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};
 pub use recording::{PartTime, Recording};
 pub use state::{BindError, Run, RunError, State};
+pub use states::States;
 pub use workers::{Workers, WorkersError};

@@ -61,7 +61,7 @@ pub struct TaskInfo<'a> {
 /// The memory of a program's temporaries, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The arena, which is what a [`State`] takes.
+    /// The arena, for which a [`State`] has room while it runs the program.
     pub arena: usize,
     /// What the arena would take without any reuse.
     pub total: usize,
@@ -110,6 +110,8 @@ pub struct Program {
     pub(crate) dependencies: Lists<TaskId>,
     pub(crate) units: Units,
     pub(crate) memory: Memory,
+    /// The largest workspace that a task asks for.
+    pub(crate) workspace: usize,
 }
 
 impl Program {
@@ -118,13 +120,14 @@ impl Program {
         ProgramBuilder::default()
     }
 
-    /// The memory for one run at a time on up to `threads` threads, each of which has a workspace as large as the
-    /// largest that a task asks for.
+    /// A [`State`] for runs on up to `threads` threads, with room for this program.
     ///
     /// # Errors
     /// [`OutOfMemory`] where the system has no room for the arena or the workspaces.
     pub fn state(&self, threads: usize) -> Result<State, OutOfMemory> {
-        State::new(self, threads)
+        let mut state = State::new(threads);
+        state.fit(self)?;
+        Ok(state)
     }
 
     /// Room for the times of one run, in nanoseconds since `epoch`.
@@ -167,6 +170,23 @@ impl Program {
     /// The memory of its temporaries.
     pub fn memory(&self) -> Memory {
         self.memory
+    }
+
+    /// The bytes that the program itself takes: constants, tables and loops, but not what loops own beyond themselves.
+    pub fn bytes(&self) -> usize {
+        let constants: usize = self.buffers.iter().map(|buffer| buffer.constant.len()).sum();
+        let loops: usize = self.tasks.iter().map(|task| size_of_val(&*task.run)).sum();
+        size_of::<Self>()
+            + constants
+            + loops
+            + self.buffers.capacity() * size_of::<Buffer>()
+            + self.bound.capacity() * size_of::<BufferId>()
+            + self.tasks.capacity() * size_of::<TaskRecord>()
+            + self.costs.capacity() * size_of::<Cost>()
+            + self.reads.bytes()
+            + self.writes.bytes()
+            + self.dependencies.bytes()
+            + self.units.bytes()
     }
 
     /// What it is expected to take.

@@ -16,7 +16,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use abeyance_kernels::launch::Failure;
 
-use crate::frame::{Job, Part, catch};
+use crate::aligned::OutOfMemory;
+use crate::frame::{Job, Part, catch, reserve};
 use crate::idle::Idle;
 use crate::program::Program;
 use crate::state::RunError;
@@ -46,11 +47,11 @@ struct Progress {
 #[repr(align(128))]
 struct Apart<T>(T);
 
-/// The counters of one frame. Empty where runs are not parallel.
+/// The counters of one frame, for the largest program so far whose runs are parallel.
 #[derive(Default)]
 pub(crate) struct Queue {
-    units: Box<[Progress]>,
-    slots: Box<[AtomicU32]>,
+    units: Vec<Progress>,
+    slots: Vec<AtomicU32>,
     head: Apart<AtomicUsize>,
     tail: Apart<AtomicUsize>,
     /// Units that have not finished.
@@ -61,13 +62,22 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    pub fn new(program: &Program) -> Self {
+    /// Makes room for a program.
+    pub fn fit(&mut self, program: &Program) -> Result<(), OutOfMemory> {
         let units = program.units.units.len();
-        Self {
-            units: (0..units).map(|_| Progress::default()).collect(),
-            slots: (0..units).map(|_| AtomicU32::new(EMPTY)).collect(),
-            ..Self::default()
+        if units > self.units.len() {
+            reserve(&mut self.units, units)?;
+            reserve(&mut self.slots, units)?;
+            self.units.resize_with(units, Progress::default);
+            self.slots.resize_with(units, || AtomicU32::new(EMPTY));
         }
+        Ok(())
+    }
+
+    /// The bytes it has.
+    pub fn bytes(&self) -> usize {
+        self.units.capacity() * size_of::<Progress>()
+            + self.slots.capacity() * size_of::<AtomicU32>()
     }
 
     /// Makes the counters ready for a run of `program`, which is not under way.
@@ -78,7 +88,7 @@ impl Queue {
             progress.next.store(0, Relaxed);
             progress.done.store(0, Relaxed);
         }
-        let (roots, rest) = self.slots.split_at(units.roots.len());
+        let (roots, rest) = self.slots[..units.units.len()].split_at(units.roots.len());
         for (slot, &root) in roots.iter().zip(&units.roots) {
             slot.store(root, Relaxed);
         }

@@ -7,7 +7,7 @@ use abeyance_kernels::launch::{Failure, RawBuffer};
 
 use crate::aligned::OutOfMemory;
 use crate::buffers::{BufferId, BufferKind};
-use crate::frame::{Frame, Job};
+use crate::frame::{Frame, Job, reserve};
 use crate::program::{Program, TaskId};
 use crate::recording::Recording;
 use crate::workers::Workers;
@@ -16,9 +16,6 @@ use crate::workers::Workers;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// A state made for another program.
-    #[error("this state was made for another program")]
-    ForeignState,
     /// A buffer that the program does not have.
     #[error("{0} is not a buffer of this program")]
     NoSuchBuffer(BufferId),
@@ -73,7 +70,7 @@ pub enum RunError {
     Threads {
         /// The threads of the pool.
         threads: usize,
-        /// What [`Program::state`] was asked for.
+        /// What the [`State`] was made for.
         most: usize,
     },
     /// A recording made for another program.
@@ -107,33 +104,67 @@ impl RunError {
     }
 }
 
-/// The memory of one run at a time of one program: its arena, its table of buffers, its counters.
-///
-/// Made by [`Program::state`] and used again and again.
+/// The memory of one run at a time, of one program after the other: an arena, workspaces, a table of buffers, counters.
+/// It grows to what the largest of them asks for and never shrinks, so that a run of a program for which there is room
+/// allocates nothing.
 pub struct State {
     frame: Frame,
-    program: u64,
+    /// The program that the frame fits.
+    program: Option<u64>,
     /// Whether each buffer is bound in the present run.
-    bound: Box<[bool]>,
+    bound: Vec<bool>,
 }
 
 impl State {
-    pub(crate) fn new(program: &Program, threads: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self {
-            frame: Frame::new(program, threads.max(1))?,
-            program: program.id,
-            bound: program.buffers.iter().map(|_| false).collect(),
-        })
+    /// A state for runs on up to `threads` threads, the caller's included, without any memory yet.
+    pub fn new(threads: usize) -> Self {
+        Self { frame: Frame::new(threads.max(1)), program: None, bound: Vec::new() }
+    }
+
+    /// Makes room for a program: an arena, and for each thread a workspace as large as the largest that a task asks
+    /// for. What is there already for the largest program so far is used again.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for them. The state may have less memory then than before; it is
+    /// as good as a new one.
+    pub fn fit(&mut self, program: &Program) -> Result<(), OutOfMemory> {
+        if self.program == Some(program.id) {
+            return Ok(());
+        }
+        self.program = None;
+        self.bound.clear();
+        reserve(&mut self.bound, program.buffers.len())?;
+        self.bound.resize(program.buffers.len(), false);
+        self.frame.fit(program)?;
+        self.program = Some(program.id);
+        Ok(())
+    }
+
+    /// Whether [`State::fit`] has nothing to do for this program since it did it last.
+    pub(crate) fn fits(&self, program: &Program) -> bool {
+        self.program == Some(program.id)
+    }
+
+    /// Whether there is as much memory as a program asks for.
+    pub(crate) fn has_room(&self, program: &Program) -> bool {
+        self.frame.has_room(program)
+    }
+
+    /// The bytes of memory that it has.
+    pub fn bytes(&self) -> usize {
+        self.frame.bytes() + self.bound.capacity()
     }
 
     /// Starts a run with nothing bound. `draw` keys the random streams of this run.
     ///
     /// # Errors
-    /// [`BindError::ForeignState`] where the state was made by another program.
-    pub fn begin<'r>(&'r mut self, program: &'r Program, draw: u64) -> Result<Run<'r>, BindError> {
-        if self.program != program.id {
-            return Err(BindError::ForeignState);
-        }
+    /// [`OutOfMemory`], as [`State::fit`].
+    pub fn begin<'r>(
+        &'r mut self,
+        program: &'r Program,
+        draw: u64,
+    ) -> Result<Run<'r>, OutOfMemory> {
+        self.fit(program)?;
         for id in &program.bound {
             self.frame.table[id.index()] = RawBuffer::EMPTY;
             self.bound[id.index()] = false;
@@ -145,7 +176,7 @@ impl State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "State({} buffers)", self.bound.len())
+        write!(f, "State({} bytes)", self.bytes())
     }
 }
 
@@ -252,7 +283,7 @@ impl<'r> Run<'r> {
         if threads > most {
             return Err(RunError::Threads { threads, most });
         }
-        // SAFETY: the frame is the program's own (`begin` checked it), every input and output is bound to a
+        // SAFETY: the frame fits the program (`begin` saw to it), every input and output is bound to a
         // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
         // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
         let job = unsafe { Job::new(self.program, &self.state.frame, recording) };

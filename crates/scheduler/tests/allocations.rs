@@ -8,7 +8,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use abeyance_kernels::launch::Cost;
-use abeyance_scheduler::{Program, Task, Workers, Write};
+use abeyance_scheduler::{BufferId, Program, States, Task, Workers, Write};
 
 struct Counting;
 
@@ -34,14 +34,17 @@ static COUNTING: Counting = Counting;
 fn main() {
     the_steady_state_allocates_nothing();
     println!("test the_steady_state_allocates_nothing ... ok");
+    programs_by_turns_allocate_nothing();
+    println!("test programs_by_turns_allocate_nothing ... ok");
 }
 
-fn the_steady_state_allocates_nothing() {
+/// So many layers of tasks, from an input to an output.
+fn layers(count: usize) -> (Program, BufferId, BufferId) {
     let mut builder = Program::builder();
     let x = builder.input(4096, 8);
     let next = builder.output(4096, 8);
     let mut last = x;
-    for layer in 0..20 {
+    for layer in 0..count {
         let wide: Vec<_> = (0..6)
             .map(|_| {
                 let temporary = builder.temporary(4096);
@@ -62,7 +65,7 @@ fn the_steady_state_allocates_nothing() {
                 temporary
             })
             .collect();
-        last = if layer == 19 { next } else { builder.temporary(4096) };
+        last = if layer + 1 == count { next } else { builder.temporary(4096) };
         builder.task(Task {
             reads: &wide,
             writes: &[Write { buffer: last, chunk: 4096 }],
@@ -80,7 +83,36 @@ fn the_steady_state_allocates_nothing() {
             after: &[],
         });
     }
-    let program = builder.build().unwrap();
+    (builder.build().unwrap(), x, next)
+}
+
+fn programs_by_turns_allocate_nothing() {
+    let programs = [layers(20), layers(3), layers(11)];
+    let feed = abeyance_scheduler::AlignedBytes::copy_of(&[1; 4096]).unwrap();
+    let mut result = abeyance_scheduler::AlignedBytes::zeroed(4096).unwrap();
+    for threads in [1, 3] {
+        let (workers, states) = (Workers::new(threads).unwrap(), States::new(threads));
+        let mut turn = || {
+            for (program, x, next) in &programs {
+                let ran = states.with(program, |state| {
+                    let mut run = state.begin(program, 0).unwrap();
+                    run.bind(*x, &feed).unwrap();
+                    run.bind_mut(*next, &mut result).unwrap();
+                    run.execute(&workers).unwrap();
+                });
+                ran.unwrap();
+            }
+        };
+        turn();
+        let (before, bytes) = (ALLOCATIONS.load(SeqCst), states.bytes());
+        (0..100).for_each(|_| turn());
+        assert_eq!(ALLOCATIONS.load(SeqCst) - before, 0, "with {threads} threads");
+        assert_eq!((states.count(), states.bytes()), (1, bytes));
+    }
+}
+
+fn the_steady_state_allocates_nothing() {
+    let (program, x, next) = layers(20);
     let feed = abeyance_scheduler::AlignedBytes::copy_of(&[1; 4096]).unwrap();
     let mut result = abeyance_scheduler::AlignedBytes::zeroed(4096).unwrap();
     for threads in [1, 3] {

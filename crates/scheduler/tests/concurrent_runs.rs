@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use abeyance_kernels::launch::Cost;
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Workers, Write,
+    AlignedBytes, BufferId, Program, ProgramBuilder, States, Task, TaskId, Workers, Write,
 };
 
 /// Enough to be worth threads.
@@ -88,6 +88,51 @@ fn four_threads_share_one_pool() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn programs_of_all_sizes_share_as_many_states_as_there_are_runs_at_a_time() {
+    const CALLERS: usize = 4;
+    let programs = [(1, 1), (2, 3), (5, 10), (3, 40), (1, 200)].map(|(width, depth)| {
+        let (program, x, sum) = branches(width, depth);
+        (program, x, sum, width, depth as u64)
+    });
+    for threads in [1, 3] {
+        let (workers, states) = (Workers::new(threads).unwrap(), States::new(threads));
+        std::thread::scope(|scope| {
+            for caller in 0..CALLERS {
+                let (workers, states, programs) = (&workers, &states, &programs);
+                scope.spawn(move || {
+                    for round in 0..100usize {
+                        let (program, x, sum, width, depth) =
+                            &programs[(caller * 3 + round * round) % programs.len()];
+                        let value = (caller * 1000 + round) as u64;
+                        let feed = feed(value);
+                        let run = states.with(program, |state| {
+                            let mut run = state.begin(program, 0).unwrap();
+                            run.bind(*x, &feed).unwrap();
+                            run.execute(workers).unwrap();
+                            run.read(*sum).unwrap()[..8].to_vec()
+                        });
+                        // Branch b gives value + b + depth.
+                        let expected = width * (value + depth) + width * (width - 1) / 2;
+                        assert_eq!(run.unwrap(), expected.to_ne_bytes());
+                    }
+                });
+            }
+        });
+        assert!((1..=CALLERS).contains(&states.count()), "{states:?}");
+        let mut largest = States::new(threads);
+        for (program, ..) in &programs {
+            let alone = States::new(threads);
+            alone.with(program, |_| ()).unwrap();
+            if alone.bytes() > largest.bytes() {
+                largest = alone;
+            }
+        }
+        // Each table, queue and arena is at most twice what the largest of the programs asks for.
+        assert!(states.bytes() <= 2 * CALLERS * largest.bytes(), "{states:?} {largest:?}");
     }
 }
 

@@ -1,6 +1,66 @@
-//! How one run is to be made.
+//! How a session is made, and how one run.
 
+#[cfg(doc)]
+use crate::Session;
 use crate::Trace;
+
+/// How a session is made.
+#[derive(Clone, Debug, Default)]
+pub struct SessionOptions {
+    pub(crate) seed: Option<u64>,
+    pub(crate) threads: usize,
+    pub(crate) plain: bool,
+    plan_bytes: Option<usize>,
+}
+
+impl SessionOptions {
+    /// The graph's seed, or 0 if it has none, and a thread for each core.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The seed of first values and random nodes, instead of the graph's.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Whether plans are made better before they run, as they are unless this says no: constants folded, common
+    /// subexpressions shared, elementwise loops fused. It changes no bit of any result. Without, each node is a step of its
+    /// own, which is slower and easier to follow in a profile.
+    pub fn optimize(mut self, optimize: bool) -> Self {
+        self.plain = !optimize;
+        self
+    }
+
+    /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no thread is made. The
+    /// number never changes a result. Sessions of one number share their threads; where several callers run at once, those of
+    /// another rayon pool for instance, no more threads work than this, or than there are callers.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// The most bytes of plans that a session keeps. It makes a plan for each set of fetches and feed shapes that it meets; once
+    /// they take more than this, those that were used longest ago go, and are made again when they are needed, to the
+    /// same bits. The plan used last is kept however large it is. What [`Session::memory`] tells is what counts.
+    ///
+    /// Unless this says otherwise it is 2 MB and 4 kB for each node of the graph, enough for a dozen plans of
+    /// all of a graph or hundreds of a small part. More serves who alternates between more sizes than
+    /// that. To make a plan takes some microseconds a node.
+    ///
+    /// The arenas in which plans run do not count: all plans share them, one for each run at a time, of the size that the largest
+    /// plan asks for.
+    pub fn plan_bytes(mut self, most: usize) -> Self {
+        self.plan_bytes = Some(most);
+        self
+    }
+
+    /// The most bytes of plans of a graph of so many nodes.
+    pub(crate) fn plan_limit(&self, nodes: usize) -> usize {
+        self.plan_bytes.unwrap_or_else(|| nodes.saturating_mul(4 << 10).saturating_add(2 << 20))
+    }
+}
 
 /// What [`Session::run_with`](crate::Session::run_with) and [`Callable::run_with`](crate::Callable::run_with) are told about
 /// a run besides its fetches and feeds, as TensorFlow's `RunOptions`. No option changes a result.

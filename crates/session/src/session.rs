@@ -13,47 +13,12 @@ use smallvec::SmallVec;
 use crate::feed::{Bytes, Feed, FeedValue};
 use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
-use crate::plan::{self, Explanation, FeedShape, Frozen, Plan, VariableIndex};
+use crate::plan::{
+    self, Explanation, FeedShape, Frozen, FrozenGraph, Plan, PlanCache, RunMemory, VariableIndex,
+};
 use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results, RunOptions};
-
-/// How a session is made.
-#[derive(Clone, Debug, Default)]
-pub struct SessionOptions {
-    seed: Option<u64>,
-    threads: usize,
-    plain: bool,
-}
-
-impl SessionOptions {
-    /// The graph's seed, or 0 if it has none, and a thread for each core.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The seed of first values and random nodes, instead of the graph's.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
-
-    /// Whether plans are made better before they run, as they are unless this says no: constants folded, common
-    /// subexpressions shared, elementwise loops fused. It changes no bit of any result. Without, each node is a step of its
-    /// own, which is slower and easier to follow in a profile.
-    pub fn optimize(mut self, optimize: bool) -> Self {
-        self.plain = !optimize;
-        self
-    }
-
-    /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no thread is made. The
-    /// number never changes a result. Sessions of one number share their threads; where several callers run at once, those of
-    /// another rayon pool for instance, no more threads work than this, or than there are callers.
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads;
-        self
-    }
-}
+use crate::{Error, Port, Results, RunOptions, SessionMemory, SessionOptions};
 
 /// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may be used by many threads
 /// at once.
@@ -70,13 +35,10 @@ pub struct Session {
     /// Runs that drew from a random stream without writing. Keys theirs, so that watching a training does not
     /// change it.
     draws: AtomicU64,
-    plans: RwLock<HashMap<u64, Vec<Arc<Plan>>>>,
+    plans: PlanCache,
     workers: Arc<Workers>,
     fingerprint: OnceLock<u64>,
 }
-
-/// The most plans that are kept. A program has a few; one that is fed another shape each time must not grow for ever.
-const MOST_PLANS: usize = 1024;
 
 /// Set in the number that keys random streams of runs that write nothing.
 const WITHOUT_WRITES: u64 = 1 << 62;
@@ -121,17 +83,18 @@ impl Session {
         }
         Ok(Self {
             id: graph.id(),
+            plans: PlanCache::new(options.plan_limit(graph.len())),
             frozen: Frozen {
-                graph,
+                graph: FrozenGraph::Own(Box::new(graph)),
                 seed,
                 variables,
                 passes: plan::Passes { optimize: !options.plain },
+                memory: Arc::new(RunMemory::new(workers.threads())),
             },
             names,
             variables: Variables::new(values),
             step: AtomicU64::new(0),
             draws: AtomicU64::new(0),
-            plans: RwLock::default(),
             workers,
             fingerprint: OnceLock::new(),
         })
@@ -218,6 +181,36 @@ impl Session {
     /// How many threads a run may use.
     pub fn threads(&self) -> usize {
         self.workers.threads()
+    }
+
+    /// The memory that it has now: variables, the plans that it keeps, and the arenas in which they run.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_]);
+    /// let sum = x.exp().reduce_sum(..);
+    /// let session = Session::new(&g)?;
+    /// for length in 1..=100 {
+    ///     session.run(sum, feeds![x => &vec![0.0; length]])?;
+    /// }
+    /// let memory = session.memory();
+    /// assert_eq!((memory.plans, memory.arenas), (100, 1));
+    /// assert!(memory.plan_bytes <= memory.plan_limit);
+    /// println!("{memory}");
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    pub fn memory(&self) -> SessionMemory {
+        let ((plans, plan_bytes), memory) = (self.plans.size(), &self.frozen.memory);
+        SessionMemory {
+            variable_bytes: self.variables.bytes(),
+            plans,
+            plan_bytes,
+            plan_limit: self.plans.limit(),
+            arenas: memory.runs.count(),
+            arena_bytes: memory.bytes(),
+        }
     }
 
     /// The seed of first values and random nodes.
@@ -563,29 +556,12 @@ impl Session {
 
     fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
         self.check_strangers(feeds)?;
-        let key = plan::key(fetches, feeds);
-        let find = |plans: &HashMap<u64, Vec<Arc<Plan>>>| {
-            let found = plans.get(&key)?.iter().find(|plan| plan.fits(fetches, feeds))?;
-            Some(found.clone())
-        };
-        let known = find(&self.plans.read().unwrap_or_else(PoisonError::into_inner));
-        if let Some(plan) = known {
+        if let Some(plan) = self.plans.find(fetches, feeds) {
             return Ok(plan);
         }
         self.check_feeds(feeds)?;
-        let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes(feeds))?);
-        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(match find(&plans) {
-            Some(other) => other,
-            None => {
-                if plans.values().map(Vec::len).sum::<usize>() >= MOST_PLANS {
-                    // Those that are in use are made again; to know which would cost every run.
-                    plans.clear();
-                }
-                plans.entry(key).or_default().push(plan.clone());
-                plan
-            }
-        })
+        let plan = Plan::compile(&self.frozen, fetches, shapes(feeds))?;
+        Ok(self.plans.insert(plan, fetches, feeds))
     }
 
     /// No tensor is fed twice, and each what it can hold.
@@ -637,10 +613,11 @@ impl Session {
             Some(trace) => Some(trace.begin(plan, &self.frozen)?),
             None => None,
         };
-        let mut state = plan.take_state(self.workers.threads())?;
         let recording = pending.as_mut().map(Pending::recording);
-        let result = self.execute_in(plan, &mut state, feeds, recording, collect);
-        plan.give_back(state);
+        let result =
+            self.frozen.memory.runs.with(&plan.program, |state| {
+                self.execute_in(plan, state, feeds, recording, collect)
+            })?;
         if let (Some(trace), Some(run), Ok(_)) = (trace, pending, &result) {
             trace.end(run);
         }
@@ -809,6 +786,7 @@ impl<C: Collect> Callable<'_, C> {
         // A feed of another graph could have the node and sizes of one that fits.
         let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
         if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {
+            self.session.plans.touch(&plan);
             return Ok(plan);
         }
         let plan = self.session.plan(&self.fetches, feeds)?;
@@ -825,27 +803,5 @@ impl std::fmt::Debug for Session {
             .field("threads", &self.threads())
             .field("step", &self.step())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MOST_PLANS, Session};
-    use crate::feeds;
-    use abeyance_graph::{Graph, dims};
-
-    #[test]
-    fn shapes_without_end_do_not_fill_the_memory_with_plans() {
-        let g = Graph::new();
-        let x = g.placeholder::<f32>("x", dims![_]);
-        let sum = x.reduce_sum(..);
-        let session = Session::new(&g).unwrap();
-        let ones = vec![1.0f32; MOST_PLANS + 100];
-        for length in 0..ones.len() {
-            let fed = &ones[..length];
-            assert_eq!(session.run(sum, feeds![x => fed]).unwrap(), length as f32);
-            let count: usize = session.plans.read().unwrap().values().map(Vec::len).sum();
-            assert!((1..=MOST_PLANS).contains(&count));
-        }
     }
 }

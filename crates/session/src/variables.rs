@@ -1,5 +1,6 @@
 //! The values of variables, before and during runs that write.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use abeyance_scheduler::AlignedBytes;
@@ -14,12 +15,24 @@ pub(crate) struct Variables {
     /// Empty for variables that no run has written yet. The lock is held through a run that writes, so such runs
     /// take turns.
     next: Mutex<Vec<AlignedBytes>>,
+    /// The bytes of both, for whoever asks while a run has the locks.
+    bytes: AtomicUsize,
 }
 
 impl Variables {
     pub(crate) fn new(values: Vec<AlignedBytes>) -> Self {
         let next = values.iter().map(|_| AlignedBytes::default()).collect();
-        Self { current: RwLock::new(values), next: Mutex::new(next) }
+        let bytes = values.iter().map(|value| value.len()).sum();
+        Self {
+            current: RwLock::new(values),
+            next: Mutex::new(next),
+            bytes: AtomicUsize::new(bytes),
+        }
+    }
+
+    /// The bytes of both places.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Relaxed)
     }
 
     /// The values, for reading.
@@ -37,6 +50,7 @@ impl Variables {
         for VariableIndex(index) in written {
             if next[index].len() != current[index].len() {
                 next[index] = AlignedBytes::zeroed(current[index].len())?;
+                self.bytes.fetch_add(current[index].len(), Relaxed);
             }
         }
         Ok(next)

@@ -237,10 +237,17 @@ impl ProgramBuilder {
         let bound = (0..self.buffers.len() as u32).map(BufferId).filter(|id| {
             matches!(self.buffers[id.index()].info.kind, BufferKind::Input | BufferKind::Output)
         });
+        let bound: Vec<BufferId> = bound.collect();
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let workspace = self.tasks.iter().map(|task| task.workspace).max().unwrap_or(0);
+        // A program is kept for long, and nothing is added to it any more.
+        self.buffers.shrink_to_fit();
+        self.tasks.shrink_to_fit();
+        self.costs.shrink_to_fit();
         Ok(Program {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            bound: bound.collect(),
+            workspace,
+            bound,
             buffers: self.buffers,
             tasks: self.tasks,
             costs: self.costs,

@@ -26,6 +26,11 @@ impl<T> Lists<T> {
     pub fn len(&self) -> usize {
         self.starts.len() - 1
     }
+
+    /// The bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.starts.capacity() * size_of::<usize>() + self.items.capacity() * size_of::<T>()
+    }
 }
 
 impl<T: Copy + Default> Lists<T> {
@@ -80,6 +85,11 @@ impl<T: Copy> Pool<T> {
         let end = start.checked_add(u32::try_from(list.len()).ok()?)?;
         self.0.extend_from_slice(list);
         Some(Slice { start, end })
+    }
+
+    /// The bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<T>()
     }
 
     #[inline]

@@ -117,6 +117,14 @@ impl Units {
         }
     }
 
+    /// The bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.units.capacity() * size_of::<Unit>()
+            + self.tasks.bytes()
+            + self.dependents.bytes()
+            + (self.roots.capacity() + self.of_task.capacity()) * size_of::<u32>()
+    }
+
     /// What `threads` threads make of it.
     pub fn sharing(&self, threads: usize) -> Sharing {
         Sharing::new(self.work_ns, self.critical_ns, self.units.len(), threads)

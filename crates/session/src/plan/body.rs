@@ -1,13 +1,15 @@
 //! Bodies of branches and loops: plans that a kernel runs.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, Graph, RunBody};
+use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, LoopMemories, RunBody};
 use abeyance_kernels::launch::{Cost, Failure};
 use abeyance_scheduler::{BufferId, RunError, State, TaskId, Workers};
 
+use super::memory::BodyMemory;
 use super::sizes::Sizes;
-use super::{FeedShape, Fetched, Frozen, Plan};
+use super::{FeedShape, Fetched, Frozen, FrozenGraph, Plan};
 use crate::Error;
 use crate::differentiate::at;
 
@@ -16,6 +18,8 @@ pub(crate) struct Bodies<'a> {
     pub(crate) frozen: &'a Frozen,
     /// The sizes around them.
     pub(crate) sizes: &'a Sizes<'a>,
+    /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are added.
+    pub(crate) held: &'a Cell<usize>,
 }
 
 impl BodyCompiler for Bodies<'_> {
@@ -25,10 +29,11 @@ impl BodyCompiler for Bodies<'_> {
         inputs: &[Concrete<'_>],
     ) -> Result<Box<dyn RunBody>, Fault> {
         let frozen = Frozen {
-            graph: body.graph().clone(),
+            graph: FrozenGraph::Body(body.clone()),
             seed: self.frozen.seed,
             variables: Default::default(),
             passes: self.frozen.passes,
+            memory: self.frozen.memory.clone(),
         };
         let feeds = body
             .inputs()
@@ -63,10 +68,12 @@ impl BodyCompiler for Bodies<'_> {
             flops: sum.flops + cost.flops,
             bytes: sum.bytes + cost.bytes,
         });
+        self.held.set(self.held.get() + size_of::<Ready>() + plan.bytes);
         Ok(Box::new(Ready {
             outputs: outputs.collect::<Result<_, _>>()?,
             cost,
-            graph: frozen.graph,
+            memory: self.frozen.memory.of_body(body),
+            body: body.clone(),
             plan,
         }))
     }
@@ -74,10 +81,11 @@ impl BodyCompiler for Bodies<'_> {
 
 /// A body ready to run.
 struct Ready {
-    graph: Graph,
+    body: Arc<Body>,
     plan: Plan,
     outputs: Vec<BufferId>,
     cost: Cost,
+    memory: Arc<BodyMemory>,
 }
 
 impl Ready {
@@ -104,9 +112,10 @@ impl Ready {
     }
 
     fn explain(&self, error: RunError) -> Failure {
-        Failure(match self.plan.blame(&self.graph, error) {
+        let graph = self.body.graph();
+        Failure(match self.plan.blame(graph, error) {
             Error::Node(diagnostic) => {
-                format!("in the body `{}`, {}", self.graph.name(), at(&diagnostic))
+                format!("in the body `{}`, {}", graph.name(), at(&diagnostic))
             }
             other => other.to_string(),
         })
@@ -120,14 +129,17 @@ impl RunBody for Ready {
         give: &mut dyn FnMut(usize, &[u8]),
         draw: u64,
     ) -> Result<(), Failure> {
-        let mut state = self.plan.take_state(1).map_err(|error| Failure(error.to_string()))?;
-        let result = self.run_in(&mut state, input, give, draw);
-        self.plan.give_back(state);
-        result
+        let memory = &self.memory.runs;
+        let ran = memory.with(&self.plan.program, |state| self.run_in(state, input, give, draw));
+        ran.map_err(|error| Failure(error.to_string()))?
     }
 
     fn cost(&self) -> Cost {
         self.cost
+    }
+
+    fn memory(&self) -> &LoopMemories {
+        &self.memory.loops
     }
 }
 

@@ -4,6 +4,7 @@
 //! one whose result is known becomes a constant; [`fold`](super::passes::fold) and [`share`](super::passes::share) are asked
 //! on the way, since what they find decides what the nodes behind become.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -86,6 +87,8 @@ pub(crate) struct Draft<'a> {
     done: HashMap<NodeId, SmallVec<[ValueId; 2]>>,
     /// Whether a random stream is drawn from.
     pub(crate) random: bool,
+    /// The bytes that loops hold beyond themselves, as far as they are known: those of bodies, and of what is copied.
+    pub(crate) held: Cell<usize>,
 }
 
 impl<'a> Draft<'a> {
@@ -104,6 +107,7 @@ impl<'a> Draft<'a> {
             values: vec![None; frozen.graph.len()],
             done: HashMap::new(),
             random: false,
+            held: Cell::new(0),
         };
         for (place, feed) in feeds.iter().enumerate() {
             if needed.nodes.contains(feed.node.index()) {
@@ -224,6 +228,7 @@ impl<'a> Draft<'a> {
             }
             (Lowered::Constant(bytes), _) if effect == Effect::Write => {
                 let len = bytes.len();
+                self.held.set(self.held.get() + len);
                 self.run(
                     node,
                     super::lower::copy(Err(bytes), len),
@@ -327,8 +332,12 @@ impl<'a> Draft<'a> {
             attributes,
             name: &graph.stream(node),
             seed: self.frozen.seed,
-            bodies: &Bodies { frozen: self.frozen, sizes: self.sizes },
+            bodies: &self.bodies(),
         })
+    }
+
+    fn bodies(&self) -> Bodies<'_> {
+        Bodies { frozen: self.frozen, sizes: self.sizes, held: &self.held }
     }
 
     /// A node's loops on interleaved images, if it has any.
@@ -400,7 +409,7 @@ impl<'a> Draft<'a> {
             attributes: &attributes,
             name: &graph.stream(node),
             seed: self.frozen.seed,
-            bodies: &Bodies { frozen: self.frozen, sizes: self.sizes },
+            bodies: &self.bodies(),
         };
         match data.operator.lower(&lowering) {
             Ok(Lowered::Kernel(kernel)) => Ok(kernel),

@@ -1,7 +1,7 @@
 //! From instructions to tasks and buffers.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
 
 use abeyance_ir::{Diagnostic, Dims, Effect, Fault, Locality, Location, NodeId, Packing, Type};
 use abeyance_kernels::fused::{Fused, Operation, Read, Span};
@@ -97,7 +97,8 @@ impl<'a> Lower<'a> {
             .collect::<Result<Vec<Fetched>, Error>>()?;
         self.reads.sort_unstable();
         self.written.sort_unstable();
-        let plan = Plan {
+        self.nodes.shrink_to_fit();
+        let mut plan = Plan {
             fetches: fetches.into(),
             feeds,
             program: self.program.build()?,
@@ -108,8 +109,10 @@ impl<'a> Lower<'a> {
             random: self.draft.random,
             nodes: self.nodes,
             along: self.along,
-            states: Mutex::new(Vec::with_capacity(8)),
+            bytes: 0,
+            used: AtomicU64::new(0),
         };
+        plan.bytes = plan.own_bytes() + self.draft.held.get();
         Ok(with(plan, &self.draft, &self.buffers))
     }
 
@@ -271,6 +274,8 @@ impl<'a> Lower<'a> {
         let Some(fused) = Fused::new(loops.operations, loops.reads.len(), part) else {
             return Err(self.refuse(first, Fault::new(MISSING)));
         };
+        let held = &self.draft.held;
+        held.set(held.get() + fused.held_bytes());
         after.sort_unstable();
         after.dedup();
         let task = self.program.task(Task {

@@ -3,28 +3,37 @@
 //! The steps, each in a file of its own: what is needed at all ([`prune`]), which sizes everything has ([`sizes`]), in
 //! which order variables are written ([`writes`]), the instructions ([`draft`]) and what makes them fewer ([`passes`]), and
 //! the tasks and buffers ([`lower`]). The bodies of branches and loops are plans of their own ([`body`]).
+//!
+//! Plans are kept for runs to come, those that were used last ([`cache`]); the memory in which they run is no plan's own
+//! ([`memory`]).
 
 mod body;
+mod cache;
 mod describe;
 mod draft;
 mod explain;
 mod lower;
+mod memory;
 mod passes;
 mod prune;
 mod sizes;
 mod writes;
 
 use std::hash::{Hash, Hasher};
-use std::sync::Mutex;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use abeyance_ir::{DType, Diagnostic, Dims, Graph, Location, NodeId};
-use abeyance_scheduler::{BufferId, Program, RunError, State, TaskId};
+use abeyance_ir::{Body, DType, Diagnostic, Dims, Graph, Location, NodeId};
+use abeyance_scheduler::{BufferId, Program, RunError, TaskId};
 use smallvec::SmallVec;
 
 use crate::Error;
 use crate::feed::Feed;
+pub(crate) use cache::PlanCache;
 pub(crate) use describe::TaskText;
 pub use explain::Explanation;
+pub(crate) use memory::RunMemory;
 pub(crate) use passes::Passes;
 
 /// A variable, by its place among the session's.
@@ -34,13 +43,34 @@ pub(crate) struct VariableIndex(pub(crate) usize);
 /// What a plan needs to know of the session it belongs to.
 pub(crate) struct Frozen {
     /// The graph, which does not change any more.
-    pub(crate) graph: Graph,
+    pub(crate) graph: FrozenGraph,
     /// The seed of random streams.
     pub(crate) seed: u64,
     /// By node, the variable it is.
     pub(crate) variables: std::collections::HashMap<NodeId, VariableIndex>,
     /// What plans go through.
     pub(crate) passes: Passes,
+    /// Where all plans run.
+    pub(crate) memory: Arc<RunMemory>,
+}
+
+/// A graph that does not change any more.
+pub(crate) enum FrozenGraph {
+    /// The session's own copy.
+    Own(Box<Graph>),
+    /// That of a body, which every plan has in common.
+    Body(Arc<Body>),
+}
+
+impl Deref for FrozenGraph {
+    type Target = Graph;
+
+    fn deref(&self) -> &Graph {
+        match self {
+            FrozenGraph::Own(graph) => graph,
+            FrozenGraph::Body(body) => body.graph(),
+        }
+    }
 }
 
 /// What is fed, by node and sizes: with the fetches, what a plan is made for.
@@ -78,8 +108,10 @@ pub(crate) struct Plan {
     nodes: Vec<NodeId>,
     /// By task that computes several nodes in one loop, in the order of tasks: the others.
     along: Vec<(TaskId, Vec<NodeId>)>,
-    /// States of runs that are over, for runs to come.
-    states: Mutex<Vec<State>>,
+    /// The bytes that it takes, the plans of its bodies included.
+    pub(crate) bytes: usize,
+    /// When it was used last, by the clock of the [`PlanCache`].
+    used: AtomicU64,
 }
 
 /// The number under which plans are looked up.
@@ -164,21 +196,24 @@ impl Plan {
             })
     }
 
-    /// A state nobody else uses, for runs on so many threads: always the same number for one plan.
-    pub(crate) fn take_state(&self, threads: usize) -> Result<State, Error> {
-        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let idle = states.pop();
-        drop(states);
-        match idle {
-            Some(state) => Ok(state),
-            None => Ok(self.program.state(threads)?),
-        }
-    }
-
-    /// Keeps a state for another run.
-    pub(crate) fn give_back(&self, state: State) {
-        let mut states = self.states.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        states.push(state);
+    /// The bytes that it takes, without what its loops hold beyond themselves.
+    fn own_bytes(&self) -> usize {
+        let spilled = match self.fetches.spilled() {
+            true => self.fetches.capacity() * size_of::<NodeId>(),
+            false => 0,
+        };
+        let along = self.along.iter().map(|(_, nodes)| nodes.capacity() * size_of::<NodeId>());
+        size_of::<Self>()
+            + self.program.bytes()
+            + spilled
+            + self.feeds.capacity() * size_of::<FeedShape>()
+            + self.fed.capacity() * size_of::<Option<BufferId>>()
+            + (self.reads.capacity() + self.writes.capacity())
+                * size_of::<(VariableIndex, BufferId)>()
+            + self.fetched.capacity() * size_of::<Fetched>()
+            + self.nodes.capacity() * size_of::<NodeId>()
+            + self.along.capacity() * size_of::<(TaskId, Vec<NodeId>)>()
+            + along.sum::<usize>()
     }
 
     /// What went wrong, in the graph's terms.

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    AttributeKind, AttributeSpec, Attributes, Body, Concrete, DType, DefaultAttribute, Fault,
-    Inference, Lowering, Packing, RunBody, TensorType,
+    AttributeKind, AttributeSpec, Attributes, Body, Carried, Concrete, DType, DefaultAttribute,
+    Fault, Inference, LoopMemories, Lowering, Packing, RunBody, TensorType,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs};
 
-use super::repeat::{Carried, draw, within};
+use super::repeat::{draw, within};
 use super::{give, invariant};
 
 /// Attributes of a loop and of its gradient.
@@ -144,6 +144,11 @@ impl Loop {
 
     pub(super) fn carried(&self) -> &Packing {
         &self.carried
+    }
+
+    /// Memory for runs of it.
+    pub(super) fn memory(&self) -> &LoopMemories {
+        self.body.memory()
     }
 
     /// The work of a guessed number of iterations.

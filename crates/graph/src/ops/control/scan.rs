@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Concrete, Cotangents, DType, DTypes,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, OperandSpec,
-    Operator, Sample, Shape, Signature, TensorType, Type,
+    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Carried, Concrete, Cotangents,
+    DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference, LoopMemory, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, TensorType, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 
 use super::condition::pack;
-use super::repeat::{Carried, Pool, draw, within};
+use super::repeat::{draw, within};
 use super::{give, invariant, output, short};
 use crate::handles::listed;
 use crate::ops::{binary, unary};
@@ -175,11 +175,10 @@ impl Operator for Scan {
         let written: Vec<usize> = cx.results.iter().map(slice).collect();
         let (reverse, each) = (parts.reverse, body.cost());
         let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
-        let pool = Pool::<Carried>::new();
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
             let run = call.draw();
             let (inputs, out) = call.inputs_and_output::<u8>();
-            pool.lend(|memory| {
+            body.memory().lend(|LoopMemory { carried: memory, .. }| {
                 memory.grow(state.bytes())?;
                 for place in 0..carried {
                     let to = &mut memory.current.bytes_mut()[state.range(place)];

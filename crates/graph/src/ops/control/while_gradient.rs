@@ -1,13 +1,13 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
 use abeyance_ir::{
-    AttributeKind, AttributeSpec, Calculus, Cotangents, DType, DTypes, Derivation, Fault,
-    Inference, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
+    AttributeKind, AttributeSpec, Calculus, Carried, Cotangents, DType, DTypes, Derivation, Fault,
+    Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
 use super::condition::{ATTRIBUTES, Loop, Parts, pack};
-use super::repeat::{Carried, Pool, Room, draw, within};
+use super::repeat::{draw, within};
 use super::{give, output};
 
 /// The cotangents of a loop's operands.
@@ -19,15 +19,6 @@ use super::{give, output};
 /// Operands: the loop's carried values, the cotangents of its results that are floats, what its condition and its body
 /// captured, what `gradient` needs of the latter. Results: the cotangents of the carried floats, then of captured tensors.
 pub struct WhileGradient;
-
-/// Memory of a run.
-#[derive(Default)]
-struct Memory {
-    carried: Carried,
-    /// What each iteration started from.
-    history: Room,
-    cotangents: Carried,
-}
 
 /// The number of carried floats, which have cotangents.
 fn floats(parts: &Parts) -> usize {
@@ -124,12 +115,11 @@ impl Operator for WhileGradient {
         cost.bytes += 16.0 * backward.cost().bytes;
         let carried = parts.carried;
         let stride = each.carried().bytes().next_multiple_of(8);
-        let pool = Pool::<Memory>::new();
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
             let run = call.draw();
             let (inputs, out) = call.inputs_and_output::<u8>();
-            pool.lend(|memory| {
-                let Memory { carried: values, history, cotangents: flow } = memory;
+            backward.memory().lend(|memory| {
+                let LoopMemory { carried: values, history, cotangents: flow } = memory;
                 let count = each.run(inputs, values, run, |iteration, current| {
                     let at = iteration * stride;
                     history.grow(at + stride)?;

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, Attribute, Attributes, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, TensorType, Type,
+    Graph as Ir, Inference, LoopMemory, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
+    Shape, Signature, TensorType, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
 use super::condition::{ATTRIBUTES, Loop, Parts};
 use super::derive::{Derived, type_of, zeros};
-use super::repeat::{Carried, Pool};
 use super::short;
 use super::while_gradient::WhileGradient;
 use crate::handles::listed;
@@ -130,13 +129,12 @@ impl Operator for WhileLoop {
         let parts = Parts::new(cx.attributes)?;
         let each = Loop::new(&parts, cx, 0)?;
         let bytes = each.carried().bytes();
-        let pool = Pool::<Carried>::new();
         Ok(Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
             let run = call.draw();
             let (inputs, out) = call.inputs_and_output::<u8>();
-            pool.lend(|memory| {
-                each.run(inputs, memory, run, |_, _| Ok(()))?;
-                out.copy_from_slice(&memory.current.bytes()[..bytes]);
+            each.memory().lend(|LoopMemory { carried, .. }| {
+                each.run(inputs, carried, run, |_, _| Ok(()))?;
+                out.copy_from_slice(&carried.current.bytes()[..bytes]);
                 Ok(())
             })
         })
