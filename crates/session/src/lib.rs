@@ -20,7 +20,10 @@ mod trace;
 mod value;
 mod variables;
 
-pub use differentiate::{Unconnected, differentiate, gradients, gradients_of, gradients_or_zeros};
+pub use differentiate::{
+    Unconnected, differentiate, gradients, gradients_from, gradients_of, gradients_or_zeros,
+    gradients_with,
+};
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};
 pub use fetch::{Collect, Fetch, FetchList};
