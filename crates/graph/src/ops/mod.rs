@@ -11,6 +11,7 @@
 pub mod activation;
 pub mod along;
 pub mod argument;
+pub mod assign_scatter;
 pub mod batch_norm;
 pub mod binary;
 pub mod cast;
@@ -110,6 +111,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         sequence::OPERATORS,
         where_indices::OPERATORS,
         state::OPERATORS,
+        assign_scatter::OPERATORS,
         tuple::OPERATORS,
         control::OPERATORS,
         custom_gradient::OPERATORS,
