@@ -2,7 +2,7 @@
 
 use abeyance::prelude::*;
 use abeyance::session::{Unconnected, gradients_from};
-use ndarray::{arr1, arr2};
+use ndarray::{Array, ArrayD, IxDyn, arr1, arr2};
 
 #[test]
 fn cotangents_of_ones_own_weigh_the_elements() {
@@ -93,5 +93,173 @@ fn a_cotangent_settles_an_unknown_size_and_is_refused_where_it_differs() {
         "gradients: there is no tensor to differentiate",
     ] {
         assert!(message.contains(part), "{part}: {message}");
+    }
+}
+
+fn run<F: abeyance::session::Fetch>(
+    g: &Graph,
+    fetch: F,
+) -> <F::Collect as abeyance::session::Collect>::Output {
+    let session = Session::new(g).unwrap_or_else(|error| panic!("{error}"));
+    session.run(fetch, []).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn assert_near(found: &ArrayD<f64>, right: &ArrayD<f64>) {
+    assert_eq!(found.shape(), right.shape());
+    for (a, b) in found.iter().zip(right) {
+        assert!((a - b).abs() <= 1e-13 * b.abs().max(1.0), "{found} is not {right}");
+    }
+}
+
+#[test]
+fn a_jacobian_has_a_row_for_each_element() {
+    // Polar coordinates.
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[2.0f64, 0.5]));
+    let (r, angle) = (x.slice([0], [1]), x.slice([1], [1]));
+    let y = g.concat([r * angle.cos(), r * angle.sin()], 0);
+    let (c, s) = (0.5f64.cos(), 0.5f64.sin());
+    assert_near(&run(&g, jacobian(y, x)), &arr2(&[[c, -2.0 * s], [s, 2.0 * c]]).into_dyn());
+    // Softmax: diag(p) - p pᵀ.
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[0.1f64, -1.0, 2.0, 0.7]));
+    let p = x.softmax();
+    let (p, j) = run(&g, (p, jacobian(p, x)));
+    let right = Array::from_shape_fn(IxDyn(&[4, 4]), |at| {
+        let same = if at[0] == at[1] { p[at[0]] } else { 0.0 };
+        same - p[at[0]] * p[at[1]]
+    });
+    assert_near(&j, &right);
+}
+
+#[test]
+fn a_jacobian_has_the_dimensions_of_both_tensors() {
+    // y = a b: ∂y[i, j]/∂a[k, l] = δ(i, k) b[l, j].
+    let g = Graph::new();
+    let a = g.constant_array(&arr2(&[[1.0f64, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    let values = arr2(&[[7.0f64, 8.0], [9.0, 10.0]]);
+    let b = g.constant_array(&values);
+    let j = run(&g, jacobian(a.matmul(b), a));
+    let right = Array::from_shape_fn(IxDyn(&[3, 2, 3, 2]), |at| {
+        if at[0] == at[2] { values[[at[3], at[1]]] } else { 0.0 }
+    });
+    assert_eq!(j, right);
+    // Of a tensor by itself, of a number, of nothing.
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[1.0f64, 2.0]));
+    let (itself, number) = (jacobian(x, x), jacobian(x.square().reduce_sum(..), x));
+    let none = jacobian(x.slice([0], [0]), x);
+    let (itself, number, none) = run(&g, (itself, number, none));
+    assert_eq!(itself, arr2(&[[1.0, 0.0], [0.0, 1.0]]).into_dyn());
+    assert_eq!(number, arr1(&[2.0, 4.0]).into_dyn());
+    assert_eq!(none.shape(), [0, 2]);
+}
+
+#[test]
+fn the_graph_grows_by_one_walk_back_whatever_the_number_of_rows() {
+    let nodes = |rows: usize| {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![rows]);
+        let y = (x.exp() * x).tanh();
+        let before = g.ir().len();
+        let _ = jacobian(y, x);
+        g.check().unwrap();
+        g.ir().len() - before
+    };
+    assert_eq!(nodes(2), nodes(1000));
+}
+
+#[test]
+fn sizes_of_x_may_be_unknown_and_those_of_y_may_not() {
+    let g = Graph::new();
+    let x = g.placeholder::<f64>("x", dims![_, 2]);
+    let j = jacobian(x.square().reduce_sum(0), x);
+    assert_eq!(j.shape().len(), 3);
+    let session = Session::new(&g).unwrap();
+    let j = session.run(j, feeds![x => &arr2(&[[1.0, 2.0], [3.0, 4.0]])]).unwrap();
+    assert_eq!(j.into_raw_vec_and_offset().0, [2.0, 0.0, 6.0, 0.0, 0.0, 4.0, 0.0, 8.0]);
+    let _ = jacobian(x.exp(), x);
+    let line = line!() - 1;
+    let _ = hessian(x.exp().reduce_sum(..), x);
+    let _ = jacobian(g.placeholder::<f64>("other", dims![3]), x);
+    let mistakes = g.check().unwrap_err();
+    let message = mistakes.to_string();
+    for part in [
+        "jacobian: a Jacobian of a tensor whose size is not known",
+        "hessian: a Hessian with respect to a tensor whose size is not known",
+        "`other` has no derivative with respect to `x`",
+        &format!("tests/gradients.rs:{line}:"),
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    assert_eq!(mistakes.0.len(), 3, "{message}");
+}
+
+#[test]
+fn hessians_of_known_functions() {
+    // Rosenbrock's function at (-1.2, 1): [[1330, 480], [480, 200]].
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[-1.2f64, 1.0]));
+    let (a, b) = (x.slice([0], [1]), x.slice([1], [1]));
+    let y = (b - a.square()).square() * 100.0 + (a * -1.0 + 1.0).square();
+    assert_near(&run(&g, hessian(y, x)), &arr2(&[[1330.0, 480.0], [480.0, 200.0]]).into_dyn());
+    // xᵀ A x: A + Aᵀ, which is what does not depend on x at all.
+    let g = Graph::new();
+    let x = g.constant_array(&arr2(&[[1.0f64], [2.0]]));
+    let m = g.constant_array(&arr2(&[[1.0f64, 2.0], [3.0, 4.0]]));
+    let h = run(&g, hessian(x.transpose().matmul(m).matmul(x), x));
+    assert_eq!(h.shape(), [2, 1, 2, 1]);
+    assert_eq!(h.into_raw_vec_and_offset().0, [2.0, 5.0, 5.0, 8.0]);
+    // A linear function has none, elementwise ones a diagonal.
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[1.0f64, 2.0]));
+    let (flat, diagonal) = run(&g, (hessian((x * 3.0).reduce_sum(..), x), hessian(x.exp(), x)));
+    assert_eq!(flat, ArrayD::<f64>::zeros(IxDyn(&[2, 2])));
+    let (e, f) = (1.0f64.exp(), 2.0f64.exp());
+    assert_near(&diagonal, &arr2(&[[e, 0.0], [0.0, f]]).into_dyn());
+}
+
+#[test]
+fn a_jacobian_can_be_differentiated_and_lead_through_loops_and_branches() {
+    // Σ of all second derivatives of x³ is 6 Σ x; its slope 6.
+    let g = Graph::new();
+    let x = g.constant_array(&arr1(&[1.0f64, 2.0, 3.0]));
+    let [third] = gradients(hessian(x * x * x, x), [x]);
+    assert_near(&run(&g, third), &arr1(&[6.0, 6.0, 6.0]).into_dyn());
+    // Through a scan: h becomes h·a at each of three steps.
+    let g = Graph::new();
+    let a = g.constant_array(&arr1(&[2.0f64, 3.0]));
+    let steps = g.zeros::<f64>(dims![3]);
+    let (last, ()) = g.scan(a, steps, |h, _| (h * a, ()));
+    assert_near(&run(&g, jacobian(last, a)), &arr2(&[[32.0, 0.0], [0.0, 108.0]]).into_dyn());
+    // In the body of a loop.
+    let g = Graph::new();
+    let xs = g.constant_array(&arr2(&[[1.0f64, 2.0], [3.0, 4.0]]));
+    let ((), rows) = g.scan((), xs, |(), x| ((), jacobian(x.square() * x.reduce_sum(..), x)));
+    let right = [3.0 * 2.0 + 1.0, 1.0, 4.0, 3.0 * 4.0 + 4.0];
+    let rows = run(&g, rows);
+    assert_eq!(rows.shape(), [2, 2, 2]);
+    assert_eq!(rows.iter().take(4).copied().collect::<Vec<_>>(), right);
+}
+
+#[test]
+fn jacobians_print_are_saved_and_have_the_same_bits_on_any_number_of_threads() {
+    let g = Graph::new();
+    let x = g.variable("x", random_normal::<f32>(dims![40], 0.0, 1.0));
+    let w = g.variable("w", random_normal::<f32>(dims![40, 30], 0.0, 1.0));
+    let y = x.expand_dims(0).matmul(w).tanh().reshape(dims![30]);
+    let j = jacobian(y, x).named("slopes");
+    let text = g.to_string();
+    let copy = Graph::parse(&text).unwrap();
+    assert_eq!(copy.to_string(), text);
+    let bits = |g: &Graph, threads, optimize| {
+        let options = SessionOptions::new().seed(1).threads(threads).optimize(optimize);
+        let session = Session::with_options(g, options).unwrap();
+        session.run(g.tensor::<f32>("slopes").unwrap(), []).unwrap().mapv(f32::to_bits)
+    };
+    assert_eq!(j.shape()[..], [30.into(), 40.into()]);
+    let one = bits(&g, 1, true);
+    for (g, threads, optimize) in [(&g, 3, true), (&g, 1, false), (&copy, 4, true)] {
+        assert!(bits(g, threads, optimize) == one);
     }
 }

@@ -2,13 +2,14 @@
 //! shapes, and a [`Session`] keeps the variables and hands plans to the scheduler.
 //!
 //! This crate knows what feeds, fetches and variables are. It must not know any particular operator beyond what
-//! gradients are added up with, nor how tasks are spread over threads.
+//! gradients are added up with and Jacobians are stacked with, nor how tasks are spread over threads.
 
 mod differentiate;
 mod error;
 mod feed;
 mod fetch;
 mod initial;
+mod jacobian;
 mod options;
 mod plan;
 mod port;
@@ -27,6 +28,7 @@ pub use differentiate::{
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};
 pub use fetch::{Collect, Fetch, FetchList};
+pub use jacobian::{hessian, jacobian};
 pub use options::RunOptions;
 pub use plan::Explanation;
 pub use port::Port;
