@@ -188,6 +188,61 @@ fn all_ones_that_are_known_are_left_out() {
     assert_eq!(run(&g, g.ones::<i32>(dims![2, 3]).squeeze_all()).shape(), [2, 3]);
 }
 
+#[test]
+fn rows_that_a_mask_picks_come_first_and_are_counted() {
+    let g = Graph::new();
+    let x = g.placeholder::<f64>("x", dims![_, 2]);
+    let mask = g.placeholder::<bool>("mask", dims![_]);
+    let (all, count) = x.boolean_mask(mask);
+    let (two, _) = x.boolean_mask_within(mask, 2);
+    let (five, total) = x.boolean_mask_within(mask, 5);
+    let [slope] = gradients(all * 3.0, [x]);
+    let session = Session::new(&g).unwrap();
+    let fed = arr2(&[[1.0, 2.0], [f64::NAN, 4.0], [5.0, 6.0], [7.0, 8.0]]);
+    let picked = [true, false, true, true];
+    let feeds = feeds![x => &fed, mask => &picked];
+    let (all, count, two, five, total) =
+        session.run((all, count, two, five, total), feeds.clone()).unwrap();
+    let right = arr2(&[[1.0, 2.0], [5.0, 6.0], [7.0, 8.0], [0.0, 0.0]]);
+    assert_eq!((all, count), (right.clone().into_dyn(), 3));
+    assert_eq!(two, arr2(&[[1.0, 2.0], [5.0, 6.0]]).into_dyn());
+    assert_eq!(five.shape(), [5, 2]);
+    assert_eq!(five.iter().sum::<f64>(), 29.0);
+    assert_eq!(total, 3);
+    let slope = session.run(slope, feeds).unwrap();
+    assert_eq!(slope, arr2(&[[3.0, 3.0], [0.0, 0.0], [3.0, 3.0], [3.0, 3.0]]).into_dyn());
+    // None true, and no rows at all.
+    let (_, none) =
+        session.run((two_of(&g), count_of(&g)), feeds![x => &fed, mask => &[false; 4]]).unwrap();
+    assert_eq!(none, 0);
+    let empty = ndarray::Array2::<f64>::zeros((0, 2));
+    let (two, none) =
+        session.run((two_of(&g), count_of(&g)), feeds![x => &empty, mask => &[false; 0]]).unwrap();
+    assert_eq!((two, none), (ArrayD::<f64>::zeros(IxDyn(&[2, 2])), 0));
+}
+
+fn two_of(g: &Graph) -> Tensor<'_, f64> {
+    g.tensor("boolean_mask_1").unwrap()
+}
+
+fn count_of(g: &Graph) -> Scalar<'_, i64> {
+    g.tensor("boolean_mask_count").unwrap().scalar()
+}
+
+#[test]
+fn a_mask_of_several_dimensions_picks_elements() {
+    // The examples of tf.boolean_mask's documentation.
+    let g = Graph::new();
+    let x = g.constant_array(&arr2(&[[1i32, 2], [3, 4], [5, 6]]));
+    let even = g.constant_array(&arr2(&[[false, true], [false, true], [true, true]]));
+    let (picked, count) = x.boolean_mask(even);
+    let (few, _) = x.boolean_mask_within(even, 3);
+    let (picked, count, few) = run(&g, (picked, count, few));
+    assert_eq!(picked, arr1(&[2, 4, 5, 6, 0, 0]).into_dyn());
+    assert_eq!(count, 4);
+    assert_eq!(few, arr1(&[2, 4, 5]).into_dyn());
+}
+
 /// What a user writes once for both float types.
 fn smooth_step<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, T> {
     let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(T::from_f64);
