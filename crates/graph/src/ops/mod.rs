@@ -14,6 +14,8 @@ pub mod argument;
 pub mod assign_scatter;
 pub mod batch_norm;
 pub mod binary;
+pub mod boolean_mask;
+pub mod candidates;
 pub mod cast;
 pub mod classify;
 pub mod clip;
@@ -72,6 +74,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
     let families: &[&[&'static dyn Operator]] = &[
         source::OPERATORS,
         random::OPERATORS,
+        candidates::OPERATORS,
         unary::OPERATORS,
         error_function::OPERATORS,
         trigonometric::OPERATORS,
