@@ -54,7 +54,7 @@ pub mod prelude {
     };
     pub use abeyance_session::{
         Error, Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients,
-        gradients_or_zeros,
+        gradients_or_zeros, gradients_with, hessian, jacobian,
     };
     pub use abeyance_train::*;
 }

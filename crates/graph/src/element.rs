@@ -1,15 +1,28 @@
 //! The Rust types of elements.
 
+use std::ops::{Add, Div, Mul, Sub};
+
 use abeyance_ir::DType;
 use bytemuck::Pod;
+
+use crate::{Operand, Scalar, Tensor};
 
 mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type that tensors hold: `f32 f64 i32 i64 u8 bool`.
+/// A Rust type that tensors hold: `f32 f64 i32 i64 u8 bool`. A number of the type can stand wherever a tensor of it can
+/// ([`Operand`]), in code for any such type too.
 pub trait Element:
-    sealed::Sealed + Copy + Default + PartialEq + std::fmt::Debug + Send + Sync + 'static
+    sealed::Sealed
+    + Copy
+    + Default
+    + PartialEq
+    + std::fmt::Debug
+    + Send
+    + Sync
+    + for<'g> Operand<'g, Self>
+    + 'static
 {
     /// The same as a value.
     const DTYPE: DType;
@@ -26,13 +39,39 @@ pub trait Element:
     fn bytes(slice: &[Self]) -> &[u8];
 }
 
-/// Elements one can add and multiply: all but `bool`. Integers wrap around.
-pub trait Number: Element {}
+/// Elements one can add and multiply: all but `bool`. Integers wrap around. A number stands on either side of an operator:
+/// `x * two`, `two * x`.
+pub trait Number:
+    Element
+    + for<'g> Add<Tensor<'g, Self>, Output = Tensor<'g, Self>>
+    + for<'g> Sub<Tensor<'g, Self>, Output = Tensor<'g, Self>>
+    + for<'g> Mul<Tensor<'g, Self>, Output = Tensor<'g, Self>>
+    + for<'g> Div<Tensor<'g, Self>, Output = Tensor<'g, Self>>
+    + for<'g> Add<Scalar<'g, Self>, Output = Scalar<'g, Self>>
+    + for<'g> Sub<Scalar<'g, Self>, Output = Scalar<'g, Self>>
+    + for<'g> Mul<Scalar<'g, Self>, Output = Scalar<'g, Self>>
+    + for<'g> Div<Scalar<'g, Self>, Output = Scalar<'g, Self>>
+{
+}
 /// Numbers with a sign: all numbers but `u8`.
 pub trait Signed: Number {}
 /// Floating point numbers, for which derivatives exist.
+///
+/// In code for both types a number is written with [`Float::from_f64`], since a literal such as `2.0` is of one of them:
+///
+/// ```
+/// use abeyance_graph::{dims, Float, Graph, Tensor};
+/// fn scaled_sigmoid<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, T> {
+///     let [one, two] = [1.0, 2.0].map(T::from_f64);
+///     one - two * (x * two).sigmoid().pow(two)
+/// }
+/// let g = Graph::new();
+/// assert_eq!(scaled_sigmoid(g.placeholder::<f32>("x", dims![_])).to_string(), "sub : f32[N]");
+/// assert_eq!(scaled_sigmoid(g.placeholder::<f64>("y", dims![3])).to_string(), "sub_1 : f64[3]");
+/// g.check().unwrap();
+/// ```
 pub trait Float: Signed {
-    /// The nearest number of this type.
+    /// The nearest number of this type: what a literal is written with in code for both, `x * T::from_f64(2.0)`.
     fn from_f64(value: f64) -> Self;
 }
 /// Numbers that may count or index: `i32 i64`.

@@ -26,6 +26,7 @@ pub use graph::{Graph, Pin, Scope};
 pub use handles::Handles;
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
 pub use ops::batch_norm::BatchNormalized;
+pub use ops::candidates::Candidates;
 pub use ops::conv::Conv2d;
 pub use ops::pool::Pool;
 pub use ops::spatial::Pair;

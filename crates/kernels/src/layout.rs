@@ -1,13 +1,15 @@
-//! Moving elements about: nothing is computed here, except by [`ScatterAdd`], [`segment_sum`] and [`add_along`].
+//! Moving elements about: nothing is computed here, except by [`ScatterAdd`], [`ScatterInto`], [`segment_sum`] and [`add_along`].
 
 mod along;
 mod index;
 mod region;
+mod scatter;
 mod strided;
 mod transpose;
 
 pub use along::{add_along, take_along};
 pub use index::{Gather, ScatterAdd, one_hot, ravel, segment_sum, where_indices};
 pub use region::{Concat, Pad, Slice, broadcast_to};
+pub use scatter::ScatterInto;
 pub use strided::{Place, Steps, Strided};
 pub use transpose::Transpose;

@@ -13,7 +13,7 @@ use abeyance_kernels::layout::{
 };
 use abeyance_kernels::matmul::Matmul;
 use abeyance_kernels::order::{order_rows, places as first_places};
-use abeyance_kernels::prod_except::{prod_except, prod_except_slope};
+use abeyance_kernels::prod_except::prod_except;
 use abeyance_kernels::random::Stream;
 use abeyance_kernels::reduce::{ArgReduction, Operation, Reduction};
 use abeyance_kernels::scan::Scan;
@@ -121,7 +121,6 @@ fn everything_else() {
     });
     allocates_nothing("products", || {
         prod_except(&x, 50, &mut out, 0);
-        prod_except_slope(&x, &x, 50, &mut out, 0);
     });
 }
 

@@ -5,7 +5,7 @@ use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Calculus, Context, Derivation, Diagnostic, Fault, Graph as Ir, NodeId, Role, Seed, Type,
+    Calculus, Context, Derivation, Diagnostic, Dim, Fault, Graph as Ir, NodeId, Role, Seed, Type,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -22,7 +22,7 @@ pub enum Unconnected {
 /// The derivatives of `y`, summed over its elements, with respect to each of `xs`: tensors of the same graph, in the shapes
 /// of `xs`. That one of them does not depend on `y` is a mistake, reported with the break.
 ///
-/// Derivatives of derivatives are had by calling this again.
+/// Derivatives of derivatives are had by calling this again. [`gradients_with`] takes cotangents other than ones.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -65,17 +65,70 @@ fn typed<'g, T: Float, const N: usize>(
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))
 }
 
-/// The same for tensors of any float types.
+/// What flows back to each of `xs` from several tensors `ys` whose cotangents are given, each in the shape and element type of
+/// its tensor: Σ over the ys of Σ over the elements of `dy · ∂y/∂x`. TensorFlow's `tf.gradients(ys, xs, grad_ys)`, JAX's
+/// `vjp`. [`gradients`] is the same with a cotangent of ones. That none of `ys` depends on one of `xs` is a mistake, reported
+/// with the break, and so is a cotangent that does not have the type of its tensor.
+///
+/// The rows of a Jacobian, a weighted sum of losses or what another program worked out for a part of the graph come
+/// in so:
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::{feeds, gradients_with, Session};
+/// let g = Graph::new();
+/// let x = g.placeholder::<f64>("x", dims![3]);
+/// let dy = g.placeholder("dy", dims![3]);
+/// let [dx] = gradients_with([(x.square(), dy)], [x]);
+/// let session = Session::new(&g)?;
+/// let dx = session.run(dx, feeds![x => &[1.0, 2.0, 3.0], dy => &[1.0, 0.0, 10.0]])?;
+/// assert_eq!(dx.as_slice(), Some(&[2.0, 0.0, 60.0][..]));
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[track_caller]
+pub fn gradients_with<'g, T: Float, const M: usize, const N: usize>(
+    ys: [(impl Into<Tensor<'g, T>>, impl Into<Tensor<'g, T>>); M],
+    xs: [Tensor<'g, T>; N],
+) -> [Tensor<'g, T>; N] {
+    let ys = ys.map(|(y, dy)| (y.into().erase(), Some(dy.into().erase())));
+    let found = gradients_from(&ys, &xs.map(Tensor::erase), Unconnected::Mistake);
+    let mut found = found.into_iter();
+    xs.map(|x| found.next().map_or(x, AnyTensor::assume))
+}
+
+/// The same as [`gradients`] for tensors of any float types.
 #[track_caller]
 pub fn gradients_of<'g>(
     y: AnyTensor<'g>,
     xs: &[AnyTensor<'g>],
     unconnected: Unconnected,
 ) -> Vec<AnyTensor<'g>> {
-    let graph: &'g Graph = y.graph();
-    let ids: Vec<NodeId> = xs.iter().map(|&x| graph.import(x)).collect();
+    gradients_from(&[(y, None)], xs, unconnected)
+}
+
+/// The same as [`gradients_with`] for tensors of any float types; a tensor without a cotangent has ones.
+#[track_caller]
+pub fn gradients_from<'g>(
+    ys: &[(AnyTensor<'g>, Option<AnyTensor<'g>>)],
+    xs: &[AnyTensor<'g>],
+    unconnected: Unconnected,
+) -> Vec<AnyTensor<'g>> {
+    let Some(first) = ys.first().map(|(y, _)| y).or(xs.first()) else {
+        return Vec::new();
+    };
+    let graph: &'g Graph = first.graph();
+    // Loops, not closures: only functions let the place of the call through.
+    let mut seeds = Vec::with_capacity(ys.len());
+    for &(y, cotangent) in ys {
+        let cotangent = match cotangent {
+            Some(cotangent) => Some(graph.import(cotangent)),
+            None => None,
+        };
+        seeds.push((graph.import(y), cotangent));
+    }
+    let ids = graph.import_all(xs);
     graph
-        .build(|ir| differentiate(ir, y.id(), &ids, unconnected))
+        .build(|ir| differentiate_from(ir, &seeds, &ids, unconnected))
         .into_iter()
         .map(|id| graph.any(id))
         .collect()
@@ -92,12 +145,26 @@ pub fn differentiate(
     xs: &[NodeId],
     unconnected: Unconnected,
 ) -> Vec<NodeId> {
+    differentiate_from(graph, &[(y, None)], xs, unconnected)
+}
+
+/// The same from several tensors and their cotangents, ones where none is given.
+pub(crate) fn differentiate_from(
+    graph: &mut Ir,
+    ys: &[(NodeId, Option<NodeId>)],
+    xs: &[NodeId],
+    unconnected: Unconnected,
+) -> Vec<NodeId> {
     let before = graph.context().clone();
-    let derivatives = Backward::new(graph, &[y], xs).and_then(|mut backward| {
-        if backward.path.contains(y.index()) {
-            enter(graph, y);
-            let ones = fill_like(graph, y, 1.0);
-            backward.add(graph, y, y, ones);
+    let derivatives = check_seeds(graph, ys).and_then(|()| {
+        let nodes: Vec<NodeId> = ys.iter().map(|(y, _)| *y).collect();
+        let mut backward = Backward::new(graph, &nodes, xs)?;
+        for &(y, cotangent) in ys {
+            if backward.path.contains(y.index()) {
+                enter(graph, y);
+                let seed = cotangent.unwrap_or_else(|| fill_like(graph, y, 1.0));
+                backward.add(graph, y, y, seed);
+            }
         }
         backward.walk(graph)?;
         Ok(xs
@@ -122,6 +189,53 @@ pub fn differentiate(
     });
     *graph.context_mut() = before;
     derivatives
+}
+
+/// A cotangent that is given has the type of its tensor.
+fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), Stop> {
+    if ys.is_empty() {
+        let diagnostic = Diagnostic::new(
+            "gradients: there is no tensor to differentiate",
+            graph.context().location,
+        )
+        .help("name at least one");
+        return Err(Some(Box::new(diagnostic)));
+    }
+    for &(y, cotangent) in ys {
+        let Some(cotangent) = cotangent else {
+            continue;
+        };
+        let dtype = |id: NodeId| graph.node(id).ty.tensor().map(|tensor| tensor.dtype);
+        let (Some(wanted), Some(given)) = (graph.shape(y), graph.shape(cotangent)) else {
+            if matches!(graph.node(cotangent).ty, Type::Invalid) {
+                return Err(None);
+            }
+            continue; // `y` is no tensor, which is told later.
+        };
+        let unlike = |(&a, &b): (&Dim, &Dim)| a.known().is_some() && b.known().is_some() && a != b;
+        let fits = dtype(y) == dtype(cotangent)
+            && wanted.len() == given.len()
+            && !wanted.iter().zip(&given).any(unlike);
+        if !fits {
+            let diagnostic = Diagnostic::new(
+                format!(
+                    "gradients: the cotangent `{}` does not have the type of `{}`",
+                    graph.describe(cotangent),
+                    graph.describe(y)
+                ),
+                graph.context().location,
+            )
+            .node(&*graph.node(y).name)
+            .note(graph.print_call(y), graph.node(y).location)
+            .note(graph.print_call(cotangent), graph.node(cotangent).location)
+            .help("there has to be a cotangent for each element: `dy.broadcast_to(y.shape())` repeats one");
+            return Err(Some(Box::new(diagnostic)));
+        }
+        for (&a, &b) in wanted.iter().zip(&given) {
+            graph.symbols_mut().unify(a, b);
+        }
+    }
+    Ok(())
 }
 
 /// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient: what gradient rules of branches and

@@ -1,14 +1,18 @@
 //! Values given to a run.
 
-use abeyance_graph::{Element, Scalar, Tensor};
+use std::sync::Arc;
+
+use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
 use abeyance_ir::{DType, Dims, GraphId, Location, NodeId};
 use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 
-use crate::Port;
+use crate::value::each;
+use crate::{Port, Value};
 
-/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
-#[derive(Debug)]
+/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of. Cloning one copies no
+/// elements.
+#[derive(Clone, Debug)]
 pub struct Feed<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
@@ -19,14 +23,14 @@ pub struct Feed<'a> {
     pub(crate) bytes: Bytes<'a>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Bytes<'a> {
     /// Read where they are.
     Borrowed(&'a [u8]),
     /// One number.
     Number(Number),
     /// Brought into row-major order.
-    Copied(AlignedBytes),
+    Copied(Arc<AlignedBytes>),
     /// There was no memory to copy so many bytes.
     TooMany(usize),
 }
@@ -51,25 +55,19 @@ impl Bytes<'_> {
 }
 
 impl<'a> Feed<'a> {
-    /// `tensor` has the value `value`.
+    /// `tensor` has the value `value`. Where the element type of the one or the other is known only when the program runs, that
+    /// they are the same is checked by the run.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
-        let (dims, bytes) = value.raw();
+        let (dtype, dims, bytes) = value.raw();
         let port = tensor.port();
-        Feed {
-            graph: port.graph,
-            node: port.node,
-            made: port.made,
-            dtype: F::Element::DTYPE,
-            dims,
-            bytes,
-        }
+        Feed { graph: port.graph, node: port.node, made: port.made, dtype, dims, bytes }
     }
 }
 
 /// A tensor that can be fed: any, as a handle or as a [`Port`].
 pub trait FeedTarget {
-    /// Its elements.
-    type Element: Element;
+    /// The type of its elements; [`Value`] where that is known only when the program runs.
+    type Element;
     /// Which tensor it is.
     fn port(&self) -> Port<Self::Element>;
 }
@@ -88,7 +86,14 @@ impl<T: Element> FeedTarget for Scalar<'_, T> {
     }
 }
 
-impl<T: Element> FeedTarget for Port<T> {
+impl FeedTarget for AnyTensor<'_> {
+    type Element = Value;
+    fn port(&self) -> Port<Value> {
+        (*self).into()
+    }
+}
+
+impl<T> FeedTarget for Port<T> {
     type Element = T;
     fn port(&self) -> Port<T> {
         *self
@@ -99,13 +104,14 @@ mod private {
     pub trait Sealed {}
 }
 
-/// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any rank, a slice.
+/// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any rank, a slice, or a borrowed
+/// [`Value`], which is what a tensor takes whose element type is known only when the program runs.
 ///
 /// Arrays in row-major order are read where they are; others are copied.
-pub trait FeedValue<'a, T: Element>: private::Sealed {
+pub trait FeedValue<'a, T>: private::Sealed {
     #[doc(hidden)]
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>);
+    fn raw(self) -> (DType, Dims, Bytes<'a>);
 }
 
 macro_rules! number {
@@ -113,12 +119,13 @@ macro_rules! number {
         impl private::Sealed for $type {}
         impl<'a> FeedValue<'a, $type> for $type {
             #[allow(private_interfaces)]
-            fn raw(self) -> (Dims, Bytes<'a>) {
+            fn raw(self) -> (DType, Dims, Bytes<'a>) {
                 let slice = [self];
                 let from = <$type as Element>::bytes(&slice);
                 let mut bytes = [0; 8];
                 bytes[..from.len()].copy_from_slice(from);
-                (Dims::new(), Bytes::Number(Number { bytes, length: from.len() }))
+                let number = Number { bytes, length: from.len() };
+                (<$type as Element>::DTYPE, Dims::new(), Bytes::Number(number))
             }
         }
     )*};
@@ -128,39 +135,47 @@ number!(f32, f64, i32, i64, u8, bool);
 impl<S: Data, D: Dimension> private::Sealed for &ArrayBase<S, D> {}
 impl<'a, T: Element, S: Data<Elem = T>, D: Dimension> FeedValue<'a, T> for &'a ArrayBase<S, D> {
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>) {
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
         let bytes = match self.as_slice() {
             Some(slice) => Bytes::Borrowed(T::bytes(slice)),
             None => copied(self.iter(), self.len()),
         };
-        (self.shape().into(), bytes)
+        (T::DTYPE, self.shape().into(), bytes)
     }
 }
 
 impl<T, D: Dimension> private::Sealed for ArrayView<'_, T, D> {}
 impl<'a, T: Element, D: Dimension> FeedValue<'a, T> for ArrayView<'a, T, D> {
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>) {
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
         let bytes = match self.to_slice() {
             Some(slice) => Bytes::Borrowed(T::bytes(slice)),
             None => copied(self.iter(), self.len()),
         };
-        (self.shape().into(), bytes)
+        (T::DTYPE, self.shape().into(), bytes)
+    }
+}
+
+impl private::Sealed for &Value {}
+impl<'a, T> FeedValue<'a, T> for &'a Value {
+    #[allow(private_interfaces)]
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
+        each!(self, array => array.raw())
     }
 }
 
 impl<T> private::Sealed for &[T] {}
 impl<'a, T: Element> FeedValue<'a, T> for &'a [T] {
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>) {
-        (Dims::from_slice(&[self.len()]), Bytes::Borrowed(T::bytes(self)))
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
+        (T::DTYPE, Dims::from_slice(&[self.len()]), Bytes::Borrowed(T::bytes(self)))
     }
 }
 
 impl<T> private::Sealed for &Vec<T> {}
 impl<'a, T: Element> FeedValue<'a, T> for &'a Vec<T> {
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>) {
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
         self.as_slice().raw()
     }
 }
@@ -168,7 +183,7 @@ impl<'a, T: Element> FeedValue<'a, T> for &'a Vec<T> {
 impl<T, const N: usize> private::Sealed for &[T; N] {}
 impl<'a, T: Element, const N: usize> FeedValue<'a, T> for &'a [T; N] {
     #[allow(private_interfaces)]
-    fn raw(self) -> (Dims, Bytes<'a>) {
+    fn raw(self) -> (DType, Dims, Bytes<'a>) {
         self.as_slice().raw()
     }
 }
@@ -182,7 +197,7 @@ fn copied<'a, 'b, T: Element>(elements: impl Iterator<Item = &'b T>, len: usize)
     for (to, element) in to.iter_mut().zip(elements) {
         *to = element.store();
     }
-    Bytes::Copied(bytes)
+    Bytes::Copied(Arc::new(bytes))
 }
 
 /// The feed dictionary of a run: `feeds![x => &images, y_ => &labels, keep => 0.75]`. Any tensor of the graph can be fed.

@@ -71,7 +71,7 @@ impl std::fmt::Display for Wanted {
 }
 
 /// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
-/// [`AnyTensor`] a [`Value`]; tuples, arrays and `Vec`s of these give tuples, arrays and `Vec`s.
+/// [`AnyTensor`] or a `Port<Value>` a [`Value`]; tuples, arrays and `Vec`s of these give tuples, arrays and `Vec`s.
 pub trait Fetch {
     /// How the values are picked up; borrows no graph.
     type Collect: Collect;
@@ -176,6 +176,20 @@ impl Fetch for AnyTensor<'_> {
     type Collect = CollectValue;
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
         list.push(*self, Wanted::Anything);
+        CollectValue(())
+    }
+}
+
+impl Fetch for Port<Value> {
+    type Collect = CollectValue;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
+        list.0.push(Listed {
+            graph: self.graph,
+            node: self.node,
+            wanted: Wanted::Anything,
+            made: self.made,
+            handle: None,
+        });
         CollectValue(())
     }
 }

@@ -2,13 +2,14 @@
 //! shapes, and a [`Session`] keeps the variables and hands plans to the scheduler.
 //!
 //! This crate knows what feeds, fetches and variables are. It must not know any particular operator beyond what
-//! gradients are added up with, nor how tasks are spread over threads.
+//! gradients are added up with and Jacobians are stacked with, nor how tasks are spread over threads.
 
 mod differentiate;
 mod error;
 mod feed;
 mod fetch;
 mod initial;
+mod jacobian;
 mod memory;
 mod options;
 mod plan;
@@ -21,10 +22,14 @@ mod trace;
 mod value;
 mod variables;
 
-pub use differentiate::{Unconnected, differentiate, gradients, gradients_of, gradients_or_zeros};
+pub use differentiate::{
+    Unconnected, differentiate, gradients, gradients_from, gradients_of, gradients_or_zeros,
+    gradients_with,
+};
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};
 pub use fetch::{Collect, Fetch, FetchList};
+pub use jacobian::{hessian, jacobian};
 pub use memory::SessionMemory;
 pub use options::{RunOptions, SessionOptions};
 pub use plan::Explanation;

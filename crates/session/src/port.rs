@@ -2,11 +2,13 @@
 
 use std::marker::PhantomData;
 
-use abeyance_graph::{Element, Scalar, Tensor};
+use abeyance_graph::{AnyTensor, Element, Scalar, Tensor};
 use abeyance_ir::{GraphId, Location, NodeId};
 
+use crate::Value;
+
 /// A tensor of `T` to be fed or fetched, without the graph: `Copy`, and at home in any thread, where a
-/// [`Tensor`] borrows its graph and stays with it.
+/// [`Tensor`] borrows its graph and stays with it. A `Port<Value>` is one whose element type is known only when the program runs.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -55,5 +57,11 @@ impl<T: Element> From<Tensor<'_, T>> for Port<T> {
 impl<T: Element> From<Scalar<'_, T>> for Port<T> {
     fn from(scalar: Scalar<'_, T>) -> Self {
         scalar.tensor().into()
+    }
+}
+
+impl From<AnyTensor<'_>> for Port<Value> {
+    fn from(tensor: AnyTensor<'_>) -> Self {
+        Port::new(&tensor.graph().ir(), tensor.id())
     }
 }

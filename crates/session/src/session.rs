@@ -421,7 +421,7 @@ impl Session {
             let error = Error::Request(self.about_variable(index, message).into());
             return Err(error.at(location));
         }
-        let (_, bytes) = value.raw();
+        let (_, _, bytes) = value.raw();
         let bytes = bytes
             .get()
             .map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))?;

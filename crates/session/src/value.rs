@@ -2,11 +2,31 @@
 
 use abeyance_graph::Element;
 use abeyance_ir::{Array, DType};
-use ndarray::ArrayD;
+use ndarray::{ArrayD, Dimension};
 
 use crate::results::array;
 
-/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor) gives.
+/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor) gives, and what feeding one takes. It
+/// is made from any `ndarray` array or number, and `g.constant_of(&value)` makes it part of a graph.
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_ir::DType;
+/// use abeyance_session::{feeds, Session, Value};
+/// use ndarray::array;
+/// // As read from a file: what they hold is known only now.
+/// let (table, row) = (Value::from(array![[1.0f32, 2.0], [3.0, 4.0]]), Value::from(1i64));
+/// let g = Graph::new();
+/// let table = g.constant_of(&table);
+/// let at = g.placeholder_of("at", row.dtype(), dims![]);
+/// let picked = match (table.typed::<f32>(), at.typed::<i64>()) {
+///     (Some(table), Some(at)) => table.gather(at).erase(),
+///     _ => table,
+/// };
+/// let session = Session::new(&g)?;
+/// assert_eq!(session.run(picked, feeds![at => &row])?, array![3.0f32, 4.0].into());
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Value {
@@ -82,6 +102,36 @@ impl Value {
             Array::new(T::DTYPE, array.shape(), &elements)
         }
         each!(self, array => stored(array))
+    }
+}
+
+macro_rules! from_elements {
+    ($($variant:ident $type:ty),*) => {$(
+        impl<D: Dimension> From<ndarray::Array<$type, D>> for Value {
+            fn from(array: ndarray::Array<$type, D>) -> Self {
+                Value::$variant(array.into_dyn())
+            }
+        }
+        impl From<$type> for Value {
+            fn from(number: $type) -> Self {
+                Value::$variant(ndarray::arr0(number).into_dyn())
+            }
+        }
+    )*};
+}
+from_elements!(F32 f32, F64 f64, I32 i32, I64 i64, U8 u8, Bool bool);
+
+impl From<&Value> for Array {
+    /// [`Value::to_array`].
+    fn from(value: &Value) -> Self {
+        value.to_array()
+    }
+}
+
+impl From<Value> for Array {
+    /// [`Value::to_array`].
+    fn from(value: Value) -> Self {
+        value.to_array()
     }
 }
 

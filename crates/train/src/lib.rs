@@ -30,6 +30,7 @@ mod naming;
 mod optimizer;
 mod proximal;
 mod rms_prop;
+mod sampled;
 mod schedule;
 mod trainable;
 mod update;
@@ -48,6 +49,7 @@ pub use moving_average::{Averages, ExponentialMovingAverage};
 pub use optimizer::Optimizer;
 pub use proximal::{ProximalAdagrad, ProximalGradientDescent};
 pub use rms_prop::RmsProp;
+pub use sampled::{Sampling, nce_loss, sampled_softmax_loss};
 pub use schedule::{
     cosine_decay, cosine_decay_restarts, exponential_decay, inverse_time_decay, linear_warmup,
     natural_exp_decay, piecewise_constant, polynomial_decay,

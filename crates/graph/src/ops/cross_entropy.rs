@@ -4,10 +4,12 @@
 use abeyance_ir::{
     Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
     Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
 
+use super::shape::move_last;
 use super::softmax::{log_softmax, row_loop, softmax, times};
 use super::{
     binary, chain, fill_like, reduce, shape, slope, traffic, unary, with_float, with_index,
@@ -360,6 +362,28 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.with(labels, |graph, logits, labels| softmax_cross_entropy(graph, labels, logits))
     }
 
+    /// The same with the classes along any axis of logits and labels, negative ones counted from the end; the losses have the
+    /// other dimensions in their order. TensorFlow's `softmax_cross_entropy_with_logits(axis=..)`. An axis other than the last is
+    /// moved there first. It is a mistake if there is no such axis or the shapes differ.
+    #[track_caller]
+    pub fn softmax_cross_entropy_along(
+        self,
+        labels: impl Operand<'g, T>,
+        axis: i64,
+    ) -> Tensor<'g, T> {
+        let what = "softmax_cross_entropy_along";
+        let this = self.beside(labels);
+        let labels = labels.node(this.graph());
+        let help = "there has to be a label, from 0 to 1, for each of the logits";
+        match this.class_axis(what, labels, axis, |logits, _| logits.into(), help) {
+            Ok(axis) => this.then(|graph, logits| {
+                let [logits, labels] = [logits, labels].map(|x| move_last(graph, x, axis));
+                softmax_cross_entropy(graph, labels, logits)
+            }),
+            Err(wrong) => wrong,
+        }
+    }
+
     /// For logits `[.., n]` and the numbers of classes `[..]`, -log_softmax(logits) at those classes, `[..]`. TensorFlow's
     /// `sparse_softmax_cross_entropy_with_logits`, stable for large logits. A label outside `0..n` fails at run time.
     #[track_caller]
@@ -370,6 +394,80 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.with(labels, |graph, logits, labels| {
             sparse_softmax_cross_entropy(graph, labels, logits)
         })
+    }
+
+    /// The same with the classes along any axis of the logits, negative ones counted from the end: labels and losses have the
+    /// other dimensions in their order. An axis other than the last is moved there first. It is a mistake if there is no such
+    /// axis or the shapes do not fit.
+    #[track_caller]
+    pub fn sparse_softmax_cross_entropy_along<I: Index>(
+        self,
+        labels: impl Operand<'g, I>,
+        axis: i64,
+    ) -> Tensor<'g, T> {
+        let what = "sparse_softmax_cross_entropy_along";
+        let this = self.beside(labels);
+        let labels = labels.node(this.graph());
+        let rest = |logits: &[Dim], axis: usize| {
+            let mut rest = Shape::from(logits);
+            rest.remove(axis);
+            rest
+        };
+        let help = "there has to be one label, the number of a class, for each row of logits along the axis";
+        match this.class_axis(what, labels, axis, rest, help) {
+            Ok(axis) => this.then(|graph, logits| {
+                let logits = move_last(graph, logits, axis);
+                sparse_softmax_cross_entropy(graph, labels, logits)
+            }),
+            Err(wrong) => wrong,
+        }
+    }
+
+    /// The axis of the classes, if it is one and the labels have the shape that `expected` works out. Checked here, so that a
+    /// message shows shapes as the user wrote them and not as they are moved.
+    #[track_caller]
+    fn class_axis(
+        self,
+        what: &str,
+        labels: NodeId,
+        axis: i64,
+        expected: impl FnOnce(&[Dim], usize) -> Shape,
+        help: &str,
+    ) -> Result<usize, Tensor<'g, T>> {
+        if self.is_invalid() {
+            return Err(self);
+        }
+        let logits = self.shape();
+        let axis = match resolve_axis(axis, logits.len()) {
+            Ok(axis) => axis,
+            Err(mut fault) => {
+                fault.message = format!("{what}: {}", fault.message);
+                return Err(self.fault(fault));
+            }
+        };
+        let wrong = {
+            let ir = self.graph().ir();
+            let Some(given) = ir.shape(labels) else {
+                return Ok(axis); // Wrong already, and reported.
+            };
+            let expected = expected(&logits, axis);
+            let unlike =
+                |(a, b): (&Dim, &Dim)| matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b);
+            let differ = given.len() != expected.len() || given.iter().zip(&expected).any(unlike);
+            differ.then(|| {
+                let shown = |shape: &[Dim]| ir.symbols().display(shape).to_string();
+                Fault::new(format!(
+                    "{what}: labels of shape {} do not fit logits of shape {} with the classes along axis {axis}",
+                    shown(&given),
+                    shown(&logits)
+                ))
+                .help(help)
+            })
+        };
+        match wrong {
+            Some(fault) => Err(self.fault(fault)),
+            None => Ok(axis),
+        }
     }
 
     /// For logits x and labels z of one shape, max(x, 0) - x·z + ln(1 + e⁻|ˣ|) of each element: the cross-entropy of

@@ -104,7 +104,7 @@ pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
 }
 
 /// How many coordinates each index has, for a tensor of this rank.
-fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize, Fault> {
+pub(super) fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize, Fault> {
     let of = graph.shape(indices).unwrap_or_default();
     let shown = |shape: &[Dim]| graph.symbols().display(shape).to_string();
     match of.last() {

@@ -10,6 +10,8 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
+use super::select::select;
+use super::shape::transpose_to;
 use super::{traffic, with_index, with_moved, with_type};
 use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
 
@@ -449,6 +451,41 @@ impl<'g, I: Index> Tensor<'g, I> {
         // A depth beyond i64 is as much too large as i64::MAX is.
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
         self.then(|graph, indices| one_hot(graph, indices, depth, T::DTYPE))
+    }
+
+    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at the end), which are `on` at
+    /// the index and `off` elsewhere: TensorFlow's `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are
+    /// numbers or tensors that broadcast to the result, and have gradients. It is a mistake if there is no such axis, or
+    /// if they do not broadcast.
+    #[track_caller]
+    pub fn one_hot_with<T: Element>(
+        self,
+        depth: usize,
+        axis: i64,
+        on: impl Operand<'g, T>,
+        off: impl Operand<'g, T>,
+    ) -> Tensor<'g, T> {
+        if self.is_invalid() {
+            return self.then(|_, x| x);
+        }
+        let rank = self.shape().len();
+        let axis = match resolve_axis(axis, rank + 1) {
+            Ok(axis) => axis,
+            Err(mut fault) => {
+                fault.message = format!("one_hot_with: {}", fault.message);
+                return self.fault(fault);
+            }
+        };
+        let this = self.beside(on).beside(off);
+        let (on, off) = (on.node(this.graph()), off.node(this.graph()));
+        let depth = i64::try_from(depth).unwrap_or(i64::MAX);
+        this.then(|graph, indices| {
+            let hot = one_hot(graph, indices, depth, DType::Bool);
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.insert(axis, rank);
+            let turned = transpose_to(graph, hot, &order);
+            select(graph, turned, on, off)
+        })
     }
 }
 

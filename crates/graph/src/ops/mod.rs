@@ -11,8 +11,11 @@
 pub mod activation;
 pub mod along;
 pub mod argument;
+pub mod assign_scatter;
 pub mod batch_norm;
 pub mod binary;
+pub mod boolean_mask;
+pub mod candidates;
 pub mod cast;
 pub mod classify;
 pub mod clip;
@@ -77,6 +80,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
     let families: &[&[&'static dyn Operator]] = &[
         source::OPERATORS,
         random::OPERATORS,
+        candidates::OPERATORS,
         unary::OPERATORS,
         slope::OPERATORS,
         error_function::OPERATORS,
@@ -122,6 +126,7 @@ pub fn table() -> Vec<&'static dyn Operator> {
         sequence::OPERATORS,
         where_indices::OPERATORS,
         state::OPERATORS,
+        assign_scatter::OPERATORS,
         tuple::OPERATORS,
         control::OPERATORS,
         custom_gradient::OPERATORS,

@@ -222,6 +222,12 @@ pub fn shape_of(graph: &mut Ir, of: Shape) -> NodeId {
     graph.add(&ShapeOf, &[], Attributes::of([Attribute::Shape(of)]))
 }
 
+/// Appends 0, 1, 2, ... up to but without a size.
+pub fn counting(graph: &mut Ir, dtype: DType, size: Dim) -> NodeId {
+    let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(dtype, value));
+    graph.add(&Range, &[], attributes(start, delta, Shape::from_slice(&[size])))
+}
+
 /// How many steps of `delta` from `start` on stay before `limit`.
 fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
     let count = match start.dtype {

@@ -427,6 +427,16 @@ pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
     graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
 }
 
+/// Appends `x` with one axis moved behind the others, or nothing if it is the last.
+pub(crate) fn move_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
+    let rank = graph.shape(x).map_or(0, |shape| shape.len());
+    let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
+    match axis < rank {
+        true => transpose_to(graph, x, &order),
+        false => x, // Wrong already, and reported.
+    }
+}
+
 /// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
 pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
     if graph.shape(x) == Some(graph.resolve(&to)) {
@@ -528,6 +538,17 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.then(|graph, x| {
             graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
         })
+    }
+
+    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's `tf.squeeze(x)`. A dimension
+    /// whose size is not known yet stays, also if 1 is fed to it later: the shape of every value is known before the graph
+    /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
+    #[track_caller]
+    pub fn squeeze_all(self) -> Tensor<'g, T> {
+        let shape = self.shape();
+        let ones = (0..shape.len()).filter(|&axis| shape[axis] == Dim::Known(1));
+        let ones: Vec<i64> = ones.map(|axis| axis as i64).collect();
+        self.squeeze(&ones)
     }
 
     /// Repeated along dimensions of size 1, and along new ones in front, to fill a shape.

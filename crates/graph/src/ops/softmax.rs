@@ -2,11 +2,12 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{rows_chunk, softmax as kernels};
 
+use super::along::swap_last;
 use super::{binary, chain, reduce, traffic, with_float};
 use crate::{Float, Tensor};
 
@@ -140,11 +141,49 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.then(softmax)
     }
 
+    /// The same along any axis, negative ones counted from the end: TensorFlow's `tf.nn.softmax(x, axis)`. An axis other than the
+    /// last is exchanged with it before and after, which moves the elements unless only sizes of 1 follow the axis. It is a
+    /// mistake if there is no such axis.
+    #[track_caller]
+    pub fn softmax_along(self, axis: i64) -> Tensor<'g, T> {
+        self.rowwise_along("softmax_along", axis, softmax)
+    }
+
     /// x - ln Σ eˣ along the last axis, the logarithm of [`Tensor::softmax`] without its loss of precision. It is a
     /// mistake for a scalar.
     #[track_caller]
     pub fn log_softmax(self) -> Tensor<'g, T> {
         self.then(log_softmax)
+    }
+
+    /// The same along any axis, as [`Tensor::softmax_along`].
+    #[track_caller]
+    pub fn log_softmax_along(self, axis: i64) -> Tensor<'g, T> {
+        self.rowwise_along("log_softmax_along", axis, log_softmax)
+    }
+
+    #[track_caller]
+    fn rowwise_along(
+        self,
+        what: &str,
+        axis: i64,
+        append: fn(&mut Ir, NodeId) -> NodeId,
+    ) -> Tensor<'g, T> {
+        if self.is_invalid() {
+            return self;
+        }
+        let axis = match resolve_axis(axis, self.shape().len()) {
+            Ok(axis) => axis,
+            Err(mut fault) => {
+                fault.message = format!("{what}: {}", fault.message);
+                return self.fault(fault);
+            }
+        };
+        self.then(|graph, x| {
+            let rows = swap_last(graph, x, axis);
+            let y = append(graph, rows);
+            swap_last(graph, y, axis)
+        })
     }
 }
 
@@ -161,5 +200,20 @@ mod tests {
         g.constant(1.0f64).log_softmax();
         let message = g.check().unwrap_err().to_string();
         assert!(message.contains("log_softmax: a scalar has no last axis"));
+    }
+
+    #[test]
+    fn an_axis_that_is_none_is_named_with_the_method() {
+        let g = Graph::new();
+        let x = g.placeholder::<f32>("x", dims![_, 3, 4]);
+        assert_eq!(x.softmax_along(-1).to_string(), "softmax : f32[N, 3, 4]");
+        assert_eq!(x.softmax_along(0).shape(), x.shape());
+        assert_eq!(x.log_softmax_along(1).shape(), x.shape());
+        g.check().unwrap();
+        x.softmax_along(3);
+        g.constant(1.0f32).log_softmax_along(0);
+        let message = g.check().unwrap_err().to_string();
+        assert!(message.contains("softmax_along: axis 3 is out of range"), "{message}");
+        assert!(message.contains("log_softmax_along: axis 0 is out of range"), "{message}");
     }
 }

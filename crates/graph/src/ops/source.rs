@@ -15,7 +15,7 @@ use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 use super::random::Distribution;
 use super::with_type;
 use crate::init::{First, array_value};
-use crate::{Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
+use crate::{AnyTensor, Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -373,13 +373,24 @@ impl Graph {
         name: &str,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'_, T> {
+        self.placeholder_of(name, T::DTYPE, shape).assume()
+    }
+
+    /// The same with an element type that is known only when the program runs: [`AnyTensor::typed`] gives the handle that
+    /// operators take, and what is fed is a value of such a type.
+    #[track_caller]
+    pub fn placeholder_of(
+        &self,
+        name: &str,
+        dtype: DType,
+        shape: impl Into<Dimensions>,
+    ) -> AnyTensor<'_> {
         let shape = shape.into();
-        let id = self.build(|graph| {
+        self.any(self.build(|graph| {
             let shape = shape.resolve(graph.symbols_mut());
-            let attributes = Attributes::of([Attribute::DType(T::DTYPE), Attribute::Shape(shape)]);
+            let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
             graph.add_named(Some(name), &Placeholder, &[], attributes)
-        });
-        self.handle(id)
+        }))
     }
 
     /// A value that may be fed, and else is `default`'s: a keep probability that is fed while training only.
@@ -411,6 +422,14 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let value = array_value(value);
         self.handle(self.build(|graph| constant(graph, value)))
+    }
+
+    /// An array that is part of the graph, with an element type that is known only when the program runs: an [`Array`], or a
+    /// value that a session gave. It is a mistake if its bytes are not as many as its sizes say.
+    #[track_caller]
+    pub fn constant_of(&self, value: impl Into<Array>) -> AnyTensor<'_> {
+        let value = value.into();
+        self.any(self.build(|graph| constant(graph, value)))
     }
 
     /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial` says, and that

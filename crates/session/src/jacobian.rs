@@ -1,0 +1,241 @@
+//! Derivatives of every element: Jacobians and Hessians.
+
+use std::sync::Arc;
+
+use abeyance_graph::ops::control::Scan;
+use abeyance_graph::ops::{fill_like, index, join, sequence, shape, source};
+use abeyance_graph::{Float, Tensor};
+use abeyance_ir::{
+    Array, Attribute, Attributes, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape,
+    TensorType, Type, element_count, known_dims,
+};
+
+use crate::Unconnected;
+use crate::differentiate::differentiate_from;
+
+/// The derivative of each element of `y` with respect to each of `x`: `y.shape + x.shape`, with J\[i, j\] = ∂y\[i\]/∂x\[j\].
+/// `tf.GradientTape.jacobian`, JAX's `jacrev`. It can be differentiated again.
+///
+/// The sizes of `y` have to be known; those of `x` need not be. That `y` does not depend on `x` is a mistake, as in
+/// [`gradients`](crate::gradients).
+///
+/// Its cost: the forward part is computed once, the backward part once for each element of `y`, one after the other in one
+/// [`scan`](abeyance_graph::Graph::scan), so the graph grows by the backward part once and memory by that of one row
+/// and the result. Only where the way from `y` to `x` leads through a branch or a loop is the backward part appended once
+/// for each element. A derivative in few directions is cheaper by [`gradients_with`](crate::gradients_with).
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::{feeds, jacobian, Session};
+/// use ndarray::arr2;
+/// let g = Graph::new();
+/// let x = g.placeholder::<f64>("x", dims![2]);
+/// let w = g.constant_array(&arr2(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+/// let y = x.square().expand_dims(0).matmul(w.transpose()).reshape(dims![3]);
+/// let slopes = jacobian(y, x);
+/// let session = Session::new(&g)?;
+/// let slopes = session.run(slopes, feeds![x => &[1.0, 10.0]])?;
+/// assert_eq!(slopes, arr2(&[[2.0, 40.0], [6.0, 80.0], [10.0, 120.0]]).into_dyn());
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[track_caller]
+pub fn jacobian<'g, T: Float>(
+    y: impl Into<Tensor<'g, T>>,
+    x: impl Into<Tensor<'g, T>>,
+) -> Tensor<'g, T> {
+    let (y, x) = (y.into(), x.into());
+    let graph = y.graph();
+    let x = graph.import(x.erase());
+    let rows = |ir: &mut Ir| append(ir, "jacobian", y.id(), x, Unconnected::Mistake);
+    graph.any(graph.build(rows)).assume()
+}
+
+/// The second derivatives of `y`, summed over its elements, with respect to the elements of `x`: `x.shape + x.shape`, with
+/// H\[i, j\] = ∂²y/∂x\[i\]∂x\[j\]. TensorFlow's `tf.hessians`, here for a tensor of any rank; zeros where the slope does not
+/// depend on `x`.
+///
+/// The sizes of `x` have to be known, and `y` has to depend on it. The cost is that of the [`jacobian`] of the gradient: one walk
+/// back through forward and backward part for each element of `x`. Diagonals and products with a vector are cheaper by
+/// [`gradients_with`](crate::gradients_with) of a gradient.
+///
+/// ```
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::{feeds, hessian, Session};
+/// use ndarray::arr2;
+/// let g = Graph::new();
+/// let x = g.placeholder::<f64>("x", dims![2]);
+/// let (a, b) = (x.slice([0], [1]), x.slice([1], [1]));
+/// let curvature = hessian(a.square() * b, x); // a²b
+/// let session = Session::new(&g)?;
+/// let curvature = session.run(curvature, feeds![x => &[3.0, 5.0]])?;
+/// assert_eq!(curvature, arr2(&[[10.0, 6.0], [6.0, 0.0]]).into_dyn());
+/// # Ok::<(), abeyance_session::Error>(())
+/// ```
+#[track_caller]
+pub fn hessian<'g, T: Float>(
+    y: impl Into<Tensor<'g, T>>,
+    x: impl Into<Tensor<'g, T>>,
+) -> Tensor<'g, T> {
+    let (y, x) = (y.into(), x.into());
+    let graph = y.graph();
+    let x = graph.import(x.erase());
+    let rows = |ir: &mut Ir| {
+        let slope = differentiate_from(ir, &[(y.id(), None)], &[x], Unconnected::Mistake);
+        match slope[..] {
+            [slope] => append(ir, "hessian", slope, x, Unconnected::Zeros),
+            _ => source::invalid(ir),
+        }
+    };
+    graph.any(graph.build(rows)).assume()
+}
+
+/// Appends the derivative of each element of `y`.
+fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnected) -> NodeId {
+    let (Some(of), Some(by)) = (ir.shape(y), ir.shape(x)) else {
+        // Operations and wrong nodes have no derivatives, which is told there.
+        differentiate_from(ir, &[(y, None)], &[x], unconnected);
+        return source::invalid(ir);
+    };
+    let Some(count) = known_dims(&of).and_then(|dims| element_count(&dims)) else {
+        let size = match what {
+            "hessian" => "a Hessian with respect to a tensor whose size is not known",
+            _ => "a Jacobian of a tensor whose size is not known",
+        };
+        let diagnostic = Diagnostic::new(format!("{what}: {size}"), ir.context().location)
+            .node(&*ir.node(y).name)
+            .note(ir.describe(y), ir.node(y).location)
+            .help("there is a row for each element: give all its dimensions a number");
+        ir.report(diagnostic);
+        return source::invalid(ir);
+    };
+    let mut shape = of.clone();
+    shape.extend_from_slice(&by);
+    let before = ir.context().clone();
+    // Names of backward nodes do not depend on the scope in which they are asked for.
+    ir.context_mut().role = Role::Backward { of: y };
+    let rows = match count {
+        0 => None,
+        1 => differentiate_from(ir, &[(y, None)], &[x], unconnected).first().copied(),
+        _ => Some(by_loop(ir, what, y, x, &of, count, unconnected)),
+    };
+    let result = match rows {
+        Some(rows) => shape::reshape(ir, rows, shape),
+        None => {
+            let dtype = ir.node(x).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
+            source::fill(ir, Array::scalar(dtype, 0.0), shape)
+        }
+    };
+    *ir.context_mut() = before;
+    result
+}
+
+/// Appends a loop whose iterations walk back from one element of `y` each.
+///
+/// The backward part is appended to a copy of the graph first, with a stand-in for the row that the walk starts from. What depends on
+/// that becomes the body of the loop; the rest is computed once, outside.
+fn by_loop(
+    ir: &mut Ir,
+    what: &str,
+    y: NodeId,
+    x: NodeId,
+    of: &Shape,
+    count: usize,
+    unconnected: Unconnected,
+) -> NodeId {
+    let mut trial = ir.clone();
+    trial.context_mut().controls.clear();
+    let row = fill_like(&mut trial, y, 0.0);
+    let known = trial.check().err().map_or(0, |mistakes| mistakes.0.len());
+    let found = differentiate_from(&mut trial, &[(y, Some(row))], &[x], unconnected);
+    let mistakes = trial.check().err().map_or(Vec::new(), |mistakes| mistakes.0);
+    for mistake in mistakes.into_iter().skip(known) {
+        ir.report(mistake);
+    }
+    let [found] = found[..] else {
+        return source::invalid(ir);
+    };
+    if trial.node(found).ty == Type::Invalid {
+        return source::invalid(ir);
+    }
+    let dependent = trial.descendants([row], |_, _| true);
+    let needed = trial.ancestors([found], |id| !dependent.contains(id.index()));
+    let (inside, frontier): (Vec<NodeId>, Vec<NodeId>) =
+        needed.ones().map(NodeId::new).partition(|id| dependent.contains(id.index()));
+    // A body in a body is one level deeper, so it would have to be made anew.
+    let has_bodies = |id: &NodeId| trial.node(*id).attributes.bodies().next().is_some();
+    if inside.iter().any(has_bodies) {
+        return unrolled(ir, y, x, of, count, unconnected);
+    }
+    ir.adopt(&trial);
+    let scope = std::mem::take(&mut ir.context_mut().scope);
+    let mut outside: Vec<Option<NodeId>> = (0..ir.len()).map(|id| Some(NodeId::new(id))).collect();
+    let captured = ir.copy_nodes(&trial, &frontier, &mut outside);
+    ir.context_mut().scope = scope;
+    if !dependent.contains(found.index()) {
+        // The same for every row.
+        let mut shape = of.clone();
+        shape.extend(ir.shape(x).unwrap_or_default());
+        return match captured[..] {
+            [only] => shape::broadcast_to(ir, only, shape),
+            _ => source::invalid(ir),
+        };
+    }
+    let scope = ir.unique_scope(what);
+    let name = match ir.depth() {
+        0 => format!("{scope}row"),
+        _ => format!("{}/{scope}row", ir.name()),
+    };
+    let mut body = ir.for_body(&name);
+    let at = body.input("index", TensorType::new(DType::I64, Shape::new()));
+    let mut copies = vec![None; trial.len()];
+    for (&node, &outer) in frontier.iter().zip(&captured) {
+        let data = ir.node(outer);
+        let (Some(tensor), Some(shape)) = (data.ty.tensor(), ir.shape(outer)) else {
+            return source::invalid(ir);
+        };
+        let name = data.name.rsplit('/').next().unwrap_or("input");
+        copies[node.index()] = Some(body.input(name, TensorType::new(tensor.dtype, shape)));
+    }
+    copies[row.index()] = Some(unit(&mut body, at, &trial, y, of, count));
+    let outputs = body.copy_nodes(&trial, &[found], &mut copies);
+    ir.adopt(&body);
+    let attributes = Attributes::of([
+        Attribute::Body(Arc::new(Body::new(body, outputs))),
+        Attribute::Integer(0),
+        Attribute::Integer(1),
+        Attribute::Flag(false),
+    ]);
+    let mut operands = vec![sequence::counting(ir, DType::I64, Dim::Known(count))];
+    operands.extend(captured);
+    let name = scope.strip_prefix(&*ir.context().scope).unwrap_or(&scope).trim_end_matches('/');
+    let name = name.to_owned();
+    ir.add_like(&name, &Scan, &operands, attributes)
+}
+
+/// Appends the backward part once for each element of `y`.
+fn unrolled(
+    ir: &mut Ir,
+    y: NodeId,
+    x: NodeId,
+    of: &Shape,
+    count: usize,
+    unconnected: Unconnected,
+) -> NodeId {
+    let mut rows = Vec::with_capacity(count);
+    for index in 0..count {
+        let at = source::constant(ir, Array::scalar(DType::I64, index as f64));
+        let like = ir.node(y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
+        let hot = index::one_hot(ir, at, count as i64, like);
+        let seed = shape::reshape(ir, hot, of.clone());
+        let found = differentiate_from(ir, &[(y, Some(seed))], &[x], unconnected);
+        rows.extend(found.into_iter().map(|row| shape::expand_dims(ir, row, 0)));
+    }
+    join::concat(ir, &rows, 0)
+}
+
+/// Appends to a body the row whose element `at` is 1, in the shape and element type of `y`.
+fn unit(body: &mut Ir, at: NodeId, outer: &Ir, y: NodeId, of: &Shape, count: usize) -> NodeId {
+    let dtype = outer.node(y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
+    let hot = index::one_hot(body, at, count as i64, dtype);
+    shape::reshape(body, hot, of.clone())
+}
