@@ -243,6 +243,26 @@ fn a_mask_of_several_dimensions_picks_elements() {
     assert_eq!(few, arr1(&[2, 4, 5]).into_dyn());
 }
 
+#[test]
+fn a_mask_may_have_several_unknown_sizes() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, _, 2]);
+    let mask = g.placeholder::<bool>("mask", dims![_, _]);
+    let (rows, count) = x.boolean_mask(mask);
+    let (one, _) = x.boolean_mask_within(mask, 1);
+    let [slope] = gradients(rows.square() + one.reduce_sum(..), [x]);
+    let session = Session::new(&g).unwrap();
+    let fed = arr3(&[[[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]]);
+    let picks = arr2(&[[false, true, true]]);
+    let feeds = feeds![x => &fed, mask => &picks];
+    let (rows, count, one) = session.run((rows, count, one), feeds.clone()).unwrap();
+    assert_eq!(rows, arr2(&[[3.0, 4.0], [5.0, 6.0], [0.0, 0.0]]).into_dyn());
+    assert_eq!((count, one), (2, arr2(&[[3.0, 4.0]]).into_dyn()));
+    // Σ rows², and the sum of the first once for each of six elements.
+    let slope = session.run(slope, feeds).unwrap();
+    assert_eq!(slope, arr3(&[[[0.0, 0.0], [12.0, 14.0], [10.0, 12.0]]]).into_dyn());
+}
+
 /// What a user writes once for both float types.
 fn smooth_step<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, T> {
     let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(T::from_f64);

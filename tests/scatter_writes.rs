@@ -6,7 +6,7 @@ use ndarray::{Array2, arr1, arr2};
 #[test]
 fn rows_are_replaced_and_the_last_of_several_updates_is_kept() {
     let g = Graph::new();
-    let v = g.variable("v", &arr2(&[[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    let v = g.variable("v", arr2(&[[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]));
     let at = g.placeholder::<i32>("at", dims![_]);
     let rows = g.placeholder::<f32>("rows", dims![_, 2]);
     let step = v.assign_scatter(at, rows);
@@ -29,10 +29,10 @@ fn rows_are_replaced_and_the_last_of_several_updates_is_kept() {
 fn updates_of_one_row_add_up_in_their_order() {
     let g = Graph::new();
     // 1 + 1e8 + -1e8 in f32: in this order 0; the sum of the updates first would give 1.
-    let v = g.variable("v", &arr1(&[1.0f32, 7.0]));
+    let v = g.variable("v", arr1(&[1.0f32, 7.0]));
     let at = g.constant_array(&arr1(&[0i64, 0]));
     let step = v.assign_scatter_add(at, g.constant_array(&arr1(&[1e8f32, -1e8])));
-    let n = g.state("n", &arr1(&[250u8, 1, 2]));
+    let n = g.state("n", arr1(&[250u8, 1, 2]));
     let less = n.assign_scatter_sub(
         g.constant_array(&arr1(&[2i32, 0, 2])),
         g.constant_array(&arr1(&[1u8, 50, 3])),
@@ -78,7 +78,7 @@ fn elements_and_slices_change_by_their_coordinates() {
 #[test]
 fn a_run_that_fails_changes_nothing() {
     let g = Graph::new();
-    let v = g.variable("v", &arr1(&[1.0f32, 2.0, 3.0]));
+    let v = g.variable("v", arr1(&[1.0f32, 2.0, 3.0]));
     let at = g.placeholder::<i64>("at", dims![_]);
     let step = v.assign_scatter(at, g.placeholder::<f32>("new", dims![_]));
     let other = g.state("other", 0i64);
@@ -172,5 +172,5 @@ fn mistakes_name_the_method_and_the_line() {
         assert!(message.contains(part), "{part}: {message}");
     }
     assert_eq!(mistakes.0.len(), 8, "{message}");
-    assert_eq!(message.matches("tests/scatter_writes.rs").count() >= 8, true);
+    assert!(message.matches("tests/scatter_writes.rs").count() >= 8);
 }

@@ -120,11 +120,11 @@ pub fn gradients_from<'g>(
     // Loops, not closures: only functions let the place of the call through.
     let mut seeds = Vec::with_capacity(ys.len());
     for &(y, cotangent) in ys {
-        let cotangent = match cotangent {
-            Some(cotangent) => Some(graph.import(cotangent)),
-            None => None,
-        };
-        seeds.push((graph.import(y), cotangent));
+        let mut seed = (graph.import(y), None);
+        if let Some(cotangent) = cotangent {
+            seed.1 = Some(graph.import(cotangent));
+        }
+        seeds.push(seed);
     }
     let ids = graph.import_all(xs);
     graph

@@ -84,7 +84,6 @@ fn sampled_softmax_is_the_cross_entropy_over_own_and_drawn_classes() {
     for _ in 0..5 {
         let (loss, w, b, x, l, drawn, draws) = session
             .run((loss, weights, biases, inputs, labels, candidates.classes, candidates.draws), [])
-            .map(|(a, b, c, d, e, f, g)| (a, b, c, d, e, f, g))
             .unwrap();
         let right: Vec<f64> = rows([w, b, x], &l, &drawn, draws)
             .into_iter()
@@ -116,14 +115,12 @@ fn noise_contrastive_estimation_is_a_sigmoid_loss_over_own_and_drawn_classes() {
             .run((loss, weights, biases, inputs, labels, candidates.classes, candidates.draws), [])
             .unwrap();
         // Where hits count, they are logits like others.
-        let none = l.mapv(|_| -1);
         let plain = rows([w.clone(), b.clone(), x.clone()], &l, &drawn, draws);
         let kept: Vec<Row> = match remove {
             true => plain,
             false => {
                 let weights = w.clone().into_dimensionality::<Ix2>().unwrap();
                 let inputs = x.clone().into_dimensionality::<Ix2>().unwrap();
-                let _ = &none;
                 plain
                     .into_iter()
                     .enumerate()
@@ -204,9 +201,11 @@ fn mistakes_name_the_loss_and_the_line() {
     nce_loss(weights, g.zeros(dims![3]), labels, inputs, 3);
     nce_loss(weights, biases, labels, inputs, CLASSES + 1);
     nce_loss(g.placeholder("open", dims![_, 3]), biases, labels, inputs, 3);
+    nce_loss(weights, biases, labels, inputs, 0);
     let mistakes = g.check().unwrap_err();
     let message = mistakes.to_string();
     for part in [
+        "nce_loss: there are no candidates",
         "sampled_softmax_loss: labels of shape [N]",
         "labels are [N, T], T classes for each row",
         "nce_loss: 3 biases for 20 classes",
@@ -216,6 +215,6 @@ fn mistakes_name_the_loss_and_the_line() {
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    assert_eq!(mistakes.0.len(), 4, "{message}");
-    assert!(message.matches("tests/sampled.rs:").count() >= 4, "{message}");
+    assert_eq!(mistakes.0.len(), 5, "{message}");
+    assert!(message.matches("tests/sampled.rs:").count() >= 5, "{message}");
 }

@@ -207,6 +207,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_rows("assign_scatter", &ASSIGN_SCATTER, indices, updates)
     }
 
@@ -219,6 +220,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_nd("assign_scatter_nd", &ASSIGN_SCATTER, indices, updates)
     }
 
@@ -273,6 +275,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_rows("assign_scatter_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
@@ -284,6 +287,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_rows("assign_scatter_sub", &ASSIGN_SCATTER_SUB, indices, updates)
     }
 
@@ -294,6 +298,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_nd("assign_scatter_nd_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
@@ -304,6 +309,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         self.write_nd("assign_scatter_nd_sub", &ASSIGN_SCATTER_SUB, indices, updates)
     }
 }

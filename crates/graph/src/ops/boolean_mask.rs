@@ -77,6 +77,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// than the first of this tensor.
     #[track_caller]
     pub fn boolean_mask(self, mask: Tensor<'g, bool>) -> (Tensor<'g, T>, Scalar<'g, i64>) {
+        let _call = self.graph().pin_location();
         self.masked("boolean_mask", mask, None)
     }
 
@@ -88,6 +89,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         mask: Tensor<'g, bool>,
         capacity: usize,
     ) -> (Tensor<'g, T>, Scalar<'g, i64>) {
+        let _call = self.graph().pin_location();
         // A capacity beyond i64 is as much too large as i64::MAX is.
         let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
         self.masked("boolean_mask_within", mask, Some(capacity))
@@ -155,9 +157,9 @@ mod tests {
         x.boolean_mask_within(mask, usize::MAX);
         let message = g.check().unwrap_err().to_string();
         for part in [
-            "boolean_mask: a mask of shape [N2, 4] does not fit [N, 3]",
+            "boolean_mask: a mask of shape [N3, 4] does not fit [N, 3]",
             "boolean_mask_within: a mask without dimensions picks no rows",
-            "boolean_mask_within: a mask of shape [N3, 3, 1] does not fit [N, 3]",
+            "boolean_mask_within: a mask of shape [N4, 3, 1] does not fit [N, 3]",
         ] {
             assert!(message.contains(part), "{part}: {message}");
         }

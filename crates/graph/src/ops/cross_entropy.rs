@@ -371,6 +371,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         labels: impl Operand<'g, T>,
         axis: i64,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         let what = "softmax_cross_entropy_along";
         let this = self.beside(labels);
         let labels = labels.node(this.graph());
@@ -405,6 +406,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         labels: impl Operand<'g, I>,
         axis: i64,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         let what = "sparse_softmax_cross_entropy_along";
         let this = self.beside(labels);
         let labels = labels.node(this.graph());

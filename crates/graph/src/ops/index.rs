@@ -465,6 +465,7 @@ impl<'g, I: Index> Tensor<'g, I> {
         on: impl Operand<'g, T>,
         off: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         if self.is_invalid() {
             return self.then(|_, x| x);
         }

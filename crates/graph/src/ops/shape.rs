@@ -545,6 +545,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
     #[track_caller]
     pub fn squeeze_all(self) -> Tensor<'g, T> {
+        let _call = self.graph().pin_location();
         let shape = self.shape();
         let ones = (0..shape.len()).filter(|&axis| shape[axis] == Dim::Known(1));
         let ones: Vec<i64> = ones.map(|axis| axis as i64).collect();
