@@ -26,7 +26,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// x / max(√(Σ x²), √epsilon)
     /// ```
     ///
-    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient.
+    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient; with an
+    /// epsilon of 0 it becomes NaN, as in TensorFlow.
     #[track_caller]
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();

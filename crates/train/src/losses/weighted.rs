@@ -134,7 +134,7 @@ impl<'g> Weighted<'g> {
     /// ```
     ///
     /// Predictions are probabilities, as of `sigmoid`; from logits [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy) is
-    /// more accurate.
+    /// more accurate. It is a mistake if `epsilon` is not positive: of 0, a prediction of 0 or 1 would be NaN.
     #[track_caller]
     pub fn log_loss<T: Float>(
         self,
@@ -142,7 +142,12 @@ impl<'g> Weighted<'g> {
         predictions: impl Into<Tensor<'g, T>>,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        self.elements("log_loss", labels.into(), predictions.into(), |labels, y| {
+        let labels = labels.into();
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            let message = format!("log_loss: an epsilon of {epsilon} keeps no logarithm finite");
+            return shapes::told(labels, message, "it has to be above 0, and finite");
+        }
+        self.elements("log_loss", labels, predictions.into(), |labels, y| {
             let graph = y.graph();
             let (one, epsilon) = (number::<T>(graph, 1.0), number::<T>(graph, epsilon));
             let hit = labels * (y + epsilon).log();
