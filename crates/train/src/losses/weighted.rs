@@ -184,9 +184,11 @@ impl<'g> Weighted<'g> {
             if let Some(wrong) = shapes::same(what, "logits", labels, logits) {
                 return wrong;
             }
-            let classes = logits.shape().last().copied().into_iter().collect();
-            let even = count::<T>(logits.graph(), classes);
-            logits.softmax_cross_entropy(self.smooth(what, labels, even))
+            let classes = || {
+                let last = logits.shape().last().copied().into_iter().collect();
+                count::<T>(logits.graph(), last)
+            };
+            logits.softmax_cross_entropy(self.smooth(what, labels, classes))
         })
     }
 
@@ -215,7 +217,7 @@ impl<'g> Weighted<'g> {
     ) -> Tensor<'g, T> {
         let what = "sigmoid_cross_entropy";
         self.elements_of(what, "logits", labels.into(), logits.into(), |labels, logits| {
-            let two = number(logits.graph(), 2.0);
+            let two = || number(logits.graph(), 2.0);
             logits.sigmoid_cross_entropy(self.smooth(what, labels, two))
         })
     }
@@ -270,7 +272,7 @@ impl<'g> Weighted<'g> {
         self,
         what: &str,
         labels: Tensor<'g, T>,
-        parts: Tensor<'g, T>,
+        parts: impl FnOnce() -> Tensor<'g, T>,
     ) -> Tensor<'g, T> {
         let graph = labels.graph();
         match self.smoothing {
@@ -282,7 +284,8 @@ impl<'g> Weighted<'g> {
                 "the smoothing has to be at least 0, which leaves them, and at most 1",
             ),
             smoothing => {
-                labels * number::<T>(graph, 1.0 - smoothing) + number::<T>(graph, smoothing) / parts
+                labels * number::<T>(graph, 1.0 - smoothing)
+                    + number::<T>(graph, smoothing) / parts()
             }
         }
     }
