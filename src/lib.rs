@@ -25,8 +25,8 @@
 //! ```
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`layers`] builds networks, [`session::Session`] runs, [`train`] has optimizers, [`checkpoint`] keeps what was learnt,
-//! [`datasets`] reads data, [`onnx`] reads and writes models.
+//! [`layers`] builds networks, [`losses`] compare with labels, [`session::Session`] runs, [`train`] has optimizers,
+//! [`checkpoint`] keeps what was learnt, [`datasets`] reads data, [`onnx`] reads and writes models.
 
 pub use abeyance_checkpoint as checkpoint;
 pub use abeyance_datasets as datasets;
@@ -36,6 +36,7 @@ pub use abeyance_layers as layers;
 pub use abeyance_onnx as onnx;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
+pub use abeyance_train::losses;
 
 pub use abeyance_graph::{dims, slices};
 pub use abeyance_session::feeds;

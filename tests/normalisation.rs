@@ -86,14 +86,18 @@ fn layers_that_do_not_fit_are_mistakes() {
     x.layer_norm(g.ones::<f32>(dims![1]), three, 1e-3);
     x.layer_norm(g.ones::<f32>(dims![1, 5, 3]), three, 1e-3);
     x.layer_norm(three, three, -1e-3);
+    x.l2_normalize(1, -1.0);
+    x.batch_normalization(0.0, 1.0, 0.0, 1.0, f64::INFINITY);
     let message = g.check().unwrap_err().to_string();
     for part in [
         "layer_norm: the offset `fill_1 : f32[2]` is not of the shape of the last axes of `x : f32[N, 3]`",
         "layer_norm: the scale `constant : f32[]` is not",
         "layer_norm: the offset `fill_2 : f32[1]` is not",
         "layer_norm: the offset `fill_3 : f32[1, 5, 3]` is not",
-        "layer_norm: an epsilon of -0.001 cannot be added to a variance",
-        "5 errors",
+        "layer_norm: an epsilon of -0.001 is negative or not finite",
+        "l2_normalize: an epsilon of -1 is negative or not finite",
+        "batch_normalization: an epsilon of inf is negative or not finite",
+        "7 errors",
     ] {
         assert!(message.contains(part), "{message}");
     }
@@ -189,7 +193,7 @@ fn batches_that_cannot_be_normalized_are_mistakes() {
         "batch_norm: a momentum of 1.5 is not in [0, 1]",
         "a momentum of NaN",
         "`training` has to be a scalar, not `greater : bool[N, 3]`",
-        "batch_norm: an epsilon of NaN cannot be added to a variance",
+        "batch_norm: an epsilon of NaN is negative or not finite",
         "6 errors",
     ] {
         assert!(message.contains(part), "{message}");

@@ -42,7 +42,7 @@ pub struct ExponentialMovingAverage<'g> {
 }
 
 impl<'g> ExponentialMovingAverage<'g> {
-    /// Averages that keep `decay` of themselves from run to run, such as 0.999.
+    /// Averages that keep `decay` of themselves from run to run, such as 0.999. It is a mistake if that is not in [0, 1].
     pub fn new(decay: f64) -> Self {
         Self { decay, num_updates: None }
     }
@@ -95,6 +95,13 @@ impl<'g> ExponentialMovingAverage<'g> {
         pairs: Vec<(AnyTensor<'g>, AnyTensor<'g>)>,
     ) -> Averages<'g> {
         let _role = graph.role(Role::Update);
+        // Also if it is NaN.
+        if !(0.0..=1.0).contains(&self.decay) {
+            let message = format!("averages cannot keep {} of themselves", self.decay);
+            let diagnostic = Diagnostic::new(message, here(graph))
+                .help("the decay has to be at least 0 and at most 1");
+            return rejected(graph, diagnostic);
+        }
         if pairs.is_empty() {
             return self.reject(graph, step);
         }
@@ -169,13 +176,15 @@ impl<'g> ExponentialMovingAverage<'g> {
             None => Diagnostic::new("there are no variables to average", here(graph))
                 .help("name at least one; `trainable_variables(&g)` gives those that are trained"),
         };
-        Averages {
-            graph,
-            started: None,
-            operation: graph.any(graph.reject(diagnostic)).into(),
-            averages: Vec::new(),
-        }
+        rejected(graph, diagnostic)
     }
+}
+
+/// No averages, for this reason.
+#[track_caller]
+fn rejected(graph: &Graph, diagnostic: Diagnostic) -> Averages<'_> {
+    let operation = graph.any(graph.reject(diagnostic)).into();
+    Averages { graph, started: None, operation, averages: Vec::new() }
 }
 
 /// The trainable variables that an operation changes, and the values it gives them.

@@ -14,6 +14,10 @@ use crate::{Gradients, Hyperparameter};
 /// which gradients can be changed. Nothing here fails: a mistake is remembered by the graph, with the line of the
 /// call.
 ///
+/// With the settings that they take, rules stay finite at any gradient whose square its type holds, in f32 below 1.8e19. A larger one
+/// makes the moving squares of Adam and its like infinite and then NaN, as in TensorFlow;
+/// [`clip_by_global_norm`](crate::clip_by_global_norm) before them measures any.
+///
 /// A rule is its name, its rate and the new value of one variable:
 ///
 /// ```

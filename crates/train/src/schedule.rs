@@ -1,6 +1,7 @@
 //! Learning rates that change with the step: TensorFlow's `tf.train` decays, as nodes of the graph.
 //!
-//! Rates are computed in f64 from a step in i64, so none loses count; optimizers convert them to the type of each variable.
+//! Rates are computed in f64 from a step in i64, so none loses count; optimizers convert them to the type of each variable. Periods of
+//! less than a step, and numbers by which a rate would become infinite or NaN at some step, are mistakes.
 //! A formula that is not here is written with operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
 
 use abeyance_graph::{Graph, Scalar, Tensor};
@@ -34,6 +35,9 @@ pub fn exponential_decay<'g>(
     staircase: bool,
 ) -> Scalar<'g, f64> {
     schedule("exponential_decay", step.into(), |cx| {
+        if let Some(wrong) = cx.negative("decay_rate", decay_rate) {
+            return wrong;
+        }
         let periods = cx.periods(decay_steps, staircase);
         cx.number("initial", initial) * cx.number("decay_rate", decay_rate).pow(periods)
     })
@@ -67,6 +71,9 @@ pub fn inverse_time_decay<'g>(
     staircase: bool,
 ) -> Scalar<'g, f64> {
     schedule("inverse_time_decay", step.into(), |cx| {
+        if let Some(wrong) = cx.negative("decay_rate", decay_rate) {
+            return wrong;
+        }
         let periods = cx.periods(decay_steps, staircase);
         let divisor = cx.number("decay_rate", decay_rate) * periods + cx.number("one", 1.0);
         cx.number("initial", initial) / divisor
@@ -86,6 +93,9 @@ pub fn polynomial_decay<'g>(
     cycle: bool,
 ) -> Scalar<'g, f64> {
     schedule("polynomial_decay", step.into(), |cx| {
+        if let Some(wrong) = cx.negative("power", power) {
+            return wrong;
+        }
         let Some(steps) = cx.decay_steps(decay_steps) else {
             return cx.invalid();
         };
@@ -329,6 +339,18 @@ impl<'g> Schedule<'g> {
             Some(steps) if staircase => (self.step / steps).cast(),
             Some(steps) => self.step.cast::<f64>() / steps.cast::<f64>(),
         }
+    }
+
+    /// Tells the graph of a number that must not be negative, infinite or NaN.
+    #[track_caller]
+    fn negative(&self, base: &str, value: f64) -> Option<Tensor<'g, f64>> {
+        let allowed = (0.0..f64::INFINITY).contains(&value);
+        (!allowed).then(|| {
+            self.reject(
+                format!("a rate with a `{base}` of {value} does not stay finite"),
+                "it has to be 0 or more, and finite",
+            )
+        })
     }
 
     #[track_caller]

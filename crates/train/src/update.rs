@@ -260,6 +260,35 @@ impl<'g> Updates<'g> {
 
     /// Hands a scalar that all updates need to each of them, where [`Update::shared`] finds it by this name: a power of beta, a rate
     /// worked out from one. To be called in [`Optimizer::rate`]; a name that is used again stands for the later scalar.
+    ///
+    /// ```
+    /// # use abeyance_graph::{Float, Graph, Tensor};
+    /// # use abeyance_train::{Hyperparameter, Optimizer, Update, Updates};
+    /// /// Steps of the mean gradient, corrected for a mean that starts at 0.
+    /// struct MeanDescent<'g>(Hyperparameter<'g>);
+    ///
+    /// impl<'g> Optimizer<'g> for MeanDescent<'g> {
+    ///     fn name(&self) -> &'static str {
+    ///         "MeanDescent"
+    ///     }
+    ///     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g> {
+    ///         let power = updates.state::<f64>("beta_power", 0.9); // 0.9^t in step t
+    ///         let rest = updates.named("rest", || power.graph().constant(1.0) - power);
+    ///         updates.share("rest", rest);
+    ///         updates.assign(power, |power| power * 0.9);
+    ///         self.0
+    ///     }
+    ///     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
+    ///         let (g, mean) = (cx.gradient(), cx.slot(0.0));
+    ///         let mean = mean.assign_add((g - mean) * cx.one_minus("one_minus_beta", 0.9));
+    ///         cx.variable().assign_sub(mean / cx.shared("rest") * cx.rate())
+    ///     }
+    /// }
+    /// # let g = Graph::new();
+    /// # let w = g.variable("w", 1.0f32);
+    /// # MeanDescent(0.1.into()).minimize(w.square());
+    /// # g.check().unwrap();
+    /// ```
     pub fn share(&mut self, name: &'static str, scalar: impl Into<AnyTensor<'g>>) {
         self.shared.insert(name, scalar.into());
     }

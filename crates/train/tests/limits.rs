@@ -4,7 +4,7 @@ use abeyance_graph::{Float, Graph, dims};
 use abeyance_session::{Session, feeds};
 use abeyance_train::{
     Adadelta, Adagrad, Adam, AdamW, Ftrl, GradientDescent, Momentum, Optimizer, ProximalAdagrad,
-    ProximalGradientDescent, RmsProp, linear_warmup,
+    ProximalGradientDescent, RmsProp, clip_by_global_norm, linear_warmup,
 };
 use ndarray::arr1;
 
@@ -85,6 +85,27 @@ sweep! {
         Ftrl::new(0.1).initial_accumulator(0.0).learning_rate_power(0.0),
         Ftrl::new(0.1).initial_accumulator(0.0).learning_rate_power(-1.0),
         Ftrl::new(0.1).initial_accumulator(0.0).l1(0.1), Ftrl::new(0.1).initial_accumulator(0.0).l2(0.1);
+}
+
+#[test]
+fn gradients_of_any_size_train_once_they_are_clipped() {
+    fn train<'g>(g: &'g Graph, optimizer: impl Optimizer<'g>) {
+        let w = g.variable("w", arr1(&[1.0f32, 1.0, 1.0]));
+        let slopes = g.constant_array(&arr1(&[3e38f32, -1e30, 0.0]));
+        let gradients = optimizer.compute_gradients((w * slopes).reduce_sum(..));
+        let step = optimizer.apply_gradients(clip_by_global_norm(gradients, 1.0));
+        let session = Session::new(g).unwrap_or_else(|error| panic!("{error}"));
+        for _ in 0..100 {
+            session.run(step, []).unwrap();
+        }
+        let w = session.variable::<f32>("w").unwrap();
+        assert!(w.iter().all(|v| v.is_finite()) && w[[0]] < 1.0, "{w}");
+    }
+    train(&Graph::new(), Adam::new(0.001));
+    train(&Graph::new(), RmsProp::new(0.001));
+    train(&Graph::new(), Adadelta::new(0.1));
+    train(&Graph::new(), Ftrl::new(0.1));
+    train(&Graph::new(), Adagrad::new(0.1));
 }
 
 #[test]

@@ -176,6 +176,7 @@ fn shapes_that_would_broadcast_are_mistakes_that_name_both_and_say_how_to_mend()
     losses::sigmoid_cross_entropy(g.zeros(dims![2, 4]), logits);
     Weighted::by(y_).absolute_difference(logits, logits);
     losses::huber(logits, logits, 0.0);
+    losses::log_loss(logits, logits, 0.0);
     Weighted::new().label_smoothing(1.5).softmax_cross_entropy(logits, logits);
     let mistakes = g.check().unwrap_err();
     let wanted = [
@@ -204,6 +205,7 @@ fn shapes_that_would_broadcast_are_mistakes_that_name_both_and_say_how_to_mend()
             "for a weight of each example give them a last dimension of 1, `weights.expand_dims(-1)`",
         ),
         ("huber: a parabola cannot end at 0", "`delta` has to be above 0, and finite"),
+        ("log_loss: an epsilon of 0 keeps no logarithm finite", "it has to be above 0, and finite"),
         (
             "softmax_cross_entropy: labels cannot be smoothed by 1.5",
             "the smoothing has to be at least 0, which leaves them, and at most 1",

@@ -98,6 +98,17 @@ fn averages_start_where_the_variables_do() {
 }
 
 #[test]
+fn a_decay_outside_of_0_to_1_is_a_mistake() {
+    for decay in [1.5, -0.1, f64::NAN] {
+        let g = Graph::new();
+        let w = g.variable("w", 8.0f32);
+        ExponentialMovingAverage::new(decay).apply(&g, [w]).swap();
+        let message = format!("averages cannot keep {decay} of themselves");
+        assert_eq!(only_mistake(&g).message, message);
+    }
+}
+
+#[test]
 fn swapping_twice_changes_nothing() {
     let g = Graph::new();
     let w = g.variable("w", 8.0f32);

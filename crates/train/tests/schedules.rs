@@ -219,6 +219,9 @@ fn mistakes_name_the_call() {
     cosine_decay_restarts(0.1, step, -5, 2.0, 1.0, 0.0);
     cosine_decay_restarts(0.1, step, 10, 0.5, 1.0, 0.0);
     exponential_decay(0.1, g.state("steps", abeyance_graph::zeros(dims![2])), 10, 0.9, false);
+    exponential_decay(0.1, step, 10, -0.9, false);
+    inverse_time_decay(0.1, step, 10, f64::NAN, false);
+    polynomial_decay(0.1, step, 10, 0.1, -1.0, false);
     let mistakes = g.check().unwrap_err();
     let told: Vec<String> = mistakes.iter().map(|mistake| mistake.message.clone()).collect();
     assert_eq!(
@@ -233,6 +236,9 @@ fn mistakes_name_the_call() {
             "the rate cannot decay over -5 steps",
             "periods of a rate cannot grow by a factor of 0.5",
             "a scalar has no dimensions, and `steps : i64[2]` has 1",
+            "a rate with a `decay_rate` of -0.9 does not stay finite",
+            "a rate with a `decay_rate` of NaN does not stay finite",
+            "a rate with a `power` of -1 does not stay finite",
         ]
     );
     for (index, mistake) in mistakes.iter().enumerate() {

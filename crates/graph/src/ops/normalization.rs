@@ -7,15 +7,15 @@ use super::reduce::MEAN;
 use crate::{Axes, AxisList, Float, Operand, Tensor};
 
 /// # Errors
-/// A number that cannot be added to a variance.
+/// A number that keeps no root of squares from 0.
 pub(super) fn check_epsilon(what: &str, epsilon: f64) -> Result<(), Fault> {
     // Also if it is NaN.
     match (0.0..f64::INFINITY).contains(&epsilon) {
         true => Ok(()),
-        false => Err(Fault::new(format!(
-            "{what}: an epsilon of {epsilon} cannot be added to a variance"
-        ))
-        .help("it has to be 0 or more, and finite")),
+        false => {
+            Err(Fault::new(format!("{what}: an epsilon of {epsilon} is negative or not finite"))
+                .help("it has to be 0 or more"))
+        }
     }
 }
 
@@ -26,12 +26,16 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// x / max(√(Σ x²), √epsilon)
     /// ```
     ///
-    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient.
+    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient; with an
+    /// epsilon of 0 it becomes NaN, as in TensorFlow. A negative epsilon is a mistake.
     #[track_caller]
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();
         let graph = self.graph();
         let _pin = graph.pin_location();
+        if let Err(fault) = check_epsilon("l2_normalize", epsilon) {
+            return self.fault(fault);
+        }
         graph.within("l2_normalize", || {
             let norm = self.euclidean_norm(&list);
             self / norm.maximum(graph.constant(T::from_f64(epsilon.sqrt())))
@@ -126,6 +130,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let [mean, variance, offset, scale] =
             [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
                 .map(|id| graph.handle::<T>(id));
+        if let Err(fault) = check_epsilon("batch_normalization", epsilon) {
+            return this.fault(fault);
+        }
         graph.within("batch_normalization", || {
             let spread = (variance + graph.constant(T::from_f64(epsilon))).sqrt();
             this.standardized(mean, spread, offset, scale)

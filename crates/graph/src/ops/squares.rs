@@ -306,21 +306,52 @@ impl<'g, T: Float> Tensor<'g, T> {
         AxisList { axes, keep_dims }: &AxisList,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        self.then(|graph, x| {
-            let rank = graph.shape(x).map_or(0, |shape| shape.len());
-            let axes = match axes {
-                Some(axes) => axes.to_vec(),
-                None => (0..rank as i64).collect(),
-            };
-            graph.add(operator, &[x], operator.attributes(&axes, *keep_dims, epsilon))
+        self.then(|graph, x| match axes {
+            Some(axes) => append(graph, operator, x, axes, *keep_dims, epsilon),
+            None => append(graph, operator, x, &all_axes(graph, x), *keep_dims, epsilon),
         })
     }
 }
 
+fn all_axes(graph: &Ir, x: NodeId) -> Vec<i64> {
+    let rank = graph.shape(x).map_or(0, |shape| shape.len());
+    (0..rank as i64).collect()
+}
+
+fn append(
+    graph: &mut Ir,
+    operator: &'static SquareReduction,
+    x: NodeId,
+    axes: &[i64],
+    keep_dims: bool,
+    epsilon: f64,
+) -> NodeId {
+    graph.add(operator, &[x], operator.attributes(axes, keep_dims, epsilon))
+}
+
+/// Appends √Σx².
+pub fn euclidean_norm(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
+    append(graph, &EUCLIDEAN_NORM, x, axes, keep_dims, 0.0)
+}
+
+/// Appends √(Σx²/n + epsilon).
+pub fn root_mean_square(
+    graph: &mut Ir,
+    x: NodeId,
+    axes: &[i64],
+    keep_dims: bool,
+    epsilon: f64,
+) -> NodeId {
+    append(graph, &ROOT_MEAN_SQUARE, x, axes, keep_dims, epsilon)
+}
+
+/// Appends Σx²/n.
+pub fn mean_square(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
+    append(graph, &MEAN_SQUARE, x, axes, keep_dims, 0.0)
+}
+
 /// Appends √Σx² over all axes as f64: the norm of gradients, of whatever type they are.
 pub fn wide_euclidean_norm(graph: &mut Ir, x: NodeId) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    let axes: Vec<i64> = (0..rank as i64).collect();
-    let attributes = WIDE_EUCLIDEAN_NORM.attributes(&axes, false, 0.0);
-    graph.add(&WIDE_EUCLIDEAN_NORM, &[x], attributes)
+    let axes = all_axes(graph, x);
+    append(graph, &WIDE_EUCLIDEAN_NORM, x, &axes, false, 0.0)
 }

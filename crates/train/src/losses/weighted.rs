@@ -134,7 +134,7 @@ impl<'g> Weighted<'g> {
     /// ```
     ///
     /// Predictions are probabilities, as of `sigmoid`; from logits [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy) is
-    /// more accurate.
+    /// more accurate. It is a mistake if `epsilon` is not positive: of 0, a prediction of 0 or 1 would be NaN.
     #[track_caller]
     pub fn log_loss<T: Float>(
         self,
@@ -142,7 +142,12 @@ impl<'g> Weighted<'g> {
         predictions: impl Into<Tensor<'g, T>>,
         epsilon: f64,
     ) -> Tensor<'g, T> {
-        self.elements("log_loss", labels.into(), predictions.into(), |labels, y| {
+        let labels = labels.into();
+        if !(epsilon > 0.0 && epsilon.is_finite()) {
+            let message = format!("log_loss: an epsilon of {epsilon} keeps no logarithm finite");
+            return shapes::told(labels, message, "it has to be above 0, and finite");
+        }
+        self.elements("log_loss", labels, predictions.into(), |labels, y| {
             let graph = y.graph();
             let (one, epsilon) = (number::<T>(graph, 1.0), number::<T>(graph, epsilon));
             let hit = labels * (y + epsilon).log();
@@ -179,9 +184,11 @@ impl<'g> Weighted<'g> {
             if let Some(wrong) = shapes::same(what, "logits", labels, logits) {
                 return wrong;
             }
-            let classes = logits.shape().last().copied().into_iter().collect();
-            let even = count::<T>(logits.graph(), classes);
-            logits.softmax_cross_entropy(self.smooth(what, labels, even))
+            let classes = || {
+                let last = logits.shape().last().copied().into_iter().collect();
+                count::<T>(logits.graph(), last)
+            };
+            logits.softmax_cross_entropy(self.smooth(what, labels, classes))
         })
     }
 
@@ -210,7 +217,7 @@ impl<'g> Weighted<'g> {
     ) -> Tensor<'g, T> {
         let what = "sigmoid_cross_entropy";
         self.elements_of(what, "logits", labels.into(), logits.into(), |labels, logits| {
-            let two = number(logits.graph(), 2.0);
+            let two = || number(logits.graph(), 2.0);
             logits.sigmoid_cross_entropy(self.smooth(what, labels, two))
         })
     }
@@ -265,7 +272,7 @@ impl<'g> Weighted<'g> {
         self,
         what: &str,
         labels: Tensor<'g, T>,
-        parts: Tensor<'g, T>,
+        parts: impl FnOnce() -> Tensor<'g, T>,
     ) -> Tensor<'g, T> {
         let graph = labels.graph();
         match self.smoothing {
@@ -277,7 +284,8 @@ impl<'g> Weighted<'g> {
                 "the smoothing has to be at least 0, which leaves them, and at most 1",
             ),
             smoothing => {
-                labels * number::<T>(graph, 1.0 - smoothing) + number::<T>(graph, smoothing) / parts
+                labels * number::<T>(graph, 1.0 - smoothing)
+                    + number::<T>(graph, smoothing) / parts()
             }
         }
     }
