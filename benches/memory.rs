@@ -173,44 +173,47 @@ fn random() {
     }
 }
 
-/// How much longer a run takes that makes its plan. The fastest of many, since what else the machine does takes longer.
+/// What a run takes that makes its plan, one that has it, and `explain`, which makes the plan and prints it: the fastest of
+/// many, since what else the machine does takes longer.
 fn new_size() {
     let images = images();
     let labels = Array2::from_elem((LARGEST, 10), 0.1f32);
-    let train = |session: &Session, size: usize| {
-        let train = session.signature("train").expect("the network has it");
-        let batch = images.slice(s![..size, .., .., ..]);
-        let feeds = [
-            train.feed("images", batch).expect("they are images"),
-            train.feed("labels", labels.slice(s![..size, ..])).expect("they are labels"),
-        ];
-        train.run(feeds).expect("a step runs");
-    };
-    let read = |session: &Session, size: usize| read(session, &images, size);
     let (keeping, forgetting) = (session(), session_with(SessionOptions::new().plan_bytes(0)));
-    println!("\n{:<32} {:>12} {:>12} {:>12}", "ms", "plan and run", "run", "plan");
-    type Run<'r> = &'r dyn Fn(&Session, usize);
-    let cases: [(&str, Run<'_>, usize); 6] = [
-        ("predict", &read, 1),
-        ("predict", &read, 30),
-        ("predict", &read, 300),
-        ("predict", &read, 700),
-        ("train", &train, 10),
-        ("train", &train, 100),
-    ];
-    for (name, run, size) in cases {
-        let mut fastest = [f64::INFINITY; 2];
+    println!("\n{:<32} {:>12} {:>12} {:>12}", "ms", "plan and run", "run", "explain");
+    for (name, size) in [
+        ("predict", 1),
+        ("predict", 30),
+        ("predict", 300),
+        ("predict", 700),
+        ("train", 10),
+        ("train", 100),
+    ] {
+        let ready = |session: &Session, size: usize, explain: bool| {
+            let signature = session.signature(name).expect("the network has it");
+            let batch = images.slice(s![..size, .., .., ..]);
+            let mut feeds = vec![signature.feed("images", batch).expect("they are images")];
+            if name == "train" {
+                let labels = labels.slice(s![..size, ..]);
+                feeds.push(signature.feed("labels", labels).expect("they are labels"));
+            }
+            let start = Instant::now();
+            match explain {
+                true => drop(signature.explain(feeds).expect("there is a plan")),
+                false => drop(signature.run(feeds).expect("it runs")),
+            }
+            start.elapsed().as_secs_f64() * 1e3
+        };
+        let mut fastest = [f64::INFINITY; 3];
+        let cases = [(&forgetting, false), (&keeping, false), (&keeping, true)];
         for _ in 0..100 {
-            for (session, fastest) in [&forgetting, &keeping].into_iter().zip(&mut fastest) {
+            for ((session, explain), fastest) in cases.into_iter().zip(&mut fastest) {
                 // Where there is no room for two plans, the one in between makes a new one of the next.
-                run(session, 2);
-                let start = Instant::now();
-                run(session, size);
-                *fastest = fastest.min(start.elapsed().as_secs_f64() * 1e3);
+                ready(session, 2, explain);
+                *fastest = fastest.min(ready(session, size, explain));
             }
         }
-        let [both, run] = fastest;
+        let [both, run, explain] = fastest;
         let what = format!("{name}, {size} images");
-        println!("{what:<32} {both:>12.3} {run:>12.3} {:>12.3}", both - run);
+        println!("{what:<32} {both:>12.3} {run:>12.3} {explain:>12.3}");
     }
 }

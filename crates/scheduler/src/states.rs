@@ -12,7 +12,7 @@ use crate::state::State;
 /// each has grown to what the largest program that it ran asks for.
 pub struct States {
     threads: usize,
-    idle: Mutex<Vec<Box<Counted>>>,
+    idle: Mutex<Vec<Counted>>,
     sums: Arc<Sums>,
 }
 
@@ -25,7 +25,8 @@ struct Sums {
 
 /// A state that is part of the sums as long as it lives.
 struct Counted {
-    state: State,
+    /// Boxed, since it goes in and out of the list at each run.
+    state: Box<State>,
     /// Its bytes in the sums.
     bytes: usize,
     sums: Arc<Sums>,
@@ -34,7 +35,7 @@ struct Counted {
 impl Counted {
     fn new(threads: usize, sums: &Arc<Sums>) -> Self {
         sums.states.fetch_add(1, Relaxed);
-        Self { state: State::new(threads), bytes: 0, sums: sums.clone() }
+        Self { state: Box::new(State::new(threads)), bytes: 0, sums: sums.clone() }
     }
 
     fn fit(&mut self, program: &Program) -> Result<(), OutOfMemory> {
@@ -90,13 +91,13 @@ impl States {
         self.sums.bytes.load(Relaxed)
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Box<Counted>>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Counted>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The state that ran the program last, or else the smallest that has room for it, or else the largest, which has
     /// least to grow: so that the small ones stay small.
-    fn take(&self, program: &Program) -> Box<Counted> {
+    fn take(&self, program: &Program) -> Counted {
         let mut idle = self.idle();
         // Those given back last are looked at first: their memory is most likely in a cache.
         let mine = idle.iter().rposition(|counted| counted.state.fits(program));
@@ -115,7 +116,7 @@ impl States {
             Some(index) => idle.swap_remove(index),
             None => {
                 drop(idle);
-                Box::new(Counted::new(self.threads, &self.sums))
+                Counted::new(self.threads, &self.sums)
             }
         }
     }

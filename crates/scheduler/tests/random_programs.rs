@@ -2,7 +2,8 @@
 
 use abeyance_kernels::launch::{ALIGNMENT, Call, Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, Program, Run, RunError, State, Task, TaskId, TaskInfo, Workers, Write,
+    AlignedBytes, BufferId, Program, Run, RunError, State, States, Task, TaskId, TaskInfo, Workers,
+    Write,
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
@@ -10,6 +11,10 @@ use std::sync::LazyLock;
 /// Pools are shared by all cases; more threads than cores make the interleavings more various.
 static POOLS: LazyLock<Vec<Workers>> =
     LazyLock::new(|| [1, 2, 3, 8].map(|threads| Workers::new(threads).unwrap()).into());
+
+/// So are the states of each, in which every program finds what others have left.
+static STATES: LazyLock<Vec<States>> =
+    LazyLock::new(|| POOLS.iter().map(|workers| States::new(workers.threads())).collect());
 
 /// A buffer that a task fills.
 #[derive(Clone, Debug)]
@@ -268,11 +273,11 @@ proptest! {
     #[test]
     fn any_number_of_threads_gives_the_same_bits(sketches in prop::collection::vec(sketch(false), 1..150)) {
         let built = build(&sketches);
-        for workers in POOLS.iter() {
-            let mut state = built.program.state(workers.threads()).unwrap();
-            for draw in 1..4 {
-                check(&sketches, &built, &mut state, workers, draw);
-            }
+        for (workers, states) in POOLS.iter().zip(STATES.iter()) {
+            let run = |state: &mut State| {
+                (1..4).for_each(|draw| check(&sketches, &built, state, workers, draw));
+            };
+            states.with(&built.program, run).unwrap();
         }
     }
 
@@ -280,11 +285,11 @@ proptest! {
     fn any_number_of_threads_gives_the_same_error(sketches in prop::collection::vec(sketch(true), 1..150)) {
         quietly();
         let built = build(&sketches);
-        for workers in POOLS.iter() {
-            let mut state = built.program.state(workers.threads()).unwrap();
-            for draw in 1..4 {
-                check(&sketches, &built, &mut state, workers, draw);
-            }
+        for (workers, states) in POOLS.iter().zip(STATES.iter()) {
+            let run = |state: &mut State| {
+                (1..4).for_each(|draw| check(&sketches, &built, state, workers, draw));
+            };
+            states.with(&built.program, run).unwrap();
         }
     }
 
