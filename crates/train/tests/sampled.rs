@@ -218,3 +218,14 @@ fn mistakes_name_the_loss_and_the_line() {
     assert_eq!(mistakes.0.len(), 5, "{message}");
     assert!(message.matches("tests/sampled.rs:").count() >= 5, "{message}");
 }
+
+#[test]
+fn candidates_beyond_any_memory_are_an_error() {
+    let g = Graph::new();
+    let classes = usize::MAX >> 1;
+    let fetched = g.log_uniform_candidates(1 << 44, classes, true).classes;
+    let repeated = g.log_uniform_candidates(1 << 44, classes, false).classes;
+    let session = Session::new(&g).unwrap();
+    assert!(session.run(fetched, []).is_err());
+    assert!(session.run(repeated, []).is_err());
+}
