@@ -65,6 +65,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The size of one dimension, negative axes counted from the end: for use in [`dims!`](crate::dims).
     #[track_caller]
     pub fn dim(self, axis: i64) -> Dim {
+        let _call = self.graph.call("dim");
         // Of a wrong tensor, or after a wrong axis, any size will do.
         let open = || {
             self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
@@ -85,6 +86,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor as a [`Scalar`], whose fetched value is a number. It is a mistake if it has dimensions.
     #[track_caller]
     pub fn scalar(self) -> Scalar<'g, T> {
+        let _call = self.graph.call("scalar");
         let rank = self.shape().len();
         if rank > 0 {
             return Scalar(
@@ -244,6 +246,7 @@ impl<'g> AnyTensor<'g> {
     /// One of the results of a node that has several.
     #[track_caller]
     pub fn item(self, index: usize) -> AnyTensor<'g> {
+        let _call = self.graph.call("item");
         let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
         self.graph.any(self.graph.build(item))
     }

@@ -12,16 +12,13 @@ use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
 use smallvec::SmallVec;
 
 use crate::body::{MAX_DEPTH, is_input};
-use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
+use crate::warning::Crossing;
 use crate::{
-    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, GraphSignature,
-    Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type, element_count,
-    known_dims, near,
+    Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
+    GraphSignature, Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type,
+    element_count, known_dims, near,
 };
-
-/// A diagnostic points at so many operands of its node.
-const MOST_NOTES: usize = 16;
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,6 +94,8 @@ pub struct Node {
     pub role: Role,
     /// Made where.
     pub location: Location,
+    /// By which call of the user's, if that is not said by the operator: it is one of several nodes, or has another name.
+    pub call: Option<Call>,
 }
 
 impl Node {
@@ -127,6 +126,8 @@ pub enum Edge {
 pub struct Context {
     /// Where nodes are being made.
     pub location: Location,
+    /// By which call of the user's.
+    pub call: Option<Call>,
     /// Prefix of names: empty, or ending in `/`.
     pub scope: String,
     /// The part of the program they belong to.
@@ -145,6 +146,8 @@ pub struct Graph {
     suffixes: HashMap<Box<str>, u32>,
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
+    /// Nodes whose operands have unknown dimensions that stretch each other: see [`Graph::warnings`].
+    crossings: Vec<Crossing>,
     context: Context,
     /// Of how many bodies it is inside: 0 for a program.
     depth: u32,
@@ -169,6 +172,7 @@ impl Graph {
             suffixes: HashMap::new(),
             symbols: Symbols::default(),
             diagnostics: Vec::new(),
+            crossings: Vec::new(),
             context: Context::default(),
             depth: 0,
             seed: None,
@@ -394,6 +398,11 @@ impl Graph {
         self.diagnostics.iter().map(said).sum()
     }
 
+    /// What unknown dimensions stretch each other.
+    pub(crate) fn crossings(&self) -> &[Crossing] {
+        &self.crossings
+    }
+
     /// Moves the mistakes made so far out.
     pub fn take_mistakes(&mut self) -> Vec<Diagnostic> {
         std::mem::take(&mut self.diagnostics)
@@ -510,7 +519,7 @@ impl Graph {
         attributes: Attributes,
     ) -> NodeId {
         let id = NodeId::new(self.len());
-        let inferred = self.infer(&operator, operands, &attributes);
+        let inferred = self.infer(id, &operator, operands, &attributes);
         let base = base.unwrap_or(operator.signature().name);
         let name = self.unique_name(name, base, id);
         let (ty, fault) = match inferred {
@@ -532,6 +541,7 @@ impl Graph {
             ty,
             role: self.context.role,
             location: self.context.location,
+            call: self.context.call,
         });
         for (place, &operand) in operands.iter().enumerate() {
             self.nodes.add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
@@ -547,30 +557,17 @@ impl Graph {
         id
     }
 
-    /// A diagnostic about a node: the fault, with the node's operands as notes.
-    pub fn diagnose(&self, id: NodeId, fault: Fault) -> Diagnostic {
-        let node = self.node(id);
-        let mut diagnostic = Diagnostic {
-            message: format!("{}: {}", node.operator.signature().name, fault.message),
-            node: Some(crate::shorten::name(&node.name).into_owned()),
-            location: node.location,
-            notes: Vec::new(),
-            help: fault.help,
-        };
-        diagnostic = diagnostic.note(self.print_call(id), Location::Unknown);
-        for &operand in node.operands.iter().take(MOST_NOTES) {
-            let location = self.node(operand).location;
-            diagnostic = diagnostic.note(self.describe(operand), location);
-        }
-        match node.operands.len().saturating_sub(MOST_NOTES) {
-            0 => diagnostic,
-            more => diagnostic.note(format!("and {more} more operands"), Location::Unknown),
-        }
-    }
-
     /// Remembers a mistake that is not a node's.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Remembers a mistake of the call that is going on, under the name of what the user called.
+    pub fn report_call(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(call) = self.context.call {
+            diagnostic.message = call.say(diagnostic.message);
+        }
+        self.report(diagnostic);
     }
 
     /// All mistakes made so far.
@@ -587,6 +584,7 @@ impl Graph {
     /// The result's type; `Err(None)` where an operand is already invalid.
     fn infer(
         &mut self,
+        id: NodeId,
         operator: &OperatorRef,
         operands: &[NodeId],
         attributes: &Attributes,
@@ -640,10 +638,10 @@ impl Graph {
         }
         // What a rule found out about dimensions before it objected is not true: without this, one mistake would
         // bring about others.
-        let mark = self.symbols.try_out();
-        let mut cx =
-            Inference { operands: types, attributes, solver: Solver::Building(&mut self.symbols) };
+        let mark = self.symbols.try_out(id);
+        let mut cx = Inference::building(types, attributes, &mut self.symbols);
         let inferred = operator.infer(&mut cx);
+        let crossing = cx.crossing.take();
         drop(cx);
         let inferred = inferred.and_then(|ty| {
             for tensor in ty.items() {
@@ -651,6 +649,10 @@ impl Graph {
             }
             Ok(ty)
         });
+        match (&inferred, crossing, self.context.role) {
+            (Ok(_), Some(dims), Role::Forward) => self.crossings.push(Crossing { node: id, dims }),
+            _ => {}
+        }
         inferred.map_err(|fault| {
             self.symbols.forget(mark);
             Some(fault)

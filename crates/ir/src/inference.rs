@@ -71,9 +71,20 @@ pub struct Inference<'a> {
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
+    /// Two unknown dimensions, one of either operand, each of which stretches the other's.
+    pub(crate) crossing: Option<[Dim; 2]>,
 }
 
 impl<'a> Inference<'a> {
+    /// An inference while the graph is built.
+    pub(crate) fn building(
+        operands: SmallVec<[&'a TensorType; 4]>,
+        attributes: &'a Attributes,
+        symbols: &'a mut Symbols,
+    ) -> Self {
+        Self { operands, attributes, solver: Solver::Building(symbols), crossing: None }
+    }
+
     /// An inference over known sizes, for a plan.
     pub fn planning(
         operands: &'a [TensorType],
@@ -82,7 +93,7 @@ impl<'a> Inference<'a> {
         bindings: &'a Bindings,
     ) -> Self {
         let operands = operands.iter().collect();
-        Self { operands, attributes, solver: Solver::Planning(symbols, bindings) }
+        Self { operands, attributes, solver: Solver::Planning(symbols, bindings), crossing: None }
     }
 
     /// The number of operands.
@@ -219,6 +230,7 @@ impl<'a> Inference<'a> {
                 return Err(differ(self, axis, x, y));
             }
         }
+        self.crossing = self.crossing.or(crossed(self, a, b).or_else(|| crossed(self, b, a)));
         let mut shape = Shape::new();
         for axis in 0..rank {
             let (x, y) = aligned(self, axis);
@@ -259,6 +271,21 @@ impl<'a> Inference<'a> {
     pub fn tensor(&self, dtype: DType, shape: Shape) -> Result<Type, Fault> {
         Ok(Type::Tensor(TensorType { dtype, shape }))
     }
+}
+
+/// An unknown dimension of `short` that meets a 1 of `long`, and one of `long` in front of all dimensions of `short`: an outer
+/// product that nothing but the lack of a dimension asks for, as of `[N2]` and `[N, 1]`. Where both have as many dimensions,
+/// every 1 was written down.
+fn crossed(cx: &Inference<'_>, short: &[Dim], long: &[Dim]) -> Option<[Dim; 2]> {
+    let lead = long.len().checked_sub(short.len())?;
+    let is_open = |dim: &Dim| dim.known().is_none();
+    let front = long.get(..lead)?.iter().map(|&dim| cx.resolve(dim)).find(is_open)?;
+    let pairs = short.iter().zip(long.get(lead..)?);
+    let met = pairs
+        .filter(|&(_, &other)| cx.resolve(other) == Dim::Known(1))
+        .map(|(&dim, _)| cx.resolve(dim))
+        .find(is_open)?;
+    Some([front, met])
 }
 
 /// Whether they are two numbers that differ.

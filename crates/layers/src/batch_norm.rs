@@ -83,7 +83,7 @@ impl<'a> BatchNorm<'a> {
         training: impl Operand<'g, bool>,
     ) -> BatchNormalized<'g, T> {
         let graph = x.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("BatchNorm");
         if is_told(x) {
             let invalid = invalid(x);
             return BatchNormalized {

@@ -28,7 +28,7 @@ pub fn clip_by_norm<'g, T: Float>(
     limit: impl Operand<'g, T>,
 ) -> Tensor<'g, T> {
     let x = x.into();
-    let _pin = x.graph().pin_location();
+    let _call = x.graph().call("clip_by_norm");
     x.graph().within("clip_by_norm", || {
         let limit: Tensor<'g, T> = x.graph().any(limit.node(x.graph())).assume();
         let norm = x.square().reduce_sum(..).sqrt();
@@ -46,7 +46,7 @@ pub fn clip_by_norm<'g, T: Float>(
 #[track_caller]
 pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("global_norm");
     let _role = graph.role(Role::Update);
     graph
         .within("global_norm", || {
@@ -80,7 +80,7 @@ pub fn clip_by_global_norm<'g>(
     limit: impl Into<Hyperparameter<'g>>,
 ) -> Gradients<'g> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("clip_by_global_norm");
     if gradients.is_rejected() {
         return gradients;
     }

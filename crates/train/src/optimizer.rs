@@ -109,6 +109,8 @@ pub trait Optimizer<'g>: Sized {
     /// ```
     #[track_caller]
     fn minimize(&self, loss: impl Into<AnyTensor<'g>>) -> Operation<'g> {
+        let loss = loss.into();
+        let _call = loss.graph().call("minimize");
         let gradients = self.compute_gradients(loss);
         self.apply_gradients(gradients)
     }
@@ -120,6 +122,8 @@ pub trait Optimizer<'g>: Sized {
         loss: impl Into<AnyTensor<'g>>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
+        let loss = loss.into();
+        let _call = loss.graph().call("minimize_with");
         let gradients = self.compute_gradients(loss);
         self.apply_gradients_with(gradients, global_step)
     }
@@ -132,7 +136,7 @@ fn apply<'g, O: Optimizer<'g>>(
     global_step: Option<Tensor<'g, i64>>,
 ) -> Operation<'g> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("apply_gradients");
     match gradients.is_rejected() {
         true => graph.any(graph.build(source::invalid)).into(),
         false => update::apply(optimizer, gradients, global_step),

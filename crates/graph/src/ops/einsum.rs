@@ -385,6 +385,7 @@ impl Graph {
         equation: &str,
         operands: impl IntoIterator<Item = Tensor<'g, T>>,
     ) -> Tensor<'g, T> {
+        let _call = self.call("einsum");
         let operands: Vec<_> = operands.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&operands);
         let operands = home.import_all(&operands);
@@ -392,10 +393,8 @@ impl Graph {
             let id = match home.build(|graph| einsum(graph, equation, &operands)) {
                 Ok(id) => id,
                 Err(fault) => {
-                    let mut diagnostic = Diagnostic::new(
-                        format!("einsum {equation:?}: {}", fault.message),
-                        home.here(),
-                    );
+                    let mut diagnostic =
+                        Diagnostic::new(format!("{equation:?}: {}", fault.message), home.here());
                     diagnostic.help = fault.help;
                     for &operand in &operands {
                         let ir = home.ir();
@@ -421,6 +420,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         axes: impl AsRef<[i64]>,
         other_axes: impl AsRef<[i64]>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("tensordot");
         let this = self.beside(other);
         let other = this.graph().import(other.erase());
         let (axes, other_axes) = (axes.as_ref(), other_axes.as_ref());
@@ -428,10 +428,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         graph.within("tensordot", || {
             match graph.build(|ir| tensordot(ir, this.id(), other, axes, other_axes)) {
                 Ok(id) => graph.handle(id),
-                Err(mut fault) => {
-                    fault.message = format!("tensordot: {}", fault.message);
-                    this.fault(fault)
-                }
+                Err(fault) => this.fault(fault),
             }
         })
     }

@@ -9,7 +9,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn l1_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("l1_norm");
         self.graph().within("l1_norm", || self.abs().over(&SUM, &list)).into()
     }
 
@@ -20,7 +20,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn l2_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("l2_norm");
         self.graph()
             .within("l2_norm", || self.square().over::<T>(&SUM, &list).sqrt_flat_at_0())
             .into()
@@ -30,7 +30,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn max_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("max_norm");
         self.graph().within("max_norm", || self.abs().over(&MAX, &list)).into()
     }
 

@@ -18,7 +18,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();
         let graph = self.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("l2_normalize");
         graph.within("l2_normalize", || {
             let squares = self.square().over::<T>(&SUM, &list);
             self * squares.maximum(graph.constant(T::from_f64(epsilon))).rsqrt()
@@ -43,7 +43,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let this = self.beside(gain).beside(bias);
         let graph = this.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("layer_norm");
         let [gain, bias] = [gain.node(graph), bias.node(graph)].map(|id| graph.handle::<T>(id));
         for (what, of) in [("gain", gain), ("bias", bias)] {
             if let Err(fault) = this.has_last_axes(what, of) {
@@ -103,7 +103,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let this = self.beside(mean).beside(variance).beside(offset).beside(scale);
         let graph = this.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("batch_normalization");
         let [mean, variance, offset, scale] =
             [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
                 .map(|id| graph.handle::<T>(id));

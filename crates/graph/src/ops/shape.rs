@@ -501,6 +501,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The dimensions in reverse order: for a matrix, its transpose.
     #[track_caller]
     pub fn transpose(self) -> Tensor<'g, T> {
+        let _call = self.graph().call("transpose");
         let order: Vec<i64> = (0..self.shape().len() as i64).rev().collect();
         self.transpose_by(&order)
     }
@@ -508,6 +509,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The dimensions in another order: dimension `i` of the result is dimension `order[i]`.
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
+        let _call = self.graph().call("transpose_by");
         self.then(|graph, x| {
             graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
         })
@@ -522,6 +524,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// Without the dimensions `axes`, which must be 1. Copies nothing.
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
+        let _call = self.graph().call("squeeze");
         self.then(|graph, x| {
             graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
         })

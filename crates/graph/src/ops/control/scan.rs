@@ -285,7 +285,7 @@ impl Graph {
         xs: X,
         body: impl FnOnce(C, X) -> (C, Y),
     ) -> (C, Y::Stacked) {
-        self.scan_in(false, first, xs, body)
+        self.scan_in("scan", false, first, xs, body)
     }
 
     /// The same from the last slice to the first; what is collected stands where its slice stood.
@@ -296,12 +296,13 @@ impl Graph {
         xs: X,
         body: impl FnOnce(C, X) -> (C, Y),
     ) -> (C, Y::Stacked) {
-        self.scan_in(true, first, xs, body)
+        self.scan_in("scan_reverse", true, first, xs, body)
     }
 
     #[track_caller]
     fn scan_in<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
         &'g self,
+        name: &'static str,
         reverse: bool,
         first: C,
         xs: X,
@@ -335,6 +336,7 @@ impl Graph {
             .collect();
         operands.extend(traced.captures);
         let attributes = attributes(traced.body, carried, sequences, reverse);
+        let _call = self.call(name);
         home.control(&scope, &Scan, &operands, attributes, names.into_iter())
     }
 }
