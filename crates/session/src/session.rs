@@ -16,7 +16,7 @@ use crate::initial::initialize;
 use crate::plan::{self, Explanation, FeedShape, Frozen, Plan, VariableIndex};
 use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results, RunOptions};
+use crate::{Error, Port, Results, RunOptions, feeding};
 
 /// How a session is made.
 #[derive(Clone, Debug, Default)]
@@ -341,7 +341,7 @@ impl Session {
 
     fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
         self.check_strangers(feeds)?;
-        self.check_feeds(feeds)?;
+        feeding::check(&self.frozen.graph, feeds)?;
         Plan::explain(&self.frozen, fetches, shapes(feeds))
     }
 
@@ -572,7 +572,7 @@ impl Session {
         if let Some(plan) = known {
             return Ok(plan);
         }
-        self.check_feeds(feeds)?;
+        feeding::check(&self.frozen.graph, feeds)?;
         let plan = Arc::new(Plan::compile(&self.frozen, fetches, shapes(feeds))?);
         let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
         Ok(match find(&plans) {
@@ -586,43 +586,6 @@ impl Session {
                 plan
             }
         })
-    }
-
-    /// No tensor is fed twice, and each what it can hold.
-    fn check_feeds(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
-        let graph = &self.frozen.graph;
-        let mut mistakes = Vec::new();
-        for (index, feed) in feeds.iter().enumerate() {
-            let describe = || (graph.describe(feed.node), graph.node(feed.node).location);
-            if feeds[..index].iter().any(|other| other.node == feed.node) {
-                let (text, location) = describe();
-                mistakes.push(
-                    Diagnostic::new(
-                        format!("`{}` is fed twice", graph.node(feed.node).name),
-                        Location::Unknown,
-                    )
-                    .note(text, location),
-                );
-            }
-            if graph.node(feed.node).ty.tensor().map(|tensor| tensor.dtype) != Some(feed.dtype) {
-                let (text, location) = describe();
-                mistakes.push(
-                    Diagnostic::new(
-                        format!(
-                            "`{}` cannot hold the {} it is fed",
-                            graph.node(feed.node).name,
-                            feed.dtype
-                        ),
-                        Location::Unknown,
-                    )
-                    .note(text, location),
-                );
-            }
-        }
-        match mistakes.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Request(Diagnostics(mistakes))),
-        }
     }
 
     fn execute<R>(
