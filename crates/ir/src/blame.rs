@@ -7,6 +7,8 @@ use crate::{Diagnostic, Effect, Fault, Graph, Location, Node, NodeId, Role, shor
 
 /// A diagnostic points at so many tensors.
 const MOST_NOTES: usize = 16;
+/// Of a branch or a loop at so many: what it carries stands first, and what its bodies capture is seldom to blame.
+const MOST_NOTES_OF_BODIES: usize = 4;
 
 impl Graph {
     /// A diagnostic about a node: the fault, under the name of what the user called and with the place of that call, and as
@@ -37,10 +39,14 @@ impl Graph {
             diagnostic = diagnostic.note(format!("a part of `{}`", self.describe(whole)), location);
         }
         let given = self.given(forward);
-        for &operand in given.iter().take(MOST_NOTES) {
+        let most = match subject.attributes.bodies().next() {
+            Some(_) => MOST_NOTES_OF_BODIES,
+            None => MOST_NOTES,
+        };
+        for &operand in given.iter().take(most) {
             diagnostic = diagnostic.note(self.describe(operand), self.node(operand).location);
         }
-        if let more @ 1.. = given.len().saturating_sub(MOST_NOTES) {
+        if let more @ 1.. = given.len().saturating_sub(most) {
             diagnostic = diagnostic.note(format!("and {more} more operands"), Location::Unknown);
         }
         match forward == id {
@@ -88,7 +94,7 @@ impl Graph {
             }
             inside[from..].reverse();
         }
-        if call.is_some() {
+        if seen.len() > given.len() {
             // In the order in which they were made, as the walk does not keep that of the call's arguments.
             given.sort();
         }

@@ -13,7 +13,6 @@ use smallvec::SmallVec;
 
 use crate::body::{MAX_DEPTH, is_input};
 use crate::shape::{Origin, Symbols};
-use crate::warning::Crossing;
 use crate::{
     Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
     GraphSignature, Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type,
@@ -147,7 +146,7 @@ pub struct Graph {
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
     /// Nodes whose operands have unknown dimensions that stretch each other: see [`Graph::warnings`].
-    crossings: Vec<Crossing>,
+    crossings: Vec<NodeId>,
     context: Context,
     /// Of how many bodies it is inside: 0 for a program.
     depth: u32,
@@ -322,6 +321,15 @@ impl Graph {
         &mut self.symbols
     }
 
+    /// Makes two dimensions equal for the sake of the node that is appended next; `None` if they are two different numbers, or
+    /// one of another graph.
+    pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
+        self.symbols.set_settler(Some(NodeId::new(self.len())));
+        let unified = self.symbols.unify(a, b);
+        self.symbols.set_settler(None);
+        unified
+    }
+
     /// What new nodes take over.
     pub fn context(&self) -> &Context {
         &self.context
@@ -398,8 +406,8 @@ impl Graph {
         self.diagnostics.iter().map(said).sum()
     }
 
-    /// What unknown dimensions stretch each other.
-    pub(crate) fn crossings(&self) -> &[Crossing] {
+    /// The nodes at which unknown dimensions stretched each other when they were made.
+    pub(crate) fn crossings(&self) -> &[NodeId] {
         &self.crossings
     }
 
@@ -641,8 +649,9 @@ impl Graph {
         let mark = self.symbols.try_out(id);
         let mut cx = Inference::building(types, attributes, &mut self.symbols);
         let inferred = operator.infer(&mut cx);
-        let crossing = cx.crossing.take();
+        let crossing = cx.crossing;
         drop(cx);
+        self.symbols.set_settler(None);
         let inferred = inferred.and_then(|ty| {
             for tensor in ty.items() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
@@ -650,7 +659,7 @@ impl Graph {
             Ok(ty)
         });
         match (&inferred, crossing, self.context.role) {
-            (Ok(_), Some(dims), Role::Forward) => self.crossings.push(Crossing { node: id, dims }),
+            (Ok(_), true, Role::Forward) => self.crossings.push(id),
             _ => {}
         }
         inferred.map_err(|fault| {

@@ -71,8 +71,8 @@ pub struct Inference<'a> {
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
-    /// Two unknown dimensions, one of either operand, each of which stretches the other's.
-    pub(crate) crossing: Option<[Dim; 2]>,
+    /// Whether two unknown dimensions, one of either operand, stretched each other.
+    pub(crate) crossing: bool,
 }
 
 impl<'a> Inference<'a> {
@@ -82,7 +82,7 @@ impl<'a> Inference<'a> {
         attributes: &'a Attributes,
         symbols: &'a mut Symbols,
     ) -> Self {
-        Self { operands, attributes, solver: Solver::Building(symbols), crossing: None }
+        Self { operands, attributes, solver: Solver::Building(symbols), crossing: false }
     }
 
     /// An inference over known sizes, for a plan.
@@ -93,7 +93,7 @@ impl<'a> Inference<'a> {
         bindings: &'a Bindings,
     ) -> Self {
         let operands = operands.iter().collect();
-        Self { operands, attributes, solver: Solver::Planning(symbols, bindings), crossing: None }
+        Self { operands, attributes, solver: Solver::Planning(symbols, bindings), crossing: false }
     }
 
     /// The number of operands.
@@ -230,7 +230,7 @@ impl<'a> Inference<'a> {
                 return Err(differ(self, axis, x, y));
             }
         }
-        self.crossing = self.crossing.or(crossed(self, a, b).or_else(|| crossed(self, b, a)));
+        self.crossing |= crossed(|dim| self.resolve(dim), a, b).is_some();
         let mut shape = Shape::new();
         for axis in 0..rank {
             let (x, y) = aligned(self, axis);
@@ -273,19 +273,17 @@ impl<'a> Inference<'a> {
     }
 }
 
-/// An unknown dimension of `short` that meets a 1 of `long`, and one of `long` in front of all dimensions of `short`: an outer
-/// product that nothing but the lack of a dimension asks for, as of `[N2]` and `[N, 1]`. Where both have as many dimensions,
-/// every 1 was written down.
-fn crossed(cx: &Inference<'_>, short: &[Dim], long: &[Dim]) -> Option<[Dim; 2]> {
-    let lead = long.len().checked_sub(short.len())?;
+/// An unknown dimension of the tensor with fewer dimensions that meets a 1 of the other, and one of the other in front of all of
+/// its: an outer product that nothing but the lack of a dimension asks for, as of `[N2]` and `[N, 1]`. Where both have as many
+/// dimensions, every 1 was written down.
+pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Option<[Dim; 2]> {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let (front, behind) = long.split_at_checked(long.len() - short.len())?;
     let is_open = |dim: &Dim| dim.known().is_none();
-    let front = long.get(..lead)?.iter().map(|&dim| cx.resolve(dim)).find(is_open)?;
-    let pairs = short.iter().zip(long.get(lead..)?);
-    let met = pairs
-        .filter(|&(_, &other)| cx.resolve(other) == Dim::Known(1))
-        .map(|(&dim, _)| cx.resolve(dim))
-        .find(is_open)?;
-    Some([front, met])
+    let front = front.iter().map(|&dim| resolve(dim)).find(is_open)?;
+    let mut pairs = short.iter().zip(behind).map(|(&dim, &other)| (resolve(dim), resolve(other)));
+    let (met, _) = pairs.find(|(dim, other)| is_open(dim) && *other == Dim::Known(1))?;
+    (front != met).then_some([front, met])
 }
 
 /// Whether they are two numbers that differ.

@@ -283,8 +283,13 @@ impl Symbols {
     /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not hold.
     pub(crate) fn try_out(&mut self, settler: NodeId) -> Mark {
         self.trail.clear();
-        self.settler = Some(settler);
+        self.set_settler(Some(settler));
         self.mark()
+    }
+
+    /// The node that what is found out from now on is due to.
+    pub(crate) fn set_settler(&mut self, settler: Option<NodeId>) {
+        self.settler = settler;
     }
 
     /// Forgets everything since, about older symbols too.
@@ -382,8 +387,8 @@ impl Symbols {
         self.entry(self.root(id)).map_or("?", |entry| &entry.name)
     }
 
-    /// The nodes whose shape rules made the symbol what it is taken for, a number or equal to an older one: the first of them
-    /// made last. Of what was found out in another graph there are none.
+    /// The nodes whose shape rules made the symbol what it is taken for: equal to an older one, that to another, the oldest a
+    /// number. Of what was found out in another graph there are none.
     pub fn settlers(&self, id: SymbolId) -> Vec<NodeId> {
         let mut settlers = Vec::new();
         let mut at = id;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Diagnostic, Dim, Graph, Location, NodeId, Role};
+use crate::inference::crossed;
+use crate::{Diagnostic, Dim, Graph, Location, NodeId, Role, Shape};
 
 /// Something to look at: the program is right, and may not be what was meant.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,13 +21,8 @@ impl fmt::Debug for Warning {
     }
 }
 
-/// A node at whose operands two unknown dimensions stretch each other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Crossing {
-    pub(crate) node: NodeId,
-    /// The two dimensions, as they were known then.
-    pub(crate) dims: [Dim; 2],
-}
+/// So many warnings are told: a graph that is read may have any number.
+const MOST_WARNINGS: usize = 100;
 
 impl Graph {
     /// What is to be looked at in the graph and its bodies, in the order in which it was made.
@@ -36,12 +32,16 @@ impl Graph {
     /// be equal or to be numbers, nor where both tensors have as many dimensions, so that every 1 was asked for:
     /// `[N, 1]` and `[1, N2]`.
     pub fn warnings(&self) -> Vec<Warning> {
-        let mut warnings: Vec<Warning> =
-            self.crossings().iter().filter_map(|&crossing| self.crossed(crossing)).collect();
+        let mut warnings: Vec<Warning> = self
+            .crossings()
+            .iter()
+            .filter_map(|&node| self.warn(node))
+            .take(MOST_WARNINGS)
+            .collect();
         for (_, node) in self.iter().filter(|(_, node)| node.role == Role::Forward) {
             for body in node.attributes.bodies() {
                 for warning in body.graph().warnings() {
-                    if !warnings.contains(&warning) {
+                    if warnings.len() < MOST_WARNINGS && !warnings.contains(&warning) {
                         warnings.push(warning);
                     }
                 }
@@ -50,16 +50,17 @@ impl Graph {
         warnings
     }
 
-    fn crossed(&self, Crossing { node, dims }: Crossing) -> Option<Warning> {
-        let [front, met] = dims.map(|dim| self.symbols().resolve(dim));
-        let (Dim::Symbol(a), Dim::Symbol(b)) = (front, met) else {
+    /// What to say of a node at which unknown dimensions stretch each other, as far as they are known by now.
+    fn warn(&self, node: NodeId) -> Option<Warning> {
+        let data = self.node(node);
+        let shapes: Vec<Shape> = data.operands.iter().filter_map(|&id| self.shape(id)).collect();
+        let pairs =
+            shapes.iter().enumerate().flat_map(|(i, a)| shapes[..i].iter().map(move |b| (a, b)));
+        let crossed = |(a, b): (&Shape, &Shape)| crossed(|dim| self.symbols().resolve(dim), a, b);
+        let [Dim::Symbol(a), Dim::Symbol(b)] = pairs.map(crossed).find_map(|found| found)? else {
             return None;
         };
-        if a == b {
-            return None;
-        }
         let [a, b] = [a, b].map(|symbol| self.symbols().name(symbol));
-        let data = self.node(node);
         let title = match data.call {
             Some(call) => call.name(),
             None => data.operator.signature().name,

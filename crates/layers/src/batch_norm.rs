@@ -34,6 +34,7 @@ pub fn batch_norm<'g, T: Float>(
     x: Tensor<'g, T>,
     training: impl Operand<'g, bool>,
 ) -> BatchNormalized<'g, T> {
+    let _call = x.graph().call("batch_norm");
     BatchNorm::new().apply(x, training)
 }
 

@@ -236,7 +236,7 @@ impl<'g> Averaging<'g> {
             here(graph),
         )
         .node(variable.name());
-        graph.build(|ir| ir.report(diagnostic));
+        graph.build(|ir| ir.report_call(diagnostic));
     }
 
     #[track_caller]

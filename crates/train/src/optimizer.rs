@@ -89,6 +89,7 @@ pub trait Optimizer<'g>: Sized {
         gradients: Gradients<'g>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
+        let _call = gradients.graph().call("apply_gradients_with");
         apply(self, &gradients, Some(global_step.into()))
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Diagnostic, Dims, Fault, Inference, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Sample, Signature, Type,
+    Derivation, Diagnostic, Dims, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
+    OperatorRef, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};

@@ -306,7 +306,7 @@ fn unify(graph: &mut Ir, operands: &[Labelled]) -> Result<Vec<(Label, Dim, usize
             *known = match (before, dim) {
                 (Dim::Known(1), dim) if label >= ELLIPSIS => dim,
                 (before, Dim::Known(1)) if label >= ELLIPSIS => before,
-                _ => graph.symbols_mut().unify(before, dim).ok_or_else(|| {
+                _ => graph.unify(before, dim).ok_or_else(|| {
                     let shown_size = |dim| {
                         let text = graph.symbols().display(&[dim]).to_string();
                         text.trim_matches(['[', ']']).to_owned()
@@ -349,7 +349,7 @@ pub fn tensordot(
     for (&x, &y) in axes_a.iter().zip(axes_b) {
         let (x, y) = (resolve_axis(x, shape_a.len())?, resolve_axis(y, shape_b.len())?);
         labels_b[y] = labels_a[x];
-        if graph.symbols_mut().unify(shape_a[x], shape_b[y]).is_none() {
+        if graph.unify(shape_a[x], shape_b[y]).is_none() {
             return Err(Fault::new(format!(
                 "dimension {x} of {} and dimension {y} of {} differ",
                 graph.symbols().display(&shape_a),
@@ -393,8 +393,10 @@ impl Graph {
             let id = match home.build(|graph| einsum(graph, equation, &operands)) {
                 Ok(id) => id,
                 Err(fault) => {
-                    let mut diagnostic =
-                        Diagnostic::new(format!("{equation:?}: {}", fault.message), home.here());
+                    let mut diagnostic = Diagnostic::new(
+                        format!("einsum {equation:?}: {}", fault.message),
+                        home.here(),
+                    );
                     diagnostic.help = fault.help;
                     for &operand in &operands {
                         let ir = home.ir();

@@ -50,7 +50,7 @@ fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<Node
         Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
         _ if open == 1 => true,
         // Sizes that are all given say how large the dimension is.
-        _ => graph.symbols_mut().unify(dim, Dim::Known(sum as usize)).is_some(),
+        _ => graph.unify(dim, Dim::Known(sum as usize)).is_some(),
     };
     if !fits {
         return Err(Fault::new(format!(
