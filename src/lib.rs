@@ -28,6 +28,8 @@
 //! [`layers`] builds networks, [`losses`] compare with labels, [`session::Session`] runs, [`train`] has optimizers,
 //! [`checkpoint`] keeps what was learnt, [`datasets`] reads data, [`onnx`] reads and writes models.
 
+mod error;
+
 pub use abeyance_checkpoint as checkpoint;
 pub use abeyance_datasets as datasets;
 pub use abeyance_graph as graph;
@@ -40,9 +42,14 @@ pub use abeyance_train::losses;
 
 pub use abeyance_graph::{dims, slices};
 pub use abeyance_session::feeds;
+pub use error::{Error, Result};
 
-/// Everything a program needs: `use abeyance::prelude::*;`.
+/// The arrays that are fed and fetched. This is the version that they have to be of.
+pub use ndarray;
+
+/// Everything a program needs: `use abeyance::prelude::*;`. Arrays are [`ndarray`](crate::ndarray)'s.
 pub mod prelude {
+    pub use crate::Error;
     pub use abeyance_checkpoint::{Checkpoint, Checkpoints, Restore};
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
@@ -54,8 +61,8 @@ pub mod prelude {
         BatchNorm, Dense, Filters, batch_norm, conv2d, dense, dropout, flatten,
     };
     pub use abeyance_session::{
-        Error, Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients,
-        gradients_or_zeros, gradients_with, hessian, jacobian,
+        Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients, gradients_or_zeros,
+        gradients_with, hessian, jacobian,
     };
     pub use abeyance_train::*;
 }

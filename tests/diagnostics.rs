@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use abeyance::prelude::*;
+use abeyance::session::Error;
 use abeyance::session::{Feed, Port};
 use insta::assert_snapshot;
 use ndarray::{Array2, array};
@@ -230,7 +231,7 @@ fn labels_that_do_not_fit_logits() {
        | sparse_softmax_cross_entropy = sparse_softmax_cross_entropy(labels, logits)
        | labels : i64[N3, 1]  (`let labels = g.>>placeholder::<i64>("labels", dims![_, 1]);`)
        | logits : f32[N, 10]  (`let logits = g.>>placeholder::<f32>("logits", dims![_, 10]);`)
-       = help: there has to be one label, the number of a class, for each row of logits
+       = help: the number of one class is wanted for each row: leave out the last dimension, of size 1, with `labels.squeeze(&[-1])`
 
     2 errors
     "#);
@@ -242,7 +243,7 @@ fn a_matrix_taken_for_a_scalar() {
     let x = g.placeholder::<f32>("x", dims![_, 3]);
     let _ = x.exp().scalar();
     assert_snapshot!(mistakes(&g), @r"
-    error: a scalar has no dimensions, and `exp : f32[N, 3]` has 2
+    error: scalar: a scalar has no dimensions, and `exp : f32[N, 3]` has 2
       --> `let _ = x.exp().>>scalar();`
        | exp : f32[N, 3]  (`let _ = x.>>exp().scalar();`)
        = help: reduce it first: `x.reduce_sum(..)`
@@ -255,7 +256,7 @@ fn a_matrix_turned_into_a_scalar_without_asking() {
     let x = g.placeholder::<f32>("x", dims![_, 3]);
     let _: Scalar<f32> = x.into();
     assert_snapshot!(mistakes(&g), @r#"
-    error: a scalar has no dimensions, and `x : f32[N, 3]` has 2
+    error: scalar: a scalar has no dimensions, and `x : f32[N, 3]` has 2
       --> `let _: Scalar<f32> = x.>>into();`
        | x : f32[N, 3]  (`let x = g.>>placeholder::<f32>("x", dims![_, 3]);`)
        = help: reduce it first: `x.reduce_sum(..)`
@@ -271,13 +272,13 @@ fn sizes_that_multiply_beyond_all_bounds_though_one_of_them_is_0() {
     let empty: [f32; 0] = [];
     let result = session(&g).run(y, feeds![x => &empty]);
     assert_snapshot!(refusal(result), @r"
-    error: fill: its result of sizes [1099511627776, 1099511627776, 0] is larger than any memory
+    error: zeros: its result of sizes [1099511627776, 1099511627776, 0] is larger than any memory
       --> `let huge = g.>>zeros::<f32>(dims![1 << 40, 1 << 40, x.dim(0)]);`
        | fill = fill value=0.0
     ");
     let _ = g.zeros::<f32>(dims![1 << 40, 1 << 40, 0]) + 1.0;
     assert_snapshot!(mistakes(&g), @r"
-    error: fill: a tensor of 1099511627776 x 1099511627776 x 0 elements is larger than any memory
+    error: zeros: a tensor of 1099511627776 x 1099511627776 x 0 elements is larger than any memory
       --> `let _ = g.>>zeros::<f32>(dims![1 << 40, 1 << 40, 0]) + 1.0;`
        | fill_1 = fill value=f32[] 0.0 shape=[1099511627776, 1099511627776, 0]
     ");
@@ -377,7 +378,7 @@ fn a_tensor_of_another_graph() {
     let w = other.variable("w", zeros(dims![784, 1]));
     let _ = image.matmul(w);
     assert_snapshot!(mistakes(&g), @r#"
-    error: a tensor of graph `critic` is used in graph `generator`
+    error: matmul: a tensor of graph `critic` is used in graph `generator`
       --> `let _ = image.>>matmul(w);`
        | w : f32[784, 1]  (`let w = other.>>variable("w", zeros(dims![784, 1]));`)
        = help: build both in one graph, or feed the value of the one to a placeholder of the other
@@ -407,7 +408,7 @@ fn an_unknown_size_of_another_graph() {
     let bias = g.ones::<f32>(dims![rows, 3]);
     let _ = x + bias;
     assert_snapshot!(mistakes(&g), @r#"
-    error: fill: dimension 0 of the shape [?, 3] is an unknown size of another graph
+    error: ones: dimension 0 of the shape [?, 3] is an unknown size of another graph
       --> `let bias = g.>>ones::<f32>(dims![rows, 3]);`
        | fill = fill value=f32[] 1.0 shape=["?", 3]
        = help: take it from a tensor of this graph: `dims![x.dim(0), 10]`
@@ -423,7 +424,7 @@ fn a_gradient_through_argmax() {
     let best = w.argmax(0).cast::<f32>();
     let _ = gradients(best * 2.0, [w]);
     assert_snapshot!(mistakes(&g), @r#"
-    error: `mul` has no derivative with respect to `w`
+    error: gradients: `mul` has no derivative with respect to `w`
       --> `let _ = >>gradients(best * 2.0, [w]);`
        | mul : f32[]  (`let _ = gradients(>>best * 2.0, [w]);`)
        | w : f32[3]  (`let w = g.>>variable::<f32>("w", zeros(dims![3]));`)
@@ -440,7 +441,7 @@ fn a_gradient_through_a_cast_to_integers() {
     let loss = steps.cast::<f32>().reduce_sum(..);
     let _ = gradients(loss, [w]);
     assert_snapshot!(mistakes(&g), @r#"
-    error: `reduce_sum` has no derivative with respect to `w`
+    error: gradients: `reduce_sum` has no derivative with respect to `w`
       --> `let _ = >>gradients(loss, [w]);`
        | reduce_sum : f32[]  (`let loss = steps.cast::<f32>().>>reduce_sum(..);`)
        | w : f32[3]  (`let w = g.>>variable::<f32>("w", zeros(dims![3]));`)
@@ -456,7 +457,7 @@ fn a_gradient_through_stop_gradient() {
     let target = (w * 2.0).stop_gradient();
     let _ = gradients(target.square(), [w]);
     assert_snapshot!(mistakes(&g), @r#"
-    error: `square` has no derivative with respect to `w`
+    error: gradients: `square` has no derivative with respect to `w`
       --> `let _ = >>gradients(target.square(), [w]);`
        | square : f32[]  (`let _ = gradients(target.>>square(), [w]);`)
        | w : f32[]  (`let w = g.>>variable("w", 1.0f32);`)
@@ -473,7 +474,7 @@ fn a_gradient_with_respect_to_something_else() {
     let loss = w.square();
     let _ = gradients(loss, [w, b]);
     assert_snapshot!(mistakes(&g), @r#"
-    error: `square` has no derivative with respect to `b`
+    error: gradients: `square` has no derivative with respect to `b`
       --> `let _ = >>gradients(loss, [w, b]);`
        | square : f32[]  (`let loss = w.>>square();`)
        | b : f32[]  (`let b = g.>>variable("b", 0.0f32);`)
@@ -490,7 +491,7 @@ fn a_loss_that_teaches_nothing() {
     let loss = (x * w).reduce_sum(..);
     let _ = GradientDescent::new(0.1).minimize(loss);
     assert_snapshot!(mistakes(&g), @r#"
-    error: the loss `reduce_sum` depends on no trainable variable
+    error: minimize: the loss `reduce_sum` depends on no trainable variable
       --> `let _ = GradientDescent::new(0.1).>>minimize(loss);`
        | reduce_sum = reduce_sum(mul) axes=[0]  (`let loss = (x * w).>>reduce_sum(..);`)
        | w : f32[]  (`let w = g.>>state("w", 1.0f32);`)
@@ -505,7 +506,7 @@ fn a_loss_that_is_not_one_number() {
     let w = g.variable("w", 1.0f32);
     let _ = GradientDescent::new(0.1).minimize((x * w).square());
     assert_snapshot!(mistakes(&g), @r"
-    error: the loss `square : f32[N]` is not one number
+    error: minimize: the loss `square : f32[N]` is not one number
       --> `let _ = GradientDescent::new(0.1).>>minimize((x * w).square());`
        | square = square(mul)  (`let _ = GradientDescent::new(0.1).minimize((x * w).>>square());`)
        = help: reduce it first, with `reduce_mean(..)` or `reduce_sum(..)`
@@ -677,6 +678,7 @@ fn batches_of_different_sizes() {
       --> `let result = session.>>run(loss, feeds![x => &images, y_ => &[1.0, 2.0]]);`
        | x : f32[N, 2]  (`let x = g.>>placeholder::<f32>("x", dims![_, 2]);`)
        | y_ : f32[N]  (`let y_ = g.>>placeholder::<f32>("y_", dims![_]);`)
+       | `sub = sub(reduce_sum, y_)` needs the two to be equal, N  (`let loss = >>(x.reduce_sum(1) - y_).square().reduce_mean(..);`)
        = help: both must have the same size: feed batches that belong together
     "#);
 }
@@ -1051,4 +1053,214 @@ fn a_message_that_shows_only_with_feeds_names_the_run() {
         let place = format!("--> tests/diagnostics.rs:{}:", line + index as u32);
         assert!(message.contains(&place), "{place} is not in {message}");
     }
+}
+
+// ---- sizes and labels that are fed --------------------------------------------------------------------------------
+
+#[test]
+fn a_fed_size_that_an_operator_settled() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 3]);
+    let y = g.stack([x, g.zeros(dims![4, 3])], 0);
+    let result = session(&g).run(y, feeds![x => &Array2::ones((5, 3))]);
+    assert_snapshot!(refusal(result), @r#"
+    error: `x` was fed an array of shape [5, 3]: dimension 0 is 4, not 5
+      --> `let result = session(&g).>>run(y, feeds![x => &Array2::ones((5, 3))]);`
+       | x : f32[4, 3]  (`let x = g.>>placeholder::<f32>("x", dims![_, 3]);`)
+       | `stack` made dimension 0 of `x` 4  (`let y = g.>>stack([x, g.zeros(dims![4, 3])], 0);`)
+    "#);
+    let x = g.placeholder::<f32>("x2", dims![_, 3]);
+    let y = g.einsum("ij,ij->j", [x, g.zeros(dims![4, 3])]);
+    let result = session(&g).run(y, feeds![x => &Array2::ones((5, 3))]);
+    assert_snapshot!(refusal(result), @r#"
+    error: `x2` was fed an array of shape [5, 3]: dimension 0 is 4, not 5
+      --> `let result = session(&g).>>run(y, feeds![x => &Array2::ones((5, 3))]);`
+       | x2 : f32[4, 3]  (`let x = g.>>placeholder::<f32>("x2", dims![_, 3]);`)
+       | `einsum` made dimension 0 of `x2` 4  (`let y = g.>>einsum("ij,ij->j", [x, g.zeros(dims![4, 3])]);`)
+    "#);
+}
+
+#[test]
+fn class_numbers_and_one_hot_labels_taken_for_each_other() {
+    let g = Graph::new();
+    let logits = g.placeholder::<f32>("logits", dims![_, 3]);
+    let one_hot = g.placeholder::<f32>("one_hot", dims![_, 3]);
+    let numbers = g.placeholder::<i64>("numbers", dims![_]);
+    let dense = logits.softmax_cross_entropy(one_hot);
+    let sparse = logits.sparse_softmax_cross_entropy(numbers);
+    let session = session(&g);
+    let batch = Array2::zeros((2, 3));
+    let result = session.run(dense, feeds![logits => &batch, one_hot => &[0.0, 2.0]]);
+    assert_snapshot!(refusal(result), @r#"
+    error: `one_hot` has 2 dimensions and was fed an array of shape [2]
+      --> `let result = session.>>run(dense, feeds![logits => &batch, one_hot => &[0.0, 2.0]]);`
+       | one_hot : f32[N, 3]  (`let one_hot = g.>>placeholder::<f32>("one_hot", dims![_, 3]);`)
+       | goes to softmax_cross_entropy = softmax_cross_entropy(one_hot, logits)  (`let dense = logits.>>softmax_cross_entropy(one_hot);`)
+       = help: a label is wanted for each class of each row, from 0 to 1, one-hot for instance; the numbers of classes, one a row, are taken by `sparse_softmax_cross_entropy`, or made one-hot with `labels.one_hot(classes)`
+    "#);
+    let labels = array![[1i64, 0, 0], [0, 0, 1]];
+    let result = session.run(sparse, feeds![logits => &batch, numbers => &labels]);
+    assert_snapshot!(refusal(result), @r#"
+    error: `numbers` has 1 dimension and was fed an array of shape [2, 3]
+      --> `let result = session.>>run(sparse, feeds![logits => &batch, numbers => &labels]);`
+       | numbers : i64[N]  (`let numbers = g.>>placeholder::<i64>("numbers", dims![_]);`)
+       | goes to sparse_softmax_cross_entropy = sparse_softmax_cross_entropy(numbers, logits)  (`let sparse = logits.>>sparse_softmax_cross_entropy(numbers);`)
+       = help: the number of one class is wanted for each row; labels for each class, one-hot for instance, are taken by `softmax_cross_entropy`, or turned into numbers with `labels.argmax(-1)`
+    "#);
+    let labels = array![[0i64], [2]];
+    let result = session.run(sparse, feeds![logits => &batch, numbers => &labels]);
+    assert_snapshot!(refusal(result), @r#"
+    error: `numbers` has 1 dimension and was fed an array of shape [2, 1]
+      --> `let result = session.>>run(sparse, feeds![logits => &batch, numbers => &labels]);`
+       | numbers : i64[N]  (`let numbers = g.>>placeholder::<i64>("numbers", dims![_]);`)
+       | goes to sparse_softmax_cross_entropy = sparse_softmax_cross_entropy(numbers, logits)  (`let sparse = logits.>>sparse_softmax_cross_entropy(numbers);`)
+       = help: the number of one class is wanted for each row: leave out the last dimension, of size 1, with `labels.squeeze(&[-1])`
+    "#);
+    let _ = logits.softmax_cross_entropy(numbers.cast::<f32>());
+    assert_snapshot!(mistakes(&g), @r#"
+    error: softmax_cross_entropy: labels of shape [N] do not fit logits of shape [N, 3]
+      --> `let _ = logits.>>softmax_cross_entropy(numbers.cast::<f32>());`
+       | softmax_cross_entropy_1 = softmax_cross_entropy(cast, logits)
+       | cast : f32[N]  (`let _ = logits.softmax_cross_entropy(numbers.>>cast::<f32>());`)
+       | logits : f32[N, 3]  (`let logits = g.>>placeholder::<f32>("logits", dims![_, 3]);`)
+       = help: a label is wanted for each class of each row, from 0 to 1, one-hot for instance; the numbers of classes, one a row, are taken by `sparse_softmax_cross_entropy`, or made one-hot with `labels.one_hot(classes)`
+    "#);
+}
+
+#[test]
+fn a_label_that_is_no_class_blames_the_loss_and_not_its_gradient() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 2]);
+    let labels = g.placeholder::<i64>("labels", dims![_]);
+    let logits = x.matmul(g.variable("w", zeros(dims![2, 3])));
+    let loss = logits.sparse_softmax_cross_entropy(labels).reduce_mean(..);
+    let train_step = GradientDescent::new(0.1).minimize(loss);
+    let result = session(&g).run(train_step, feeds![x => &Array2::ones((1, 2)), labels => &[3i64]]);
+    assert_snapshot!(failure(result), @r#"
+    error: sparse_softmax_cross_entropy: label 3 of row 0 is not one of 3 classes
+      --> `let loss = logits.>>sparse_softmax_cross_entropy(labels).reduce_mean(..);`
+       | sparse_softmax_cross_entropy = sparse_softmax_cross_entropy(labels, matmul)
+       | labels : i64[N]  (`let labels = g.>>placeholder::<i64>("labels", dims![_]);`)
+       | matmul : f32[N, 3]  (`let logits = x.>>matmul(g.variable("w", zeros(dims![2, 3])));`)
+       | its gradient: grad/sparse_softmax_cross_entropy/sparse_softmax_cross_entropy_gradient = sparse_softmax_cross_entropy_gradient(labels, matmul, grad/reduce_mean/broadcast_to)  (`let train_step = GradientDescent::new(0.1).>>minimize(loss);`)
+    "#);
+}
+
+#[test]
+fn a_loop_with_many_captures_is_told_in_a_few_lines() {
+    let g = Graph::new();
+    let captured: Vec<Tensor<f32>> =
+        (0..17).map(|i| g.placeholder::<f32>(&format!("c{i}"), dims![])).collect();
+    let first = g.zeros::<f32>(dims![2]);
+    let total = captured.iter().fold(first, |sum, &x| sum + x);
+    let _ = g.while_loop(
+        total,
+        |x| x.reduce_sum(..).less(10.0),
+        |x| g.concat([captured.iter().fold(x, |sum, &x| sum + x), first], 0),
+    );
+    assert_snapshot!(mistakes(&g), @r#"
+    error: while_loop: the carried value 0, `add_16`, is f32[2] at first and f32[4] after an iteration
+      --> `let _ = g.>>while_loop(`
+       | while_loop = while_loop(add_16, c0, c1, c2, ... 15 more)
+       | add_16 : f32[2]  (`let total = captured.iter().fold(first, |sum, &x| >>sum + x);`)
+       | c0 : f32[]  (`(0..17).map(|i| g.>>placeholder::<f32>(&format!("c{i}"), dims![])).collect();`)
+       | c1 : f32[]  (`(0..17).map(|i| g.>>placeholder::<f32>(&format!("c{i}"), dims![])).collect();`)
+       | c2 : f32[]  (`(0..17).map(|i| g.>>placeholder::<f32>(&format!("c{i}"), dims![])).collect();`)
+       | and 15 more operands
+       = help: what a loop carries keeps its element type and shape: pad it to the largest, or collect it with `scan`
+    "#);
+    let g = Graph::new();
+    let captured: Vec<Tensor<i32>> =
+        (0..17).map(|i| g.placeholder::<i32>(&format!("c{i}"), dims![])).collect();
+    let total = g.while_loop(
+        g.constant(1i32),
+        |x| x.tensor().less(10),
+        |x| captured.iter().fold(x.tensor() / 0, |sum, &x| sum + x).into(),
+    );
+    let feeds: Vec<Feed> = captured.iter().map(|&x| Feed::new(x, 0)).collect();
+    let result = session(&g).run(total, feeds);
+    assert_snapshot!(failure(result), @r#"
+    error: while_loop: in iteration 0, in the body `while_loop/body`, div: division of an integer by zero, at element 0 of the result (`div`, `|x| captured.iter().fold(>>x.tensor() / 0, |sum, &x| sum + x).into(),`)
+      --> `let total = g.>>while_loop(`
+       | while_loop = while_loop(constant, c0, c1, c2, ... 14 more)
+       | constant : i32[]  (`g.>>constant(1i32),`)
+       | c0 : i32[]  (`(0..17).map(|i| g.>>placeholder::<i32>(&format!("c{i}"), dims![])).collect();`)
+       | c1 : i32[]  (`(0..17).map(|i| g.>>placeholder::<i32>(&format!("c{i}"), dims![])).collect();`)
+       | c2 : i32[]  (`(0..17).map(|i| g.>>placeholder::<i32>(&format!("c{i}"), dims![])).collect();`)
+       | and 14 more operands
+    "#);
+}
+
+// ---- what is no mistake, and seldom meant -------------------------------------------------------------------------
+
+#[test]
+fn two_unknown_sizes_that_stretch_each_other_are_warned_of() {
+    let g = Graph::new();
+    let predicted = g.placeholder::<f32>("predicted", dims![_, 1]);
+    let wanted = g.placeholder::<f32>("wanted", dims![_]);
+    let _ = (predicted - wanted).square().reduce_mean(..);
+    g.check().unwrap();
+    let warnings: Vec<String> = g.warnings().iter().map(readable).collect();
+    assert_snapshot!(warnings.join("\n\n"), @r#"
+    warning: sub: each of N meets each of N2, which gives f32[N, N2]: two unknown sizes stretch each other
+      --> `let _ = >>(predicted - wanted).square().reduce_mean(..);`
+       | sub = sub(predicted, wanted)
+       | predicted : f32[N, 1]  (`let predicted = g.>>placeholder::<f32>("predicted", dims![_, 1]);`)
+       | wanted : f32[N2]  (`let wanted = g.>>placeholder::<f32>("wanted", dims![_]);`)
+       = help: if one of each is meant, give both one shape: `x.squeeze(&[-1])`, or `y.expand_dims(-1)`; if all pairs are, say so: `y.expand_dims(0)`
+    "#);
+    // A graph that was read is inferred again, and warned of again.
+    let read = Graph::parse(&g.to_string()).unwrap();
+    assert_eq!(read.warnings().len(), 1);
+    let warning = read.warnings()[0].to_string();
+    assert!(
+        warning.contains("  --> line ") && warning.contains("of the graph's text"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn a_warning_of_a_body_is_told_once() {
+    let g = Graph::new();
+    let x = g.placeholder::<f32>("x", dims![_, 1]);
+    let y = g.placeholder::<f32>("y", dims![_]);
+    let w = g.variable("w", 1.0f32);
+    let loss =
+        g.cond(true, (x, y), |(x, y)| (x * w - y).reduce_mean(..), |(x, _)| x.reduce_sum(..));
+    let _ = GradientDescent::new(0.1).minimize(loss);
+    g.check().unwrap();
+    assert_eq!(g.warnings().len(), 1, "{:?}", g.warnings());
+}
+
+#[test]
+fn ordinary_broadcasts_are_not_warned_of() {
+    let g = Graph::new();
+    let f = |name: &str, shape| g.placeholder::<f32>(name, shape);
+    // A column and a row of known size, biases, masks of attention, positions.
+    let column = f("column", dims![_, 1]);
+    let _ = column + g.zeros(dims![10]);
+    let _ = f("images", dims![_, _, _, 3]) + f("bias", dims![3]);
+    let scores = f("scores", dims!["batch", 8, "from", "to"]);
+    let _ = scores + f("mask", dims!["batch", 1, 1, "to"]);
+    let _ = f("scores2", dims![_, 8, _, _]) + f("mask2", dims![_, 1, 1, _]);
+    let _ = f("causal", dims![_, _]) + f("scores3", dims![_, 8, _, _]);
+    let _ = f("positions", dims![_, 64]) + f("tokens", dims![_, _, 64]);
+    let _ = f("weights", dims![_, 1]) * f("rows", dims![_, 5]);
+    let x = f("x", dims![_, 5]);
+    let _ = x / x.reduce_sum(keep_dims(1));
+    let _ = (x - x.reduce_mean(0)) / x.reduce_max(..).tensor();
+    // Both have the dimension that the other lacks: all pairs are asked for.
+    let (a, b) = (f("a", dims![_]), f("b", dims![_]));
+    let _ = a.expand_dims(1) - b.expand_dims(0);
+    let _ = a.expand_dims(1) - a;
+    let _ = g.einsum("i,j->ij", [a, b]);
+    // Sizes that turned out to be equal, or numbers.
+    let (c, d) = (f("c", dims![_, 1]), f("d", dims![_]));
+    let _ = (c - d, c.squeeze(&[1]) + d);
+    let (c, d) = (f("c2", dims![_, 1]), f("d2", dims![_]));
+    let _ = (c - d, d + g.zeros(dims![1]) + g.zeros(dims![7]));
+    let model = BatchNorm::new().apply(x, true).output.layer_norm(1.0, g.zeros(dims![5]), 1e-3);
+    let loss = model.softmax_cross_entropy(x).reduce_mean(..);
+    let _ = loss;
+    assert_eq!(g.warnings(), []);
 }

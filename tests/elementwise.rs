@@ -388,7 +388,7 @@ fn shapes_that_do_not_broadcast_are_mistakes() {
     for part in [
         "floor_div: the shapes [2, 3] and [2] do not broadcast",
         "atan2: the shapes [2, 3] and [2] do not broadcast",
-        "sub: the shapes [2, 3] and [2] do not broadcast",
+        "squared_difference: the shapes [2, 3] and [2] do not broadcast",
         "tests/elementwise.rs",
     ] {
         assert!(message.contains(part), "{message}");

@@ -1,6 +1,7 @@
 //! Elements by their places: gather and scatter, cumulative sums and products, order, diagonals. Values against plain loops.
 
 use abeyance::prelude::*;
+use abeyance::session::Error;
 use abeyance::session::{Collect, Fetch};
 use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn, arr1, arr2};
 

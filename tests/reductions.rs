@@ -102,7 +102,7 @@ fn norms_of_rows_and_of_everything() {
     let found = (nothing.l1_norm(..), nothing.l2_norm(..));
     assert_eq!(Session::new(&g).unwrap().run(found, []).unwrap(), (0.0, 0.0));
     nothing.max_norm(..);
-    assert!(message(g.check()).contains("reduce_max: "));
+    assert!(message(g.check()).contains("max_norm: "));
 }
 
 #[test]

@@ -430,16 +430,16 @@ fn what_cannot_be_is_a_mistake_that_names_it() {
         "split: dimension 1 of [4, 6] does not split into 4 equal parts",
         "split: a tensor cannot be split into 0 parts",
         "split: axis 2 is out of range",
-        "split: the sizes [1, 2] make 3, and dimension 0 of [4, 6] is 4",
-        "split: 2 of the sizes [-1, -1] are -1",
-        "split: the sizes [5, -1] make 5, and dimension 0 of [4, 6] is 4",
-        "split: sizes = [-3, 7] holds -3, which is no size",
+        "split_sizes: the sizes [1, 2] make 3, and dimension 0 of [4, 6] is 4",
+        "split_sizes: 2 of the sizes [-1, -1] are -1",
+        "split_sizes: the sizes [5, -1] make 5, and dimension 0 of [4, 6] is 4",
+        "split_sizes: sizes = [-3, 7] holds -3, which is no size",
         "is beyond 2^63",
         "unstack: dimension 0 of [N] is not known",
         "unstack: 1125899906842624 tensors are more than",
-        "stack: tensors of 2 and of 1 dimensions are not of one shape",
-        "does not fit",
-        "takes at least one operand",
+        "stack: tensors of shapes [4, 6] and [4] are not of one shape",
+        "stack: tensors of shapes [4, 6] and [4, 5] are not of one shape",
+        "stack: takes at least one operand",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }

@@ -10,6 +10,7 @@ use abeyance::ir::{
     Operator, OperatorRef, Sample, Signature, Type,
 };
 use abeyance::prelude::*;
+use abeyance::session::Error;
 use abeyance::session::Port;
 use ndarray::{ArrayD, array};
 

@@ -161,7 +161,7 @@ impl Graph {
             Err(false) => self.reject(
                 Diagnostic::new(
                     format!("`{name}` is not a tensor and cannot be used in a body"),
-                    Location::caller(),
+                    self.here(),
                 )
                 .note(description, location),
             ),
@@ -176,7 +176,7 @@ impl Graph {
         Some(
             Diagnostic::new(
                 format!("a tensor of the body `{}` is used outside of it", other.name()),
-                Location::caller(),
+                self.here(),
             )
             .note(other.describe(handle.id), other.node(handle.id).location)
             .help("let the closure return it: what it returns is a result outside"),

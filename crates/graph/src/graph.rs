@@ -1,6 +1,6 @@
 //! The graph a user builds.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,8 +29,6 @@ use crate::{AnyTensor, Element, Operation, Tensor};
 pub struct Graph {
     pub(crate) inner: RefCell<ir::Graph>,
     pub(crate) id: GraphId,
-    /// While set, the place that new nodes are said to come from, whoever appends them.
-    pinned: Cell<Option<Location>>,
     /// The bodies of its nodes as they were described: handles into them live as long as this graph.
     pub(crate) bodies: FrozenVec<Box<Graph>>,
     /// What it has in common with its bodies.
@@ -61,7 +59,6 @@ impl Graph {
         Self {
             id: inner.id(),
             inner: RefCell::new(inner),
-            pinned: Cell::new(None),
             bodies: FrozenVec::new(),
             family: OnceCell::new(),
             enclosure: None,
@@ -150,6 +147,24 @@ impl Graph {
         }
     }
 
+    /// What is no mistake and seldom meant, as two unknown sizes that stretch each other by broadcasting:
+    /// [`abeyance_ir::Graph::warnings`]. Print each with `{}`.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// let g = Graph::new();
+    /// let predicted = g.placeholder::<f32>("predicted", dims![_, 1]);
+    /// let wanted = g.placeholder::<f32>("wanted", dims![_]);
+    /// let loss = (predicted - wanted).square().reduce_mean(..);
+    /// g.check()?;
+    /// assert!(g.warnings()[0].to_string().starts_with("warning: sub: each of N meets each of N2"));
+    /// # let _ = loss;
+    /// # Ok::<(), abeyance_ir::Diagnostics>(())
+    /// ```
+    pub fn warnings(&self) -> Vec<ir::Warning> {
+        self.ir().warnings()
+    }
+
     /// The graph as Graphviz source.
     pub fn to_dot(&self) -> String {
         self.ir().to_dot()
@@ -163,30 +178,10 @@ impl Graph {
         self.catch_up();
         let mut inner = self.inner.borrow_mut();
         inner.context_mut().location = location;
+        inner.context_mut().call = self.called();
         let built = append(&mut inner);
         self.share(&inner);
         built
-    }
-
-    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
-    #[track_caller]
-    pub(crate) fn here(&self) -> Location {
-        // Called as it stands: a function passed on is called from within the standard library.
-        match self.pinned.get() {
-            Some(pinned) => pinned,
-            None => Location::caller(),
-        }
-    }
-
-    /// Until the guard is dropped, new nodes are said to come from the place of this call: for functions that build
-    /// several nodes on a user's behalf.
-    #[track_caller]
-    pub fn pin_location(&self) -> Pin<'_> {
-        let before = self.pinned.get();
-        if before.is_none() {
-            self.pinned.set(Some(Location::caller()));
-        }
-        Pin { graph: self, before }
     }
 
     /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where another scope has that
@@ -218,6 +213,7 @@ impl Graph {
         &'g self,
         first: impl IntoIterator<Item = impl Into<Operation<'g>>>,
     ) -> Scope<'g> {
+        let _call = self.call("after");
         let first: Vec<NodeId> =
             first.into_iter().map(|operation| self.import(operation.into().into())).collect();
         self.enter(|graph| graph.context_mut().controls.extend(first))
@@ -289,7 +285,7 @@ impl Graph {
     #[track_caller]
     pub fn reject(&self, diagnostic: Diagnostic) -> NodeId {
         self.build(|graph| {
-            graph.report(diagnostic);
+            graph.report_call(diagnostic);
             crate::ops::source::invalid(graph)
         })
     }
@@ -352,18 +348,5 @@ pub struct Scope<'g> {
 impl Drop for Scope<'_> {
     fn drop(&mut self) {
         *self.graph.inner.borrow_mut().context_mut() = std::mem::take(&mut self.before);
-    }
-}
-
-/// Ends the pinning of a place when dropped.
-#[derive(Debug)]
-pub struct Pin<'g> {
-    graph: &'g Graph,
-    before: Option<Location>,
-}
-
-impl Drop for Pin<'_> {
-    fn drop(&mut self) {
-        self.graph.pinned.set(self.before);
     }
 }

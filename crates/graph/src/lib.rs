@@ -6,6 +6,7 @@
 mod arithmetic;
 mod axes;
 mod body;
+mod call;
 mod dimensions;
 mod element;
 mod file;
@@ -20,9 +21,10 @@ mod variance_scaling;
 mod within;
 
 pub use axes::{Axes, AxisList, KeepDims, keep_dims};
+pub use call::Pin;
 pub use dimensions::{Dimension, Dimensions};
 pub use element::{Element, Float, Index, Number, Signed};
-pub use graph::{Graph, Pin, Scope};
+pub use graph::{Graph, Scope};
 pub use handles::Handles;
 pub use init::{Init, fill, ones, random_normal, random_uniform, truncated_normal, zeros};
 pub use ops::batch_norm::BatchNormalized;

@@ -11,6 +11,29 @@ use crate::{Element, Graph};
 /// The value of a node, with elements of type `T`: an array that will exist when the graph runs.
 ///
 /// A handle is an index and a borrow of the graph: it is `Copy`, and arithmetic needs no clones.
+///
+/// A function takes and gives tensors of one graph, and says so by one lifetime. A closure with `|x: Tensor<f32>|` cannot, since
+/// it would have two, one for what it takes and one for what it gives: write a function.
+///
+/// ```
+/// use abeyance_graph::{dims, zeros, Graph, Tensor};
+///
+/// #[track_caller] // so that mistakes inside are reported where it is called
+/// fn layer<'g>(x: Tensor<'g, f32>, units: usize) -> Tensor<'g, f32> {
+///     let g = x.graph();
+///     let _call = g.call("layer"); // and as mistakes of `layer`
+///     g.within("layer", || {
+///         let inputs = x.dim(-1);
+///         x.matmul(g.variable("w", zeros(dims![inputs, units]))).relu()
+///     })
+/// }
+///
+/// let g = Graph::new();
+/// let x = g.placeholder::<f32>("x", dims![_, 784]);
+/// let y = layer(layer(x, 200), 10);
+/// assert_eq!(y.to_string(), "layer_1 : f32[N, 10]");
+/// # g.check().unwrap();
+/// ```
 pub struct Tensor<'g, T: Element> {
     pub(crate) graph: &'g Graph,
     pub(crate) id: NodeId,
@@ -65,6 +88,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The size of one dimension, negative axes counted from the end: for use in [`dims!`](crate::dims).
     #[track_caller]
     pub fn dim(self, axis: i64) -> Dim {
+        let _call = self.graph.call("dim");
         // Of a wrong tensor, or after a wrong axis, any size will do.
         let open = || {
             self.graph.build(|graph| Dim::Symbol(graph.symbols_mut().fresh(ir::Naming::Derived)))
@@ -85,6 +109,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor as a [`Scalar`], whose fetched value is a number. It is a mistake if it has dimensions.
     #[track_caller]
     pub fn scalar(self) -> Scalar<'g, T> {
+        let _call = self.graph.call("scalar");
         let rank = self.shape().len();
         if rank > 0 {
             return Scalar(
@@ -244,6 +269,7 @@ impl<'g> AnyTensor<'g> {
     /// One of the results of a node that has several.
     #[track_caller]
     pub fn item(self, index: usize) -> AnyTensor<'g> {
+        let _call = self.graph.call("item");
         let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
         self.graph.any(self.graph.build(item))
     }

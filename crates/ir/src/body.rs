@@ -267,6 +267,7 @@ impl Graph {
         let context = self.context_mut();
         context.controls.extend(controls.iter().filter_map(copied));
         context.location = node.location;
+        context.call = node.call;
         let mark = self.symbols().mark();
         let copy =
             self.add_like(&node.name, node.operator.clone(), &operands, node.attributes.clone());

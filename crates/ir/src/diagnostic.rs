@@ -187,6 +187,8 @@ impl fmt::Debug for Diagnostic {
     }
 }
 
+impl std::error::Error for Diagnostic {}
+
 /// All mistakes of a program, reported together. Never empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);

@@ -12,16 +12,12 @@ use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
 use smallvec::SmallVec;
 
 use crate::body::{MAX_DEPTH, is_input};
-use crate::inference::Solver;
 use crate::shape::{Origin, Symbols};
 use crate::{
-    Attribute, Attributes, DType, Diagnostic, Diagnostics, Dim, Effect, Fault, GraphSignature,
-    Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type, element_count,
-    known_dims, near,
+    Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
+    GraphSignature, Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type,
+    element_count, known_dims, near,
 };
-
-/// A diagnostic points at so many operands of its node.
-const MOST_NOTES: usize = 16;
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,6 +93,8 @@ pub struct Node {
     pub role: Role,
     /// Made where.
     pub location: Location,
+    /// By which call of the user's, if that is not said by the operator: it is one of several nodes, or has another name.
+    pub call: Option<Call>,
 }
 
 impl Node {
@@ -127,6 +125,8 @@ pub enum Edge {
 pub struct Context {
     /// Where nodes are being made.
     pub location: Location,
+    /// By which call of the user's.
+    pub call: Option<Call>,
     /// Prefix of names: empty, or ending in `/`.
     pub scope: String,
     /// The part of the program they belong to.
@@ -145,6 +145,8 @@ pub struct Graph {
     suffixes: HashMap<Box<str>, u32>,
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
+    /// Nodes whose operands have unknown dimensions that stretch each other: see [`Graph::warnings`].
+    crossings: Vec<NodeId>,
     context: Context,
     /// Of how many bodies it is inside: 0 for a program.
     depth: u32,
@@ -169,6 +171,7 @@ impl Graph {
             suffixes: HashMap::new(),
             symbols: Symbols::default(),
             diagnostics: Vec::new(),
+            crossings: Vec::new(),
             context: Context::default(),
             depth: 0,
             seed: None,
@@ -318,6 +321,15 @@ impl Graph {
         &mut self.symbols
     }
 
+    /// Makes two dimensions equal for the sake of the node that is appended next; `None` if they are two different numbers, or
+    /// one of another graph.
+    pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
+        self.symbols.set_settler(Some(NodeId::new(self.len())));
+        let unified = self.symbols.unify(a, b);
+        self.symbols.set_settler(None);
+        unified
+    }
+
     /// What new nodes take over.
     pub fn context(&self) -> &Context {
         &self.context
@@ -392,6 +404,11 @@ impl Graph {
             diagnostic.message.len() + notes
         };
         self.diagnostics.iter().map(said).sum()
+    }
+
+    /// The nodes at which unknown dimensions stretched each other when they were made.
+    pub(crate) fn crossings(&self) -> &[NodeId] {
+        &self.crossings
     }
 
     /// Moves the mistakes made so far out.
@@ -510,7 +527,7 @@ impl Graph {
         attributes: Attributes,
     ) -> NodeId {
         let id = NodeId::new(self.len());
-        let inferred = self.infer(&operator, operands, &attributes);
+        let inferred = self.infer(id, &operator, operands, &attributes);
         let base = base.unwrap_or(operator.signature().name);
         let name = self.unique_name(name, base, id);
         let (ty, fault) = match inferred {
@@ -532,6 +549,7 @@ impl Graph {
             ty,
             role: self.context.role,
             location: self.context.location,
+            call: self.context.call,
         });
         for (place, &operand) in operands.iter().enumerate() {
             self.nodes.add_edge(operand.into(), id.into(), Edge::Operand(place as u32));
@@ -547,30 +565,17 @@ impl Graph {
         id
     }
 
-    /// A diagnostic about a node: the fault, with the node's operands as notes.
-    pub fn diagnose(&self, id: NodeId, fault: Fault) -> Diagnostic {
-        let node = self.node(id);
-        let mut diagnostic = Diagnostic {
-            message: format!("{}: {}", node.operator.signature().name, fault.message),
-            node: Some(crate::shorten::name(&node.name).into_owned()),
-            location: node.location,
-            notes: Vec::new(),
-            help: fault.help,
-        };
-        diagnostic = diagnostic.note(self.print_call(id), Location::Unknown);
-        for &operand in node.operands.iter().take(MOST_NOTES) {
-            let location = self.node(operand).location;
-            diagnostic = diagnostic.note(self.describe(operand), location);
-        }
-        match node.operands.len().saturating_sub(MOST_NOTES) {
-            0 => diagnostic,
-            more => diagnostic.note(format!("and {more} more operands"), Location::Unknown),
-        }
-    }
-
     /// Remembers a mistake that is not a node's.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Remembers a mistake of the call that is going on, under the name of what the user called.
+    pub fn report_call(&mut self, mut diagnostic: Diagnostic) {
+        if let Some(call) = self.context.call {
+            diagnostic.message = call.say(diagnostic.message);
+        }
+        self.report(diagnostic);
     }
 
     /// All mistakes made so far.
@@ -587,6 +592,7 @@ impl Graph {
     /// The result's type; `Err(None)` where an operand is already invalid.
     fn infer(
         &mut self,
+        id: NodeId,
         operator: &OperatorRef,
         operands: &[NodeId],
         attributes: &Attributes,
@@ -640,17 +646,22 @@ impl Graph {
         }
         // What a rule found out about dimensions before it objected is not true: without this, one mistake would
         // bring about others.
-        let mark = self.symbols.try_out();
-        let mut cx =
-            Inference { operands: types, attributes, solver: Solver::Building(&mut self.symbols) };
+        let mark = self.symbols.try_out(id);
+        let mut cx = Inference::building(types, attributes, &mut self.symbols);
         let inferred = operator.infer(&mut cx);
+        let crossing = cx.crossing;
         drop(cx);
+        self.symbols.set_settler(None);
         let inferred = inferred.and_then(|ty| {
             for tensor in ty.items() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
             }
             Ok(ty)
         });
+        match (&inferred, crossing, self.context.role) {
+            (Ok(_), true, Role::Forward) => self.crossings.push(id),
+            _ => {}
+        }
         inferred.map_err(|fault| {
             self.symbols.forget(mark);
             Some(fault)

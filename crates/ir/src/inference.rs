@@ -71,9 +71,20 @@ pub struct Inference<'a> {
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
+    /// Whether two unknown dimensions, one of either operand, stretched each other.
+    pub(crate) crossing: bool,
 }
 
 impl<'a> Inference<'a> {
+    /// An inference while the graph is built.
+    pub(crate) fn building(
+        operands: SmallVec<[&'a TensorType; 4]>,
+        attributes: &'a Attributes,
+        symbols: &'a mut Symbols,
+    ) -> Self {
+        Self { operands, attributes, solver: Solver::Building(symbols), crossing: false }
+    }
+
     /// An inference over known sizes, for a plan.
     pub fn planning(
         operands: &'a [TensorType],
@@ -82,7 +93,7 @@ impl<'a> Inference<'a> {
         bindings: &'a Bindings,
     ) -> Self {
         let operands = operands.iter().collect();
-        Self { operands, attributes, solver: Solver::Planning(symbols, bindings) }
+        Self { operands, attributes, solver: Solver::Planning(symbols, bindings), crossing: false }
     }
 
     /// The number of operands.
@@ -219,6 +230,7 @@ impl<'a> Inference<'a> {
                 return Err(differ(self, axis, x, y));
             }
         }
+        self.crossing |= crossed(|dim| self.resolve(dim), a, b).is_some();
         let mut shape = Shape::new();
         for axis in 0..rank {
             let (x, y) = aligned(self, axis);
@@ -259,6 +271,19 @@ impl<'a> Inference<'a> {
     pub fn tensor(&self, dtype: DType, shape: Shape) -> Result<Type, Fault> {
         Ok(Type::Tensor(TensorType { dtype, shape }))
     }
+}
+
+/// An unknown dimension of the tensor with fewer dimensions that meets a 1 of the other, and one of the other in front of all of
+/// its: an outer product that nothing but the lack of a dimension asks for, as of `[N2]` and `[N, 1]`. Where both have as many
+/// dimensions, every 1 was written down.
+pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Option<[Dim; 2]> {
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    let (front, behind) = long.split_at_checked(long.len() - short.len())?;
+    let is_open = |dim: &Dim| dim.known().is_none();
+    let front = front.iter().map(|&dim| resolve(dim)).find(is_open)?;
+    let mut pairs = short.iter().zip(behind).map(|(&dim, &other)| (resolve(dim), resolve(other)));
+    let (met, _) = pairs.find(|(dim, other)| is_open(dim) && *other == Dim::Known(1))?;
+    (front != met).then_some([front, met])
 }
 
 /// Whether they are two numbers that differ.

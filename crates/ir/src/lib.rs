@@ -7,7 +7,9 @@
 //! particular operator, nor how a graph is run.
 
 mod attribute;
+mod blame;
 mod body;
+mod call;
 mod declare;
 mod derivation;
 mod diagnostic;
@@ -25,6 +27,7 @@ mod shorten;
 mod signature;
 mod suggest;
 mod text;
+mod warning;
 
 /// The calling convention of kernels, for operators of one's own.
 pub use abeyance_kernels::launch;
@@ -32,6 +35,7 @@ pub use attribute::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
 };
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
+pub use call::Call;
 pub use derivation::{Derivation, Differentiate, Seed};
 pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note, SourcePlace};
 pub use dtype::{DType, DTypes};
@@ -48,3 +52,4 @@ pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
 pub use signature::{GraphSignature, SignaturePart};
 pub use suggest::{near, nearest};
+pub use warning::Warning;

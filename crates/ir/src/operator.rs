@@ -377,6 +377,13 @@ pub trait Operator: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// What to say to somebody who feeds the tensor `wanted`, which is the operand at this place, with something of another element
+    /// type or another number of dimensions: where a sister of this operator takes that, for instance.
+    fn advise(&self, operand: usize, wanted: &TensorType, given: Concrete<'_>) -> Option<String> {
+        let _ = (operand, wanted, given);
+        None
+    }
+
     /// Valid uses, from which tables of checks are driven: gradients against differences, zero-sized shapes,
     /// thread counts. A differentiable operator has at least five, among them a scalar, odd sizes, a
     /// broadcast where it broadcasts, and a zero-sized dimension.

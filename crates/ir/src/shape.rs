@@ -95,6 +95,8 @@ struct Symbol {
     /// Kept at the representative of a class of equal symbols.
     value: Option<usize>,
     origin: Option<Origin>,
+    /// The node that made it a number, or equal to its parent.
+    settled_by: Option<NodeId>,
 }
 
 /// The unknown dimensions of a graph and what is known of them: which are equal (union-find), and which were
@@ -107,6 +109,8 @@ pub struct Symbols {
     counters: [u32; 2],
     /// What was found out since [`Symbols::try_out`], oldest first.
     trail: Vec<Finding>,
+    /// The node whose shape rule finds things out.
+    settler: Option<NodeId>,
     /// Counts changes.
     revision: u64,
 }
@@ -120,6 +124,7 @@ impl Default for Symbols {
             named: std::collections::HashMap::new(),
             counters: [0; 2],
             trail: Vec::new(),
+            settler: None,
             revision: 0,
         }
     }
@@ -194,6 +199,7 @@ impl Symbols {
             parent: id.index,
             value: None,
             origin: None,
+            settled_by: None,
         });
         self.named.insert(name, id);
         self.revision += 1;
@@ -215,6 +221,8 @@ impl Symbols {
         let mut symbols = self.clone();
         for symbol in &mut symbols.entries {
             symbol.origin = None;
+            // A node of another graph.
+            symbol.settled_by = None;
         }
         symbols
     }
@@ -228,11 +236,18 @@ impl Symbols {
         for (index, theirs) in other.entries.iter().enumerate() {
             match self.entries.get_mut(index) {
                 Some(mine) => {
+                    if mine.parent != theirs.parent || mine.value != theirs.value {
+                        // Found out in another graph.
+                        mine.settled_by = None;
+                    }
                     mine.parent = theirs.parent;
                     mine.value = theirs.value;
                     mine.name.clone_from(&theirs.name);
                 }
-                None => self.entries.push(Symbol { origin: None, ..theirs.clone() }),
+                None => {
+                    let symbol = Symbol { origin: None, settled_by: None, ..theirs.clone() };
+                    self.entries.push(symbol);
+                }
             }
         }
         self.named.clone_from(&other.named);
@@ -266,18 +281,28 @@ impl Symbols {
     }
 
     /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not hold.
-    pub(crate) fn try_out(&mut self) -> Mark {
+    pub(crate) fn try_out(&mut self, settler: NodeId) -> Mark {
         self.trail.clear();
+        self.set_settler(Some(settler));
         self.mark()
+    }
+
+    /// The node that what is found out from now on is due to.
+    pub(crate) fn set_settler(&mut self, settler: Option<NodeId>) {
+        self.settler = settler;
     }
 
     /// Forgets everything since, about older symbols too.
     pub(crate) fn forget(&mut self, mark: Mark) {
         while let Some(finding) = self.trail.pop() {
             match finding {
-                Finding::Value(id) => self.entries[id as usize].value = None,
+                Finding::Value(id) => {
+                    self.entries[id as usize].value = None;
+                    self.entries[id as usize].settled_by = None;
+                }
                 Finding::Equal { new, old, origin } => {
                     self.entries[new as usize].parent = new;
+                    self.entries[new as usize].settled_by = None;
                     self.entries[old as usize].origin = origin;
                 }
             }
@@ -362,6 +387,21 @@ impl Symbols {
         self.entry(self.root(id)).map_or("?", |entry| &entry.name)
     }
 
+    /// The nodes whose shape rules made the symbol what it is taken for: equal to an older one, that to another, the oldest a
+    /// number. Of what was found out in another graph there are none.
+    pub fn settlers(&self, id: SymbolId) -> Vec<NodeId> {
+        let mut settlers = Vec::new();
+        let mut at = id;
+        while let Some(entry) = self.entry(at) {
+            settlers.extend(entry.settled_by);
+            if entry.parent == at.index {
+                break;
+            }
+            at.index = entry.parent;
+        }
+        settlers
+    }
+
     /// Where the symbol, or an equal one made earlier, first stood.
     pub fn origin(&self, id: SymbolId) -> Option<Origin> {
         self.entry(self.root(id))?.origin
@@ -390,6 +430,7 @@ impl Symbols {
                 self.revision += 1;
                 self.trail.push(Finding::Value(id.index));
                 self.entries[id.index()].value = Some(value);
+                self.entries[id.index()].settled_by = self.settler;
                 Some(Dim::Known(value))
             }
             (Dim::Symbol(x), Dim::Symbol(y)) => {
@@ -398,6 +439,7 @@ impl Symbols {
                 let (old, new) = if x <= y { (x, y) } else { (y, x) };
                 let origin = self.entries[new.index()].origin;
                 self.entries[new.index()].parent = old.index;
+                self.entries[new.index()].settled_by = self.settler;
                 let entry = &mut self.entries[old.index()];
                 self.trail.push(Finding::Equal {
                     new: new.index,

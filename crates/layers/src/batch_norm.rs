@@ -34,6 +34,7 @@ pub fn batch_norm<'g, T: Float>(
     x: Tensor<'g, T>,
     training: impl Operand<'g, bool>,
 ) -> BatchNormalized<'g, T> {
+    let _call = x.graph().call("batch_norm");
     BatchNorm::new().apply(x, training)
 }
 
@@ -83,7 +84,7 @@ impl<'a> BatchNorm<'a> {
         training: impl Operand<'g, bool>,
     ) -> BatchNormalized<'g, T> {
         let graph = x.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("BatchNorm");
         if is_told(x) {
             let invalid = invalid(x);
             return BatchNormalized {

@@ -34,7 +34,7 @@ pub fn conv2d<'g, T: Float>(
     options: Conv2d,
     kernel: impl FnOnce(Dimensions) -> Init<T>,
 ) -> Tensor<'g, T> {
-    let _pin = x.graph().pin_location();
+    let _call = x.graph().call("conv2d");
     append("conv2d", x, (filters, window.into()), options, kernel, Some(zeros))
 }
 
@@ -111,7 +111,7 @@ impl<'a, T: Float> Filters<'a, T> {
     /// Appends the layer: see [`conv2d`].
     #[track_caller]
     pub fn apply<'g>(self, x: Tensor<'g, T>) -> Tensor<'g, T> {
-        let _pin = x.graph().pin_location();
+        let _call = x.graph().call("Filters");
         let sizes = (self.filters, self.window);
         append(self.name, x, sizes, self.options, self.kernel, self.bias)
     }
@@ -144,14 +144,14 @@ fn append<'g, T: Float>(
     let &[_, _, _, channels] = &x.shape()[..] else {
         return reject(
             x,
-            format!("{name}: `{x}` is not a batch of images"),
+            format!("`{x}` is not a batch of images"),
             "a convolution takes `[N, height, width, channels]`",
         );
     };
     let Some(channels) = channels.known() else {
         return reject(
             x,
-            format!("{name}: the number of channels, the last dimension of `{x}`, has to be known"),
+            format!("the number of channels, the last dimension of `{x}`, has to be known"),
             "give it a number where the tensor is made, or reshape",
         );
     };

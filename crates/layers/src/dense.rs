@@ -31,7 +31,7 @@ pub fn dense<'g, T: Float>(
     units: usize,
     kernel: impl FnOnce(Dimensions) -> Init<T>,
 ) -> Tensor<'g, T> {
-    let _pin = x.graph().pin_location();
+    let _call = x.graph().call("dense");
     append("dense", x, units, kernel, Some(zeros))
 }
 
@@ -94,7 +94,7 @@ impl<'a, T: Float> Dense<'a, T> {
     /// Appends the layer: see [`dense`].
     #[track_caller]
     pub fn apply<'g>(self, x: Tensor<'g, T>) -> Tensor<'g, T> {
-        let _pin = x.graph().pin_location();
+        let _call = x.graph().call("Dense");
         append(self.name, x, self.units, self.kernel, self.bias)
     }
 }
@@ -125,7 +125,7 @@ fn append<'g, T: Float>(
     let Some((&last, rest)) = shape.split_last() else {
         return reject(
             x,
-            format!("{name}: `{x}` has no dimension to take weighted sums over"),
+            format!("`{x}` has no dimension to take weighted sums over"),
             "a layer takes a batch of vectors: `[N, inputs]`",
         );
     };
@@ -133,7 +133,7 @@ fn append<'g, T: Float>(
         return reject(
             x,
             format!(
-                "{name}: the last dimension of `{x}` has to be known, since the kernel has as many rows"
+                "the last dimension of `{x}` has to be known, since the kernel has as many rows"
             ),
             "give it a number where the tensor is made, or reshape: `x.reshape(dims![_, 784])`",
         );

@@ -32,7 +32,7 @@ pub fn dropout<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let x = x.beside(training);
     let graph = x.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("dropout");
     if is_told(x) {
         return invalid(x);
     }
@@ -40,7 +40,7 @@ pub fn dropout<'g, T: Float>(
     if !(0.0..1.0).contains(&rate) {
         return reject(
             x,
-            format!("dropout: {rate} is not a fraction of elements to drop"),
+            format!("{rate} is not a fraction of elements to drop"),
             "it has to be at least 0, which drops nothing, and below 1",
         );
     }

@@ -11,7 +11,7 @@ use crate::sizes::product;
 /// It is a mistake if `x` has no dimensions.
 #[track_caller]
 pub fn flatten<T: Element>(x: Tensor<'_, T>) -> Tensor<'_, T> {
-    let _pin = x.graph().pin_location();
+    let _call = x.graph().call("flatten");
     if is_told(x) {
         return invalid(x);
     }
@@ -19,7 +19,7 @@ pub fn flatten<T: Element>(x: Tensor<'_, T>) -> Tensor<'_, T> {
     let Some((&first, rest)) = shape.split_first() else {
         return reject(
             x,
-            format!("flatten: `{x}` has no dimensions"),
+            format!("`{x}` has no dimensions"),
             "the first dimension, the batch, stays: `[N, ..]`",
         );
     };

@@ -18,6 +18,26 @@
 //! # g.check().unwrap();
 //! ```
 //!
+//! A layer of one's own is such a function. One lifetime says that what it takes and gives is of one graph; a closure with
+//! `|x: Tensor<f32>|` cannot say that.
+//!
+//! ```
+//! use abeyance_graph::{dims, he_normal, Graph, Tensor};
+//! use abeyance_layers::{dense, dropout};
+//!
+//! #[track_caller]
+//! fn layer<'g>(x: Tensor<'g, f32>, units: usize, training: Tensor<'g, bool>) -> Tensor<'g, f32> {
+//!     dropout(dense(x, units, he_normal).relu(), 0.25, training)
+//! }
+//!
+//! let g = Graph::new();
+//! let x = g.placeholder::<f32>("x", dims![_, 784]);
+//! let training = g.placeholder_with_default("training", false);
+//! let y = layer(layer(x, 200, training), 100, training);
+//! assert_eq!(y.shape().len(), 2);
+//! # g.check().unwrap();
+//! ```
+//!
 //! This crate knows what layers are made of. It must not know operators beyond their methods, nor how a graph is trained
 //! or run.
 

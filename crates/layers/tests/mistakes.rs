@@ -28,12 +28,12 @@ fn inputs_that_do_not_fit_are_named_with_the_line() {
     let wanted = [
         (0, "dense: `scalar : f32[]` has no dimension to take weighted sums over"),
         (1, "dense: the last dimension of `open : f32[N, N2]` has to be known"),
-        (2, "hidden: the last dimension of `open : f32[N, N2]` has to be known"),
+        (2, "Dense: the last dimension of `open : f32[N, N2]` has to be known"),
         (3, "flatten: `scalar : f32[]` has no dimensions"),
         (4, "dropout: 1 is not a fraction of elements to drop"),
         (5, "dropout: NaN is not a fraction of elements to drop"),
         (6, "has to be a scalar"),
-        (7, "variable"),
+        (7, "Dense: "),
         (8, "a b"),
         (9, "the inner dimensions 3 and 4 differ"),
     ];

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why bytes did not become a graph.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
     /// The bytes are not an ONNX model: how they are not.
@@ -22,6 +22,13 @@ pub enum ImportError {
     /// Parts of the model have no counterpart or are wrong.
     #[error("the model cannot be imported:{}", Listed(.0))]
     Refused(Vec<Refusal>),
+}
+
+/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+impl fmt::Debug for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// One thing that cannot be imported, and where it stands.
@@ -88,7 +95,7 @@ impl fmt::Display for Refusal {
 }
 
 /// Why a graph did not become a model.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
     /// The graph has no signature of that name.
@@ -102,6 +109,13 @@ pub enum ExportError {
     /// Parts of the graph cannot be said in ONNX.
     #[error("the graph cannot be exported:{}", Listed(.0))]
     Refused(Vec<Obstacle>),
+}
+
+/// The message, as for an import.
+impl fmt::Debug for ExportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// One thing that cannot be exported.

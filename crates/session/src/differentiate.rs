@@ -41,7 +41,7 @@ pub fn gradients<'g, T: Float, const N: usize>(
     y: impl Into<Tensor<'g, T>>,
     xs: [Tensor<'g, T>; N],
 ) -> [Tensor<'g, T>; N] {
-    typed(y.into(), xs, Unconnected::Mistake)
+    typed("gradients", y.into(), xs, Unconnected::Mistake)
 }
 
 /// The same as [`gradients`], but a tensor on which `y` does not depend has zeros for its derivative.
@@ -50,15 +50,17 @@ pub fn gradients_or_zeros<'g, T: Float, const N: usize>(
     y: impl Into<Tensor<'g, T>>,
     xs: [Tensor<'g, T>; N],
 ) -> [Tensor<'g, T>; N] {
-    typed(y.into(), xs, Unconnected::Zeros)
+    typed("gradients_or_zeros", y.into(), xs, Unconnected::Zeros)
 }
 
 #[track_caller]
 fn typed<'g, T: Float, const N: usize>(
+    name: &'static str,
     y: Tensor<'g, T>,
     xs: [Tensor<'g, T>; N],
     unconnected: Unconnected,
 ) -> [Tensor<'g, T>; N] {
+    let _call = y.graph().call(name);
     let erased = xs.map(Tensor::erase);
     let found = gradients_of(y.erase(), &erased, unconnected);
     let mut found = found.into_iter();
@@ -117,6 +119,7 @@ pub fn gradients_from<'g>(
         return Vec::new();
     };
     let graph: &'g Graph = first.graph();
+    let _call = graph.call("gradients_from");
     // Loops, not closures: only functions let the place of the call through.
     let mut seeds = Vec::with_capacity(ys.len());
     for &(y, cotangent) in ys {
@@ -173,7 +176,10 @@ pub(crate) fn differentiate_from(
                 (Some(cotangent), _) => cotangent,
                 (None, Unconnected::Zeros) => fill_like(graph, x, 0.0),
                 (None, Unconnected::Mistake) => {
-                    let diagnostic = backward.explain_break(graph, x, &before);
+                    let mut diagnostic = backward.explain_break(graph, x, &before);
+                    if let Some(call) = before.call {
+                        diagnostic.message = call.say(diagnostic.message);
+                    }
                     graph.report(diagnostic);
                     source::invalid(graph)
                 }

@@ -60,6 +60,20 @@ impl Error {
     }
 }
 
+/// What was asked of a graph does not fit it.
+impl From<Diagnostic> for Error {
+    fn from(mistake: Diagnostic) -> Self {
+        Error::Request(mistake.into())
+    }
+}
+
+/// The program is wrong.
+impl From<Diagnostics> for Error {
+    fn from(mistakes: Diagnostics) -> Self {
+        Error::Program(mistakes)
+    }
+}
+
 impl From<abeyance_scheduler::BindError> for Error {
     fn from(error: abeyance_scheduler::BindError) -> Self {
         Error::Internal(error.to_string())

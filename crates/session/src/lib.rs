@@ -7,6 +7,7 @@
 mod differentiate;
 mod error;
 mod feed;
+mod feeding;
 mod fetch;
 mod initial;
 mod jacobian;

@@ -18,7 +18,7 @@ use crate::plan::{
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results, RunOptions, SessionMemory, SessionOptions};
+use crate::{Error, Port, Results, RunOptions, SessionMemory, SessionOptions, feeding};
 
 /// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may be used by many threads
 /// at once.
@@ -334,7 +334,7 @@ impl Session {
 
     fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
         self.check_strangers(feeds)?;
-        self.check_feeds(feeds)?;
+        feeding::check(&self.frozen.graph, feeds)?;
         Plan::explain(&self.frozen, fetches, shapes(feeds))
     }
 
@@ -559,46 +559,9 @@ impl Session {
         if let Some(plan) = self.plans.find(fetches, feeds) {
             return Ok(plan);
         }
-        self.check_feeds(feeds)?;
+        feeding::check(&self.frozen.graph, feeds)?;
         let plan = Plan::compile(&self.frozen, fetches, shapes(feeds))?;
         Ok(self.plans.insert(plan, fetches, feeds))
-    }
-
-    /// No tensor is fed twice, and each what it can hold.
-    fn check_feeds(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
-        let graph = &self.frozen.graph;
-        let mut mistakes = Vec::new();
-        for (index, feed) in feeds.iter().enumerate() {
-            let describe = || (graph.describe(feed.node), graph.node(feed.node).location);
-            if feeds[..index].iter().any(|other| other.node == feed.node) {
-                let (text, location) = describe();
-                mistakes.push(
-                    Diagnostic::new(
-                        format!("`{}` is fed twice", graph.node(feed.node).name),
-                        Location::Unknown,
-                    )
-                    .note(text, location),
-                );
-            }
-            if graph.node(feed.node).ty.tensor().map(|tensor| tensor.dtype) != Some(feed.dtype) {
-                let (text, location) = describe();
-                mistakes.push(
-                    Diagnostic::new(
-                        format!(
-                            "`{}` cannot hold the {} it is fed",
-                            graph.node(feed.node).name,
-                            feed.dtype
-                        ),
-                        Location::Unknown,
-                    )
-                    .note(text, location),
-                );
-            }
-        }
-        match mistakes.is_empty() {
-            true => Ok(()),
-            false => Err(Error::Request(Diagnostics(mistakes))),
-        }
     }
 
     fn execute<R>(

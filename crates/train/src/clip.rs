@@ -36,7 +36,7 @@ pub fn clip_by_norm<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let x = x.into().beside(limit);
     let graph = x.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("clip_by_norm");
     graph.within("clip_by_norm", || {
         let limit = wide(graph.any(limit.node(graph)).assume::<T>());
         let norm = norm(x.erase());
@@ -76,7 +76,7 @@ fn norm<'g>(x: AnyTensor<'g>) -> Tensor<'g, f64> {
 #[track_caller]
 pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("global_norm");
     let _role = graph.role(Role::Update);
     graph
         .within("global_norm", || {
@@ -108,7 +108,7 @@ pub fn clip_by_global_norm<'g>(
     limit: impl Into<Hyperparameter<'g>>,
 ) -> Gradients<'g> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("clip_by_global_norm");
     if gradients.is_rejected() {
         return gradients;
     }

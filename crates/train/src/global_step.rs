@@ -11,7 +11,7 @@ use crate::naming::enter_state;
 /// [`exponential_decay`](crate::exponential_decay) read it. Its value during the n-th step, counted from 0, is n.
 #[track_caller]
 pub fn global_step(graph: &Graph) -> Scalar<'_, i64> {
-    let _pin = graph.pin_location();
+    let _call = graph.call("global_step");
     let found = {
         let ir = graph.ir();
         ir.find("global_step").filter(|&id| {

@@ -34,7 +34,7 @@ pub fn accuracy<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
 ) -> Scalar<'g, f32> {
     let (logits, labels) = (logits.into(), labels.into());
-    let _pin = logits.graph().pin_location();
+    let _call = logits.graph().call("accuracy");
     logits
         .graph()
         .within("accuracy", || {
@@ -61,7 +61,7 @@ pub fn sparse_accuracy<'g, T: Float, I: Index>(
     labels: impl Into<Tensor<'g, I>>,
 ) -> Scalar<'g, f32> {
     let (logits, labels) = (logits.into(), labels.into());
-    let _pin = logits.graph().pin_location();
+    let _call = logits.graph().call("sparse_accuracy");
     logits
         .graph()
         .within("accuracy", || {
@@ -89,7 +89,7 @@ pub fn confusion_matrix<'g, I: Index, J: Index>(
     classes: usize,
 ) -> Tensor<'g, i64> {
     let (labels, predictions) = (labels.into(), predictions.into());
-    let _pin = labels.graph().pin_location();
+    let _call = labels.graph().call("confusion_matrix");
     labels.graph().within("confusion_matrix", || {
         let labels = labels.one_hot::<i64>(classes);
         let predictions = predictions.one_hot::<i64>(classes);

@@ -67,7 +67,7 @@ impl<'g> ExponentialMovingAverage<'g> {
         graph: &'g Graph,
         variables: impl IntoIterator<Item = V>,
     ) -> Averages<'g> {
-        let _pin = graph.pin_location();
+        let _call = graph.call("apply");
         let variables =
             variables.into_iter().map(|variable| graph.any(graph.import(variable.into())));
         let pairs = variables.map(|variable| (variable, variable)).collect();
@@ -82,7 +82,7 @@ impl<'g> ExponentialMovingAverage<'g> {
     pub fn apply_after(&self, step: Operation<'g>) -> Averages<'g> {
         let step = AnyTensor::from(step);
         let graph = step.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("apply_after");
         self.build(graph, Some(step), written_by(step))
     }
 
@@ -266,7 +266,7 @@ impl<'g> Averaging<'g> {
             here(graph),
         )
         .node(variable.name());
-        graph.build(|ir| ir.report(diagnostic));
+        graph.build(|ir| ir.report_call(diagnostic));
     }
 
     #[track_caller]
@@ -328,7 +328,7 @@ impl<'g> Averages<'g> {
     pub fn average<T: Float>(&self, variable: impl Into<Tensor<'g, T>>) -> Tensor<'g, T> {
         let variable = variable.into().erase();
         let graph = self.graph;
-        let _pin = graph.pin_location();
+        let _call = graph.call("average");
         let id = graph.import(variable);
         match self.averages.iter().find(|known| known.variable.id() == id) {
             Some(known) => known.value.assume(),
@@ -360,7 +360,7 @@ impl<'g> Averages<'g> {
     #[track_caller]
     pub fn swap(&self) -> Operation<'g> {
         let graph = self.graph;
-        let _pin = graph.pin_location();
+        let _call = graph.call("swap");
         let _role = graph.role(Role::Update);
         let Some(started) = self.started else {
             return graph.any(graph.build(abeyance_graph::ops::source::invalid)).into();

@@ -93,6 +93,7 @@ pub trait Optimizer<'g>: Sized {
         gradients: Gradients<'g>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
+        let _call = gradients.graph().call("apply_gradients_with");
         apply(self, &gradients, Some(global_step.into()))
     }
 
@@ -113,6 +114,8 @@ pub trait Optimizer<'g>: Sized {
     /// ```
     #[track_caller]
     fn minimize(&self, loss: impl Into<AnyTensor<'g>>) -> Operation<'g> {
+        let loss = loss.into();
+        let _call = loss.graph().call("minimize");
         let gradients = self.compute_gradients(loss);
         self.apply_gradients(gradients)
     }
@@ -124,6 +127,8 @@ pub trait Optimizer<'g>: Sized {
         loss: impl Into<AnyTensor<'g>>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
+        let loss = loss.into();
+        let _call = loss.graph().call("minimize_with");
         let gradients = self.compute_gradients(loss);
         self.apply_gradients_with(gradients, global_step)
     }
@@ -136,7 +141,7 @@ fn apply<'g, O: Optimizer<'g>>(
     global_step: Option<Tensor<'g, i64>>,
 ) -> Operation<'g> {
     let graph = gradients.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("apply_gradients");
     match gradients.is_rejected() {
         true => graph.any(graph.build(source::invalid)).into(),
         false => update::apply(optimizer, gradients, global_step),

@@ -93,7 +93,7 @@ pub fn nce_loss<'g, T: Float, I: Index>(
 ) -> Tensor<'g, T> {
     let what = "nce_loss";
     let graph = inputs.graph();
-    let _call = graph.pin_location();
+    let _call = graph.call("nce_loss");
     graph.within(what, || {
         match logits(what, [weights, biases, inputs], labels, sampling.into(), false) {
             Ok((logits, labels)) => logits.sigmoid_cross_entropy(labels).reduce_sum(-1),
@@ -123,7 +123,7 @@ pub fn sampled_softmax_loss<'g, T: Float, I: Index>(
 ) -> Tensor<'g, T> {
     let what = "sampled_softmax_loss";
     let graph = inputs.graph();
-    let _call = graph.pin_location();
+    let _call = graph.call("sampled_softmax_loss");
     graph.within(what, || {
         match logits(what, [weights, biases, inputs], labels, sampling.into(), true) {
             Ok((logits, labels)) => logits.softmax_cross_entropy(labels),

@@ -289,12 +289,12 @@ struct Schedule<'g> {
 
 #[track_caller]
 fn schedule<'g>(
-    name: &str,
+    name: &'static str,
     step: Tensor<'g, i64>,
     build: impl FnOnce(&Schedule<'g>) -> Tensor<'g, f64>,
 ) -> Scalar<'g, f64> {
     let graph = step.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call(name);
     let step = step.scalar().into();
     graph.within(name, || build(&Schedule { graph, step })).into()
 }

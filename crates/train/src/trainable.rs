@@ -16,7 +16,7 @@ pub fn trainable_variables(graph: &Graph) -> Vec<AnyTensor<'_>> {
 #[track_caller]
 pub(crate) fn compute_gradients(loss: AnyTensor<'_>) -> Gradients<'_> {
     let graph = loss.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("compute_gradients");
     if !is_loss(loss) {
         return Gradients::rejected(graph);
     }
@@ -43,7 +43,7 @@ pub(crate) fn compute_gradients_of<'g>(
     variables: &[AnyTensor<'g>],
 ) -> Gradients<'g> {
     let graph = loss.graph();
-    let _pin = graph.pin_location();
+    let _call = graph.call("compute_gradients_of");
     if !is_loss(loss) {
         return Gradients::rejected(graph);
     }
@@ -89,7 +89,7 @@ fn is_loss(loss: AnyTensor<'_>) -> bool {
             .note(ir.print_call(loss.id()), node.location)
             .help(help)
     };
-    graph.build(|ir| ir.report(diagnostic));
+    graph.build(|ir| ir.report_call(diagnostic));
     false
 }
 
@@ -165,6 +165,6 @@ fn explain_absence(loss: AnyTensor<'_>) {
         Some(variable) => {
             gradients_of(loss, &[graph.any(variable)], Unconnected::Mistake);
         }
-        None => graph.build(|ir| ir.report(diagnostic)),
+        None => graph.build(|ir| ir.report_call(diagnostic)),
     }
 }

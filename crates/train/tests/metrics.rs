@@ -66,8 +66,8 @@ fn labels_of_the_other_kind_are_a_mistake_with_the_line() {
     let mistakes = g.check().unwrap_err();
     let told: Vec<&str> = mistakes.iter().map(|told| &*told.message).collect();
     assert_eq!(told.len(), 2, "{mistakes}");
-    assert!(told[0].starts_with("the labels `sparse : i64["), "{mistakes}");
-    assert!(told[1].starts_with("the labels `dense : f32["), "{mistakes}");
+    assert!(told[0].starts_with("sparse_accuracy: the labels `sparse : i64["), "{mistakes}");
+    assert!(told[1].starts_with("accuracy: the labels `dense : f32["), "{mistakes}");
     for (index, mistake) in mistakes.iter().enumerate() {
         let place = format!("metrics.rs:{}:", line + index as u32);
         assert!(mistake.location.to_string().contains(&place), "{mistake}");

@@ -182,12 +182,12 @@ fn nothing_to_average_is_a_mistake() {
     averages.average(g.variable("w", 1.0f32));
     assert_eq!(
         only_mistake(&g).message,
-        "`group : operation` changes no trainable variable to average"
+        "apply_after: `group : operation` changes no trainable variable to average"
     );
 
     let g = Graph::new();
     ExponentialMovingAverage::new(0.5).apply(&g, [] as [AnyTensor<'_>; 0]);
-    assert_eq!(only_mistake(&g).message, "there are no variables to average");
+    assert_eq!(only_mistake(&g).message, "apply: there are no variables to average");
 }
 
 #[test]

@@ -227,18 +227,18 @@ fn mistakes_name_the_call() {
     assert_eq!(
         told,
         [
-            "the rate cannot decay over 0 steps",
-            "the rate cannot decay over -1 steps",
-            "2 boundaries make 3 pieces, and there are 2 values",
-            "the boundaries [2, 1] do not increase",
-            "the rate cannot grow over 0 steps",
-            "the rate cannot decay over 0 steps",
-            "the rate cannot decay over -5 steps",
-            "periods of a rate cannot grow by a factor of 0.5",
-            "a scalar has no dimensions, and `steps : i64[2]` has 1",
-            "a rate with a `decay_rate` of -0.9 does not stay finite",
-            "a rate with a `decay_rate` of NaN does not stay finite",
-            "a rate with a `power` of -1 does not stay finite",
+            "exponential_decay: the rate cannot decay over 0 steps",
+            "polynomial_decay: the rate cannot decay over -1 steps",
+            "piecewise_constant: 2 boundaries make 3 pieces, and there are 2 values",
+            "piecewise_constant: the boundaries [2, 1] do not increase",
+            "linear_warmup: the rate cannot grow over 0 steps",
+            "cosine_decay: the rate cannot decay over 0 steps",
+            "cosine_decay_restarts: the rate cannot decay over -5 steps",
+            "cosine_decay_restarts: periods of a rate cannot grow by a factor of 0.5",
+            "exponential_decay: a scalar has no dimensions, and `steps : i64[2]` has 1",
+            "exponential_decay: a rate with a `decay_rate` of -0.9 does not stay finite",
+            "exponential_decay: a rate with a `decay_rate` of NaN does not stay finite",
+            "polynomial_decay: a rate with a `power` of -1 does not stay finite",
         ]
     );
     for (index, mistake) in mistakes.iter().enumerate() {

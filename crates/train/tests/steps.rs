@@ -316,7 +316,7 @@ fn a_loss_with_dimensions_is_a_mistake() {
     let w = g.variable::<f32>("w", ones(dims![3]));
     let train_step = GradientDescent::new(0.1).minimize(w.square());
     let mistake = only_mistake(&g);
-    assert_eq!(mistake.message, "the loss `square : f32[3]` is not one number");
+    assert_eq!(mistake.message, "minimize: the loss `square : f32[3]` is not one number");
     assert!(mistake.help.unwrap().contains("reduce_mean"));
     assert!(mistake.location.to_string().contains("steps.rs"));
     assert!(Session::new(&g).is_err());
@@ -328,7 +328,7 @@ fn a_loss_of_integers_is_a_mistake() {
     let g = Graph::new();
     let w = g.variable("w", 1i64);
     GradientDescent::new(0.1).minimize(w.square());
-    assert_eq!(only_mistake(&g).message, "the loss `square : i64[]` has no derivatives");
+    assert_eq!(only_mistake(&g).message, "minimize: the loss `square : i64[]` has no derivatives");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn an_operation_is_no_loss() {
     let g = Graph::new();
     let nothing = g.no_op();
     GradientDescent::new(0.1).minimize(nothing);
-    assert_eq!(only_mistake(&g).message, "the loss `group : operation` has no value");
+    assert_eq!(only_mistake(&g).message, "minimize: the loss `group : operation` has no value");
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn no_trainable_variable_is_a_mistake_that_says_why() {
     let loss = g.state("frozen", 1.0f32).square();
     optimizer.minimize(loss);
     let mistake = only_mistake(&g);
-    assert_eq!(mistake.message, "the loss `square` depends on no trainable variable");
+    assert_eq!(mistake.message, "minimize: the loss `square` depends on no trainable variable");
     assert!(mistake.notes.iter().any(|note| note.text == "frozen : f32[]"), "{mistake}");
 
     let g = Graph::new();
@@ -387,7 +387,7 @@ fn a_rate_with_dimensions_is_a_mistake() {
     GradientDescent::new(rates).minimize(v * w);
     assert_eq!(
         only_mistake(&g).message,
-        "the learning rate is one number, and `constant : f32[2]` has dimensions"
+        "minimize: the learning rate is one number, and `constant : f32[2]` has dimensions"
     );
 }
 
@@ -419,7 +419,7 @@ fn nothing_to_apply_is_a_mistake() {
     let w = g.variable("w", 1.0f32);
     let optimizer = GradientDescent::new(0.1);
     optimizer.apply_gradients(optimizer.compute_gradients(w.square()).filter(|_, _| false));
-    assert_eq!(only_mistake(&g).message, "there are no gradients to apply");
+    assert_eq!(only_mistake(&g).message, "apply_gradients: there are no gradients to apply");
 }
 
 #[test]

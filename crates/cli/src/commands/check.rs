@@ -36,6 +36,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         }
         Err(mistakes) => return Err(mistakes.into()),
     };
+    let warnings = graph.warnings();
     let ir = graph.ir();
     let count = |is: &dyn Fn(Role) -> bool| ir.iter().filter(|(_, node)| is(node.role)).count();
     let forward = count(&|role| role == Role::Forward);
@@ -49,7 +50,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "ok": true, "graph": ir.name(), "nodes": ir.len(), "forward": forward, "backward": backward,
             "update": update, "variables": variables, "numbers": numbers as u64, "signatures": signatures,
             "fingerprint": format!("{:016x}", session.fingerprint()),
+            "warnings": warnings.iter().map(|warning| object(&warning.0)).collect::<Vec<_>>(),
         }));
+    }
+    for warning in &warnings {
+        eprintln!("{warning}\n");
     }
     output::line(format!(
         "{}: {} nodes ({forward} forward, {backward} backward, {update} update), {variables} variables of {} numbers",
@@ -77,20 +82,21 @@ fn numbers(dims: &[usize]) -> u128 {
 }
 
 fn objects(mistakes: &Diagnostics) -> Vec<serde_json::Value> {
+    mistakes.iter().map(object).collect()
+}
+
+fn object(mistake: &ir::Diagnostic) -> serde_json::Value {
     let place = |location: &Location| match location {
         Location::Unknown => serde_json::Value::Null,
         known => known.to_string().into(),
     };
-    let object = |mistake: &ir::Diagnostic| {
-        let notes: Vec<_> = mistake
-            .notes
-            .iter()
-            .map(|note| json!({ "text": note.text, "place": place(&note.location) }))
-            .collect();
-        json!({
-            "message": mistake.message, "node": mistake.node, "place": place(&mistake.location),
-            "notes": notes, "help": mistake.help,
-        })
-    };
-    mistakes.iter().map(object).collect()
+    let notes: Vec<_> = mistake
+        .notes
+        .iter()
+        .map(|note| json!({ "text": note.text, "place": place(&note.location) }))
+        .collect();
+    json!({
+        "message": mistake.message, "node": mistake.node, "place": place(&mistake.location),
+        "notes": notes, "help": mistake.help,
+    })
 }

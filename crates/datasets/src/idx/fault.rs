@@ -9,13 +9,20 @@ use super::lookalike::Lookalike;
 use super::{MAX_BYTES, element};
 
 /// An IDX file that could not be read: which, and why.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error("{file}: {fault}")]
 pub struct IdxError {
     /// The file's path, or the name given to [`from_reader`](super::from_reader).
     pub file: String,
     /// What is wrong with it.
     pub fault: Fault,
+}
+
+/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+impl std::fmt::Debug for IdxError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl IdxError {

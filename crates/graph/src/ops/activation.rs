@@ -180,7 +180,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for activation functions*, 2017.
     #[track_caller]
     pub fn silu(self) -> Tensor<'g, T> {
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("silu");
         self.graph().within("silu", || self * self.sigmoid())
     }
 
@@ -195,7 +195,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// `gelu(approximate=..)`. The exact form is written with `erfc`, which keeps its digits for negative x.
     #[track_caller]
     pub fn gelu(self, approximate: bool) -> Tensor<'g, T> {
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("gelu");
         let number = T::from_f64;
         self.graph().within("gelu", || {
             let weight = if approximate {

@@ -222,6 +222,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         axis: i64,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("take_along_axis");
         let axis = match resolve_axis(axis, self.shape().len()) {
             Ok(axis) => axis,
             Err(mut fault) => {

@@ -207,7 +207,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter");
         self.write_rows("assign_scatter", &ASSIGN_SCATTER, indices, updates)
     }
 
@@ -220,7 +220,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter_nd");
         self.write_nd("assign_scatter_nd", &ASSIGN_SCATTER, indices, updates)
     }
 
@@ -275,7 +275,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter_add");
         self.write_rows("assign_scatter_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
@@ -287,7 +287,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter_sub");
         self.write_rows("assign_scatter_sub", &ASSIGN_SCATTER_SUB, indices, updates)
     }
 
@@ -298,7 +298,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter_nd_add");
         self.write_nd("assign_scatter_nd_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
@@ -309,7 +309,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         updates: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("assign_scatter_nd_sub");
         self.write_nd("assign_scatter_nd_sub", &ASSIGN_SCATTER_SUB, indices, updates)
     }
 }

@@ -73,7 +73,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         epsilon: f64,
     ) -> BatchNormalized<'g, T> {
         let graph = self.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("batch_norm");
         let [offset, scale] =
             [offset.node(graph), scale.node(graph)].map(|id| graph.handle::<T>(id));
         let training = graph.handle::<bool>(training.node(graph));

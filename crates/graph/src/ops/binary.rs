@@ -330,7 +330,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// an operator of its own.
     #[track_caller]
     pub fn squared_difference(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("squared_difference");
         self.graph().within("squared_difference", || self.with(other, sub).square())
     }
 

@@ -77,7 +77,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// than the first of this tensor.
     #[track_caller]
     pub fn boolean_mask(self, mask: Tensor<'g, bool>) -> (Tensor<'g, T>, Scalar<'g, i64>) {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("boolean_mask");
         self.masked("boolean_mask", mask, None)
     }
 
@@ -89,7 +89,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         mask: Tensor<'g, bool>,
         capacity: usize,
     ) -> (Tensor<'g, T>, Scalar<'g, i64>) {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("boolean_mask_within");
         // A capacity beyond i64 is as much too large as i64::MAX is.
         let capacity = i64::try_from(capacity).unwrap_or(i64::MAX);
         self.masked("boolean_mask_within", mask, Some(capacity))

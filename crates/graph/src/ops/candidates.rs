@@ -187,7 +187,7 @@ impl Graph {
         range: usize,
         unique: bool,
     ) -> Candidates<'_> {
-        let _call = self.pin_location();
+        let _call = self.call("log_uniform_candidates");
         // Numbers beyond i64 are as much too large as i64::MAX is.
         let [count, range] = [count, range].map(|size| i64::try_from(size).unwrap_or(i64::MAX));
         let drawn = self.build(|graph| log_uniform_candidates(graph, count, range, unique));
@@ -215,7 +215,7 @@ impl<'g> Candidates<'g> {
     #[track_caller]
     pub fn expected_count<T: Float, I: Index>(self, classes: impl Operand<'g, I>) -> Tensor<'g, T> {
         let graph = self.classes.graph();
-        let _call = graph.pin_location();
+        let _call = graph.call("expected_count");
         let classes: Tensor<'g, I> = graph.any(classes.node(graph)).assume();
         graph.within("expected_count", || {
             let above = classes.cast::<f64>() + 1.0;

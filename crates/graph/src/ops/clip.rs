@@ -16,7 +16,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         low: impl Operand<'g, T>,
         high: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("clip_by_value");
         self.graph().within("clip_by_value", || self.minimum(high).maximum(low))
     }
 }

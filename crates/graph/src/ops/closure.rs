@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Diagnostic, Dims, Fault, Inference, Location, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Sample, Signature, Type,
+    Derivation, Diagnostic, Dims, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
+    OperatorRef, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -257,13 +257,14 @@ impl Graph {
             + Sync
             + 'static,
     {
+        let _call = self.call("from_fn");
         let list = listed(arguments);
         let home = self.innermost(&list);
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if name.is_empty() || !name.chars().all(is_word) {
             let message = format!("{name:?} is not a name for a closure");
-            let diagnostic = Diagnostic::new(message, Location::caller())
-                .help("names are letters, digits and `_`");
+            let diagnostic =
+                Diagnostic::new(message, home.here()).help("names are letters, digits and `_`");
             let id = home.reject(diagnostic);
             return home.handle(id);
         }

@@ -560,7 +560,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if the number of channels or of filters is not known, or if `options` has groups.
     #[track_caller]
     pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
-        let _place = self.graph().pin_location();
+        let _call = self.graph().call("depthwise_conv2d");
         let type_of = |tensor: Tensor<'g, T>| tensor.graph().ir().shape(tensor.id());
         let (Some(x), Some(w)) = (type_of(self), type_of(filter)) else {
             // One of them is a mistake that was reported.
@@ -621,6 +621,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// TensorFlow's `tf.nn.conv2d_transpose`; its gradients are [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
     #[track_caller]
     pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+        let _call = self.graph().call("conv2d_transpose");
         self.with(filter, |graph, y, filter| {
             conv2d_backprop_input(graph, filter, y, options, Shape::new())
         })
@@ -635,6 +636,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         shape: impl Into<Dimensions>,
         options: Conv2d,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("conv2d_transpose_to");
         let this = self.beside(filter);
         let filter = this.graph().import(filter.erase());
         let of = "a transposed convolution";

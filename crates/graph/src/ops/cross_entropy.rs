@@ -2,9 +2,9 @@
 //! operator rather than a composition, so that it is stable for large logits.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
-    resolve_axis,
+    Attributes, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, TensorType, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
@@ -73,8 +73,18 @@ impl Operator for SoftmaxCrossEntropy {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
-        let shape = same_classes(cx, &labels, &logits)?;
+        let shape = same_classes(cx, &labels, &logits).map_err(|fault| {
+            match labels.len() + 1 == logits.len() {
+                true => fault.help(NUMBERS),
+                false => fault,
+            }
+        })?;
         cx.tensor(cx.dtype(1), rows(&shape)?)
+    }
+
+    fn advise(&self, operand: usize, wanted: &TensorType, given: Concrete<'_>) -> Option<String> {
+        let is_numbers = given.dims.len() + 1 == wanted.shape.len();
+        (operand == 0 && is_numbers).then(|| NUMBERS.to_owned())
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -115,6 +125,17 @@ impl Operator for SoftmaxCrossEntropy {
     }
 }
 
+/// Advice for class numbers where a distribution is asked for.
+const NUMBERS: &str = "a label is wanted for each class of each row, from 0 to 1, one-hot for instance; the numbers of classes, one a row, \
+     are taken by `sparse_softmax_cross_entropy`, or made one-hot with `labels.one_hot(classes)`";
+
+/// Advice for a distribution where class numbers are asked for.
+const DISTRIBUTIONS: &str = "the number of one class is wanted for each row; labels for each class, one-hot for instance, are taken by \
+     `softmax_cross_entropy`, or turned into numbers with `labels.argmax(-1)`";
+
+/// Advice for class numbers in a column.
+const COLUMN: &str = "the number of one class is wanted for each row: leave out the last dimension, of size 1, with `labels.squeeze(&[-1])`";
+
 /// Makes the shape of labels, a number for each class, that of logits.
 fn same_classes(cx: &mut Inference<'_>, labels: &[Dim], logits: &[Dim]) -> Result<Shape, Fault> {
     cx.same_shape(labels, logits).map_err(|_| {
@@ -137,7 +158,11 @@ fn sparse_rows(cx: &mut Inference<'_>) -> Result<Shape, Fault> {
             cx.display(&labels),
             cx.display(&logits)
         ))
-        .help("there has to be one label, the number of a class, for each row of logits")
+        .help(match labels.len() == logits.len() {
+            true if labels.last() == Some(&Dim::Known(1)) => COLUMN,
+            true => DISTRIBUTIONS,
+            false => "there has to be one label, the number of a class, for each row of logits",
+        })
     })
 }
 
@@ -163,6 +188,14 @@ impl Operator for SparseSoftmaxCrossEntropy {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = sparse_rows(cx)?;
         cx.tensor(cx.dtype(1), shape)
+    }
+
+    fn advise(&self, operand: usize, wanted: &TensorType, given: Concrete<'_>) -> Option<String> {
+        let advice = match given.dims.last() {
+            Some(1) => COLUMN,
+            _ => DISTRIBUTIONS,
+        };
+        (operand == 0 && given.dims.len() == wanted.shape.len() + 1).then(|| advice.to_owned())
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -371,7 +404,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         labels: impl Operand<'g, T>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("softmax_cross_entropy_along");
         let what = "softmax_cross_entropy_along";
         let this = self.beside(labels);
         let labels = labels.node(this.graph());
@@ -406,7 +439,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         labels: impl Operand<'g, I>,
         axis: i64,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("sparse_softmax_cross_entropy_along");
         let what = "sparse_softmax_cross_entropy_along";
         let this = self.beside(labels);
         let labels = labels.node(this.graph());

@@ -234,6 +234,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
     #[track_caller]
     pub fn cumsum(self, axis: i64) -> Tensor<'g, T> {
+        let _call = self.graph().call("cumsum");
         self.cumsum_with(axis, false, false)
     }
 
@@ -241,6 +242,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// (`[a + b + c, b + c, c]`).
     #[track_caller]
     pub fn cumsum_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
+        let _call = self.graph().call("cumsum_with");
         self.then(|graph, x| cumsum(graph, x, axis, exclusive, reverse))
     }
 
@@ -248,12 +250,14 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// `tf.cumprod`. Its gradient is right also where elements are 0.
     #[track_caller]
     pub fn cumprod(self, axis: i64) -> Tensor<'g, T> {
+        let _call = self.graph().call("cumprod");
         self.cumprod_with(axis, false, false)
     }
 
     /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if `reverse` (`[a b c, b c, c]`).
     #[track_caller]
     pub fn cumprod_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
+        let _call = self.graph().call("cumprod_with");
         self.then(|graph, x| cumprod(graph, x, axis, exclusive, reverse))
     }
 }

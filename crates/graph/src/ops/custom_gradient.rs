@@ -157,6 +157,7 @@ impl Graph {
         operands.extend(traced.captures);
         let attributes = Attributes::of([Attribute::Body(traced.body)]);
         let names = ["0".to_owned()].into_iter();
+        let _call = self.call("custom_gradient");
         home.control(&scope, &CustomGradient, &operands, attributes, names)
     }
 }

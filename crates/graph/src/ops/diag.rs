@@ -154,6 +154,7 @@ impl Graph {
     /// tensor: `g.eye::<f32>(x.dim(0))`.
     #[track_caller]
     pub fn eye<T: Number>(&self, n: impl Into<Dimension>) -> Tensor<'_, T> {
+        let _call = self.call("eye");
         let size: crate::Dimensions = [n.into()].into_iter().collect();
         self.within("eye", || self.ones(size).diag())
     }

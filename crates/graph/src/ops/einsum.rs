@@ -306,7 +306,7 @@ fn unify(graph: &mut Ir, operands: &[Labelled]) -> Result<Vec<(Label, Dim, usize
             *known = match (before, dim) {
                 (Dim::Known(1), dim) if label >= ELLIPSIS => dim,
                 (before, Dim::Known(1)) if label >= ELLIPSIS => before,
-                _ => graph.symbols_mut().unify(before, dim).ok_or_else(|| {
+                _ => graph.unify(before, dim).ok_or_else(|| {
                     let shown_size = |dim| {
                         let text = graph.symbols().display(&[dim]).to_string();
                         text.trim_matches(['[', ']']).to_owned()
@@ -349,7 +349,7 @@ pub fn tensordot(
     for (&x, &y) in axes_a.iter().zip(axes_b) {
         let (x, y) = (resolve_axis(x, shape_a.len())?, resolve_axis(y, shape_b.len())?);
         labels_b[y] = labels_a[x];
-        if graph.symbols_mut().unify(shape_a[x], shape_b[y]).is_none() {
+        if graph.unify(shape_a[x], shape_b[y]).is_none() {
             return Err(Fault::new(format!(
                 "dimension {x} of {} and dimension {y} of {} differ",
                 graph.symbols().display(&shape_a),
@@ -385,6 +385,7 @@ impl Graph {
         equation: &str,
         operands: impl IntoIterator<Item = Tensor<'g, T>>,
     ) -> Tensor<'g, T> {
+        let _call = self.call("einsum");
         let operands: Vec<_> = operands.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&operands);
         let operands = home.import_all(&operands);
@@ -421,6 +422,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         axes: impl AsRef<[i64]>,
         other_axes: impl AsRef<[i64]>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("tensordot");
         let this = self.beside(other);
         let other = this.graph().import(other.erase());
         let (axes, other_axes) = (axes.as_ref(), other_axes.as_ref());
@@ -428,10 +430,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         graph.within("tensordot", || {
             match graph.build(|ir| tensordot(ir, this.id(), other, axes, other_axes)) {
                 Ok(id) => graph.handle(id),
-                Err(mut fault) => {
-                    fault.message = format!("tensordot: {}", fault.message);
-                    this.fault(fault)
-                }
+                Err(fault) => this.fault(fault),
             }
         })
     }

@@ -166,6 +166,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// slices, added where they came from.
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
+        let _call = self.graph().call("gather_nd");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
         this.graph().within("gather_nd", || this.then(|graph, x| gather_nd(graph, x, indices)))
@@ -182,6 +183,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("scatter_nd");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
         let graph = this.graph();

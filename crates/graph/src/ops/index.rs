@@ -375,6 +375,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// cotangent's rows, added where they came from.
     #[track_caller]
     pub fn gather<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
+        let _call = self.graph().call("gather");
         self.gather_along(indices, 0)
     }
 
@@ -382,6 +383,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
     #[track_caller]
     pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
+        let _call = self.graph().call("gather_along");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
         let wrong = {
@@ -404,6 +406,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `tf.nn.embedding_lookup`.
     #[track_caller]
     pub fn embedding_lookup<I: Index>(self, ids: impl Operand<'g, I>) -> Tensor<'g, T> {
+        let _call = self.graph().call("embedding_lookup");
         self.gather(ids)
     }
 }
@@ -418,6 +421,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         indices: impl Operand<'g, I>,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("scatter_add");
         self.scatter_add_along(indices, shape, 0)
     }
 
@@ -429,6 +433,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         shape: impl Into<Dimensions>,
         axis: i64,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("scatter_add_along");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
         this.graph().with_shape("what is added to", shape, |graph, shape| {
@@ -465,7 +470,7 @@ impl<'g, I: Index> Tensor<'g, I> {
         on: impl Operand<'g, T>,
         off: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("one_hot_with");
         if self.is_invalid() {
             return self.then(|_, x| x);
         }

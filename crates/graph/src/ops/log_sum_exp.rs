@@ -60,7 +60,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn reduce_logsumexp<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
         let kept = list.kept();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("reduce_logsumexp");
         self.graph()
             .within("reduce_logsumexp", || {
                 let shift = self.over(&FiniteMax, &kept);

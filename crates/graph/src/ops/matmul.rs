@@ -209,6 +209,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// stretched. Inner sizes that differ, and leading ones that do not broadcast, are mistakes.
     #[track_caller]
     pub fn matmul(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
+        let _call = self.graph().call("matmul");
         self.matmul_with(other, false, false)
     }
 
@@ -220,6 +221,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         transpose_self: bool,
         transpose_other: bool,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("matmul_with");
         self.with(other, |graph, a, b| matmul(graph, a, b, transpose_self, transpose_other))
     }
 }

@@ -233,9 +233,10 @@ pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
 
 /// Remembers a mistake of an operator that is made of others, and gives an invalid node to go on with.
 pub(crate) fn mistake(graph: &mut Ir, what: &str, fault: abeyance_ir::Fault) -> NodeId {
-    let location = graph.context().location;
-    let mut diagnostic =
-        abeyance_ir::Diagnostic::new(format!("{what}: {}", fault.message), location);
+    let context = graph.context();
+    let what = context.call.map_or(what, |call| call.name());
+    let message = format!("{what}: {}", fault.message);
+    let mut diagnostic = abeyance_ir::Diagnostic::new(message, context.location);
     diagnostic.help = fault.help;
     graph.report(diagnostic);
     source::invalid(graph)

@@ -9,7 +9,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn l1_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("l1_norm");
         self.graph().within("l1_norm", || self.abs().over(&SUM, &list)).into()
     }
 
@@ -20,7 +20,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn l2_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("l2_norm");
         self.graph().within("l2_norm", || self.euclidean_norm(&list)).into()
     }
 
@@ -28,7 +28,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn max_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("max_norm");
         self.graph().within("max_norm", || self.abs().over(&MAX, &list)).into()
     }
 
@@ -47,7 +47,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn l2_loss(self) -> Scalar<'g, T> {
         let graph = self.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("l2_loss");
         let half = || graph.constant(T::from_f64(0.5));
         graph.within("l2_loss", || self.square().over::<T>(&SUM, &(..).list()) * half()).into()
     }

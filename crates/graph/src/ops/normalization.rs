@@ -32,7 +32,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();
         let graph = self.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("l2_normalize");
         if let Err(fault) = check_epsilon("l2_normalize", epsilon) {
             return self.fault(fault);
         }
@@ -62,7 +62,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let this = self.beside(offset).beside(scale);
         let graph = this.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("layer_norm");
         let [offset, scale] =
             [offset.node(graph), scale.node(graph)].map(|id| graph.handle::<T>(id));
         for (what, of) in [("offset", offset), ("scale", scale)] {
@@ -126,7 +126,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         let this = self.beside(mean).beside(variance).beside(offset).beside(scale);
         let graph = this.graph();
-        let _pin = graph.pin_location();
+        let _call = graph.call("batch_normalization");
         let [mean, variance, offset, scale] =
             [mean.node(graph), variance.node(graph), offset.node(graph), scale.node(graph)]
                 .map(|id| graph.handle::<T>(id));

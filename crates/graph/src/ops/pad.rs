@@ -192,23 +192,22 @@ impl<'g, T: Element> Tensor<'g, T> {
         paddings: impl AsRef<[[i64; 2]]>,
         value: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("pad_with");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
         self.with(value, |graph, x, value| pad_constant(graph, x, value, &before, &after))
     }
 
     #[track_caller]
-    fn pad_mirrored(self, name: &str, paddings: &[[i64; 2]], skip: i64) -> Tensor<'g, T> {
+    fn pad_mirrored(self, name: &'static str, paddings: &[[i64; 2]], skip: i64) -> Tensor<'g, T> {
         let graph = self.graph();
+        let _call = graph.call(name);
         graph.within(name, || {
             match graph.build(|ir| mirror(ir, self.id(), paddings, skip)) {
                 // A node of its own, that it can be named.
                 Ok(id) if id == self.id() => self.identity(),
                 Ok(id) => graph.handle(id),
-                Err(mut fault) => {
-                    fault.message = format!("{name}: {}", fault.message);
-                    self.fault(fault)
-                }
+                Err(fault) => self.fault(fault),
             }
         })
     }

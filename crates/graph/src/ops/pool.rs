@@ -415,6 +415,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// gradient is shared among ties.
     #[track_caller]
     pub fn global_max_pool(self) -> Tensor<'g, T> {
+        let _call = self.graph().call("global_max_pool");
         match self.is_no_image() {
             false => self.reduce_max([1, 2]),
             true => self.no_images("global_max_pool"),
@@ -424,6 +425,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
     #[track_caller]
     pub fn global_avg_pool(self) -> Tensor<'g, T> {
+        let _call = self.graph().call("global_avg_pool");
         match self.is_no_image() {
             false => self.reduce_mean([1, 2]),
             true => self.no_images("global_avg_pool"),

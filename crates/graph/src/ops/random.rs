@@ -238,6 +238,7 @@ impl Graph {
         low: f64,
         high: f64,
     ) -> Tensor<'_, T> {
+        let _call = self.call("random_uniform");
         self.with_shape("a random tensor", shape, |graph, shape| {
             random_uniform(graph, T::DTYPE, shape, low, high)
         })
@@ -252,6 +253,7 @@ impl Graph {
         mean: f64,
         stddev: f64,
     ) -> Tensor<'_, T> {
+        let _call = self.call("random_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
             random_normal(graph, T::DTYPE, shape, mean, stddev)
         })
@@ -266,6 +268,7 @@ impl Graph {
         mean: f64,
         stddev: f64,
     ) -> Tensor<'_, T> {
+        let _call = self.call("truncated_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
             truncated_normal(graph, T::DTYPE, shape, mean, stddev)
         })

@@ -145,6 +145,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         segments: impl Operand<'g, I>,
         num_segments: usize,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("unsorted_segment_sum");
         self.with(segments, |graph, data, segments| {
             let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
             let row = data_shape.get(of.len()..).unwrap_or_default();

@@ -115,6 +115,7 @@ impl<'g> Tensor<'g, bool> {
         x: impl Operand<'g, T>,
         y: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
+        let _call = self.graph().call("select");
         let this = self.beside(x).beside(y);
         let x = x.node(this.graph());
         this.with(y, |graph, condition, y| select(graph, condition, x, y))

@@ -282,6 +282,7 @@ impl Graph {
     /// TensorFlow: `g.range(0.0f32, 0.6, 0.2)` has 3. The floats themselves are computed in f64 and rounded once.
     #[track_caller]
     pub fn range<T: Number>(&self, start: T, limit: T, delta: T) -> Tensor<'_, T> {
+        let _call = self.call("range");
         let [start, limit, delta] =
             [start, limit, delta].map(|value| Array::new(T::DTYPE, &[], &[value.store()]));
         let id = match steps(&start, &limit, &delta) {
@@ -299,6 +300,7 @@ impl Graph {
     /// 0, 1, 2, ... up to but without the size of a dimension, which may be one that is fed: `g.range_of::<i64>(x.dim(0))`.
     #[track_caller]
     pub fn range_of<T: Number>(&self, dim: impl Into<Dimension>) -> Tensor<'_, T> {
+        let _call = self.call("range_of");
         let shape: Dimensions = [dim.into()].into_iter().collect();
         let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(T::DTYPE, value));
         self.with_shape("a range", shape, |graph, shape| {
@@ -320,6 +322,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// built is [`Tensor::shape`].
     #[track_caller]
     pub fn shape_of(self) -> Tensor<'g, i64> {
+        let _call = self.graph().call("shape_of");
         self.then(|graph, x| {
             let of = graph.shape(x).unwrap_or_default();
             shape_of(graph, of)

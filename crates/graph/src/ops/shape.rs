@@ -514,6 +514,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The dimensions in reverse order: for a matrix, its transpose.
     #[track_caller]
     pub fn transpose(self) -> Tensor<'g, T> {
+        let _call = self.graph().call("transpose");
         let order: Vec<i64> = (0..self.shape().len() as i64).rev().collect();
         self.transpose_by(&order)
     }
@@ -521,6 +522,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The dimensions in another order: dimension `i` of the result is dimension `order[i]`.
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
+        let _call = self.graph().call("transpose_by");
         self.then(|graph, x| {
             graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
         })
@@ -535,6 +537,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// Without the dimensions `axes`, which must be 1. Copies nothing.
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
+        let _call = self.graph().call("squeeze");
         self.then(|graph, x| {
             graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
         })
@@ -545,7 +548,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
     #[track_caller]
     pub fn squeeze_all(self) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("squeeze_all");
         let shape = self.shape();
         let ones = (0..shape.len()).filter(|&axis| shape[axis] == Dim::Known(1));
         let ones: Vec<i64> = ones.map(|axis| axis as i64).collect();

@@ -299,6 +299,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `x.pad([[0, 0], [1, 2]])`.
     #[track_caller]
     pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
+        let _call = self.graph().call("pad");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
         self.then(|graph, x| pad(graph, x, &before, &after))

@@ -146,7 +146,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// mistake if there is no such axis.
     #[track_caller]
     pub fn softmax_along(self, axis: i64) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("softmax_along");
         self.rowwise_along("softmax_along", axis, softmax)
     }
 
@@ -160,7 +160,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The same along any axis, as [`Tensor::softmax_along`].
     #[track_caller]
     pub fn log_softmax_along(self, axis: i64) -> Tensor<'g, T> {
-        let _call = self.graph().pin_location();
+        let _call = self.graph().call("log_softmax_along");
         self.rowwise_along("log_softmax_along", axis, log_softmax)
     }
 

@@ -199,12 +199,14 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// their order. Gradient: the cotangent of each element from its place.
     #[track_caller]
     pub fn sort(self, axis: i64) -> Tensor<'g, T> {
+        let _call = self.graph().call("sort");
         self.sort_with(axis, false)
     }
 
     /// The same in descending order if `descending`: NaN come first, equal elements keep their order here too.
     #[track_caller]
     pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
+        let _call = self.graph().call("sort_with");
         self.ordered("sort", axis, |graph, x| {
             let places = argsort(graph, x, DType::I64, descending);
             take_along(graph, x, places)
@@ -215,12 +217,14 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// `x.sort(axis)`. TensorFlow's `tf.argsort` with `stable`; the order is that of [`Tensor::sort`].
     #[track_caller]
     pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
+        let _call = self.graph().call("argsort");
         self.argsort_with(axis, false)
     }
 
     /// The same in descending order if `descending`, as `i32` or `i64`.
     #[track_caller]
     pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
+        let _call = self.graph().call("argsort_with");
         self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
     }
 
@@ -229,12 +233,14 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// n are a mistake, or an error when n is fed. Gradient: the cotangent of the values, each at its element's place.
     #[track_caller]
     pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
+        let _call = self.graph().call("top_k");
         self.top_k_with(k)
     }
 
     /// The same with places as `i32` or `i64`.
     #[track_caller]
     pub fn top_k_with<I: Index>(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, I>) {
+        let _call = self.graph().call("top_k_with");
         // A k beyond i64 is as much too large as i64::MAX is.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
         let places = self.then(|graph, x| top_k_indices(graph, x, I::DTYPE, k));
@@ -248,6 +254,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// `false`; but a target out of range fails at run time, naming its position.
     #[track_caller]
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
+        let _call = self.graph().call("in_top_k");
         // A k beyond i64 is as good as i64::MAX.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
         let this = self.beside(targets);

@@ -420,6 +420,7 @@ impl Graph {
         &self,
         value: &ArrayBase<S, D>,
     ) -> Tensor<'_, T> {
+        let _call = self.call("constant_array");
         let value = array_value(value);
         self.handle(self.build(|graph| constant(graph, value)))
     }
@@ -436,12 +437,14 @@ impl Graph {
     /// optimizers change.
     #[track_caller]
     pub fn variable<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
+        let _call = self.call("variable");
         self.make_variable(name, initial.into(), true)
     }
 
     /// A variable that optimizers leave alone (`trainable=False`): a step counter, a moving average.
     #[track_caller]
     pub fn state<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
+        let _call = self.call("state");
         self.make_variable(name, initial.into(), false)
     }
 
@@ -459,7 +462,7 @@ impl Graph {
                 (First::Scaled(scaling), Some(dims)) => {
                     scaling.resolve(&dims).unwrap_or_else(|message| {
                         let location = graph.context().location;
-                        graph.report(Diagnostic::new(message, location).node(name));
+                        graph.report_call(Diagnostic::new(message, location).node(name));
                         Initializer::Zeros
                     })
                 }
@@ -480,6 +483,7 @@ impl Graph {
     /// `value` everywhere. Dimensions may be those of other tensors: `dims![x.dim(0), 10]`.
     #[track_caller]
     pub fn fill<T: Element>(&self, shape: impl Into<Dimensions>, value: T) -> Tensor<'_, T> {
+        let _call = self.call("fill");
         self.fill_with(shape.into(), Array::new(T::DTYPE, &[], &[value.store()]))
     }
 
@@ -502,12 +506,14 @@ impl Graph {
     /// 0 (`false`) everywhere.
     #[track_caller]
     pub fn zeros<T: Element>(&self, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+        let _call = self.call("zeros");
         self.fill(shape, T::default())
     }
 
     /// 1 everywhere.
     #[track_caller]
     pub fn ones<T: Number>(&self, shape: impl Into<Dimensions>) -> Tensor<'_, T> {
+        let _call = self.call("ones");
         self.fill_with(shape.into(), Array::scalar(T::DTYPE, 1.0))
     }
 }
@@ -516,12 +522,14 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// 0 (`false`) in the shape of this tensor, which is not computed for it.
     #[track_caller]
     pub fn zeros_like(self) -> Tensor<'g, T> {
+        let _call = self.graph().call("zeros_like");
         self.then(|graph, x| super::fill_like(graph, x, 0.0))
     }
 
     /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's `tf.size`.
     #[track_caller]
     pub fn size<U: Number>(self) -> Scalar<'g, U> {
+        let _call = self.graph().call("size");
         Scalar(self.then(|graph, x| {
             let of = graph.shape(x).unwrap_or_default();
             size(graph, U::DTYPE, of)

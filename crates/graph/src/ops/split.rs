@@ -50,7 +50,7 @@ fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<Node
         Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
         _ if open == 1 => true,
         // Sizes that are all given say how large the dimension is.
-        _ => graph.symbols_mut().unify(dim, Dim::Known(sum as usize)).is_some(),
+        _ => graph.unify(dim, Dim::Known(sum as usize)).is_some(),
     };
     if !fits {
         return Err(Fault::new(format!(
@@ -128,10 +128,12 @@ fn cut_evenly(graph: &mut Ir, x: NodeId, axis: usize, parts: usize) -> Result<Ve
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
+    /// The parts that `cut` makes; of a mistake as many invalid ones as were `asked` for, so that a list may be indexed
+    /// before anything is reported.
     #[track_caller]
     fn apart(
         self,
-        what: &str,
+        asked: usize,
         axis: i64,
         cut: impl FnOnce(&mut Ir, NodeId, usize) -> Result<Vec<NodeId>, Fault>,
     ) -> Vec<Tensor<'g, T>> {
@@ -140,19 +142,18 @@ impl<'g, T: Element> Tensor<'g, T> {
             .and_then(|axis| graph.build(|ir| cut(ir, self.id(), axis)));
         match cut {
             Ok(parts) => parts.into_iter().map(|part| graph.handle(part)).collect(),
-            Err(mut fault) => {
-                fault.message = format!("{what}: {}", fault.message);
-                self.fault::<T>(fault);
-                Vec::new()
-            }
+            Err(fault) => vec![self.fault(fault); asked.min(MOST)],
         }
     }
 
     /// The slices along an axis, which is gone from their shapes: as many tensors as its size, which has to be known.
-    /// TensorFlow's `tf.unstack`. Mistakes give an empty list.
+    /// TensorFlow's `tf.unstack`. After a mistake the tensors are invalid ones: as many as the largest known size, one at least.
     #[track_caller]
     pub fn unstack(self, axis: i64) -> Vec<Tensor<'g, T>> {
-        self.apart("unstack", axis, |graph, x, axis| {
+        let _call = self.graph().call("unstack");
+        // Where the size along the axis is not known, nobody can have asked for a number of tensors.
+        let largest = self.shape().iter().filter_map(|dim| dim.known()).max();
+        self.apart(largest.unwrap_or(0).max(1), axis, |graph, x, axis| {
             let full = graph.shape(x).unwrap_or_default();
             let Dim::Known(size) = full[axis] else {
                 return Err(Fault::new(format!(
@@ -166,18 +167,45 @@ impl<'g, T: Element> Tensor<'g, T> {
     }
 
     /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that does not divide is a mistake, or an
-    /// error when it is fed. Mistakes give an empty list. Gradient: each part's at its place.
+    /// error when it is fed. After a mistake all `parts` are invalid. Gradient: each part's at its place.
     #[track_caller]
     pub fn split(self, parts: usize, axis: i64) -> Vec<Tensor<'g, T>> {
-        self.apart("split", axis, |graph, x, axis| cut_evenly(graph, x, axis, parts))
+        let _call = self.graph().call("split");
+        self.apart(parts, axis, |graph, x, axis| cut_evenly(graph, x, axis, parts))
     }
 
     /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others leave. TensorFlow's `tf.split`.
-    /// Sizes that do not make up the dimension are a mistake. Mistakes give an empty list.
+    /// Sizes that do not make up the dimension are a mistake; all parts are then invalid.
     #[track_caller]
     pub fn split_sizes(self, sizes: &[i64], axis: i64) -> Vec<Tensor<'g, T>> {
-        self.apart("split", axis, |graph, x, axis| cut(graph, x, axis, sizes))
+        let _call = self.graph().call("split_sizes");
+        self.apart(sizes.len(), axis, |graph, x, axis| cut(graph, x, axis, sizes))
     }
+}
+
+/// What to say of tensors that are to be stacked and cannot have one shape.
+#[track_caller]
+fn unlike(graph: &Graph, inputs: &[NodeId]) -> Option<Diagnostic> {
+    let location = graph.here();
+    let ir = graph.ir();
+    // What is wrong already was told.
+    let shapes: Vec<_> = inputs.iter().filter_map(|&id| Some((id, ir.shape(id)?))).collect();
+    let (first, wanted) = shapes.first()?;
+    let differ = |a: Dim, b: Dim| matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b);
+    let (other, found) = shapes.iter().find(|(_, shape)| {
+        shape.len() != wanted.len() || shape.iter().zip(wanted).any(|(&a, &b)| differ(a, b))
+    })?;
+    let message = format!(
+        "tensors of shapes {} and {} are not of one shape",
+        ir.symbols().display(wanted),
+        ir.symbols().display(found)
+    );
+    let diagnostic = Diagnostic::new(message, location);
+    Some(
+        [first, other].into_iter().fold(diagnostic, |diagnostic, &id| {
+            diagnostic.note(ir.describe(id), ir.node(id).location)
+        }),
+    )
 }
 
 impl Graph {
@@ -189,22 +217,12 @@ impl Graph {
         inputs: impl IntoIterator<Item = Tensor<'g, T>>,
         axis: i64,
     ) -> Tensor<'g, T> {
+        let _call = self.call("stack");
         let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&inputs);
         let inputs = home.import_all(&inputs);
-        let different = {
-            let ir = home.ir();
-            let shapes = inputs.iter().map(|&input| ir.shape(input));
-            let ranks: Vec<usize> = shapes.flatten().map(|shape| shape.len()).collect();
-            let other = ranks.iter().find(|&&rank| rank != ranks[0]).copied();
-            other.map(|other| (ranks[0], other))
-        };
-        if let Some((first, other)) = different {
-            let id = home.reject(Diagnostic::new(
-                format!("stack: tensors of {first} and of {other} dimensions are not of one shape"),
-                home.here(),
-            ));
-            return home.handle(id);
+        if let Some(diagnostic) = unlike(home, &inputs) {
+            return home.handle(home.reject(diagnostic));
         }
         home.within("stack", || {
             home.handle(home.build(|graph| {

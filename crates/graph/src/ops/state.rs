@@ -161,6 +161,7 @@ impl Graph {
         &'g self,
         inputs: impl IntoIterator<Item = impl Into<Operation<'g>>>,
     ) -> Operation<'g> {
+        let _call = self.call("group");
         let inputs: Vec<NodeId> =
             inputs.into_iter().map(|input| self.import(input.into().into())).collect();
         Operation(self.any(self.build(|graph| group(graph, &inputs))))
@@ -169,6 +170,7 @@ impl Graph {
     /// An operation that does nothing itself: something to hang an order on, see [`Graph::after`].
     #[track_caller]
     pub fn no_op(&self) -> Operation<'_> {
+        let _call = self.call("no_op");
         Operation(self.any(self.build(|graph| group(graph, &[]))))
     }
 }

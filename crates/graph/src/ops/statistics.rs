@@ -10,7 +10,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn reduce_variance<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("reduce_variance");
         self.graph()
             .within("reduce_variance", || {
                 let mean = self.over(&MEAN, &list.kept());
@@ -24,7 +24,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn reduce_std<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("reduce_std");
         self.graph()
             .within("reduce_std", || {
                 let mean = self.over(&MEAN, &list.kept());
@@ -37,7 +37,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn moments<A: Axes>(self, axes: A) -> (A::Output<'g, T>, A::Output<'g, T>) {
         let list = axes.list();
-        let _pin = self.graph().pin_location();
+        let _call = self.graph().call("moments");
         let _scope = self.graph().scope("moments");
         let mean = self.over(&MEAN, &list.kept());
         let variance = self.spread(mean, &list).named("variance");

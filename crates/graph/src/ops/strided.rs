@@ -473,6 +473,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// place among zeros.
     #[track_caller]
     pub fn slice_with(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
+        let _call = self.graph().call("slice_with");
         let (parts, rank) = (parts.as_ref(), self.shape().len());
         let count = |what: fn(&SlicePart) -> bool| parts.iter().filter(|part| what(part)).count();
         let rests = count(|part| matches!(part, SlicePart::Rest));
@@ -520,6 +521,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// range or named twice is a mistake. Gradient: the cotangent, reversed.
     #[track_caller]
     pub fn reverse(self, axes: impl AsRef<[i64]>) -> Tensor<'g, T> {
+        let _call = self.graph().call("reverse");
         self.then(|graph, x| reverse(graph, x, axes.as_ref()))
     }
 }

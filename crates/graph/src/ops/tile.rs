@@ -125,6 +125,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// `tf.tile`. One number for each dimension, none below 0. Gradient: the sum of the cotangent's parts.
     #[track_caller]
     pub fn tile(self, multiples: impl AsRef<[i64]>) -> Tensor<'g, T> {
+        let _call = self.graph().call("tile");
         self.then(|graph, x| tile(graph, x, multiples.as_ref()))
     }
 }

@@ -298,7 +298,7 @@ impl<'g> Weighted<'g> {
         graph: &'g Graph,
         losses: impl FnOnce() -> Tensor<'g, T>,
     ) -> Tensor<'g, T> {
-        let _pin = graph.pin_location();
+        let _call = graph.call("reduced");
         graph.within(what, || {
             let losses = losses();
             match self.weights {

@@ -287,6 +287,7 @@ impl Graph {
         operands.extend(otherwise.captures);
         let count = then.body.outputs().len();
         let attributes = Attributes::of([then.body, otherwise.body].map(Attribute::Body));
+        let _call = self.call("cond");
         home.control(&scope, &Cond, &operands, attributes, (0..count).map(|i| i.to_string()))
     }
 }

@@ -284,7 +284,7 @@ impl Graph {
         xs: X,
         body: impl FnOnce(C, X) -> (C, Y),
     ) -> (C, Y::Stacked) {
-        self.scan_in(false, first, xs, body)
+        self.scan_in("scan", false, first, xs, body)
     }
 
     /// The same from the last slice to the first; what is collected stands where its slice stood.
@@ -295,12 +295,13 @@ impl Graph {
         xs: X,
         body: impl FnOnce(C, X) -> (C, Y),
     ) -> (C, Y::Stacked) {
-        self.scan_in(true, first, xs, body)
+        self.scan_in("scan_reverse", true, first, xs, body)
     }
 
     #[track_caller]
     fn scan_in<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
         &'g self,
+        name: &'static str,
         reverse: bool,
         first: C,
         xs: X,
@@ -334,6 +335,7 @@ impl Graph {
             .collect();
         operands.extend(traced.captures);
         let attributes = attributes(traced.body, carried, sequences, reverse);
+        let _call = self.call(name);
         home.control(&scope, &Scan, &operands, attributes, names.into_iter())
     }
 }

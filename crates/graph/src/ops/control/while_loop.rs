@@ -207,13 +207,25 @@ impl Graph {
         condition: impl FnOnce(C) -> P,
         body: impl FnOnce(C) -> C,
     ) -> C {
-        self.while_loop_at_most(0, first, condition, body)
+        self.repeat_while("while_loop", 0, first, condition, body)
     }
 
     /// The same with a bound: if the condition still holds after `max_iterations`, the run fails. 0 is no bound.
     #[track_caller]
     pub fn while_loop_at_most<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,
+        max_iterations: u32,
+        first: C,
+        condition: impl FnOnce(C) -> P,
+        body: impl FnOnce(C) -> C,
+    ) -> C {
+        self.repeat_while("while_loop_at_most", max_iterations, first, condition, body)
+    }
+
+    #[track_caller]
+    fn repeat_while<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
+        &'g self,
+        name: &'static str,
         max_iterations: u32,
         first: C,
         condition: impl FnOnce(C) -> P,
@@ -237,6 +249,7 @@ impl Graph {
             Attribute::Body(body.body),
             Attribute::Integer(max_iterations.into()),
         ]);
+        let _call = self.call(name);
         home.control(&scope, &WhileLoop, &operands, attributes, names.into_iter())
     }
 }

@@ -1,0 +1,53 @@
+//! What a user called, where a node is one of several that a call appended.
+
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// One call of a function that appends several nodes on a user's behalf, or one under another name than its own: messages
+/// about them speak of the call. It is small, since every node has room for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which of [`NAMES`], counted from 1.
+    name: NonZeroU16,
+    /// Tells calls of one function apart.
+    number: u32,
+}
+
+/// The names of functions that were called so far: they stand in programs, so there are few.
+static NAMES: Mutex<Vec<&'static str>> = Mutex::new(Vec::new());
+
+impl Call {
+    /// A call of the function of that name, unlike any before.
+    pub fn new(name: &'static str) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = match names.iter().position(|known| *known == name) {
+            Some(place) => place,
+            None if names.len() < usize::from(u16::MAX) => {
+                names.push(name);
+                names.len() - 1
+            }
+            // Nobody has as many functions; another's name is then as good as any.
+            None => 0,
+        };
+        let name = NonZeroU16::MIN.saturating_add(place as u16);
+        Self { name, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The function's name, as the user wrote it.
+    pub fn name(self) -> &'static str {
+        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        names.get(usize::from(self.name.get()) - 1).copied().unwrap_or("call")
+    }
+
+    /// What is said of the call: the message behind the function's name, unless it begins with that.
+    pub fn say(self, message: String) -> String {
+        let name = self.name();
+        let rest = message.strip_prefix(name);
+        match rest.is_some_and(|rest| rest.starts_with([':', ' '])) {
+            true => message,
+            false => format!("{name}: {message}"),
+        }
+    }
+}
