@@ -85,12 +85,12 @@ fn a_cotangent_settles_an_unknown_size_and_is_refused_where_it_differs() {
     let _ = gradients_from(&[], &[x.erase()], Unconnected::Zeros);
     let message = g.check().unwrap_err().to_string();
     for part in [
-        "gradients: the cotangent `three : f32[N3, 3]` does not have the type of `exp : f32[N, 2]`",
+        "gradients_with: the cotangent `three : f32[N3, 3]` does not have the type of `exp : f32[N, 2]`",
         "the cotangent `constant : f32[]` does not have the type",
         "the cotangent `double : f64[N4, 2]` does not have the type",
         "dy.broadcast_to(y.shape())",
         &format!("tests/gradients.rs:{line}:"),
-        "gradients: there is no tensor to differentiate",
+        "gradients_from: there is no tensor to differentiate",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }

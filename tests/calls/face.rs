@@ -1,7 +1,7 @@
 //! Functions of the other crates: layers, gradients, optimizers, schedules, metrics.
 
 use abeyance::prelude::*;
-use abeyance::session::{Unconnected, gradients_of};
+use abeyance::session::{Unconnected, gradients_from, gradients_of};
 use abeyance::train::metrics::{accuracy, confusion_matrix, sparse_accuracy};
 
 use crate::operands::*;
@@ -43,6 +43,24 @@ fn training() -> Vec<Row> {
         "gradients", { let v = v(g); gradients(v.square(), [v]) }, gradients(f(g).square(), [v(g)]);
         "gradients#2", { let v = v(g); gradients(v.square(), [v]) }, gradients(f(g).square(), [foreign(g)]);
         "gradients_or_zeros", gradients_or_zeros(f(g).square(), [v(g)]), gradients_or_zeros(f(g).square(), [foreign(g)]);
+        "gradients_with", { let v = v(g); gradients_with([(v.square(), f(g))], [v]) }, { let v = v(g); gradients_with([(v.square(), four(g))], [v]) };
+        "jacobian", { let v = v(g); jacobian(v.square(), v) }, jacobian(f(g), v(g));
+        "hessian", { let v = v(g); hessian(v.square(), v) }, hessian(f(g), v(g));
+        "Candidates::expected_count", g.log_uniform_candidates(3, 9, true).expected_count::<f32, i64>(i(g)), g.log_uniform_candidates(3, 9, true).expected_count::<f32, i64>(op::<i64>(g));
+        "gradients_from", { let v = v(g); gradients_from(&[(v.square().erase(), None)], &[v.erase()], Unconnected::Zeros) }, gradients_from(&[(f(g).erase(), None)], &[v(g).erase()], Unconnected::Mistake);
+        "mean_squared_error", losses::mean_squared_error(f(g), f(g)), losses::mean_squared_error(four(g), f(g));
+        "absolute_difference", losses::absolute_difference(f(g), f(g)), losses::absolute_difference(four(g), f(g));
+        "huber", losses::huber(f(g), f(g), 1.0), losses::huber(four(g), f(g), 1.0);
+        "huber#2", losses::huber(f(g), f(g), 1.0), losses::huber(f(g), f(g), -1.0);
+        "log_loss", losses::log_loss(f(g), f(g), 1e-7), losses::log_loss(four(g), f(g), 1e-7);
+        "hinge", losses::hinge(f(g), f(g)), losses::hinge(four(g), f(g));
+        "cosine_distance", losses::cosine_distance(f(g), f(g), -1), losses::cosine_distance(f(g), f(g), 2);
+        "softmax_cross_entropy", losses::softmax_cross_entropy(f(g), f(g)), losses::softmax_cross_entropy(four(g), f(g));
+        "sparse_softmax_cross_entropy", losses::sparse_softmax_cross_entropy(i(g), f(g)), losses::sparse_softmax_cross_entropy(g.zeros::<i64>(dims![5]), f(g));
+        "sigmoid_cross_entropy", losses::sigmoid_cross_entropy(f(g), f(g)), losses::sigmoid_cross_entropy(four(g), f(g));
+        "mean_squared_error#2", losses::Weighted::by(2.0f32).mean_squared_error(f(g), f(g)), losses::Weighted::by(four(g)).mean_squared_error(f(g), f(g));
+        "nce_loss", nce_loss(g.zeros(dims![9, 3]), g.zeros(dims![9]), g.zeros::<i64>(dims![2, 1]), f(g), 4), nce_loss(g.zeros(dims![9, 3]), four(g), g.zeros::<i64>(dims![2, 1]), f(g), 4);
+        "sampled_softmax_loss", sampled_softmax_loss(g.zeros(dims![9, 3]), g.zeros(dims![9]), g.zeros::<i64>(dims![2, 1]), f(g), 4), sampled_softmax_loss(g.zeros(dims![9, 3]), g.zeros(dims![9]), i(g), f(g), 4);
         "gradients_of", { let v = v(g); gradients_of(v.square().erase(), &[v.erase()], Unconnected::Zeros) }, gradients_of(f(g).erase(), &[v(g).erase()], Unconnected::Mistake);
         "Optimizer::minimize", optimizer().minimize(loss(g)), optimizer().minimize(f(g));
         "Optimizer::minimize#2", Adam::new(0.1).minimize(loss(g)), Adam::new(0.1).minimize(f(g).reduce_sum(..));

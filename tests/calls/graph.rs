@@ -1,6 +1,7 @@
 //! Methods of graphs.
 
 use abeyance::graph::Dimension;
+use abeyance::ir::{Array, DType};
 use abeyance::ndarray::array;
 use abeyance::prelude::*;
 
@@ -23,6 +24,8 @@ fn made_of_nothing() -> Vec<Row> {
         "Graph::range_of", g.range_of::<f32>(3usize), g.range_of::<f32>(Dimension::Unknown);
         "Graph::linspace", g.linspace(0.0f32, 1.0, 3), g.linspace(0.0f32, 1.0, usize::MAX);
         "Graph::placeholder", g.placeholder::<f32>("x", dims![_]), g.placeholder::<f32>("x", dims![HUGE, HUGE]);
+        "Graph::placeholder_of", g.placeholder_of("x", DType::F32, dims![_]), g.placeholder_of("x", DType::F32, dims![HUGE, HUGE]);
+        "Graph::log_uniform_candidates", g.log_uniform_candidates(3, 9, true), g.log_uniform_candidates(3, 2, true);
         "Graph::placeholder_with_default", g.placeholder_with_default("x", 1.0f32), g.placeholder_with_default("x", op::<f32>(g));
         "Graph::variable", g.variable::<f32>("w", zeros(dims![2])), g.variable::<f32>("w", zeros(dims![_]));
         "Graph::state", g.state::<f32>("w", zeros(dims![2])), g.state::<f32>("w", zeros(dims![_]));
@@ -32,6 +35,7 @@ fn made_of_nothing() -> Vec<Row> {
     };
     rows.extend(never_wrong! { g:
         "Graph::constant", g.constant(1.0f32);
+        "Graph::constant_of", g.constant_of(Array::scalar(DType::F64, 1.0));
         "Graph::constant_array", g.constant_array(&array![1.0f32]);
         "Graph::no_op", g.no_op();
     });

@@ -1,5 +1,6 @@
 //! Methods of tensors.
 
+use abeyance::ndarray::array;
 use abeyance::prelude::*;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Sub};
 
@@ -159,6 +160,20 @@ fn indexing() -> Vec<Row> {
         "Tensor::scatter_add", f(g).scatter_add(i(g), dims![5, 3]), f(g).scatter_add(i(g), dims![5, 4]);
         "Tensor::scatter_add#2", f(g).scatter_add(i(g), dims![5, 3]), f(g).scatter_add(i(g), dims![_, 3]);
         "Tensor::scatter_add_along", f(g).scatter_add_along(i(g), dims![5, 3], 0), f(g).scatter_add_along(i(g), dims![5, 3], 3);
+        "Tensor::one_hot_with", i(g).one_hot_with::<f32>(3, 0, 2.0, 1.0), i(g).one_hot_with::<f32>(3, 5, 2.0, 1.0);
+        "Tensor::one_hot_with#2", i(g).one_hot_with::<f32>(3, 0, 2.0, 1.0), i(g).one_hot_with::<f32>(3, 0, g.zeros(dims![7]), 1.0);
+        "Tensor::boolean_mask", f(g).boolean_mask(b(g)), f(g).boolean_mask(g.fill(dims![3], true));
+        "Tensor::boolean_mask_within", f(g).boolean_mask_within(b(g), 2), f(g).boolean_mask_within(g.fill(dims![3], true), 2);
+        "Tensor::boolean_mask_within#2", f(g).boolean_mask_within(b(g), 2), f(g).boolean_mask_within(b(g), usize::MAX);
+        "Tensor::squeeze_all", f(g).squeeze_all(), op::<f32>(g).squeeze_all();
+        "Tensor::assign_scatter", v(g).assign_scatter(i(g), f(g)), v(g).assign_scatter(i(g), four(g));
+        "Tensor::assign_scatter#2", v(g).assign_scatter(i(g), f(g)), f(g).assign_scatter(i(g), f(g));
+        "Tensor::assign_scatter#3", v(g).assign_scatter(i(g), f(g)), v(g).assign_scatter(g.constant_array(&array![5i64, 0]), f(g));
+        "Tensor::assign_scatter_add", v(g).assign_scatter_add(i(g), f(g)), v(g).assign_scatter_add(i(g), four(g));
+        "Tensor::assign_scatter_sub", v(g).assign_scatter_sub(i(g), f(g)), v(g).assign_scatter_sub(i(g), four(g));
+        "Tensor::assign_scatter_nd", v(g).assign_scatter_nd(i(g), 1.0), v(g).assign_scatter_nd(i(g), four(g));
+        "Tensor::assign_scatter_nd_add", v(g).assign_scatter_nd_add(i(g), 1.0), v(g).assign_scatter_nd_add(i(g), four(g));
+        "Tensor::assign_scatter_nd_sub", v(g).assign_scatter_nd_sub(i(g), 1.0), v(g).assign_scatter_nd_sub(g.zeros::<i64>(dims![5]), 1.0);
         "Tensor::one_hot", i(g).one_hot::<f32>(3), op::<i64>(g).one_hot::<f32>(3);
         "Tensor::where_indices", b(g).where_indices(), op::<bool>(g).where_indices();
     }
@@ -172,6 +187,22 @@ fn networks() -> Vec<Row> {
         "Tensor::softmax_cross_entropy", f(g).softmax_cross_entropy(f(g)), f(g).softmax_cross_entropy(four(g));
         "Tensor::sparse_softmax_cross_entropy", f(g).sparse_softmax_cross_entropy(i(g)), f(g).sparse_softmax_cross_entropy(g.zeros::<i64>(dims![5]));
         "Tensor::sigmoid_cross_entropy", f(g).sigmoid_cross_entropy(f(g)), f(g).sigmoid_cross_entropy(four(g));
+        "Tensor::softmax_along", f(g).softmax_along(0), f(g).softmax_along(2);
+        "Tensor::log_softmax_along", f(g).log_softmax_along(0), f(g).log_softmax_along(2);
+        "Tensor::softmax_cross_entropy_along", f(g).softmax_cross_entropy_along(f(g), 0), f(g).softmax_cross_entropy_along(four(g), 0);
+        "Tensor::softmax_cross_entropy_along#2", f(g).softmax_cross_entropy_along(f(g), 0), f(g).softmax_cross_entropy_along(f(g), 2);
+        "Tensor::sparse_softmax_cross_entropy_along", f(g).sparse_softmax_cross_entropy_along(g.zeros::<i64>(dims![3]), 0), f(g).sparse_softmax_cross_entropy_along(g.zeros::<i64>(dims![5]), 0);
+        "Tensor::l2_loss", f(g).l2_loss(), op::<f32>(g).l2_loss();
+        "Tensor::powi", f(g).powi(2i32), f(g).powi(g.zeros::<i64>(dims![4]));
+        "Tensor::truncate_mod", f(g).truncate_mod(2.0), f(g).truncate_mod(four(g));
+        "Tensor::asin", f(g).asin(), op::<f32>(g).asin();
+        "Tensor::acos", f(g).acos(), op::<f32>(g).acos();
+        "Tensor::atan", f(g).atan(), op::<f32>(g).atan();
+        "Tensor::sinh", f(g).sinh(), op::<f32>(g).sinh();
+        "Tensor::cosh", f(g).cosh(), op::<f32>(g).cosh();
+        "Tensor::asinh", f(g).asinh(), op::<f32>(g).asinh();
+        "Tensor::acosh", f(g).acosh(), op::<f32>(g).acosh();
+        "Tensor::atanh", f(g).atanh(), op::<f32>(g).atanh();
         "Tensor::softmax", f(g).softmax(), g.constant(1.0f32).softmax();
         "Tensor::log_softmax", f(g).log_softmax(), g.constant(1.0f32).log_softmax();
         "Tensor::matmul", f(g).matmul(g.zeros(dims![3, 4])), f(g).matmul(f(g));

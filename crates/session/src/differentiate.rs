@@ -93,6 +93,12 @@ pub fn gradients_with<'g, T: Float, const M: usize, const N: usize>(
     xs: [Tensor<'g, T>; N],
 ) -> [Tensor<'g, T>; N] {
     let ys = ys.map(|(y, dy)| (y.into().erase(), Some(dy.into().erase())));
+    let graph = ys.first().map(|(y, _)| y.graph()).or(xs.first().map(|x| x.graph()));
+    // Not in a closure, which does not let the place of the call through.
+    let _call = match graph {
+        Some(graph) => Some(graph.call("gradients_with")),
+        None => None,
+    };
     let found = gradients_from(&ys, &xs.map(Tensor::erase), Unconnected::Mistake);
     let mut found = found.into_iter();
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))
@@ -105,6 +111,7 @@ pub fn gradients_of<'g>(
     xs: &[AnyTensor<'g>],
     unconnected: Unconnected,
 ) -> Vec<AnyTensor<'g>> {
+    let _call = y.graph().call("gradients_of");
     gradients_from(&[(y, None)], xs, unconnected)
 }
 
@@ -189,7 +196,7 @@ pub(crate) fn differentiate_from(
     let derivatives = derivatives.unwrap_or_else(|diagnostic| {
         *graph.context_mut() = before.clone();
         if let Some(diagnostic) = diagnostic {
-            graph.report(*diagnostic);
+            graph.report_call(*diagnostic);
         }
         xs.iter().map(|_| source::invalid(graph)).collect()
     });
@@ -201,7 +208,7 @@ pub(crate) fn differentiate_from(
 fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), Stop> {
     if ys.is_empty() {
         let diagnostic = Diagnostic::new(
-            "gradients: there is no tensor to differentiate",
+            "there is no tensor to differentiate",
             graph.context().location,
         )
         .help("name at least one");
@@ -225,7 +232,7 @@ fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), St
         if !fits {
             let diagnostic = Diagnostic::new(
                 format!(
-                    "gradients: the cotangent `{}` does not have the type of `{}`",
+                    "the cotangent `{}` does not have the type of `{}`",
                     graph.describe(cotangent),
                     graph.describe(y)
                 ),

@@ -45,6 +45,7 @@ pub fn jacobian<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let (y, x) = (y.into(), x.into());
     let graph = y.graph();
+    let _call = graph.call("jacobian");
     let x = graph.import(x.erase());
     let rows = |ir: &mut Ir| append(ir, "jacobian", y.id(), x, Unconnected::Mistake);
     graph.any(graph.build(rows)).assume()
@@ -78,6 +79,7 @@ pub fn hessian<'g, T: Float>(
 ) -> Tensor<'g, T> {
     let (y, x) = (y.into(), x.into());
     let graph = y.graph();
+    let _call = graph.call("hessian");
     let x = graph.import(x.erase());
     let rows = |ir: &mut Ir| {
         let slope = differentiate_from(ir, &[(y.id(), None)], &[x], Unconnected::Mistake);

@@ -36,7 +36,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn dropout_keeping(self, keep: impl Operand<'g, T>) -> Tensor<'g, T> {
         let this = self.beside(keep);
         let graph = this.graph();
-        let _call = graph.call("dropout");
+        let _call = graph.call("dropout_keeping");
         let _scope = graph.scope("dropout");
         let keep = keep.node(graph);
         let (value, wrong) = {

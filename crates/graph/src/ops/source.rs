@@ -373,6 +373,7 @@ impl Graph {
         name: &str,
         shape: impl Into<Dimensions>,
     ) -> Tensor<'_, T> {
+        let _call = self.call("placeholder");
         self.placeholder_of(name, T::DTYPE, shape).assume()
     }
 
@@ -385,6 +386,7 @@ impl Graph {
         dtype: DType,
         shape: impl Into<Dimensions>,
     ) -> AnyTensor<'_> {
+        let _call = self.call("placeholder_of");
         let shape = shape.into();
         self.any(self.build(|graph| {
             let shape = shape.resolve(graph.symbols_mut());
@@ -429,6 +431,7 @@ impl Graph {
     /// value that a session gave. It is a mistake if its bytes are not as many as its sizes say.
     #[track_caller]
     pub fn constant_of(&self, value: impl Into<Array>) -> AnyTensor<'_> {
+        let _call = self.call("constant_of");
         let value = value.into();
         self.any(self.build(|graph| constant(graph, value)))
     }

@@ -239,7 +239,7 @@ impl<'g> Weighted<'g> {
     #[track_caller]
     fn elements<T: Float>(
         self,
-        what: &str,
+        what: &'static str,
         labels: Tensor<'g, T>,
         predictions: Tensor<'g, T>,
         loss: impl FnOnce(Tensor<'g, T>, Tensor<'g, T>) -> Tensor<'g, T>,
@@ -251,7 +251,7 @@ impl<'g> Weighted<'g> {
     #[track_caller]
     fn elements_of<T: Float>(
         self,
-        what: &str,
+        what: &'static str,
         predicted: &str,
         labels: Tensor<'g, T>,
         predictions: Tensor<'g, T>,
@@ -270,7 +270,7 @@ impl<'g> Weighted<'g> {
     #[track_caller]
     fn smooth<T: Float>(
         self,
-        what: &str,
+        what: &'static str,
         labels: Tensor<'g, T>,
         parts: impl FnOnce() -> Tensor<'g, T>,
     ) -> Tensor<'g, T> {
@@ -294,11 +294,11 @@ impl<'g> Weighted<'g> {
     #[track_caller]
     fn reduced<T: Float>(
         self,
-        what: &str,
+        what: &'static str,
         graph: &'g Graph,
         losses: impl FnOnce() -> Tensor<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = graph.call("reduced");
+        let _call = graph.call(what);
         graph.within(what, || {
             let losses = losses();
             match self.weights {
