@@ -196,7 +196,7 @@ pub(crate) fn differentiate_from(
     let derivatives = derivatives.unwrap_or_else(|diagnostic| {
         *graph.context_mut() = before.clone();
         if let Some(diagnostic) = diagnostic {
-            graph.report_call(*diagnostic);
+            graph.report(*diagnostic);
         }
         xs.iter().map(|_| source::invalid(graph)).collect()
     });
@@ -206,9 +206,14 @@ pub(crate) fn differentiate_from(
 
 /// A cotangent that is given has the type of its tensor.
 fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), Stop> {
+    let call = graph.context().call;
+    let say = |message: String| match call {
+        Some(call) => call.say(message),
+        None => message,
+    };
     if ys.is_empty() {
         let diagnostic = Diagnostic::new(
-            "there is no tensor to differentiate",
+            say("there is no tensor to differentiate".to_owned()),
             graph.context().location,
         )
         .help("name at least one");
@@ -231,11 +236,11 @@ fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), St
             && !wanted.iter().zip(&given).any(unlike);
         if !fits {
             let diagnostic = Diagnostic::new(
-                format!(
+                say(format!(
                     "the cotangent `{}` does not have the type of `{}`",
                     graph.describe(cotangent),
                     graph.describe(y)
-                ),
+                )),
                 graph.context().location,
             )
             .node(&*graph.node(y).name)

@@ -4,6 +4,8 @@
 //! A line over several rows has a place of its own in each row between, among the boxes. The order of a row follows the middle of what is above and below,
 //! a few times down and up; then everything moves as near to what it is joined to as that order leaves room for.
 
+use std::collections::BTreeMap;
+
 /// A line from a box to one after it.
 pub struct Link {
     pub from: usize,
@@ -57,8 +59,10 @@ impl Layout {
             })
             .collect();
         let chains: Vec<Vec<usize>> = links.iter().map(|link| chain(&mut items, link)).collect();
-        let order = ordered(&items);
-        let centres = placed(&items, &order);
+        let parts = parts(&items);
+        let order = ordered(&items, &parts);
+        let mut centres = placed(&items, &order);
+        close_up(&items, &order, &parts, &mut centres);
 
         let left = |item: usize| centres[item] - items[item].width / 2.0;
         let least = (0..items.len()).map(left).fold(f64::INFINITY, f64::min);
@@ -138,8 +142,48 @@ fn chain(items: &mut Vec<Item>, link: &Link) -> Vec<usize> {
     chain
 }
 
-/// The items of each row from left to right.
-fn ordered(items: &[Item]) -> Vec<Vec<usize>> {
+/// Which part of the picture each item is of, where parts are not joined with each other.
+fn parts(items: &[Item]) -> Vec<usize> {
+    let mut parts = vec![usize::MAX; items.len()];
+    let mut pending = Vec::new();
+    for first in 0..items.len() {
+        pending.push(first);
+        while let Some(item) = pending.pop() {
+            if parts[item] == usize::MAX {
+                parts[item] = first;
+                pending.extend(items[item].above.iter().chain(&items[item].below));
+            }
+        }
+    }
+    parts
+}
+
+/// Moves each part to the left, up to the one before it: what is joined to nothing there has no reason to stand further off.
+fn close_up(items: &[Item], order: &[Vec<usize>], parts: &[usize], centres: &mut [f64]) {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for &item in order.iter().flatten() {
+        members.entry(parts[item]).or_default().push(item);
+    }
+    // The right side of what stands in each row.
+    let mut sides = vec![f64::NEG_INFINITY; order.len()];
+    for part in members.values() {
+        let room = |&item: &usize| {
+            centres[item] - items[item].width / 2.0 - sides[items[item].row] - 2.0 * BESIDE
+        };
+        let room = part.iter().map(room).fold(f64::INFINITY, f64::min);
+        // Where nothing stands in its rows, it stands at the left border.
+        let left = |&item: &usize| centres[item] - items[item].width / 2.0;
+        let shift = room.min(part.iter().map(left).fold(f64::INFINITY, f64::min));
+        for &item in part {
+            centres[item] -= shift;
+            let side = &mut sides[items[item].row];
+            *side = side.max(centres[item] + items[item].width / 2.0);
+        }
+    }
+}
+
+/// The items of each row from left to right, part by part.
+fn ordered(items: &[Item], parts: &[usize]) -> Vec<Vec<usize>> {
     let count = items.iter().map(|item| item.row + 1).max().unwrap_or(0);
     let mut order = vec![Vec::new(); count];
     // Depth first from what comes last, so that what belongs together begins together.
@@ -151,6 +195,9 @@ fn ordered(items: &[Item]) -> Vec<Vec<usize>> {
             let beside = items[item].below.iter().chain(&items[item].above);
             pending.extend(beside.rev().filter(|&&next| !seen[next]));
         }
+    }
+    for row in &mut order {
+        row.sort_by_key(|&item| parts[item]);
     }
     let mut best = (crossings(items, &order), order.clone());
     let mut places = vec![0.0; items.len()];
@@ -168,10 +215,10 @@ fn ordered(items: &[Item]) -> Vec<Vec<usize>> {
                     count => joined.iter().map(|&other| places[other]).sum::<f64>() / count as f64,
                 }
             };
-            let mut keyed: Vec<(f64, usize)> =
-                order[row].iter().map(|&item| (middle(item), item)).collect();
-            keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
-            order[row] = keyed.into_iter().map(|(_, item)| item).collect();
+            let mut keyed: Vec<(usize, f64, usize)> =
+                order[row].iter().map(|&item| (parts[item], middle(item), item)).collect();
+            keyed.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+            order[row] = keyed.into_iter().map(|(.., item)| item).collect();
             for (place, &item) in order[row].iter().enumerate() {
                 places[item] = place as f64;
             }
@@ -367,6 +414,16 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn parts_that_are_not_joined_stand_side_by_side_without_a_gap() {
+        let sizes = vec![(100.0, 50.0); 30];
+        // Three chains, whose boxes come in turns.
+        let links: Vec<Link> =
+            (3..30).map(|to| Link { from: to - 3, to, is_order: false }).collect();
+        let layout = Layout::of(&sizes, &links);
+        assert_eq!(layout.width, 3.0 * 100.0 + 2.0 * 2.0 * super::BESIDE);
     }
 
     #[test]
