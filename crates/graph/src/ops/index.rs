@@ -213,7 +213,7 @@ impl Operator for ScatterAdd {
                 let (indices, updates) = (inputs.get::<I>(0), inputs.get::<T>(1));
                 let out = outputs.first().cast::<T>();
                 if wide {
-                    let sums = bytemuck::cast_slice_mut(&mut workspace[..out.len() * size_of::<f64>()]);
+                    let sums = bytemuck::cast_slice_mut(workspace);
                     return plan.run_wide(updates, indices, sums, out, start);
                 }
                 plan.run(updates, indices, out, start)
