@@ -92,7 +92,7 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
         if let Some(message) = self.mistake() {
             let graph = updates.graph();
             let diagnostic = Diagnostic::new(message, here(graph));
-            graph.build(|ir| ir.report_call(diagnostic));
+            graph.build(|ir| ir.report(diagnostic));
         }
         self.rate
     }
