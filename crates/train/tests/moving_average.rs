@@ -205,9 +205,9 @@ fn only_float_variables_are_averaged() {
     assert_eq!(
         told,
         [
-            "`x : f32[N]` has no average: it is not a variable of f32 or f64",
-            "`n : i64[]` has no average: it is not a variable of f32 or f64",
-            "there is no average of `other : f32[]`",
+            "apply: `x : f32[N]` has no average: it is not a variable of f32 or f64",
+            "apply: `n : i64[]` has no average: it is not a variable of f32 or f64",
+            "average: there is no average of `other : f32[]`",
         ]
     );
     let place = format!("moving_average.rs:{line}:");
