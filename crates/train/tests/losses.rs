@@ -201,7 +201,7 @@ fn shapes_that_would_broadcast_are_mistakes_that_name_both_and_say_how_to_mend()
             "there has to be a label for each of the logits",
         ),
         (
-            "the weights `y_ : f32[N]` do not fit the losses `absolute_difference/abs : f32[2, 3]`",
+            "absolute_difference: the weights `y_ : f32[N]` do not fit the losses `absolute_difference/abs : f32[2, 3]`",
             "for a weight of each example give them a last dimension of 1, `weights.expand_dims(-1)`",
         ),
         ("huber: a parabola cannot end at 0", "`delta` has to be above 0, and finite"),

@@ -103,7 +103,7 @@ fn a_decay_outside_of_0_to_1_is_a_mistake() {
         let g = Graph::new();
         let w = g.variable("w", 8.0f32);
         ExponentialMovingAverage::new(decay).apply(&g, [w]).swap();
-        let message = format!("averages cannot keep {decay} of themselves");
+        let message = format!("apply: averages cannot keep {decay} of themselves");
         assert_eq!(only_mistake(&g).message, message);
     }
 }

@@ -237,7 +237,7 @@ fn mistakes_name_the_call() {
             "cosine_decay_restarts: periods of a rate cannot grow by a factor of 0.5",
             "exponential_decay: a scalar has no dimensions, and `steps : i64[2]` has 1",
             "exponential_decay: a rate with a `decay_rate` of -0.9 does not stay finite",
-            "exponential_decay: a rate with a `decay_rate` of NaN does not stay finite",
+            "inverse_time_decay: a rate with a `decay_rate` of NaN does not stay finite",
             "polynomial_decay: a rate with a `power` of -1 does not stay finite",
         ]
     );

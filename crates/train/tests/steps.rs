@@ -505,5 +505,5 @@ fn an_optimizer_of_a_users_own_shares_scalars_among_all_updates() {
     let w = g.variable("w", 1.0f32);
     PaperAdam { rate: 0.5, named: "other" }.minimize(w.square());
     let mistake = only_mistake(&g);
-    assert_eq!(mistake.message, "PaperAdam: no scalar `rest2` is shared");
+    assert_eq!(mistake.message, "minimize: PaperAdam: no scalar `rest2` is shared");
 }
