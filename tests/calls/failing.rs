@@ -42,7 +42,7 @@ pub fn rows() -> Vec<(&'static str, Run)> {
         |g, n, x| "reshape", array![1], 2, x.reshape(dims![_, 4]);
         |g, n, x| "top_k", array![1], 2, x.transpose().top_k(3).0;
         |g, n, x| "floor_div", array![1, 0], 2, n.floor_div(n);
-        |g, n, x| "div", array![1, 0], 2, n / n;
+        |g, n, x| "div", array![1, 0], 2, n / (n * 1);
         |g, n, x| "from_fn", array![1], 2, g.from_fn("f", x, dims![2, 3], |_| Err::<Array2<f32>, _>("no".to_owned()).map(|a| a.into_dyn()));
         |g, n, x| "argmax", array![1], 0, x.argmax(0);
         |g, n, x| "reduce_max", array![1], 0, x.reduce_max(0);

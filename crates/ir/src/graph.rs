@@ -658,9 +658,8 @@ impl Graph {
             }
             Ok(ty)
         });
-        match (&inferred, crossing, self.context.role) {
-            (Ok(_), true, Role::Forward) => self.crossings.push(id),
-            _ => {}
+        if inferred.is_ok() && crossing && self.context.role == Role::Forward {
+            self.crossings.push(id);
         }
         inferred.map_err(|fault| {
             self.symbols.forget(mark);

@@ -95,10 +95,10 @@ pub fn gradients_with<'g, T: Float, const M: usize, const N: usize>(
     let ys = ys.map(|(y, dy)| (y.into().erase(), Some(dy.into().erase())));
     let graph = ys.first().map(|(y, _)| y.graph()).or(xs.first().map(|x| x.graph()));
     // Not in a closure, which does not let the place of the call through.
-    let _call = match graph {
-        Some(graph) => Some(graph.call("gradients_with")),
-        None => None,
-    };
+    let _call;
+    if let Some(graph) = graph {
+        _call = graph.call("gradients_with");
+    }
     let found = gradients_from(&ys, &xs.map(Tensor::erase), Unconnected::Mistake);
     let mut found = found.into_iter();
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))

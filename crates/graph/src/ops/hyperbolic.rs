@@ -209,8 +209,8 @@ mod tests {
     fn inverses_have_their_digits_near_their_borders_and_far_out() {
         // Computed with 60 digits.
         near(asinh_of(1e-300), 1e-300);
-        near(asinh_of(-1e-8), -9.999_999_999_999_999_83e-9);
-        near(asinh_of(0.5), 0.481_211_825_059_603_447_5);
+        near(asinh_of(-1e-8), -1e-8);
+        near(asinh_of(0.5), 0.481_211_825_059_603_5);
         near(asinh_of(1e300), 691.468_675_078_773_7);
         near(acosh_of(1.0), 0.0);
         near(acosh_of(1.0 + f64::EPSILON), 2.107_342_425_544_701_6e-8);
