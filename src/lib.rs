@@ -47,7 +47,7 @@ pub use error::{Error, Result};
 /// The arrays that are fed and fetched. This is the version that they have to be of.
 pub use ndarray;
 
-/// Everything a program needs: `use abeyance::prelude::*;`. Arrays are [`ndarray`](crate::ndarray)'s.
+/// Everything a program needs: `use abeyance::prelude::*;`. Arrays are [`ndarray`]'s.
 pub mod prelude {
     pub use crate::Error;
     pub use abeyance_checkpoint::{Checkpoint, Checkpoints, Restore};
