@@ -1,0 +1,1 @@
+//! What a run leaves behind: summaries written as TensorBoard event files, and read back.
