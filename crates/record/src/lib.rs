@@ -1,1 +1,3 @@
 //! What a run leaves behind: summaries written as TensorBoard event files, and read back.
+
+pub mod proto;
