@@ -1,3 +1,15 @@
 //! What a run leaves behind: summaries written as TensorBoard event files, and read back.
+//!
+//! [`EventWriter`] and [`EventReader`] are files of [`proto::Event`]s, [`folder`] is a run's files together. This crate must not know how what
+//! it records is shown.
 
+mod error;
+pub mod folder;
+mod frame;
 pub mod proto;
+mod reader;
+mod writer;
+
+pub use error::Error;
+pub use reader::{EventReader, Place, read_at};
+pub use writer::{EventWriter, VERSION};
