@@ -340,6 +340,12 @@ function available(tab) {
 }
 
 function showTabs() {
+  // What arranges the panels has no meaning elsewhere; the other tabs show one run.
+  const ids = present();
+  const onPanels = state.tab === "panels";
+  document.querySelector(".arrange").hidden = !onPanels || slotsOf(ids).size < 2;
+  $("focusbox").hidden = ids.length < 2 || state.tab === "runs" || (onPanels && state.view === "side");
+  $("focusbox").firstElementChild.textContent = onPanels ? "images and weights of" : "run";
   for (const tab of TABS) {
     const button = $(`tab-${tab.name}`);
     const on = available(tab);
@@ -462,8 +468,6 @@ function refresh() {
   strip.show(ids, slots);
   $("runsbar").hidden = store.runs.size < 2;
   $(`arrange-${state.view}`).checked = true;
-  document.querySelector(".arrange").hidden = groups.size < 2;
-  $("focusbox").hidden = ids.length < 2 || (state.view === "side" && state.tab === "panels");
   const options = [...$("focus").options].map((o) => o.value);
   if (options.join("\n") !== ids.join("\n")) $("focus").replaceChildren(...ids.map((id) => make("option", { value: id, text: id })));
   if (focus) $("focus").value = focus;

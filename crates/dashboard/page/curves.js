@@ -134,7 +134,7 @@ export class CurvePanel {
     if (!many) return { stroke: colour(line.role === "test" ? "--test" : "--train"), width: line.role === "test" ? 2 : 1, dash: [] };
     const stroke = colour(`--run-${slot % 8}`);
     const paired = this.panel.lines.some((l) => l.role === "test") && this.panel.lines.some((l) => l.role === "train");
-    if (paired && line.role === "train") return { stroke: `${stroke}73`, width: 1, dash: [] };
+    if (paired && line.role === "train") return { stroke: `${stroke}40`, width: 1, dash: [] };
     return { stroke, width: 2, dash: DASHES[slot % DASHES.length] };
   }
 
@@ -172,6 +172,12 @@ export class CurvePanel {
     return role || line.tag;
   }
 
+  // All lines but those of the side that is left out, unless nothing would remain.
+  seenLines() {
+    const seen = this.lines.filter((line) => !line.role || line.role !== this.view.without);
+    return seen.length ? seen : this.lines;
+  }
+
   extent(lines) {
     let from = Infinity;
     let to = -Infinity;
@@ -188,10 +194,10 @@ export class CurvePanel {
   }
 
   extentY(x) {
-    if (this.ys && this.ys.x[0] === x[0] && this.ys.x[1] === x[1] && this.ys.log === this.view.log) return this.ys.y;
+    if (this.ys && this.ys.x[0] === x[0] && this.ys.x[1] === x[1] && this.ys.log === this.view.log && this.ys.without === this.view.without) return this.ys.y;
     let from = Infinity;
     let to = -Infinity;
-    for (const { step, values } of this.lines) {
+    for (const { step, values } of this.seenLines()) {
       const end = Math.min(values.length - 1, at(step, x[1]) + 1);
       for (let i = Math.max(0, at(step, x[0])); i <= end; i++) {
         const v = values[i];
@@ -201,7 +207,7 @@ export class CurvePanel {
       }
     }
     const y = from > to ? null : [from, to];
-    this.ys = { x: [...x], y, log: this.view.log };
+    this.ys = { x: [...x], y, log: this.view.log, without: this.view.without };
     return y;
   }
 
@@ -210,7 +216,7 @@ export class CurvePanel {
     const series = [];
     const { smooth, log } = this.view;
     const positive = (values) => (log ? values.map((v) => (v !== null && v > 0 ? v : null)) : values);
-    for (const line of this.lines) {
+    for (const line of this.seenLines()) {
       const common = { label: line.label, ...line.style };
       if (smooth) {
         tables.push([line.step, positive(line.values)]);
@@ -241,6 +247,7 @@ export class CurvePanel {
   viewChanged() {
     this.tools();
     this.drawLines();
+    this.showLegend();
     clearTimeout(this.timer);
     if (!recorded && this.view.x) this.timer = setTimeout(() => this.finer(), 180);
     if (!this.view.x && this.fine.size) {
@@ -292,7 +299,7 @@ export class CurvePanel {
     // The spread of the last half of what is seen, without its wildest twentieth.
     const late = [];
     const middle = (x[0] + x[1]) / 2;
-    for (const { step, values } of this.lines) for (let i = Math.max(0, at(step, middle)); i < values.length && step[i] <= x[1]; i++) if (values[i] !== null) late.push(values[i]);
+    for (const { step, values } of this.seenLines()) for (let i = Math.max(0, at(step, middle)); i < values.length && step[i] <= x[1]; i++) if (values[i] !== null) late.push(values[i]);
     if (late.length < 2) return;
     late.sort((a, b) => a - b);
     const low = late[0];
@@ -321,24 +328,58 @@ export class CurvePanel {
   showLegend() {
     const lines = this.lines;
     const step = this.cursorStep !== null ? this.cursorStep : this.markStep === undefined ? null : this.markStep;
-    const shape = lines.map((l) => l.label + l.style.stroke + l.style.dash).join("|");
+    const shape = `${this.view.without}|${lines.map((l) => l.label + l.style.stroke + l.style.dash).join("|")}`;
     if (shape !== this.legendShape) {
       this.legendShape = shape;
-      this.legend.replaceChildren(...lines.map((line) => {
-        const swatch = make("span", { class: "swatch" });
-        swatch.style.borderTopColor = line.style.stroke;
-        swatch.style.borderTopStyle = line.style.dash.length ? (line.style.dash[0] > 3 ? "dashed" : "dotted") : "solid";
-        return make("li", {}, swatch, make("span", { class: "name", text: line.label }), make("output", { "data-series": `${line.run}:${line.tag}` }));
-      }));
-      this.outputs = [...this.legend.querySelectorAll("output")];
+      this.buildLegend();
     }
-    lines.forEach((line, i) => {
+    for (const [line, output] of this.outputs) {
       const value = this.valueAt(line, step);
       const text = value === null ? "–" : this.panel.percent ? `${value.toFixed(2)} %` : short(value);
-      if (this.outputs[i].textContent !== text) this.outputs[i].textContent = text;
-    });
+      if (output.textContent !== text) output.textContent = text;
+    }
     const shown = step === null ? (this.xs ? this.xs[1] : null) : step;
     this.stepText.textContent = shown === null ? "" : `step ${Math.round(shown).toLocaleString("en")}`;
+  }
+
+  // One run: an entry a curve. Several: an entry a run, its training value before its test value.
+  buildLegend() {
+    const { lines, view } = this;
+    this.outputs = [];
+    const output = (line) => {
+      const made = make("output", { "data-series": `${line.run}:${line.tag}` });
+      this.outputs.push([line, made]);
+      return made;
+    };
+    const swatch = (line) => {
+      const mark = make("span", { class: "swatch" });
+      mark.style.borderTopColor = line.style.stroke.slice(0, 7);
+      mark.style.borderTopStyle = line.style.dash.length ? (line.style.dash[0] > 3 ? "dashed" : "dotted") : "solid";
+      return mark;
+    };
+    const sides = new Set(lines.map((l) => l.role).filter(Boolean));
+    const side = (role) => make("button", { type: "button", class: "side", "data-side": role, "aria-pressed": String(view.without !== role), title: `${view.without === role ? "Show" : "Leave out"} the ${ROLES[role]} side`, text: this.slots.size > 1 ? role : ROLES[role], onclick: () => {
+      view.set({ without: view.without === role ? "" : role });
+      const again = this.legend.querySelector(`[data-side="${role}"]`);
+      if (again) again.focus();
+    } });
+    const paired = sides.size > 1;
+    if (this.slots.size < 2) {
+      this.legend.replaceChildren(...[...lines].sort((a, b) => (a.role === "test") - (b.role === "test")).map((line) => make("li", {}, swatch(line), paired ? side(line.role) : make("span", { text: line.label }), output(line))));
+      return;
+    }
+    const groups = new Map();
+    for (const line of lines) {
+      const key = line.role ? line.group : line.label;
+      if (!groups.has(key)) groups.set(key, []);
+      groups.get(key).push(line);
+    }
+    const items = paired ? [make("li", { class: "sides" }, side("train"), side("test"))] : [];
+    for (const [group, own] of groups) {
+      const parts = own.flatMap((line, i) => (i ? [make("span", { text: "·" }), output(line)] : [output(line)]));
+      items.push(make("li", {}, swatch(own[own.length - 1]), make("span", { text: group }), ...parts));
+    }
+    this.legend.replaceChildren(...items);
   }
 
   describe() {

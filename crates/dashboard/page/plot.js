@@ -28,7 +28,8 @@ export function short(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en");
-  if (size >= 1e6 || (size < 1e-4 && size > 0)) return value.toExponential(3);
+  if (size >= 1e12 || (size < 1e-4 && size > 0)) return value.toExponential(3);
+  if (size >= 1e5) return Math.round(value).toLocaleString("en");
   if (size >= 1000) return value.toLocaleString("en", { maximumFractionDigits: 1 });
   return String(Number(value.toPrecision(4)));
 }

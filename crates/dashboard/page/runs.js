@@ -46,7 +46,9 @@ function plain(value) {
 
 function day(seconds) {
   if (!seconds) return "";
-  return new Date(seconds * 1000).toLocaleString([], { dateStyle: "short", timeStyle: "medium" });
+  const date = new Date(seconds * 1000);
+  const two = (n) => String(n).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 function span(seconds) {
@@ -121,7 +123,8 @@ export class RunsView {
     for (const run of runs) for (const name of Object.keys(run.info.settings || {})) settings.add(name);
     const rest = [];
     for (const name of settings) {
-      const values = new Set(runs.map((run) => JSON.stringify((run.info.settings || {})[name])));
+      // A log of another program has no settings: that is no difference.
+      const values = new Set(runs.filter((run) => Object.keys(run.info.settings || {}).length).map((run) => JSON.stringify((run.info.settings || {})[name])));
       const differs = values.size > 1;
       if (this.only && !differs) continue;
       rest.push({ key: `s:${name}`, title: name, differs, setting: true, number: runs.every((run) => typeof ((run.info.settings || {})[name] ?? 0) === "number"), value: (run) => (run.info.settings || {})[name], text: (run, v) => plain(v) });

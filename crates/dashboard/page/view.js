@@ -8,6 +8,8 @@ export class View {
     this.y = null;
     this.log = false;
     this.smooth = 0;
+    // "train" or "test": the side that is left out.
+    this.without = "";
     this.members = new Set();
     this.listeners = new Set();
   }
@@ -98,12 +100,12 @@ export class View {
 // The view as text for a link, and back.
 export function viewToText(view) {
   const range = (r) => (r ? r.map((v) => Number(v.toPrecision(7))).join("~") : "");
-  const text = [range(view.x), range(view.y), view.log ? "log" : "", view.smooth || ""].join(",");
-  return text === ",,," ? "" : text;
+  const text = [range(view.x), range(view.y), view.log ? "log" : "", view.smooth || "", view.without].join(",");
+  return text === ",,,," ? "" : text;
 }
 
 export function viewFromText(view, text) {
-  const [x, y, log, smooth] = text.split(",");
+  const [x, y, log, smooth, without] = text.split(",");
   const range = (part) => {
     const pair = (part || "").split("~").map(Number);
     return part && pair.length === 2 && pair.every(Number.isFinite) && pair[0] < pair[1] ? pair : null;
@@ -111,6 +113,7 @@ export function viewFromText(view, text) {
   view.x = range(x);
   view.y = range(y);
   view.log = log === "log";
+  view.without = without === "train" || without === "test" ? without : "";
   const weight = Number(smooth);
   view.smooth = weight > 0 && weight < 1 ? weight : 0;
 }
