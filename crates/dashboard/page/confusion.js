@@ -3,7 +3,7 @@
 //
 // Read by tests, on `.part-confusion`: `data-step`, `data-correct`, `data-open` the open cell (`3-5`: is 3, taken for 5),
 // `data-images` images behind it. Cells: `[data-cell="3-5"]` with `data-count`; margins: `[data-recall="3"]`, `[data-precision="5"]`.
-import { atMostEvery, button, element, everyFrame, fitCanvas, notice, percent, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, button, element, everyFrame, fitCanvas, has, notice, percent, stepAt, whole } from "./parts.js";
 import { predictionsAt, testsOf, tileOf } from "./sprite.js";
 
 const MOST_CLASSES = 40;
@@ -21,6 +21,7 @@ export function ConfusionView(host, context) {
   let behind = [];
   let focusAt = [0, 0];
   let cells = [];
+  let missing = false;
   let gone = false;
   const status = element("p", { class: "part-status", role: "status" });
   const message = element("div", {});
@@ -50,17 +51,20 @@ export function ConfusionView(host, context) {
   async function load() {
     const asked = context.run;
     run = asked;
+    missing = false;
     tests = shown = counts = image = open = null;
     body.hidden = true;
     message.replaceChildren();
     status.textContent = "Reading the test images";
     try {
+      if (has(context, "test") === false) throw absent();
       const answer = await testsOf(context, asked);
       if (run !== asked || gone) return;
       tests = answer;
     } catch (error) {
       if (run !== asked || gone) return;
       status.textContent = "";
+      missing = true;
       notice(message, error.status === 404 ? "This run holds no test images with labels and predictions." : error.message, error.status === 404 ? "empty" : "error");
       return;
     }
@@ -262,7 +266,7 @@ export function ConfusionView(host, context) {
   }
 
   function update() {
-    if (run !== context.run) load();
+    if (run !== context.run || (missing && has(context, "test"))) load();
     else if (tests && root.offsetParent) {
       follow();
       refresh();

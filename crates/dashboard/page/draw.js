@@ -4,7 +4,7 @@
 // Read by tests, on `.part-draw`: `data-digit` the likeliest class, `data-step` the weights' step, `data-state` (`empty`, `waiting`, `shown`,
 // `no-weights`, `error`), `data-sent` questions so far, `data-ink` sum of the pixels seen, `data-truth` label of a test image.
 // Bars: `[data-probability="7"]` with `data-value`; `canvas.draw-square`; `[data-do="clear|take|missed"]`, `input[data-do="saliency"]`.
-import { atMostEvery, button, colours, element, everyFrame, onScheme, pathOf, percent, whole } from "./parts.js";
+import { atMostEvery, button, colours, element, everyFrame, has, onScheme, pathOf, percent, whole } from "./parts.js";
 import { SIDE, normalized } from "./pen.js";
 import { predictionsAt, testsOf, tileOf } from "./sprite.js";
 
@@ -77,7 +77,8 @@ export function DrawView(host, context) {
   });
   // While a run trains its weights move: what stands in the square is asked anew.
   const follow = atMostEvery(1000, () => {
-    if (seen && root.dataset.state === "shown") ask();
+    const asks = root.dataset.state === "shown" || (root.dataset.state === "no-weights" && has(context, "draw"));
+    if (seen && asks) ask();
   });
   wipe();
 
@@ -225,6 +226,10 @@ export function DrawView(host, context) {
       again = true;
       return;
     }
+    if (has(context, "draw") === false) {
+      noWeights("this run holds none that could be read");
+      return;
+    }
     flying = true;
     const asked = run;
     const pixels = seen.pixels;
@@ -240,12 +245,8 @@ export function DrawView(host, context) {
       tell(answer);
     } catch (error) {
       if (gone || run !== asked) return;
-      saliency = null;
-      showNothing();
-      root.dataset.state = error.status === 409 ? "no-weights" : "error";
-      warning.hidden = false;
-      warning.textContent = error.status === 409 ? `There are no weights to ask: ${error.message}` : `The network could not be asked: ${error.message}`;
-      status.textContent = "";
+      if (error.status === 409) noWeights(error.message);
+      else fail("error", `The network could not be asked: ${error.message}`);
     } finally {
       flying = false;
       redraw();
@@ -254,6 +255,20 @@ export function DrawView(host, context) {
         setTimeout(() => seen && !gone && ask(), Math.max(0, PAUSE - (performance.now() - last)));
       }
     }
+  }
+
+  function noWeights(why) {
+    fail("no-weights", `There are no weights to ask: ${why}`);
+  }
+
+  function fail(state, text) {
+    saliency = null;
+    showNothing();
+    root.dataset.state = state;
+    warning.hidden = false;
+    if (warning.textContent !== text) warning.textContent = text;
+    status.textContent = "";
+    redraw();
   }
 
   function tell({ probabilities, step }) {
@@ -385,6 +400,8 @@ export function DrawView(host, context) {
     root.dataset.state = "empty";
     showNothing();
     if (seen) ask();
+    else if (has(context, "draw") === false) noWeights("this run holds none that could be read");
+    if (has(context, "test") === false) return;
     try {
       const answer = await testsOf(context, asked);
       if (gone || run !== asked) return;
@@ -400,7 +417,14 @@ export function DrawView(host, context) {
 
   function update() {
     if (run !== context.run) load();
-    else if (root.offsetParent) follow();
+    else if (root.offsetParent) {
+      if (root.dataset.state === "no-weights" && has(context, "draw") && !seen) {
+        warning.hidden = true;
+        root.dataset.state = "empty";
+        showNothing();
+      }
+      follow();
+    }
   }
 
   redraw();

@@ -1,7 +1,7 @@
 // Image summaries of a run by tag and step.
 //
 // Read by tests, on `.part-images`: `data-tag`, `data-step`, `data-count`. Pictures: `img[data-image="0"]`.
-import { atMostEvery, element, notice, pathOf, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, element, has, notice, pathOf, stepAt, whole } from "./parts.js";
 
 const MOST = 200;
 
@@ -45,6 +45,7 @@ export function ImagesView(host, context) {
   async function read() {
     const asked = run;
     try {
+      if (has(context, "images") === false) throw absent();
       const answer = await context.api.get(pathOf(asked, "images"));
       if (run !== asked || gone) return;
       tags = answer.tags;

@@ -154,3 +154,20 @@ export function atMostEvery(milliseconds, call) {
     }
   };
 }
+
+/**
+ * Whether the run has something, by the list of runs: `graph`, `trace`, `test`, `draw`, `images`, `texts`.
+ * `undefined` where the list is not known: then one asks.
+ */
+export function has(context, what) {
+  const known = context.store && context.store.run && context.store.run(context.run);
+  const value = known && known.info ? known.info[what] : undefined;
+  return Array.isArray(value) ? value.length > 0 : value;
+}
+
+/** The error that stands for an answer which the list of runs says is not there, so that it is not asked for. */
+export function absent() {
+  const error = new Error("not in this run");
+  error.status = 404;
+  return error;
+}

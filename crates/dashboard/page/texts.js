@@ -3,7 +3,7 @@
 //
 // Read by tests, on `.part-texts`: `data-tag`, `data-step`, `data-lines`, `data-found` lines that hold what is sought, `data-at` the one shown.
 // Lines: `[data-line="1"]`.
-import { atMostEvery, button, element, everyFrame, notice, pathOf, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, button, element, everyFrame, has, notice, pathOf, stepAt, whole } from "./parts.js";
 
 const LINE = 18;
 const WIDEST = 600;
@@ -52,6 +52,7 @@ export function TextsView(host, context) {
   async function read() {
     const asked = run;
     try {
+      if (has(context, "texts") === false) throw absent();
       const answer = await context.api.get(pathOf(asked, "texts"));
       if (run !== asked || gone) return;
       tags = answer.tags;

@@ -3,12 +3,13 @@
 //
 // Read by tests, on `.part-timeline`: `data-step`, `data-spans` in all, `data-drawn` in sight, `data-from` and `data-to`
 // (microseconds in sight), `data-selected` the chosen span's name. Rows of the table: `[data-span="NAME"]`; `[data-do="fit|in|out"]`.
-import { amount, atMostEvery, button, colours, duration, element, everyFrame, fitCanvas, notice, onScheme, pathOf, percent, stepAt, whole } from "./parts.js";
+import { absent, amount, atMostEvery, button, colours, duration, element, everyFrame, fitCanvas, has, notice, onScheme, pathOf, percent, stepAt, whole } from "./parts.js";
 import { panning } from "./pan.js";
 
 const NAMES = ["panel", "ground", "ink", "quiet", "line", "focus", "forward", "backward", "update", "forward-fill", "backward-fill", "update-fill", "mixed", "mixed-fill"];
 const LEFT = 76;
 const TOP = 26;
+const LANE = 40;
 const MOST = 200;
 
 /** The view of the run's traced steps. */
@@ -26,6 +27,7 @@ export function TimelineView(host, context) {
   let chosen = -1;
   let hover = -1;
   let inks = null;
+  let reading = false;
   let gone = false;
   const status = element("p", { class: "part-status", role: "status" });
   const steps = element("select", { "aria-label": "Traced step", onchange: () => {
@@ -88,22 +90,26 @@ export function TimelineView(host, context) {
   async function load() {
     const asked = context.run;
     run = asked;
+    reading = true;
     graph = trace = picked = null;
     traces = [];
     work.hidden = true;
     message.replaceChildren();
     status.textContent = "Reading";
     try {
+      if (has(context, "trace") === false || has(context, "graph") === false) throw absent();
       graph = await context.api.get(pathOf(asked, "graph"));
     } catch {
       graph = null; // times are told without roles and costs then
     }
     if (run === asked && !gone) await loadTraces();
+    reading = false;
   }
 
   async function loadTraces() {
     const asked = run;
     try {
+      if (has(context, "trace") === false) throw absent();
       const answer = await context.api.get(pathOf(asked, "traces"));
       if (run !== asked || gone) return;
       traces = answer.traces;
@@ -166,7 +172,7 @@ export function TimelineView(host, context) {
     const total = [...sums.values()].reduce((sum, group) => sum + group.time, 0);
     groups = [...sums.values()].sort((a, b) => b.time - a.time);
     for (const group of groups) group.share = group.time / total;
-    canvas.style.height = `${TOP + rows.length * 34 + 12}px`;
+    canvas.style.height = `${TOP + rows.length * LANE + 12}px`;
     root.dataset.step = trace.step;
     root.dataset.spans = trace.spans.length;
     const busy = total / (end * Math.max(1, rows.length));
@@ -203,10 +209,10 @@ export function TimelineView(host, context) {
       const bar = element("span", { class: "table-bar", "aria-hidden": "true" });
       bar.style.width = `${(100 * group.time) / groups[0].time}%`;
       return element("tr", { "data-span": group.name, class: `role-${roleOf(group.nodes)}` },
-        element("td", {}, element("span", { class: "role-mark", "aria-hidden": "true" }), button(shortName(group), { class: "part-link", title: group.name }, () => {
+        element("td", {}, element("span", { class: "table-name" }, element("span", { class: "role-mark", "aria-hidden": "true" }), button(shortName(group), { class: "part-link", title: group.name }, () => {
           choose(group.first);
           openNode(group);
-        }), bar),
+        })), bar),
         element("td", { class: "number" }, duration(group.time)),
         element("td", { class: "number" }, percent(group.share)),
         element("td", { class: "number" }, whole(group.parts)),
@@ -259,7 +265,7 @@ export function TimelineView(host, context) {
 
   function spanAt(x, y) {
     if (!trace) return -1;
-    const row = rows[Math.floor((y - TOP) / 34)];
+    const row = rows[Math.floor((y - TOP) / LANE)];
     if (!row || x < LEFT) return -1;
     return row.find((index) => x >= scale(trace.spans[index].start) - 1 && x <= Math.max(scale(trace.spans[index].end), scale(trace.spans[index].start) + 2)) ?? -1;
   }
@@ -355,7 +361,7 @@ export function TimelineView(host, context) {
     }
     let drawn = 0;
     rows.forEach((row, lane) => {
-      const y = TOP + lane * 34;
+      const y = TOP + lane * LANE;
       pen.textAlign = "left";
       let last = -1;
       for (const index of row) {
@@ -370,28 +376,28 @@ export function TimelineView(host, context) {
         const role = roleOf(span.nodes);
         const strong = index === chosen || index === hover || (chosen >= 0 && trace.spans[chosen].name === span.name);
         pen.fillStyle = x1 - x0 > 4 ? ink[`${role}-fill`] : ink[role];
-        pen.fillRect(x0, y, x1 - x0, 28);
+        pen.fillRect(x0, y, x1 - x0, LANE - 6);
         pen.fillStyle = ink[role];
         pen.fillRect(x0, y, x1 - x0, strong ? 5 : 3);
         if (x1 - x0 > 3) {
           pen.strokeStyle = index === chosen ? ink.focus : ink[role];
           pen.lineWidth = strong ? 2 : 0.6;
-          pen.strokeRect(x0 + 0.5, y + 0.5, x1 - x0 - 1, 27);
+          pen.strokeRect(x0 + 0.5, y + 0.5, x1 - x0 - 1, LANE - 7);
         }
         if (x1 - x0 > 30) {
           pen.save();
           pen.beginPath();
-          pen.rect(x0 + 3, y, x1 - x0 - 6, 28);
+          pen.rect(x0 + 3, y, x1 - x0 - 6, LANE - 6);
           pen.clip();
           pen.fillStyle = ink.ink;
-          pen.fillText(span.name, x0 + 5, y + 16);
+          pen.fillText(span.name, x0 + 5, y + (LANE - 6) / 2 + 2);
           pen.restore();
         }
       }
       pen.fillStyle = ink.panel;
-      pen.fillRect(0, y - 3, LEFT - 2, 34);
+      pen.fillRect(0, y - 3, LEFT - 2, LANE);
       pen.fillStyle = ink.quiet;
-      pen.fillText(trace.threads[lane] || `thread ${lane}`, 6, y + 14);
+      pen.fillText(trace.threads[lane] || `thread ${lane}`, 6, y + (LANE - 6) / 2);
     });
     root.dataset.drawn = drawn;
     root.dataset.from = from.toFixed(1);
@@ -399,7 +405,7 @@ export function TimelineView(host, context) {
   }
 
   function update() {
-    if (run !== context.run) load();
+    if (run !== context.run || (!trace && !graph && has(context, "trace") && has(context, "graph") && !reading)) load();
     else if (root.offsetParent && run) {
       if (trace && traces.length && picked === null && stepAt(traces.map((one) => one.step), context.step) !== trace.step) loadTrace();
       refresh();
