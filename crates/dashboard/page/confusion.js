@@ -3,7 +3,7 @@
 //
 // Read by tests, on `.part-confusion`: `data-step`, `data-correct`, `data-open` the open cell (`3-5`: is 3, taken for 5),
 // `data-images` images behind it. Cells: `[data-cell="3-5"]` with `data-count`; margins: `[data-recall="3"]`, `[data-precision="5"]`.
-import { absent, atMostEvery, button, element, everyFrame, fitCanvas, has, notice, percent, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, button, element, everyFrame, fitCanvas, follow, has, notice, percent, stepAt, whole } from "./parts.js";
 import { predictionsAt, testsOf, tileOf } from "./sprite.js";
 
 const MOST_CLASSES = 40;
@@ -41,10 +41,13 @@ export function ConfusionView(host, context) {
   watcher.observe(scroller);
   const refresh = atMostEvery(2000, async () => {
     const asked = run;
+    // The store hears of each evaluation; without it one asks.
+    const heard = context.store && context.store.run && context.store.run(asked);
+    if (heard && heard.tests) return;
     const fresh = await testsOf(context, asked).catch(() => null);
     if (fresh && run === asked) {
       tests = fresh;
-      follow();
+      ask();
     }
   });
 
@@ -76,13 +79,16 @@ export function ConfusionView(host, context) {
     }).catch((error) => {
       title.textContent = error.message;
     });
+    if (context.store && context.store.wantTests) context.store.wantTests(asked);
     build();
-    await follow();
+    await ask();
   }
 
   // Fetches the predictions that the shown step asks for; one question at a time, the newest wish wins.
-  async function follow() {
+  async function ask() {
     if (!tests || asking) return;
+    const heard = context.store && context.store.run && context.store.run(run);
+    if (heard && heard.tests && heard.tests.steps) tests.steps = heard.tests.steps;
     const step = stepAt(tests.steps, context.step);
     if (step === null) {
       status.textContent = "";
@@ -103,7 +109,7 @@ export function ConfusionView(host, context) {
     } finally {
       asking = false;
     }
-    follow();
+    ask();
   }
 
   function build() {
@@ -192,10 +198,10 @@ export function ConfusionView(host, context) {
     }
     for (let i = 0; i < size; i += 1) {
       const right = counts[i * size + i];
-      grid.querySelector(`[data-recall="${i}"]`).textContent = percent(right / rowSums[i]);
-      grid.querySelector(`[data-precision="${i}"]`).textContent = percent(right / columnSums[i]);
+      grid.querySelector(`[data-recall="${i}"]`).replaceChildren(...share(right / rowSums[i]));
+      grid.querySelector(`[data-precision="${i}"]`).replaceChildren(...share(right / columnSums[i]));
     }
-    grid.querySelector("[data-overall]").textContent = percent(overall);
+    grid.querySelector("[data-overall]").replaceChildren(...share(overall));
   }
 
   function fillPairs() {
@@ -268,19 +274,30 @@ export function ConfusionView(host, context) {
   function update() {
     if (run !== context.run || (missing && has(context, "test"))) load();
     else if (tests && root.offsetParent) {
-      follow();
+      ask();
       refresh();
     }
   }
 
   update();
+  const endFollow = follow(context, ["test"], update, () => {
+    shown = null;
+    if (tests) ask();
+  });
   return {
     update,
     destroy() {
       gone = true;
+      endFollow();
       redraw.cancel();
       watcher.disconnect();
       root.remove();
     },
   };
+}
+
+// A share in percent; the sign stands apart, so that a narrow page can leave it out.
+function share(value) {
+  const [number, sign] = percent(value).split(" ");
+  return sign ? [number, element("span", { class: "unit" }, ` ${sign}`)] : [number];
 }

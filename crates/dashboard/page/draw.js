@@ -4,7 +4,7 @@
 // Read by tests, on `.part-draw`: `data-digit` the likeliest class, `data-step` the weights' step, `data-state` (`empty`, `waiting`, `shown`,
 // `no-weights`, `error`), `data-sent` questions so far, `data-ink` sum of the pixels seen, `data-truth` label of a test image.
 // Bars: `[data-probability="7"]` with `data-value`; `canvas.draw-square`; `[data-do="clear|take|missed"]`, `input[data-do="saliency"]`.
-import { atMostEvery, button, colours, element, everyFrame, has, onScheme, pathOf, percent, whole } from "./parts.js";
+import { atMostEvery, button, colours, element, everyFrame, follow, has, onScheme, pathOf, percent, whole } from "./parts.js";
 import { SIDE, normalized } from "./pen.js";
 import { predictionsAt, testsOf, tileOf } from "./sprite.js";
 
@@ -76,7 +76,7 @@ export function DrawView(host, context) {
     spoken.textContent = status.textContent;
   });
   // While a run trains its weights move: what stands in the square is asked anew.
-  const follow = atMostEvery(1000, () => {
+  const askAgain = atMostEvery(1000, () => {
     const asks = root.dataset.state === "shown" || (root.dataset.state === "no-weights" && has(context, "draw"));
     if (seen && asks) ask();
   });
@@ -423,12 +423,13 @@ export function DrawView(host, context) {
         root.dataset.state = "empty";
         showNothing();
       }
-      follow();
+      askAgain();
     }
   }
 
   redraw();
   update();
+  const endFollow = follow(context, ["info"], update);
   return {
     update,
     destroy() {
@@ -436,6 +437,7 @@ export function DrawView(host, context) {
       clearTimeout(pending);
       redraw.cancel();
       endScheme();
+      endFollow();
       root.remove();
     },
   };

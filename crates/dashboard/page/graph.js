@@ -5,7 +5,7 @@
 // Read by tests, on `.part-graph`: `data-nodes` nodes in all, `data-shown` boxes in the picture, `data-drawn` boxes in sight,
 // `data-selected` the chosen node's name or scope's path, `data-found` matches of the search, `data-layout-ms` and `data-paint-ms`,
 // `data-scale`, `data-roles`. Buttons: `[data-do="fold|unfold|fit|in|out"]`; `input[data-role="forward"]`. See also `outline.js` and `node.js`.
-import { button, colours, element, everyFrame, fitCanvas, absent, atMostEvery, has, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
+import { button, colours, element, everyFrame, fitCanvas, follow, absent, atMostEvery, has, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
 import { Outline, rowsOf } from "./outline.js";
 import { nodePanel } from "./node.js";
 import { panning } from "./pan.js";
@@ -545,6 +545,7 @@ export function GraphView(host, context) {
 
   tellPanel();
   update();
+  ends.push(follow(context, ["info", "graph", "trace"], update));
   return {
     update,
     show,

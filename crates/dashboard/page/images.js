@@ -1,7 +1,7 @@
 // Image summaries of a run by tag and step.
 //
 // Read by tests, on `.part-images`: `data-tag`, `data-step`, `data-count`. Pictures: `img[data-image="0"]`.
-import { absent, atMostEvery, element, has, notice, pathOf, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, element, follow, has, notice, pathOf, stepAt, whole } from "./parts.js";
 
 const MOST = 200;
 
@@ -119,10 +119,15 @@ export function ImagesView(host, context) {
   }
 
   update();
+  const endFollow = follow(context, ["images"], update, () => {
+    sheet.dataset.shown = "";
+    if (root.offsetParent) read();
+  });
   return {
     update,
     destroy() {
       gone = true;
+      endFollow();
       root.remove();
     },
   };

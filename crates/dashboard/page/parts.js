@@ -171,3 +171,16 @@ export function absent() {
   error.status = 404;
   return error;
 }
+
+/**
+ * Calls `update` when the store of the runs' data tells of one of these kinds (`info`, `test`, ..) for the run that is shown, and `reset` when
+ * what was known of it is void. Returns what ends that.
+ */
+export function follow(context, kinds, update, reset) {
+  if (!context.store || !context.store.listen) return () => {};
+  const end = context.store.listen((changed) => {
+    if (reset && (changed.has("fresh") || changed.has(`reset:${context.run}`))) reset();
+    if (kinds.some((kind) => changed.has(`${kind}:${context.run}`))) update();
+  });
+  return typeof end === "function" ? end : () => {};
+}

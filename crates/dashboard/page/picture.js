@@ -111,12 +111,13 @@ export function paint(pen, width, height, { picture, graph, camera, chosen, side
     pen.fillStyle = ink.ink;
     pen.font = `600 12px ${FONT}`;
     pen.textAlign = "left";
-    pen.fillText(cut(pen, `▾ ${box.item.label}`, box.w * 0.6), box.x + 10, box.y + 17);
+    const title = cut(pen, `▾ ${box.item.label}`, box.w * 0.7);
+    const room = box.w - 34 - pen.measureText(title).width;
+    pen.fillText(title, box.x + 10, box.y + 17);
     pen.fillStyle = ink.quiet;
     pen.font = `11px ${FONT}`;
     pen.textAlign = "right";
-    const room = box.w - 30 - pen.measureText(box.item.label).width * 1.2;
-    pen.fillText(cut(pen, textOf(box.item, graph)[1], Math.max(0, room)), box.x + box.w - 10, box.y + 17);
+    if (room > 40) pen.fillText(cut(pen, textOf(box.item, graph)[1], room), box.x + box.w - 10, box.y + 17);
   }
   const strong = [];
   const plain = k < 0.3;

@@ -226,7 +226,7 @@ function sidesOf(graph, seen) {
       if (small.length === SIDES) {
         small[SIDES - 1].more += 1;
       } else {
-        small.push({ node: from, label: item.label, w: Math.min(96, 16 + item.label.length * 6), more: 0 });
+        small.push({ node: from, label: item.label, w: Math.min(110, 20 + item.label.length * 6.6), more: 0 });
       }
       sides.set(user, small);
       beside.add(from);

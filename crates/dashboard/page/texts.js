@@ -3,7 +3,7 @@
 //
 // Read by tests, on `.part-texts`: `data-tag`, `data-step`, `data-lines`, `data-found` lines that hold what is sought, `data-at` the one shown.
 // Lines: `[data-line="1"]`.
-import { absent, atMostEvery, button, element, everyFrame, has, notice, pathOf, stepAt, whole } from "./parts.js";
+import { absent, atMostEvery, button, element, everyFrame, follow, has, notice, pathOf, stepAt, whole } from "./parts.js";
 
 const LINE = 18;
 const WIDEST = 600;
@@ -186,10 +186,15 @@ export function TextsView(host, context) {
   }
 
   update();
+  const endFollow = follow(context, ["texts"], update, () => {
+    current = "";
+    if (root.offsetParent) read();
+  });
   return {
     update,
     destroy() {
       gone = true;
+      endFollow();
       redraw.cancel();
       watcher.disconnect();
       root.remove();

@@ -3,7 +3,7 @@
 //
 // Read by tests, on `.part-timeline`: `data-step`, `data-spans` in all, `data-drawn` in sight, `data-from` and `data-to`
 // (microseconds in sight), `data-selected` the chosen span's name. Rows of the table: `[data-span="NAME"]`; `[data-do="fit|in|out"]`.
-import { absent, amount, atMostEvery, button, colours, duration, element, everyFrame, fitCanvas, has, notice, onScheme, pathOf, percent, stepAt, whole } from "./parts.js";
+import { absent, amount, atMostEvery, button, colours, duration, element, everyFrame, fitCanvas, follow, has, notice, onScheme, pathOf, percent, stepAt, whole } from "./parts.js";
 import { panning } from "./pan.js";
 
 const NAMES = ["panel", "ground", "ink", "quiet", "line", "focus", "forward", "backward", "update", "forward-fill", "backward-fill", "update-fill", "mixed", "mixed-fill"];
@@ -413,6 +413,7 @@ export function TimelineView(host, context) {
   }
 
   update();
+  ends.push(follow(context, ["info", "trace"], update));
   return {
     update,
     destroy() {
