@@ -26,7 +26,7 @@ export function ConfusionView(host, context) {
   const status = element("p", { class: "part-status", role: "status" });
   const message = element("div", {});
   const grid = element("div", { class: "confusion-grid" });
-  const title = element("h3", { class: "confusion-title" }, "Images behind a cell");
+  const title = element("h3", { class: "confusion-title", "aria-live": "polite" }, "Images behind a cell");
   const canvas = element("canvas", { class: "confusion-canvas", role: "img" });
   const space = element("div", { class: "confusion-space" });
   const scroller = element("div", { class: "confusion-images", tabindex: "0", role: "region", "aria-label": "Images behind the cell" }, canvas, space);

@@ -15,7 +15,7 @@ export function textOf(item, graph) {
     return [item.label, more.join(" · ")];
   }
   const node = graph.nodes[item.node];
-  const plain = item.label.replace(/_\d+$/, "") === node.op;
+  const plain = item.label.split("/").pop().replace(/_\d+$/, "") === node.op;
   return [item.label, `${plain ? "" : `${node.op} `}${node.type || ""}`];
 }
 
