@@ -37,6 +37,13 @@ export function ConfusionView(host, context) {
   host.replaceChildren(root);
   const redraw = everyFrame(paint);
   scroller.addEventListener("scroll", redraw);
+  scroller.addEventListener("pointermove", (event) => {
+    const box = scroller.getBoundingClientRect();
+    const across = Math.max(1, Math.floor((scroller.clientWidth - 2) / TILE));
+    const column = Math.floor((event.clientX - box.left) / TILE);
+    const index = behind[Math.floor((event.clientY - box.top + scroller.scrollTop) / TILE) * across + column];
+    canvas.title = column < across && index !== undefined ? `test image ${index}` : "";
+  });
   const watcher = new ResizeObserver(redraw);
   watcher.observe(scroller);
   const refresh = atMostEvery(2000, async () => {

@@ -468,7 +468,7 @@ export function GraphView(host, context) {
   function fit(event) {
     if (!picture) return;
     frame({ x: 0, y: 0, w: picture.width, h: picture.height });
-    const least = picture.drawn.length < 200 ? 0.55 : 0.05;
+    const least = picture.drawn.length >= 200 ? 0.05 : canvas.clientWidth < 500 ? 0.8 : 0.55;
     if (!event && camera.k < least) {
       const width = canvas.clientWidth || 800;
       camera.k = Math.min(1, Math.max(least, (width - 40) / Math.max(1, picture.width)));
