@@ -7,6 +7,7 @@ mod bands;
 mod error;
 pub mod folder;
 mod frame;
+mod logs;
 mod model;
 pub mod proto;
 mod reader;
@@ -16,6 +17,7 @@ mod writer;
 
 pub use bands::{Band, PERCENTILES};
 pub use error::Error;
+pub use logs::Logs;
 pub use model::*;
 pub use reader::{EventReader, Place, read_at};
 pub use writer::{EventWriter, VERSION};
