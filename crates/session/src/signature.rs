@@ -155,6 +155,17 @@ impl SignatureRun<'_> {
         self.callable.explain(self.feeds(inputs))
     }
 
+    /// What each node of such a run costs: [`Session::costs`].
+    ///
+    /// # Errors
+    /// As [`Session::costs`].
+    pub fn costs<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+    ) -> Result<Vec<crate::NodeCost>, Error> {
+        self.callable.costs(self.feeds(inputs))
+    }
+
     /// These and what is always fed.
     fn feeds<'b, 'a: 'b>(&'b self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Vec<Feed<'b>> {
         let graph = self.session.frozen_graph();
