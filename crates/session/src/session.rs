@@ -542,6 +542,15 @@ impl Session {
         }
     }
 
+    /// Whether these can be fetched: they are this graph's.
+    pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
+        let mut list = FetchList::default();
+        for port in ports {
+            port.list(&mut list);
+        }
+        self.fetched(&list).map(drop)
+    }
+
     fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
         let about = |graph: &ir::Graph| {
             let node = graph.node(listed.node);
