@@ -1,1 +1,25 @@
-//! The live page of a training.
+//! The live page of a training: six panels that fill while it learns, its graph, its times, a square to draw a digit in.
+//!
+//! A [`Server`] shows [`Runs`]: those that train in this process, with [`Controls`] and a [`Predictor`], and those that are read from
+//! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
+//!
+//! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
+//! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
+//! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
+
+mod answers;
+mod controls;
+mod error;
+mod events;
+mod graph;
+mod guard;
+mod hub;
+mod page;
+mod predictor;
+mod server;
+
+pub use controls::{Ask, Controls, Reply};
+pub use error::Error;
+pub use hub::{Runs, Shown};
+pub use predictor::{Prediction, Predictor};
+pub use server::Server;

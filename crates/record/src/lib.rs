@@ -4,18 +4,24 @@
 //! [`graph_def`] and [`run_metadata`] make graphs and traced runs, [`quantiles`] and [`sprite`] count and draw. This crate must not know how what
 //! it records is shown.
 
+mod bands;
 mod error;
 pub mod folder;
 mod frame;
 pub mod graph_def;
+mod model;
 pub mod proto;
 pub mod quantiles;
 mod reader;
 pub mod run_metadata;
+mod series;
 pub mod sprite;
 pub mod summary;
+mod tensor;
 mod writer;
 
+pub use bands::{Band, PERCENTILES};
 pub use error::Error;
+pub use model::*;
 pub use reader::{EventReader, Place, read_at};
 pub use writer::{EventWriter, VERSION};

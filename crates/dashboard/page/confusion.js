@@ -1,0 +1,1 @@
+export function ConfusionView(host){host.textContent='';return{update(){},destroy(){}}}

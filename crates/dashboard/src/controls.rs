@@ -1,0 +1,167 @@
+//! Pausing, stopping and saving a training from outside.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a training is asked for between two steps.
+#[derive(Debug)]
+pub enum Ask {
+    /// To save now, and to say how that went.
+    Save(Reply),
+    /// To end.
+    Stop,
+}
+
+/// Where the answer to [`Ask::Save`] goes.
+#[derive(Debug)]
+pub struct Reply(Sender<Result<String, String>>);
+
+impl Reply {
+    /// Says what was done, or why it could not be done. Nobody listening any more is no harm.
+    pub fn send(self, answer: Result<String, String>) {
+        let _ = self.0.send(answer);
+    }
+}
+
+/// The switches of a training: a server turns them, and the training looks at them once a step.
+#[derive(Debug, Default)]
+pub struct Controls {
+    /// Whether there is anything to look at: all that a step costs.
+    is_asked: AtomicBool,
+    wanted: Mutex<Wanted>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Wanted {
+    pause: bool,
+    stop: bool,
+    saves: Vec<Reply>,
+}
+
+impl Controls {
+    /// Nothing is asked for.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask(&self, ask: impl FnOnce(&mut Wanted)) {
+        let mut wanted = self.wanted();
+        ask(&mut wanted);
+        self.is_asked.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// Asks the training to wait after its step.
+    pub fn pause(&self) {
+        self.ask(|wanted| wanted.pause = true);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.ask(|wanted| wanted.pause = false);
+    }
+
+    /// Asks it to end.
+    pub fn stop(&self) {
+        self.ask(|wanted| wanted.stop = true);
+    }
+
+    /// Asks it to save, and gives where the answer comes.
+    pub fn save(&self) -> Receiver<Result<String, String>> {
+        let (sender, receiver) = channel();
+        self.ask(|wanted| wanted.saves.push(Reply(sender)));
+        receiver
+    }
+
+    /// Whether it is asked to wait.
+    pub fn is_paused(&self) -> bool {
+        self.wanted().pause
+    }
+
+    /// Called by the training between two steps: what it is asked for. Waits while it is paused, and calls `waiting` then, with whether it
+    /// begins or ends.
+    pub fn check(&self, mut waiting: impl FnMut(bool)) -> Option<Ask> {
+        if !self.is_asked.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut wanted = self.wanted();
+        let mut waits = false;
+        loop {
+            let ask = match wanted.saves.pop() {
+                Some(reply) => Some(Ask::Save(reply)),
+                None if wanted.stop => Some(Ask::Stop),
+                None => None,
+            };
+            if ask.is_some() || !wanted.pause {
+                let is_more = wanted.stop || wanted.pause || !wanted.saves.is_empty();
+                self.is_asked.store(is_more, Ordering::Release);
+                drop(wanted);
+                if waits {
+                    waiting(false);
+                }
+                return ask;
+            }
+            if !waits {
+                waits = true;
+                drop(wanted);
+                waiting(true);
+                wanted = self.wanted();
+                continue;
+            }
+            // A while, and not for ever: being asked to stop by a signal is looked at by `waiting`.
+            let (guard, _) = self
+                .changed
+                .wait_timeout(wanted, Duration::from_millis(100))
+                .unwrap_or_else(PoisonError::into_inner);
+            wanted = guard;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn nothing_asked_is_nothing_to_do() {
+        assert!(Controls::new().check(|_| panic!("it does not wait")).is_none());
+    }
+
+    #[test]
+    fn a_pause_waits_until_it_is_over_and_saves_in_between() {
+        let controls = Arc::new(Controls::new());
+        controls.pause();
+        let answer = controls.save();
+        match controls.check(|_| ()) {
+            Some(Ask::Save(reply)) => reply.send(Ok("saved".to_owned())),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(answer.recv().unwrap().unwrap(), "saved");
+        let other = controls.clone();
+        let resumer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            other.resume();
+        });
+        let mut seen = Vec::new();
+        assert!(controls.check(|begins| seen.push(begins)).is_none());
+        assert_eq!(seen, [true, false]);
+        resumer.join().unwrap();
+    }
+
+    #[test]
+    fn a_stop_ends_a_pause() {
+        let controls = Controls::new();
+        controls.pause();
+        controls.stop();
+        assert!(matches!(controls.check(|_| ()), Some(Ask::Stop)));
+    }
+}

@@ -1,0 +1,108 @@
+//! The stream of what is new. Each reader asks the runs itself, at its own pace: one that is slow or stuck is sent more at a time, or told to
+//! load everything again, and nobody waits for it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::response::sse::Event;
+use serde::Serialize;
+use tokio_stream::Stream;
+
+use abeyance_record::{Update, clock};
+
+use crate::hub::Runs;
+
+/// Between two looks.
+const PERIOD: Duration = Duration::from_millis(100);
+/// So many points and no more are sent at once: with more to catch up with, loading the curves anew, made smaller, is less.
+const MOST_POINTS: usize = 20_000;
+
+#[derive(Serialize)]
+struct Message<'a> {
+    boot: &'a str,
+    seq: u32,
+    runs: BTreeMap<String, Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    new: bool,
+    #[serde(flatten)]
+    update: Update,
+}
+
+/// Where a reader is.
+struct Reader {
+    runs: Runs,
+    boot: String,
+    seen: u32,
+    known: HashSet<String>,
+    /// It is of another start of the server: what it knows means nothing here.
+    is_lost: bool,
+}
+
+/// The stream from where a reader left off, which it says by the last id that it got.
+pub(crate) fn stream(
+    runs: Runs,
+    boot: String,
+    last: Option<&str>,
+) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
+    let known = runs.list().into_iter().map(|shown| shown.run.id().to_owned()).collect();
+    let seen = last.and_then(|last| {
+        let (from, seq) = last.rsplit_once(':')?;
+        (from == boot).then(|| seq.parse().ok()).flatten()
+    });
+    let now = clock();
+    let is_lost = last.is_some() && seen.is_none_or(|seen| seen > now);
+    let reader = Reader { runs, boot, seen: seen.unwrap_or(now), known, is_lost };
+    futures(reader)
+}
+
+fn futures(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
+    use tokio_stream::StreamExt;
+    let mut reader = reader;
+    let ticks =
+        tokio_stream::StreamExt::throttle(tokio_stream::iter(std::iter::repeat(())), PERIOD);
+    ticks.filter_map(move |()| reader.next().map(Ok))
+}
+
+impl Reader {
+    /// What is new, if anything is.
+    fn next(&mut self) -> Option<Event> {
+        let now = clock();
+        let id = |seq: u32| format!("{}:{seq}", self.boot);
+        if self.is_lost {
+            self.is_lost = false;
+            self.seen = now;
+            return Some(Event::default().event("reload").id(id(now)).data("{}"));
+        }
+        if now == self.seen {
+            return None;
+        }
+        let mut rows = BTreeMap::new();
+        let mut points = 0;
+        for shown in self.runs.list() {
+            let run = shown.run;
+            let new = !self.known.contains(run.id());
+            if let Some(update) = run.since(self.seen, now) {
+                points += update.points;
+                rows.insert(run.id().to_owned(), Row { new, update });
+            }
+            if new {
+                self.known.insert(run.id().to_owned());
+            }
+        }
+        self.seen = now;
+        if points > MOST_POINTS {
+            return Some(Event::default().event("reload").id(id(now)).data("{}"));
+        }
+        if rows.is_empty() {
+            return None;
+        }
+        let message = Message { boot: &self.boot, seq: now, runs: rows };
+        let data = serde_json::to_string(&message).ok()?;
+        Some(Event::default().event("update").id(id(now)).data(data))
+    }
+}
