@@ -1,10 +1,11 @@
 //! What a run leaves behind: summaries written as TensorBoard event files, and read back.
 //!
 //! [`EventWriter`] and [`EventReader`] are files of [`proto::Event`]s, [`folder`] is a run's files together. [`summary`] makes values,
-//! [`graph_def`] and [`run_metadata`] make graphs and traced runs, [`quantiles`] and [`sprite`] count and draw. This crate must not know how what
+//! [`Recorder`] records a training, [`Run`] is a recording in memory. [`graph_def`] and [`run_metadata`] make graphs and traced runs, [`quantiles`] and [`sprite`] count and draw. This crate must not know how what
 //! it records is shown.
 
 mod bands;
+mod csv;
 mod error;
 pub mod folder;
 mod frame;
@@ -13,6 +14,7 @@ mod model;
 pub mod proto;
 pub mod quantiles;
 mod reader;
+mod recorder;
 pub mod run_metadata;
 mod series;
 pub mod sprite;
@@ -24,4 +26,5 @@ pub use bands::{Band, PERCENTILES};
 pub use error::Error;
 pub use model::*;
 pub use reader::{EventReader, Place, read_at};
+pub use recorder::{Classifier, Recorder, RecorderOptions, Thinning};
 pub use writer::{EventWriter, VERSION};

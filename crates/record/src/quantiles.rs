@@ -5,9 +5,8 @@
 
 use abeyance_session::Value;
 
-/// The percentiles that are recorded: those of TensorFlow's compressed histograms, which are the bounds of 0.5, 1 and 1.5 standard
-/// deviations, the median and the ends.
-pub const PERCENTILES: [f64; 9] = [0.0, 7.0, 16.0, 31.0, 50.0, 69.0, 84.0, 93.0, 100.0];
+use crate::PERCENTILES;
+
 /// Buckets of a histogram.
 pub const BUCKETS: usize = 30;
 
@@ -179,7 +178,7 @@ fn number(ordered: u32) -> f32 {
 fn ranks(count: u64) -> Option<[u64; 9]> {
     let last = count.checked_sub(1)?;
     // p / 100 · last + 1 / 2 in whole numbers, which rounds the same for any count.
-    Some(PERCENTILES.map(|p| ((u128::from(last) * 2 * p as u128 + 100) / 200) as u64))
+    Some(PERCENTILES.map(|p| ((u128::from(last) * 2 * u128::from(p) + 100) / 200) as u64))
 }
 
 /// The same of any numbers.
@@ -249,7 +248,11 @@ mod tests {
         numbers.retain(|number| number.is_finite());
         numbers.sort_by(f64::total_cmp);
         let last = numbers.len().checked_sub(1)?;
-        Some(PERCENTILES.map(|p| numbers[(p / 100.0 * last as f64 + 0.5 + 1e-9).floor() as usize]))
+        Some(
+            PERCENTILES.map(|p| {
+                numbers[(f64::from(p) / 100.0 * last as f64 + 0.5 + 1e-9).floor() as usize]
+            }),
+        )
     }
 
     fn check(numbers: &[f32]) -> Result<(), TestCaseError> {

@@ -11,27 +11,10 @@ use crate::proto::{
 };
 use crate::quantiles::Spread;
 use crate::sprite::Sprite;
+use crate::tags::{PERCENTILES, SETTINGS, STATE};
 
 /// The plugin of what TensorBoard has no word for.
 pub const PLUGIN: &str = "abeyance";
-/// The settings of a run, a JSON object.
-pub const SETTINGS: &str = "abeyance/settings";
-/// What a run is doing: `running`, `paused`, `done`, `stopped`, `failed: MESSAGE`.
-pub const STATE: &str = "abeyance/state";
-/// Percentiles of the histogram whose tag follows.
-pub const PERCENTILES: &str = "abeyance/percentiles/";
-/// The test images.
-pub const TEST_IMAGES: &str = "abeyance/images/test";
-/// The test images' classes.
-pub const TEST_LABELS: &str = "abeyance/labels/test";
-/// What the test images are taken for.
-pub const TEST_PREDICTIONS: &str = "abeyance/predictions/test";
-/// A batch of training images.
-pub const BATCH: &str = "abeyance/batch";
-/// Its classes.
-pub const BATCH_LABELS: &str = "abeyance/batch/labels";
-/// What its images are taken for.
-pub const BATCH_PREDICTIONS: &str = "abeyance/batch/predictions";
 
 /// TensorBoard's data classes.
 mod class {

@@ -415,6 +415,11 @@ impl Session {
         })
     }
 
+    /// The graph as it was when the session was made.
+    pub fn graph(&self) -> &ir::Graph {
+        &self.frozen.graph
+    }
+
     /// The graph's name.
     pub fn graph_name(&self) -> &str {
         self.frozen.graph.name()
