@@ -11,8 +11,8 @@ use crate::Graph;
 const MOST_BYTES: u64 = 1 << 33;
 
 impl Graph {
-    /// Saves the graph: forward, backward and update nodes, first values, signatures and seed, and where in the program each
-    /// node was made. A file at `path` is replaced as a whole or, if anything fails, not at all.
+    /// Saves the graph: forward, backward and update nodes, first values, summaries, signatures and seed, and where in the program
+    /// each node was made. A file at `path` is replaced as a whole or, if anything fails, not at all.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};

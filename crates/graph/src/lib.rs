@@ -16,6 +16,7 @@ mod init;
 pub mod ops;
 mod signature;
 mod slicing;
+mod summaries;
 mod tensor;
 mod variance_scaling;
 mod within;
@@ -34,6 +35,7 @@ pub use ops::pool::Pool;
 pub use ops::spatial::Pair;
 pub use signature::Signature;
 pub use slicing::{NewAxis, SlicePart};
+pub use summaries::{Summaries, Summarized};
 pub use tensor::{AnyTensor, Operand, Operation, Scalar, Tensor};
 pub use variance_scaling::{
     Distribution, Fan, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal,

@@ -340,6 +340,18 @@ impl<'g, T: Element> From<Scalar<'g, T>> for AnyTensor<'g> {
     }
 }
 
+impl<'g, T: Element> From<&Tensor<'g, T>> for AnyTensor<'g> {
+    fn from(tensor: &Tensor<'g, T>) -> Self {
+        tensor.erase()
+    }
+}
+
+impl<'g> From<&AnyTensor<'g>> for AnyTensor<'g> {
+    fn from(tensor: &AnyTensor<'g>) -> Self {
+        *tensor
+    }
+}
+
 impl<'g, T: Element> From<Tensor<'g, T>> for Operation<'g> {
     fn from(tensor: Tensor<'g, T>) -> Self {
         Operation(tensor.erase())

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::body::{MAX_DEPTH, is_input};
 use crate::shape::{Origin, Symbols};
+use crate::summary::Summaries;
 use crate::{
     Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
     GraphSignature, Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type,
@@ -152,6 +153,7 @@ pub struct Graph {
     depth: u32,
     seed: Option<u64>,
     signatures: Vec<GraphSignature>,
+    summaries: Summaries,
 }
 
 impl Default for Graph {
@@ -176,6 +178,7 @@ impl Graph {
             depth: 0,
             seed: None,
             signatures: Vec::new(),
+            summaries: Summaries::default(),
         }
     }
 
@@ -212,6 +215,16 @@ impl Graph {
     /// The same, to add to.
     pub(crate) fn signatures_mut(&mut self) -> &mut Vec<GraphSignature> {
         &mut self.signatures
+    }
+
+    /// The summaries and their tags.
+    pub(crate) fn summary_table(&self) -> &Summaries {
+        &self.summaries
+    }
+
+    /// The same, to add to.
+    pub(crate) fn summary_table_mut(&mut self) -> &mut Summaries {
+        &mut self.summaries
     }
 
     /// Of how many bodies it is inside: 0 for a program, 1 for a body of one of its nodes.

@@ -26,6 +26,7 @@ mod shape;
 mod shorten;
 mod signature;
 mod suggest;
+mod summary;
 mod text;
 mod warning;
 
@@ -52,4 +53,5 @@ pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
 pub use signature::{GraphSignature, SignaturePart};
 pub use suggest::{near, nearest};
+pub use summary::{Summary, SummaryKind};
 pub use warning::Warning;

@@ -120,6 +120,11 @@ impl EventWriter {
         result.map_err(Error::disk("cannot write", &self.path))
     }
 
+    /// Ends it, without what could not be written: after a record that is cut nothing must follow.
+    pub(crate) fn abandon(mut self) {
+        self.pending.clear();
+    }
+
     /// Has the disk keep what was written, whatever happens to the machine.
     ///
     /// # Errors

@@ -46,6 +46,11 @@ impl<T> Port<T> {
     pub(crate) fn new(graph: &abeyance_ir::Graph, node: NodeId) -> Self {
         Self { graph: graph.id(), node, made: graph.node(node).location, element: PhantomData }
     }
+
+    /// The node of its graph.
+    pub fn node(self) -> NodeId {
+        self.node
+    }
 }
 
 impl<T: Element> From<Tensor<'_, T>> for Port<T> {

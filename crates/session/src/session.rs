@@ -18,7 +18,7 @@ use crate::plan::{
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, Port, Results, RunOptions, SessionMemory, SessionOptions, feeding};
+use crate::{Error, NodeCost, Port, Results, RunOptions, SessionMemory, SessionOptions, feeding};
 
 /// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may be used by many threads
 /// at once.
@@ -338,6 +338,43 @@ impl Session {
         Plan::explain(&self.frozen, fetches, shapes(feeds))
     }
 
+    /// What each node that such a run computes costs by itself, as if none were fused with others, folded or shared.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 3]);
+    /// let y = x.matmul(g.constant_array(&ndarray::array![[1.0f32], [2.0], [3.0]])).relu();
+    /// let session = Session::new(&g)?;
+    /// let costs = session.costs(y, feeds![x => &ndarray::array![[1.0, -2.0, 3.0]]])?;
+    /// let named: Vec<&str> = costs.iter().map(|cost| &*cost.node).collect();
+    /// assert_eq!(named, ["matmul", "relu"]);
+    /// assert_eq!(costs[0].flops, 6.0);
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::explain`].
+    #[track_caller]
+    pub fn costs<'a, F: Fetch>(
+        &self,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<Vec<NodeCost>, Error> {
+        let (location, feeds) = (Location::caller(), feeds.as_ref());
+        let mut list = FetchList::default();
+        fetches.list(&mut list);
+        let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
+        self.node_costs(&fetches, feeds).map_err(|error| error.at(location))
+    }
+
+    fn node_costs(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Vec<NodeCost>, Error> {
+        self.check_strangers(feeds)?;
+        feeding::check(&self.frozen.graph, feeds)?;
+        Plan::costs(&self.frozen, fetches, shapes(feeds))
+    }
+
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
     ///
     /// # Errors
@@ -376,6 +413,11 @@ impl Session {
             let tensor = node.ty.tensor()?;
             Some((&*node.name, tensor.dtype, ir::known_dims(&tensor.shape)?))
         })
+    }
+
+    /// The graph as it was when the session was made.
+    pub fn graph(&self) -> &ir::Graph {
+        &self.frozen.graph
     }
 
     /// The graph's name.
@@ -503,6 +545,15 @@ impl Session {
             true => Ok(nodes),
             false => Err(Error::Request(Diagnostics(mistakes))),
         }
+    }
+
+    /// Whether these can be fetched: they are this graph's.
+    pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
+        let mut list = FetchList::default();
+        for port in ports {
+            port.list(&mut list);
+        }
+        self.fetched(&list).map(drop)
     }
 
     fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
@@ -742,6 +793,17 @@ impl<C: Collect> Callable<'_, C> {
         let location = Location::caller();
         let explained = self.session.explain_nodes(&self.fetches, feeds.as_ref());
         explained.map_err(|error| error.at(location))
+    }
+
+    /// What each node costs: [`Session::costs`].
+    ///
+    /// # Errors
+    /// As [`Session::costs`].
+    #[track_caller]
+    pub fn costs<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<Vec<NodeCost>, Error> {
+        let location = Location::caller();
+        let costs = self.session.node_costs(&self.fetches, feeds.as_ref());
+        costs.map_err(|error| error.at(location))
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {

@@ -45,17 +45,61 @@ impl Session {
             found.map_err(|diagnostic| Error::Request(diagnostic.into()).at(location))?.clone();
         let fixed =
             signature.feeds.iter().map(|(node, array)| (*node, Value::from(&**array))).collect();
-        let collect =
-            CollectOutputs { outputs: signature.outputs.len(), steps: signature.steps.len() };
-        let callable = self.callable(signature.targets().collect(), collect);
+        let callable = callable(self, &signature, &[]);
         Ok(SignatureRun { session: self, signature, fixed, callable })
     }
+}
+
+/// What a signature fetches and runs, and behind that these.
+fn callable<'s>(
+    session: &'s Session,
+    signature: &GraphSignature,
+    extras: &[Port<Value>],
+) -> Callable<'s, CollectOutputs> {
+    let collect = CollectOutputs {
+        outputs: signature.outputs.len(),
+        steps: signature.steps.len(),
+        extras: extras.len(),
+    };
+    let extras = extras.iter().map(|port| port.node);
+    session.callable(signature.targets().chain(extras).collect(), collect)
 }
 
 impl SignatureRun<'_> {
     /// Its name, and which nodes its inputs and outputs are.
     pub fn signature(&self) -> &GraphSignature {
         &self.signature
+    }
+
+    /// Has each run fetch these too, computed once with all else: their values follow the outputs. What it fetched of such before,
+    /// it fetches no more.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::Session;
+    /// use ndarray::array;
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_]);
+    /// g.signature("predict").input("points", x).output("sum", x.reduce_sum(..));
+    /// g.summaries().scalar("largest", x.reduce_max(..));
+    ///
+    /// let session = Session::new(&g)?;
+    /// let watched = session.summaries().into_iter().flat_map(|summary| summary.ports);
+    /// let predict = session.signature("predict")?.fetching(watched)?;
+    /// let values = predict.run([predict.feed("points", &array![1.0f32, 2.0])?])?;
+    /// assert_eq!((values[0].to_f64(), values[1].to_f64()), (vec![3.0], vec![2.0]));
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// One of them is of another graph than the session's.
+    #[track_caller]
+    pub fn fetching(self, extras: impl IntoIterator<Item = Port<Value>>) -> Result<Self, Error> {
+        let location = Location::caller();
+        let extras: Vec<Port<Value>> = extras.into_iter().collect();
+        self.session.check_ports(&extras).map_err(|error| error.at(location))?;
+        let callable = callable(self.session, &self.signature, &extras);
+        Ok(Self { callable, ..self })
     }
 
     /// The element type of an input.
@@ -122,7 +166,8 @@ impl SignatureRun<'_> {
         })
     }
 
-    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its outputs, in their order.
+    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its outputs, in their order, and behind
+    /// them what it is [fetching](SignatureRun::fetching) besides.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -155,6 +200,17 @@ impl SignatureRun<'_> {
         self.callable.explain(self.feeds(inputs))
     }
 
+    /// What each node of such a run costs: [`Session::costs`].
+    ///
+    /// # Errors
+    /// As [`Session::costs`].
+    pub fn costs<'a>(
+        &self,
+        inputs: impl IntoIterator<Item = Feed<'a>>,
+    ) -> Result<Vec<crate::NodeCost>, Error> {
+        self.callable.costs(self.feeds(inputs))
+    }
+
     /// These and what is always fed.
     fn feeds<'b, 'a: 'b>(&'b self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Vec<Feed<'b>> {
         let graph = self.session.frozen_graph();
@@ -175,19 +231,21 @@ impl std::fmt::Debug for SignatureRun<'_> {
     }
 }
 
-/// Picks up the outputs of a signature, and nothing of its steps.
+/// Picks up the outputs of a signature, nothing of its steps, and what is fetched besides.
 #[derive(Debug)]
 pub(crate) struct CollectOutputs {
     outputs: usize,
     steps: usize,
+    extras: usize,
 }
 
 impl Collect for CollectOutputs {
     type Output = Vec<Value>;
 
     fn collect(&self, results: &mut Results<'_>) -> Vec<Value> {
-        let outputs = (0..self.outputs).map(|_| results.value()).collect();
+        let mut values: Vec<Value> = (0..self.outputs).map(|_| results.value()).collect();
         (0..self.steps).for_each(|_| results.skip());
-        outputs
+        values.extend((0..self.extras).map(|_| results.value()));
+        values
     }
 }

@@ -138,6 +138,9 @@ fn check_array(value: &Array) -> Result<(), Fault> {
 /// A value that runs change.
 pub struct Variable;
 
+/// The place of the attribute of a variable that says whether optimizers change it.
+pub(crate) const TRAINABLE: usize = 3;
+
 impl Operator for Variable {
     fn signature(&self) -> &Signature {
         const ATTRIBUTES: &[AttributeSpec] = &[

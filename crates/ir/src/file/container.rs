@@ -9,7 +9,12 @@ pub const MAGIC: [u8; 8] = *b"\x89ABY\r\n\x1a\n";
 /// The version of the form that is written: major, minor. Readers of one major version read all of its minor versions.
 ///
 /// 1.1: names of signatures and of their inputs and outputs are any texts.
-pub const VERSION: (u16, u16) = (1, 1);
+///
+/// 1.2: summaries, which files that have some say by a flag.
+pub const VERSION: (u16, u16) = (1, 2);
+
+/// The flag of a file that has summaries, which a reader must know to read it.
+pub(super) const SUMMARIES: u32 = 1;
 
 /// Magic, version, flags, length.
 const HEAD: usize = 8 + 2 + 2 + 4 + 8;
@@ -22,20 +27,20 @@ pub(super) fn damaged(message: impl Into<String>) -> Diagnostic {
 }
 
 /// Puts records into a container.
-pub(super) fn close(payload: &[u8]) -> Vec<u8> {
+pub(super) fn close(flags: u32, payload: &[u8]) -> Vec<u8> {
     let mut file = Vec::with_capacity(HEAD + payload.len() + TAIL);
     file.extend(MAGIC);
     file.extend(VERSION.0.to_le_bytes());
     file.extend(VERSION.1.to_le_bytes());
-    file.extend(0u32.to_le_bytes());
+    file.extend(flags.to_le_bytes());
     file.extend((payload.len() as u64).to_le_bytes());
     file.extend(payload);
     file.extend(crc32c::crc32c(&file).to_le_bytes());
     file
 }
 
-/// The records of a file, whose container is in order.
-pub(super) fn open(file: &[u8]) -> Result<&[u8], Diagnostic> {
+/// The flags and records of a file, whose container is in order.
+pub(super) fn open(file: &[u8]) -> Result<(u32, &[u8]), Diagnostic> {
     let Some(rest) = file.strip_prefix(&MAGIC) else {
         return Err(match file.len() < MAGIC.len() && MAGIC.starts_with(file) {
             true => cut_short(file.len()),
@@ -58,9 +63,10 @@ pub(super) fn open(file: &[u8]) -> Result<&[u8], Diagnostic> {
     }
     let (flags, rest) = rest.split_first_chunk().ok_or_else(cut)?;
     let flags = u32::from_le_bytes(*flags);
-    if flags != 0 {
+    let unknown = flags & !SUMMARIES;
+    if unknown != 0 {
         return Err(damaged(format!(
-            "the graph file has flags {flags:#x}, which this program does not know"
+            "the graph file has flags {unknown:#x}, which this program does not know"
         ))
         .help("read it with a newer version of Abeyance"));
     }
@@ -85,7 +91,7 @@ pub(super) fn open(file: &[u8]) -> Result<&[u8], Diagnostic> {
         )
         .help("take another copy of it, or save the graph again"));
     }
-    Ok(rest.split_at(held).0)
+    Ok((flags, rest.split_at(held).0))
 }
 
 fn cut_short(len: usize) -> Diagnostic {

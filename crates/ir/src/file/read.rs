@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::container::{damaged, open};
+use super::container::{SUMMARIES, damaged, open};
 use super::list::List;
 use super::record::{
     ArrayRecord, AttributeRecord, DimRecord, EDGE_BYTES, Head, InitializerRecord, LocationRecord,
     MOST_ATTRIBUTES, NODE_BYTES, NodeRecord, OperatorRecord, Record, RoleRecord, SignatureRecord,
-    TensorRecord, TypeRecord, decode, symbol_budget, symbol_cost,
+    SummaryKindRecord, SummaryRecord, TensorRecord, TypeRecord, decode, symbol_budget, symbol_cost,
 };
 use crate::declare::Declared;
 use crate::{
     Array, Attribute, Attributes, Body, Context, DType, Diagnostic, Diagnostics, Dim, Dims, Graph,
     Initializer, Input, Location, MAX_DEPTH, NodeId, Operands, Operator, OperatorRef, Registry,
-    Role, Shape, SignaturePart, SourcePlace, TensorType, Type, element_count,
+    Role, Shape, SignaturePart, SourcePlace, SummaryKind, TensorType, Type, element_count,
 };
 
 /// Reading stops after so many mistakes.
@@ -34,8 +34,8 @@ impl Graph {
     /// Bytes that are no such file, or damaged, or of a version to come; operators that are not registered; nodes that do not
     /// go together, up to about 20.
     pub fn from_bytes(bytes: &[u8], registry: &Registry) -> Result<Graph, Diagnostics> {
-        let payload = open(bytes)?;
-        let mut reader = Reader::new(payload, registry)?;
+        let (flags, payload) = open(bytes)?;
+        let mut reader = Reader::new(flags, payload, registry)?;
         reader.read()?;
         let mut graph = reader.graph;
         *graph.context_mut() = Context::default();
@@ -60,6 +60,7 @@ struct Frame {
 }
 
 struct Reader<'a> {
+    flags: u32,
     payload: &'a [u8],
     rest: &'a [u8],
     operators: Vec<Known<'a>>,
@@ -76,7 +77,7 @@ struct Reader<'a> {
 type Read<T> = Result<T, Diagnostic>;
 
 impl<'a> Reader<'a> {
-    fn new(payload: &'a [u8], registry: &Registry) -> Result<Self, Diagnostics> {
+    fn new(flags: u32, payload: &'a [u8], registry: &Registry) -> Result<Self, Diagnostics> {
         let mut rest = payload;
         let head: Head<'a> = decode(&mut rest).map_err(|error| at(0, error))?;
         let mut graph = Graph::new(head.name);
@@ -117,6 +118,7 @@ impl<'a> Reader<'a> {
             return Err(Diagnostics(missing));
         }
         Ok(Self {
+            flags,
             payload,
             rest,
             operators,
@@ -143,6 +145,7 @@ impl<'a> Reader<'a> {
                 Record::Body { name } => self.open_body(name),
                 Record::EndBody { outputs } => self.close_body(outputs),
                 Record::Signature(signature) => self.signature(signature),
+                Record::Summary(summary) => self.summary(summary),
                 Record::End => return self.end().map_err(|error| at(offset, error)),
             };
             done.map_err(|error| at(offset, error))?;
@@ -347,6 +350,24 @@ impl<'a> Reader<'a> {
         // Nothing else would be found: the node that should have this body cannot be made.
         let first = self.graph.check().err().and_then(|mistakes| mistakes.0.into_iter().next());
         Err(first.map_or_else(String::new, |mistake| format!("{mistake:?}")))
+    }
+
+    fn summary(&mut self, record: SummaryRecord<'a>) -> Result<(), String> {
+        if self.flags & SUMMARIES == 0 {
+            return Err("a summary in a file that says it has none".to_owned());
+        }
+        if !self.frames.is_empty() {
+            return Err("a summary in a body".to_owned());
+        }
+        let kind = match record.kind {
+            SummaryKindRecord::Scalar => SummaryKind::Scalar,
+            SummaryKindRecord::Histogram => SummaryKind::Histogram,
+            SummaryKindRecord::Image => SummaryKind::Image,
+        };
+        let nodes = self.nodes(&record.nodes.0)?;
+        self.graph.context_mut().location = Location::Unknown;
+        self.graph.add_summary(kind, record.tag, nodes);
+        Ok(())
     }
 
     fn signature(&mut self, record: SignatureRecord<'a>) -> Result<(), String> {

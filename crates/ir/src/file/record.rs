@@ -87,6 +87,8 @@ pub(super) enum Record<'a> {
     Signature(SignatureRecord<'a>),
     /// The end.
     End,
+    /// A summary, when all nodes are there; only in files that say so by [`SUMMARIES`](super::container::SUMMARIES).
+    Summary(SummaryRecord<'a>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -196,6 +198,20 @@ pub(super) struct SignatureRecord<'a> {
     pub(super) feeds: List<(u64, ArrayRecord<'a>)>,
     pub(super) outputs: List<(&'a str, u64)>,
     pub(super) steps: List<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SummaryRecord<'a> {
+    pub(super) kind: SummaryKindRecord,
+    pub(super) tag: &'a str,
+    pub(super) nodes: List<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) enum SummaryKindRecord {
+    Scalar,
+    Histogram,
+    Image,
 }
 
 /// Appends a record.

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use super::container::close;
+use super::container::{SUMMARIES, close};
 use super::record::{
     ArrayRecord, AttributeRecord, DimRecord, Head, InitializerRecord, LocationRecord, NodeRecord,
-    OperatorRecord, Record, RoleRecord, SignatureRecord, TensorRecord, TypeRecord, encode,
-    symbol_budget, symbol_cost,
+    OperatorRecord, Record, RoleRecord, SignatureRecord, SummaryKindRecord, SummaryRecord,
+    TensorRecord, TypeRecord, encode, symbol_budget, symbol_cost,
 };
 use crate::{
     Array, Attribute, Body, Diagnostic, Diagnostics, Dim, Graph, GraphSignature, Initializer,
-    Location, Node, NodeId, Role, Shape, SymbolId, TensorType, Type,
+    Location, Node, NodeId, Role, Shape, Summary, SummaryKind, SymbolId, TensorType, Type,
 };
 
 impl Graph {
-    /// The file form: nodes, signatures, seed, and where each node was made. [`Graph::from_bytes`] reads it.
+    /// The file form: nodes, summaries, signatures, seed, and where each node was made. [`Graph::from_bytes`] reads it.
     ///
     /// # Errors
     /// The graph's mistakes, if it has any: only what could run is saved. So many bodies with so many unknown dimensions that
@@ -43,6 +43,9 @@ impl Graph {
         let mut payload = Vec::new();
         encode(&head, &mut payload)?;
         tables.write(self, &mut payload)?;
+        for summary in self.summaries() {
+            encode(&Record::Summary(summary_record(summary)), &mut payload)?;
+        }
         for signature in self.signatures() {
             encode(&Record::Signature(signature_record(signature)), &mut payload)?;
         }
@@ -58,7 +61,8 @@ impl Graph {
             .help("save it as text with `save_text`, or give dimensions their sizes")
             .into());
         }
-        Ok(close(&payload))
+        let flags = if self.summaries().is_empty() { 0 } else { SUMMARIES };
+        Ok(close(flags, &payload))
     }
 }
 
@@ -236,6 +240,18 @@ fn array_record(array: &Array) -> ArrayRecord<'_> {
         dtype: array.dtype as u8,
         dims: array.dims.iter().map(|&dim| dim as u64).collect(),
         bytes: &array.bytes,
+    }
+}
+
+fn summary_record(summary: &Summary) -> SummaryRecord<'_> {
+    SummaryRecord {
+        kind: match summary.kind {
+            SummaryKind::Scalar => SummaryKindRecord::Scalar,
+            SummaryKind::Histogram => SummaryKindRecord::Histogram,
+            SummaryKind::Image => SummaryKindRecord::Image,
+        },
+        tag: &summary.tag,
+        nodes: summary.nodes.iter().copied().map(number).collect(),
     }
 }
 

@@ -11,6 +11,8 @@
 //!   update {
 //!     step   = group(loss)              : operation  after=[logits]
 //!   }
+//!   summary scalar loss = loss
+//!   summary histogram weights = w
 //!   signature train {
 //!     input  images = x
 //!     output loss = loss
@@ -37,7 +39,8 @@
 //!     y = cond(p, x) : f32[N]
 //! ```
 //!
-//! Behind the graph's name stands its seed, if it has one: `graph classifier seed=7 {`. Signatures follow the nodes; besides
+//! Behind the graph's name stands its seed, if it has one: `graph classifier seed=7 {`. Behind the nodes stand summaries, a line
+//! each: `summary KIND TAG = TENSOR, ...`, of kind `scalar`, `histogram` or `image`; only a histogram has several tensors. Signatures follow the nodes; besides
 //! inputs, outputs and what is run they say what is always fed: `feed keep = 0.75`.
 //!
 //! Left out, since it can be told from the rest: attributes that are their default; a required attribute `dtype`
@@ -48,7 +51,7 @@
 //! own type before them where the node's does not tell: `i32[2] [3, 4]`, `f32[0, 5] []`, `f32[1000] fill(0.5)`. The
 //! sizes of `fill(..)` and `[]` are those of the type. NaN prints as `nan` whatever its payload.
 //!
-//! Names of signatures and of their inputs and outputs are any texts: `input "serving_default_x:0" = x`.
+//! Tags of summaries, names of signatures and of their inputs and outputs are any texts: `input "serving_default_x:0" = x`.
 //!
 //! What [`Graph::to_text`](crate::Graph::to_text) writes, [`Graph::parse`](crate::Graph::parse) reads to a graph that prints the same,
 //! byte for byte. Display cuts long arrays short: `[0.1, 0.2, ... 998 more]`, which the parser refuses as such.
@@ -61,5 +64,6 @@ mod parse;
 mod print;
 mod signature;
 mod statement;
+mod summary;
 mod value;
 mod write;

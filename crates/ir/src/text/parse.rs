@@ -265,6 +265,9 @@ impl<'t> Parser<'t> {
             ahead.finish()?;
             return self.open_body(word, &name);
         }
+        if word == "summary" {
+            return self.read_summary_at(cursor);
+        }
         if word == "return" && matches!(self.place, Place::Body(_)) {
             return self.read_outputs(cursor);
         }
@@ -303,6 +306,20 @@ impl<'t> Parser<'t> {
         }
         self.give_up(&word);
         Err(cursor.expected("`=` after the name of a node"))
+    }
+
+    /// Reads a summary, which stands outside of blocks and bodies.
+    fn read_summary_at(&mut self, cursor: Cursor<'t>) -> Read<()> {
+        let (message, opened) = match self.place {
+            Place::Graph => return self.read_summary(cursor),
+            Place::Block(_, opened) if self.frames.is_empty() => ("a summary in a block", opened),
+            Place::Block(_, opened) | Place::Body(opened) => ("a summary in a body", opened),
+            _ => return Err(self.no_header()),
+        };
+        Err(Box::new(
+            advise(message, "summaries stand behind the blocks, outside of their `}`")
+                .note("opened by this `{`", Location::Text(opened)),
+        ))
     }
 
     fn read_header(&mut self, mut cursor: Cursor<'t>) -> Read<()> {

@@ -5,6 +5,7 @@ use std::mem::discriminant;
 
 use super::names::write_name;
 use super::signature::write_signatures;
+use super::summary::write_summaries;
 use super::write::Writer;
 use crate::{Attribute, Body, Graph, Node, NodeId, Role};
 
@@ -21,8 +22,18 @@ impl fmt::Display for Graph {
     }
 }
 
-/// `graph NAME {`, blocks, signatures, `}`.
+/// `graph NAME {`, blocks, summaries, signatures, `}`.
 fn write_graph(out: &mut dyn Write, graph: &Graph, writer: Writer<'_>) -> fmt::Result {
+    write_parts(out, graph, writer, true)
+}
+
+/// The same, with summaries or without.
+fn write_parts(
+    out: &mut dyn Write,
+    graph: &Graph,
+    writer: Writer<'_>,
+    has_summaries: bool,
+) -> fmt::Result {
     out.write_str("graph ")?;
     write_name(out, graph.name())?;
     if let Some(seed) = graph.seed() {
@@ -31,6 +42,9 @@ fn write_graph(out: &mut dyn Write, graph: &Graph, writer: Writer<'_>) -> fmt::R
     out.write_str(" {\n")?;
     let mut printer = Printer { graph, writer, indent: 2 };
     printer.blocks(out)?;
+    if has_summaries {
+        write_summaries(out, graph)?;
+    }
     write_signatures(out, graph, &mut printer.writer)?;
     out.write_str("}")
 }
@@ -45,7 +59,8 @@ impl Graph {
         text
     }
 
-    /// A number that is equal for graphs with the same text, and most likely for no others: FNV-1a of [`Graph::to_text`].
+    /// A number that is equal for graphs whose texts are the same but for summaries, and most likely for no others: FNV-1a of
+    /// [`Graph::to_text`] without these lines. What a graph computes does not depend on what is watched of it.
     pub fn fingerprint(&self) -> u64 {
         struct Hash(u64);
         impl Write for Hash {
@@ -58,7 +73,7 @@ impl Graph {
         }
         let mut hash = Hash(0xcbf2_9ce4_8422_2325);
         // Hashing does not fail.
-        let _ = write_graph(&mut hash, self, Writer::lossless(self));
+        let _ = write_parts(&mut hash, self, Writer::lossless(self), false);
         hash.0
     }
 

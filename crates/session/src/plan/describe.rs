@@ -8,6 +8,8 @@ use super::{Frozen, Plan};
 #[derive(Clone, Debug)]
 pub(crate) struct TaskText {
     /// The names of the nodes that it computes: one, or several in one loop.
+    pub(crate) names: Vec<Box<str>>,
+    /// The same as one text.
     pub(crate) nodes: String,
     /// The operator of the first.
     pub(crate) operator: &'static str,
@@ -61,6 +63,7 @@ impl Plan {
             Some(TaskText {
                 operator: graph.node(node).operator.signature().name,
                 nodes: names.join(", "),
+                names: names.into_iter().map(Box::from).collect(),
                 calls: calls.join("; "),
                 reads: task.reads.iter().map(|&buffer| labels.of(self, buffer)).collect(),
                 writes: task.writes.iter().map(|write| labels.of(self, write.buffer)).collect(),
@@ -75,5 +78,36 @@ impl Plan {
             })
         });
         tasks.collect()
+    }
+}
+
+/// What a node costs by itself: [`Session::costs`](crate::Session::costs).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct NodeCost {
+    /// Its name.
+    pub node: Box<str>,
+    /// Arithmetic operations; a transcendental function counts as about 20.
+    pub flops: f64,
+    /// Bytes read and written, were nothing in a cache.
+    pub bytes: f64,
+}
+
+impl Plan {
+    /// What the tasks of each node cost together, in the order of the graph.
+    pub(crate) fn node_costs(&self, frozen: &Frozen) -> Vec<NodeCost> {
+        let mut costs = std::collections::BTreeMap::new();
+        for (index, &node) in self.nodes.iter().enumerate() {
+            let Some(task) = self.program.task(TaskId(index as u32)) else { continue };
+            let (flops, bytes) = costs.entry(node).or_insert((0.0, 0.0));
+            *flops += task.cost.flops;
+            *bytes += task.cost.bytes;
+        }
+        let named = costs.into_iter().map(|(node, (flops, bytes))| NodeCost {
+            node: (&*frozen.graph.node(node).name).into(),
+            flops,
+            bytes,
+        });
+        named.collect()
     }
 }

@@ -31,6 +31,7 @@ use smallvec::SmallVec;
 use crate::Error;
 use crate::feed::Feed;
 pub(crate) use cache::PlanCache;
+pub use describe::NodeCost;
 pub(crate) use describe::TaskText;
 pub use explain::Explanation;
 pub(crate) use memory::RunMemory;
@@ -141,7 +142,7 @@ impl Plan {
         fetches: &[NodeId],
         feeds: Vec<FeedShape>,
     ) -> Result<Explanation, Error> {
-        Self::lower(frozen, fetches, feeds, None, |plan, draft, buffers| {
+        Self::lower(frozen, fetches, feeds, None, frozen.passes, |plan, draft, buffers| {
             let labels = explain::Labels::new(draft, buffers, fetches);
             plan.explanation(&frozen.graph, &labels)
         })
@@ -153,7 +154,7 @@ impl Plan {
         fetches: &[NodeId],
         feeds: Vec<FeedShape>,
     ) -> Result<explain::Labels, Error> {
-        Self::lower(frozen, fetches, feeds, None, |_, draft, buffers| {
+        Self::lower(frozen, fetches, feeds, None, frozen.passes, |_, draft, buffers| {
             explain::Labels::new(draft, buffers, fetches)
         })
     }
@@ -165,7 +166,17 @@ impl Plan {
         feeds: Vec<FeedShape>,
         outside: Option<&sizes::Sizes<'_>>,
     ) -> Result<Plan, Error> {
-        Self::lower(frozen, fetches, feeds, outside, |plan, _, _| plan)
+        Self::lower(frozen, fetches, feeds, outside, frozen.passes, |plan, _, _| plan)
+    }
+
+    /// Compiles without any pass, so that each node is a task of its own, and gives what each costs.
+    pub(crate) fn costs(
+        frozen: &Frozen,
+        fetches: &[NodeId],
+        feeds: Vec<FeedShape>,
+    ) -> Result<Vec<NodeCost>, Error> {
+        let plain = Passes { optimize: false };
+        Self::lower(frozen, fetches, feeds, None, plain, |plan, _, _| plan.node_costs(frozen))
     }
 
     /// Compiles, and gives `with` what is known at the end.
@@ -174,12 +185,12 @@ impl Plan {
         fetches: &[NodeId],
         feeds: Vec<FeedShape>,
         outside: Option<&sizes::Sizes<'_>>,
+        passes: Passes,
         with: impl FnOnce(Plan, &draft::Draft<'_>, &[Option<BufferId>]) -> R,
     ) -> Result<R, Error> {
         let needed = prune::Needed::new(&frozen.graph, fetches, &feeds)?;
         let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds, outside)?;
         let writes = writes::Writes::new(&frozen.graph, &needed)?;
-        let passes = frozen.passes;
         let mut draft = draft::Draft::new(frozen, &needed, &sizes, &writes, &feeds, passes)?;
         if passes.optimize {
             passes::interleave::interleave(&mut draft, fetches)?;

@@ -1,7 +1,10 @@
 //! Where the time of runs goes: when each part of each node ran, and on which thread.
 
 mod chrome;
+mod span;
 mod table;
+
+pub use span::Span;
 
 use std::collections::HashMap;
 use std::sync::Arc;

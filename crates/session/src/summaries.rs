@@ -1,0 +1,83 @@
+//! What a session's graph says is worth watching, ready to be fetched.
+
+use abeyance_ir::{Diagnostic, Location, NodeId, SummaryKind};
+
+use crate::{Error, Port, Session, Value};
+
+/// A summary of a session's graph, with the tensors to fetch for it.
+#[derive(Clone, Debug)]
+pub struct SessionSummary {
+    /// How they are shown.
+    pub kind: SummaryKind,
+    /// What they are called, once in a graph.
+    pub tag: Box<str>,
+    /// Its tensor; of a histogram one or more, which are shown together.
+    pub ports: Vec<Port<Value>>,
+}
+
+impl Session {
+    /// The summaries of the graph, in their order: what [`Graph::summaries`](abeyance_graph::Graph::summaries) named. Fetched along with a
+    /// step, they are computed once with it and change no bit of it; variables are then as they were before the step.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_]);
+    /// g.summaries().scalar("sum", x.reduce_sum(..)).histogram("x", x);
+    ///
+    /// let session = Session::new(&g)?;
+    /// for summary in session.summaries() {
+    ///     let values = session.run(summary.ports, feeds![x => &[1.0, 2.0]])?;
+    ///     println!("{} {}: {:?}", summary.kind, summary.tag, values[0].to_f64());
+    /// }
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    pub fn summaries(&self) -> Vec<SessionSummary> {
+        let graph = self.frozen_graph();
+        let summaries = graph.summaries().iter().map(|summary| SessionSummary {
+            kind: summary.kind,
+            tag: summary.tag.clone(),
+            // A summary is of nodes of its graph.
+            ports: summary.nodes.iter().map(|&node| Port::new(graph, node)).collect(),
+        });
+        summaries.collect()
+    }
+
+    /// A handle for a node of the session's graph, such as one of a signature's:
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_]);
+    /// g.signature("predict").input("points", x).output("sum", x.reduce_sum(..));
+    /// let session = Session::new(&g)?;
+    /// let predict = session.signature("predict")?;
+    /// let sum = session.port_of(predict.signature().outputs[0].1)?;
+    /// let sum = session.run(sum, feeds![x => &[1.0, 2.0]])?;
+    /// assert_eq!(sum.to_f64(), [3.0]);
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The graph has no such node.
+    #[track_caller]
+    pub fn port_of(&self, node: NodeId) -> Result<Port<Value>, Error> {
+        let graph = self.frozen_graph();
+        match graph.get(node) {
+            Some(_) => Ok(Port::new(graph, node)),
+            None => {
+                let message = format!(
+                    "graph `{}` has no node {}, but {} nodes",
+                    graph.name(),
+                    node.index(),
+                    graph.len()
+                );
+                let diagnostic = Diagnostic::new(message, Location::caller())
+                    .help("take it from the graph that the session was made of");
+                Err(Error::Request(diagnostic.into()))
+            }
+        }
+    }
+}
