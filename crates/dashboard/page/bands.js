@@ -1,7 +1,7 @@
 // Panels 5 and 6: how the weights and the biases are spread, as percentile bands over steps.
 
 import { Plot, colour, make, short } from "./plot.js";
-import { frame, plotKeys, zoomTools } from "./panel.js";
+import { frame, zoomTools } from "./panel.js";
 import { at } from "./store.js";
 import { recorded } from "./api.js";
 
@@ -44,7 +44,7 @@ export class BandPanel {
     made.body.append(make("div", { class: "readout" }, this.values, this.stepText));
     const host = make("div");
     made.body.append(host);
-    this.plot = new Plot(host, { view, label: `Spread of ${made.name.toLowerCase()} over steps`, keys: plotKeys, last: null, cursor: (step) => this.cursor(step) });
+    this.plot = new Plot(host, { view, label: `Spread of ${made.name.toLowerCase()} over steps`, last: null, cursor: (step) => this.cursor(step) });
     this.listener = () => this.viewChanged();
     view.members.add(this);
     view.listeners.add(this.listener);
@@ -89,7 +89,8 @@ export class BandPanel {
       this.plot.draw([[0]], [], null);
       return;
     }
-    this.data = coarse;
+    // A copy, since the store's own arrays grow while a drawing may be held.
+    this.data = { ...coarse, step: coarse.step.slice(), bands: coarse.bands.map((band) => band.slice()) };
     if (this.fine && this.fine.tag === this.tag) {
       const { step, bands } = this.fine;
       const before = at(coarse.step, step[0] - 1e-9) + 1;

@@ -2,7 +2,7 @@
 
 import { uPlot } from "./uplot.js";
 import { Plot, colour, make, short } from "./plot.js";
-import { frame, plotKeys, zoomTools } from "./panel.js";
+import { frame, zoomTools } from "./panel.js";
 import { at } from "./store.js";
 import { recorded } from "./api.js";
 
@@ -65,9 +65,9 @@ function smoothed(values, weight) {
   });
 }
 
-// The finer range in place of the coarse points it covers.
+// The finer range in place of the coarse points it covers; a copy, since the store's own arrays grow.
 function spliced(coarse, fine) {
-  if (!fine || !fine.step.length) return coarse;
+  if (!fine || !fine.step.length) return { step: coarse.step.slice(), value: coarse.value.slice() };
   const before = at(coarse.step, fine.step[0] - 1e-9) + 1;
   const after = at(coarse.step, fine.step[fine.step.length - 1]) + 1;
   return {
@@ -95,7 +95,7 @@ export class CurvePanel {
     made.body.append(make("div", { class: "readout" }, this.legend, this.stepText));
     const host = make("div");
     made.body.append(host);
-    this.plot = new Plot(host, { view, label: `${made.name} over steps`, keys: plotKeys, last: () => this.last(), cursor: (step) => this.cursor(step) });
+    this.plot = new Plot(host, { view, label: `${made.name} over steps`, last: () => this.last(), cursor: (step) => this.cursor(step) });
     this.listener = () => this.viewChanged();
     view.members.add(this);
     view.listeners.add(this.listener);

@@ -2,10 +2,6 @@
 
 import { make } from "./plot.js";
 
-const KEYS = "Keys: plus and minus zoom, arrows move, shift with arrows zooms one axis, L shows the last percent, 0 resets.";
-
-export const plotKeys = KEYS;
-
 export function frame(key, title, runName) {
   const name = runName === undefined ? title : `${title}, ${runName}`;
   const id = `panel-${key}`;

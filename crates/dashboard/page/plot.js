@@ -60,7 +60,7 @@ export function cursorAt(step, from) {
 }
 
 export class Plot {
-  // options: view, label, keys (text on the keyboard), suffix of y, last() zooms to the last percent,
+  // options: view, label, last() zooms to the last percent,
   // cursor(step|null) is told where the cursor is.
   constructor(host, options) {
     this.host = host;
@@ -74,6 +74,8 @@ export class Plot {
     host.classList.add("plot");
     host.tabIndex = 0;
     host.setAttribute("role", "group");
+    host.setAttribute("aria-label", options.label);
+    host.setAttribute("aria-describedby", "plotkeys");
     this.marker = make("div", { class: "marker", hidden: true });
     this.future = make("div", { class: "future", hidden: true });
     this.box = make("div", { class: "zoombox", hidden: true });
@@ -159,7 +161,6 @@ export class Plot {
   // Says in words what is drawn.
   describe(text) {
     this.text = text;
-    this.host.setAttribute("aria-label", `${this.options.label}. ${this.options.keys}`);
     const canvas = this.host.querySelector("canvas");
     if (canvas) canvas.setAttribute("aria-label", text || this.options.label);
   }
