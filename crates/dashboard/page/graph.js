@@ -5,7 +5,7 @@
 // Read by tests, on `.part-graph`: `data-nodes` nodes in all, `data-shown` boxes in the picture, `data-drawn` boxes in sight,
 // `data-selected` the chosen node's name or scope's path, `data-found` matches of the search, `data-layout-ms` and `data-paint-ms`,
 // `data-scale`, `data-roles`. Buttons: `[data-do="fold|unfold|fit|in|out"]`; `input[data-role="forward"]`. See also `outline.js` and `node.js`.
-import { button, colours, element, everyFrame, fitCanvas, atMostEvery, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
+import { button, colours, element, everyFrame, fitCanvas, follow, absent, atMostEvery, has, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
 import { Outline, rowsOf } from "./outline.js";
 import { nodePanel } from "./node.js";
 import { panning } from "./pan.js";
@@ -32,6 +32,7 @@ export function GraphView(host, context) {
   let hover = null;
   let matches = null;
   let wanted = null;
+  let missing = false;
   let gone = false;
 
   const status = element("p", { class: "part-status", role: "status" });
@@ -144,12 +145,15 @@ export function GraphView(host, context) {
     run = asked;
     graph = tree = picture = chosen = matches = null;
     traced = null;
+    missing = false;
     root.dataset.nodes = "0";
-    panel.replaceChildren();
+    root.dataset.selected = "";
+    tellPanel();
     message.replaceChildren();
     status.textContent = "Reading the graph";
     let answer;
     try {
+      if (has(context, "graph") === false) throw absent();
       answer = await context.api.get(pathOf(asked, "graph"));
     } catch (error) {
       if (gone || run !== asked) return;
@@ -157,7 +161,7 @@ export function GraphView(host, context) {
       outline.fill([], () => false, null);
       redrawEmpty();
       notice(message, error.status === 404 ? "This run holds no graph. A run records one when training starts with a log folder." : error.message, error.status === 404 ? "empty" : "error");
-      if (error.status !== 404) run = null;
+      missing = true;
       return;
     }
     if (gone || run !== asked) return;
@@ -194,7 +198,7 @@ export function GraphView(host, context) {
 
   async function loadTrace() {
     const asked = run;
-    if (!graph) return;
+    if (!graph || has(context, "trace") === false) return;
     let traces;
     try {
       ({ traces } = await context.api.get(pathOf(asked, "traces")));
@@ -235,7 +239,7 @@ export function GraphView(host, context) {
 
   function tellStatus() {
     const hidden = graph.nodes.filter((node) => !roles.has(node.role)).length;
-    status.textContent = `${whole(graph.nodes.length)} nodes in ${whole(picture.drawn.length)} boxes${hidden ? `, ${whole(hidden)} hidden` : ""}${matches ? `; ${whole(matches.length)} found` : ""}`;
+    status.textContent = `${whole(graph.nodes.length)} nodes in ${whole(picture.drawn.length)} boxes shown${hidden ? `, ${whole(hidden)} hidden` : ""}${matches ? `; ${whole(matches.length)} found` : ""}`;
   }
 
   function tellOutline() {
@@ -456,7 +460,10 @@ export function GraphView(host, context) {
       const width = canvas.clientWidth || 800;
       camera.k = Math.min(1, Math.max(least, (width - 40) / Math.max(1, picture.width)));
       if (least < 0.5) camera.k = Math.max(camera.k, 0.2);
-      camera.x = width / 2 - (picture.width / 2) * camera.k;
+      // A picture too wide to be shown so is entered at its first box.
+      const top = picture.drawn.reduce((best, box) => (box.y < best.y ? box : best), picture.drawn[0]);
+      const middle = picture.width * camera.k > width ? top.x + top.w / 2 : picture.width / 2;
+      camera.x = width / 2 - middle * camera.k;
       camera.y = 20;
     }
   }
@@ -527,8 +534,8 @@ export function GraphView(host, context) {
   }
 
   function update() {
-    if (run !== context.run) load();
-    else if (root.offsetParent && context.run && graph) refresh();
+    if (run !== context.run || (!graph && missing && has(context, "graph"))) load();
+    else if (root.offsetParent && graph) refresh();
     if (context.node) {
       const name = context.node;
       context.node = null;
@@ -538,6 +545,7 @@ export function GraphView(host, context) {
 
   tellPanel();
   update();
+  ends.push(follow(context, ["info", "graph", "trace"], update));
   return {
     update,
     show,
