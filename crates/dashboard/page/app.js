@@ -76,7 +76,11 @@ function keepLink() {
   clearTimeout(linkTimer);
   linkTimer = setTimeout(() => {
     const text = linkText();
-    if (location.hash !== text) history.replaceState(null, "", text);
+    try {
+      if (location.hash !== text) history.replaceState(null, "", text);
+    } catch {
+      // A page out of a file may not be allowed to; then there is no link to keep.
+    }
   }, 300);
 }
 
@@ -242,6 +246,10 @@ function buildPanels() {
       }
     }
   }
+  // Few panels take the room of many.
+  const main = columns[0].list.length;
+  $("panels").dataset.few = !side && main && main < 3 ? main : "";
+  $("more").querySelector("h2").textContent = main ? "More measurements" : "Measurements";
   $("more").hidden = !columns.some((c) => c.more.length);
   $("empty").hidden = panels.length > 0;
   $("empty").textContent = !store.runs.size ? "No run is recorded here yet; the panels appear with the first step." : !ids.length ? "No run is chosen." : "This run has recorded nothing yet.";
@@ -250,8 +258,7 @@ function buildPanels() {
 }
 
 function applyFilter() {
-  let words = [];
-  words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
   let count = 0;
   let all = 0;
   for (const element of $("morepanels").children) {
@@ -290,7 +297,12 @@ function gatherSteps() {
       for (const step of band.step) all.add(step);
       break;
     }
-    if (all.size < 2) for (const curve of run.curves.values()) for (const step of curve.step) all.add(step);
+    if (all.size < 2) {
+      // A run of curves alone: the steps of its longest one.
+      let longest = [];
+      for (const curve of run.curves.values()) if (curve.step.length > longest.length) longest = curve.step;
+      for (const step of longest) all.add(step);
+    }
   }
   steps = [...all].sort((a, b) => a - b);
   scrub.setSteps(steps, ids.some((id) => store.run(id).info.live));
@@ -344,7 +356,8 @@ function showTabs() {
   const ids = present();
   const onPanels = state.tab === "panels";
   document.querySelector(".arrange").hidden = !onPanels || slotsOf(ids).size < 2;
-  $("focusbox").hidden = ids.length < 2 || state.tab === "runs" || (onPanels && state.view === "side");
+  const pictured = ids.some((id) => { const { info } = store.run(id); return info.batch || info.test || info.bands.length; });
+  $("focusbox").hidden = ids.length < 2 || state.tab === "runs" || (onPanels && (state.view === "side" || !pictured));
   $("focusbox").firstElementChild.textContent = onPanels ? "images and weights of" : "run";
   for (const tab of TABS) {
     const button = $(`tab-${tab.name}`);

@@ -29,7 +29,6 @@ export class BandPanel {
     this.element = made.element;
     this.name = made.name;
     this.badge = make("span", { class: "badge", hidden: true, text: "estimated" });
-    made.heading.append(this.badge);
     this.tools = zoomTools(made.tools, made.name, view, null, false);
     this.select = make("select", { "data-do": "variable", "aria-label": `Variable: ${made.name}` });
     for (const tag of panel.tags) this.select.append(make("option", { value: tag, text: tag === panel.key ? "all together" : tag }));
@@ -40,8 +39,8 @@ export class BandPanel {
     });
     if (panel.tags.length > 1) made.tools.prepend(this.select);
     this.values = make("span", { class: "spread" });
-    this.stepText = make("span", { class: "at" });
-    made.body.append(make("div", { class: "readout" }, this.values, this.stepText));
+    this.stepText = make("span");
+    made.body.append(make("div", { class: "readout" }, this.values, make("span", { class: "at" }, this.badge, this.stepText)));
     const host = make("div");
     made.body.append(host);
     this.plot = new Plot(host, { view, label: `Spread of ${made.name.toLowerCase()} over steps`, last: null, cursor: (step) => this.cursor(step) });

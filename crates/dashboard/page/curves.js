@@ -88,11 +88,10 @@ export class CurvePanel {
     this.body = made.body;
     this.name = made.name;
     this.badge = make("span", { class: "badge", hidden: true });
-    made.heading.append(this.badge);
     this.tools = zoomTools(made.tools, made.name, view, () => this.last(), !panel.percent);
     this.legend = make("ul", { class: "legend" });
-    this.stepText = make("span", { class: "at" });
-    made.body.append(make("div", { class: "readout" }, this.legend, this.stepText));
+    this.stepText = make("span");
+    made.body.append(make("div", { class: "readout" }, this.legend, make("span", { class: "at" }, this.badge, this.stepText)));
     const host = make("div");
     made.body.append(host);
     this.plot = new Plot(host, { view, label: `${made.name} over steps`, last: () => this.last(), cursor: (step) => this.cursor(step) });
@@ -128,14 +127,16 @@ export class CurvePanel {
     for (const key of [...this.fine.keys()]) if (key.startsWith(`${run}\n`)) this.fine.delete(key);
   }
 
-  style(line) {
+  style(line, points) {
     const many = this.slots.size > 1;
     const slot = this.slots.get(line.group) || 0;
     if (!many) return { stroke: colour(line.role === "test" ? "--test" : "--train"), width: line.role === "test" ? 2 : 1, dash: [] };
     const stroke = colour(`--run-${slot % 8}`);
     const paired = this.panel.lines.some((l) => l.role === "test") && this.panel.lines.some((l) => l.role === "train");
     if (paired && line.role === "train") return { stroke: `${stroke}40`, width: 1, dash: [] };
-    return { stroke, width: 2, dash: DASHES[slot % DASHES.length] };
+    // Dashes tell few points apart from each other; of a dense curve they make dust, so there they only tell apart what bears one colour.
+    const dash = points <= 400 || slot >= 8 ? DASHES[(slot + Math.floor(slot / 8)) % DASHES.length] : [];
+    return { stroke, width: this.slots.size > 6 ? 1.25 : 2, dash };
   }
 
   // Takes the newest data and draws.
@@ -154,7 +155,7 @@ export class CurvePanel {
       if (!coarse) continue;
       const { step, value } = spliced(coarse, this.fine.get(`${line.run}\n${line.tag}`));
       const values = factor === 1 ? value : value.map((v) => (v === null ? null : v * factor));
-      this.lines.push({ ...line, step, values, style: this.style(line), label: this.label(line), count: coarse.count });
+      this.lines.push({ ...line, step, values, style: this.style(line, step.length), label: this.label(line), count: coarse.count });
     }
     // The training curve lies under the test curve.
     this.lines.sort((a, b) => (a.role === "test") - (b.role === "test"));

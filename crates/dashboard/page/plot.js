@@ -37,7 +37,9 @@ export function short(value) {
 function axisNumbers(u, splits) {
   const steps = splits.filter((v) => v !== null);
   const gap = steps.length > 1 ? Math.abs(steps[1] - steps[0]) : 1;
-  const digits = Math.max(0, Math.min(8, -Math.floor(Math.log10(gap) + 1e-9)));
+  let digits = 0;
+  // As many digits as the distance of the ticks needs: 0.25 needs two.
+  while (digits < 8 && Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) > 1e-6 * 10 ** digits * gap) digits += 1;
   return splits.map((v) => {
     if (v === null) return "";
     const size = Math.abs(v);
@@ -169,7 +171,7 @@ export class Plot {
     const u = this.u;
     if (!u) return;
     const x = this.view.rangeX() || [0, 1];
-    const y = this.view.rangeY(x) || [this.view.log ? 0.1 : 0, 1];
+    const y = [...(this.view.rangeY(x) || [this.view.log ? 0.1 : 0, 1])];
     if (this.view.log && y[0] <= 0) y[0] = y[1] / 1e4;
     u.batch(() => {
       if (fresh) u.setData(this.table, false);
