@@ -582,6 +582,13 @@ function keys(event) {
   event.preventDefault();
 }
 
+// The height left for the panels between what stands above and the bar below.
+function measure() {
+  const above = $("main").getBoundingClientRect().top + window.scrollY;
+  const room = window.innerHeight - above - document.querySelector(".player").offsetHeight - 22;
+  document.documentElement.style.setProperty("--room", `${Math.max(200, Math.round(room))}px`);
+}
+
 const scrub = new Scrub($("scrubbar"), { change: setStep, hold });
 const strip = new RunStrip($("runstrip"), { store, choose });
 const controls = new Controls($("controls"), { store, say });
@@ -591,6 +598,9 @@ function start() {
   readLink();
   scrub.setStep(state.step);
   store.listen(heard);
+  const sizes = new ResizeObserver(measure);
+  for (const element of [document.querySelector(".top"), $("runsbar"), document.querySelector(".player")]) sizes.observe(element);
+  window.addEventListener("resize", measure);
   document.addEventListener("keydown", keys);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
   document.addEventListener("pointerleave", () => cursorAt(null));

@@ -359,7 +359,7 @@ export class CurvePanel {
       return mark;
     };
     const sides = new Set(lines.map((l) => l.role).filter(Boolean));
-    const side = (role) => make("button", { type: "button", class: "side", "data-side": role, "aria-pressed": String(view.without !== role), title: `${view.without === role ? "Show" : "Leave out"} the ${ROLES[role]} side`, text: this.slots.size > 1 ? role : ROLES[role], onclick: () => {
+    const side = (role) => make("button", { type: "button", class: "leaveout", "data-side": role, "aria-pressed": String(view.without !== role), title: `${view.without === role ? "Show" : "Leave out"} the ${ROLES[role]} side`, text: this.slots.size > 1 ? role : ROLES[role], onclick: () => {
       view.set({ without: view.without === role ? "" : role });
       const again = this.legend.querySelector(`[data-side="${role}"]`);
       if (again) again.focus();
