@@ -26,7 +26,7 @@ export function ConfusionView(host, context) {
   const status = element("p", { class: "part-status", role: "status" });
   const message = element("div", {});
   const grid = element("div", { class: "confusion-grid" });
-  const title = element("h3", { class: "confusion-title" }, "Images behind a cell");
+  const title = element("h3", { class: "confusion-title", "aria-live": "polite" }, "Images behind a cell");
   const canvas = element("canvas", { class: "confusion-canvas", role: "img" });
   const space = element("div", { class: "confusion-space" });
   const scroller = element("div", { class: "confusion-images", tabindex: "0", role: "region", "aria-label": "Images behind the cell" }, canvas, space);
@@ -37,6 +37,13 @@ export function ConfusionView(host, context) {
   host.replaceChildren(root);
   const redraw = everyFrame(paint);
   scroller.addEventListener("scroll", redraw);
+  scroller.addEventListener("pointermove", (event) => {
+    const box = scroller.getBoundingClientRect();
+    const across = Math.max(1, Math.floor((scroller.clientWidth - 2) / TILE));
+    const column = Math.floor((event.clientX - box.left) / TILE);
+    const index = behind[Math.floor((event.clientY - box.top + scroller.scrollTop) / TILE) * across + column];
+    canvas.title = column < across && index !== undefined ? `test image ${index}` : "";
+  });
   const watcher = new ResizeObserver(redraw);
   watcher.observe(scroller);
   const refresh = atMostEvery(2000, async () => {

@@ -13,6 +13,8 @@ import { NAMES, paint, sizeOf, textOf } from "./picture.js";
 import { ROLES, measure, pictureOf, scopesOf } from "./scopes.js";
 
 const MOST_FOUND = 2000;
+// What is laid out in about a second.
+const MOST_BOXES = 30_000;
 const SAID = { forward: "forward", backward: "backward", update: "update" };
 
 /** The view of the run's graph. `show(name)` chooses a node or a scope. */
@@ -170,7 +172,8 @@ export function GraphView(host, context) {
   }
 
   function take(answer) {
-    const nodes = (answer.nodes || []).map((node) => ({ ...node, inputs: node.inputs || [], controls: node.controls || [], role: ROLES.includes(node.role) ? node.role : "forward" }));
+    const known = (list) => (list || []).filter((index) => index >= 0 && index < answer.nodes.length);
+    const nodes = (answer.nodes || []).map((node) => ({ ...node, inputs: known(node.inputs), controls: known(node.controls), role: ROLES.includes(node.role) ? node.role : "forward" }));
     graph = { name: answer.name, nodes };
     users = nodes.map(() => []);
     backwards = new Map();
@@ -359,9 +362,17 @@ export function GraphView(host, context) {
   }
 
   function unfoldAll() {
-    open = new Set([...tree.scopes.keys()].filter((key) => key !== ""));
+    open = new Set();
+    let boxes = tree.root.children.length;
+    const scopes = [...tree.scopes.values()].filter((item) => item !== tree.root).sort((a, b) => a.depth - b.depth);
+    for (const item of scopes) {
+      boxes += item.children.length;
+      if (boxes > MOST_BOXES) break;
+      open.add(item.key);
+    }
     arrange();
     fit();
+    if (open.size < scopes.length) status.textContent += `; ${whole(scopes.length - open.size)} scopes stay folded, more would be too much to draw`;
   }
 
   function setRole(role, shown) {
@@ -411,7 +422,9 @@ export function GraphView(host, context) {
     }
     wanted = null;
     const index = graph.nodes.findIndex((node) => node.name === name);
-    const item = index >= 0 ? tree.leaves[index] : tree.scopes.get(name);
+    // The scope of one node is that node.
+    const only = index < 0 && !tree.scopes.has(name) ? graph.nodes.findIndex((node) => node.name.startsWith(`${name}/`)) : index;
+    const item = only >= 0 ? tree.leaves[only] : tree.scopes.get(name);
     if (item) reveal(item);
   }
 
@@ -455,7 +468,7 @@ export function GraphView(host, context) {
   function fit(event) {
     if (!picture) return;
     frame({ x: 0, y: 0, w: picture.width, h: picture.height });
-    const least = picture.drawn.length < 200 ? 0.55 : 0.05;
+    const least = picture.drawn.length >= 200 ? 0.05 : canvas.clientWidth < 500 ? 0.8 : 0.55;
     if (!event && camera.k < least) {
       const width = canvas.clientWidth || 800;
       camera.k = Math.min(1, Math.max(least, (width - 40) / Math.max(1, picture.width)));

@@ -5,6 +5,8 @@
 export const SIDE = 28;
 const BOX = 20;
 const FAINT = 12;
+// The centres of MNIST's digits lie between 14 and 15 pixels from the edge, as many here as there: pixel 14 is its middle.
+const MIDDLE = SIDE / 2 + 0.5;
 
 /**
  * `ink` are `size * size` bytes, 255 where the pen was. Returns `{ pixels, scale, x, y }`: 784 numbers from 0 to 1, and
@@ -41,8 +43,8 @@ export function normalized(ink, size) {
       sumY += value * (y + 0.5);
     }
   }
-  const moveX = Math.max(0, Math.min(SIDE - across, Math.round(SIDE / 2 - sumX / mass)));
-  const moveY = Math.max(0, Math.min(SIDE - down, Math.round(SIDE / 2 - sumY / mass)));
+  const moveX = Math.max(0, Math.min(SIDE - across, Math.round(MIDDLE - sumX / mass)));
+  const moveY = Math.max(0, Math.min(SIDE - down, Math.round(MIDDLE - sumY / mass)));
   const pixels = new Float32Array(SIDE * SIDE);
   for (let y = 0; y < down; y += 1) for (let x = 0; x < across; x += 1) pixels[(y + moveY) * SIDE + x + moveX] = Math.min(1, small[y * across + x]);
   return { pixels, scale, x: left - moveX * scale, y: top - moveY * scale };

@@ -15,7 +15,7 @@ export function textOf(item, graph) {
     return [item.label, more.join(" · ")];
   }
   const node = graph.nodes[item.node];
-  const plain = item.label.replace(/_\d+$/, "") === node.op;
+  const plain = item.label.split("/").pop().replace(/_\d+$/, "") === node.op;
   return [item.label, `${plain ? "" : `${node.op} `}${node.type || ""}`];
 }
 
@@ -126,7 +126,8 @@ export function paint(pen, width, height, { picture, graph, camera, chosen, side
   const inner = [];
   for (const control of [false, true]) {
     pen.lineWidth = Math.max(1, 0.6 / k);
-    pen.setLineDash(control ? [4, 4] : []);
+    // Dashes of a line across a far view would be millions.
+    pen.setLineDash(control && !plain ? [4, 4] : []);
     pen.beginPath();
     for (const line of picture.lines) {
       if (line.control !== control) continue;
@@ -154,7 +155,7 @@ export function paint(pen, width, height, { picture, graph, camera, chosen, side
   for (const line of strong) {
     const box = (line.box ||= bounds(line.points));
     if (out(...box)) continue;
-    pen.setLineDash(line.control ? [5, 4] : []);
+    pen.setLineDash(line.control && !plain ? [5, 4] : []);
     pen.strokeStyle = ink.focus;
     pen.lineWidth = 2 / Math.min(1, Math.max(k, 0.2));
     pen.beginPath();

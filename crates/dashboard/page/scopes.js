@@ -56,6 +56,16 @@ export function scopesOf(graph) {
     }
     return leaf;
   });
+  // A scope of one node is that node.
+  for (const item of [...scopes.values()].reverse()) {
+    if (item.count !== 1 || item === root) continue;
+    const [leaf] = item.children;
+    leaf.label = `${item.label}/${leaf.label}`;
+    leaf.parent = item.parent;
+    leaf.depth = item.depth;
+    item.parent.children[item.parent.children.indexOf(item)] = leaf;
+    scopes.delete(item.key);
+  }
   for (const item of scopes.values()) item.children.sort((a, b) => a.first - b.first);
   return { root, scopes, leaves };
 }
@@ -199,7 +209,7 @@ export function pictureOf(tree, graph, open, roles, sizeOf) {
     const points = [from.x + from.w / 2, from.y + from.h];
     const outward = edge.from === edge.upper ? 0 : 2;
     if (outward) points.push(clamp(from.x + from.w / 2, outer), outer.y + outer.h);
-    if (outer.y < into.y + into.h) points.push(...middles);
+    if (outer.y < into.y + into.h) for (const middle of middles) points.push(middle);
     const inward = edge.to === edge.lower ? 0 : 2;
     if (inward) points.push(clamp(to.x + to.w / 2, into), into.y);
     points.push(to.x + to.w / 2, to.y);
