@@ -99,6 +99,7 @@ export class BandPanel {
     }
     this.badge.hidden = this.data.exact !== false;
     this.drawBands();
+    this.view.settle(this);
     this.readout();
     this.describe();
   }
@@ -123,7 +124,7 @@ export class BandPanel {
 
   viewChanged() {
     this.tools();
-    this.drawBands();
+    this.plot.apply(false);
     clearTimeout(this.timer);
     if (!recorded && this.view.x) this.timer = setTimeout(() => this.finer(), 180);
     if (!this.view.x && this.fine) {

@@ -122,9 +122,9 @@ export class CurvePanel {
     return this.panel.lines.some((line) => what.has(`curves:${line.run}`));
   }
 
-  // Whether a reset of a run makes the finer range wrong.
+  // Drops the finer ranges of a run (null: of all), which are void now.
   forget(run) {
-    for (const key of [...this.fine.keys()]) if (key.startsWith(`${run}\n`)) this.fine.delete(key);
+    for (const key of [...this.fine.keys()]) if (run === null || key.startsWith(`${run}\n`)) this.fine.delete(key);
   }
 
   style(line, points) {
@@ -163,6 +163,7 @@ export class CurvePanel {
     this.xs = memberX;
     this.ys = null;
     this.drawLines();
+    this.view.settle(this);
     this.showLegend();
     this.describe();
   }
@@ -216,6 +217,7 @@ export class CurvePanel {
     const tables = [];
     const series = [];
     const { smooth, log } = this.view;
+    this.drawnFor = this.drawing();
     const positive = (values) => (log ? values.map((v) => (v !== null && v > 0 ? v : null)) : values);
     for (const line of this.seenLines()) {
       const common = { label: line.label, ...line.style };
@@ -245,9 +247,15 @@ export class CurvePanel {
     panel.last = this.xs ? this.xs[1] : "";
   }
 
+  // What of the view changes the lines and not only the ranges.
+  drawing() {
+    return `${this.view.log} ${this.view.smooth} ${this.view.without}`;
+  }
+
   viewChanged() {
     this.tools();
-    this.drawLines();
+    if (this.drawnFor === this.drawing()) this.plot.apply(false);
+    else this.drawLines();
     this.showLegend();
     clearTimeout(this.timer);
     if (!recorded && this.view.x) this.timer = setTimeout(() => this.finer(), 180);
