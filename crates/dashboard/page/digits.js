@@ -120,9 +120,12 @@ export class BatchPanel extends DigitPanel {
     const batch = this.store.picture(this.run, "batch", this.markStep);
     if (!batch || this.shown === batch) return;
     this.shown = batch;
+    this.turn = (this.turn || 0) + 1;
+    const turn = this.turn;
     loadSprite(batch.image, batch).then((sprite) => {
-      // A later batch may have come while this one was read.
-      if (this.shown !== batch) return;
+      // A later batch may have been read before this one; an older one is drawn all the same, so that a fast replay moves.
+      if (turn < (this.drawnTurn || 0)) return;
+      this.drawnTurn = turn;
       this.sprite = sprite;
       this.batch = batch;
       this.draw();

@@ -64,6 +64,7 @@ class Run {
   }
 
   take(info) {
+    for (const list of ["scalars", "bands", "images", "texts"]) info[list] = info[list] || [];
     this.info = info;
     this.speed = info.speed || null;
   }
