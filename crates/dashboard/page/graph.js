@@ -5,7 +5,7 @@
 // Read by tests, on `.part-graph`: `data-nodes` nodes in all, `data-shown` boxes in the picture, `data-drawn` boxes in sight,
 // `data-selected` the chosen node's name or scope's path, `data-found` matches of the search, `data-layout-ms` and `data-paint-ms`,
 // `data-scale`, `data-roles`. Buttons: `[data-do="fold|unfold|fit|in|out"]`; `input[data-role="forward"]`. See also `outline.js` and `node.js`.
-import { button, colours, element, everyFrame, fitCanvas, atMostEvery, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
+import { button, colours, element, everyFrame, fitCanvas, follow, absent, atMostEvery, has, notice, onScheme, pathOf, stepAt, whole } from "./parts.js";
 import { Outline, rowsOf } from "./outline.js";
 import { nodePanel } from "./node.js";
 import { panning } from "./pan.js";
@@ -13,6 +13,8 @@ import { NAMES, paint, sizeOf, textOf } from "./picture.js";
 import { ROLES, measure, pictureOf, scopesOf } from "./scopes.js";
 
 const MOST_FOUND = 2000;
+// What is laid out in about a second.
+const MOST_BOXES = 30_000;
 const SAID = { forward: "forward", backward: "backward", update: "update" };
 
 /** The view of the run's graph. `show(name)` chooses a node or a scope. */
@@ -32,6 +34,7 @@ export function GraphView(host, context) {
   let hover = null;
   let matches = null;
   let wanted = null;
+  let missing = false;
   let gone = false;
 
   const status = element("p", { class: "part-status", role: "status" });
@@ -144,12 +147,15 @@ export function GraphView(host, context) {
     run = asked;
     graph = tree = picture = chosen = matches = null;
     traced = null;
+    missing = false;
     root.dataset.nodes = "0";
-    panel.replaceChildren();
+    root.dataset.selected = "";
+    tellPanel();
     message.replaceChildren();
     status.textContent = "Reading the graph";
     let answer;
     try {
+      if (has(context, "graph") === false) throw absent();
       answer = await context.api.get(pathOf(asked, "graph"));
     } catch (error) {
       if (gone || run !== asked) return;
@@ -157,7 +163,7 @@ export function GraphView(host, context) {
       outline.fill([], () => false, null);
       redrawEmpty();
       notice(message, error.status === 404 ? "This run holds no graph. A run records one when training starts with a log folder." : error.message, error.status === 404 ? "empty" : "error");
-      if (error.status !== 404) run = null;
+      missing = true;
       return;
     }
     if (gone || run !== asked) return;
@@ -166,7 +172,8 @@ export function GraphView(host, context) {
   }
 
   function take(answer) {
-    const nodes = (answer.nodes || []).map((node) => ({ ...node, inputs: node.inputs || [], controls: node.controls || [], role: ROLES.includes(node.role) ? node.role : "forward" }));
+    const known = (list) => (list || []).filter((index) => index >= 0 && index < answer.nodes.length);
+    const nodes = (answer.nodes || []).map((node) => ({ ...node, inputs: known(node.inputs), controls: known(node.controls), role: ROLES.includes(node.role) ? node.role : "forward" }));
     graph = { name: answer.name, nodes };
     users = nodes.map(() => []);
     backwards = new Map();
@@ -194,7 +201,7 @@ export function GraphView(host, context) {
 
   async function loadTrace() {
     const asked = run;
-    if (!graph) return;
+    if (!graph || has(context, "trace") === false) return;
     let traces;
     try {
       ({ traces } = await context.api.get(pathOf(asked, "traces")));
@@ -235,7 +242,7 @@ export function GraphView(host, context) {
 
   function tellStatus() {
     const hidden = graph.nodes.filter((node) => !roles.has(node.role)).length;
-    status.textContent = `${whole(graph.nodes.length)} nodes in ${whole(picture.drawn.length)} boxes${hidden ? `, ${whole(hidden)} hidden` : ""}${matches ? `; ${whole(matches.length)} found` : ""}`;
+    status.textContent = `${whole(graph.nodes.length)} nodes in ${whole(picture.drawn.length)} boxes shown${hidden ? `, ${whole(hidden)} hidden` : ""}${matches ? `; ${whole(matches.length)} found` : ""}`;
   }
 
   function tellOutline() {
@@ -355,9 +362,17 @@ export function GraphView(host, context) {
   }
 
   function unfoldAll() {
-    open = new Set([...tree.scopes.keys()].filter((key) => key !== ""));
+    open = new Set();
+    let boxes = tree.root.children.length;
+    const scopes = [...tree.scopes.values()].filter((item) => item !== tree.root).sort((a, b) => a.depth - b.depth);
+    for (const item of scopes) {
+      boxes += item.children.length;
+      if (boxes > MOST_BOXES) break;
+      open.add(item.key);
+    }
     arrange();
     fit();
+    if (open.size < scopes.length) status.textContent += `; ${whole(scopes.length - open.size)} scopes stay folded, more would be too much to draw`;
   }
 
   function setRole(role, shown) {
@@ -407,7 +422,9 @@ export function GraphView(host, context) {
     }
     wanted = null;
     const index = graph.nodes.findIndex((node) => node.name === name);
-    const item = index >= 0 ? tree.leaves[index] : tree.scopes.get(name);
+    // The scope of one node is that node.
+    const only = index < 0 && !tree.scopes.has(name) ? graph.nodes.findIndex((node) => node.name.startsWith(`${name}/`)) : index;
+    const item = only >= 0 ? tree.leaves[only] : tree.scopes.get(name);
     if (item) reveal(item);
   }
 
@@ -451,12 +468,15 @@ export function GraphView(host, context) {
   function fit(event) {
     if (!picture) return;
     frame({ x: 0, y: 0, w: picture.width, h: picture.height });
-    const least = picture.drawn.length < 200 ? 0.55 : 0.05;
+    const least = picture.drawn.length >= 200 ? 0.05 : canvas.clientWidth < 500 ? 0.8 : 0.55;
     if (!event && camera.k < least) {
       const width = canvas.clientWidth || 800;
       camera.k = Math.min(1, Math.max(least, (width - 40) / Math.max(1, picture.width)));
       if (least < 0.5) camera.k = Math.max(camera.k, 0.2);
-      camera.x = width / 2 - (picture.width / 2) * camera.k;
+      // A picture too wide to be shown so is entered at its first box.
+      const top = picture.drawn.reduce((best, box) => (box.y < best.y ? box : best), picture.drawn[0]);
+      const middle = picture.width * camera.k > width ? top.x + top.w / 2 : picture.width / 2;
+      camera.x = width / 2 - middle * camera.k;
       camera.y = 20;
     }
   }
@@ -527,8 +547,8 @@ export function GraphView(host, context) {
   }
 
   function update() {
-    if (run !== context.run) load();
-    else if (root.offsetParent && context.run && graph) refresh();
+    if (run !== context.run || (!graph && missing && has(context, "graph"))) load();
+    else if (root.offsetParent && graph) refresh();
     if (context.node) {
       const name = context.node;
       context.node = null;
@@ -538,6 +558,7 @@ export function GraphView(host, context) {
 
   tellPanel();
   update();
+  ends.push(follow(context, ["info", "graph", "trace"], update));
   return {
     update,
     show,

@@ -30,7 +30,7 @@ export function nodePanel(host, { graph, item, users, backwards, whole: total, t
     const facts = [["op", "Operator", node.op], ["type", "Type", node.type]];
     for (const [key, value] of Object.entries(node.attributes || {})) facts.push([key, key, String(value)]);
     facts.push(["flops", "Cost", node.flops === null || node.flops === undefined ? "not known" : amount(node.flops, "FLOP")]);
-    facts.push(["bytes", "Moved", node.bytes === null || node.bytes === undefined ? "not known" : amount(node.bytes, "B")]);
+    facts.push(["bytes", "Bytes moved", node.bytes === null || node.bytes === undefined ? "not known" : amount(node.bytes, "B")]);
     facts.push(["time", "Measured", measured()]);
     if (item.time && node.flops && !item.fused) facts.push(["rate", "Rate", amount((node.flops / item.time) * 1e6, "FLOP/s")]);
     if (item.fused) facts.push(["fused", "Fused", "the time is that of spans which hold other nodes too"]);
@@ -56,7 +56,7 @@ export function nodePanel(host, { graph, item, users, backwards, whole: total, t
       else ops.set(graph.nodes[at.node].op, (ops.get(graph.nodes[at.node].op) || 0) + 1);
     }
     const sorted = [...ops].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-    const shown = sorted.slice(0, 12).map(([op, count]) => `${count} ${op}`).join(", ");
+    const shown = sorted.slice(0, 12).map(([op, count]) => `${op} ${count}`).join(", ");
     return [
       head(item.key, item.role, `${item.role} scope`),
       list([

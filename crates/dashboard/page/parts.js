@@ -154,3 +154,33 @@ export function atMostEvery(milliseconds, call) {
     }
   };
 }
+
+/**
+ * Whether the run has something, by the list of runs: `graph`, `trace`, `test`, `draw`, `images`, `texts`.
+ * `undefined` where the list is not known: then one asks.
+ */
+export function has(context, what) {
+  const known = context.store && context.store.run && context.store.run(context.run);
+  const value = known && known.info ? known.info[what] : undefined;
+  return Array.isArray(value) ? value.length > 0 : value;
+}
+
+/** The error that stands for an answer which the list of runs says is not there, so that it is not asked for. */
+export function absent() {
+  const error = new Error("not in this run");
+  error.status = 404;
+  return error;
+}
+
+/**
+ * Calls `update` when the store of the runs' data tells of one of these kinds (`info`, `test`, ..) for the run that is shown, and `reset` when
+ * what was known of it is void. Returns what ends that.
+ */
+export function follow(context, kinds, update, reset) {
+  if (!context.store || !context.store.listen) return () => {};
+  const end = context.store.listen((changed) => {
+    if (reset && (changed.has("fresh") || changed.has(`reset:${context.run}`))) reset();
+    if (kinds.some((kind) => changed.has(`${kind}:${context.run}`))) update();
+  });
+  return typeof end === "function" ? end : () => {};
+}

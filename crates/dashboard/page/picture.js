@@ -15,7 +15,7 @@ export function textOf(item, graph) {
     return [item.label, more.join(" · ")];
   }
   const node = graph.nodes[item.node];
-  const plain = item.label.replace(/_\d+$/, "") === node.op;
+  const plain = item.label.split("/").pop().replace(/_\d+$/, "") === node.op;
   return [item.label, `${plain ? "" : `${node.op} `}${node.type || ""}`];
 }
 
@@ -59,9 +59,9 @@ function cut(pen, text, width) {
   return `${text.slice(0, low)}…`;
 }
 
-function curve(pen, points, plain) {
-  pen.moveTo(points[0], points[1]);
-  for (let i = 2; i < points.length; i += 2) {
+function curve(pen, points, plain, first = 0, last = points.length) {
+  pen.moveTo(points[first], points[first + 1]);
+  for (let i = first + 2; i < last; i += 2) {
     const x = points[i];
     const y = points[i + 1];
     const before = points[i - 2];
@@ -111,20 +111,23 @@ export function paint(pen, width, height, { picture, graph, camera, chosen, side
     pen.fillStyle = ink.ink;
     pen.font = `600 12px ${FONT}`;
     pen.textAlign = "left";
-    pen.fillText(cut(pen, `▾ ${box.item.label}`, box.w * 0.6), box.x + 10, box.y + 17);
+    const title = cut(pen, `▾ ${box.item.label}`, box.w * 0.7);
+    const room = box.w - 34 - pen.measureText(title).width;
+    pen.fillText(title, box.x + 10, box.y + 17);
     pen.fillStyle = ink.quiet;
     pen.font = `11px ${FONT}`;
     pen.textAlign = "right";
-    const room = box.w - 30 - pen.measureText(box.item.label).width * 1.2;
-    pen.fillText(cut(pen, textOf(box.item, graph)[1], Math.max(0, room)), box.x + box.w - 10, box.y + 17);
+    if (room > 40) pen.fillText(cut(pen, textOf(box.item, graph)[1], room), box.x + box.w - 10, box.y + 17);
   }
   const strong = [];
   const plain = k < 0.3;
   pen.strokeStyle = ink.quiet;
   pen.globalAlpha = chosen ? 0.3 : 0.5;
+  const inner = [];
   for (const control of [false, true]) {
     pen.lineWidth = Math.max(1, 0.6 / k);
-    pen.setLineDash(control ? [4, 4] : []);
+    // Dashes of a line across a far view would be millions.
+    pen.setLineDash(control && !plain ? [4, 4] : []);
     pen.beginPath();
     for (const line of picture.lines) {
       if (line.control !== control) continue;
@@ -133,15 +136,26 @@ export function paint(pen, width, height, { picture, graph, camera, chosen, side
         continue;
       }
       const box = (line.box ||= bounds(line.points));
-      if (!out(...box)) curve(pen, line.points, plain);
+      if (out(...box)) continue;
+      curve(pen, line.points, plain, line.first, line.last);
+      if (line.first || line.last < line.points.length) inner.push(line);
     }
     pen.stroke();
   }
+  // Ways through unfolded scopes are faint: they run across what is in there.
+  pen.globalAlpha = 0.14;
+  pen.setLineDash([]);
+  pen.beginPath();
+  for (const { points, first, last } of inner) {
+    if (first) curve(pen, points, plain, 0, first + 2);
+    if (last < points.length) curve(pen, points, plain, last - 2);
+  }
+  pen.stroke();
   pen.globalAlpha = 1;
   for (const line of strong) {
     const box = (line.box ||= bounds(line.points));
     if (out(...box)) continue;
-    pen.setLineDash(line.control ? [5, 4] : []);
+    pen.setLineDash(line.control && !plain ? [5, 4] : []);
     pen.strokeStyle = ink.focus;
     pen.lineWidth = 2 / Math.min(1, Math.max(k, 0.2));
     pen.beginPath();

@@ -56,6 +56,16 @@ export function scopesOf(graph) {
     }
     return leaf;
   });
+  // A scope of one node is that node.
+  for (const item of [...scopes.values()].reverse()) {
+    if (item.count !== 1 || item === root) continue;
+    const [leaf] = item.children;
+    leaf.label = `${item.label}/${leaf.label}`;
+    leaf.parent = item.parent;
+    leaf.depth = item.depth;
+    item.parent.children[item.parent.children.indexOf(item)] = leaf;
+    scopes.delete(item.key);
+  }
   for (const item of scopes.values()) item.children.sort((a, b) => a.first - b.first);
   return { root, scopes, leaves };
 }
@@ -195,13 +205,15 @@ export function pictureOf(tree, graph, open, roles, sizeOf) {
     const middles = [];
     const route = box.laid.routes[edge.slot];
     for (let i = 0; i < route.length; i += 2) middles.push(route[i] + box.shift, route[i + 1] + box.top);
+    // The way out of the unfolded scopes around its source, the way between, and the way in.
     const points = [from.x + from.w / 2, from.y + from.h];
-    if (edge.from !== edge.upper) points.push(clamp(from.x + from.w / 2, outer), outer.y + outer.h);
-    const turned = outer.y >= into.y + into.h;
-    if (!turned) points.push(...middles);
-    if (edge.to !== edge.lower) points.push(clamp(to.x + to.w / 2, into), into.y);
+    const outward = edge.from === edge.upper ? 0 : 2;
+    if (outward) points.push(clamp(from.x + from.w / 2, outer), outer.y + outer.h);
+    if (outer.y < into.y + into.h) for (const middle of middles) points.push(middle);
+    const inward = edge.to === edge.lower ? 0 : 2;
+    if (inward) points.push(clamp(to.x + to.w / 2, into), into.y);
     points.push(to.x + to.w / 2, to.y);
-    lines.push({ ...edge, points });
+    lines.push({ ...edge, points, first: outward, last: points.length - inward });
   }
   return { drawn, lines, width: boxes.get(tree.root).w, height: boxes.get(tree.root).h, seen, beside, took: performance.now() - started };
 }
@@ -224,7 +236,7 @@ function sidesOf(graph, seen) {
       if (small.length === SIDES) {
         small[SIDES - 1].more += 1;
       } else {
-        small.push({ node: from, label: item.label, w: Math.min(96, 16 + item.label.length * 6), more: 0 });
+        small.push({ node: from, label: item.label, w: Math.min(110, 20 + item.label.length * 6.6), more: 0 });
       }
       sides.set(user, small);
       beside.add(from);

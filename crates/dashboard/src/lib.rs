@@ -4,6 +4,7 @@
 //! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
 //!
 //! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
+//! - `folder.rs`: reads recordings
 //! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
 //! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
 
@@ -11,6 +12,7 @@ mod answers;
 mod controls;
 mod error;
 mod events;
+mod folder;
 mod graph;
 mod guard;
 mod hub;
@@ -20,6 +22,7 @@ mod server;
 
 pub use controls::{Ask, Controls, Reply};
 pub use error::Error;
+pub use folder::Watch;
 pub use hub::{Runs, Shown};
 pub use predictor::{Prediction, Predictor};
 pub use server::Server;

@@ -23,17 +23,59 @@ pub(crate) const INDEX: &str = include_str!("../page/index.html");
 
 /// All others.
 pub(crate) const FILES: &[File] = files![
+    "api.js" SCRIPT,
     "app.js" SCRIPT,
+    "bands.js" SCRIPT,
+    "confusion.js" SCRIPT,
+    "controls.js" SCRIPT,
+    "curves.js" SCRIPT,
+    "digits.js" SCRIPT,
+    "draw.js" SCRIPT,
+    "graph.js" SCRIPT,
+    "images.js" SCRIPT,
+    "layers.js" SCRIPT,
+    "node.js" SCRIPT,
+    "outline.js" SCRIPT,
+    "pan.js" SCRIPT,
+    "panel.js" SCRIPT,
+    "parts.css" STYLE,
+    "parts.js" SCRIPT,
+    "pen.js" SCRIPT,
+    "picture.js" SCRIPT,
+    "plot.js" SCRIPT,
+    "runs.js" SCRIPT,
+    "scopes.js" SCRIPT,
+    "scrub.js" SCRIPT,
+    "sprite.js" SCRIPT,
+    "store.js" SCRIPT,
     "style.css" STYLE,
-    "uplot.js" SCRIPT,
-    "uplot.css" STYLE,
+    "texts.js" SCRIPT,
+    "timeline.js" SCRIPT,
     "uplot.LICENSE" TEXT,
+    "uplot.css" STYLE,
+    "uplot.js" SCRIPT,
+    "view.js" SCRIPT,
 ];
 
 /// What stands in the page for the token that controls are sent with.
-pub(crate) const TOKEN: &str = "{{token}}";
+pub(crate) const TOKEN: &str = "@TOKEN@";
 
 /// The file of that name.
 pub(crate) fn file(name: &str) -> Option<File> {
     FILES.iter().find(|file| file.name == name).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/page");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(name == "index.html" || file(&name).is_some(), "{name}");
+        }
+        assert!(INDEX.contains(TOKEN));
+    }
 }

@@ -10,6 +10,7 @@ mod error;
 pub mod folder;
 mod frame;
 pub mod graph_def;
+mod logs;
 mod model;
 pub mod proto;
 pub mod quantiles;
@@ -24,6 +25,7 @@ mod writer;
 
 pub use bands::{Band, PERCENTILES};
 pub use error::Error;
+pub use logs::Logs;
 pub use model::*;
 pub use reader::{EventReader, Place, read_at};
 pub use recorder::{Classifier, Recorder, RecorderOptions, Thinning};

@@ -1,0 +1,152 @@
+//! A folder of runs: finds them, reads them, and goes on reading while they grow.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::folder::event_files;
+use crate::{Error, EventReader, Run};
+
+/// Folders below the one that is opened are looked into so deep.
+const DEEPEST: usize = 8;
+/// So many folders are looked into.
+const MOST_FOLDERS: usize = 10_000;
+/// Between two looks for new runs and files.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Events that are read of a run before another has its turn.
+const TURN: usize = 5_000;
+
+/// The runs in a folder and below: every folder with event files is one, of Abeyance, TensorFlow, PyTorch or whoever writes them.
+///
+/// ```no_run
+/// use abeyance_record::Logs;
+/// let mut logs = Logs::open("runs")?;
+/// while logs.read() > 0 {}
+/// for run in logs.runs() {
+///     println!("{}: step {}", run.id(), run.overview().step);
+/// }
+/// # Ok::<(), abeyance_record::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Logs {
+    root: PathBuf,
+    runs: BTreeMap<PathBuf, Log>,
+    looked: Option<Instant>,
+    mistakes: Vec<Error>,
+}
+
+#[derive(Debug)]
+struct Log {
+    run: Arc<Run>,
+    files: BTreeMap<PathBuf, EventReader>,
+}
+
+impl Logs {
+    /// Looks for runs; nothing of them is read yet.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        let root = folder.as_ref().to_owned();
+        std::fs::read_dir(&root).map_err(Error::disk("cannot read", &root))?;
+        let mut logs = Self { root, runs: BTreeMap::new(), looked: None, mistakes: Vec::new() };
+        logs.look();
+        Ok(logs)
+    }
+
+    /// The runs found so far.
+    pub fn runs(&self) -> impl Iterator<Item = &Arc<Run>> {
+        self.runs.values().map(|log| &log.run)
+    }
+
+    /// What was damaged or could not be read since this was asked last.
+    pub fn mistakes(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.mistakes)
+    }
+
+    /// Reads some of what is new in each run, so that all of them show something soon, and gives how many events that were: 0 when
+    /// there is nothing new now.
+    pub fn read(&mut self) -> usize {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.look();
+        }
+        let mut count = 0;
+        for log in self.runs.values_mut() {
+            count += log.read(&mut self.mistakes);
+        }
+        count
+    }
+
+    /// Looks for runs and files that are new, and for files that were replaced.
+    fn look(&mut self) {
+        self.looked = Some(Instant::now());
+        let mut folders = vec![(self.root.clone(), 0)];
+        let mut seen = 0;
+        while let Some((folder, depth)) = folders.pop() {
+            seen += 1;
+            if seen > MOST_FOLDERS {
+                break;
+            }
+            self.look_into(&folder);
+            if depth == DEEPEST {
+                continue;
+            }
+            // A folder that must not be read, or that is gone, has no runs.
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                // Links are not followed: they may lead round.
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    folders.push((entry.path(), depth + 1));
+                }
+            }
+        }
+    }
+
+    fn look_into(&mut self, folder: &Path) {
+        let files = event_files(folder).unwrap_or_default();
+        if files.is_empty() {
+            return;
+        }
+        let root = &self.root;
+        let log = self
+            .runs
+            .entry(folder.to_owned())
+            .or_insert_with(|| Log { run: Run::new(id(root, folder)), files: BTreeMap::new() });
+        log.files.retain(|path, reader| files.contains(path) && !reader.is_replaced());
+        for path in files {
+            if !log.files.contains_key(&path) {
+                match EventReader::open(&path) {
+                    Ok(reader) => drop(log.files.insert(path, reader)),
+                    Err(error) => self.mistakes.push(error),
+                }
+            }
+        }
+    }
+}
+
+impl Log {
+    fn read(&mut self, mistakes: &mut Vec<Error>) -> usize {
+        let mut count = 0;
+        for reader in self.files.values_mut() {
+            while count < TURN {
+                match reader.next() {
+                    Ok(Some((event, place))) => self.run.apply(&event, Some(&place)),
+                    Ok(None) => break,
+                    Err(error) => mistakes.push(error),
+                }
+                count += 1;
+            }
+        }
+        count
+    }
+}
+
+/// The path of a run's folder below the one that was opened, with `/` between its parts on every system.
+fn id(root: &Path, folder: &Path) -> String {
+    let parts = folder.strip_prefix(root).unwrap_or(folder).components();
+    let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    match parts.is_empty() {
+        true => ".".to_owned(),
+        false => parts.join("/"),
+    }
+}
