@@ -219,7 +219,7 @@ fn what_is_watched_is_printed_checked_converted_and_compared() {
     };
     save("none.graph", &|_, _| {});
     save("some.graph", &|g, x| {
-        drop(g.summaries().histogram("x y", x).histogram("w", x).variables())
+        g.summaries().histogram("x y", x).histogram("w", x).variables();
     });
     save("more.graph", &|g, x| {
         let largest = x.reduce_max(..);
