@@ -17,7 +17,7 @@ use crate::metrics::{self, Metrics};
 use crate::output::{self, Json};
 use crate::progress::Progress;
 use crate::stop;
-use crate::watching::{self, About, Watching};
+use crate::watching::{About, Watched, Watching};
 
 /// Steps between two evaluations of a training that nobody watches.
 const EVAL_EVERY: u64 = 1000;
@@ -61,7 +61,7 @@ pub struct Options {
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
-    watched: watching::Options,
+    watched: Watched,
     #[command(flatten)]
     json: Json,
 }
