@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 /// So much may wait; then who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait; then the oldest of them is dropped.
-const MOST_LARGE: usize = 4;
+/// So many bytes of large things of a sort may wait; then the oldest of them are dropped.
+const MOST_BYTES: usize = 64 << 20;
 
 /// What can wait: small things are all written, of the large ones of a sort the newest.
 pub trait Waiting {
-    /// The sort of a large thing; none of a small one.
-    fn large(&self) -> Option<u8>;
+    /// The sort of a large thing and the bytes that it takes; none of a small one.
+    fn large(&self) -> Option<(u8, usize)>;
 }
 
 /// A queue from the training threads to the writer's.
@@ -56,12 +56,14 @@ impl<T: Waiting> Queue<T> {
         if state.is_abandoned || state.is_ended {
             return;
         }
-        if let Some(sort) = item.large() {
-            let is_same = |item: &T| item.large() == Some(sort);
-            if state.items.iter().filter(|item| is_same(item)).count() >= MOST_LARGE
-                && let Some(oldest) = state.items.iter().position(is_same)
+        if let Some((sort, mut bytes)) = item.large() {
+            let of_sort = |item: &T| item.large().filter(|(other, _)| *other == sort);
+            bytes += state.items.iter().filter_map(of_sort).map(|(_, bytes)| bytes).sum::<usize>();
+            while bytes > MOST_BYTES
+                && let Some(oldest) = state.items.iter().position(|item| of_sort(item).is_some())
             {
-                state.items.remove(oldest);
+                let dropped = state.items.remove(oldest);
+                bytes -= dropped.and_then(|item| of_sort(&item)).map_or(0, |(_, bytes)| bytes);
                 state.dropped += 1;
             }
         }
@@ -120,10 +122,10 @@ mod tests {
     }
 
     impl Waiting for Item {
-        fn large(&self) -> Option<u8> {
+        fn large(&self) -> Option<(u8, usize)> {
             match self {
                 Item::Small(_) => None,
-                Item::Large(sort, _) => Some(*sort),
+                Item::Large(sort, _) => Some((*sort, MOST_BYTES / 4)),
             }
         }
     }
