@@ -140,7 +140,8 @@ fn the_graph_is_recorded_with_roles_types_places_and_costs() {
     let controlled =
         graph.node.iter().filter(|node| node.input.iter().any(|name| name.starts_with('^')));
     let expected = ir.iter().filter(|(id, _)| !ir.controls(*id).is_empty());
-    assert_eq!(controlled.count(), expected.count());
+    let controlled = controlled.count();
+    assert!(controlled == expected.count() && controlled > 0);
     assert_eq!(graph_def::graph_def(&ir, &[]).node.len(), graph.node.len());
 }
 
@@ -303,7 +304,7 @@ fn a_recording_that_is_cut_anywhere_opens_up_to_the_cut() {
     let all = count(&whole);
     let mut last = 0;
     for cut in 0..=whole.len() {
-        if cut % 7 == 0 || cut == whole.len() {
+        if cut % 97 == 0 || cut == whole.len() {
             let found = count(&whole[..cut]);
             assert!(found >= last, "cut at {cut}");
             last = found;

@@ -40,6 +40,11 @@ pub fn network(g: &Graph) -> Network<'_> {
     let loss = -(wanted * (prediction + 1e-6).log()).reduce_sum(1).reduce_mean(..);
     let accuracy = prediction.argmax(-1).equal(labels).cast::<f32>().reduce_mean(..);
     let step = GradientDescent::new(0.1).minimize(loss);
+    {
+        // A node that runs after another without being computed from it.
+        let _after = g.after([step]);
+        let _ = loss + 1.0;
+    }
     g.summaries()
         .scalar("loss", loss)
         .scalar("accuracy", accuracy)
