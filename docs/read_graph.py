@@ -15,6 +15,9 @@ MOST_DIMENSIONS = 32
 MOST_ATTRIBUTES = 32
 MOST_ITEMS = 1024
 MOST_DEPTH = 32
+# The flag of a file with summaries.
+SUMMARIES = 1
+KINDS = ["scalar", "histogram", "image"]
 
 
 class Damaged(Exception):
@@ -118,11 +121,11 @@ class GraphFile:
         check(len(data) >= 28, "cut short")
         major, minor, flags, length = struct.unpack_from("<HHIQ", data, 8)
         check(major == 1, f"version {major}.{minor}, and this reads version 1")
-        check(flags == 0, f"unknown flags {flags:#x}")
+        check(flags & ~SUMMARIES == 0, f"unknown flags {flags & ~SUMMARIES:#x}")
         check(24 + length + 4 == len(data), "another length than it says")
         checksum = struct.unpack_from("<I", data, 24 + length)[0]
         check(checksum == crc32c(data[:-4]), "the checksum does not agree")
-        self.version = [major, minor]
+        self.version, self.flags = [major, minor], flags
         self.bytes = Bytes(data[24:-4])
         self.head()
         self.records()
@@ -136,12 +139,12 @@ class GraphFile:
         self.operators = b.list(lambda: (b.text(), b.list(b.text, MOST_ATTRIBUTES)))
         self.symbols = b.list(b.text)
         self.files = b.list(b.text)
-        self.signatures = []
+        self.signatures, self.summaries = [], []
 
     def records(self):
         b, stack = self.bytes, []
         while True:
-            record = b.variant(["Node", "Body", "EndBody", "Signature", "End"])
+            record = b.variant(["Node", "Body", "EndBody", "Signature", "End", "Summary"])
             if record == "Node":
                 self.read_node()
             elif record == "Body":
@@ -157,6 +160,10 @@ class GraphFile:
             elif record == "Signature":
                 check(not stack, "a signature in a body")
                 self.read_signature()
+            elif record == "Summary":
+                check(not stack, "a summary in a body")
+                check(self.flags & SUMMARIES, "a summary in a file that says it has none")
+                self.read_summary()
             else:
                 check(not stack and not self.graph.waiting, "the end in a body")
                 break
@@ -272,6 +279,26 @@ class GraphFile:
             return [kind, self.array()]
         return [kind, self.real(), self.real()]
 
+    def read_summary(self):
+        b, graph = self.bytes, self.graph
+        kind, tag, numbers = b.variant(KINDS), b.text(), b.list(b.u64)
+        nodes = [graph.node(number) for number in numbers]
+        taken = [other["tag"] for other in self.summaries]
+        check(tag and tag not in taken and not tag.startswith("abeyance/"), "a summary's tag")
+        check(len(set(nodes)) == len(nodes) > 0, f"{tag}: tensors")
+        check(len(nodes) == 1 or kind == "histogram", f"{tag}: {len(nodes)} tensors")
+        for number in numbers:
+            type_ = graph.nodes[number]["type"]
+            check(isinstance(type_, dict), f"{tag}: no tensor")
+            dtype, shape = type_["dtype"], type_["shape"]
+            if kind == "image":
+                check(len(shape) == 4 and shape[3] in (1, 3, 4), f"{tag}: no images")
+                check(dtype in ("u8", "f32"), f"{tag}: images of {dtype}")
+            else:
+                check(dtype != "bool", f"{tag}: truth values")
+                check(kind == "histogram" or not shape, f"{tag}: no number")
+        self.summaries.append({"kind": kind, "tag": tag, "nodes": nodes})
+
     def read_signature(self):
         b, node = self.bytes, self.graph.node
         signature = {
@@ -294,12 +321,16 @@ class GraphFile:
             "name": self.graph.name,
             "seed": self.seed,
             "nodes": self.graph.nodes,
+            "summaries": self.summaries,
             "signatures": self.signatures,
         }
 
     def lines(self):
         yield f"graph {self.graph.name}" + ("" if self.seed is None else f" seed={self.seed}")
         yield from node_lines(self.graph.nodes, "  ")
+        for summary in self.summaries:
+            nodes = ", ".join(summary["nodes"])
+            yield f"  summary {summary['kind']} {quoted(summary['tag'])} = {nodes}"
         for signature in self.signatures:
             yield f"  signature {quoted(signature['name'])}"
             for part in ("inputs", "outputs"):

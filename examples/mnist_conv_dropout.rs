@@ -63,6 +63,9 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
     let step = global_step(g);
     let rate = (1.0 - step.cast::<f32>() / 10_000.0).relu() * 0.003;
     let train_step = AdamW::new(rate, 1e-4).minimize_with(smoothed, step);
+    g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
+    let filters = (w1 * 4.0).sigmoid().transpose_by(&[3, 0, 1, 2]); // [6, 6, 6, 1], grey where 0
+    g.summaries().image("filters", filters);
     for name in ["train", "evaluate"] {
         let batch = g.signature(name).input("images", x).input("labels", y_);
         batch.output("loss", cross_entropy).output("accuracy", accuracy);

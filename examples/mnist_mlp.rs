@@ -117,6 +117,7 @@ pub(crate) fn network<'g>(g: &'g Graph, choices: &Choices) -> Network<'g> {
         Choice::Adam => Adam::new(rate).minimize_with(cross_entropy, step),
         Choice::GradientDescent => GradientDescent::new(rate).minimize_with(cross_entropy, step),
     };
+    g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
     for name in ["train", "evaluate"] {
         let batch = g.signature(name).input("images", x).input("labels", y_);
         batch.output("loss", cross_entropy).output("accuracy", accuracy);

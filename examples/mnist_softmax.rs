@@ -36,6 +36,7 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
     let digit = y.argmax(-1);
     let accuracy = digit.equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
     let train_step = GradientDescent::new(0.003).minimize(cross_entropy);
+    g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
     for name in ["train", "evaluate"] {
         let batch = g.signature(name).input("images", x).input("labels", y_);
         batch.output("loss", cross_entropy).output("accuracy", accuracy);

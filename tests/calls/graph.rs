@@ -11,7 +11,7 @@ use crate::{Row, calls, never_wrong};
 const HUGE: usize = 1 << 40;
 
 pub fn rows() -> Vec<Row> {
-    [made_of_nothing(), made_of_tensors(), bodies()].into_iter().flatten().collect()
+    [made_of_nothing(), made_of_tensors(), summaries(), bodies()].into_iter().flatten().collect()
 }
 
 fn made_of_nothing() -> Vec<Row> {
@@ -55,6 +55,17 @@ fn made_of_tensors() -> Vec<Row> {
         "Graph::from_fn", g.from_fn("double", f(g), dims![2, 3], |x| Ok(&x * 2.0)), g.from_fn("", f(g), dims![2, 3], |x| Ok(&x * 2.0));
         "Graph::from_fn#2", g.from_fn("double", f(g), dims![2, 3], |x| Ok(&x * 2.0)), g.from_fn("double", f(g), dims![_, 3], |x| Ok(&x * 2.0));
         "Graph::call", { let _call = g.call("call"); f(g) + 1.0 }, { let _call = g.call("call"); f(g) + four(g) };
+    }
+}
+
+fn summaries() -> Vec<Row> {
+    calls! { g:
+        "Summaries::scalar", g.summaries().scalar("loss", loss(g)), g.summaries().scalar("loss", f(g));
+        "Summaries::scalar#2", g.summaries().scalar("loss", loss(g)), g.summaries().scalar("loss", foreign(g));
+        "Summaries::histogram", g.summaries().histogram("w", f(g)), g.summaries().histogram("w", b(g));
+        "Summaries::histogram#2", g.summaries().histogram("w", [f(g), four(g)]), g.summaries().histogram("", [f(g), four(g)]);
+        "Summaries::image", g.summaries().image("digits", images(g)), g.summaries().image("digits", f(g));
+        "Summaries::variables", { v(g); g.summaries().variables() }, { g.variable::<f32>("abeyance/a", zeros(dims![2, 2])); v(g); g.summaries().variables() };
     }
 }
 

@@ -60,6 +60,7 @@ pub const APART: &[(&str, &str)] = &[
     ("Graph::load_with", "gives its error back"),
     ("Graph::from_bytes", "gives its error back"),
     ("Graph::from_bytes_with", "gives its error back"),
+    ("Graph::summaries", "builds nothing: its methods do"),
     ("Graph::signature", "begins a signature, which tells of itself by its name"),
     ("trainable_variables", "builds nothing"),
 ];
@@ -82,6 +83,7 @@ const TYPES: &[&str] = &[
     "Averages",
     "Candidates",
     "Optimizer",
+    "Summaries",
 ];
 
 /// Those of whose methods only some build: the others choose settings.

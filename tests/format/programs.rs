@@ -8,13 +8,14 @@ use ndarray::{Array1, Array2, Array4, array};
 pub type Program = (&'static str, fn() -> Graph);
 
 /// All of them.
-pub const ALL: [Program; 6] = [
+pub const ALL: [Program; 7] = [
     ("branches_and_loops", branches_and_loops),
     ("element_types", element_types),
     ("images", images),
     ("line", line),
     ("names", names),
     ("ports", ports),
+    ("watched", watched),
 ];
 
 /// Forward, backward and update nodes, a counter, a seed, first values that are drawn, dropout, a signature with feeds.
@@ -112,6 +113,26 @@ fn ports() -> Graph {
         .output("y_0", b - a)
         .output("größe = \"1\" # {\n\u{1f980}", a * b);
     g.signature("plain").input("x", a).output(" ", a + 1);
+    g
+}
+
+/// Summaries of every kind, of tags that no node could have, of nodes that nothing else needs.
+fn watched() -> Graph {
+    let g = Graph::named("watched");
+    let x = g.placeholder::<f32>("x", dims![_, 2, 2, 1]);
+    let (w, b) = (g.variable("w", ones(dims![4, 2])), g.variable("b", zeros(dims![2])));
+    let w2 = g.variable("w2", fill(dims![2, 1], 0.5));
+    let y = (x.reshape(dims![_, 4]).matmul(w) + b).relu().matmul(w2);
+    let loss = y.square().reduce_sum(..);
+    let count = global_step(&g);
+    let step = GradientDescent::new(0.125).minimize_with(loss, count);
+    g.summaries()
+        .scalar("loss", loss)
+        .scalar("Schritte: \"größer\" # {\n\u{1f980}", count)
+        .variables()
+        .histogram("both = all", [y.erase(), g.constant(7u8).erase()])
+        .image("pictures", (x + 1.0) * 0.5);
+    g.signature("train").input("x", x).output("loss", loss).step(step);
     g
 }
 

@@ -140,11 +140,20 @@ fn whole(g: &Graph, version: [u16; 2]) -> Value {
             })
         })
         .collect();
+    let summaries = graph.summaries().iter().map(|summary| {
+        json!({
+            "kind": summary.kind.name(),
+            "tag": *summary.tag,
+            "nodes": names(graph, &summary.nodes),
+        })
+    });
+    let summaries: Value = summaries.collect();
     json!({
         "version": version,
         "name": graph.name(),
         "seed": graph.seed(),
         "nodes": nodes(graph),
+        "summaries": summaries,
         "signatures": signatures,
     })
 }

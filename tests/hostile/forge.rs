@@ -8,6 +8,14 @@ pub fn container(payload: &[u8]) -> Vec<u8> {
     container_of((1, 0), 0, payload.len() as u64, payload)
 }
 
+/// The flag of a file with summaries.
+pub const SUMMARIES: u32 = 1;
+
+/// The same for records that need flags.
+pub fn with_flags(flags: u32, payload: &[u8]) -> Vec<u8> {
+    container_of((1, 2), flags, payload.len() as u64, payload)
+}
+
 /// The same, whatever it says of itself.
 pub fn container_of(version: (u16, u16), flags: u32, length: u64, payload: &[u8]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
@@ -202,6 +210,8 @@ pub struct Forge {
     /// The nodes and edges outside of bodies so far.
     pub counted: (u64, u64),
     pub depth: usize,
+    /// Of the container.
+    pub flags: u32,
 }
 
 impl Forge {
@@ -272,6 +282,14 @@ impl Forge {
         self
     }
 
+    /// A summary, and the flag that says so.
+    pub fn summary(mut self, kind: u32, tag: &str, nodes: &[u64]) -> Self {
+        self.flags |= SUMMARIES;
+        let out = self.records.u32(5).u32(kind).bytes(tag.as_bytes());
+        self.records = out.list(nodes, |out, &id| out.u64(id));
+        self
+    }
+
     /// Any bytes in the place of a record.
     pub fn raw(mut self, bytes: &[u8]) -> Self {
         self.records = self.records.raw(bytes);
@@ -305,6 +323,9 @@ impl Forge {
 
     /// The file.
     pub fn file(self) -> Vec<u8> {
-        container(&self.payload())
+        match self.flags {
+            0 => container(&self.payload()),
+            flags => with_flags(flags, &self.payload()),
+        }
     }
 }

@@ -139,7 +139,7 @@ fn graph_files() -> Target {
             let mut payload =
                 bytes.get(24..bytes.len().saturating_sub(4)).unwrap_or_default().to_vec();
             change_bytes(&mut payload, others, random);
-            *bytes = forge::container(&payload);
+            *bytes = forge::with_flags(forge::SUMMARIES, &payload);
         },
         repair: |bytes| forge::repair(bytes),
         load: load_graph,

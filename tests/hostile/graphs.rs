@@ -1,6 +1,8 @@
 //! Hostile graph files: what no program saves.
 
-use crate::forge::{A, Bytes, D, Forge, N, T, container, container_of, f32, n, sizes};
+use crate::forge::{
+    A, Bytes, D, Forge, N, SUMMARIES, T, container, container_of, f32, n, sizes, with_flags,
+};
 
 const HUGE: u64 = 1 << 63;
 
@@ -96,6 +98,7 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
     arrays(&mut add);
     bodies(&mut add);
     signatures(&mut add);
+    summaries(&mut add);
     all
 }
 
@@ -130,7 +133,7 @@ fn containers(add: &mut impl FnMut(&str, Vec<u8>)) {
             container_of(version, 0, payload.len() as u64, &payload),
         );
     }
-    for flags in [1, 0x8000_0000, u32::MAX] {
+    for flags in [1, 2, 0x8000_0000, u32::MAX] {
         add(
             &format!("container_flags_{flags:x}"),
             container_of((1, 0), flags, payload.len() as u64, &payload),
@@ -154,7 +157,7 @@ fn containers(add: &mut impl FnMut(&str, Vec<u8>)) {
     add("container_without_records", container(&[]));
     add("records_without_end", container(&chain().unended()));
     add("records_after_the_end", container(&[&payload[..], b"more"].concat()));
-    add("records_of_unknown_tag", chain().raw(&Bytes::default().u32(5).0).file());
+    add("records_of_unknown_tag", chain().raw(&Bytes::default().u32(6).0).file());
     add("records_of_tag_ffffffff", chain().raw(&[0xff; 4]).file());
     add("records_end_in_a_tag", container(&[&chain().unended()[..], &[4, 0]].concat()));
     add("records_of_zeros", container(&[0; 200]));
@@ -685,5 +688,96 @@ fn signatures(add: &mut impl FnMut(&str, Vec<u8>)) {
                 forge.signature(&format!("s{at}"), &[("x", 0)], &[], &[("y", 1)], &[])
             })
             .file()
+    });
+}
+
+/// Of nothing, a number, a batch of images, truth values, an operation, and images of an unknown number of channels.
+fn watched() -> Forge {
+    forge()
+        .symbols(&["C"])
+        .node(placeholder("x", &[3]))
+        .node(placeholder("loss", &[]))
+        .node(placeholder("images", &[2, 4, 4, 3]))
+        .node(source("flags", PLACEHOLDER, 5, sizes(&[3])))
+        .node(n("step", GROUP, &[0], vec![], T::Operation))
+        .node(source(
+            "open",
+            PLACEHOLDER,
+            0,
+            vec![D::Known(2), D::Known(4), D::Known(4), D::Symbol(0)],
+        ))
+}
+
+fn summaries(add: &mut impl FnMut(&str, Vec<u8>)) {
+    const SCALAR: u32 = 0;
+    const HISTOGRAM: u32 = 1;
+    const IMAGE: u32 = 2;
+    let one = |kind, tag: &str, nodes: &[u64]| watched().summary(kind, tag, nodes).file();
+    add(
+        "summaries_in_order",
+        watched()
+            .summary(SCALAR, "loss", &[1])
+            .summary(HISTOGRAM, "all", &[0, 1, 2])
+            .summary(IMAGE, "a tag: \"x\"\n", &[2])
+            .file(),
+    );
+    add("summary_of_kind_3", one(3, "t", &[1]));
+    add("summary_of_kind_ffffffff", one(u32::MAX, "t", &[1]));
+    add("summary_without_a_tag", one(SCALAR, "", &[1]));
+    add("summary_tag_reserved", one(SCALAR, "abeyance/state", &[1]));
+    add("summary_tag_of_line_ends", one(SCALAR, "t = x\n}\n\"\\\0", &[1]));
+    add("summary_tag_of_20_000_nuls", one(SCALAR, &"\0".repeat(20_000), &[0]));
+    add(
+        "summary_tag_twice",
+        watched().summary(SCALAR, "t", &[1]).summary(HISTOGRAM, "t", &[0]).file(),
+    );
+    add("summary_tag_not_utf_8", {
+        let record = Bytes::default().u32(5).u32(0).bytes(&[0xc3]).u64(1).u64(1);
+        Forge { flags: SUMMARIES, ..watched() }.raw(&record.0).file()
+    });
+    add("summary_of_nothing", one(HISTOGRAM, "t", &[]));
+    add("summary_scalar_of_two", one(SCALAR, "t", &[1, 1]));
+    add("summary_image_of_two", one(IMAGE, "t", &[2, 5]));
+    add("summary_of_a_tensor_twice", one(HISTOGRAM, "t", &[0, 1, 0]));
+    add("summary_of_a_missing_node", one(SCALAR, "t", &[6]));
+    add("summary_of_node_2_63", one(SCALAR, "t", &[HUGE]));
+    add("summary_of_an_operation", one(HISTOGRAM, "t", &[4]));
+    add("summary_of_truth_values", one(HISTOGRAM, "t", &[0, 3]));
+    add("summary_scalar_of_a_vector", one(SCALAR, "t", &[0]));
+    add("summary_image_of_a_vector", one(IMAGE, "t", &[0]));
+    add("summary_image_of_unknown_channels", one(IMAGE, "t", &[5]));
+    add(
+        "summary_before_nodes",
+        watched().summary(SCALAR, "t", &[1]).node(placeholder("y", &[])).file(),
+    );
+    add(
+        "summary_of_a_node_behind",
+        forge().summary(SCALAR, "t", &[0]).node(placeholder("y", &[])).file(),
+    );
+    add(
+        "summary_without_the_flag",
+        Forge { flags: 0, ..watched().summary(SCALAR, "t", &[1]) }.file(),
+    );
+    add("summary_flag_without_a_summary", Forge { flags: SUMMARIES, ..watched() }.file());
+    add("summary_in_a_body", {
+        let body = before_cond().body("then").node(source("a", INPUT, 0, vec![]));
+        body.summary(SCALAR, "t", &[0]).end_body(&[0]).file()
+    });
+    add("summary_tensors_cut", {
+        let record = Bytes::default().u32(5).u32(1).bytes(b"t").u64(2).u64(0);
+        let start = Forge { flags: SUMMARIES, ..watched() };
+        with_flags(SUMMARIES, &start.raw(&record.0).unended())
+    });
+    for (name, count) in [("1_million", 1_000_000u64), ("2_40", 1 << 40), ("2_63", HUGE)] {
+        let start = || Bytes::default().u32(5).u32(1);
+        let raw = |bytes: Bytes| {
+            let file = Forge { flags: SUMMARIES, ..watched() };
+            file.raw(&bytes.raw(&[0; 64]).0).file()
+        };
+        add(&format!("summary_tag_{name}"), raw(start().u64(count)));
+        add(&format!("summary_tensors_{name}"), raw(start().bytes(b"t").u64(count)));
+    }
+    add("summaries_wrong_100", {
+        (0..100).fold(watched(), |forge, at| forge.summary(SCALAR, &format!("t{at}"), &[0])).file()
     });
 }

@@ -113,6 +113,9 @@ fn names_that_are_looked_for_again_and_again() {
         forge.signature(&format!("s{at}"), &[("x", 0)], &[], &[("x", 0)], &[0])
     });
     assert_eq!(endure("signatures", signatures.file()), Ok(()));
+    let summaries = (0..20_000).fold(x(), |forge, at| forge.summary(1, &format!("{at:x}"), &[0]));
+    assert_eq!(endure("summaries", summaries.file()), Ok(()));
+    assert!(endure("tensors of a summary", x().summary(1, "t", &[0; 100_000]).file()).is_err());
     let ports: Vec<String> = (0..10_000).map(|at| format!("p{at}")).collect();
     let ports: Vec<(&str, u64)> = ports.iter().map(|port| (&**port, 0)).collect();
     assert_eq!(endure("outputs", x().signature("s", &[], &[], &ports, &[]).file()), Ok(()));

@@ -115,6 +115,7 @@ pub fn live_with(what: &str, graph: &Graph) -> Option<String> {
     }
     match Session::with_options(graph, SessionOptions::new().threads(1)) {
         Ok(session) => {
+            assert_eq!(session.summaries().len(), graph.ir().summaries().len(), "{what}");
             for signature in graph.ir().signatures() {
                 let _ = session.signature(&signature.name);
             }

@@ -2,7 +2,7 @@
 
 use abeyance::prelude::*;
 
-/// Placeholders, variables, constants, a loop, branches, a tuple, gradients, updates, signatures, a seed, unknown sizes.
+/// Placeholders, variables, constants, a loop, branches, a tuple, gradients, updates, summaries, signatures, a seed, unknown sizes.
 pub fn graph() -> Graph {
     let g = Graph::named("small");
     g.set_seed(7);
@@ -15,6 +15,7 @@ pub fn graph() -> Graph {
     let loss = g.cond(grown.greater(50.0), grown, |x| x.square(), |x| x.sqrt());
     let (top, _) = y.top_k(1);
     let step = GradientDescent::new(0.1).minimize(loss);
+    g.summaries().scalar("loss", loss).variables().histogram("all", [w, b, top]);
     g.signature("train").input("x", x).feed(keep, 0.5).output("loss", loss).step(step);
     g.signature("look").input("x", x).input("keep", keep).output("top", top);
     g.check().unwrap();

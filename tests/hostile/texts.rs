@@ -86,6 +86,11 @@ pub fn all() -> Vec<(String, Vec<u8>)> {
             "graph g {\n signature s {\n input a = x\n output b = y\n run z\n feed k = 1\n }\n}",
         ),
         ("signature_part_unknown", "graph g {\n signature s {\n walk x\n }\n}"),
+        ("summary_alone", "graph g {\n summary\n}"),
+        ("summary_of_missing_nodes", "graph g {\n summary histogram w = x, y, z\n}"),
+        ("summary_kind_unknown", "graph g {\n summary histogramm w = x\n}"),
+        ("summary_open", "graph g {\n summary image w ="),
+        ("summary_in_a_signature", "graph g {\n signature s {\n summary scalar w = x\n }\n}"),
         (
             "signature_feed_past_memory",
             "graph g {\n forward {\n x = placeholder : u8[N]\n }\n signature s {\n feed x = u8[9223372036854775807] fill(1)\n }\n}",

@@ -2,11 +2,12 @@
 
 import { get, url, post, follow, renewToken, recorded } from "./api.js";
 import { Store, at } from "./store.js";
-import { View, viewToText, viewFromText } from "./view.js";
+import { View, viewFromText } from "./view.js";
+import { formatLink, parseLink } from "./link.js";
 import { make, short, cursorAt } from "./plot.js";
-import { CurvePanel, curvePanels, splitOf } from "./curves.js";
-import { BandPanel, bandPanels } from "./bands.js";
-import { BatchPanel, TestPanel } from "./digits.js";
+import { splitOf } from "./curves.js";
+import { Board } from "./board.js";
+import { firstRuns, slotsOf, withSiblings } from "./choice.js";
 import { Scrub } from "./scrub.js";
 import { RunStrip, RunsView } from "./runs.js";
 import { Controls } from "./controls.js";
@@ -18,7 +19,6 @@ import { ImagesView } from "./images.js";
 import { TextsView } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
-const FIRST = ["loss", "accuracy"];
 const TABS = [
   { name: "panels", title: "Panels" },
   { name: "graph", title: "Graph", view: GraphView, has: (info) => info.graph, why: "this run recorded no graph", hears: ["graph"] },
@@ -33,11 +33,8 @@ const TABS = [
 const store = new Store();
 const state = { runs: [], view: "over", tab: "panels", step: null, focus: null, panel: null, filter: "", held: false, link: "connecting" };
 const views = new Map();
-const chosenVariables = {};
 const opened = new Map();
 const context = { run: null, step: null, node: null, api: { get, url, post }, store, select };
-let panels = [];
-let shape = "";
 let steps = [];
 let pendingZooms = new Map();
 
@@ -55,59 +52,25 @@ function viewOf(key) {
 
 let linkTimer = 0;
 
-function linkText() {
-  const parts = [];
-  const add = (name, value) => parts.push(`${name}=${encodeURIComponent(value).replace(/%2C/g, ",").replace(/%7E/g, "~").replace(/%2F/g, "/")}`);
-  if (state.runs.length) parts.push(`runs=${state.runs.map((id) => encodeURIComponent(id).replace(/%2F/g, "/")).join(",")}`);
-  if (state.view !== "over") add("view", state.view);
-  if (state.tab !== "panels") add("tab", state.tab);
-  if (state.step !== null) add("step", Math.round(state.step));
-  if (state.panel) add("panel", state.panel);
-  if (state.focus && state.focus !== state.runs[0]) add("focus", state.focus);
-  if (state.filter) add("filter", state.filter);
-  for (const [key, view] of views) {
-    const text = viewToText(view);
-    if (text) add(`z.${encodeURIComponent(key)}`, text);
-  }
-  return `#${parts.join("&")}`;
-}
-
 function keepLink() {
   clearTimeout(linkTimer);
   linkTimer = setTimeout(() => {
-    const text = linkText();
-    if (location.hash !== text) history.replaceState(null, "", text);
+    const text = formatLink(state, views);
+    try {
+      if (location.hash !== text) history.replaceState(null, "", text);
+    } catch {
+      // A page out of a file may not be allowed to; then there is no link to keep.
+    }
   }, 300);
 }
 
 function readLink() {
-  const read = new Map();
-  for (const part of location.hash.slice(1).split("&")) {
-    const cut = part.indexOf("=");
-    if (cut < 1) continue;
-    try {
-      read.set(decodeURIComponent(part.slice(0, cut)), part.slice(cut + 1));
-    } catch {
-      // A link cut short in the middle of a letter: that part is left out.
-    }
-  }
-  const text = (name) => {
-    try {
-      return read.has(name) ? decodeURIComponent(read.get(name)) : null;
-    } catch {
-      return null;
-    }
-  };
-  if (read.has("runs")) state.runs = read.get("runs").split(",").map((part) => { try { return decodeURIComponent(part); } catch { return ""; } }).filter(Boolean);
-  state.view = text("view") === "side" ? "side" : "over";
-  state.tab = TABS.some((t) => t.name === text("tab")) ? text("tab") : "panels";
-  const step = text("step");
-  state.step = step !== null && step !== "" && Number.isFinite(Number(step)) ? Number(step) : null;
-  state.panel = text("panel");
-  state.focus = text("focus");
-  state.filter = text("filter") || "";
-  pendingZooms = new Map();
-  for (const key of read.keys()) if (key.startsWith("z.")) pendingZooms.set(key.slice(2), text(key) || "");
+  const link = parseLink(location.hash);
+  pendingZooms = link.zooms;
+  delete link.zooms;
+  if (!link.runs) delete link.runs;
+  if (!TABS.some((tab) => tab.name === link.tab)) link.tab = "panels";
+  Object.assign(state, link);
   for (const [key, view] of views) {
     viewFromText(view, pendingZooms.get(key) || "");
     view.tell();
@@ -118,26 +81,6 @@ function readLink() {
 
 function present() {
   return state.runs.filter((id) => store.run(id));
-}
-
-// The runs to begin with: those of the link; else the one that trains or the newest; all where no digits are known.
-function firstChoice() {
-  if (present().length || !store.runs.size) return;
-  const all = [...store.runs.values()];
-  const live = all.filter((run) => run.info.live);
-  const digits = all.some((run) => run.info.batch || run.info.test);
-  if (live.length) state.runs = live.slice(0, 4).map((run) => run.id);
-  else if (!digits) state.runs = all.slice(0, 24).map((run) => run.id);
-  else {
-    const newest = all.reduce((a, b) => ((b.info.updated || 0) > (a.info.updated || 0) ? b : a));
-    state.runs = [newest.id];
-  }
-  state.runs = withSiblings(state.runs);
-}
-
-function withSiblings(ids) {
-  const groups = new Set(ids.map((id) => splitOf(store, id)).filter((s) => s.role).map((s) => s.group));
-  return [...new Set([...ids, ...[...store.runs.keys()].filter((id) => { const s = splitOf(store, id); return s.role && groups.has(s.group); })])];
 }
 
 function choose(id, on) {
@@ -152,125 +95,6 @@ function focusRun() {
   const ids = present();
   if (!ids.includes(state.focus)) state.focus = ids.find((id) => store.run(id).info.live) || ids.find((id) => store.run(id).info.test) || ids[0] || null;
   return state.focus;
-}
-
-function slotsOf(ids) {
-  const groups = new Map();
-  for (const id of ids) {
-    const { group } = splitOf(store, id);
-    if (!groups.has(group)) groups.set(group, groups.size);
-  }
-  return groups;
-}
-
-// ---- panels ----
-
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    const panel = panels.find((p) => p.element === entry.target);
-    if (!panel) continue;
-    panel.visible = entry.isIntersecting;
-    if (panel.visible && panel.stale) refreshPanel(panel);
-  }
-}, { rootMargin: "120px" });
-
-function refreshPanel(panel) {
-  panel.stale = false;
-  panel.markStep = state.step;
-  panel.update();
-  panel.step(state.step);
-  panel.element.dataset.mark = state.step === null ? "" : state.step;
-}
-
-// The panels of some runs in the order of the talk: `{ key, make(runName), of }`.
-function plan(ids, slots, focus) {
-  const list = [];
-  const curves = curvePanels(store, ids);
-  const info = store.run(focus) && store.run(focus).info;
-  const curve = (panel) => ({ key: panel.key, text: panel.title + panel.lines.map((l) => `${l.run}:${l.tag}`).join(), make: (runName) => new CurvePanel({ store, view: viewOf(panel.key), panel, runName, slots }) });
-  if (info && info.batch) list.push({ key: "batch", text: focus, make: (runName) => new BatchPanel({ store, run: focus, runName }) });
-  for (const name of FIRST) if (curves.has(name)) list.push(curve(curves.get(name)));
-  if (info && info.test) list.push({ key: "test", text: focus, make: (runName) => new TestPanel({ store, run: focus, runName }) });
-  for (const panel of info ? bandPanels(info.bands) : []) {
-    const onchoose = () => { for (const p of panels) if (p.key === panel.key) p.update(); };
-    list.push({ key: panel.key, text: focus + panel.tags.join(), make: (runName) => new BandPanel({ store, view: viewOf(panel.key), panel, run: focus, runName, chosen: chosenVariables, onchoose }) });
-  }
-  const more = [...curves.entries()].filter(([name]) => !FIRST.includes(name)).map(([, panel]) => curve(panel));
-  return { list, more };
-}
-
-function addPanel(host, planned, runName) {
-  const panel = planned.make(runName);
-  panel.visible = false;
-  panel.stale = true;
-  panels.push(panel);
-  host.append(panel.element);
-  seen.observe(panel.element);
-}
-
-function buildPanels() {
-  const ids = present();
-  const focus = focusRun();
-  const groups = slotsOf(ids);
-  const side = state.view === "side" && groups.size > 1;
-  let columns;
-  if (side) {
-    columns = [...groups.keys()].map((group) => {
-      const own = ids.filter((id) => splitOf(store, id).group === group);
-      return { name: group, ...plan(own, new Map([[group, 0]]), own.find((id) => store.run(id).info.test) || own[0]) };
-    });
-  } else columns = [{ name: undefined, ...plan(ids, groups, focus) }];
-  const signature = JSON.stringify([side, columns.map((c) => [c.name, c.list.map((p) => [p.key, p.text]), c.more.map((p) => [p.key, p.text])])]);
-  if (signature === shape) return;
-  shape = signature;
-  for (const panel of panels) {
-    seen.unobserve(panel.element);
-    panel.destroy();
-  }
-  panels = [];
-  $("panels").replaceChildren();
-  $("morepanels").replaceChildren();
-  for (const [host, part] of [[$("panels"), "list"], [$("morepanels"), "more"]]) {
-    host.classList.toggle("side", side);
-    host.style.setProperty("--columns", String(columns.length));
-    const keys = [...new Set(columns.flatMap((c) => c[part].map((p) => p.key)))];
-    for (const key of keys) {
-      for (const column of columns) {
-        const planned = column[part].find((p) => p.key === key);
-        if (planned) addPanel(host, planned, column.name);
-        else host.append(make("div", { class: "none", text: `${column.name}: none` }));
-      }
-    }
-  }
-  $("more").hidden = !columns.some((c) => c.more.length);
-  $("empty").hidden = panels.length > 0;
-  $("empty").textContent = !store.runs.size ? "No run is recorded here yet; the panels appear with the first step." : !ids.length ? "No run is chosen." : "This run has recorded nothing yet.";
-  applyFilter();
-  enlarge(state.panel);
-}
-
-function applyFilter() {
-  let words = [];
-  words = state.filter.toLowerCase().split(/\s+/).filter(Boolean);
-  let count = 0;
-  let all = 0;
-  for (const element of $("morepanels").children) {
-    if (!element.dataset.panel) continue;
-    all += 1;
-    const name = element.dataset.panel.toLowerCase();
-    element.hidden = !words.every((word) => name.includes(word));
-    if (!element.hidden) count += 1;
-  }
-  $("morecount").textContent = words.length ? `${count} of ${all}` : `${all}`;
-  if ($("filter").value !== state.filter) $("filter").value = state.filter;
-}
-
-function enlarge(key) {
-  for (const panel of panels) {
-    const large = panel.key === key;
-    panel.element.classList.toggle("large", large);
-    panel.element.querySelector('[data-do="enlarge"]').setAttribute("aria-pressed", String(large));
-  }
 }
 
 // ---- steps ----
@@ -290,7 +114,12 @@ function gatherSteps() {
       for (const step of band.step) all.add(step);
       break;
     }
-    if (all.size < 2) for (const curve of run.curves.values()) for (const step of curve.step) all.add(step);
+    if (all.size < 2) {
+      // A run of curves alone: the steps of its longest one.
+      let longest = [];
+      for (const curve of run.curves.values()) if (curve.step.length > longest.length) longest = curve.step;
+      for (const step of longest) all.add(step);
+    }
   }
   steps = [...all].sort((a, b) => a - b);
   scrub.setSteps(steps, ids.some((id) => store.run(id).info.live));
@@ -299,13 +128,7 @@ function gatherSteps() {
 function setStep(step) {
   state.step = step;
   scrub.setStep(step);
-  for (const panel of panels) {
-    if (panel.visible) {
-      panel.step(step);
-      panel.element.dataset.mark = step === null ? "" : step;
-      if (step === null) panel.update();
-    } else panel.stale = true;
-  }
+  board.moved();
   context.step = step;
   updateTab();
   keepLink();
@@ -343,8 +166,9 @@ function showTabs() {
   // What arranges the panels has no meaning elsewhere; the other tabs show one run.
   const ids = present();
   const onPanels = state.tab === "panels";
-  document.querySelector(".arrange").hidden = !onPanels || slotsOf(ids).size < 2;
-  $("focusbox").hidden = ids.length < 2 || state.tab === "runs" || (onPanels && state.view === "side");
+  document.querySelector(".arrange").hidden = !onPanels || slotsOf(store, ids).size < 2;
+  const pictured = ids.some((id) => { const { info } = store.run(id); return info.batch || info.test || info.bands.length; });
+  $("focusbox").hidden = ids.length < 2 || state.tab === "runs" || (onPanels && (state.view === "side" || !pictured));
   $("focusbox").firstElementChild.textContent = onPanels ? "images and weights of" : "run";
   for (const tab of TABS) {
     const button = $(`tab-${tab.name}`);
@@ -460,10 +284,10 @@ function showProgress() {
 // ---- all together ----
 
 function refresh() {
-  firstChoice();
+  if (!present().length) state.runs = withSiblings(store, firstRuns(store));
   const ids = present();
   const focus = focusRun();
-  const groups = slotsOf(ids);
+  const groups = slotsOf(store, ids);
   const slots = new Map(ids.map((id) => [id, groups.get(splitOf(store, id).group)]));
   strip.show(ids, slots);
   $("runsbar").hidden = store.runs.size < 2;
@@ -473,7 +297,7 @@ function refresh() {
   if (focus) $("focus").value = focus;
   const settings = focus ? store.run(focus).info.settings || {} : {};
   $("title").textContent = String(settings.graph || settings.network || "").split("/").pop();
-  buildPanels();
+  board.build(ids, focus);
   if (!available(TABS.find((t) => t.name === state.tab)) && !opened.has(state.tab)) {
     updateTab();
   }
@@ -487,28 +311,9 @@ function refresh() {
 let stepsAt = 0;
 
 function heard(changed) {
-  if (changed.has("fresh")) {
-    for (const panel of panels) {
-      if (panel.fine instanceof Map) panel.fine.clear();
-      else panel.forget();
-      panel.stale = true;
-    }
-  }
   if (changed.has("runs") || changed.has("fresh")) refresh();
-  for (const what of changed) {
-    if (what.startsWith("reset:")) for (const panel of panels) panel.forget(what.slice(6));
-    if (what.startsWith("error:")) say(what.slice(6), true);
-  }
-  for (const panel of panels) {
-    if (!changed.has("fresh") && !panel.concerns(changed)) continue;
-    // Pictures of a chosen step may come while the picture is held; nothing newer may.
-    const still = state.held && !(state.step !== null && (panel.key === "batch" || panel.key === "test"));
-    if (still || !panel.visible || state.tab !== "panels" || document.hidden) panel.stale = true;
-    else {
-      panel.update();
-      panel.stale = false;
-    }
-  }
+  for (const what of changed) if (what.startsWith("error:")) say(what.slice(6), true);
+  board.heard(changed);
   const tab = TABS.find((t) => t.name === state.tab);
   const run = focusRun();
   if (tab.name === "runs" || (tab.hears && tab.hears.some((kind) => changed.has(`${kind}:${run}`)))) updateTab();
@@ -520,15 +325,11 @@ function heard(changed) {
   showProgress();
 }
 
-function catchUp() {
-  for (const panel of panels) if (panel.stale && panel.visible && !state.held && state.tab === "panels") refreshPanel(panel);
-}
-
 function hold(held) {
   state.held = held;
   if (!held) {
     gatherSteps();
-    catchUp();
+    board.catchUp();
   }
 }
 
@@ -563,12 +364,20 @@ function keys(event) {
   else if (event.key === "n" || event.key === "N") scrub.goLive();
   else if (event.key === "Escape" && state.panel) {
     state.panel = null;
-    enlarge(null);
+    board.enlarge(null);
     keepLink();
   } else return;
   event.preventDefault();
 }
 
+// The height left for the panels between what stands above and the bar below.
+function measure() {
+  const above = $("main").getBoundingClientRect().top + window.scrollY;
+  const room = window.innerHeight - above - document.querySelector(".player").offsetHeight - 22;
+  document.documentElement.style.setProperty("--room", `${Math.max(200, Math.round(room))}px`);
+}
+
+const board = new Board({ panels: $("panels"), more: $("more"), morePanels: $("morepanels"), moreCount: $("morecount"), empty: $("empty"), filter: $("filter") }, { store, state, viewOf });
 const scrub = new Scrub($("scrubbar"), { change: setStep, hold });
 const strip = new RunStrip($("runstrip"), { store, choose });
 const controls = new Controls($("controls"), { store, say });
@@ -578,28 +387,31 @@ function start() {
   readLink();
   scrub.setStep(state.step);
   store.listen(heard);
+  const sizes = new ResizeObserver(measure);
+  for (const element of [document.querySelector(".top"), $("runsbar"), document.querySelector(".player")]) sizes.observe(element);
+  window.addEventListener("resize", measure);
   document.addEventListener("keydown", keys);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) catchUp(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) board.catchUp(); });
   document.addEventListener("pointerleave", () => cursorAt(null));
   for (const name of ["over", "side"]) $(`arrange-${name}`).addEventListener("change", () => { state.view = name; refresh(); keepLink(); });
   $("focus").addEventListener("change", () => { state.focus = $("focus").value; refresh(); keepLink(); });
-  $("filter").addEventListener("input", () => { state.filter = $("filter").value; applyFilter(); keepLink(); });
+  $("filter").addEventListener("input", () => { state.filter = $("filter").value; board.filter(); keepLink(); });
   $("main").addEventListener("click", (event) => {
     const button = event.target.closest('[data-do="enlarge"]');
     if (!button) return;
     const panel = button.closest("[data-panel]");
     state.panel = button.getAttribute("aria-pressed") === "true" ? panel.dataset.panel : null;
-    enlarge(state.panel);
+    board.enlarge(state.panel);
     keepLink();
   });
   window.addEventListener("hashchange", () => {
     readLink();
     refresh();
-    enlarge(state.panel);
+    board.enlarge(state.panel);
     setStep(state.step);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    for (const panel of panels) panel.restyle();
+    board.restyle();
     strip.shape = "";
     refresh();
   });

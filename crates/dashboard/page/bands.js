@@ -1,7 +1,7 @@
 // Panels 5 and 6: how the weights and the biases are spread, as percentile bands over steps.
 
 import { Plot, colour, make, short } from "./plot.js";
-import { frame, plotKeys, zoomTools } from "./panel.js";
+import { frame, zoomTools } from "./panel.js";
 import { at } from "./store.js";
 import { recorded } from "./api.js";
 
@@ -29,7 +29,6 @@ export class BandPanel {
     this.element = made.element;
     this.name = made.name;
     this.badge = make("span", { class: "badge", hidden: true, text: "estimated" });
-    made.heading.append(this.badge);
     this.tools = zoomTools(made.tools, made.name, view, null, false);
     this.select = make("select", { "data-do": "variable", "aria-label": `Variable: ${made.name}` });
     for (const tag of panel.tags) this.select.append(make("option", { value: tag, text: tag === panel.key ? "all together" : tag }));
@@ -40,11 +39,11 @@ export class BandPanel {
     });
     if (panel.tags.length > 1) made.tools.prepend(this.select);
     this.values = make("span", { class: "spread" });
-    this.stepText = make("span", { class: "at" });
-    made.body.append(make("div", { class: "readout" }, this.values, this.stepText));
+    this.stepText = make("span");
+    made.body.append(make("div", { class: "readout" }, this.values, make("span", { class: "at" }, this.badge, this.stepText)));
     const host = make("div");
     made.body.append(host);
-    this.plot = new Plot(host, { view, label: `Spread of ${made.name.toLowerCase()} over steps`, keys: plotKeys, last: null, cursor: (step) => this.cursor(step) });
+    this.plot = new Plot(host, { view, label: `Spread of ${made.name.toLowerCase()} over steps`, last: null, cursor: (step) => this.cursor(step) });
     this.listener = () => this.viewChanged();
     view.members.add(this);
     view.listeners.add(this.listener);
@@ -89,7 +88,8 @@ export class BandPanel {
       this.plot.draw([[0]], [], null);
       return;
     }
-    this.data = coarse;
+    // A copy, since the store's own arrays grow while a drawing may be held.
+    this.data = { ...coarse, step: coarse.step.slice(), bands: coarse.bands.map((band) => band.slice()) };
     if (this.fine && this.fine.tag === this.tag) {
       const { step, bands } = this.fine;
       const before = at(coarse.step, step[0] - 1e-9) + 1;
@@ -99,6 +99,7 @@ export class BandPanel {
     }
     this.badge.hidden = this.data.exact !== false;
     this.drawBands();
+    this.view.settle(this);
     this.readout();
     this.describe();
   }
@@ -123,7 +124,7 @@ export class BandPanel {
 
   viewChanged() {
     this.tools();
-    this.drawBands();
+    this.plot.apply(false);
     clearTimeout(this.timer);
     if (!recorded && this.view.x) this.timer = setTimeout(() => this.finer(), 180);
     if (!this.view.x && this.fine) {

@@ -48,7 +48,11 @@ export class Controls {
     post("/api/control", { run: this.run, do: what })
       .then((found) => this.say(found.message || "done"))
       .catch((error) => this.say(error.message, true))
-      .then(() => { button.disabled = false; });
+      .then(() => {
+        button.disabled = false;
+        return this.store.load(false);
+      })
+      .catch(() => {});
   }
 
   calm() {

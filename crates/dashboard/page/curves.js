@@ -2,7 +2,7 @@
 
 import { uPlot } from "./uplot.js";
 import { Plot, colour, make, short } from "./plot.js";
-import { frame, plotKeys, zoomTools } from "./panel.js";
+import { frame, zoomTools } from "./panel.js";
 import { at } from "./store.js";
 import { recorded } from "./api.js";
 
@@ -65,9 +65,9 @@ function smoothed(values, weight) {
   });
 }
 
-// The finer range in place of the coarse points it covers.
+// The finer range in place of the coarse points it covers; a copy, since the store's own arrays grow.
 function spliced(coarse, fine) {
-  if (!fine || !fine.step.length) return coarse;
+  if (!fine || !fine.step.length) return { step: coarse.step.slice(), value: coarse.value.slice() };
   const before = at(coarse.step, fine.step[0] - 1e-9) + 1;
   const after = at(coarse.step, fine.step[fine.step.length - 1]) + 1;
   return {
@@ -88,14 +88,13 @@ export class CurvePanel {
     this.body = made.body;
     this.name = made.name;
     this.badge = make("span", { class: "badge", hidden: true });
-    made.heading.append(this.badge);
     this.tools = zoomTools(made.tools, made.name, view, () => this.last(), !panel.percent);
     this.legend = make("ul", { class: "legend" });
-    this.stepText = make("span", { class: "at" });
-    made.body.append(make("div", { class: "readout" }, this.legend, this.stepText));
+    this.stepText = make("span");
+    made.body.append(make("div", { class: "readout" }, this.legend, make("span", { class: "at" }, this.badge, this.stepText)));
     const host = make("div");
     made.body.append(host);
-    this.plot = new Plot(host, { view, label: `${made.name} over steps`, keys: plotKeys, last: () => this.last(), cursor: (step) => this.cursor(step) });
+    this.plot = new Plot(host, { view, label: `${made.name} over steps`, last: () => this.last(), cursor: (step) => this.cursor(step) });
     this.listener = () => this.viewChanged();
     view.members.add(this);
     view.listeners.add(this.listener);
@@ -123,19 +122,21 @@ export class CurvePanel {
     return this.panel.lines.some((line) => what.has(`curves:${line.run}`));
   }
 
-  // Whether a reset of a run makes the finer range wrong.
+  // Drops the finer ranges of a run (null: of all), which are void now.
   forget(run) {
-    for (const key of [...this.fine.keys()]) if (key.startsWith(`${run}\n`)) this.fine.delete(key);
+    for (const key of [...this.fine.keys()]) if (run === null || key.startsWith(`${run}\n`)) this.fine.delete(key);
   }
 
-  style(line) {
+  style(line, points) {
     const many = this.slots.size > 1;
     const slot = this.slots.get(line.group) || 0;
     if (!many) return { stroke: colour(line.role === "test" ? "--test" : "--train"), width: line.role === "test" ? 2 : 1, dash: [] };
     const stroke = colour(`--run-${slot % 8}`);
     const paired = this.panel.lines.some((l) => l.role === "test") && this.panel.lines.some((l) => l.role === "train");
     if (paired && line.role === "train") return { stroke: `${stroke}40`, width: 1, dash: [] };
-    return { stroke, width: 2, dash: DASHES[slot % DASHES.length] };
+    // Dashes tell few points apart from each other; of a dense curve they make dust, so there they only tell apart what bears one colour.
+    const dash = points <= 400 || slot >= 8 ? DASHES[(slot + Math.floor(slot / 8)) % DASHES.length] : [];
+    return { stroke, width: this.slots.size > 6 ? 1.25 : 2, dash };
   }
 
   // Takes the newest data and draws.
@@ -154,7 +155,7 @@ export class CurvePanel {
       if (!coarse) continue;
       const { step, value } = spliced(coarse, this.fine.get(`${line.run}\n${line.tag}`));
       const values = factor === 1 ? value : value.map((v) => (v === null ? null : v * factor));
-      this.lines.push({ ...line, step, values, style: this.style(line), label: this.label(line), count: coarse.count });
+      this.lines.push({ ...line, step, values, style: this.style(line, step.length), label: this.label(line), count: coarse.count });
     }
     // The training curve lies under the test curve.
     this.lines.sort((a, b) => (a.role === "test") - (b.role === "test"));
@@ -162,6 +163,7 @@ export class CurvePanel {
     this.xs = memberX;
     this.ys = null;
     this.drawLines();
+    this.view.settle(this);
     this.showLegend();
     this.describe();
   }
@@ -215,6 +217,7 @@ export class CurvePanel {
     const tables = [];
     const series = [];
     const { smooth, log } = this.view;
+    this.drawnFor = this.drawing();
     const positive = (values) => (log ? values.map((v) => (v !== null && v > 0 ? v : null)) : values);
     for (const line of this.seenLines()) {
       const common = { label: line.label, ...line.style };
@@ -244,9 +247,15 @@ export class CurvePanel {
     panel.last = this.xs ? this.xs[1] : "";
   }
 
+  // What of the view changes the lines and not only the ranges.
+  drawing() {
+    return `${this.view.log} ${this.view.smooth} ${this.view.without}`;
+  }
+
   viewChanged() {
     this.tools();
-    this.drawLines();
+    if (this.drawnFor === this.drawing()) this.plot.apply(false);
+    else this.drawLines();
     this.showLegend();
     clearTimeout(this.timer);
     if (!recorded && this.view.x) this.timer = setTimeout(() => this.finer(), 180);
@@ -358,7 +367,7 @@ export class CurvePanel {
       return mark;
     };
     const sides = new Set(lines.map((l) => l.role).filter(Boolean));
-    const side = (role) => make("button", { type: "button", class: "side", "data-side": role, "aria-pressed": String(view.without !== role), title: `${view.without === role ? "Show" : "Leave out"} the ${ROLES[role]} side`, text: this.slots.size > 1 ? role : ROLES[role], onclick: () => {
+    const side = (role) => make("button", { type: "button", class: "leaveout", "data-side": role, "aria-pressed": String(view.without !== role), title: `${view.without === role ? "Show" : "Leave out"} the ${ROLES[role]} side`, text: this.slots.size > 1 ? role : ROLES[role], onclick: () => {
       view.set({ without: view.without === role ? "" : role });
       const again = this.legend.querySelector(`[data-side="${role}"]`);
       if (again) again.focus();

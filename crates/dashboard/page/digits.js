@@ -117,12 +117,15 @@ export class BatchPanel extends DigitPanel {
 
   update() {
     this.store.wantBatches(this.run);
-    const batch = this.store.picture(this.run, "batch", this.markStep);
+    const batch = this.store.picture(this.run, "batch", this.markStep) || this.store.arrived(this.run, "batch");
     if (!batch || this.shown === batch) return;
     this.shown = batch;
+    this.turn = (this.turn || 0) + 1;
+    const turn = this.turn;
     loadSprite(batch.image, batch).then((sprite) => {
-      // A later batch may have come while this one was read.
-      if (this.shown !== batch) return;
+      // A later batch may have been read before this one; an older one is drawn all the same, so that a fast replay moves.
+      if (turn < (this.drawnTurn || 0)) return;
+      this.drawnTurn = turn;
       this.sprite = sprite;
       this.batch = batch;
       this.draw();
@@ -257,7 +260,7 @@ export class TestPanel extends DigitPanel {
         this.draw();
       }).catch(() => sprites.delete(address));
     }
-    const result = this.store.picture(this.run, "test", this.markStep);
+    const result = this.store.picture(this.run, "test", this.markStep) || this.store.arrived(this.run, "test");
     if (!result || result === this.shown) return;
     this.shown = result;
     const { labels } = tests;

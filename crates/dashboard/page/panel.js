@@ -2,14 +2,10 @@
 
 import { make } from "./plot.js";
 
-const KEYS = "Keys: plus and minus zoom, arrows move, shift with arrows zooms one axis, L shows the last percent, 0 resets.";
-
-export const plotKeys = KEYS;
-
 export function frame(key, title, runName) {
   const name = runName === undefined ? title : `${title}, ${runName}`;
   const id = `panel-${key}`;
-  const heading = make("h3", {}, title);
+  const heading = make("h3", { title: name }, make("span", { class: "name", text: title }));
   if (runName !== undefined) heading.append(make("span", { class: "of", text: runName }));
   const tools = make("div", { class: "tools" });
   const head = make("header", {}, heading, tools);

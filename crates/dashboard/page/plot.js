@@ -37,7 +37,9 @@ export function short(value) {
 function axisNumbers(u, splits) {
   const steps = splits.filter((v) => v !== null);
   const gap = steps.length > 1 ? Math.abs(steps[1] - steps[0]) : 1;
-  const digits = Math.max(0, Math.min(8, -Math.floor(Math.log10(gap) + 1e-9)));
+  let digits = 0;
+  // As many digits as the distance of the ticks needs: 0.25 needs two.
+  while (digits < 8 && Math.abs(gap * 10 ** digits - Math.round(gap * 10 ** digits)) > 1e-6 * 10 ** digits * gap) digits += 1;
   return splits.map((v) => {
     if (v === null) return "";
     const size = Math.abs(v);
@@ -60,7 +62,7 @@ export function cursorAt(step, from) {
 }
 
 export class Plot {
-  // options: view, label, keys (text on the keyboard), suffix of y, last() zooms to the last percent,
+  // options: view, label, last() zooms to the last percent,
   // cursor(step|null) is told where the cursor is.
   constructor(host, options) {
     this.host = host;
@@ -74,6 +76,8 @@ export class Plot {
     host.classList.add("plot");
     host.tabIndex = 0;
     host.setAttribute("role", "group");
+    host.setAttribute("aria-label", options.label);
+    host.setAttribute("aria-describedby", "plotkeys");
     this.marker = make("div", { class: "marker", hidden: true });
     this.future = make("div", { class: "future", hidden: true });
     this.box = make("div", { class: "zoombox", hidden: true });
@@ -159,7 +163,6 @@ export class Plot {
   // Says in words what is drawn.
   describe(text) {
     this.text = text;
-    this.host.setAttribute("aria-label", `${this.options.label}. ${this.options.keys}`);
     const canvas = this.host.querySelector("canvas");
     if (canvas) canvas.setAttribute("aria-label", text || this.options.label);
   }
@@ -168,7 +171,7 @@ export class Plot {
     const u = this.u;
     if (!u) return;
     const x = this.view.rangeX() || [0, 1];
-    const y = this.view.rangeY(x) || [this.view.log ? 0.1 : 0, 1];
+    const y = [...(this.view.rangeY(x) || [this.view.log ? 0.1 : 0, 1])];
     if (this.view.log && y[0] <= 0) y[0] = y[1] / 1e4;
     u.batch(() => {
       if (fresh) u.setData(this.table, false);

@@ -10,6 +10,7 @@ export class View {
     this.smooth = 0;
     // "train" or "test": the side that is left out.
     this.without = "";
+    this.settled = "";
     this.members = new Set();
     this.listeners = new Set();
   }
@@ -79,6 +80,16 @@ export class View {
       this.y = y && all && y[0] <= all[0] && y[1] >= all[1] ? null : y;
     }
     this.tell();
+  }
+
+  // After a member drew new data: the others take over the range if it grew, so that all stay on one scale.
+  settle(from) {
+    if (this.members.size < 2) return;
+    const x = this.rangeX();
+    const now = JSON.stringify([x, x && this.rangeY(x)]);
+    if (now === this.settled) return;
+    this.settled = now;
+    for (const member of this.members) if (member !== from) member.plot.apply(false);
   }
 
   reset() {

@@ -112,7 +112,7 @@ impl Graph {
         }
         if tag.starts_with(RESERVED) {
             return Err(mistake(
-                format!("the tag `{shown}` begins with `{RESERVED}`, as those of recordings do"),
+                format!("the tag `{shown}` begins with `{RESERVED}`, which is kept for recordings"),
                 "call the summary something else",
             ));
         }

@@ -44,11 +44,13 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let update = count(&|role| role == Role::Update);
     let variables = session.variables().count();
     let numbers: u128 = session.variable_types().map(|(_, _, dims)| numbers(&dims)).sum();
+    let summaries: Vec<&str> = ir.summaries().iter().map(|summary| &*summary.tag).collect();
     let signatures: Vec<&str> = ir.signatures().iter().map(|signature| &*signature.name).collect();
     if options.json.json {
         return output::json(&json!({
             "ok": true, "graph": ir.name(), "nodes": ir.len(), "forward": forward, "backward": backward,
-            "update": update, "variables": variables, "numbers": numbers as u64, "signatures": signatures,
+            "update": update, "variables": variables, "numbers": numbers as u64, "summaries": summaries,
+            "signatures": signatures,
             "fingerprint": format!("{:016x}", session.fingerprint()),
             "warnings": warnings.iter().map(|warning| object(&warning.0)).collect::<Vec<_>>(),
         }));
@@ -62,6 +64,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         ir.len(),
         output::grouped(numbers)
     ))?;
+    if !summaries.is_empty() {
+        output::line(format!("summaries: {}", summaries.join(", ")))?;
+    }
     output::line(match signatures.is_empty() {
         true => "no signatures: it can be printed and compared, not run".to_owned(),
         false => format!("signatures: {}", signatures.join(", ")),

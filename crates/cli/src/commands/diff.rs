@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use abeyance::ir::{
-    Array, Attribute, Body, Effect, Graph, GraphSignature, Initializer, Node, NodeId,
+    Array, Attribute, Body, Effect, Graph, GraphSignature, Initializer, Node, NodeId, Summary,
 };
 use clap::Args;
 use serde_json::json;
@@ -222,7 +222,7 @@ fn is_equal_array(one: &Array, other: &Array) -> bool {
     one.dtype == other.dtype && one.dims == other.dims && one.bytes == other.bytes
 }
 
-/// Differences of name, seed and signatures.
+/// Differences of name, seed, summaries and signatures.
 fn others(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
     let mut found = Vec::new();
     if a.name() != b.name() {
@@ -233,6 +233,7 @@ fn others(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
     if a.seed() != b.seed() {
         found.push(format!("the seed is {} and {}", seed(a), seed(b)));
     }
+    found.extend(summaries(a, b, to_b));
     let named = |graph: &Graph, name: &str| graph.find_signature(name).ok().cloned();
     for signature in a.signatures() {
         match named(b, &signature.name) {
@@ -247,6 +248,39 @@ fn others(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
     found.extend(
         added.map(|signature| format!("signature {} is in the second only", signature.name)),
     );
+    found
+}
+
+/// Differences of what is watched, by tag.
+fn summaries(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
+    let by_tag = |graph: &Graph| -> HashMap<Box<str>, Summary> {
+        let summaries = graph.summaries().iter();
+        summaries.map(|summary| (summary.tag.clone(), summary.clone())).collect()
+    };
+    let (in_a, in_b) = (by_tag(a), by_tag(b));
+    let mut found = Vec::new();
+    for summary in a.summaries() {
+        match in_b.get(&summary.tag) {
+            None => found.push(format!("summary {} is in the first only", summary.tag)),
+            Some(other) if summary.kind != other.kind => found.push(format!(
+                "summary {} is of kind {} and {}",
+                summary.tag, summary.kind, other.kind
+            )),
+            Some(other)
+                if summary.nodes.len() != other.nodes.len()
+                    || !summary
+                        .nodes
+                        .iter()
+                        .zip(&other.nodes)
+                        .all(|(old, new)| to_b.get(old) == Some(new)) =>
+            {
+                found.push(format!("summary {} is of other tensors", summary.tag));
+            }
+            Some(_) => {}
+        }
+    }
+    let added = b.summaries().iter().filter(|summary| !in_a.contains_key(&summary.tag));
+    found.extend(added.map(|summary| format!("summary {} is in the second only", summary.tag)));
     found
 }
 

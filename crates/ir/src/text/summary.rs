@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::cursor::{Cursor, Read, advise};
+use super::cursor::{Cursor, Read, advise, mistake};
 use super::names::write_name;
 use super::parse::Parser;
 use crate::{Graph, SummaryKind};
@@ -26,14 +26,21 @@ pub(super) fn write_summaries(out: &mut dyn Write, graph: &Graph) -> fmt::Result
 
 impl<'t> Parser<'t> {
     /// Reads what stands behind `summary`: `scalar loss = mul`.
-    pub(super) fn read_summary(&mut self, mut cursor: Cursor<'t>) -> Read<()> {
+    pub(super) fn read_summary(&mut self, cursor: Cursor<'t>) -> Read<()> {
+        self.read_kind_and_tensors(cursor).map_err(|mut diagnostic| {
+            diagnostic.help.get_or_insert_with(|| format!("its line is {LINE}"));
+            diagnostic
+        })
+    }
+
+    fn read_kind_and_tensors(&mut self, mut cursor: Cursor<'t>) -> Read<()> {
         let word = cursor.name("`scalar`, `histogram` or `image`")?;
         let Some(kind) = SummaryKind::from_name(&word) else {
             let message = format!("`{}` is no kind of summary", crate::shorten::word(&word));
             let names = SummaryKind::ALL.map(SummaryKind::name);
             return Err(match crate::nearest(&word, names.into_iter()) {
                 Some(nearest) => advise(message, format!("did you mean `{nearest}`?")),
-                None => advise(message, format!("its line is {LINE}")),
+                None => mistake(message),
             });
         };
         let tag = cursor.name("the summary's tag, plain or in quotes")?;

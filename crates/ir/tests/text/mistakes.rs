@@ -215,3 +215,41 @@ fn reading_stops_after_twenty_mistakes() {
     assert_eq!(diagnostics.iter().count(), 21);
     shown!(diagnostics.0[20].to_string());
 }
+
+#[test]
+fn summaries() {
+    let nodes = "graph g {\n  forward {\n    x = source : f32[3]\n    n = source : f32[]\n  }\n";
+    shown!(mistakes(&format!(
+        "{nodes}
+  summary
+  summary scalr loss = n
+  summary curve loss = n
+  summary scalar = n
+  summary scalar loss n
+  summary scalar loss =
+  summary scalar loss = n n
+  summary scalar loss = n : f32[]
+  summary scalar \"\" = n
+  summary scalar abeyance/loss = n
+  summary scalar loss = x
+  summary scalar loss = n, x
+  summary histogram \"not closed = x
+  summary histogram all = x, n, missing
+  summary histogram all = x,
+  summary histogram all = x, x
+  summary image x = x
+  summary scalar twice = n
+  summary histogram twice = x
+}}"
+    )));
+    shown!(mistakes(
+        "graph g {\n  forward {\n    n = source : f32[]\n    summary scalar loss = n\n  }\n  signature s {\n    summary scalar loss = n\n  }\n}"
+    ));
+}
+
+#[test]
+fn a_node_called_summary_is_a_node() {
+    let text = "graph g {\n  forward {\n    summary = source : f32[3]\n  }\n  summary histogram summary = summary\n}";
+    let graph = Graph::parse(text, &registry()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(graph.to_text(), text);
+}

@@ -39,6 +39,7 @@ const LARGEST: usize = i32::MAX as usize;
 /// `values` gives the value of a variable by its name, usually out of a session or a checkpoint; of one that it does not know
 /// the first value is taken where that is not random. Unknown dimensions have their names as `dim_param`s. What the signature
 /// feeds, and what stands in for a placeholder that is not fed, is settled: a dropout that keeps everything is left out.
+/// Summaries are left out: ONNX has no word for them.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
