@@ -82,7 +82,7 @@ impl EventReader {
         self.stopped
     }
 
-    /// Whether the name belongs to another file by now, as after a run was resumed: then this one will not grow any more.
+    /// Whether the file is gone or its name belongs to another by now, as after a run was resumed: then this one will not grow any more.
     pub fn is_replaced(&self) -> bool {
         let (Ok(named), Ok(open)) = (std::fs::metadata(&self.path), self.file.get_ref().metadata())
         else {

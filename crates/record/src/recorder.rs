@@ -217,7 +217,7 @@ impl Recorder {
 
     /// Records a batch that the caller has, of `images` as [`Classifier::images`] has them.
     pub fn batch(&self, step: i64, images: Value, labels: Value, predictions: Value) {
-        let batch = Batch { images, labels, predictions };
+        let batch = Box::new(Batch { images, labels, predictions });
         self.push(step, Item::Batch { step, wall: now(), batch });
     }
 

@@ -175,8 +175,10 @@ fn a_resumed_run_is_one_file_that_ends_at_the_step() {
     let open = EventReader::open(&old).unwrap();
     assert!(!open.is_replaced());
     let (mut writer, damage) = folder::resume(&folder, 4).unwrap();
-    assert!(damage.is_empty() && open.is_replaced());
-    assert_eq!(steps(&old), [0, 1, 2, 3, 4]);
+    assert!(damage.is_empty() && open.is_replaced() && !old.exists());
+    let new = writer.path().to_path_buf();
+    assert!(new > old);
+    assert_eq!(steps(&new), [0, 1, 2, 3, 4]);
     for step in 5..8 {
         writer.append(&scalar(step, "loss", 10.0)).unwrap();
     }
@@ -184,14 +186,16 @@ fn a_resumed_run_is_one_file_that_ends_at_the_step() {
     // And once more.
     let (mut writer, _) = folder::resume(&folder, 6).unwrap();
     writer.append(&scalar(7, "loss", 20.0)).unwrap();
+    let newest = writer.path().to_path_buf();
     drop(writer);
-    assert_eq!(folder::event_files(&folder).unwrap(), [old.clone()]);
-    assert_eq!(steps(&old), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(newest > new);
+    assert_eq!(folder::event_files(&folder).unwrap(), [newest.clone()]);
+    assert_eq!(steps(&newest), [0, 1, 2, 3, 4, 5, 6, 7]);
     let shown = |event: &Result<Event, String>| match &event.as_ref().unwrap().what {
         Some(What::Summary(summary)) => summary.value[0].metadata.is_some(),
         _ => false,
     };
-    assert_eq!(read(&old).iter().filter(|event| shown(event)).count(), 1);
+    assert_eq!(read(&newest).iter().filter(|event| shown(event)).count(), 1);
 }
 
 #[test]

@@ -27,7 +27,7 @@ const MOST_SHOWN: usize = 3;
 pub enum Item {
     Scalars { step: i64, wall: f64, scalars: Vec<(Arc<str>, f32)> },
     Large { step: i64, wall: f64, large: Large },
-    Batch { step: i64, wall: f64, batch: Batch },
+    Batch { step: i64, wall: f64, batch: Box<Batch> },
     TestImages { step: i64, wall: f64, images: Grey, labels: Vec<u16> },
     Test { step: i64, wall: f64, predictions: Vec<u16> },
     Event(Event),
@@ -53,8 +53,9 @@ impl Waiting for Item {
         let bytes = |value: &Value| value.shape().iter().product::<usize>() * value.dtype().size();
         match self {
             Item::Large { large, .. } => Some((0, large.values.iter().map(bytes).sum())),
-            Item::Batch { batch: Batch { images, labels, predictions }, .. } => {
-                Some((1, [images, labels, predictions].map(bytes).iter().sum()))
+            Item::Batch { batch, .. } => {
+                let arrays = [&batch.images, &batch.labels, &batch.predictions];
+                Some((1, arrays.map(bytes).iter().sum()))
             }
             Item::Test { predictions, .. } => Some((2, size_of_val(&predictions[..]))),
             _ => None,
@@ -203,7 +204,7 @@ impl Writing {
             }
             Item::Large { step, wall, large } => self.large(step, wall, &large),
             Item::Batch { step, wall, batch } => {
-                let Batch { images, labels, predictions } = &batch;
+                let Batch { images, labels, predictions } = &*batch;
                 let event = batch_event(step, wall, images, labels, predictions);
                 self.put_or_warn(event);
             }
@@ -367,11 +368,11 @@ mod tests {
             let scalars = vec![("loss".into(), 1.0)];
             queue.push(Item::Scalars { step, wall: 1.0, scalars });
             let image = Value::from(ndarray::Array3::<f32>::zeros((1, 2, 2)));
-            let batch = Batch {
+            let batch = Box::new(Batch {
                 images: image,
                 labels: Value::from(ndarray::array![1i64]),
                 predictions: Value::from(ndarray::array![1i64]),
-            };
+            });
             queue.push(Item::Batch { step, wall: 1.0, batch });
         }
         queue.end();
