@@ -189,7 +189,7 @@ fn a_resumed_run_is_one_file_that_ends_at_the_step() {
     let newest = writer.path().to_path_buf();
     drop(writer);
     assert!(newest > new);
-    assert_eq!(folder::event_files(&folder).unwrap(), [newest.clone()]);
+    assert_eq!(folder::event_files(&folder).unwrap(), vec![newest.clone()]);
     assert_eq!(steps(&newest), [0, 1, 2, 3, 4, 5, 6, 7]);
     let shown = |event: &Result<Event, String>| match &event.as_ref().unwrap().what {
         Some(What::Summary(summary)) => summary.value[0].metadata.is_some(),
@@ -211,7 +211,7 @@ fn several_files_become_one_in_which_later_ones_count() {
     write(&[scalar(1, "a", 1.0), scalar(3, "a", 1.0), scalar(5, "a", 1.0)]);
     let (writer, _) = folder::resume(&folder, 4).unwrap();
     let path = writer.path().to_path_buf();
-    assert_eq!(folder::event_files(&folder).unwrap(), [path.clone()]);
+    assert_eq!(folder::event_files(&folder).unwrap(), vec![path.clone()]);
     let found: Vec<(i64, String, f32, bool)> = read(&path)
         .into_iter()
         .filter_map(|event| match event.unwrap() {
