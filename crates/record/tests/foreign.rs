@@ -86,6 +86,8 @@ fn tensorflow_2s_log_is_read() {
     }
     assert_eq!(run.image("digits", 5, 2), None);
     assert_eq!(text(&run, "note"), "written by *TensorFlow 2*");
+    let graph = run.graph().unwrap();
+    assert_eq!(names(&graph), ["x", "w", "b", "product", "sum", "Identity", "identity_RetVal"]);
 }
 
 #[test]
