@@ -150,3 +150,49 @@ fn tensorboard_shows_what_was_recorded() {
         assert_eq!(metadata.matches("node_stats {").count(), ran.len());
     }
 }
+
+#[test]
+fn a_tensorboard_that_looks_on_follows_a_run_that_is_resumed() {
+    use std::io::{BufRead, BufReader, Write};
+    if !is_there() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tensorboard_watch");
+    let _ = std::fs::remove_dir_all(&folder);
+    let g = Graph::named("small");
+    let network = network(&g);
+    let run = folder.join("small");
+    recorded(&g, &network, &run, 101, |options| options).1.finish().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tensorboard/watch.py");
+    let mut watch = Command::new(python())
+        .arg(script)
+        .arg(&folder)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut ask, answers) = (watch.stdin.take().unwrap(), watch.stdout.take().unwrap());
+    let mut answers = BufReader::new(answers).lines();
+    let mut points = |step: i64| -> Vec<(i64, f32)> {
+        writeln!(ask, "{step}").unwrap();
+        let points = serde_json::from_str(&answers.next().unwrap().unwrap());
+        points.unwrap()
+    };
+    assert_eq!(points(100), losses(&run_of(&run)));
+    // From step 50 on another training, which ends later.
+    let session = network::session(&g);
+    let recorder = abeyance_record::Recorder::new(&session).folder(&run).resume(50);
+    let recorder = recorder.start().unwrap();
+    for step in 50..141 {
+        let fetches = (network.loss, network.step);
+        recorder.run(&session, fetches, network.feeds(&batch(step))).unwrap();
+    }
+    recorder.finish().unwrap();
+    let found = points(140);
+    let expected = losses(&run_of(&run));
+    assert_eq!(expected.len(), 8);
+    assert_eq!(found, expected);
+    drop(points);
+    drop(ask);
+    assert!(watch.wait().unwrap().success());
+}
