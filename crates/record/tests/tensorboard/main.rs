@@ -192,7 +192,6 @@ fn a_tensorboard_that_looks_on_follows_a_run_that_is_resumed() {
     let expected = losses(&run_of(&run));
     assert_eq!(expected.len(), 8);
     assert_eq!(found, expected);
-    drop(points);
     drop(ask);
     assert!(watch.wait().unwrap().success());
 }
