@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::{
     Arc, Band, Content, Event, Held, Image, Model, RangeInclusive, Run, Series, Summary, Value,
-    What, tags,
+    What, is_graph, tags,
 };
 use crate::bands::PERCENTILES;
-use crate::proto::{GraphDef, MetaGraphDef, RunMetadata};
+use crate::proto::{GraphDef, RunMetadata};
 use crate::series::Point;
+use crate::{graph_def, run_metadata};
 
 /// What there is of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -359,11 +360,17 @@ impl Run {
 
     /// The graph.
     pub fn graph(&self) -> Option<GraphDef> {
-        use prost::Message;
         let held = self.read().graph.clone()?;
         match &held.event()?.what {
-            Some(What::GraphDef(bytes)) => GraphDef::decode(&**bytes).ok(),
-            Some(What::MetaGraphDef(bytes)) => MetaGraphDef::decode(&**bytes).ok()?.graph_def,
+            Some(What::GraphDef(bytes)) => graph_def::read(bytes),
+            Some(What::MetaGraphDef(bytes)) => graph_def::read_meta(bytes),
+            Some(What::Summary(summary)) => {
+                let bytes = summary.value.iter().find_map(|value| match &value.content {
+                    Some(Content::Tensor(tensor)) if is_graph(value) => tensor.strings()?.first(),
+                    _ => None,
+                });
+                run_metadata::largest_graph(run_metadata::read(bytes?)?)
+            }
             _ => None,
         }
     }
@@ -377,7 +384,6 @@ impl Run {
 
     /// The times of the newest traced step at a step or before.
     pub fn trace(&self, step: i64) -> Option<(i64, RunMetadata)> {
-        use prost::Message;
         let (step, held) = {
             let model = self.read();
             let Point { step, value, .. } = model.traces.at(step)?;
@@ -385,7 +391,7 @@ impl Run {
         };
         match &held.event()?.what {
             Some(What::TaggedRunMetadata(tagged)) => {
-                Some((step, RunMetadata::decode(&*tagged.run_metadata).ok()?))
+                Some((step, run_metadata::read(&tagged.run_metadata)?))
             }
             _ => None,
         }
