@@ -290,6 +290,10 @@ impl<'a> Trainer<'a> {
         let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
         let eval_every = self.options.eval_every();
+        if self.watching.is_some() && from == 0 && eval_every > 0 && to > 0 {
+            // Where the curves begin. An evaluation changes nothing of training.
+            self.evaluate()?;
+        }
         let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);

@@ -274,7 +274,7 @@ impl Run {
             for point in series.decimate(range, points).into_iter().filter_map(|at| series.get(at))
             {
                 curve.step.push(point.step);
-                curve.wall.push(point.wall);
+                curve.wall.push(milliseconds(point.wall));
                 curve.value.push(*point.value);
             }
             (tag.clone(), curve)
@@ -290,7 +290,7 @@ impl Run {
             let places = Series::<Band>::sample(series.within(&steps), points);
             for point in places.into_iter().filter_map(|at| series.get(at)) {
                 bands.step.push(point.step);
-                bands.wall.push(point.wall);
+                bands.wall.push(milliseconds(point.wall));
                 for (list, value) in bands.bands.iter_mut().zip(point.value) {
                     list.push(*value);
                 }
@@ -465,7 +465,8 @@ impl Model {
     fn fill(&self, update: &mut Update, after: u32, upto: u32) {
         for (tag, series) in &self.scalars {
             let points = series.added(after, upto).filter_map(|at| series.get(at));
-            let list: Vec<_> = points.map(|point| (point.step, point.wall, *point.value)).collect();
+            let list: Vec<_> =
+                points.map(|point| (point.step, milliseconds(point.wall), *point.value)).collect();
             if !list.is_empty() {
                 update.points += list.len();
                 update.scalars.insert(tag.clone(), list);
@@ -476,7 +477,7 @@ impl Model {
             let list: Vec<_> = points
                 .map(|point| {
                     let [a, b, c, d, e, f, g, h, i] = *point.value;
-                    (point.step, point.wall, a, b, c, d, e, f, g, h, i)
+                    (point.step, milliseconds(point.wall), a, b, c, d, e, f, g, h, i)
                 })
                 .collect();
             if !list.is_empty() {
@@ -485,6 +486,11 @@ impl Model {
             }
         }
     }
+}
+
+/// A time without digits that nobody looks at.
+fn milliseconds(wall: f64) -> f64 {
+    (wall * 1e3).round() / 1e3
 }
 
 fn is_new(time: u32, after: u32, upto: u32) -> bool {
