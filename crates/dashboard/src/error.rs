@@ -35,4 +35,7 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// What is recorded cannot be.
+    #[error(transparent)]
+    Record(#[from] abeyance_record::Error),
 }
