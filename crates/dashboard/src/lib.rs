@@ -5,6 +5,7 @@
 //!
 //! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
 //! - `folder.rs`: reads recordings
+//! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
 //! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
 //! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
 
@@ -12,6 +13,7 @@ mod answers;
 mod controls;
 mod error;
 mod events;
+mod export;
 mod folder;
 mod graph;
 mod guard;
@@ -19,10 +21,12 @@ mod hub;
 mod page;
 mod predictor;
 mod server;
+pub mod tui;
 
 pub use controls::{Ask, Controls, Reply};
 pub use error::Error;
-pub use folder::Watch;
+pub use export::export;
+pub use folder::{Watch, read_folder};
 pub use hub::{Runs, Shown};
 pub use predictor::{Prediction, Predictor};
 pub use server::Server;
