@@ -26,7 +26,7 @@
 //!
 //! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
 //! [`layers`] builds networks, [`losses`] compare with labels, [`session::Session`] runs, [`train`] has optimizers,
-//! [`checkpoint`] keeps what was learnt, [`datasets`] reads data, [`onnx`] reads and writes models.
+//! [`checkpoint`] keeps what was learnt, [`record`] what there was to see, [`datasets`] reads data, [`onnx`] reads and writes models.
 
 mod error;
 
@@ -36,6 +36,7 @@ pub use abeyance_graph as graph;
 pub use abeyance_ir as ir;
 pub use abeyance_layers as layers;
 pub use abeyance_onnx as onnx;
+pub use abeyance_record as record;
 pub use abeyance_session as session;
 pub use abeyance_train as train;
 pub use abeyance_train::losses;

@@ -27,6 +27,18 @@ impl Failure {
         Failure::Failed(message.to_string())
     }
 
+    /// Its first line.
+    pub fn brief(&self) -> &str {
+        match self {
+            Failure::Usage(message) | Failure::Failed(message) => {
+                message.lines().next().unwrap_or_default()
+            }
+            Failure::Interrupted => "interrupted",
+            Failure::Differs => "different",
+            Failure::Closed => "nobody reads the output",
+        }
+    }
+
     /// Says it, and gives the code that the program ends with.
     pub fn report(self) -> ExitCode {
         match self {

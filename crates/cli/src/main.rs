@@ -16,6 +16,7 @@ mod picture;
 mod progress;
 mod sample;
 mod stop;
+mod watching;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Losses and accuracies: the outputs of signatures that are one number.
 
 use abeyance::datasets::Dataset;
-use abeyance::session::{Session, Value};
+use abeyance::session::{Port, Session, Value};
 
 use crate::data::Inputs;
 use crate::failure::Failure;
@@ -38,18 +38,21 @@ pub fn object(metrics: &Metrics) -> serde_json::Value {
     metrics.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(*value))).collect()
 }
 
-/// The means of a signature's numbers over a data set: each batch counts by its size.
+/// The means of a signature's numbers over a data set: each batch counts by its size. `also` is fetched along, and its classes are
+/// collected.
 pub fn evaluate(
     session: &Session,
     signature: &str,
     inputs: &Inputs,
     dataset: &Dataset,
     batch: usize,
-) -> Result<Metrics, Failure> {
-    let run = session.signature(signature)?;
+    also: Option<Port<Value>>,
+) -> Result<(Metrics, Vec<u16>), Failure> {
+    let run = session.signature(signature)?.fetching(also)?;
     let names: Vec<String> =
         run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
     let mut sums: Metrics = Vec::new();
+    let mut classes = Vec::new();
     for part in dataset.sequential(batch) {
         let values = inputs.of_view(&part);
         let outputs = run.run(feeds(&run, &values)?)?;
@@ -60,6 +63,9 @@ pub fn evaluate(
                 None => sums.push((name, value * weight)),
             }
         }
+        if let Some(taken) = outputs.get(names.len()) {
+            classes.extend(abeyance::record::classes(taken, usize::MAX).map_err(Failure::failed)?);
+        }
     }
     if sums.is_empty() {
         return Err(Failure::Failed(format!(
@@ -67,7 +73,7 @@ pub fn evaluate(
         )));
     }
     let count = dataset.len() as f64;
-    Ok(sums.into_iter().map(|(name, sum)| (name, sum / count)).collect())
+    Ok((sums.into_iter().map(|(name, sum)| (name, sum / count)).collect(), classes))
 }
 
 #[cfg(test)]

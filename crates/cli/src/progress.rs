@@ -1,8 +1,5 @@
-//! How far training has come: a bar on a terminal, lines, JSON, and a log.
+//! How far training has come: a bar on a terminal, lines, JSON.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +15,6 @@ const REFRESH: Duration = Duration::from_millis(200);
 pub struct Progress {
     bar: ProgressBar,
     is_json: bool,
-    log: Option<Log>,
     batch: usize,
     /// When the bar's text changed last.
     shown: Instant,
@@ -27,22 +23,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Training from step `from` to step `to`. Lines in the log of steps after `from` are of another run, and go.
-    pub fn new(
-        (from, to): (u64, u64),
-        batch: usize,
-        is_json: bool,
-        log: Option<&Path>,
-    ) -> Result<Self, Failure> {
+    /// Training from step `from` to step `to`.
+    pub fn new((from, to): (u64, u64), batch: usize, is_json: bool) -> Self {
         let bar = ProgressBar::new(to).with_position(from);
         let template = "{wide_bar} {pos}/{len}  {msg}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.reset_eta();
-        let log = log.map(|folder| Log::open(folder, from)).transpose()?;
         let now = Instant::now();
-        Ok(Self { bar, is_json, log, batch, shown: now, timed: (now, from) })
+        Self { bar, is_json, batch, shown: now, timed: (now, from) }
     }
 
     /// A step is done, so many are.
@@ -75,12 +65,6 @@ impl Progress {
             "test": test.map(metrics::object),
             "images_per_second": speed.round(),
         });
-        if let Some(log) = &mut self.log {
-            log.write(&object)?;
-        }
-        if test.is_none() {
-            return Ok(());
-        }
         let speed = output::grouped(speed as u64);
         let line = || match self.is_json {
             true => output::json(&object),
@@ -105,47 +89,4 @@ impl Progress {
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
-}
-
-/// A file of JSON lines, one for each step reported.
-struct Log {
-    path: PathBuf,
-    file: std::fs::File,
-}
-
-impl Log {
-    fn open(folder: &Path, from: u64) -> Result<Self, Failure> {
-        let path = folder.join("metrics.jsonl");
-        let failed = |error| failed(&path, error);
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let before = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(failed(error)),
-        };
-        let is_before = |line: &&str| {
-            let object: Option<serde_json::Value> = serde_json::from_str(line).ok();
-            object.and_then(|object| object.get("step")?.as_u64()).is_some_and(|step| step <= from)
-        };
-        let kept: String = match from {
-            0 => String::new(),
-            _ => before.lines().filter(is_before).map(|line| format!("{line}\n")).collect(),
-        };
-        if kept != before {
-            abeyance_storage::replace(&abeyance_storage::Disk, &path, |file| {
-                file.write_all(kept.as_bytes())
-            })
-            .map_err(failed)?;
-        }
-        let file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
-        Ok(Self { path, file })
-    }
-
-    fn write(&mut self, object: &serde_json::Value) -> Result<(), Failure> {
-        writeln!(self.file, "{object}").map_err(|error| failed(&self.path, error))
-    }
-}
-
-fn failed(path: &Path, error: std::io::Error) -> Failure {
-    Failure::Failed(format!("cannot write the log `{}`: {error}", path.display()))
 }

@@ -6,6 +6,12 @@ use crate::failure::Failure;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
+/// From now on being asked to stop is remembered, for what has nothing to lose.
+pub fn listen_quietly() -> Result<(), Failure> {
+    ctrlc::set_handler(|| ASKED.store(true, Ordering::Relaxed))
+        .map_err(|error| Failure::Failed(format!("cannot listen for Ctrl-C: {error}")))
+}
+
 /// From now on being asked to stop is remembered; being asked again ends the program at once.
 pub fn listen() -> Result<(), Failure> {
     let asked = || {

@@ -117,7 +117,7 @@ export class BatchPanel extends DigitPanel {
 
   update() {
     this.store.wantBatches(this.run);
-    const batch = this.store.picture(this.run, "batch", this.markStep);
+    const batch = this.store.picture(this.run, "batch", this.markStep) || this.store.arrived(this.run, "batch");
     if (!batch || this.shown === batch) return;
     this.shown = batch;
     this.turn = (this.turn || 0) + 1;
@@ -260,7 +260,7 @@ export class TestPanel extends DigitPanel {
         this.draw();
       }).catch(() => sprites.delete(address));
     }
-    const result = this.store.picture(this.run, "test", this.markStep);
+    const result = this.store.picture(this.run, "test", this.markStep) || this.store.arrived(this.run, "test");
     if (!result || result === this.shown) return;
     this.shown = result;
     const { labels } = tests;

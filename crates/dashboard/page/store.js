@@ -58,6 +58,7 @@ class Run {
     this.batches = null;
     this.tests = null;
     this.cache = new Map();
+    this.arrived = new Map();
     this.asking = new Map();
     this.wanted = new Set();
     this.take(info);
@@ -200,6 +201,7 @@ export class Store {
     if (run.batches) run.batches.length = at(run.batches, step) + 1;
     if (run.tests) run.tests.steps.length = at(run.tests.steps, step) + 1;
     run.cache.clear();
+    run.arrived.clear();
     this.tell(`reset:${run.id}`);
     for (const kind of ["curves", "bands", "batch", "test"]) this.tell(`${kind}:${run.id}`);
   }
@@ -368,18 +370,27 @@ export class Store {
     const index = step === null ? steps.length - 1 : Math.max(0, at(steps, step));
     const key = `${kind}:${steps[index]}`;
     const known = run.cache.get(key);
-    if (known) return known;
+    if (known) {
+      run.arrived.set(kind, known);
+      return known;
+    }
     if (!run.asking.has(kind)) {
       run.asking.set(kind, true);
       get(runPath(id, kind, steps[index])).then((found) => {
         if (kind === "test" && typeof found.predictions === "string") found.predictions = u16(found.predictions);
         run.cache.set(key, found);
+        run.arrived.set(kind, found);
         if (run.cache.size > 300) run.cache.delete(run.cache.keys().next().value);
         run.asking.delete(kind);
         this.tell(`${kind}:${id}`);
       }).catch(() => setTimeout(() => run.asking.delete(kind), 1000));
     }
-    // Until it comes: what was shown before.
     return null;
+  }
+
+  // The picture that came or was shown last: what a replay shows while the one it wishes for is still under way.
+  arrived(id, kind) {
+    const run = this.run(id);
+    return (run && run.arrived.get(kind)) || null;
   }
 }

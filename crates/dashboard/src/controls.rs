@@ -85,9 +85,9 @@ impl Controls {
         self.wanted().pause
     }
 
-    /// Called by the training between two steps: what it is asked for. Waits while it is paused, and calls `waiting` then, with whether it
-    /// begins or ends.
-    pub fn check(&self, mut waiting: impl FnMut(bool)) -> Option<Ask> {
+    /// Called by the training between two steps: what it is asked for. Waits while it is paused, unless `is_over` says that it has to end
+    /// for another reason, and calls `waiting` then, with whether it begins or ends.
+    pub fn check(&self, is_over: impl Fn() -> bool, mut waiting: impl FnMut(bool)) -> Option<Ask> {
         if !self.is_asked.load(Ordering::Acquire) {
             return None;
         }
@@ -99,7 +99,7 @@ impl Controls {
                 None if wanted.stop => Some(Ask::Stop),
                 None => None,
             };
-            if ask.is_some() || !wanted.pause {
+            if ask.is_some() || !wanted.pause || is_over() {
                 let is_more = wanted.stop || wanted.pause || !wanted.saves.is_empty();
                 self.is_asked.store(is_more, Ordering::Release);
                 drop(wanted);
@@ -115,7 +115,6 @@ impl Controls {
                 wanted = self.wanted();
                 continue;
             }
-            // A while, and not for ever: being asked to stop by a signal is looked at by `waiting`.
             let (guard, _) = self
                 .changed
                 .wait_timeout(wanted, Duration::from_millis(100))
@@ -133,7 +132,7 @@ mod tests {
 
     #[test]
     fn nothing_asked_is_nothing_to_do() {
-        assert!(Controls::new().check(|_| panic!("it does not wait")).is_none());
+        assert!(Controls::new().check(|| false, |_| panic!("it does not wait")).is_none());
     }
 
     #[test]
@@ -141,7 +140,7 @@ mod tests {
         let controls = Arc::new(Controls::new());
         controls.pause();
         let answer = controls.save();
-        match controls.check(|_| ()) {
+        match controls.check(|| false, |_| ()) {
             Some(Ask::Save(reply)) => reply.send(Ok("saved".to_owned())),
             other => panic!("{other:?}"),
         }
@@ -152,9 +151,16 @@ mod tests {
             other.resume();
         });
         let mut seen = Vec::new();
-        assert!(controls.check(|begins| seen.push(begins)).is_none());
+        assert!(controls.check(|| false, |begins| seen.push(begins)).is_none());
         assert_eq!(seen, [true, false]);
         resumer.join().unwrap();
+    }
+
+    #[test]
+    fn a_pause_does_not_outlast_the_training() {
+        let controls = Controls::new();
+        controls.pause();
+        assert!(controls.check(|| true, |_| ()).is_none());
     }
 
     #[test]
@@ -162,6 +168,6 @@ mod tests {
         let controls = Controls::new();
         controls.pause();
         controls.stop();
-        assert!(matches!(controls.check(|_| ()), Some(Ask::Stop)));
+        assert!(matches!(controls.check(|| false, |_| ()), Some(Ask::Stop)));
     }
 }

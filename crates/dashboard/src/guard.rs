@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn controls_need_the_token() {
         let host = (header::HOST, "localhost:6006");
-        assert!(refusal(Method::POST, &[host.clone()]).is_some());
+        assert!(refusal(Method::POST, std::slice::from_ref(&host)).is_some());
         assert!(refusal(Method::POST, &[host.clone(), (TOKEN, "secreT")]).is_some());
         assert_eq!(refusal(Method::POST, &[host, (TOKEN, "secret")]), None);
     }

@@ -28,5 +28,5 @@ pub use error::Error;
 pub use logs::Logs;
 pub use model::*;
 pub use reader::{EventReader, Place, read_at};
-pub use recorder::{Classifier, Recorder, RecorderOptions, Thinning};
+pub use recorder::{Classifier, Recorder, RecorderOptions, Thinning, classes};
 pub use writer::{EventWriter, VERSION};

@@ -1,6 +1,7 @@
 //! A folder of runs: finds them, reads them, and goes on reading while they grow.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -114,9 +115,9 @@ impl Logs {
             .or_insert_with(|| Log { run: Run::new(id(root, folder)), files: BTreeMap::new() });
         log.files.retain(|path, reader| files.contains(path) && !reader.is_replaced());
         for path in files {
-            if !log.files.contains_key(&path) {
-                match EventReader::open(&path) {
-                    Ok(reader) => drop(log.files.insert(path, reader)),
+            if let Entry::Vacant(entry) = log.files.entry(path) {
+                match EventReader::open(entry.key()) {
+                    Ok(reader) => drop(entry.insert(reader)),
                     Err(error) => self.mistakes.push(error),
                 }
             }

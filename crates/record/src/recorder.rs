@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use abeyance_session::{Collect, Feed, Fetch, NodeCost, Port, Session, Trace, Value};
 use prost::Message;
 
+pub use self::pictures::classes;
 use self::queue::Queue;
 pub use self::start::{Classifier, RecorderOptions};
 pub use self::thinning::Thinning;
@@ -161,6 +162,11 @@ impl Recorder {
     /// All tensors that it records. Those of numbers come first.
     pub fn ports(&self) -> Vec<Port<Value>> {
         self.layout.ports.clone()
+    }
+
+    /// Those of numbers, which are recorded at every step that [`Recorder::wants`].
+    pub fn ports_of_numbers(&self) -> Vec<Port<Value>> {
+        self.layout.ports.iter().take(self.layout.small).copied().collect()
     }
 
     /// The tensors that it records at a step: none, those of numbers, or all.

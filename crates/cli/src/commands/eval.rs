@@ -47,7 +47,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Half::Test => ("test", &data.test),
     };
     let inputs = Inputs::new(&graph, &signature, half)?;
-    let found = metrics::evaluate(&session, "evaluate", &inputs, half, options.batch as usize)?;
+    let batch = options.batch as usize;
+    let (found, _) = metrics::evaluate(&session, "evaluate", &inputs, half, batch, None)?;
     if options.json.json {
         return output::json(
             &json!({ "set": name, "images": half.len(), "metrics": metrics::object(&found) }),

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod completions;
 mod convert;
+mod dashboard;
 mod diff;
 mod eval;
 mod explain;
@@ -32,6 +33,8 @@ pub enum Command {
     Diff(diff::Options),
     /// Turn a graph into another form: binary, text or ONNX
     Convert(convert::Options),
+    /// Show recorded trainings, and any TensorBoard log, on a page
+    Dashboard(dashboard::Options),
     /// Count arithmetic, bytes and memory of a run by the size of the batch
     Explain(explain::Options),
     /// Time the runs of a graph
@@ -52,6 +55,7 @@ impl Command {
             Command::Check(options) => check::run(&options),
             Command::Diff(options) => diff::run(&options),
             Command::Convert(options) => convert::run(&options),
+            Command::Dashboard(options) => dashboard::run(&options),
             Command::Explain(options) => explain::run(&options),
             Command::Bench(options) => bench::run(&options),
             Command::Info(options) => info::run(&options),

@@ -17,9 +17,12 @@ use crate::metrics::{self, Metrics};
 use crate::output::{self, Json};
 use crate::progress::Progress;
 use crate::stop;
+use crate::watching::{self, About, Watching};
 
-/// Steps between two lines in the log.
-const LOG_EVERY: u64 = 20;
+/// Steps between two evaluations of a training that nobody watches.
+const EVAL_EVERY: u64 = 1000;
+/// Evaluations of one that is watched: the points of its test curves.
+const WATCHED_EVALUATIONS: u64 = 50;
 /// What a checkpoint remembers of the data, so that training does not go on with others.
 const BATCH: &str = "batch";
 const IMAGES: &str = "images";
@@ -48,23 +51,36 @@ pub struct Options {
     /// Checkpoints that are kept, the newest; 0 for all
     #[arg(long, value_name = "N", default_value_t = 5)]
     keep: usize,
-    /// Steps between two evaluations on the test images; 0 for one at the end
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    eval_every: u64,
+    /// Steps between two evaluations on the test images; 0 for one at the end [default: 1000; with --log or --dashboard a 50th of
+    /// all steps]
+    #[arg(long, value_name = "N")]
+    eval_every: Option<u64>,
     /// Seed of first values, batches and random numbers, instead of the graph's
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     #[command(flatten)]
     threads: Threads,
-    /// Log losses and accuracies in this folder, in `metrics.jsonl`
-    #[arg(long, value_name = "FOLDER")]
-    log: Option<PathBuf>,
+    #[command(flatten)]
+    watched: watching::Options,
     #[command(flatten)]
     json: Json,
 }
 
+impl Options {
+    fn eval_every(&self) -> u64 {
+        self.eval_every.unwrap_or(match self.watched.is_watched() {
+            true => (self.steps / WATCHED_EVALUATIONS).max(1),
+            false => EVAL_EVERY,
+        })
+    }
+}
+
 pub fn run(options: &Options) -> Result<(), Failure> {
     let graph = files::graph(&options.graph)?;
+    if options.watched.is_watched() && graph.ir().summaries().is_empty() {
+        // A graph that names nothing to watch.
+        graph.summaries().variables();
+    }
     files::signature(&graph, "train")?;
     let data = options.data.load()?;
     let start = Start::new(options, &data.train)?;
@@ -89,15 +105,39 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         ));
     }
 
-    let trainer = Trainer::new(options, &graph, &session, &data, start)?;
+    let watching = match options.watched.is_watched() {
+        true => Some(Watching::start(
+            &options.watched,
+            &About {
+                graph: &graph,
+                session: &session,
+                data: &data,
+                file: options.graph.display().to_string(),
+                batch: start.batch,
+                steps: options.steps,
+                resumes: start.checkpoint.is_some(),
+            },
+        )?),
+        false => None,
+    };
+    let trainer = Trainer::new(options, &graph, &session, &data, start, watching.as_ref())?;
     if options.checkpoint.is_none() {
         output::note(
             "no --checkpoint: what is learnt is thrown away at the end; `--checkpoint FOLDER` keeps it",
         );
     }
     stop::listen()?;
-    let evaluated = trainer.train()?;
-    trainer.finish(evaluated)
+    let trained = trainer.train().and_then(|evaluated| trainer.finish(evaluated));
+    if let Some(watching) = watching {
+        let state = match &trained {
+            Ok(()) => "done".to_owned(),
+            Err(Failure::Interrupted) => "stopped".to_owned(),
+            Err(failure) => format!("failed: {}", failure.brief()),
+        };
+        let is_well = matches!(trained, Ok(()) | Err(Failure::Interrupted));
+        watching.finish(&session, &state, is_well);
+    }
+    trained
 }
 
 /// Where training begins.
@@ -200,6 +240,7 @@ struct Trainer<'a> {
     inputs: Inputs,
     /// Of the signature `evaluate`, where there is one.
     evaluation: Option<Inputs>,
+    watching: Option<&'a Watching<'a>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -209,6 +250,7 @@ impl<'a> Trainer<'a> {
         session: &'a Session,
         data: &'a Mnist,
         start: Start,
+        watching: Option<&'a Watching<'a>>,
     ) -> Result<Self, Failure> {
         let run = session.signature("train")?;
         if run.signature().steps.is_empty() {
@@ -226,18 +268,13 @@ impl<'a> Trainer<'a> {
                 None
             }
         };
-        Ok(Self { options, session, data, start, run, inputs, evaluation })
+        Ok(Self { options, session, data, start, run, inputs, evaluation, watching })
     }
 
     /// Trains, and gives what the last step was evaluated to if it was its turn.
     fn train(&self) -> Result<Option<Metrics>, Failure> {
         let (from, to) = (self.session.step(), self.options.steps);
-        let mut progress = Progress::new(
-            (from, to),
-            self.start.batch,
-            self.options.json.json,
-            self.options.log.as_deref(),
-        )?;
+        let mut progress = Progress::new((from, to), self.start.batch, self.options.json.json);
         let trained = self.steps((from, to), &mut progress);
         progress.finish();
         trained
@@ -252,26 +289,33 @@ impl<'a> Trainer<'a> {
             self.run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
         let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
+        let eval_every = self.options.eval_every();
         let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);
-            let outputs = self.run.run(feeds(&self.run, &values)?)?;
+            let feeds = feeds(&self.run, &values)?;
+            let outputs = match self.watching {
+                Some(watching) => watching.step(step, (self.session, &self.run), feeds, &names)?,
+                None => self.run.run(feeds)?,
+            };
             let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
             self.refuse_nan(step, &train)?;
             progress.step(done, &train);
             evaluated = None;
             // The last one too, before it is saved: training that goes on from there has evaluated as often as training that
             // never stopped, and random numbers count on.
-            if every(self.options.eval_every, done) {
+            if every(eval_every, done) {
                 let speed = progress.speed(done);
+                self.say_speed(done, speed);
                 let test = self.evaluate()?;
                 progress.report(done, speed, &train, Some(&test))?;
                 progress.restart(done);
                 evaluated = Some(test);
-            } else if every(LOG_EVERY, done) {
-                progress.report(done, progress.speed(done), &train, None)?;
             }
-            if stop::is_asked() && done < to {
+            let is_stopped = self.watching.is_some_and(|watching| {
+                watching.obey(|| self.save_now().map_err(|failure| failure.brief().to_owned()))
+            });
+            if (stop::is_asked() || is_stopped) && done < to {
                 return Err(self.stopped(progress)?);
             }
             if done < to && every(self.options.save_every, done) {
@@ -312,11 +356,29 @@ impl<'a> Trainer<'a> {
     }
 
     fn evaluate(&self) -> Result<Metrics, Failure> {
-        match &self.evaluation {
-            Some(inputs) => {
-                metrics::evaluate(self.session, "evaluate", inputs, &self.data.test, 100)
+        let Some(inputs) = &self.evaluation else { return Ok(Metrics::new()) };
+        let also = self.watching.and_then(Watching::predictions);
+        let (test, predictions) =
+            metrics::evaluate(self.session, "evaluate", inputs, &self.data.test, 100, also)?;
+        if let Some(watching) = self.watching {
+            watching.tested(self.session.step(), &test, &predictions);
+        }
+        Ok(test)
+    }
+
+    fn say_speed(&self, step: u64, speed: f64) {
+        if let Some(watching) = self.watching {
+            watching.speed(step, speed);
+        }
+    }
+
+    /// Saves because somebody asks for it, and says where.
+    fn save_now(&self) -> Result<String, Failure> {
+        match self.save()? {
+            Some(path) => Ok(format!("saved `{}`", path.display())),
+            None => {
+                Err(Failure::Failed("nothing is saved without `--checkpoint FOLDER`".to_owned()))
             }
-            None => Ok(Metrics::new()),
         }
     }
 

@@ -38,7 +38,7 @@ impl<'t> Parser<'t> {
         let Some(kind) = SummaryKind::from_name(&word) else {
             let message = format!("`{}` is no kind of summary", crate::shorten::word(&word));
             let names = SummaryKind::ALL.map(SummaryKind::name);
-            return Err(match crate::nearest(&word, names.into_iter()) {
+            return Err(match crate::nearest(&word, names) {
                 Some(nearest) => advise(message, format!("did you mean `{nearest}`?")),
                 None => mistake(message),
             });

@@ -187,6 +187,9 @@ pub struct TraceName {
     pub step: i64,
 }
 
+/// Step, time and the values at the percentiles: a flat row, as the page takes it.
+type BandRow = (i64, f64, f32, f32, f32, f32, f32, f32, f32, f32, f32);
+
 /// What is new of a run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Update {
@@ -208,7 +211,7 @@ pub struct Update {
     pub scalars: BTreeMap<String, Vec<(i64, f64, f32)>>,
     /// Step, time and the values at the percentiles.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub bands: BTreeMap<String, Vec<(i64, f64, f32, f32, f32, f32, f32, f32, f32, f32, f32)>>,
+    pub bands: BTreeMap<String, Vec<BandRow>>,
     /// The step of the newest batch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<i64>,

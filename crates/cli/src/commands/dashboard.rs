@@ -1,0 +1,43 @@
+//! `abeyance dashboard`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use abeyance_dashboard::{Runs, Server, Watch};
+use clap::Args;
+
+use crate::failure::Failure;
+use crate::{output, stop};
+
+#[derive(Args)]
+pub struct Options {
+    /// A folder of recorded trainings, or one of them; any TensorBoard log will do
+    folder: PathBuf,
+    /// Where the page is: an address and a port, or a port of this machine alone; port 0 takes one that is free
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6006")]
+    addr: String,
+    /// A name by which browsers may call this machine, besides its numbers and `localhost`
+    #[arg(long, value_name = "NAME")]
+    dashboard_host: Vec<String>,
+}
+
+pub fn run(options: &Options) -> Result<(), Failure> {
+    let runs = Runs::new();
+    let tell = |error: abeyance::record::Error| output::note(error);
+    let watch = Watch::start(&options.folder, runs.clone(), tell).map_err(Failure::failed)?;
+    if runs.list().is_empty() {
+        output::note(format!(
+            "there is no recording in `{}` yet: `abeyance train GRAPH --log FOLDER` makes one",
+            options.folder.display()
+        ));
+    }
+    let server =
+        Server::start(runs, &options.addr, &options.dashboard_host).map_err(Failure::failed)?;
+    stop::listen_quietly()?;
+    output::line(format!("the dashboard is at {}; Ctrl-C ends it", server.url()))?;
+    while !stop::is_asked() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop((server, watch));
+    Ok(())
+}

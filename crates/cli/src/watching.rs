@@ -1,0 +1,332 @@
+//! Watching a training: the recording that `--log` asks for, and the page of `--dashboard`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use abeyance::datasets::{Dataset, Mnist};
+use abeyance::ir::{DType, GraphSignature, NodeId};
+use abeyance::prelude::*;
+use abeyance::record::{Classifier, Recorder, Run};
+use abeyance::session::{Port, SignatureRun, Value};
+use abeyance_dashboard::{Ask, Controls, Predictor, Runs, Server, Shown, Watch};
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use crate::failure::Failure;
+use crate::metrics::Metrics;
+use crate::{output, stop};
+
+/// The step whose times are recorded: late enough for all that is done once.
+const TRACED: u64 = 100;
+/// Where the page is, unless it is said.
+const ADDR: &str = "127.0.0.1:6006";
+
+/// How a training can be watched.
+#[derive(Args)]
+pub struct Options {
+    /// Record the training in this folder: a TensorBoard log, which `abeyance dashboard` shows, and `metrics.csv`
+    #[arg(long, value_name = "FOLDER")]
+    pub log: Option<PathBuf>,
+    /// Show the training on a page while it goes on, at this address; port 0 takes one that is free
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = ADDR)]
+    pub dashboard: Option<String>,
+    /// A name by which browsers may call this machine, besides its numbers and `localhost`
+    #[arg(long, value_name = "NAME", requires = "dashboard")]
+    pub dashboard_host: Vec<String>,
+    /// Show the recorded runs of this folder beside
+    #[arg(long, value_name = "FOLDER", requires = "dashboard")]
+    pub beside: Option<PathBuf>,
+    /// End with the training, instead of keeping the page open until Ctrl-C
+    #[arg(long, requires = "dashboard")]
+    pub dashboard_close: bool,
+    /// Steps between two that are recorded
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub record_every: u64,
+}
+
+impl Options {
+    /// Whether anybody watches.
+    pub fn is_watched(&self) -> bool {
+        self.log.is_some() || self.dashboard.is_some()
+    }
+}
+
+/// A training that is watched.
+pub struct Watching<'a> {
+    options: &'a Options,
+    recorder: Recorder,
+    /// Training with the tensors of numbers, and with all that are recorded.
+    small: SignatureRun<'a>,
+    large: SignatureRun<'a>,
+    /// What the network takes images for.
+    predictions: Option<Port<Value>>,
+    controls: Arc<Controls>,
+    predictor: Option<Arc<Predictor>>,
+    run: Arc<Run>,
+    server: Option<Server>,
+    _beside: Option<Watch>,
+    /// Tags that the graph's own summaries have.
+    known: Vec<String>,
+    traced: u64,
+}
+
+/// What a training is, for the table of runs.
+pub struct About<'a> {
+    pub graph: &'a Graph,
+    pub session: &'a Session,
+    pub data: &'a Mnist,
+    pub file: String,
+    pub batch: usize,
+    pub steps: u64,
+    /// Training goes on from a checkpoint.
+    pub resumes: bool,
+}
+
+impl<'a> Watching<'a> {
+    /// Begins to record, and opens the page.
+    pub fn start(options: &'a Options, about: &About<'a>) -> Result<Self, Failure> {
+        let session = about.session;
+        let first = session.step();
+        let name = match &options.log {
+            Some(folder) => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
+            None => None,
+        };
+        let run = Run::new(name.unwrap_or_else(|| session.graph_name().to_owned()));
+        let mut recording = Recorder::new(session)
+            .watch(run.clone())
+            .every(options.record_every)
+            .steps(about.steps)
+            .settings(settings(about));
+        if let Some(folder) = &options.log {
+            recording = recording.folder(folder);
+        }
+        if about.resumes {
+            recording = recording.resume(first as i64);
+        }
+        let predictions = predictions(session)?;
+        if let Some(predictions) = predictions
+            && let Some(classifier) = classifier(session, predictions)?
+        {
+            recording = recording.classifier(classifier);
+        }
+        let recorder = recording.start().map_err(Failure::failed)?;
+        let ports = recorder.ports();
+        let train = || session.signature("train");
+        let small = recorder.ports_of_numbers();
+        let controls = Arc::new(Controls::new());
+        let predictor = Predictor::new(about.graph, session.seed()).ok().map(Arc::new);
+        let known = session.summaries().iter().map(|summary| summary.tag.to_string()).collect();
+        let mut watching = Self {
+            options,
+            small: train()?.fetching(small)?,
+            large: train()?.fetching(ports)?,
+            recorder,
+            predictions,
+            controls,
+            predictor,
+            run,
+            server: None,
+            _beside: None,
+            known,
+            traced: (first + TRACED).min(about.steps.saturating_sub(1)),
+        };
+        watching.run.set_live(true, Some(about.steps as i64));
+        if watching.predictions.is_some() {
+            watching.test_images(&about.data.test)?;
+        }
+        watching.open()?;
+        Ok(watching)
+    }
+
+    /// Opens the page.
+    fn open(&mut self) -> Result<(), Failure> {
+        let Some(addr) = &self.options.dashboard else { return Ok(()) };
+        let runs = Runs::new();
+        runs.add(Shown {
+            run: self.run.clone(),
+            controls: Some(self.controls.clone()),
+            predictor: self.predictor.clone(),
+        });
+        if let Some(folder) = &self.options.beside {
+            let told = |error: abeyance::record::Error| output::note(error);
+            self._beside = Some(Watch::start(folder, runs.clone(), told).map_err(Failure::failed)?);
+        }
+        let server =
+            Server::start(runs, addr, &self.options.dashboard_host).map_err(Failure::failed)?;
+        output::note(format!("the dashboard is at {}", server.url()));
+        self.server = Some(server);
+        Ok(())
+    }
+
+    fn test_images(&self, data: &Dataset) -> Result<(), Failure> {
+        let images = Value::F32(data.images.clone().into_dyn());
+        let labels: Vec<u16> = data.digits.iter().map(|&digit| digit.into()).collect();
+        self.recorder.test_images(&images, &labels).map_err(Failure::failed)
+    }
+
+    /// Runs a step of training, and records what is to be recorded of it. `step` of them were done before. Gives the signature's outputs.
+    pub fn step<'b>(
+        &self,
+        step: u64,
+        (session, plain): (&Session, &SignatureRun<'_>),
+        feeds: Vec<Feed<'b>>,
+        names: &[String],
+    ) -> Result<Vec<Value>, Failure> {
+        let at = step as i64;
+        if let Some(predictor) = &self.predictor {
+            // The weights of the steps done; copied only if somebody draws.
+            predictor.offer(session);
+        }
+        if !self.recorder.wants(at) {
+            if step == self.traced {
+                let mut trace = Trace::new();
+                let outputs = plain.run_with(RunOptions::new().trace(&mut trace), feeds)?;
+                self.recorder.trace(at, &trace);
+                return Ok(outputs);
+            }
+            return Ok(plain.run(feeds)?);
+        }
+        let run = if self.recorder.wants_large(at) { &self.large } else { &self.small };
+        if self.recorder.wants_costs() {
+            self.recorder.costs(&run.costs(feeds.clone())?);
+        }
+        let mut outputs = match step == self.traced {
+            true => {
+                let mut trace = Trace::new();
+                let outputs = run.run_with(RunOptions::new().trace(&mut trace), feeds)?;
+                self.recorder.trace(at, &trace);
+                outputs
+            }
+            false => run.run(feeds)?,
+        };
+        let extras = outputs.split_off(names.len().min(outputs.len()));
+        self.recorder.record(at, extras);
+        // Outputs of the signature of which the graph makes no summary.
+        let unnamed = crate::metrics::metrics(names, &outputs).into_iter();
+        let unnamed: Metrics = unnamed.filter(|(name, _)| !self.known.contains(name)).collect();
+        if !unnamed.is_empty() {
+            self.recorder.scalars(at, tagged("train", &unnamed));
+        }
+        Ok(outputs)
+    }
+
+    /// The tensor whose values an evaluation is to collect: what the network takes images for.
+    pub fn predictions(&self) -> Option<Port<Value>> {
+        self.predictions
+    }
+
+    /// Records an evaluation on the test images after so many steps.
+    pub fn tested(&self, step: u64, test: &Metrics, predictions: &[u16]) {
+        self.recorder.scalars(step as i64, tagged("test", test));
+        if !predictions.is_empty() {
+            self.recorder.test(step as i64, predictions);
+        }
+    }
+
+    /// Records how fast training is.
+    pub fn speed(&self, step: u64, speed: f64) {
+        self.recorder.scalars(step as i64, [("train/images_per_second", speed)]);
+    }
+
+    /// Does what the page asks for between two steps, and gives whether it asks to stop. `save` saves a checkpoint and says where.
+    pub fn obey(&self, save: impl Fn() -> Result<String, String>) -> bool {
+        for trouble in self.recorder.trouble() {
+            output::note(trouble);
+        }
+        let state = |waits: bool| self.recorder.state(if waits { "paused" } else { "running" });
+        while let Some(ask) = self.controls.check(stop::is_asked, state) {
+            match ask {
+                Ask::Save(reply) => reply.send(save()),
+                Ask::Stop => return true,
+            }
+        }
+        false
+    }
+
+    /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open until somebody presses Ctrl-C.
+    pub fn finish(self, session: &Session, state: &str, is_well: bool) {
+        self.recorder.state(state);
+        if let Some(predictor) = &self.predictor {
+            predictor.give(session.snapshot());
+        }
+        let recorded = self.recorder.finish();
+        self.run.set_live(false, None);
+        if let Err(error) = recorded {
+            output::note(format!("the recording is not whole: {error}"));
+        }
+        if let Some(server) = &self.server
+            && is_well
+            && !self.options.dashboard_close
+            && !stop::is_asked()
+        {
+            output::note(format!("the dashboard stays at {} until Ctrl-C", server.url()));
+            while !stop::is_asked() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+    }
+}
+
+fn tagged(half: &str, metrics: &Metrics) -> Vec<(String, f64)> {
+    metrics.iter().map(|(name, value)| (format!("{half}/{name}"), *value)).collect()
+}
+
+fn settings(about: &About<'_>) -> Vec<(&'static str, Json)> {
+    let session = about.session;
+    let count = |dims: &[usize]| dims.iter().product::<usize>();
+    let parameters: usize = session.variable_types().map(|(_, _, dims)| count(&dims)).sum();
+    let command: Vec<String> = std::env::args().skip(1).collect();
+    vec![
+        ("graph", json!(session.graph_name())),
+        ("file", json!(about.file)),
+        ("batch", json!(about.batch)),
+        ("steps", json!(about.steps)),
+        ("seed", json!(session.seed())),
+        ("threads", json!(session.threads())),
+        ("numbers in variables", json!(parameters)),
+        ("images", json!(about.data.train.len())),
+        ("classes", json!(about.data.train.classes())),
+        ("command", json!(format!("abeyance {}", command.join(" ")))),
+    ]
+}
+
+/// What the signature `predict` gives for each image: classes, or scores of classes.
+fn predictions(session: &Session) -> Result<Option<Port<Value>>, Failure> {
+    let ir = session.graph();
+    let Ok(predict) = ir.find_signature("predict") else { return Ok(None) };
+    let rank = |node: NodeId| ir.shape(node).map_or(0, |shape| shape.len());
+    let dtype = |node: NodeId| ir.node(node).ty.tensor().map(|ty| ty.dtype);
+    let is_integer =
+        |node: &NodeId| matches!(dtype(*node), Some(DType::I32 | DType::I64 | DType::U8));
+    let outputs = || predict.outputs.iter().map(|(_, node)| *node);
+    let classes = outputs().find(|node| rank(*node) == 1 && is_integer(node));
+    let scores = || outputs().find(|&node| rank(node) == 2 && dtype(node) == Some(DType::F32));
+    match classes.or_else(scores) {
+        Some(node) if is_of_training(ir, predict) => Ok(Some(session.port_of(node)?)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether all that `predict` is fed is fed in training as well.
+fn is_of_training(ir: &abeyance::ir::Graph, predict: &GraphSignature) -> bool {
+    ["train", "evaluate"].iter().all(|name| {
+        let fed = |node: NodeId| {
+            ir.find_signature(name).is_ok_and(|signature| {
+                signature.inputs.iter().any(|(_, input)| *input == node)
+                    || signature.feeds.iter().any(|(feed, _)| *feed == node)
+            })
+        };
+        predict.inputs.iter().all(|(_, input)| fed(*input))
+    })
+}
+
+/// What a training batch is seen by, if the signature `train` takes images and labels.
+fn classifier(session: &Session, predictions: Port<Value>) -> Result<Option<Classifier>, Failure> {
+    let Ok(train) = session.graph().find_signature("train") else { return Ok(None) };
+    let (Some(images), Some(labels)) = (train.input("images"), train.input("labels")) else {
+        return Ok(None);
+    };
+    let (images, labels) = (session.port_of(images)?, session.port_of(labels)?);
+    Ok(Some(Classifier { images, labels, predictions }))
+}
