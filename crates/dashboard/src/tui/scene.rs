@@ -85,11 +85,17 @@ impl Scene {
 
 /// The tags of training and test of what is measured under a name, as Abeyance or others call them.
 fn pair<'a>(scalars: &'a [String], name: &str) -> Vec<(Side, &'a str)> {
-    let sides = [(Side::Train, "train"), (Side::Test, "test"), (Side::Test, "validation"), (Side::Test, "val")];
+    let sides = [
+        (Side::Train, "train"),
+        (Side::Test, "test"),
+        (Side::Test, "validation"),
+        (Side::Test, "val"),
+    ];
     let mut found: Vec<(Side, &str)> = Vec::new();
     for (side, word) in sides {
         let wanted = [format!("{word}/{name}"), format!("{name}/{word}"), format!("{word}_{name}")];
-        let tag = scalars.iter().find(|tag| wanted.iter().any(|wanted| tag.eq_ignore_ascii_case(wanted)));
+        let tag =
+            scalars.iter().find(|tag| wanted.iter().any(|wanted| tag.eq_ignore_ascii_case(wanted)));
         if let Some(tag) = tag
             && found.iter().all(|(known, _)| *known != side)
         {
@@ -149,7 +155,8 @@ fn bars(run: &Run) -> Vec<Bar> {
             *place = *list.last().filter(|value| value.is_finite())?;
         }
         let [lows, .., highs] = &bands.bands;
-        let finite = |list: &[f32]| list.iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>();
+        let finite =
+            |list: &[f32]| list.iter().copied().filter(|v| v.is_finite()).collect::<Vec<_>>();
         let low = finite(lows).into_iter().fold(f32::INFINITY, f32::min);
         let high = finite(highs).into_iter().fold(f32::NEG_INFINITY, f32::max);
         Some(Bar { tag, band, range: [low, high] })

@@ -70,7 +70,12 @@ fn run(id: &str) -> Arc<Run> {
     run
 }
 
-fn drawn(desk: &mut Desk, runs: &Runs, [width, height]: [u16; 2], palette: Palette) -> Terminal<TestBackend> {
+fn drawn(
+    desk: &mut Desk,
+    runs: &Runs,
+    [width, height]: [u16; 2],
+    palette: Palette,
+) -> Terminal<TestBackend> {
     let mut scene = Scene::default();
     if let Some(shown) = desk.shown(runs) {
         scene.read(&shown.run);
@@ -117,7 +122,9 @@ fn a_run_of_another_program() {
     for step in 0..50 {
         run.apply(&event(10.0, step, vec![scalar("epoch_mae", 1.0 / (1.0 + step as f32))]), None);
     }
-    insta::assert_snapshot!(drawn(&mut Desk::default(), &runs(run, None), [60, 14], COLOURS).backend());
+    insta::assert_snapshot!(
+        drawn(&mut Desk::default(), &runs(run, None), [60, 14], COLOURS).backend()
+    );
 }
 
 #[test]
@@ -170,7 +177,7 @@ fn keys_turn_the_switches_of_the_training() {
     assert!(!controls.is_paused());
     desk.press(key('s'), &runs);
     assert!(!desk.listen(), "nothing is saved yet");
-    match controls.check(|_| ()) {
+    match controls.check(|| false, |_| ()) {
         Some(Ask::Save(reply)) => reply.send(Ok("saved `a`".to_owned())),
         other => panic!("{other:?}"),
     }
@@ -178,7 +185,7 @@ fn keys_turn_the_switches_of_the_training() {
     assert_eq!(desk.choice.message.as_deref(), Some("saved `a`"));
     let stop = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
     assert_eq!(desk.press(stop, &runs), Wish::Stay);
-    assert!(matches!(controls.check(|_| ()), Some(Ask::Stop)));
+    assert!(matches!(controls.check(|| false, |_| ()), Some(Ask::Stop)));
     assert_eq!(desk.press(stop, &runs), Wish::Leave, "a second time, of a step that takes long");
 }
 

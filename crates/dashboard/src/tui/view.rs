@@ -127,16 +127,25 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
         }
         None => format!("step {step}"),
     });
-    parts.extend(run.speed.filter(|speed| speed.is_finite()).map(|speed| format!("{} images/s", grouped(speed as i64))));
+    parts.extend(
+        run.speed
+            .filter(|speed| speed.is_finite())
+            .map(|speed| format!("{} images/s", grouped(speed as i64))),
+    );
     parts.extend(run.started.map(|started| span(run.updated - started)));
-    let state = run.state.clone().filter(|_| choice.has_controls || run.state.as_deref() != Some("running"));
+    let state = run
+        .state
+        .clone()
+        .filter(|_| choice.has_controls || run.state.as_deref() != Some("running"));
     // One line, whatever stands in a log; what does not fit is left out from the back, and the state never.
     let state = plain(state.as_deref().unwrap_or("recorded"));
     let mut room = usize::from(width).saturating_sub(state.chars().count() + 3);
     let mut spans = Vec::new();
     for (index, part) in parts.iter().map(|part| plain(part)).enumerate() {
         let between = if index == 0 { "" } else { " · " };
-        let Some(rest) = room.checked_sub(part.chars().count() + between.chars().count()) else { break };
+        let Some(rest) = room.checked_sub(part.chars().count() + between.chars().count()) else {
+            break;
+        };
         room = rest;
         spans.push(Span::raw(between));
         spans.push(if index == 0 { Span::styled(part, palette.title()) } else { Span::raw(part) });
