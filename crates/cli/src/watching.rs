@@ -24,7 +24,7 @@ const ADDR: &str = "127.0.0.1:6006";
 
 /// How a training can be watched.
 #[derive(Args)]
-pub struct Options {
+pub struct Watched {
     /// Record the training in this folder: a TensorBoard log, which `abeyance dashboard` shows, and `metrics.csv`
     #[arg(long, value_name = "FOLDER")]
     pub log: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub struct Options {
     pub record_every: u64,
 }
 
-impl Options {
+impl Watched {
     /// Whether anybody watches.
     pub fn is_watched(&self) -> bool {
         self.log.is_some() || self.dashboard.is_some()
@@ -54,7 +54,7 @@ impl Options {
 
 /// A training that is watched.
 pub struct Watching<'a> {
-    options: &'a Options,
+    options: &'a Watched,
     recorder: Recorder,
     /// Training with the tensors of numbers, and with all that are recorded.
     small: SignatureRun<'a>,
@@ -85,7 +85,7 @@ pub struct About<'a> {
 
 impl<'a> Watching<'a> {
     /// Begins to record, and opens the page.
-    pub fn start(options: &'a Options, about: &About<'a>) -> Result<Self, Failure> {
+    pub fn start(options: &'a Watched, about: &About<'a>) -> Result<Self, Failure> {
         let session = about.session;
         let first = session.step();
         let name = match &options.log {

@@ -207,6 +207,48 @@ fn a_node_put_in_between_is_the_one_difference() {
 }
 
 #[test]
+fn what_is_watched_is_printed_checked_converted_and_compared() {
+    let folder = Folder::new("watched");
+    let save = |name: &str, watch: &dyn Fn(&Graph, Tensor<'_, f32>)| {
+        let g = Graph::named("net");
+        let x = g.placeholder::<f32>("x", dims![_, 3]);
+        let w = g.variable("w", ones(dims![3, 2]));
+        g.signature("predict").input("x", x).output("y", x.matmul(w));
+        watch(&g, x);
+        g.save(folder.0.join(name)).unwrap();
+    };
+    save("none.graph", &|_, _| {});
+    save("some.graph", &|g, x| {
+        g.summaries().histogram("x y", x).histogram("w", x).variables();
+    });
+    save("more.graph", &|g, x| {
+        let largest = x.reduce_max(..);
+        g.summaries().scalar("w", largest).histogram("x y", largest).scalar("largest", largest);
+    });
+    let printed = folder.succeed("print some.graph");
+    assert!(printed.contains("  summary histogram \"x y\" = x\n"), "{printed}");
+    assert!(printed.contains("  summary histogram weights = w\n"), "{printed}");
+    let checked = folder.succeed("check some.graph");
+    assert!(checked.contains("summaries: x y, w, weights\n"), "{checked}");
+    assert!(!folder.succeed("check none.graph").contains("summaries"));
+    folder.succeed("convert some.graph some.txt");
+    folder.succeed("convert some.txt again.graph");
+    assert_eq!(folder.succeed("print again.graph"), printed);
+    assert_eq!(folder.succeed("diff some.graph some.txt").trim_end(), "the same: 3 nodes");
+    // A model of ONNX has no word for them.
+    folder.succeed("convert some.graph some.onnx");
+    assert!(!folder.succeed("check some.onnx").contains("summaries"));
+
+    let mut said = String::new();
+    for (a, b) in [("none", "some"), ("some", "none"), ("some", "more")] {
+        let ran = folder.run(&format!("diff {a}.graph {b}.graph"));
+        assert_eq!(ran.code, Some(1), "{a} {b}");
+        said.push_str(&format!("{a} {b}\n{}\n", ran.output));
+    }
+    insta::assert_snapshot!("watched", said);
+}
+
+#[test]
 fn prints_and_counts() {
     let folder = Folder::with_network("prints");
     insta::assert_snapshot!("print", folder.succeed("print net.graph"));

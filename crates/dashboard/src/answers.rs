@@ -18,6 +18,11 @@ pub(crate) fn failure(status: StatusCode, why: impl Into<String>) -> (StatusCode
     (status, Json(json!({ "error": why.into() })))
 }
 
+/// The JSON of an answer. Numbers of 32 bits have no more digits than they need.
+pub(crate) fn text(answer: &impl Serialize) -> Option<String> {
+    serde_json::to_string(answer).ok()
+}
+
 /// All runs.
 pub(crate) fn runs(runs: &Runs, boot: &str, controls: bool) -> Value {
     #[derive(Serialize)]

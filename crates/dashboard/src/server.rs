@@ -190,20 +190,22 @@ async fn file(Path(name): Path<String>) -> Response {
 async fn about(
     app: Arc<App>,
     id: String,
-    ask: impl FnOnce(&Shown) -> Option<Value> + Send + 'static,
-) -> Answer {
+    ask: impl FnOnce(&Shown) -> Option<String> + Send + 'static,
+) -> Response {
     let Some(shown) = app.runs.get(&id) else {
-        return Err(failure(StatusCode::NOT_FOUND, format!("there is no run `{id}`")));
+        return failure(StatusCode::NOT_FOUND, format!("there is no run `{id}`")).into_response();
     };
     let answer = tokio::task::spawn_blocking(move || ask(&shown)).await;
     match answer.ok().flatten() {
-        Some(value) => Ok(Json(value)),
-        None => Err(failure(StatusCode::NOT_FOUND, format!("run `{id}` has nothing of that kind"))),
+        Some(json) => {
+            let kind = HeaderValue::from_static("application/json");
+            ([(header::CONTENT_TYPE, kind)], json).into_response()
+        }
+        None => {
+            let why = format!("run `{id}` has nothing of that kind");
+            failure(StatusCode::NOT_FOUND, why).into_response()
+        }
     }
-}
-
-fn to_value(value: &impl serde::Serialize) -> Option<Value> {
-    serde_json::to_value(value).ok()
 }
 
 /// What the address asks for behind its `?`.
@@ -260,55 +262,57 @@ async fn curves(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> Response {
     let query = Query::of(query.as_deref());
-    about(app, id, move |shown| to_value(&shown.run.curves(&query.tags, query.steps, query.points)))
-        .await
+    about(app, id, move |shown| {
+        answers::text(&shown.run.curves(&query.tags, query.steps, query.points))
+    })
+    .await
 }
 
 async fn bands(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
-) -> Answer {
+) -> Response {
     let query = Query::of(query.as_deref());
-    about(app, id, move |shown| to_value(&shown.run.bands(query.steps, query.points))).await
+    about(app, id, move |shown| answers::text(&shown.run.bands(query.steps, query.points))).await
 }
 
-async fn batches(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| Some(json!({ "steps": shown.run.batches() }))).await
+async fn batches(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&json!({ "steps": shown.run.batches() }))).await
 }
 
-async fn batch(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Answer {
-    about(app, id, move |shown| answers::batch(&shown.run, step)).await
+async fn batch(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
+    about(app, id, move |shown| answers::text(&answers::batch(&shown.run, step)?)).await
 }
 
-async fn tests(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| answers::tests(&shown.run)).await
+async fn tests(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&answers::tests(&shown.run)?)).await
 }
 
-async fn test(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Answer {
-    about(app, id, move |shown| answers::test(&shown.run, step)).await
+async fn test(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
+    about(app, id, move |shown| answers::text(&answers::test(&shown.run, step)?)).await
 }
 
-async fn graph_of(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| graph::graph(&shown.run)).await
+async fn graph_of(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&graph::graph(&shown.run)?)).await
 }
 
-async fn traces(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| Some(json!({ "traces": shown.run.traces() }))).await
+async fn traces(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&json!({ "traces": shown.run.traces() }))).await
 }
 
-async fn trace(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Answer {
-    about(app, id, move |shown| graph::trace(&shown.run, step)).await
+async fn trace(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
+    about(app, id, move |shown| answers::text(&graph::trace(&shown.run, step)?)).await
 }
 
-async fn texts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| to_value(&shown.run.texts())).await
+async fn texts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&shown.run.texts())).await
 }
 
-async fn images(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    about(app, id, |shown| to_value(&shown.run.images())).await
+async fn images(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
+    about(app, id, |shown| answers::text(&shown.run.images())).await
 }
 
 /// Sends an image, which is read on a thread where that may take its time.

@@ -150,17 +150,15 @@ impl Graph {
         }
         let mut sorted = nodes.to_vec();
         sorted.sort_unstable();
-        match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(Some(Box::new(
-                Diagnostic::new(
-                    format!(
-                        "the {kind} summary `{shown}` counts `{}` twice",
-                        shorten::name(&self.node(pair[0]).name)
-                    ),
-                    self.context().location,
-                )
-                .help("name each tensor once"),
-            ))),
+        let twice = sorted.iter().zip(sorted.iter().skip(1)).find(|(node, next)| node == next);
+        match twice {
+            Some((&node, _)) => Err(mistake(
+                format!(
+                    "the {kind} summary `{shown}` counts `{}` twice",
+                    shorten::name(&self.node(node).name)
+                ),
+                "name each tensor once",
+            )),
             None => Ok(()),
         }
     }

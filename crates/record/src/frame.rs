@@ -8,7 +8,7 @@ pub const HEADER: usize = 12;
 /// Bytes behind the data: their checksum.
 pub const FOOTER: usize = 4;
 /// The most bytes of data that are read. A record of a training is a few megabytes at most; a graph with all its constants inside may be large.
-pub const LONGEST: u64 = 256 << 20;
+pub const LONGEST: u64 = 128 << 20;
 
 /// The masked CRC-32C of bytes.
 pub fn checksum(bytes: &[u8]) -> u32 {

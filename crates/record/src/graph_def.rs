@@ -11,11 +11,15 @@ use abeyance_ir::{
     Array, Attribute, Dim, Graph, Initializer, Location, NodeId, Role, TensorType, Type,
 };
 use abeyance_session::NodeCost;
+use prost::Message;
 
 use crate::proto::{
-    self, Attr, AttrList, AttrValue, GraphDef, NodeDef, TensorShapeProto, VersionDef,
+    self, Attr, AttrList, AttrValue, GraphDef, MetaGraphDef, NodeDef, TensorShapeProto, VersionDef,
 };
+use crate::reader::{fields, parts};
 
+/// The most nodes, operands and attributes of a graph that is read.
+const MOST_PARTS: usize = 1 << 22;
 /// Elements of an array that are shown.
 const SHOWN: usize = 6;
 /// The version of TensorFlow's graphs that this is like.
@@ -67,6 +71,24 @@ pub fn graph_def(graph: &Graph, costs: &[NodeCost]) -> GraphDef {
         }
     });
     GraphDef { node: nodes.collect(), versions: Some(VersionDef { producer: PRODUCER }) }
+}
+
+/// Reads a graph that another wrote; none if it is damaged, or has so many nodes that it would take memory out of proportion.
+pub fn read(bytes: &[u8]) -> Option<GraphDef> {
+    (!is_too_large(bytes)).then(|| GraphDef::decode(bytes).ok())?
+}
+
+/// The same of a graph inside a `MetaGraphDef`.
+pub fn read_meta(bytes: &[u8]) -> Option<GraphDef> {
+    (!parts(bytes, 2).any(is_too_large))
+        .then(|| MetaGraphDef::decode(bytes).ok())?
+        .and_then(|meta| meta.graph_def)
+}
+
+/// Whether a graph's nodes, operands and attributes are too many to be read. An empty node takes two bytes in a file and some hundred in
+/// memory.
+pub(crate) fn is_too_large(bytes: &[u8]) -> bool {
+    fields(bytes).map(|(_, node)| 1 + fields(node).count()).sum::<usize>() > MOST_PARTS
 }
 
 /// The names of nodes by their place, as a `GraphDef` can have them: `:` and a leading `^` mean something in its inputs. They stay unique.

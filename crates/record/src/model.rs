@@ -51,6 +51,8 @@ pub mod tags {
     pub const BATCH_PREDICTIONS: &str = "abeyance/batch/predictions";
 }
 
+/// The plugin of the graph of a function that TensorFlow 2 traced.
+const TRACED_GRAPH: &str = "graph_run_metadata_graph";
 /// How many large things of a kind are kept in memory where there is no file.
 const MOST_HELD: usize = 256;
 /// A text of a tag that is logged again and again: so many are kept.
@@ -251,6 +253,11 @@ impl Model {
                     Some(number) => self.scalar(tag, step, wall, number as f32, now),
                     None => false,
                 },
+                Some(TRACED_GRAPH) if self.graph.is_none() => {
+                    self.graph = Some(held());
+                    self.graph_changed = now;
+                    false
+                }
                 Some(_) => false,
             },
             None => false,
@@ -359,6 +366,12 @@ impl Model {
     fn has_test(&self) -> bool {
         self.test_images.is_some() && self.test_labels.is_some() && self.predictions.len() > 0
     }
+}
+
+/// Whether a value holds the graph of a function that TensorFlow 2 traced.
+fn is_graph(value: &Value) -> bool {
+    let plugin = value.metadata.as_ref().and_then(|metadata| metadata.plugin_data.as_ref());
+    plugin.is_some_and(|plugin| plugin.plugin_name == TRACED_GRAPH)
 }
 
 /// The series of a tag.

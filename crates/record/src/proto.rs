@@ -346,6 +346,17 @@ pub struct RunMetadata {
     /// The times.
     #[prost(message, optional, tag = "1")]
     pub step_stats: Option<StepStats>,
+    /// The graphs that ran, of a function that TensorFlow 2 traced.
+    #[prost(message, repeated, tag = "4")]
+    pub function_graphs: Vec<FunctionGraphs>,
+}
+
+/// A function that TensorFlow 2 traced.
+#[derive(Clone, PartialEq, Message)]
+pub struct FunctionGraphs {
+    /// Its graph before anything was made better in it.
+    #[prost(message, optional, tag = "2")]
+    pub pre_optimization_graph: Option<GraphDef>,
 }
 
 /// The times of one step.

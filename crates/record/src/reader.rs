@@ -11,8 +11,10 @@ use crate::Error;
 use crate::frame::{self, FOOTER, HEADER, LONGEST};
 use crate::proto::Event;
 
-/// The most values of one event. The smallest take two bytes in a file and three hundred in memory.
+/// The most values of one event. The smallest take two bytes in a file and four hundred in memory.
 const MOST_VALUES: usize = 1 << 18;
+/// The most texts and dimensions of the tensors of one event. The smallest take two bytes in a file and some thirty in memory.
+const MOST_TEXTS: usize = 1 << 21;
 
 /// Where an event's record lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +84,7 @@ impl EventReader {
         self.stopped
     }
 
-    /// Whether the name belongs to another file by now, as after a run was resumed: then this one will not grow any more.
+    /// Whether the file is gone or its name belongs to another by now, as after a run was resumed: then this one will not grow any more.
     pub fn is_replaced(&self) -> bool {
         let (Ok(named), Ok(open)) = (std::fs::metadata(&self.path), self.file.get_ref().metadata())
         else {
@@ -221,18 +223,26 @@ fn decode(path: &Path, offset: u64, rest: &[u8]) -> Result<Event, Error> {
         return Err(Error::Checksum { path: path.to_owned(), offset, length });
     };
     let wrong = |reason: String| Error::Message { path: path.to_owned(), offset, reason };
-    if values(data) > MOST_VALUES {
+    // Before memory is taken for them.
+    let values = || parts(data, 5).flat_map(|summary| parts(summary, 1));
+    if values().count() > MOST_VALUES {
         return Err(wrong(format!("it has more than {MOST_VALUES} values")));
+    }
+    let tensors = || values().flat_map(|value| parts(value, 8));
+    let texts = tensors().map(|tensor| fields(tensor).count()).sum::<usize>();
+    let dims = tensors().flat_map(|tensor| parts(tensor, 2)).map(|shape| fields(shape).count());
+    if texts.saturating_add(dims.sum()) > MOST_TEXTS {
+        return Err(wrong(format!("its tensors have more than {MOST_TEXTS} texts or dimensions")));
     }
     Event::decode(data).map_err(|error| wrong(error.to_string()))
 }
 
-/// How many values an event's summaries have, as far as it can be followed: before memory is taken for them.
-fn values(event: &[u8]) -> usize {
-    fields(event).filter(|(tag, _)| *tag == 5).map(|(_, summary)| fields(summary).count()).sum()
+/// The contents of a message's fields of that number.
+pub(crate) fn parts(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    fields(message).filter(move |(tag, _)| *tag == number).map(|(_, content)| content)
 }
 
-/// The fields of a message with the bytes of those that have a length.
+/// The fields of a message with the bytes of those that have a length, as far as it can be followed.
 pub(crate) fn fields(mut message: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
     std::iter::from_fn(move || {

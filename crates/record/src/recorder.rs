@@ -51,7 +51,7 @@ use crate::{Error, summary};
 /// ```
 ///
 /// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it. Of what is large (histograms, images, batches)
-/// the newest are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
+/// the newest 8 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
 /// A disk that is full ends the recording and not the training: [`Recorder::trouble`] says so once, [`Recorder::finish`] at the end.
 pub struct Recorder {
     layout: Layout,
@@ -223,7 +223,7 @@ impl Recorder {
 
     /// Records a batch that the caller has, of `images` as [`Classifier::images`] has them.
     pub fn batch(&self, step: i64, images: Value, labels: Value, predictions: Value) {
-        let batch = Batch { images, labels, predictions };
+        let batch = Box::new(Batch { images, labels, predictions });
         self.push(step, Item::Batch { step, wall: now(), batch });
     }
 

@@ -5,10 +5,16 @@ use std::time::Duration;
 
 use abeyance_session::Trace;
 
-use crate::proto::{DeviceStepStats, NodeExecStats, RunMetadata, StepStats};
+use prost::Message;
+
+use crate::graph_def;
+use crate::proto::{DeviceStepStats, GraphDef, NodeExecStats, RunMetadata, StepStats};
+use crate::reader::{fields, parts};
 
 /// Joins the names of nodes that are computed in one loop in [`NodeExecStats::timeline_label`].
 pub const AND: &str = " + ";
+/// The most nodes that ran in a step that is read.
+const MOST_ENTRIES: usize = 1 << 20;
 /// The device that all nodes run on.
 const DEVICE: &str = "/job:localhost/replica:0/task:0/device:CPU:0";
 
@@ -48,7 +54,30 @@ pub fn run_metadata(trace: &Trace, run: usize, wall: f64) -> RunMetadata {
         thread_names: BTreeMap::new(),
     };
     let device = DeviceStepStats { thread_names, ..device };
-    RunMetadata { step_stats: Some(StepStats { dev_stats: vec![device] }) }
+    let step_stats = Some(StepStats { dev_stats: vec![device] });
+    RunMetadata { step_stats, function_graphs: Vec::new() }
+}
+
+/// Reads what another wrote; none if it is damaged, or has so many entries that it would take memory out of proportion.
+pub fn read(bytes: &[u8]) -> Option<RunMetadata> {
+    // step_stats, dev_stats, node_stats; an empty entry takes two bytes in a file and two hundred in memory.
+    let entries: usize = (parts(bytes, 1).flat_map(|stats| parts(stats, 1)))
+        .map(|device| fields(device).count())
+        .sum();
+    let graphs =
+        parts(bytes, 4).filter(|functions| parts(functions, 2).any(graph_def::is_too_large));
+    if entries > MOST_ENTRIES || graphs.count() > 0 {
+        return None;
+    }
+    RunMetadata::decode(bytes).ok()
+}
+
+/// The graph of the function with the most nodes: of several that TensorFlow 2 traced the one that calls the others.
+pub(crate) fn largest_graph(metadata: RunMetadata) -> Option<GraphDef> {
+    let graphs = metadata.function_graphs.into_iter();
+    graphs
+        .filter_map(|functions| functions.pre_optimization_graph)
+        .max_by_key(|graph| graph.node.len())
 }
 
 fn nanoseconds(time: Duration) -> i64 {

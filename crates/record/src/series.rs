@@ -112,10 +112,10 @@ impl Series<f32> {
     /// At most some `points` places of a range, in order: of each of as many parts as make half of that the least and the greatest value, so
     /// that no peak is lost, and both ends. What is no number is kept where all of a part is none.
     pub(crate) fn decimate(&self, range: Range<usize>, points: usize) -> Vec<usize> {
-        if range.len() <= points.max(4) {
+        if range.len() <= points.max(2) {
             return range.collect();
         }
-        let parts = (points.max(4) - 2) / 2;
+        let parts = points.saturating_sub(2) / 2;
         let mut kept = vec![range.start];
         for part in 0..parts {
             let begin = range.start + range.len() * part / parts;

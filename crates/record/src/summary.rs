@@ -65,9 +65,9 @@ pub fn images(tag: &str, width: usize, height: usize, pngs: Vec<Vec<u8>>) -> Val
     value(tag, "images", class::BLOBS, strings(&[texts.len()], texts))
 }
 
-/// A text, which TensorBoard takes for Markdown.
+/// A text, which TensorBoard takes for Markdown. It has no dimensions: of one of shape `[1]` TensorBoard makes a table.
 pub fn text(tag: &str, text: &str) -> Value {
-    value(tag, "text", class::TENSOR, strings(&[1], vec![text.as_bytes().to_vec()]))
+    value(tag, "text", class::TENSOR, strings(&[], vec![text.as_bytes().to_vec()]))
 }
 
 /// A text that is shown as it stands, as a block of Markdown.

@@ -42,13 +42,9 @@ impl EventWriter {
     pub fn create(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let folder = folder.as_ref();
         std::fs::create_dir_all(folder).map_err(Error::disk("cannot make the folder", folder))?;
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let now = now();
         loop {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let (host, process) = (host(), std::process::id());
-            let name = format!("events.out.{MARK}.{:010}.{host}.{process}.{number}", now as u64);
-            let path = folder.join(name);
+            let path = folder.join(fresh_name(now as u64));
             let file = match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 file => file.map_err(Error::disk("cannot make", &path))?,
@@ -170,6 +166,13 @@ pub(crate) fn push(out: &mut Vec<u8>, event: &Event, tags: &mut HashSet<Box<str>
 /// The first record.
 pub(crate) fn version(now: f64) -> Event {
     Event { wall_time: now, step: 0, what: Some(What::FileVersion(VERSION.to_owned())) }
+}
+
+/// A name that this process has not given yet.
+pub(crate) fn fresh_name(seconds: u64) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("events.out.{MARK}.{seconds:010}.{}.{}.{number}", host(), std::process::id())
 }
 
 /// Seconds since 1970.

@@ -144,6 +144,43 @@ fn a_length_that_the_file_does_not_have_takes_no_memory() {
 }
 
 #[test]
+fn small_parts_that_take_much_memory_are_refused() {
+    use abeyance_record::{graph_def, run_metadata};
+    let folder = fresh("parts");
+    let path = folder.join("x.tfevents");
+    // Fields of number 5, of number 1 in it, and of number 8 in that, all but the last empty.
+    let nested = |number: u8, content: &[u8]| {
+        let mut bytes = vec![number << 3 | 2];
+        let mut length = content.len();
+        while length >= 128 {
+            bytes.push(length as u8 | 128);
+            length >>= 7;
+        }
+        bytes.push(length as u8);
+        [bytes, content.to_vec()].concat()
+    };
+    let many = |number: u8, count: usize| [number << 3 | 2, 0].repeat(count);
+    let values = nested(5, &many(1, 300_000));
+    let texts = nested(5, &nested(1, &nested(8, &many(8, 3_000_000))));
+    let dims = nested(5, &nested(1, &nested(8, &nested(2, &many(2, 3_000_000)))));
+    for (event, message) in [(values, "values"), (texts, "texts"), (dims, "texts or dimensions")] {
+        let sum = |bytes: &[u8]| crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8);
+        let length = (event.len() as u64).to_le_bytes();
+        let (first, last) = (sum(&length).to_le_bytes(), sum(&event).to_le_bytes());
+        std::fs::write(&path, [&length[..], &first, &event, &last].concat()).unwrap();
+        let found = read(&path);
+        assert_eq!(found.len(), 1);
+        let found = found[0].as_ref().unwrap_err();
+        assert!(found.contains("is no event (it") && found.contains(message), "{found}");
+    }
+    assert_eq!(graph_def::read(&many(1, 5_000_000)), None);
+    assert_eq!(graph_def::read(&nested(1, &many(3, 5_000_000))), None);
+    assert_eq!(graph_def::read_meta(&nested(2, &many(1, 5_000_000))), None);
+    assert_eq!(run_metadata::read(&nested(1, &nested(1, &many(2, 2_000_000)))), None);
+    assert_eq!(graph_def::read(&many(1, 3)).unwrap().node.len(), 3);
+}
+
+#[test]
 fn what_is_no_plain_file_is_refused_with_its_name() {
     let folder = fresh("folder");
     let message = EventReader::open(&folder).unwrap_err().to_string();
@@ -175,8 +212,10 @@ fn a_resumed_run_is_one_file_that_ends_at_the_step() {
     let open = EventReader::open(&old).unwrap();
     assert!(!open.is_replaced());
     let (mut writer, damage) = folder::resume(&folder, 4).unwrap();
-    assert!(damage.is_empty() && open.is_replaced());
-    assert_eq!(steps(&old), [0, 1, 2, 3, 4]);
+    assert!(damage.is_empty() && open.is_replaced() && !old.exists());
+    let new = writer.path().to_path_buf();
+    assert!(new > old);
+    assert_eq!(steps(&new), [0, 1, 2, 3, 4]);
     for step in 5..8 {
         writer.append(&scalar(step, "loss", 10.0)).unwrap();
     }
@@ -184,14 +223,16 @@ fn a_resumed_run_is_one_file_that_ends_at_the_step() {
     // And once more.
     let (mut writer, _) = folder::resume(&folder, 6).unwrap();
     writer.append(&scalar(7, "loss", 20.0)).unwrap();
+    let newest = writer.path().to_path_buf();
     drop(writer);
-    assert_eq!(folder::event_files(&folder).unwrap(), [old.clone()]);
-    assert_eq!(steps(&old), [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert!(newest > new);
+    assert_eq!(folder::event_files(&folder).unwrap(), vec![newest.clone()]);
+    assert_eq!(steps(&newest), [0, 1, 2, 3, 4, 5, 6, 7]);
     let shown = |event: &Result<Event, String>| match &event.as_ref().unwrap().what {
         Some(What::Summary(summary)) => summary.value[0].metadata.is_some(),
         _ => false,
     };
-    assert_eq!(read(&old).iter().filter(|event| shown(event)).count(), 1);
+    assert_eq!(read(&newest).iter().filter(|event| shown(event)).count(), 1);
 }
 
 #[test]
@@ -207,7 +248,7 @@ fn several_files_become_one_in_which_later_ones_count() {
     write(&[scalar(1, "a", 1.0), scalar(3, "a", 1.0), scalar(5, "a", 1.0)]);
     let (writer, _) = folder::resume(&folder, 4).unwrap();
     let path = writer.path().to_path_buf();
-    assert_eq!(folder::event_files(&folder).unwrap(), [path.clone()]);
+    assert_eq!(folder::event_files(&folder).unwrap(), vec![path.clone()]);
     let found: Vec<(i64, String, f32, bool)> = read(&path)
         .into_iter()
         .filter_map(|event| match event.unwrap() {

@@ -17,7 +17,7 @@ use crate::metrics::{self, Metrics};
 use crate::output::{self, Json};
 use crate::progress::Progress;
 use crate::stop;
-use crate::watching::{self, About, Watching};
+use crate::watching::{About, Watched, Watching};
 
 /// Steps between two evaluations of a training that nobody watches.
 const EVAL_EVERY: u64 = 1000;
@@ -61,7 +61,7 @@ pub struct Options {
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
-    watched: watching::Options,
+    watched: Watched,
     #[command(flatten)]
     json: Json,
 }
@@ -290,6 +290,10 @@ impl<'a> Trainer<'a> {
         let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
         let eval_every = self.options.eval_every();
+        if self.watching.is_some() && from == 0 && eval_every > 0 && to > 0 {
+            // Where the curves begin. An evaluation changes nothing of training.
+            self.evaluate()?;
+        }
         let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);

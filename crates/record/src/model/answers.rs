@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::{
     Arc, Band, Content, Event, Held, Image, Model, RangeInclusive, Run, Series, Summary, Value,
-    What, tags,
+    What, is_graph, tags,
 };
 use crate::bands::PERCENTILES;
-use crate::proto::{GraphDef, MetaGraphDef, RunMetadata};
+use crate::proto::{GraphDef, RunMetadata};
 use crate::series::Point;
+use crate::{graph_def, run_metadata};
 
 /// What there is of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -273,7 +274,7 @@ impl Run {
             for point in series.decimate(range, points).into_iter().filter_map(|at| series.get(at))
             {
                 curve.step.push(point.step);
-                curve.wall.push(point.wall);
+                curve.wall.push(milliseconds(point.wall));
                 curve.value.push(*point.value);
             }
             (tag.clone(), curve)
@@ -289,7 +290,7 @@ impl Run {
             let places = Series::<Band>::sample(series.within(&steps), points);
             for point in places.into_iter().filter_map(|at| series.get(at)) {
                 bands.step.push(point.step);
-                bands.wall.push(point.wall);
+                bands.wall.push(milliseconds(point.wall));
                 for (list, value) in bands.bands.iter_mut().zip(point.value) {
                     list.push(*value);
                 }
@@ -359,11 +360,17 @@ impl Run {
 
     /// The graph.
     pub fn graph(&self) -> Option<GraphDef> {
-        use prost::Message;
         let held = self.read().graph.clone()?;
         match &held.event()?.what {
-            Some(What::GraphDef(bytes)) => GraphDef::decode(&**bytes).ok(),
-            Some(What::MetaGraphDef(bytes)) => MetaGraphDef::decode(&**bytes).ok()?.graph_def,
+            Some(What::GraphDef(bytes)) => graph_def::read(bytes),
+            Some(What::MetaGraphDef(bytes)) => graph_def::read_meta(bytes),
+            Some(What::Summary(summary)) => {
+                let bytes = summary.value.iter().find_map(|value| match &value.content {
+                    Some(Content::Tensor(tensor)) if is_graph(value) => tensor.strings()?.first(),
+                    _ => None,
+                });
+                run_metadata::largest_graph(run_metadata::read(bytes?)?)
+            }
             _ => None,
         }
     }
@@ -377,7 +384,6 @@ impl Run {
 
     /// The times of the newest traced step at a step or before.
     pub fn trace(&self, step: i64) -> Option<(i64, RunMetadata)> {
-        use prost::Message;
         let (step, held) = {
             let model = self.read();
             let Point { step, value, .. } = model.traces.at(step)?;
@@ -385,7 +391,7 @@ impl Run {
         };
         match &held.event()?.what {
             Some(What::TaggedRunMetadata(tagged)) => {
-                Some((step, RunMetadata::decode(&*tagged.run_metadata).ok()?))
+                Some((step, run_metadata::read(&tagged.run_metadata)?))
             }
             _ => None,
         }
@@ -459,7 +465,8 @@ impl Model {
     fn fill(&self, update: &mut Update, after: u32, upto: u32) {
         for (tag, series) in &self.scalars {
             let points = series.added(after, upto).filter_map(|at| series.get(at));
-            let list: Vec<_> = points.map(|point| (point.step, point.wall, *point.value)).collect();
+            let list: Vec<_> =
+                points.map(|point| (point.step, milliseconds(point.wall), *point.value)).collect();
             if !list.is_empty() {
                 update.points += list.len();
                 update.scalars.insert(tag.clone(), list);
@@ -470,7 +477,7 @@ impl Model {
             let list: Vec<_> = points
                 .map(|point| {
                     let [a, b, c, d, e, f, g, h, i] = *point.value;
-                    (point.step, point.wall, a, b, c, d, e, f, g, h, i)
+                    (point.step, milliseconds(point.wall), a, b, c, d, e, f, g, h, i)
                 })
                 .collect();
             if !list.is_empty() {
@@ -479,6 +486,11 @@ impl Model {
             }
         }
     }
+}
+
+/// A time without digits that nobody looks at.
+fn milliseconds(wall: f64) -> f64 {
+    (wall * 1e3).round() / 1e3
 }
 
 fn is_new(time: u32, after: u32, upto: u32) -> bool {

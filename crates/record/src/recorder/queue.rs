@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 /// So much may wait; then who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait; then the oldest of them is dropped.
-const MOST_LARGE: usize = 4;
+/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped.
+const MOST_LARGE: usize = 8;
+const MOST_BYTES: usize = 64 << 20;
 
 /// What can wait: small things are all written, of the large ones of a sort the newest.
 pub trait Waiting {
-    /// The sort of a large thing; none of a small one.
-    fn large(&self) -> Option<u8>;
+    /// The sort of a large thing and the bytes that it takes; none of a small one.
+    fn large(&self) -> Option<(u8, usize)>;
 }
 
 /// A queue from the training threads to the writer's.
@@ -36,6 +37,24 @@ struct State<T> {
     is_abandoned: bool,
 }
 
+impl<T: Waiting> State<T> {
+    /// Drops the oldest large things of a sort, so that one of so many bytes may wait too.
+    fn make_room(&mut self, sort: u8, bytes: usize) {
+        let of_sort = |item: &T| item.large().filter(|(other, _)| *other == sort);
+        let mut sizes: VecDeque<usize> =
+            self.items.iter().filter_map(of_sort).map(|(_, bytes)| bytes).collect();
+        while !sizes.is_empty()
+            && (sizes.len() >= MOST_LARGE || sizes.iter().sum::<usize>() + bytes > MOST_BYTES)
+        {
+            sizes.pop_front();
+            if let Some(oldest) = self.items.iter().position(|item| of_sort(item).is_some()) {
+                self.items.remove(oldest);
+                self.dropped += 1;
+            }
+        }
+    }
+}
+
 impl<T: Waiting> Queue<T> {
     pub fn new() -> Self {
         let state =
@@ -56,14 +75,8 @@ impl<T: Waiting> Queue<T> {
         if state.is_abandoned || state.is_ended {
             return;
         }
-        if let Some(sort) = item.large() {
-            let is_same = |item: &T| item.large() == Some(sort);
-            if state.items.iter().filter(|item| is_same(item)).count() >= MOST_LARGE
-                && let Some(oldest) = state.items.iter().position(is_same)
-            {
-                state.items.remove(oldest);
-                state.dropped += 1;
-            }
+        if let Some((sort, bytes)) = item.large() {
+            state.make_room(sort, bytes);
         }
         state.items.push_back(item);
         drop(state);
@@ -116,14 +129,14 @@ mod tests {
     #[derive(Debug, PartialEq)]
     enum Item {
         Small(usize),
-        Large(u8, usize),
+        Large(u8, usize, usize),
     }
 
     impl Waiting for Item {
-        fn large(&self) -> Option<u8> {
+        fn large(&self) -> Option<(u8, usize)> {
             match self {
                 Item::Small(_) => None,
-                Item::Large(sort, _) => Some(*sort),
+                Item::Large(sort, _, bytes) => Some((*sort, *bytes)),
             }
         }
     }
@@ -131,25 +144,26 @@ mod tests {
     #[test]
     fn of_large_things_the_newest_wait_and_of_small_ones_all() {
         let queue = Queue::new();
-        for number in 0..10 {
+        for number in 0..20 {
             queue.push(Item::Small(number));
-            queue.push(Item::Large(0, number));
+            // Of one sort many that are small, of the other few that are not.
+            queue.push(Item::Large(0, number, 1));
+            queue.push(Item::Large(1, number, MOST_BYTES / 2));
         }
-        queue.push(Item::Large(1, 0));
         queue.end();
         let items = queue.take(Duration::ZERO).unwrap();
         assert_eq!(queue.take(Duration::ZERO), None);
-        assert_eq!(items.iter().filter(|item| item.large().is_none()).count(), 10);
-        let large: Vec<&Item> = items.iter().filter(|item| item.large().is_some()).collect();
-        let expected = [
-            Item::Large(0, 6),
-            Item::Large(0, 7),
-            Item::Large(0, 8),
-            Item::Large(0, 9),
-            Item::Large(1, 0),
-        ];
-        assert_eq!(large, expected.iter().collect::<Vec<_>>());
-        assert_eq!(queue.dropped(), 6);
+        let left = |sort: Option<u8>| -> Vec<usize> {
+            let items = items.iter().filter(|item| item.large().map(|(sort, _)| sort) == sort);
+            let numbers = items.map(|item| match item {
+                Item::Small(number) | Item::Large(_, number, _) => *number,
+            });
+            numbers.collect()
+        };
+        assert_eq!(left(None), (0..20).collect::<Vec<_>>());
+        assert_eq!(left(Some(0)), (20 - MOST_LARGE..20).collect::<Vec<_>>());
+        assert_eq!(left(Some(1)), [18, 19]);
+        assert_eq!(queue.dropped(), 12 + 18);
     }
 
     #[test]

@@ -27,7 +27,7 @@ const MOST_SHOWN: usize = 3;
 pub enum Item {
     Scalars { step: i64, wall: f64, scalars: Vec<(Arc<str>, f32)> },
     Large { step: i64, wall: f64, large: Large },
-    Batch { step: i64, wall: f64, batch: Batch },
+    Batch { step: i64, wall: f64, batch: Box<Batch> },
     TestImages { step: i64, wall: f64, images: Grey, labels: Vec<u16> },
     Test { step: i64, wall: f64, predictions: Vec<u16> },
     Event(Event),
@@ -49,11 +49,15 @@ pub struct Batch {
 }
 
 impl Waiting for Item {
-    fn large(&self) -> Option<u8> {
+    fn large(&self) -> Option<(u8, usize)> {
+        let bytes = |value: &Value| value.shape().iter().product::<usize>() * value.dtype().size();
         match self {
-            Item::Large { .. } => Some(0),
-            Item::Batch { .. } => Some(1),
-            Item::Test { .. } => Some(2),
+            Item::Large { large, .. } => Some((0, large.values.iter().map(bytes).sum())),
+            Item::Batch { batch, .. } => {
+                let arrays = [&batch.images, &batch.labels, &batch.predictions];
+                Some((1, arrays.map(bytes).iter().sum()))
+            }
+            Item::Test { predictions, .. } => Some((2, size_of_val(&predictions[..]))),
             _ => None,
         }
     }
@@ -200,7 +204,7 @@ impl Writing {
             }
             Item::Large { step, wall, large } => self.large(step, wall, &large),
             Item::Batch { step, wall, batch } => {
-                let Batch { images, labels, predictions } = &batch;
+                let Batch { images, labels, predictions } = &*batch;
                 let event = batch_event(step, wall, images, labels, predictions);
                 self.put_or_warn(event);
             }
@@ -346,4 +350,39 @@ fn test_event(step: i64, wall: f64, images: &Grey, labels: &[u16]) -> Result<Eve
         summary::classes(tags::TEST_LABELS, labels),
     ];
     Ok(summary::event(wall, step, values))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_ends_the_recording_and_nothing_else() {
+        let events = EventWriter::go_on(Path::new("/dev/full"), Default::default()).unwrap();
+        let (queue, shared) = (Arc::new(Queue::new()), Arc::new(Shared::default()));
+        let run = Run::new("live");
+        let files = Files { events: Some(events), csv: None };
+        let writing = Writing::new(queue.clone(), shared.clone(), files, Some(run.clone()), false);
+        let writer = std::thread::spawn(move || writing.write_all());
+        for step in 0..3 {
+            let scalars = vec![("loss".into(), 1.0)];
+            queue.push(Item::Scalars { step, wall: 1.0, scalars });
+            let image = Value::from(ndarray::Array3::<f32>::zeros((1, 2, 2)));
+            let batch = Box::new(Batch {
+                images: image,
+                labels: Value::from(ndarray::array![1i64]),
+                predictions: Value::from(ndarray::array![1i64]),
+            });
+            queue.push(Item::Batch { step, wall: 1.0, batch });
+        }
+        queue.end();
+        writer.join().unwrap();
+        // The run in memory has everything, in memory.
+        assert_eq!(run.curves(&[], crate::ALL, 10).tags["loss"].step, [0, 1, 2]);
+        assert_eq!(run.batch(2).unwrap().step, 2);
+        let trouble = std::mem::take(&mut *shared.trouble.lock().unwrap());
+        assert_eq!(trouble.len(), 1);
+        assert!(trouble[0].starts_with("cannot write `/dev/full`: No space left"), "{trouble:?}");
+        assert!(shared.error.lock().unwrap().is_some());
+    }
 }
