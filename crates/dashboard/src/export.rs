@@ -36,21 +36,24 @@ const MOST_BYTES: u64 = 200_000_000;
 /// # Errors
 /// There are no runs, they make more than 200 MB, or the file cannot be written.
 pub fn export(runs: &Runs, path: impl AsRef<Path>) -> Result<u64, Error> {
-    let path = path.as_ref();
+    export_within(runs, path.as_ref(), MOST_BYTES)
+}
+
+fn export_within(runs: &Runs, path: &Path, most: u64) -> Result<u64, Error> {
     if runs.list().is_empty() {
         return Err(Error::NothingToExport);
     }
     let mut count = 0;
     let mut is_full = false;
     let written = replace(&Disk, path, |out| {
-        let mut out = Limited { out, count: 0, most: MOST_BYTES, is_full: false };
+        let mut out = Limited { out, count: 0, most, is_full: false };
         let done = write(runs, &mut out);
         (count, is_full) = (out.count, out.is_full);
         done
     });
     match written {
         Ok(()) => Ok(count),
-        Err(_) if is_full => Err(Error::TooLarge { most: MOST_BYTES }),
+        Err(_) if is_full => Err(Error::TooLarge { most }),
         Err(source) => Err(Error::Write { path: path.to_owned(), source }),
     }
 }
@@ -127,12 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn too_much_is_refused_before_it_is_written() {
-        let mut bytes = Vec::new();
-        let mut out = Limited { out: &mut bytes, count: 0, most: 10, is_full: false };
-        out.write_all(b"12345678").unwrap();
-        assert!(out.write_all(b"9012").is_err());
-        assert!(out.is_full);
-        assert_eq!(bytes, b"12345678");
+    fn too_much_is_refused_and_leaves_no_file() {
+        let runs = Runs::new();
+        runs.add(Shown::recorded(Run::new("a")));
+        let folder = folder("much");
+        let path = folder.join("a.html");
+        let bytes = export_within(&runs, &path, u64::MAX).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let refused = export_within(&runs, &path, bytes - 1);
+        assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+        assert_eq!(export_within(&runs, &path, bytes).unwrap(), bytes);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use abeyance_record::{ALL, Run};
@@ -18,12 +19,12 @@ const MOST_IMAGES: usize = 200;
 /// Images of a tag, over all steps.
 const MOST_IMAGES_OF_TAG: usize = 2_000;
 
-/// Writes the object.
+/// Writes the object. The time of the process's clock is left out: the same runs make the same file.
 pub(super) fn write(runs: &Runs, out: &mut dyn Write) -> io::Result<()> {
     let mut answers = Answers { out: Escaped(out), is_first: true };
     answers.out.write_all(b"{")?;
     let mut list = answers::runs(runs, "recording", false);
-    still(&mut list);
+    set(&mut list, "seq", 0.into());
     // Nothing goes on, and nobody is there to ask.
     for row in list.get_mut("runs").and_then(Value::as_array_mut).into_iter().flatten() {
         for name in ["live", "draw", "controls"] {
@@ -43,7 +44,7 @@ struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    fn put(&mut self, path: &str, answer: &Value) -> io::Result<()> {
+    fn put(&mut self, path: &str, answer: &impl Serialize) -> io::Result<()> {
         if !std::mem::take(&mut self.is_first) {
             self.out.write_all(b",\n")?;
         }
@@ -55,11 +56,11 @@ impl Answers<'_> {
 
     fn run(&mut self, run: &Run) -> io::Result<()> {
         let at = format!("/api/runs/{}", segment(run.id()));
-        let mut curves = serde_json::to_value(run.curves(&[], ALL, POINTS))?;
-        still(&mut curves);
+        let mut curves = run.curves(&[], ALL, POINTS);
+        curves.seq = 0;
         self.put(&format!("{at}/curves?points={POINTS}"), &curves)?;
-        let mut bands = serde_json::to_value(run.bands(ALL, POINTS))?;
-        still(&mut bands);
+        let mut bands = run.bands(ALL, POINTS);
+        bands.seq = 0;
         self.put(&format!("{at}/bands?points={POINTS}"), &bands)?;
 
         let steps =
@@ -75,7 +76,7 @@ impl Answers<'_> {
         let kept: Vec<_> =
             traces.iter().filter(|trace| steps.binary_search(&trace.step).is_ok()).collect();
         self.put(&format!("{at}/traces"), &json!({ "traces": kept }))?;
-        self.put(&format!("{at}/texts"), &serde_json::to_value(run.texts())?)?;
+        self.put(&format!("{at}/texts"), &run.texts())?;
         self.images(run, &at)
     }
 
@@ -104,7 +105,7 @@ impl Answers<'_> {
         set(&mut tests, "steps", json!(steps));
         self.put(&format!("{at}/tests"), &tests)?;
         match run.tests() {
-            Some(tests) => self.put(&format!("{at}/sprite"), &answers::data_url(&tests.png).into()),
+            Some(tests) => self.put(&format!("{at}/sprite"), &answers::data_url(&tests.png)),
             None => Ok(()),
         }
     }
@@ -119,18 +120,13 @@ impl Answers<'_> {
                 for index in 0..count {
                     if let Some(image) = run.image(tag, step, index) {
                         let path = format!("{at}/image/{}/{step}/{index}", segment(tag));
-                        self.put(&path, &answers::data_url(&image).into())?;
+                        self.put(&path, &answers::data_url(&image))?;
                     }
                 }
             }
         }
-        self.put(&format!("{at}/images"), &serde_json::to_value(&images)?)
+        self.put(&format!("{at}/images"), &images)
     }
-}
-
-/// Takes the time of the process's clock out: the same runs make the same file.
-fn still(answer: &mut Value) {
-    set(answer, "seq", 0.into());
 }
 
 fn set(object: &mut Value, name: &str, value: Value) {
