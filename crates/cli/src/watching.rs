@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abeyance::datasets::{Dataset, Mnist};
-use abeyance::ir::{DType, GraphSignature, NodeId};
 use abeyance::prelude::*;
 use abeyance::record::{Classifier, Recorder, Run};
 use abeyance::session::{Port, SignatureRun, Value};
@@ -104,10 +103,9 @@ impl<'a> Watching<'a> {
         if about.resumes {
             recording = recording.resume(first as i64);
         }
-        let predictions = predictions(session)?;
-        if let Some(predictions) = predictions
-            && let Some(classifier) = classifier(session, predictions)?
-        {
+        let classifier = Classifier::of(session);
+        let predictions = classifier.map(|classifier| classifier.predictions);
+        if let Some(classifier) = classifier {
             recording = recording.classifier(classifier);
         }
         let recorder = recording.start().map_err(Failure::failed)?;
@@ -289,44 +287,4 @@ fn settings(about: &About<'_>) -> Vec<(&'static str, Json)> {
         ("classes", json!(about.data.train.classes())),
         ("command", json!(format!("abeyance {}", command.join(" ")))),
     ]
-}
-
-/// What the signature `predict` gives for each image: classes, or scores of classes.
-fn predictions(session: &Session) -> Result<Option<Port<Value>>, Failure> {
-    let ir = session.graph();
-    let Ok(predict) = ir.find_signature("predict") else { return Ok(None) };
-    let rank = |node: NodeId| ir.shape(node).map_or(0, |shape| shape.len());
-    let dtype = |node: NodeId| ir.node(node).ty.tensor().map(|ty| ty.dtype);
-    let is_integer =
-        |node: &NodeId| matches!(dtype(*node), Some(DType::I32 | DType::I64 | DType::U8));
-    let outputs = || predict.outputs.iter().map(|(_, node)| *node);
-    let classes = outputs().find(|node| rank(*node) == 1 && is_integer(node));
-    let scores = || outputs().find(|&node| rank(node) == 2 && dtype(node) == Some(DType::F32));
-    match classes.or_else(scores) {
-        Some(node) if is_of_training(ir, predict) => Ok(Some(session.port_of(node)?)),
-        _ => Ok(None),
-    }
-}
-
-/// Whether all that `predict` is fed is fed in training as well.
-fn is_of_training(ir: &abeyance::ir::Graph, predict: &GraphSignature) -> bool {
-    ["train", "evaluate"].iter().all(|name| {
-        let fed = |node: NodeId| {
-            ir.find_signature(name).is_ok_and(|signature| {
-                signature.inputs.iter().any(|(_, input)| *input == node)
-                    || signature.feeds.iter().any(|(feed, _)| *feed == node)
-            })
-        };
-        predict.inputs.iter().all(|(_, input)| fed(*input))
-    })
-}
-
-/// What a training batch is seen by, if the signature `train` takes images and labels.
-fn classifier(session: &Session, predictions: Port<Value>) -> Result<Option<Classifier>, Failure> {
-    let Ok(train) = session.graph().find_signature("train") else { return Ok(None) };
-    let (Some(images), Some(labels)) = (train.input("images"), train.input("labels")) else {
-        return Ok(None);
-    };
-    let (images, labels) = (session.port_of(images)?, session.port_of(labels)?);
-    Ok(Some(Classifier { images, labels, predictions }))
 }

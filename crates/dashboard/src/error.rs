@@ -66,4 +66,7 @@ pub enum Error {
         /// Why not.
         why: String,
     },
+    /// What is recorded cannot be.
+    #[error(transparent)]
+    Record(#[from] abeyance_record::Error),
 }

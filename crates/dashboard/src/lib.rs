@@ -3,6 +3,7 @@
 //! A [`Server`] shows [`Runs`]: those that train in this process, with [`Controls`] and a [`Predictor`], and those that are read from
 //! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
 //!
+//! - `attach.rs`: a [`Dashboard`] of a program's own session
 //! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
 //! - `folder.rs`: reads recordings
 //! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
@@ -10,6 +11,7 @@
 //! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
 
 mod answers;
+mod attach;
 mod controls;
 mod error;
 mod events;
@@ -23,6 +25,7 @@ mod predictor;
 mod server;
 pub mod tui;
 
+pub use attach::Dashboard;
 pub use controls::{Ask, Controls, Reply};
 pub use error::Error;
 pub use export::export;

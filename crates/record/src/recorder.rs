@@ -1,5 +1,6 @@
 //! Records a training while it runs.
 
+mod classifier;
 mod pictures;
 mod queue;
 mod start;
@@ -13,9 +14,10 @@ use std::thread::JoinHandle;
 use abeyance_session::{Collect, Feed, Fetch, NodeCost, Port, Session, Trace, Value};
 use prost::Message;
 
+pub use self::classifier::Classifier;
 pub use self::pictures::classes;
 use self::queue::Queue;
-pub use self::start::{Classifier, RecorderOptions};
+pub use self::start::RecorderOptions;
 pub use self::thinning::Thinning;
 use self::writing::{Batch, Item, Large};
 use crate::graph_def::graph_def;
