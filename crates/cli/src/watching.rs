@@ -8,6 +8,7 @@ use abeyance::datasets::{Dataset, Mnist};
 use abeyance::prelude::*;
 use abeyance::record::{Classifier, Recorder, Run};
 use abeyance::session::{Port, SignatureRun, Value};
+use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Ask, Controls, Predictor, Runs, Server, Shown, Watch};
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -30,6 +31,9 @@ pub struct Watched {
     /// Show the training on a page while it goes on, at this address; port 0 takes one that is free
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = ADDR)]
     pub dashboard: Option<String>,
+    /// Show the training in the terminal while it goes on
+    #[arg(long, conflicts_with = "json")]
+    pub tui: bool,
     /// A name by which browsers may call this machine, besides its numbers and `localhost`
     #[arg(long, value_name = "NAME", requires = "dashboard")]
     pub dashboard_host: Vec<String>,
@@ -47,7 +51,7 @@ pub struct Watched {
 impl Watched {
     /// Whether anybody watches.
     pub fn is_watched(&self) -> bool {
-        self.log.is_some() || self.dashboard.is_some()
+        self.log.is_some() || self.dashboard.is_some() || self.tui
     }
 }
 
@@ -64,6 +68,7 @@ pub struct Watching<'a> {
     predictor: Option<Arc<Predictor>>,
     run: Arc<Run>,
     server: Option<Server>,
+    tui: Option<Tui>,
     _beside: Option<Watch>,
     /// Tags that the graph's own summaries have.
     known: Vec<String>,
@@ -125,6 +130,7 @@ impl<'a> Watching<'a> {
             predictor,
             run,
             server: None,
+            tui: None,
             _beside: None,
             known,
             traced: (first + TRACED).min(about.steps.saturating_sub(1)),
@@ -134,6 +140,11 @@ impl<'a> Watching<'a> {
             watching.test_images(&about.data.test)?;
         }
         watching.open()?;
+        if options.tui {
+            let shown = Tui::start(watching.run.clone(), Some(watching.controls.clone()));
+            watching.tui = Some(shown.map_err(Failure::failed)?);
+            output::hold();
+        }
         Ok(watching)
     }
 
@@ -230,6 +241,9 @@ impl<'a> Watching<'a> {
     /// Does what the page asks for between two steps, and gives whether it asks to stop. `save` saves a checkpoint and says where.
     pub fn obey(&self, save: impl Fn() -> Result<String, String>) -> bool {
         for trouble in self.recorder.trouble() {
+            if let Some(tui) = &self.tui {
+                tui.say(trouble.clone());
+            }
             output::note(trouble);
         }
         let state = |waits: bool| self.recorder.state(if waits { "paused" } else { "running" });
@@ -243,13 +257,20 @@ impl<'a> Watching<'a> {
     }
 
     /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open until somebody presses Ctrl-C.
-    pub fn finish(self, session: &Session, state: &str, is_well: bool) {
+    pub fn finish(mut self, session: &Session, state: &str, is_well: bool) {
         self.recorder.state(state);
         if let Some(predictor) = &self.predictor {
             predictor.give(session.snapshot());
         }
         let recorded = self.recorder.finish();
         self.run.set_live(false, None);
+        if let Some(mut tui) = self.tui.take() {
+            if is_well && !stop::is_asked() {
+                tui.wait();
+            }
+            tui.finish();
+            output::release();
+        }
         if let Err(error) = recorded {
             output::note(format!("the recording is not whole: {error}"));
         }

@@ -36,6 +36,9 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
+    /// What is recorded cannot be.
+    #[error(transparent)]
+    Record(#[from] abeyance_record::Error),
     /// There are no runs.
     #[error(
         "there are no runs to export\n   = help: name a folder in which, or below which, event files lie"
@@ -66,7 +69,4 @@ pub enum Error {
         /// Why not.
         why: String,
     },
-    /// What is recorded cannot be.
-    #[error(transparent)]
-    Record(#[from] abeyance_record::Error),
 }
