@@ -181,6 +181,9 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
         }
         is_stale |= desk.listen();
         let Some(shown) = desk.shown(runs) else { continue };
+        if desk.has_left() {
+            return Ok(());
+        }
         let now = (shown.run.id().to_owned(), shown.run.changed());
         if drawn.as_ref() != Some(&now) {
             if drawn.as_ref().map(|(id, _)| id) != Some(&now.0) {

@@ -25,18 +25,18 @@ pub(super) fn draw(
             .marker(palette.marker(line.side))
             .style(palette.side(line.side))
     });
-    let digits = decimals(y, panel.is_percent);
     let middle = (y[0] + y[1]) / 2.0;
-    let labels = |places: &[f64], digits: usize| -> Vec<Line<'static>> {
-        places.iter().map(|place| Line::from(format!("{place:.digits$}"))).collect()
+    let labels = |places: &[f64]| -> Vec<Line<'static>> {
+        places.iter().map(|&place| label(place, y, panel.is_percent).into()).collect()
     };
     let y_labels = match body.height >= 7 {
-        true => labels(&[y[0], middle, y[1]], digits),
-        false => labels(&y, digits),
+        true => labels(&[y[0], middle, y[1]]),
+        false => labels(&y),
     };
+    let x_labels = x.map(|step| format!("{step:.0}"));
     let chart = Chart::new(datasets.collect())
         .legend_position(None)
-        .x_axis(Axis::default().bounds(x).labels(labels(&x, 0)).style(palette.quiet()))
+        .x_axis(Axis::default().bounds(x).labels(x_labels).style(palette.quiet()))
         .y_axis(Axis::default().bounds(y).labels(y_labels).style(palette.quiet()));
     frame.render_widget(chart, body);
 }
@@ -85,14 +85,17 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-fn decimals([low, high]: [f64; 2], is_percent: bool) -> usize {
-    match high - low {
-        span if is_percent => usize::from(span < 10.0),
-        span if span >= 10.0 => 0,
-        span if span >= 1.0 => 1,
-        span if span >= 0.1 => 2,
-        _ => 4,
+/// A number at an axis of a range, with as many digits as tell its ends apart.
+fn label(value: f64, [low, high]: [f64; 2], is_percent: bool) -> String {
+    let size = low.abs().max(high.abs());
+    if size > 0.0 && !(1e-3..1e6).contains(&size) {
+        return format!("{value:.1e}");
     }
+    let digits = match high - low {
+        span if is_percent => usize::from(span < 10.0),
+        span => (1.0 - span.log10().floor()).clamp(0.0, 6.0) as usize,
+    };
+    format!("{value:.digits$}")
 }
 
 /// What is seen: steps and values. Nothing where there are no points.
@@ -167,6 +170,16 @@ mod tests {
     fn no_points_are_no_picture() {
         assert!(ranges(&accuracy(&[]), false).is_none());
         assert!(ranges(&accuracy(&[]), true).is_none());
+    }
+
+    #[test]
+    fn labels_tell_the_ends_apart() {
+        let ends = |low: f64, high: f64| [low, high].map(|value| label(value, [low, high], false));
+        assert_eq!(ends(15.0, 230.0), ["15", "230"]);
+        assert_eq!(ends(0.02, 1.0), ["0.02", "1.00"]);
+        assert_eq!(ends(0.501, 0.503), ["0.5010", "0.5030"]);
+        assert_eq!(ends(6e-5, 1.4e-4), ["6.0e-5", "1.4e-4"]);
+        assert_eq!(label(98.5, [97.0, 100.0], true), "98.5");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Desk {
     pub(super) choice: Choice,
     run: Option<String>,
     is_stopping: bool,
+    /// The training has ended: there is nothing to control any more.
+    is_over: bool,
     saving: Option<Receiver<Result<String, String>>>,
 }
 
@@ -30,11 +32,20 @@ impl Desk {
         let place = list.iter().position(|shown| Some(shown.run.id()) == self.run.as_deref());
         let place = place.unwrap_or(0);
         let count = list.len();
-        let shown = list.into_iter().nth(place)?;
+        let mut shown = list.into_iter().nth(place)?;
+        self.is_over = is_over(&shown);
+        if self.is_over {
+            shown.controls = None;
+        }
         self.run = Some(shown.run.id().to_owned());
         self.choice.place = [place + 1, count];
         self.choice.has_controls = shown.controls.is_some();
         Some(shown)
+    }
+
+    /// Whether the training has ended as the user asked it to, with which he has left.
+    pub(super) fn has_left(&self) -> bool {
+        self.is_stopping && self.is_over
     }
 
     /// Does what a key says.
@@ -110,4 +121,9 @@ impl Desk {
         let next = list.get(place).or(list.first());
         self.run = next.map(|shown| shown.run.id().to_owned());
     }
+}
+
+fn is_over(shown: &Shown) -> bool {
+    let state = shown.run.overview().state.unwrap_or_default();
+    matches!(state.as_str(), "done" | "stopped") || state.starts_with("failed")
 }

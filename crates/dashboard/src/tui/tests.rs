@@ -190,6 +190,23 @@ fn keys_turn_the_switches_of_the_training() {
 }
 
 #[test]
+fn a_training_that_has_ended_is_left_with_one_key() {
+    let (run, controls) = (run("."), Arc::new(Controls::new()));
+    let runs = runs(run.clone(), Some(controls));
+    let mut stopped = Desk::default();
+    assert_eq!(stopped.press(key('q'), &runs), Wish::Stay);
+    assert!(!stopped.has_left(), "a step is still under way");
+    run.apply(&event(1130.0, 1200, vec![state("stopped")]), None);
+    stopped.shown(&runs);
+    assert!(stopped.has_left());
+    let mut watched = Desk::default();
+    watched.shown(&runs);
+    assert!(!watched.has_left(), "what ended by itself stays to be looked at");
+    assert!(!watched.choice.has_controls);
+    assert_eq!(watched.press(key('q'), &runs), Wish::Leave);
+}
+
+#[test]
 fn a_run_that_trains_elsewhere_is_left() {
     let runs = runs(run("."), None);
     let mut desk = Desk::default();
