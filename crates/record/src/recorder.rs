@@ -53,7 +53,7 @@ use crate::{Error, summary};
 /// ```
 ///
 /// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it. Of what is large (histograms, images, batches)
-/// the newest 8 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
+/// the newest 128 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
 /// A disk that is full ends the recording and not the training: [`Recorder::trouble`] says so once, [`Recorder::finish`] at the end.
 pub struct Recorder {
     layout: Layout,
