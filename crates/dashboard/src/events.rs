@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::response::sse::Event;
 use serde::Serialize;
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt};
 
 use abeyance_record::{Update, clock};
 
@@ -57,14 +57,12 @@ pub(crate) fn stream(
     let now = clock();
     let is_lost = last.is_some() && seen.is_none_or(|seen| seen > now);
     let reader = Reader { runs, boot, seen: seen.unwrap_or(now), known, is_lost };
-    futures(reader)
+    ticking(reader)
 }
 
-fn futures(reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
-    use tokio_stream::StreamExt;
-    let mut reader = reader;
-    let ticks =
-        tokio_stream::StreamExt::throttle(tokio_stream::iter(std::iter::repeat(())), PERIOD);
+/// Asks a reader what is new at every tick at which its browser takes more.
+fn ticking(mut reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> {
+    let ticks = tokio_stream::iter(std::iter::repeat(())).throttle(PERIOD);
     ticks.filter_map(move |()| reader.next().map(Ok))
 }
 
@@ -78,20 +76,18 @@ impl Reader {
             self.seen = now;
             return Some(Event::default().event("reload").id(id(now)).data("{}"));
         }
-        if now == self.seen {
-            return None;
-        }
         let mut rows = BTreeMap::new();
         let mut points = 0;
         for shown in self.runs.list() {
             let run = shown.run;
-            let new = !self.known.contains(run.id());
-            if let Some(update) = run.since(self.seen, now) {
+            let id = run.id();
+            if !self.known.contains(id) {
+                // It may have been read before it was shown: whoever hears of it loads all that it has.
+                self.known.insert(id.to_owned());
+                rows.insert(id.to_owned(), Row { new: true, update: Update::default() });
+            } else if let Some(update) = run.since(self.seen, now) {
                 points += update.points;
-                rows.insert(run.id().to_owned(), Row { new, update });
-            }
-            if new {
-                self.known.insert(run.id().to_owned());
+                rows.insert(id.to_owned(), Row { new: false, update });
             }
         }
         self.seen = now;
