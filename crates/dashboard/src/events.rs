@@ -41,6 +41,8 @@ struct Reader {
     known: HashSet<String>,
     /// It is of another start of the server: what it knows means nothing here.
     is_lost: bool,
+    /// It has not been told where it is.
+    is_new: bool,
 }
 
 /// The stream from where a reader left off, which it says by the last id that it got.
@@ -56,7 +58,7 @@ pub(crate) fn stream(
     });
     let now = clock();
     let is_lost = last.is_some() && seen.is_none_or(|seen| seen > now);
-    let reader = Reader { runs, boot, seen: seen.unwrap_or(now), known, is_lost };
+    let reader = Reader { runs, boot, seen: seen.unwrap_or(now), known, is_lost, is_new: true };
     ticking(reader)
 }
 
@@ -74,7 +76,14 @@ impl Reader {
         if self.is_lost {
             self.is_lost = false;
             self.seen = now;
+            self.is_new = false;
             return Some(Event::default().event("reload").id(id(now)).data("{}"));
+        }
+        if self.is_new {
+            // An id alone, which browsers remember and tell nobody: without it one that reconnects before anything was new could not say
+            // which start of the server it knows.
+            self.is_new = false;
+            return Some(Event::default().id(id(self.seen)));
         }
         let mut rows = BTreeMap::new();
         let mut points = 0;
