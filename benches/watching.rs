@@ -115,8 +115,10 @@ impl Training {
     }
 
     fn recorder(&self, folder: &Path, run: &Arc<Run>, steps: usize) -> Result<Recorder, Failure> {
-        let mut recording =
-            Recorder::new(&self.session).folder(folder).watch(run.clone()).steps(steps as u64);
+        let mut recording = Recorder::new(&self.session)
+            .folder(folder)
+            .watch(run.clone())
+            .steps(steps.max(10_000) as u64);
         if let Some(classifier) = Classifier::of(&self.session) {
             recording = recording.classifier(classifier);
         }
@@ -169,7 +171,7 @@ impl Drop for Reader {
     }
 }
 
-/// Training alone and watched, in turn; the medians of the ratios.
+/// Training alone and watched, in turn; the medians of the ratios. It is the begin of a training of 10,000 steps.
 fn compare(name: &str, steps: usize, mnist: &Mnist) -> Result<(), Failure> {
     let training = Training::new(name, mnist)?;
     let mut alone = Vec::new();

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -157,11 +158,15 @@ class Browser:
 
     def post(self, path, body):
         request = urllib.request.Request(self.base + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise ValueError(error.read().decode(errors="replace")[:300]) from error
 
     def is_drawn(self, script):
-        ink = """const hasInk = (canvas) => { const c = canvas.getContext('2d'); if (!c || !canvas.width || !canvas.height) return false;
+        # A canvas whose pixels are in a worker's hands cannot be read: it counts as drawn.
+        ink = """const hasInk = (canvas) => { let c; try { c = canvas.getContext('2d'); } catch (error) { return true; } if (!c || !canvas.width || !canvas.height) return false;
             const d = c.getImageData(0, 0, canvas.width, canvas.height).data; for (let i = 3; i < d.length; i += 4) if (d[i]) return true; return false; };"""
         return self.post("/execute/sync", {"script": ink + script, "args": []}) or None
 
