@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
 use serde::Serialize;
@@ -16,8 +17,40 @@ pub struct Json {
     pub json: bool,
 }
 
+/// What is to be said once the terminal is free again; `None` where it is.
+static HELD: Mutex<Option<Vec<Said>>> = Mutex::new(None);
+
+enum Said {
+    Line(String),
+    Note(String),
+}
+
+/// Something else draws in the terminal: what is said from now on waits until [`release`].
+pub fn hold() {
+    held().get_or_insert_default();
+}
+
+/// Says what has waited.
+pub fn release() {
+    for said in held().take().into_iter().flatten() {
+        match said {
+            // Who would read it has gone.
+            Said::Line(text) => drop(line(text)),
+            Said::Note(text) => note(text),
+        }
+    }
+}
+
+fn held() -> MutexGuard<'static, Option<Vec<Said>>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Writes a line.
 pub fn line(text: impl Display) -> Result<(), Failure> {
+    if let Some(held) = &mut *held() {
+        held.push(Said::Line(text.to_string()));
+        return Ok(());
+    }
     written(writeln!(io::stdout().lock(), "{text}"))
 }
 
@@ -41,6 +74,10 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
 
 /// Says something that is not the result.
 pub fn note(text: impl Display) {
+    if let Some(held) = &mut *held() {
+        held.push(Said::Note(text.to_string()));
+        return;
+    }
     eprintln!("note: {text}");
 }
 

@@ -16,7 +16,11 @@ pub fn listen_quietly() -> Result<(), Failure> {
 pub fn listen() -> Result<(), Failure> {
     let asked = || {
         if ASKED.swap(true, Ordering::Relaxed) {
+            abeyance_dashboard::tui::restore();
             std::process::exit(130);
+        }
+        if abeyance_dashboard::tui::is_on() {
+            return;
         }
         eprintln!("\nstopping after this step; press Ctrl-C again to stop at once and lose it");
     };

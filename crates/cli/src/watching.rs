@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use abeyance::datasets::{Dataset, Mnist};
-use abeyance::ir::{DType, GraphSignature, NodeId};
 use abeyance::prelude::*;
 use abeyance::record::{Classifier, Recorder, Run};
 use abeyance::session::{Port, SignatureRun, Value};
+use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Ask, Controls, Predictor, Runs, Server, Shown, Watch};
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -31,6 +31,9 @@ pub struct Watched {
     /// Show the training on a page while it goes on, at this address; port 0 takes one that is free
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = ADDR)]
     pub dashboard: Option<String>,
+    /// Show the training in the terminal while it goes on
+    #[arg(long, conflicts_with = "json")]
+    pub tui: bool,
     /// A name by which browsers may call this machine, besides its numbers and `localhost`
     #[arg(long, value_name = "NAME", requires = "dashboard")]
     pub dashboard_host: Vec<String>,
@@ -48,7 +51,7 @@ pub struct Watched {
 impl Watched {
     /// Whether anybody watches.
     pub fn is_watched(&self) -> bool {
-        self.log.is_some() || self.dashboard.is_some()
+        self.log.is_some() || self.dashboard.is_some() || self.tui
     }
 }
 
@@ -65,6 +68,7 @@ pub struct Watching<'a> {
     predictor: Option<Arc<Predictor>>,
     run: Arc<Run>,
     server: Option<Server>,
+    tui: Option<Tui>,
     _beside: Option<Watch>,
     /// Tags that the graph's own summaries have.
     known: Vec<String>,
@@ -104,10 +108,9 @@ impl<'a> Watching<'a> {
         if about.resumes {
             recording = recording.resume(first as i64);
         }
-        let predictions = predictions(session)?;
-        if let Some(predictions) = predictions
-            && let Some(classifier) = classifier(session, predictions)?
-        {
+        let classifier = Classifier::of(session);
+        let predictions = classifier.map(|classifier| classifier.predictions);
+        if let Some(classifier) = classifier {
             recording = recording.classifier(classifier);
         }
         let recorder = recording.start().map_err(Failure::failed)?;
@@ -127,6 +130,7 @@ impl<'a> Watching<'a> {
             predictor,
             run,
             server: None,
+            tui: None,
             _beside: None,
             known,
             traced: (first + TRACED).min(about.steps.saturating_sub(1)),
@@ -136,6 +140,11 @@ impl<'a> Watching<'a> {
             watching.test_images(&about.data.test)?;
         }
         watching.open()?;
+        if options.tui {
+            let shown = Tui::start(watching.run.clone(), Some(watching.controls.clone()));
+            watching.tui = Some(shown.map_err(Failure::failed)?);
+            output::hold();
+        }
         Ok(watching)
     }
 
@@ -230,11 +239,20 @@ impl<'a> Watching<'a> {
     }
 
     /// Does what the page asks for between two steps, and gives whether it asks to stop. `save` saves a checkpoint and says where.
-    pub fn obey(&self, save: impl Fn() -> Result<String, String>) -> bool {
+    pub fn obey(&self, session: &Session, save: impl Fn() -> Result<String, String>) -> bool {
         for trouble in self.recorder.trouble() {
+            if let Some(tui) = &self.tui {
+                tui.say(trouble.clone());
+            }
             output::note(trouble);
         }
-        let state = |waits: bool| self.recorder.state(if waits { "paused" } else { "running" });
+        let state = |waits: bool| {
+            self.recorder.state(if waits { "paused" } else { "running" });
+            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
+                // Somebody may draw in the pause, when no step offers any.
+                predictor.give(session.snapshot());
+            }
+        };
         while let Some(ask) = self.controls.check(stop::is_asked, state) {
             match ask {
                 Ask::Save(reply) => reply.send(save()),
@@ -245,13 +263,20 @@ impl<'a> Watching<'a> {
     }
 
     /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open until somebody presses Ctrl-C.
-    pub fn finish(self, session: &Session, state: &str, is_well: bool) {
+    pub fn finish(mut self, session: &Session, state: &str, is_well: bool) {
         self.recorder.state(state);
         if let Some(predictor) = &self.predictor {
             predictor.give(session.snapshot());
         }
         let recorded = self.recorder.finish();
         self.run.set_live(false, None);
+        if let Some(mut tui) = self.tui.take() {
+            if is_well && !stop::is_asked() {
+                tui.wait();
+            }
+            tui.finish();
+            output::release();
+        }
         if let Err(error) = recorded {
             output::note(format!("the recording is not whole: {error}"));
         }
@@ -289,44 +314,4 @@ fn settings(about: &About<'_>) -> Vec<(&'static str, Json)> {
         ("classes", json!(about.data.train.classes())),
         ("command", json!(format!("abeyance {}", command.join(" ")))),
     ]
-}
-
-/// What the signature `predict` gives for each image: classes, or scores of classes.
-fn predictions(session: &Session) -> Result<Option<Port<Value>>, Failure> {
-    let ir = session.graph();
-    let Ok(predict) = ir.find_signature("predict") else { return Ok(None) };
-    let rank = |node: NodeId| ir.shape(node).map_or(0, |shape| shape.len());
-    let dtype = |node: NodeId| ir.node(node).ty.tensor().map(|ty| ty.dtype);
-    let is_integer =
-        |node: &NodeId| matches!(dtype(*node), Some(DType::I32 | DType::I64 | DType::U8));
-    let outputs = || predict.outputs.iter().map(|(_, node)| *node);
-    let classes = outputs().find(|node| rank(*node) == 1 && is_integer(node));
-    let scores = || outputs().find(|&node| rank(node) == 2 && dtype(node) == Some(DType::F32));
-    match classes.or_else(scores) {
-        Some(node) if is_of_training(ir, predict) => Ok(Some(session.port_of(node)?)),
-        _ => Ok(None),
-    }
-}
-
-/// Whether all that `predict` is fed is fed in training as well.
-fn is_of_training(ir: &abeyance::ir::Graph, predict: &GraphSignature) -> bool {
-    ["train", "evaluate"].iter().all(|name| {
-        let fed = |node: NodeId| {
-            ir.find_signature(name).is_ok_and(|signature| {
-                signature.inputs.iter().any(|(_, input)| *input == node)
-                    || signature.feeds.iter().any(|(feed, _)| *feed == node)
-            })
-        };
-        predict.inputs.iter().all(|(_, input)| fed(*input))
-    })
-}
-
-/// What a training batch is seen by, if the signature `train` takes images and labels.
-fn classifier(session: &Session, predictions: Port<Value>) -> Result<Option<Classifier>, Failure> {
-    let Ok(train) = session.graph().find_signature("train") else { return Ok(None) };
-    let (Some(images), Some(labels)) = (train.input("images"), train.input("labels")) else {
-        return Ok(None);
-    };
-    let (images, labels) = (session.port_of(images)?, session.port_of(labels)?);
-    Ok(Some(Classifier { images, labels, predictions }))
 }

@@ -81,25 +81,6 @@ fn a_checkpoint_is_not_written_over_nor_gone_on_from_with_other_data() {
 }
 
 #[test]
-fn the_log_is_one_line_a_report_and_goes_on_where_training_does() {
-    let folder = Folder::with_network("log");
-    let train = format!("{TRAIN} --checkpoint c --log log --eval-every 40");
-    folder.succeed(&format!("{train} --steps 60"));
-    // A line of a step that was not saved: of a program that was killed.
-    let mut text = String::from_utf8(folder.read("log/metrics.jsonl")).unwrap();
-    text.push_str("{\"step\":80}\n");
-    std::fs::write(folder.0.join("log/metrics.jsonl"), text).unwrap();
-    folder.succeed(&format!("{train} --steps 100 --resume"));
-    let text = String::from_utf8(folder.read("log/metrics.jsonl")).unwrap();
-    let lines: Vec<serde_json::Value> =
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let steps: Vec<u64> = lines.iter().map(|line| line["step"].as_u64().unwrap()).collect();
-    assert_eq!(steps, [20, 40, 60, 80, 100]);
-    assert!(lines[1]["test"]["accuracy"].as_f64().unwrap() > 0.1);
-    assert!(lines[3]["train"]["loss"].as_f64().unwrap() > 0.0);
-}
-
-#[test]
 fn arrays_images_and_idx_files_predict_the_same() {
     let folder = Folder::with_network("predict");
     folder.succeed(&format!("{TRAIN} --steps 60 --checkpoint c"));

@@ -10,6 +10,12 @@ const WIDEST = 600;
 // The tallest element a browser places exactly.
 const TALLEST = 8_000_000;
 
+/** A text without the Markdown fence around it, which is there for TensorBoard: a wide font is wanted for all texts here. */
+function unfenced(text) {
+  const fence = /^(`{3,})[^`\n]*\n/.exec(text);
+  return fence && text.trimEnd().endsWith(`\n${fence[1]}`) ? text.trimEnd().slice(fence[0].length, -fence[1].length - 1) : text;
+}
+
 /** The view of text summaries. */
 export function TextsView(host, context) {
   let run = null;
@@ -88,7 +94,7 @@ export function TextsView(host, context) {
     const key = `${run}\n${choice.value}\n${step}\n${entry.text.length}`;
     if (key === current) return;
     current = key;
-    text = entry.text;
+    text = unfenced(entry.text);
     lines = [];
     let number = 0;
     for (const whole of text.split("\n")) {

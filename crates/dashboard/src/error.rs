@@ -1,6 +1,7 @@
 //! What can go wrong.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Why a dashboard cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -34,5 +35,38 @@ pub enum Error {
     Start {
         /// Why not.
         source: io::Error,
+    },
+    /// What is recorded cannot be.
+    #[error(transparent)]
+    Record(#[from] abeyance_record::Error),
+    /// There are no runs.
+    #[error(
+        "there are no runs to export\n   = help: name a folder in which, or below which, event files lie"
+    )]
+    NothingToExport,
+    /// The runs are more than a browser opens at ease.
+    #[error(
+        "the runs make a file of more than {} MB\n   = help: export fewer runs at a time, or show them from a server: `abeyance dashboard DIR`",
+        most / 1_000_000
+    )]
+    TooLarge {
+        /// In bytes.
+        most: u64,
+    },
+    /// A file cannot be written.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no terminal to draw in.
+    #[error(
+        "there is no terminal to draw in: {why}\n   = help: `--tui` needs a terminal of its own; `--dashboard` shows the same in a browser"
+    )]
+    Terminal {
+        /// Why not.
+        why: String,
     },
 }

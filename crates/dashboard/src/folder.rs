@@ -55,6 +55,17 @@ impl Watch {
     }
 }
 
+/// Reads a folder's runs to where they end now, and gives them with what of them cannot be read.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn read_folder(folder: impl AsRef<Path>) -> Result<(Runs, Vec<Error>), Error> {
+    let (mut logs, runs) = (Logs::open(folder)?, Runs::new());
+    while logs.read() > 0 {}
+    add(&logs, &runs);
+    Ok((runs, logs.mistakes()))
+}
+
 /// Adds the runs that are new; one that trains in this process stays as it is.
 fn add(logs: &Logs, runs: &Runs) {
     for run in logs.runs() {

@@ -3,15 +3,19 @@
 //! A [`Server`] shows [`Runs`]: those that train in this process, with [`Controls`] and a [`Predictor`], and those that are read from
 //! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
 //!
+//! - `attach.rs`: a [`Dashboard`] of a program's own session
 //! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
 //! - `folder.rs`: reads recordings
+//! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
 //! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
 //! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
 
 mod answers;
+mod attach;
 mod controls;
 mod error;
 mod events;
+mod export;
 mod folder;
 mod graph;
 mod guard;
@@ -19,10 +23,13 @@ mod hub;
 mod page;
 mod predictor;
 mod server;
+pub mod tui;
 
+pub use attach::Dashboard;
 pub use controls::{Ask, Controls, Reply};
 pub use error::Error;
-pub use folder::Watch;
+pub use export::export;
+pub use folder::{Watch, read_folder};
 pub use hub::{Runs, Shown};
 pub use predictor::{Prediction, Predictor};
 pub use server::Server;

@@ -32,6 +32,7 @@ const TURN: usize = 5_000;
 #[derive(Debug)]
 pub struct Logs {
     root: PathBuf,
+    name: String,
     runs: BTreeMap<PathBuf, Log>,
     looked: Option<Instant>,
     mistakes: Vec<Error>,
@@ -51,7 +52,9 @@ impl Logs {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
         let root = folder.as_ref().to_owned();
         std::fs::read_dir(&root).map_err(Error::disk("cannot read", &root))?;
-        let mut logs = Self { root, runs: BTreeMap::new(), looked: None, mistakes: Vec::new() };
+        let name = name(&root);
+        let mut logs =
+            Self { root, name, runs: BTreeMap::new(), looked: None, mistakes: Vec::new() };
         logs.look();
         Ok(logs)
     }
@@ -108,11 +111,11 @@ impl Logs {
         if files.is_empty() {
             return;
         }
-        let root = &self.root;
-        let log = self
-            .runs
-            .entry(folder.to_owned())
-            .or_insert_with(|| Log { run: Run::new(id(root, folder)), files: BTreeMap::new() });
+        let (root, name) = (&self.root, &self.name);
+        let log = self.runs.entry(folder.to_owned()).or_insert_with(|| Log {
+            run: Run::new(id(root, name, folder)),
+            files: BTreeMap::new(),
+        });
         log.files.retain(|path, reader| files.contains(path) && !reader.is_replaced());
         for path in files {
             if let Entry::Vacant(entry) = log.files.entry(path) {
@@ -142,12 +145,37 @@ impl Log {
     }
 }
 
-/// The path of a run's folder below the one that was opened, with `/` between its parts on every system.
-fn id(root: &Path, folder: &Path) -> String {
+/// The name of the folder that was opened, also where it was opened as `.`.
+fn name(root: &Path) -> String {
+    let whole = std::fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
+    whole.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The path of a run's folder below the one that was opened, with `/` between its parts on every system; the opened folder's own run has
+/// that folder's name. `.` would not do: in an address it is no part of the path.
+fn id(root: &Path, name: &str, folder: &Path) -> String {
     let parts = folder.strip_prefix(root).unwrap_or(folder).components();
     let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     match parts.is_empty() {
-        true => ".".to_owned(),
+        true => name.to_owned(),
+        false if parts == [name] => format!("./{name}"),
         false => parts.join("/"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_has_an_id_that_can_stand_in_an_address() {
+        let root = Path::new("/logs/one");
+        let of = |folder: &str| id(root, &name(root), Path::new(folder));
+        assert_eq!(of("/logs/one"), "one");
+        assert_eq!(of("/logs/one/a/b"), "a/b");
+        assert_eq!(of("/logs/one/one"), "./one", "another than the opened folder's");
+        assert_eq!(name(Path::new("/")), "run");
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Some(name(Path::new(".")).as_str()), here.file_name().and_then(|n| n.to_str()));
     }
 }

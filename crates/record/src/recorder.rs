@@ -1,5 +1,6 @@
 //! Records a training while it runs.
 
+mod classifier;
 mod pictures;
 mod queue;
 mod start;
@@ -13,9 +14,10 @@ use std::thread::JoinHandle;
 use abeyance_session::{Collect, Feed, Fetch, NodeCost, Port, Session, Trace, Value};
 use prost::Message;
 
+pub use self::classifier::Classifier;
 pub use self::pictures::classes;
 use self::queue::Queue;
-pub use self::start::{Classifier, RecorderOptions};
+pub use self::start::RecorderOptions;
 pub use self::thinning::Thinning;
 use self::writing::{Batch, Item, Large};
 use crate::graph_def::graph_def;
@@ -51,7 +53,7 @@ use crate::{Error, summary};
 /// ```
 ///
 /// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it. Of what is large (histograms, images, batches)
-/// the newest 8 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
+/// the newest 128 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
 /// A disk that is full ends the recording and not the training: [`Recorder::trouble`] says so once, [`Recorder::finish`] at the end.
 pub struct Recorder {
     layout: Layout,

@@ -268,6 +268,24 @@ fn a_run_that_is_resumed_twice_is_one_run() {
 }
 
 #[test]
+fn what_is_recorded_is_on_the_disk_while_training_goes_on() {
+    let g = Graph::named("small");
+    network(&g);
+    let folder = fresh("flushed");
+    let session = session(&g);
+    let recorder = Recorder::new(&session).folder(&folder).start().unwrap();
+    recorder.scalars(7, [("test/loss", 0.5)]);
+    // Within a second or so; a machine that is busy has a minute.
+    let is_there = || run_of(&folder).curves(&[], ALL, 10).tags.contains_key("test/loss");
+    let waited = (0..600).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        is_there()
+    });
+    assert!(waited);
+    recorder.finish().unwrap();
+}
+
+#[test]
 fn a_folder_with_a_recording_is_not_written_over() {
     let g = Graph::named("small");
     let network = network(&g);

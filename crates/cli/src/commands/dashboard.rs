@@ -1,8 +1,9 @@
 //! `abeyance dashboard`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Runs, Server, Watch};
 use clap::Args;
 
@@ -19,9 +20,18 @@ pub struct Options {
     /// A name by which browsers may call this machine, besides its numbers and `localhost`
     #[arg(long, value_name = "NAME")]
     dashboard_host: Vec<String>,
+    /// Write one HTML file that shows the runs without a server, and end
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["addr", "tui"])]
+    export: Option<PathBuf>,
+    /// Show the runs in the terminal
+    #[arg(long, conflicts_with = "addr")]
+    tui: bool,
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
+    if let Some(file) = &options.export {
+        return export(options, file);
+    }
     let runs = Runs::new();
     let tell = |error: abeyance::record::Error| output::note(error);
     let watch = Watch::start(&options.folder, runs.clone(), tell).map_err(Failure::failed)?;
@@ -30,6 +40,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "there is no recording in `{}` yet: `abeyance train GRAPH --log FOLDER` makes one",
             options.folder.display()
         ));
+    }
+    if options.tui {
+        let mut tui = Tui::of(runs).map_err(Failure::failed)?;
+        output::hold();
+        tui.wait();
+        tui.finish();
+        output::release();
+        return Ok(());
     }
     let server =
         Server::start(runs, &options.addr, &options.dashboard_host).map_err(Failure::failed)?;
@@ -40,4 +58,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     drop((server, watch));
     Ok(())
+}
+
+fn export(options: &Options, file: &Path) -> Result<(), Failure> {
+    let (runs, mistakes) =
+        abeyance_dashboard::read_folder(&options.folder).map_err(Failure::failed)?;
+    mistakes.into_iter().for_each(output::note);
+    let bytes = abeyance_dashboard::export(&runs, file).map_err(Failure::failed)?;
+    output::line(format!("wrote `{}`, {}", file.display(), output::bytes_of(bytes as f64)))
 }

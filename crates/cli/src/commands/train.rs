@@ -291,8 +291,10 @@ impl<'a> Trainer<'a> {
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
         let eval_every = self.options.eval_every();
         if self.watching.is_some() && from == 0 && eval_every > 0 && to > 0 {
-            // Where the curves begin. An evaluation changes nothing of training.
+            // Where the curves begin. That it was looked at is not to be seen in a checkpoint either, which counts draws.
+            let begin = self.session.snapshot();
             self.evaluate()?;
+            self.session.restore(&begin)?;
         }
         let mut evaluated = None;
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
@@ -317,7 +319,9 @@ impl<'a> Trainer<'a> {
                 evaluated = Some(test);
             }
             let is_stopped = self.watching.is_some_and(|watching| {
-                watching.obey(|| self.save_now().map_err(|failure| failure.brief().to_owned()))
+                watching.obey(self.session, || {
+                    self.save_now().map_err(|failure| failure.brief().to_owned())
+                })
             });
             if (stop::is_asked() || is_stopped) && done < to {
                 return Err(self.stopped(progress)?);

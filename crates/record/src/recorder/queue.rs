@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 /// So much may wait; then who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped.
-const MOST_LARGE: usize = 8;
+/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped. A small network does a thousand steps
+/// while the page's first picture is made, and 128 of its recordings are some 10 MB.
+const MOST_LARGE: usize = 128;
 const MOST_BYTES: usize = 64 << 20;
 
 /// What can wait: small things are all written, of the large ones of a sort the newest.
@@ -144,7 +145,8 @@ mod tests {
     #[test]
     fn of_large_things_the_newest_wait_and_of_small_ones_all() {
         let queue = Queue::new();
-        for number in 0..20 {
+        const COUNT: usize = MOST_LARGE + 12;
+        for number in 0..COUNT {
             queue.push(Item::Small(number));
             // Of one sort many that are small, of the other few that are not.
             queue.push(Item::Large(0, number, 1));
@@ -160,10 +162,10 @@ mod tests {
             });
             numbers.collect()
         };
-        assert_eq!(left(None), (0..20).collect::<Vec<_>>());
-        assert_eq!(left(Some(0)), (20 - MOST_LARGE..20).collect::<Vec<_>>());
-        assert_eq!(left(Some(1)), [18, 19]);
-        assert_eq!(queue.dropped(), 12 + 18);
+        assert_eq!(left(None), (0..COUNT).collect::<Vec<_>>());
+        assert_eq!(left(Some(0)), (12..COUNT).collect::<Vec<_>>());
+        assert_eq!(left(Some(1)), [COUNT - 2, COUNT - 1]);
+        assert_eq!(queue.dropped() as usize, 12 + COUNT - 2);
     }
 
     #[test]

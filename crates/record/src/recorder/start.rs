@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::queue::Queue;
 use super::writing::{Files, Writing};
-use super::{Layout, Recorder, Shared, Thinning};
+use super::{Classifier, Layout, Recorder, Shared, Thinning};
 use crate::graph_def::graph_def;
 use crate::proto::{Event, What};
 use crate::writer::now;
@@ -23,17 +23,6 @@ const EVERY: u64 = 20;
 const TRAINING: &str = "train/";
 /// The tag of the printed graph.
 const PRINTED: &str = "graph";
-
-/// The tensors of a network that says which class an image is of.
-#[derive(Clone, Copy, Debug)]
-pub struct Classifier {
-    /// The images: `[N, H, W]`, `[N, H, W, 1]`, or `[N, H · W]` where they are square, from 0 to 1 or of bytes, bright on dark.
-    pub images: Port<Value>,
-    /// Their classes: `[N]`, or one-hot `[N, classes]`.
-    pub labels: Port<Value>,
-    /// What they are taken for: classes `[N]`, or scores `[N, classes]`.
-    pub predictions: Port<Value>,
-}
 
 /// How a training is recorded, before it begins: [`Recorder::new`].
 #[derive(Clone, Debug)]

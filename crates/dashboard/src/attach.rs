@@ -1,0 +1,166 @@
+//! The page for a program that trains by itself.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use abeyance_graph::Graph;
+use abeyance_record::{Classifier, Recorder, RecorderOptions, Run};
+use abeyance_session::{Collect, Feed, Fetch, Session};
+
+use crate::controls::{Ask, Controls};
+use crate::hub::{Runs, Shown};
+use crate::predictor::Predictor;
+use crate::{Error, Server};
+
+/// The page of a session that trains in this program: two lines, one that attaches it and one that runs steps through it.
+///
+/// ```no_run
+/// use abeyance_dashboard::Dashboard;
+/// use abeyance_graph::{dims, Graph};
+/// use abeyance_session::{feeds, Session};
+/// # fn batch() -> ndarray::Array1<f32> { ndarray::Array1::zeros(100) }
+/// let g = Graph::named("line");
+/// let x = g.placeholder::<f32>("x", dims![_]);
+/// let loss = x.square().reduce_mean(..);
+/// g.summaries().scalar("loss", loss).variables();
+///
+/// let session = Session::new(&g)?;
+/// let dashboard = Dashboard::attach(&session, "127.0.0.1:6006")?;
+/// for _ in 0..1000 {
+///     dashboard.run(&session, loss, feeds![x => &batch()])?; // `session.run`, and what the page shows along with it
+///     if dashboard.is_stopped() {
+///         break;
+///     }
+/// }
+/// dashboard.finish(&session)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// The curves and bands are the graph's summaries. A graph whose signatures say that it classifies images has all six panels: batches come by
+/// themselves ([`Classifier::of`]), test images by [`Recorder::test_images`] and [`Recorder::test`], which can be called on a dashboard,
+/// as all of a recorder can. Other numbers, such as a test set's loss, go to [`Recorder::scalars`].
+#[derive(Debug)]
+pub struct Dashboard {
+    recorder: Recorder,
+    run: Arc<Run>,
+    server: Server,
+    controls: Arc<Controls>,
+    predictor: Option<Arc<Predictor>>,
+    is_stopped: AtomicBool,
+}
+
+impl Dashboard {
+    /// Shows a session's training on a page at that address, such as `127.0.0.1:6006`; port 0 takes one that is free. The address is written
+    /// to the standard error.
+    ///
+    /// # Errors
+    /// The address is none, or in use.
+    pub fn attach(session: &Session, addr: &str) -> Result<Self, Error> {
+        let mut recording = Recorder::new(session);
+        if let Some(classifier) = Classifier::of(session) {
+            recording = recording.classifier(classifier);
+        }
+        Self::attach_with(session, addr, recording)
+    }
+
+    /// The same with a recording that is told more: `Recorder::new(&session).folder("runs/relu").steps(2000)`.
+    ///
+    /// # Errors
+    /// Also those of [`RecorderOptions::start`].
+    pub fn attach_with(
+        session: &Session,
+        addr: &str,
+        recording: RecorderOptions,
+    ) -> Result<Self, Error> {
+        let run = Run::new(session.graph_name());
+        let controls = Arc::new(Controls::new());
+        let graph = Graph::from_ir(session.graph().clone());
+        let predictor = Predictor::new(&graph, session.seed()).ok().map(Arc::new);
+        let runs = Runs::new();
+        runs.add(Shown {
+            run: run.clone(),
+            controls: Some(controls.clone()),
+            predictor: predictor.clone(),
+        });
+        // The address first: if it is taken, nothing is recorded.
+        let server = Server::start(runs, addr, &[])?;
+        let recorder = recording.watch(run.clone()).start()?;
+        run.set_live(true, None);
+        eprintln!("the dashboard is at {}", server.url());
+        let is_stopped = AtomicBool::new(false);
+        Ok(Self { recorder, run, server, controls, predictor, is_stopped })
+    }
+
+    /// What to open in a browser.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Runs a step of training: [`Recorder::run`]. Before it, waits while the page says so.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    #[track_caller]
+    pub fn run<'a, F: Fetch>(
+        &self,
+        session: &Session,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<<F::Collect as Collect>::Output, abeyance_session::Error> {
+        let state = |waits: bool| {
+            self.recorder.state(if waits { "paused" } else { "running" });
+            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
+                // Somebody may draw in the pause, when no step offers any.
+                predictor.give(session.snapshot());
+            }
+        };
+        if let Some(predictor) = &self.predictor {
+            predictor.offer(session);
+        }
+        while let Some(ask) = self.controls.check(|| false, state) {
+            match ask {
+                Ask::Save(reply) => reply.send(Err("this program does not save here".to_owned())),
+                Ask::Stop => {
+                    self.is_stopped.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        }
+        self.recorder.run(session, fetches, feeds)
+    }
+
+    /// Whether the page's Stop was pressed: then the program should end its training.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Ends the recording. The page stays as long as the dashboard that this gives back, to look at what was learnt: [`Dashboard::wait`].
+    ///
+    /// # Errors
+    /// The first thing that went wrong with writing.
+    pub fn finish(self, session: &Session) -> Result<Self, Error> {
+        self.recorder.state(if self.is_stopped() { "stopped" } else { "done" });
+        if let Some(predictor) = &self.predictor {
+            predictor.give(session.snapshot());
+        }
+        let finished = self.recorder.finish();
+        self.run.set_live(false, None);
+        finished?;
+        Ok(self)
+    }
+
+    /// Keeps the page open until the program is ended.
+    pub fn wait(self) {
+        eprintln!("the dashboard stays at {} until Ctrl-C", self.server.url());
+        self.server.wait();
+    }
+}
+
+impl Deref for Dashboard {
+    type Target = Recorder;
+
+    fn deref(&self) -> &Recorder {
+        &self.recorder
+    }
+}

@@ -1,0 +1,129 @@
+//! What keys do.
+
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use super::view::Choice;
+use crate::{Runs, Shown};
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Stay,
+    Leave,
+}
+
+/// What the user has chosen, and what he waits for.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    pub(super) choice: Choice,
+    run: Option<String>,
+    is_stopping: bool,
+    /// The training has ended: there is nothing to control any more.
+    is_over: bool,
+    saving: Option<Receiver<Result<String, String>>>,
+}
+
+impl Desk {
+    /// The run that is looked at, or the first.
+    pub(super) fn shown(&mut self, runs: &Runs) -> Option<Shown> {
+        let list = runs.list();
+        let place = list.iter().position(|shown| Some(shown.run.id()) == self.run.as_deref());
+        let place = place.unwrap_or(0);
+        let count = list.len();
+        let mut shown = list.into_iter().nth(place)?;
+        self.is_over = is_over(&shown);
+        if self.is_over {
+            shown.controls = None;
+        }
+        self.run = Some(shown.run.id().to_owned());
+        self.choice.place = [place + 1, count];
+        self.choice.has_controls = shown.controls.is_some();
+        Some(shown)
+    }
+
+    /// Whether the training has ended as the user asked it to, with which he has left.
+    pub(super) fn has_left(&self) -> bool {
+        self.is_stopping && self.is_over
+    }
+
+    /// Does what a key says.
+    pub(super) fn press(&mut self, key: KeyEvent, runs: &Runs) -> Wish {
+        let is_help = std::mem::take(&mut self.choice.is_help);
+        self.choice.message = None;
+        let controls = self.shown(runs).and_then(|shown| shown.controls);
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('q') | KeyCode::Char('c')
+                if key.code == KeyCode::Char('q') || is_control =>
+            {
+                match controls {
+                    Some(controls) if !self.is_stopping => {
+                        controls.stop();
+                        self.is_stopping = true;
+                        self.say("stopping after this step; q again leaves this view");
+                    }
+                    _ => return Wish::Leave,
+                }
+            }
+            KeyCode::Char(' ') => match controls {
+                Some(controls) if controls.is_paused() => {
+                    controls.resume();
+                    self.say("going on");
+                }
+                Some(controls) => {
+                    controls.pause();
+                    self.say("pausing; space goes on");
+                }
+                None => self.say("this run does not train here: there is nothing to pause"),
+            },
+            KeyCode::Char('s') => match controls {
+                Some(controls) => {
+                    self.saving = Some(controls.save());
+                    self.say("saving");
+                }
+                None => self.say("this run does not train here: there is nothing to save"),
+            },
+            KeyCode::Char('z') => self.choice.is_zoomed = !self.choice.is_zoomed,
+            KeyCode::Char('?' | 'h') => self.choice.is_help = !is_help,
+            KeyCode::Tab => self.turn(runs, 1),
+            KeyCode::BackTab => self.turn(runs, -1),
+            _ => {}
+        }
+        Wish::Stay
+    }
+
+    /// Hears how saving went, and gives whether there is anything new to say.
+    pub(super) fn listen(&mut self) -> bool {
+        let Some(saving) = &self.saving else { return false };
+        let said = match saving.try_recv() {
+            Ok(Ok(said)) => said,
+            Ok(Err(why)) => format!("not saved: {why}"),
+            Err(TryRecvError::Empty) => return false,
+            Err(TryRecvError::Disconnected) => "not saved: the training has ended".to_owned(),
+        };
+        self.saving = None;
+        self.say(&said);
+        true
+    }
+
+    fn say(&mut self, text: &str) {
+        self.choice.message = Some(text.to_owned());
+    }
+
+    /// Looks at another run.
+    fn turn(&mut self, runs: &Runs, by: isize) {
+        let list = runs.list();
+        let place = list.iter().position(|shown| Some(shown.run.id()) == self.run.as_deref());
+        let place =
+            place.unwrap_or(0).checked_add_signed(by).unwrap_or(list.len().saturating_sub(1));
+        let next = list.get(place).or(list.first());
+        self.run = next.map(|shown| shown.run.id().to_owned());
+    }
+}
+
+fn is_over(shown: &Shown) -> bool {
+    let state = shown.run.overview().state.unwrap_or_default();
+    matches!(state.as_str(), "done" | "stopped") || state.starts_with("failed")
+}
