@@ -239,14 +239,20 @@ impl<'a> Watching<'a> {
     }
 
     /// Does what the page asks for between two steps, and gives whether it asks to stop. `save` saves a checkpoint and says where.
-    pub fn obey(&self, save: impl Fn() -> Result<String, String>) -> bool {
+    pub fn obey(&self, session: &Session, save: impl Fn() -> Result<String, String>) -> bool {
         for trouble in self.recorder.trouble() {
             if let Some(tui) = &self.tui {
                 tui.say(trouble.clone());
             }
             output::note(trouble);
         }
-        let state = |waits: bool| self.recorder.state(if waits { "paused" } else { "running" });
+        let state = |waits: bool| {
+            self.recorder.state(if waits { "paused" } else { "running" });
+            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
+                // Somebody may draw in the pause, when no step offers any.
+                predictor.give(session.snapshot());
+            }
+        };
         while let Some(ask) = self.controls.check(stop::is_asked, state) {
             match ask {
                 Ask::Save(reply) => reply.send(save()),

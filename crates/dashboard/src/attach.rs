@@ -108,7 +108,13 @@ impl Dashboard {
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, abeyance_session::Error> {
-        let state = |waits: bool| self.recorder.state(if waits { "paused" } else { "running" });
+        let state = |waits: bool| {
+            self.recorder.state(if waits { "paused" } else { "running" });
+            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
+                // Somebody may draw in the pause, when no step offers any.
+                predictor.give(session.snapshot());
+            }
+        };
         if let Some(predictor) = &self.predictor {
             predictor.offer(session);
         }

@@ -360,7 +360,7 @@ async fn predict(
     Path(id): Path<String>,
     drawn: Result<Json<Drawn>, axum::extract::rejection::JsonRejection>,
 ) -> Answer {
-    let Json(drawn) = drawn.map_err(|error| failure(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let Json(drawn) = drawn.map_err(|error| failure(error.status(), error.body_text()))?;
     let predictor = app.runs.get(&id).and_then(|shown| shown.predictor);
     let Some(predictor) = predictor else {
         let why = format!("run `{id}` has no weights here to classify with");
@@ -384,8 +384,7 @@ async fn control(
     State(app): State<Arc<App>>,
     control: Result<Json<Control>, axum::extract::rejection::JsonRejection>,
 ) -> Answer {
-    let Json(control) =
-        control.map_err(|error| failure(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let Json(control) = control.map_err(|error| failure(error.status(), error.body_text()))?;
     let controls = app.runs.get(&control.run).and_then(|shown| shown.controls);
     let Some(controls) = controls else {
         let why = format!("run `{}` does not train here", control.run);

@@ -319,7 +319,9 @@ impl<'a> Trainer<'a> {
                 evaluated = Some(test);
             }
             let is_stopped = self.watching.is_some_and(|watching| {
-                watching.obey(|| self.save_now().map_err(|failure| failure.brief().to_owned()))
+                watching.obey(self.session, || {
+                    self.save_now().map_err(|failure| failure.brief().to_owned())
+                })
             });
             if (stop::is_asked() || is_stopped) && done < to {
                 return Err(self.stopped(progress)?);
