@@ -40,6 +40,8 @@ pub enum Error {
     Import(ImportError),
     /// A graph did not become a model of ONNX.
     Export(ExportError),
+    /// A training could not be recorded, or a recording not be read.
+    Record(abeyance_record::Error),
     /// An array has not the shape that it is asked to have.
     Array(ndarray::ShapeError),
     /// A file could not be read or written.
@@ -76,6 +78,8 @@ impl fmt::Debug for Error {
             Error::Dataset(error) => fmt::Display::fmt(error, f),
             Error::Import(error) => fmt::Display::fmt(error, f),
             Error::Export(error) => fmt::Display::fmt(error, f),
+            Error::Record(abeyance_record::Error::Session(error)) => fmt::Debug::fmt(error, f),
+            Error::Record(error) => fmt::Display::fmt(error, f),
             Error::Array(error) => fmt::Display::fmt(error, f),
             Error::Io(error) => fmt::Display::fmt(error, f),
             Error::Other(error) => fmt::Display::fmt(error, f),
@@ -93,6 +97,7 @@ impl std::error::Error for Error {
             Error::Dataset(error) => error.source(),
             Error::Import(error) => error.source(),
             Error::Export(error) => error.source(),
+            Error::Record(error) => error.source(),
             Error::Array(error) => error.source(),
             Error::Io(error) => error.source(),
             Error::Other(error) => error.source(),
@@ -118,6 +123,7 @@ from! {
     IdxError => Dataset;
     ImportError => Import;
     ExportError => Export;
+    abeyance_record::Error => Record;
     ndarray::ShapeError => Array;
     io::Error => Io;
     String => Other;

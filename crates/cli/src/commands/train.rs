@@ -105,6 +105,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         ));
     }
 
+    let (batch, resumes) = (start.batch, start.checkpoint.is_some());
+    let mut trainer = Trainer::new(options, &graph, &session, &data, start)?;
+    // Last of all that can be refused: it makes files.
     let watching = match options.watched.is_watched() {
         true => Some(Watching::start(
             &options.watched,
@@ -113,14 +116,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 session: &session,
                 data: &data,
                 file: options.graph.display().to_string(),
-                batch: start.batch,
+                batch,
                 steps: options.steps,
-                resumes: start.checkpoint.is_some(),
+                resumes,
             },
         )?),
         false => None,
     };
-    let trainer = Trainer::new(options, &graph, &session, &data, start, watching.as_ref())?;
+    trainer.watching = watching.as_ref();
     if options.checkpoint.is_none() {
         output::note(
             "no --checkpoint: what is learnt is thrown away at the end; `--checkpoint FOLDER` keeps it",
@@ -250,7 +253,6 @@ impl<'a> Trainer<'a> {
         session: &'a Session,
         data: &'a Mnist,
         start: Start,
-        watching: Option<&'a Watching<'a>>,
     ) -> Result<Self, Failure> {
         let run = session.signature("train")?;
         if run.signature().steps.is_empty() {
@@ -268,7 +270,7 @@ impl<'a> Trainer<'a> {
                 None
             }
         };
-        Ok(Self { options, session, data, start, run, inputs, evaluation, watching })
+        Ok(Self { options, session, data, start, run, inputs, evaluation, watching: None })
     }
 
     /// Trains, and gives what the last step was evaluated to if it was its turn.
