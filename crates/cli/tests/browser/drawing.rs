@@ -87,6 +87,7 @@ fn a_drawn_digit_is_classified_while_training_is_paused_and_after_its_end() {
         // Test images are asked as they are: most of them are recognised.
         let mut recognised = 0;
         for image in 0..10 {
+            clear(browser);
             let sent = browser.number(&format!("{DRAW}.sent"));
             browser.eval(&format!("document.querySelector('.draw-take input').value = '{image}'"));
             browser.click("[data-do=take]");
