@@ -42,6 +42,14 @@ impl<T> Series<T> {
         if kept < self.len() {
             self.truncate(kept);
         }
+        // A quarter more at a time, not twice as much: most of the memory of a server are these lists.
+        if self.steps.len() == self.steps.capacity() {
+            let more = self.steps.len() / 4 + 16;
+            self.steps.reserve_exact(more);
+            self.walls.reserve_exact(more);
+            self.values.reserve_exact(more);
+            self.added.reserve_exact(more);
+        }
         self.steps.push(step);
         self.walls.push(wall);
         self.values.push(value);
