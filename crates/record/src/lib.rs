@@ -20,6 +20,7 @@ pub mod run_metadata;
 mod series;
 pub mod sprite;
 pub mod summary;
+mod tail;
 mod tensor;
 mod writer;
 

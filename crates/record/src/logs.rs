@@ -1,13 +1,13 @@
 //! A folder of runs: finds them, reads them, and goes on reading while they grow.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::folder::event_files;
-use crate::{Error, EventReader, Run};
+use crate::tail::Tail;
+use crate::{Error, Run};
 
 /// Folders below the one that is opened are looked into so deep.
 const DEEPEST: usize = 8;
@@ -15,6 +15,8 @@ const DEEPEST: usize = 8;
 const MOST_FOLDERS: usize = 10_000;
 /// Between two looks for new runs and files.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many runs are read at once, each with a file or two that is open meanwhile.
+const MOST_AT_ONCE: usize = 100;
 /// Events that are read of a run before another has its turn.
 const TURN: usize = 5_000;
 
@@ -35,13 +37,15 @@ pub struct Logs {
     name: String,
     runs: BTreeMap<PathBuf, Log>,
     looked: Option<Instant>,
+    /// How long the last look took.
+    took: Duration,
     mistakes: Vec<Error>,
 }
 
 #[derive(Debug)]
 struct Log {
     run: Arc<Run>,
-    files: BTreeMap<PathBuf, EventReader>,
+    files: BTreeMap<PathBuf, Tail>,
 }
 
 impl Logs {
@@ -53,8 +57,14 @@ impl Logs {
         let root = folder.as_ref().to_owned();
         std::fs::read_dir(&root).map_err(Error::disk("cannot read", &root))?;
         let name = name(&root);
-        let mut logs =
-            Self { root, name, runs: BTreeMap::new(), looked: None, mistakes: Vec::new() };
+        let mut logs = Self {
+            root,
+            name,
+            runs: BTreeMap::new(),
+            looked: None,
+            took: Duration::ZERO,
+            mistakes: Vec::new(),
+        };
         logs.look();
         Ok(logs)
     }
@@ -72,19 +82,23 @@ impl Logs {
     /// Reads some of what is new in each run, so that all of them show something soon, and gives how many events that were: 0 when
     /// there is nothing new now.
     pub fn read(&mut self) -> usize {
-        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+        // Looking through a large disk is not done all the time.
+        let pause = LOOK_EVERY.max(self.took * 20);
+        if self.looked.is_none_or(|looked| looked.elapsed() >= pause) {
             self.look();
         }
+        // Of very many runs each is read to its end, and its files are closed, before the next.
+        let turn = if self.runs.len() > MOST_AT_ONCE { usize::MAX } else { TURN };
         let mut count = 0;
         for log in self.runs.values_mut() {
-            count += log.read(&mut self.mistakes);
+            count += log.read(turn, &mut self.mistakes);
         }
         count
     }
 
     /// Looks for runs and files that are new, and for files that were replaced.
     fn look(&mut self) {
-        self.looked = Some(Instant::now());
+        let begin = Instant::now();
         let mut folders = vec![(self.root.clone(), 0)];
         let mut seen = 0;
         while let Some((folder, depth)) = folders.pop() {
@@ -104,6 +118,8 @@ impl Logs {
                 }
             }
         }
+        self.took = begin.elapsed();
+        self.looked = Some(Instant::now());
     }
 
     fn look_into(&mut self, folder: &Path) {
@@ -118,21 +134,16 @@ impl Logs {
         });
         log.files.retain(|path, reader| files.contains(path) && !reader.is_replaced());
         for path in files {
-            if let Entry::Vacant(entry) = log.files.entry(path) {
-                match EventReader::open(entry.key()) {
-                    Ok(reader) => drop(entry.insert(reader)),
-                    Err(error) => self.mistakes.push(error),
-                }
-            }
+            log.files.entry(path.clone()).or_insert_with(|| Tail::new(path));
         }
     }
 }
 
 impl Log {
-    fn read(&mut self, mistakes: &mut Vec<Error>) -> usize {
+    fn read(&mut self, turn: usize, mistakes: &mut Vec<Error>) -> usize {
         let mut count = 0;
         for reader in self.files.values_mut() {
-            while count < TURN {
+            while count < turn {
                 match reader.next() {
                     Ok(Some((event, place))) => self.run.apply(&event, Some(&place)),
                     Ok(None) => break,
