@@ -151,7 +151,7 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
     let palette = Palette::of_environment();
     let (mut desk, mut scene) = (Desk::default(), Scene::default());
     let mut heard = 0;
-    let mut drawn: Option<(String, u32)> = None;
+    let mut drawn: Option<(String, u64)> = None;
     let mut is_stale = true;
     let mut next = Instant::now();
     while !shared.is_over.load(Ordering::Acquire) && is_on() {
@@ -184,7 +184,7 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
         if desk.has_left() {
             return Ok(());
         }
-        let now = (shown.run.id().to_owned(), shown.run.changed());
+        let now = (shown.run.id().to_owned(), shown.run.changes());
         if drawn.as_ref() != Some(&now) {
             if drawn.as_ref().map(|(id, _)| id) != Some(&now.0) {
                 scene = Scene::default();

@@ -19,12 +19,14 @@ pub use answers::{
     TraceName, Update,
 };
 
-/// Counts what was added to all runs of this process, so that a reader can ask for what is new.
+/// Tells what was added to the runs of this process before somebody looked from what was added after. It goes on when it is looked at: while
+/// nobody does, whatever is added has one time.
 static CLOCK: AtomicU32 = AtomicU32::new(1);
 
-/// The clock: every change of a run up to this time can be seen by who locks the run after asking.
+/// Looks at the clock: every change of a run up to the time that it gives can be seen by who locks the run after asking, and later changes have
+/// later times.
 pub fn clock() -> u32 {
-    CLOCK.load(Ordering::Acquire)
+    CLOCK.fetch_add(1, Ordering::AcqRel)
 }
 
 /// Tags of what TensorBoard has no word for.
@@ -85,6 +87,8 @@ impl Held {
 struct Model {
     /// The clock of the last change.
     changed: u32,
+    /// How many there were.
+    changes: u64,
     started: Option<f64>,
     updated: f64,
     step: i64,
@@ -131,9 +135,10 @@ impl Run {
 
     fn change(&self, change: impl FnOnce(&mut Model, u32)) {
         let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock: who sees this time on the clock finds the change when the lock is free.
-        let now = CLOCK.fetch_add(1, Ordering::AcqRel) + 1;
+        // Under the lock: who looked at the clock before has an earlier time, who looks after finds the change when the lock is free.
+        let now = CLOCK.load(Ordering::Acquire);
         model.changed = now;
+        model.changes += 1;
         change(&mut model, now);
     }
 
@@ -167,9 +172,9 @@ impl Run {
         self.change(|model, _| model.state = Some(state.to_owned()));
     }
 
-    /// The clock of the last change.
-    pub fn changed(&self) -> u32 {
-        self.read().changed
+    /// How often it has changed.
+    pub fn changes(&self) -> u64 {
+        self.read().changes
     }
 }
 

@@ -1,20 +1,31 @@
 //! A value over the steps of a run, in memory.
 
+mod stamps;
+mod steps;
+
 use std::ops::{Range, RangeInclusive};
+
+use self::stamps::Stamps;
+use self::steps::Steps;
 
 /// A value over steps, which rise.
 #[derive(Clone, Debug)]
 pub(crate) struct Series<T> {
-    steps: Vec<i64>,
+    steps: Steps,
     walls: Vec<f64>,
     values: Vec<T>,
     /// The clock at which each was added: see [`crate::clock`].
-    added: Vec<u32>,
+    added: Stamps,
 }
 
 impl<T> Default for Series<T> {
     fn default() -> Self {
-        Self { steps: Vec::new(), walls: Vec::new(), values: Vec::new(), added: Vec::new() }
+        Self {
+            steps: Steps::default(),
+            walls: Vec::new(),
+            values: Vec::new(),
+            added: Stamps::default(),
+        }
     }
 }
 
@@ -31,29 +42,27 @@ impl<T> Series<T> {
     }
 
     pub(crate) fn last_step(&self) -> Option<i64> {
-        self.steps.last().copied()
+        self.steps.last()
     }
 
     /// Adds a point. What stood at its step or later goes: a step that is logged twice has the last value, and a run that goes back
     /// was resumed from there. Gives whether anything went that is after the step.
     pub(crate) fn push(&mut self, step: i64, wall: f64, value: T, added: u32) -> bool {
-        let kept = self.steps.partition_point(|&known| known < step);
+        let kept = self.steps.below(step);
         let went_back = self.last_step().is_some_and(|last| last > step);
         if kept < self.len() {
             self.truncate(kept);
         }
         // A quarter more at a time, not twice as much: most of the memory of a server are these lists.
-        if self.steps.len() == self.steps.capacity() {
-            let more = self.steps.len() / 4 + 16;
-            self.steps.reserve_exact(more);
+        if self.walls.len() == self.walls.capacity() {
+            let more = self.walls.len() / 4 + 16;
             self.walls.reserve_exact(more);
             self.values.reserve_exact(more);
-            self.added.reserve_exact(more);
         }
+        self.added.push(self.walls.len(), added);
         self.steps.push(step);
         self.walls.push(wall);
         self.values.push(value);
-        self.added.push(added);
         went_back
     }
 
@@ -67,53 +76,50 @@ impl<T> Series<T> {
     /// Keeps every other point of all but the newest, for what is large.
     pub(crate) fn thin(&mut self) {
         let newest = self.len().saturating_sub(1);
-        let is_kept = |index: usize| index.is_multiple_of(2) || index == newest;
-        keep(&mut self.steps, is_kept);
-        keep(&mut self.walls, is_kept);
-        keep(&mut self.values, is_kept);
-        keep(&mut self.added, is_kept);
+        let whole = std::mem::take(self);
+        let values = whole.walls.into_iter().zip(whole.values).enumerate();
+        for (index, (wall, value)) in values {
+            if (index.is_multiple_of(2) || index == newest)
+                && let (Some(step), Some(added)) = (whole.steps.get(index), whole.added.get(index))
+            {
+                self.push(step, wall, value, added);
+            }
+        }
     }
 
     /// The places of the points in a range of steps.
     pub(crate) fn within(&self, steps: &RangeInclusive<i64>) -> Range<usize> {
-        let begin = self.steps.partition_point(|step| step < steps.start());
-        let end = self.steps.partition_point(|step| step <= steps.end());
-        begin..end.max(begin)
+        let begin = self.steps.below(*steps.start());
+        begin..self.upto(*steps.end()).max(begin)
     }
 
     /// The places of the points that were added after one time of the clock and up to another.
     pub(crate) fn added(&self, after: u32, upto: u32) -> Range<usize> {
-        let begin = self.added.partition_point(|&added| added <= after);
-        let end = self.added.partition_point(|&added| added <= upto);
-        begin..end.max(begin)
+        self.added.within(after, upto)
     }
 
     /// The newest point at a step or before, or the first there is.
     pub(crate) fn at(&self, step: i64) -> Option<Point<'_, T>> {
-        let after = self.steps.partition_point(|&known| known <= step);
-        self.get(after.saturating_sub(1))
+        self.get(self.upto(step).saturating_sub(1))
     }
 
     pub(crate) fn get(&self, index: usize) -> Option<Point<'_, T>> {
         let value = self.values.get(index)?;
-        Some(Point { step: *self.steps.get(index)?, wall: *self.walls.get(index)?, value })
+        Some(Point { step: self.steps.get(index)?, wall: *self.walls.get(index)?, value })
     }
 
-    pub(crate) fn steps(&self) -> &[i64] {
-        &self.steps
+    /// How many points there are up to a step.
+    fn upto(&self, step: i64) -> usize {
+        step.checked_add(1).map_or(self.len(), |next| self.steps.below(next))
+    }
+
+    pub(crate) fn steps(&self) -> Vec<i64> {
+        self.steps.iter().collect()
     }
 
     pub(crate) fn last(&self) -> Option<Point<'_, T>> {
         self.get(self.len().checked_sub(1)?)
     }
-}
-
-fn keep<T>(list: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
-    let mut index = 0;
-    list.retain(|_| {
-        index += 1;
-        is_kept(index - 1)
-    });
 }
 
 impl Series<f32> {
@@ -207,5 +213,61 @@ mod tests {
         assert_eq!(series.at(100).map(|point| point.step), Some(2));
         assert_eq!(series.at(-5).map(|point| point.step), Some(0));
         assert_eq!(Series::<f32>::sample(0..10, 4), [0, 3, 6, 9]);
+    }
+
+    proptest::proptest! {
+        /// Whatever is pushed, the lists are those of a plain vector.
+        #[test]
+        fn points_are_where_a_plain_list_has_them(
+            pushes in proptest::collection::vec((-20i64..60, 0u32..2), 0..120),
+            looks in proptest::collection::vec((-30i64..70, 0u32..90), 8),
+            thins in proptest::bool::ANY,
+        ) {
+            let (mut series, mut plain, mut time) = (Series::default(), Vec::new(), 0);
+            for (number, (step, pause)) in pushes.into_iter().enumerate() {
+                time += pause;
+                let kept = plain.partition_point(|&(known, ..): &(i64, usize, u32)| known < step);
+                let went_back = plain.last().is_some_and(|&(last, ..)| last > step);
+                plain.truncate(kept);
+                plain.push((step, number, time));
+                proptest::prop_assert_eq!(series.push(step, number as f64, number, time), went_back);
+            }
+            if thins {
+                let newest = plain.len().saturating_sub(1);
+                let mut index = 0;
+                plain.retain(|_| { index += 1; (index - 1) % 2 == 0 || index - 1 == newest });
+                series.thin();
+            }
+            let steps: Vec<i64> = plain.iter().map(|point| point.0).collect();
+            proptest::prop_assert_eq!(series.steps(), steps.clone());
+            for (index, &(step, number, _)) in plain.iter().enumerate() {
+                let point = series.get(index).unwrap();
+                proptest::prop_assert_eq!((point.step, *point.value, point.wall), (step, number, number as f64));
+            }
+            proptest::prop_assert!(series.get(plain.len()).is_none());
+            for pair in looks.windows(2) {
+                let ((a, from), (b, to)) = (pair[0], pair[1]);
+                let begin = steps.partition_point(|&step| step < a);
+                let end = steps.partition_point(|&step| step <= b).max(begin);
+                proptest::prop_assert_eq!(series.within(&(a..=b)), begin..end);
+                let begin = plain.partition_point(|point| point.2 <= from);
+                let end = plain.partition_point(|point| point.2 <= to).max(begin);
+                proptest::prop_assert_eq!(series.added(from, to), begin..end);
+                let at = steps.partition_point(|&step| step <= a).saturating_sub(1);
+                proptest::prop_assert_eq!(series.at(a).map(|point| point.step), steps.get(at).copied());
+            }
+        }
+    }
+
+    #[test]
+    fn steps_at_the_ends_of_their_range_do_no_harm() {
+        let mut series = Series::default();
+        for step in [i64::MIN, -1, 0, 1, i64::MAX] {
+            series.push(step, 0.0, step, 0);
+        }
+        assert_eq!(series.steps(), [i64::MIN, -1, 0, 1, i64::MAX]);
+        assert_eq!(series.within(&(i64::MIN..=i64::MAX)), 0..5);
+        assert_eq!(series.within(&(0..=i64::MAX - 1)), 2..4);
+        assert_eq!(series.at(i64::MAX).map(|point| point.step), Some(i64::MAX));
     }
 }

@@ -9,6 +9,7 @@ use super::{
     What, is_graph, tags,
 };
 use crate::bands::PERCENTILES;
+use crate::clock;
 use crate::proto::{GraphDef, RunMetadata};
 use crate::series::Point;
 use crate::{graph_def, run_metadata};
@@ -267,6 +268,8 @@ impl Run {
     /// The curves of some tags, or of all where none are named, in a range of steps, of at most some `points` each.
     pub fn curves(&self, wanted: &[String], steps: RangeInclusive<i64>, points: usize) -> Curves {
         let model = self.read();
+        // While nothing can be added: all that is later is not in this answer.
+        let seq = clock();
         let is_wanted = |tag: &String| wanted.is_empty() || wanted.contains(tag);
         let tags = model.scalars.iter().filter(|(tag, _)| is_wanted(tag)).map(|(tag, series)| {
             let range = series.within(&steps);
@@ -279,12 +282,13 @@ impl Run {
             }
             (tag.clone(), curve)
         });
-        Curves { seq: model.changed, tags: tags.collect() }
+        Curves { seq, tags: tags.collect() }
     }
 
     /// The bands of all tags in a range of steps, of at most so many `points` each.
     pub fn bands(&self, steps: RangeInclusive<i64>, points: usize) -> BandsOf {
         let model = self.read();
+        let seq = clock();
         let tags = model.bands().map(|(tag, series, exact)| {
             let mut bands = Bands { exact, ..Bands::default() };
             let places = Series::<Band>::sample(series.within(&steps), points);
@@ -297,12 +301,12 @@ impl Run {
             }
             (tag.clone(), bands)
         });
-        BandsOf { seq: model.changed, percentiles: PERCENTILES, tags: tags.collect() }
+        BandsOf { seq, percentiles: PERCENTILES, tags: tags.collect() }
     }
 
     /// The steps of the training batches that were kept.
     pub fn batches(&self) -> Vec<i64> {
-        self.read().batches.steps().to_vec()
+        self.read().batches.steps()
     }
 
     /// The newest training batch at a step or before.
@@ -325,18 +329,14 @@ impl Run {
 
     /// The steps at which the test images were evaluated.
     pub fn evaluations(&self) -> Vec<i64> {
-        self.read().predictions.steps().to_vec()
+        self.read().predictions.steps()
     }
 
     /// The test images and the steps at which they were evaluated.
     pub fn tests(&self) -> Option<Tests> {
         let (steps, held, labels) = {
             let model = self.read();
-            (
-                model.predictions.steps().to_vec(),
-                model.test_images.clone()?,
-                model.test_labels.clone()?,
-            )
+            (model.predictions.steps(), model.test_images.clone()?, model.test_labels.clone()?)
         };
         let event = held.event()?;
         let picture = Picture::of(values(&event)?, tags::TEST_IMAGES)?;
@@ -414,7 +414,7 @@ impl Run {
         let model = self.read();
         let tags = model.images.iter().map(|(tag, series)| {
             let count = series.last().map_or(0, |point| point.value.1);
-            (tag.clone(), ImageTag { steps: series.steps().to_vec(), count })
+            (tag.clone(), ImageTag { steps: series.steps(), count })
         });
         Images { tags: tags.collect() }
     }
