@@ -63,6 +63,16 @@ pub(crate) const FILES: &[File] = files![
 /// What stands in the page for the token that controls are sent with.
 pub(crate) const TOKEN: &str = "@TOKEN@";
 
+/// The page as a server gives it: with its token, and with all modules named at its head, so that a browser asks for them at once and not one
+/// after the other as it finds them imported.
+pub(crate) fn served(token: &str) -> String {
+    let modules = FILES.iter().filter(|file| file.kind == SCRIPT);
+    let links =
+        modules.map(|file| format!("<link rel=\"modulepreload\" href=\"{}\">\n", file.name));
+    let head = links.chain(["</head>".to_owned()]).collect::<String>();
+    INDEX.replacen("</head>", &head, 1).replace(TOKEN, token)
+}
+
 /// The file of that name.
 pub(crate) fn file(name: &str) -> Option<File> {
     FILES.iter().find(|file| file.name == name).copied()
@@ -80,5 +90,12 @@ mod tests {
             assert!(name == "index.html" || file(&name).is_some(), "{name}");
         }
         assert!(INDEX.contains(TOKEN));
+        let served = served("secret");
+        assert!(served.contains("content=\"secret\"") && !served.contains(TOKEN));
+        assert_eq!(
+            served.matches("modulepreload").count() + 3,
+            FILES.len() - 1,
+            "styles and a licence"
+        );
     }
 }

@@ -173,7 +173,7 @@ fn router(app: Arc<App>, guard: Guard) -> Router {
 }
 
 async fn index(State(app): State<Arc<App>>) -> Html<String> {
-    Html(page::INDEX.replace(page::TOKEN, &app.token))
+    Html(page::served(&app.token))
 }
 
 async fn file(Path(name): Path<String>) -> Response {
