@@ -1,4 +1,4 @@
-//! What watching costs: training with a recording, an open page and ten readers that never read, beside training alone.
+//! Times training with a recording, an open page and ten stuck readers, relative to training alone.
 //!
 //! `cargo bench --bench watching`; `-- 200000` for the recording of a run of so many steps as well
 
@@ -89,7 +89,7 @@ impl Training {
         Ok(begin.elapsed().as_secs_f64() * 1e3 / steps as f64)
     }
 
-    /// The same, recorded as the command line does it.
+    /// Milliseconds a step of a training that is recorded as the command line does it.
     fn recorded(&self, steps: usize, recorder: &Recorder) -> Result<f64, Failure> {
         let run = self.session.signature("train")?;
         let small = self.session.signature("train")?.fetching(recorder.ports_of_numbers())?;

@@ -17,7 +17,7 @@ pub struct Json {
     pub json: bool,
 }
 
-/// What is to be said once the terminal is free again; `None` where it is.
+/// Lines and notes that wait until the terminal is free; `None` while it is free.
 static HELD: Mutex<Option<Vec<Said>>> = Mutex::new(None);
 
 enum Said {

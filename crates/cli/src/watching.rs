@@ -49,9 +49,21 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Whether anybody watches.
+    /// Whether the training is recorded or shown anywhere.
     pub fn is_watched(&self) -> bool {
         self.log.is_some() || self.dashboard.is_some() || self.tui
+    }
+
+    /// Opens the page, if it is asked for, and reads what is to be seen beside.
+    fn open(&self, shown: Shown) -> Result<(Option<Server>, Option<Watch>), Failure> {
+        let Some(addr) = &self.dashboard else { return Ok((None, None)) };
+        let runs = Runs::new();
+        runs.add(shown);
+        let server =
+            Server::start(runs.clone(), addr, &self.dashboard_host).map_err(Failure::failed)?;
+        let told = |error: abeyance::record::Error| output::note(error);
+        let beside = self.beside.as_ref().map(|folder| Watch::start(folder, runs, told));
+        Ok((Some(server), beside.transpose().map_err(Failure::failed)?))
     }
 }
 
@@ -62,7 +74,7 @@ pub struct Watching<'a> {
     /// Training with the tensors of numbers, and with all that are recorded.
     small: SignatureRun<'a>,
     large: SignatureRun<'a>,
-    /// What the network takes images for.
+    /// The tensor of the network's predictions: classes, or scores of them.
     predictions: Option<Port<Value>>,
     controls: Arc<Controls>,
     predictor: Option<Arc<Predictor>>,
@@ -75,7 +87,7 @@ pub struct Watching<'a> {
     traced: u64,
 }
 
-/// What a training is, for the table of runs.
+/// A training's graph, session, data and settings.
 pub struct About<'a> {
     pub graph: &'a Graph,
     pub session: &'a Session,
@@ -97,6 +109,19 @@ impl<'a> Watching<'a> {
             None => None,
         };
         let run = Run::new(name.unwrap_or_else(|| session.graph_name().to_owned()));
+        let controls = Arc::new(Controls::new());
+        let predictor = Predictor::new(about.graph, session.seed()).ok().map(Arc::new);
+        // The address and the terminal first: where they are not to be had, no folder is made or changed.
+        let shown = Shown {
+            run: run.clone(),
+            controls: Some(controls.clone()),
+            predictor: predictor.clone(),
+        };
+        let (server, beside) = options.open(shown)?;
+        let tui = match options.tui {
+            true => Some(Tui::start(run.clone(), Some(controls.clone())).map_err(Failure::failed)?),
+            false => None,
+        };
         let mut recording = Recorder::new(session)
             .watch(run.clone())
             .every(options.record_every)
@@ -117,10 +142,8 @@ impl<'a> Watching<'a> {
         let ports = recorder.ports();
         let train = || session.signature("train");
         let small = recorder.ports_of_numbers();
-        let controls = Arc::new(Controls::new());
-        let predictor = Predictor::new(about.graph, session.seed()).ok().map(Arc::new);
         let known = session.summaries().iter().map(|summary| summary.tag.to_string()).collect();
-        let mut watching = Self {
+        let watching = Self {
             options,
             small: train()?.fetching(small)?,
             large: train()?.fetching(ports)?,
@@ -129,9 +152,9 @@ impl<'a> Watching<'a> {
             controls,
             predictor,
             run,
-            server: None,
-            tui: None,
-            _beside: None,
+            server,
+            tui,
+            _beside: beside,
             known,
             traced: (first + TRACED).min(about.steps.saturating_sub(1)),
         };
@@ -139,33 +162,14 @@ impl<'a> Watching<'a> {
         if watching.predictions.is_some() {
             watching.test_images(&about.data.test)?;
         }
-        watching.open()?;
-        if options.tui {
-            let shown = Tui::start(watching.run.clone(), Some(watching.controls.clone()));
-            watching.tui = Some(shown.map_err(Failure::failed)?);
+        let at =
+            watching.server.as_ref().map(|server| format!("the dashboard is at {}", server.url()));
+        if let Some(tui) = &watching.tui {
             output::hold();
+            at.iter().for_each(|at| tui.say(at.as_str()));
         }
+        at.into_iter().for_each(output::note);
         Ok(watching)
-    }
-
-    /// Opens the page.
-    fn open(&mut self) -> Result<(), Failure> {
-        let Some(addr) = &self.options.dashboard else { return Ok(()) };
-        let runs = Runs::new();
-        runs.add(Shown {
-            run: self.run.clone(),
-            controls: Some(self.controls.clone()),
-            predictor: self.predictor.clone(),
-        });
-        if let Some(folder) = &self.options.beside {
-            let told = |error: abeyance::record::Error| output::note(error);
-            self._beside = Some(Watch::start(folder, runs.clone(), told).map_err(Failure::failed)?);
-        }
-        let server =
-            Server::start(runs, addr, &self.options.dashboard_host).map_err(Failure::failed)?;
-        output::note(format!("the dashboard is at {}", server.url()));
-        self.server = Some(server);
-        Ok(())
     }
 
     fn test_images(&self, data: &Dataset) -> Result<(), Failure> {
@@ -187,17 +191,12 @@ impl<'a> Watching<'a> {
             // The weights of the steps done; copied only if somebody draws.
             predictor.offer(session);
         }
-        if !self.recorder.wants(at) {
-            if step == self.traced {
-                let mut trace = Trace::new();
-                let outputs = plain.run_with(RunOptions::new().trace(&mut trace), feeds)?;
-                self.recorder.trace(at, &trace);
-                return Ok(outputs);
-            }
-            return Ok(plain.run(feeds)?);
-        }
-        let run = if self.recorder.wants_large(at) { &self.large } else { &self.small };
-        if self.recorder.wants_costs() {
+        let run = match (self.recorder.wants_large(at), self.recorder.wants(at)) {
+            (true, _) => &self.large,
+            (_, true) => &self.small,
+            _ => plain,
+        };
+        if self.recorder.wants(at) && self.recorder.wants_costs() {
             self.recorder.costs(&run.costs(feeds.clone())?);
         }
         let mut outputs = match step == self.traced {
@@ -209,6 +208,9 @@ impl<'a> Watching<'a> {
             }
             false => run.run(feeds)?,
         };
+        if !self.recorder.wants(at) {
+            return Ok(outputs);
+        }
         let extras = outputs.split_off(names.len().min(outputs.len()));
         self.recorder.record(at, extras);
         // Outputs of the signature of which the graph makes no summary.

@@ -122,6 +122,11 @@ fn what_cannot_be_watched_is_said() {
         assert_ne!(ran.code, Some(0), "{arguments}");
         said.push_str(&format!("train {arguments}\n{}\n", ran.errors));
     }
+    // What was refused for its address or its terminal has made no recording.
+    for arguments in [format!("--dashboard {port}"), "--tui".to_owned()] {
+        folder.run(&format!("{TRAIN} --steps 9 --log unmade {arguments}"));
+        assert!(!folder.0.join("unmade").exists(), "{arguments}");
+    }
     for arguments in ["missing", "file", "data --export out/of/reach.html", "data --addr x"] {
         let ran = folder.run(&format!("dashboard {arguments}"));
         assert_ne!(ran.code, Some(0), "{arguments}");

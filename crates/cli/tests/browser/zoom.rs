@@ -1,4 +1,4 @@
-//! What part of a curve is seen.
+//! Zooming and panning curves.
 
 use fantoccini::key::Key;
 
