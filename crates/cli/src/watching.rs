@@ -1,15 +1,14 @@
 //! Watching a training: the recording that `--log` asks for, and the page of `--dashboard`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use abeyance::datasets::{Dataset, Mnist};
 use abeyance::prelude::*;
-use abeyance::record::{Classifier, Recorder, Run};
+use abeyance::record::{Classifier, Recorder};
 use abeyance::session::{Port, SignatureRun, Value};
 use abeyance_dashboard::tui::Tui;
-use abeyance_dashboard::{Ask, Controls, Predictor, Runs, Server, Shown, Watch};
+use abeyance_dashboard::{Live, Runs, Server, Shown, Watch};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -76,9 +75,7 @@ pub struct Watching<'a> {
     large: SignatureRun<'a>,
     /// The tensor of the network's predictions: classes, or scores of them.
     predictions: Option<Port<Value>>,
-    controls: Arc<Controls>,
-    predictor: Option<Arc<Predictor>>,
-    run: Arc<Run>,
+    live: Live,
     server: Option<Server>,
     tui: Option<Tui>,
     _beside: Option<Watch>,
@@ -89,7 +86,6 @@ pub struct Watching<'a> {
 
 /// A training's graph, session, data and settings.
 pub struct About<'a> {
-    pub graph: &'a Graph,
     pub session: &'a Session,
     pub data: &'a Mnist,
     pub file: String,
@@ -108,22 +104,18 @@ impl<'a> Watching<'a> {
             Some(folder) => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
             None => None,
         };
-        let run = Run::new(name.unwrap_or_else(|| session.graph_name().to_owned()));
-        let controls = Arc::new(Controls::new());
-        let predictor = Predictor::new(about.graph, session.seed()).ok().map(Arc::new);
+        let live = Live::new(session, name.unwrap_or_else(|| session.graph_name().to_owned()));
         // The address and the terminal first: where they are not to be had, no folder is made or changed.
-        let shown = Shown {
-            run: run.clone(),
-            controls: Some(controls.clone()),
-            predictor: predictor.clone(),
-        };
-        let (server, beside) = options.open(shown)?;
+        let (server, beside) = options.open(live.shown())?;
         let tui = match options.tui {
-            true => Some(Tui::start(run.clone(), Some(controls.clone())).map_err(Failure::failed)?),
+            true => {
+                let tui = Tui::start(live.run().clone(), Some(live.controls().clone()));
+                Some(tui.map_err(Failure::failed)?)
+            }
             false => None,
         };
         let mut recording = Recorder::new(session)
-            .watch(run.clone())
+            .watch(live.run().clone())
             .every(options.record_every)
             .steps(about.steps)
             .settings(settings(about));
@@ -149,16 +141,14 @@ impl<'a> Watching<'a> {
             large: train()?.fetching(ports)?,
             recorder,
             predictions,
-            controls,
-            predictor,
-            run,
+            live,
             server,
             tui,
             _beside: beside,
             known,
             traced: (first + TRACED).min(about.steps.saturating_sub(1)),
         };
-        watching.run.set_live(true, Some(about.steps as i64));
+        watching.live.run().set_live(true, Some(about.steps as i64));
         if watching.predictions.is_some() {
             watching.test_images(&about.data.test)?;
         }
@@ -182,15 +172,11 @@ impl<'a> Watching<'a> {
     pub fn step<'b>(
         &self,
         step: u64,
-        (session, plain): (&Session, &SignatureRun<'_>),
+        plain: &SignatureRun<'_>,
         feeds: Vec<Feed<'b>>,
         names: &[String],
     ) -> Result<Vec<Value>, Failure> {
         let at = step as i64;
-        if let Some(predictor) = &self.predictor {
-            // The weights of the steps done; copied only if somebody draws.
-            predictor.offer(session);
-        }
         let run = match (self.recorder.wants_large(at), self.recorder.wants(at)) {
             (true, _) => &self.large,
             (_, true) => &self.small,
@@ -248,30 +234,12 @@ impl<'a> Watching<'a> {
             }
             output::note(trouble);
         }
-        let state = |waits: bool| {
-            self.recorder.state(if waits { "paused" } else { "running" });
-            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
-                // Somebody may draw in the pause, when no step offers any.
-                predictor.give(session.snapshot());
-            }
-        };
-        while let Some(ask) = self.controls.check(stop::is_asked, state) {
-            match ask {
-                Ask::Save(reply) => reply.send(save()),
-                Ask::Stop => return true,
-            }
-        }
-        false
+        self.live.between_steps(session, &self.recorder, stop::is_asked, save)
     }
 
     /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open until somebody presses Ctrl-C.
     pub fn finish(mut self, session: &Session, state: &str, is_well: bool) {
-        self.recorder.state(state);
-        if let Some(predictor) = &self.predictor {
-            predictor.give(session.snapshot());
-        }
-        let recorded = self.recorder.finish();
-        self.run.set_live(false, None);
+        let recorded = self.live.finish(session, &self.recorder, state);
         if let Some(mut tui) = self.tui.take() {
             if is_well && !stop::is_asked() {
                 tui.wait();

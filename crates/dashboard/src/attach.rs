@@ -1,16 +1,13 @@
 //! The page for a program that trains by itself.
 
 use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use abeyance_graph::Graph;
-use abeyance_record::{Classifier, Recorder, RecorderOptions, Run};
+use abeyance_record::{Classifier, Recorder, RecorderOptions};
 use abeyance_session::{Collect, Feed, Fetch, Session};
 
-use crate::controls::{Ask, Controls};
-use crate::hub::{Runs, Shown};
-use crate::predictor::Predictor;
+use crate::hub::Runs;
+use crate::live::Live;
 use crate::{Error, Server};
 
 /// The page of a session that trains in this program: two lines, one that attaches it and one that runs steps through it.
@@ -43,10 +40,8 @@ use crate::{Error, Server};
 #[derive(Debug)]
 pub struct Dashboard {
     recorder: Recorder,
-    run: Arc<Run>,
+    live: Live,
     server: Server,
-    controls: Arc<Controls>,
-    predictor: Option<Arc<Predictor>>,
     is_stopped: AtomicBool,
 }
 
@@ -73,23 +68,16 @@ impl Dashboard {
         addr: &str,
         recording: RecorderOptions,
     ) -> Result<Self, Error> {
-        let run = Run::new(session.graph_name());
-        let controls = Arc::new(Controls::new());
-        let graph = Graph::from_ir(session.graph().clone());
-        let predictor = Predictor::new(&graph, session.seed()).ok().map(Arc::new);
+        let live = Live::new(session, session.graph_name());
         let runs = Runs::new();
-        runs.add(Shown {
-            run: run.clone(),
-            controls: Some(controls.clone()),
-            predictor: predictor.clone(),
-        });
+        runs.add(live.shown());
         // The address first: if it is taken, nothing is recorded.
         let server = Server::start(runs, addr, &[])?;
-        let recorder = recording.watch(run.clone()).start()?;
-        run.set_live(true, None);
+        let recorder = recording.watch(live.run().clone()).start()?;
+        live.run().set_live(true, None);
         eprintln!("the dashboard is at {}", server.url());
         let is_stopped = AtomicBool::new(false);
-        Ok(Self { recorder, run, server, controls, predictor, is_stopped })
+        Ok(Self { recorder, live, server, is_stopped })
     }
 
     /// What to open in a browser.
@@ -108,24 +96,9 @@ impl Dashboard {
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<<F::Collect as Collect>::Output, abeyance_session::Error> {
-        let state = |waits: bool| {
-            self.recorder.state(if waits { "paused" } else { "running" });
-            if let Some(predictor) = self.predictor.as_ref().filter(|_| waits) {
-                // Somebody may draw in the pause, when no step offers any.
-                predictor.give(session.snapshot());
-            }
-        };
-        if let Some(predictor) = &self.predictor {
-            predictor.offer(session);
-        }
-        while let Some(ask) = self.controls.check(|| false, state) {
-            match ask {
-                Ask::Save(reply) => reply.send(Err("this program does not save here".to_owned())),
-                Ask::Stop => {
-                    self.is_stopped.store(true, Ordering::Relaxed);
-                    break;
-                }
-            }
+        let save = || Err("this program does not save here".to_owned());
+        if self.live.between_steps(session, &self.recorder, || false, save) {
+            self.is_stopped.store(true, Ordering::Relaxed);
         }
         self.recorder.run(session, fetches, feeds)
     }
@@ -140,13 +113,8 @@ impl Dashboard {
     /// # Errors
     /// The first thing that went wrong with writing.
     pub fn finish(self, session: &Session) -> Result<Self, Error> {
-        self.recorder.state(if self.is_stopped() { "stopped" } else { "done" });
-        if let Some(predictor) = &self.predictor {
-            predictor.give(session.snapshot());
-        }
-        let finished = self.recorder.finish();
-        self.run.set_live(false, None);
-        finished?;
+        let state = if self.is_stopped() { "stopped" } else { "done" };
+        self.live.finish(session, &self.recorder, state)?;
         Ok(self)
     }
 

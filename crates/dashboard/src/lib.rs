@@ -4,7 +4,7 @@
 //! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
 //!
 //! - `attach.rs`: a [`Dashboard`] of a program's own session
-//! - `hub.rs`: the runs; `controls.rs`, `predictor.rs`: what can be done with one that trains
+//! - `hub.rs`: the runs; `live.rs`: one that trains in this process, with its `controls.rs` and `predictor.rs`
 //! - `folder.rs`: reads recordings
 //! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
 //! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
@@ -20,6 +20,7 @@ mod folder;
 mod graph;
 mod guard;
 mod hub;
+mod live;
 mod page;
 mod predictor;
 mod server;
@@ -31,5 +32,6 @@ pub use error::Error;
 pub use export::export;
 pub use folder::{Watch, read_folder};
 pub use hub::{Runs, Shown};
+pub use live::Live;
 pub use predictor::{Prediction, Predictor};
 pub use server::Server;

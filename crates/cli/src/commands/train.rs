@@ -112,7 +112,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         true => Some(Watching::start(
             &options.watched,
             &About {
-                graph: &graph,
                 session: &session,
                 data: &data,
                 file: options.graph.display().to_string(),
@@ -303,7 +302,7 @@ impl<'a> Trainer<'a> {
             let values = self.inputs.of_batch(batch);
             let feeds = feeds(&self.run, &values)?;
             let outputs = match self.watching {
-                Some(watching) => watching.step(step, (self.session, &self.run), feeds, &names)?,
+                Some(watching) => watching.step(step, &self.run, feeds, &names)?,
                 None => self.run.run(feeds)?,
             };
             let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
