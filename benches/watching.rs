@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use abeyance::prelude::*;
-use abeyance::record::{Classifier, Logs, Recorder, Run};
+use abeyance::record::{Logs, Recorder, Run};
 use abeyance::session::{SignatureRun, Value};
 use abeyance_dashboard::{Runs, Server, Shown};
 
@@ -115,13 +115,10 @@ impl Training {
     }
 
     fn recorder(&self, folder: &Path, run: &Arc<Run>, steps: usize) -> Result<Recorder, Failure> {
-        let mut recording = Recorder::new(&self.session)
+        let recording = Recorder::new(&self.session)
             .folder(folder)
             .watch(run.clone())
             .steps(steps.max(10_000) as u64);
-        if let Some(classifier) = Classifier::of(&self.session) {
-            recording = recording.classifier(classifier);
-        }
         Ok(recording.start()?)
     }
 }

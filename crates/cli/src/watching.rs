@@ -125,11 +125,7 @@ impl<'a> Watching<'a> {
         if about.resumes {
             recording = recording.resume(first as i64);
         }
-        let classifier = Classifier::of(session);
-        let predictions = classifier.map(|classifier| classifier.predictions);
-        if let Some(classifier) = classifier {
-            recording = recording.classifier(classifier);
-        }
+        let predictions = Classifier::of(session).map(|classifier| classifier.predictions);
         let recorder = recording.start().map_err(Failure::failed)?;
         let ports = recorder.ports();
         let train = || session.signature("train");

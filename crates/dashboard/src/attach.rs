@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use abeyance_record::{Classifier, Recorder, RecorderOptions};
+use abeyance_record::{Recorder, RecorderOptions};
 use abeyance_session::{Collect, Feed, Fetch, Session};
 
 use crate::hub::Runs;
@@ -35,7 +35,7 @@ use crate::{Error, Server};
 /// ```
 ///
 /// The curves and bands are the graph's summaries. A graph whose signatures say that it classifies images has all six panels: batches come by
-/// themselves ([`Classifier::of`]), test images by [`Recorder::test_images`] and [`Recorder::test`], which can be called on a dashboard,
+/// themselves ([`Classifier::of`](abeyance_record::Classifier::of)), test images by [`Recorder::test_images`] and [`Recorder::test`], which can be called on a dashboard,
 /// as all of a recorder can. Other numbers, such as a test set's loss, go to [`Recorder::scalars`].
 #[derive(Debug)]
 pub struct Dashboard {
@@ -52,11 +52,7 @@ impl Dashboard {
     /// # Errors
     /// The address is none, or in use.
     pub fn attach(session: &Session, addr: &str) -> Result<Self, Error> {
-        let mut recording = Recorder::new(session);
-        if let Some(classifier) = Classifier::of(session) {
-            recording = recording.classifier(classifier);
-        }
-        Self::attach_with(session, addr, recording)
+        Self::attach_with(session, addr, Recorder::new(session))
     }
 
     /// The same with a recording that is told more: `Recorder::new(&session).folder("runs/relu").steps(2000)`.

@@ -49,7 +49,7 @@ impl RecorderOptions {
             every: EVERY,
             steps: None,
             settings: Map::new(),
-            classifier: None,
+            classifier: Classifier::of(session),
             resume: None,
         }
     }
@@ -88,7 +88,8 @@ impl RecorderOptions {
         self
     }
 
-    /// Records batches of images with their classes and what they are taken for: up to 100 of each.
+    /// Records batches of images with their classes and what they are taken for, up to 100 of each, of these tensors instead of those that the
+    /// graph's signatures name: [`Classifier::of`].
     pub fn classifier(mut self, classifier: Classifier) -> Self {
         self.classifier = Some(classifier);
         self
