@@ -1,6 +1,9 @@
 // Access to the server. The token that a person types stays in this page's memory.
 import { read } from "./json.js";
 
+// After so many milliseconds without an answer the server counts as away.
+const LATE = 4000;
+
 let token = "";
 
 /** Keeps the token that goes with every request from now on. */
@@ -53,7 +56,7 @@ async function ask(path, options) {
 
 /** What the server says of itself and its models. */
 export function status() {
-  return ask("api/status", { signal: AbortSignal.timeout(8000) });
+  return ask("api/status", { signal: AbortSignal.timeout(LATE) });
 }
 
 /** The path of a version's inference, without a leading slash. */

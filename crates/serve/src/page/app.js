@@ -101,7 +101,7 @@ function render() {
   server.update(last);
   server.draw(history, answered);
   list.update(last.models, found && found.name);
-  write(at("title"), `${last.server.name} ${last.server.version}`);
+  write(at("title"), `models, ${last.server.version}`);
   at("model").hidden = !found;
   at("empty").hidden = Boolean(found);
   const none = last.models.length ? `There is no model ${JSON.stringify(where.model)} here any more.` : "No model is served yet. One that is put into the server’s folder appears here by itself.";

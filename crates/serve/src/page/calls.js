@@ -1,5 +1,6 @@
 // Ready-made calls of a model, as text: for a shell, Python and Rust.
 import { inferPath } from "./api.js";
+import { rustCall } from "./rust.js";
 import { elements, isFloat, oneRow } from "./tensors.js";
 
 // Up to so many elements are written out in a call.
@@ -23,7 +24,7 @@ export function calls(call) {
     { id: "curl", name: "curl", text: curl(call) },
     { id: "tritonclient", name: "Python, tritonclient", text: triton(call, "http") },
     { id: "requests", name: "Python, requests", text: requests(call) },
-    { id: "rust", name: "Rust", text: rust(call) },
+    { id: "rust", name: "Rust", text: rustCall({ ...call, token: call.token ? TOKEN : null }) },
   ];
   if (call.grpc) made.splice(2, 0, { id: "grpc", name: "Python, gRPC", text: triton(call, "grpc") });
   return made;
@@ -142,8 +143,4 @@ function requests({ at, model, version, signature, isDefault, token }) {
     'for output in answer.json()["outputs"]:',
     '    print(output["name"], output["shape"], output["data"])',
   ].join("\n");
-}
-
-function rust() {
-  return "";
 }

@@ -6,15 +6,19 @@ import { drawn, element, put, write } from "./elements.js";
 import { span } from "./numbers.js";
 
 const HEIGHT = 132;
+
+// Seconds from the left edge to now: the least that holds all samples.
+const SPANS = [60, 120, 300];
 const EDGE = { left: 52, right: 8, top: 8, bottom: 18 };
 
 /**
  * `series` are `{ key, name, ink }`: the sample's field, its name, and a class of the style.
- * `format` gives a value as text; `log` chooses the axis; `past` is the span in seconds.
+ * `format` gives a value as text; `log` chooses the axis.
  */
-export function lineChart({ name, title, series, format, log, past }) {
+export function lineChart({ name, title, series, format, log }) {
   let samples = [];
   let now = 0;
+  let past = SPANS[0];
   let width = 0;
   let cursor = null;
   const grid = drawn("g", { class: "grid" });
@@ -84,7 +88,7 @@ export function lineChart({ name, title, series, format, log, past }) {
     grid.replaceChildren(...(known.length ? axis.ticks : []).flatMap((tick) => [
       drawn("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) }),
       drawn("text", { x: EDGE.left - 6, y: y(tick) + 4, "text-anchor": "end" }, format(tick)),
-    ]), ...minutes());
+    ]), ...times());
     lines.forEach((line, i) => put(line, "d", pathOf(samples, series[i].key, x, y)));
     const shown = known.find(({ at }) => at === cursor) || samples.at(-1) || {};
     const marked = cursor !== null && shown.at === cursor;
@@ -100,14 +104,18 @@ export function lineChart({ name, title, series, format, log, past }) {
     });
     write(when, marked ? `${span(now - shown.at)} ago` : "");
     const said = series.map(({ name: label }, i) => `${label} ${outputs[i].textContent}`).join(", ");
-    put(svg, "aria-label", `${title}, last ${past / 60} minutes; ${marked ? when.textContent : "now"}: ${said}`);
+    put(svg, "aria-label", `${title}, last ${span(past)}; ${marked ? when.textContent : "now"}: ${said}`);
   }
 
-  function minutes() {
-    return Array.from({ length: past / 60 + 1 }, (_, ago) => {
-      const at = x(now - 60 * ago);
-      const anchor = ago === 0 ? "end" : ago === past / 60 ? "start" : "middle";
-      return drawn("text", { x: at, y: HEIGHT - 4, "text-anchor": anchor }, ago ? `−${ago} min` : "now");
+  function times() {
+    const [unit, size] = past > 120 ? ["min", 60] : ["s", 1];
+    const step = past / (past > 120 ? 5 : 4) * (width > 340 ? 1 : 2);
+    const ticks = [];
+    for (let ago = 0; ago <= past; ago += step) ticks.push(ago);
+    return ticks.map((ago) => {
+      const anchor = ago === 0 ? "end" : ago === past ? "start" : "middle";
+      const text = ago ? `−${ago / size} ${unit}` : "now";
+      return drawn("text", { x: x(now - ago), y: HEIGHT - 4, "text-anchor": anchor }, text);
     });
   }
 
@@ -116,6 +124,8 @@ export function lineChart({ name, title, series, format, log, past }) {
     draw(given, time) {
       samples = given;
       now = time;
+      const age = samples.length ? now - samples[0].at : 0;
+      past = SPANS.find((seconds) => age <= seconds) || SPANS.at(-1);
       if (cursor !== null && !samples.some(({ at }) => at === cursor)) cursor = null;
       paint();
     },
@@ -142,8 +152,8 @@ function pathOf(samples, key, x, y) {
 // Where values lie on the axis, from 0 to 1, and which are written beside it.
 function axisOf(values, log) {
   if (!log) {
-    const step = stepFor(Math.max(1, ...values) / 3);
-    const most = Math.max(1, Math.ceil(Math.max(0, ...values) / step)) * step;
+    const step = stepFor(Math.max(1.5, ...values) / 3);
+    const most = Math.max(2, Math.ceil(Math.max(0, ...values) / step)) * step;
     const ticks = Array.from({ length: Math.round(most / step) + 1 }, (_, i) => i * step);
     return { ticks, part: (value) => value / most };
   }

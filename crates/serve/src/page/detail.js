@@ -25,8 +25,8 @@ export function detail(host) {
   const versions = element("nav", { id: "versions", class: "chips", "aria-label": "Versions" });
   const trouble = element("ul", { id: "trouble", role: "status" });
   const about = facts([
-    ["since", "Since"], ["parameters", "Parameters"], ["bytes", "Size"], ["cases", "Golden cases"], ["batching", "Batching"],
-    ["path", "From"],
+    ["since", "Since"], ["parameters", "Parameters"], ["bytes", "Size"], ["cases", "Golden cases"], ["path", "From"],
+    ["batching", "Batching"],
   ], { class: "facts wide" });
   const live = livePanel();
   const chips = element("nav", { id: "signatures", class: "chips", "aria-label": "Signatures" });
@@ -109,13 +109,13 @@ export function detail(host) {
   function showAbout(version) {
     about.root.hidden = !version;
     if (!version) return;
-    about.set("since", `${version.state} since ${time(version.since)}`);
+    about.set("since", time(version.since));
     const known = version.state !== "loading" && version.state !== "failed";
     for (const key of ["parameters", "bytes", "cases", "batching"]) about.show(key, known);
     about.set("parameters", whole(version.parameters));
     about.set("bytes", bytes(version.bytes));
-    about.set("cases", version.cases ? `${whole(version.cases)} replayed, all the same` : "none");
-    const why = version.batches ? "requests run together" : `each request alone: ${version.mixes || "its rows are not apart"}`;
+    about.set("cases", version.cases ? `${whole(version.cases)} passed` : "none");
+    const why = version.batches ? "Requests that wait run together." : `Each request runs alone: ${version.mixes || "its rows are not apart."}`;
     about.set("batching", why);
     about.set("path", version.path);
   }

@@ -1,7 +1,7 @@
 // The last minutes, kept by the page itself: the server tells only of now.
 
-/** How far back, in seconds. */
-export const SPAN = 300;
+// How far back, in seconds.
+const SPAN = 300;
 
 // A longer pause than this between two answers is a gap in the lines.
 const GAP = 4;

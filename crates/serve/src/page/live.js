@@ -4,7 +4,6 @@
 import { batchSizes } from "./batches.js";
 import { lineChart } from "./chart.js";
 import { element, facts, write } from "./elements.js";
-import { SPAN } from "./history.js";
 import { duration, span, three, whole } from "./numbers.js";
 
 const TIMES = [["latency", "Latency", "latency_us"], ["queue", "in the queue", "queue_us"], ["compute", "computing", "compute_us"]];
@@ -26,14 +25,14 @@ export function livePanel() {
     ["batches", "Batches"], ["last", "Last one"],
   ]);
   const latency = lineChart({
-    name: "latency", title: "Latency", format: duration, log: true, past: SPAN,
+    name: "latency", title: "Latency", format: duration, log: true,
     series: [
       { key: "p50", name: "p50", ink: "ink-1" }, { key: "p99", name: "p99", ink: "ink-2" },
       { key: "p999", name: "p99.9", ink: "ink-3" },
     ],
   });
   const rate = lineChart({
-    name: "rate", title: "Requests a second", format: three, log: false, past: SPAN,
+    name: "rate", title: "Requests a second", format: three, log: false,
     series: [{ key: "rate", name: "answered", ink: "ink-1" }],
   });
   const sizes = batchSizes();

@@ -5,7 +5,6 @@
 import { facts, put } from "./elements.js";
 import { count, span, time, whole } from "./numbers.js";
 import { lineChart } from "./chart.js";
-import { SPAN } from "./history.js";
 
 /** Fills the section of the server. */
 export function overview(host) {
@@ -14,7 +13,7 @@ export function overview(host) {
     ["connections", "Connections"], ["http", "HTTP"], ["grpc", "gRPC"], ["safety", "Access"],
   ], { class: "facts wide" });
   const chart = lineChart({
-    name: "queue", title: "Waiting requests", format: whole, log: false, past: SPAN,
+    name: "queue", title: "Queue and connections", format: whole, log: false,
     series: [{ key: "queue", name: "waiting", ink: "ink-1" }, { key: "connections", name: "connections", ink: "ink-3" }],
   });
   host.replaceChildren(list.root, chart.root);

@@ -34,7 +34,7 @@ export function outputView(output) {
     lists.forEach(({ list }, at) => root.append(...(rows.length > 1 ? [element("p", { class: "quiet" }, `row ${at}`)] : []), list));
     const { largest } = lists[0];
     root.dataset.largest = largest === null ? "" : largest;
-    if (largest === null) return { root, words: `${name} has no number.` };
+    if (largest === null) return { root, words: `${name} has no largest number.` };
     const where = rows.length > 1 ? " in row 0" : "";
     return { root, words: `${name}: the largest${where} is number ${largest}, ${show(rows[0][largest])}.` };
   }
@@ -67,16 +67,19 @@ function bars(row, label) {
   values.forEach((value, index) => {
     if (!Number.isNaN(value) && (largest === null || value > values[largest])) largest = index;
   });
+  // Where all are the same, none is the largest.
+  if (values.every((value) => value === values[0])) largest = null;
   const items = values.map((value, index) => {
     const bar = element("span", { class: "fill" });
     const end = Number.isFinite(value) ? value : value > 0 ? high : value < 0 ? low : 0;
     bar.style.left = `${(100 * (Math.min(0, end) - low)) / size}%`;
     bar.style.width = `${(100 * Math.abs(end)) / size}%`;
     const first = index === largest;
+    const text = shares ? value.toFixed(4) : show(row[index]);
     return element("li", { "data-index": index, "data-value": print(row[index]), class: [first && "first", value < 0 && "below"].filter(Boolean).join(" ") || null },
       element("span", { class: "label" }, String(index)),
       element("span", { class: "track", "aria-hidden": "true" }, bar),
-      element("span", { class: "amount", title: print(row[index]) }, show(row[index])),
+      element("span", { class: "amount", title: print(row[index]) }, text),
       first ? element("span", { class: "unseen" }, "largest") : null);
   });
   return { list: element("ol", { class: "meters", "aria-label": label }, items), largest };
