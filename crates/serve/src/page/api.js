@@ -5,10 +5,16 @@ import { read } from "./json.js";
 const LATE = 4000;
 
 let token = "";
+let refused = () => {};
 
 /** Keeps the token that goes with every request from now on. */
 export function keepToken(text) {
   token = text;
+}
+
+/** Calls when a model was not run for want of the right token. */
+export function onRefused(call) {
+  refused = call;
 }
 
 /** The server's address as the page was reached, with a slash at its end. */
@@ -37,7 +43,11 @@ async function ask(path, options) {
   } catch (error) {
     if (error.name === "AbortError") throw error;
     const late = error.name === "TimeoutError";
-    throw new Failure(0, "No answer", late ? "The server took too long." : "The server could not be reached.");
+    throw new Failure(
+      0,
+      "No answer",
+      late ? "The server took too long." : "The server could not be reached.",
+    );
   }
   let body;
   try {
@@ -48,7 +58,12 @@ async function ask(path, options) {
   if (!response.ok) {
     const said = body && typeof body.error === "string" ? body.error : text.trim();
     const title = `${response.status} ${response.statusText}`.trim();
-    throw new Failure(response.status, title, said || "The server gave no reason.", response.headers.get("Retry-After"));
+    throw new Failure(
+      response.status,
+      title,
+      said || "The server gave no reason.",
+      response.headers.get("Retry-After"),
+    );
   }
   if (body === undefined) throw new Failure(response.status, "Unreadable answer", text.slice(0, 2000));
   return body;
@@ -71,7 +86,12 @@ function encoded(name) {
 }
 
 /** Runs a model. `body` is the request's JSON. */
-export function infer(model, version, body, signal) {
+export async function infer(model, version, body, signal) {
   const headers = { "Content-Type": "application/json" };
-  return ask(inferPath(model, version), { method: "POST", headers, body, signal });
+  try {
+    return await ask(inferPath(model, version), { method: "POST", headers, body, signal });
+  } catch (error) {
+    if (error.status === 401) refused();
+    throw error;
+  }
 }

@@ -1,5 +1,5 @@
 // The page of a model server: asks once a second how it does, and shows it.
-import { Failure, keepToken, status as askStatus } from "./api.js";
+import { Failure, keepToken, onRefused, status as askStatus } from "./api.js";
 import { detail } from "./detail.js";
 import { put, write } from "./elements.js";
 import { History } from "./history.js";
@@ -25,6 +25,7 @@ let answered = null;
 let misses = 0;
 let timer = 0;
 let refused = false;
+let wanted = false;
 let spoken = "";
 
 const seconds = () => performance.now() / 1000;
@@ -56,7 +57,7 @@ async function poll() {
 }
 
 function here() {
-  tokenBox.hidden = true;
+  if (!wanted) tokenBox.hidden = true;
   at("main").hidden = false;
   away.hidden = true;
   put(connection, "data-state", "live");
@@ -84,7 +85,12 @@ function askToken({ message }) {
   away.hidden = true;
   put(connection, "data-state", "token");
   write(connection, "token needed");
-  write(at("tokenwhy"), again ? `The server did not take this token: ${message}` : "The server asks for its token. It is kept in this page only, until it is closed or loaded anew.");
+  write(
+    at("tokenwhy"),
+    again
+      ? `The server did not take this token: ${message}`
+      : "The server asks for its token. It is kept in this page only, until it is closed or loaded anew.",
+  );
   at("tokenwhy").classList.toggle("wrong", again);
   field.value = "";
   field.focus();
@@ -104,7 +110,9 @@ function render() {
   write(at("title"), `models, ${last.server.version}`);
   at("model").hidden = !found;
   at("empty").hidden = Boolean(found);
-  const none = last.models.length ? `There is no model ${JSON.stringify(where.model)} here any more.` : "No model is served yet. One that is put into the server’s folder appears here by itself.";
+  const none = last.models.length
+    ? `There is no model ${JSON.stringify(where.model)} here.`
+    : "No model is served yet. One that is put into the server’s folder appears here by itself.";
   if (!found) write(at("empty"), none);
   else model.update(last, found, where, (name, version) => history.of(name, version), answered);
   document.documentElement.dataset.ready = String(last.models.length);
@@ -124,7 +132,17 @@ tokenBox.addEventListener("submit", (event) => {
     return;
   }
   keepToken(text);
+  wanted = false;
   poll();
+});
+
+// A server may say how it does to everybody, and ask for its token only where a model is run.
+onRefused(() => {
+  if (refused) return;
+  wanted = true;
+  tokenBox.hidden = false;
+  write(at("tokenwhy"), "To run a model the server asks for its token. It is kept in this page only.");
+  at("token").focus();
 });
 
 addEventListener("hashchange", () => {

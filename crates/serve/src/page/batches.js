@@ -9,8 +9,13 @@ export function batchSizes() {
   const list = element("ol", { class: "meters", "aria-label": "Batches by their number of rows" });
   const mean = element("span", { class: "quiet when" });
   const empty = element("p", { class: "nothing quiet" }, "nothing yet");
-  const root = element("figure", { class: "batches" },
-    element("figcaption", {}, element("b", {}, "Rows a batch"), mean), list, empty);
+  const root = element(
+    "figure",
+    { class: "batches" },
+    element("figcaption", {}, element("b", {}, "Rows a batch"), mean),
+    list,
+    empty,
+  );
   const rows = new Map();
 
   return {
@@ -40,8 +45,13 @@ export function batchSizes() {
 function rowOf(name) {
   const bar = element("span", { class: "fill" });
   const count = element("span", { class: "amount" });
-  const root = element("li", { "data-sizes": name }, element("span", { class: "label" }, name),
-    element("span", { class: "track", "aria-hidden": "true" }, bar), count);
+  const root = element(
+    "li",
+    { "data-sizes": name },
+    element("span", { class: "label" }, name),
+    element("span", { class: "track", "aria-hidden": "true" }, bar),
+    count,
+  );
   return { root, bar, count };
 }
 
@@ -51,9 +61,11 @@ function grouped(sizes) {
     const power = Math.ceil(Math.log2(Math.max(1, Number(size))));
     groups.set(power, (groups.get(power) || 0) + count);
   }
-  return [...groups].sort(([a], [b]) => a - b).map(([power, count]) => {
-    const from = power < 1 ? 1 : 2 ** (power - 1) + 1;
-    const to = 2 ** power;
-    return { name: from === to ? String(to) : `${from} to ${to}`, count };
-  });
+  return [...groups]
+    .sort(([a], [b]) => a - b)
+    .map(([power, count]) => {
+      const from = power < 1 ? 1 : 2 ** (power - 1) + 1;
+      const to = 2 ** power;
+      return { name: from === to ? String(to) : `${from} to ${to}`, count };
+    });
 }

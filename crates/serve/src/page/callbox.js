@@ -11,7 +11,12 @@ let chosen = "curl";
 
 /** The box. `update(call)` takes what `calls` takes. */
 export function callBox() {
-  const tabs = element("div", { role: "tablist", class: "tabs", "aria-label": "Ready-made calls", onkeydown: keys });
+  const tabs = element("div", {
+    role: "tablist",
+    class: "tabs",
+    "aria-label": "Ready-made calls",
+    onkeydown: keys,
+  });
   const text = element("code", {});
   const pre = element("pre", { id: "calltext", role: "tabpanel", tabindex: "0" }, text);
   const note = element("p", { class: "quiet" });
@@ -49,7 +54,15 @@ export function callBox() {
     update(call) {
       const fresh = calls(call);
       if (fresh.map(({ id }) => id).join() !== made.map(({ id }) => id).join()) {
-        tabs.replaceChildren(...fresh.map(({ id, name }) => button(name, { role: "tab", id: `call-${id}`, "data-call": id, "aria-controls": "calltext" }, () => choose(id))));
+        tabs.replaceChildren(
+          ...fresh.map(({ id, name }) =>
+            button(
+              name,
+              { role: "tab", id: `call-${id}`, "data-call": id, "aria-controls": "calltext" },
+              () => choose(id),
+            ),
+          ),
+        );
       }
       made = fresh;
       if (!made.some(({ id }) => id === chosen)) chosen = made[0].id;

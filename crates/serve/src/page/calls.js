@@ -7,8 +7,19 @@ import { elements, isFloat, oneRow } from "./tensors.js";
 const WRITTEN = 8;
 
 const NUMPY = {
-  BOOL: "bool_", UINT8: "uint8", UINT16: "uint16", UINT32: "uint32", UINT64: "uint64", INT8: "int8", INT16: "int16",
-  INT32: "int32", INT64: "int64", FP16: "float16", FP32: "float32", FP64: "float64", BYTES: "object_",
+  BOOL: "bool_",
+  UINT8: "uint8",
+  UINT16: "uint16",
+  UINT32: "uint32",
+  UINT64: "uint64",
+  INT8: "int8",
+  INT16: "int16",
+  INT32: "int32",
+  INT64: "int64",
+  FP16: "float16",
+  FP32: "float32",
+  FP64: "float64",
+  BYTES: "object_",
 };
 
 /** The environment variable that calls take the token from. */
@@ -37,10 +48,13 @@ function curl({ at, model, version, signature, isDefault, token }) {
     const zero = zeroOf(input.datatype, "json");
     const few = Array.from({ length: count }, () => zero).join(", ");
     const data = count <= WRITTEN ? within(few) : `$(yes '${zero}' | head -n ${count} | paste -sd, -)`;
-    const head = `"name": ${within(JSON.stringify(input.name))}, "shape": ${JSON.stringify(shape)}, "datatype": "${input.datatype}"`;
+    const name = within(JSON.stringify(input.name));
+    const head = `"name": ${name}, "shape": ${list(shape)}, "datatype": "${input.datatype}"`;
     return `    {${head},\n     "data": [${data}]}`;
   });
-  const parameters = isDefault ? "" : `"parameters": {"signature": ${within(JSON.stringify(signature.name))}},\n  `;
+  const parameters = isDefault
+    ? ""
+    : `"parameters": {"signature": ${within(JSON.stringify(signature.name))}},\n  `;
   const lines = [
     `curl -sS ${quoted(at + inferPath(model, version))} \\`,
     "  -H 'Content-Type: application/json' \\",
@@ -52,6 +66,11 @@ function curl({ at, model, version, signature, isDefault, token }) {
     "JSON",
   ];
   return lines.join("\n");
+}
+
+// A list of numbers, in all these languages.
+function list(numbers) {
+  return `[${numbers.join(", ")}]`;
 }
 
 // A word for a shell.
@@ -74,8 +93,10 @@ function triton({ at, grpc, model, version, signature, isDefault, token }, kind)
   const url = new URL(at);
   const host = kind === "http" ? `${url.host}${url.pathname.replace(/\/$/, "")}` : grpcAddress(grpc, url);
   const tls = url.protocol === "https:" ? ", ssl=True" : "";
-  const inputs = signature.inputs.map(({ name, shape, datatype }) =>
-    `    tensor(${python(name)}, np.zeros(${JSON.stringify(oneRow(shape))}, np.${NUMPY[datatype] || "float32"}), ${python(datatype)}),`);
+  const inputs = signature.inputs.map(({ name, shape, datatype }) => {
+    const zeros = `np.zeros(${list(oneRow(shape))}, np.${NUMPY[datatype] || "float32"})`;
+    return `    tensor(${python(name)}, ${zeros}, ${python(datatype)}),`;
+  });
   const options = [];
   if (version !== null) options.push(`model_version=${python(version)}`);
   if (!isDefault) options.push(`parameters={"signature": ${python(signature.name)}}`);
@@ -119,8 +140,10 @@ function requests({ at, model, version, signature, isDefault, token }) {
     const row = oneRow(shape);
     const zero = zeroOf(datatype, "python");
     const count = elements(row);
-    const data = count <= WRITTEN ? `[${Array.from({ length: count }, () => zero).join(", ")}]` : `[${zero}] * ${count}`;
-    return `        {"name": ${python(name)}, "shape": ${JSON.stringify(row)}, "datatype": ${python(datatype)}, "data": ${data}},`;
+    const data =
+      count <= WRITTEN ? `[${Array.from({ length: count }, () => zero).join(", ")}]` : `[${zero}] * ${count}`;
+    const head = `"name": ${python(name)}, "shape": ${list(row)}, "datatype": ${python(datatype)}`;
+    return `        {${head}, "data": ${data}},`;
   });
   return [
     "# pip install requests",

@@ -25,17 +25,46 @@ export function lineChart({ name, title, series, format, log }) {
   const lines = series.map(({ ink }) => drawn("path", { class: `line ${ink}`, fill: "none" }));
   const dots = series.map(({ ink }) => drawn("circle", { class: `dot ${ink}`, r: 3, visibility: "hidden" }));
   const rule = drawn("line", { class: "rule", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
-  const svg = drawn("svg", { class: "plot", height: HEIGHT, role: "img", tabindex: "0",
-    onpointermove: (event) => look(event.offsetX), onpointerleave: leave, onblur: leave, onkeydown: keys },
-    grid, rule, lines, dots);
+  const svg = drawn(
+    "svg",
+    {
+      class: "plot",
+      height: HEIGHT,
+      role: "img",
+      tabindex: "0",
+      onpointermove: (event) => look(event.offsetX),
+      onpointerleave: leave,
+      onblur: leave,
+      onkeydown: keys,
+    },
+    grid,
+    rule,
+    lines,
+    dots,
+  );
   const outputs = series.map(({ key }) => element("output", { "data-series": key }));
-  const legend = element("ul", { class: "legend" }, series.map(({ name: label, ink }, i) =>
-    element("li", {}, element("span", { class: `swatch ${ink}`, "aria-hidden": "true" }), label, outputs[i])));
+  const legend = element(
+    "ul",
+    { class: "legend" },
+    series.map(({ name: label, ink }, i) =>
+      element(
+        "li",
+        {},
+        element("span", { class: `swatch ${ink}`, "aria-hidden": "true" }),
+        label,
+        outputs[i],
+      ),
+    ),
+  );
   const when = element("span", { class: "quiet when" });
   const empty = element("p", { class: "nothing quiet" }, "nothing yet");
-  const root = element("figure", { class: "chart", "data-chart": name },
-    element("figcaption", {}, element("b", {}, title), when), legend,
-    element("div", { class: "plotbox" }, svg, empty));
+  const root = element(
+    "figure",
+    { class: "chart", "data-chart": name },
+    element("figcaption", {}, element("b", {}, title), when),
+    legend,
+    element("div", { class: "plotbox" }, svg, empty),
+  );
   new ResizeObserver(([entry]) => {
     const wide = Math.round(entry.contentRect.width);
     if (wide === width) return;
@@ -83,12 +112,18 @@ export function lineChart({ name, title, series, format, log }) {
     const known = samples.filter(has);
     root.dataset.points = known.length;
     empty.hidden = known.length > 0;
-    const axis = axisOf(known.flatMap((sample) => series.map(({ key }) => sample[key]).filter(Number.isFinite)), log);
+    const axis = axisOf(
+      known.flatMap((sample) => series.map(({ key }) => sample[key]).filter(Number.isFinite)),
+      log,
+    );
     const y = (value) => HEIGHT - EDGE.bottom - axis.part(value) * (HEIGHT - EDGE.top - EDGE.bottom);
-    grid.replaceChildren(...(known.length ? axis.ticks : []).flatMap((tick) => [
-      drawn("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) }),
-      drawn("text", { x: EDGE.left - 6, y: y(tick) + 4, "text-anchor": "end" }, format(tick)),
-    ]), ...times());
+    grid.replaceChildren(
+      ...(known.length ? axis.ticks : []).flatMap((tick) => [
+        drawn("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y(tick), y2: y(tick) }),
+        drawn("text", { x: EDGE.left - 6, y: y(tick) + 4, "text-anchor": "end" }, format(tick)),
+      ]),
+      ...times(),
+    );
     lines.forEach((line, i) => put(line, "d", pathOf(samples, series[i].key, x, y)));
     const shown = known.find(({ at }) => at === cursor) || samples.at(-1) || {};
     const marked = cursor !== null && shown.at === cursor;
@@ -109,7 +144,7 @@ export function lineChart({ name, title, series, format, log }) {
 
   function times() {
     const [unit, size] = past > 120 ? ["min", 60] : ["s", 1];
-    const step = past / (past > 120 ? 5 : 4) * (width > 340 ? 1 : 2);
+    const step = (past / (past > 120 ? 5 : 4)) * (width > 340 ? 1 : 2);
     const ticks = [];
     for (let ago = 0; ago <= past; ago += step) ticks.push(ago);
     return ticks.map((ago) => {
@@ -165,8 +200,13 @@ function axisOf(values, log) {
   low -= room;
   high += room;
   const ticks = ticksBetween(low, high, [1, 2, 5]);
-  const few = [[1, 2, 5], [1, 3], [1]].map((digits) => ticksBetween(low, high, digits)).find(({ length }) => length <= 4);
-  return { ticks: few || ticks, part: (value) => Math.max(0, (Math.log10(Math.max(value, 1e-9)) - low) / (high - low)) };
+  const few = [[1, 2, 5], [1, 3], [1]]
+    .map((digits) => ticksBetween(low, high, digits))
+    .find(({ length }) => length <= 4);
+  return {
+    ticks: few || ticks,
+    part: (value) => Math.max(0, (Math.log10(Math.max(value, 1e-9)) - low) / (high - low)),
+  };
 }
 
 function ticksBetween(low, high, digits) {

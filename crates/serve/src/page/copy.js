@@ -31,7 +31,12 @@ async function copied(text) {
       // Not allowed: the older way may be.
     }
   }
-  const area = element("textarea", { class: "unseen", readonly: true, "aria-hidden": "true", tabindex: "-1" });
+  const area = element("textarea", {
+    class: "unseen",
+    readonly: true,
+    "aria-hidden": "true",
+    tabindex: "-1",
+  });
   area.value = text;
   const before = document.activeElement;
   document.body.append(area);

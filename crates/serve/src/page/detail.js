@@ -24,10 +24,17 @@ export function detail(host) {
   const name = element("h2", { tabindex: "-1" });
   const versions = element("nav", { id: "versions", class: "chips", "aria-label": "Versions" });
   const trouble = element("ul", { id: "trouble", role: "status" });
-  const about = facts([
-    ["since", "Since"], ["parameters", "Parameters"], ["bytes", "Size"], ["cases", "Golden cases"], ["path", "From"],
-    ["batching", "Batching"],
-  ], { class: "facts wide" });
+  const about = facts(
+    [
+      ["since", "Since"],
+      ["parameters", "Parameters"],
+      ["bytes", "Size"],
+      ["cases", "Golden cases"],
+      ["path", "From"],
+      ["batching", "Batching"],
+    ],
+    { class: "facts wide" },
+  );
   const live = livePanel();
   const chips = element("nav", { id: "signatures", class: "chips", "aria-label": "Signatures" });
   const tensors = element("div", { class: "tensors" });
@@ -65,9 +72,14 @@ export function detail(host) {
     if (!signature) return;
     showSignatures(model, version, signature, where);
     box.update({
-      at: base(), grpc: status.server.grpc, token: status.server.token, model: model.name,
+      at: base(),
+      grpc: status.server.grpc,
+      token: status.server.token,
+      model: model.name,
       version: version.version === model.default_version ? null : version.version,
-      signature, isDefault: signature.name === version.default_signature, path: version.path,
+      signature,
+      isDefault: signature.name === version.default_signature,
+      path: version.path,
     });
     // The form stays while the signature does, so that a new version takes no drawing away.
     const isDefault = signature.name === version.default_signature;
@@ -85,7 +97,8 @@ export function detail(host) {
   function target() {
     const { version } = shown;
     if (!version) return { reason: "There is no version to ask." };
-    if (version.state !== "ready") return { reason: STATES[version.state] || `This version is ${version.state}.` };
+    if (version.state !== "ready")
+      return { reason: STATES[version.state] || `This version is ${version.state}.` };
     return { version: version.version };
   }
 
@@ -115,34 +128,68 @@ export function detail(host) {
     about.set("parameters", whole(version.parameters));
     about.set("bytes", bytes(version.bytes));
     about.set("cases", version.cases ? `${whole(version.cases)} passed` : "none");
-    const why = version.batches ? "Requests that wait run together." : `Each request runs alone: ${version.mixes || "its rows are not apart."}`;
+    const why = version.batches
+      ? "Requests that wait run together."
+      : `Each request runs alone: ${version.mixes || "its rows are not apart."}`;
     about.set("batching", why);
     about.set("path", version.path);
   }
 
   function showSignatures(model, version, signature, where) {
-    const key = JSON.stringify([model.name, where.version, version.default_signature, version.signatures, signature.name]);
+    const key = JSON.stringify([
+      model.name,
+      where.version,
+      version.default_signature,
+      version.signatures,
+      signature.name,
+    ]);
     if (key === tensorsKey) return;
     tensorsKey = key;
     const refocus = chips.contains(document.activeElement);
-    chips.replaceChildren(...version.signatures.map((one) => element("a", {
-      class: "chip", "data-signature": one.name, "aria-current": one === signature ? "true" : null,
-      href: link({ model: model.name, version: where.version, signature: one.name === version.default_signature ? null : one.name }),
-    }, one.name, one.name === version.default_signature ? element("span", { class: "quiet" }, " default") : null)));
+    chips.replaceChildren(
+      ...version.signatures.map((one) =>
+        element(
+          "a",
+          {
+            class: "chip",
+            "data-signature": one.name,
+            "aria-current": one === signature ? "true" : null,
+            href: link({
+              model: model.name,
+              version: where.version,
+              signature: one.name === version.default_signature ? null : one.name,
+            }),
+          },
+          one.name,
+          one.name === version.default_signature ? element("span", { class: "quiet" }, " default") : null,
+        ),
+      ),
+    );
     if (refocus) chips.querySelector('[aria-current="true"]').focus();
-    tensors.replaceChildren(tensorTable("Inputs", signature.inputs), tensorTable("Outputs", signature.outputs));
+    tensors.replaceChildren(
+      tensorTable("Inputs", signature.inputs),
+      tensorTable("Outputs", signature.outputs),
+    );
   }
 
   return {
     update,
     focus: () => name.focus({ preventScroll: true }),
     /** What a screen reader is told of the model that is shown. */
-    words: () => (shown.version ? `Model ${shown.model.name}, version ${shown.version.version}, ${shown.version.state}.` : ""),
+    words: () =>
+      shown.version
+        ? `Model ${shown.model.name}, version ${shown.version.version}, ${shown.version.state}.`
+        : "",
   };
 }
 
 function part(id, title, ...children) {
-  return element("section", { class: "part", id, "aria-label": title || "Model" }, title ? element("h3", {}, title) : null, ...children);
+  return element(
+    "section",
+    { class: "part", id, "aria-label": title || "Model" },
+    title ? element("h3", {}, title) : null,
+    ...children,
+  );
 }
 
 function shownSignature(version, asked) {
@@ -187,9 +234,28 @@ function troubleItem() {
 }
 
 function tensorTable(title, tensors) {
-  const rows = tensors.map(({ name, datatype, shape }) => element("tr", { "data-tensor": name },
-    element("th", { scope: "row" }, name), element("td", {}, datatype), element("td", {}, shapeText(shape))));
-  return element("table", {}, element("caption", {}, count(tensors.length, title.slice(0, -1).toLowerCase())),
-    element("thead", { class: "unseen" }, element("tr", {}, ["name", "datatype", "shape"].map((word) => element("th", { scope: "col" }, word)))),
-    element("tbody", {}, rows));
+  const rows = tensors.map(({ name, datatype, shape }) =>
+    element(
+      "tr",
+      { "data-tensor": name },
+      element("th", { scope: "row" }, name),
+      element("td", {}, datatype),
+      element("td", {}, shapeText(shape)),
+    ),
+  );
+  return element(
+    "table",
+    {},
+    element("caption", {}, count(tensors.length, title.slice(0, -1).toLowerCase())),
+    element(
+      "thead",
+      { class: "unseen" },
+      element(
+        "tr",
+        {},
+        ["name", "datatype", "shape"].map((word) => element("th", { scope: "col" }, word)),
+      ),
+    ),
+    element("tbody", {}, rows),
+  );
 }

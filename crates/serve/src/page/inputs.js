@@ -24,15 +24,47 @@ export function inputField(input, changed) {
   const id = `input-${crypto.getRandomValues(new Uint32Array(1))[0]}`;
   const wrong = element("p", { class: "wrong", id: `${id}-wrong`, hidden: true });
   const place = element("div", {});
-  const ways = image ? [["image", "draw or drop"], ["json", "JSON"]] : [];
-  const radios = ways.map(([way, label]) => element("label", {},
-    element("input", { type: "radio", name: id, value: way, checked: way === "image", "data-do": "way", onchange: () => choose(way) }),
-    element("span", {}, label)));
-  const root = element("fieldset", { class: "input", "data-input": input.name },
-    element("legend", {}, element("b", {}, input.name), " ",
-      element("span", { class: "quiet type" }, `${input.datatype} ${shapeText(input.shape)}`)),
-    ways.length ? element("div", { class: "ways", role: "radiogroup", "aria-label": `How ${input.name} is given` }, radios) : null,
-    place, wrong);
+  const ways = image
+    ? [
+        ["image", "draw or drop"],
+        ["json", "JSON"],
+      ]
+    : [];
+  const radios = ways.map(([way, label]) =>
+    element(
+      "label",
+      {},
+      element("input", {
+        type: "radio",
+        name: id,
+        value: way,
+        checked: way === "image",
+        "data-do": "way",
+        onchange: () => choose(way),
+      }),
+      element("span", {}, label),
+    ),
+  );
+  const root = element(
+    "fieldset",
+    { class: "input", "data-input": input.name },
+    element(
+      "legend",
+      {},
+      element("b", {}, input.name),
+      " ",
+      element("span", { class: "quiet type" }, `${input.datatype} ${shapeText(input.shape)}`),
+    ),
+    ways.length
+      ? element(
+          "div",
+          { class: "ways", role: "radiogroup", "aria-label": `How ${input.name} is given` },
+          radios,
+        )
+      : null,
+    place,
+    wrong,
+  );
   const context = { input, id, wrong, changed };
   const made = new Map();
   let field = null;
@@ -73,16 +105,28 @@ const kinds = { image: imageField, number: numberField, json: jsonField };
 
 function imageField({ input, changed }, size) {
   const drawing = pad({ ...size, label: input.name, changed });
-  const ranges = isFloat(input.datatype) ? ["0 to 1", "0 to 255", "−1 to 1"] : input.datatype === "BOOL" ? ["true or false"] : ["0 to 255", "0 to 1"];
-  const range = element("select", { "data-do": "range", onchange: () => changed(true) }, ranges.map((name) => element("option", {}, name)));
+  const ranges = isFloat(input.datatype)
+    ? ["0 to 1", "0 to 255", "−1 to 1"]
+    : input.datatype === "BOOL"
+      ? ["true or false"]
+      : ["0 to 255", "0 to 1"];
+  const range = element(
+    "select",
+    { "data-do": "range", onchange: () => changed(true) },
+    ranges.map((name) => element("option", {}, name)),
+  );
   const choice = ranges.length > 1 ? element("label", { class: "range" }, "black to white is ", range) : null;
   if (choice) drawing.root.querySelector(".checks").append(choice);
   const give = {
-    "0 to 1": (value) => value, "0 to 255": (value) => 255 * value,
-    "−1 to 1": (value) => 2 * value - 1, "true or false": (value) => value >= 0.5,
+    "0 to 1": (value) => value,
+    "0 to 255": (value) => 255 * value,
+    "−1 to 1": (value) => 2 * value - 1,
+    "true or false": (value) => value >= 0.5,
   };
   // Nine digits tell every 32-bit float from its neighbours.
-  const text = isFloat(input.datatype) ? (value) => String(Number(Math.fround(value).toPrecision(9))) : (value) => String(typeof value === "boolean" ? value : Math.round(value));
+  const text = isFloat(input.datatype)
+    ? (value) => String(Number(Math.fround(value).toPrecision(9)))
+    : (value) => String(typeof value === "boolean" ? value : Math.round(value));
   return {
     root: drawing.root,
     ready: () => !drawing.empty(),
@@ -90,7 +134,10 @@ function imageField({ input, changed }, size) {
     tensor() {
       const { values } = drawing.pixels();
       const valueOf = give[range.value];
-      return { shape: oneRow(input.shape), data: `[${Array.from(values, (value) => text(valueOf(value))).join(",")}]` };
+      return {
+        shape: oneRow(input.shape),
+        data: `[${Array.from(values, (value) => text(valueOf(value))).join(",")}]`,
+      };
     },
   };
 }
@@ -100,7 +147,12 @@ function numberField({ input, id, wrong, changed }) {
   const described = { "aria-label": label, "aria-describedby": wrong.id, id, onchange: () => changed(true) };
   const isBool = input.datatype === "BOOL";
   const step = isFloat(input.datatype) ? "any" : "1";
-  const node = isBool ? element("select", described, ["false", "true"].map((name) => element("option", {}, name)))
+  const node = isBool
+    ? element(
+        "select",
+        described,
+        ["false", "true"].map((name) => element("option", {}, name)),
+      )
     : element("input", { type: "number", step, value: "0", ...described });
   return {
     root: element("div", {}, node),
@@ -124,22 +176,44 @@ function numeral(text) {
 function jsonField({ input, id, wrong, changed }) {
   const shape = oneRow(input.shape);
   const size = elements(shape);
-  const zero = input.datatype === "BOOL" ? "false" : input.datatype === "BYTES" ? '""' : isFloat(input.datatype) ? "0.0" : "0";
+  const zero =
+    input.datatype === "BOOL"
+      ? "false"
+      : input.datatype === "BYTES"
+        ? '""'
+        : isFloat(input.datatype)
+          ? "0.0"
+          : "0";
   const random = () => {
     if (input.datatype === "BOOL") return String(Math.random() < 0.5);
     return isFloat(input.datatype) ? Math.random().toFixed(3) : String(Math.floor(Math.random() * 10));
   };
-  const area = element("textarea", { id, spellcheck: "false", autocapitalize: "off", autocomplete: "off", rows: size > 40 || shape.length > 2 ? 8 : 4,
-    "aria-label": `${input.name} as JSON, shape ${shapeText(input.shape)}`, "aria-describedby": wrong.id,
-    placeholder: `nested lists of shape ${shapeText(input.shape)}, or a flat one`, onchange: () => changed(true) });
+  const area = element("textarea", {
+    id,
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    rows: size > 40 || shape.length > 2 ? 8 : 4,
+    "aria-label": `${input.name} as JSON, shape ${shapeText(input.shape)}`,
+    "aria-describedby": wrong.id,
+    placeholder: `nested lists of shape ${shapeText(input.shape)}, or a flat one`,
+    onchange: () => changed(true),
+  });
   const put = (give) => {
     area.value = nested(shape, give);
     changed(true);
   };
   if (size <= PREFILLED) area.value = nested(shape, () => zero);
-  const tools = element("div", { class: "tools" }, size <= FILLED && input.datatype !== "BYTES"
-    ? [button("Zeros", { "data-do": "zeros" }, () => put(() => zero)), button("Random", { "data-do": "random" }, () => put(random))]
-    : element("span", { class: "quiet" }, `${whole(size)} elements a row`));
+  const tools = element(
+    "div",
+    { class: "tools" },
+    size <= FILLED && input.datatype !== "BYTES"
+      ? [
+          button("Zeros", { "data-do": "zeros" }, () => put(() => zero)),
+          button("Random", { "data-do": "random" }, () => put(random)),
+        ]
+      : element("span", { class: "quiet" }, `${whole(size)} elements a row`),
+  );
   return {
     root: element("div", {}, area, tools),
     ready: () => area.value.trim() !== "",

@@ -17,7 +17,9 @@ export function newestFirst(a, b) {
 /** The version that a model is shown by: the one asked for, else the answering, else the newest. */
 export function shownVersion(model, asked) {
   const of = (name) => model.versions.find(({ version }) => version === name);
-  return (asked && of(asked)) || of(model.default_version) || [...model.versions].sort(newestFirst)[0] || null;
+  return (
+    (asked && of(asked)) || of(model.default_version) || [...model.versions].sort(newestFirst)[0] || null
+  );
 }
 
 /** A model's state by its versions, and what went wrong with a newer one. */
@@ -37,10 +39,15 @@ export function modelList({ list, filter, none }) {
   function render() {
     const wish = filter.value.trim().toLowerCase();
     filter.parentElement.hidden = given.length < MANY;
-    const found = given.filter(({ name }) => filter.parentElement.hidden || name.toLowerCase().includes(wish));
+    const found = given.filter(
+      ({ name }) => filter.parentElement.hidden || name.toLowerCase().includes(wish),
+    );
     keyed(list, rows, found, ({ name }) => name, rowOf);
     for (const [name, row] of rows) put(row.anchor, "aria-current", name === shown ? "true" : null);
-    write(none, found.length || !given.length ? "" : `None of ${count(given.length, "model")} has that in its name.`);
+    write(
+      none,
+      found.length || !given.length ? "" : `None of ${count(given.length, "model")} has that in its name.`,
+    );
   }
 
   return {

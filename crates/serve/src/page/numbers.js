@@ -38,7 +38,12 @@ export function bytes(count) {
 /** A span of seconds in its two largest units: `3 d 4 h`, `12 s`. */
 export function span(seconds) {
   if (!Number.isFinite(seconds)) return NONE;
-  const parts = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const parts = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   let rest = Math.max(0, Math.round(seconds));
   const first = parts.findIndex(([, size]) => rest >= size);
   if (first < 0) return "0 s";

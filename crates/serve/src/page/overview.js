@@ -8,13 +8,29 @@ import { lineChart } from "./chart.js";
 
 /** Fills the section of the server. */
 export function overview(host) {
-  const list = facts([
-    ["state", "State"], ["uptime", "Up for"], ["models", "Models"], ["threads", "Threads"], ["queue", "Waiting"],
-    ["connections", "Connections"], ["http", "HTTP"], ["grpc", "gRPC"], ["safety", "Access"],
-  ], { class: "facts wide" });
+  const list = facts(
+    [
+      ["state", "State"],
+      ["uptime", "Up for"],
+      ["models", "Models"],
+      ["threads", "Threads"],
+      ["queue", "Waiting"],
+      ["connections", "Connections"],
+      ["http", "HTTP"],
+      ["grpc", "gRPC"],
+      ["safety", "Access"],
+    ],
+    { class: "facts wide" },
+  );
   const chart = lineChart({
-    name: "queue", title: "Queue and connections", format: whole, log: false,
-    series: [{ key: "queue", name: "waiting", ink: "ink-1" }, { key: "connections", name: "connections", ink: "ink-3" }],
+    name: "queue",
+    title: "Queue and connections",
+    format: whole,
+    log: false,
+    series: [
+      { key: "queue", name: "waiting", ink: "ink-1" },
+      { key: "connections", name: "connections", ink: "ink-3" },
+    ],
   });
   host.replaceChildren(list.root, chart.root);
 
@@ -27,7 +43,10 @@ export function overview(host) {
       list.set("uptime", span(server.uptime_s));
       put(list.value("uptime"), "title", `since ${time(server.started)}`);
       const answering = models.filter((model) => model.default_version !== null).length;
-      list.set("models", answering === models.length ? whole(models.length) : `${answering} of ${models.length} ready`);
+      list.set(
+        "models",
+        answering === models.length ? whole(models.length) : `${answering} of ${models.length} ready`,
+      );
       list.set("threads", whole(server.threads));
       list.set("queue", `${whole(server.queue)} of ${whole(server.queue_limit)}`);
       list.value("queue").classList.toggle("full", server.queue >= server.queue_limit);

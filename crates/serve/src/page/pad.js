@@ -31,33 +31,85 @@ export function pad({ height, width, channels, label, changed }) {
   let current = null;
   let asked = 0;
 
-  const keysHelp = "Arrow keys move the pen, space held down draws, P puts the pen down and lifts it, shift makes small steps, delete clears.";
-  const sheet = element("canvas", { class: "sheet", ...size, tabindex: "0", role: "application",
-    "aria-roledescription": "drawing pad", "aria-label": `${label}: draw here. ${keysHelp}`,
-    onpointerdown: down, onpointermove: move, onpointerup: up, onpointercancel: up,
-    onkeydown: keys, onkeyup: (event) => event.key === " " && lift(), onblur: () => {
+  const keysHelp =
+    "Arrow keys move the pen, space held down draws, P puts the pen down and lifts it, " +
+    "shift makes small steps, delete clears.";
+  const sheet = element("canvas", {
+    class: "sheet",
+    ...size,
+    tabindex: "0",
+    role: "application",
+    "aria-roledescription": "drawing pad",
+    "aria-label": `${label}: draw here. ${keysHelp}`,
+    onpointerdown: down,
+    onpointermove: move,
+    onpointerup: up,
+    onpointercancel: up,
+    onkeydown: keys,
+    onkeyup: (event) => event.key === " " && lift(),
+    onblur: () => {
       cursor.shown = false;
       lift();
-    } });
+    },
+  });
   const over = element("canvas", { class: "over", ...size, "aria-hidden": "true" });
-  const seen = element("canvas", { class: "seen", width, height, role: "img", "aria-label": "What the model gets" });
+  const seen = element("canvas", {
+    class: "seen",
+    width,
+    height,
+    role: "img",
+    "aria-label": "What the model gets",
+  });
   const note = element("p", { class: "quiet note" });
   const spoken = element("span", { class: "unseen", "aria-live": "polite" });
-  const colour = channels === 3 ? element("input", { type: "color", value: "#ffffff", "aria-label": "Colour of the pen", "data-do": "colour" }) : null;
-  const file = element("input", { type: "file", accept: "image/*", class: "unseen", tabindex: "-1", "aria-hidden": "true",
+  const colour =
+    channels === 3
+      ? element("input", {
+          type: "color",
+          value: "#ffffff",
+          "aria-label": "Colour of the pen",
+          "data-do": "colour",
+        })
+      : null;
+  const file = element("input", {
+    type: "file",
+    accept: "image/*",
+    class: "unseen",
+    tabindex: "-1",
+    "aria-hidden": "true",
     onchange: () => {
       if (file.files.length) open(file.files[0]);
       file.value = "";
-    } });
+    },
+  });
   const invert = check("invert", { "data-do": "invert", onchange: () => told(true) });
-  const centre = digits ? check("centre the ink as MNIST’s digits are", { "data-do": "centre", checked: true, onchange: () => told(true) }) : null;
-  const root = element("div", { class: "pad" },
+  const centre = digits
+    ? check("centre the ink as MNIST’s digits are", {
+        "data-do": "centre",
+        checked: true,
+        onchange: () => told(true),
+      })
+    : null;
+  const root = element(
+    "div",
+    { class: "pad" },
     element("div", { class: "sheetbox", ondragover: over_, ondragleave: away, ondrop: drop }, sheet, over),
-    element("div", { class: "padside" },
-      element("div", { class: "tools" }, button("Clear", { "data-do": "clear" }, () => clear(true)),
-        button("Image file…", { "data-do": "file" }, () => file.click()), file, colour),
+    element(
+      "div",
+      { class: "padside" },
+      element(
+        "div",
+        { class: "tools" },
+        button("Clear", { "data-do": "clear" }, () => clear(true)),
+        button("Image file…", { "data-do": "file" }, () => file.click()),
+        file,
+        colour,
+      ),
       element("div", { class: "checks" }, invert, centre),
-      element("div", { class: "seenbox" }, seen, note)), spoken);
+      element("div", { class: "seenbox" }, seen, note),
+    ),
+    spoken,
+  );
   const frame = root.querySelector(".sheetbox");
   frame.style.aspectRatio = `${width} / ${height}`;
   if (height > width) frame.style.width = `min(100%, ${(24 * width) / height}rem)`;
@@ -132,7 +184,10 @@ export function pad({ height, width, channels, label, changed }) {
 
   function placeOf(event) {
     const bounds = sheet.getBoundingClientRect();
-    return { x: ((event.clientX - bounds.left) / bounds.width) * size.width, y: ((event.clientY - bounds.top) / bounds.height) * size.height };
+    return {
+      x: ((event.clientX - bounds.left) / bounds.width) * size.width,
+      y: ((event.clientY - bounds.top) / bounds.height) * size.height,
+    };
   }
 
   function down(event) {
@@ -234,11 +289,16 @@ export function pad({ height, width, channels, label, changed }) {
       return;
     }
     if (bitmap.width * bitmap.height > MOST) {
-      write(note, `${chosen.name} has ${bitmap.width} by ${bitmap.height} pixels, more than this page reads.`);
+      write(
+        note,
+        `${chosen.name} has ${bitmap.width} by ${bitmap.height} pixels, more than this page reads.`,
+      );
       bitmap.close();
       return;
     }
-    const brush = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", { willReadFrequently: true });
+    const brush = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d", {
+      willReadFrequently: true,
+    });
     brush.drawImage(bitmap, 0, 0);
     const bytes = brush.getImageData(0, 0, bitmap.width, bitmap.height).data;
     take(fromBytes(bytes, bitmap.height, bitmap.width, channels), chosen.name);
@@ -259,7 +319,10 @@ export function pad({ height, width, channels, label, changed }) {
     if (centre) box(centre).checked = false;
     root.dataset.source = "file";
     const turned = digits && light ? ", inverted since its edge is light" : "";
-    write(note, `${name}: ${image.height} by ${image.width} pixels, scaled to ${height} by ${width}${turned}.`);
+    write(
+      note,
+      `${name}: ${image.height} by ${image.width} pixels, scaled to ${height} by ${width}${turned}.`,
+    );
     told(true);
   }
 

@@ -22,7 +22,8 @@ export function fromBytes(bytes, height, width, channels) {
 export function toBytes({ height, width, channels, values }) {
   const bytes = new Uint8ClampedArray(4 * height * width);
   for (let i = 0; i < height * width; i += 1) {
-    for (let c = 0; c < 3; c += 1) bytes[4 * i + c] = Math.round(255 * values[channels * i + (channels === 3 ? c : 0)]);
+    for (let c = 0; c < 3; c += 1)
+      bytes[4 * i + c] = Math.round(255 * values[channels * i + (channels === 3 ? c : 0)]);
     bytes[4 * i + 3] = 255;
   }
   return bytes;
@@ -115,7 +116,13 @@ export function centred(from, side) {
   const scale = Math.max(box.width, box.height) / filled;
   const wide = Math.max(1, Math.round(box.width / scale));
   const tall = Math.max(1, Math.round(box.height / scale));
-  const small = scaled(from, { x: box.x, y: box.y, width: wide * scale, height: tall * scale }, tall, wide, 0);
+  const small = scaled(
+    from,
+    { x: box.x, y: box.y, width: wide * scale, height: tall * scale },
+    tall,
+    wide,
+    0,
+  );
   const mass = { all: 0, x: 0, y: 0 };
   small.values.forEach((value, i) => {
     mass.all += value;

@@ -18,9 +18,19 @@ const SHOWN = 20_000;
 export function outputView(output) {
   const { name, datatype, shape, data } = output;
   const rows = rowsOf(data, shape);
-  const head = element("h4", {}, name, " ", element("span", { class: "quiet type" }, `${datatype} ${shapeText(shape)}`));
+  const head = element(
+    "h4",
+    {},
+    name,
+    " ",
+    element("span", { class: "quiet type" }, `${datatype} ${shapeText(shape)}`),
+  );
   const root = element("section", { class: "output", "data-output": name }, head);
-  const numbers = rows.every((row) => row.every((item) => typeof item === "number" || typeof item === "bigint" || item === null || isWord(item)));
+  const numbers = rows.every((row) =>
+    row.every(
+      (item) => typeof item === "number" || typeof item === "bigint" || item === null || isWord(item),
+    ),
+  );
   if (rows.length === 1 && rows[0].length === 1) {
     const text = show(rows[0][0]);
     root.dataset.kind = "value";
@@ -28,10 +38,17 @@ export function outputView(output) {
     root.append(element("p", { class: "single" }, text));
     return { root, words: `${name} is ${text}.` };
   }
-  if (numbers && rows.length && rows.length <= ROWS && rows.every((row) => row.length > 1 && row.length <= BARS)) {
+  if (
+    numbers &&
+    rows.length &&
+    rows.length <= ROWS &&
+    rows.every((row) => row.length > 1 && row.length <= BARS)
+  ) {
     root.dataset.kind = "bars";
     const lists = rows.map((row, at) => bars(row, rows.length > 1 ? `${name}, row ${at}` : name));
-    lists.forEach(({ list }, at) => root.append(...(rows.length > 1 ? [element("p", { class: "quiet" }, `row ${at}`)] : []), list));
+    lists.forEach(({ list }, at) =>
+      root.append(...(rows.length > 1 ? [element("p", { class: "quiet" }, `row ${at}`)] : []), list),
+    );
     const { largest } = lists[0];
     root.dataset.largest = largest === null ? "" : largest;
     if (largest === null) return { root, words: `${name} has no largest number.` };
@@ -41,9 +58,11 @@ export function outputView(output) {
   root.dataset.kind = "text";
   const text = layout(rows);
   const cut = text.length > SHOWN;
-  root.append(element("pre", { tabindex: "0", "aria-label": `Values of ${name}` }, cut ? `${text.slice(0, SHOWN)}…` : text));
-  if (cut) root.append(element("p", { class: "quiet" }, `${whole(rows.reduce((sum, row) => sum + row.length, 0))} values; the first are shown, all are copied.`));
-  return { root, words: `${name} has ${whole(rows.reduce((sum, row) => sum + row.length, 0))} values.` };
+  const shown = cut ? `${text.slice(0, SHOWN)}…` : text;
+  const count = whole(rows.reduce((sum, row) => sum + row.length, 0));
+  root.append(element("pre", { tabindex: "0", "aria-label": `Values of ${name}` }, shown));
+  if (cut) root.append(element("p", { class: "quiet" }, `The first of ${count} values; all are copied.`));
+  return { root, words: `${name} has ${count} values.` };
 }
 
 function isWord(item) {
@@ -51,7 +70,11 @@ function isWord(item) {
 }
 
 function layout(rows) {
-  const lines = rows.map((row) => row.map((item) => (typeof item === "string" && !isWord(item) ? JSON.stringify(item) : show(item))).join("  "));
+  const lines = rows.map((row) =>
+    row
+      .map((item) => (typeof item === "string" && !isWord(item) ? JSON.stringify(item) : show(item)))
+      .join("  "),
+  );
   return lines.join("\n") || "(empty)";
 }
 
@@ -76,11 +99,18 @@ function bars(row, label) {
     bar.style.width = `${(100 * Math.abs(end)) / size}%`;
     const first = index === largest;
     const text = shares ? value.toFixed(4) : show(row[index]);
-    return element("li", { "data-index": index, "data-value": print(row[index]), class: [first && "first", value < 0 && "below"].filter(Boolean).join(" ") || null },
+    return element(
+      "li",
+      {
+        "data-index": index,
+        "data-value": print(row[index]),
+        class: [first && "first", value < 0 && "below"].filter(Boolean).join(" ") || null,
+      },
       element("span", { class: "label" }, String(index)),
       element("span", { class: "track", "aria-hidden": "true" }, bar),
       element("span", { class: "amount", title: print(row[index]) }, text),
-      first ? element("span", { class: "unseen" }, "largest") : null);
+      first ? element("span", { class: "unseen" }, "largest") : null,
+    );
   });
   return { list: element("ol", { class: "meters", "aria-label": label }, items), largest };
 }

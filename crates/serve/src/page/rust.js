@@ -2,9 +2,13 @@
 // its fields are in snake case, and its arrays have the sizes that the signature knows.
 import { elements, isFloat, oneRow } from "./tensors.js";
 
-const KEYWORDS = new Set(("abstract as async await become box break const continue do dyn else enum extern false final fn for gen if impl "
-  + "in let loop macro match mod move mut override priv pub ref return static struct trait true try type typeof unsafe unsized use virtual "
-  + "where while yield").split(" "));
+const KEYWORDS = new Set(
+  (
+    "abstract as async await become box break const continue do dyn else enum extern false final fn " +
+    "for gen if impl in let loop macro match mod move mut override priv pub ref return static struct " +
+    "trait true try type typeof unsafe unsized use virtual where while yield"
+  ).split(" "),
+);
 const RESERVED = new Set(["crate", "self", "super"]);
 const LONGEST = 32;
 
@@ -15,11 +19,19 @@ const BYTES = { BOOL: 1, UINT8: 1, INT32: 4, FP32: 4, INT64: 8, FP64: 8 };
 /** A program that calls the model; `token` is the environment variable that holds the token, or `null`. */
 export function rustCall({ at, model, version, signature, isDefault, path, token }) {
   const name = plain(model, "model");
-  const module = KEYWORDS.has(name) || ["main", "std", "core", "alloc"].includes(name) ? `${name}_model` : name;
-  const inputs = fields(signature.inputs, "input").map((field, i) => `        ${field}: ${value(signature.inputs[i])},`);
-  const outputs = fields(signature.outputs, "output").map((field) => `    println!("{:?}", outputs.${field});`);
+  const module =
+    KEYWORDS.has(name) || ["main", "std", "core", "alloc"].includes(name) ? `${name}_model` : name;
+  const inputs = fields(signature.inputs, "input").map(
+    (field, i) => `        ${field}: ${value(signature.inputs[i])},`,
+  );
+  const outputs = fields(signature.outputs, "output").map(
+    (field) => `    println!("{:?}", outputs.${field});`,
+  );
   const chosen = isDefault ? "" : ` --signature ${quoted(signature.name)}`;
-  const options = [version === null ? "" : `.version("${version}")`, token ? `.token(&std::env::var("${token}")?)` : ""];
+  const options = [
+    version === null ? "" : `.version("${version}")`,
+    token ? `.token(&std::env::var("${token}")?)` : "",
+  ];
   return [
     "// Once, in the program's folder, where the model's files are at hand:",
     `//   abeyance client ${quoted(path)} --name ${quoted(model)}${chosen} -o src/${module}.rs`,
@@ -30,7 +42,9 @@ export function rustCall({ at, model, version, signature, isDefault, path, token
     "",
     "fn main() -> Result<(), Box<dyn std::error::Error>> {",
     `    let client = Client::new("${at.replace(/\/$/, "")}")${options.join("")};`,
-    inputs.length ? `    let outputs = client.infer(&Inputs {\n${inputs.join("\n")}\n    })?;` : "    let outputs = client.infer(&Inputs {})?;",
+    inputs.length
+      ? `    let outputs = client.infer(&Inputs {\n${inputs.join("\n")}\n    })?;`
+      : "    let outputs = client.infer(&Inputs {})?;",
     ...outputs,
     "    Ok(())",
     "}",

@@ -25,11 +25,13 @@ export function imageOf({ shape }) {
   if (shape.length === 4) {
     const [rows, height, width, channels] = shape;
     const sized = [height, width].every((size) => size >= 4 && size <= 2048);
-    if (Math.abs(rows) === 1 && sized && (channels === 1 || channels === 3)) return { height, width, channels };
+    if (Math.abs(rows) === 1 && sized && (channels === 1 || channels === 3))
+      return { height, width, channels };
   }
   if (shape.length === 2 && Math.abs(shape[0]) === 1) {
     const side = Math.round(Math.sqrt(Math.max(0, shape[1])));
-    if (side >= 8 && side <= 256 && side * side === shape[1]) return { height: side, width: side, channels: 1 };
+    if (side >= 8 && side <= 256 && side * side === shape[1])
+      return { height: side, width: side, channels: 1 };
   }
   return null;
 }

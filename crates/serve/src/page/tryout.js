@@ -22,21 +22,48 @@ export function tryout({ model, signature, isDefault, target }) {
   const fields = signature.inputs.map((input) => inputField(input, changed));
   const run = element("button", { type: "submit", id: "run", class: "main" }, "Run");
   const cancel = button("Cancel", { id: "cancel", hidden: true }, () => running && running.abort());
-  const alike = check("run at each change", { id: "alike", checked: fields.some((field) => field.isImage()) });
+  const alike = check("run at each change", {
+    id: "alike",
+    checked: fields.some((field) => field.isImage()),
+  });
   const why = element("p", { id: "notrun", class: "quiet", hidden: true });
   const said = element("p", { class: "took quiet" });
-  const outputs = element("div", { id: "result" }, element("p", { class: "quiet nothing" }, "The answer stands here."));
+  const outputs = element("div", { id: "result" });
   const spoken = element("p", { class: "unseen", "aria-live": "polite" });
-  const form = element("form", { id: "try", "data-state": "idle", "data-count": "0", novalidate: true, "aria-label": `Try ${model}`,
-    onsubmit: (event) => {
-      event.preventDefault();
-      ask(true);
-    } },
-    element("div", { class: "inputs" }, fields.length ? fields.map(({ root }) => root) : element("p", { class: "quiet" }, "It takes no inputs."),
-      element("div", { class: "runbar" }, run, cancel, alike), why),
-    element("div", { class: "answer" }, said, outputs, spoken));
+  const form = element(
+    "form",
+    {
+      id: "try",
+      "data-state": "idle",
+      "data-count": "0",
+      novalidate: true,
+      "aria-label": `Try ${model}`,
+      onsubmit: (event) => {
+        event.preventDefault();
+        ask(true);
+      },
+    },
+    element(
+      "div",
+      { class: "inputs" },
+      fields.length
+        ? fields.map(({ root }) => root)
+        : element("p", { class: "quiet" }, "It takes no inputs."),
+      element("div", { class: "runbar" }, run, cancel, alike),
+      why,
+    ),
+    element("div", { class: "answer" }, said, outputs, spoken),
+  );
+
+  // A form that lacks something shows no answer: it would be one to another question.
+  function forget() {
+    outputs.replaceChildren(element("p", { class: "quiet nothing" }, "The answer stands here."));
+    write(said, "");
+    form.dataset.state = "idle";
+  }
 
   function changed(whole) {
+    if (!running && !fields.every((field) => field.ready())) forget();
     if (!alike.querySelector("input").checked) return;
     clearTimeout(timer);
     timer = setTimeout(() => fields.every((field) => field.ready()) && ask(false), whole ? 0 : PAUSE);
@@ -54,8 +81,11 @@ export function tryout({ model, signature, isDefault, target }) {
       }
     }
     if (first) return { wrong: first };
-    const inputs = tensors.map(({ name, shape, datatype, data }) =>
-      `{"name":${JSON.stringify(name)},"shape":${JSON.stringify(shape)},"datatype":${JSON.stringify(datatype)},"data":${data}}`);
+    const inputs = tensors.map(
+      ({ name, shape, datatype, data }) =>
+        // The data is text already, so that no digit of it is lost.
+        `${JSON.stringify({ name, shape, datatype }).slice(0, -1)},"data":${data}}`,
+    );
     const parameters = isDefault ? "" : `"parameters":{"signature":${JSON.stringify(signature.name)}},`;
     return { text: `{${parameters}"inputs":[${inputs.join(",")}]}` };
   }
@@ -100,7 +130,10 @@ export function tryout({ model, signature, isDefault, target }) {
     }
     const views = answer.outputs.map(outputView);
     write(said, `Version ${answer.model_version || version} answered in ${three(took)} ms.`);
-    outputs.replaceChildren(...views.map(({ root }) => root), copyButton("Copy the answer", () => print(answer)));
+    outputs.replaceChildren(
+      ...views.map(({ root }) => root),
+      copyButton("Copy the answer", () => print(answer)),
+    );
     write(spoken, `${views.map(({ words }) => words).join(" ")} In ${three(took)} milliseconds.`);
     end("shown", took);
     delete form.dataset.status;
@@ -114,8 +147,15 @@ export function tryout({ model, signature, isDefault, target }) {
     }
     const { status = 0, title = "The page failed", message, retry } = error;
     write(said, `Failed after ${three(took)} ms.`);
-    outputs.replaceChildren(element("div", { class: "failure", role: "alert" }, element("b", {}, title),
-      element("p", {}, message), retry ? element("p", { class: "quiet" }, `Try again in ${retry} s.`) : null));
+    outputs.replaceChildren(
+      element(
+        "div",
+        { class: "failure", role: "alert" },
+        element("b", {}, title),
+        element("p", {}, message),
+        retry ? element("p", { class: "quiet" }, `Try again in ${retry} s.`) : null,
+      ),
+    );
     form.dataset.status = status;
     end("failed", took);
   }
@@ -126,6 +166,7 @@ export function tryout({ model, signature, isDefault, target }) {
     form.dataset.count = Number(form.dataset.count) + 1;
   }
 
+  forget();
   return {
     root: form,
     /** Says whether there is a version to ask. */
