@@ -4,7 +4,6 @@ import { detail } from "./detail.js";
 import { put, write } from "./elements.js";
 import { History } from "./history.js";
 import { modelList } from "./models.js";
-import { span } from "./numbers.js";
 import { overview } from "./overview.js";
 import { place } from "./place.js";
 
@@ -22,6 +21,7 @@ const list = modelList({ list: at("modellist"), filter: at("filter"), none: at("
 const model = detail(at("model"));
 let last = null;
 let answered = null;
+let answeredAt = null;
 let misses = 0;
 let timer = 0;
 let refused = false;
@@ -36,6 +36,7 @@ async function poll() {
   try {
     last = await askStatus();
     answered = seconds();
+    answeredAt = new Date();
     misses = 0;
     refused = false;
     history.take(last, answered);
@@ -71,7 +72,8 @@ function gone({ title, status, message }) {
   put(connection, "data-state", "away");
   write(connection, "no answer");
   away.hidden = false;
-  const since = answered === null ? "" : ` What stands here is ${span(seconds() - answered)} old.`;
+  // The time, not the age: a screen reader reads the line anew whenever it changes.
+  const since = answeredAt === null ? "" : ` What stands here is of ${answeredAt.toLocaleTimeString()}.`;
   write(away, `${status ? `${title}: ` : ""}${message}${since} Trying again.`);
   document.body.classList.add("stale");
 }

@@ -16,14 +16,14 @@ import { tryout } from "./tryout.js";
 const STATES = {
   loading: "This version is being loaded: it answers once it is ready.",
   failed: "This version could not be loaded.",
-  retired: "This version is retired: a newer one answers.",
+  retired: "This version is retired: it answers no more.",
 };
 
 /** Fills the page's part for one model. */
 export function detail(host) {
   const name = element("h2", { tabindex: "-1" });
   const versions = element("nav", { id: "versions", class: "chips", "aria-label": "Versions" });
-  const trouble = element("ul", { id: "trouble", role: "status" });
+  const trouble = element("ul", { id: "trouble" });
   const about = facts(
     [
       ["since", "Since"],
@@ -176,10 +176,13 @@ export function detail(host) {
     update,
     focus: () => name.focus({ preventScroll: true }),
     /** What a screen reader is told of the model that is shown. */
-    words: () =>
-      shown.version
-        ? `Model ${shown.model.name}, version ${shown.version.version}, ${shown.version.state}.`
-        : "",
+    words() {
+      const { model, version } = shown;
+      if (!version) return "";
+      const failed = model.versions.filter(({ state }) => state === "failed");
+      const said = [`Model ${model.name}, version ${version.version}, ${version.state}.`];
+      return [...said, ...failed.map((one) => `Version ${one.version} failed: ${one.error}`)].join(" ");
+    },
   };
 }
 

@@ -77,14 +77,14 @@ function rowOf() {
       put(anchor, "title", model.name);
       write(name, model.name);
       const version = shownVersion(model, null);
-      const statistics = version && version.statistics;
+      const statistics = state === "ready" && version ? version.statistics : null;
       const wrong = model.versions.filter((one) => one.state === "failed").length;
       const said = [state];
       if (version) said.push(`version ${version.version}`);
       if (wrong && state !== "failed") said.push(`${wrong} failed`);
-      if (state === "ready" && statistics.latency_us) said.push(`p99 ${duration(statistics.latency_us.p99)}`);
+      if (statistics && statistics.latency_us) said.push(`p99 ${duration(statistics.latency_us.p99)}`);
       write(more, said.join(" · "));
-      write(rate, state === "ready" ? `${three(statistics.per_second)}/s` : "");
+      write(rate, statistics ? `${three(statistics.per_second)}/s` : "");
     },
   };
 }
