@@ -585,7 +585,7 @@ fn a_kernel_that_panics_is_an_error_that_names_its_node_and_the_session_goes_on(
         let session = session_on(&g, 0, threads);
         for round in 1..4 {
             let error = session.run(step, feeds![x => &[-1.0, 2.0]]).unwrap_err();
-            let Error::Node(diagnostic) = &error else {
+            let Error::Panic(diagnostic) = &error else {
                 panic!("{error:?}");
             };
             assert_eq!(diagnostic.node.as_deref(), Some("risky"));

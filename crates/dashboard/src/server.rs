@@ -1,12 +1,12 @@
 //! The server: its routes, its thread, its address.
 
-use std::io;
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use abeyance_web::Names;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::sse::{KeepAlive, Sse};
@@ -56,12 +56,13 @@ impl Server {
     /// # Errors
     /// The address is none, or its port is taken.
     pub fn start(runs: Runs, addr: &str, hosts: &[String]) -> Result<Self, Error> {
-        let listener = listen(addr)?;
-        let failed = |source| Error::Listen { addr: addr.to_owned(), source };
-        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = abeyance_web::listen(addr)?;
+        let failed = |source| Error::Start { source };
         let addr = listener.local_addr().map_err(failed)?;
-        let app = Arc::new(App { runs, boot: random(4)?, token: random(16)? });
-        let guard = Guard { token: app.token.clone(), hosts: hosts.to_vec() };
+        let secret = |bytes| abeyance_web::secret(bytes).map_err(failed);
+        let app = Arc::new(App { runs, boot: secret(4)?, token: secret(16)? });
+        let names = Names::new(hosts.iter().cloned());
+        let guard = Guard { token: app.token.clone(), names };
         let router = router(app, guard);
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -118,29 +119,6 @@ impl Drop for Server {
             let _ = thread.join();
         }
     }
-}
-
-fn listen(addr: &str) -> Result<TcpListener, Error> {
-    let is_port = !addr.is_empty() && addr.bytes().all(|byte| byte.is_ascii_digit());
-    let whole = if is_port { format!("127.0.0.1:{addr}") } else { addr.to_owned() };
-    let known = whole.to_socket_addrs().map_err(|_| Error::Address { addr: addr.to_owned() })?;
-    let addrs: Vec<SocketAddr> = known.collect();
-    if addrs.is_empty() {
-        return Err(Error::Address { addr: addr.to_owned() });
-    }
-    TcpListener::bind(&*addrs).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => Error::InUse { addr: whole },
-        _ => Error::Listen { addr: whole, source },
-    })
-}
-
-fn random(bytes: usize) -> Result<String, Error> {
-    use rand::TryRng;
-    let mut random = vec![0u8; bytes];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut random)
-        .map_err(|source| Error::Start { source: io::Error::other(source.to_string()) })?;
-    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn router(app: Arc<App>, guard: Guard) -> Router {

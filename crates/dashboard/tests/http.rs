@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use abeyance_web::AddressError;
 use abeyance_dashboard::{Controls, Error, Runs, Server, Shown};
 use abeyance_record::{ALL, Run, summary};
 use serde_json::Value;
@@ -344,7 +345,7 @@ fn a_port_in_use_is_named_and_port_0_takes_one_that_is_free() {
     assert_eq!(one.url(), format!("http://{}/", one.addr()));
     let taken = one.addr().to_string();
     let error = Server::start(Runs::new(), &taken, &[]).unwrap_err();
-    assert!(matches!(error, Error::InUse { .. }), "{error:?}");
+    assert!(matches!(error, Error::Address(AddressError::InUse { .. })), "{error:?}");
     let said = error.to_string();
     assert!(said.contains(&taken) && said.contains("help"), "{said}");
     // Free again as soon as the server is gone.
@@ -352,7 +353,7 @@ fn a_port_in_use_is_named_and_port_0_takes_one_that_is_free() {
     assert_eq!(Server::start(Runs::new(), &taken, &[]).unwrap().addr().to_string(), taken);
     for addr in ["", "x", "127.0.0.1", "127.0.0.1:99999", "999999"] {
         assert!(
-            matches!(Server::start(Runs::new(), addr, &[]), Err(Error::Address { .. })),
+            matches!(Server::start(Runs::new(), addr, &[]), Err(Error::Address(AddressError::Address { .. }))),
             "{addr}"
         );
     }

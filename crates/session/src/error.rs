@@ -17,6 +17,9 @@ pub enum Error {
     /// A node could not be computed from these values.
     #[error("{0}")]
     Node(Box<Diagnostic>),
+    /// The kernel of a node panicked: a fault of the operator's, whatever the values. The session goes on.
+    #[error("{0}")]
+    Panic(Box<Diagnostic>),
     /// There is not enough memory.
     #[error("error: {0}")]
     Memory(#[from] abeyance_scheduler::OutOfMemory),
@@ -33,7 +36,7 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Program(mistakes) | Error::Request(mistakes) => mistakes.fmt(f),
-            Error::Node(mistake) => mistake.fmt(f),
+            Error::Node(mistake) | Error::Panic(mistake) => mistake.fmt(f),
             Error::Memory(error) => fmt::Display::fmt(error, f),
             Error::Threads(error) => fmt::Display::fmt(error, f),
             Error::Internal(message) => write!(f, "internal: {message}"),

@@ -114,7 +114,7 @@ impl Ready {
     fn explain(&self, error: RunError) -> Failure {
         let graph = self.body.graph();
         Failure(match self.plan.blame(graph, error) {
-            Error::Node(diagnostic) => {
+            Error::Node(diagnostic) | Error::Panic(diagnostic) => {
                 format!("in the body `{}`, {}", graph.name(), at(&diagnostic))
             }
             other => other.to_string(),

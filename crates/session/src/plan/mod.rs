@@ -230,17 +230,15 @@ impl Plan {
     /// What went wrong, in the graph's terms.
     pub(crate) fn blame(&self, graph: &Graph, error: RunError) -> Error {
         let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
-        let (task, message) = match error {
-            RunError::Failed { task, failure } => (task, failure.0),
+        let (task, message, kind): (_, _, fn(Box<Diagnostic>) -> Error) = match error {
+            RunError::Failed { task, failure } => (task, failure.0, Error::Node),
             RunError::Panicked { task, message } => {
-                (task, format!("its kernel panicked: {message}"))
+                (task, format!("its kernel panicked: {message}"), Error::Panic)
             }
             other => return Error::Internal(other.to_string()),
         };
         match node(task) {
-            Some(node) => {
-                Error::Node(Box::new(graph.diagnose(node, abeyance_ir::Fault::new(message))))
-            }
+            Some(node) => kind(Box::new(graph.diagnose(node, abeyance_ir::Fault::new(message)))),
             None => Error::Internal(message),
         }
     }

@@ -1,0 +1,70 @@
+//! What all protocols share: models, threads, limits, and the road of a request.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use abeyance_session::Value;
+
+use crate::ServerOptions;
+use crate::executor::{Executor, Job};
+use crate::http::{Access, Budget};
+use crate::metrics::Metrics;
+use crate::model::{Version, rows};
+use crate::refusal::Refusal;
+use crate::repository::Registry;
+
+/// A server's state.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) executor: Executor,
+    pub(crate) options: ServerOptions,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) access: Access,
+    /// Tells this start of the server from others.
+    pub(crate) boot: String,
+    pub(crate) started: (Instant, SystemTime),
+    pub(crate) stopping: AtomicBool,
+    /// The addresses that are listened on, as they came out.
+    pub(crate) http: Option<String>,
+    pub(crate) grpc: Option<String>,
+}
+
+impl App {
+    /// Whether requests may be sent here.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.stopping.load(Ordering::Relaxed) && self.registry.is_ready()
+    }
+
+    /// Has a signature of a version computed on values for its inputs, in their order; gives its outputs, in theirs.
+    ///
+    /// # Errors
+    /// There is no room, the time is up, or the model refuses the values.
+    pub(crate) async fn infer(
+        &self,
+        version: Arc<Version>,
+        signature: usize,
+        inputs: Vec<Value>,
+        timeout: Option<Duration>,
+    ) -> Result<Vec<Value>, Refusal> {
+        let began = Instant::now();
+        let rows = rows(&inputs);
+        let timeout = timeout.map_or(self.options.timeout, |own| own.min(self.options.timeout));
+        let deadline = began.checked_add(timeout);
+        let job = Job { version: version.clone(), signature, inputs, deadline };
+        let outcome = match self.executor.submit(job) {
+            Err(refusal) => Err(refusal),
+            Ok(receiver) => match tokio::time::timeout(timeout, receiver).await {
+                Ok(Ok(outcome)) => outcome,
+                // The thread drops what is too late; so does this.
+                Ok(Err(_)) | Err(_) => Err(Refusal::late()),
+            },
+        };
+        version.statistics.request(began, rows, outcome.is_ok());
+        self.metrics.inference(&version, began.elapsed(), rows, outcome.as_ref().err());
+        outcome
+    }
+}

@@ -1,0 +1,189 @@
+//! What is asked of every request before it is answered, and what is noted of it then.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use abeyance_web::{Names, is_same};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::route;
+use crate::app::App;
+use crate::refusal::{Kind, Refusal};
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
+
+/// Who may ask.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) token: Option<String>,
+    /// By which names, where that matters: on addresses of this machine alone that anybody on it may ask, and so any page
+    /// in its browsers.
+    pub(crate) names: Option<Names>,
+}
+
+/// Whether a request with these headers may ask.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(token) = &access.token {
+        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
+        let scheme = b"bearer ";
+        let bearer = given.split_at_checked(scheme.len());
+        let bearer = bearer.filter(|(named, _)| named.eq_ignore_ascii_case(scheme));
+        if !bearer.is_some_and(|(_, bearer)| is_same(bearer.trim_ascii(), token.as_bytes())) {
+            return Err(Refusal::new(
+                Kind::Unauthenticated,
+                "the token is missing or wrong: send it as `Authorization: Bearer TOKEN`",
+            ));
+        }
+    }
+    if let Some(names) = &access.names
+        && let Some(why) = names.refuse(headers, "server", "--host")
+    {
+        return Err(Refusal::new(Kind::Forbidden, why));
+    }
+    Ok(())
+}
+
+/// Checks a request, counts its answer, and says in it what a browser may do with it.
+pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let note = Note::of(&app, &request);
+    // Whether the server lives is asked by who holds no token, and told to a page that does not hold one yet is the page itself.
+    let path = request.uri().path();
+    let is_open = path.starts_with("/v2/health/") || path == "/" || path.starts_with("/page/");
+    let access = match is_open {
+        true => is_allowed(&Access { token: None, ..app.access.clone() }, request.headers()),
+        false => is_allowed(&app.access, request.headers()),
+    };
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let is_page = path == "/" || path.starts_with("/page/");
+    let mut response = match access {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => next.run(request).await,
+    };
+    let status = response.status();
+    app.metrics.request("http", route(matched.as_ref()), status.as_str());
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if is_page {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(id) = HeaderValue::from_str(&note.id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if app.options.access_log {
+        note.tell(status.as_u16(), began);
+    }
+    response
+}
+
+/// What the log says of a request.
+struct Note {
+    id: String,
+    line: Option<Line>,
+}
+
+struct Line {
+    method: String,
+    path: String,
+    trace: Option<String>,
+    client: Option<SocketAddr>,
+}
+
+impl Note {
+    fn of(app: &App, request: &Request) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let headers = request.headers();
+        let text = |name: &HeaderName| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.filter(|value| value.len() <= 128)
+        };
+        let id = match text(&REQUEST_ID) {
+            Some(id) => id.to_owned(),
+            None => format!("{}-{:x}", app.boot, NEXT.fetch_add(1, Ordering::Relaxed)),
+        };
+        let line = app.options.access_log.then(|| Line {
+            method: request.method().to_string(),
+            path: crate::model::shortened(request.uri().path()),
+            trace: text(&TRACE).and_then(trace_id).map(str::to_owned),
+            client: request.extensions().get::<SocketAddr>().copied(),
+        });
+        Self { id, line }
+    }
+
+    fn tell(self, status: u16, began: Instant) {
+        let Some(line) = self.line else { return };
+        tracing::info!(
+            target: "access",
+            method = %line.method,
+            path = %line.path,
+            status,
+            us = began.elapsed().as_micros() as u64,
+            id = %self.id,
+            trace = line.trace.as_deref().unwrap_or("-"),
+            client = %line.client.map_or("-".to_owned(), |client| client.to_string()),
+            "answered"
+        );
+    }
+}
+
+/// The trace of a `traceparent`: `VERSION-TRACE-PARENT-FLAGS` in hexadecimal digits, as the W3C's recommendation has it.
+pub(crate) fn trace_id(parent: &str) -> Option<&str> {
+    let mut parts = parent.split('-');
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length
+            && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let (version, trace, span, flags) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_whole = is_hex(version, 2) && version != "ff" && is_hex(span, 16) && is_hex(flags, 2);
+    let is_trace = is_hex(trace, 32) && trace.bytes().any(|byte| byte != b'0');
+    (is_whole && is_trace).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_what_the_recommendation_says() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(trace_id(&format!("00-{trace}-00f067aa0ba902b7-01")), Some(trace));
+        for wrong in [
+            "",
+            "00",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(trace_id(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_asked_for_by_its_scheme() {
+        let access = Access { token: Some("0123456789abcdef".to_owned()), names: None };
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            is_allowed(&access, &headers).is_ok()
+        };
+        assert!(with("Bearer 0123456789abcdef") && with("bearer 0123456789abcdef"));
+        for wrong in ["", "0123456789abcdef", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"] {
+            assert!(!with(wrong), "{wrong}");
+        }
+        assert!(is_allowed(&access, &HeaderMap::new()).is_err());
+    }
+}

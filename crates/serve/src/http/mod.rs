@@ -1,0 +1,126 @@
+//! HTTP: routes, and what is asked of every request.
+
+mod answers;
+mod body;
+mod elements;
+mod guard;
+mod oip;
+mod oip_request;
+mod openapi;
+mod page;
+mod status;
+mod tensorflow;
+mod tensorflow_request;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Router, middleware};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+
+pub(crate) use body::Budget;
+pub(crate) use elements::{byte_count, from_bytes, shape, to_bytes};
+pub(crate) use guard::{Access, is_allowed};
+
+use crate::app::App;
+use crate::refusal::{Kind, Refusal};
+
+/// Answers that are shorter are not worth compressing.
+const SHORT: u64 = 1 << 10;
+
+/// Everything that is answered.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let answers_long = CompressionLayer::new().compress_when(SizeAbove::new(SHORT).and(
+        // Raw tensors hardly get shorter, and their lengths are told before compression.
+        tower_http::compression::predicate::NotForContentType::const_new("application/octet-stream"),
+    ));
+    Router::new()
+        .route("/", get(page::index))
+        .route("/page/{file}", get(page::file))
+        .route("/api/status", get(status::status))
+        .route("/openapi.json", get(openapi::document))
+        .route("/metrics", get(metrics))
+        .route("/v2", get(oip::server))
+        .route("/v2/health/live", get(oip::live))
+        .route("/v2/health/ready", get(oip::ready))
+        .route("/v2/models/stats", get(oip::all_statistics))
+        .route("/v2/models/{model}", get(oip::model))
+        .route("/v2/models/{model}/versions/{version}", get(oip::model))
+        .route("/v2/models/{model}/ready", get(oip::model_ready))
+        .route("/v2/models/{model}/versions/{version}/ready", get(oip::model_ready))
+        .route("/v2/models/{model}/stats", get(oip::statistics))
+        .route("/v2/models/{model}/versions/{version}/stats", get(oip::statistics))
+        .route("/v2/models/{model}/infer", post(oip::infer))
+        .route("/v2/models/{model}/versions/{version}/infer", post(oip::infer))
+        .route("/v2/repository/index", post(oip::index))
+        .route("/v1/models/{model}", get(tensorflow::status).post(tensorflow::act))
+        .route(
+            "/v1/models/{model}/versions/{version}",
+            get(tensorflow::status).post(tensorflow::act),
+        )
+        .route("/v1/models/{model}/metadata", get(tensorflow::metadata))
+        .route("/v1/models/{model}/versions/{version}/metadata", get(tensorflow::metadata))
+        .fallback(nothing)
+        .method_not_allowed_fallback(not_so)
+        .layer(answers_long)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::check))
+        .with_state(app)
+}
+
+async fn nothing() -> Refusal {
+    Refusal::new(Kind::NotFound, "there is nothing at this path: `/openapi.json` lists what there is")
+}
+
+async fn not_so() -> Refusal {
+    Refusal::new(Kind::Method, "this path does not take that method: `/openapi.json` lists what it takes")
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    answers::bytes(StatusCode::OK, HeaderValue::from_static(kind), app.metrics.text(&app).into_bytes())
+}
+
+/// The model and the version that a path names.
+#[derive(Debug)]
+pub(crate) struct Named {
+    pub(crate) model: String,
+    pub(crate) version: Option<String>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let params = params
+            .map_err(|_| Refusal::invalid("the path holds what is not UTF-8"))?;
+        let get = |wanted: &str| {
+            let mut params = params.iter();
+            params.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
+        };
+        Ok(Self { model: get("model").unwrap_or_default(), version: get("version") })
+    }
+}
+
+/// The route that a request took, for counting.
+fn route(matched: Option<&MatchedPath>) -> &str {
+    matched.map_or("none", MatchedPath::as_str)
+}
+
+/// Does what takes long away from the threads that answer, and what does not right here.
+async fn away_if<T: Send + 'static>(
+    is_long: bool,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    match is_long {
+        false => work(),
+        true => tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked"))),
+    }
+}

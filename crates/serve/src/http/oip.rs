@@ -1,0 +1,225 @@
+//! The Open Inference Protocol, version 2, over HTTP.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::Response;
+use abeyance_session::Value;
+use serde::Serialize;
+use serde_json::json;
+
+use super::answers::{Numbers, bytes, json as answer};
+use super::body::{self, LONG, Whole};
+use super::elements::{byte_count, to_bytes};
+use super::oip_request::{self, Request, Wanted};
+use super::{Named, away_if};
+use crate::app::App;
+use crate::model::{Inputs, Port, Version, datatype};
+use crate::refusal::Refusal;
+use crate::statistics;
+
+type Answer = Result<Response, Refusal>;
+
+/// Where JSON ends and raw bytes begin, in requests and answers. Counted before compression.
+pub(crate) const HEADER_LENGTH: HeaderName =
+    HeaderName::from_static("inference-header-content-length");
+const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+pub(super) async fn server() -> Response {
+    let extensions = ["binary_tensor_data", "statistics", "model_repository"];
+    answer(
+        StatusCode::OK,
+        &json!({ "name": "abeyance", "version": env!("CARGO_PKG_VERSION"), "extensions": extensions }),
+    )
+}
+
+pub(super) async fn live() -> Response {
+    answer(StatusCode::OK, &json!({ "live": true }))
+}
+
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
+    let ready = app.is_ready();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    answer(status, &json!({ "ready": ready }))
+}
+
+pub(super) async fn model_ready(State(app): State<Arc<App>>, named: Named) -> Answer {
+    let version = app.registry.version(&named.model, named.version.as_deref())?;
+    Ok(answer(StatusCode::OK, &json!({ "name": &*version.model, "ready": true })))
+}
+
+pub(super) async fn model(State(app): State<Arc<App>>, named: Named) -> Answer {
+    let version = app.registry.version(&named.model, named.version.as_deref())?;
+    let ports = |ports: &[Port]| -> Vec<serde_json::Value> {
+        let told = |port: &Port| json!({ "name": port.name, "datatype": datatype(port.dtype), "shape": port.sizes() });
+        ports.iter().map(told).collect()
+    };
+    let Some(signature) = version.signatures.get(version.default) else {
+        return Err(Refusal::invalid("the model has no signature"));
+    };
+    let versions: Vec<String> = app.registry.live_versions(&named.model);
+    Ok(answer(
+        StatusCode::OK,
+        &json!({
+            "name": &*version.model,
+            "versions": versions,
+            "platform": "abeyance",
+            "inputs": ports(&signature.inputs),
+            "outputs": ports(&signature.outputs),
+        }),
+    ))
+}
+
+pub(super) async fn statistics(State(app): State<Arc<App>>, named: Named) -> Answer {
+    let version = app.registry.version(&named.model, named.version.as_deref())?;
+    Ok(answer(StatusCode::OK, &json!({ "model_stats": [statistics::of(&version)] })))
+}
+
+pub(super) async fn all_statistics(State(app): State<Arc<App>>) -> Response {
+    let all: Vec<_> = app.registry.live().iter().map(|version| statistics::of(version)).collect();
+    answer(StatusCode::OK, &json!({ "model_stats": all }))
+}
+
+pub(super) async fn index(State(app): State<Arc<App>>) -> Response {
+    answer(StatusCode::OK, &statistics::index(&app.registry))
+}
+
+/// A request with what it asks of which version.
+struct Asked {
+    request: Request,
+    version: Arc<Version>,
+    signature: usize,
+    values: Vec<Value>,
+}
+
+pub(super) async fn infer(
+    State(app): State<Arc<App>>,
+    named: Named,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    // Before the body, which may be long: is there anything to ask?
+    let version = app.registry.version(&named.model, named.version.as_deref())?;
+    let whole = body::read(&app, &headers, body).await?;
+    let head = head_length(&headers, whole.bytes.len())?;
+    let is_long = whole.bytes.len() > LONG;
+    let asked = away_if(is_long, move || asked(&whole, head, version)).await?;
+    let Asked { request, version, signature, values } = asked;
+    let timeout = request.timeout;
+    let outputs = app.infer(version.clone(), signature, values, timeout).await?;
+    let is_long = outputs.iter().map(byte_count).sum::<usize>() > LONG;
+    away_if(is_long, move || written(&version, signature, &request, &outputs)).await
+}
+
+/// How much of the body is JSON.
+fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, Refusal> {
+    let Some(length) = headers.get(&HEADER_LENGTH) else { return Ok(body) };
+    let digits = length.to_str().ok().filter(|length| !length.starts_with('+'));
+    let Some(length) = digits.and_then(|length| length.trim().parse::<usize>().ok()) else {
+        return Err(Refusal::invalid("Inference-Header-Content-Length is to be a number of bytes"));
+    };
+    match length <= body {
+        true => Ok(length),
+        false => Err(Refusal::invalid(format!(
+            "Inference-Header-Content-Length is {length}, and the body has {body} bytes"
+        ))),
+    }
+}
+
+fn asked(whole: &Whole, head: usize, version: Arc<Version>) -> Result<Asked, Refusal> {
+    let (json, raw) = whole.bytes.split_at_checked(head).unwrap_or((&whole.bytes, &[]));
+    let mut request = oip_request::read(json, raw)?;
+    let signature = version.signature(request.signature.as_deref())?;
+    let Some(served) = version.signatures.get(signature) else {
+        return Err(Refusal::invalid("the model has no signature"));
+    };
+    let mut inputs = Inputs::new(served);
+    for (name, value) in request.inputs.drain(..) {
+        inputs.put(&name, value)?;
+    }
+    for wanted in request.outputs.iter().flatten() {
+        served.output(&wanted.name)?;
+    }
+    let values = inputs.finish()?;
+    Ok(Asked { request, version, signature, values })
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    model_name: &'a str,
+    model_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    outputs: Vec<Output<'a>>,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    name: &'a str,
+    datatype: &'static str,
+    shape: &'a [usize],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Sized>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Numbers<'a>>,
+}
+
+#[derive(Serialize)]
+struct Sized {
+    binary_data_size: usize,
+}
+
+fn written(version: &Version, signature: usize, request: &Request, outputs: &[Value]) -> Answer {
+    let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
+    let all = || -> Vec<Wanted> {
+        let wanted = |port: &Port| Wanted { name: port.name.to_string(), binary: None };
+        ports.iter().map(wanted).collect()
+    };
+    let everything;
+    let wanted = match &request.outputs {
+        Some(wanted) => wanted,
+        None => {
+            everything = all();
+            &everything
+        }
+    };
+    let mut head = Head {
+        model_name: &version.model,
+        model_version: version.number.to_string(),
+        id: request.id.as_deref(),
+        outputs: Vec::with_capacity(wanted.len()),
+    };
+    let mut raw: Vec<&Value> = Vec::new();
+    for wanted in wanted {
+        let place = ports.iter().position(|port| *port.name == *wanted.name);
+        let Some((port, value)) = place.and_then(|place| ports.get(place).zip(outputs.get(place)))
+        else {
+            continue;
+        };
+        let binary = wanted.binary.unwrap_or(request.binary_output);
+        head.outputs.push(Output {
+            name: &port.name,
+            datatype: datatype(value.dtype()),
+            shape: value.shape(),
+            parameters: binary.then(|| Sized { binary_data_size: byte_count(value) }),
+            data: (!binary).then_some(Numbers { value, flat: true, row: None }),
+        });
+        if binary {
+            raw.push(value);
+        }
+    }
+    if raw.is_empty() {
+        return Ok(answer(StatusCode::OK, &head));
+    }
+    let size = raw.iter().map(|value| byte_count(value)).sum::<usize>();
+    let mut whole = Vec::with_capacity(256 + size);
+    serde_json::to_writer(&mut whole, &head)
+        .map_err(|error| Refusal::new(crate::refusal::Kind::Failed, format!("internal: {error}")))?;
+    let length = whole.len();
+    raw.into_iter().for_each(|value| to_bytes(value, &mut whole));
+    let mut response = bytes(StatusCode::OK, BINARY, whole);
+    response.headers_mut().insert(HEADER_LENGTH, HeaderValue::from(length));
+    Ok(response)
+}

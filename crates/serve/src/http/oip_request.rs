@@ -1,0 +1,366 @@
+//! Requests of the Open Inference Protocol over HTTP: JSON, with tensors in it or as raw bytes behind it.
+
+use std::time::Duration;
+
+use abeyance_ir::{DType, element_count};
+use abeyance_session::Value;
+use jiter::{Jiter, Peek};
+
+use super::elements::{Elements, from_bytes, malformed, nested, shape, wrong_type};
+use crate::model::{dtype_of, shortened};
+use crate::refusal::Refusal;
+
+/// No request names more inputs or outputs.
+const MOST_TENSORS: usize = 1024;
+
+/// What a request asks.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) id: Option<String>,
+    pub(crate) signature: Option<String>,
+    pub(crate) timeout: Option<Duration>,
+    /// Whether outputs are to be raw bytes, where an output does not say so itself.
+    pub(crate) binary_output: bool,
+    pub(crate) inputs: Vec<(String, Value)>,
+    /// Which outputs, and whether as raw bytes; all if it does not say.
+    pub(crate) outputs: Option<Vec<Wanted>>,
+}
+
+/// An output that is asked for.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) name: String,
+    pub(crate) binary: Option<bool>,
+}
+
+/// Parameters that mean something here; others are passed over.
+#[derive(Debug, Default)]
+struct Parameters {
+    signature: Option<String>,
+    timeout: Option<Duration>,
+    binary_data_output: Option<bool>,
+    binary_data: Option<bool>,
+    binary_data_size: Option<usize>,
+    classification: bool,
+}
+
+/// Reads a request: `json` is its head, `raw` the bytes behind it.
+///
+/// # Errors
+/// What is wrong with it, by its field.
+pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
+    let mut jiter = Jiter::new(json).with_allow_inf_nan();
+    let mut raw = Raw { rest: raw };
+    let mut request = Request::default();
+    let mut has_inputs = false;
+    let mut next = match jiter.peek() {
+        Ok(Peek::Object) => key(jiter.known_object().map(|key| key.map(str::to_owned)), &jiter)?,
+        Ok(_) => return Err(Refusal::invalid("the body is to be a JSON object")),
+        Err(error) => return Err(malformed(&jiter, &error)),
+    };
+    while let Some(field) = next {
+        match field.as_str() {
+            "id" => request.id = text(&mut jiter, "id")?,
+            "parameters" => {
+                let parameters = parameters(&mut jiter, "parameters")?;
+                request.signature = parameters.signature;
+                request.timeout = parameters.timeout;
+                request.binary_output = parameters.binary_data_output.unwrap_or(false);
+            }
+            "inputs" if has_inputs => return Err(Refusal::invalid("`inputs` stands twice")),
+            "inputs" => {
+                has_inputs = true;
+                list(&mut jiter, "inputs", |jiter, place| {
+                    let input = input(jiter, &mut raw);
+                    let input = input.map_err(|refusal| refusal.within(&format!("inputs[{place}]")));
+                    request.inputs.push(input?);
+                    Ok(())
+                })?;
+            }
+            "outputs" => {
+                let mut outputs = Vec::new();
+                list(&mut jiter, "outputs", |jiter, place| {
+                    let output = output(jiter);
+                    let output =
+                        output.map_err(|refusal| refusal.within(&format!("outputs[{place}]")));
+                    outputs.push(output?);
+                    Ok(())
+                })?;
+                // As other servers have it: none named is all.
+                request.outputs = (!outputs.is_empty()).then_some(outputs);
+            }
+            _ => jiter.next_skip().map_err(|error| malformed(&jiter, &error))?,
+        }
+        next = key(jiter.next_key().map(|key| key.map(str::to_owned)), &jiter)?;
+    }
+    jiter.finish().map_err(|error| malformed(&jiter, &error))?;
+    if !has_inputs {
+        return Err(Refusal::invalid("`inputs` is missing: a list of tensors"));
+    }
+    if !raw.rest.is_empty() {
+        return Err(Refusal::invalid(format!(
+            "{} bytes behind the JSON belong to no input: `binary_data_size` of the inputs says how many each has",
+            raw.rest.len()
+        )));
+    }
+    Ok(request)
+}
+
+/// What is left of the bytes behind the JSON.
+struct Raw<'b> {
+    rest: &'b [u8],
+}
+
+impl<'b> Raw<'b> {
+    fn take(&mut self, size: usize) -> Result<&'b [u8], Refusal> {
+        let Some((taken, rest)) = self.rest.split_at_checked(size) else {
+            return Err(Refusal::invalid(format!(
+                "`binary_data_size` is {size}, and {} bytes are left behind the JSON",
+                self.rest.len()
+            )));
+        };
+        self.rest = rest;
+        Ok(taken)
+    }
+}
+
+fn key(
+    key: Result<Option<String>, jiter::JiterError>,
+    jiter: &Jiter<'_>,
+) -> Result<Option<String>, Refusal> {
+    key.map_err(|error| malformed(jiter, &error))
+}
+
+/// A text, or null for none.
+fn text(jiter: &mut Jiter<'_>, field: &str) -> Result<Option<String>, Refusal> {
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    let text = match peek {
+        Peek::Null => jiter.known_null().map(|()| None),
+        Peek::String => jiter.known_str().map(|text| Some(text.to_owned())),
+        _ => return Err(wrong_type(field, "a text")),
+    };
+    text.map_err(|error| malformed(jiter, &error))
+}
+
+/// Reads each element of a list of objects.
+fn list<'j>(
+    jiter: &mut Jiter<'j>,
+    field: &str,
+    mut read: impl FnMut(&mut Jiter<'j>, usize) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    if peek != Peek::Array {
+        return Err(wrong_type(field, "a list of objects"));
+    }
+    let mut next = jiter.known_array().map_err(|error| malformed(jiter, &error))?;
+    let mut place = 0;
+    while let Some(peek) = next {
+        if peek != Peek::Object {
+            return Err(wrong_type(&format!("{field}[{place}]"), "an object"));
+        }
+        if place == MOST_TENSORS {
+            return Err(Refusal::invalid(format!("`{field}` has more than {MOST_TENSORS}")));
+        }
+        read(jiter, place)?;
+        place += 1;
+        next = jiter.array_step().map_err(|error| malformed(jiter, &error))?;
+    }
+    Ok(())
+}
+
+fn input(jiter: &mut Jiter<'_>, raw: &mut Raw<'_>) -> Result<(String, Value), Refusal> {
+    let mut name = None;
+    let mut dtype = None;
+    let mut dims: Option<Vec<usize>> = None;
+    let mut size = None;
+    let mut data: Option<Value> = None;
+    // Where the data stand, if they come before what says how they are to be read.
+    let mut later: Option<&[u8]> = None;
+    let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
+    while let Some(field) = next {
+        match field.as_str() {
+            "name" => name = text(jiter, "name")?,
+            "datatype" => {
+                let text = text(jiter, "datatype")?;
+                let text = text.ok_or_else(|| wrong_type("datatype", "a text such as FP32"))?;
+                dtype = Some(dtype_of(&text)?);
+            }
+            "shape" => dims = Some(sizes(jiter)?),
+            "parameters" => {
+                let parameters = parameters(jiter, "parameters")?;
+                size = parameters.binary_data_size;
+            }
+            "data" if data.is_some() || later.is_some() => {
+                return Err(Refusal::invalid("`data` stands twice"));
+            }
+            "data" => match (dtype, &dims) {
+                (Some(dtype), Some(dims)) => data = Some(self::data(jiter, dtype, dims)?),
+                _ => {
+                    jiter.peek().map_err(|error| malformed(jiter, &error))?;
+                    let start = jiter.current_index();
+                    jiter.next_skip().map_err(|error| malformed(jiter, &error))?;
+                    later = Some(jiter.slice_to_current(start));
+                }
+            },
+            _ => jiter.next_skip().map_err(|error| malformed(jiter, &error))?,
+        }
+        next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
+    }
+    let missing = |field: &str| Refusal::invalid(format!("`{field}` is missing"));
+    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| missing("name"))?;
+    let within = |refusal: Refusal| refusal.within(&format!("input `{}`", shortened(&name)));
+    let dtype = dtype.ok_or_else(|| within(missing("datatype")))?;
+    let dims = dims.ok_or_else(|| within(missing("shape")))?;
+    if let Some(later) = later {
+        let mut jiter = Jiter::new(later).with_allow_inf_nan();
+        data = Some(self::data(&mut jiter, dtype, &dims).map_err(within)?);
+    }
+    let value = match (data, size) {
+        (Some(_), Some(_)) => {
+            return Err(within(Refusal::invalid(
+                "there are both `data` and a `binary_data_size`: its elements come as the one or as the other",
+            )));
+        }
+        (Some(value), None) => value,
+        (None, Some(size)) => {
+            let bytes = raw.take(size).map_err(within)?;
+            from_bytes(bytes, dtype, &dims).map_err(within)?
+        }
+        (None, None) => {
+            return Err(within(Refusal::invalid(
+                "`data` is missing, and so is a `binary_data_size` among its parameters",
+            )));
+        }
+    };
+    Ok((name, value))
+}
+
+/// The elements of a tensor, flat or in lists that lie in each other as its shape says.
+fn data(jiter: &mut Jiter<'_>, dtype: DType, dims: &[usize]) -> Result<Value, Refusal> {
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    let most = element_count(dims).unwrap_or(0);
+    let (elements, found): (Elements, Vec<usize>) = nested(jiter, peek, dtype, most)
+        .map_err(|refusal| refusal.within(&format!("`data` for shape {dims:?}")))?;
+    let is_flat = found.len() <= 1;
+    // An empty list stops where it is empty.
+    let is_empty = most == 0 && dims.starts_with(&found);
+    if !is_flat && !is_empty && found != dims {
+        return Err(Refusal::invalid(format!(
+            "`data` are lists of shape {found:?}, and `shape` says {dims:?}"
+        )));
+    }
+    elements.shaped(dims).map_err(|refusal| refusal.within("`data`"))
+}
+
+fn sizes(jiter: &mut Jiter<'_>) -> Result<Vec<usize>, Refusal> {
+    let wrong = || wrong_type("shape", "a list of whole numbers");
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    if peek != Peek::Array {
+        return Err(wrong());
+    }
+    let mut sizes: Vec<i64> = Vec::new();
+    let mut next = jiter.known_array().map_err(|error| malformed(jiter, &error))?;
+    while let Some(peek) = next {
+        if !peek.is_num() || sizes.len() > super::elements::MOST_RANK {
+            return Err(wrong());
+        }
+        match jiter.known_number(peek) {
+            Ok(jiter::NumberAny::Int(jiter::NumberInt::Int(size))) => sizes.push(size),
+            Ok(_) => return Err(wrong()),
+            Err(error) => return Err(malformed(jiter, &error)),
+        }
+        next = jiter.array_step().map_err(|error| malformed(jiter, &error))?;
+    }
+    shape(&sizes)
+}
+
+fn output(jiter: &mut Jiter<'_>) -> Result<Wanted, Refusal> {
+    let mut wanted = Wanted { name: String::new(), binary: None };
+    let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
+    while let Some(field) = next {
+        match field.as_str() {
+            "name" => wanted.name = text(jiter, "name")?.unwrap_or_default(),
+            "parameters" => {
+                let parameters = parameters(jiter, "parameters")?;
+                wanted.binary = parameters.binary_data;
+                if parameters.classification {
+                    return Err(Refusal::invalid(
+                        "`classification` is not done here: take the output itself",
+                    ));
+                }
+            }
+            _ => jiter.next_skip().map_err(|error| malformed(jiter, &error))?,
+        }
+        next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
+    }
+    match wanted.name.is_empty() {
+        true => Err(Refusal::invalid("`name` is missing")),
+        false => Ok(wanted),
+    }
+}
+
+fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal> {
+    let mut parameters = Parameters::default();
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    match peek {
+        Peek::Object => {}
+        Peek::Null => {
+            jiter.known_null().map_err(|error| malformed(jiter, &error))?;
+            return Ok(parameters);
+        }
+        _ => return Err(wrong_type(field, "an object")),
+    }
+    let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
+    while let Some(field) = next {
+        match field.as_str() {
+            "signature" => parameters.signature = text(jiter, "signature")?,
+            "timeout" => {
+                let micros = whole(jiter, "timeout", "a whole number of microseconds")?;
+                // None at all is what clients send that set none.
+                parameters.timeout =
+                    (micros > 0).then(|| Duration::from_micros(micros as u64));
+            }
+            "binary_data_output" => {
+                parameters.binary_data_output = Some(truth(jiter, "binary_data_output")?);
+            }
+            "binary_data" => parameters.binary_data = Some(truth(jiter, "binary_data")?),
+            "binary_data_size" => {
+                parameters.binary_data_size =
+                    Some(whole(jiter, "binary_data_size", "a whole number of bytes")?);
+            }
+            "classification" => {
+                parameters.classification = whole(jiter, "classification", "a number")? > 0;
+            }
+            "shared_memory_region" => {
+                return Err(Refusal::invalid("there is no shared memory here: send the data"));
+            }
+            _ => jiter.next_skip().map_err(|error| malformed(jiter, &error))?,
+        }
+        next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
+    }
+    Ok(parameters)
+}
+
+fn whole(jiter: &mut Jiter<'_>, field: &str, wanted: &str) -> Result<usize, Refusal> {
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    if !peek.is_num() {
+        return Err(wrong_type(field, wanted));
+    }
+    match jiter.known_number(peek) {
+        Ok(jiter::NumberAny::Int(jiter::NumberInt::Int(number))) => {
+            usize::try_from(number).map_err(|_| wrong_type(field, wanted))
+        }
+        Ok(_) => Err(wrong_type(field, wanted)),
+        Err(error) => Err(malformed(jiter, &error)),
+    }
+}
+
+fn truth(jiter: &mut Jiter<'_>, field: &str) -> Result<bool, Refusal> {
+    let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+    match peek {
+        Peek::True | Peek::False => {
+            jiter.known_bool(peek).map_err(|error| malformed(jiter, &error))
+        }
+        _ => Err(wrong_type(field, "true or false")),
+    }
+}

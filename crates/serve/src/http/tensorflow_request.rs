@@ -1,0 +1,255 @@
+//! Requests of TensorFlow Serving's REST: by rows (`instances`) or by columns (`inputs`).
+
+use abeyance_session::Value;
+use jiter::{Jiter, Peek};
+
+use super::elements::{Elements, malformed, nested, wrong_type};
+use crate::model::{Inputs, Port, Served, Version, shortened};
+use crate::refusal::Refusal;
+
+/// What a request asks.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) signature: usize,
+    /// In the order of the signature's inputs.
+    pub(crate) values: Vec<Value>,
+    /// Whether the answer is to be by rows.
+    pub(crate) by_rows: bool,
+}
+
+/// Reads a request.
+///
+/// # Errors
+/// What is wrong with it, by its field.
+pub(crate) fn read(body: &[u8], version: &Version) -> Result<Request, Refusal> {
+    let mut jiter = Jiter::new(body).with_allow_inf_nan();
+    let mut signature: Option<String> = None;
+    let mut instances: Option<&[u8]> = None;
+    let mut inputs: Option<&[u8]> = None;
+    let mut next = match jiter.peek() {
+        Ok(Peek::Object) => owned(jiter.known_object()),
+        Ok(_) => return Err(Refusal::invalid("the body is to be a JSON object")),
+        Err(error) => return Err(malformed(&jiter, &error)),
+    }
+    .map_err(|error| malformed(&jiter, &error))?;
+    while let Some(field) = next {
+        let peek = jiter.peek().map_err(|error| malformed(&jiter, &error))?;
+        match (field.as_str(), peek) {
+            ("signature_name", Peek::String) => {
+                let name = jiter.known_str().map(str::to_owned);
+                signature = Some(name.map_err(|error| malformed(&jiter, &error))?);
+            }
+            ("signature_name", _) => return Err(wrong_type("signature_name", "a text")),
+            // What is in them is read once the signature is known, which may stand behind.
+            (name, _) => {
+                let start = jiter.current_index();
+                jiter.next_skip().map_err(|error| malformed(&jiter, &error))?;
+                let part = jiter.slice_to_current(start);
+                let slot = match name {
+                    "instances" => &mut instances,
+                    "inputs" => &mut inputs,
+                    _ => &mut None,
+                };
+                if slot.replace(part).is_some() {
+                    return Err(Refusal::invalid(format!("`{name}` stands twice")));
+                }
+            }
+        }
+        next = owned(jiter.next_key()).map_err(|error| malformed(&jiter, &error))?;
+    }
+    jiter.finish().map_err(|error| malformed(&jiter, &error))?;
+    // What TensorFlow calls the signature that is meant without one.
+    let named = signature.as_deref().filter(|name| !name.is_empty() && *name != "serving_default");
+    let signature = match (named, signature.as_deref()) {
+        (None, Some("serving_default")) => version.signature(Some("serving_default")).or_else(|_| version.signature(None))?,
+        (named, _) => version.signature(named)?,
+    };
+    let Some(served) = version.signatures.get(signature) else {
+        return Err(Refusal::invalid("the model has no signature"));
+    };
+    let (values, by_rows) = match (instances, inputs) {
+        (Some(rows), None) => (by_rows(rows, served)?, true),
+        (None, Some(columns)) => (by_columns(columns, served)?, false),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::invalid("there are both `instances` and `inputs`: one of them is wanted"));
+        }
+        (None, None) => {
+            return Err(Refusal::invalid("`instances` (by rows) or `inputs` (by columns) is missing"));
+        }
+    };
+    Ok(Request { signature, values, by_rows })
+}
+
+fn owned(key: jiter::JiterResult<Option<&str>>) -> jiter::JiterResult<Option<String>> {
+    key.map(|key| key.map(str::to_owned))
+}
+
+/// The only input, for what names none.
+fn only(served: &Served, field: &str) -> Result<Port, Refusal> {
+    match served.inputs.as_slice() {
+        [only] => Ok(only.clone()),
+        several => {
+            let names: Vec<String> =
+                several.iter().map(|port| format!("`{}`", port.name)).collect();
+            Err(Refusal::invalid(format!(
+                "signature `{}` has {} inputs: `{field}` is to be an object with {}",
+                served.name,
+                several.len(),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+fn by_columns(json: &[u8], served: &Served) -> Result<Vec<Value>, Refusal> {
+    let mut jiter = Jiter::new(json).with_allow_inf_nan();
+    let mut inputs = Inputs::new(served);
+    let peek = jiter.peek().map_err(|error| malformed(&jiter, &error))?;
+    if peek != Peek::Object {
+        let port = only(served, "inputs")?;
+        let value = whole(&mut jiter, peek, &port, "inputs")?;
+        inputs.put(&port.name, value)?;
+        return inputs.finish();
+    }
+    let mut next = owned(jiter.known_object()).map_err(|error| malformed(&jiter, &error))?;
+    while let Some(name) = next {
+        let place = served.input(&name)?;
+        if let Some(port) = served.inputs.get(place) {
+            let peek = jiter.peek().map_err(|error| malformed(&jiter, &error))?;
+            let field = format!("inputs.{}", shortened(&name));
+            inputs.put(&name, whole(&mut jiter, peek, port, &field)?)?;
+        }
+        next = owned(jiter.next_key()).map_err(|error| malformed(&jiter, &error))?;
+    }
+    inputs.finish()
+}
+
+fn whole(
+    jiter: &mut Jiter<'_>,
+    peek: Peek,
+    port: &Port,
+    field: &str,
+) -> Result<Value, Refusal> {
+    let within = |refusal: Refusal| refusal.within(&format!("`{field}`"));
+    plain(peek).map_err(within)?;
+    let (elements, dims) = nested(jiter, peek, port.dtype, usize::MAX).map_err(within)?;
+    elements.shaped(&emptied(dims, port)).map_err(within)
+}
+
+/// Lists that end early since they are empty have the sizes of the port behind.
+fn emptied(mut dims: Vec<usize>, port: &Port) -> Vec<usize> {
+    if dims.last() == Some(&0) {
+        for size in port.shape.iter().skip(dims.len()) {
+            dims.push(size.unwrap_or(0));
+        }
+    }
+    dims
+}
+
+fn plain(peek: Peek) -> Result<(), Refusal> {
+    match peek {
+        Peek::Object => Err(Refusal::invalid(
+            "an object stands where numbers are wanted (`b64` is for texts, which no model here takes)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The rows of one input, one after another.
+struct Column<'s> {
+    port: &'s Port,
+    elements: Option<Elements>,
+    /// The sizes of each row.
+    sizes: Vec<usize>,
+    rows: usize,
+}
+
+impl Column<'_> {
+    fn push(&mut self, jiter: &mut Jiter<'_>, peek: Peek) -> Result<(), Refusal> {
+        plain(peek)?;
+        let (elements, sizes) = nested(jiter, peek, self.port.dtype, usize::MAX)?;
+        match &mut self.elements {
+            None => {
+                self.elements = Some(elements);
+                self.sizes = sizes;
+            }
+            Some(all) => {
+                if sizes != self.sizes {
+                    return Err(Refusal::invalid(format!(
+                        "it has shape {sizes:?}, and the instances before have {:?}",
+                        self.sizes
+                    )));
+                }
+                all.append(elements);
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Value, Refusal> {
+        let name = format!("`instances` of input `{}`", self.port.name);
+        let mut dims = vec![self.rows];
+        dims.extend(self.sizes);
+        let dims = if self.rows == 0 { emptied(dims, self.port) } else { dims };
+        let elements = self.elements.unwrap_or_else(|| Elements::none(self.port.dtype));
+        elements.shaped(&dims).map_err(|refusal| refusal.within(&name))
+    }
+}
+
+fn by_rows(json: &[u8], served: &Served) -> Result<Vec<Value>, Refusal> {
+    let mut jiter = Jiter::new(json).with_allow_inf_nan();
+    let peek = jiter.peek().map_err(|error| malformed(&jiter, &error))?;
+    if peek != Peek::Array {
+        return Err(wrong_type("instances", "a list with a value or an object for each row"));
+    }
+    let new = |port| Column { port, elements: None, sizes: Vec::new(), rows: 0 };
+    let mut columns: Vec<Column<'_>> = served.inputs.iter().map(new).collect();
+    let mut next = jiter.known_array().map_err(|error| malformed(&jiter, &error))?;
+    let mut row = 0;
+    while let Some(peek) = next {
+        let within = |refusal: Refusal| refusal.within(&format!("instances[{row}]"));
+        match peek {
+            Peek::Object => named_row(&mut jiter, served, &mut columns, row).map_err(within)?,
+            _ => {
+                only(served, &format!("instances[{row}]"))?;
+                if let Some(column) = columns.first_mut() {
+                    column.push(&mut jiter, peek).map_err(within)?;
+                }
+            }
+        }
+        row += 1;
+        next = jiter.array_step().map_err(|error| malformed(&jiter, &error))?;
+    }
+    let mut inputs = Inputs::new(served);
+    for column in columns {
+        let name = column.port.name.clone();
+        inputs.put(&name, column.finish()?)?;
+    }
+    inputs.finish()
+}
+
+fn named_row(
+    jiter: &mut Jiter<'_>,
+    served: &Served,
+    columns: &mut [Column<'_>],
+    row: usize,
+) -> Result<(), Refusal> {
+    let mut next = owned(jiter.known_object()).map_err(|error| malformed(jiter, &error))?;
+    while let Some(name) = next {
+        let place = served.input(&name)?;
+        if let Some(column) = columns.get_mut(place) {
+            if column.rows > row {
+                return Err(Refusal::invalid(format!("`{}` stands twice", shortened(&name))));
+            }
+            let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
+            let pushed = column.push(jiter, peek);
+            pushed.map_err(|refusal| refusal.within(&format!("`{}`", shortened(&name))))?;
+        }
+        next = owned(jiter.next_key()).map_err(|error| malformed(jiter, &error))?;
+    }
+    match columns.iter().find(|column| column.rows != row + 1) {
+        Some(column) => Err(Refusal::invalid(format!("`{}` is missing", column.port.name))),
+        None => Ok(()),
+    }
+}

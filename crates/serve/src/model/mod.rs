@@ -1,0 +1,18 @@
+//! A model that is loaded: what it takes and gives, and runs of it.
+
+mod batch;
+mod inputs;
+mod latency;
+mod port;
+mod rows;
+mod sizes;
+mod statistics;
+mod version;
+
+pub(crate) use batch::{Outcome, compute, rows};
+pub(crate) use inputs::Inputs;
+pub(crate) use latency::{Latency, Quantiles};
+pub(crate) use port::{Port, datatype, dtype_of};
+pub(crate) use sizes::{LARGEST_BATCH, planned, planned_sizes};
+pub(crate) use statistics::{Measured, Statistics};
+pub(crate) use version::{Served, Version, shortened};

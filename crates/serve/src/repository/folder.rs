@@ -1,0 +1,75 @@
+//! A folder of models: `NAME/VERSION/...`.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A file of a version, as far as it tells whether the version has changed.
+pub(super) type Stamp = (PathBuf, u64, Option<SystemTime>);
+
+/// What lies in a version's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) path: PathBuf,
+    pub(super) stamps: Vec<Stamp>,
+}
+
+/// No model has more versions, no folder more models or files that are looked at.
+const MOST: usize = 10_000;
+
+/// The models and their versions in a folder. What is no folder, or whose name begins with a point, is passed over; so are versions that are no
+/// whole numbers.
+pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, Found>>> {
+    let mut models = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)?.take(MOST) {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with('.') || !entry.path().is_dir() {
+            continue;
+        }
+        let mut versions = BTreeMap::new();
+        // It may be gone again by now.
+        let Ok(inside) = std::fs::read_dir(entry.path()) else { continue };
+        for version in inside.take(MOST).flatten() {
+            let number = version.file_name().to_str().and_then(number);
+            if let (Some(number), true) = (number, version.path().is_dir()) {
+                let path = version.path();
+                let stamps = stamps(&path);
+                versions.insert(number, Found { path, stamps });
+            }
+        }
+        if !versions.is_empty() {
+            models.insert(name, versions);
+        }
+    }
+    Ok(models)
+}
+
+/// A version's number, as it is written without leading zeros.
+fn number(name: &str) -> Option<u64> {
+    let number: u64 = name.parse().ok()?;
+    (number.to_string() == name).then_some(number)
+}
+
+/// The files of a version, also those of folders in it.
+pub(super) fn stamps(path: &Path) -> Vec<Stamp> {
+    let mut stamps = Vec::new();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            if stamps.len() >= MOST {
+                return stamps;
+            }
+            let Ok(metadata) = std::fs::metadata(entry.path()) else { continue };
+            match metadata.is_dir() {
+                true if folders.len() < MOST => folders.push(entry.path()),
+                true => {}
+                false => stamps.push((entry.path(), metadata.len(), metadata.modified().ok())),
+            }
+        }
+    }
+    stamps.sort();
+    stamps
+}

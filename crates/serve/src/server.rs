@@ -1,0 +1,224 @@
+//! The server: its threads, its ports, its end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use abeyance_graph::Graph;
+use abeyance_session::{Session, SessionOptions};
+use abeyance_web::Names;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::accept::{self, Port, Protocol};
+use crate::app::App;
+use crate::executor::{Batching, Executor};
+use crate::http::{self, Access, Budget};
+use crate::metrics::Metrics;
+use crate::repository::{Loader, Registry, Source, Watch, name_of};
+use crate::{Error, ServerOptions, grpc, tls};
+
+/// Threads that read requests and write answers.
+const IO_THREADS: usize = 2;
+/// Threads for what takes long and does not compute: long bodies.
+const LONG_THREADS: usize = 8;
+/// How long requests that run may take when the server stops.
+const GRACE: Duration = Duration::from_secs(30);
+/// How long the sockets stay open for what is not sent yet, once all is computed.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What is served.
+#[derive(Clone, Debug)]
+pub struct Models(Source);
+
+impl Models {
+    /// One model: a package, a graph or a model of ONNX. Its variables are in it, or in a checkpoint. It is called as its file is,
+    /// unless this says otherwise.
+    pub fn single(
+        path: impl Into<PathBuf>,
+        checkpoint: Option<PathBuf>,
+        name: Option<String>,
+    ) -> Self {
+        let path = path.into();
+        let name = name.unwrap_or_else(|| name_of(&path));
+        Self(Source::Single { path, checkpoint, name })
+    }
+
+    /// All models in a folder, and all versions of each: `NAME/VERSION/...`. What comes, changes and goes there is followed.
+    pub fn folder(path: impl Into<PathBuf>) -> Self {
+        Self(Source::Folder(path.into()))
+    }
+}
+
+/// A server that answers until it is stopped or dropped.
+///
+/// ```no_run
+/// use abeyance_serve::{Models, Server, ServerOptions};
+/// let models = Models::single("graphs/mnist_softmax.graph", None, None);
+/// let server = Server::start(models, ServerOptions::new().http("127.0.0.1:8000"))?;
+/// println!("{}", server.url());
+/// # Ok::<(), abeyance_serve::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    http: Option<SocketAddr>,
+    grpc: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    ports: Vec<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+    loader: Option<Loader>,
+    /// Holds the threads that all sessions share: made here, they do not step behind as the loader does.
+    _threads: Session,
+}
+
+impl Server {
+    /// Starts to serve. A single model is loaded, checked and warmed before this returns; those of a folder are then being
+    /// loaded, and [`Server::is_ready`] tells when they are.
+    ///
+    /// # Errors
+    /// Options that do not go together, an address that cannot be listened on, a single model that cannot be served, a folder that cannot be
+    /// read.
+    pub fn start(models: Models, options: ServerOptions) -> Result<Self, Error> {
+        options.check()?;
+        let failed = |source| Error::Start { source };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if options.threads == 0 { cores } else { options.threads };
+        // Addresses first: they are what is most often wrong, and models take long.
+        let listen = |addr: &Option<String>| -> Result<_, Error> {
+            Ok(addr.as_deref().map(abeyance_web::listen).transpose()?)
+        };
+        let (http, grpc) = (listen(&options.http)?, listen(&options.grpc)?);
+        let addr = |listener: &Option<std::net::TcpListener>| {
+            listener.as_ref().map(std::net::TcpListener::local_addr).transpose().map_err(failed)
+        };
+        let (http_addr, grpc_addr) = (addr(&http)?, addr(&grpc)?);
+        let acceptor = |protocol: &[u8]| match &options.tls {
+            Some((certificates, key)) => tls::acceptor(certificates, key, &[protocol]).map(Some),
+            None => Ok(None),
+        };
+        let (http_tls, grpc_tls) = (acceptor(b"http/1.1")?, acceptor(b"h2")?);
+        let pool = Session::with_options(&Graph::new(), SessionOptions::new().threads(threads))
+            .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
+        let batching = Batching {
+            most: options.max_batch,
+            delay: options.max_delay,
+            queue: options.queue,
+        };
+        let (registry, metrics) = (Arc::new(Registry::default()), Arc::new(Metrics::new()));
+        let watch = Watch { threads, batching, versions: options.versions, poll: options.poll };
+        let loader = Loader::start(models.0, registry.clone(), metrics.clone(), watch)?;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let names = match options.token.is_none() && !options.allow_public {
+            true => Some(Names::new(options.hosts.iter().cloned())),
+            false => None,
+        };
+        let app = Arc::new(App {
+            registry,
+            executor: Executor::start(threads, batching).map_err(failed)?,
+            metrics,
+            budget: Budget::new(options.max_body.saturating_mul(4).max(256 << 20)),
+            connections: connections.clone(),
+            access: Access { token: options.token.clone(), names },
+            boot: abeyance_web::secret(4).map_err(failed)?,
+            started: (Instant::now(), SystemTime::now()),
+            stopping: AtomicBool::new(false),
+            http: http_addr.map(|addr| addr.to_string()),
+            grpc: grpc_addr.map(|addr| addr.to_string()),
+            options,
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(IO_THREADS)
+            .max_blocking_threads(LONG_THREADS)
+            .thread_name("serve")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let port = |protocol, tls| Port {
+            protocol,
+            tls,
+            connections: connections.clone(),
+            most: app.options.max_connections,
+            slow: app.options.slow,
+            grace: GRACE,
+        };
+        let mut ports = Vec::new();
+        let _inside = runtime.enter();
+        if let Some(listener) = http {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+            let (port, router) = (port(Protocol::Http, http_tls), http::router(app.clone()));
+            ports.push(runtime.spawn(accept::serve(listener, port, router, stopped.clone())));
+        }
+        if let Some(listener) = grpc {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+            let (port, routes) = (port(Protocol::Grpc, grpc_tls), grpc::routes(app.clone()));
+            ports.push(runtime.spawn(accept::serve(listener, port, routes, stopped)));
+        }
+        drop(_inside);
+        Ok(Self {
+            app,
+            http: http_addr,
+            grpc: grpc_addr,
+            stop,
+            ports,
+            runtime: Some(runtime),
+            loader: Some(loader),
+            _threads: pool,
+        })
+    }
+
+    /// Where HTTP is spoken.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Where gRPC is spoken.
+    pub fn grpc(&self) -> Option<SocketAddr> {
+        self.grpc
+    }
+
+    /// What to open in a browser; empty where no HTTP is spoken.
+    pub fn url(&self) -> String {
+        let scheme = if self.app.options.tls.is_some() { "https" } else { "http" };
+        self.http.map(|addr| format!("{scheme}://{addr}/")).unwrap_or_default()
+    }
+
+    /// Whether models are loaded and answer.
+    pub fn is_ready(&self) -> bool {
+        self.app.is_ready()
+    }
+
+    /// Stops: takes no more connections, says that it is not ready, finishes the requests that are under way, for up to 30 seconds.
+    /// Tells whether all of them were.
+    pub fn stop(mut self) -> bool {
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let Some(runtime) = self.runtime.take() else { return true };
+        self.app.stopping.store(true, Ordering::Relaxed);
+        // The loader first: it has no one to load for any more.
+        drop(self.loader.take());
+        let _ = self.stop.send(true);
+        let ports = std::mem::take(&mut self.ports);
+        runtime.block_on(async {
+            for port in ports {
+                // It ends by itself within the time it is given.
+                let _ = port.await;
+            }
+        });
+        let is_idle = self.app.executor.is_idle();
+        runtime.shutdown_timeout(LINGER);
+        is_idle
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
