@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::{
     AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
-    Sample, Shape,
+    Sample, Shape, Split, Splitting,
 };
 
 /// Element type and shape of a tensor.
@@ -365,6 +365,36 @@ pub trait Operator: Send + Sync + 'static {
     fn locality(&self, cx: &Lowering<'_>) -> Locality {
         let _ = cx;
         Locality::Whole
+    }
+
+    /// How the result lies when the work is split along an unknown dimension, such as a batch's, and the operands lie as `cx` says: it
+    /// is what decides whether requests are put together in one run. [`Split::Along`] is a promise to the last bit: a row of the
+    /// result is the same computed alone and with any others. An operator whose result has several items says it by
+    /// [`Operator::splits`].
+    ///
+    /// Not asked for operands of which none is split, where the attributes do not speak of the dimension either: then the result is
+    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Locality::Pointwise`] keeps rows apart, and
+    /// any other mixes them.
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        match cx.made_up(|lowering| self.locality(lowering)) {
+            Locality::Pointwise => cx.pointwise(),
+            Locality::Whole | Locality::Piecewise => Split::Mixed,
+        }
+    }
+
+    /// The same for each item of the result.
+    fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
+        match cx.results() {
+            [_] => SmallVec::from_elem(self.split(cx), 1),
+            several => SmallVec::from_elem(Split::Mixed, several.len()),
+        }
+    }
+
+    /// Whether all elements of the result are one and the same, whatever the operands hold: a comparison of numbers below 1 with 1,
+    /// for instance, which is what dropout is where nothing is dropped. Asked where operands mix rows.
+    fn is_settled(&self, cx: &Splitting<'_>) -> bool {
+        let _ = cx;
+        false
     }
 
     /// The loops on interleaved images, for an operator on images that has such loops and whose own ([`Operator::lower`])

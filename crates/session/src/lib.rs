@@ -4,6 +4,7 @@
 //! This crate knows what feeds, fetches and variables are. It must not know any particular operator beyond what
 //! gradients are added up with and Jacobians are stacked with, nor how tasks are spread over threads.
 
+mod batches;
 mod differentiate;
 mod error;
 mod feed;

@@ -166,6 +166,34 @@ impl SignatureRun<'_> {
         })
     }
 
+    /// Whether runs of it can be put together in one and their outputs cut apart again, to the same bits: whether the first dimension of
+    /// all inputs and outputs is one and the same unknown dimension, and row i of every output depends on row i of every input and
+    /// on nothing else but variables and constants. Other unknown dimensions there may be; inputs that are put together
+    /// have them of one size. What it is [fetching](SignatureRun::fetching) besides is not looked at.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::Session;
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 3]);
+    /// let scores = x.softmax();
+    /// g.signature("predict").input("x", x).output("scores", scores);
+    /// g.signature("centred").input("x", x).output("y", x - x.reduce_mean(0));
+    ///
+    /// let session = Session::new(&g)?;
+    /// assert!(session.signature("predict")?.batches().is_ok());
+    /// let mixes = session.signature("centred")?.batches().unwrap_err();
+    /// assert!(mixes.to_string().contains("reduce_mean"));
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What forbids it: the node in which rows meet, with its line where that is known, an input or output of another shape, a
+    /// variable that is changed, numbers that are drawn.
+    pub fn batches(&self) -> Result<(), Diagnostic> {
+        crate::batches::check(self.session.frozen_graph(), &self.signature)
+    }
+
     /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its outputs, in their order, and behind
     /// them what it is [fetching](SignatureRun::fetching) besides.
     ///

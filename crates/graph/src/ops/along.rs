@@ -2,7 +2,8 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, resolve_axis,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
@@ -79,6 +80,14 @@ impl Operator for TakeAlong {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let last = cx.rank(1).saturating_sub(1);
+        match (cx.axis(0), cx.axis(1)) {
+            (None, Some(axis)) if axis == last => cx.along(last),
+            _ => cx.apart_from(|axis| axis == last),
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -168,6 +177,10 @@ impl Operator for AddAlong {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

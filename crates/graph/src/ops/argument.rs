@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
     Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Type, resolve_axis,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
@@ -55,6 +55,16 @@ impl Operator for Argument {
             })
         });
         Ok(kernel.into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        match (cx.axis(0), along) {
+            (Some(axis), Some(along)) if axis != along => {
+                cx.along(axis - usize::from(along < axis))
+            }
+            _ => Split::Mixed,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

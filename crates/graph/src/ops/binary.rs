@@ -2,7 +2,8 @@
 
 use abeyance_ir::{
     Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
+    Splitting, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
@@ -54,6 +55,10 @@ impl Operator for Binary {
             true => Locality::Pointwise,
             false => Locality::Whole,
         }
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.pointwise()
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -6,7 +6,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
     Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering,
-    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::conv::{Convolution, Form};
 
@@ -268,6 +268,13 @@ impl Operator for Conv2dForward {
         interleaving(cx, conv, Form::Forward, [true, false], true)
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        match (cx.axis(0), cx.axis(1)) {
+            (Some(0), None) => cx.along(0),
+            _ => Split::Mixed,
+        }
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases = CASES.iter().map(|case| {
             Sample::new(case.options().attributes(None)).float(case.x, USUAL).float(case.w, USUAL)
@@ -320,6 +327,13 @@ impl Operator for BackpropInput {
     fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
         let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
         interleaving(cx, conv, Form::InputGradient, [false, true], true)
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        match (cx.axis(0), cx.axis(1)) {
+            (None, Some(0)) => cx.along(0),
+            _ => Split::Mixed,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

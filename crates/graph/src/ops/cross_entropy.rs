@@ -4,7 +4,7 @@
 use abeyance_ir::{
     Attributes, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
     Inference, Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, TensorType, Type, resolve_axis,
+    Signature, Split, Splitting, TensorType, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
@@ -116,6 +116,10 @@ impl Operator for SoftmaxCrossEntropy {
         .into()))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let shapes: [&[usize]; 7] = [&[1], &[5], &[2, 3], &[2, 1, 4], &[37], &[0, 3], &[2, 0]];
         shapes
@@ -223,6 +227,10 @@ impl Operator for SparseSoftmaxCrossEntropy {
         }))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(1))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         sparse_samples(false)
     }
@@ -303,6 +311,10 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(1))
     }
 
     fn samples(&self) -> Vec<Sample> {

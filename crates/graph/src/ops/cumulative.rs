@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain,
     Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Type, resolve_axis,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::rows_chunk;
@@ -58,6 +58,11 @@ impl Operator for Cumulative {
             Ok(())
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -191,6 +196,11 @@ impl Operator for LinearScan {
             Ok(())
         })
         .into()))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DTypes, Derivation,
-    Fault, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Fault, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
+    Splitting, Type,
 };
 
 use super::control::{give, invariant};
@@ -108,6 +109,10 @@ impl Operator for CustomGradient {
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
         Ok(Lowered::Alias(0))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.operand(0)
     }
 
     fn samples(&self) -> Vec<Sample> {

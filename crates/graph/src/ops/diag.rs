@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::layout::Steps;
 use smallvec::SmallVec;
@@ -45,6 +45,10 @@ impl Operator for Diag {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let (dims, steps) = flat(cx.operands[0].dims);
         Ok(strided::place(cx, &dims, &steps))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -103,6 +107,10 @@ impl Operator for DiagPart {
         let (dims, steps) = flat(cx.result.dims);
         let operand = abeyance_ir::Concrete { dims: &dims, ..cx.operands[0] };
         Ok(strided::pick(&Lowering { operands: &[operand], ..*cx }, &steps))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 2 >= cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

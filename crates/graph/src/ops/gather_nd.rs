@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
     Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Type, element_count, known_dims,
+    Signature, Split, Splitting, Type, element_count, known_dims,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -72,6 +72,13 @@ impl Operator for RavelIndex {
             })
             .into())
         })
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        match cx.attributes().shape(0).iter().any(|&dim| cx.grows(dim)) {
+            true => Split::Mixed,
+            false => cx.apart_from(|axis| axis + 1 == cx.rank(0)),
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
     Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Type, resolve_axis,
+    Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
@@ -103,6 +103,18 @@ impl Operator for Gather {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let Ok(along) = resolve_axis(cx.attributes().integer(0), cx.rank(0)) else {
+            return Split::Mixed;
+        };
+        match (cx.axis(0), cx.axis(1)) {
+            (Some(axis), None) if axis < along => cx.along(axis),
+            (Some(axis), None) if axis > along => cx.along(axis - 1 + cx.rank(1)),
+            (None, Some(axis)) => cx.along(along + axis),
+            _ => Split::Mixed,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -223,6 +235,18 @@ impl Operator for ScatterAdd {
         }))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let rank = cx.result().len();
+        let Ok(along) = resolve_axis(cx.attributes().integer(1), rank) else {
+            return Split::Mixed;
+        };
+        match (cx.axis(0), cx.axis(1)) {
+            (None, Some(axis)) if axis < along => cx.along(axis),
+            (None, Some(axis)) if axis >= along + cx.rank(0) => cx.along(axis + 1 - cx.rank(0)),
+            _ => Split::Mixed,
+        }
+    }
+
     fn samples(&self) -> Vec<Sample> {
         cases()
             .into_iter()
@@ -282,6 +306,10 @@ impl Operator for OneHot {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.along_if(cx.axis(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

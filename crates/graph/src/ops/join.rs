@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type, resolve_axis,
+    Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
@@ -132,6 +132,11 @@ impl Operator for Concat {
             Ok(())
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let joined = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        cx.apart_from(|axis| joined.is_none_or(|joined| axis == joined))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Type,
+    Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
@@ -39,6 +39,10 @@ impl Operator for FiniteMax {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         reduce::lower(cx, Operation::FiniteMax)
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        reduce::split(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {

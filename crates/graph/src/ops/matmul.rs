@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain, Fault,
     Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Type,
+    Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
@@ -150,6 +150,21 @@ impl Operator for MatMul {
         .into())
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        // Places of axes are counted from the last, 1: below 3 they are those of a matrix.
+        let place = |operand: usize| Some(cx.rank(operand) - cx.axis(operand)?);
+        let inner = |b: bool| 1 + usize::from(cx.attributes().flag(usize::from(b)) != b);
+        let rank = cx.result().len();
+        match (place(0), place(1)) {
+            (Some(a), Some(b)) if a == b && a > 2 => cx.along(rank - a),
+            (Some(a), None) if a > 2 && is_shared(cx.shape(1), a) => cx.along(rank - a),
+            (None, Some(b)) if b > 2 && is_shared(cx.shape(0), b) => cx.along(rank - b),
+            (Some(a), None) if a <= 2 && a != inner(false) => cx.along(rank - 2),
+            (None, Some(b)) if b <= 2 && b != inner(true) => cx.along(rank - 1),
+            _ => Split::Mixed,
+        }
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], &[usize], bool, bool); 18] = [
             (&[2, 3], &[3, 4], false, false),
@@ -188,6 +203,11 @@ fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
 /// The leading dimensions, the rows and the columns of an array of matrices.
 fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
     shape.split_last_chunk().map(|(lead, &[rows, columns])| (lead, rows, columns))
+}
+
+/// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is `place` from the end.
+fn is_shared(shape: &[Dim], place: usize) -> bool {
+    shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
 }
 
 /// Appends `matmul(a, b)`.

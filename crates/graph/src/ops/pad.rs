@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Signature, Type,
+    Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
@@ -80,6 +80,10 @@ impl Operator for PadConstant {
             Ok(())
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.along_if(cx.axis(0).filter(|&axis| !slice::is_padded(cx, axis)))
     }
 
     fn samples(&self) -> Vec<Sample> {

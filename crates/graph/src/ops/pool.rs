@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type,
+    Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
@@ -147,6 +147,11 @@ fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
     Attributes::of(own.chain(shape.map(Attribute::Shape)))
 }
 
+/// Windows are of one image and of one channel.
+fn apart(cx: &Splitting<'_>) -> Split {
+    cx.apart_from(|axis| axis == 1 || axis == 2)
+}
+
 /// The largest element of each window, NaN if there is one: TensorFlow's `tf.nn.max_pool`. Gradient: [`MaxPoolScatter`], the cotangent for the
 /// first of the largest.
 pub struct MaxPool;
@@ -175,6 +180,10 @@ impl Operator for MaxPool {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Max).into()))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -218,6 +227,10 @@ impl Operator for MaxPoolScatter {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::ScatterMax).into()))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -268,6 +281,10 @@ impl Operator for MaxPoolGather {
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::GatherMax).into()))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let with_values = |sample: Sample| {
             let x = sample.operands[0].dims.clone();
@@ -302,6 +319,10 @@ impl Operator for AvgPool {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Mean).into()))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -341,6 +362,10 @@ impl Operator for AvgPoolSpread {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let plan = plan(cx.attributes, cx.result.dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::SpreadMean).into()))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::prod_except::prod_except;
@@ -57,6 +57,10 @@ impl Operator for ProdOthers {
             Ok(())
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use abeyance_ir::{
     Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Type,
+    Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
@@ -29,6 +29,10 @@ impl Operator for Quantifier {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         reduce::lower(cx, self.operation)
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        reduce::split(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {

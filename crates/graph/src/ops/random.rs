@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
     Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, Operator, Sample, Shape,
-    Signature, Type,
+    Signature, Splitting, Type,
 };
 use abeyance_kernels::element::Element as Stored;
 use abeyance_kernels::elementwise_chunk;
@@ -12,6 +12,25 @@ use abeyance_kernels::random::{Stream, UniformReal};
 
 use super::with_float;
 use crate::{Dimension, Dimensions, Element, Float, Graph, Tensor};
+
+/// Whether every element of an operand is drawn evenly from numbers below another operand, which is a constant.
+pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
+    let (Some((operator, attributes)), Some(limit)) = (cx.source(drawn), cx.constant(limit)) else {
+        return false;
+    };
+    let limit = match limit.dtype {
+        DType::F32 => limit.elements::<f32>().first().copied().map(f64::from),
+        _ => limit.elements::<f64>().first().copied(),
+    };
+    // As the numbers are drawn in their type.
+    let [low, high] = [2, 3].map(|index| match attributes.dtype(0) {
+        DType::F32 => f64::from(attributes.real(index) as f32),
+        _ => attributes.real(index),
+    });
+    let is_uniform = operator.signature().name == RANDOM_UNIFORM.signature.name;
+    // From an empty range it is always `low`.
+    is_uniform && limit.is_some_and(|limit| high < limit || high == limit && low < high)
+}
 
 /// An operator that draws each element from a distribution of two parameters.
 pub struct Random {

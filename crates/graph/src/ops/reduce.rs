@@ -3,7 +3,8 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, OperatorRef, Sample, Shape, Signature, Type, resolve_axis,
+    OperandSpec, Operator, OperatorRef, Sample, Shape, Signature, Split, Splitting, Type,
+    resolve_axis,
 };
 use abeyance_kernels::conv::interleaved::ChannelSum;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
@@ -78,6 +79,10 @@ impl Operator for Reduce {
         let Some(sum) = sum else { return Ok(None) };
         let kernel = with_float!(cx.result.dtype, T => Ok(sum.of_interleaved::<T>()))?;
         Ok(Some(Interleaving { kernel, operands: [true].into_iter().collect(), result: false }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        split(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -210,6 +215,21 @@ pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> S
             (true, false) => None,
         })
         .collect()
+}
+
+/// How the result of a reduction lies, whose first two attributes are the axes and whether they are kept: elements that stand at
+/// different places of the other axes never meet.
+pub(super) fn split(cx: &Splitting<'_>) -> Split {
+    let (Some(axis), Ok(axes)) =
+        (cx.axis(0), resolve_axes(cx.attributes().integers(0), cx.rank(0)))
+    else {
+        return Split::Mixed;
+    };
+    match (axes.contains(&axis), cx.attributes().flag(1)) {
+        (true, _) => Split::Mixed,
+        (false, true) => cx.along(axis),
+        (false, false) => cx.along(axis - axes.iter().filter(|&&other| other < axis).count()),
+    }
 }
 
 /// Stretches a value of the reduced shape over the operand's shape again.

@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
     Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type,
+    Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise_chunk, layout};
@@ -83,6 +83,13 @@ impl Operator for SegmentSum {
             })
             .into())
         }))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        match (cx.axis(0), cx.axis(1)) {
+            (Some(axis), None) if axis > 0 => cx.along(axis),
+            _ => Split::Mixed,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -2,8 +2,9 @@
 
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim,
-    Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, Naming, NodeId,
-    OperandSpec, Operator, Sample, Shape, Signature, Type, element_count, known_dims, resolve_axis,
+    Domain, Extent, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, Naming, NodeId,
+    OperandSpec, Operator, Rows, Sample, Shape, Signature, Split, Splitting, Type, element_count,
+    known_dims, resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -63,6 +64,10 @@ impl Operator for Reshape {
         Ok(Lowered::Alias(0))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        regrouped(cx)
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], &[usize]); 6] = [
             (&[], &[1, 1]),
@@ -79,6 +84,26 @@ impl Operator for Reshape {
             })
             .collect()
     }
+}
+
+/// How reshaped elements lie: along the axis of the result before which there are as many elements as before the operand's. Of both, a
+/// row is a stretch of elements as long as the other's.
+fn regrouped(cx: &Splitting<'_>) -> Split {
+    let find = || {
+        let from = cx.axis(0)?;
+        let (shape, to) = (cx.shape(0), cx.result());
+        let lead = Extent::of(&shape[..from])?;
+        let stretch = Extent::of(&shape[from + 1..])?.times(cx.each())?;
+        // Axes of size 1 stand at either side of it.
+        (0..to.len())
+            .filter(|&axis| to[axis].known().is_none())
+            .filter(|&axis| Extent::of(&to[..axis]).is_some_and(|before| before == lead))
+            .find_map(|axis| {
+                let each = stretch.over(&Extent::of(&to[axis + 1..])?)?;
+                Some(Split::Along(Rows { axis, each }))
+            })
+    };
+    find().unwrap_or(Split::Mixed)
 }
 
 /// What is left of one product of dimensions over another.
@@ -211,6 +236,12 @@ impl Operator for Transpose {
         Ok(with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| plan.run(x, out, start))).into())
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let order = permutation(cx.attributes().integers(0), cx.rank(0));
+        let axis = cx.axis(0).zip(order.ok());
+        cx.along_if(axis.and_then(|(axis, order)| order.iter().position(|&from| from == axis)))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], &[usize]); 6] = [
             (&[], &[]),
@@ -283,6 +314,11 @@ impl Operator for ExpandDims {
         Ok(Lowered::Alias(0))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let new = resolve_axis(cx.attributes().integer(0), cx.rank(0) + 1).ok();
+        cx.along_if(cx.axis(0).zip(new).map(|(axis, new)| axis + usize::from(new <= axis)))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], i64); 5] =
             [(&[], 0), (&[3], 0), (&[3], -1), (&[2, 5], 1), (&[0, 2], 2)];
@@ -330,6 +366,12 @@ impl Operator for Squeeze {
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
         Ok(Lowered::Alias(0))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let gone = resolve_axes(cx.attributes().integers(0), cx.rank(0)).ok();
+        let axis = cx.axis(0).zip(gone).filter(|(axis, gone)| !gone.contains(axis));
+        cx.along_if(axis.map(|(axis, gone)| axis - gone.iter().filter(|&&g| g < axis).count()))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -392,6 +434,10 @@ impl Operator for BroadcastTo {
 
     fn locality(&self, _: &Lowering<'_>) -> Locality {
         Locality::Piecewise
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.pointwise()
     }
 
     fn samples(&self) -> Vec<Sample> {

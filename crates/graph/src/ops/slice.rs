@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
     Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type,
+    Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -132,6 +132,12 @@ impl Operator for Slice {
         .into())
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let (begin, size) = (cx.attributes().integers(0), cx.attributes().integers(1));
+        let is_cut = |axis: usize| begin.get(axis) != Some(&0) || size.get(axis) != Some(&-1);
+        cx.apart_from(is_cut)
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], &[i64], &[i64]); 9] = [
             (&[], &[], &[]),
@@ -207,6 +213,10 @@ impl Operator for Pad {
         .into())
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.along_if(cx.axis(0).filter(|&axis| !is_padded(cx, axis)))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         let cases: [(&[usize], &[i64], &[i64]); 8] = [
             (&[], &[], &[]),
@@ -225,6 +235,11 @@ impl Operator for Pad {
             })
             .collect()
     }
+}
+
+/// Whether something is put around a tensor along an axis: `before` and `after` are the first two attributes.
+pub(crate) fn is_padded(cx: &Splitting<'_>, axis: usize) -> bool {
+    [0, 1].iter().any(|&index| cx.attributes().integers(index).get(axis) != Some(&0))
 }
 
 /// The shape rule of padding: `before` and `after` are the first two attributes.

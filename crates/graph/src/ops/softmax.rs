@@ -2,7 +2,8 @@
 
 use abeyance_ir::{
     Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type, resolve_axis,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{rows_chunk, softmax as kernels};
@@ -39,6 +40,10 @@ impl Operator for Rowwise {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -7,7 +7,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
     Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Type, resolve_axis,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::order::{self, Keyed};
@@ -136,6 +136,10 @@ impl Operator for Order {
         }))?;
         Ok(Kernel { scratch: smallvec![scratch], steps: [keyed, placed].into_iter().collect() }
             .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| axis + 1 == cx.rank(0))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
     DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Locality,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
-    element_count, known_dims,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, element_count, known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -270,6 +270,10 @@ impl Operator for Fill {
 
     fn locality(&self, _: &Lowering<'_>) -> Locality {
         Locality::Piecewise
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.filled()
     }
 
     fn samples(&self) -> Vec<Sample> {

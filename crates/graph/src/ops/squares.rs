@@ -4,7 +4,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
     Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type,
+    Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
@@ -161,6 +161,10 @@ impl Operator for SquareReduction {
                 _ => kernel::<T, T>(cx, plan, measure),
             }.into())
         })
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        super::reduce::split(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {

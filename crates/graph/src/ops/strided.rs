@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
     Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Type,
+    Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::layout::{Place, Steps, Strided};
 use smallvec::SmallVec;
@@ -137,6 +137,17 @@ impl Parts {
         }
     }
 
+    /// Whether a dimension is taken whole, in its order.
+    fn keeps(&self, axis: usize) -> bool {
+        let part = self.axis(axis);
+        part.is_whole() && part.stride == 1 && !part.shrink
+    }
+
+    /// How many of the dimensions before one go.
+    fn gone_before(&self, axis: usize) -> usize {
+        (0..axis).filter(|&other| self.axis(other).shrink).count()
+    }
+
     /// Which elements are meant in a tensor of known sizes.
     fn steps(&self, dims: &[usize]) -> Result<SmallVec<[Steps; 4]>, Fault> {
         self.check(dims.len())?;
@@ -258,6 +269,12 @@ impl Operator for StridedSlice {
         Ok(pick(cx, &steps))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let parts = Parts::of(cx.attributes(), 0);
+        let axis = cx.axis(0).filter(|&axis| parts.check(cx.rank(0)).is_ok() && parts.keeps(axis));
+        cx.along_if(axis.map(|axis| axis - parts.gone_before(axis)))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         samples()
             .into_iter()
@@ -371,6 +388,13 @@ impl Operator for StridedSliceGrad {
         Ok(place(cx, cx.result.dims, &steps))
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let (parts, rank) = (Parts::of(cx.attributes(), 1), cx.result().len());
+        let from = |axis: &usize| Some(axis - parts.gone_before(*axis)) == cx.axis(0);
+        let kept = |axis: &usize| parts.check(rank).is_ok() && parts.keeps(*axis);
+        cx.along_if((0..rank).filter(kept).find(from))
+    }
+
     fn samples(&self) -> Vec<Sample> {
         samples()
             .into_iter()
@@ -428,6 +452,11 @@ impl Operator for Reverse {
             })
             .collect();
         Ok(pick(cx, &steps))
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        let turned = resolve_axes(cx.attributes().integers(0), cx.rank(0));
+        cx.apart_from(|axis| turned.is_ok_and(|turned| turned.contains(&axis)))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
     Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type,
+    Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::layout;
@@ -89,6 +89,10 @@ impl Operator for Tile {
             layout::broadcast_to(&plan, x, out, start)
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.apart_from(|axis| cx.attributes().integers(0).get(axis) != Some(&1))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
     DefaultAttribute, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Signature, Type,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Failure, Kernel, Source, Step, Target};
@@ -90,6 +90,10 @@ impl Operator for CheckNumerics {
             })
             .into())
         })
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.pointwise()
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -178,6 +182,10 @@ impl Operator for Print {
             .collect(),
         });
         Ok(kernel.into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.pointwise()
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -4,7 +4,7 @@
 use abeyance_ir::{
     Array, Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
     Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Shape, Signature, Type, resolve_axis,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
@@ -55,6 +55,18 @@ fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> 
             cx.display(outer)
         ))),
     }
+}
+
+/// A box that reaches along an axis as far as the tensor does has the same rows along it.
+fn apart(cx: &Splitting<'_>) -> Split {
+    let moved = resolve_axis(cx.attributes().integer(1), cx.rank(0)).ok();
+    let begin = cx.attributes().integers(0);
+    let is_whole = |axis: &usize| {
+        Some(*axis) != moved
+            && begin.get(*axis) == Some(&0)
+            && cx.result().get(*axis) == cx.shape(0).get(*axis)
+    };
+    cx.along_if(cx.axis(0).filter(is_whole))
 }
 
 /// Where a box lies within a tensor.
@@ -132,6 +144,10 @@ impl Operator for SliceAt {
         .into())
     }
 
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
+    }
+
     fn samples(&self) -> Vec<Sample> {
         samples(true)
     }
@@ -174,6 +190,10 @@ impl Operator for PadAt {
             Ok(())
         }))
         .into())
+    }
+
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        apart(cx)
     }
 
     fn samples(&self) -> Vec<Sample> {

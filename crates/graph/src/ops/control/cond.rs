@@ -5,9 +5,10 @@ use std::sync::Arc;
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DType, DTypes,
     Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Packing, Sample, Signature, TensorType, Type,
+    Operator, Packing, Sample, Signature, Split, Splitting, TensorType, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
+use smallvec::SmallVec;
 
 use super::derive::{Derived, type_of, zeros};
 use super::{give, output, unify};
@@ -209,6 +210,29 @@ impl Operator for Cond {
             )
         })
         .into())
+    }
+
+    fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
+        let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
+        let (Some(then), Some(other)) = (cx.attributes().body(0), cx.attributes().body(1)) else {
+            return mixed;
+        };
+        let bodies: [&Body; 2] = [then, other];
+        let Some(shared) = shared(bodies, cx.operands()).filter(|_| cx.operand(0) == Split::Whole)
+        else {
+            return mixed;
+        };
+        let [then, other] = [0, 1].map(|branch| {
+            let places = 0..bodies[branch].inputs().len();
+            let inputs: Vec<Split> =
+                places.map(|place| cx.operand(operand(bodies, shared, branch, place))).collect();
+            cx.body(bodies[branch], &inputs)
+        });
+        let same = |(then, other): (Split, Split)| match then == other {
+            true => then,
+            false => Split::Mixed,
+        };
+        then.into_iter().zip(other).map(same).collect()
     }
 
     fn samples(&self) -> Vec<Sample> {

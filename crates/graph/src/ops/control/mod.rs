@@ -19,7 +19,9 @@ mod scan_gradient;
 mod while_gradient;
 mod while_loop;
 
-use abeyance_ir::{Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, TensorType};
+use abeyance_ir::{
+    Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, Split, TensorType,
+};
 
 use super::tuple::items;
 use crate::{Graph, Handles};
@@ -90,6 +92,29 @@ fn output(cx: &Inference<'_>, body: &Body, place: usize) -> Result<TensorType, F
             cx.display_type(&given)
         ))
         .help("reshape it to a size that is known outside, or reduce it in the body")),
+    }
+}
+
+/// How the outputs of a loop's body lie, of which the first are carried to its first inputs: a carried value that an iteration
+/// leaves otherwise than it was is mixed. `inputs` become what holds for all iterations.
+pub(super) fn carried(
+    inputs: &mut [Split],
+    count: usize,
+    run: impl Fn(&[Split]) -> Vec<Split>,
+) -> Vec<Split> {
+    loop {
+        let mut outputs = run(inputs);
+        let mut changed = false;
+        for (before, after) in inputs.iter_mut().zip(&mut outputs).take(count) {
+            if *before != *after && *before != Split::Mixed {
+                *before = Split::Mixed;
+                changed = true;
+            }
+            after.clone_from(before);
+        }
+        if !changed {
+            return outputs;
+        }
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use abeyance_ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Body, Carried, Concrete, Cotangents,
     DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference, LoopMemory, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Shape, Signature, TensorType, Type,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, TensorType, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
+use smallvec::SmallVec;
 
 use super::condition::pack;
 use super::repeat::{draw, within};
-use super::{give, invariant, output, short};
+use super::{carried, give, invariant, output, short};
 use crate::handles::listed;
 use crate::ops::{binary, unary};
 use crate::{Graph, Handles};
@@ -218,6 +219,31 @@ impl Operator for Scan {
             })
         })
         .into())
+    }
+
+    fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
+        let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
+        let Ok(parts) = Parts::new(cx.attributes(), cx.operands()) else {
+            return mixed;
+        };
+        let mut inputs: Vec<Split> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
+        for slice in &mut inputs[parts.carried..parts.carried + parts.sequences] {
+            match slice {
+                // The rows are what is gone over.
+                Split::Along(rows) if rows.axis == 0 => return mixed,
+                Split::Along(rows) => rows.axis -= 1,
+                Split::Whole => {}
+                // How many slices there are is not known to be the same for each row.
+                Split::Mixed => return mixed,
+            }
+        }
+        let mut outputs = carried(&mut inputs, parts.carried, |inputs| cx.body(parts.body, inputs));
+        for stacked in outputs.iter_mut().skip(parts.carried) {
+            if let Split::Along(rows) = stacked {
+                rows.axis += 1;
+            }
+        }
+        outputs.into()
     }
 
     fn samples(&self) -> Vec<Sample> {

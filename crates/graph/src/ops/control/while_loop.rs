@@ -5,10 +5,12 @@ use std::sync::Arc;
 use abeyance_ir::{
     Array, Attribute, Attributes, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault,
     Graph as Ir, Inference, LoopMemory, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Shape, Signature, TensorType, Type,
+    Shape, Signature, Split, Splitting, TensorType, Type,
 };
 use abeyance_kernels::launch::Kernel;
+use smallvec::SmallVec;
 
+use super::carried;
 use super::condition::{ATTRIBUTES, Loop, Parts};
 use super::derive::{Derived, type_of, zeros};
 use super::short;
@@ -139,6 +141,26 @@ impl Operator for WhileLoop {
             })
         })
         .into())
+    }
+
+    fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
+        let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
+        let Ok(parts) = Parts::new(cx.attributes()) else {
+            return mixed;
+        };
+        let captured = |first: usize, count: usize| {
+            (first..first + count).map(|place| cx.operand(place)).collect::<Vec<Split>>()
+        };
+        let tested = captured(parts.carried, parts.tested);
+        let mut inputs = captured(0, parts.carried);
+        inputs.extend(captured(parts.carried + parts.tested, parts.captured));
+        let outputs = carried(&mut inputs, parts.carried, |inputs| cx.body(&parts.body, inputs));
+        let tested = [&outputs, &tested[..]].concat();
+        // Otherwise the rows decide how often the body is run, all of them together.
+        match cx.body(&parts.condition, &tested)[..] {
+            [Split::Whole] => outputs.into(),
+            _ => mixed,
+        }
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -1,0 +1,410 @@
+//! How all values of a graph lie when work is split along one of its unknown dimensions: the walk that asks each operator.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+
+use smallvec::SmallVec;
+
+use crate::shape::Symbols;
+use crate::split::NoBodies;
+use crate::{
+    Array, Attribute, Attributes, Body, Concrete, DType, Diagnostic, Dim, Effect, Extent, Fault,
+    Graph, Lowered, Lowering, Node, NodeId, Note, Shape, Split, Splitting, SymbolId, TensorType,
+    Type, known_dims, shorten,
+};
+
+/// A walk visits so many nodes more than the graph has: bodies are visited once for each node that runs them, and those of loops
+/// again where what they carry turns out to be mixed. Nested ones multiply, which a hostile file could make use of.
+const MOST_VISITS: u64 = 1 << 20;
+
+/// How the values of a graph lie when work is split along an unknown dimension.
+pub struct Splits {
+    /// Of each node that was asked about, for each array of its value.
+    values: Vec<SmallVec<[Split; 1]>>,
+    /// Of nodes whose rows are mixed: where that began.
+    culprits: HashMap<NodeId, NodeId>,
+    meetings: HashMap<NodeId, Meeting>,
+}
+
+/// Why rows meet at a node whose operands keep them apart.
+struct Meeting {
+    why: &'static str,
+    /// Where in a body of it.
+    inner: Option<Note>,
+}
+
+const OPERATOR: &str = "the rows of a batch meet in it";
+const RANDOM: &str = "it draws numbers, and which ones a row gets depends on the rows before it";
+const WRITE: &str = "it changes a variable";
+const FED: &str = "it is not fed";
+const SIZE: &str = "it depends on a size that depends on the whole batch";
+const ENDLESS: &str = "it has too many bodies in bodies to be looked through";
+
+impl Graph {
+    /// How `targets` and all they depend on lie when work is split along the unknown dimension `dim`: `given` are nodes that are fed,
+    /// and how they lie. Nothing recurses but into bodies.
+    pub fn splits(
+        &self,
+        dim: SymbolId,
+        targets: impl IntoIterator<Item = NodeId>,
+        given: &[(NodeId, Split)],
+    ) -> Splits {
+        let left = Cell::new(MOST_VISITS + self.len() as u64);
+        let dim = match self.symbols().resolve(Dim::Symbol(dim)) {
+            Dim::Symbol(root) => root,
+            Dim::Known(_) => dim,
+        };
+        let growing = HashMap::from([(dim, Extent::one())]);
+        let sizes = RefCell::new(Sizes { growing, free: HashSet::new() });
+        let given = given.iter().cloned().collect();
+        let walk = Walk {
+            graph: self,
+            symbols: self.symbols(),
+            given,
+            sizes,
+            left: &left,
+            inner: RefCell::new(None),
+        };
+        walk.run(targets)
+    }
+}
+
+impl Splits {
+    /// How the value of a node lies; `None` if it has none, has several, or was not asked about.
+    pub fn of(&self, node: NodeId) -> Option<&Split> {
+        match self.values.get(node.index())?.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// How each array of a node's value lies; none if it was not asked about.
+    pub fn items(&self, node: NodeId) -> &[Split] {
+        self.values.get(node.index()).map_or(&[], |items| items)
+    }
+
+    /// What to say of a node whose rows are mixed: about the node where that began.
+    pub fn blame(&self, graph: &Graph, node: NodeId) -> Option<Diagnostic> {
+        let culprit = *self.culprits.get(&node)?;
+        let meeting = self.meetings.get(&culprit)?;
+        let mut diagnostic = graph.diagnose(culprit, Fault::new(meeting.why));
+        if let Some(inner) = &meeting.inner {
+            diagnostic = diagnostic.note(inner.text.clone(), inner.location);
+        }
+        Some(diagnostic)
+    }
+}
+
+/// What is known of unknown sizes.
+#[derive(Clone)]
+struct Sizes {
+    /// Those that grow with the dimension, and by how much with each row.
+    growing: HashMap<SymbolId, Extent>,
+    /// Those that have nothing to do with it. What is in neither may depend on it in any way.
+    free: HashSet<SymbolId>,
+}
+
+/// A walk over a graph, or over a body of one of its nodes.
+pub(crate) struct Walk<'a> {
+    graph: &'a Graph,
+    /// Those of the outermost graph, which knows most of them.
+    symbols: &'a Symbols,
+    given: HashMap<NodeId, Split>,
+    sizes: RefCell<Sizes>,
+    left: &'a Cell<u64>,
+    /// Where rows met in the body that was looked at last.
+    inner: RefCell<Option<Note>>,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn graph(&self) -> &'a Graph {
+        self.graph
+    }
+
+    fn resolve(&self, dim: Dim) -> Dim {
+        self.symbols.resolve(self.graph.symbols().resolve(dim))
+    }
+
+    /// By how much a size grows with each row, if it does.
+    pub(crate) fn each(&self, dim: Dim) -> Option<Extent> {
+        match self.resolve(dim) {
+            Dim::Symbol(id) => self.sizes.borrow().growing.get(&id).cloned(),
+            Dim::Known(_) => None,
+        }
+    }
+
+    /// The type with the simplest sizes known to be equal.
+    fn resolved(&self, ty: &TensorType) -> TensorType {
+        let shape: Shape = ty.shape.iter().map(|&dim| self.resolve(dim)).collect();
+        TensorType { dtype: ty.dtype, shape }
+    }
+
+    fn run(&self, targets: impl IntoIterator<Item = NodeId>) -> Splits {
+        let mut splits = Splits {
+            values: vec![SmallVec::new(); self.graph.len()],
+            culprits: HashMap::new(),
+            meetings: HashMap::new(),
+        };
+        for (&node, split) in &self.given {
+            if let Some(node) = self.graph.get(node) {
+                node.ty.items().iter().for_each(|ty| self.learn(&self.resolved(ty), split));
+            }
+        }
+        let needed = self.graph.ancestors(targets, |id| self.given.contains_key(&id));
+        for id in needed.ones().map(NodeId::new) {
+            let (items, meeting) = self.visit(id, &splits);
+            if items.contains(&Split::Mixed) {
+                let operands = &self.graph.node(id).operands;
+                let inherited = operands.iter().find_map(|operand| splits.culprits.get(operand));
+                if let Some(culprit) = meeting.is_some().then_some(id).or(inherited.copied()) {
+                    splits.culprits.insert(id, culprit);
+                }
+                splits.meetings.extend(meeting.map(|meeting| (id, meeting)));
+            }
+            splits.values[id.index()] = items;
+        }
+        splits
+    }
+
+    /// How the value of a node lies, and why its rows meet if it is at this node that they do.
+    fn visit(&self, id: NodeId, before: &Splits) -> (SmallVec<[Split; 1]>, Option<Meeting>) {
+        let node = self.graph.node(id);
+        let types = node.ty.items();
+        let all = |split: Split| SmallVec::from_elem(split, types.len());
+        let met = |why| (all(Split::Mixed), Some(Meeting { why, inner: None }));
+        if let Some(split) = self.given.get(&id) {
+            return (all(split.clone()), None);
+        }
+        if matches!(node.ty, Type::Operation | Type::Invalid) {
+            return (all(Split::Mixed), None);
+        }
+        if !self.spend(1 + node.operands.len() as u64) {
+            return met(ENDLESS);
+        }
+        let signature = node.operator.signature();
+        match signature.effect {
+            Effect::Read => return (all(Split::Whole), None),
+            Effect::Write => return met(WRITE),
+            Effect::Feed => {
+                return match node.operands.first() {
+                    Some(default) => (before.items(*default).into(), None),
+                    None => met(FED),
+                };
+            }
+            Effect::Random => return met(RANDOM),
+            Effect::None | Effect::Order => {}
+        }
+        if signature.unpacks {
+            let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
+            let place = usize::try_from(node.attributes.integer(0)).ok();
+            let item = place.and_then(|place| tuple.get(place)).cloned();
+            return (all(item.unwrap_or(Split::Mixed)), None);
+        }
+        let of = |operand: &NodeId| before.of(*operand).cloned().unwrap_or(Split::Mixed);
+        let operand_splits: SmallVec<[Split; 4]> = node.operands.iter().map(of).collect();
+        let is_mixed = operand_splits.contains(&Split::Mixed);
+        let has_bodies = node.attributes.bodies().next().is_some();
+        let mentioned = self.mentioned(id, &node.attributes);
+        if mentioned == Mentioned::Dependent {
+            return met(SIZE);
+        }
+        let is_whole = operand_splits.iter().all(|split| *split == Split::Whole);
+        if is_whole && mentioned == Mentioned::Nothing {
+            types.iter().for_each(|ty| self.learn(&self.resolved(ty), &Split::Whole));
+            return (all(Split::Whole), None);
+        }
+        let mut each =
+            operand_splits.iter().filter_map(|split| split.rows()).map(|rows| &rows.each);
+        let first = each.next().cloned().unwrap_or(Extent::one());
+        if !each.all(|other| *other == first) {
+            return met(OPERATOR);
+        }
+        let ty = |operand: &NodeId| {
+            let ty = self.graph.node(*operand).ty.tensor();
+            ty.map_or(TensorType::new(DType::F32, Shape::new()), |ty| self.resolved(ty))
+        };
+        let cx = Splitting {
+            operands: node.operands.iter().map(ty).collect(),
+            splits: operand_splits,
+            nodes: node.operands.clone(),
+            results: types.iter().map(|ty| self.resolved(ty)).collect(),
+            attributes: &node.attributes,
+            each: first,
+            walk: self,
+        };
+        self.inner.replace(None);
+        let splits = match is_mixed && !has_bodies {
+            true if node.operator.is_settled(&cx) => all(cx.filled()),
+            true => return (all(Split::Mixed), None),
+            false => node.operator.splits(&cx),
+        };
+        if splits.len() != types.len() {
+            return met(OPERATOR);
+        }
+        let checked = splits.into_iter().zip(&cx.results);
+        let checked: SmallVec<[Split; 1]> =
+            checked.map(|(split, ty)| self.checked(split, ty)).collect();
+        let meeting = Meeting { why: OPERATOR, inner: self.inner.take() };
+        let meets = checked.contains(&Split::Mixed) && (!is_mixed || meeting.inner.is_some());
+        (checked, meets.then_some(meeting))
+    }
+
+    /// What an operator says, unless sizes speak against it.
+    fn checked(&self, split: Split, ty: &TensorType) -> Split {
+        let rows = match &split {
+            Split::Mixed => return Split::Mixed,
+            Split::Whole => None,
+            Split::Along(rows) => Some(rows),
+        };
+        for (axis, &dim) in ty.shape.iter().enumerate() {
+            let each = self.each(dim);
+            let is_free = match dim {
+                Dim::Known(_) => true,
+                Dim::Symbol(id) => self.sizes.borrow().free.contains(&id),
+            };
+            let fits = match rows {
+                Some(rows) if rows.axis == axis => match each {
+                    Some(each) => each == rows.each,
+                    None => !is_free,
+                },
+                _ => each.is_none(),
+            };
+            if !fits {
+                return Split::Mixed;
+            }
+        }
+        if rows.is_some_and(|rows| rows.axis >= ty.shape.len()) {
+            return Split::Mixed;
+        }
+        self.learn(ty, &split);
+        split
+    }
+
+    /// Notes what a value says of the sizes in its shape.
+    fn learn(&self, ty: &TensorType, split: &Split) {
+        let mut sizes = self.sizes.borrow_mut();
+        for (axis, &dim) in ty.shape.iter().enumerate() {
+            let Dim::Symbol(id) = dim else { continue };
+            match split {
+                Split::Along(rows) if rows.axis == axis => {
+                    sizes.growing.entry(id).or_insert_with(|| rows.each.clone());
+                }
+                Split::Along(_) | Split::Whole if !sizes.growing.contains_key(&id) => {
+                    sizes.free.insert(id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What the shapes among some attributes, and in bodies among them, speak of.
+    fn mentioned(&self, id: NodeId, attributes: &Attributes) -> Mentioned {
+        let mut most = Mentioned::Nothing;
+        for attribute in attributes.iter() {
+            let shape = match attribute {
+                Attribute::Shape(shape) => shape,
+                // Each node of it is looked at by itself.
+                Attribute::Body(_) => {
+                    most = most.max(Mentioned::Dimension);
+                    continue;
+                }
+                _ => continue,
+            };
+            for &dim in shape {
+                let Dim::Symbol(root) = self.resolve(dim) else { continue };
+                let sizes = self.sizes.borrow();
+                let origin = self.graph.symbols().origin(root);
+                most = most.max(match () {
+                    () if sizes.growing.contains_key(&root) => Mentioned::Dimension,
+                    () if sizes.free.contains(&root) => Mentioned::Nothing,
+                    // A size that the node works out itself.
+                    () if origin.is_some_and(|origin| origin.node == id) => Mentioned::Nothing,
+                    () => Mentioned::Dependent,
+                });
+            }
+        }
+        most
+    }
+
+    /// The value of a node that is a constant scalar, or that could be fed, is not, and has such a value then.
+    pub(crate) fn constant(&self, id: NodeId) -> Option<Array> {
+        let mut at = id;
+        let node: &Node = loop {
+            let node = self.graph.get(at)?;
+            match (node.operator.signature().effect, node.operands.as_slice()) {
+                _ if self.given.contains_key(&at) => return None,
+                (Effect::Feed, &[default]) => at = default,
+                (Effect::None, []) => break node,
+                _ => return None,
+            }
+        };
+        let ty = node.ty.tensor()?;
+        let dims = known_dims(&ty.shape).filter(|dims| dims.is_empty())?;
+        let result = Concrete { dtype: ty.dtype, dims: &dims };
+        let lowered = node.operator.lower(&Lowering {
+            operands: &[],
+            result,
+            results: &[result],
+            attributes: &node.attributes,
+            name: &node.name,
+            seed: 0,
+            bodies: &NoBodies,
+        });
+        match lowered.ok()? {
+            Lowered::Constant(bytes) => Some(Array { dtype: ty.dtype, dims, bytes }),
+            Lowered::Alias(_) | Lowered::Kernel(_) => None,
+        }
+    }
+
+    /// How the outputs of a body lie if its inputs lie so.
+    pub(crate) fn body(&self, body: &Body, inputs: &[Split]) -> Vec<Split> {
+        let sizes = self.sizes.borrow().clone();
+        let graph = body.graph();
+        if !self.spend((sizes.growing.len() + sizes.free.len() + graph.len()) as u64) {
+            return vec![Split::Mixed; body.outputs().len()];
+        }
+        let walk = Walk {
+            graph,
+            symbols: self.symbols,
+            given: body.inputs().iter().copied().zip(inputs.iter().cloned()).collect(),
+            sizes: RefCell::new(sizes),
+            left: self.left,
+            inner: RefCell::new(None),
+        };
+        let splits = walk.run(body.outputs().iter().copied());
+        let of = |output: &NodeId| splits.of(*output).cloned().unwrap_or(Split::Mixed);
+        let mixed = body.outputs().iter().find_map(|output| splits.culprits.get(output));
+        if let Some(&culprit) = mixed {
+            let meeting = splits.meetings.get(&culprit);
+            let deeper = meeting.and_then(|meeting| meeting.inner.clone());
+            let own = || Note {
+                text: format!(
+                    "in `{}`: {}",
+                    shorten::name(graph.name()),
+                    graph.print_call(culprit)
+                ),
+                location: graph.node(culprit).location,
+            };
+            self.inner.replace(Some(deeper.unwrap_or_else(own)));
+        }
+        body.outputs().iter().map(of).collect()
+    }
+
+    /// Whether there is so much left to be spent.
+    fn spend(&self, visits: u64) -> bool {
+        let left = self.left.get().checked_sub(visits);
+        self.left.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+/// What attributes speak of, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Mentioned {
+    /// No size that has to do with the dimension.
+    Nothing,
+    /// The dimension, or sizes that grow with it.
+    Dimension,
+    /// A size that may depend on it in any way.
+    Dependent,
+}
