@@ -38,6 +38,19 @@ impl Checkpoint {
         Self { facts: Some(facts), tensors }
     }
 
+    /// Arrays under names, without a training behind them. Of two of one name the last counts. Its file has a checksum as every
+    /// checkpoint's, and is of step 0 and of no graph.
+    pub fn of_arrays(arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
+        Self { facts: None, tensors: arrays.into_iter().collect() }
+    }
+
+    /// The same with only those variables whose names `keep` accepts: what a network needs that is trained no further, for instance.
+    pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let kept = self.tensors.iter().filter(|(name, _)| keep(name));
+        let tensors = kept.map(|(name, array)| (name.clone(), array.clone())).collect();
+        Self { facts: self.facts.clone(), tensors }
+    }
+
     /// Remembers something besides, such as the size of batches.
     pub fn note(mut self, key: &str, value: impl ToString) -> Self {
         let facts = self.facts.get_or_insert_default();

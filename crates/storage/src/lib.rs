@@ -1,12 +1,16 @@
 //! Files that are replaced as a whole or not at all, whatever fails and whenever the program is killed: the new content is
 //! written to a file beside the old one, synced, put in its place by a rename, and the folder is synced.
 //!
+//! [`replace_folder`] does so with a folder of files.
+//!
 //! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail ([`Failing`]). This crate must not know what is
 //! in a file.
 
 mod failing;
+mod folder;
 
 pub use failing::Failing;
+pub use folder::{Filling, replace_folder};
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -39,6 +43,18 @@ pub trait Storage {
     /// # Errors
     /// As [`fs::remove_file`].
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a folder that is not there yet.
+    ///
+    /// # Errors
+    /// As [`fs::create_dir`].
+    fn create_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes a folder and what is in it.
+    ///
+    /// # Errors
+    /// As [`fs::remove_dir_all`].
+    fn remove_folder(&self, path: &Path) -> io::Result<()>;
 }
 
 /// A file that is being written.
@@ -74,6 +90,14 @@ impl Storage for Disk {
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
     }
+
+    fn create_folder(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        fs::remove_dir_all(path)
+    }
 }
 
 impl Output for File {
@@ -95,10 +119,7 @@ pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<()> {
-    let Some(name) = path.file_name() else {
-        let message = format!("`{}` is not the name of a file", path.display());
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    };
+    let name = name(path, "file")?;
     let folder = folder(path);
     let unfinished = folder.join(unfinished_name(name));
     let written =
@@ -120,6 +141,14 @@ fn write_to(
     write(&mut file)?;
     file.flush()?;
     file.get_mut().sync()
+}
+
+/// The last part of a path, which names a file or a folder.
+fn name<'a>(path: &'a Path, kind: &str) -> io::Result<&'a OsStr> {
+    path.file_name().ok_or_else(|| {
+        let message = format!("`{}` is not the name of a {kind}", path.display());
+        io::Error::new(io::ErrorKind::InvalidInput, message)
+    })
 }
 
 /// The folder of a file, `.` for a bare name.

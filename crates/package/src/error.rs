@@ -1,0 +1,128 @@
+//! What can go wrong with packages.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use abeyance_ir::Diagnostics;
+
+use crate::Difference;
+
+/// Why a model could not be read, packed, or found right.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The disk objects.
+    #[error("cannot {what} `{path}`: {error}", path = .path.display())]
+    Disk {
+        /// What was tried: read, write, list.
+        what: &'static str,
+        /// With which file or folder.
+        path: PathBuf,
+        /// What it says.
+        error: io::Error,
+    },
+    /// A file or a folder is not what it should be.
+    #[error("`{path}`: {message}{help}", path = .path.display(), help = advice(.help))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        help: Option<String>,
+    },
+    /// What should be a graph's file is a checkpoint.
+    #[error("`{path}` is a checkpoint, and a graph is wanted", path = .path.display())]
+    CheckpointForGraph {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder that should have checkpoints has none.
+    #[error("there is no checkpoint in the folder `{path}`", path = .path.display())]
+    NoCheckpoint {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A graph's file holds no graph that could be built: everything that is wrong with it.
+    #[error("{0}")]
+    Graph(Diagnostics),
+    /// A checkpoint does not read, or does not fit the graph.
+    #[error("{0}")]
+    Checkpoint(abeyance_checkpoint::Error),
+    /// The session objects.
+    #[error("{0}")]
+    Session(abeyance_session::Error),
+    /// What is asked of a package cannot be: a signature that writes, a name that no address can hold.
+    #[error("{message}{help}", help = advice(.help))]
+    Request {
+        /// What is wrong.
+        message: String,
+        /// How to mend it.
+        help: Option<String>,
+    },
+    /// A golden case could not be run.
+    #[error("golden case {case} cannot be run: {error:?}")]
+    Case {
+        /// Its number, counted from 0.
+        case: usize,
+        /// What the session says.
+        error: abeyance_session::Error,
+    },
+    /// The model does not give what a golden case says.
+    #[error("{0}")]
+    Difference(Box<Difference>),
+}
+
+fn advice(help: &Option<String>) -> String {
+    help.as_ref().map_or_else(String::new, |help| format!("\n   = help: {help}"))
+}
+
+/// What `unwrap` and a `main` that returns this error show is for reading too.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Graph(mistakes) => fmt::Debug::fmt(mistakes, f),
+            Error::Session(error) => fmt::Debug::fmt(error, f),
+            other => fmt::Display::fmt(other, f),
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn disk(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Error::Disk { what, path: path.to_owned(), error }
+    }
+
+    /// A file that is not what it should be.
+    pub(crate) fn file(path: &Path, message: impl Into<String>) -> Self {
+        Error::File { path: path.to_owned(), message: message.into(), help: None }
+    }
+
+    pub(crate) fn request(message: impl Into<String>) -> Self {
+        Error::Request { message: message.into(), help: None }
+    }
+
+    /// With advice.
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
+        if let Error::File { help, .. } | Error::Request { help, .. } = &mut self {
+            *help = Some(advice.into());
+        }
+        self
+    }
+}
+
+impl From<abeyance_checkpoint::Error> for Error {
+    fn from(error: abeyance_checkpoint::Error) -> Self {
+        match error {
+            abeyance_checkpoint::Error::Session(error) => Error::Session(error),
+            other => Error::Checkpoint(other),
+        }
+    }
+}
+
+impl From<abeyance_session::Error> for Error {
+    fn from(error: abeyance_session::Error) -> Self {
+        Error::Session(error)
+    }
+}
