@@ -30,9 +30,11 @@ pub(crate) enum Protocol {
 const LONGEST_HEAD: usize = 64 << 10;
 /// Streams of one HTTP/2 connection at a time.
 const STREAMS: u32 = 256;
+/// How long a port that stops waits for one more connection that was there before.
+const LAST: Duration = Duration::from_millis(2);
 /// What is told to a client for which there is no room, in HTTP.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
-    Connection: close\r\nContent-Length: 62\r\n\r\n{\"error\":\"as many connections are open as may be: try again\"}\r\n";
+    Connection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"as many connections are open as may be: try again\"}";
 
 /// What a port needs to know.
 #[derive(Clone)]
@@ -64,10 +66,21 @@ pub(crate) async fn serve<S, B>(
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let graceful = GracefulShutdown::new();
+    let mut stopping = false;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = stop.changed() => break,
+        let accepted = match stopping {
+            false => tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.changed() => {
+                    stopping = true;
+                    continue;
+                }
+            },
+            // Who has connected before is still answered.
+            true => match tokio::time::timeout(LAST, listener.accept()).await {
+                Ok(accepted) => accepted,
+                Err(_) => break,
+            },
         };
         let (stream, client) = match accepted {
             Ok(accepted) => accepted,

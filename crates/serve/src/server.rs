@@ -27,6 +27,9 @@ const IO_THREADS: usize = 2;
 const LONG_THREADS: usize = 8;
 /// How long requests that run may take when the server stops.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long connections are told to close with their next answer before they are closed: a request that is sent on one just as it is closed
+/// would be lost.
+const DRAIN: Duration = Duration::from_millis(300);
 /// How long the sockets stay open for what is not sent yet, once all is computed.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -203,6 +206,9 @@ impl Server {
         self.app.stopping.store(true, Ordering::Relaxed);
         // The loader first: it has no one to load for any more.
         drop(self.loader.take());
+        if self.http.is_some() {
+            std::thread::sleep(DRAIN);
+        }
         let _ = self.stop.send(true);
         let ports = std::mem::take(&mut self.ports);
         runtime.block_on(async {

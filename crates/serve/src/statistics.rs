@@ -1,9 +1,13 @@
 //! Statistics and the list of versions, as Triton's extensions of the protocol have them.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::Version;
 use crate::repository::{Registry, State};
+
+/// What is spoken beyond the protocol itself, by its names.
+pub(crate) const EXTENSIONS: [&str; 3] = ["binary_tensor_data", "statistics", "model_repository"];
 
 /// A version's statistics.
 pub(crate) fn of(version: &Version) -> Value {
@@ -52,8 +56,17 @@ pub(crate) fn last_ms(version: &Version) -> u64 {
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
-/// Every version of every model with its state, by the words of that extension.
-pub(crate) fn index(registry: &Registry) -> Value {
+/// A version in the list of all, by the words of that extension.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) state: &'static str,
+    pub(crate) reason: String,
+}
+
+/// Every version of every model with its state.
+pub(crate) fn index(registry: &Registry) -> Vec<Entry> {
     let mut all = Vec::new();
     for (name, model) in registry.models().iter() {
         for (number, slot) in model {
@@ -66,10 +79,13 @@ pub(crate) fn index(registry: &Registry) -> Value {
                 State::Retired => "a newer version is served",
                 _ => slot.error.as_deref().unwrap_or_default(),
             };
-            all.push(json!({
-                "name": &**name, "version": number.to_string(), "state": state, "reason": reason,
-            }));
+            all.push(Entry {
+                name: name.to_string(),
+                version: number.to_string(),
+                state,
+                reason: reason.to_owned(),
+            });
         }
     }
-    Value::Array(all)
+    all
 }

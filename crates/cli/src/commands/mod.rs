@@ -11,6 +11,7 @@ mod explain;
 mod info;
 mod predict;
 mod print;
+mod serve;
 mod train;
 
 use clap::Subcommand;
@@ -35,6 +36,8 @@ pub enum Command {
     Convert(convert::Options),
     /// Show recorded trainings, and any TensorBoard log, on a page
     Dashboard(dashboard::Options),
+    /// Serve models over HTTP and gRPC
+    Serve(Box<serve::Options>),
     /// Count arithmetic, bytes and memory of a run by the size of the batch
     Explain(explain::Options),
     /// Time the runs of a graph
@@ -56,6 +59,7 @@ impl Command {
             Command::Diff(options) => diff::run(&options),
             Command::Convert(options) => convert::run(&options),
             Command::Dashboard(options) => dashboard::run(&options),
+            Command::Serve(options) => serve::run(&options),
             Command::Explain(options) => explain::run(&options),
             Command::Bench(options) => bench::run(&options),
             Command::Info(options) => info::run(&options),

@@ -1,12 +1,3 @@
-//! gRPC.
-
 use std::sync::Arc;
-
-use tonic::service::Routes;
-
 use crate::app::App;
-
-/// Everything that is answered.
-pub(crate) fn routes(_app: Arc<App>) -> Routes {
-    Routes::default()
-}
+pub(crate) fn routes(_app: Arc<App>) -> tonic::service::Routes { tonic::service::Routes::default() }

@@ -80,6 +80,9 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if app.stopping.load(Ordering::Relaxed) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(id) = HeaderValue::from_str(&note.id) {
         headers.insert(REQUEST_ID, id);
     }

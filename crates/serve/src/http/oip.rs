@@ -28,10 +28,9 @@ pub(crate) const HEADER_LENGTH: HeaderName =
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 pub(super) async fn server() -> Response {
-    let extensions = ["binary_tensor_data", "statistics", "model_repository"];
     answer(
         StatusCode::OK,
-        &json!({ "name": "abeyance", "version": env!("CARGO_PKG_VERSION"), "extensions": extensions }),
+        &json!({ "name": "abeyance", "version": env!("CARGO_PKG_VERSION"), "extensions": statistics::EXTENSIONS }),
     )
 }
 

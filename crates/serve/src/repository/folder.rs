@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A file of a version, as far as it tells whether the version has changed.
-pub(super) type Stamp = (PathBuf, u64, Option<SystemTime>);
+pub(super) type Stamp = (PathBuf, u64, SystemTime);
 
 /// What lies in a version's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Found {
     pub(super) stamps: Vec<Stamp>,
 }
 
-/// No model has more versions, no folder more models or files that are looked at.
+/// No model has more versions that are looked at, no folder more models.
 const MOST: usize = 10_000;
 
 /// The models and their versions in a folder. What is no folder, or whose name begins with a point, is passed over; so are versions that are no
@@ -35,7 +35,8 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, F
             let number = version.file_name().to_str().and_then(number);
             if let (Some(number), true) = (number, version.path().is_dir()) {
                 let path = version.path();
-                let stamps = stamps(&path);
+                // What cannot be listed cannot be loaded either, and is told then.
+                let stamps = abeyance_package::files(&path).unwrap_or_default();
                 versions.insert(number, Found { path, stamps });
             }
         }
@@ -50,26 +51,4 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, F
 fn number(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name).then_some(number)
-}
-
-/// The files of a version, also those of folders in it.
-pub(super) fn stamps(path: &Path) -> Vec<Stamp> {
-    let mut stamps = Vec::new();
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-        for entry in entries.flatten() {
-            if stamps.len() >= MOST {
-                return stamps;
-            }
-            let Ok(metadata) = std::fs::metadata(entry.path()) else { continue };
-            match metadata.is_dir() {
-                true if folders.len() < MOST => folders.push(entry.path()),
-                true => {}
-                false => stamps.push((entry.path(), metadata.len(), metadata.modified().ok())),
-            }
-        }
-    }
-    stamps.sort();
-    stamps
 }

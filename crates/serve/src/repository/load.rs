@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use abeyance_ir::{Effect, Graph, GraphSignature, NodeId};
-use abeyance_package::Package;
+use abeyance_ir::{Graph, GraphSignature, NodeId};
+use abeyance_package::{Package, servable, variables};
 use abeyance_session::{Session, SessionOptions};
 
 use crate::executor::Batching;
@@ -38,30 +38,28 @@ pub(super) fn load(
     if let Some(checkpoint) = checkpoint {
         package = package.with_checkpoint(checkpoint).map_err(|error| said(&error))?;
     }
-    let (found, plan_bytes) = {
-        let graph = package.graph().ir();
-        let found: Vec<GraphSignature> = graph
-            .signatures()
-            .iter()
-            .filter(|signature| !writes(&graph, signature) && !signature.outputs.is_empty())
-            .cloned()
-            .collect();
-        (found, plan_bytes(graph.len(), found_sizes(loading)))
+    let (found, plan_bytes, parameters) = {
+        let graph = package.graph.ir();
+        let found: Vec<GraphSignature> = servable(&graph).cloned().collect();
+        let size = |name: &str| {
+            let shape = graph.find(name).and_then(|node| graph.shape(node)).unwrap_or_default();
+            shape.iter().filter_map(|dim| dim.known()).product::<usize>()
+        };
+        let parameters = variables(&graph, &found).into_iter().map(size).sum();
+        (found, plan_bytes(graph.len(), planned_sizes(loading.batching.most).len()), parameters)
     };
-    if found.is_empty() {
+    let Some(default) = package.signature.as_deref() else {
         return Err("it has no signature that can be asked for: one with outputs that writes no variable\n   = help: name what goes in and comes out with `g.signature(\"predict\").input(..).output(..)` in the program that saves it".to_owned());
-    }
+    };
     let options = SessionOptions::new().threads(loading.threads).plan_bytes(plan_bytes);
     let session = package.session(options).map_err(|error| said(&error))?;
     let cases = package.check(&session).map_err(|error| said(&error))?.cases;
-    let signatures = served(&package.graph().ir(), &session, &found).map_err(|error| said(&error))?;
-    let named = |name: &str| signatures.iter().position(|signature| *signature.name == *name);
-    let default = match package.signature() {
-        Some(name) => named(name).ok_or_else(|| {
-            format!("its signature `{name}` cannot be asked for: it is missing, or writes variables")
-        })?,
-        None => named("predict").or_else(|| named("serving_default")).unwrap_or(0),
-    };
+    let signatures = served(&package.graph.ir(), &session, &found).map_err(|error| said(&error))?;
+    let default = signatures.iter().position(|signature| *signature.name == *default);
+    let default = default.unwrap_or(0);
+    if package.is_untrained() {
+        tracing::warn!(%model, version = number, "its variables have their first values, before any training: no checkpoint goes with it");
+    }
     let version = Version {
         model: model.clone(),
         number,
@@ -71,7 +69,7 @@ pub(super) fn load(
         default,
         statistics: Statistics::new(),
         cases,
-        parameters: package.parameters(),
+        parameters,
         since: SystemTime::now(),
         path: path.to_owned(),
     };
@@ -79,21 +77,9 @@ pub(super) fn load(
     Ok(version)
 }
 
-fn found_sizes(loading: Loading) -> usize {
-    planned_sizes(loading.batching.most).len()
-}
-
 /// Room for the plans of all sizes of batches and a dozen besides, at 512 bytes a node.
 fn plan_bytes(nodes: usize, sizes: usize) -> usize {
     nodes.saturating_mul(512).saturating_mul(sizes + 12).saturating_add(4 << 20)
-}
-
-/// Whether a run of a signature would change variables.
-fn writes(graph: &Graph, signature: &GraphSignature) -> bool {
-    let cut: Vec<_> = signature.inputs.iter().map(|(_, node)| *node).collect();
-    let needed = graph.ancestors(signature.targets(), |node| cut.contains(&node));
-    let effect = |place| graph.node(NodeId::new(place)).operator.signature().effect;
-    needed.ones().any(|place| effect(place) == Effect::Write)
 }
 
 fn served(
@@ -106,7 +92,7 @@ fn served(
         let ports = |ports: &[(Box<str>, NodeId)]| -> Vec<Port> {
             ports.iter().map(|(name, node)| Port::new(graph, name, *node)).collect()
         };
-        let mixes: Option<String> = session.signature(&signature.name).err().map(|e| e.to_string());
+        let mixes = session.signature(&signature.name)?.batches().err();
         signatures.push(Served {
             name: signature.name.clone(),
             inputs: ports(&signature.inputs),
