@@ -1,0 +1,26 @@
+"""Writes http.jsonl and grpc.jsonl, whose form form.py says. The same files every time.
+
+    python3 generate.py
+"""
+
+import os
+
+import calls
+import connections
+import inference
+import tensorflow
+from form import Lines
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    http, grpc = Lines(), Lines()
+    for part in (inference, tensorflow, connections):
+        part.add(http)
+    calls.add(grpc)
+    print(http.write(os.path.join(FOLDER, "http.jsonl")), "requests of HTTP")
+    print(grpc.write(os.path.join(FOLDER, "grpc.jsonl")), "calls of gRPC")
+
+
+main()
