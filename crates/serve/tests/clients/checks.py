@@ -7,6 +7,7 @@ Addresses are HOST:PORT. With the last argument only checks are run whose name c
 
 import asyncio
 import inspect
+import re
 import sys
 import traceback
 
@@ -37,14 +38,20 @@ def each(name, chosen=lambda case: True):
     return add
 
 
+def said(words, message):
+    """Fails unless all these words stand in the message, of a tuple one, and no letter or digit touches them: x is not in next."""
+    for word in words:
+        ways = word if isinstance(word, tuple) else (word,)
+        found = any(re.search(rf"(?<![A-Za-z0-9]){re.escape(way)}(?![A-Za-z0-9])", message) for way in ways)
+        assert found, f"{word!r} is not in the message: {message}"
+
+
 def refused(kind, words, call):
-    """Fails unless the call raises that kind of exception with all these words in its text, which is given back."""
+    """Fails unless the call raises that kind of exception, and all these words are said in it; gives it back."""
     try:
         answer = call()
     except kind as error:
-        text = str(error)
-        for word in words:
-            assert word in text, f"{word!r} is not in the message: {text}"
+        said(words, str(error))
         return error
     raise AssertionError(f"it was taken, and gave {answer!r}")
 
@@ -54,9 +61,7 @@ async def refused_later(kind, words, call):
     try:
         answer = await call
     except kind as error:
-        text = str(error)
-        for word in words:
-            assert word in text, f"{word!r} is not in the message: {text}"
+        said(words, str(error))
         return error
     raise AssertionError(f"it was taken, and gave {answer!r}")
 

@@ -20,6 +20,8 @@ CONTENTS = {
     "FP32": "fp32_contents",
     "FP64": "fp64_contents",
 }
+# An input of a request alone may be called by its place.
+X = ("x", "inputs[0]")
 THREE = np.array([1, 2, 3], np.float32)
 
 
@@ -245,15 +247,15 @@ def what_is_wrong_with_a_request_is_named():
         (["model_name"], "INVALID_ARGUMENT", "", [right], {}),
         (["backwards"], "INVALID_ARGUMENT", "single", [right], {"parameters": {"signature": "backwards"}}),
         (["signature"], "INVALID_ARGUMENT", "single", [right], {"parameters": {"signature": 3}}),
-        (["x"], "INVALID_ARGUMENT", "single", [], {}),
+        ([X], "INVALID_ARGUMENT", "single", [], {}),
         (["z", "x"], "INVALID_ARGUMENT", "single", [given("z", [3], "FP32", THREE)], {}),
-        (["x", "FP64", "FP32"], "INVALID_ARGUMENT", "single", [given("x", [3], "FP64", THREE.astype(np.float64))], {}),
-        (["x", "FP16"], "INVALID_ARGUMENT", "single", [given("x", [3], "FP16", THREE.astype(np.float16))], {}),
-        (["x", "BYTES"], "INVALID_ARGUMENT", "single", [given("x", [1], "BYTES", np.array([b"a"], np.object_))], {}),
-        (["x", "[3, 1]"], "INVALID_ARGUMENT", "single", [given("x", [3, 1], "FP32", THREE)], {}),
-        (["x", "[4]"], "INVALID_ARGUMENT", "single", [given("x", [4], "FP32", THREE)], {}),
-        (["x", "-3"], "INVALID_ARGUMENT", "single", [given("x", [-3], "FP32", THREE)], {}),
-        (["x"], "INVALID_ARGUMENT", "single", [right, right], {}),
+        ([X, "FP64", "FP32"], "INVALID_ARGUMENT", "single", [given("x", [3], "FP64", THREE.astype(np.float64))], {}),
+        ([X, "FP16"], "INVALID_ARGUMENT", "single", [given("x", [3], "FP16", THREE.astype(np.float16))], {}),
+        ([X, "BYTES"], "INVALID_ARGUMENT", "single", [given("x", [1], "BYTES", np.array([b"a"], np.object_))], {}),
+        ([X, "[3, 1]"], "INVALID_ARGUMENT", "single", [given("x", [3, 1], "FP32", THREE)], {}),
+        ([X, "[4]"], "INVALID_ARGUMENT", "single", [given("x", [4], "FP32", THREE)], {}),
+        ([X, "-3"], "INVALID_ARGUMENT", "single", [given("x", [-3], "FP32", THREE)], {}),
+        ([X], "INVALID_ARGUMENT", "single", [right, right], {}),
         (["w"], "INVALID_ARGUMENT", "single", [right], {"outputs": [triton.InferRequestedOutput("w")]}),
     ]:
         error = refused(InferenceServerException, words, lambda: CLIENT.infer(model, inputs, **options))

@@ -3,7 +3,7 @@
 import base64
 import struct
 
-from form import cut, data, frame_of, packed, repeat, text
+from form import cut, data, frame_of, packed, repeat, text, words
 
 SERVICE = "/inference.GRPCInferenceService/"
 VARINT, LENGTH, FIXED32, FIXED64 = 0, 2, 5, 1
@@ -76,14 +76,14 @@ def frame(message, compressed=0, length=None):
 TWO = struct.pack("<2f", 1, 2)
 RIGHT = request(tensor(), raw=[TWO])
 BAD, ABSENT, LARGE = ["INVALID_ARGUMENT"], ["NOT_FOUND"], ["RESOURCE_EXHAUSTED", "OUT_OF_RANGE", "INVALID_ARGUMENT"]
-# What cannot be read as a message is, for tonic and grpc's own servers, an error of the server's side or of the argument.
-UNREADABLE = ["INTERNAL", "INVALID_ARGUMENT", "UNKNOWN", "CANCELLED", "CLOSED"]
+# What cannot be read as a message is, for tonic and grpc's own servers, an error of the server's side or of the argument, and a call that ends before it is no unary one.
+UNREADABLE = ["INTERNAL", "INVALID_ARGUMENT", "UNKNOWN", "UNIMPLEMENTED", "CANCELLED", "CLOSED"]
 
 
 def add(lines):
     def call(name, body, code, says=(), path=SERVICE + "ModelInfer", headers=(), **more):
         parts = [frame_of(data(body))] if isinstance(body, bytes) else body
-        lines.add(f"grpc: {name}", path=path, headers=[list(pair) for pair in headers], body=parts, code=code, says=list(says), **more)
+        lines.add(f"grpc: {name}", path=path, headers=[list(pair) for pair in headers], body=parts, code=code, says=words(says), **more)
 
     messages(call)
     other_methods(call)

@@ -23,7 +23,8 @@ stands among the headers. The second is what is written to the connection, byte 
     EXPECTED
             "status": [N, ..]   what the status may be; 0 is a connection that is closed without an answer
             "then": [[N, ..], ..]   the same of the answers that follow on this connection
-            "says": [TEXT, ..]  what must stand in the text of `error`
+            "says": [WORDS, ..] what must stand in the text of `error`: a text, or a list of which one will do; "x" is not in "next", since
+                                neither letters nor digits may touch it
             "plain": true       the answer may be of the layer of HTTP below the server, and without a JSON body
             "slow": true        it ends by a time limit of the server's
 
@@ -93,6 +94,11 @@ def is_parts(body):
     return all(one(part) for part in body) and bool(body) if isinstance(body, list) else one(body)
 
 
+def words(says):
+    """What must be said; an input of one request alone may be called by its place."""
+    return [["x", "inputs[0]", "instances[0]"] if word == "x" else word for word in says]
+
+
 class Lines:
     """The lines of a file, whose names are unique."""
 
@@ -112,13 +118,13 @@ class Lines:
             headers=[list(pair) for pair in headers],
             body=as_parts(body),
             status=status if isinstance(status, list) else [status],
-            says=list(says),
+            says=words(says),
             **more,
         )
 
     def raw(self, name, *parts, status=400, says=(), **more):
         parts = [text(part) if isinstance(part, str) else part for part in parts]
-        self.add(name, raw=parts, status=status if isinstance(status, list) else [status], says=list(says), **more)
+        self.add(name, raw=parts, status=status if isinstance(status, list) else [status], says=words(says), **more)
 
     def write(self, path):
         with open(path, "w", encoding="utf-8") as file:

@@ -36,9 +36,9 @@ def add(lines):
     for row in [True, "x", [], [1], [[1]], {"z": 1}, {"x": 1, "z": 1}, {"x": [1]}, {"x": "a"}, {"x": True}, {}]:
         predict(f"a row is {json.dumps(row)}", {"instances": [row]}, ["z"] if isinstance(row, dict) and "z" in row else ["x"])
     for rows in [[1, [2]], [1, {"x": 2}], [{"x": 1}, 2], [{"x": 1}, {}], [1, "2"], [1, True]]:
-        predict(f"rows {json.dumps(rows)}", {"instances": rows}, ["instances"])
+        predict(f"rows {json.dumps(rows)}", {"instances": rows}, [["instances", "instances[1]", "x"]])
     for row in [[[1, 2], [3]], [[1, 2]], [1, 2, 3, 4], [[1, 2], [3, 4], [5, 6]], [[[1], [2]], [[3], [4]]], [[1, 2], 3], [[], []]]:
-        predict(f"a row of a signature of [N, 2, 2] is {json.dumps(row)}", {"signature_name": "negative", "instances": [row]}, ["image"])
+        predict(f"a row of a signature of [N, 2, 2] is {json.dumps(row)}", {"signature_name": "negative", "instances": [row]}, [["image", "instances[0]"]])
     for value in [True, 7, [], {}, "backwards", "Predict"]:
         predict(f"signature_name is {json.dumps(value)}", {"signature_name": value, "instances": [1]}, ["signature"])
     predict("a row twice named", '{"instances": [{"x": 1, "x": 2}]}', ["x"])
