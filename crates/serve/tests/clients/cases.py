@@ -5,7 +5,14 @@ import json
 
 import numpy as np
 
-NUMPY = {"FP32": np.float32, "FP64": np.float64, "INT32": np.int32, "INT64": np.int64, "UINT8": np.uint8, "BOOL": np.bool_}
+NUMPY = {
+    "FP32": np.float32,
+    "FP64": np.float64,
+    "INT32": np.int32,
+    "INT64": np.int64,
+    "UINT8": np.uint8,
+    "BOOL": np.bool_,
+}
 
 
 class Tensor:
@@ -56,7 +63,9 @@ def compare(tensor, array, any_nan=False):
     assert list(array.shape) == tensor.shape, f"{tensor.name} has the shape {list(array.shape)}, not {tensor.shape}"
     expected, seen = tensor.array, array
     if any_nan and tensor.datatype.startswith("FP"):
-        assert (np.isnan(expected) == np.isnan(seen)).all(), f"{tensor.name}: NaNs stand elsewhere: {seen}, not {expected}"
+        assert (
+            np.isnan(expected) == np.isnan(seen)
+        ).all(), f"{tensor.name}: NaNs stand elsewhere: {seen}, not {expected}"
         expected, seen = np.where(np.isnan(expected), 0, expected), np.where(np.isnan(seen), 0, seen)
     bits = f"u{tensor.array.dtype.itemsize}"
     differ = np.ascontiguousarray(expected).reshape(-1).view(bits) != np.ascontiguousarray(seen).reshape(-1).view(bits)

@@ -61,7 +61,9 @@ async def _(case):
 @check
 async def chosen_outputs_and_an_id():
     case = one("types, 17 rows")
-    response = await infer(request(case, outputs=[RequestedOutput("y_i64"), RequestedOutput("y_f32")], request_id="größe 7"))
+    response = await infer(
+        request(case, outputs=[RequestedOutput("y_i64"), RequestedOutput("y_f32")], request_id="größe 7")
+    )
     assert [output.name for output in response.outputs] == ["y_i64", "y_f32"]
     assert response.id == "größe 7", response.id
 

@@ -23,7 +23,9 @@ def request(case, binary=True, outputs=None, **options):
         given.set_data_from_numpy(tensor.array, binary_data=binary)
         inputs.append(given)
     parameters = {"signature": case.signature} if case.signature else None
-    return InferRequest(model_name=case.model, infer_inputs=inputs, parameters=parameters, request_outputs=outputs, **options)
+    return InferRequest(
+        model_name=case.model, infer_inputs=inputs, parameters=parameters, request_outputs=outputs, **options
+    )
 
 
 def hold(case, response):

@@ -38,7 +38,9 @@ def main():
     address = f"http://{HTTP}/openapi.json"
     with urllib.request.urlopen(address, timeout=20) as response:
         document = json.load(response)
-    operations = sum(method in ("get", "post", "put", "delete") for path in document["paths"].values() for method in path)
+    operations = sum(
+        method in ("get", "post", "put", "delete") for path in document["paths"].values() for method in path
+    )
     program = os.path.join(os.path.dirname(sys.executable), "schemathesis")
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([program, "run", address, *OPTIONS], cwd=folder, capture_output=True, text=True)

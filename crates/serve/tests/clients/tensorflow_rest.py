@@ -7,7 +7,7 @@ import numpy as np
 import requests
 
 import cases
-from checks import ALL, HTTP, check, each, run, said
+from checks import HTTP, check, each, run, said
 
 BASE = f"http://{HTTP}/v1/models"
 SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, None: math.nan}
@@ -63,25 +63,38 @@ def _(case):
 
 @each("a column without a name, where there is one input", lambda case: len(case.inputs) == 1)
 def _(case):
-    outputs = post(address(case) + ":predict", with_signature(case, {"inputs": case.inputs[0].array.tolist()}))["outputs"]
+    outputs = post(address(case) + ":predict", with_signature(case, {"inputs": case.inputs[0].array.tolist()}))[
+        "outputs"
+    ]
     hold(case, {case.outputs[0].name: outputs} if len(case.outputs) == 1 else outputs)
 
 
 @each("rows by name", lambda case: case.rows())
 def _(case):
     rows = [{tensor.name: tensor.array[i].tolist() for tensor in case.inputs} for i in range(case.rows())]
-    hold(case, of_all_rows(case, post(address(case) + ":predict", with_signature(case, {"instances": rows}))["predictions"]))
+    hold(
+        case,
+        of_all_rows(case, post(address(case) + ":predict", with_signature(case, {"instances": rows}))["predictions"]),
+    )
 
 
 @each("rows without names, where there is one input", lambda case: case.rows() and len(case.inputs) == 1)
 def _(case):
     rows = case.inputs[0].array.tolist()
-    hold(case, of_all_rows(case, post(address(case) + ":predict", with_signature(case, {"instances": rows}))["predictions"]))
+    hold(
+        case,
+        of_all_rows(case, post(address(case) + ":predict", with_signature(case, {"instances": rows}))["predictions"]),
+    )
 
 
 @check
 def the_content_type_does_not_matter():
-    for headers in [{}, {"Content-Type": "application/json"}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "text/plain"}]:
+    for headers in [
+        {},
+        {"Content-Type": "application/json"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "text/plain"},
+    ]:
         answer = post(f"{BASE}/single:predict", '{"instances": [1, 2]}', headers=headers)
         assert answer == {"predictions": [2, 4]}, answer
 
@@ -102,7 +115,11 @@ def status_of_a_model_and_of_a_version():
 
 @check
 def metadata_has_signatures_with_types_and_shapes():
-    for url, version in [(f"{BASE}/types/metadata", "1"), (f"{BASE}/types/versions/1/metadata", "1"), (f"{BASE}/multiple/metadata", "3")]:
+    for url, version in [
+        (f"{BASE}/types/metadata", "1"),
+        (f"{BASE}/types/versions/1/metadata", "1"),
+        (f"{BASE}/multiple/metadata", "3"),
+    ]:
         answer = requests.get(url, timeout=60).json()
         assert answer["model_spec"]["version"] == version, answer["model_spec"]
     answer = requests.get(f"{BASE}/types/metadata", timeout=60).json()
@@ -160,16 +177,27 @@ def what_is_wrong_is_named():
 
 @check
 def a_row_that_fails_is_the_requests_failure():
-    response = requests.post(f"{BASE}/quotient:predict", json={"instances": [{"a": 1, "b": 1}, {"a": 1, "b": 0}]}, timeout=60)
+    response = requests.post(
+        f"{BASE}/quotient:predict", json={"instances": [{"a": 1, "b": 1}, {"a": 1, "b": 0}]}, timeout=60
+    )
     assert response.status_code in (400, 500) and "zero" in response.json()["error"], response.text
     assert post(f"{BASE}/quotient:predict", {"instances": [{"a": 7, "b": 2}]}) == {"predictions": [3]}
 
 
 @check
 def wrong_methods_are_told_which_are_right():
-    for method, url, allowed in [("GET", f"{BASE}/single:predict", "POST"), ("POST", f"{BASE}/single", "GET"), ("DELETE", f"{BASE}/single", "GET")]:
+    for method, url, allowed in [
+        ("GET", f"{BASE}/single:predict", "POST"),
+        ("POST", f"{BASE}/single", "GET"),
+        ("DELETE", f"{BASE}/single", "GET"),
+    ]:
         response = requests.request(method, url, timeout=60)
-        assert response.status_code == 405 and allowed in response.headers["allow"], (method, url, response.status_code, response.headers)
+        assert response.status_code == 405 and allowed in response.headers["allow"], (
+            method,
+            url,
+            response.status_code,
+            response.headers,
+        )
 
 
 @check

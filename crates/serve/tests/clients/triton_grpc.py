@@ -45,7 +45,9 @@ def infer(case, **options):
 def hold(case, result):
     response = result.get_response()
     assert response.model_name == case.model, response.model_name
-    assert response.model_version if not case.version else response.model_version == case.version, response.model_version
+    assert (
+        response.model_version if not case.version else response.model_version == case.version
+    ), response.model_version
     for tensor in case.outputs:
         cases.compare(tensor, result.as_numpy(tensor.name))
 
@@ -289,7 +291,9 @@ async def the_asynchronous_client():
         assert await client.is_server_live() and await client.is_server_ready() and await client.is_model_ready("types")
         for case in ALL:
             for algorithm in (None, "gzip"):
-                result = await client.infer(case.model, inputs_of(case), compression_algorithm=algorithm, **options_of(case))
+                result = await client.infer(
+                    case.model, inputs_of(case), compression_algorithm=algorithm, **options_of(case)
+                )
                 hold(case, result)
         call = client.infer("nothing", inputs_of(one("single, 2 rows")))
         await refused_later(InferenceServerException, ["nothing"], call)

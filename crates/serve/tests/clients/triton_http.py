@@ -13,7 +13,15 @@ from checks import ALL, HTTP, check, each, refused, run
 
 CLIENT = triton.InferenceServerClient(HTTP, concurrency=8)
 # What is seen of NaNs and infinities in JSON depends on how the client writes and reads them, and it does both.
-WAYS = [(None, None), ("gzip", None), ("deflate", None), (None, "gzip"), (None, "deflate"), ("gzip", "deflate"), ("deflate", "gzip")]
+WAYS = [
+    (None, None),
+    ("gzip", None),
+    ("deflate", None),
+    (None, "gzip"),
+    (None, "deflate"),
+    ("gzip", "deflate"),
+    ("deflate", "gzip"),
+]
 
 
 def inputs_of(case, binary=True):
@@ -30,7 +38,9 @@ def parameters_of(case):
 
 
 def infer(case, binary=True, **options):
-    return CLIENT.infer(case.model, inputs_of(case, binary), model_version=case.version, parameters=parameters_of(case), **options)
+    return CLIENT.infer(
+        case.model, inputs_of(case, binary), model_version=case.version, parameters=parameters_of(case), **options
+    )
 
 
 def hold(case, result, any_nan=False):
@@ -90,7 +100,10 @@ def an_output_asked_for_in_binary_and_one_in_JSON_come_in_the_order_asked_for():
     case = one("types, 17 rows")
     for first_is_binary in (True, False):
         chosen = [case.outputs[3], case.outputs[0], case.outputs[5]]
-        outputs = [triton.InferRequestedOutput(t.name, binary_data=(i % 2 == 0) == first_is_binary) for i, t in enumerate(chosen)]
+        outputs = [
+            triton.InferRequestedOutput(t.name, binary_data=(i % 2 == 0) == first_is_binary)
+            for i, t in enumerate(chosen)
+        ]
         result = infer(case, outputs=outputs)
         names = [output["name"] for output in result.get_response()["outputs"]]
         assert names == [tensor.name for tensor in chosen], names
@@ -122,7 +135,9 @@ def the_request_id_comes_back():
 @check
 def a_sequence_a_priority_and_other_parameters_are_taken():
     case = one("single, 2 rows")
-    result = CLIENT.infer(case.model, inputs_of(case), priority=1, timeout=30_000_000, parameters={"note": "x", "number": 3, "flag": True})
+    result = CLIENT.infer(
+        case.model, inputs_of(case), priority=1, timeout=30_000_000, parameters={"note": "x", "number": 3, "flag": True}
+    )
     hold(case, result)
     result = CLIENT.infer(case.model, inputs_of(case), sequence_id=5, sequence_start=True, sequence_end=True)
     hold(case, result)
@@ -152,7 +167,13 @@ def requests_of_many_threads_at_once_each_get_their_own_answer():
 
 @check
 def asynchronous_calls():
-    pending = [(case, CLIENT.async_infer(case.model, inputs_of(case), model_version=case.version, parameters=parameters_of(case))) for case in ALL]
+    pending = [
+        (
+            case,
+            CLIENT.async_infer(case.model, inputs_of(case), model_version=case.version, parameters=parameters_of(case)),
+        )
+        for case in ALL
+    ]
     for case, call in pending:
         hold(case, call.get_result())
     failing = CLIENT.async_infer("nothing", inputs_of(one("single, 2 rows")))
@@ -179,7 +200,9 @@ def server_metadata():
 @check
 def model_metadata():
     metadata = CLIENT.get_model_metadata("types")
-    assert metadata["name"] == "types" and metadata["versions"] == ["1"] and isinstance(metadata["platform"], str), metadata
+    assert (
+        metadata["name"] == "types" and metadata["versions"] == ["1"] and isinstance(metadata["platform"], str)
+    ), metadata
     inputs = {port["name"]: (port["datatype"], port["shape"]) for port in metadata["inputs"]}
     assert inputs == {
         "x_f32": ("FP32", [-1, 3]),
@@ -194,7 +217,11 @@ def model_metadata():
     assert CLIENT.get_model_metadata("types", "1") == metadata
     assert [port["shape"] for port in CLIENT.get_model_metadata("scalar")["inputs"]] == [[], []]
     assert CLIENT.get_model_metadata("multiple")["versions"] == ["2", "3"]
-    for words, name, version in [(["nothing"], "nothing", ""), (["single", "77"], "single", "77"), (["single"], "single", "x")]:
+    for words, name, version in [
+        (["nothing"], "nothing", ""),
+        (["single", "77"], "single", "77"),
+        (["single"], "single", "x"),
+    ]:
         refused(InferenceServerException, words, lambda: CLIENT.get_model_metadata(name, version))
 
 
@@ -267,7 +294,13 @@ def what_is_wrong_with_a_request_is_named():
             ([X], "400", "single", [right, right], {}),
             (["image"], "400", "single", [right], {"parameters": {"signature": "negative"}}),
             (["w"], "400", "single", [right], {"outputs": [triton.InferRequestedOutput("w", binary_data=binary)]}),
-            (["y"], "400", "single", [right], {"outputs": [triton.InferRequestedOutput("y"), triton.InferRequestedOutput("y")]}),
+            (
+                ["y"],
+                "400",
+                "single",
+                [right],
+                {"outputs": [triton.InferRequestedOutput("y"), triton.InferRequestedOutput("y")]},
+            ),
             (["x_f64"], "400", "types", [given("x_f32", [1, 3], "FP32", THREE.reshape(1, 3), binary)], {}),
         ]:
             error = refused(InferenceServerException, words, lambda: CLIENT.infer(model, inputs, **options))
@@ -288,7 +321,9 @@ def inputs_that_disagree_about_the_number_of_rows():
 def an_error_is_readable_whatever_compression_was_asked_for():
     # The client reads the body of an error as it is, and never decompresses it.
     for algorithm in ("gzip", "deflate"):
-        call = lambda: CLIENT.infer("single", [given("z-" * 1500, [3], "FP32", THREE)], response_compression_algorithm=algorithm)
+        call = lambda: CLIENT.infer(
+            "single", [given("z-" * 1500, [3], "FP32", THREE)], response_compression_algorithm=algorithm
+        )
         refused(InferenceServerException, ["z"], call)
 
 

@@ -21,7 +21,9 @@ def inputs_of(case, binary=True):
 
 async def infer(client, case, binary=True, **options):
     parameters = {"signature": case.signature} if case.signature else None
-    return await client.infer(case.model, inputs_of(case, binary), model_version=case.version, parameters=parameters, **options)
+    return await client.infer(
+        case.model, inputs_of(case, binary), model_version=case.version, parameters=parameters, **options
+    )
 
 
 def hold(case, result, any_nan=False):

@@ -53,12 +53,26 @@ def any_floats(random, dtype, shape):
 def special_floats(dtype, shape):
     """NaN, the infinities, both zeros, the smallest and the largest numbers, over and over."""
     limits = np.finfo(dtype)
-    values = [np.nan, np.inf, -np.inf, -0.0, 0.0, limits.smallest_subnormal, -limits.tiny, limits.max, limits.min, 0.1, 1 / 3]
+    values = [
+        np.nan,
+        np.inf,
+        -np.inf,
+        -0.0,
+        0.0,
+        limits.smallest_subnormal,
+        -limits.tiny,
+        limits.max,
+        limits.min,
+        0.1,
+        1 / 3,
+    ]
     return np.resize(np.array(values, dtype), shape)
 
 
 def types(random, rows, floats):
-    whole = lambda dtype, shape: random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, size=shape, dtype=dtype, endpoint=True)
+    whole = lambda dtype, shape: random.integers(
+        np.iinfo(dtype).min, np.iinfo(dtype).max, size=shape, dtype=dtype, endpoint=True
+    )
     inputs = {
         "x_f32": floats(np.float32, (rows, 3)),
         "x_f64": floats(np.float64, (rows, 2)),
@@ -113,7 +127,9 @@ def cases():
         x = small(random, rows)
         yield case(f"single, {rows} rows", "single", {"x": x}, {"y": x + x})
         image = small(random, (rows, 2, 2))
-        yield case(f"single, negative, {rows} rows", "single", {"image": image}, {"negative": -image}, signature="negative")
+        yield case(
+            f"single, negative, {rows} rows", "single", {"image": image}, {"negative": -image}, signature="negative"
+        )
         yield case(f"multiple, version 2, {rows} rows", "multiple", {"x": x}, {"y": 2 * x}, version="2")
         yield case(f"multiple, version 3, {rows} rows", "multiple", {"x": x}, {"y": 3 * x}, version="3")
         yield case(f"multiple, the newest, {rows} rows", "multiple", {"x": x}, {"y": 3 * x})

@@ -90,7 +90,11 @@ KINDS = {"text", "base64", "repeat", "gzip", "zlib", "deflate", "cut", "host", "
 
 def is_parts(body):
     """Whether it is a part or a list of parts, and not JSON to be sent."""
-    one = lambda part: isinstance(part, dict) and bool(KINDS & set(part)) and set(part) <= KINDS | {"times", "to", "every_ms", "flag"}
+    one = (
+        lambda part: isinstance(part, dict)
+        and bool(KINDS & set(part))
+        and set(part) <= KINDS | {"times", "to", "every_ms", "flag"}
+    )
     return all(one(part) for part in body) and bool(body) if isinstance(body, list) else one(body)
 
 
@@ -108,9 +112,15 @@ class Lines:
     def add(self, name, **fields):
         assert name not in self.names, f"two lines are called {name!r}"
         self.names.add(name)
-        self.lines.append(json.dumps({"name": name, **{k: v for k, v in fields.items() if v not in (None, False)}}, ensure_ascii=False))
+        self.lines.append(
+            json.dumps(
+                {"name": name, **{k: v for k, v in fields.items() if v not in (None, False)}}, ensure_ascii=False
+            )
+        )
 
-    def http(self, name, body=None, status=400, says=(), path="/v2/models/single/infer", method="POST", headers=(), **more):
+    def http(
+        self, name, body=None, status=400, says=(), path="/v2/models/single/infer", method="POST", headers=(), **more
+    ):
         self.add(
             name,
             method=method,

@@ -32,17 +32,44 @@ def add(lines):
     for value in [None, True, 7, "x", {}, {"x": [1]}, []]:
         predict(f"instances is {json.dumps(value)}", {"instances": value}, ["instances"])
     for value in [None, True, "x", {}, {"z": [1]}]:
-        predict(f"inputs is {json.dumps(value)}", {"inputs": value}, [] if value is None else ["x"] if value != {"z": [1]} else ["z"])
+        predict(
+            f"inputs is {json.dumps(value)}",
+            {"inputs": value},
+            [] if value is None else ["x"] if value != {"z": [1]} else ["z"],
+        )
     for row in [True, "x", [], [1], [[1]], {"z": 1}, {"x": 1, "z": 1}, {"x": [1]}, {"x": "a"}, {"x": True}, {}]:
-        predict(f"a row is {json.dumps(row)}", {"instances": [row]}, ["z"] if isinstance(row, dict) and "z" in row else ["x"])
+        predict(
+            f"a row is {json.dumps(row)}",
+            {"instances": [row]},
+            ["z"] if isinstance(row, dict) and "z" in row else ["x"],
+        )
     for rows in [[1, [2]], [1, {"x": 2}], [{"x": 1}, 2], [{"x": 1}, {}], [1, "2"], [1, True]]:
         predict(f"rows {json.dumps(rows)}", {"instances": rows}, [["instances", "instances[1]", "x"]])
-    for row in [[[1, 2], [3]], [[1, 2]], [1, 2, 3, 4], [[1, 2], [3, 4], [5, 6]], [[[1], [2]], [[3], [4]]], [[1, 2], 3], [[], []]]:
-        predict(f"a row of a signature of [N, 2, 2] is {json.dumps(row)}", {"signature_name": "negative", "instances": [row]}, [["image", "instances[0]"]])
+    for row in [
+        [[1, 2], [3]],
+        [[1, 2]],
+        [1, 2, 3, 4],
+        [[1, 2], [3, 4], [5, 6]],
+        [[[1], [2]], [[3], [4]]],
+        [[1, 2], 3],
+        [[], []],
+    ]:
+        predict(
+            f"a row of a signature of [N, 2, 2] is {json.dumps(row)}",
+            {"signature_name": "negative", "instances": [row]},
+            [["image", "instances[0]"]],
+        )
     for value in [True, 7, [], {}, "backwards", "Predict"]:
         predict(f"signature_name is {json.dumps(value)}", {"signature_name": value, "instances": [1]}, ["signature"])
     predict("a row twice named", '{"instances": [{"x": 1, "x": 2}]}', ["x"])
-    for row, says in [({"a": 1}, "b"), ({"a": 1, "b": None}, "b"), ({"a": 1.5, "b": 1}, "a"), ({"a": 2**31, "b": 1}, "a"), ({"a": 1, "b": "1"}, "b"), ({"a": [1], "b": [1]}, "a")]:
+    for row, says in [
+        ({"a": 1}, "b"),
+        ({"a": 1, "b": None}, "b"),
+        ({"a": 1.5, "b": 1}, "a"),
+        ({"a": 2**31, "b": 1}, "a"),
+        ({"a": 1, "b": "1"}, "b"),
+        ({"a": [1], "b": [1]}, "a"),
+    ]:
         predict(f"a row of two inputs is {json.dumps(row)}", {"instances": [row]}, [says], model="quotient")
     predict("a row without names where there are two inputs", {"instances": [1]}, ["a", "b"], model="quotient")
     predict("a column without a name where there are two inputs", {"inputs": [1]}, ["a", "b"], model="quotient")
@@ -52,10 +79,27 @@ def add(lines):
         predict(f"an INT32 of {value}", f'{{"inputs": {{"a": [{value}], "b": [1]}}}}', ["a"], model="quotient")
     predict("rows where the model has none", {"instances": [{"x": 1, "n": 1}]}, [], model="scalar")
     predict("a column of a known size that is wrong", {"inputs": [[1, 2, 3]]}, ["x"], model="mixing")
-    for model in ["nothing", "single/versions/9", "single/versions/x", "single/labels/stable", "single/versions/1/versions/1"]:
+    for model in [
+        "nothing",
+        "single/versions/9",
+        "single/versions/x",
+        "single/labels/stable",
+        "single/versions/1/versions/1",
+    ]:
         predict(f"model {model}", {"instances": [1]}, status=[400, 404], model=model)
     for verb in ["classify", "regress", "Predict", "", "predict:predict"]:
         lines.http(f"predict: the verb {verb!r}", {"instances": [1]}, [400, 404], path=f"/v1/models/single:{verb}")
     lines.http("predict: no verb", {"instances": [1]}, 405, path="/v1/models/single")
-    for path in ["/v1", "/v1/models", "/v1/models/", "/v1/models/nothing", "/v1/models/nothing/metadata", "/v1/models/single/versions", "/v1/models/single/versions/9", "/v1/models/single/versions/9/metadata", "/v1/models/single/metadata/x", "/v1/models/:predict"]:
+    for path in [
+        "/v1",
+        "/v1/models",
+        "/v1/models/",
+        "/v1/models/nothing",
+        "/v1/models/nothing/metadata",
+        "/v1/models/single/versions",
+        "/v1/models/single/versions/9",
+        "/v1/models/single/versions/9/metadata",
+        "/v1/models/single/metadata/x",
+        "/v1/models/:predict",
+    ]:
         lines.http(f"predict: GET {path}", None, [404, 405], path=path, method="GET")
