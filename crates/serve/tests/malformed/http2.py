@@ -1,6 +1,5 @@
 """Sends calls of gRPC whose bodies are any bytes. Needs the package `h2`."""
 
-import socket
 import threading
 import time
 from urllib.parse import unquote
