@@ -11,7 +11,9 @@ use abeyance_serve::{Models, Server, ServerOptions};
 /// A server of all models in tests/data, and what runs a script against it; nothing where there is no Python with the clients.
 fn run(script: &str) {
     let Ok(python) = std::env::var("ABEYANCE_SERVING_PYTHON") else {
-        println!("left out: ABEYANCE_SERVING_PYTHON names no Python with the clients (.ci/serving-python)");
+        println!(
+            "left out: ABEYANCE_SERVING_PYTHON names no Python with the clients (.ci/serving-python)"
+        );
         return;
     };
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");

@@ -95,7 +95,9 @@ pub fn next_is_served(addr: SocketAddr) -> Result<(), String> {
         Err(error) => failed(error.to_string()),
         Ok(answers) => {
             let told: Value = serde_json::from_slice(&answers[0].body).unwrap_or_default();
-            match answers[0].status == 200 && told["outputs"][0]["data"] == serde_json::json!([2.0, 5.0]) {
+            match answers[0].status == 200
+                && told["outputs"][0]["data"] == serde_json::json!([2.0, 5.0])
+            {
                 true => Ok(()),
                 false => failed(format!("{} {}", answers[0].status, answers[0].shown())),
             }
@@ -105,8 +107,7 @@ pub fn next_is_served(addr: SocketAddr) -> Result<(), String> {
 
 /// Fails a test with all lines that failed.
 pub fn report(count: usize, failed: &[(String, String)]) {
-    let told: Vec<String> =
-        failed.iter().map(|(name, what)| format!("{name}: {what}")).collect();
+    let told: Vec<String> = failed.iter().map(|(name, what)| format!("{name}: {what}")).collect();
     assert!(failed.is_empty(), "{} of {count} lines:\n{}", failed.len(), told.join("\n"));
 }
 

@@ -79,7 +79,8 @@ fn every_malformed_call_of_grpc_gets_its_answer_and_the_next_is_served() {
     let (addr, http) = (server.grpc().unwrap(), server.http().unwrap());
     let before = most_memory();
     let lines = lines("grpc.jsonl");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.unwrap();
     let mut failed = Vec::new();
     for line in &lines {
