@@ -150,7 +150,8 @@ def names(lines):
         says=["y"],
     )
     for name in ["negative ", "Negative", "", "predict2", "__init__"]:
-        lines.http(f"infer: signature {name!r}", request(X, parameters={"signature": name}), says=["signature"])
+        status = 400 if name else [400, 200]
+        lines.http(f"infer: signature {name!r}", request(X, parameters={"signature": name}), status, says=["signature"])
     lines.http(
         "infer: the inputs of another signature", request(X, parameters={"signature": "negative"}), says=["image"]
     )
