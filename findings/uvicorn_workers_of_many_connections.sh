@@ -3,8 +3,8 @@
 #
 # Most would guess that `uvicorn --workers 2` shares the connections of a client between two processes, about half each, so that two cores work. The processes accept on one
 # socket, and the one that wakes first accepts until the queue is empty: of 64 connections that a client opens in a burst and keeps open (as a pool or a load generator does) one
-# process has 48 to 64 in every second burst with uvloop and in most with asyncio's loop, and keeps them for as long as they live. Two processes that each listen on a socket of their own with SO_REUSEPORT are given about half each
-# by the kernel; uvicorn has no flag for that, `Server(config).run(sockets=[..])` does it.
+# process has 48 to 64 in every second burst with uvloop and in most with asyncio's loop, and keeps them for as long as they live. Two processes that each listen on a socket of
+# their own with SO_REUSEPORT are given about half each by the kernel; uvicorn has no flag for that, `Server(config).run(sockets=[..])` does it.
 #
 # Seen on 2026-11-29 with uvicorn 0.54.0, uvloop 0.23.0, httptools 0.9.0, CPython 3.11, Linux 6.18 x86-64, two cores. Nothing of Abeyance runs here, and CI does not run it: it
 # fetches packages. It ends with 0 as long as what is said above is still so.
@@ -109,6 +109,6 @@ def seen(name, *arguments):
 workers = ["-m", "uvicorn", "service:app", "--port", "PORT", "--workers", "2", "--lifespan", "off", "--log-level", "warning"]
 bursts = [count for loop in ("uvloop", "asyncio") for count in seen(f"uvicorn --workers 2, {loop}", *workers, "--loop", loop)]
 shared = seen("two processes with SO_REUSEPORT", "shared.py", "PORT")
-# By chance one of two fair shares of 64 would be 48 or more once in 14,000 bursts.
+# By chance one of two fair shares of 64 would be 48 or more once in 13,000 bursts.
 sys.exit(0 if sum(count >= 48 for count in bursts) >= 4 and max(shared) < 48 else "it is no longer so")
 PYTHON

@@ -84,15 +84,20 @@ def mlserver(port, workers):
     return Server(named("MLServer", f"{workers} workers", workers == 0), what, command, ports, cwd=folder)
 
 
-def fastapi(port, workers, pool):
-    command = [python("fastapi"), "-m", "uvicorn", "service:app", "--port", str(port), "--workers", str(workers)]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    environment = {"MODEL": str(MODEL), "POOL": "1" if pool else "0"}
-    what = f"onnxruntime, one thread, behind FastAPI; uvicorn with {workers} processes, uvloop and httptools"
+def fastapi(port, processes, is_shared=True, pool=False):
+    command = [python("fastapi"), "serve.py", str(port), str(processes)]
+    setting = f"{processes} processes"
+    what = f"onnxruntime, one thread, behind FastAPI; {processes} processes of uvicorn with uvloop and httptools"
+    if not is_shared:
+        command = [python("fastapi"), "-m", "uvicorn", "service:app", "--port", str(port), "--workers", str(processes)]
+        command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
+        setting = f"uvicorn --workers {processes}"
+        what += " that accept on one socket"
     if pool:
+        setting = "pool"
         what += ", JSON in its pool of threads"
-    best = (workers, pool) == (2, False)
-    name = named("FastAPI", f"{workers} processes{', pool' if pool else ''}", best)
+    environment = {"MODEL": str(MODEL), "POOL": "1" if pool else "0"}
+    name = named("FastAPI", setting, (processes, is_shared, pool) == (2, True, False))
     paths = {"json": "/predict", "raw": "/predict_raw"}
     return Server(name, what, command, dict.fromkeys(paths, port), paths, environment, PEERS / "fastapi")
 
@@ -116,15 +121,16 @@ def every(first_port, all_settings):
         abeyance(next(port), []),
         triton(next(port)),
         mlserver(next(port), 0),
-        fastapi(next(port), 2, False),
+        fastapi(next(port), 2),
         tract(next(port), False),
     ]
     if all_settings:
         servers += [
             mlserver(next(port), 1),
             mlserver(next(port), 2),
-            fastapi(next(port), 1, False),
-            fastapi(next(port), 2, True),
+            fastapi(next(port), 1),
+            fastapi(next(port), 2, is_shared=False),
+            fastapi(next(port), 2, pool=True),
             tract(next(port), True),
         ]
     return servers
