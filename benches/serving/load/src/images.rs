@@ -25,7 +25,7 @@ fn draw(random: &mut ChaCha8Rng) -> Image {
     let mut image = vec![0.0; PIXELS];
     let mut below = |bound: usize| random.next_u32() as usize % bound;
     let (mut row, mut column) = (6 + below(16), 6 + below(16));
-    for _ in 0..28 {
+    for _ in 0..44 {
         for (r, c) in (0..3).flat_map(|r| (0..3).map(move |c| (r, c))) {
             let level = if (r, c) == (1, 1) { 255 } else { 40 + below(200) };
             let place = (row + r - 1) * SIDE + column + c - 1;
