@@ -8,11 +8,12 @@
 #
 # Nothing else should run meanwhile. SERVING_FOLDER holds environments, builds and models (3 GB): a folder of the
 # system's temporary one unless said. ABEYANCE is the program that is measured, built here unless said. The network is
-# needed only to set up. PYTHON must be 3.9 to 3.12 with its shared library installed, for Triton's sake.
+# needed only to set up. PYTHON is 3.11, for which the
+# versions are pinned; Triton needs its shared library (libpython3.11.so.1.0).
 set -euo pipefail
 cd "$(dirname "$0")"
 export SERVING_FOLDER=${SERVING_FOLDER:-${TMPDIR:-/tmp}/abeyance-serving}
-PYTHON=${PYTHON:-python3}
+PYTHON=${PYTHON:-python3.11}
 mkdir -p "$SERVING_FOLDER"
 
 # One after the other, and once.
@@ -30,8 +31,8 @@ done
 
 cargo build --release --locked --manifest-path load/Cargo.toml --target-dir "$SERVING_FOLDER/load"
 export SERVING_LOAD=$SERVING_FOLDER/load/release/serving-load
-# The peer gets every instruction of this machine.
-RUSTFLAGS="-C target-cpu=native" cargo build --release --locked --manifest-path peers/tract/Cargo.toml --target-dir "$SERVING_FOLDER/tract"
+# One codegen unit and thin LTO; its kernels choose the processor's instructions as they run.
+cargo build --release --locked --manifest-path peers/tract/Cargo.toml --target-dir "$SERVING_FOLDER/tract"
 export TRACT_PEER=$SERVING_FOLDER/tract/release/tract-peer
 root=$(cd ../.. && pwd)
 if [ -z "${ABEYANCE-}" ]; then

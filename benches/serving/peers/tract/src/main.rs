@@ -65,14 +65,20 @@ async fn serve(app: App, port: u16) -> Result<(), Box<dyn Error>> {
         .layer(DefaultBodyLimit::max(64 << 20))
         .with_state(app);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-    axum::serve(axum::serve::ListenerExt::tap_io(listener, |stream| {
-        let _ = stream.set_nodelay(true);
-    }), router)
+    axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |stream| {
+            let _ = stream.set_nodelay(true);
+        }),
+        router,
+    )
     .await?;
     Ok(())
 }
 
-async fn json(State(app): State<App>, Json(question): Json<Question>) -> Result<Json<Answer>, Refusal> {
+async fn json(
+    State(app): State<App>,
+    Json(question): Json<Question>,
+) -> Result<Json<Answer>, Refusal> {
     let mut answer = Answer { digit: Vec::new(), probabilities: Vec::new() };
     for image in question.images {
         let pixels: Vec<f32> = image.into_iter().flatten().flatten().collect();
