@@ -8,8 +8,8 @@
 #
 # Nothing else should run meanwhile. SERVING_FOLDER holds environments, builds and models (3 GB): a folder of the
 # system's temporary one unless said. ABEYANCE is the program that is measured, built here unless said. The network is
-# needed only to set up. PYTHON is 3.11, for which the
-# versions are pinned; Triton needs its shared library (libpython3.11.so.1.0).
+# needed only to set up. PYTHON is 3.11, for which the versions are pinned; Triton needs its shared library,
+# libpython3.11.so.1.0.
 set -euo pipefail
 cd "$(dirname "$0")"
 export SERVING_FOLDER=${SERVING_FOLDER:-${TMPDIR:-/tmp}/abeyance-serving}
