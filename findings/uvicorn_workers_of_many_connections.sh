@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# One of uvicorn's workers gets nearly all connections that are opened at once.
+# One of uvicorn's workers often gets nearly all connections that are opened at once.
 #
 # Most would guess that `uvicorn --workers 2` shares the connections of a client between two processes, about half each, so that two cores work. The processes accept on one
 # socket, and the one that wakes first accepts until the queue is empty: of 64 connections that a client opens in a burst and keeps open (as a pool or a load generator does) one
-# process has 48 to 64 in every second burst with uvloop and in most with asyncio's loop, and keeps them for as long as they live. Two processes that each listen on a socket of
+# process has 48 to 64 in a fifth to two thirds of the bursts with uvloop and in most with asyncio's loop, and keeps them while they live. Two processes that each listen on a socket of
 # their own with SO_REUSEPORT are given about half each by the kernel; uvicorn has no flag for that, `Server(config).run(sockets=[..])` does it.
 #
 # Seen on 2026-11-29 with uvicorn 0.54.0, uvloop 0.23.0, httptools 0.9.0, CPython 3.11, Linux 6.18 x86-64, two cores. Nothing of Abeyance runs here, and CI does not run it: it

@@ -1,7 +1,7 @@
 """Runs `service` in processes that share a port by the kernel: `serve.py PORT PROCESSES`.
 
-`uvicorn --workers` lets all processes accept on one socket, and the first to wake takes nearly all connections
-of a burst: with 64 connections the other core was idle.
+`uvicorn --workers` lets all processes accept on one socket, and the first to wake often takes nearly all
+connections of a burst, and the other core has little to do.
 """
 
 import multiprocessing
