@@ -4,7 +4,8 @@
 //! high-performance matrix multiplication* (2008). It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate
 //! on every call and copy both operands, which is dear where one of them is used for a hundred rows only.
 //!
-//! Each element of C is summed over k in an order that depends on the shape only, so any cut of C into blocks of rows gives the same bits.
+//! Each element of C is summed over k in an order that depends on k and n only, so any cut of C into blocks of rows gives the same bits, and
+//! a row has them alone and in any batch.
 //! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
 
 mod ahead;
@@ -34,6 +35,10 @@ pub struct Matmul {
 }
 
 impl Matmul {
+    /// Up to this k the sums of a product do not depend on n either: a column of C is the same alone and with any others, as it always is
+    /// where B is transposed.
+    pub const SHALLOW: usize = 256;
+
     /// `[m, k] · [k, n] = [m, n]`, where A is stored `[k, m]` if `transpose_a` and B `[n, k]` if `transpose_b`.
     pub fn new(m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
         Self { m, k, n, transpose_a, transpose_b }

@@ -387,6 +387,14 @@ impl Reduction {
     }
 }
 
+/// The number of dimensions in front that are kept or of size 1, and the other axes counted from behind them. What those tell apart, the rows
+/// of a batch, is reduced by itself: nothing that decides the order of a sum may depend on how many there are.
+fn kept_in_front(dims: &[usize], axes: &[usize]) -> (usize, SmallVec<[usize; 4]>) {
+    let is_kept = |&(axis, &size): &(usize, &usize)| size == 1 || !axes.contains(&axis);
+    let front = dims.iter().enumerate().take_while(is_kept).count();
+    (front, axes.iter().filter_map(|&axis| axis.checked_sub(front)).collect())
+}
+
 /// `sums[i]` combined with `x[i]`.
 #[inline(always)]
 fn combine_into<T: Number, C: Combine<T>>(sums: &mut [T], x: &[T]) {

@@ -160,7 +160,7 @@ impl Operator for MatMul {
             (Some(a), None) if a > 2 && is_shared(cx.shape(1), a) => cx.along(rank - a),
             (None, Some(b)) if b > 2 && is_shared(cx.shape(0), b) => cx.along(rank - b),
             (Some(a), None) if a <= 2 && a != inner(false) => cx.along(rank - 2),
-            (None, Some(b)) if b <= 2 && b != inner(true) => cx.along(rank - 1),
+            (None, Some(b)) if b <= 2 && b != inner(true) && is_shallow(cx) => cx.along(rank - 1),
             _ => Split::Mixed,
         }
     }
@@ -203,6 +203,22 @@ fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
 /// The leading dimensions, the rows and the columns of an array of matrices.
 fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
     shape.split_last_chunk().map(|(lead, &[rows, columns])| (lead, rows, columns))
+}
+
+/// Whether the sums of a product do not depend on how many columns it has.
+fn is_shallow(cx: &Splitting<'_>) -> bool {
+    let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
+    let inner = match cx.shape(0) {
+        [.., rows, columns] => {
+            if transpose_a {
+                *rows
+            } else {
+                *columns
+            }
+        }
+        _ => return false,
+    };
+    transpose_b || inner.known().is_some_and(|inner| inner <= Matmul::SHALLOW)
 }
 
 /// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is `place` from the end.

@@ -217,18 +217,22 @@ pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> S
         .collect()
 }
 
-/// How the result of a reduction lies, whose first two attributes are the axes and whether they are kept: elements that stand at
-/// different places of the other axes never meet.
+/// How the result of a reduction lies, whose first two attributes are the axes and whether they are kept. Elements that stand at
+/// different places of the other axes never meet, but behind an axis that is reduced their number decides the order in which floats are
+/// combined, and so the last bits.
 pub(super) fn split(cx: &Splitting<'_>) -> Split {
     let (Some(axis), Ok(axes)) =
         (cx.axis(0), resolve_axes(cx.attributes().integers(0), cx.rank(0)))
     else {
         return Split::Mixed;
     };
-    match (axes.contains(&axis), cx.attributes().flag(1)) {
+    let before = axes.iter().filter(|&&other| other < axis);
+    let is_ordered = before.clone().any(|&other| cx.shape(0)[other] != Dim::Known(1))
+        && cx.results().iter().any(|result| result.dtype.is_float());
+    match (axes.contains(&axis) || is_ordered, cx.attributes().flag(1)) {
         (true, _) => Split::Mixed,
         (false, true) => cx.along(axis),
-        (false, false) => cx.along(axis - axes.iter().filter(|&&other| other < axis).count()),
+        (false, false) => cx.along(axis - before.count()),
     }
 }
 

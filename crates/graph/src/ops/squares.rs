@@ -207,7 +207,7 @@ fn kernel<T: Real, U: Real>(cx: &Lowering<'_>, plan: Squares, measure: Measure) 
         });
     }
     let row = plan.outputs() * size_of::<Sum>();
-    let scratch = plan.blocks() * row;
+    let scratch = plan.scratch() * size_of::<Sum>();
     let last = plan.clone();
     Kernel {
         scratch: smallvec![scratch],

@@ -39,7 +39,7 @@ pub(super) fn workspace<T>(plan: &Matmul, rows: usize) -> usize {
 /// How a product is cut into blocks.
 #[derive(Clone, Copy)]
 struct Blocks {
-    /// Steps of one block. Depends on the plan only, and with it the order of every sum.
+    /// Steps of one block. Depends on the plan only, not on the number of rows either, and with it the order of every sum.
     depth: usize,
     /// Columns of one block: of the one panel that all rows go through, or of several, through which a tile's rows go one after the other.
     columns: usize,
@@ -52,7 +52,7 @@ impl Blocks {
         /// Steps of a block at most. Its panel is then in a second-level cache, which is fast enough, and C is written once or twice.
         const DEPTH: usize = 1024;
         /// The same where lines of B are so long that each is on a page of its own, and far enough apart to fall on few sets of a cache.
-        const DEPTH_OF_WIDE: usize = 256;
+        const DEPTH_OF_WIDE: usize = Matmul::SHALLOW;
         /// Bytes that make a line of B or C long.
         const WIDE: usize = 2048;
         /// Bytes of B in a block.
@@ -65,7 +65,8 @@ impl Blocks {
         // What is larger, A or C or B, is gone through only once, so that it may come from memory.
         let by_rows = m >= n || k.saturating_mul(m + n) < m.saturating_mul(n);
         let by_blocks = wide && !transpose_b && !by_rows;
-        let most = if by_blocks { DEPTH_OF_WIDE } else { DEPTH };
+        // Whatever `m` is: a row of C is the same alone and with any others.
+        let most = if wide && !transpose_b { DEPTH_OF_WIDE } else { DEPTH };
         // As even as can be.
         let depth = k.div_ceil(k.div_ceil(most));
         let columns = if by_rows || by_blocks {

@@ -127,3 +127,63 @@ fn blocks_of_rows_are_large_enough_and_fixed_by_shape() {
     let huge = Matmul::new(usize::MAX / 2, 3, 3, false, false);
     assert!(huge.row_block() > 0);
 }
+
+#[test]
+fn a_row_has_the_same_bits_alone_and_in_any_batch() {
+    with_each(rows_alone_and_in_batches);
+}
+
+fn rows_alone_and_in_batches() {
+    let fractions = |len: usize, seed: usize| -> Vec<f32> {
+        (0..len).map(|i| ((i * 7919 + seed) % 10_007) as f32 * 1e-3 - 5.0).collect()
+    };
+    // Among them lines of B that are long, more rows than columns, and sums in several blocks.
+    for (k, n) in [(33, 31), (700, 20), (300, 520), (1100, 600), (40, 1700)] {
+        for transpose_b in [false, true] {
+            let b = fractions(k * n, 5);
+            let mut alone: Vec<Vec<f32>> = Vec::new();
+            for m in [1, 2, 3, 5, 17, 100, 700] {
+                let a = fractions(m * k, 1);
+                let plan = Matmul::new(m, k, n, false, transpose_b);
+                let mut out = vec![0.0f32; m * n];
+                run(&plan, (&a, &b), &mut out, 0, m);
+                for (row, together) in out.chunks(n).enumerate() {
+                    if row == alone.len() {
+                        let mut out = vec![0.0f32; n];
+                        let plan = Matmul::new(1, k, n, false, transpose_b);
+                        run(&plan, (&a[row * k..][..k], &b), &mut out, 0, 1);
+                        alone.push(out);
+                    }
+                    let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                    assert!(bits(together) == bits(&alone[row]), "row {row} of {m}, {k} {n}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_column_has_the_same_bits_alone_and_with_others_as_far_as_is_said() {
+    with_each(columns_alone_and_with_others);
+}
+
+fn columns_alone_and_with_others() {
+    let fractions = |len: usize, seed: usize| -> Vec<f32> {
+        (0..len).map(|i| ((i * 7919 + seed) % 10_007) as f32 * 1e-3 - 5.0).collect()
+    };
+    for (k, transpose_b) in [(Matmul::SHALLOW, false), (7, false), (1500, true)] {
+        let (m, n) = (3, 600);
+        let (a, b) = (fractions(m * k, 1), fractions(k * n, 5));
+        let at = |p: usize, j: usize| if transpose_b { b[j * k + p] } else { b[p * n + j] };
+        let mut out = vec![0.0f32; m * n];
+        run(&Matmul::new(m, k, n, false, transpose_b), (&a, &b), &mut out, 0, m);
+        for j in [0, 1, 15, 16, 17, 300, 599] {
+            let column: Vec<f32> = (0..k).map(|p| at(p, j)).collect();
+            let mut alone = vec![0.0f32; m];
+            run(&Matmul::new(m, k, 1, false, transpose_b), (&a, &column), &mut alone, 0, m);
+            for (i, alone) in alone.iter().enumerate() {
+                assert_eq!(alone.to_bits(), out[i * n + j].to_bits(), "{i}, {j} of depth {k}");
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //! Squares are added up in `f64`, which holds those of all of `f32`. A sum of squares of `f64` that leaves the safe range is
 //! taken again of the elements divided by a power of two, which is exact, and goes with it from there on.
 
-use super::{COLUMNS, NARROW, Reduction, offset};
+use super::{COLUMNS, NARROW, Reduction, kept_in_front, offset};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 
@@ -33,10 +33,14 @@ const STEP: usize = 256;
 /// Results at a time.
 const TILE: usize = 128;
 
-/// Sums of squares of an array of fixed shape over fixed axes, cut into blocks of the outermost dimension where many elements
-/// become few: the first stage fills a buffer `[blocks, outputs]` of sums, the second adds these up.
+/// Sums of squares of an array of fixed shape over fixed axes, cut into blocks of the outermost reduced dimension where many elements
+/// become few: the first stage fills a buffer `[entries, blocks, outputs]` of sums, the second adds these up. Entries are what kept
+/// dimensions in front tell apart, and how one is cut does not depend on how many there are.
 #[derive(Clone, Debug)]
 pub struct Squares {
+    entries: usize,
+    /// Input elements from one entry to the next.
+    entry: usize,
     blocks: usize,
     /// Input elements from one block to the next.
     stride: usize,
@@ -51,6 +55,10 @@ impl Squares {
     pub fn new(dims: &[usize], axes: &[usize]) -> Self {
         /// Input elements that a block reads, at least.
         const LEAST: usize = 64 * 1024;
+        let all = Reduction::new(dims, axes);
+        let (front, rest_axes) = kept_in_front(dims, axes);
+        let (front, dims) = dims.split_at(front);
+        let (entries, axes) = (front.iter().product(), &rest_axes[..]);
         let whole = Reduction::new(dims, axes);
         let (outputs, count) = (whole.outputs, whole.count);
         // All leading dimensions that are reduced count as one.
@@ -59,14 +67,23 @@ impl Squares {
         let rows: usize = dims[..lead].iter().product();
         let width: usize = dims[lead..].iter().product();
         let each = LEAST.div_ceil(width.max(1)).clamp(1, rows.max(1));
-        let large = rows > 1 && width > 0 && rows * width >= 4 * LEAST && outputs <= LEAST / 8;
+        let large = entries > 0
+            && rows > 1
+            && width > 0
+            && rows * width >= 4 * LEAST
+            && outputs <= LEAST / 8;
         let blocks = if large { rows.div_ceil(each) } else { 1 };
         if blocks < 2 {
+            // In one step entries are results like others.
+            let (outputs, count) = (all.outputs, all.count);
+            let (block, last) = (all.clone(), all);
             return Self {
+                entries: 1,
+                entry: 0,
                 blocks: 1,
                 stride: 0,
-                block: whole.clone(),
-                last: whole,
+                block,
+                last,
                 outputs,
                 count,
             };
@@ -79,17 +96,23 @@ impl Squares {
             Reduction::new(&dims, &rest_axes)
         };
         let last = part(rows - (blocks - 1) * each);
-        Self { blocks, stride: each * width, block: part(each), last, outputs, count }
+        let (entry, stride) = (rows * width, each * width);
+        Self { entries, entry, blocks, stride, block: part(each), last, outputs, count }
     }
 
-    /// How many blocks there are: of one the result is made in one step, by [`run`](Squares::run).
+    /// How many blocks an entry has: of one the result is made in one step, by [`run`](Squares::run).
     pub fn blocks(&self) -> usize {
         self.blocks
     }
 
-    /// How many elements the result has, and each block's row of the buffer between the stages.
+    /// How many elements each block's row of the buffer between the stages has.
     pub fn outputs(&self) -> usize {
         self.outputs
+    }
+
+    /// How many elements the buffer between the stages has.
+    pub fn scratch(&self) -> usize {
+        self.entries * self.blocks * self.outputs
     }
 
     /// A fitting number of elements of the result for one part of a single step.
@@ -113,10 +136,12 @@ impl Squares {
     pub fn partials<T: Real>(&self, x: &[T], out: &mut [Sum], start: usize) {
         let mut done = 0;
         while done < out.len() {
-            let (block, column) = ((start + done) / self.outputs, (start + done) % self.outputs);
+            let (row, column) = ((start + done) / self.outputs, (start + done) % self.outputs);
+            let (entry, block) = (row / self.blocks, row % self.blocks);
             let count = (self.outputs - column).min(out.len() - done);
             let plan = if block + 1 == self.blocks { &self.last } else { &self.block };
-            totals(plan, &x[block * self.stride..], &mut out[done..done + count], column);
+            let from = entry * self.entry + block * self.stride;
+            totals(plan, &x[from..], &mut out[done..done + count], column);
             done += count;
         }
     }
@@ -124,7 +149,9 @@ impl Squares {
     /// The second of two stages: fills `out`, the piece of the result from element `start` on.
     pub fn combine<U: Real>(&self, measure: Measure, sums: &[Sum], out: &mut [U], start: usize) {
         for (i, o) in out.iter_mut().enumerate() {
-            let column = sums[start + i..].iter().step_by(self.outputs);
+            let (entry, column) = ((start + i) / self.outputs, (start + i) % self.outputs);
+            let rows = &sums[entry * self.blocks * self.outputs..];
+            let column = rows[column..].iter().step_by(self.outputs).take(self.blocks);
             let total = column.copied().reduce(join).unwrap_or([0.0, 1.0]);
             *o = U::from_f64(finish(measure, total, self.count));
         }

@@ -159,6 +159,54 @@ fn two_stages_give_the_sum_for_any_cut() {
 }
 
 #[test]
+fn an_entry_of_a_batch_is_reduced_in_two_stages_as_it_is_alone() {
+    for (dims, axes) in [
+        (&[3, 300_001][..], &[1][..]),
+        (&[3, 1, 60_001, 10], &[2]),
+        (&[2, 3, 700, 3, 200], &[2, 4]),
+        (&[3, 1000, 70], &[1]),
+        (&[5, 400], &[1]),
+    ] {
+        let len: usize = dims.iter().product();
+        let x: Vec<f32> = (0..len).map(|i| ((i * 7919) % 10_007) as f32 * 1e-3 - 5.0).collect();
+        let sums = |dims: &[usize], x: &[f32]| {
+            let whole = Reduction::new(dims, axes);
+            let mut out = vec![0.0f32; whole.outputs()];
+            match TwoStage::new(dims, axes) {
+                Some(stages) => {
+                    let mut scratch = vec![0.0; stages.scratch()];
+                    for (p, out) in scratch.chunks_mut(stages.chunk()).enumerate() {
+                        stages.partials(Operation::Sum, x, out, p * stages.chunk()).unwrap();
+                    }
+                    stages.combine(Operation::Sum, &scratch, &mut out, 0).unwrap();
+                }
+                None => whole.run(Operation::Sum, x, &mut out, 0).unwrap(),
+            }
+            out.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>()
+        };
+        let squares = |dims: &[usize], x: &[f32]| {
+            let plan = squares::Squares::new(dims, axes);
+            let mut out = vec![0.0f32; Reduction::new(dims, axes).outputs()];
+            if plan.blocks() == 1 {
+                plan.run(squares::Measure::Mean, x, &mut out, 0);
+            } else {
+                let mut buffer = vec![[0.0, 1.0]; plan.scratch()];
+                for (p, out) in buffer.chunks_mut(plan.outputs()).enumerate() {
+                    plan.partials(x, out, p * plan.outputs());
+                }
+                plan.combine(squares::Measure::Mean, &buffer, &mut out, 0);
+            }
+            out.iter().map(|sum| sum.to_bits()).collect::<Vec<_>>()
+        };
+        let alone = [&[1], &dims[1..]].concat();
+        for reduce in [&sums as &dyn Fn(&[usize], &[f32]) -> Vec<u32>, &squares] {
+            let entries = x.chunks(len / dims[0]).flat_map(|x| reduce(&alone, x));
+            assert_eq!(reduce(dims, &x), entries.collect::<Vec<_>>(), "{dims:?} over {axes:?}");
+        }
+    }
+}
+
+#[test]
 fn truth_of_any_and_of_all() {
     let x: [u8; 6] = [0, 0, 1, 0, 1, 1];
     let plan = Reduction::new(&[3, 2], &[1]);

@@ -1,14 +1,19 @@
 //! Large reductions to few elements, in two steps so that the first can be cut into parts.
 
-use super::{Operation, Reduction, finish};
+use super::{Operation, Reduction, finish, kept_in_front};
 use crate::element::Number;
 use crate::launch::Failure;
 
-/// A reduction whose outermost dimension is reduced, cut there into blocks: the first stage reduces each block into a row of a
-/// scratch buffer `[blocks, outputs]`, the second the rows of that buffer. How many blocks there are follows from the shape.
+/// A reduction cut into blocks along its outermost reduced dimension: the first stage reduces each block into a row of a scratch
+/// buffer `[entries, blocks, outputs]`, the second the rows of each entry. Entries are what kept dimensions in front tell apart, the images of
+/// a batch for instance; how many blocks there are follows from the shape of one, so that it is reduced alike alone and with others.
 #[derive(Clone, Debug)]
 pub struct TwoStage {
     blocks: usize,
+    /// Elements of the result of one entry.
+    outputs: usize,
+    /// Input elements from one entry to the next.
+    entry: usize,
     /// Input elements from one block to the next.
     stride: usize,
     block: Reduction,
@@ -18,19 +23,28 @@ pub struct TwoStage {
 }
 
 impl TwoStage {
-    /// The two stages of the reduction of `dims` over `axes`, or `None` where one stage does as well: the first dimension
-    /// that is not 1 is kept, there are too few elements, or the result is large enough to be cut itself. Not for the mean of
-    /// integers, whose partial sums need not fit their type.
+    /// The two stages of the reduction of `dims` over `axes`, or `None` where one stage does as well: of one entry there are too few
+    /// elements, or its result is large enough to be cut itself. Not for the mean of integers, whose partial sums need not fit their
+    /// type.
     pub fn new(dims: &[usize], axes: &[usize]) -> Option<Self> {
         /// Input elements that a block reads, at least.
         const BLOCK: usize = 64 * 1024;
+        let (front, rest_axes) = kept_in_front(dims, axes);
+        let (front, dims) = dims.split_at(front);
+        let axes = &rest_axes[..];
+        let entries: usize = front.iter().product();
         // All leading dimensions that are reduced count as one.
         let kept = (0..dims.len()).find(|axis| dims[*axis] != 1 && !axes.contains(axis));
         let lead = kept.unwrap_or(dims.len());
         let rows: usize = dims[..lead].iter().product();
         let width: usize = dims[lead..].iter().product();
         let whole = Reduction::new(dims, axes);
-        if rows <= 1 || width == 0 || rows * width < 4 * BLOCK || whole.outputs() > BLOCK / 8 {
+        if entries == 0
+            || rows <= 1
+            || width == 0
+            || rows * width < 4 * BLOCK
+            || whole.outputs() > BLOCK / 8
+        {
             return None;
         }
         let each = BLOCK.div_ceil(width).min(rows);
@@ -47,22 +61,24 @@ impl TwoStage {
         };
         Some(Self {
             blocks,
+            outputs: whole.outputs(),
+            entry: rows * width,
             stride: each * width,
             block: shape(each),
             last: shape(rows - (blocks - 1) * each),
-            combine: Reduction::new(&[blocks, whole.outputs()], &[0]),
+            combine: Reduction::new(&[entries, blocks, whole.outputs()], &[1]),
             count: whole.count(),
         })
     }
 
-    /// The number of elements of the scratch buffer, `blocks · outputs`.
+    /// The number of elements of the scratch buffer, `entries · blocks · outputs`.
     pub fn scratch(&self) -> usize {
         self.blocks * self.combine.outputs()
     }
 
     /// A fitting number of elements of the scratch buffer for one part: those of one block.
     pub fn chunk(&self) -> usize {
-        self.combine.outputs()
+        self.outputs
     }
 
     /// The first stage: fill `out`, the piece of the scratch buffer from element `start` on.
@@ -76,13 +92,14 @@ impl TwoStage {
         out: &mut [T],
         start: usize,
     ) -> Result<(), Failure> {
-        let outputs = self.combine.outputs();
+        let outputs = self.outputs;
         let mut done = 0;
         while done < out.len() {
-            let (block, column) = ((start + done) / outputs, (start + done) % outputs);
+            let (row, column) = ((start + done) / outputs, (start + done) % outputs);
+            let (entry, block) = (row / self.blocks, row % self.blocks);
             let count = (outputs - column).min(out.len() - done);
             let plan = if block + 1 == self.blocks { &self.last } else { &self.block };
-            let x = &x[block * self.stride..];
+            let x = &x[entry * self.entry + block * self.stride..];
             plan.accumulate(operation, x, &mut out[done..done + count], column)?;
             done += count;
         }
