@@ -88,6 +88,18 @@ struct State {
     stopping: bool,
 }
 
+impl State {
+    /// Frees the places of requests that nobody waits for any more.
+    fn forget(&mut self, now: Instant) {
+        let mut left = 0;
+        for queue in self.lanes.values_mut() {
+            queue.retain(|entry| !entry.is_void(now));
+            left += queue.len();
+        }
+        self.waiting = left;
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
@@ -144,6 +156,9 @@ impl Executor {
         let mut state = self.shared.lock();
         if state.stopping {
             return Err(Refusal::new(Kind::Unready, "the server is stopping"));
+        }
+        if state.waiting >= self.shared.batching.queue {
+            state.forget(waiting.since);
         }
         if state.waiting >= self.shared.batching.queue {
             return Err(Refusal::new(

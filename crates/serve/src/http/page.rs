@@ -7,42 +7,42 @@ use axum::response::Response;
 use super::answers::bytes;
 use crate::refusal::{Kind, Refusal};
 
-const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
-const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
-const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 const INDEX: &str = include_str!("../page/index.html");
 
 /// Every other file of the page.
-const FILES: &[(&str, &HeaderValue, &str)] = &[
-    ("api.js", &JAVASCRIPT, include_str!("../page/api.js")),
-    ("app.js", &JAVASCRIPT, include_str!("../page/app.js")),
-    ("batches.js", &JAVASCRIPT, include_str!("../page/batches.js")),
-    ("callbox.js", &JAVASCRIPT, include_str!("../page/callbox.js")),
-    ("calls.js", &JAVASCRIPT, include_str!("../page/calls.js")),
-    ("chart.js", &JAVASCRIPT, include_str!("../page/chart.js")),
-    ("copy.js", &JAVASCRIPT, include_str!("../page/copy.js")),
-    ("detail.js", &JAVASCRIPT, include_str!("../page/detail.js")),
-    ("elements.js", &JAVASCRIPT, include_str!("../page/elements.js")),
-    ("history.js", &JAVASCRIPT, include_str!("../page/history.js")),
-    ("inputs.js", &JAVASCRIPT, include_str!("../page/inputs.js")),
-    ("json.js", &JAVASCRIPT, include_str!("../page/json.js")),
-    ("live.js", &JAVASCRIPT, include_str!("../page/live.js")),
-    ("models.js", &JAVASCRIPT, include_str!("../page/models.js")),
-    ("numbers.js", &JAVASCRIPT, include_str!("../page/numbers.js")),
-    ("overview.js", &JAVASCRIPT, include_str!("../page/overview.js")),
-    ("pad.js", &JAVASCRIPT, include_str!("../page/pad.js")),
-    ("pixels.js", &JAVASCRIPT, include_str!("../page/pixels.js")),
-    ("place.js", &JAVASCRIPT, include_str!("../page/place.js")),
-    ("results.js", &JAVASCRIPT, include_str!("../page/results.js")),
-    ("rust.js", &JAVASCRIPT, include_str!("../page/rust.js")),
-    ("style.css", &CSS, include_str!("../page/style.css")),
-    ("tensors.js", &JAVASCRIPT, include_str!("../page/tensors.js")),
-    ("tryout.js", &JAVASCRIPT, include_str!("../page/tryout.js")),
+const FILES: &[(&str, &str, &str)] = &[
+    ("api.js", JAVASCRIPT, include_str!("../page/api.js")),
+    ("app.js", JAVASCRIPT, include_str!("../page/app.js")),
+    ("batches.js", JAVASCRIPT, include_str!("../page/batches.js")),
+    ("callbox.js", JAVASCRIPT, include_str!("../page/callbox.js")),
+    ("calls.js", JAVASCRIPT, include_str!("../page/calls.js")),
+    ("chart.js", JAVASCRIPT, include_str!("../page/chart.js")),
+    ("copy.js", JAVASCRIPT, include_str!("../page/copy.js")),
+    ("detail.js", JAVASCRIPT, include_str!("../page/detail.js")),
+    ("elements.js", JAVASCRIPT, include_str!("../page/elements.js")),
+    ("history.js", JAVASCRIPT, include_str!("../page/history.js")),
+    ("inputs.js", JAVASCRIPT, include_str!("../page/inputs.js")),
+    ("json.js", JAVASCRIPT, include_str!("../page/json.js")),
+    ("live.js", JAVASCRIPT, include_str!("../page/live.js")),
+    ("models.js", JAVASCRIPT, include_str!("../page/models.js")),
+    ("numbers.js", JAVASCRIPT, include_str!("../page/numbers.js")),
+    ("overview.js", JAVASCRIPT, include_str!("../page/overview.js")),
+    ("pad.js", JAVASCRIPT, include_str!("../page/pad.js")),
+    ("pixels.js", JAVASCRIPT, include_str!("../page/pixels.js")),
+    ("place.js", JAVASCRIPT, include_str!("../page/place.js")),
+    ("results.js", JAVASCRIPT, include_str!("../page/results.js")),
+    ("rust.js", JAVASCRIPT, include_str!("../page/rust.js")),
+    ("style.css", CSS, include_str!("../page/style.css")),
+    ("tensors.js", JAVASCRIPT, include_str!("../page/tensors.js")),
+    ("tryout.js", JAVASCRIPT, include_str!("../page/tryout.js")),
 ];
 
 pub(super) async fn index() -> Response {
-    bytes(StatusCode::OK, HTML, INDEX.as_bytes().to_vec())
+    bytes(StatusCode::OK, HeaderValue::from_static(HTML), INDEX.as_bytes().to_vec())
 }
 
 pub(super) async fn file(params: RawPathParams) -> Result<Response, Refusal> {
@@ -51,7 +51,7 @@ pub(super) async fn file(params: RawPathParams) -> Result<Response, Refusal> {
     let (_, kind, text) = found.ok_or_else(|| {
         Refusal::new(Kind::NotFound, "the page has no such file")
     })?;
-    Ok(bytes(StatusCode::OK, (*kind).clone(), text.as_bytes().to_vec()))
+    Ok(bytes(StatusCode::OK, HeaderValue::from_static(kind), text.as_bytes().to_vec()))
 }
 
 #[cfg(test)]

@@ -11,8 +11,11 @@ mod version;
 
 pub(crate) use batch::{Outcome, compute, rows};
 pub(crate) use inputs::Inputs;
-pub(crate) use latency::{Latency, Quantiles};
+pub(crate) use latency::Latency;
 pub(crate) use port::{Port, datatype, dtype_of};
 pub(crate) use sizes::{LARGEST_BATCH, planned, planned_sizes};
-pub(crate) use statistics::{Measured, Statistics};
+pub(crate) use statistics::Statistics;
 pub(crate) use version::{Served, Version, shortened};
+
+#[cfg(test)]
+mod tests;
