@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use abeyance::datasets::DatasetError;
-use abeyance::ir::{Diagnostics, Location};
+use abeyance::ir::{Diagnostic, Diagnostics, Location};
 use abeyance::{checkpoint, session};
 
 /// Why a command did not succeed.
@@ -119,6 +119,31 @@ impl From<checkpoint::Error> for Failure {
                     "checkpoint{of}: {message}\n   = help: `abeyance eval` and `abeyance predict` take its values; training cannot go on from it"
                 ))
             }
+            other => Failure::failed(other),
+        }
+    }
+}
+
+/// What to say where a checkpoint was named instead of a graph.
+pub fn checkpoint_for_graph(error: &abeyance_package::Error) -> Diagnostics {
+    let help = "name the graph that it was trained with, and this file behind `--checkpoint`";
+    Diagnostic::new(error.to_string(), Location::Unknown).help(help).into()
+}
+
+impl From<abeyance_package::Error> for Failure {
+    fn from(error: abeyance_package::Error) -> Self {
+        use abeyance_package::Error;
+        match error {
+            Error::Graph(mistakes) => mistakes.into(),
+            Error::CheckpointForGraph { .. } => checkpoint_for_graph(&error).into(),
+            Error::NoCheckpoint { ref path } => {
+                let path = path.display();
+                Failure::Failed(format!(
+                    "{error}\n   = help: `abeyance train --checkpoint {path}` saves some there"
+                ))
+            }
+            Error::Checkpoint(error) => error.into(),
+            Error::Session(error) => error.into(),
             other => Failure::failed(other),
         }
     }

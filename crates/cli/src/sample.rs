@@ -30,15 +30,16 @@ fn size(text: &str) -> Result<(String, usize), String> {
     }
 }
 
-/// A value for each input of a signature: numbers from 0 to 1, integers 0, always the same.
+/// A value for each input of a signature: numbers from 0 to 1, integers 0, always the same for a seed.
 pub fn inputs(
     graph: &Graph,
     signature: &GraphSignature,
     batch: usize,
     sizes: &Sizes,
+    seed: u64,
 ) -> Result<Vec<(String, Value)>, Failure> {
     let ir = graph.ir();
-    let mut random = ChaCha8Rng::seed_from_u64(0);
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut values = Vec::new();
     let mut unused: Vec<&str> = sizes.sizes.iter().map(|(name, _)| name.as_str()).collect();
     for (input, node) in &signature.inputs {

@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         for &threads in &options.threads {
             let session = Session::with_options(&graph, SessionOptions::new().threads(threads))?;
             let run = session.signature(&options.signature)?;
-            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;
+            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
             let flops = run.explain(feeds(&run, &inputs)?)?.flops;
             let times = time(&run, &inputs, Duration::from_secs_f64(options.seconds))?;
             let fastest = times.first().copied().unwrap_or_default().as_secs_f64();

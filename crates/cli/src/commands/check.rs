@@ -1,29 +1,32 @@
 //! `abeyance check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use abeyance::ir::{self, Diagnostics, Location, Role};
 use abeyance::prelude::*;
 use abeyance::session;
+use abeyance_package::{Checked, Package, Tolerance};
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::{self, Failure};
-use crate::files;
 use crate::output::{self, Json};
 
 #[derive(Args)]
 pub struct Options {
-    /// The graph
+    /// The graph, or a package, whose golden cases are run
     graph: PathBuf,
     #[command(flatten)]
     json: Json,
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let checked = match files::is_onnx(&options.graph) {
-        true => files::graph(&options.graph).map(Ok)?,
-        false => files::load(&options.graph),
+    let checked = match abeyance_package::graph(&options.graph) {
+        Err(abeyance_package::Error::Graph(mistakes)) => Err(failure::mistakes(mistakes)),
+        Err(error @ abeyance_package::Error::CheckpointForGraph { .. }) => {
+            Err(failure::checkpoint_for_graph(&error))
+        }
+        read => Ok(read?),
     };
     let (graph, session) = match checked.and_then(|graph| {
         let session = Session::new(&graph);
@@ -36,6 +39,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         }
         Err(mistakes) => return Err(mistakes.into()),
     };
+    let golden = golden(&options.graph)?;
     let warnings = graph.warnings();
     let ir = graph.ir();
     let count = |is: &dyn Fn(Role) -> bool| ir.iter().filter(|(_, node)| is(node.role)).count();
@@ -52,6 +56,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "update": update, "variables": variables, "numbers": numbers as u64, "summaries": summaries,
             "signatures": signatures,
             "fingerprint": format!("{:016x}", session.fingerprint()),
+            "golden_cases": golden.map(|checked| checked.cases),
             "warnings": warnings.iter().map(|warning| object(&warning.0)).collect::<Vec<_>>(),
         }));
     }
@@ -70,7 +75,38 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     output::line(match signatures.is_empty() {
         true => "no signatures: it can be printed and compared, not run".to_owned(),
         false => format!("signatures: {}", signatures.join(", ")),
-    })
+    })?;
+    match golden {
+        Some(checked) => output::line(said(&checked)),
+        None => Ok(()),
+    }
+}
+
+/// Runs the golden cases of a package; `None` for what is none.
+fn golden(path: &Path) -> Result<Option<Checked>, Failure> {
+    if !abeyance_package::is_package(path) {
+        return Ok(None);
+    }
+    let package = Package::load(path)?;
+    let session = package.session(SessionOptions::new())?;
+    Ok(Some(package.check(&session)?))
+}
+
+/// What is told of golden cases that were run.
+pub fn said(checked: &Checked) -> String {
+    let Checked { cases, elements, within } = checked;
+    let how = match within {
+        None => "the same bits".to_owned(),
+        Some(Tolerance { relative, absolute }) => {
+            format!(
+                "within {absolute:e} and {relative:e} of the recorded numbers: they are of another kind of processor"
+            )
+        }
+    };
+    match cases {
+        0 => "no golden cases".to_owned(),
+        _ => format!("golden cases: {cases}, {} numbers, {how}", output::grouped(*elements as u64)),
+    }
 }
 
 fn of_session(error: session::Error) -> Diagnostics {

@@ -13,7 +13,7 @@ use crate::output::{self, Json};
 
 #[derive(Args)]
 pub struct Options {
-    /// The graph, with a signature `evaluate` of inputs `images` and `labels`
+    /// The graph or package, with a signature `evaluate` of inputs `images` and `labels`
     graph: PathBuf,
     #[command(flatten)]
     from: From,
@@ -38,15 +38,15 @@ enum Half {
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let graph = files::graph(&options.graph)?;
-    let signature = files::signature(&graph, "evaluate")?;
-    let session = files::session(&graph, &options.graph, &options.threads, &options.from)?;
+    let model = files::model(&options.graph, &options.from)?;
+    let signature = files::signature(&model.graph, "evaluate")?;
+    let session = files::session(&model, &options.threads)?;
     let data = options.data.load()?;
     let (name, half) = match options.set {
         Half::Train => ("train", &data.train),
         Half::Test => ("test", &data.test),
     };
-    let inputs = Inputs::new(&graph, &signature, half)?;
+    let inputs = Inputs::new(&model.graph, &signature, half)?;
     let batch = options.batch as usize;
     let (found, _) = metrics::evaluate(&session, "evaluate", &inputs, half, batch, None)?;
     if options.json.json {

@@ -59,7 +59,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         files::signature(&graph, name)?;
         let run = session.signature(name)?;
         for &batch in &options.batch {
-            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes)?;
+            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
             let found = run.explain(feeds(&run, &inputs)?)?;
             rows.push(vec![
                 name.clone(),

@@ -14,7 +14,7 @@ use crate::output::{self, Json};
 
 #[derive(Args)]
 pub struct Options {
-    /// A checkpoint, or a folder of which the newest is shown
+    /// A checkpoint, a folder of which the newest is shown, or a package
     checkpoint: PathBuf,
     #[command(flatten)]
     json: Json,

@@ -2,12 +2,14 @@
 
 mod bench;
 mod check;
+mod client;
 mod completions;
 mod convert;
 mod dashboard;
 mod diff;
 mod eval;
 mod explain;
+mod export;
 mod info;
 mod predict;
 mod print;
@@ -34,6 +36,10 @@ pub enum Command {
     Diff(diff::Options),
     /// Turn a graph into another form: binary, text or ONNX
     Convert(convert::Options),
+    /// Pack a graph and its weights to be served, with golden cases
+    Export(export::Options),
+    /// Generate a Rust client of a signature that is served
+    Client(client::Options),
     /// Show recorded trainings, and any TensorBoard log, on a page
     Dashboard(dashboard::Options),
     /// Serve models over HTTP and gRPC
@@ -58,6 +64,8 @@ impl Command {
             Command::Check(options) => check::run(&options),
             Command::Diff(options) => diff::run(&options),
             Command::Convert(options) => convert::run(&options),
+            Command::Export(options) => export::run(&options),
+            Command::Client(options) => client::run(&options),
             Command::Dashboard(options) => dashboard::run(&options),
             Command::Serve(options) => serve::run(&options),
             Command::Explain(options) => explain::run(&options),

@@ -2,19 +2,20 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use abeyance::ir::{DType, Dim, GraphSignature, Shape};
+use abeyance::ir::DType;
 use abeyance::prelude::*;
 use abeyance::session::{SignatureRun, Value};
 use clap::Args;
-use ndarray::{ArrayD, Axis, Slice, concatenate};
+use ndarray::{Axis, concatenate};
 use serde_json::json;
 
 use crate::arrays;
 use crate::failure::Failure;
 use crate::feeding::feeds;
 use crate::files::{self, From, Threads};
+use crate::given::{self, Files};
 use crate::metrics;
 use crate::output::{self, Json};
 
@@ -23,7 +24,7 @@ const MOST_SHOWN: usize = 20;
 
 #[derive(Args)]
 pub struct Options {
-    /// The graph
+    /// The graph, or a package
     graph: PathBuf,
     #[command(flatten)]
     from: From,
@@ -50,12 +51,13 @@ pub struct Options {
 }
 
 pub fn run(options: &Options) -> Result<(), Failure> {
-    let graph = files::graph(&options.graph)?;
-    files::signature(&graph, &options.signature)?;
-    let session = files::session(&graph, &options.graph, &options.threads, &options.from)?;
+    let model = files::model(&options.graph, &options.from)?;
+    let graph = &model.graph;
+    files::signature(graph, &options.signature)?;
+    let session = files::session(&model, &options.threads)?;
     let run = session.signature(&options.signature)?;
-    let (inputs, read) = inputs(options, &graph, run.signature())?;
-    let outputs = batches(&graph, &run, &inputs, options.batch as usize)?;
+    let (inputs, read) = given::inputs(&options.input, options.invert, graph, run.signature())?;
+    let outputs = batches(graph, &run, &inputs, options.batch as usize)?;
     let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
     if let Some(folder) = &options.output {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -115,169 +117,7 @@ fn rows(outputs: &[Value]) -> Option<usize> {
     count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)))
 }
 
-/// The files that were read for the inputs, and how many examples each of them has.
-#[derive(Default)]
-struct Files {
-    /// Input, file, examples.
-    read: Vec<(String, String, usize)>,
-}
-
-impl Files {
-    /// The files and which examples each has, where several were read one after another for the one input that has any.
-    fn parts(&self) -> Option<Vec<(String, Range<usize>)>> {
-        let (input, ..) = self.read.first()?;
-        if self.read.len() < 2 || self.read.iter().any(|(other, ..)| other != input) {
-            return None;
-        }
-        let mut end = 0;
-        let part = |(_, file, examples): &(String, String, usize)| {
-            let start = end;
-            end += examples;
-            (file.clone(), start..end)
-        };
-        Some(self.read.iter().map(part).collect())
-    }
-
-    /// How many examples all files have together.
-    fn examples(&self) -> usize {
-        self.read.iter().map(|(.., examples)| examples).sum()
-    }
-}
-
-/// The input and the file that `NAME=FILE` names: the longest name that the signature has, since names and files may have a `=` in them;
-/// `None` where none is the name of an input.
-fn named<'a>(text: &'a str, signature: &GraphSignature) -> Option<(&'a str, &'a str)> {
-    let splits = text.rmatch_indices('=').filter_map(|(at, _)| {
-        let (name, file) = text.split_at_checked(at)?;
-        Some((name, file.get(1..)?))
-    });
-    splits.into_iter().find(|(name, _)| signature.input(name).is_some())
-}
-
-/// The values of all inputs, by their names.
-fn inputs(
-    options: &Options,
-    graph: &Graph,
-    signature: &GraphSignature,
-) -> Result<(Vec<(String, Value)>, Files), Failure> {
-    let mut values: Vec<(String, Value)> = Vec::new();
-    let mut files = Files::default();
-    for text in &options.input {
-        let known = || -> Vec<String> {
-            signature.inputs.iter().map(|(name, _)| format!("`{name}=FILE`")).collect()
-        };
-        let (name, path) = match (named(text, signature), signature.inputs.as_slice()) {
-            (Some((name, path)), _) => (name.to_owned(), Path::new(path)),
-            (None, []) => {
-                return Err(Failure::Failed(format!(
-                    "signature `{}` has no inputs",
-                    signature.name
-                )));
-            }
-            // A file whose name has a `=` in it, unless there is none of that name.
-            (None, [(name, _)]) if !text.contains('=') || Path::new(text).exists() => {
-                (name.to_string(), Path::new(text))
-            }
-            (None, [(name, _)]) => {
-                return Err(Failure::Failed(format!(
-                    "there is no file `{text}`, and the one input of signature `{}` is `{name}`",
-                    signature.name
-                )));
-            }
-            (None, several) => {
-                return Err(Failure::Failed(format!(
-                    "signature `{}` has {} inputs: say which `{text}` is for, such as {}",
-                    signature.name,
-                    several.len(),
-                    known().join(" or ")
-                )));
-            }
-        };
-        let value = read(options, graph, signature, &name, path)?;
-        let examples = value.shape().first().copied().unwrap_or(1);
-        files.read.push((name.clone(), path.display().to_string(), examples));
-        match values.iter_mut().find(|(known, _)| *known == name) {
-            None => values.push((name, value)),
-            Some((_, before)) => {
-                *before = appended(before, &value).ok_or_else(|| {
-                    Failure::Failed(format!(
-                        "`{}` has another shape than what is before it for the input `{name}`",
-                        path.display()
-                    ))
-                })?;
-            }
-        }
-    }
-    let missing = signature
-        .inputs
-        .iter()
-        .find(|(name, _)| !values.iter().any(|(known, _)| **known == **name));
-    match missing {
-        Some((name, node)) => Err(Failure::Failed(format!(
-            "nothing is fed to the input `{name}` : {}\n   = help: `--input {name}=FILE`",
-            graph.ir().display_type(*node)
-        ))),
-        None => Ok((values, files)),
-    }
-}
-
-fn read(
-    options: &Options,
-    graph: &Graph,
-    signature: &GraphSignature,
-    input: &str,
-    path: &Path,
-) -> Result<Value, Failure> {
-    let ir = graph.ir();
-    let Some(node) = signature.input(input) else {
-        return Err(Failure::Failed(format!("there is no input `{input}`")));
-    };
-    let shape: Shape = ir.shape(node).unwrap_or_default();
-    let dtype = ir.node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype);
-    let value = match arrays::read(path)? {
-        Value::U8(array) if options.invert => Value::U8(array.mapv(|byte| 255 - byte)),
-        value => value,
-    };
-    let shown = format!("`{input}` : {}", ir.display_type(node));
-    arrays::fit(value, dtype, &shape, &shown)
-        .map_err(|what| Failure::Failed(format!("`{}` does not fit: {what}", path.display())))
-}
-
-/// The same expression for an array of each element type, as a value of that type.
-macro_rules! map {
-    ($value:expr, $array:ident => $result:expr) => {
-        match $value {
-            Value::F32($array) => Value::F32($result),
-            Value::F64($array) => Value::F64($result),
-            Value::I32($array) => Value::I32($result),
-            Value::I64($array) => Value::I64($result),
-            Value::U8($array) => Value::U8($result),
-            Value::Bool($array) => Value::Bool($result),
-        }
-    };
-}
-
-/// The examples of one and then those of the other.
-fn appended(one: &Value, other: &Value) -> Option<Value> {
-    fn joined<T: Clone>(one: &ArrayD<T>, other: &ArrayD<T>) -> Option<ArrayD<T>> {
-        match one.ndim() {
-            0 => None,
-            _ => concatenate(Axis(0), &[one.view(), other.view()]).ok(),
-        }
-    }
-    Some(match (one, other) {
-        (Value::F32(one), Value::F32(other)) => Value::F32(joined(one, other)?),
-        (Value::F64(one), Value::F64(other)) => Value::F64(joined(one, other)?),
-        (Value::I32(one), Value::I32(other)) => Value::I32(joined(one, other)?),
-        (Value::I64(one), Value::I64(other)) => Value::I64(joined(one, other)?),
-        (Value::U8(one), Value::U8(other)) => Value::U8(joined(one, other)?),
-        (Value::Bool(one), Value::Bool(other)) => Value::Bool(joined(one, other)?),
-        _ => return None,
-    })
-}
-
-/// Runs the signature on a part of the examples at a time where examples are independent as far as shapes tell: where one unknown
-/// dimension is the first of all inputs and outputs.
+/// Runs the signature on a part of the examples at a time, where they are independent as far as shapes tell.
 fn batches(
     graph: &Graph,
     run: &SignatureRun<'_>,
@@ -287,31 +127,13 @@ fn batches(
     let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
         Ok(run.run(feeds(run, inputs)?)?)
     };
-    let signature = run.signature();
-    let ports = signature.inputs.iter().chain(&signature.outputs);
-    let firsts: Vec<Option<Dim>> = ports
-        .map(|(_, node)| graph.ir().shape(*node).and_then(|shape| shape.first().copied()))
-        .collect();
-    let is_batch = match firsts.first() {
-        Some(Some(first @ Dim::Symbol(_))) => firsts.iter().all(|other| *other == Some(*first)),
-        _ => false,
+    let count = match given::examples(graph, run.signature(), inputs) {
+        Some(count) if count > batch => count,
+        _ => return once(inputs),
     };
-    let count = inputs.first().and_then(|(_, value)| value.shape().first().copied()).unwrap_or(0);
-    let is_even = inputs.iter().all(|(_, value)| value.shape().first() == Some(&count));
-    if !is_batch || !is_even || count <= batch {
-        return once(inputs);
-    }
     let mut parts: Vec<Vec<Value>> = Vec::new();
     for start in (0..count).step_by(batch) {
-        let range = Slice::from(start..(start + batch).min(count));
-        let part: Vec<(String, Value)> = inputs
-            .iter()
-            .map(|(name, value)| {
-                let part = map!(value, array => array.slice_axis(Axis(0), range).to_owned());
-                (name.clone(), part)
-            })
-            .collect();
-        parts.push(once(&part)?);
+        parts.push(once(&given::part(inputs, start..(start + batch).min(count)))?);
     }
     let outputs = parts.first().map_or(0, Vec::len);
     (0..outputs).map(|place| joined(&parts, place)).collect()

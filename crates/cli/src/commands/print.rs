@@ -75,7 +75,7 @@ fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Fai
     files::signature(graph, signature)?;
     let session = Session::with_options(graph, with)?;
     let run = session.signature(signature)?;
-    let inputs = sample::inputs(graph, run.signature(), options.batch, &options.sizes)?;
+    let inputs = sample::inputs(graph, run.signature(), options.batch, &options.sizes, 0)?;
     Ok(run.explain(feeds(&run, &inputs)?)?.to_string())
 }
 
