@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use abeyance::ir::{DType, Dim, GraphSignature, Shape};
+use abeyance::ir::{DType, GraphSignature, Shape};
 use abeyance::prelude::*;
 use abeyance::session::{SignatureRun, Value};
 use clap::Args;
@@ -37,7 +37,7 @@ pub struct Options {
     /// Take images as negatives: MNIST's digits are white on black
     #[arg(long)]
     invert: bool,
-    /// Examples in a run
+    /// Examples in a run, where each is computed apart from the others: a graph that mixes them is run once on all
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Write each output as `NAME.npy` in this folder instead of showing it
@@ -55,7 +55,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let session = files::session(&graph, &options.graph, &options.threads, &options.from)?;
     let run = session.signature(&options.signature)?;
     let (inputs, read) = inputs(options, &graph, run.signature())?;
-    let outputs = batches(&graph, &run, &inputs, options.batch as usize)?;
+    let outputs = batches(&run, &inputs, options.batch as usize)?;
     let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
     if let Some(folder) = &options.output {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -276,10 +276,9 @@ fn appended(one: &Value, other: &Value) -> Option<Value> {
     })
 }
 
-/// Runs the signature on a part of the examples at a time where examples are independent as far as shapes tell: where one unknown
-/// dimension is the first of all inputs and outputs.
+/// Runs the signature on a part of the examples at a time where their rows are treated apart ([`SignatureRun::batches`]); otherwise
+/// once on all of them, as the answers would depend on where they are cut.
 fn batches(
-    graph: &Graph,
     run: &SignatureRun<'_>,
     inputs: &[(String, Value)],
     batch: usize,
@@ -287,18 +286,9 @@ fn batches(
     let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
         Ok(run.run(feeds(run, inputs)?)?)
     };
-    let signature = run.signature();
-    let ports = signature.inputs.iter().chain(&signature.outputs);
-    let firsts: Vec<Option<Dim>> = ports
-        .map(|(_, node)| graph.ir().shape(*node).and_then(|shape| shape.first().copied()))
-        .collect();
-    let is_batch = match firsts.first() {
-        Some(Some(first @ Dim::Symbol(_))) => firsts.iter().all(|other| *other == Some(*first)),
-        _ => false,
-    };
     let count = inputs.first().and_then(|(_, value)| value.shape().first().copied()).unwrap_or(0);
     let is_even = inputs.iter().all(|(_, value)| value.shape().first() == Some(&count));
-    if !is_batch || !is_even || count <= batch {
+    if count <= batch || !is_even || run.batches().is_err() {
         return once(inputs);
     }
     let mut parts: Vec<Vec<Value>> = Vec::new();
