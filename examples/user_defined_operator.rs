@@ -6,7 +6,8 @@
 use abeyance::ir::launch::{Cost, Kernel};
 use abeyance::ir::{
     Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Fault,
-    Inference, Lowered, Lowering, OperandSpec, Operator, Registry, Sample, Signature, Type,
+    Inference, Lowered, Lowering, OperandSpec, Operator, Registry, Sample, Signature, Split,
+    Splitting, Type,
 };
 use abeyance::prelude::*;
 
@@ -60,6 +61,12 @@ impl Operator for Swish {
             Ok(())
         });
         Ok(kernel.into())
+    }
+
+    /// Each element depends on nothing but the operand's at its place, so the rows of a batch stay apart: a server may put requests
+    /// together in one run.
+    fn split(&self, cx: &Splitting<'_>) -> Split {
+        cx.pointwise()
     }
 
     /// Uses for tables of checks; this one has none.

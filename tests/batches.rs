@@ -252,7 +252,7 @@ mixed! {
     } => "matmul_with: the rows";
     rows_cut_otherwise |g, x| x.reshape(dims![4, x.dim(0), 3]).transpose_by(&[1, 0, 2]) => "reshape";
     rows_with_their_number |g, x| {
-        let rows = x.shape_of().cast::<f32>().slice(&[0], &[1]);
+        let rows = x.shape_of().cast::<f32>().slice([0], [1]);
         x * rows
     } => "shape_of";
     dropout |g, x| x.dropout_keeping(0.5) => "dropout_keeping", "it draws numbers";

@@ -132,6 +132,26 @@ fn arrays_images_and_idx_files_predict_the_same() {
     assert_eq!(json["digit"][0].as_i64().unwrap(), 2);
 }
 
+#[test]
+fn examples_that_a_graph_mixes_are_not_cut_into_batches() {
+    use abeyance::prelude::*;
+    let folder = Folder::new("mixes");
+    let g = Graph::named("mixes");
+    let x = g.placeholder::<f32>("x", dims![_, 2]);
+    // Both have one unknown dimension in front.
+    g.signature("predict").input("x", x).output("y", x - x.reduce_mean(0));
+    g.signature("apart").input("x", x).output("y", x.softmax());
+    g.save(folder.0.join("mixes.graph")).unwrap();
+    let numbers: Vec<u8> = (0..10u8).flat_map(|x| f32::from(x * x).to_le_bytes()).collect();
+    npy(&folder, "x.npy", "<f4", "(5, 2)", &numbers);
+    for signature in ["predict", "apart"] {
+        let predict = format!("predict mixes.graph --signature {signature} --input x.npy");
+        let whole = folder.succeed(&predict);
+        assert_eq!(whole.lines().count(), 5);
+        assert_eq!(folder.succeed(&format!("{predict} --batch 2")), whole, "{signature}");
+    }
+}
+
 fn png(folder: &Folder, name: &str, pixels: &[u8]) {
     let file = std::fs::File::create(folder.0.join(name)).unwrap();
     let mut encoder = png::Encoder::new(file, 6, 6);

@@ -87,7 +87,7 @@ impl Extent {
 
     /// The quotient of two, where it is exact whatever the unknown sizes are and nothing is 0.
     pub fn over(&self, other: &Self) -> Option<Self> {
-        if self.number == 0 || other.number == 0 || self.number % other.number != 0 {
+        if self.number == 0 || other.number == 0 || !self.number.is_multiple_of(other.number) {
             return None;
         }
         let mut unknown = self.unknown.clone();

@@ -38,7 +38,7 @@ pub struct Options {
     /// Take images as negatives: MNIST's digits are white on black
     #[arg(long)]
     invert: bool,
-    /// Examples in a run
+    /// Examples in a run, where each is computed apart from the others: a graph that mixes them is run once on all
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Write each output as `NAME.npy` in this folder instead of showing it
@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let session = files::session(&model, &options.threads)?;
     let run = session.signature(&options.signature)?;
     let (inputs, read) = given::inputs(&options.input, options.invert, graph, run.signature())?;
-    let outputs = batches(graph, &run, &inputs, options.batch as usize)?;
+    let outputs = batches(&run, &inputs, options.batch as usize)?;
     let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
     if let Some(folder) = &options.output {
         std::fs::create_dir_all(folder).map_err(|error| {
@@ -117,9 +117,9 @@ fn rows(outputs: &[Value]) -> Option<usize> {
     count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)))
 }
 
-/// Runs the signature on a part of the examples at a time, where they are independent as far as shapes tell.
+/// Runs the signature on a part of the examples at a time where their rows are treated apart ([`SignatureRun::batches`]); otherwise
+/// once on all of them, as the answers would depend on where they are cut.
 fn batches(
-    graph: &Graph,
     run: &SignatureRun<'_>,
     inputs: &[(String, Value)],
     batch: usize,
