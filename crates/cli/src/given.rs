@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::path::Path;
 
-use abeyance::ir::{DType, Dim, GraphSignature, Shape};
+use abeyance::ir::{DType, GraphSignature, Shape};
 use abeyance::prelude::*;
-use abeyance::session::Value;
+use abeyance::session::{SignatureRun, Value};
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 
 use crate::arrays;
@@ -174,21 +174,11 @@ fn appended(one: &Value, other: &Value) -> Option<Value> {
     })
 }
 
-/// How many examples there are, where they are independent as far as shapes tell: where one unknown dimension is the first of all inputs
-/// and outputs.
-pub fn examples(
-    graph: &Graph,
-    signature: &GraphSignature,
-    inputs: &[(String, Value)],
-) -> Option<usize> {
-    let ports = signature.inputs.iter().chain(&signature.outputs);
-    let mut firsts =
-        ports.map(|(_, node)| graph.ir().shape(*node).and_then(|shape| shape.first().copied()));
-    let first = firsts.next().flatten().filter(|first| matches!(first, Dim::Symbol(_)))?;
-    let is_batch = firsts.all(|other| other == Some(first));
+/// How many examples there are, where each gives by itself what it gives among the others ([`SignatureRun::batches`]).
+pub fn examples(run: &SignatureRun<'_>, inputs: &[(String, Value)]) -> Option<usize> {
     let count = inputs.first().and_then(|(_, value)| value.shape().first().copied())?;
     let is_even = inputs.iter().all(|(_, value)| value.shape().first() == Some(&count));
-    (is_batch && is_even).then_some(count)
+    (is_even && run.batches().is_ok()).then_some(count)
 }
 
 /// Some of the examples.

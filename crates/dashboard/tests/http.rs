@@ -6,9 +6,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use abeyance_web::AddressError;
 use abeyance_dashboard::{Controls, Error, Runs, Server, Shown};
 use abeyance_record::{ALL, Run, summary};
+use abeyance_web::AddressError;
 use serde_json::Value;
 
 /// Longer than any answer takes.
@@ -353,7 +353,10 @@ fn a_port_in_use_is_named_and_port_0_takes_one_that_is_free() {
     assert_eq!(Server::start(Runs::new(), &taken, &[]).unwrap().addr().to_string(), taken);
     for addr in ["", "x", "127.0.0.1", "127.0.0.1:99999", "999999"] {
         assert!(
-            matches!(Server::start(Runs::new(), addr, &[]), Err(Error::Address(AddressError::Address { .. }))),
+            matches!(
+                Server::start(Runs::new(), addr, &[]),
+                Err(Error::Address(AddressError::Address { .. }))
+            ),
             "{addr}"
         );
     }

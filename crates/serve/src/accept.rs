@@ -252,4 +252,3 @@ impl AsyncWrite for Stream {
         }
     }
 }
-

@@ -117,8 +117,7 @@ pub(crate) struct Executor {
 impl Executor {
     /// So many threads.
     pub(crate) fn start(threads: usize, batching: Batching) -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), batching });
+        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), batching });
         let mut executor = Self { shared, threads: Vec::new() };
         for number in 0..threads.max(1) {
             let shared = executor.shared.clone();

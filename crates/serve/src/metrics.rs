@@ -108,7 +108,11 @@ impl Metrics {
             Unit::Seconds,
             self.duration.clone(),
         );
-        registry.register("model_loads", "Versions that were loaded or could not be", self.loads.clone());
+        registry.register(
+            "model_loads",
+            "Versions that were loaded or could not be",
+            self.loads.clone(),
+        );
         registry.register("queue_length", "Requests that wait", self.waiting.clone());
         registry.register("connections", "Connections that are open", self.connections.clone());
         registry.register_with_unit(
@@ -124,7 +128,11 @@ impl Metrics {
             Unit::Bytes,
             self.memory.clone(),
         );
-        registry.register("model_batches", "Runs of a version since it was loaded", self.batches.clone());
+        registry.register(
+            "model_batches",
+            "Runs of a version since it was loaded",
+            self.batches.clone(),
+        );
         registry.register_with_unit(
             "model_queue_time",
             "Time that requests of a version waited, summed up since it was loaded",
@@ -161,8 +169,7 @@ impl Metrics {
             Some(_) => "refused",
         };
         let of = of_model(version);
-        let labels =
-            OfOutcome { model: of.model.clone(), version: of.version.clone(), outcome };
+        let labels = OfOutcome { model: of.model.clone(), version: of.version.clone(), outcome };
         self.inferences.get_or_create(&labels).inc();
         if refusal.is_none() {
             self.rows.get_or_create(&of).inc_by(rows as u64);
@@ -195,7 +202,9 @@ impl Metrics {
             let bytes = memory.variable_bytes + memory.plan_bytes + memory.arena_bytes;
             self.ready.get_or_create(&of).set(1);
             self.memory.get_or_create(&of).set(i64::try_from(bytes).unwrap_or(i64::MAX));
-            self.batches.get_or_create(&of).set(i64::try_from(measured.batches).unwrap_or(i64::MAX));
+            self.batches
+                .get_or_create(&of)
+                .set(i64::try_from(measured.batches).unwrap_or(i64::MAX));
             self.queued.get_or_create(&of).set(measured.queue_ns as f64 / 1e9);
             self.computed.get_or_create(&of).set(measured.compute_ns as f64 / 1e9);
         }

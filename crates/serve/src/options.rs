@@ -177,7 +177,8 @@ impl ServerOptions {
                 self.max_batch
             ));
         }
-        if self.queue == 0 || self.max_connections == 0 || self.versions == 0 || self.max_body == 0 {
+        if self.queue == 0 || self.max_connections == 0 || self.versions == 0 || self.max_body == 0
+        {
             return wrong(
                 "the queue, the connections, the versions and the bytes of a body are at least 1"
                     .to_owned(),
@@ -192,7 +193,8 @@ impl ServerOptions {
         }
         if self.token.as_ref().is_some_and(|token| !is_token(token)) {
             return wrong(
-                "a token is at least 16 letters, digits and signs of ASCII without spaces".to_owned(),
+                "a token is at least 16 letters, digits and signs of ASCII without spaces"
+                    .to_owned(),
             );
         }
         for addr in [&self.http, &self.grpc].into_iter().flatten() {

@@ -106,11 +106,8 @@ impl Server {
         let (http_tls, grpc_tls) = (acceptor(b"http/1.1")?, acceptor(b"h2")?);
         let pool = Session::with_options(&Graph::new(), SessionOptions::new().threads(threads))
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
-        let batching = Batching {
-            most: options.max_batch,
-            delay: options.max_delay,
-            queue: options.queue,
-        };
+        let batching =
+            Batching { most: options.max_batch, delay: options.max_delay, queue: options.queue };
         let (registry, metrics) = (Arc::new(Registry::default()), Arc::new(Metrics::new()));
         let watch = Watch { threads, batching, versions: options.versions, poll: options.poll };
         let loader = Loader::start(models.0, registry.clone(), metrics.clone(), watch)?;

@@ -166,7 +166,7 @@ fn golden(options: &Options, graph: &Graph, run: &SignatureRun<'_>) -> Result<Go
     let signature = run.signature();
     if !options.case.is_empty() {
         let (inputs, _) = given::inputs(&options.case, options.invert, graph, signature)?;
-        let cases = match given::examples(graph, signature, &inputs) {
+        let cases = match given::examples(run, &inputs) {
             Some(count) => {
                 refuse_many(count)?;
                 (0..count).map(|at| given::part(&inputs, at..at + 1)).collect()

@@ -127,7 +127,7 @@ fn batches(
     let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
         Ok(run.run(feeds(run, inputs)?)?)
     };
-    let count = match given::examples(graph, run.signature(), inputs) {
+    let count = match given::examples(run, inputs) {
         Some(count) if count > batch => count,
         _ => return once(inputs),
     };

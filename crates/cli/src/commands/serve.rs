@@ -123,7 +123,9 @@ fn is_repository(path: &Path) -> bool {
         entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     };
     let is_version = |path: &PathBuf| {
-        path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u64>().is_ok())
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .is_some_and(|name| name.parse::<u64>().is_ok())
     };
     let is_empty = || std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     let has_versions = |model: &PathBuf| folders(model).iter().any(is_version);
@@ -170,7 +172,9 @@ fn server_options(options: &Options) -> Result<ServerOptions, Failure> {
 
 /// Tells on the standard error what happens.
 fn log(json: bool) {
-    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing_subscriber::filter::LevelFilter::INFO);
+    let lines = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO);
     // Another subscriber can only be a program's own, and this is one.
     match json {
         true => lines.json().init(),

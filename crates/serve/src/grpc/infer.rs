@@ -48,9 +48,9 @@ pub(super) async fn infer(
     };
     let (values, outputs, id) = match size > LONG {
         false => read()?,
-        true => tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked")))?,
+        true => tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
+            Err(Refusal::new(Kind::Failed, "internal: the request panicked"))
+        })?,
     };
     let results = app.infer(version.clone(), signature, values, timeout).await?;
     Ok(answer(&version, signature, id, &outputs, &results))
@@ -64,18 +64,14 @@ fn parameter<'r>(request: &'r ModelInferRequest, name: &str) -> Option<&'r Param
 fn text(request: &ModelInferRequest, name: &str) -> Result<Option<String>, Refusal> {
     match parameter(request, name) {
         None => Ok(None),
-        Some(ParameterChoice::StringParam(text)) => {
-            Ok((!text.is_empty()).then(|| text.clone()))
-        }
+        Some(ParameterChoice::StringParam(text)) => Ok((!text.is_empty()).then(|| text.clone())),
         Some(_) => Err(Refusal::invalid(format!("parameter `{name}` is to be a text"))),
     }
 }
 
 /// The time that a request gives itself, in its own parameter.
 fn micros(request: &ModelInferRequest) -> Result<Option<Duration>, Refusal> {
-    let wrong = || {
-        Refusal::invalid("parameter `timeout` is to be a whole number of microseconds")
-    };
+    let wrong = || Refusal::invalid("parameter `timeout` is to be a whole number of microseconds");
     let micros = match parameter(request, "timeout") {
         None => return Ok(None),
         Some(ParameterChoice::Int64Param(micros)) => u64::try_from(*micros).map_err(|_| wrong())?,
@@ -109,7 +105,10 @@ fn wanted(request: &ModelInferRequest, served: &Served) -> Result<Vec<usize>, Re
     if request.outputs.len() > MOST_TENSORS {
         return Err(Refusal::invalid(format!("`outputs` has more than {MOST_TENSORS}")));
     }
-    let place = |(place, output): (usize, &super::inference::model_infer_request::InferRequestedOutputTensor)| {
+    let place = |(place, output): (
+        usize,
+        &super::inference::model_infer_request::InferRequestedOutputTensor,
+    )| {
         if output.parameters.contains_key("classification") {
             return Err(Refusal::invalid(
                 "`classification` is not done here: take the output itself",

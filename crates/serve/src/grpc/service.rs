@@ -248,4 +248,3 @@ fn of_version(version: &Version) -> ModelStatistics {
         batch_stats: measured.sizes.iter().map(batch).collect(),
     }
 }
-

@@ -119,7 +119,10 @@ impl<T: Serialize> Serialize for Nested<'_, T> {
             [count, rest @ ..] => {
                 let width: usize = rest.iter().product();
                 let part = |place: usize| Nested {
-                    elements: self.elements.get(place * width..(place + 1) * width).unwrap_or_default(),
+                    elements: self
+                        .elements
+                        .get(place * width..(place + 1) * width)
+                        .unwrap_or_default(),
                     dims: rest,
                 };
                 serializer.collect_seq((0..*count).map(part))

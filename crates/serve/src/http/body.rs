@@ -110,9 +110,8 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<W
     }
     let share = Share { budget: app.budget.clone(), taken: 0 };
     let slow = app.options.slow;
-    let (bytes, mut share) = tokio::time::timeout(slow, collect(body, share, most))
-        .await
-        .map_err(|_| {
+    let (bytes, mut share) =
+        tokio::time::timeout(slow, collect(body, share, most)).await.map_err(|_| {
             Refusal::new(
                 Kind::Slow,
                 format!("the body did not come within {} seconds", slow.as_secs_f64()),
@@ -137,11 +136,7 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<W
 }
 
 /// What came, and what it takes of the budget.
-async fn collect(
-    mut body: Body,
-    mut share: Share,
-    most: usize,
-) -> Result<(Bytes, Share), Refusal> {
+async fn collect(mut body: Body, mut share: Share, most: usize) -> Result<(Bytes, Share), Refusal> {
     let mut first: Option<Bytes> = None;
     let mut all: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -79,8 +79,9 @@ impl Elements {
             Elements::I64(elements) => elements.push(integer(jiter, peek, DType::I64)?),
             Elements::U8(elements) => elements.push(integer(jiter, peek, DType::U8)?),
             Elements::Bool(elements) => match peek {
-                Peek::True | Peek::False => elements
-                    .push(jiter.known_bool(peek).map_err(|error| malformed(jiter, &error))?),
+                Peek::True | Peek::False => {
+                    elements.push(jiter.known_bool(peek).map_err(|error| malformed(jiter, &error))?)
+                }
                 _ => return Err(unfit(jiter, peek, DType::Bool)),
             },
         }
@@ -359,10 +360,11 @@ pub(crate) fn shape(sizes: &[i64]) -> Result<Vec<usize>, Refusal> {
             sizes.len()
         )));
     }
-    let dims: Option<Vec<usize>> =
-        sizes.iter().map(|size| usize::try_from(*size).ok()).collect();
+    let dims: Option<Vec<usize>> = sizes.iter().map(|size| usize::try_from(*size).ok()).collect();
     match dims {
-        Some(dims) if element_count(&dims).is_some_and(|count| count <= isize::MAX as usize / 8) => {
+        Some(dims)
+            if element_count(&dims).is_some_and(|count| count <= isize::MAX as usize / 8) =>
+        {
             Ok(dims)
         }
         _ => Err(Refusal::invalid(format!("no tensor has shape {sizes:?}"))),

@@ -37,7 +37,9 @@ const SHORT: u64 = 1 << 10;
 pub(crate) fn router(app: Arc<App>) -> Router {
     let answers_long = CompressionLayer::new().compress_when(SizeAbove::new(SHORT).and(
         // Raw tensors hardly get shorter, and their lengths are told before compression.
-        tower_http::compression::predicate::NotForContentType::const_new("application/octet-stream"),
+        tower_http::compression::predicate::NotForContentType::const_new(
+            "application/octet-stream",
+        ),
     ));
     Router::new()
         .route("/", get(page::index))
@@ -73,16 +75,26 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 }
 
 async fn nothing() -> Refusal {
-    Refusal::new(Kind::NotFound, "there is nothing at this path: `/openapi.json` lists what there is")
+    Refusal::new(
+        Kind::NotFound,
+        "there is nothing at this path: `/openapi.json` lists what there is",
+    )
 }
 
 async fn not_so() -> Refusal {
-    Refusal::new(Kind::Method, "this path does not take that method: `/openapi.json` lists what it takes")
+    Refusal::new(
+        Kind::Method,
+        "this path does not take that method: `/openapi.json` lists what it takes",
+    )
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    answers::bytes(StatusCode::OK, HeaderValue::from_static(kind), app.metrics.text(&app).into_bytes())
+    answers::bytes(
+        StatusCode::OK,
+        HeaderValue::from_static(kind),
+        app.metrics.text(&app).into_bytes(),
+    )
 }
 
 /// The model and the version that a path names.
@@ -97,8 +109,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params
-            .map_err(|_| Refusal::invalid("the path holds what is not UTF-8"))?;
+        let params = params.map_err(|_| Refusal::invalid("the path holds what is not UTF-8"))?;
         let get = |wanted: &str| {
             let mut params = params.iter();
             params.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use abeyance_session::Value;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
-use abeyance_session::Value;
 use serde::Serialize;
 use serde_json::json;
 
@@ -214,8 +214,9 @@ fn written(version: &Version, signature: usize, request: &Request, outputs: &[Va
     }
     let size = raw.iter().map(|value| byte_count(value)).sum::<usize>();
     let mut whole = Vec::with_capacity(256 + size);
-    serde_json::to_writer(&mut whole, &head)
-        .map_err(|error| Refusal::new(crate::refusal::Kind::Failed, format!("internal: {error}")))?;
+    serde_json::to_writer(&mut whole, &head).map_err(|error| {
+        Refusal::new(crate::refusal::Kind::Failed, format!("internal: {error}"))
+    })?;
     let length = whole.len();
     raw.into_iter().for_each(|value| to_bytes(value, &mut whole));
     let mut response = bytes(StatusCode::OK, BINARY, whole);

@@ -72,7 +72,8 @@ pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
                 has_inputs = true;
                 list(&mut jiter, "inputs", |jiter, place| {
                     let input = input(jiter, &mut raw);
-                    let input = input.map_err(|refusal| refusal.within(&format!("inputs[{place}]")));
+                    let input =
+                        input.map_err(|refusal| refusal.within(&format!("inputs[{place}]")));
                     request.inputs.push(input?);
                     Ok(())
                 })?;
@@ -317,8 +318,7 @@ fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal>
             "timeout" => {
                 let micros = whole(jiter, "timeout", "a whole number of microseconds")?;
                 // None at all is what clients send that set none.
-                parameters.timeout =
-                    (micros > 0).then(|| Duration::from_micros(micros as u64));
+                parameters.timeout = (micros > 0).then(|| Duration::from_micros(micros as u64));
             }
             "binary_data_output" => {
                 parameters.binary_data_output = Some(truth(jiter, "binary_data_output")?);

@@ -48,9 +48,8 @@ pub(super) async fn index() -> Response {
 pub(super) async fn file(params: RawPathParams) -> Result<Response, Refusal> {
     let wanted = params.iter().find(|(name, _)| *name == "file").map_or("", |(_, file)| file);
     let found = FILES.iter().find(|(name, ..)| *name == wanted);
-    let (_, kind, text) = found.ok_or_else(|| {
-        Refusal::new(Kind::NotFound, "the page has no such file")
-    })?;
+    let (_, kind, text) =
+        found.ok_or_else(|| Refusal::new(Kind::NotFound, "the page has no such file"))?;
     Ok(bytes(StatusCode::OK, HeaderValue::from_static(kind), text.as_bytes().to_vec()))
 }
 

@@ -138,7 +138,10 @@ pub(super) async fn act(
         let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
         match by_rows {
             true => rows(ports, &outputs),
-            false => Ok(answer(StatusCode::OK, &Columns { outputs: All { ports, values: &outputs, row: None } })),
+            false => Ok(answer(
+                StatusCode::OK,
+                &Columns { outputs: All { ports, values: &outputs, row: None } },
+            )),
         }
     })
     .await

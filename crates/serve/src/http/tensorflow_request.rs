@@ -61,7 +61,9 @@ pub(crate) fn read(body: &[u8], version: &Version) -> Result<Request, Refusal> {
     // What TensorFlow calls the signature that is meant without one.
     let named = signature.as_deref().filter(|name| !name.is_empty() && *name != "serving_default");
     let signature = match (named, signature.as_deref()) {
-        (None, Some("serving_default")) => version.signature(Some("serving_default")).or_else(|_| version.signature(None))?,
+        (None, Some("serving_default")) => {
+            version.signature(Some("serving_default")).or_else(|_| version.signature(None))?
+        }
         (named, _) => version.signature(named)?,
     };
     let Some(served) = version.signatures.get(signature) else {
@@ -71,10 +73,14 @@ pub(crate) fn read(body: &[u8], version: &Version) -> Result<Request, Refusal> {
         (Some(rows), None) => (by_rows(rows, served)?, true),
         (None, Some(columns)) => (by_columns(columns, served)?, false),
         (Some(_), Some(_)) => {
-            return Err(Refusal::invalid("there are both `instances` and `inputs`: one of them is wanted"));
+            return Err(Refusal::invalid(
+                "there are both `instances` and `inputs`: one of them is wanted",
+            ));
         }
         (None, None) => {
-            return Err(Refusal::invalid("`instances` (by rows) or `inputs` (by columns) is missing"));
+            return Err(Refusal::invalid(
+                "`instances` (by rows) or `inputs` (by columns) is missing",
+            ));
         }
     };
     Ok(Request { signature, values, by_rows })
@@ -124,12 +130,7 @@ fn by_columns(json: &[u8], served: &Served) -> Result<Vec<Value>, Refusal> {
     inputs.finish()
 }
 
-fn whole(
-    jiter: &mut Jiter<'_>,
-    peek: Peek,
-    port: &Port,
-    field: &str,
-) -> Result<Value, Refusal> {
+fn whole(jiter: &mut Jiter<'_>, peek: Peek, port: &Port, field: &str) -> Result<Value, Refusal> {
     let within = |refusal: Refusal| refusal.within(&format!("`{field}`"));
     plain(peek).map_err(within)?;
     let (elements, dims) = nested(jiter, peek, port.dtype, usize::MAX).map_err(within)?;

@@ -207,10 +207,8 @@ fn a_full_queue_refuses_and_an_abandoned_request_makes_room() {
 fn what_is_too_late_is_dropped() {
     let version = Arc::new(positive());
     let executor = Executor::start(1, batching(Duration::from_secs(60))).unwrap();
-    let late = Job {
-        deadline: Some(Instant::now() + Duration::from_millis(20)),
-        ..job(&version, 1.0)
-    };
+    let late =
+        Job { deadline: Some(Instant::now() + Duration::from_millis(20)), ..job(&version, 1.0) };
     let receiver = executor.submit(late).unwrap();
     assert!(receiver.blocking_recv().is_err());
     assert_eq!(executor.waiting(), 0);

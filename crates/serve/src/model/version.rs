@@ -134,7 +134,8 @@ impl Version {
 
     fn warm_size(&self, signature: usize, rows: usize) -> Result<(), Error> {
         let Some(served) = self.signatures.get(signature) else { return Ok(()) };
-        let values: Option<Vec<Value>> = served.inputs.iter().map(|port| port.zeros(rows)).collect();
+        let values: Option<Vec<Value>> =
+            served.inputs.iter().map(|port| port.zeros(rows)).collect();
         let Some(values) = values else { return Ok(()) };
         match self.run(signature, &values) {
             Err(Error::Node(_) | Error::Panic(_) | Error::Request(_)) | Ok(_) => Ok(()),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -78,7 +78,9 @@ impl Loader {
                 match folder::scan(&folder) {
                     Ok(found) => work.look(found, false),
                     // It may come back; what answers goes on.
-                    Err(error) => tracing::warn!(folder = %folder.display(), %error, "the folder of models cannot be read"),
+                    Err(error) => {
+                        tracing::warn!(folder = %folder.display(), %error, "the folder of models cannot be read")
+                    }
                 }
             }
         };
@@ -196,19 +198,23 @@ impl Work {
 
     fn is_live(&self, name: &str, number: u64) -> bool {
         let models = self.registry.models();
-        models.get(name).and_then(|model| model.get(&number)).is_some_and(|slot| slot.live.is_some())
+        models
+            .get(name)
+            .and_then(|model| model.get(&number))
+            .is_some_and(|slot| slot.live.is_some())
     }
 
     fn load(&mut self, name: &Arc<str>, number: u64, found: &Found) {
         self.tried.insert(found.path.clone(), found.stamps.clone());
         self.registry.change(|models| {
-            let slot = models.entry(name.clone()).or_default().entry(number).or_insert_with(|| Slot {
-                state: State::Loading,
-                since: SystemTime::now(),
-                path: found.path.clone(),
-                error: None,
-                live: None,
-            });
+            let slot =
+                models.entry(name.clone()).or_default().entry(number).or_insert_with(|| Slot {
+                    state: State::Loading,
+                    since: SystemTime::now(),
+                    path: found.path.clone(),
+                    error: None,
+                    live: None,
+                });
             if slot.live.is_none() {
                 slot.state = State::Loading;
                 slot.since = SystemTime::now();

@@ -114,10 +114,7 @@ impl Registry {
                 None if known.is_empty() => "there are none".to_owned(),
                 None => format!("there are {}", known.join(", ")),
             };
-            Refusal::new(
-                Kind::NotFound,
-                format!("there is no model `{}`; {help}", shortened(name)),
-            )
+            Refusal::new(Kind::NotFound, format!("there is no model `{}`; {help}", shortened(name)))
         })
     }
 
@@ -125,7 +122,11 @@ impl Registry {
     ///
     /// # Errors
     /// There is none of that name or number, or it does not answer.
-    pub(crate) fn version(&self, name: &str, version: Option<&str>) -> Result<Arc<Version>, Refusal> {
+    pub(crate) fn version(
+        &self,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Arc<Version>, Refusal> {
         let models = self.models();
         let Some(model) = models.get(name) else {
             return Err(self.model(name).err().unwrap_or_else(|| gone(name)));

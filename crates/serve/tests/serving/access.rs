@@ -62,8 +62,7 @@ fn without_a_token_only_this_machine_asks_and_no_foreign_page() {
         let told = get(addr, "/v2", &format!("Host: {host}\r\n"));
         assert!(told.starts_with("HTTP/1.1 200 "), "{host}: {told}");
     }
-    for headers in
-        ["Host: evil.example\r\n", "Host: localhost\r\nOrigin: http://evil.example\r\n"]
+    for headers in ["Host: evil.example\r\n", "Host: localhost\r\nOrigin: http://evil.example\r\n"]
     {
         let told = get(addr, "/v2", headers);
         assert!(told.starts_with("HTTP/1.1 403 "), "{headers}: {told}");

@@ -107,7 +107,9 @@ fn idle_connections_hinder_nobody_and_too_many_are_told() {
         let mut asked = TcpStream::connect(addr).unwrap();
         asked.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         asked
-            .write_all(b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .write_all(
+                b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+            )
             .unwrap();
         let mut told = String::new();
         asked.read_to_string(&mut told).is_ok() && told.starts_with("HTTP/1.1 200 ")

@@ -58,8 +58,7 @@ pub fn pack(folder: &Path, name: &str, version: u64, seed: u64) {
     let numbers = Value::from(ndarray::Array2::from_shape_fn((2, 7), |(r, c)| (r + c) as f32));
     let run = session.signature("predict").unwrap();
     let case = Case::record(&run, vec![("x".to_owned(), numbers)]).unwrap();
-    let packing =
-        Packing::new(name, &graph, "predict").checkpoint(&checkpoint).case(case);
+    let packing = Packing::new(name, &graph, "predict").checkpoint(&checkpoint).case(case);
     let target = folder.join(name).join(version.to_string());
     std::fs::create_dir_all(target.parent().unwrap()).unwrap();
     abeyance_package::write(&target, &packing).unwrap();
@@ -67,12 +66,15 @@ pub fn pack(folder: &Path, name: &str, version: u64, seed: u64) {
 
 /// Rows that are all different.
 pub fn rows(count: usize, from: usize) -> Vec<f32> {
-    (0..count * 7).map(|i| (((from * 7 + i) * 2_654_435_761) % 2003) as f32 / 1000.0 - 1.0).collect()
+    (0..count * 7)
+        .map(|i| (((from * 7 + i) * 2_654_435_761) % 2003) as f32 / 1000.0 - 1.0)
+        .collect()
 }
 
 /// What a session gives for rows.
 pub fn expected(session: &Session, rows: &[f32]) -> Vec<f32> {
-    let x = Value::from(ndarray::Array2::from_shape_vec((rows.len() / 7, 7), rows.to_vec()).unwrap());
+    let x =
+        Value::from(ndarray::Array2::from_shape_vec((rows.len() / 7, 7), rows.to_vec()).unwrap());
     let run = session.signature("predict").unwrap();
     match run.run([run.feed_value("x", &x).unwrap()]).unwrap().remove(0) {
         Value::F32(y) => y.into_iter().collect(),

@@ -48,8 +48,7 @@ fn new_versions_take_over_without_a_failed_request() {
                     let rows = rows(1 + turn % 3, client * 100 + turn % 50);
                     let (status, answer) = post(&agent, base, PATH, &request(&rows));
                     assert_eq!(status, 200, "{answer}");
-                    let version: usize =
-                        answer["model_version"].as_str().unwrap().parse().unwrap();
+                    let version: usize = answer["model_version"].as_str().unwrap().parse().unwrap();
                     assert!(version >= newest, "version {version} after {newest}");
                     newest = version;
                     assert_eq!(numbers(&answer), expected(&versions[version - 1], &rows));
@@ -67,12 +66,8 @@ fn new_versions_take_over_without_a_failed_request() {
         done.store(true, Ordering::Relaxed);
     });
     assert_eq!(state(&base, "1"), "retired");
-    let (status, answer) = post(
-        &agent(),
-        &base,
-        "/v2/models/classifier/versions/1/infer",
-        &request(&rows(1, 0)),
-    );
+    let (status, answer) =
+        post(&agent(), &base, "/v2/models/classifier/versions/1/infer", &request(&rows(1, 0)));
     assert_eq!(status, 404);
     assert!(answer["error"].as_str().unwrap().contains("a newer one is"), "{answer}");
 }
