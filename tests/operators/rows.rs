@@ -243,7 +243,7 @@ impl Case {
             Feed::new(tensor, part)
         });
         let y = self.graph.any(self.graph.ir().find("y").unwrap());
-        session.run(y, feeds.collect::<Vec<_>>())
+        Ok(session.run(y, feeds.collect::<Vec<_>>())?)
     }
 
     fn session(&self, threads: usize, optimize: bool) -> Session {

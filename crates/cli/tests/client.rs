@@ -1,4 +1,4 @@
-//! Generated clients. Those of `crates/serve/tests/client/` are compiled and used there; here they are compared with what is generated.
+//! Generated clients. Those of `crates/clients/tests/client/` are compiled and used there; here they are compared with what is generated.
 
 mod support;
 
@@ -10,7 +10,7 @@ use support::Folder;
 
 /// The folder in which the kept clients are.
 fn kept() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../serve/tests/client")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../clients/tests/client")
 }
 
 /// That a kept client is what is generated; with `REWRITE_CLIENTS` set it is made so.

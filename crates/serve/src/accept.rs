@@ -32,6 +32,8 @@ const LONGEST_HEAD: usize = 64 << 10;
 const STREAMS: u32 = 256;
 /// How long a port that stops waits for one more connection that was there before.
 const LAST: Duration = Duration::from_millis(2);
+/// How long a connection that was just accepted may take to send its request when the port stops.
+const SETTLE: Duration = Duration::from_millis(200);
 /// What is told to a client for which there is no room, in HTTP.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
     Connection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"as many connections are open as may be: try again\"}";
@@ -105,6 +107,8 @@ pub(crate) async fn serve<S, B>(
         });
     }
     drop(listener);
+    // What was accepted last may not have been read yet.
+    tokio::time::sleep(SETTLE).await;
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(port.grace) => {

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use abeyance::ir::DType;
-use abeyance::prelude::*;
 use abeyance::session::{SignatureRun, Value};
 use clap::Args;
 use ndarray::{Axis, concatenate};

@@ -68,7 +68,6 @@ fn version(g: &Graph, mixes: Option<&str>) -> Version {
         cases: 0,
         parameters: 0,
         since: SystemTime::now(),
-        path: "test".into(),
     }
 }
 

@@ -1,6 +1,5 @@
 //! A version of a model, ready to run.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -27,7 +26,6 @@ pub(crate) struct Version {
     /// Numbers in all variables.
     pub(crate) parameters: usize,
     pub(crate) since: SystemTime,
-    pub(crate) path: PathBuf,
 }
 
 /// A signature that can be asked for: one that writes no variables.

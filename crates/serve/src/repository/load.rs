@@ -71,7 +71,6 @@ pub(super) fn load(
         cases,
         parameters,
         since: SystemTime::now(),
-        path: path.to_owned(),
     };
     version.warm(loading.batching.most, loading.threads).map_err(|error| said(&error))?;
     Ok(version)

@@ -58,8 +58,15 @@ impl Loader {
         watch: Watch,
     ) -> Result<Self, Error> {
         let loading = Loading { threads: watch.threads, batching: watch.batching };
-        let mut work =
-            Work { registry, metrics, loading, watch, seen: HashMap::new(), tried: HashMap::new() };
+        let mut work = Work {
+            registry,
+            metrics,
+            loading,
+            watch,
+            seen: HashMap::new(),
+            tried: HashMap::new(),
+            last: BTreeMap::new(),
+        };
         let folder = match source {
             Source::Single { path, checkpoint, name } => {
                 work.single(&path, checkpoint.as_deref(), &name)?;
@@ -108,6 +115,21 @@ fn step_behind() {
     let _ = rustix::process::setpriority_process(None, 19);
 }
 
+/// The versions of all models, as they were found.
+type Everything = BTreeMap<String, BTreeMap<u64, Found>>;
+
+/// What was found now, and what was there at the last look and is not now: while a version is replaced, there is none for a moment, so that only
+/// what is missing at two looks is gone.
+fn with_what_just_went(mut now: Everything, last: &Everything) -> Everything {
+    for (name, versions) in last {
+        let model = now.entry(name.clone()).or_default();
+        for (number, found) in versions {
+            model.entry(*number).or_insert_with(|| found.clone());
+        }
+    }
+    now
+}
+
 struct Work {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
@@ -117,6 +139,8 @@ struct Work {
     seen: HashMap<PathBuf, Vec<Stamp>>,
     /// Files as they were when their version was loaded, or could not be.
     tried: HashMap<PathBuf, Vec<Stamp>>,
+    /// What was found at the last look.
+    last: Everything,
 }
 
 impl Work {
@@ -139,7 +163,9 @@ impl Work {
 
     /// Brings the registry to what was found. At the first look everything is loaded as it is; later, files that just changed are left
     /// until they have been the same at two looks, since they may still be copied.
-    fn look(&mut self, found: BTreeMap<String, BTreeMap<u64, Found>>, first: bool) {
+    fn look(&mut self, now: Everything, first: bool) {
+        let found = with_what_just_went(now.clone(), &self.last);
+        self.last = now;
         for (name, versions) in &found {
             self.model(&Arc::from(name.as_str()), versions, first);
         }

@@ -39,8 +39,8 @@ impl Drop for Folder {
 pub fn classifier() -> Graph {
     let g = Graph::named("classifier");
     let x = g.placeholder::<f32>("x", dims![_, 7]);
-    let w = g.variable("w", truncated_normal(dims![7, 5], 1.0));
-    let v = g.variable("v", truncated_normal(dims![5, 3], 1.0));
+    let w = g.variable("w", truncated_normal(dims![7, 5], 0.0, 1.0));
+    let v = g.variable("v", truncated_normal(dims![5, 3], 0.0, 1.0));
     let y = x.matmul(w).tanh().matmul(v).softmax();
     g.signature("predict").input("x", x).output("y", y);
     g
