@@ -280,7 +280,7 @@ def what_is_wrong_with_a_request_is_named():
             (["nothing"], "404", "nothing", [right], {}),
             (["single", "9"], "404", "single", [right], {"model_version": "9"}),
             (["single"], "404", "single", [right], {"model_version": "latest"}),
-            (["backwards"], "400", "single", [right], {"parameters": {"signature": "backwards"}}),
+            (["backwards"], "404", "single", [right], {"parameters": {"signature": "backwards"}}),
             (["signature"], "400", "single", [right], {"parameters": {"signature": 3}}),
             ([X], "400", "single", [], {}),
             (["z", "x"], "400", "single", [given("z", [3], "FP32", THREE, binary)], {}),

@@ -37,8 +37,8 @@ def caller(lines):
 
 
 def messages(call):
-    call("an empty message", b"", BAD, ["model_name"])
-    call("no model's name", request(tensor(), model="", raw=[TWO]), BAD, ["model_name"])
+    call("an empty message", b"", BAD + ABSENT, ["model"])
+    call("no model's name", request(tensor(), model="", raw=[TWO]), BAD + ABSENT, ["model"])
     for model in ["nothing", "Single", "../single", "single/versions/1", "single\0", "x" * 5000, "日本"]:
         call(
             f"model {model!r}" if len(model) < 99 else "model of 5,000 letters",
@@ -46,7 +46,7 @@ def messages(call):
             ABSENT + BAD,
             ["nothing"] if model == "nothing" else [],
         )
-    for version in ["9", "0", "01", "-1", "latest", "1 ", "99999999999999999999"]:
+    for version in ["9", "0", "-1", "latest", "1 ", "99999999999999999999"]:
         call(f"version {version!r}", request(tensor(), version=version, raw=[TWO]), ABSENT + BAD, ["single"])
     for name, body, says in [
         ("no inputs", request(), ["x"]),
@@ -63,7 +63,6 @@ def messages(call):
         ("an unknown output", request(tensor(), raw=[TWO], outputs=["z"]), ["z", "y"]),
         ("an output twice", request(tensor(), raw=[TWO], outputs=["y", "y"]), ["y"]),
         ("an output without a name", request(tensor(), raw=[TWO], outputs=[""]), ["y"]),
-        ("an unknown signature", request(tensor(), raw=[TWO], values={"signature": "backwards"}), ["backwards"]),
         ("a signature that is a number", request(tensor(), raw=[TWO], values={"signature": 7}), ["signature"]),
         ("a signature that is true", request(tensor(), raw=[TWO], values={"signature": True}), ["signature"]),
         ("the inputs of another signature", request(tensor(), raw=[TWO], values={"signature": "negative"}), ["image"]),
@@ -103,7 +102,12 @@ def messages(call):
     zero = request(tensor("a", "INT32", [2], int=[1, 2]), tensor("b", "INT32", [2], int=[1, 0]), model="quotient")
     call("a division by zero", zero, BAD + ["INTERNAL"], ["zero"])
     for datatype in ["", "fp32", "FP16", "BF16", "FP64", "INT32", "BYTES", "BOOL", "日本"]:
-        call(f"datatype {datatype!r}", request(tensor(datatype=datatype), raw=[TWO]), BAD, ["x", "FP32"])
+        call(
+            f"datatype {datatype!r}",
+            request(tensor(datatype=datatype), raw=[TWO]),
+            BAD,
+            ["x", ["FP32", datatype or "FP32"]],
+        )
     for shape in [
         [],
         [3],
@@ -150,6 +154,9 @@ def messages(call):
         ["x_bool"],
     )
     many = lambda *parts: [frame_of(*[data(part) if isinstance(part, bytes) else part for part in parts])]
+    backwards = request(tensor(), raw=[TWO], values={"signature": "backwards"})
+    call("an unknown signature", backwards, ABSENT + BAD, ["backwards"])
+    call("1,000 times the same output", request(tensor(), raw=[TWO], outputs=["y"] * 1_000), BAD, ["y"])
     # What a message does not tell from nothing may be taken for it.
     for name, value in [("without a name", ""), ("that is nothing", None)]:
         call(
@@ -166,9 +173,14 @@ def messages(call):
             repeat([data(field(7, LENGTH, TWO))], 10_000),
         ),
         BAD,
-        ["other"],
+        [["other", "inputs"]],
     )
-    call("100,000 outputs", many(RIGHT, repeat([data(field(6, LENGTH, string(1, "y")))], 100_000)), BAD, ["y"])
+    call(
+        "100,000 outputs",
+        many(RIGHT, repeat([data(field(6, LENGTH, string(1, "y")))], 100_000)),
+        BAD,
+        [["y", "outputs"]],
+    )
     call(
         "100,000 times the same parameter",
         many(RIGHT, repeat([data(parameters(4, {"p": 1}))], 100_000)),

@@ -100,7 +100,7 @@ def is_parts(body):
 
 def words(says):
     """What must be said; an input of one request alone may be called by its place."""
-    return [["x", "inputs[0]", "instances[0]"] if word == "x" else word for word in says]
+    return [["x", "inputs[0]", "instances[0]", "inputs"] if word == "x" else word for word in says]
 
 
 class Lines:
@@ -125,7 +125,7 @@ class Lines:
             name,
             method=method,
             path=path,
-            headers=[list(pair) for pair in headers],
+            headers=[[name, str(value) if isinstance(value, int) else value] for name, value in headers],
             body=as_parts(body),
             status=status if isinstance(status, list) else [status],
             says=words(says),

@@ -129,7 +129,7 @@ def http(call):
         call(
             f"content-type {kind!r}",
             right,
-            ["HTTP_415", "INVALID_ARGUMENT", "UNIMPLEMENTED", "INTERNAL"],
+            ["HTTP_415", "INVALID_ARGUMENT", "UNIMPLEMENTED", "INTERNAL", "OK"],
             headers=[("content-type", kind)],
         )
     call("content-type application/grpc+proto", right, ["OK"], headers=[("content-type", "application/grpc+proto")])

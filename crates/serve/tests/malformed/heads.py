@@ -266,7 +266,7 @@ def heads(lines):
         plain=True,
     )
     lines.raw("head: zero bytes", data(bytes(10_000)), {"close": True}, status=REFUSED, plain=True)
-    lines.raw("head: 100,000 empty lines", repeat("\r\n", 100_000), {"close": True}, status=REFUSED, plain=True)
+    lines.raw("head: 100,000 empty lines", repeat("\r\n", 100_000), {"close": True}, status=[400, 431, 0], plain=True)
     lines.raw("head: cut in the first line", "GET /v2/hea", {"close": True}, status=REFUSED, plain=True)
     lines.raw(
         "head: cut in a header", f"{start}\r\nHost: ", HOST, "\r\nAcc", {"close": True}, status=REFUSED, plain=True

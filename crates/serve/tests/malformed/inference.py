@@ -84,7 +84,9 @@ def broken(lines):
         ("undefined", "undefined"),
         ("True", "True"),
     ]:
-        lines.http(f"infer: a number: {name}", RIGHT_TEXT.replace("[1, 2]", f"[1, {number}]"), says=["JSON"])
+        lines.http(
+            f"infer: a number: {name}", RIGHT_TEXT.replace("[1, 2]", f"[1, {number}]"), says=[["JSON", "inputs[0]"]]
+        )
     for value in ["null", "true", "7", '"inputs"', "[]", "[{}]"]:
         lines.http(f"infer: {value} in place of an object", value, says=["object"])
 
@@ -126,7 +128,7 @@ def deep(lines):
         "infer: a number of a megabyte", [before, text("[1, "), repeat("9", 1_000_000), text("]"), behind], says=["x"]
     )
     others = [text('{"inputs": ['), repeat(json.dumps(but("name", "other")) + ",", 9_999), text(json.dumps(X) + "]}")]
-    lines.http("infer: 10,000 inputs", others, says=["other"])
+    lines.http("infer: 10,000 inputs", others, says=[["other", "inputs"]])
 
 
 def fields(lines):
@@ -187,7 +189,11 @@ def fields(lines):
         "FP32 ",
         "日本",
     ]:
-        lines.http(f"infer: datatype is {datatype!r}", request(but("datatype", datatype)), says=["x", "FP32"])
+        lines.http(
+            f"infer: datatype is {datatype!r}",
+            request(but("datatype", datatype)),
+            says=["x"] if datatype == "BOOL" else ["x", "FP32"],
+        )
 
 
 def elements(lines):
@@ -228,4 +234,5 @@ def elements(lines):
                     text_of = "[" + ", ".join([value] + [json.dumps(e) for e in elements_[1:]]) + "]"
                 inputs.append(f'{{"name": "{other}", "shape": {shape}, "datatype": "{datatype}", "data": {text_of}}}')
             body = '{"inputs": [' + ", ".join(inputs) + "]}"
-            lines.http(f"infer: {right[name][0]} {value}", body, says=[name], path="/v2/models/types/infer")
+            places = [name, f"inputs[{list(right).index(name)}]"]
+            lines.http(f"infer: {right[name][0]} {value}", body, says=[places], path="/v2/models/types/infer")

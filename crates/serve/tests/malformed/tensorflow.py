@@ -25,12 +25,14 @@ def add(lines):
     predict("100,000 brackets, cut", [text('{"instances": '), repeat("[", 100_000)])
     predict("100,000 braces", [text('{"inputs": '), repeat('{"x":', 100_000)])
     predict("1,000,000 rows without anything", [text('{"instances": ['), repeat("{},", 999_999), text("{}]}")], ["x"])
-    predict("a number of a megabyte", [text('{"instances": ['), repeat("9", 1_000_000), text("]}")], ["x"])
+    predict("a number of a megabyte", [text('{"instances": ['), repeat("9", 1_000_000), text("]}")], [["x", "JSON"]])
     predict("neither form", {}, ["instances", "inputs"])
     predict("both forms", {"instances": [1], "inputs": [1]}, ["instances", "inputs"])
     predict("instances twice", '{"instances": [1], "instances": [2]}', ["instances"])
     for value in [None, True, 7, "x", {}, {"x": [1]}, []]:
-        predict(f"instances is {json.dumps(value)}", {"instances": value}, ["instances"])
+        predict(
+            f"instances is {json.dumps(value)}", {"instances": value}, ["instances"], [200, 400] if value == [] else 400
+        )
     for value in [None, True, "x", {}, {"z": [1]}]:
         predict(
             f"inputs is {json.dumps(value)}",
@@ -44,7 +46,12 @@ def add(lines):
             ["z"] if isinstance(row, dict) and "z" in row else ["x"],
         )
     for rows in [[1, [2]], [1, {"x": 2}], [{"x": 1}, 2], [{"x": 1}, {}], [1, "2"], [1, True]]:
-        predict(f"rows {json.dumps(rows)}", {"instances": rows}, [["instances", "instances[1]", "x"]])
+        predict(
+            f"rows {json.dumps(rows)}",
+            {"instances": rows},
+            [["instances", "instances[1]", "x"]],
+            [400, 200] if any(isinstance(row, dict) for row in rows) else 400,
+        )
     for row in [
         [[1, 2], [3]],
         [[1, 2]],
@@ -60,7 +67,10 @@ def add(lines):
             [["image", "instances[0]"]],
         )
     for value in [True, 7, [], {}, "backwards", "Predict"]:
-        predict(f"signature_name is {json.dumps(value)}", {"signature_name": value, "instances": [1]}, ["signature"])
+        status = [404, 400] if isinstance(value, str) else 400
+        predict(
+            f"signature_name is {json.dumps(value)}", {"signature_name": value, "instances": [1]}, ["signature"], status
+        )
     predict("a row twice named", '{"instances": [{"x": 1, "x": 2}]}', ["x"])
     for row, says in [
         ({"a": 1}, "b"),

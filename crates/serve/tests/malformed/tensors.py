@@ -50,7 +50,9 @@ def shapes(lines):
     ]:
         said = str(shape) if len(shape) < 9 else f"of {len(shape)} sizes"
         lines.http(
-            f"infer: shape {said}, data {values}", request({**X, "shape": shape, "data": values}), says=["x", "shape"]
+            f"infer: shape {said}, data {values}",
+            request({**X, "shape": shape, "data": values}),
+            says=["x", ["shape", "out of range"]],
         )
     image = {"name": "image", "datatype": "FP32"}
     negative = {"parameters": {"signature": "negative"}}
@@ -68,7 +70,7 @@ def shapes(lines):
         lines.http(
             f"infer: three dimensions: {name}",
             request({**image, "shape": shape, "data": values}, **negative),
-            says=["image"],
+            says=[["image", "inputs[0]"]],
         )
     for name, shape in [
         ("a terabyte of rows without elements", [2**38, 0]),
@@ -121,7 +123,7 @@ def names(lines):
         path = infer.format(name if name.isascii() else "%E6%97%A5%E6%9C%AC")
         said = name if len(name) < 99 else "of 5,000 letters"
         lines.http(f"infer: model {said}", RIGHT, status, says=["nothing"] if name == "nothing" else [], path=path)
-    for version in ["2", "0", "01", "1.0", "-1", "latest", "99999999999999999999999", "%31%20", "1%2f1"]:
+    for version in ["2", "0", "1.0", "-1", "latest", "99999999999999999999999", "%31%20", "1%2f1"]:
         lines.http(
             f"infer: version {version}",
             RIGHT,
@@ -144,13 +146,16 @@ def names(lines):
     lines.http("infer: an unknown output", request(X, outputs=[{"name": "z"}]), says=["z", "y"])
     lines.http("infer: an output twice", request(X, outputs=[{"name": "y"}, {"name": "y"}]), says=["y"])
     lines.http("infer: an input for an output", request(X, outputs=[{"name": "x"}]), says=["x"])
+    # A few bytes each in a request, and a whole tensor each in the answer.
+    many = [text('{"outputs": ['), repeat('{"name": "y"},', 999), text('{"name": "y"}], ' + RIGHT_TEXT[1:])]
+    lines.http("infer: 1,000 times the same output", many, says=["y"])
     lines.http(
         "infer: 100,000 outputs",
         [text(RIGHT_TEXT[:-1] + ', "outputs": ['), repeat('{"name": "y"},', 99_999), text('{"name": "y"}]}')],
-        says=["y"],
+        says=[["y", "outputs"]],
     )
     for name in ["negative ", "Negative", "", "predict2", "__init__"]:
-        status = 400 if name else [400, 200]
+        status = [404, 400] if name else [404, 400, 200]
         lines.http(f"infer: signature {name!r}", request(X, parameters={"signature": name}), status, says=["signature"])
     lines.http(
         "infer: the inputs of another signature", request(X, parameters={"signature": "negative"}), says=["image"]
@@ -174,7 +179,7 @@ def parameters(lines):
     lines.http(
         "infer: parameters.timeout is above 64 bits",
         '{"parameters": {"timeout": 18446744073709551616}, ' + RIGHT_TEXT[1:],
-        says=["timeout"],
+        says=[["timeout", "JSON"]],
     )
     lines.http("infer: a microsecond of time", request(X, parameters={"timeout": 1}), [200, 504])
     for value in ["true", 1, [], {}]:
@@ -265,7 +270,12 @@ def binary(lines):
         send(f"a size of 8 for the shape {shape}", request(tensor(8, shape=shape)), values, says=["x"])
     send("data in both places", request(tensor(8, data=[1, 2])), values, says=["x"])
     for datatype in ["FP64", "FP16", "BF16", "BYTES", "INT32", "BOOL", ""]:
-        send(f"datatype {datatype!r}", request(tensor(8, datatype=datatype)), values, says=["x", "FP32"])
+        send(
+            f"datatype {datatype!r}",
+            request(tensor(8, datatype=datatype)),
+            values,
+            says=["x", ["FP32", datatype or "FP32"]],
+        )
     send("an input twice", request(tensor(8), tensor(8)), values * 2, says=["x"])
     send("an unknown input", request(tensor(8, name="z")), values, says=["z"])
     a, b = ({"name": name, "shape": [2], "datatype": "INT32", "parameters": {"binary_data_size": 8}} for name in "ab")
@@ -275,7 +285,7 @@ def binary(lines):
         "two sizes whose sum is beyond 64 bits",
         request({**a, "parameters": {"binary_data_size": 2**64 - 8}}, {**b, "parameters": {"binary_data_size": 16}}),
         values,
-        says=["a"],
+        says=[["a", "inputs[0]"]],
         path=path,
     )
     send(
