@@ -19,6 +19,9 @@ impl Names {
     pub fn refuse(&self, headers: &HeaderMap, server: &str, option: &str) -> Option<String> {
         let text =
             |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        if headers.get_all(header::HOST).iter().count() > 1 {
+            return Some("the request has two `Host` headers".to_owned());
+        }
         let host = text(header::HOST).unwrap_or_default();
         if !self.knows(host) {
             let name = shorten(host);

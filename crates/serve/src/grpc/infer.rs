@@ -116,7 +116,16 @@ fn wanted(request: &ModelInferRequest, served: &Served) -> Result<Vec<usize>, Re
         }
         served.output(&output.name).map_err(|refusal| refusal.within(&format!("outputs[{place}]")))
     };
-    request.outputs.iter().enumerate().map(place).collect()
+    let places: Vec<usize> =
+        request.outputs.iter().enumerate().map(place).collect::<Result<_, Refusal>>()?;
+    let mut once = std::collections::BTreeSet::new();
+    match places.iter().find(|place| !once.insert(**place)) {
+        Some(twice) => {
+            let name = served.outputs.get(*twice).map_or("", |port| &port.name);
+            Err(Refusal::invalid(format!("output `{name}` is asked for twice")))
+        }
+        None => Ok(places),
+    }
 }
 
 fn values(request: &ModelInferRequest, served: &Served) -> Result<Vec<Value>, Refusal> {

@@ -194,7 +194,7 @@ impl GrpcInferenceService for Service {
             let asked = request.get_ref();
             let versions = match asked.name.is_empty() {
                 true => self.app.registry.live(),
-                false => vec![self.app.registry.version(&asked.name, Some(&asked.version))?],
+                false => self.app.registry.versions(&asked.name, Some(&asked.version))?,
             };
             let model_stats = versions.iter().map(|version| of_version(version)).collect();
             Ok(ModelStatisticsResponse { model_stats })

@@ -70,8 +70,8 @@ pub(crate) fn bytes(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Res
     response
 }
 
-/// Writes an array's elements as lists of lists, or one flat list; a number alone for an array without dimensions. NaN and the infinities are
-/// null, which is all that JSON has for them.
+/// Writes an array's elements as lists of lists, or one flat list; a number alone for an array without dimensions. JSON has no word for NaN and the
+/// infinities: the one is null, the others are the texts `Infinity` and `-Infinity`, which is what clients read as such.
 pub(crate) struct Numbers<'v> {
     pub(crate) value: &'v abeyance_session::Value,
     pub(crate) flat: bool,
@@ -95,7 +95,7 @@ impl Serialize for Numbers<'_> {
                             part = elements.get(row * width..(row + 1) * width).unwrap_or_default();
                         }
                         match self.flat {
-                            true => part.serialize(serializer),
+                            true => serializer.collect_seq(part.iter().map(|&element| Element(element))),
                             false => Nested { elements: part, dims }.serialize(serializer),
                         }
                     })*
@@ -111,11 +111,44 @@ struct Nested<'e, T> {
     dims: &'e [usize],
 }
 
-impl<T: Serialize> Serialize for Nested<'_, T> {
+/// One element.
+struct Element<T>(T);
+
+macro_rules! floats {
+    ($($type:ty),*) => {$(
+        impl Serialize for Element<$type> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self.0 {
+                    <$type>::INFINITY => serializer.serialize_str("Infinity"),
+                    <$type>::NEG_INFINITY => serializer.serialize_str("-Infinity"),
+                    // NaN is null.
+                    number => number.serialize(serializer),
+                }
+            }
+        }
+    )*};
+}
+floats!(f32, f64);
+
+macro_rules! others {
+    ($($type:ty),*) => {$(
+        impl Serialize for Element<$type> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize(serializer)
+            }
+        }
+    )*};
+}
+others!(i32, i64, u8, bool);
+
+impl<T: Copy> Serialize for Nested<'_, T>
+where
+    Element<T>: Serialize,
+{
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.dims {
-            [] => self.elements.first().serialize(serializer),
-            [_] => self.elements.serialize(serializer),
+            [] => self.elements.first().map(|&element| Element(element)).serialize(serializer),
+            [_] => serializer.collect_seq(self.elements.iter().map(|&element| Element(element))),
             [count, rest @ ..] => {
                 let width: usize = rest.iter().product();
                 let part = |place: usize| Nested {

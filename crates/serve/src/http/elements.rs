@@ -10,6 +10,8 @@ use crate::refusal::{Kind, Refusal};
 
 /// No tensor has more dimensions.
 pub(crate) const MOST_RANK: usize = 16;
+/// No tensor of a request has more elements.
+const MOST_ELEMENTS: usize = 1 << 31;
 
 /// What is wrong with a request's JSON, and where.
 pub(crate) fn malformed(jiter: &Jiter<'_>, error: &JiterError) -> Refusal {
@@ -154,9 +156,31 @@ fn float<T: std::str::FromStr + num::Limits>(
     peek: Peek,
     dtype: DType,
 ) -> Result<T, Refusal> {
-    if peek == Peek::Null {
-        jiter.known_null().map_err(|error| malformed(jiter, &error))?;
-        return Ok(T::NAN);
+    match peek {
+        Peek::Null => {
+            jiter.known_null().map_err(|error| malformed(jiter, &error))?;
+            return Ok(T::NAN);
+        }
+        Peek::String => {
+            let position = jiter.current_position();
+            let named = match jiter.known_str() {
+                Ok("NaN") => Some(T::NAN),
+                Ok("Infinity") => Some(T::INFINITY),
+                Ok("-Infinity") => Some(T::NEG_INFINITY),
+                Ok(_) => None,
+                Err(error) => return Err(malformed(jiter, &error)),
+            };
+            return match named {
+                Some(number) => Ok(number),
+                None => Err(Refusal::invalid(format!(
+                    "a text at line {} column {} is no element of datatype {}: numbers are written without quotes, but for \"NaN\", \"Infinity\" and \"-Infinity\"",
+                    position.line,
+                    position.column,
+                    datatype(dtype)
+                ))),
+            };
+        }
+        _ => {}
     }
     if !peek.is_num() {
         return Err(unfit(jiter, peek, dtype));
@@ -203,16 +227,22 @@ mod num {
     /// What parsing needs to know of a float.
     pub(super) trait Limits {
         const NAN: Self;
+        const INFINITY: Self;
+        const NEG_INFINITY: Self;
         fn is_infinite(&self) -> bool;
     }
     impl Limits for f32 {
         const NAN: f32 = f32::NAN;
+        const INFINITY: f32 = f32::INFINITY;
+        const NEG_INFINITY: f32 = f32::NEG_INFINITY;
         fn is_infinite(&self) -> bool {
             f32::is_infinite(*self)
         }
     }
     impl Limits for f64 {
         const NAN: f64 = f64::NAN;
+        const INFINITY: f64 = f64::INFINITY;
+        const NEG_INFINITY: f64 = f64::NEG_INFINITY;
         fn is_infinite(&self) -> bool {
             f64::is_infinite(*self)
         }
@@ -361,12 +391,13 @@ pub(crate) fn shape(sizes: &[i64]) -> Result<Vec<usize>, Refusal> {
         )));
     }
     let dims: Option<Vec<usize>> = sizes.iter().map(|size| usize::try_from(*size).ok()).collect();
+    // Where there are no elements the other sizes still are what a model makes its outputs of.
+    let fits = |dims: &[usize]| {
+        let long: Vec<usize> = dims.iter().copied().filter(|size| *size > 0).collect();
+        element_count(&long).is_some_and(|count| count <= MOST_ELEMENTS)
+    };
     match dims {
-        Some(dims)
-            if element_count(&dims).is_some_and(|count| count <= isize::MAX as usize / 8) =>
-        {
-            Ok(dims)
-        }
+        Some(dims) if fits(&dims) => Ok(dims),
         _ => Err(Refusal::invalid(format!("no tensor has shape {sizes:?}"))),
     }
 }

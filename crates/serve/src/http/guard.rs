@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use abeyance_web::{Names, is_same};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -66,6 +66,7 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         false => is_allowed(&app.access, request.headers()),
     };
     let matched = request.extensions().get::<MatchedPath>().cloned();
+    let allowed = allowed(path);
     let is_page = path == "/" || path.starts_with("/page/");
     let mut response = match access {
         Err(refusal) => refusal.into_response(),
@@ -80,6 +81,11 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if status == StatusCode::METHOD_NOT_ALLOWED
+        && let Some(allow) = allowed
+    {
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
     if app.stopping.load(Ordering::Relaxed) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -90,6 +96,12 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         note.tell(status.as_u16(), began);
     }
     response
+}
+
+/// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last part, which is one route with the model's own path.
+fn allowed(path: &str) -> Option<&'static str> {
+    let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
+    Some(if last.contains(':') { "POST" } else { "GET,HEAD" })
 }
 
 /// What the log says of a request.

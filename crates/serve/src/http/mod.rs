@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Router, middleware};
@@ -35,12 +35,10 @@ const SHORT: u64 = 1 << 10;
 
 /// Everything that is answered.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    let answers_long = CompressionLayer::new().compress_when(SizeAbove::new(SHORT).and(
-        // Raw tensors hardly get shorter, and their lengths are told before compression.
-        tower_http::compression::predicate::NotForContentType::const_new(
-            "application/octet-stream",
-        ),
-    ));
+    // Only what was asked for: clients take errors and statistics as they come, whatever encodings they say that they take.
+    let is_answer =
+        |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status == StatusCode::OK;
+    let answers_long = CompressionLayer::new().compress_when(SizeAbove::new(SHORT).and(is_answer));
     Router::new()
         .route("/", get(page::index))
         .route("/page/{file}", get(page::file))
@@ -57,19 +55,24 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v2/models/{model}/versions/{version}/ready", get(oip::model_ready))
         .route("/v2/models/{model}/stats", get(oip::statistics))
         .route("/v2/models/{model}/versions/{version}/stats", get(oip::statistics))
-        .route("/v2/models/{model}/infer", post(oip::infer))
-        .route("/v2/models/{model}/versions/{version}/infer", post(oip::infer))
+        .route("/v2/models/{model}/infer", post(oip::infer).layer(answers_long.clone()))
+        .route(
+            "/v2/models/{model}/versions/{version}/infer",
+            post(oip::infer).layer(answers_long.clone()),
+        )
         .route("/v2/repository/index", post(oip::index))
-        .route("/v1/models/{model}", get(tensorflow::status).post(tensorflow::act))
+        .route(
+            "/v1/models/{model}",
+            get(tensorflow::status).post(tensorflow::act).layer(answers_long.clone()),
+        )
         .route(
             "/v1/models/{model}/versions/{version}",
-            get(tensorflow::status).post(tensorflow::act),
+            get(tensorflow::status).post(tensorflow::act).layer(answers_long),
         )
         .route("/v1/models/{model}/metadata", get(tensorflow::metadata))
         .route("/v1/models/{model}/versions/{version}/metadata", get(tensorflow::metadata))
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
-        .layer(answers_long)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .with_state(app)
 }

@@ -72,8 +72,9 @@ pub(super) async fn model(State(app): State<Arc<App>>, named: Named) -> Answer {
 }
 
 pub(super) async fn statistics(State(app): State<Arc<App>>, named: Named) -> Answer {
-    let version = app.registry.version(&named.model, named.version.as_deref())?;
-    Ok(answer(StatusCode::OK, &json!({ "model_stats": [statistics::of(&version)] })))
+    let versions = app.registry.versions(&named.model, named.version.as_deref())?;
+    let all: Vec<_> = versions.iter().map(|version| statistics::of(version)).collect();
+    Ok(answer(StatusCode::OK, &json!({ "model_stats": all })))
 }
 
 pub(super) async fn all_statistics(State(app): State<Arc<App>>) -> Response {
@@ -114,7 +115,11 @@ pub(super) async fn infer(
 
 /// How much of the body is JSON.
 fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, Refusal> {
-    let Some(length) = headers.get(&HEADER_LENGTH) else { return Ok(body) };
+    let mut all = headers.get_all(&HEADER_LENGTH).iter();
+    let Some(length) = all.next() else { return Ok(body) };
+    if all.any(|other| other != length) {
+        return Err(Refusal::invalid("Inference-Header-Content-Length is given twice"));
+    }
     let digits = length.to_str().ok().filter(|length| !length.starts_with('+'));
     let Some(length) = digits.and_then(|length| length.trim().parse::<usize>().ok()) else {
         return Err(Refusal::invalid("Inference-Header-Content-Length is to be a number of bytes"));

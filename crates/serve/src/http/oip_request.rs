@@ -82,9 +82,15 @@ pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
                 let mut outputs = Vec::new();
                 list(&mut jiter, "outputs", |jiter, place| {
                     let output = output(jiter);
-                    let output =
-                        output.map_err(|refusal| refusal.within(&format!("outputs[{place}]")));
-                    outputs.push(output?);
+                    let output: Wanted =
+                        output.map_err(|refusal| refusal.within(&format!("outputs[{place}]")))?;
+                    if outputs.iter().any(|other: &Wanted| other.name == output.name) {
+                        let name = shortened(&output.name);
+                        return Err(Refusal::invalid(format!(
+                            "output `{name}` is asked for twice"
+                        )));
+                    }
+                    outputs.push(output);
                     Ok(())
                 })?;
                 // As other servers have it: none named is all.
@@ -170,6 +176,7 @@ fn list<'j>(
 }
 
 fn input(jiter: &mut Jiter<'_>, raw: &mut Raw<'_>) -> Result<(String, Value), Refusal> {
+    let mut once = std::collections::BTreeSet::new();
     let mut name = None;
     let mut dtype = None;
     let mut dims: Option<Vec<usize>> = None;
@@ -180,6 +187,9 @@ fn input(jiter: &mut Jiter<'_>, raw: &mut Raw<'_>) -> Result<(String, Value), Re
     let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
     while let Some(field) = next {
         match field.as_str() {
+            "name" | "datatype" | "shape" if !once.insert(field.clone()) => {
+                return Err(Refusal::invalid(format!("`{field}` stands twice")));
+            }
             "name" => name = text(jiter, "name")?,
             "datatype" => {
                 let text = text(jiter, "datatype")?;
@@ -193,6 +203,10 @@ fn input(jiter: &mut Jiter<'_>, raw: &mut Raw<'_>) -> Result<(String, Value), Re
             }
             "data" if data.is_some() || later.is_some() => {
                 return Err(Refusal::invalid("`data` stands twice"));
+            }
+            // As a client leaves them out that sends raw bytes.
+            "data" if jiter.peek().is_ok_and(|peek| peek == Peek::Null) => {
+                jiter.known_null().map_err(|error| malformed(jiter, &error))?;
             }
             "data" => match (dtype, &dims) {
                 (Some(dtype), Some(dims)) => data = Some(self::data(jiter, dtype, dims)?),
@@ -314,7 +328,10 @@ fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal>
     let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
     while let Some(field) = next {
         match field.as_str() {
-            "signature" => parameters.signature = text(jiter, "signature")?,
+            "signature" => {
+                let name = text(jiter, "signature")?;
+                parameters.signature = name.filter(|name| !name.is_empty());
+            }
             "timeout" => {
                 let micros = whole(jiter, "timeout", "a whole number of microseconds")?;
                 // None at all is what clients send that set none.

@@ -25,6 +25,13 @@ use crate::repository::{Slot, State as Stage};
 type Answer = Result<Response, Refusal>;
 
 pub(super) async fn status(State(app): State<Arc<App>>, named: Named) -> Answer {
+    let last = named.version.as_deref().unwrap_or(&named.model);
+    if let Some((_, action)) = last.rsplit_once(':')
+        && app.registry.model(&named.model).is_err()
+    {
+        let action = shortened(action);
+        return Err(Refusal::new(Kind::Method, format!("`:{action}` takes a POST")));
+    }
     let model = app.registry.model(&named.model)?;
     let told = |(number, slot): (&u64, &Slot)| {
         let (state, code) = match (slot.live.is_some(), slot.state) {
@@ -42,7 +49,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, named: Named) -> Answer 
     let all: Vec<serde_json::Value> = match &named.version {
         None => model.iter().rev().map(told).collect(),
         Some(version) => {
-            let number = version.parse::<u64>().ok();
+            let number = version.parse::<u64>().ok().filter(|n| n.to_string() == *version);
             let found = number.and_then(|number| model.get_key_value(&number));
             vec![told(found.ok_or_else(|| {
                 let version = shortened(version);

@@ -208,7 +208,15 @@ fn by_rows(json: &[u8], served: &Served) -> Result<Vec<Value>, Refusal> {
     let mut columns: Vec<Column<'_>> = served.inputs.iter().map(new).collect();
     let mut next = jiter.known_array().map_err(|error| malformed(&jiter, &error))?;
     let mut row = 0;
+    let named = next == Some(Peek::Object);
     while let Some(peek) = next {
+        if named != (peek == Peek::Object) {
+            return Err(Refusal::invalid(format!(
+                "instances[{row}] is {} and those before are {}",
+                if named { "no object" } else { "an object" },
+                if named { "objects" } else { "none" },
+            )));
+        }
         let within = |refusal: Refusal| refusal.within(&format!("instances[{row}]"));
         match peek {
             Peek::Object => named_row(&mut jiter, served, &mut columns, row).map_err(within)?,

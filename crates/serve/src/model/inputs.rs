@@ -5,6 +5,9 @@ use abeyance_session::Value;
 use super::{Served, shortened};
 use crate::refusal::Refusal;
 
+/// No request has more rows, however few elements they have.
+const MOST_ROWS: usize = 1 << 22;
+
 /// Values for the inputs of a signature, each checked as it comes.
 pub(crate) struct Inputs<'s> {
     signature: &'s Served,
@@ -51,6 +54,14 @@ impl<'s> Inputs<'s> {
                 )));
             };
             values.push(value);
+        }
+        if let Some(rows) = values.first().map(|first| super::rows(std::slice::from_ref(first)))
+            && self.signature.batches()
+            && rows > MOST_ROWS
+        {
+            return Err(Refusal::invalid(format!(
+                "{rows} rows are more than one request may have: {MOST_ROWS}"
+            )));
         }
         if self.signature.batches() {
             let rows = |value: &Value| value.shape().first().copied();

@@ -99,6 +99,24 @@ impl Registry {
         live.map(|(number, _)| number.to_string()).collect()
     }
 
+    /// The version of that number, or all versions of a model that answer.
+    ///
+    /// # Errors
+    /// There is none of that name or number, or none answers.
+    pub(crate) fn versions(
+        &self,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Vec<Arc<Version>>, Refusal> {
+        let newest = self.version(name, version)?;
+        if version.is_some_and(|version| !version.is_empty()) {
+            return Ok(vec![newest]);
+        }
+        let models = self.models();
+        let slots = models.get(name).into_iter().flat_map(BTreeMap::values);
+        Ok(slots.filter_map(|slot| slot.live.clone()).collect())
+    }
+
     /// A model.
     ///
     /// # Errors
@@ -135,7 +153,8 @@ impl Registry {
             let live = model.values().rev().find_map(|slot| slot.live.clone());
             return live.ok_or_else(|| gone(name));
         };
-        let slot = wanted.parse::<u64>().ok().and_then(|number| model.get(&number));
+        let number = wanted.parse::<u64>().ok().filter(|number| number.to_string() == wanted);
+        let slot = number.and_then(|number| model.get(&number));
         match slot {
             Some(Slot { live: Some(live), .. }) => Ok(live.clone()),
             Some(slot) => Err(unready(name, wanted, slot)),
