@@ -9,6 +9,7 @@ mod keyboard;
 mod outside;
 mod restart;
 mod scrub;
+mod serving;
 mod support;
 mod training;
 mod views;

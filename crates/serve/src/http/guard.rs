@@ -101,7 +101,7 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
 /// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last part, which is one route with the model's own path.
 fn allowed(path: &str) -> Option<&'static str> {
     let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
-    Some(if last.contains(':') { "POST" } else { "GET,HEAD" })
+    Some(if last.ends_with(":predict") { "POST" } else { "GET,HEAD" })
 }
 
 /// What the log says of a request.

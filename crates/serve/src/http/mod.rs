@@ -3,6 +3,8 @@
 mod answers;
 mod body;
 mod elements;
+#[cfg(test)]
+mod fuzz;
 mod guard;
 mod oip;
 mod oip_request;

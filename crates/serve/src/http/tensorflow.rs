@@ -26,11 +26,8 @@ type Answer = Result<Response, Refusal>;
 
 pub(super) async fn status(State(app): State<Arc<App>>, named: Named) -> Answer {
     let last = named.version.as_deref().unwrap_or(&named.model);
-    if let Some((_, action)) = last.rsplit_once(':')
-        && app.registry.model(&named.model).is_err()
-    {
-        let action = shortened(action);
-        return Err(Refusal::new(Kind::Method, format!("`:{action}` takes a POST")));
+    if last.ends_with(":predict") && app.registry.model(&named.model).is_err() {
+        return Err(Refusal::new(Kind::Method, "`:predict` takes a POST"));
     }
     let model = app.registry.model(&named.model)?;
     let told = |(number, slot): (&u64, &Slot)| {

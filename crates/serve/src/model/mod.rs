@@ -18,4 +18,4 @@ pub(crate) use statistics::Statistics;
 pub(crate) use version::{Served, Version, shortened};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

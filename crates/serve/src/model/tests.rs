@@ -48,7 +48,8 @@ impl Operator for Positive {
     }
 }
 
-fn version(g: &Graph, mixes: Option<&str>) -> Version {
+/// A version of a graph in memory.
+pub(crate) fn version(g: &Graph, mixes: Option<&str>) -> Version {
     let session = Session::with_options(g, SessionOptions::new().threads(1)).unwrap();
     let ir = g.ir();
     let signatures = ir.signatures().iter().map(|signature| Served {

@@ -12,12 +12,13 @@ use crate::support::{Folder, expected, pack, request, rows, serve, session};
 /// What became of a request.
 enum Outcome {
     Answered(String),
-    /// There was no connection any more.
+    /// There was no connection any more, or the system closed one that the server had not accepted.
     Refused,
 }
 
 /// Sends a request, on the connection that is kept if there is one.
 fn ask(kept: &mut Option<TcpStream>, addr: SocketAddr, body: &str) -> Outcome {
+    let is_new = kept.is_none();
     let mut stream = match kept.take() {
         Some(stream) => stream,
         None => match TcpStream::connect(addr) {
@@ -31,11 +32,20 @@ fn ask(kept: &mut Option<TcpStream>, addr: SocketAddr, body: &str) -> Outcome {
         "POST /v2/models/classifier/infer HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(format!("{head}{body}").as_bytes()).expect("a request is taken whole");
+    let refused = |error: &std::io::Error| {
+        is_new && matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+    };
+    match stream.write_all(format!("{head}{body}").as_bytes()) {
+        Err(error) if refused(&error) => return Outcome::Refused,
+        sent => sent.expect("a request is taken whole"),
+    }
     let mut answer = Vec::new();
     loop {
         let mut part = [0; 4096];
-        let count = stream.read(&mut part).expect("an answer");
+        let count = match stream.read(&mut part) {
+            Err(error) if answer.is_empty() && refused(&error) => return Outcome::Refused,
+            read => read.expect("an answer"),
+        };
         assert!(count > 0, "the connection broke off after {} bytes", answer.len());
         answer.extend_from_slice(&part[..count]);
         let text = String::from_utf8_lossy(&answer).into_owned();

@@ -8,7 +8,7 @@ mod recordings;
 use std::time::{Duration, Instant};
 
 pub use browser::{Browser, in_browser};
-pub use programs::Program;
+pub use programs::{Program, abeyance, graph_file};
 pub use recordings::{Folder, two_recorded_runs};
 
 /// Longer than anything takes on a machine that is busy with other things.

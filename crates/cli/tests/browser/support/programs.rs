@@ -22,17 +22,26 @@ impl Program {
         let mut command = abeyance(folder);
         command.arg("train").arg(graph_file(graph)).args(["--dashboard", "0"]);
         command.args(arguments.split_whitespace());
-        Self::start(command)
+        Self::start(command, "the dashboard is at ")
+    }
+
+    /// `abeyance serve` of one of the graphs of this repository, with the variables of a training.
+    pub fn serve(folder: &Path, graph: &str, checkpoint: &str) -> Self {
+        let mut command = abeyance(folder);
+        command.arg("serve").arg(graph_file(graph)).args(["--http", "0"]);
+        command.args(["--checkpoint", checkpoint]);
+        Self::start(command, "serving at ")
     }
 
     /// `abeyance dashboard` of a folder.
     pub fn dashboard(folder: &Path, addr: &str) -> Self {
         let mut command = abeyance(folder);
         command.args(["dashboard", ".", "--addr", addr]);
-        Self::start(command)
+        Self::start(command, "the dashboard is at ")
     }
 
-    fn start(mut command: Command) -> Self {
+    /// Waits until it says where its page is, behind these words.
+    fn start(mut command: Command, words: &str) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
@@ -43,7 +52,7 @@ impl Program {
         let mut program = Self { child, output, readers, url: String::new() };
         program.url = wait_for("the address of the page", || {
             let said = program.said();
-            let (_, url) = said.split_once("the dashboard is at ")?;
+            let (_, url) = said.split_once(words)?;
             let end = url.find(['\n', ';'])?;
             Some(url[..end].to_owned())
         });
