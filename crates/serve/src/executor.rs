@@ -2,6 +2,7 @@
 //! what waits in the same lane; the answer goes back through a channel.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -85,6 +86,8 @@ struct State {
     turns: VecDeque<Lane>,
     waiting: usize,
     running: usize,
+    /// Whether a thread watches for what comes instead of sleeping.
+    watching: bool,
     stopping: bool,
 }
 
@@ -104,8 +107,14 @@ impl State {
 struct Shared {
     state: Mutex<State>,
     wake: Condvar,
+    /// Requests that have come so far.
+    come: AtomicUsize,
     batching: Batching,
 }
+
+/// How long a thread that has nothing to do watches for more before it sleeps. To wake a thread takes longer than many a model; who waits for one
+/// answer before asking again finds it awake. Threads with something to do go first meanwhile.
+const WATCH: Duration = Duration::from_micros(200);
 
 /// The threads.
 #[derive(Debug)]
@@ -117,7 +126,12 @@ pub(crate) struct Executor {
 impl Executor {
     /// So many threads.
     pub(crate) fn start(threads: usize, batching: Batching) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Condvar::new(), batching });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            come: AtomicUsize::new(0),
+            batching,
+        });
         let mut executor = Self { shared, threads: Vec::new() };
         for number in 0..threads.max(1) {
             let shared = executor.shared.clone();
@@ -173,8 +187,13 @@ impl Executor {
                 state.lanes.insert(lane, VecDeque::from([waiting]));
             }
         }
+        self.shared.come.fetch_add(1, Ordering::Release);
+        // Whoever watches looks once more, under the lock, before it sleeps.
+        let is_watched = state.watching;
         drop(state);
-        self.shared.wake.notify_one();
+        if !is_watched {
+            self.shared.wake.notify_one();
+        }
         Ok(receiver)
     }
 
@@ -205,6 +224,7 @@ impl Shared {
     /// The next batch; `None` at the end.
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut state = self.lock();
+        let mut watched = false;
         loop {
             let now = Instant::now();
             let mut next_due: Option<Instant> = None;
@@ -229,6 +249,18 @@ impl Shared {
             }
             if state.stopping && state.waiting == 0 {
                 return None;
+            }
+            if next_due.is_none() && !watched && !state.watching {
+                watched = true;
+                state.watching = true;
+                let come = self.come.load(Ordering::Acquire);
+                drop(state);
+                while self.come.load(Ordering::Acquire) == come && now.elapsed() < WATCH {
+                    std::thread::yield_now();
+                }
+                state = self.lock();
+                state.watching = false;
+                continue;
             }
             state = match next_due {
                 None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::executor::{Batching, Executor};
 use crate::http::{self, Access, Budget};
 use crate::metrics::Metrics;
-use crate::repository::{Loader, Registry, Source, Watch, name_of};
+use crate::repository::{Loader, Registry, Source, Watch};
 use crate::{Error, ServerOptions, grpc, tls};
 
 /// Threads that read requests and write answers.
@@ -38,16 +38,14 @@ const LINGER: Duration = Duration::from_secs(1);
 pub struct Models(Source);
 
 impl Models {
-    /// One model: a package, a graph or a model of ONNX. Its variables are in it, or in a checkpoint. It is called as its file is,
+    /// One model: a package, a graph or a model of ONNX. Its variables are in it, or in a checkpoint. It is called as its package or file is,
     /// unless this says otherwise.
     pub fn single(
         path: impl Into<PathBuf>,
         checkpoint: Option<PathBuf>,
         name: Option<String>,
     ) -> Self {
-        let path = path.into();
-        let name = name.unwrap_or_else(|| name_of(&path));
-        Self(Source::Single { path, checkpoint, name })
+        Self(Source::Single { path: path.into(), checkpoint, name })
     }
 
     /// All models in a folder, and all versions of each: `NAME/VERSION/...`. What comes, changes and goes there is followed.

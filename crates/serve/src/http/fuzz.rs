@@ -34,7 +34,9 @@ fn changed(random: &mut ChaCha8Rng) -> Vec<u8> {
             0 => bytes.truncate(at),
             1 => drop(bytes.splice(at..at, other[from..to].iter().copied())),
             2 => bytes.insert(at, random.random()),
-            3 if at < bytes.len() => bytes[at] = b"[]{}\",:0123456789eE+-.ntfNI\\"[random.random_range(0..28)],
+            3 if at < bytes.len() => {
+                bytes[at] = b"[]{}\",:0123456789eE+-.ntfNI\\"[random.random_range(0..28)]
+            }
             4 if at < bytes.len() => drop(bytes.remove(at)),
             _ => {
                 let end = random.random_range(at..=bytes.len());

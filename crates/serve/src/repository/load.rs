@@ -18,7 +18,7 @@ pub(super) struct Loading {
     pub(super) batching: Batching,
 }
 
-/// Loads a version. It is ready when it comes: its recorded cases have given what they are to give, and plans for all sizes of batches are
+/// Loads a version of the model that is called so, or as its package says. It is ready when it comes: its recorded cases have given what they are to give, and plans for all sizes of batches are
 /// made.
 ///
 /// # Errors
@@ -26,7 +26,7 @@ pub(super) struct Loading {
 pub(super) fn load(
     path: &Path,
     checkpoint: Option<&Path>,
-    model: &Arc<str>,
+    name: Option<&Arc<str>>,
     number: u64,
     loading: Loading,
 ) -> Result<Version, String> {
@@ -38,6 +38,10 @@ pub(super) fn load(
     if let Some(checkpoint) = checkpoint {
         package = package.with_checkpoint(checkpoint).map_err(|error| said(&error))?;
     }
+    let model: Arc<str> = match name {
+        Some(name) => name.clone(),
+        None => package.name.as_str().into(),
+    };
     let (found, plan_bytes, parameters) = {
         let graph = package.graph.ir();
         let found: Vec<GraphSignature> = servable(&graph).cloned().collect();
@@ -61,7 +65,7 @@ pub(super) fn load(
         tracing::warn!(%model, version = number, "its variables have their first values, before any training: no checkpoint goes with it");
     }
     let version = Version {
-        model: model.clone(),
+        model,
         number,
         id: Version::next_id(),
         session,

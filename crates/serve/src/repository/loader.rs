@@ -23,8 +23,8 @@ pub(crate) enum Source {
         path: PathBuf,
         /// Where its variables are, if not in it.
         checkpoint: Option<PathBuf>,
-        /// What it is called.
-        name: String,
+        /// What it is called, if not as it says itself.
+        name: Option<String>,
     },
     /// `NAME/VERSION/...`
     Folder(PathBuf),
@@ -69,7 +69,7 @@ impl Loader {
         };
         let folder = match source {
             Source::Single { path, checkpoint, name } => {
-                work.single(&path, checkpoint.as_deref(), &name)?;
+                work.single(&path, checkpoint.as_deref(), name)?;
                 return Ok(Self { stop: None, thread: None });
             }
             Source::Folder(folder) => folder,
@@ -144,11 +144,17 @@ struct Work {
 }
 
 impl Work {
-    fn single(&mut self, path: &Path, checkpoint: Option<&Path>, name: &str) -> Result<(), Error> {
-        let model: Arc<str> = name.into();
-        let loaded = load(path, checkpoint, &model, 1, self.loading);
+    fn single(
+        &mut self,
+        path: &Path,
+        checkpoint: Option<&Path>,
+        name: Option<String>,
+    ) -> Result<(), Error> {
+        let name = name.map(Arc::from);
+        let loaded = load(path, checkpoint, name.as_ref(), 1, self.loading);
         let version = loaded.map_err(|why| Error::Model { path: path.to_owned(), why })?;
-        self.metrics.load(name, true);
+        let model = version.model.clone();
+        self.metrics.load(&model, true);
         let slot = Slot {
             state: State::Ready,
             since: SystemTime::now(),
@@ -249,7 +255,7 @@ impl Work {
         });
         let began = std::time::Instant::now();
         let loading = self.loading;
-        let attempt = || load(&found.path, None, name, number, loading);
+        let attempt = || load(&found.path, None, Some(name), number, loading);
         let loaded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt))
             .unwrap_or_else(|_| Err("internal: loading it panicked".to_owned()));
         self.metrics.load(name, loaded.is_ok());

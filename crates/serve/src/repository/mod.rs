@@ -5,7 +5,7 @@ mod load;
 mod loader;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -189,13 +189,4 @@ fn unready(name: &str, version: &str, slot: &Slot) -> Refusal {
             format!("version {version} of model `{name}` does not answer: it is {}", state.name()),
         ),
     }
-}
-
-/// A model's name out of a file's: what stands before its form.
-pub(crate) fn name_of(path: &Path) -> String {
-    let stem = match path.is_dir() {
-        true => path.file_name(),
-        false => path.file_stem(),
-    };
-    stem.map_or("model".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
