@@ -255,9 +255,10 @@ impl Browser {
                 continue;
             }
             let url = event["message"]["params"]["request"]["url"].as_str().unwrap_or_default();
-            // `chrome:` is the browser's own first page.
-            let inside =
-                ["data:", "blob:", "about:", "chrome:"].iter().any(|kind| url.starts_with(kind));
+            // `chrome:` and `chrome-untrusted:` are the browser's own first page and what is in it.
+            let inside = ["data:", "blob:", "about:", "chrome:", "chrome-untrusted:"]
+                .iter()
+                .any(|kind| url.starts_with(kind));
             assert!(inside || url.starts_with(&format!("{origin}/")), "{url} was asked for");
             self.requests.set(self.requests.get() + usize::from(!inside));
         }
