@@ -1,4 +1,4 @@
-//! What a server answered, in one form for every protocol, so that the bits can be compared.
+//! Answers in one form for all protocols, so that their bits can be compared.
 
 use std::collections::BTreeMap;
 

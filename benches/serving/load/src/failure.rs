@@ -1,4 +1,4 @@
-//! What can go wrong with one request.
+//! Failures of single requests, by kind.
 
 use std::io;
 
@@ -32,7 +32,7 @@ impl Failure {
         }
     }
 
-    /// What was seen, for a person.
+    /// A message with the details.
     pub fn words(&self) -> String {
         match self {
             Self::Connect(error) | Self::Unreadable(error) => format!("{}: {error}", self.kind()),

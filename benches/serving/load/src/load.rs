@@ -22,7 +22,7 @@ use crate::protocol::{Protocol, Target};
 /// asked a million times.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What every connection asks.
+/// The requests that all connections send, and the answers they expect.
 pub struct Work {
     pub protocol: Protocol,
     pub target: Target,
@@ -117,7 +117,7 @@ impl Connection {
     }
 }
 
-/// What one thread saw.
+/// Latencies, failures and wrong answers counted by one thread.
 pub struct Seen {
     /// Nanoseconds from the first byte sent to the last received, of the answers in the measured time.
     pub latencies: Histogram<u64>,

@@ -74,7 +74,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What requests say of the model.
+    /// The names of the model and its input, as requests carry them.
     pub fn target(&self) -> Result<Target, String> {
         let token = match &self.token_file {
             Some(path) => {

@@ -1,4 +1,4 @@
-//! What is sent over HTTP in each protocol, and how its answers are read.
+//! Protocols over HTTP: the request of each, and the reader of its answers.
 
 use clap::ValueEnum;
 use serde_json::{Value, json};

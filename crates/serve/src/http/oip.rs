@@ -51,10 +51,8 @@ pub(super) async fn model_ready(State(app): State<Arc<App>>, named: Named) -> An
 
 pub(super) async fn model(State(app): State<Arc<App>>, named: Named) -> Answer {
     let version = app.registry.version(&named.model, named.version.as_deref())?;
-    let ports = |ports: &[Port]| -> Vec<serde_json::Value> {
-        let told = |port: &Port| json!({ "name": port.name, "datatype": datatype(port.dtype), "shape": port.sizes() });
-        ports.iter().map(told).collect()
-    };
+    let ports =
+        |ports: &[Port]| -> Vec<serde_json::Value> { ports.iter().map(Port::metadata).collect() };
     let Some(signature) = version.signatures.get(version.default) else {
         return Err(Refusal::invalid("the model has no signature"));
     };

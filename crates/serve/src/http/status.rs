@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::answers::json as answer;
 use crate::app::App;
-use crate::model::{Port, Version, datatype};
+use crate::model::{Port, Version};
 use crate::repository::{Model, Slot};
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
@@ -62,10 +62,7 @@ fn of_slot(number: u64, slot: &Slot) -> Value {
 }
 
 fn of_version(version: &Version) -> serde_json::Map<String, Value> {
-    let ports = |ports: &[Port]| -> Vec<Value> {
-        let told = |port: &Port| json!({ "name": port.name, "datatype": datatype(port.dtype), "shape": port.sizes() });
-        ports.iter().map(told).collect()
-    };
+    let ports = |ports: &[Port]| -> Vec<Value> { ports.iter().map(Port::metadata).collect() };
     let signatures: Vec<Value> = version
         .signatures
         .iter()

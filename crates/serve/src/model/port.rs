@@ -30,6 +30,13 @@ impl Port {
         self.shape.iter().map(size).collect()
     }
 
+    /// Name, datatype and shape as the Open Inference Protocol's metadata have them.
+    pub(crate) fn metadata(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.name, "datatype": datatype(self.dtype), "shape": self.sizes(),
+        })
+    }
+
     /// Whether a value of these can be fed.
     ///
     /// # Errors
