@@ -308,7 +308,24 @@ function refresh() {
   document.documentElement.dataset.ready = store.runs.size;
 }
 
+// Steps are gathered at most every 90 ms for news of pictures and bands and every 400 ms for other news.
+// What comes within that time is gathered at its end: of a run that is over, nothing else may ever come.
 let stepsAt = 0;
+let stepsDue = Infinity;
+let stepsTimer = 0;
+
+function gatherSoon(apart) {
+  const now = performance.now();
+  const due = Math.max(now, stepsAt + apart);
+  if (due >= stepsDue) return;
+  clearTimeout(stepsTimer);
+  stepsDue = due;
+  stepsTimer = setTimeout(() => {
+    stepsDue = Infinity;
+    stepsAt = performance.now();
+    if (!state.held) gatherSteps();
+  }, due - now);
+}
 
 function heard(changed) {
   if (changed.has("runs") || changed.has("fresh")) refresh();
@@ -317,11 +334,7 @@ function heard(changed) {
   const tab = TABS.find((t) => t.name === state.tab);
   const run = focusRun();
   if (tab.name === "runs" || (tab.hears && tab.hears.some((kind) => changed.has(`${kind}:${run}`)))) updateTab();
-  const now = performance.now();
-  if (!state.held && (now - stepsAt > 400 || [...changed].some((w) => /^(batch|test|bands):/.test(w)) && now - stepsAt > 90)) {
-    stepsAt = now;
-    gatherSteps();
-  }
+  if (!state.held) gatherSoon([...changed].some((what) => /^(batch|test|bands|reset):/.test(what)) ? 90 : 400);
   showProgress();
 }
 

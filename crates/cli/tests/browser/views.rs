@@ -149,7 +149,8 @@ fn a_cell_of_the_confusion_matrix_opens_its_images() {
         browser.key(Key::Up);
         browser.key(Key::Enter);
         browser.wait(&format!("{confusion}.open === '3-8'"));
-        // Scrubbing back moves it along.
+        // Scrubbing back moves it along, as soon as the page has the steps.
+        browser.wait("!document.querySelector('#scrub').disabled");
         browser.focus("#scrub");
         browser.key(Key::Home);
         browser.wait(&format!("{confusion}.step == 0"));
