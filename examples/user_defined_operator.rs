@@ -32,7 +32,7 @@ impl Operator for Swish {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         use abeyance::graph::ops::{binary, scalar_like, unary};
         let (x, y, dy) = (cx.operand(0), cx.result(), cx.cotangent());
-        let beta = cx.attributes().real(0);
+        let beta = cx.old_attributes().real(0);
         let graph = cx.graph();
         let (beta, one) = (scalar_like(graph, x, beta), scalar_like(graph, x, 1.0));
         let scaled = binary::mul(graph, x, beta);

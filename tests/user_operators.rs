@@ -238,14 +238,14 @@ impl Operator for ScaledSquare {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        match cx.attributes().real(0).is_finite() {
+        match cx.old_attributes().real(0).is_finite() {
             true => cx.tensor(cx.dtype(0), cx.shape(0)),
             false => Err(Fault::new("the scale is not finite")),
         }
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, dy, scale) = (cx.operand(0), cx.cotangent(), cx.attributes().real(0));
+        let (x, dy, scale) = (cx.operand(0), cx.cotangent(), cx.old_attributes().real(0));
         let graph = cx.graph();
         let factor = abeyance::graph::ops::scalar_like(graph, x, 2.0 * scale);
         let slope = binary::mul(graph, x, factor);

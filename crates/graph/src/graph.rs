@@ -274,7 +274,7 @@ impl Graph {
         &'g self,
         operator: impl Into<OperatorRef>,
         operands: &[AnyTensor<'g>],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> AnyTensor<'g> {
         let home = self.innermost(operands);
         let operands = home.import_all(operands);

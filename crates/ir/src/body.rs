@@ -165,7 +165,7 @@ impl Operator for Input {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        cx.tensor(cx.old_attributes().dtype(0), shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::{
-    Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
+    AttributeSet, Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
     known_dims,
 };
 
@@ -97,7 +97,12 @@ impl<'a> Derivation<'a> {
     }
 
     /// The node's attributes.
-    pub fn attributes(&self) -> &Attributes {
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.graph.node(self.node).attributes.read()
+    }
+
+    /// OLD
+    pub fn old_attributes(&self) -> &Attributes {
         &self.graph.node(self.node).attributes
     }
 
@@ -116,7 +121,7 @@ impl<'a> Derivation<'a> {
         &mut self,
         operator: impl Into<OperatorRef>,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> NodeId {
         self.graph.add(operator, operands, attributes)
     }

@@ -16,7 +16,7 @@ use crate::shape::{Origin, Symbols};
 use crate::summary::Summaries;
 use crate::{
     Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
-    GraphSignature, Inference, Location, OperandSpec, OperatorRef, Shape, TensorType, Type,
+    GraphSignature, Inference, Location, OperandSpec, Operator, OperatorRef, Shape, TensorType, Type,
     element_count, known_dims, near,
 };
 
@@ -99,6 +99,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// Whether its operator is this very one.
+    pub fn is(&self, operator: &'static dyn Operator) -> bool {
+        self.operator.is(&OperatorRef::Static(operator))
+    }
+
     /// Whether its value comes from a random stream, its own or one that a body of it draws from.
     pub fn is_random(&self) -> bool {
         self.operator.signature().effect == Effect::Random
@@ -500,9 +505,9 @@ impl Graph {
         &mut self,
         operator: impl Into<OperatorRef>,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> NodeId {
-        self.add_named(None, operator, operands, attributes)
+        self.add_named(None, operator, operands, attributes.into())
     }
 
     /// Appends a node with a name made from `base`.
@@ -511,10 +516,10 @@ impl Graph {
         base: &str,
         operator: impl Into<OperatorRef>,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> NodeId {
         let base = if is_name(base) { base } else { "node" };
-        self.append(None, Some(base), operator.into(), operands, attributes)
+        self.append(None, Some(base), operator.into(), operands, attributes.into())
     }
 
     /// Appends a node. A wrong one is appended too, remembered as a diagnostic, and has the type
@@ -526,9 +531,9 @@ impl Graph {
         name: Option<&str>,
         operator: impl Into<OperatorRef>,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> NodeId {
-        self.append(name, None, operator.into(), operands, attributes)
+        self.append(name, None, operator.into(), operands, attributes.into())
     }
 
     fn append(

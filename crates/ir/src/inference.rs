@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::shape::{Naming, SymbolId, Symbols};
-use crate::{Attributes, Body, DType, Dim, Fault, Shape, TensorType, Type};
+use crate::{AttributeSet, Attributes, Body, DType, Dim, Fault, Shape, TensorType, Type};
 
 /// The sizes that feeds have given to symbols, by the index of each class's representative.
 #[derive(Clone, Debug, Default)]
@@ -145,8 +145,13 @@ impl<'a> Inference<'a> {
         self.operands[operand].shape.len()
     }
 
-    /// The attributes.
-    pub fn attributes(&self) -> &'a Attributes {
+    /// The attributes. Dimensions of shapes among them are what is known of them by now.
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read_resolved(&|dim| self.resolve(dim))
+    }
+
+    /// OLD
+    pub fn old_attributes(&self) -> &'a Attributes {
         self.attributes
     }
 

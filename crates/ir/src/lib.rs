@@ -35,8 +35,11 @@ mod warning;
 /// The calling convention of kernels, for operators of one's own.
 pub use abeyance_kernels::launch;
 pub use attribute::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
+    Array, Attribute, AttributeKind, AttributeReader, AttributeSet, AttributeSpec, AttributeValue,
+    Attributes, DefaultAttribute, Initializer, Integers,
 };
+#[doc(hidden)]
+pub use attribute::concat_specs;
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
 pub use call::Call;
 pub use derivation::{Derivation, Differentiate, Seed};

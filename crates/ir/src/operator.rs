@@ -1,5 +1,6 @@
 //! What an operator is: its signature and its three rules (shape, gradient, kernel).
 
+use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use crate::{
-    AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
+    AttributeSet, AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
     Sample, Shape, Split, Splitting,
 };
 
@@ -183,7 +184,7 @@ impl Signature {
         }
     }
 
-    /// With these attributes.
+    /// With these attributes: `SPECS` of the [`AttributeSet`] that the operator reads.
     pub const fn attributes(mut self, attributes: &'static [AttributeSpec]) -> Self {
         self.attributes = attributes;
         self
@@ -287,6 +288,13 @@ pub struct Lowering<'a> {
     pub bodies: &'a dyn BodyCompiler,
 }
 
+impl Lowering<'_> {
+    /// The node's attributes.
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read()
+    }
+}
+
 /// An operator ready to run.
 pub enum Lowered {
     /// The bytes of operand `.0` are the result: nothing is run.
@@ -333,7 +341,7 @@ pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 
 /// An operator: a signature and its rules. Implementations are stateless; what varies from node to node is in
 /// the node's attributes.
-pub trait Operator: Send + Sync + 'static {
+pub trait Operator: Any + Send + Sync {
     /// The static facts.
     fn signature(&self) -> &Signature;
 

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::splits::Walk;
 use crate::{
-    Array, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault, Lowering, Operands,
+    Array, AttributeSet, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault, Lowering, Operands,
     OperatorRef, RunBody, SymbolId, TensorType,
 };
 
@@ -140,7 +140,12 @@ impl<'a> Splitting<'a> {
     }
 
     /// The attributes.
-    pub fn attributes(&self) -> &'a Attributes {
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read()
+    }
+
+    /// OLD
+    pub fn old_attributes(&self) -> &'a Attributes {
         self.attributes
     }
 

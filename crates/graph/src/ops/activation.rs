@@ -35,7 +35,7 @@ impl Operator for LeakyRelu {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let alpha = cx.attributes().real(0);
+        let alpha = cx.old_attributes().real(0);
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let slope = scalar_like(cx.graph(), x, alpha);
         let reduced = chain(cx, slope);

@@ -25,7 +25,7 @@ impl Operator for Argument {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let mut shape = cx.shape(0);
-        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        let axis = cx.axis(cx.old_attributes().integer(0), shape.len())?;
         if shape[axis] == Dim::Known(0) {
             return Err(Fault::new(format!(
                 "dimension {axis} of {} has no elements, so none is the {}",
@@ -58,7 +58,7 @@ impl Operator for Argument {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
         match (cx.axis(0), along) {
             (Some(axis), Some(along)) if axis != along => {
                 cx.along(axis - usize::from(along < axis))

@@ -34,7 +34,7 @@ impl Operator for ScatterWrite {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (variable, indices, updates) = (cx.shape(0), cx.shape(1), cx.shape(2));
-        let counted = counted(cx.attributes(), variable.len())?;
+        let counted = counted(cx.old_attributes(), variable.len())?;
         let mut expected = indices.clone();
         expected.extend_from_slice(&variable[counted..]);
         cx.same_shape(&updates, &expected).map_err(|_| {

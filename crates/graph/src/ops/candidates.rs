@@ -42,14 +42,14 @@ impl Operator for LogUniformCandidates {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (count, range) = (cx.attributes().integer(0), cx.attributes().integer(1));
+        let (count, range) = (cx.old_attributes().integer(0), cx.old_attributes().integer(1));
         let Some(len) = usize::try_from(count).ok().and_then(|count| count.checked_add(1)) else {
             return Err(Fault::new(format!("{count} candidates cannot be drawn")));
         };
         if range < 1 {
             return Err(Fault::new(format!("there are no classes below {range} to draw from")));
         }
-        if cx.attributes().flag(2) && count > range {
+        if cx.old_attributes().flag(2) && count > range {
             return Err(Fault::new(format!(
                 "{count} different candidates cannot be drawn from {range} classes"
             ))

@@ -27,11 +27,11 @@ impl Operator for Cast {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.attributes().dtype(0), cx.shape(0))
+        cx.tensor(cx.old_attributes().dtype(0), cx.shape(0))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, to) = (cx.operand(0), cx.attributes().dtype(0));
+        let (x, to) = (cx.operand(0), cx.old_attributes().dtype(0));
         let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
         match from {
             Some(from) if from.is_float() && to.is_float() => {

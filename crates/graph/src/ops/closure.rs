@@ -181,7 +181,7 @@ impl Operator for Closure {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let given: Vec<DType> = (0..cx.operands()).map(|place| cx.dtype(place)).collect();
-        if given != self.dtypes || cx.attributes().dtype(0) != self.result {
+        if given != self.dtypes || cx.old_attributes().dtype(0) != self.result {
             let list = |dtypes: &[DType]| {
                 let names: Vec<&str> = dtypes.iter().map(|dtype| dtype.name()).collect();
                 names.join(", ")
@@ -190,7 +190,7 @@ impl Operator for Closure {
                 "the closure makes {} of ({}), not {} of ({})",
                 self.result,
                 list(&self.dtypes),
-                cx.attributes().dtype(0),
+                cx.old_attributes().dtype(0),
                 list(&given)
             )));
         }

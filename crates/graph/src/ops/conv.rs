@@ -131,8 +131,8 @@ fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>
             cx.display(w)
         )));
     };
-    let windows = windows(cx.attributes())?;
-    let groups = groups(cx.attributes())?;
+    let windows = windows(cx.old_attributes())?;
+    let groups = groups(cx.old_attributes())?;
     for (what, dim) in [("channels", channels), ("filters", filters)] {
         if let Dim::Known(size) = dim
             && size % groups != 0
@@ -352,8 +352,8 @@ impl Operator for BackpropInput {
 
 /// The smallest images that give `y` under `w`, but not smaller than the stride times their number: Keras' rule for `Conv2DTranspose`.
 fn transposed(cx: &mut Inference<'_>, w: &[Dim], y: &[Dim]) -> Result<Shape, Fault> {
-    let windows = windows(cx.attributes())?;
-    let groups = groups(cx.attributes())?;
+    let windows = windows(cx.old_attributes())?;
+    let groups = groups(cx.old_attributes())?;
     let (&[images, rows, columns, _], &[h, w_, depth, _]) = (y, w) else {
         return Err(Fault::new(format!(
             "images of shape {} and a filter of shape {}: both need four dimensions, [N, H, W, F] and [h, w, C / groups, F]",
@@ -446,7 +446,7 @@ impl Operator for BackpropFilter {
 
 /// The node's attributes, with another shape or none.
 fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
-    let own = cx.attributes().iter().take(SHAPE).cloned();
+    let own = cx.old_attributes().iter().take(SHAPE).cloned();
     Attributes::of(own.chain(shape.map(Attribute::Shape)))
 }
 

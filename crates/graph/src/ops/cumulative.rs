@@ -34,12 +34,12 @@ impl Operator for Cumulative {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        cx.axis(cx.attributes().integer(0), shape.len())?;
+        cx.axis(cx.old_attributes().integer(0), shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes();
+        let attributes = cx.old_attributes();
         let (axis, exclusive, reverse) =
             (attributes.integer(0), attributes.flag(1), attributes.flag(2));
         let cotangent = (self.gradient)(cx, axis, exclusive, reverse);
@@ -61,7 +61,7 @@ impl Operator for Cumulative {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
@@ -171,13 +171,13 @@ impl Operator for LinearScan {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.same_shape(&cx.shape(0), &cx.shape(1))?;
-        cx.axis(cx.attributes().integer(0), shape.len())?;
+        cx.axis(cx.old_attributes().integer(0), shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, z, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
-        let (axis, reverse) = (cx.attributes().integer(0), cx.attributes().flag(1));
+        let (axis, reverse) = (cx.old_attributes().integer(0), cx.old_attributes().flag(1));
         let of_a = cx.wanted(0);
         let graph = cx.graph();
         let of_b = linear_scan(graph, a, cotangent, axis, !reverse);
@@ -199,7 +199,7 @@ impl Operator for LinearScan {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 

@@ -56,7 +56,7 @@ impl Operator for CustomGradient {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let gradient = body(cx.attributes())?;
+        let gradient = body(cx.old_attributes())?;
         let xs = gradient.outputs().len();
         if gradient.inputs().len() != cx.operands() + 1 || cx.operands() < 1 + xs {
             return Err(Fault::new(format!(
@@ -88,7 +88,7 @@ impl Operator for CustomGradient {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let gradient = body(cx.attributes())?.clone();
+        let gradient = body(cx.old_attributes())?.clone();
         let xs = gradient.outputs().len();
         let inputs: Vec<NodeId> = (0..gradient.inputs().len())
             .map(|place| match operand(xs, place) {

@@ -75,7 +75,7 @@ impl Operator for RavelIndex {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        match cx.attributes().shape(0).iter().any(|&dim| cx.grows(dim)) {
+        match cx.old_attributes().shape(0).iter().any(|&dim| cx.grows(dim)) {
             true => Split::Mixed,
             false => cx.apart_from(|axis| axis + 1 == cx.rank(0)),
         }

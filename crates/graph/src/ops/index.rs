@@ -73,14 +73,14 @@ impl Operator for Gather {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (params, indices) = (cx.shape(0), cx.shape(1));
-        let axis = row_axis(cx, &params, cx.attributes().integer(0))?;
+        let axis = row_axis(cx, &params, cx.old_attributes().integer(0))?;
         some_row(params.get(axis), &indices)?;
         cx.tensor(cx.dtype(0), picked(&params, axis, &indices))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (shape, axis) = (cx.shape(params), cx.attributes().integer(0));
+        let (shape, axis) = (cx.shape(params), cx.old_attributes().integer(0));
         let added =
             cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
         Ok(Cotangents::from_slice(&[added, None]))
@@ -106,7 +106,7 @@ impl Operator for Gather {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let Ok(along) = resolve_axis(cx.attributes().integer(0), cx.rank(0)) else {
+        let Ok(along) = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -182,7 +182,7 @@ impl Operator for ScatterAdd {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (indices, updates) = (cx.shape(0), cx.shape(1));
         let shape = cx.shape_attribute(0);
-        let axis = row_axis(cx, &shape, cx.attributes().integer(1))?;
+        let axis = row_axis(cx, &shape, cx.old_attributes().integer(1))?;
         let expected = picked(&shape, axis, &indices);
         cx.same_shape(&updates, &expected).map_err(|_| {
             Fault::new(format!(
@@ -200,7 +200,7 @@ impl Operator for ScatterAdd {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (indices, cotangent) = (cx.operand(0), cx.cotangent());
-        let axis = cx.attributes().integer(1);
+        let axis = cx.old_attributes().integer(1);
         let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))
     }
@@ -237,7 +237,7 @@ impl Operator for ScatterAdd {
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
         let rank = cx.result().len();
-        let Ok(along) = resolve_axis(cx.attributes().integer(1), rank) else {
+        let Ok(along) = resolve_axis(cx.old_attributes().integer(1), rank) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -284,13 +284,13 @@ impl Operator for OneHot {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let depth = cx.attributes().integer(0);
+        let depth = cx.old_attributes().integer(0);
         let Ok(depth) = usize::try_from(depth) else {
             return Err(Fault::new(format!("depth = {depth} is not a size")));
         };
         let mut shape = cx.shape(0);
         shape.push(Dim::Known(depth));
-        cx.tensor(cx.attributes().dtype(1), shape)
+        cx.tensor(cx.old_attributes().dtype(1), shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -39,7 +39,7 @@ impl Operator for Concat {
             return Err(Fault::new("a scalar has no dimension to go along")
                 .help("give each a dimension first: `x.reshape(dims![1])`"));
         }
-        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        let axis = cx.axis(cx.old_attributes().integer(0), shape.len())?;
         let mut known = 0usize;
         let mut unknown = Vec::new();
         for index in 0..cx.operands() {
@@ -77,7 +77,7 @@ impl Operator for Concat {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (cotangent, count) = (cx.cotangent(), cx.operands());
         let rank = cx.shape(cotangent).len();
-        let axis = resolve_axis(cx.attributes().integer(0), rank)?;
+        let axis = resolve_axis(cx.old_attributes().integer(0), rank)?;
         let mut cotangents = Cotangents::new();
         // Where the part of the next operand begins: the sum of the known sizes before it, and the node of the sum of the
         // others, if there are any.
@@ -135,7 +135,7 @@ impl Operator for Concat {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let joined = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let joined = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
         cx.apart_from(|axis| joined.is_none_or(|joined| axis == joined))
     }
 

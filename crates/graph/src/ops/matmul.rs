@@ -39,7 +39,7 @@ impl Operator for MatMul {
             ))
             .help("make a vector a matrix of one row or column first: `x.expand_dims(0)`"));
         };
-        let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
+        let (transpose_a, transpose_b) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
         let turned = |turn, rows, columns| {
             if turn { (columns, rows) } else { (rows, columns) }
         };
@@ -77,7 +77,7 @@ impl Operator for MatMul {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (ta, tb) = (cx.attributes().flag(0), cx.attributes().flag(1));
+        let (ta, tb) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
         // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
         // where its operand was.
         // Where leading dimensions were stretched, the parts are summed.
@@ -153,7 +153,7 @@ impl Operator for MatMul {
     fn split(&self, cx: &Splitting<'_>) -> Split {
         // Places of axes are counted from the last, 1: below 3 they are those of a matrix.
         let place = |operand: usize| Some(cx.rank(operand) - cx.axis(operand)?);
-        let inner = |b: bool| 1 + usize::from(cx.attributes().flag(usize::from(b)) != b);
+        let inner = |b: bool| 1 + usize::from(cx.old_attributes().flag(usize::from(b)) != b);
         let rank = cx.result().len();
         match (place(0), place(1)) {
             (Some(a), Some(b)) if a == b && a > 2 => cx.along(rank - a),
@@ -207,7 +207,7 @@ fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
 
 /// Whether the sums of a product do not depend on how many columns it has.
 fn is_shallow(cx: &Splitting<'_>) -> bool {
-    let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
+    let (transpose_a, transpose_b) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
     let inner = match cx.shape(0) {
         [.., rows, columns] => {
             if transpose_a {

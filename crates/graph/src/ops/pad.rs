@@ -47,8 +47,8 @@ impl Operator for PadConstant {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let before = cx.attributes().integers(0).to_vec();
-        let after = cx.attributes().integers(1).to_vec();
+        let before = cx.old_attributes().integers(0).to_vec();
+        let after = cx.old_attributes().integers(1).to_vec();
         let full = cx.shape(x);
         let inside = cx
             .wanted(0)

@@ -92,7 +92,7 @@ fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
             cx.display(x)
         )));
     };
-    let (windows, [h, w]) = windows(cx.attributes())?;
+    let (windows, [h, w]) = windows(cx.old_attributes())?;
     Ok([
         Some(images),
         windows.places(0, height, Dim::Known(h))?,
@@ -143,7 +143,7 @@ fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
 
 /// The node's attributes, with another shape or none.
 fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
-    let own = cx.attributes().iter().take(SHAPE).cloned();
+    let own = cx.old_attributes().iter().take(SHAPE).cloned();
     Attributes::of(own.chain(shape.map(Attribute::Shape)))
 }
 

@@ -22,8 +22,8 @@ impl Operator for Quantifier {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
-        let reduced = reduced_shape(&shape, &axes, cx.attributes().flag(1));
+        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, cx.old_attributes().flag(1));
         cx.tensor(DType::Bool, reduced)
     }
 

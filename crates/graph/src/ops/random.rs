@@ -97,7 +97,7 @@ impl Operator for Random {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let attributes = cx.attributes();
+        let attributes = cx.old_attributes();
         let dtype = attributes.dtype(0);
         if !dtype.is_float() {
             return Err(Fault::new(format!("{dtype} is not f32 or f64")));

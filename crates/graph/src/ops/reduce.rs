@@ -40,7 +40,7 @@ impl Operator for Reduce {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
         let needs_one = matches!(self.operation, Operation::Max | Operation::Min);
         if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
             return Err(Fault::new(format!(
@@ -49,14 +49,14 @@ impl Operator for Reduce {
                 cx.display(&shape)
             )));
         }
-        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, cx.attributes().flag(1)))
+        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, cx.old_attributes().flag(1)))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let rank = cx.shape(cx.operand(0)).len();
         let reduced = Reduced {
-            axes: resolve_axes(cx.attributes().integers(0), rank)?,
-            keep_dims: cx.attributes().flag(1),
+            axes: resolve_axes(cx.old_attributes().integers(0), rank)?,
+            keep_dims: cx.old_attributes().flag(1),
         };
         let cotangent = (self.gradient)(cx, &reduced);
         Ok(cx.only(cotangent))
@@ -222,14 +222,14 @@ pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> S
 /// combined, and so the last bits.
 pub(super) fn split(cx: &Splitting<'_>) -> Split {
     let (Some(axis), Ok(axes)) =
-        (cx.axis(0), resolve_axes(cx.attributes().integers(0), cx.rank(0)))
+        (cx.axis(0), resolve_axes(cx.old_attributes().integers(0), cx.rank(0)))
     else {
         return Split::Mixed;
     };
     let before = axes.iter().filter(|&&other| other < axis);
     let is_ordered = before.clone().any(|&other| cx.shape(0)[other] != Dim::Known(1))
         && cx.results().iter().any(|result| result.dtype.is_float());
-    match (axes.contains(&axis) || is_ordered, cx.attributes().flag(1)) {
+    match (axes.contains(&axis) || is_ordered, cx.old_attributes().flag(1)) {
         (true, _) => Split::Mixed,
         (false, true) => cx.along(axis),
         (false, false) => cx.along(axis - before.count()),

@@ -37,7 +37,7 @@ impl Operator for SegmentSum {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let count = cx.attributes().integer(0);
+        let count = cx.old_attributes().integer(0);
         let Ok(count) = usize::try_from(count) else {
             return Err(Fault::new(format!("num_segments = {count} is not a number of segments")));
         };

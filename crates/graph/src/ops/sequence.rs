@@ -22,7 +22,7 @@ const CONSTANT: Calculus = Calculus::None("does not depend on other nodes");
 /// The element type of two attributes that are numbers, checked; and the result's shape, a vector's.
 fn vector(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let number = |index| {
-        let array = cx.attributes().array(index);
+        let array = cx.old_attributes().array(index);
         array.filter(|array| array.dims.is_empty() && array.bytes.len() == array.dtype.size())
     };
     let (Some(first), Some(second)) = (number(0), number(1)) else {
@@ -196,7 +196,7 @@ impl Operator for ShapeOf {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let rank = cx.attributes().shape(0).len();
+        let rank = cx.old_attributes().shape(0).len();
         cx.tensor(DType::I64, Shape::from_slice(&[Dim::Known(rank)]))
     }
 

@@ -210,13 +210,13 @@ impl Operator for Transpose {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let order = permutation(cx.attributes().integers(0), shape.len())?;
+        let order = permutation(cx.old_attributes().integers(0), shape.len())?;
         cx.tensor(cx.dtype(0), order.iter().map(|&axis| shape[axis]).collect())
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let rank = cx.shape(cx.operand(0)).len();
-        let order = permutation(cx.attributes().integers(0), rank)?;
+        let order = permutation(cx.old_attributes().integers(0), rank)?;
         let mut back = vec![0; rank];
         for (place, &axis) in order.iter().enumerate() {
             back[axis] = place;
@@ -237,7 +237,7 @@ impl Operator for Transpose {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let order = permutation(cx.attributes().integers(0), cx.rank(0));
+        let order = permutation(cx.old_attributes().integers(0), cx.rank(0));
         let axis = cx.axis(0).zip(order.ok());
         cx.along_if(axis.and_then(|(axis, order)| order.iter().position(|&from| from == axis)))
     }
@@ -301,7 +301,7 @@ impl Operator for ExpandDims {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let mut shape = cx.shape(0);
-        let axis = resolve_axis(cx.attributes().integer(0), shape.len() + 1)?;
+        let axis = resolve_axis(cx.old_attributes().integer(0), shape.len() + 1)?;
         shape.insert(axis, Dim::Known(1));
         cx.tensor(cx.dtype(0), shape)
     }
@@ -315,7 +315,7 @@ impl Operator for ExpandDims {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let new = resolve_axis(cx.attributes().integer(0), cx.rank(0) + 1).ok();
+        let new = resolve_axis(cx.old_attributes().integer(0), cx.rank(0) + 1).ok();
         cx.along_if(cx.axis(0).zip(new).map(|(axis, new)| axis + usize::from(new <= axis)))
     }
 
@@ -346,7 +346,7 @@ impl Operator for Squeeze {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
         for &axis in &axes {
             if cx.unify(shape[axis], Dim::Known(1)).is_none() {
                 return Err(Fault::new(format!(
@@ -369,7 +369,7 @@ impl Operator for Squeeze {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let gone = resolve_axes(cx.attributes().integers(0), cx.rank(0)).ok();
+        let gone = resolve_axes(cx.old_attributes().integers(0), cx.rank(0)).ok();
         let axis = cx.axis(0).zip(gone).filter(|(axis, gone)| !gone.contains(axis));
         cx.along_if(axis.map(|(axis, gone)| axis - gone.iter().filter(|&&g| g < axis).count()))
     }

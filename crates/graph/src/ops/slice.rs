@@ -58,8 +58,8 @@ impl Operator for Slice {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let begin = each("begin", cx.attributes().integers(0), dims.len())?;
-        let sizes = cx.attributes().integers(1);
+        let begin = each("begin", cx.old_attributes().integers(0), dims.len())?;
+        let sizes = cx.old_attributes().integers(1);
         check_length("size", sizes, dims.len())?;
         let mut shape = Shape::new();
         for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(sizes).enumerate() {
@@ -93,8 +93,8 @@ impl Operator for Slice {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let full = cx.shape(x);
-        let before = cx.attributes().integers(0).to_vec();
-        let sizes = cx.attributes().integers(1).to_vec();
+        let before = cx.old_attributes().integers(0).to_vec();
+        let sizes = cx.old_attributes().integers(1).to_vec();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
         let after: Option<Vec<i64>> = full
             .iter()
@@ -133,7 +133,7 @@ impl Operator for Slice {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let (begin, size) = (cx.attributes().integers(0), cx.attributes().integers(1));
+        let (begin, size) = (cx.old_attributes().integers(0), cx.old_attributes().integers(1));
         let is_cut = |axis: usize| begin.get(axis) != Some(&0) || size.get(axis) != Some(&-1);
         cx.apart_from(is_cut)
     }
@@ -190,8 +190,8 @@ impl Operator for Pad {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let inner = cx.shape(x);
-        let before = cx.attributes().integers(0).to_vec();
-        let after = cx.attributes().integers(1).to_vec();
+        let before = cx.old_attributes().integers(0).to_vec();
+        let after = cx.old_attributes().integers(1).to_vec();
         let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
         Ok(cx.only(cut))
     }
@@ -239,14 +239,14 @@ impl Operator for Pad {
 
 /// Whether something is put around a tensor along an axis: `before` and `after` are the first two attributes.
 pub(crate) fn is_padded(cx: &Splitting<'_>, axis: usize) -> bool {
-    [0, 1].iter().any(|&index| cx.attributes().integers(index).get(axis) != Some(&0))
+    [0, 1].iter().any(|&index| cx.old_attributes().integers(index).get(axis) != Some(&0))
 }
 
 /// The shape rule of padding: `before` and `after` are the first two attributes.
 pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let dims = cx.shape(0);
-    let before = each("before", cx.attributes().integers(0), dims.len())?;
-    let after = each("after", cx.attributes().integers(1), dims.len())?;
+    let before = each("before", cx.old_attributes().integers(0), dims.len())?;
+    let after = each("after", cx.old_attributes().integers(1), dims.len())?;
     let mut shape = Shape::new();
     for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
         let too_large = || {

@@ -59,7 +59,7 @@ impl Operator for Order {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (dtype, full) = (cx.attributes().dtype(0), cx.shape(0));
+        let (dtype, full) = (cx.old_attributes().dtype(0), cx.shape(0));
         let mut shape = full.clone();
         let Some(last) = shape.last_mut() else {
             return Err(Fault::new("a scalar has no elements to put in order"));
@@ -74,7 +74,7 @@ impl Operator for Order {
                 .help("ask for i64"));
         }
         if self.top {
-            let k = cx.attributes().integer(1);
+            let k = cx.old_attributes().integer(1);
             let Ok(size) = usize::try_from(k) else {
                 return Err(Fault::new(format!("k = {k} is not a size")));
             };

@@ -42,7 +42,7 @@ impl Operator for Placeholder {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        cx.tensor(cx.old_attributes().dtype(0), shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -103,7 +103,7 @@ impl Operator for Constant {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.attributes().array(0) else {
+        let Some(value) = cx.old_attributes().array(0) else {
             return Err(Fault::new("the value is missing"));
         };
         check_array(value)?;
@@ -167,7 +167,7 @@ impl Operator for Variable {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape_attribute(2);
-        let dtype = cx.attributes().dtype(1);
+        let dtype = cx.old_attributes().dtype(1);
         let Some(dims) = known_dims(&shape) else {
             return Err(Fault::new(format!(
                 "the shape {} is not known in full",
@@ -175,7 +175,7 @@ impl Operator for Variable {
             ))
             .help("a variable's first value is made before anything is fed: give every dimension a number"));
         };
-        match cx.attributes().initializer(0) {
+        match cx.old_attributes().initializer(0) {
             Some(Initializer::Constant(value)) => {
                 check_array(value)?;
                 if value.dtype != dtype {
@@ -240,7 +240,7 @@ impl Operator for Fill {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
+        let Some(value) = cx.old_attributes().array(0).filter(|value| value.dims.is_empty()) else {
             return Err(Fault::new("the value has to be a scalar"));
         };
         check_array(value)?;
@@ -306,7 +306,7 @@ impl Operator for Size {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.attributes().dtype(0), Shape::new())
+        cx.tensor(cx.old_attributes().dtype(0), Shape::new())
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

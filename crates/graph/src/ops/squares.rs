@@ -90,7 +90,7 @@ impl Operator for SquareReduction {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         if self.kind == Kind::RootMean {
-            let epsilon = cx.attributes().real(2);
+            let epsilon = cx.old_attributes().real(2);
             // Also if it is NaN.
             if !(0.0..f64::INFINITY).contains(&epsilon) {
                 return Err(Fault::new(format!(
@@ -100,17 +100,17 @@ impl Operator for SquareReduction {
             }
         }
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
         let dtype = match self.kind {
             Kind::WideNorm => DType::F64,
             _ => cx.dtype(0),
         };
-        cx.tensor(dtype, reduced_shape(&shape, &axes, cx.attributes().flag(1)))
+        cx.tensor(dtype, reduced_shape(&shape, &axes, cx.old_attributes().flag(1)))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let x = cx.operand(0);
-        let axes = resolve_axes(cx.attributes().integers(0), cx.shape(x).len())?;
+        let axes = resolve_axes(cx.old_attributes().integers(0), cx.shape(x).len())?;
         let (y, cotangent) = (cx.result(), cx.cotangent());
         let share = match self.kind {
             Kind::Norm | Kind::WideNorm => cotangent,
@@ -277,7 +277,7 @@ fn per_element(
 /// A value of the reduced shape with the reduced dimensions as 1, so that it broadcasts to the operand's.
 fn kept(cx: &mut Derivation<'_>, value: NodeId, axes: &[usize]) -> NodeId {
     let leading = axes.iter().enumerate().all(|(place, &axis)| place == axis);
-    if cx.attributes().flag(1) || leading {
+    if cx.old_attributes().flag(1) || leading {
         return value;
     }
     let kept = reduced_shape(&cx.shape(cx.operand(0)), axes, true);

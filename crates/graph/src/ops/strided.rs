@@ -249,7 +249,7 @@ impl Operator for StridedSlice {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::of(cx.attributes(), 0);
+        let parts = Parts::of(cx.old_attributes(), 0);
         let sizes = parts.shape(cx, &cx.shape(0))?;
         let shape = sizes.iter().map(|size| size.unwrap_or_else(|| cx.derived()));
         let shape = shape.collect();
@@ -257,7 +257,7 @@ impl Operator for StridedSlice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts::of(cx.attributes(), 0), cx.cotangent());
+        let (parts, cotangent) = (Parts::of(cx.old_attributes(), 0), cx.cotangent());
         let full = cx.shape(cx.operand(0));
         let placed = strided_slice_grad(cx.graph(), cotangent, &parts, full);
         Ok(cx.only(placed))
@@ -270,7 +270,7 @@ impl Operator for StridedSlice {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let parts = Parts::of(cx.attributes(), 0);
+        let parts = Parts::of(cx.old_attributes(), 0);
         let axis = cx.axis(0).filter(|&axis| parts.check(cx.rank(0)).is_ok() && parts.keeps(axis));
         cx.along_if(axis.map(|axis| axis - parts.gone_before(axis)))
     }
@@ -361,7 +361,7 @@ impl Operator for StridedSliceGrad {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (inner, full) = (cx.shape(0), cx.shape_attribute(0));
-        let wanted = Parts::of(cx.attributes(), 1).shape(cx, &full)?;
+        let wanted = Parts::of(cx.old_attributes(), 1).shape(cx, &full)?;
         let fits = wanted.len() == inner.len()
             && wanted
                 .iter()
@@ -378,7 +378,7 @@ impl Operator for StridedSliceGrad {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts::of(cx.attributes(), 1), cx.cotangent());
+        let (parts, cotangent) = (Parts::of(cx.old_attributes(), 1), cx.cotangent());
         let taken = strided_slice(cx.graph(), cotangent, &parts);
         Ok(cx.only(taken))
     }
@@ -389,7 +389,7 @@ impl Operator for StridedSliceGrad {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let (parts, rank) = (Parts::of(cx.attributes(), 1), cx.result().len());
+        let (parts, rank) = (Parts::of(cx.old_attributes(), 1), cx.result().len());
         let from = |axis: &usize| Some(axis - parts.gone_before(*axis)) == cx.axis(0);
         let kept = |axis: &usize| parts.check(rank).is_ok() && parts.keeps(*axis);
         cx.along_if((0..rank).filter(kept).find(from))
@@ -430,12 +430,12 @@ impl Operator for Reverse {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        resolve_axes(cx.attributes().integers(0), shape.len())?;
+        resolve_axes(cx.old_attributes().integers(0), shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (axes, cotangent) = (cx.attributes().integers(0).to_vec(), cx.cotangent());
+        let (axes, cotangent) = (cx.old_attributes().integers(0).to_vec(), cx.cotangent());
         let back = reverse(cx.graph(), cotangent, &axes);
         Ok(cx.only(back))
     }
@@ -455,7 +455,7 @@ impl Operator for Reverse {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let turned = resolve_axes(cx.attributes().integers(0), cx.rank(0));
+        let turned = resolve_axes(cx.old_attributes().integers(0), cx.rank(0));
         cx.apart_from(|axis| turned.is_ok_and(|turned| turned.contains(&axis)))
     }
 

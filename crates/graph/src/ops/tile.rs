@@ -33,7 +33,7 @@ impl Operator for Tile {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let multiples = each("multiples", cx.attributes().integers(0), dims.len())?;
+        let multiples = each("multiples", cx.old_attributes().integers(0), dims.len())?;
         let mut shape = Shape::new();
         for (&dim, &times) in dims.iter().zip(&multiples) {
             shape.push(match (dim, times) {
@@ -53,7 +53,7 @@ impl Operator for Tile {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (full, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
-        let multiples = each("multiples", cx.attributes().integers(0), full.len())?;
+        let multiples = each("multiples", cx.old_attributes().integers(0), full.len())?;
         // Repetitions get dimensions of their own, over which the sum goes.
         let mut apart = Shape::new();
         let mut axes = Vec::new();
@@ -92,7 +92,7 @@ impl Operator for Tile {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        cx.apart_from(|axis| cx.attributes().integers(0).get(axis) != Some(&1))
+        cx.apart_from(|axis| cx.old_attributes().integers(0).get(axis) != Some(&1))
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -26,7 +26,7 @@ impl Operator for Item {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let index = cx.attributes().integer(0);
+        let index = cx.old_attributes().integer(0);
         match usize::try_from(index).ok().filter(|&index| index < cx.operands()) {
             Some(index) => cx.tensor(cx.dtype(index), cx.shape(index)),
             None => Err(Fault::new(format!("there is no item {index} among {}", cx.operands()))),

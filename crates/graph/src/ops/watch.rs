@@ -65,7 +65,7 @@ impl Operator for CheckNumerics {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let message = match cx.attributes().text(0) {
+        let message = match cx.old_attributes().text(0) {
             "" => "gradient".to_owned(),
             message => format!("gradient: {message}"),
         };

@@ -41,8 +41,8 @@ fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> 
             cx.display(&cx.shape(1))
         )));
     }
-    let begin = each("begin", cx.attributes().integers(0), outer.len())?;
-    cx.axis(cx.attributes().integer(1), outer.len())?;
+    let begin = each("begin", cx.old_attributes().integers(0), outer.len())?;
+    cx.axis(cx.old_attributes().integer(1), outer.len())?;
     let fits = |((&inner, &outer), &begin): ((&Dim, &Dim), &usize)| match (inner, outer) {
         (Dim::Known(size), Dim::Known(n)) => begin.checked_add(size).is_some_and(|end| end <= n),
         _ => true,
@@ -59,8 +59,8 @@ fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> 
 
 /// A box that reaches along an axis as far as the tensor does has the same rows along it.
 fn apart(cx: &Splitting<'_>) -> Split {
-    let moved = resolve_axis(cx.attributes().integer(1), cx.rank(0)).ok();
-    let begin = cx.attributes().integers(0);
+    let moved = resolve_axis(cx.old_attributes().integer(1), cx.rank(0)).ok();
+    let begin = cx.old_attributes().integers(0);
     let is_whole = |axis: &usize| {
         Some(*axis) != moved
             && begin.get(*axis) == Some(&0)
@@ -207,7 +207,7 @@ fn gradient(
     undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
 ) -> Result<Cotangents, Fault> {
     let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-    let (begin, axis) = (cx.attributes().integers(0).to_vec(), cx.attributes().integer(1));
+    let (begin, axis) = (cx.old_attributes().integers(0).to_vec(), cx.old_attributes().integer(1));
     let shape = cx.shape(x);
     let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
     Ok(Cotangents::from_slice(&[moved, None]))

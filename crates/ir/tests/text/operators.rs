@@ -45,7 +45,7 @@ operator!(
         .effect(Effect::Feed),
     |cx| {
         let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        cx.tensor(cx.old_attributes().dtype(0), shape)
     }
 );
 
@@ -66,7 +66,7 @@ operator!(
         .effect(Effect::Read),
     |cx| {
         let shape = cx.shape_attribute(2);
-        cx.tensor(cx.attributes().dtype(1), shape)
+        cx.tensor(cx.old_attributes().dtype(1), shape)
     }
 );
 
@@ -75,7 +75,7 @@ operator!(
     Constant,
     Signature::new("constant", "", &[])
         .attributes(const { &[AttributeSpec::required("value", AttributeKind::Array)] }),
-    |cx| match cx.attributes().array(0) {
+    |cx| match cx.old_attributes().array(0) {
         Some(value) => {
             let shape = value.dims.iter().map(|&dim| dim.into()).collect();
             cx.tensor(value.dtype, shape)
@@ -156,7 +156,7 @@ operator!(
     ] }),
     |cx| {
         let shape = cx.shape_attribute(5);
-        cx.tensor(cx.attributes().dtype(4), shape)
+        cx.tensor(cx.old_attributes().dtype(4), shape)
     }
 );
 

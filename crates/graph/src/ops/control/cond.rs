@@ -100,7 +100,7 @@ impl Operator for Cond {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes().clone();
+        let attributes = cx.old_attributes().clone();
         let (Some(then), Some(other)) = (attributes.body(0), attributes.body(1)) else {
             return Err(Fault::new("a body is missing"));
         };
@@ -214,7 +214,7 @@ impl Operator for Cond {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let (Some(then), Some(other)) = (cx.attributes().body(0), cx.attributes().body(1)) else {
+        let (Some(then), Some(other)) = (cx.old_attributes().body(0), cx.old_attributes().body(1)) else {
             return mixed;
         };
         let bodies: [&Body; 2] = [then, other];

@@ -98,7 +98,7 @@ impl Operator for Scan {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::new(cx.attributes(), cx.operands())?;
+        let parts = Parts::new(cx.old_attributes(), cx.operands())?;
         let body = parts.body;
         let mut length: Option<Dim> = None;
         for place in 0..cx.operands() {
@@ -223,7 +223,7 @@ impl Operator for Scan {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let Ok(parts) = Parts::new(cx.attributes(), cx.operands()) else {
+        let Ok(parts) = Parts::new(cx.old_attributes(), cx.operands()) else {
             return mixed;
         };
         let mut inputs: Vec<Split> = (0..cx.operands()).map(|place| cx.operand(place)).collect();

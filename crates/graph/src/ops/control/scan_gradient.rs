@@ -13,7 +13,7 @@ use crate::ops::tuple::items;
 /// Appends a scan that collects what the iterations started from, as far as that is needed, and one that goes over it the other
 /// way, carrying the cotangents.
 pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-    let own = cx.attributes().clone();
+    let own = cx.old_attributes().clone();
     let parts = Parts::new(&own, cx.operands())?;
     let body = &**parts.body;
     let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();

@@ -48,7 +48,7 @@ impl Operator for WhileGradient {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::new(cx.attributes())?;
+        let parts = Parts::new(cx.old_attributes())?;
         let floats = floats(&parts);
         let carried = parts.infer(cx, floats)?;
         let gradient = cx.body(3)?;

@@ -43,7 +43,7 @@ impl Operator for WhileLoop {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::new(cx.attributes())?;
+        let parts = Parts::new(cx.old_attributes())?;
         let results = parts.infer(cx, 0)?;
         match cx.operands() == parts.carried + parts.tested + parts.captured {
             true => Ok(Type::of_items(results)),
@@ -54,7 +54,7 @@ impl Operator for WhileLoop {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes().clone();
+        let attributes = cx.old_attributes().clone();
         let parts = Parts::new(&attributes)?;
         let body = &*parts.body;
         let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
@@ -145,7 +145,7 @@ impl Operator for WhileLoop {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let Ok(parts) = Parts::new(cx.attributes()) else {
+        let Ok(parts) = Parts::new(cx.old_attributes()) else {
             return mixed;
         };
         let captured = |first: usize, count: usize| {

@@ -1,4 +1,11 @@
 //! The constants an operator carries: axes, flags, target shapes, initial values.
+//!
+//! Texts, files and the graph handle them as lists of [`Attribute`] values; operators declare them as structs with
+//! [`attributes!`](crate::attributes) and never see a position.
+
+mod declare;
+
+pub use declare::{AttributeReader, AttributeSet, AttributeValue, concat as concat_specs};
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -7,6 +14,9 @@ use bytemuck::Pod;
 use smallvec::SmallVec;
 
 use crate::{Body, DType, Dims, Shape};
+
+/// A list of integers among the attributes of a node: axes, strides.
+pub type Integers = SmallVec<[i64; 4]>;
 
 /// An array of numbers inside a graph: a constant, or a variable's initial value.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +113,7 @@ pub enum Attribute {
     /// `[N, 784]`
     Shape(Shape),
     /// `[0, -1]`
-    Integers(SmallVec<[i64; 4]>),
+    Integers(Integers),
     /// `[[1.0, 2.0], [3.0, 4.0]]`
     Array(Arc<Array>),
     /// `truncated_normal(0, 0.1)`
@@ -182,8 +192,10 @@ pub struct AttributeSpec {
     pub name: &'static str,
     /// Its kind.
     pub kind: AttributeKind,
-    /// What it is when nothing is said; such a value is not printed.
+    /// Its value when it is left out; such a value is not printed. Required without one.
     pub default: Option<DefaultAttribute>,
+    /// What it means, one sentence.
+    pub summary: &'static str,
 }
 
 /// A default that fits into a constant.
@@ -209,27 +221,6 @@ impl From<DefaultAttribute> for Attribute {
     }
 }
 
-impl AttributeSpec {
-    /// A flag that is off unless set.
-    pub const fn flag(name: &'static str) -> Self {
-        Self { name, kind: AttributeKind::Flag, default: Some(DefaultAttribute::Flag(false)) }
-    }
-
-    /// An attribute that must be given.
-    pub const fn required(name: &'static str, kind: AttributeKind) -> Self {
-        Self { name, kind, default: None }
-    }
-
-    /// An attribute with a default.
-    pub const fn optional(
-        name: &'static str,
-        kind: AttributeKind,
-        default: DefaultAttribute,
-    ) -> Self {
-        Self { name, kind, default: Some(default) }
-    }
-}
-
 /// The attributes of a node, in the order of its operator's signature.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
@@ -251,7 +242,8 @@ impl Attributes {
         Self::default()
     }
 
-    /// These, in the order of the operator's signature.
+    /// Values that were read from a text or a file, in the order of the operator's signature. Programs write a declared
+    /// set instead: `Conv2dAttributes { .. }.into()`.
     pub fn of(values: impl IntoIterator<Item = Attribute>) -> Self {
         Self(values.into_iter().map(Box::new).collect())
     }
@@ -266,14 +258,25 @@ impl Attributes {
         self.0.is_empty()
     }
 
-    /// The one at `index` of the signature.
-    pub fn get(&self, index: usize) -> Option<&Attribute> {
-        self.0.get(index).map(|value| &**value)
-    }
-
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Attribute> {
         self.0.iter().map(|value| &**value)
+    }
+
+    /// All bodies.
+    pub fn bodies(&self) -> impl Iterator<Item = &Arc<Body>> {
+        self.iter().filter_map(|value| match value {
+            Attribute::Body(body) => Some(body),
+            _ => None,
+        })
+    }
+}
+
+// OLD
+impl Attributes {
+    /// The one at `index` of the signature.
+    pub fn get(&self, index: usize) -> Option<&Attribute> {
+        self.0.get(index).map(|value| &**value)
     }
 
     /// A flag. The graph has checked the kinds of attributes when the node was made, so this and its siblings
@@ -346,14 +349,6 @@ impl Attributes {
         }
     }
 
-    /// All bodies.
-    pub fn bodies(&self) -> impl Iterator<Item = &Arc<Body>> {
-        self.iter().filter_map(|value| match value {
-            Attribute::Body(body) => Some(body),
-            _ => None,
-        })
-    }
-
     /// An initializer.
     pub fn initializer(&self, index: usize) -> Option<&Initializer> {
         match self.get(index) {
@@ -362,3 +357,26 @@ impl Attributes {
         }
     }
 }
+
+// OLD
+impl AttributeSpec {
+    /// A flag that is off unless set.
+    pub const fn flag(name: &'static str) -> Self {
+        Self { name, kind: AttributeKind::Flag, default: Some(DefaultAttribute::Flag(false)), summary: "" }
+    }
+
+    /// An attribute that must be given.
+    pub const fn required(name: &'static str, kind: AttributeKind) -> Self {
+        Self { name, kind, default: None, summary: "" }
+    }
+
+    /// An attribute with a default.
+    pub const fn optional(
+        name: &'static str,
+        kind: AttributeKind,
+        default: DefaultAttribute,
+    ) -> Self {
+        Self { name, kind, default: Some(default), summary: "" }
+    }
+}
+
