@@ -1,12 +1,13 @@
 //! Handles: what a user holds of a node.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use abeyance_ir::{self as ir, DType, Dim, Fault, NodeId, Shape};
 
-use crate::{Element, Graph};
+use crate::{Element, Expr, Graph};
 
 /// The value of a node, with elements of type `T`: an array that will exist when the graph runs.
 ///
@@ -139,6 +140,31 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// Whether its node is wrong, which has been told.
     pub(crate) fn is_invalid(self) -> bool {
         self.graph.ir().node(self.id).ty == ir::Type::Invalid
+    }
+
+    /// The tensor that `build` makes of this one.
+    #[track_caller]
+    pub(crate) fn map<U: Element>(
+        self,
+        build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
+    ) -> Tensor<'g, U> {
+        let id = self.graph.build(|graph| {
+            let graph = RefCell::new(graph);
+            build(Expr::new(&graph, self.id)).id()
+        });
+        Tensor::new(self.graph, id)
+    }
+
+    /// The tensor that `build` makes of this one and another.
+    #[track_caller]
+    pub(crate) fn zip<V: Element, U: Element>(
+        self,
+        other: impl Operand<'g, V>,
+        build: impl for<'e> FnOnce(Expr<'e>, Expr<'e>) -> Expr<'e>,
+    ) -> Tensor<'g, U> {
+        let this = self.beside(other);
+        let other = other.node(this.graph);
+        this.map(|this| build(this, this.at(other)))
     }
 
     /// Appends a node that has this tensor as operand.

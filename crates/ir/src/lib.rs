@@ -42,7 +42,7 @@ pub use attribute::{
 pub use attribute::concat_specs;
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
 pub use call::Call;
-pub use derivation::{Derivation, Differentiate, Seed};
+pub use derivation::{Derivation, Differentiate, GraphCell, Seed};
 pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note, SourcePlace};
 pub use dtype::{DType, DTypes};
 pub use file::{MAGIC, VERSION};

@@ -93,6 +93,13 @@ pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
     graph.add(&Cast, &[x], Attributes::of([Attribute::DType(dtype)]))
 }
 
+impl<'g> crate::Expr<'g> {
+    /// The elements in another type, rounded or truncated as `as` does.
+    pub fn cast(self, dtype: DType) -> Self {
+        self.at(self.graph(|graph| cast(graph, self.id(), dtype)))
+    }
+}
+
 impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor as another element type. Floats become integers by truncation, within the bounds of the type, and NaN
     /// becomes 0; integers wrap into smaller ones; `bool` counts as 0 and 1, and everything but 0 is true. There is a

@@ -5,7 +5,7 @@ use abeyance_ir::{
     Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Splitting, Type,
 };
 
-use super::binary::{broadcasts, zip};
+use super::binary::{binary_methods, broadcasts, zip};
 use super::{random, with_type};
 use crate::{Element, Number, Operand, Tensor};
 
@@ -131,17 +131,32 @@ append! {
     less_equal LESS_EQUAL;
 }
 
+binary_methods! {
+    /// Whether elements are equal. NaN equals nothing.
+    equal EQUAL;
+    /// Whether elements differ. NaN differs from everything.
+    not_equal NOT_EQUAL;
+    /// Whether elements are above the other's; false if either is NaN.
+    greater GREATER;
+    /// Whether elements are the other's or above; false if either is NaN.
+    greater_equal GREATER_EQUAL;
+    /// Whether elements are below the other's; false if either is NaN.
+    less LESS;
+    /// Whether elements are the other's or below; false if either is NaN.
+    less_equal LESS_EQUAL;
+}
+
 impl<'g, T: Element> Tensor<'g, T> {
     /// Whether elements are equal; the two tensors broadcast. NaN equals nothing.
     #[track_caller]
     pub fn equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, equal)
+        self.zip(other, |x, y| x.equal(y))
     }
 
     /// Whether elements differ; the two tensors broadcast. NaN differs from everything.
     #[track_caller]
     pub fn not_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, not_equal)
+        self.zip(other, |x, y| x.not_equal(y))
     }
 }
 
@@ -149,25 +164,25 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// Whether elements are above the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn greater(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, greater)
+        self.zip(other, |x, y| x.greater(y))
     }
 
     /// Whether elements are the other's or above; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn greater_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, greater_equal)
+        self.zip(other, |x, y| x.greater_equal(y))
     }
 
     /// Whether elements are below the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn less(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, less)
+        self.zip(other, |x, y| x.less(y))
     }
 
     /// Whether elements are the other's or below; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn less_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, less_equal)
+        self.zip(other, |x, y| x.less_equal(y))
     }
 }
 

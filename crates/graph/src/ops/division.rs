@@ -3,9 +3,9 @@
 use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
 use abeyance_kernels::elementwise;
 
-use super::binary::{Binary, NUMBER, zip_with};
-use super::{chain, fill_like, unary, with_type};
-use crate::{Number, Operand, Tensor};
+use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::with_type;
+use crate::{Number, Operand, Rule, Tensor};
 
 /// Numbers whose quotients are away from whole ones.
 const DOMAINS: [Domain; 2] =
@@ -17,10 +17,7 @@ pub static FLOOR_DIV: Binary = Binary {
         .calculus(Calculus::Piecewise),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
-    gradient: |cx, index| {
-        let operand = cx.operand(index);
-        fill_like(cx.graph(), operand, 0.0)
-    },
+    gradient: |cx, index| cx.operand(index).fill_like(0.0),
     domains: DOMAINS,
 };
 
@@ -37,14 +34,7 @@ pub static MODULO: Binary = Binary {
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
-        match index {
-            0 => cx.cotangent(),
-            _ => {
-                let times = floor_div(cx.graph(), x, y);
-                let slope = unary::neg(cx.graph(), times);
-                chain(cx, slope)
-            }
-        }
+        if index == 0 { cx.cotangent() } else { cx.chain(-x.floor_div(y)) }
     },
     domains: DOMAINS,
 };
@@ -62,6 +52,13 @@ pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
     graph.add(&MODULO, &[x, y], Attributes::none())
 }
 
+binary_methods! {
+    /// The quotient rounded down.
+    floor_div FLOOR_DIV;
+    /// What `floor_div` leaves, with the sign of the divisor.
+    modulo MODULO;
+}
+
 impl<'g, T: Number> Tensor<'g, T> {
     /// The quotient rounded down, where `/` of integers rounds towards 0: TensorFlow's `floor_div`. The two broadcast. An
     /// integer divided by 0 is an error at run time. Its gradient is 0.
@@ -70,13 +67,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// and leaves 0.09999999999999695: the `f64` next to 0.1 is a little more than a tenth, though 55 / 0.1 rounds to 550.
     #[track_caller]
     pub fn floor_div(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, floor_div)
+        self.zip(divisor, |x, y| x.floor_div(y))
     }
 
     /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7 modulo 3 is 2. The two
     /// broadcast. An integer modulo 0 is an error at run time, a float modulo 0 is NaN.
     #[track_caller]
     pub fn modulo(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, modulo)
+        self.zip(divisor, |x, y| x.modulo(y))
     }
 }

@@ -8,8 +8,8 @@ use abeyance_ir::{
 };
 use abeyance_kernels::launch::Kernel;
 
-use super::binary::zip;
-use super::unary::map;
+use super::binary::{binary_methods, zip};
+use super::unary::{map, unary_methods};
 use crate::{Operand, Tensor};
 
 /// An operator on truth values, which broadcast.
@@ -147,29 +147,43 @@ append! {
     logical_xor LOGICAL_XOR;
 }
 
+unary_methods! {
+    /// True where this is false.
+    logical_not LOGICAL_NOT;
+}
+
+binary_methods! {
+    /// Whether both are true.
+    logical_and LOGICAL_AND;
+    /// Whether at least one is true.
+    logical_or LOGICAL_OR;
+    /// Whether exactly one is true.
+    logical_xor LOGICAL_XOR;
+}
+
 impl<'g> Tensor<'g, bool> {
     /// Whether both are true; the two tensors broadcast. Also written `a & b`.
     #[track_caller]
     pub fn logical_and(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_and)
+        self.zip(other, |x, y| x.logical_and(y))
     }
 
     /// Whether at least one is true; the two tensors broadcast. Also written `a | b`.
     #[track_caller]
     pub fn logical_or(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_or)
+        self.zip(other, |x, y| x.logical_or(y))
     }
 
     /// Whether exactly one is true; the two tensors broadcast. Also written `a ^ b`.
     #[track_caller]
     pub fn logical_xor(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_xor)
+        self.zip(other, |x, y| x.logical_xor(y))
     }
 
     /// True where this is false. Also written `!a`.
     #[track_caller]
     pub fn logical_not(self) -> Tensor<'g, bool> {
-        self.then(logical_not)
+        self.map(|x| x.logical_not())
     }
 }
 
@@ -179,7 +193,7 @@ macro_rules! overload {
             type Output = Tensor<'g, bool>;
             #[track_caller]
             fn $method(self, other: O) -> Tensor<'g, bool> {
-                self.with(other, $function)
+                self.zip(other, |x, y| x.$function(y))
             }
         }
     )*};
@@ -194,7 +208,7 @@ impl<'g> Not for Tensor<'g, bool> {
     type Output = Tensor<'g, bool>;
     #[track_caller]
     fn not(self) -> Tensor<'g, bool> {
-        self.then(logical_not)
+        self.map(|x| x.logical_not())
     }
 }
 

@@ -1,12 +1,11 @@
 //! Floats to whole numbers: `floor`, `ceil`, `round`. Their gradient is 0.
 
 use abeyance_ir::{
-    Attributes, Calculus, Derivation, Domain, Fault, Graph as Ir, NodeId, Operator, Signature,
+    Attributes, Calculus, Derivation, Domain, Graph as Ir, NodeId, Operator, Signature,
 };
 
-use super::fill_like;
-use super::unary::{FLOAT, Unary, real};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, Unary, real, unary_methods};
+use crate::{Expr, Float, Rule, Tensor};
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     Signature::new(name, summary, FLOAT).calculus(Calculus::Piecewise)
@@ -16,9 +15,8 @@ const fn signature(name: &'static str, summary: &'static str) -> Signature {
 const DOMAIN: Domain = Domain::Values(&[0.3, -1.4, 2.7, -0.2, 1.6]);
 
 /// Zeros: between its steps the function is constant.
-fn no_slope(cx: &mut Derivation<'_>) -> Result<NodeId, Fault> {
-    let x = cx.operand(0);
-    Ok(fill_like(cx.graph(), x, 0.0))
+fn no_slope<'c>(cx: &'c Derivation<'_>) -> Expr<'c> {
+    cx.operand(0).fill_like(0.0)
 }
 
 /// The largest whole number not above. Gradient: 0.
@@ -63,22 +61,31 @@ pub fn round(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&ROUND, &[x], Attributes::none())
 }
 
+unary_methods! {
+    /// The largest whole number not above.
+    floor FLOOR;
+    /// The smallest whole number not below.
+    ceil CEIL;
+    /// The nearest whole number, halves to the even one.
+    round ROUND;
+}
+
 impl<'g, T: Float> Tensor<'g, T> {
     /// The largest whole number not above. Its gradient is 0.
     #[track_caller]
     pub fn floor(self) -> Tensor<'g, T> {
-        self.then(floor)
+        self.map(|x| x.floor())
     }
 
     /// The smallest whole number not below. Its gradient is 0.
     #[track_caller]
     pub fn ceil(self) -> Tensor<'g, T> {
-        self.then(ceil)
+        self.map(|x| x.ceil())
     }
 
     /// The nearest whole number, halves to the even one: 2 for 2.5 and 1.5. Its gradient is 0.
     #[track_caller]
     pub fn round(self) -> Tensor<'g, T> {
-        self.then(round)
+        self.map(|x| x.round())
     }
 }

@@ -9,8 +9,8 @@ use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
-use super::{scalar_like, traffic, unbroadcast, with_type};
-use crate::{Element, Operand, Tensor};
+use super::{traffic, with_type};
+use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Select];
@@ -37,20 +37,14 @@ impl Operator for Select {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (condition, cotangent) = (cx.operand(0), cx.cotangent());
-        let mut cotangents = Cotangents::from_slice(&[None]);
-        for index in 1..3 {
-            cotangents.push(cx.wanted(index).then(|| {
-                let operand = cx.operand(index);
-                let graph = cx.graph();
-                let zero = scalar_like(graph, cotangent, 0.0);
-                let taken = match index {
-                    1 => select(graph, condition, cotangent, zero),
-                    _ => select(graph, condition, zero, cotangent),
-                };
-                unbroadcast(graph, taken, operand)
-            }));
-        }
-        Ok(cotangents)
+        Ok(cx.each_wanted(|index| {
+            let taken = match index {
+                0 => return None,
+                1 => condition.select(cotangent, 0.0),
+                _ => condition.select(0.0, cotangent),
+            };
+            Some(taken.unbroadcast(cx.operand(index)))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -104,6 +98,14 @@ impl Operator for Select {
 /// Appends `select(condition, x, y)`.
 pub fn select(graph: &mut Ir, condition: NodeId, x: NodeId, y: NodeId) -> NodeId {
     graph.add(&Select, &[condition, x, y], Attributes::none())
+}
+
+impl<'g> Expr<'g> {
+    /// `x` where this truth value holds, else `y`; of the two one at least is an expression.
+    pub fn select(self, x: impl ExprOperand<'g>, y: impl ExprOperand<'g>) -> Self {
+        let like = x.of_type().or(y.of_type()).unwrap_or(self);
+        self.apply_to(&Select, &[self, x.expr(like), y.expr(like)], ())
+    }
 }
 
 impl<'g> Tensor<'g, bool> {

@@ -4,9 +4,9 @@ use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, S
 use abeyance_kernels::elementwise;
 use abeyance_kernels::launch::Failure;
 
-use super::binary::{self, Binary, NUMBER, zip_with};
-use super::{chain, with_type};
-use crate::{Number, Operand, Tensor};
+use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::with_type;
+use crate::{Number, Operand, Rule, Tensor};
 
 /// `x - y · (x / y rounded towards 0)` without any rounding, with the sign of `x`; integers fail where `y` is 0. Gradient: the
 /// cotangent, and minus the cotangent times the quotient rounded towards 0.
@@ -26,15 +26,10 @@ pub static TRUNCATE_MOD: Binary = Binary {
         })
         .into()))
     },
-    gradient: |cx, index| match index {
-        0 => cx.cotangent(),
-        _ => {
-            // x less what is left is a multiple of y: the quotient is whole, or as near as numbers are.
-            let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());
-            let whole = binary::sub(cx.graph(), rest, x);
-            let slope = binary::div(cx.graph(), whole, y);
-            chain(cx, slope)
-        }
+    gradient: |cx, index| {
+        let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());
+        // x less what is left is a multiple of y: the quotient is whole, or as near as numbers are.
+        if index == 0 { cx.cotangent() } else { cx.chain((rest - x) / y) }
     },
     // Quotients that are away from whole numbers.
     domains: [Domain::Values(&[5.3, -2.6, 7.9, 1.7]), Domain::Values(&[1.5, -2.0, 0.7])],
@@ -72,12 +67,17 @@ pub fn truncate_mod(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
     graph.add(&TRUNCATE_MOD, &[x, y], Attributes::none())
 }
 
+binary_methods! {
+    /// What the division that rounds towards 0 leaves, with the sign of this.
+    truncate_mod TRUNCATE_MOD;
+}
+
 impl<'g, T: Number> Tensor<'g, T> {
     /// What the division that rounds towards 0 leaves, with the sign of this and not of the divisor: TensorFlow's `truncatemod`, C's
     /// `fmod`. -7 by 3 leaves -1, where [`Tensor::modulo`] gives 2. It is exact: 1e10 by 3 leaves 1, and 5 by ∞ 5. The two
     /// broadcast. An integer divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves NaN.
     #[track_caller]
     pub fn truncate_mod(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, truncate_mod)
+        self.zip(divisor, |x, y| x.truncate_mod(y))
     }
 }
