@@ -187,16 +187,39 @@ pub const fn concat<const N: usize>(lists: &[&[AttributeSpec]]) -> [AttributeSpe
 /// let read: WindowAttributes = attributes.read();
 /// assert_eq!((&read.window[..], read.same), (&[2, 2][..], true));
 /// assert_eq!(WindowAttributes::SPECS[1].name, "strides");
+///
+/// attributes! {
+///     /// How a pool moves, and what it makes.
+///     struct PoolAttributes {
+///         ..window: WindowAttributes,
+///         /// Shape of the result.
+///         shape: Shape,
+///     }
+/// }
+/// let names: Vec<_> = PoolAttributes::SPECS.iter().map(|spec| spec.name).collect();
+/// assert_eq!(names, ["window", "strides", "same", "shape"]);
 /// ```
 #[macro_export]
 macro_rules! attributes {
     (
         $(#[$meta:meta])*
-        $visibility:vis struct $name:ident {
-            $(..$first:ident: $First:ty,)?
-            $($(#[doc = $doc:expr])* $field:ident: $type:ident $(= $default:tt)?,)*
-            $(..$last:ident: $Last:ty $(,)?)?
-        }
+        $visibility:vis struct $name:ident { ..$first:ident: $First:ty, $($rest:tt)* }
+    ) => {
+        $crate::attributes!(
+            @struct [$(#[$meta])*] [$visibility] $name [$first: $First] $($rest)*
+        );
+    };
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $name:ident { $($rest:tt)* }
+    ) => {
+        $crate::attributes!(@struct [$(#[$meta])*] [$visibility] $name [] $($rest)*);
+    };
+    (
+        @struct [$(#[$meta:meta])*] [$visibility:vis] $name:ident
+        [$($first:ident: $First:ty)?]
+        $($(#[doc = $doc:expr])* $field:ident: $type:ident $(= $default:tt)?,)*
+        $(..$last:ident: $Last:ty $(,)?)?
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
