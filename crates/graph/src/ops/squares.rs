@@ -40,10 +40,7 @@ const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
 abeyance_ir::attributes! {
     /// Which axes are reduced, and what is added to the mean of the squares.
     pub struct RootMeanSquareAttributes {
-        /// Axes to reduce, each once; negative ones count from the end.
-        axes: Integers,
-        /// Whether the reduced axes stay, with size 1.
-        keep_dims: bool = false,
+        ..reduce: ReduceAttributes,
         /// Number that is added to the mean before the root is taken, 0 or more and finite.
         epsilon: f64,
     }
@@ -206,8 +203,8 @@ impl SquareReduction {
         plain: impl FnOnce() -> ReduceAttributes,
     ) -> (ReduceAttributes, f64) {
         if self.kind == Kind::RootMean {
-            let RootMeanSquareAttributes { axes, keep_dims, epsilon } = rooted();
-            (ReduceAttributes { axes, keep_dims }, epsilon)
+            let RootMeanSquareAttributes { reduce, epsilon } = rooted();
+            (reduce, epsilon)
         } else {
             (plain(), 0.0)
         }
@@ -216,8 +213,7 @@ impl SquareReduction {
     /// The attributes for a node of the operator, without the epsilon where it has none.
     fn own(&self, reduce: ReduceAttributes, epsilon: f64) -> Attributes {
         if self.kind == Kind::RootMean {
-            let ReduceAttributes { axes, keep_dims } = reduce;
-            RootMeanSquareAttributes { axes, keep_dims, epsilon }.into()
+            RootMeanSquareAttributes { reduce, epsilon }.into()
         } else {
             reduce.into()
         }
