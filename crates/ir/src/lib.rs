@@ -39,7 +39,7 @@ pub use attribute::{
     Attributes, DefaultAttribute, Initializer, Integers,
 };
 #[doc(hidden)]
-pub use attribute::concat_specs;
+pub use attribute::{concat_specs, field_name};
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
 pub use call::Call;
 pub use derivation::{Derivation, Differentiate, GraphCell, Seed};

@@ -2,9 +2,8 @@
 //! and `gelu`, which are built from others.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DefaultAttribute,
-    Derivation, Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId,
-    Operator, Sample, Signature, Type,
+    AttributeSet, Attributes, Calculus, Cotangents, Derivation, Domain, Fault, Graph as Ir,
+    Inference, Locality, Lowered, Lowering, NodeId, Operator, Sample, Signature, Type, attributes,
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
@@ -15,16 +14,22 @@ use crate::{Float, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LeakyRelu, &ELU, &SELU, &SOFTPLUS];
 
+attributes! {
+    /// The slope of a [`LeakyRelu`].
+    pub struct LeakyReluAttributes {
+        /// Factor of elements that are not positive.
+        alpha: f64 = 0.2,
+    }
+}
+
 /// x where it is positive, else alpha·x. Gradient: the cotangent where x > 0, else alpha times it (so at 0).
 pub struct LeakyRelu;
 
 impl Operator for LeakyRelu {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::optional("alpha", AttributeKind::Real, DefaultAttribute::Real(0.2))];
         const {
             &Signature::new("leaky_relu", "x where it is positive, else alpha times x", FLOAT)
-                .attributes(ATTRIBUTES)
+                .attributes(LeakyReluAttributes::SPECS)
                 .calculus(Calculus::Piecewise)
         }
     }
@@ -35,7 +40,7 @@ impl Operator for LeakyRelu {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let alpha = cx.old_attributes().real(0);
+        let LeakyReluAttributes { alpha } = cx.attributes();
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let slope = scalar_like(cx.graph(), x, alpha);
         let reduced = chain(cx, slope);
@@ -47,7 +52,7 @@ impl Operator for LeakyRelu {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let alpha = cx.attributes.real(0);
+        let LeakyReluAttributes { alpha } = cx.attributes();
         with_float!(cx.result.dtype, T => {
             let alpha = <T as Stored>::from_f64(alpha);
             Ok(map::<T, T>(cx, 2.0, #[inline(always)] move |x| if x > T::ZERO { x } else { x * alpha }).into())
@@ -60,7 +65,7 @@ impl Operator for LeakyRelu {
 
     fn samples(&self) -> Vec<Sample> {
         let with_alpha = |mut sample: Sample| {
-            sample.attributes = Attributes::of([Attribute::Real(0.3)]);
+            sample.attributes = LeakyReluAttributes { alpha: 0.3 }.into();
             sample
         };
         shapes(Domain::AwayFromZero).into_iter().map(with_alpha).collect()
@@ -131,7 +136,7 @@ pub static SOFTPLUS: Unary = Unary {
 
 /// Appends `leaky_relu(x)`.
 pub fn leaky_relu(graph: &mut Ir, x: NodeId, alpha: f64) -> NodeId {
-    graph.add(&LeakyRelu, &[x], Attributes::of([Attribute::Real(alpha)]))
+    graph.add(&LeakyRelu, &[x], LeakyReluAttributes { alpha })
 }
 
 /// Appends `elu(x)`.

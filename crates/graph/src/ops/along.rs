@@ -1,9 +1,9 @@
 //! Elements of each row by their places in it: `take_along`, and its gradient `add_along`.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, resolve_axis,
+    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
@@ -116,32 +116,37 @@ fn last(dims: &[usize]) -> usize {
     dims.last().copied().unwrap_or(1)
 }
 
+attributes! {
+    /// What an [`AddAlong`] adds to.
+    pub struct AddAlongAttributes {
+        /// Shape of the result, whose rows the indices point into.
+        shape: Shape,
+    }
+}
+
 /// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in their order. Gradient:
 /// [`TakeAlong`].
 pub struct AddAlong;
 
 impl Operator for AddAlong {
     fn signature(&self) -> &Signature {
-        use abeyance_ir::{AttributeKind, AttributeSpec};
         const OPERANDS: &[OperandSpec] = &[
             OperandSpec::new("x", DTypes::FLOAT),
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "add_along",
                 "zeros to which x is added at the places of each row that indices name",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(AddAlongAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (outer, j, k) = rows(cx)?;
-        let shape = cx.shape_attribute(0);
+        let AddAlongAttributes { shape } = cx.attributes();
         let fits = match shape.split_last() {
             Some((_, before)) => cx.same_shape(before, &outer).is_ok() && cx.unify(j, k).is_some(),
             None => false,
@@ -189,7 +194,7 @@ impl Operator for AddAlong {
             .map(|(outer, n, k)| {
                 let shape: Shape = outer.iter().chain([&n]).map(|&dim| dim.into()).collect();
                 let dims = [outer, &[k]].concat();
-                Sample::new(attributes(shape)).float(&dims, USUAL).operand(
+                Sample::new(AddAlongAttributes { shape }).float(&dims, USUAL).operand(
                     DType::I64,
                     &dims,
                     PLACES,
@@ -199,10 +204,6 @@ impl Operator for AddAlong {
     }
 }
 
-fn attributes(shape: Shape) -> Attributes {
-    Attributes::of([abeyance_ir::Attribute::Shape(shape)])
-}
-
 /// Appends `take_along(x, indices)`.
 pub fn take_along(graph: &mut Ir, x: NodeId, indices: NodeId) -> NodeId {
     graph.add(&TakeAlong, &[x, indices], Attributes::none())
@@ -210,7 +211,7 @@ pub fn take_along(graph: &mut Ir, x: NodeId, indices: NodeId) -> NodeId {
 
 /// Appends `add_along(x, indices)`.
 pub fn add_along(graph: &mut Ir, x: NodeId, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&AddAlong, &[x, indices], attributes(shape))
+    graph.add(&AddAlong, &[x, indices], AddAlongAttributes { shape })
 }
 
 /// Appends `x` with one axis exchanged with the last: done twice, it is back.

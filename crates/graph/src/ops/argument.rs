@@ -1,9 +1,9 @@
 //! The place of the largest or smallest element along an axis.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
@@ -24,8 +24,9 @@ impl Operator for Argument {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ArgumentAttributes { axis } = cx.attributes();
         let mut shape = cx.shape(0);
-        let axis = cx.axis(cx.old_attributes().integer(0), shape.len())?;
+        let axis = cx.axis(axis, shape.len())?;
         if shape[axis] == Dim::Known(0) {
             return Err(Fault::new(format!(
                 "dimension {axis} of {} has no elements, so none is the {}",
@@ -38,8 +39,9 @@ impl Operator for Argument {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let ArgumentAttributes { axis } = cx.attributes();
         let dims = cx.operands[0].dims;
-        let axis = resolve_axis(cx.attributes.integer(0), dims.len())?;
+        let axis = resolve_axis(axis, dims.len())?;
         let plan = ArgReduction::new(dims, axis);
         let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let largest = self.largest;
@@ -58,7 +60,8 @@ impl Operator for Argument {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
+        let ArgumentAttributes { axis } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         match (cx.axis(0), along) {
             (Some(axis), Some(along)) if axis != along => {
                 cx.along(axis - usize::from(along < axis))
@@ -81,22 +84,25 @@ impl Operator for Argument {
             .into_iter()
             .map(|(dims, axis)| {
                 let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0]);
-                Sample::new(attributes(axis)).float(dims, values)
+                Sample::new(ArgumentAttributes { axis }).float(dims, values)
             })
             .collect()
     }
 }
 
-fn attributes(axis: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(axis)])
-}
-
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axis", AttributeKind::Integer)];
+
+abeyance_ir::attributes! {
+    /// Along what the place is looked for.
+    pub struct ArgumentAttributes {
+        /// Axis along which places count, gone in the result; a negative one counts from the end.
+        axis: i64,
+    }
+}
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     Signature::new(name, summary, OPERANDS)
-        .attributes(ATTRIBUTES)
+        .attributes(ArgumentAttributes::SPECS)
         .calculus(Calculus::None("gives positions"))
 }
 
@@ -117,12 +123,12 @@ pub static OPERATORS: &[&dyn Operator] = &[&ARGMAX, &ARGMIN];
 
 /// Appends `argmax(x)`.
 pub fn argmax(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMAX, &[x], attributes(axis))
+    graph.add(&ARGMAX, &[x], ArgumentAttributes { axis })
 }
 
 /// Appends `argmin(x)`.
 pub fn argmin(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMIN, &[x], attributes(axis))
+    graph.add(&ARGMIN, &[x], ArgumentAttributes { axis })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

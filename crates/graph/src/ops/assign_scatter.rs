@@ -1,9 +1,8 @@
 //! Changing some rows or elements of a variable: `assign_scatter` and its siblings.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DTypes, DefaultAttribute, Dim,
-    Effect, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type, element_count,
+    AttributeSet, Calculus, DTypes, Dim, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering,
+    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, attributes, element_count,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::elementwise_chunk;
@@ -18,6 +17,14 @@ use crate::{Element, Index, Number, Operand, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
     &[&ASSIGN_SCATTER, &ASSIGN_SCATTER_ADD, &ASSIGN_SCATTER_SUB];
+
+attributes! {
+    /// What is a row to a [`ScatterWrite`].
+    pub struct AssignScatterAttributes {
+        /// Number of leading dimensions that an index counts over, in row-major order.
+        dims: i64 = 1,
+    }
+}
 
 /// An operator that changes the rows of a variable that indices name, in the order of the indices, and is the new value.
 ///
@@ -34,7 +41,7 @@ impl Operator for ScatterWrite {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (variable, indices, updates) = (cx.shape(0), cx.shape(1), cx.shape(2));
-        let counted = counted(cx.old_attributes(), variable.len())?;
+        let counted = counted(&cx.attributes(), variable.len())?;
         let mut expected = indices.clone();
         expected.extend_from_slice(&variable[counted..]);
         cx.same_shape(&updates, &expected).map_err(|_| {
@@ -56,7 +63,7 @@ impl Operator for ScatterWrite {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let counted = counted(cx.attributes, dims.len())?;
+        let counted = counted(&cx.attributes(), dims.len())?;
         let limit = element_count(&dims[..counted])
             .ok_or_else(|| Fault::new("the numbers of the rows are beyond 2^63"))?;
         let width = dims[counted..].iter().product();
@@ -69,14 +76,14 @@ impl Operator for ScatterWrite {
 }
 
 /// Over how many dimensions an index counts.
-fn counted(attributes: &Attributes, rank: usize) -> Result<usize, Fault> {
-    match usize::try_from(attributes.integer(0)) {
+fn counted(attributes: &AssignScatterAttributes, rank: usize) -> Result<usize, Fault> {
+    match usize::try_from(attributes.dims) {
         Ok(dims) if dims <= rank => Ok(dims),
         Ok(1) => Err(Fault::new("the variable is a scalar, which has no rows")
             .help("`assign` changes it as a whole")),
         _ => Err(Fault::new(format!(
             "an index does not count over {} dimensions of a variable of {rank}",
-            attributes.integer(0)
+            attributes.dims
         ))),
     }
 }
@@ -91,8 +98,6 @@ fn parts(cx: &Lowering<'_>) -> (usize, Cost) {
 }
 
 const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
-const ATTRIBUTES: &[AttributeSpec] =
-    &[AttributeSpec::optional("dims", AttributeKind::Integer, DefaultAttribute::Integer(1))];
 const INDICES: OperandSpec = OperandSpec::in_group("indices", DTypes::INDEX, 1);
 const NUMBER: &[OperandSpec] = &[
     OperandSpec::new("variable", DTypes::NUMBER),
@@ -108,7 +113,7 @@ const fn signature(
     operands: &'static [OperandSpec],
 ) -> Signature {
     Signature::new(name, summary, operands)
-        .attributes(ATTRIBUTES)
+        .attributes(AssignScatterAttributes::SPECS)
         .effect(Effect::Write)
         .calculus(NO_GRADIENT)
 }
@@ -169,7 +174,7 @@ fn scatter(
     [variable, indices, updates]: [NodeId; 3],
     dims: usize,
 ) -> NodeId {
-    let attributes = Attributes::of([Attribute::Integer(dims as i64)]);
+    let attributes = AssignScatterAttributes { dims: dims as i64 };
     graph.add(operator, &[variable, indices, updates], attributes)
 }
 

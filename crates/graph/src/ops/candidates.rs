@@ -1,8 +1,8 @@
 //! Classes drawn to stand for all of them, for losses over very many classes.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Dim, Effect, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature, Type,
+    AttributeSet, Calculus, DType, Dim, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering,
+    NodeId, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
@@ -14,6 +14,18 @@ use crate::{Float, Graph, Index, Operand, Scalar, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LogUniformCandidates];
 
+abeyance_ir::attributes! {
+    /// What classes are drawn, and how many.
+    pub struct LogUniformCandidatesAttributes {
+        /// Number of classes to draw, 0 or more.
+        count: i64,
+        /// Number of classes there are, 1 or more: those from 0 to `range` - 1.
+        range: i64,
+        /// Whether all that are drawn have to be different.
+        unique: bool,
+    }
+}
+
 /// Classes below `range`, class k with probability ln((k + 2) / (k + 1)) / ln(range + 1): TensorFlow's
 /// `log_uniform_candidate_sampler`. If they are to be `unique`, one that was drawn before is drawn again. The result is `[count + 1]`:
 /// the classes, then how many numbers were drawn for them.
@@ -24,32 +36,27 @@ const MOST_DRAWS: usize = i32::MAX as usize;
 
 impl Operator for LogUniformCandidates {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("count", AttributeKind::Integer),
-            AttributeSpec::required("range", AttributeKind::Integer),
-            AttributeSpec::required("unique", AttributeKind::Flag),
-        ];
         const {
             &Signature::new(
                 "log_uniform_candidates",
                 "classes that are drawn the rarer the higher their number, then how many draws that took",
                 &[],
             )
-            .attributes(ATTRIBUTES)
+            .attributes(LogUniformCandidatesAttributes::SPECS)
             .effect(Effect::Random)
             .calculus(Calculus::None("does not depend on other nodes"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (count, range) = (cx.old_attributes().integer(0), cx.old_attributes().integer(1));
+        let LogUniformCandidatesAttributes { count, range, unique } = cx.attributes();
         let Some(len) = usize::try_from(count).ok().and_then(|count| count.checked_add(1)) else {
             return Err(Fault::new(format!("{count} candidates cannot be drawn")));
         };
         if range < 1 {
             return Err(Fault::new(format!("there are no classes below {range} to draw from")));
         }
-        if cx.old_attributes().flag(2) && count > range {
+        if unique && count > range {
             return Err(Fault::new(format!(
                 "{count} different candidates cannot be drawn from {range} classes"
             ))
@@ -59,8 +66,8 @@ impl Operator for LogUniformCandidates {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let LogUniformCandidatesAttributes { count: _, range, unique } = cx.attributes();
         let stream = Stream::new(cx.seed, cx.name);
-        let (range, unique) = (cx.attributes.integer(1), cx.attributes.flag(2));
         let count = cx.result.len().saturating_sub(1);
         let cost = Cost { flops: 60.0 * count as f64, bytes: cx.result.bytes() as f64 };
         // A table with open addressing, at most half full.
@@ -91,7 +98,9 @@ impl Operator for LogUniformCandidates {
     fn samples(&self) -> Vec<Sample> {
         [(0, 5, true), (1, 1, true), (5, 5, true), (40, 1000, true), (70, 3, false)]
             .into_iter()
-            .map(|(count, range, unique)| Sample::new(attributes(count, range, unique)))
+            .map(|(count, range, unique)| {
+                Sample::new(LogUniformCandidatesAttributes { count, range, unique })
+            })
             .collect()
     }
 }
@@ -147,13 +156,10 @@ fn insert(table: &mut [u64], class: i64) -> bool {
     }
 }
 
-fn attributes(count: i64, range: i64, unique: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(count), Attribute::Integer(range), Attribute::Flag(unique)])
-}
-
 /// Appends `log_uniform_candidates`.
 pub fn log_uniform_candidates(graph: &mut Ir, count: i64, range: i64, unique: bool) -> NodeId {
-    graph.add(&LogUniformCandidates, &[], attributes(count, range, unique))
+    let attributes = LogUniformCandidatesAttributes { count, range, unique };
+    graph.add(&LogUniformCandidates, &[], attributes)
 }
 
 /// Classes drawn at a run: [`Graph::log_uniform_candidates`].

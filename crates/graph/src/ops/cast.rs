@@ -1,9 +1,8 @@
 //! Conversion between element types.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Signature, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
@@ -15,23 +14,34 @@ use crate::{Element, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Cast];
 
+abeyance_ir::attributes! {
+    /// To what elements are converted.
+    pub struct CastAttributes {
+        /// Element type of the result.
+        dtype: DType,
+    }
+}
+
 /// `x` as another element type. Gradient: between floats the cotangent, cast back; else there is none.
 pub struct Cast;
 
 impl Operator for Cast {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("dtype", AttributeKind::DType)];
-        const { &Signature::new("cast", "x as another element type", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("cast", "x as another element type", OPERANDS)
+                .attributes(CastAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.old_attributes().dtype(0), cx.shape(0))
+        let CastAttributes { dtype } = cx.attributes();
+        cx.tensor(dtype, cx.shape(0))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, to) = (cx.operand(0), cx.old_attributes().dtype(0));
+        let CastAttributes { dtype: to } = cx.attributes();
+        let x = cx.operand(0);
         let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
         match from {
             Some(from) if from.is_float() && to.is_float() => {
@@ -71,7 +81,7 @@ impl Operator for Cast {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let to = |dtype| Sample::new(Attributes::of([Attribute::DType(dtype)]));
+        let to = |dtype| Sample::new(CastAttributes { dtype });
         // Differences cannot be taken through f32, so the gradient is checked where the type stays.
         let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[1, 7, 1], &[0, 3]];
         let mut samples: Vec<Sample> = shapes
@@ -90,7 +100,7 @@ impl Operator for Cast {
 
 /// Appends `cast(x)`.
 pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
-    graph.add(&Cast, &[x], Attributes::of([Attribute::DType(dtype)]))
+    graph.add(&Cast, &[x], CastAttributes { dtype })
 }
 
 impl<'g> crate::Expr<'g> {

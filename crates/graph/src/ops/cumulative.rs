@@ -1,9 +1,9 @@
 //! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is the latter's gradient.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::rows_chunk;
@@ -16,16 +16,23 @@ use crate::{Number, Tensor};
 pub struct Cumulative {
     signature: Signature,
     product: bool,
-    gradient: fn(&mut Derivation<'_>, i64, bool, bool) -> NodeId,
+    gradient: fn(&mut Derivation<'_>, &CumulativeAttributes) -> NodeId,
     domain: Domain,
 }
 
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("axis", AttributeKind::Integer),
-    AttributeSpec::flag("exclusive"),
-    AttributeSpec::flag("reverse"),
-];
+
+abeyance_ir::attributes! {
+    /// Which elements are combined up to each.
+    pub struct CumulativeAttributes {
+        /// Axis along which elements are combined; a negative one counts from the end.
+        axis: i64,
+        /// Whether the element itself is left out.
+        exclusive: bool = false,
+        /// Whether elements are combined from the end of the axis on.
+        reverse: bool = false,
+    }
+}
 
 impl Operator for Cumulative {
     fn signature(&self) -> &Signature {
@@ -33,22 +40,22 @@ impl Operator for Cumulative {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let CumulativeAttributes { axis, .. } = cx.attributes();
         let shape = cx.shape(0);
-        cx.axis(cx.old_attributes().integer(0), shape.len())?;
+        cx.axis(axis, shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.old_attributes();
-        let (axis, exclusive, reverse) =
-            (attributes.integer(0), attributes.flag(1), attributes.flag(2));
-        let cotangent = (self.gradient)(cx, axis, exclusive, reverse);
+        let attributes = cx.attributes();
+        let cotangent = (self.gradient)(cx, &attributes);
         Ok(cx.only(cotangent))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (plan, chunk, cost) = scan(cx, 0, 2)?;
-        let (product, exclusive) = (self.product, cx.attributes.flag(1));
+        let CumulativeAttributes { axis, exclusive, reverse } = cx.attributes();
+        let (plan, chunk, cost) = scan(cx, axis, reverse)?;
+        let product = self.product;
         Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
             let (x, start) = (call.input::<T>(0), call.start::<T>());
             match product {
@@ -61,7 +68,8 @@ impl Operator for Cumulative {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
+        let CumulativeAttributes { axis, .. } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
@@ -71,7 +79,7 @@ impl Operator for Cumulative {
             .flat_map(|(dims, axis)| {
                 [(false, false), (true, false), (false, true), (true, true)].into_iter().map(
                     move |(exclusive, reverse)| {
-                        Sample::new(attributes(axis, exclusive, reverse))
+                        Sample::new(CumulativeAttributes { axis, exclusive, reverse })
                             .float(dims, self.domain.clone())
                     },
                 )
@@ -84,11 +92,11 @@ fn cases() -> [(&'static [usize], i64); 5] {
     [(&[5], 0), (&[2, 3], 1), (&[3, 1, 2], 0), (&[0, 3], 1), (&[2, 0], -1)]
 }
 
-/// How a node scans its operands, the chunk of whole blocks, and the cost. The axis and the direction are attributes.
-fn scan(cx: &Lowering<'_>, axis: usize, reverse: usize) -> Result<(Scan, usize, Cost), Fault> {
+/// How a node scans its operands, the chunk of whole blocks, and the cost.
+fn scan(cx: &Lowering<'_>, axis: i64, reverse: bool) -> Result<(Scan, usize, Cost), Fault> {
     let dims = cx.result.dims;
-    let axis = resolve_axis(cx.attributes.integer(axis), dims.len())?;
-    let plan = Scan::new(dims, axis, cx.attributes.flag(reverse));
+    let axis = resolve_axis(axis, dims.len())?;
+    let plan = Scan::new(dims, axis, reverse);
     let (block, size) = (plan.block(), cx.result.dtype.size());
     let blocks = cx.result.len().checked_div(block).unwrap_or(0);
     let cost = Cost { flops: 2.0 * cx.result.len() as f64, bytes: traffic(cx) };
@@ -96,16 +104,12 @@ fn scan(cx: &Lowering<'_>, axis: usize, reverse: usize) -> Result<(Scan, usize, 
     Ok((plan, rows_chunk(blocks, block, each) * size, cost))
 }
 
-fn attributes(axis: i64, exclusive: bool, reverse: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(axis), Attribute::Flag(exclusive), Attribute::Flag(reverse)])
-}
-
 /// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
 pub static CUMSUM: Cumulative = Cumulative {
     signature: Signature::new("cumsum", "sums of all elements up to each", OPERANDS)
-        .attributes(ATTRIBUTES),
+        .attributes(CumulativeAttributes::SPECS),
     product: false,
-    gradient: |cx, axis, exclusive, reverse| {
+    gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
         let cotangent = cx.cotangent();
         cumsum(cx.graph(), cotangent, axis, exclusive, !reverse)
     },
@@ -116,9 +120,9 @@ pub static CUMSUM: Cumulative = Cumulative {
 /// `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which divides by nothing and so is right also where elements are 0.
 pub static CUMPROD: Cumulative = Cumulative {
     signature: Signature::new("cumprod", "products of all elements up to each", OPERANDS)
-        .attributes(ATTRIBUTES),
+        .attributes(CumulativeAttributes::SPECS),
     product: true,
-    gradient: |cx, axis, exclusive, reverse| {
+    gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
         let (x, y, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
         cumprod_gradient(cx.graph(), [x, y, cotangent], axis, exclusive, reverse, masked)
     },
@@ -151,6 +155,16 @@ pub(super) fn cumprod_gradient(
     times(graph, before, behind)
 }
 
+abeyance_ir::attributes! {
+    /// Where a recurrence runs.
+    pub struct LinearScanAttributes {
+        /// Axis along which the recurrence runs; a negative one counts from the end.
+        axis: i64,
+        /// Whether it runs from the end of the axis on.
+        reverse: bool = false,
+    }
+}
+
 /// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0 whatever a is. Gradient: the same in the
 /// other direction on the cotangent gives that of b, which times z is that of a.
 pub struct LinearScan;
@@ -159,25 +173,22 @@ impl Operator for LinearScan {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("a", DTypes::FLOAT), OperandSpec::new("b", DTypes::FLOAT)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("axis", AttributeKind::Integer),
-            AttributeSpec::flag("reverse"),
-        ];
         const {
             &Signature::new("linear_scan", "z of each next element is a z + b", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(LinearScanAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let LinearScanAttributes { axis, reverse: _ } = cx.attributes();
         let shape = cx.same_shape(&cx.shape(0), &cx.shape(1))?;
-        cx.axis(cx.old_attributes().integer(0), shape.len())?;
+        cx.axis(axis, shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, z, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
-        let (axis, reverse) = (cx.old_attributes().integer(0), cx.old_attributes().flag(1));
+        let LinearScanAttributes { axis, reverse } = cx.attributes();
         let of_a = cx.wanted(0);
         let graph = cx.graph();
         let of_b = linear_scan(graph, a, cotangent, axis, !reverse);
@@ -189,7 +200,8 @@ impl Operator for LinearScan {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (plan, chunk, cost) = scan(cx, 0, 1)?;
+        let LinearScanAttributes { axis, reverse } = cx.attributes();
+        let (plan, chunk, cost) = scan(cx, axis, reverse)?;
         with_float!(cx.result.dtype, T => Ok(Kernel::single(2, chunk, cost, move |call| {
             let (a, b, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
             plan.linear(a, b, call.output(), start);
@@ -199,7 +211,8 @@ impl Operator for LinearScan {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
+        let LinearScanAttributes { axis, reverse: _ } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
@@ -208,7 +221,7 @@ impl Operator for LinearScan {
             .into_iter()
             .flat_map(|(dims, axis)| {
                 [false, true].map(|reverse| {
-                    Sample::new(linear_attributes(axis, reverse))
+                    Sample::new(LinearScanAttributes { axis, reverse })
                         .float(dims, Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25]))
                         .float(dims, Domain::Between(-2.0, 2.0))
                 })
@@ -217,26 +230,22 @@ impl Operator for LinearScan {
     }
 }
 
-fn linear_attributes(axis: i64, reverse: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(axis), Attribute::Flag(reverse)])
-}
-
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CUMSUM, &CUMPROD, &LinearScan];
 
 /// Appends `cumsum(x)`.
 pub fn cumsum(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMSUM, &[x], attributes(axis, exclusive, reverse))
+    graph.add(&CUMSUM, &[x], CumulativeAttributes { axis, exclusive, reverse })
 }
 
 /// Appends `cumprod(x)`.
 pub fn cumprod(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMPROD, &[x], attributes(axis, exclusive, reverse))
+    graph.add(&CUMPROD, &[x], CumulativeAttributes { axis, exclusive, reverse })
 }
 
 /// Appends `linear_scan(a, b)`.
 pub fn linear_scan(graph: &mut Ir, a: NodeId, b: NodeId, axis: i64, reverse: bool) -> NodeId {
-    graph.add(&LinearScan, &[a, b], linear_attributes(axis, reverse))
+    graph.add(&LinearScan, &[a, b], LinearScanAttributes { axis, reverse })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

@@ -1,11 +1,8 @@
 //! A gradient that the user gives.
 
-use std::sync::Arc;
-
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DTypes, Derivation,
-    Fault, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Fault, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 
 use super::control::{give, invariant};
@@ -15,17 +12,20 @@ use crate::{Float, Graph, Handles, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
 
+abeyance_ir::attributes! {
+    /// The gradient that the user gives.
+    pub struct CustomGradientAttributes {
+        /// What computes the cotangents of the xs, as [`CustomGradient`] says.
+        gradient: BodyRef,
+    }
+}
+
 /// Its first operand, with a gradient of its own.
 ///
 /// Operands: y, the xs that it is a function of, what the gradient captured. The body `gradient` takes the xs, y, the
 /// cotangent of y and what it captured, and gives the cotangents of the xs; its nodes are copied to where a gradient
 /// is asked for. Nothing flows back through y itself.
 pub struct CustomGradient;
-
-fn body(attributes: &Attributes) -> Result<&Arc<Body>, Fault> {
-    let body = attributes.body(0);
-    body.ok_or_else(|| Fault::new("the gradient is missing"))
-}
 
 /// The operand for an input of the gradient of so many xs; `None` for the cotangent.
 fn operand(xs: usize, place: usize) -> Option<usize> {
@@ -41,22 +41,20 @@ impl Operator for CustomGradient {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::apart("y", DTypes::FLOAT), OperandSpec::apart("xs", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("gradient", AttributeKind::Body)];
         const {
             &Signature::new(
                 "custom_gradient",
                 "its first operand, with a gradient of its own",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(CustomGradientAttributes::SPECS)
             .variadic()
             .masking()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let gradient = body(cx.old_attributes())?;
+        let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
         if gradient.inputs().len() != cx.operands() + 1 || cx.operands() < 1 + xs {
             return Err(Fault::new(format!(
@@ -67,12 +65,12 @@ impl Operator for CustomGradient {
         }
         for place in 0..gradient.inputs().len() {
             let given = cx.operand(operand(xs, place).unwrap_or(0));
-            give(cx, gradient, place, &given)?;
+            give(cx, &gradient, place, &given)?;
         }
         for place in 0..xs {
             let x = cx.operand(1 + place);
             if x.dtype.is_float() {
-                invariant(cx, gradient, place, &x).map_err(|_| {
+                invariant(cx, &gradient, place, &x).map_err(|_| {
                     let given = gradient.output(place).map(|ty| cx.display_type(&ty));
                     Fault::new(format!(
                         "the cotangent of `{}`, which is {}, is {}",
@@ -88,7 +86,7 @@ impl Operator for CustomGradient {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let gradient = body(cx.old_attributes())?.clone();
+        let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
         let inputs: Vec<NodeId> = (0..gradient.inputs().len())
             .map(|place| match operand(xs, place) {
@@ -160,7 +158,7 @@ impl Graph {
         operands.truncate(list.len());
         operands.insert(0, y);
         operands.extend(traced.captures);
-        let attributes = Attributes::of([Attribute::Body(traced.body)]);
+        let attributes = CustomGradientAttributes { gradient: traced.body }.into();
         let names = ["0".to_owned()].into_iter();
         let _call = self.call("custom_gradient");
         home.control(&scope, &CustomGradient, &operands, attributes, names)

@@ -2,16 +2,17 @@
 
 use abeyance_ir::{Fault, Graph as Ir, NodeId};
 
+use super::source::{Constant, ConstantAttributes};
 use super::{binary, comparison, random, scalar_like, select};
 use crate::{Float, Operand, Tensor};
 
 /// The value of a scalar float constant.
 fn constant_value(graph: &Ir, id: NodeId) -> Option<f64> {
     let node = graph.node(id);
-    let value = match node.operator.signature().name {
-        "constant" => node.attributes.array(0)?,
-        _ => return None,
-    };
+    if !node.is(&Constant) {
+        return None;
+    }
+    let ConstantAttributes { value } = node.attributes.read();
     match value.dtype {
         abeyance_ir::DType::F32 => value.elements::<f32>().first().copied().map(f64::from),
         abeyance_ir::DType::F64 => value.elements::<f64>().first().copied(),

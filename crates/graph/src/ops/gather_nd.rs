@@ -1,9 +1,9 @@
 //! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of `ravel_index` and the operators on rows.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type, element_count, known_dims,
+    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes, element_count, known_dims,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -17,6 +17,14 @@ use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&RavelIndex];
 
+attributes! {
+    /// What the coordinates of a [`RavelIndex`] count in.
+    pub struct RavelIndexAttributes {
+        /// Shape whose elements are numbered.
+        shape: Shape,
+    }
+}
+
 /// The numbers in row-major order of the elements of a shape whose coordinates stand along the last axis: `[.., k]` to `[..]` for a shape
 /// of k dimensions. A coordinate outside its dimension fails at run time. NumPy's `ravel_multi_index`.
 pub struct RavelIndex;
@@ -24,21 +32,20 @@ pub struct RavelIndex;
 impl Operator for RavelIndex {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("indices", DTypes::INDEX)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "ravel_index",
                 "the numbers of elements from their coordinates",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(RavelIndexAttributes::SPECS)
             .calculus(Calculus::None("takes integers"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (indices, of) = (cx.shape(0), cx.shape_attribute(0));
+        let indices = cx.shape(0);
+        let RavelIndexAttributes { shape: of } = cx.attributes();
         let Some((&width, rest)) = indices.split_last() else {
             return Err(Fault::new("a scalar holds no coordinates")
                 .help("coordinates stand along the last axis: a vector is those of one element"));
@@ -55,7 +62,8 @@ impl Operator for RavelIndex {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(of) = known_dims(cx.attributes.shape(0)) else {
+        let RavelIndexAttributes { shape } = cx.attributes();
+        let Some(of) = known_dims(&shape) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         if element_count(&of).is_none() {
@@ -75,9 +83,11 @@ impl Operator for RavelIndex {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        match cx.old_attributes().shape(0).iter().any(|&dim| cx.grows(dim)) {
-            true => Split::Mixed,
-            false => cx.apart_from(|axis| axis + 1 == cx.rank(0)),
+        let RavelIndexAttributes { shape } = cx.attributes();
+        if shape.iter().any(|&dim| cx.grows(dim)) {
+            Split::Mixed
+        } else {
+            cx.apart_from(|axis| axis + 1 == cx.rank(0))
         }
     }
 
@@ -93,13 +103,9 @@ impl Operator for RavelIndex {
         cases
             .into_iter()
             .map(|(dims, of)| {
-                let of = of.iter().map(|&dim| dim.into()).collect();
+                let shape = of.iter().map(|&dim| dim.into()).collect();
                 let values = Domain::Values(&[1.0, 0.0, 1.0, 1.0]);
-                Sample::new(Attributes::of([Attribute::Shape(of)])).operand(
-                    DType::I64,
-                    dims,
-                    values,
-                )
+                Sample::new(RavelIndexAttributes { shape }).operand(DType::I64, dims, values)
             })
             .collect()
     }
@@ -107,7 +113,7 @@ impl Operator for RavelIndex {
 
 /// Appends `ravel_index(indices)`.
 pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&RavelIndex, &[indices], Attributes::of([Attribute::Shape(shape)]))
+    graph.add(&RavelIndex, &[indices], RavelIndexAttributes { shape })
 }
 
 /// How many coordinates each index has, for a tensor of this rank.

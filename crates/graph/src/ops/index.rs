@@ -1,9 +1,9 @@
 //! Rows by their numbers: `gather`, `scatter_add`, `one_hot`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Calculus, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
@@ -12,17 +12,40 @@ use abeyance_kernels::layout;
 
 use super::select::select;
 use super::shape::transpose_to;
+use super::source::{Constant, ConstantAttributes};
 use super::{traffic, with_index, with_moved, with_type};
 use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Gather, &ScatterAdd, &OneHot];
 
-const AXIS: AttributeSpec = AttributeSpec::optional(
-    "axis",
-    AttributeKind::Integer,
-    abeyance_ir::DefaultAttribute::Integer(0),
-);
+abeyance_ir::attributes! {
+    /// Where rows are taken.
+    pub struct GatherAttributes {
+        /// Axis of the array that the indices count along; a negative one counts from the end.
+        axis: i64 = 0,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// To what rows are added, and where.
+    pub struct ScatterAddAttributes {
+        /// Shape of the result.
+        shape: Shape,
+        /// Axis of the result that the indices count along; a negative one counts from the end.
+        axis: i64 = 0,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// What stands for an index.
+    pub struct OneHotAttributes {
+        /// Number of elements that stand for an index, 0 or more.
+        depth: i64,
+        /// Element type of the result.
+        dtype: DType,
+    }
+}
 
 /// The dimension of an array along which its rows are counted.
 fn row_axis(cx: &Inference<'_>, shape: &[Dim], axis: i64) -> Result<usize, Fault> {
@@ -63,31 +86,33 @@ impl Operator for Gather {
             OperandSpec::new("params", DTypes::ANY),
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] = &[AXIS];
         const {
             &Signature::new("gather", "the rows of params that indices name", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(GatherAttributes::SPECS)
                 .masking()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let GatherAttributes { axis } = cx.attributes();
         let (params, indices) = (cx.shape(0), cx.shape(1));
-        let axis = row_axis(cx, &params, cx.old_attributes().integer(0))?;
+        let axis = row_axis(cx, &params, axis)?;
         some_row(params.get(axis), &indices)?;
         cx.tensor(cx.dtype(0), picked(&params, axis, &indices))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (shape, axis) = (cx.shape(params), cx.old_attributes().integer(0));
+        let GatherAttributes { axis } = cx.attributes();
+        let shape = cx.shape(params);
         let added =
             cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
         Ok(Cotangents::from_slice(&[added, None]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.operands[0].dims, cx.attributes.integer(0))?;
+        let GatherAttributes { axis } = cx.attributes();
+        let (limit, width) = rows(cx.operands[0].dims, axis)?;
         let plan = layout::Gather::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost {
@@ -106,7 +131,8 @@ impl Operator for Gather {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let Ok(along) = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)) else {
+        let GatherAttributes { axis } = cx.attributes();
+        let Ok(along) = resolve_axis(axis, cx.rank(0)) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -121,9 +147,11 @@ impl Operator for Gather {
         cases()
             .into_iter()
             .map(|(params, indices, axis)| {
-                Sample::new(Attributes::of([Attribute::Integer(axis)]))
-                    .float(params, USUAL)
-                    .operand(DType::I64, indices, ROWS)
+                Sample::new(GatherAttributes { axis }).float(params, USUAL).operand(
+                    DType::I64,
+                    indices,
+                    ROWS,
+                )
             })
             .collect()
     }
@@ -167,22 +195,20 @@ impl Operator for ScatterAdd {
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
             OperandSpec::new("updates", DTypes::NUMBER),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape), AXIS];
         const {
             &Signature::new(
                 "scatter_add",
                 "zeros to which updates are added at the rows that indices name",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(ScatterAddAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ScatterAddAttributes { shape, axis } = cx.attributes();
         let (indices, updates) = (cx.shape(0), cx.shape(1));
-        let shape = cx.shape_attribute(0);
-        let axis = row_axis(cx, &shape, cx.old_attributes().integer(1))?;
+        let axis = row_axis(cx, &shape, axis)?;
         let expected = picked(&shape, axis, &indices);
         cx.same_shape(&updates, &expected).map_err(|_| {
             Fault::new(format!(
@@ -200,13 +226,14 @@ impl Operator for ScatterAdd {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (indices, cotangent) = (cx.operand(0), cx.cotangent());
-        let axis = cx.old_attributes().integer(1);
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
         let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.result.dims, cx.attributes.integer(1))?;
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
+        let (limit, width) = rows(cx.result.dims, axis)?;
         let plan = layout::ScatterAdd::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         // Each part reads all indices, so there are not many parts.
@@ -236,8 +263,8 @@ impl Operator for ScatterAdd {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let rank = cx.result().len();
-        let Ok(along) = resolve_axis(cx.old_attributes().integer(1), rank) else {
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
+        let Ok(along) = resolve_axis(axis, cx.result().len()) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -254,7 +281,7 @@ impl Operator for ScatterAdd {
                 let shape = params.iter().map(|&dim| dim.into()).collect();
                 let at = axis.rem_euclid(params.len() as i64) as usize;
                 let updates = [&params[..at], indices, &params[at + 1..]].concat();
-                Sample::new(scatter_attributes(shape, axis))
+                Sample::new(ScatterAddAttributes { shape, axis })
                     .operand(DType::I32, indices, ROWS)
                     .float(&updates, USUAL)
             })
@@ -268,29 +295,25 @@ pub struct OneHot;
 impl Operator for OneHot {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("indices", DTypes::INDEX)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("depth", AttributeKind::Integer),
-            AttributeSpec::required("dtype", AttributeKind::DType),
-        ];
         const {
             &Signature::new(
                 "one_hot",
                 "for each index a row with 1 there and 0 elsewhere",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(OneHotAttributes::SPECS)
             .calculus(Calculus::None("takes integers"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let depth = cx.old_attributes().integer(0);
+        let OneHotAttributes { depth, dtype } = cx.attributes();
         let Ok(depth) = usize::try_from(depth) else {
             return Err(Fault::new(format!("depth = {depth} is not a size")));
         };
         let mut shape = cx.shape(0);
         shape.push(Dim::Known(depth));
-        cx.tensor(cx.old_attributes().dtype(1), shape)
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -325,18 +348,10 @@ impl Operator for OneHot {
             .into_iter()
             .map(|(dims, depth, dtype)| {
                 let values = Domain::Values(&[2.0, 0.0, -1.0, 1.0, 7.0]);
-                Sample::new(one_hot_attributes(depth, dtype)).operand(DType::I64, dims, values)
+                Sample::new(OneHotAttributes { depth, dtype }).operand(DType::I64, dims, values)
             })
             .collect()
     }
-}
-
-fn one_hot_attributes(depth: i64, dtype: DType) -> Attributes {
-    Attributes::of([Attribute::Integer(depth), Attribute::DType(dtype)])
-}
-
-fn scatter_attributes(shape: Shape, axis: i64) -> Attributes {
-    Attributes::of([Attribute::Shape(shape), Attribute::Integer(axis)])
 }
 
 /// Appends `gather(params, indices)`.
@@ -346,8 +361,7 @@ pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
 
 /// Appends `gather(params, indices)` along an axis.
 pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
-    let attributes = Attributes::of([Attribute::Integer(axis)]);
-    graph.add(&Gather, &[params, indices], attributes)
+    graph.add(&Gather, &[params, indices], GatherAttributes { axis })
 }
 
 /// Appends `scatter_add(indices, updates)`.
@@ -363,20 +377,20 @@ pub fn scatter_add_along(
     shape: Shape,
     axis: i64,
 ) -> NodeId {
-    graph.add(&ScatterAdd, &[indices, updates], scatter_attributes(shape, axis))
+    graph.add(&ScatterAdd, &[indices, updates], ScatterAddAttributes { shape, axis })
 }
 
 /// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
 /// that dimension for each of the last axis' places, or one for all.
 pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
     let node = graph.node(indices);
-    if node.operator.signature().name != "constant" {
+    if !node.is(&Constant) {
         return None;
     }
-    let array = node.attributes.array(0)?;
-    let values: Vec<i64> = match array.dtype {
-        DType::I32 => array.elements::<i32>().into_iter().map(i64::from).collect(),
-        DType::I64 => array.elements(),
+    let ConstantAttributes { value } = node.attributes.read();
+    let values: Vec<i64> = match value.dtype {
+        DType::I32 => value.elements::<i32>().into_iter().map(i64::from).collect(),
+        DType::I64 => value.elements(),
         _ => return None,
     };
     let width = dims.len().max(1);
@@ -394,7 +408,7 @@ pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -
 
 /// Appends `one_hot(indices)`.
 pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> NodeId {
-    graph.add(&OneHot, &[indices], one_hot_attributes(depth, dtype))
+    graph.add(&OneHot, &[indices], OneHotAttributes { depth, dtype })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

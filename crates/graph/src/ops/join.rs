@@ -1,9 +1,9 @@
 //! Tensors side by side: `concat`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
@@ -15,18 +15,24 @@ use crate::{Element, Graph, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Concat];
 
+attributes! {
+    /// The axis of a [`Concat`].
+    pub struct ConcatAttributes {
+        /// Axis along which the sizes add up; a negative one counts from the end.
+        axis: i64,
+    }
+}
+
 /// Tensors one after the other along an axis. Gradient: for each its part of the cotangent.
 pub struct Concat;
 
 impl Operator for Concat {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
             &Signature::new("concat", "tensors one after the other along an axis", OPERANDS)
                 .variadic()
-                .attributes(ATTRIBUTES)
+                .attributes(ConcatAttributes::SPECS)
         }
     }
 
@@ -39,7 +45,8 @@ impl Operator for Concat {
             return Err(Fault::new("a scalar has no dimension to go along")
                 .help("give each a dimension first: `x.reshape(dims![1])`"));
         }
-        let axis = cx.axis(cx.old_attributes().integer(0), shape.len())?;
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = cx.axis(axis, shape.len())?;
         let mut known = 0usize;
         let mut unknown = Vec::new();
         for index in 0..cx.operands() {
@@ -77,7 +84,8 @@ impl Operator for Concat {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (cotangent, count) = (cx.cotangent(), cx.operands());
         let rank = cx.shape(cotangent).len();
-        let axis = resolve_axis(cx.old_attributes().integer(0), rank)?;
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, rank)?;
         let mut cotangents = Cotangents::new();
         // Where the part of the next operand begins: the sum of the known sizes before it, and the node of the sum of the
         // others, if there are any.
@@ -121,7 +129,8 @@ impl Operator for Concat {
         if cx.operands.len() == 1 {
             return Ok(Lowered::Alias(0));
         }
-        let axis = resolve_axis(cx.attributes.integer(0), cx.result.dims.len())?;
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, cx.result.dims.len())?;
         let shapes: Vec<&[usize]> = cx.operands.iter().map(|operand| operand.dims).collect();
         let plan = layout::Concat::new(&shapes, axis);
         let (chunk, cost) = copy_loop(cx);
@@ -135,7 +144,8 @@ impl Operator for Concat {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let joined = resolve_axis(cx.old_attributes().integer(0), cx.rank(0)).ok();
+        let ConcatAttributes { axis: joined } = cx.attributes();
+        let joined = resolve_axis(joined, cx.rank(0)).ok();
         cx.apart_from(|axis| joined.is_none_or(|joined| axis == joined))
     }
 
@@ -153,7 +163,7 @@ impl Operator for Concat {
         cases
             .into_iter()
             .map(|(shapes, axis)| {
-                shapes.iter().fold(Sample::new(attributes(axis)), |sample, dims| {
+                shapes.iter().fold(Sample::new(ConcatAttributes { axis }), |sample, dims| {
                     sample.float(dims, Domain::Between(-2.0, 2.0))
                 })
             })
@@ -161,13 +171,9 @@ impl Operator for Concat {
     }
 }
 
-fn attributes(axis: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(axis)])
-}
-
 /// Appends `concat(inputs...)`.
 pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
-    graph.add(&Concat, inputs, attributes(axis))
+    graph.add(&Concat, inputs, ConcatAttributes { axis })
 }
 
 impl Graph {

@@ -1,12 +1,12 @@
 //! The logarithm of a sum of exponentials, built from a shift that keeps them from overflowing.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ATTRIBUTES, SUM, reduced_shape, resolve_axes};
+use super::reduce::{self, ReduceAttributes, SUM, reduced_shape, resolve_axes};
 use crate::{Axes, Float, Tensor};
 
 /// This family's operators.
@@ -25,15 +25,16 @@ impl Operator for FiniteMax {
                 "the largest along some axes where that is finite, else 0",
                 OPERAND,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(ReduceAttributes::SPECS)
             .calculus(Calculus::None("is a shift that cancels out"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
-        let reduced = reduced_shape(&shape, &axes, cx.old_attributes().flag(1));
+        let axes = resolve_axes(&axes, shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, keep_dims);
         cx.tensor(cx.dtype(0), reduced)
     }
 
@@ -42,7 +43,7 @@ impl Operator for FiniteMax {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        reduce::split(cx)
+        reduce::split(cx, &cx.attributes())
     }
 
     fn samples(&self) -> Vec<Sample> {

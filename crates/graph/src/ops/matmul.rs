@@ -1,9 +1,9 @@
 //! Products of matrices.
 
 use abeyance_ir::{
-    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
@@ -14,6 +14,16 @@ use crate::{Number, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&MatMul];
 
+attributes! {
+    /// Which operands of a [`MatMul`] are transposed.
+    pub struct MatMulAttributes {
+        /// Whether the matrices of `a` are transposed first.
+        transpose_a: bool = false,
+        /// Whether the matrices of `b` are transposed first.
+        transpose_b: bool = false,
+    }
+}
+
 /// `[.., m, k] · [.., k, n] = [.., m, n]`, either operand's matrices transposed on the way if its flag says so. Leading dimensions
 /// broadcast. TensorFlow's `tf.matmul`.
 pub struct MatMul;
@@ -22,9 +32,10 @@ impl Operator for MatMul {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("a", DTypes::NUMBER), OperandSpec::new("b", DTypes::NUMBER)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::flag("transpose_a"), AttributeSpec::flag("transpose_b")];
-        const { &Signature::new("matmul", "the products of matrices", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("matmul", "the products of matrices", OPERANDS)
+                .attributes(MatMulAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -39,7 +50,7 @@ impl Operator for MatMul {
             ))
             .help("make a vector a matrix of one row or column first: `x.expand_dims(0)`"));
         };
-        let (transpose_a, transpose_b) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
+        let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
         let turned = |turn, rows, columns| {
             if turn { (columns, rows) } else { (rows, columns) }
         };
@@ -77,7 +88,7 @@ impl Operator for MatMul {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (ta, tb) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
+        let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
         // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
         // where its operand was.
         // Where leading dimensions were stretched, the parts are summed.
@@ -109,7 +120,7 @@ impl Operator for MatMul {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (ta, tb) = (cx.attributes.flag(0), cx.attributes.flag(1));
+        let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
         let missing = || Fault::new("an operand is not a matrix");
         let (lead, &m, &n) =
             cx.result.dims.split_last_chunk().map(|(l, [m, n])| (l, m, n)).ok_or_else(missing)?;
@@ -153,14 +164,15 @@ impl Operator for MatMul {
     fn split(&self, cx: &Splitting<'_>) -> Split {
         // Places of axes are counted from the last, 1: below 3 they are those of a matrix.
         let place = |operand: usize| Some(cx.rank(operand) - cx.axis(operand)?);
-        let inner = |b: bool| 1 + usize::from(cx.old_attributes().flag(usize::from(b)) != b);
+        let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
+        let (inner_a, inner_b) = (1 + usize::from(transpose_a), 1 + usize::from(!transpose_b));
         let rank = cx.result().len();
         match (place(0), place(1)) {
             (Some(a), Some(b)) if a == b && a > 2 => cx.along(rank - a),
             (Some(a), None) if a > 2 && is_shared(cx.shape(1), a) => cx.along(rank - a),
             (None, Some(b)) if b > 2 && is_shared(cx.shape(0), b) => cx.along(rank - b),
-            (Some(a), None) if a <= 2 && a != inner(false) => cx.along(rank - 2),
-            (None, Some(b)) if b <= 2 && b != inner(true) && is_shallow(cx) => cx.along(rank - 1),
+            (Some(a), None) if a <= 2 && a != inner_a => cx.along(rank - 2),
+            (None, Some(b)) if b <= 2 && b != inner_b && is_shallow(cx) => cx.along(rank - 1),
             _ => Split::Mixed,
         }
     }
@@ -190,14 +202,12 @@ impl Operator for MatMul {
         cases
             .into_iter()
             .map(|(a, b, ta, tb)| {
-                Sample::new(attributes(ta, tb)).float(a, domain.clone()).float(b, domain.clone())
+                Sample::new(MatMulAttributes { transpose_a: ta, transpose_b: tb })
+                    .float(a, domain.clone())
+                    .float(b, domain.clone())
             })
             .collect()
     }
-}
-
-fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
-    Attributes::of([Attribute::Flag(transpose_a), Attribute::Flag(transpose_b)])
 }
 
 /// The leading dimensions, the rows and the columns of an array of matrices.
@@ -207,7 +217,7 @@ fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
 
 /// Whether the sums of a product do not depend on how many columns it has.
 fn is_shallow(cx: &Splitting<'_>) -> bool {
-    let (transpose_a, transpose_b) = (cx.old_attributes().flag(0), cx.old_attributes().flag(1));
+    let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
     let inner = match cx.shape(0) {
         [.., rows, columns] => {
             if transpose_a {
@@ -234,7 +244,7 @@ pub fn matmul(
     transpose_a: bool,
     transpose_b: bool,
 ) -> NodeId {
-    graph.add(&MatMul, &[a, b], attributes(transpose_a, transpose_b))
+    graph.add(&MatMul, &[a, b], MatMulAttributes { transpose_a, transpose_b })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

@@ -1,14 +1,14 @@
 //! Tensors with something around them: `pad_constant`, and padding that mirrors what is inside.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
+    Splitting, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
-use super::slice::{self, copy_loop, each};
+use super::slice::{self, PadAttributes, copy_loop, each};
 use super::strided::reverse;
 use super::{join, reduce, select, source, with_moved};
 use crate::{Element, Operand, Tensor};
@@ -24,13 +24,9 @@ impl Operator for PadConstant {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("x", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("before", AttributeKind::Integers),
-            AttributeSpec::required("after", AttributeKind::Integers),
-        ];
         const {
             &Signature::new("pad_constant", "x with a value around it", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(PadAttributes::SPECS)
                 .masking()
         }
     }
@@ -47,8 +43,7 @@ impl Operator for PadConstant {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let before = cx.old_attributes().integers(0).to_vec();
-        let after = cx.old_attributes().integers(1).to_vec();
+        let PadAttributes { before, after } = cx.attributes();
         let full = cx.shape(x);
         let inside = cx
             .wanted(0)
@@ -70,8 +65,9 @@ impl Operator for PadConstant {
         if dims == cx.result.dims {
             return Ok(Lowered::Alias(0));
         }
-        let before = each("before", cx.attributes.integers(0), dims.len())?;
-        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let PadAttributes { before, after } = cx.attributes();
+        let before = each("before", &before, dims.len())?;
+        let after = each("after", &after, dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
@@ -98,16 +94,12 @@ impl Operator for PadConstant {
         cases
             .into_iter()
             .map(|(dims, before, after)| {
-                Sample::new(attributes(before, after))
+                Sample::new(PadAttributes { before: before.into(), after: after.into() })
                     .float(dims, Domain::Between(-2.0, 2.0))
                     .float(&[], Domain::Values(&[0.75]))
             })
             .collect()
     }
-}
-
-fn attributes(before: &[i64], after: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(before.into()), Attribute::Integers(after.into())])
 }
 
 /// Appends `pad_constant(x, value)`.
@@ -118,7 +110,8 @@ pub fn pad_constant(
     before: &[i64],
     after: &[i64],
 ) -> NodeId {
-    graph.add(&PadConstant, &[x, value], attributes(before, after))
+    let attributes = PadAttributes { before: before.into(), after: after.into() };
+    graph.add(&PadConstant, &[x, value], attributes)
 }
 
 /// Appends what mirrors `x` around it: the elements next to each end in the opposite order, `skip` of them left out (1 to leave out

@@ -1,9 +1,9 @@
 //! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, attributes,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
@@ -51,48 +51,63 @@ impl Pool {
         Self { strides: stride.into(), ..self }
     }
 
-    fn attributes(self, shape: Option<Shape>) -> Attributes {
-        let own = [self.window.attribute(), self.strides.attribute(), Attribute::Flag(self.same)];
-        Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
+    fn attributes(self) -> PoolAttributes {
+        PoolAttributes {
+            window: self.window.integers(),
+            strides: self.strides.integers(),
+            same: self.same,
+        }
     }
 }
 
-const ATTRIBUTES: [AttributeSpec; 3] = [
-    AttributeSpec::required("window", AttributeKind::Integers),
-    AttributeSpec::required("strides", AttributeKind::Integers),
-    AttributeSpec::flag("same"),
-];
-const WITH_SHAPE: &[AttributeSpec] = &{
-    let [window, strides, same] = ATTRIBUTES;
-    let shape = AttributeSpec::required("shape", AttributeKind::Shape);
-    [window, strides, same, shape]
-};
-/// Where the shape stands among them.
-const SHAPE: usize = 3;
+attributes! {
+    /// The windows of a pool of images.
+    pub struct PoolAttributes {
+        /// Rows and columns of a window, each at least 1.
+        window: Integers,
+        /// Rows and columns from one window to the next, each at least 1.
+        strides: Integers,
+        /// Whether windows may reach over the borders: SAME padding, else VALID.
+        same: bool = false,
+    }
+}
+
+attributes! {
+    /// The windows of a pool of images, and the images' shape.
+    pub struct AvgPoolSpreadAttributes {
+        ..pool: PoolAttributes,
+        /// Shape of the images, which is the result's.
+        shape: Shape,
+    }
+}
 
 const IMAGES: OperandSpec = OperandSpec::new("x", DTypes::FLOAT);
 const COTANGENT: OperandSpec = OperandSpec::new("cotangent", DTypes::FLOAT);
 
 /// How windows slide, and their size.
-fn windows(attributes: &Attributes) -> Result<(Windows, [usize; 2]), Fault> {
-    let window = pair("window", attributes.integers(0))?;
+fn windows(attributes: &PoolAttributes) -> Result<(Windows, [usize; 2]), Fault> {
+    let window = pair("window", &attributes.window)?;
     let windows = Windows {
-        strides: pair("strides", attributes.integers(1))?,
+        strides: pair("strides", &attributes.strides)?,
         dilations: [1; 2],
-        padding: padding(attributes.flag(2)),
+        padding: padding(attributes.same),
     };
     Ok((windows, window))
 }
 
 /// The shape of a pool of images, `None` for what is known only when the graph runs.
-fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
+fn pooled(
+    cx: &Inference<'_>,
+    attributes: &PoolAttributes,
+    x: &[Dim],
+) -> Result<[Option<Dim>; 4], Fault> {
     let &[images, height, width, channels] = x else {
         return Err(Fault::new(format!(
             "images need four dimensions, [N, H, W, C], and these are of shape {}",
             cx.display(x)
         )));
     };
-    let (windows, [h, w]) = windows(cx.old_attributes())?;
+    let (windows, [h, w]) = windows(attributes)?;
     Ok([
         Some(images),
         windows.places(0, height, Dim::Known(h))?,
@@ -102,8 +117,13 @@ fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
 }
 
 /// Checks that a cotangent has the shape of a pool of images.
-fn belongs(cx: &mut Inference<'_>, x: &[Dim], y: &[Dim]) -> Result<(), Fault> {
-    let expected = pooled(cx, x)?;
+fn belongs(
+    cx: &mut Inference<'_>,
+    attributes: &PoolAttributes,
+    x: &[Dim],
+    y: &[Dim],
+) -> Result<(), Fault> {
+    let expected = pooled(cx, attributes, x)?;
     let fits = y.len() == 4
         && expected
             .iter()
@@ -122,13 +142,13 @@ fn belongs(cx: &mut Inference<'_>, x: &[Dim], y: &[Dim]) -> Result<(), Fault> {
 /// The shape of a pool of the first operand.
 fn infer_pooled(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let x = cx.shape(0);
-    let shape = pooled(cx, &x)?;
+    let shape = pooled(cx, &cx.attributes(), &x)?;
     let shape = shape.map(|dim| dim.unwrap_or_else(|| cx.derived()));
     cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
 }
 
 /// The pool of images of known sizes.
-fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
+fn plan(attributes: &PoolAttributes, x: &[usize]) -> Result<Plan, Fault> {
     let (windows, [h, w]) = windows(attributes)?;
     match *x {
         [images, height, width, channels] => Ok(Plan {
@@ -139,12 +159,6 @@ fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
         }),
         _ => Err(Fault::new("images need four dimensions")),
     }
-}
-
-/// The node's attributes, with another shape or none.
-fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
-    let own = cx.old_attributes().iter().take(SHAPE).cloned();
-    Attributes::of(own.chain(shape.map(Attribute::Shape)))
 }
 
 /// Windows are of one image and of one channel.
@@ -160,7 +174,7 @@ impl Operator for MaxPool {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("max_pool", "the largest element of windows", &[IMAGES])
-                .attributes(&ATTRIBUTES)
+                .attributes(PoolAttributes::SPECS)
                 .calculus(Calculus::Piecewise)
                 .masking()
         }
@@ -172,13 +186,13 @@ impl Operator for MaxPool {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
+        let attributes: PoolAttributes = cx.attributes();
         let scattered = cx.add(&MaxPoolScatter, &[x, y], attributes);
         Ok(cx.only(scattered))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Max).into()))
     }
 
@@ -203,21 +217,21 @@ impl Operator for MaxPoolScatter {
                 "cotangents of windows, added where their largest elements are",
                 &[IMAGES, COTANGENT],
             )
-            .attributes(&ATTRIBUTES)
+            .attributes(PoolAttributes::SPECS)
             .calculus(Calculus::Piecewise)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (x, y) = (cx.shape(0), cx.shape(1));
-        belongs(cx, &x, &y)?;
+        belongs(cx, &cx.attributes(), &x, &y)?;
         let x = cx.shape(0);
         cx.tensor(cx.dtype(0), x)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, wanted) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
+        let attributes: PoolAttributes = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
             cx.wanted(1).then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
@@ -225,7 +239,7 @@ impl Operator for MaxPoolScatter {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::ScatterMax).into()))
     }
 
@@ -255,7 +269,7 @@ impl Operator for MaxPoolGather {
                 "elements of y where the largest elements of windows of x are",
                 OPERANDS,
             )
-            .attributes(&ATTRIBUTES)
+            .attributes(PoolAttributes::SPECS)
             .calculus(Calculus::Piecewise)
             .masking()
         }
@@ -269,7 +283,7 @@ impl Operator for MaxPoolGather {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
+        let attributes: PoolAttributes = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
             cx.wanted(1).then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
@@ -277,7 +291,7 @@ impl Operator for MaxPoolGather {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::GatherMax).into()))
     }
 
@@ -301,7 +315,7 @@ impl Operator for AvgPool {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("avg_pool", "the mean element of windows", &[IMAGES])
-                .attributes(&ATTRIBUTES)
+                .attributes(PoolAttributes::SPECS)
         }
     }
 
@@ -311,13 +325,13 @@ impl Operator for AvgPool {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, Some(cx.shape(x)));
+        let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape: cx.shape(x) };
         let spread = cx.add(&AvgPoolSpread, &[y], attributes);
         Ok(cx.only(spread))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Mean).into()))
     }
 
@@ -342,25 +356,27 @@ impl Operator for AvgPoolSpread {
                 "cotangents of windows, divided evenly among their elements",
                 &[COTANGENT],
             )
-            .attributes(WITH_SHAPE)
+            .attributes(AvgPoolSpreadAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (x, y) = (cx.shape_attribute(SHAPE), cx.shape(0));
-        belongs(cx, &x, &y)?;
+        let AvgPoolSpreadAttributes { pool, shape: x } = cx.attributes();
+        let y = cx.shape(0);
+        belongs(cx, &pool, &x, &y)?;
         cx.tensor(cx.dtype(0), x)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let x = cx.cotangent();
-        let attributes = attributes_with(cx, None);
-        let mean = cx.add(&AvgPool, &[x], attributes);
+        let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
+        let mean = cx.add(&AvgPool, &[x], pool);
         Ok(cx.only(mean))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.result.dims)?;
+        let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
+        let plan = plan(&pool, cx.result.dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::SpreadMean).into()))
     }
 
@@ -371,9 +387,8 @@ impl Operator for AvgPoolSpread {
     fn samples(&self) -> Vec<Sample> {
         let spread = |sample: Sample| {
             let y = sample_result(&sample);
-            let x = sample.operands[0].dims.iter().map(|&dim| dim.into());
-            let own = sample.attributes.iter().cloned();
-            let attributes = Attributes::of(own.chain([Attribute::Shape(x.collect())]));
+            let shape = sample.operands[0].dims.iter().map(|&dim| dim.into()).collect();
+            let attributes = AvgPoolSpreadAttributes { pool: sample.attributes.read(), shape };
             Sample::new(attributes).float(&y, Domain::Between(-2.0, 2.0))
         };
         samples(Domain::Distinct).into_iter().map(spread).collect()
@@ -395,13 +410,13 @@ fn samples(domain: Domain) -> Vec<Sample> {
     ];
     cases
         .into_iter()
-        .map(|(x, pool)| Sample::new(pool.attributes(None)).float(x, domain.clone()))
+        .map(|(x, pool)| Sample::new(pool.attributes()).float(x, domain.clone()))
         .collect()
 }
 
 /// The sizes of a sample's pool.
 fn sample_result(sample: &Sample) -> Vec<usize> {
-    match plan(&sample.attributes, &sample.operands[0].dims) {
+    match plan(&sample.attributes.read(), &sample.operands[0].dims) {
         Ok(plan) => vec![plan.images, plan.rows.output, plan.columns.output, plan.channels],
         Err(_) => Vec::new(),
     }
@@ -409,12 +424,12 @@ fn sample_result(sample: &Sample) -> Vec<usize> {
 
 /// Appends `max_pool(x)`.
 pub fn max_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&MaxPool, &[x], pool.attributes(None))
+    graph.add(&MaxPool, &[x], pool.attributes())
 }
 
 /// Appends `avg_pool(x)`.
 pub fn avg_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&AvgPool, &[x], pool.attributes(None))
+    graph.add(&AvgPool, &[x], pool.attributes())
 }
 
 impl<'g, T: Float> Tensor<'g, T> {

@@ -1,12 +1,12 @@
 //! Truth along some or all dimensions: `reduce_any`, `reduce_all`.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ATTRIBUTES, reduced_shape, resolve_axes};
+use super::reduce::{self, ReduceAttributes, reduced_shape, resolve_axes};
 use crate::{Axes, Tensor};
 
 /// An operator that says whether something holds along some dimensions.
@@ -21,9 +21,10 @@ impl Operator for Quantifier {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
-        let reduced = reduced_shape(&shape, &axes, cx.old_attributes().flag(1));
+        let axes = resolve_axes(&axes, shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, keep_dims);
         cx.tensor(DType::Bool, reduced)
     }
 
@@ -32,7 +33,7 @@ impl Operator for Quantifier {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        reduce::split(cx)
+        reduce::split(cx, &cx.attributes())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -43,7 +44,7 @@ impl Operator for Quantifier {
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::BOOL)];
     Signature::new(name, summary, OPERAND)
-        .attributes(ATTRIBUTES)
+        .attributes(ReduceAttributes::SPECS)
         .calculus(Calculus::None("gives truth values"))
 }
 

@@ -1,10 +1,9 @@
 //! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, OperatorRef, Sample, Shape, Signature, Split, Splitting, Type,
-    resolve_axis,
+    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Interleaving, Lowered, Lowering, NodeId, OperandSpec, Operator, OperatorRef, Sample,
+    Shape, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::conv::interleaved::ChannelSum;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
@@ -30,8 +29,16 @@ struct Reduced {
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-pub(super) const ATTRIBUTES: &[AttributeSpec] =
-    &[AttributeSpec::required("axes", AttributeKind::Integers), AttributeSpec::flag("keep_dims")];
+
+abeyance_ir::attributes! {
+    /// Which axes are reduced, and what becomes of them.
+    pub struct ReduceAttributes {
+        /// Axes to reduce, each once; negative ones count from the end.
+        axes: Integers,
+        /// Whether the reduced axes stay, with size 1.
+        keep_dims: bool = false,
+    }
+}
 
 impl Operator for Reduce {
     fn signature(&self) -> &Signature {
@@ -39,8 +46,9 @@ impl Operator for Reduce {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(&axes, shape.len())?;
         let needs_one = matches!(self.operation, Operation::Max | Operation::Min);
         if needs_one && axes.iter().any(|&axis| shape[axis] == Dim::Known(0)) {
             return Err(Fault::new(format!(
@@ -49,15 +57,13 @@ impl Operator for Reduce {
                 cx.display(&shape)
             )));
         }
-        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, cx.old_attributes().flag(1)))
+        cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, keep_dims))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let rank = cx.shape(cx.operand(0)).len();
-        let reduced = Reduced {
-            axes: resolve_axes(cx.old_attributes().integers(0), rank)?,
-            keep_dims: cx.old_attributes().flag(1),
-        };
+        let reduced = Reduced { axes: resolve_axes(&axes, rank)?, keep_dims };
         let cotangent = (self.gradient)(cx, &reduced);
         Ok(cx.only(cotangent))
     }
@@ -82,7 +88,7 @@ impl Operator for Reduce {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        split(cx)
+        split(cx, &cx.attributes())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -105,7 +111,11 @@ pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample>
     cases
         .into_iter()
         .map(|(dims, axes, keep_dims)| {
-            Sample::new(attributes(axes, keep_dims)).operand(dtype, dims, domain.clone())
+            Sample::new(ReduceAttributes { axes: axes.into(), keep_dims }).operand(
+                dtype,
+                dims,
+                domain.clone(),
+            )
         })
         .collect()
 }
@@ -114,16 +124,19 @@ pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample>
 /// bits for images that are interleaved.
 fn channel_sum(cx: &Lowering<'_>) -> Result<Option<ChannelSum>, Fault> {
     let &[images, height, width, channels] = cx.operands[0].dims else { return Ok(None) };
-    let axes = resolve_axes(cx.attributes.integers(0), 4)?;
+    let ReduceAttributes { axes, keep_dims: _ } = cx.attributes();
+    let axes = resolve_axes(&axes, 4)?;
     let sum = ChannelSum { images, pixels: height * width, channels };
     let fits = axes[..] == [0, 1, 2] && cx.result.dtype.is_float() && sum.prefers_interleaved();
     Ok(fits.then_some(sum))
 }
 
-/// The loops of a reduction whose first attribute lists the axes: in one step, or in two where many elements become few.
+/// The loops of a reduction that has [`ReduceAttributes`]: in one step, or in two where many
+/// elements become few.
 pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, Fault> {
+    let ReduceAttributes { axes, keep_dims: _ } = cx.attributes();
     let dims = cx.operands[0].dims;
-    let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+    let axes = resolve_axes(&axes, dims.len())?;
     // A finite maximum is not the element itself where that is infinite.
     if axes.iter().all(|&axis| dims[axis] == 1) && operation != Operation::FiniteMax {
         return Ok(Lowered::Alias(0));
@@ -184,10 +197,6 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
     Ok(kernel.into())
 }
 
-fn attributes(axes: &[i64], keep_dims: bool) -> Attributes {
-    Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(keep_dims)])
-}
-
 /// The dimensions that a list of axes means, in increasing order.
 ///
 /// # Errors
@@ -217,22 +226,22 @@ pub(super) fn reduced_shape(shape: &[Dim], axes: &[usize], keep_dims: bool) -> S
         .collect()
 }
 
-/// How the result of a reduction lies, whose first two attributes are the axes and whether they are kept. Elements that stand at
-/// different places of the other axes never meet, but behind an axis that is reduced their number decides the order in which floats are
-/// combined, and so the last bits.
-pub(super) fn split(cx: &Splitting<'_>) -> Split {
-    let (Some(axis), Ok(axes)) =
-        (cx.axis(0), resolve_axes(cx.old_attributes().integers(0), cx.rank(0)))
-    else {
+/// How the result of a reduction lies. Elements that stand at different places of the other axes
+/// never meet, but behind an axis that is reduced their number decides the order in which floats
+/// are combined, and so the last bits.
+pub(super) fn split(cx: &Splitting<'_>, attributes: &ReduceAttributes) -> Split {
+    let (Some(axis), Ok(axes)) = (cx.axis(0), resolve_axes(&attributes.axes, cx.rank(0))) else {
         return Split::Mixed;
     };
     let before = axes.iter().filter(|&&other| other < axis);
     let is_ordered = before.clone().any(|&other| cx.shape(0)[other] != Dim::Known(1))
         && cx.results().iter().any(|result| result.dtype.is_float());
-    match (axes.contains(&axis) || is_ordered, cx.old_attributes().flag(1)) {
-        (true, _) => Split::Mixed,
-        (false, true) => cx.along(axis),
-        (false, false) => cx.along(axis - before.count()),
+    if axes.contains(&axis) || is_ordered {
+        Split::Mixed
+    } else if attributes.keep_dims {
+        cx.along(axis)
+    } else {
+        cx.along(axis - before.count())
     }
 }
 
@@ -277,7 +286,7 @@ fn share_among_ties(
 /// Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
 pub static SUM: Reduce = Reduce {
     signature: Signature::new("reduce_sum", "the sum along some axes", OPERAND)
-        .attributes(ATTRIBUTES),
+        .attributes(ReduceAttributes::SPECS),
     operation: Operation::Sum,
     gradient: |cx, reduced| {
         let cotangent = cx.cotangent();
@@ -289,7 +298,7 @@ pub static SUM: Reduce = Reduce {
 /// Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN, and fails for integers.
 pub static MEAN: Reduce = Reduce {
     signature: Signature::new("reduce_mean", "the mean along some axes", OPERAND)
-        .attributes(ATTRIBUTES),
+        .attributes(ReduceAttributes::SPECS),
     operation: Operation::Mean,
     gradient: |cx, reduced| {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
@@ -313,7 +322,7 @@ pub static MEAN: Reduce = Reduce {
 /// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
-        .attributes(ATTRIBUTES)
+        .attributes(ReduceAttributes::SPECS)
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Max,
@@ -324,7 +333,7 @@ pub static MAX: Reduce = Reduce {
 /// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
-        .attributes(ATTRIBUTES)
+        .attributes(ReduceAttributes::SPECS)
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Min,
@@ -336,7 +345,7 @@ pub static MIN: Reduce = Reduce {
 /// nothing is 1.
 pub static PROD: Reduce = Reduce {
     signature: Signature::new("reduce_prod", "the product along some axes", OPERAND)
-        .attributes(ATTRIBUTES),
+        .attributes(ReduceAttributes::SPECS),
     operation: Operation::Prod,
     gradient: |cx, reduced| {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
@@ -355,11 +364,11 @@ pub static OPERATORS: &[&dyn Operator] = &[&SUM, &MEAN, &MAX, &MIN, &PROD];
 
 /// Appends `reduce_sum(x)`.
 pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
-    graph.add(&SUM, &[x], attributes(axes, keep_dims))
+    graph.add(&SUM, &[x], ReduceAttributes { axes: axes.into(), keep_dims })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Appends a reduction by an operator that has its axes as first attribute.
+    /// Appends a reduction by an operator that has [`ReduceAttributes`].
     #[track_caller]
     pub(super) fn over<U: Element>(
         self,
@@ -370,10 +379,10 @@ impl<'g, T: Element> Tensor<'g, T> {
             let rank = graph.shape(x).map_or(0, |shape| shape.len());
             let axes = match axes {
                 // Printed as the user wrote them unless that was `..`.
-                Some(axes) => axes.to_vec(),
+                Some(axes) => axes.clone(),
                 None => (0..rank as i64).collect(),
             };
-            graph.add(operator, &[x], attributes(&axes, *keep_dims))
+            graph.add(operator, &[x], ReduceAttributes { axes, keep_dims: *keep_dims })
         })
     }
 

@@ -1,9 +1,9 @@
 //! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise_chunk, layout};
@@ -13,6 +13,14 @@ use crate::{Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SegmentSum];
+
+abeyance_ir::attributes! {
+    /// How many segments there are.
+    pub struct SegmentSumAttributes {
+        /// Number of segments, and of rows of the result, 0 or more.
+        num_segments: i64,
+    }
+}
 
 /// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]` never fall. Gradient: for each row the
 /// cotangent of its segment.
@@ -24,22 +32,22 @@ impl Operator for SegmentSum {
             OperandSpec::new("data", DTypes::NUMBER),
             OperandSpec::in_group("segments", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("num_segments", AttributeKind::Integer)];
         const {
             &Signature::new(
                 "segment_sum",
                 "the sums of the rows of each segment, which stand in order",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(SegmentSumAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let count = cx.old_attributes().integer(0);
-        let Ok(count) = usize::try_from(count) else {
-            return Err(Fault::new(format!("num_segments = {count} is not a number of segments")));
+        let SegmentSumAttributes { num_segments } = cx.attributes();
+        let Ok(count) = usize::try_from(num_segments) else {
+            return Err(Fault::new(format!(
+                "num_segments = {num_segments} is not a number of segments"
+            )));
         };
         let (data, segments) = (cx.shape(0), cx.shape(1));
         let rows = match (&data[..], &segments[..]) {
@@ -104,25 +112,19 @@ impl Operator for SegmentSum {
         ];
         cases
             .into_iter()
-            .map(|(data, count)| {
+            .map(|(data, num_segments)| {
                 let segments = Domain::Values(&[0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
-                Sample::new(attributes(count)).float(data, Domain::Between(-2.0, 2.0)).operand(
-                    DType::I64,
-                    &data[..1],
-                    segments,
-                )
+                Sample::new(SegmentSumAttributes { num_segments })
+                    .float(data, Domain::Between(-2.0, 2.0))
+                    .operand(DType::I64, &data[..1], segments)
             })
             .collect()
     }
 }
 
-fn attributes(count: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(count)])
-}
-
 /// Appends `segment_sum(data, segments)`.
-pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, count: i64) -> NodeId {
-    graph.add(&SegmentSum, &[data, segments], attributes(count))
+pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, num_segments: i64) -> NodeId {
+    graph.add(&SegmentSum, &[data, segments], SegmentSumAttributes { num_segments })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

@@ -1,10 +1,10 @@
 //! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim,
-    Domain, Extent, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, Naming, NodeId,
-    OperandSpec, Operator, Rows, Sample, Shape, Signature, Split, Splitting, Type, element_count,
-    known_dims, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Graph as Ir,
+    Inference, Integers, Locality, Lowered, Lowering, Naming, NodeId, OperandSpec, Operator, Rows,
+    Sample, Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims,
+    resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -27,8 +27,16 @@ fn to_shape(dims: &[usize]) -> Shape {
     dims.iter().map(|&dim| dim.into()).collect()
 }
 
-fn integers(values: impl IntoIterator<Item = usize>) -> Attribute {
-    Attribute::Integers(values.into_iter().map(|value| value as i64).collect())
+fn integers(values: &[usize]) -> Integers {
+    values.iter().map(|&value| value as i64).collect()
+}
+
+attributes! {
+    /// The dimensions of a [`Reshape`].
+    pub struct ReshapeAttributes {
+        /// Shape of the result, which holds as many elements.
+        to: Shape,
+    }
 }
 
 /// The same elements in row-major order under other dimensions.
@@ -36,16 +44,15 @@ pub struct Reshape;
 
 impl Operator for Reshape {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
         const {
             &Signature::new("reshape", "the same elements under other dimensions", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(ReshapeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let from = cx.shape(0);
-        let mut to = cx.shape_attribute(0);
+        let ReshapeAttributes { mut to } = cx.attributes();
         match quotient(&from, &to) {
             Quotient::Equal | Quotient::Open => {}
             Quotient::Differ => return Err(mismatch(cx, &from, &to)),
@@ -80,7 +87,7 @@ impl Operator for Reshape {
         cases
             .into_iter()
             .map(|(from, to)| {
-                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+                Sample::new(ReshapeAttributes { to: to_shape(to) }).float(from, USUAL)
             })
             .collect()
     }
@@ -195,28 +202,34 @@ fn back_to_operand(cx: &mut Derivation<'_>) -> Cotangents {
     cx.only(back)
 }
 
+attributes! {
+    /// The order of a [`Transpose`].
+    pub struct TransposeAttributes {
+        /// Operand's axis that each axis of the result is; negative ones count from the end.
+        order: Integers,
+    }
+}
+
 /// Dimensions in another order.
 pub struct Transpose;
 
 impl Operator for Transpose {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("order", AttributeKind::Integers)];
         const {
             &Signature::new("transpose", "the dimensions in another order", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(TransposeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let order = permutation(cx.old_attributes().integers(0), shape.len())?;
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, shape.len())?;
         cx.tensor(cx.dtype(0), order.iter().map(|&axis| shape[axis]).collect())
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let rank = cx.shape(cx.operand(0)).len();
-        let order = permutation(cx.old_attributes().integers(0), rank)?;
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, rank)?;
         let mut back = vec![0; rank];
         for (place, &axis) in order.iter().enumerate() {
             back[axis] = place;
@@ -228,7 +241,7 @@ impl Operator for Transpose {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let order = permutation(cx.attributes.integers(0), dims.len())?;
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, dims.len())?;
         let plan = TransposeLoops::new(dims, &order);
         if plan.is_identity() {
             return Ok(Lowered::Alias(0));
@@ -237,7 +250,7 @@ impl Operator for Transpose {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let order = permutation(cx.old_attributes().integers(0), cx.rank(0));
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, cx.rank(0));
         let axis = cx.axis(0).zip(order.ok());
         cx.along_if(axis.and_then(|(axis, order)| order.iter().position(|&from| from == axis)))
     }
@@ -254,7 +267,7 @@ impl Operator for Transpose {
         cases
             .into_iter()
             .map(|(dims, order)| {
-                Sample::new(Attributes::of([integers(order.iter().copied())])).float(dims, USUAL)
+                Sample::new(TransposeAttributes { order: integers(order) }).float(dims, USUAL)
             })
             .collect()
     }
@@ -286,22 +299,29 @@ pub(crate) fn movement<T: abeyance_kernels::element::Element>(
     })
 }
 
+attributes! {
+    /// The axis of an [`ExpandDims`].
+    pub struct ExpandDimsAttributes {
+        /// Dimension of the result that is new; a negative one counts from the result's end.
+        axis: i64,
+    }
+}
+
 /// Additional dimensions of size 1.
 pub struct ExpandDims;
 
 impl Operator for ExpandDims {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
             &Signature::new("expand_dims", "an additional dimension of size 1", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(ExpandDimsAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let mut shape = cx.shape(0);
-        let axis = resolve_axis(cx.old_attributes().integer(0), shape.len() + 1)?;
+        let ExpandDimsAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, shape.len() + 1)?;
         shape.insert(axis, Dim::Known(1));
         cx.tensor(cx.dtype(0), shape)
     }
@@ -315,7 +335,8 @@ impl Operator for ExpandDims {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let new = resolve_axis(cx.old_attributes().integer(0), cx.rank(0) + 1).ok();
+        let ExpandDimsAttributes { axis: new } = cx.attributes();
+        let new = resolve_axis(new, cx.rank(0) + 1).ok();
         cx.along_if(cx.axis(0).zip(new).map(|(axis, new)| axis + usize::from(new <= axis)))
     }
 
@@ -324,10 +345,16 @@ impl Operator for ExpandDims {
             [(&[], 0), (&[3], 0), (&[3], -1), (&[2, 5], 1), (&[0, 2], 2)];
         cases
             .into_iter()
-            .map(|(dims, axis)| {
-                Sample::new(Attributes::of([Attribute::Integer(axis)])).float(dims, USUAL)
-            })
+            .map(|(dims, axis)| Sample::new(ExpandDimsAttributes { axis }).float(dims, USUAL))
             .collect()
+    }
+}
+
+attributes! {
+    /// The axes of a [`Squeeze`].
+    pub struct SqueezeAttributes {
+        /// Dimensions of size 1 that go; negative ones count from the end.
+        axes: Integers,
     }
 }
 
@@ -336,17 +363,15 @@ pub struct Squeeze;
 
 impl Operator for Squeeze {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axes", AttributeKind::Integers)];
         const {
             &Signature::new("squeeze", "without some dimensions of size 1", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(SqueezeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(&cx.attributes::<SqueezeAttributes>().axes, shape.len())?;
         for &axis in &axes {
             if cx.unify(shape[axis], Dim::Known(1)).is_none() {
                 return Err(Fault::new(format!(
@@ -369,7 +394,7 @@ impl Operator for Squeeze {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let gone = resolve_axes(cx.old_attributes().integers(0), cx.rank(0)).ok();
+        let gone = resolve_axes(&cx.attributes::<SqueezeAttributes>().axes, cx.rank(0)).ok();
         let axis = cx.axis(0).zip(gone).filter(|(axis, gone)| !gone.contains(axis));
         cx.along_if(axis.map(|(axis, gone)| axis - gone.iter().filter(|&&g| g < axis).count()))
     }
@@ -380,9 +405,17 @@ impl Operator for Squeeze {
         cases
             .into_iter()
             .map(|(dims, axes)| {
-                Sample::new(Attributes::of([integers(axes.iter().copied())])).float(dims, USUAL)
+                Sample::new(SqueezeAttributes { axes: integers(axes) }).float(dims, USUAL)
             })
             .collect()
+    }
+}
+
+attributes! {
+    /// The dimensions of a [`BroadcastTo`].
+    pub struct BroadcastToAttributes {
+        /// Shape that is filled.
+        to: Shape,
     }
 }
 
@@ -391,27 +424,30 @@ pub struct BroadcastTo;
 
 impl Operator for BroadcastTo {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "broadcast_to",
                 "repeated along dimensions of size 1 to fill a shape",
                 ANY,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(BroadcastToAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (from, to) = (cx.shape(0), cx.shape_attribute(0));
+        let from = cx.shape(0);
+        let BroadcastToAttributes { to } = cx.attributes();
         let shape = cx.broadcast(&from, &to)?;
-        match shape == cx.shape_attribute(0) {
-            true => cx.tensor(cx.dtype(0), shape),
-            false => Err(Fault::new(format!(
+        // Some of its dimensions may be known only now.
+        let filled: Shape = to.iter().map(|&dim| cx.resolve(dim)).collect();
+        if shape == filled {
+            cx.tensor(cx.dtype(0), shape)
+        } else {
+            Err(Fault::new(format!(
                 "{} does not broadcast to {}: it is larger",
                 cx.display(&from),
                 cx.display(&to)
-            ))),
+            )))
         }
     }
 
@@ -453,7 +489,7 @@ impl Operator for BroadcastTo {
         cases
             .into_iter()
             .map(|(from, to)| {
-                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+                Sample::new(BroadcastToAttributes { to: to_shape(to) }).float(from, USUAL)
             })
             .collect()
     }
@@ -461,7 +497,7 @@ impl Operator for BroadcastTo {
 
 /// Appends `reshape(x)`.
 pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    graph.add(&Reshape, &[x], Attributes::of([Attribute::Shape(to)]))
+    graph.add(&Reshape, &[x], ReshapeAttributes { to })
 }
 
 /// Appends `transpose(x)`: dimension `i` of the result is dimension `order[i]` of `x`. Nothing is appended if that changes
@@ -470,7 +506,7 @@ pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
     if order.iter().enumerate().all(|(place, &axis)| place == axis) {
         return x;
     }
-    graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
+    graph.add(&Transpose, &[x], TransposeAttributes { order: integers(order) })
 }
 
 /// Appends `x` with one axis moved behind the others, or nothing if it is the last.
@@ -488,12 +524,12 @@ pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
     if graph.shape(x) == Some(graph.resolve(&to)) {
         return x;
     }
-    graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
+    graph.add(&BroadcastTo, &[x], BroadcastToAttributes { to })
 }
 
 /// Appends `expand_dims(x)`.
 pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
+    graph.add(&ExpandDims, &[x], ExpandDimsAttributes { axis })
 }
 
 /// The dimension of as many elements as some dimensions together: a number, one of them, or a new symbol.
@@ -570,7 +606,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("transpose_by");
         self.then(|graph, x| {
-            graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
+            graph.add(&Transpose, &[x], TransposeAttributes { order: order.into() })
         })
     }
 
@@ -584,9 +620,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze");
-        self.then(|graph, x| {
-            graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
-        })
+        self.then(|graph, x| graph.add(&Squeeze, &[x], SqueezeAttributes { axes: axes.into() }))
     }
 
     /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's `tf.squeeze(x)`. A dimension
@@ -613,7 +647,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         }
         self.then(|graph, x| {
             let to = to.resolve(graph.symbols_mut());
-            graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
+            graph.add(&BroadcastTo, &[x], BroadcastToAttributes { to })
         })
     }
 }

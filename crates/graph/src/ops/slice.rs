@@ -1,9 +1,9 @@
 //! Boxes cut out of tensors, and tensors put into larger ones: `slice` and `pad`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, attributes,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -39,30 +39,36 @@ pub(crate) fn check_length(name: &str, values: &[i64], rank: usize) -> Result<()
     }
 }
 
+attributes! {
+    /// The box that is cut out.
+    pub struct SliceAttributes {
+        /// First element along each dimension, counted from 0.
+        begin: Integers,
+        /// Number of elements along each dimension; -1 is all up to the end.
+        size: Integers,
+    }
+}
+
 /// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to the end where that is -1:
 /// TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
 pub struct Slice;
 
 impl Operator for Slice {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("begin", AttributeKind::Integers),
-            AttributeSpec::required("size", AttributeKind::Integers),
-        ];
         const {
             &Signature::new("slice", "a box cut out of x", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(SliceAttributes::SPECS)
                 .masking()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let begin = each("begin", cx.old_attributes().integers(0), dims.len())?;
-        let sizes = cx.old_attributes().integers(1);
-        check_length("size", sizes, dims.len())?;
+        let SliceAttributes { begin, size: sizes } = cx.attributes();
+        let begin = each("begin", &begin, dims.len())?;
+        check_length("size", &sizes, dims.len())?;
         let mut shape = Shape::new();
-        for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(sizes).enumerate() {
+        for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(&sizes).enumerate() {
             let beyond = |size: usize| {
                 Fault::new(format!(
                     "{size} elements from {begin} on reach beyond the end of dimension {axis} of {}",
@@ -93,8 +99,7 @@ impl Operator for Slice {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let full = cx.shape(x);
-        let before = cx.old_attributes().integers(0).to_vec();
-        let sizes = cx.old_attributes().integers(1).to_vec();
+        let SliceAttributes { begin: before, size: sizes } = cx.attributes();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
         let after: Option<Vec<i64>> = full
             .iter()
@@ -121,7 +126,7 @@ impl Operator for Slice {
         if dims == size {
             return Ok(Lowered::Alias(0));
         }
-        let begin = each("begin", cx.attributes.integers(0), dims.len())?;
+        let begin = each("begin", &cx.attributes::<SliceAttributes>().begin, dims.len())?;
         let plan = layout::Slice::new(dims, &begin, size);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
@@ -133,7 +138,7 @@ impl Operator for Slice {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let (begin, size) = (cx.old_attributes().integers(0), cx.old_attributes().integers(1));
+        let SliceAttributes { begin, size } = cx.attributes();
         let is_cut = |axis: usize| begin.get(axis) != Some(&0) || size.get(axis) != Some(&-1);
         cx.apart_from(is_cut)
     }
@@ -153,7 +158,8 @@ impl Operator for Slice {
         cases
             .into_iter()
             .map(|(dims, begin, size)| {
-                Sample::new(attributes(begin, size)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(SliceAttributes { begin: begin.into(), size: size.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
@@ -166,8 +172,14 @@ pub(crate) fn copy_loop(cx: &Lowering<'_>) -> (usize, Cost) {
     (elementwise_chunk(cx.result.len(), 2 * size) * size, cost)
 }
 
-fn attributes(first: &[i64], second: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(first.into()), Attribute::Integers(second.into())])
+attributes! {
+    /// What is put around a tensor.
+    pub struct PadAttributes {
+        /// Number of elements before the tensor along each dimension.
+        before: Integers,
+        /// Number of elements after the tensor along each dimension.
+        after: Integers,
+    }
 }
 
 /// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
@@ -176,11 +188,10 @@ pub struct Pad;
 
 impl Operator for Pad {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("before", AttributeKind::Integers),
-            AttributeSpec::required("after", AttributeKind::Integers),
-        ];
-        const { &Signature::new("pad", "x with zeros around it", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("pad", "x with zeros around it", OPERANDS)
+                .attributes(PadAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -190,8 +201,7 @@ impl Operator for Pad {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let inner = cx.shape(x);
-        let before = cx.old_attributes().integers(0).to_vec();
-        let after = cx.old_attributes().integers(1).to_vec();
+        let PadAttributes { before, after } = cx.attributes();
         let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
         Ok(cx.only(cut))
     }
@@ -201,8 +211,9 @@ impl Operator for Pad {
         if dims == cx.result.dims {
             return Ok(Lowered::Alias(0));
         }
-        let before = each("before", cx.attributes.integers(0), dims.len())?;
-        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let PadAttributes { before, after } = cx.attributes();
+        let before = each("before", &before, dims.len())?;
+        let after = each("after", &after, dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
@@ -231,22 +242,25 @@ impl Operator for Pad {
         cases
             .into_iter()
             .map(|(dims, before, after)| {
-                Sample::new(attributes(before, after)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(PadAttributes { before: before.into(), after: after.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
 }
 
-/// Whether something is put around a tensor along an axis: `before` and `after` are the first two attributes.
+/// Whether something is put around a tensor along an axis, by an operator of [`PadAttributes`].
 pub(crate) fn is_padded(cx: &Splitting<'_>, axis: usize) -> bool {
-    [0, 1].iter().any(|&index| cx.old_attributes().integers(index).get(axis) != Some(&0))
+    let PadAttributes { before, after } = cx.attributes();
+    [before, after].iter().any(|around| around.get(axis) != Some(&0))
 }
 
-/// The shape rule of padding: `before` and `after` are the first two attributes.
+/// The shape rule of padding, of an operator of [`PadAttributes`].
 pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let dims = cx.shape(0);
-    let before = each("before", cx.old_attributes().integers(0), dims.len())?;
-    let after = each("after", cx.old_attributes().integers(1), dims.len())?;
+    let PadAttributes { before, after } = cx.attributes();
+    let before = each("before", &before, dims.len())?;
+    let after = each("after", &after, dims.len())?;
     let mut shape = Shape::new();
     for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
         let too_large = || {
@@ -293,12 +307,12 @@ pub(crate) fn unpad(
 
 /// Appends `slice(x)`.
 pub fn slice(graph: &mut Ir, x: NodeId, begin: &[i64], size: &[i64]) -> NodeId {
-    graph.add(&Slice, &[x], attributes(begin, size))
+    graph.add(&Slice, &[x], SliceAttributes { begin: begin.into(), size: size.into() })
 }
 
 /// Appends `pad(x)`.
 pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
-    graph.add(&Pad, &[x], attributes(before, after))
+    graph.add(&Pad, &[x], PadAttributes { before: before.into(), after: after.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

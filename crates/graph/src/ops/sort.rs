@@ -5,9 +5,9 @@
 //! first, whatever the direction.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
+    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::order::{self, Keyed};
@@ -27,14 +27,31 @@ pub struct Order {
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
 const POSITIONS: Calculus = Calculus::None("gives positions");
 
+abeyance_ir::attributes! {
+    /// In what order places are given, and as what.
+    pub struct ArgsortAttributes {
+        /// Element type of the places, `i32` or `i64`.
+        dtype: DType,
+        /// Whether the largest comes first.
+        descending: bool = false,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// How many places are given, and as what.
+    pub struct TopKIndicesAttributes {
+        /// Element type of the places, `i32` or `i64`.
+        dtype: DType,
+        /// Number of elements to find, from 0 to the size of the last axis.
+        k: i64,
+    }
+}
+
 /// The order of the elements along the last axis: the places of the smallest, of the next, and so on, or from the largest on if
 /// `descending`. TensorFlow's `tf.argsort`, stable.
 pub static ARGSORT: Order = Order {
     signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
-        .attributes(&[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::flag("descending"),
-        ])
+        .attributes(ArgsortAttributes::SPECS)
         .calculus(POSITIONS),
     top: false,
 };
@@ -42,10 +59,7 @@ pub static ARGSORT: Order = Order {
 /// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
 pub static TOP_K_INDICES: Order = Order {
     signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
-        .attributes(&[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("k", AttributeKind::Integer),
-        ])
+        .attributes(TopKIndicesAttributes::SPECS)
         .calculus(POSITIONS),
     top: true,
 };
@@ -59,7 +73,14 @@ impl Operator for Order {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (dtype, full) = (cx.old_attributes().dtype(0), cx.shape(0));
+        let (dtype, k) = if self.top {
+            let TopKIndicesAttributes { dtype, k } = cx.attributes();
+            (dtype, Some(k))
+        } else {
+            let ArgsortAttributes { dtype, descending: _ } = cx.attributes();
+            (dtype, None)
+        };
+        let full = cx.shape(0);
         let mut shape = full.clone();
         let Some(last) = shape.last_mut() else {
             return Err(Fault::new("a scalar has no elements to put in order"));
@@ -73,8 +94,7 @@ impl Operator for Order {
             return Err(Fault::new(format!("places among {n} elements do not fit an i32"))
                 .help("ask for i64"));
         }
-        if self.top {
-            let k = cx.old_attributes().integer(1);
+        if let Some(k) = k {
             let Ok(size) = usize::try_from(k) else {
                 return Err(Fault::new(format!("k = {k} is not a size")));
             };
@@ -94,7 +114,7 @@ impl Operator for Order {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let last = |dims: &[usize]| dims.last().copied().unwrap_or(0);
         let (n, k) = (last(cx.operands[0].dims), last(cx.result.dims));
-        let descending = self.top || cx.attributes.flag(1);
+        let descending = self.top || cx.attributes::<ArgsortAttributes>().descending;
         let (len, pair) = (cx.operands[0].len(), size_of::<Keyed>());
         let scratch = match k {
             0 => Some(0),
@@ -155,12 +175,13 @@ impl Operator for Order {
             .into_iter()
             .map(|(dims, dtype)| {
                 let n = dims.last().copied().unwrap_or(1) as i64;
-                let second = match self.top {
-                    true => Attribute::Integer(n.div_euclid(2)),
-                    false => Attribute::Flag(n % 2 == 0),
+                let sample = if self.top {
+                    Sample::new(TopKIndicesAttributes { dtype, k: n.div_euclid(2) })
+                } else {
+                    Sample::new(ArgsortAttributes { dtype, descending: n % 2 == 0 })
                 };
                 let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0, f64::NAN, -0.0, 3.5]);
-                Sample::new(Attributes::of([Attribute::DType(dtype), second])).float(dims, values)
+                sample.float(dims, values)
             })
             .collect()
     }
@@ -168,14 +189,12 @@ impl Operator for Order {
 
 /// Appends `argsort(x)`.
 pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
-    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Flag(descending)]);
-    graph.add(&ARGSORT, &[x], attributes)
+    graph.add(&ARGSORT, &[x], ArgsortAttributes { dtype, descending })
 }
 
 /// Appends the indices of `top_k(x)`.
 pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
-    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Integer(k)]);
-    graph.add(&TOP_K_INDICES, &[x], attributes)
+    graph.add(&TOP_K_INDICES, &[x], TopKIndicesAttributes { dtype, k })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
-    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Locality,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, element_count, known_dims,
+    Array, AttributeSet, Attributes, Calculus, Cotangents, DType, DTypes, Derivation, Diagnostic,
+    Effect, Fault, Graph as Ir, Inference, Initializer, Locality, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, element_count,
+    known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -23,26 +23,32 @@ pub static OPERATORS: &[&dyn Operator] =
 
 const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
 
+abeyance_ir::attributes! {
+    /// Of what kind is fed.
+    pub struct PlaceholderAttributes {
+        /// Element type of what is fed.
+        dtype: DType,
+        /// Shape of what is fed.
+        shape: Shape,
+    }
+}
+
 /// A value that is fed.
 pub struct Placeholder;
 
 impl Operator for Placeholder {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("placeholder", "a value that is fed at each run", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(PlaceholderAttributes::SPECS)
                 .effect(Effect::Feed)
                 .calculus(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(1);
-        cx.tensor(cx.old_attributes().dtype(0), shape)
+        let PlaceholderAttributes { dtype, shape } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -88,37 +94,41 @@ impl Operator for PlaceholderWithDefault {
     }
 }
 
+abeyance_ir::attributes! {
+    /// A value that is part of the graph.
+    pub struct ConstantAttributes {
+        /// The value.
+        value: ArrayRef,
+    }
+}
+
 /// A value that is part of the graph.
 pub struct Constant;
 
 impl Operator for Constant {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("value", AttributeKind::Array)];
         const {
             &Signature::new("constant", "a value that is part of the graph", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(ConstantAttributes::SPECS)
                 .calculus(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.old_attributes().array(0) else {
-            return Err(Fault::new("the value is missing"));
-        };
-        check_array(value)?;
+        let ConstantAttributes { value } = cx.attributes();
+        check_array(&value)?;
         let shape = value.dims.iter().map(|&dim| dim.into()).collect();
         cx.tensor(value.dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let value = cx.attributes.array(0);
-        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
+        let ConstantAttributes { value } = cx.attributes();
+        Ok(Lowered::Constant(value.bytes.clone()))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
+        vec![Sample::new(ConstantAttributes { value: Arc::new(value) })]
     }
 }
 
@@ -135,39 +145,39 @@ fn check_array(value: &Array) -> Result<(), Fault> {
     }
 }
 
+abeyance_ir::attributes! {
+    /// What a variable holds and how it starts.
+    pub struct VariableAttributes {
+        /// How the first value is made.
+        initial: Initializer,
+        /// Element type of its value.
+        dtype: DType,
+        /// Shape of its value, known in full.
+        shape: Shape,
+        /// Whether optimizers change it.
+        trainable: bool = true,
+    }
+}
+
 /// A value that runs change.
 pub struct Variable;
 
-/// The place of the attribute of a variable that says whether optimizers change it.
-pub(crate) const TRAINABLE: usize = 3;
-
 impl Operator for Variable {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("initial", AttributeKind::Initializer),
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-            AttributeSpec::optional(
-                "trainable",
-                AttributeKind::Flag,
-                abeyance_ir::DefaultAttribute::Flag(true),
-            ),
-        ];
         const {
             &Signature::new(
                 "variable",
                 "a value that lasts from run to run and that writes change",
                 &[],
             )
-            .attributes(ATTRIBUTES)
+            .attributes(VariableAttributes::SPECS)
             .effect(Effect::Read)
             .calculus(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(2);
-        let dtype = cx.old_attributes().dtype(1);
+        let VariableAttributes { initial, dtype, shape, trainable: _ } = cx.attributes();
         let Some(dims) = known_dims(&shape) else {
             return Err(Fault::new(format!(
                 "the shape {} is not known in full",
@@ -175,9 +185,9 @@ impl Operator for Variable {
             ))
             .help("a variable's first value is made before anything is fed: give every dimension a number"));
         };
-        match cx.old_attributes().initializer(0) {
-            Some(Initializer::Constant(value)) => {
-                check_array(value)?;
+        match initial {
+            Initializer::Constant(value) => {
+                check_array(&value)?;
                 if value.dtype != dtype {
                     return Err(Fault::new(format!(
                         "the first value is {}, the variable {dtype}",
@@ -191,16 +201,16 @@ impl Operator for Variable {
                     )));
                 }
             }
-            Some(Initializer::Zeros) => {}
-            Some(Initializer::Ones) if dtype != DType::Bool => {}
-            Some(Initializer::Uniform { low, high }) if dtype.is_float() => {
-                Distribution::Uniform.check(dtype, *low, *high)?;
+            Initializer::Zeros => {}
+            Initializer::Ones if dtype != DType::Bool => {}
+            Initializer::Uniform { low, high } if dtype.is_float() => {
+                Distribution::Uniform.check(dtype, low, high)?;
             }
-            Some(Initializer::Normal { mean, stddev }) if dtype.is_float() => {
-                Distribution::Normal.check(dtype, *mean, *stddev)?;
+            Initializer::Normal { mean, stddev } if dtype.is_float() => {
+                Distribution::Normal.check(dtype, mean, stddev)?;
             }
-            Some(Initializer::TruncatedNormal { mean, stddev }) if dtype.is_float() => {
-                Distribution::TruncatedNormal.check(dtype, *mean, *stddev)?;
+            Initializer::TruncatedNormal { mean, stddev } if dtype.is_float() => {
+                Distribution::TruncatedNormal.check(dtype, mean, stddev)?;
             }
             _ => {
                 return Err(Fault::new(format!("this first value is not one for {dtype}")));
@@ -214,12 +224,22 @@ impl Operator for Variable {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        vec![Sample::new(Attributes::of([
-            Attribute::Initializer(Initializer::Ones),
-            Attribute::DType(DType::F64),
-            Attribute::Shape([3.into()].into_iter().collect()),
-            Attribute::Flag(true),
-        ]))]
+        vec![Sample::new(VariableAttributes {
+            initial: Initializer::Ones,
+            dtype: DType::F64,
+            shape: [3.into()].into_iter().collect(),
+            trainable: true,
+        })]
+    }
+}
+
+abeyance_ir::attributes! {
+    /// A value and where it stands.
+    pub struct FillAttributes {
+        /// The value of each element, a scalar.
+        value: ArrayRef,
+        /// Shape of the result.
+        shape: Shape,
     }
 }
 
@@ -228,30 +248,24 @@ pub struct Fill;
 
 impl Operator for Fill {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("value", AttributeKind::Array),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("fill", "one value everywhere", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(FillAttributes::SPECS)
                 .calculus(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.old_attributes().array(0).filter(|value| value.dims.is_empty()) else {
+        let FillAttributes { value, shape } = cx.attributes();
+        if !value.dims.is_empty() {
             return Err(Fault::new("the value has to be a scalar"));
-        };
-        check_array(value)?;
-        let shape = cx.shape_attribute(1);
+        }
+        check_array(&value)?;
         cx.tensor(value.dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(value) = cx.attributes.array(0).cloned() else {
-            return Err(Fault::new("the value is missing"));
-        };
+        let FillAttributes { value, shape: _ } = cx.attributes();
         let len = cx.result.len();
         if cx.result.bytes() <= 1024 {
             return Ok(Lowered::Constant(value.bytes.repeat(len)));
@@ -279,13 +293,20 @@ impl Operator for Fill {
     fn samples(&self) -> Vec<Sample> {
         let sample = |dims: &[usize]| {
             let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
-            let value = Array::scalar(DType::F64, 2.5);
-            Sample::new(Attributes::of([
-                Attribute::Array(Arc::new(value)),
-                Attribute::Shape(shape),
-            ]))
+            let value = Arc::new(Array::scalar(DType::F64, 2.5));
+            Sample::new(FillAttributes { value, shape })
         };
         vec![sample(&[]), sample(&[3]), sample(&[0, 2]), sample(&[300])]
+    }
+}
+
+abeyance_ir::attributes! {
+    /// Whose size is wanted, and as what.
+    pub struct SizeAttributes {
+        /// Type of the number.
+        dtype: DType,
+        /// Shape whose elements are counted.
+        of: Shape,
     }
 }
 
@@ -294,23 +315,21 @@ pub struct Size;
 
 impl Operator for Size {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("of", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("size", "the product of some dimensions", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(SizeAttributes::SPECS)
                 .calculus(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.old_attributes().dtype(0), Shape::new())
+        let SizeAttributes { dtype, of: _ } = cx.attributes();
+        cx.tensor(dtype, Shape::new())
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(dims) = known_dims(cx.attributes.shape(1)) else {
+        let SizeAttributes { dtype: _, of } = cx.attributes();
+        let Some(dims) = known_dims(&of) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
@@ -319,7 +338,7 @@ impl Operator for Size {
 
     fn samples(&self) -> Vec<Sample> {
         let of: Shape = [3.into(), 5.into()].into_iter().collect();
-        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
+        vec![Sample::new(SizeAttributes { dtype: DType::F64, of })]
     }
 }
 
@@ -354,21 +373,17 @@ pub fn invalid(graph: &mut Ir) -> NodeId {
 
 /// Appends a constant.
 pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
+    graph.add(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
 }
 
 /// Appends a tensor of one value.
 pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
-    graph.add(
-        &Fill,
-        &[],
-        Attributes::of([Attribute::Array(Arc::new(value)), Attribute::Shape(shape)]),
-    )
+    graph.add(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
 }
 
 /// Appends the number of elements of a shape.
 pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
+    graph.add(&Size, &[], SizeAttributes { dtype, of })
 }
 
 impl Graph {
@@ -397,8 +412,7 @@ impl Graph {
         let shape = shape.into();
         self.any(self.build(|graph| {
             let shape = shape.resolve(graph.symbols_mut());
-            let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
-            graph.add_named(Some(name), &Placeholder, &[], attributes)
+            graph.add_named(Some(name), &Placeholder, &[], PlaceholderAttributes { dtype, shape })
         }))
     }
 
@@ -479,12 +493,8 @@ impl Graph {
                 // That the shape has to be known is told where the node is checked.
                 (First::Scaled(_), None) => Initializer::Zeros,
             };
-            let attributes = Attributes::of([
-                Attribute::Initializer(first),
-                Attribute::DType(T::DTYPE),
-                Attribute::Shape(shape),
-                Attribute::Flag(trainable),
-            ]);
+            let attributes =
+                VariableAttributes { initial: first, dtype: T::DTYPE, shape, trainable };
             graph.add_named(Some(name), &Variable, &[], attributes)
         });
         self.handle(id)

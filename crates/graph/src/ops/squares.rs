@@ -2,16 +2,16 @@
 //! of.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::squares::{Measure, Squares, Sum};
 use smallvec::smallvec;
 
-use super::reduce::{reduced_shape, resolve_axes};
+use super::reduce::{ReduceAttributes, reduced_shape, resolve_axes};
 use super::{binary, cast, comparison, scalar_like, select, shape, source, with_float};
 use crate::{AxisList, Float, Tensor};
 
@@ -36,8 +36,15 @@ enum Kind {
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
-const AXES: AttributeSpec = AttributeSpec::required("axes", AttributeKind::Integers);
-const KEEP_DIMS: AttributeSpec = AttributeSpec::flag("keep_dims");
+
+abeyance_ir::attributes! {
+    /// Which axes are reduced, and what is added to the mean of the squares.
+    pub struct RootMeanSquareAttributes {
+        ..reduce: ReduceAttributes,
+        /// Number that is added to the mean before the root is taken, 0 or more and finite.
+        epsilon: f64,
+    }
+}
 
 /// √Σx². Gradient: the cotangent times x over the norm, and 0 where that is 0. Of nothing it is 0.
 pub static EUCLIDEAN_NORM: SquareReduction = SquareReduction {
@@ -46,7 +53,7 @@ pub static EUCLIDEAN_NORM: SquareReduction = SquareReduction {
         "the root of the sum of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::Norm,
 };
 
@@ -57,7 +64,7 @@ pub static WIDE_EUCLIDEAN_NORM: SquareReduction = SquareReduction {
         "the root of the sum of the squares along some axes, as f64",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::WideNorm,
 };
 
@@ -68,7 +75,7 @@ pub static ROOT_MEAN_SQUARE: SquareReduction = SquareReduction {
         "the root of epsilon and the mean of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS, AttributeSpec::required("epsilon", AttributeKind::Real)]),
+    .attributes(RootMeanSquareAttributes::SPECS),
     kind: Kind::RootMean,
 };
 
@@ -79,7 +86,7 @@ pub static MEAN_SQUARE: SquareReduction = SquareReduction {
         "the mean of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::Mean,
 };
 
@@ -89,35 +96,34 @@ impl Operator for SquareReduction {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        if self.kind == Kind::RootMean {
-            let epsilon = cx.old_attributes().real(2);
-            // Also if it is NaN.
-            if !(0.0..f64::INFINITY).contains(&epsilon) {
-                return Err(Fault::new(format!(
-                    "an epsilon of {epsilon} cannot be added to a mean of squares"
-                ))
-                .help("it has to be 0 or more, and finite"));
-            }
+        let (reduce, epsilon) = self.attributes(|| cx.attributes(), || cx.attributes());
+        // Also if it is NaN.
+        if !(0.0..f64::INFINITY).contains(&epsilon) {
+            return Err(Fault::new(format!(
+                "an epsilon of {epsilon} cannot be added to a mean of squares"
+            ))
+            .help("it has to be 0 or more, and finite"));
         }
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(&reduce.axes, shape.len())?;
         let dtype = match self.kind {
             Kind::WideNorm => DType::F64,
             _ => cx.dtype(0),
         };
-        cx.tensor(dtype, reduced_shape(&shape, &axes, cx.old_attributes().flag(1)))
+        cx.tensor(dtype, reduced_shape(&shape, &axes, reduce.keep_dims))
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
         let x = cx.operand(0);
-        let axes = resolve_axes(cx.old_attributes().integers(0), cx.shape(x).len())?;
+        let axes = resolve_axes(&reduce.axes, cx.shape(x).len())?;
         let (y, cotangent) = (cx.result(), cx.cotangent());
         let share = match self.kind {
             Kind::Norm | Kind::WideNorm => cotangent,
             Kind::RootMean => per_element(cx, x, cotangent, &axes, 1.0),
             Kind::Mean => per_element(cx, x, cotangent, &axes, 2.0),
         };
-        let share = kept(cx, share, &axes);
+        let share = kept(cx, share, &axes, reduce.keep_dims);
         let wide = match self.kind {
             Kind::WideNorm => cast::cast(cx.graph(), x, DType::F64),
             _ => x,
@@ -125,7 +131,7 @@ impl Operator for SquareReduction {
         let local = match self.kind {
             Kind::Mean => wide,
             _ => {
-                let root = kept(cx, y, &axes);
+                let root = kept(cx, y, &axes, reduce.keep_dims);
                 // Nothing over infinity is 0, and so are its derivatives.
                 let graph = cx.graph();
                 let zero = scalar_like(graph, root, 0.0);
@@ -147,13 +153,14 @@ impl Operator for SquareReduction {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (reduce, epsilon) = self.attributes(|| cx.attributes(), || cx.attributes());
         let measure = match self.kind {
             Kind::Norm | Kind::WideNorm => Measure::Length,
-            Kind::RootMean => Measure::Root(cx.attributes.real(2)),
+            Kind::RootMean => Measure::Root(epsilon),
             Kind::Mean => Measure::Mean,
         };
         let dims = cx.operands[0].dims;
-        let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+        let axes = resolve_axes(&reduce.axes, dims.len())?;
         let plan = Squares::new(dims, &axes);
         with_float!(cx.operands[0].dtype, T => {
             Ok(match self.kind {
@@ -164,7 +171,8 @@ impl Operator for SquareReduction {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        super::reduce::split(cx)
+        let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
+        super::reduce::split(cx, &reduce)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -180,17 +188,35 @@ impl Operator for SquareReduction {
         ];
         let sample = |(dims, axes, keep_dims): (&[usize], &[i64], bool)| {
             let domain = Domain::Values(&[0.5, -1.5, 2.0, 1.25, -0.75]);
-            Sample::new(self.attributes(axes, keep_dims, 0.25)).float(dims, domain)
+            let reduce = ReduceAttributes { axes: axes.into(), keep_dims };
+            Sample::new(self.own(reduce, 0.25)).float(dims, domain)
         };
         cases.into_iter().map(sample).collect()
     }
 }
 
 impl SquareReduction {
-    fn attributes(&self, axes: &[i64], keep_dims: bool, epsilon: f64) -> Attributes {
-        let shared = [Attribute::Integers(axes.into()), Attribute::Flag(keep_dims)];
-        let own = (self.kind == Kind::RootMean).then_some(Attribute::Real(epsilon));
-        Attributes::of(shared.into_iter().chain(own))
+    /// The attributes, read as those the operator has; with an epsilon of 0 where there is none.
+    fn attributes(
+        &self,
+        rooted: impl FnOnce() -> RootMeanSquareAttributes,
+        plain: impl FnOnce() -> ReduceAttributes,
+    ) -> (ReduceAttributes, f64) {
+        if self.kind == Kind::RootMean {
+            let RootMeanSquareAttributes { reduce, epsilon } = rooted();
+            (reduce, epsilon)
+        } else {
+            (plain(), 0.0)
+        }
+    }
+
+    /// The attributes for a node of the operator, without the epsilon where it has none.
+    fn own(&self, reduce: ReduceAttributes, epsilon: f64) -> Attributes {
+        if self.kind == Kind::RootMean {
+            RootMeanSquareAttributes { reduce, epsilon }.into()
+        } else {
+            reduce.into()
+        }
     }
 }
 
@@ -275,9 +301,9 @@ fn per_element(
 }
 
 /// A value of the reduced shape with the reduced dimensions as 1, so that it broadcasts to the operand's.
-fn kept(cx: &mut Derivation<'_>, value: NodeId, axes: &[usize]) -> NodeId {
+fn kept(cx: &mut Derivation<'_>, value: NodeId, axes: &[usize], keep_dims: bool) -> NodeId {
     let leading = axes.iter().enumerate().all(|(place, &axis)| place == axis);
-    if cx.old_attributes().flag(1) || leading {
+    if keep_dims || leading {
         return value;
     }
     let kept = reduced_shape(&cx.shape(cx.operand(0)), axes, true);
@@ -330,7 +356,8 @@ fn append(
     keep_dims: bool,
     epsilon: f64,
 ) -> NodeId {
-    graph.add(operator, &[x], operator.attributes(axes, keep_dims, epsilon))
+    let reduce = ReduceAttributes { axes: axes.into(), keep_dims };
+    graph.add(operator, &[x], operator.own(reduce, epsilon))
 }
 
 /// Appends √Σx².

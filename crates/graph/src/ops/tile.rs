@@ -1,9 +1,9 @@
 //! Tensors side by side with themselves: `tile`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, attributes,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::layout;
@@ -16,6 +16,14 @@ use crate::{Element, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Tile];
 
+attributes! {
+    /// How often a [`Tile`] repeats.
+    pub struct TileAttributes {
+        /// Number of times that the tensor stands along each dimension, at least 0.
+        multiples: Integers,
+    }
+}
+
 /// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's `tf.tile`. Gradient: the sum of the
 /// cotangent's parts.
 pub struct Tile;
@@ -23,17 +31,16 @@ pub struct Tile;
 impl Operator for Tile {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("multiples", AttributeKind::Integers)];
         const {
             &Signature::new("tile", "x one after the other along each dimension", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(TileAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let multiples = each("multiples", cx.old_attributes().integers(0), dims.len())?;
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, dims.len())?;
         let mut shape = Shape::new();
         for (&dim, &times) in dims.iter().zip(&multiples) {
             shape.push(match (dim, times) {
@@ -53,7 +60,8 @@ impl Operator for Tile {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (full, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
-        let multiples = each("multiples", cx.old_attributes().integers(0), full.len())?;
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, full.len())?;
         // Repetitions get dimensions of their own, over which the sum goes.
         let mut apart = Shape::new();
         let mut axes = Vec::new();
@@ -77,7 +85,8 @@ impl Operator for Tile {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let multiples = each("multiples", cx.attributes.integers(0), dims.len())?;
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, dims.len())?;
         if multiples.iter().all(|&times| times == 1) {
             return Ok(Lowered::Alias(0));
         }
@@ -92,7 +101,8 @@ impl Operator for Tile {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        cx.apart_from(|axis| cx.old_attributes().integers(0).get(axis) != Some(&1))
+        let TileAttributes { multiples } = cx.attributes();
+        cx.apart_from(|axis| multiples.get(axis) != Some(&1))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -109,19 +119,16 @@ impl Operator for Tile {
         cases
             .into_iter()
             .map(|(dims, multiples)| {
-                Sample::new(attributes(multiples)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(TileAttributes { multiples: multiples.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
 }
 
-fn attributes(multiples: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(multiples.into())])
-}
-
 /// Appends `tile(x)`.
 pub fn tile(graph: &mut Ir, x: NodeId, multiples: &[i64]) -> NodeId {
-    graph.add(&Tile, &[x], attributes(multiples))
+    graph.add(&Tile, &[x], TileAttributes { multiples: multiples.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

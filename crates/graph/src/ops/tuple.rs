@@ -1,8 +1,8 @@
 //! Taking one result of a node that has several.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, DTypes, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Packing, Sample, Signature, Type,
+    AttributeSet, DTypes, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
+    Operator, Packing, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -10,23 +10,29 @@ use abeyance_kernels::{elementwise, elementwise_chunk};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Item];
 
+abeyance_ir::attributes! {
+    /// Which result is taken.
+    pub struct ItemAttributes {
+        /// Place of the result among those of the node, from 0 on.
+        index: i64,
+    }
+}
+
 /// One result of a node that has several. Gradient: the cotangent, for that result.
 pub struct Item;
 
 impl Operator for Item {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("tuple", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("index", AttributeKind::Integer)];
         const {
             &Signature::new("item", "one result of a node that has several", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(ItemAttributes::SPECS)
                 .unpacking()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let index = cx.old_attributes().integer(0);
+        let ItemAttributes { index } = cx.attributes();
         match usize::try_from(index).ok().filter(|&index| index < cx.operands()) {
             Some(index) => cx.tensor(cx.dtype(index), cx.shape(index)),
             None => Err(Fault::new(format!("there is no item {index} among {}", cx.operands()))),
@@ -37,10 +43,10 @@ impl Operator for Item {
         if cx.operands.len() == 1 {
             return Ok(Lowered::Alias(0));
         }
-        let index = cx.attributes.integer(0) as usize;
+        let ItemAttributes { index } = cx.attributes();
         let packing = Packing::new(cx.operands)
             .ok_or_else(|| Fault::new("the tuple is larger than any memory"))?;
-        let range = packing.range(index);
+        let range = packing.range(index as usize);
         let cost = Cost { flops: 0.0, bytes: 2.0 * range.len() as f64 };
         let chunk = elementwise_chunk(range.len(), 2);
         Ok(Kernel::single(1, chunk, cost, move |call| {
@@ -59,11 +65,7 @@ impl Operator for Item {
 
 /// Appends `item(tuple) index=index`.
 pub fn item(graph: &mut Ir, tuple: NodeId, index: usize) -> NodeId {
-    graph.add(&Item, &[tuple], attributes(index))
-}
-
-fn attributes(index: usize) -> Attributes {
-    Attributes::of([Attribute::Integer(index as i64)])
+    graph.add(&Item, &[tuple], ItemAttributes { index: index as i64 })
 }
 
 /// Appends a node for each result of `node`, named behind it; a single result is the node itself.
@@ -77,7 +79,8 @@ pub fn items(graph: &mut Ir, node: NodeId, names: &[String]) -> Vec<NodeId> {
         .iter()
         .enumerate()
         .map(|(index, name)| {
-            graph.add_like(&format!("{own}/{name}"), &Item, &[node], attributes(index))
+            let attributes = ItemAttributes { index: index as i64 };
+            graph.add_like(&format!("{own}/{name}"), &Item, &[node], attributes)
         })
         .collect()
 }

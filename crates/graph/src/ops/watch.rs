@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
-    DefaultAttribute, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Failure, Kernel, Source, Step, Target};
@@ -19,11 +18,16 @@ use crate::{Element, Float, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CheckNumerics, &Print];
 
-const ATTRIBUTES: &[AttributeSpec] =
-    &[AttributeSpec::optional("message", AttributeKind::Text, DefaultAttribute::Text(""))];
+abeyance_ir::attributes! {
+    /// What is told along with values.
+    pub struct WatchAttributes {
+        /// Text that says which values these are; none if empty.
+        message: Text = "",
+    }
+}
 
-fn attributes(message: &str) -> Attributes {
-    Attributes::of([Attribute::Text(message.into())])
+fn attributes(message: &str) -> WatchAttributes {
+    WatchAttributes { message: message.into() }
 }
 
 fn same_type(cx: &Inference<'_>) -> Result<Type, Fault> {
@@ -55,7 +59,7 @@ impl Operator for CheckNumerics {
                 "x, and a failure if there is NaN or an infinity in it",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(WatchAttributes::SPECS)
             .watching()
         }
     }
@@ -65,17 +69,16 @@ impl Operator for CheckNumerics {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let message = match cx.old_attributes().text(0) {
-            "" => "gradient".to_owned(),
-            message => format!("gradient: {message}"),
-        };
+        let WatchAttributes { message } = cx.attributes();
+        let message =
+            if message.is_empty() { "gradient".to_owned() } else { format!("gradient: {message}") };
         let cotangent = cx.cotangent();
         let checked = check_numerics(cx.graph(), cotangent, &message);
         Ok(cx.only(checked))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let message = cx.attributes.text(0).to_owned();
+        let WatchAttributes { message } = cx.attributes();
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost { flops: len as f64, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, 2 * size) * size;
@@ -121,7 +124,7 @@ impl Operator for Print {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
         const {
             &Signature::new("print", "x, of which a line is written to standard error", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(WatchAttributes::SPECS)
                 .watching()
         }
     }
@@ -135,10 +138,8 @@ impl Operator for Print {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let title = match cx.attributes.text(0) {
-            "" => cx.name,
-            message => message,
-        };
+        let WatchAttributes { message } = cx.attributes();
+        let title = if message.is_empty() { cx.name } else { &*message };
         // What comes from a file must not steer a terminal.
         let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let (dtype, len) = (cx.result.dtype, cx.result.len());

@@ -2,9 +2,9 @@
 //! of where the dimensions that they cut are not known.
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
-    Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Dims, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
@@ -19,48 +19,53 @@ const OPERANDS: &[OperandSpec] = &[
     OperandSpec::new("x", DTypes::ANY),
     OperandSpec::in_group("offset", DTypes::of(&[DType::I64]), 1),
 ];
-const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("begin", AttributeKind::Integers),
-    AttributeSpec::required("axis", AttributeKind::Integer),
-    AttributeSpec::required("shape", AttributeKind::Shape),
-];
 
-fn attributes(begin: &[i64], axis: i64, shape: Shape) -> Attributes {
-    Attributes::of([
-        Attribute::Integers(begin.into()),
-        Attribute::Integer(axis),
-        Attribute::Shape(shape),
-    ])
+attributes! {
+    /// A box in a tensor, which an offset moves along an axis.
+    pub struct WindowAttributes {
+        /// First element of the box along each dimension, at an offset of 0.
+        begin: Integers,
+        /// Axis along which the offset moves the box; a negative one counts from the end.
+        axis: i64,
+        /// Shape of the result: of the box where it is cut out, else of what it is put into.
+        shape: Shape,
+    }
 }
 
 /// Checks that `inner` fits into `outer` where it begins, as far as sizes are known.
-fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> {
+fn check(
+    cx: &Inference<'_>,
+    attributes: &WindowAttributes,
+    inner: &[Dim],
+    outer: &[Dim],
+) -> Result<(), Fault> {
     if cx.rank(1) != 0 {
         return Err(Fault::new(format!(
             "the offset is a number, not a tensor of shape {}",
             cx.display(&cx.shape(1))
         )));
     }
-    let begin = each("begin", cx.old_attributes().integers(0), outer.len())?;
-    cx.axis(cx.old_attributes().integer(1), outer.len())?;
+    let begin = each("begin", &attributes.begin, outer.len())?;
+    cx.axis(attributes.axis, outer.len())?;
     let fits = |((&inner, &outer), &begin): ((&Dim, &Dim), &usize)| match (inner, outer) {
         (Dim::Known(size), Dim::Known(n)) => begin.checked_add(size).is_some_and(|end| end <= n),
         _ => true,
     };
-    match inner.len() == outer.len() && inner.iter().zip(outer).zip(&begin).all(fits) {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if inner.len() == outer.len() && inner.iter().zip(outer).zip(&begin).all(fits) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "a box of shape {} at {begin:?} is not within the shape {}",
             cx.display(inner),
             cx.display(outer)
-        ))),
+        )))
     }
 }
 
 /// A box that reaches along an axis as far as the tensor does has the same rows along it.
 fn apart(cx: &Splitting<'_>) -> Split {
-    let moved = resolve_axis(cx.old_attributes().integer(1), cx.rank(0)).ok();
-    let begin = cx.old_attributes().integers(0);
+    let WindowAttributes { begin, axis: moved, .. } = cx.attributes();
+    let moved = resolve_axis(moved, cx.rank(0)).ok();
     let is_whole = |axis: &usize| {
         Some(*axis) != moved
             && begin.get(*axis) == Some(&0)
@@ -79,8 +84,9 @@ struct Window {
 
 impl Window {
     fn new(cx: &Lowering<'_>, inner: &[usize], outer: &[usize]) -> Result<Self, Fault> {
-        let begin = each("begin", cx.attributes.integers(0), outer.len())?;
-        let axis = resolve_axis(cx.attributes.integer(1), outer.len())?;
+        let WindowAttributes { begin, axis, .. } = cx.attributes();
+        let begin = each("begin", &begin, outer.len())?;
+        let axis = resolve_axis(axis, outer.len())?;
         let after: Option<Dims> = outer
             .iter()
             .zip(&begin)
@@ -114,15 +120,15 @@ impl Operator for SliceAt {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("slice_at", "a box cut out of x at an offset along an axis", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(WindowAttributes::SPECS)
                 .masking()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (outer, inner) = (cx.shape(0), cx.shape_attribute(2));
-        check(cx, &inner, &outer)?;
-        cx.tensor(cx.dtype(0), inner)
+        let attributes: WindowAttributes = cx.attributes();
+        check(cx, &attributes, &attributes.shape, &cx.shape(0))?;
+        cx.tensor(cx.dtype(0), attributes.shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -160,14 +166,14 @@ impl Operator for PadAt {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("pad_at", "zeros with x at an offset along an axis", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(WindowAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (inner, outer) = (cx.shape(0), cx.shape_attribute(2));
-        check(cx, &inner, &outer)?;
-        cx.tensor(cx.dtype(0), outer)
+        let attributes: WindowAttributes = cx.attributes();
+        check(cx, &attributes, &cx.shape(0), &attributes.shape)?;
+        cx.tensor(cx.dtype(0), attributes.shape)
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
@@ -207,7 +213,7 @@ fn gradient(
     undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
 ) -> Result<Cotangents, Fault> {
     let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-    let (begin, axis) = (cx.old_attributes().integers(0).to_vec(), cx.old_attributes().integer(1));
+    let WindowAttributes { begin, axis, .. } = cx.attributes();
     let shape = cx.shape(x);
     let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
     Ok(Cotangents::from_slice(&[moved, None]))
@@ -230,7 +236,7 @@ fn samples(cut: bool) -> Vec<Sample> {
         .map(|(inner, outer, begin, axis, offset)| {
             let (from, to) = if cut { (outer, inner) } else { (inner, outer) };
             let shape = to.iter().map(|&dim| dim.into()).collect();
-            Sample::new(attributes(begin, axis, shape))
+            Sample::new(WindowAttributes { begin: begin.into(), axis, shape })
                 .float(from, Domain::Between(-2.0, 2.0))
                 .operand(DType::I64, &[], Domain::Values(offset))
         })
@@ -253,7 +259,8 @@ macro_rules! append {
             axis: i64,
             shape: Shape,
         ) -> NodeId {
-            graph.add(&$operator, &[x, offset], attributes(begin, axis, shape))
+            let attributes = WindowAttributes { begin: begin.into(), axis, shape };
+            graph.add(&$operator, &[x, offset], attributes)
         }
     )*};
 }

@@ -149,6 +149,15 @@ pub const fn concat<const N: usize>(lists: &[&[AttributeSpec]]) -> [AttributeSpe
     all
 }
 
+/// The name of a field, without what lets it be a word of the language: `else` of `r#else`.
+#[doc(hidden)]
+pub const fn field_name(field: &'static str) -> &'static str {
+    match field.as_bytes() {
+        [b'r', b'#', ..] => field.split_at(2).1,
+        _ => field,
+    }
+}
+
 /// Declares the attributes of an operator: a struct with public fields, which are read, written, printed and saved under their
 /// names and in their order. `..name: Type` includes the fields of another set, before or behind the set's own.
 ///
@@ -166,9 +175,10 @@ pub const fn concat<const N: usize>(lists: &[&[AttributeSpec]]) -> [AttributeSpe
 /// | `BodyRef`, an `Arc<Body>` | a block before the node's line |
 ///
 /// A field of one of the first four types or of `Integers` may have a default; a value that is the default is not printed.
+/// A field named like a word of the language is written `r#else`; texts and files say `else`.
 ///
 /// ```
-/// use abeyance_ir::{AttributeSet, Attributes, attributes};
+/// use abeyance_ir::{AttributeSet, Attributes, Integers, attributes};
 ///
 /// attributes! {
 ///     /// How a window moves.
@@ -182,8 +192,8 @@ pub const fn concat<const N: usize>(lists: &[&[AttributeSpec]]) -> [AttributeSpe
 ///     }
 /// }
 ///
-/// let attributes: Attributes =
-///     WindowAttributes { window: [2, 2].into(), strides: [1, 1].into(), same: true }.into();
+/// let (window, strides) = (Integers::from_slice(&[2, 2]), Integers::from_slice(&[1, 1]));
+/// let attributes: Attributes = WindowAttributes { window, strides, same: true }.into();
 /// let read: WindowAttributes = attributes.read();
 /// assert_eq!((&read.window[..], read.same), (&[2, 2][..], true));
 /// assert_eq!(WindowAttributes::SPECS[1].name, "strides");
@@ -193,10 +203,31 @@ macro_rules! attributes {
     (
         $(#[$meta:meta])*
         $visibility:vis struct $name:ident {
-            $(..$first:ident: $First:ty,)?
+            ..$first:ident: $First:ty,
             $($(#[doc = $doc:expr])* $field:ident: $type:ident $(= $default:tt)?,)*
             $(..$last:ident: $Last:ty $(,)?)?
         }
+    ) => {
+        $crate::attributes!(@set [$(#[$meta])* $visibility] $name [$first: $First] [
+            $($(#[doc = $doc])* $field: $type $(= $default)?,)*
+        ] [$($last: $Last)?]);
+    };
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $name:ident {
+            $($(#[doc = $doc:expr])* $field:ident: $type:ident $(= $default:tt)?,)*
+            $(..$last:ident: $Last:ty $(,)?)?
+        }
+    ) => {
+        $crate::attributes!(@set [$(#[$meta])* $visibility] $name [] [
+            $($(#[doc = $doc])* $field: $type $(= $default)?,)*
+        ] [$($last: $Last)?]);
+    };
+    (
+        @set [$(#[$meta:meta])* $visibility:vis] $name:ident
+        [$($first:ident: $First:ty)?]
+        [$($(#[doc = $doc:expr])* $field:ident: $type:ident $(= $default:tt)?,)*]
+        [$($last:ident: $Last:ty)?]
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq)]
@@ -211,7 +242,7 @@ macro_rules! attributes {
             const SPECS: &'static [$crate::AttributeSpec] = {
                 const OWN: &[$crate::AttributeSpec] = &[$(
                     $crate::AttributeSpec {
-                        name: stringify!($field),
+                        name: $crate::field_name(stringify!($field)),
                         kind: <$crate::attributes!(@type $type) as $crate::AttributeValue>::KIND,
                         default: $crate::attributes!(@default $type $($default)?),
                         summary: concat!($($doc),*),
@@ -261,4 +292,48 @@ macro_rules! attributes {
     (@default f64 $default:tt) => { Some($crate::DefaultAttribute::Real($default)) };
     (@default Text $default:tt) => { Some($crate::DefaultAttribute::Text($default)) };
     (@default Integers $default:tt) => { Some($crate::DefaultAttribute::Integers(&$default)) };
+}
+
+#[cfg(test)]
+#[allow(missing_docs)]
+mod tests {
+    use crate::{AttributeSet, Attributes, Integers};
+
+    attributes! {
+        /// Something.
+        pub struct Plain {
+            /// A number.
+            x: i64 = 1,
+        }
+    }
+    attributes! {
+        /// Something more.
+        pub struct Behind {
+            ..plain: Plain,
+            /// A flag
+            /// of two lines.
+            y: bool = false,
+        }
+    }
+    attributes! {
+        /// The most.
+        pub struct Both {
+            ..plain: Plain,
+            /// A word of the language.
+            r#else: bool = true,
+            /// A list.
+            list: Integers = [1, 1],
+            ..behind: Behind,
+        }
+    }
+
+    #[test]
+    fn sets_within_sets_keep_their_order() {
+        let names: Vec<_> = Both::SPECS.iter().map(|spec| spec.name).collect();
+        assert_eq!(names, ["x", "else", "list", "x", "y"]);
+        let list = Integers::from_slice(&[3, 4]);
+        let behind = Behind { plain: Plain { x: 5 }, y: true };
+        let both = Both { plain: Plain { x: 2 }, r#else: false, list, behind };
+        assert_eq!(Attributes::from(both.clone()).read::<Both>(), both);
+    }
 }

@@ -5,7 +5,9 @@
 
 mod declare;
 
-pub use declare::{AttributeReader, AttributeSet, AttributeValue, concat as concat_specs};
+pub use declare::{
+    AttributeReader, AttributeSet, AttributeValue, concat as concat_specs, field_name,
+};
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DType, DTypes,
-    Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Packing, Sample, Signature, Split, Splitting, TensorType, Type,
+    AttributeSet, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir,
+    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Packing, Sample, Signature, Split,
+    Splitting, TensorType, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use smallvec::SmallVec;
@@ -16,6 +16,16 @@ use crate::handles::listed;
 use crate::ops::tuple::items;
 use crate::ops::{binary, unary};
 use crate::{Graph, Handles, Operand};
+
+attributes! {
+    /// The branches of a [`Cond`].
+    pub struct CondAttributes {
+        /// Body that runs if the predicate holds.
+        then: BodyRef,
+        /// Body that runs if it does not.
+        r#else: BodyRef,
+    }
+}
 
 /// Runs one of two bodies, and only that one.
 ///
@@ -44,13 +54,9 @@ impl Operator for Cond {
             OperandSpec::apart("predicate", DTypes::BOOL),
             OperandSpec::apart("inputs", DTypes::ANY),
         ];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("then", AttributeKind::Body),
-            AttributeSpec::required("else", AttributeKind::Body),
-        ];
         const {
             &Signature::new("cond", "one of two branches", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(CondAttributes::SPECS)
                 .variadic()
                 .masking()
         }
@@ -64,7 +70,8 @@ impl Operator for Cond {
             ))
             .help("`select` chooses element by element"));
         }
-        let bodies = [cx.body(0)?, cx.body(1)?];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()) else {
             return Err(Fault::new(format!(
                 "{} operands are not what branches of {} and {} inputs take",
@@ -100,11 +107,8 @@ impl Operator for Cond {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.old_attributes().clone();
-        let (Some(then), Some(other)) = (attributes.body(0), attributes.body(1)) else {
-            return Err(Fault::new("a body is missing"));
-        };
-        let bodies: [&Body; 2] = [then, other];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()) else {
             return Err(Fault::new("a body does not fit"));
         };
@@ -151,9 +155,9 @@ impl Operator for Cond {
         let common = shared + given.len();
         let used = |branch: usize, place: usize| derived[branch].uses(place);
         let either = |place: usize| used(0, place) || used(1, place);
-        let pruned = [0, 1].map(|branch| {
+        let [then, r#else] = [0, 1].map(|branch| {
             let body = &derived[branch];
-            Attribute::Body(Arc::new(body.pruned(|place| place >= common || !either(place))))
+            Arc::new(body.pruned(|place| place >= common || !either(place)))
         });
         let mut inputs = vec![operands[0]];
         let shared_operands = operands[1..=shared].iter().copied();
@@ -166,7 +170,7 @@ impl Operator for Cond {
                 }
             }
         }
-        let node = cx.add(&Cond, &inputs, Attributes::of(pruned));
+        let node = cx.add(&Cond, &inputs, CondAttributes { then, r#else });
         let names: Vec<String> = (0..wanted.len()).map(|index| index.to_string()).collect();
         let found = items(cx.graph(), node, &names);
         let mut cotangents = Cotangents::from_elem(None, operands.len());
@@ -177,16 +181,14 @@ impl Operator for Cond {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (Some(then), Some(other)) = (cx.attributes.body(0), cx.attributes.body(1)) else {
-            return Err(Fault::new("a body is missing"));
-        };
-        let bodies: [&Body; 2] = [then, other];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let count = cx.operands.len();
         let shared = shared(bodies, count).ok_or_else(|| Fault::new("a body does not fit"))?;
         let packing = Packing::new(cx.results)
             .ok_or_else(|| Fault::new("its results are larger than any memory"))?;
         let mut branches = Vec::new();
-        for (branch, body) in [then, other].into_iter().enumerate() {
+        for (branch, body) in [&then, &r#else].into_iter().enumerate() {
             let places: Vec<usize> = (0..body.inputs().len())
                 .map(|place| operand(bodies, shared, branch, place))
                 .collect();
@@ -214,10 +216,8 @@ impl Operator for Cond {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let (Some(then), Some(other)) = (cx.old_attributes().body(0), cx.old_attributes().body(1)) else {
-            return mixed;
-        };
-        let bodies: [&Body; 2] = [then, other];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()).filter(|_| cx.operand(0) == Split::Whole)
         else {
             return mixed;
@@ -249,17 +249,17 @@ impl Operator for Cond {
                     let mut graph = Ir::default().for_body(name);
                     let [x, y] = ["x", "y"].map(|name| graph.input(name, ty.clone()));
                     let output = compute(&mut graph, x, y);
-                    Attribute::Body(Arc::new(Body::new(graph, vec![output])))
+                    Arc::new(Body::new(graph, vec![output]))
                 };
                 let domain = Domain::AwayFromZero;
                 let predicates: &'static [f64] = if predicate > 0.0 { &[1.0] } else { &[0.0] };
-                Sample::new(Attributes::of([
-                    body("cond/then", binary::mul),
-                    body("cond/else", |graph, x, y| {
+                Sample::new(CondAttributes {
+                    then: body("cond/then", binary::mul),
+                    r#else: body("cond/else", |graph, x, y| {
                         let (x, y) = (unary::abs(graph, x), unary::tanh(graph, y));
                         binary::add(graph, x, y)
                     }),
-                ]))
+                })
                 .operand(DType::Bool, &[], Domain::Values(predicates))
                 .float(dims, domain.clone())
                 .float(dims, domain)
@@ -310,7 +310,7 @@ impl Graph {
         operands.extend(then.captures);
         operands.extend(otherwise.captures);
         let count = then.body.outputs().len();
-        let attributes = Attributes::of([then.body, otherwise.body].map(Attribute::Body));
+        let attributes = CondAttributes { then: then.body, r#else: otherwise.body };
         let _call = self.call("cond");
         home.control(&scope, &Cond, &operands, attributes, (0..count).map(|i| i.to_string()))
     }

@@ -26,9 +26,10 @@ use abeyance_ir::{
 use super::tuple::items;
 use crate::{Graph, Handles};
 
-pub use cond::Cond;
-pub use scan::Scan;
-pub use while_gradient::WhileGradient;
+pub use cond::{Cond, CondAttributes};
+pub use condition::WhileLoopAttributes;
+pub use scan::{Scan, ScanAttributes};
+pub use while_gradient::{WhileGradient, WhileGradientAttributes};
 pub use while_loop::WhileLoop;
 
 /// This family's operators.
@@ -145,7 +146,7 @@ impl Graph {
         scope: &str,
         operator: &'static dyn Operator,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
         names: impl Iterator<Item = String>,
     ) -> Y {
         let names: Vec<String> = names.collect();

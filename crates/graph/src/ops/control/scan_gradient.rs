@@ -1,11 +1,9 @@
 //! The gradient of a scan, made of scans.
 
-use std::sync::Arc;
-
 use abeyance_ir::{Body, Cotangents, Derivation, Fault, NodeId};
 
 use super::derive::{Derived, type_of, zeros};
-use super::scan::{Parts, Scan, attributes};
+use super::scan::{Parts, Scan, ScanAttributes};
 use super::short;
 use crate::ops::binary;
 use crate::ops::tuple::items;
@@ -13,9 +11,8 @@ use crate::ops::tuple::items;
 /// Appends a scan that collects what the iterations started from, as far as that is needed, and one that goes over it the other
 /// way, carrying the cotangents.
 pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-    let own = cx.old_attributes().clone();
-    let parts = Parts::new(&own, cx.operands())?;
-    let body = &**parts.body;
+    let parts = Parts::new(cx.attributes(), cx.operands())?;
+    let body = &*parts.body;
     let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
     let given = cx.cotangents();
     let behind = parts.carried + parts.sequences;
@@ -111,7 +108,7 @@ pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
             let sequences = needed.iter().filter(|&&place| parts.is_sequence(place)).count();
             let twin = twin.pruned(|place| !is_first(place));
             let given: Vec<NodeId> = needed.iter().map(|&place| operands[place]).collect();
-            let attributes = attributes(Arc::new(twin), parts.carried, sequences, parts.reverse);
+            let attributes = ScanAttributes::new(twin, parts.carried, sequences, parts.reverse);
             let node = cx.add(&Scan, &given, attributes);
             let names: Vec<String> = (0..parts.carried)
                 .map(|index| index.to_string())
@@ -136,7 +133,7 @@ pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
     all.extend(slid.iter().map(|&place| operands[place]));
     all.extend(taken.iter().map(|&place| stacked[place].1));
     all.extend(constants.iter().map(|&place| operands[place]));
-    let attributes = attributes(Arc::new(derived), carried, over, !parts.reverse);
+    let attributes = ScanAttributes::new(derived, carried, over, !parts.reverse);
     let node = cx.add(&Scan, &all, attributes);
     let names: Vec<String> =
         places.iter().map(|&place| body.input_name(place).to_owned()).collect();

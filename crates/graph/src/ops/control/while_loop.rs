@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, Attributes, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault,
-    Graph as Ir, Inference, LoopMemory, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Shape, Signature, Split, Splitting, TensorType, Type,
+    Array, AttributeSet, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir,
+    Inference, LoopMemory, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, TensorType, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use super::carried;
-use super::condition::{ATTRIBUTES, Loop, Parts};
+use super::condition::{Loop, Parts, WhileLoopAttributes};
 use super::derive::{Derived, type_of, zeros};
 use super::short;
-use super::while_gradient::WhileGradient;
+use super::while_gradient::{WhileGradient, WhileGradientAttributes};
 use crate::handles::listed;
 use crate::ops::tuple::items;
 use crate::ops::{binary, comparison, reduce, source, unary};
@@ -35,7 +35,7 @@ impl Operator for WhileLoop {
                 "what a loop carries when its condition does not hold any more",
                 OPERANDS,
             )
-            .attributes(&ATTRIBUTES)
+            .attributes(WhileLoopAttributes::SPECS)
             .calculus(abeyance_ir::Calculus::Once)
             .variadic()
             .masking()
@@ -43,7 +43,7 @@ impl Operator for WhileLoop {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::new(cx.old_attributes())?;
+        let parts = Parts::new(cx.attributes())?;
         let results = parts.infer(cx, 0)?;
         match cx.operands() == parts.carried + parts.tested + parts.captured {
             true => Ok(Type::of_items(results)),
@@ -54,8 +54,8 @@ impl Operator for WhileLoop {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.old_attributes().clone();
-        let parts = Parts::new(&attributes)?;
+        let attributes: WhileLoopAttributes = cx.attributes();
+        let parts = Parts::new(attributes.clone())?;
         let body = &*parts.body;
         let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
         let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
@@ -107,12 +107,7 @@ impl Operator for WhileLoop {
         }
         all.extend_from_slice(&operands[parts.carried..]);
         all.extend(behind);
-        let attributes = Attributes::of([
-            Attribute::Body(parts.condition.clone()),
-            Attribute::Body(parts.body.clone()),
-            Attribute::Integer(attributes.integer(2)),
-            Attribute::Body(Arc::new(derived)),
-        ]);
+        let attributes = WhileGradientAttributes { of: attributes, gradient: Arc::new(derived) };
         let node = cx.add(&WhileGradient, &all, attributes);
         let names: Vec<String> = (0..places.len()).map(|index| index.to_string()).collect();
         let found = items(cx.graph(), node, &names);
@@ -128,7 +123,7 @@ impl Operator for WhileLoop {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let parts = Parts::new(cx.attributes)?;
+        let parts = Parts::new(cx.attributes())?;
         let each = Loop::new(&parts, cx, 0)?;
         let bytes = each.carried().bytes();
         Ok(Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
@@ -145,7 +140,7 @@ impl Operator for WhileLoop {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let Ok(parts) = Parts::new(cx.old_attributes()) else {
+        let Ok(parts) = Parts::new(cx.attributes()) else {
             return mixed;
         };
         let captured = |first: usize, count: usize| {
@@ -189,11 +184,11 @@ fn sample(dims: &[usize]) -> Sample {
     let tanh = unary::tanh(&mut step, product);
     let more = binary::mul(&mut step, tanh, eighth);
     let next = binary::add(&mut step, grown, more);
-    Sample::new(Attributes::of([
-        Attribute::Body(Arc::new(Body::new(test, vec![is_less]))),
-        Attribute::Body(Arc::new(Body::new(step, vec![next]))),
-        Attribute::Integer(50),
-    ]))
+    Sample::new(WhileLoopAttributes {
+        r#while: Arc::new(Body::new(test, vec![is_less])),
+        body: Arc::new(Body::new(step, vec![next])),
+        max_iterations: 50,
+    })
     .float(dims, Domain::AwayFromZero)
     .float(dims, Domain::Between(-1.0, 1.0))
 }
@@ -266,11 +261,11 @@ impl Graph {
         let mut operands = first;
         operands.extend(condition.captures);
         operands.extend(body.captures);
-        let attributes = Attributes::of([
-            Attribute::Body(condition.body),
-            Attribute::Body(body.body),
-            Attribute::Integer(max_iterations.into()),
-        ]);
+        let attributes = WhileLoopAttributes {
+            r#while: condition.body,
+            body: body.body,
+            max_iterations: max_iterations.into(),
+        };
         let _call = self.call(name);
         home.control(&scope, &WhileLoop, &operands, attributes, names.into_iter())
     }
