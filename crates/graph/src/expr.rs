@@ -51,7 +51,11 @@ impl<'g> Expr<'g> {
     }
 
     /// Appends a node that has this expression as its only operand.
-    pub fn apply(self, operator: impl Into<OperatorRef>, attributes: impl Into<Attributes>) -> Self {
+    pub fn apply(
+        self,
+        operator: impl Into<OperatorRef>,
+        attributes: impl Into<Attributes>,
+    ) -> Self {
         self.apply_to(operator, &[self], attributes)
     }
 
@@ -227,7 +231,10 @@ pub trait Rule {
 
     /// The answer of a rule that gives the cotangent of an operand, or `None` where there is none. It is asked for operands whose
     /// cotangent is wanted.
-    fn each_wanted<'c, R: Into<Option<Expr<'c>>>>(&self, rule: impl FnMut(usize) -> R) -> Cotangents;
+    fn each_wanted<'c, R: Into<Option<Expr<'c>>>>(
+        &self,
+        rule: impl FnMut(usize) -> R,
+    ) -> Cotangents;
 
     /// The answer of a rule for an operator of one operand.
     fn only(&self, cotangent: Expr<'_>) -> Cotangents {
@@ -266,18 +273,10 @@ impl Rule for Derivation<'_> {
     }
 
     fn chain<'c>(&'c self, local: Expr<'c>) -> Expr<'c> {
-        if self.masked() {
-            local.mul_no_nan(self.cotangent())
-        } else {
-            self.cotangent() * local
-        }
+        if self.masked() { local.mul_no_nan(self.cotangent()) } else { self.cotangent() * local }
     }
 
     fn chain_over<'c>(&'c self, divisor: Expr<'c>) -> Expr<'c> {
-        if self.masked() {
-            self.chain(1.0 / divisor)
-        } else {
-            self.cotangent() / divisor
-        }
+        if self.masked() { self.chain(1.0 / divisor) } else { self.cotangent() / divisor }
     }
 }

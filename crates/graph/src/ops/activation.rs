@@ -7,9 +7,9 @@ use abeyance_ir::{
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
-use super::unary::{self, FLOAT, USUAL, Unary, map, real, shapes};
-use super::{binary, chain, comparison, scalar_like, select, with_float};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, USUAL, Unary, map, real, shapes, unary_methods};
+use super::with_float;
+use crate::{Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LeakyRelu, &ELU, &SELU, &SOFTPLUS];
@@ -41,14 +41,9 @@ impl Operator for LeakyRelu {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let LeakyReluAttributes { alpha } = cx.attributes();
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let slope = scalar_like(cx.graph(), x, alpha);
-        let reduced = chain(cx, slope);
-        let graph = cx.graph();
-        let zero = scalar_like(graph, x, 0.0);
-        let positive = comparison::greater(graph, x, zero);
-        let part = select::select(graph, positive, cotangent, reduced);
-        Ok(cx.only(part))
+        let x = cx.operand(0);
+        let reduced = cx.chain(x.number(alpha));
+        Ok(cx.only(x.greater(0.0).select(cx.cotangent(), reduced)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -81,7 +76,7 @@ pub static ELU: Unary = Unary {
         let low = x.least(T::ZERO).exp_m1();
         if x > T::ZERO { x } else { low }
     }),
-    gradient: |cx| Ok(exponential_below_zero(cx, 1.0, 1.0)),
+    gradient: |cx| exponential_below_zero(cx, 1.0, 1.0),
     domain: Domain::AwayFromZero,
 };
 
@@ -100,37 +95,24 @@ pub static SELU: Unary = Unary {
         let low = slope * x.least(T::ZERO).exp_m1();
         if x > T::ZERO { scale * x } else { low }
     }),
-    gradient: |cx| Ok(exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA)),
+    gradient: |cx| exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA),
     domain: Domain::AwayFromZero,
 };
 
 /// The cotangent times `above` where x ≥ 0, else times `below`·eˣ.
-fn exponential_below_zero(cx: &mut Derivation<'_>, above: f64, below: f64) -> NodeId {
+fn exponential_below_zero<'c>(cx: &'c Derivation<'_>, above: f64, below: f64) -> Expr<'c> {
     let x = cx.operand(0);
-    let graph = cx.graph();
-    let zero = scalar_like(graph, x, 0.0);
-    let low = binary::minimum(graph, x, zero);
-    let mut slope = unary::exp(graph, low);
-    if below != 1.0 {
-        let factor = scalar_like(graph, x, below);
-        slope = binary::mul(graph, slope, factor);
-    }
+    let exponential = x.minimum(0.0).exp();
+    let slope = if below == 1.0 { exponential } else { exponential * below };
     // At 0 the slope is that from above, as TensorFlow has it; of NaN it is NaN.
-    let above_zero = comparison::greater_equal(graph, x, zero);
-    let constant = scalar_like(graph, x, above);
-    let slope = select::select(graph, above_zero, constant, slope);
-    chain(cx, slope)
+    cx.chain(x.greater_equal(0.0).select(above, slope))
 }
 
 /// ln(1 + eˣ). Gradient: the cotangent times 1 / (1 + e⁻ˣ).
 pub static SOFTPLUS: Unary = Unary {
     signature: Signature::new("softplus", "log(1 + exp(x))", FLOAT),
     lower: real!(45.0, |x| x.softplus()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = unary::sigmoid(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).sigmoid()),
     domain: USUAL,
 };
 
@@ -154,32 +136,48 @@ pub fn softplus(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&SOFTPLUS, &[x], Attributes::none())
 }
 
+unary_methods! {
+    /// x where it is positive, else eˣ - 1.
+    elu ELU;
+    /// A scaled `elu`, which keeps mean 0 and variance 1.
+    selu SELU;
+    /// ln(1 + eˣ), without overflow.
+    softplus SOFTPLUS;
+}
+
+impl<'g> Expr<'g> {
+    /// x where it is positive, else `alpha`·x.
+    pub fn leaky_relu(self, alpha: f64) -> Self {
+        self.apply(&LeakyRelu, LeakyReluAttributes { alpha })
+    }
+}
+
 impl<'g, T: Float> Tensor<'g, T> {
     /// x where it is positive, else `alpha`·x; TensorFlow's default is 0.2. Its derivative at 0 is taken to be `alpha`.
     /// Maas, Hannun, Ng: *Rectifier nonlinearities improve neural network acoustic models*, 2013.
     #[track_caller]
     pub fn leaky_relu(self, alpha: f64) -> Tensor<'g, T> {
-        self.then(|graph, x| leaky_relu(graph, x, alpha))
+        self.map(|x| x.leaky_relu(alpha))
     }
 
     /// x where it is positive, else eˣ - 1. Clevert, Unterthiner, Hochreiter: *Fast and accurate deep network learning by
     /// exponential linear units*, 2015.
     #[track_caller]
     pub fn elu(self) -> Tensor<'g, T> {
-        self.then(elu)
+        self.map(|x| x.elu())
     }
 
     /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that activations keep mean 0 and
     /// variance 1. Its derivative at 0 is taken to be 1.0507. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
     #[track_caller]
     pub fn selu(self) -> Tensor<'g, T> {
-        self.then(selu)
+        self.map(|x| x.selu())
     }
 
     /// ln(1 + eˣ), a smooth [`relu`](Tensor::relu), without overflow.
     #[track_caller]
     pub fn softplus(self) -> Tensor<'g, T> {
-        self.then(softplus)
+        self.map(|x| x.softplus())
     }
 
     /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for activation functions*, 2017.

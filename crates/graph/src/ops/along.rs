@@ -62,7 +62,7 @@ impl Operator for TakeAlong {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (x, indices, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let shape = cx.shape(x);
         let added = cx.wanted(0).then(|| add_along(cx.graph(), cotangent, indices, shape));
         Ok(Cotangents::from_slice(&[added, None]))
@@ -163,7 +163,7 @@ impl Operator for AddAlong {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand(1), cx.cotangent());
+        let (indices, cotangent) = (cx.operand_id(1), cx.cotangent_id());
         let taken = cx.wanted(0).then(|| take_along(cx.graph(), cotangent, indices));
         Ok(Cotangents::from_slice(&[taken, None]))
     }

@@ -41,13 +41,13 @@ impl Operator for Cast {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let CastAttributes { dtype: to } = cx.attributes();
-        let x = cx.operand(0);
+        let x = cx.operand_id(0);
         let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
         match from {
             Some(from) if from.is_float() && to.is_float() => {
-                let cotangent = cx.cotangent();
+                let cotangent = cx.cotangent_id();
                 let cotangent = cast(cx.graph(), cotangent, from);
-                Ok(cx.only(cotangent))
+                Ok(cx.only_id(cotangent))
             }
             _ => Ok(Cotangents::from_slice(&[None])),
         }

@@ -266,7 +266,7 @@ impl Operator for Conv2dForward {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, w, y) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (x, w, y) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let conv: Conv2dAttributes = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| for_images(cx, &conv, w, y, x)),
@@ -328,7 +328,7 @@ impl Operator for BackpropInput {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (w, y, x) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (w, y, x) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| for_filter(cx, &conv, x, y, w)),
@@ -443,7 +443,7 @@ impl Operator for BackpropFilter {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y, w) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (x, y, w) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| for_images(cx, &conv, w, y, x)),

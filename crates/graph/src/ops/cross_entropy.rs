@@ -88,7 +88,7 @@ impl Operator for SoftmaxCrossEntropy {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (labels, logits, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let each = column(cx, cotangent);
         let to_labels = cx.wanted(0).then(|| {
             let log = log_softmax(cx.graph(), logits);
@@ -203,7 +203,7 @@ impl Operator for SparseSoftmaxCrossEntropy {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (labels, logits, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let to_logits = cx.wanted(1).then(|| match cx.masked() {
             false => row_slope(cx, labels, logits, cotangent),
             true => {
@@ -281,7 +281,7 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (labels, logits, weight) = (cx.operand(0), cx.operand(1), cx.operand(2));
+        let (labels, logits, weight) = (cx.operand_id(0), cx.operand_id(1), cx.operand_id(2));
         // That of softmax, whose cotangent is this one times the weight.
         let to_logits = cx.wanted(1).then(|| {
             let each = column(cx, weight);
@@ -348,7 +348,7 @@ impl Operator for SigmoidCrossEntropy {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (labels, logits) = (cx.operand(0), cx.operand(1));
+        let (labels, logits) = (cx.operand_id(0), cx.operand_id(1));
         let to_labels = cx.wanted(0).then(|| {
             let slope = unary::neg(cx.graph(), logits);
             chain(cx, slope)

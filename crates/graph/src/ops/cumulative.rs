@@ -49,7 +49,7 @@ impl Operator for Cumulative {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let attributes = cx.attributes();
         let cotangent = (self.gradient)(cx, &attributes);
-        Ok(cx.only(cotangent))
+        Ok(cx.only_id(cotangent))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -110,7 +110,7 @@ pub static CUMSUM: Cumulative = Cumulative {
         .attributes(CumulativeAttributes::SPECS),
     product: false,
     gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         cumsum(cx.graph(), cotangent, axis, exclusive, !reverse)
     },
     domain: Domain::Between(-2.0, 2.0),
@@ -123,7 +123,8 @@ pub static CUMPROD: Cumulative = Cumulative {
         .attributes(CumulativeAttributes::SPECS),
     product: true,
     gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
-        let (x, y, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
+        let (x, y, cotangent, masked) =
+            (cx.operand_id(0), cx.result_id(), cx.cotangent_id(), cx.masked());
         cumprod_gradient(cx.graph(), [x, y, cotangent], axis, exclusive, reverse, masked)
     },
     domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25, 0.0, -0.75]),
@@ -187,7 +188,8 @@ impl Operator for LinearScan {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (a, z, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
+        let (a, z, cotangent, masked) =
+            (cx.operand_id(0), cx.result_id(), cx.cotangent_id(), cx.masked());
         let LinearScanAttributes { axis, reverse } = cx.attributes();
         let of_a = cx.wanted(0);
         let graph = cx.graph();

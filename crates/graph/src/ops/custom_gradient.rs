@@ -90,9 +90,9 @@ impl Operator for CustomGradient {
         let xs = gradient.outputs().len();
         let inputs: Vec<NodeId> = (0..gradient.inputs().len())
             .map(|place| match operand(xs, place) {
-                Some(0) => cx.result(),
-                Some(operand) => cx.operand(operand),
-                None => cx.cotangent(),
+                Some(0) => cx.result_id(),
+                Some(operand) => cx.operand_id(operand),
+                None => cx.cotangent_id(),
             })
             .collect();
         let outputs = cx.graph().inline(&gradient, &inputs);
@@ -158,7 +158,7 @@ impl Graph {
         operands.truncate(list.len());
         operands.insert(0, y);
         operands.extend(traced.captures);
-        let attributes = CustomGradientAttributes { gradient: traced.body }.into();
+        let attributes = CustomGradientAttributes { gradient: traced.body };
         let names = ["0".to_owned()].into_iter();
         let _call = self.call("custom_gradient");
         home.control(&scope, &CustomGradient, &operands, attributes, names)

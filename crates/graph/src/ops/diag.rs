@@ -37,9 +37,9 @@ impl Operator for Diag {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let part = cx.graph().add(&DiagPart, &[cotangent], Attributes::none());
-        Ok(cx.only(part))
+        Ok(cx.only_id(part))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -98,9 +98,9 @@ impl Operator for DiagPart {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let matrix = diag(cx.graph(), cotangent);
-        Ok(cx.only(matrix))
+        Ok(cx.only_id(matrix))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

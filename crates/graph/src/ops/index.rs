@@ -102,7 +102,7 @@ impl Operator for Gather {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (params, indices, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let GatherAttributes { axis } = cx.attributes();
         let shape = cx.shape(params);
         let added =
@@ -225,7 +225,7 @@ impl Operator for ScatterAdd {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand(0), cx.cotangent());
+        let (indices, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let ScatterAddAttributes { shape: _, axis } = cx.attributes();
         let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
         Ok(Cotangents::from_slice(&[None, rows]))

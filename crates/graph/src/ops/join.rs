@@ -82,7 +82,7 @@ impl Operator for Concat {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (cotangent, count) = (cx.cotangent(), cx.operands());
+        let (cotangent, count) = (cx.cotangent_id(), cx.operands());
         let rank = cx.shape(cotangent).len();
         let ConcatAttributes { axis } = cx.attributes();
         let axis = resolve_axis(axis, rank)?;
@@ -93,7 +93,7 @@ impl Operator for Concat {
         let mut offset: Option<NodeId> = None;
         let last = (0..count).rev().find(|&index| cx.wanted(index));
         for index in 0..count {
-            let operand = cx.operand(index);
+            let operand = cx.operand_id(index);
             let shape = cx.shape(operand);
             let size = shape[axis];
             cotangents.push(cx.wanted(index).then(|| {

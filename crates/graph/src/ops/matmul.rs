@@ -87,7 +87,7 @@ impl Operator for MatMul {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
+        let (a, b, d) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
         let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
         // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
         // where its operand was.

@@ -263,7 +263,7 @@ pub fn fill_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
 /// The cotangent times a local derivative. Where exact zeros in the cotangent stand for elements that did not count,
 /// they stay zero whatever the local derivative is.
 pub(crate) fn chain(cx: &mut Derivation<'_>, local: NodeId) -> NodeId {
-    let cotangent = cx.cotangent();
+    let cotangent = cx.cotangent_id();
     match cx.masked() {
         true => binary::mul_no_nan(cx.graph(), local, cotangent),
         false => binary::mul(cx.graph(), cotangent, local),

@@ -42,7 +42,7 @@ impl Operator for PadConstant {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let PadAttributes { before, after } = cx.attributes();
         let full = cx.shape(x);
         let inside = cx

@@ -185,10 +185,10 @@ impl Operator for MaxPool {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand(0), cx.cotangent());
+        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
         let attributes: PoolAttributes = cx.attributes();
         let scattered = cx.add(&MaxPoolScatter, &[x, y], attributes);
-        Ok(cx.only(scattered))
+        Ok(cx.only_id(scattered))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -230,7 +230,7 @@ impl Operator for MaxPoolScatter {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, wanted) = (cx.operand(0), cx.cotangent());
+        let (x, wanted) = (cx.operand_id(0), cx.cotangent_id());
         let attributes: PoolAttributes = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
@@ -282,7 +282,7 @@ impl Operator for MaxPoolGather {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand(0), cx.cotangent());
+        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
         let attributes: PoolAttributes = cx.attributes();
         Ok(Cotangents::from_iter([
             cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
@@ -324,10 +324,10 @@ impl Operator for AvgPool {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand(0), cx.cotangent());
+        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
         let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape: cx.shape(x) };
         let spread = cx.add(&AvgPoolSpread, &[y], attributes);
-        Ok(cx.only(spread))
+        Ok(cx.only_id(spread))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -368,10 +368,10 @@ impl Operator for AvgPoolSpread {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let x = cx.cotangent();
+        let x = cx.cotangent_id();
         let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
         let mean = cx.add(&AvgPool, &[x], pool);
-        Ok(cx.only(mean))
+        Ok(cx.only_id(mean))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

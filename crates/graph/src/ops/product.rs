@@ -34,7 +34,7 @@ impl Operator for ProdOthers {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent, masked) = (cx.operand(0), cx.cotangent(), cx.masked());
+        let (x, cotangent, masked) = (cx.operand_id(0), cx.cotangent_id(), cx.masked());
         let graph = cx.graph();
         let [before, behind] =
             [false, true].map(|reverse| cumulative::cumprod(graph, x, -1, true, reverse));
@@ -46,7 +46,7 @@ impl Operator for ProdOthers {
             cumulative::cumprod_gradient(graph, [x, y, cotangent], -1, true, reverse, masked)
         });
         let sum = binary::add(graph, parts[0], parts[1]);
-        Ok(cx.only(sum))
+        Ok(cx.only_id(sum))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

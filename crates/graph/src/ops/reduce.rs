@@ -62,10 +62,10 @@ impl Operator for Reduce {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let ReduceAttributes { axes, keep_dims } = cx.attributes();
-        let rank = cx.shape(cx.operand(0)).len();
+        let rank = cx.shape(cx.operand_id(0)).len();
         let reduced = Reduced { axes: resolve_axes(&axes, rank)?, keep_dims };
         let cotangent = (self.gradient)(cx, &reduced);
-        Ok(cx.only(cotangent))
+        Ok(cx.only_id(cotangent))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -247,7 +247,7 @@ pub(super) fn split(cx: &Splitting<'_>, attributes: &ReduceAttributes) -> Split 
 
 /// Stretches a value of the reduced shape over the operand's shape again.
 fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId {
-    let full = cx.shape(cx.operand(0));
+    let full = cx.shape(cx.operand_id(0));
     let kept = reduced_shape(&full, &reduced.axes, true);
     let leading = reduced.axes.iter().enumerate().all(|(place, &axis)| place == axis);
     let graph = cx.graph();
@@ -265,7 +265,7 @@ fn share_among_ties(
     reduced: &Reduced,
     short_of: fn(&mut Ir, NodeId, NodeId) -> NodeId,
 ) -> NodeId {
-    let (x, y, cotangent) = (cx.operand(0), cx.result(), cx.cotangent());
+    let (x, y, cotangent) = (cx.operand_id(0), cx.result_id(), cx.cotangent_id());
     let axes: Vec<i64> = reduced.axes.iter().map(|&axis| axis as i64).collect();
     let extreme = restore(cx, y, reduced);
     let graph = cx.graph();
@@ -289,7 +289,7 @@ pub static SUM: Reduce = Reduce {
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Sum,
     gradient: |cx, reduced| {
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         restore(cx, cotangent, reduced)
     },
     domain: Domain::Between(-2.0, 2.0),
@@ -301,7 +301,7 @@ pub static MEAN: Reduce = Reduce {
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Mean,
     gradient: |cx, reduced| {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let full = cx.shape(x);
         let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
         let graph = cx.graph();
@@ -348,7 +348,7 @@ pub static PROD: Reduce = Reduce {
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Prod,
     gradient: |cx, reduced| {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let others = product::others(cx.graph(), x, &reduced.axes);
         let cotangent = restore(cx, cotangent, reduced);
         match cx.masked() {

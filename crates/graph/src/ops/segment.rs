@@ -71,7 +71,7 @@ impl Operator for SegmentSum {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (segments, cotangent) = (cx.operand(1), cx.cotangent());
+        let (segments, cotangent) = (cx.operand_id(1), cx.cotangent_id());
         let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
         Ok(Cotangents::from_slice(&[rows, None]))
     }

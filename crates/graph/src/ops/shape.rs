@@ -197,9 +197,9 @@ fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
 
 /// The cotangent in the operand's shape.
 fn back_to_operand(cx: &mut Derivation<'_>) -> Cotangents {
-    let (shape, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
+    let (shape, cotangent) = (cx.shape(cx.operand_id(0)), cx.cotangent_id());
     let back = reshape(cx.graph(), cotangent, shape);
-    cx.only(back)
+    cx.only_id(back)
 }
 
 attributes! {
@@ -228,15 +228,15 @@ impl Operator for Transpose {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let rank = cx.shape(cx.operand(0)).len();
+        let rank = cx.shape(cx.operand_id(0)).len();
         let order = permutation(&cx.attributes::<TransposeAttributes>().order, rank)?;
         let mut back = vec![0; rank];
         for (place, &axis) in order.iter().enumerate() {
             back[axis] = place;
         }
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let turned = transpose_to(cx.graph(), cotangent, &back);
-        Ok(cx.only(turned))
+        Ok(cx.only_id(turned))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -452,9 +452,9 @@ impl Operator for BroadcastTo {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let sum = unbroadcast(cx.graph(), cotangent, x);
-        Ok(cx.only(sum))
+        Ok(cx.only_id(sum))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -97,7 +97,7 @@ impl Operator for Slice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let full = cx.shape(x);
         let SliceAttributes { begin: before, size: sizes } = cx.attributes();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
@@ -118,7 +118,7 @@ impl Operator for Slice {
                 window::pad_at(graph, cotangent, nothing, &before, 0, full)
             }
         };
-        Ok(cx.only(padded))
+        Ok(cx.only_id(padded))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -199,11 +199,11 @@ impl Operator for Pad {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let inner = cx.shape(x);
         let PadAttributes { before, after } = cx.attributes();
         let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
-        Ok(cx.only(cut))
+        Ok(cx.only_id(cut))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -35,7 +35,7 @@ impl Operator for Rowwise {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let cotangent = (self.gradient)(cx);
-        Ok(cx.only(cotangent))
+        Ok(cx.only_id(cotangent))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -91,7 +91,7 @@ pub static SOFTMAX: Rowwise = Rowwise {
         .into()))
     },
     gradient: |cx| {
-        let (y, cotangent) = (cx.result(), cx.cotangent());
+        let (y, cotangent) = (cx.result_id(), cx.cotangent_id());
         let weighted = chain(cx, y);
         let graph = cx.graph();
         let total = reduce::sum(graph, weighted, &[-1], true);
@@ -117,7 +117,7 @@ pub static LOG_SOFTMAX: Rowwise = Rowwise {
         .into()))
     },
     gradient: |cx| {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let graph = cx.graph();
         let shares = softmax(graph, x);
         let total = reduce::sum(graph, cotangent, &[-1], true);

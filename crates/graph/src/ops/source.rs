@@ -82,7 +82,7 @@ impl Operator for PlaceholderWithDefault {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        Ok(cx.only(cx.cotangent()))
+        Ok(cx.only_id(cx.cotangent_id()))
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {

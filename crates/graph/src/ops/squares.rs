@@ -115,9 +115,9 @@ impl Operator for SquareReduction {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
-        let x = cx.operand(0);
+        let x = cx.operand_id(0);
         let axes = resolve_axes(&reduce.axes, cx.shape(x).len())?;
-        let (y, cotangent) = (cx.result(), cx.cotangent());
+        let (y, cotangent) = (cx.result_id(), cx.cotangent_id());
         let share = match self.kind {
             Kind::Norm | Kind::WideNorm => cotangent,
             Kind::RootMean => per_element(cx, x, cotangent, &axes, 1.0),
@@ -149,7 +149,7 @@ impl Operator for SquareReduction {
             Some(dtype) if self.kind == Kind::WideNorm => cast::cast(cx.graph(), slope, dtype),
             _ => slope,
         };
-        Ok(cx.only(slope))
+        Ok(cx.only_id(slope))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -306,7 +306,7 @@ fn kept(cx: &mut Derivation<'_>, value: NodeId, axes: &[usize], keep_dims: bool)
     if keep_dims || leading {
         return value;
     }
-    let kept = reduced_shape(&cx.shape(cx.operand(0)), axes, true);
+    let kept = reduced_shape(&cx.shape(cx.operand_id(0)), axes, true);
     shape::reshape(cx.graph(), value, kept)
 }
 

@@ -251,10 +251,10 @@ impl Operator for StridedSlice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts(cx.attributes()), cx.cotangent());
-        let full = cx.shape(cx.operand(0));
+        let (parts, cotangent) = (Parts(cx.attributes()), cx.cotangent_id());
+        let full = cx.shape(cx.operand_id(0));
         let placed = strided_slice_grad(cx.graph(), cotangent, &parts, full);
-        Ok(cx.only(placed))
+        Ok(cx.only_id(placed))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -362,9 +362,9 @@ impl Operator for StridedSliceGrad {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let StridedSliceGradAttributes { parts, .. } = cx.attributes();
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let taken = strided_slice(cx.graph(), cotangent, &Parts(parts));
-        Ok(cx.only(taken))
+        Ok(cx.only_id(taken))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -419,9 +419,9 @@ impl Operator for Reverse {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let ReverseAttributes { axes } = cx.attributes();
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let back = reverse(cx.graph(), cotangent, &axes);
-        Ok(cx.only(back))
+        Ok(cx.only_id(back))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -59,7 +59,7 @@ impl Operator for Tile {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (full, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
+        let (full, cotangent) = (cx.shape(cx.operand_id(0)), cx.cotangent_id());
         let multiples =
             each("multiples", &cx.attributes::<TileAttributes>().multiples, full.len())?;
         // Repetitions get dimensions of their own, over which the sum goes.
@@ -80,7 +80,7 @@ impl Operator for Tile {
                 reduce::sum(graph, apart, &axes, false)
             }
         };
-        Ok(cx.only(sum))
+        Ok(cx.only_id(sum))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -72,9 +72,9 @@ impl Operator for CheckNumerics {
         let WatchAttributes { message } = cx.attributes();
         let message =
             if message.is_empty() { "gradient".to_owned() } else { format!("gradient: {message}") };
-        let cotangent = cx.cotangent();
+        let cotangent = cx.cotangent_id();
         let checked = check_numerics(cx.graph(), cotangent, &message);
-        Ok(cx.only(checked))
+        Ok(cx.only_id(checked))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -134,7 +134,7 @@ impl Operator for Print {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        Ok(cx.only(cx.cotangent()))
+        Ok(cx.only_id(cx.cotangent_id()))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {

@@ -212,7 +212,7 @@ fn gradient(
     cx: &mut Derivation<'_>,
     undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
 ) -> Result<Cotangents, Fault> {
-    let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
+    let (x, offset, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
     let WindowAttributes { begin, axis, .. } = cx.attributes();
     let shape = cx.shape(x);
     let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));

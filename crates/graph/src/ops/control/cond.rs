@@ -113,9 +113,9 @@ impl Operator for Cond {
             return Err(Fault::new("a body does not fit"));
         };
         let wanted: Vec<usize> = (1..cx.operands()).filter(|&place| cx.wanted(place)).collect();
-        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
+        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand_id(place)).collect();
         let given: Vec<(usize, NodeId)> = cx
-            .cotangents()
+            .cotangent_ids()
             .into_iter()
             .enumerate()
             .filter_map(|(item, cotangent)| Some((item, cotangent?)))

@@ -13,8 +13,8 @@ use crate::ops::tuple::items;
 pub(super) fn gradient(cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
     let parts = Parts::new(cx.attributes(), cx.operands())?;
     let body = &*parts.body;
-    let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
-    let given = cx.cotangents();
+    let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand_id(place)).collect();
+    let given = cx.cotangent_ids();
     let behind = parts.carried + parts.sequences;
     let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
     let floats: Vec<usize> = (0..parts.carried).filter(is_float).collect();

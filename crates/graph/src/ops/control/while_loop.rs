@@ -57,7 +57,7 @@ impl Operator for WhileLoop {
         let attributes: WhileLoopAttributes = cx.attributes();
         let parts = Parts::new(attributes.clone())?;
         let body = &*parts.body;
-        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
+        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand_id(place)).collect();
         let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
         let floats: Vec<usize> = (0..parts.carried).filter(is_float).collect();
         let first = parts.carried + parts.tested;
@@ -98,7 +98,7 @@ impl Operator for WhileLoop {
             .collect();
         let derived = derived.pruned(|place| place >= common);
 
-        let given = cx.cotangents();
+        let given = cx.cotangent_ids();
         let mut all: Vec<NodeId> = operands[..parts.carried].to_vec();
         for &place in &floats {
             let ty = type_of(cx.graph(), operands[place])?;
