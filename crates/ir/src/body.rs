@@ -6,9 +6,9 @@ use abeyance_kernels::launch::{Cost, Failure};
 
 use crate::shape::Mark;
 use crate::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Concrete, Effect, Fault, Graph,
-    Inference, LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature,
-    TensorType, Type,
+    Attribute, AttributeSet, Attributes, Calculus, Concrete, Effect, Fault, Graph, Inference,
+    LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature, TensorType,
+    Type,
 };
 
 /// Bodies may be nested this deep. Printing, differentiating and planning go down a body at a time, so the bound keeps
@@ -140,6 +140,16 @@ impl Body {
     }
 }
 
+crate::attributes! {
+    /// What is given.
+    pub struct InputAttributes {
+        /// Element type of the value.
+        dtype: DType,
+        /// Shape of the value.
+        shape: Shape,
+    }
+}
+
 /// A value that is given to a body. Stands in bodies only.
 pub struct Input;
 
@@ -151,21 +161,17 @@ pub(crate) fn is_input(operator: &OperatorRef) -> bool {
 
 impl Operator for Input {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new(INPUT, "a value that is given to a body", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(InputAttributes::SPECS)
                 .effect(Effect::Feed)
                 .calculus(Calculus::None("does not depend on other nodes"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(1);
-        cx.tensor(cx.old_attributes().dtype(0), shape)
+        let InputAttributes { dtype, shape } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {

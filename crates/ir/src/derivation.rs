@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use smallvec::SmallVec;
 
 use crate::{
-    AttributeSet, Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
-    known_dims,
+    AttributeSet, Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape,
+    element_count, known_dims,
 };
 
 /// A node and its cotangent.
@@ -125,11 +125,6 @@ impl<'a> Derivation<'a> {
     /// The node's attributes.
     pub fn attributes<A: AttributeSet>(&self) -> A {
         self.graph.borrow().node(self.node).attributes.read()
-    }
-
-    /// OLD
-    pub fn old_attributes(&self) -> Attributes {
-        self.graph.borrow().node(self.node).attributes.clone()
     }
 
     /// The shape of a node's value; that of a scalar if it has none.

@@ -16,8 +16,8 @@ use crate::shape::{Origin, Symbols};
 use crate::summary::Summaries;
 use crate::{
     Attribute, Attributes, Call, DType, Diagnostic, Diagnostics, Dim, Effect, Fault,
-    GraphSignature, Inference, Location, OperandSpec, Operator, OperatorRef, Shape, TensorType, Type,
-    element_count, known_dims, near,
+    GraphSignature, Inference, Location, OperandSpec, Operator, OperatorRef, Shape, TensorType,
+    Type, element_count, known_dims, near,
 };
 
 /// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.

@@ -53,7 +53,7 @@ pub use operator::{
     Calculus, Concrete, Cotangents, Effect, Interleaving, Locality, Lowered, Lowering, OperandSpec,
     Operator, OperatorRef, Registry, Signature, TensorType, Type,
 };
-pub use packing::Packing;
+pub use packing::{ItemAttributes, Packing};
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
 pub use signature::{GraphSignature, SignaturePart};

@@ -9,8 +9,8 @@ use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use crate::{
-    AttributeSet, AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
-    Sample, Shape, Split, Splitting,
+    AttributeSet, AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault,
+    Inference, NodeId, Sample, Shape, Split, Splitting,
 };
 
 /// Element type and shape of a tensor.
@@ -220,7 +220,7 @@ impl Signature {
         self
     }
 
-    /// With a tuple for its operand.
+    /// With a tuple for its operand, and [`ItemAttributes`](crate::ItemAttributes).
     pub const fn unpacking(mut self) -> Self {
         self.unpacks = true;
         self.variadic = true;

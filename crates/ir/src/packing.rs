@@ -5,6 +5,15 @@ use smallvec::SmallVec;
 
 use crate::Concrete;
 
+crate::attributes! {
+    /// Which of several results an operator takes that is declared as
+    /// [unpacking](crate::Signature::unpacking).
+    pub struct ItemAttributes {
+        /// Index of the result among those of the node.
+        index: i64,
+    }
+}
+
 /// The places of a tuple's items in one buffer: one after the other, each aligned as a buffer of its own would be. One
 /// item alone takes all of the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use crate::splits::Walk;
 use crate::{
-    Array, AttributeSet, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault, Lowering, Operands,
-    OperatorRef, RunBody, SymbolId, TensorType,
+    Array, AttributeSet, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault,
+    Lowering, Operands, OperatorRef, RunBody, SymbolId, TensorType,
 };
 
 /// How a value lies when work is split along an unknown dimension of the graph: each part of the work has some of the dimension's
@@ -142,11 +142,6 @@ impl<'a> Splitting<'a> {
     /// The attributes.
     pub fn attributes<A: AttributeSet>(&self) -> A {
         self.attributes.read()
-    }
-
-    /// OLD
-    pub fn old_attributes(&self) -> &'a Attributes {
-        self.attributes
     }
 
     /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another one is not asked then, and its

@@ -5,7 +5,8 @@ use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Calculus, Context, Derivation, Diagnostic, Dim, Fault, Graph as Ir, NodeId, Role, Seed, Type,
+    Calculus, Context, Derivation, Diagnostic, Dim, Fault, Graph as Ir, ItemAttributes, NodeId,
+    Role, Seed, Type,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -418,7 +419,8 @@ impl Backward {
         let (Some(&tuple), Some(&Some(part))) = (data.operands.first(), cotangents.first()) else {
             return;
         };
-        let index = data.attributes.integer(0) as usize;
+        let ItemAttributes { index } = data.attributes.read();
+        let index = index as usize;
         let count = graph.node(tuple).ty.items().len();
         if self.masked.contains(node.index()) {
             self.masked.insert(tuple.index());

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use abeyance_graph::ops::control::Scan;
+use abeyance_graph::ops::control::{Scan, ScanAttributes};
 use abeyance_graph::ops::{fill_like, index, join, sequence, shape, source};
 use abeyance_graph::{Float, Tensor};
 use abeyance_ir::{
-    Array, Attribute, Attributes, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape,
-    TensorType, Type, element_count, known_dims,
+    Array, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape, TensorType, Type,
+    element_count, known_dims,
 };
 
 use crate::Unconnected;
@@ -201,12 +201,12 @@ fn by_loop(
     copies[row.index()] = Some(unit(&mut body, at, &trial, y, of, count));
     let outputs = body.copy_nodes(&trial, &[found], &mut copies);
     ir.adopt(&body);
-    let attributes = Attributes::of([
-        Attribute::Body(Arc::new(Body::new(body, outputs))),
-        Attribute::Integer(0),
-        Attribute::Integer(1),
-        Attribute::Flag(false),
-    ]);
+    let attributes = ScanAttributes {
+        body: Arc::new(Body::new(body, outputs)),
+        carried: 0,
+        sequences: 1,
+        reverse: false,
+    };
     let mut operands = vec![sequence::counting(ir, DType::I64, Dim::Known(count))];
     operands.extend(captured);
     let name = scope.strip_prefix(&*ir.context().scope).unwrap_or(&scope).trim_end_matches('/');

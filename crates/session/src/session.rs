@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 
+use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{Element, Graph};
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
 use abeyance_scheduler::{AlignedBytes, Recording, Workers};
@@ -69,14 +70,13 @@ impl Session {
             if node.operator.signature().effect != Effect::Read {
                 continue;
             }
-            let (Some(tensor), Some(initializer)) =
-                (node.ty.tensor(), node.attributes.initializer(0))
-            else {
+            let Some(tensor) = node.ty.tensor().filter(|_| node.is(&Variable)) else {
                 return Err(Error::Internal(format!("`{}` has no first value", node.name)));
             };
             let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(&mut value, tensor.dtype, initializer, seed, &node.name)?;
+            let VariableAttributes { initial, .. } = node.attributes.read();
+            initialize(&mut value, tensor.dtype, &initial, seed, &node.name)?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);

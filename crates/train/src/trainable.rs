@@ -1,5 +1,6 @@
 //! Which variables a loss can teach, and what to say if there are none.
 
+use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{AnyTensor, Graph};
 use abeyance_ir::{Calculus, Diagnostic, Effect, Graph as Ir, Location, NodeId, Type};
 use abeyance_session::{Unconnected, gradients_of};
@@ -98,7 +99,7 @@ pub(crate) fn is_variable(ir: &Ir, node: NodeId) -> bool {
 }
 
 pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
-    is_variable(ir, node) && ir.node(node).attributes.flag(3)
+    ir.node(node).is(&Variable) && ir.node(node).attributes.read::<VariableAttributes>().trainable
 }
 
 /// The nodes with floats among their results that the loss depends on through nothing but nodes that have derivatives. Operands are older than their

@@ -30,6 +30,7 @@ pub mod diag;
 pub mod division;
 pub mod dropout;
 pub mod einsum;
+pub mod elementwise;
 pub mod error_function;
 pub mod gather_nd;
 pub mod hyperbolic;

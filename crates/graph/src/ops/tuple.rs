@@ -1,22 +1,14 @@
 //! Taking one result of a node that has several.
 
 use abeyance_ir::{
-    AttributeSet, DTypes, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Packing, Sample, Signature, Type,
+    AttributeSet, DTypes, Fault, Graph as Ir, Inference, ItemAttributes, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Packing, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Item];
-
-abeyance_ir::attributes! {
-    /// Which result is taken.
-    pub struct ItemAttributes {
-        /// Place of the result among those of the node, from 0 on.
-        index: i64,
-    }
-}
 
 /// One result of a node that has several. Gradient: the cotangent, for that result.
 pub struct Item;

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Initializer, Integers,
-};
+use super::{Array, Attribute, AttributeKind, AttributeSpec, Attributes, Initializer, Integers};
 use crate::{Body, DType, Dim, Shape};
 
 /// The attributes of an operator as a struct. Declare one with [`attributes!`](crate::attributes).

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use abeyance_ir::{self as ir, Array, Attribute, Attributes, Dim, Initializer, NodeId, Shape};
+use abeyance_graph::ops::source::{
+    Placeholder, PlaceholderAttributes, Variable, VariableAttributes,
+};
+use abeyance_ir::{self as ir, Array, Dim, Initializer, NodeId, Shape};
 
 use super::uses::Uses;
 use super::value::{self, Known, Value};
@@ -60,10 +63,9 @@ impl<'m, 'g> Import<'m, 'g> {
         };
         let shape = self.shape(shape)?;
         let name = self.names.free(self.graph, input.name(), "input");
-        let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
-        let id = self.graph.build(|graph| {
-            graph.add_named(Some(&name), &abeyance_graph::ops::source::Placeholder, &[], attributes)
-        });
+        let attributes = PlaceholderAttributes { dtype, shape };
+        let id =
+            self.graph.build(|graph| graph.add_named(Some(&name), &Placeholder, &[], attributes));
         self.told()?;
         Ok(id)
     }
@@ -123,17 +125,16 @@ impl<'m, 'g> Import<'m, 'g> {
         };
         let shape: Shape = array.dims.iter().map(|&dim| Dim::Known(dim)).collect();
         let dtype = array.dtype;
-        let attributes = Attributes::of([
-            Attribute::Initializer(Initializer::Constant(Arc::new(array))),
-            Attribute::DType(dtype),
-            Attribute::Shape(shape),
-            Attribute::Flag(!uses.only(uses.state)),
-        ]);
+        let attributes = VariableAttributes {
+            initial: Initializer::Constant(Arc::new(array)),
+            dtype,
+            shape,
+            trainable: !uses.only(uses.state),
+        };
         let name = self.names.free(self.graph, name, "initializer");
-        let node = self.graph.any(self.graph.build(|graph| {
-            let variable = &abeyance_graph::ops::source::Variable;
-            graph.add_named(Some(&name), variable, &[], attributes)
-        }));
+        let node = self.graph.any(
+            self.graph.build(|graph| graph.add_named(Some(&name), &Variable, &[], attributes)),
+        );
         self.told()?;
         Ok(if filter { Value::filter(node) } else { Value::plain(node) })
     }

@@ -1,8 +1,10 @@
 //! Normalizations: of classes, batches, layers, groups.
 
 use abeyance_graph::AnyTensor;
+use abeyance_graph::ops::reduce::ReduceAttributes;
+use abeyance_graph::ops::squares::RootMeanSquareAttributes;
 use abeyance_graph::ops::{argument, binary, index, reduce, slice, softmax, squares, unary};
-use abeyance_ir::{Attribute, Attributes, Dim, Graph as Ir, NodeId};
+use abeyance_ir::{Dim, Graph as Ir, NodeId};
 
 use super::super::call::{Call, Imported, one, unsupported, wrong};
 use super::super::table::Row;
@@ -148,11 +150,8 @@ fn root_mean_square<'g>(
     axes: &[i64],
     epsilon: f64,
 ) -> AnyTensor<'g> {
-    let attributes = Attributes::of([
-        Attribute::Integers(axes.into()),
-        Attribute::Flag(true),
-        Attribute::Real(epsilon),
-    ]);
+    let reduce = ReduceAttributes { axes: axes.into(), keep_dims: true };
+    let attributes = RootMeanSquareAttributes { reduce, epsilon };
     call.emit(|graph| graph.add(&squares::ROOT_MEAN_SQUARE, &[x.id()], attributes))
 }
 

@@ -1,8 +1,9 @@
 //! Pools of images and of sequences.
 
+use abeyance_graph::ops::reduce::ReduceAttributes;
 use abeyance_graph::ops::{binary, pool as pools, reduce, source, strided, unary};
 use abeyance_graph::{AnyTensor, Pool};
-use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Graph as Ir, NodeId, Shape};
+use abeyance_ir::{Array, DType, Dim, Graph as Ir, NodeId, Shape};
 
 use super::super::call::{Call, Imported, unsupported, wrong};
 use super::super::table::Row;
@@ -78,7 +79,7 @@ fn reduced<'g>(
     x: AnyTensor<'g>,
     axes: &[i64],
 ) -> AnyTensor<'g> {
-    let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(true)]);
+    let attributes = ReduceAttributes { axes: axes.into(), keep_dims: true };
     call.emit(|graph| graph.add(operator, &[x.id()], attributes))
 }
 

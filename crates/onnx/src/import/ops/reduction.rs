@@ -1,8 +1,9 @@
 //! Reductions along some axes, and running sums.
 
 use abeyance_graph::AnyTensor;
+use abeyance_graph::ops::reduce::ReduceAttributes;
 use abeyance_graph::ops::{argument, binary, cumulative, reduce, shape, source, strided, unary};
-use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Shape};
+use abeyance_ir::{Array, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, with_float, wrong};
 use super::super::table::Row;
@@ -91,7 +92,7 @@ pub(crate) fn apply<'g>(
     axes: &[i64],
     keep: bool,
 ) -> AnyTensor<'g> {
-    let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(keep)]);
+    let attributes = ReduceAttributes { axes: axes.into(), keep_dims: keep };
     call.emit(|graph| graph.add(operator, &[x.id()], attributes))
 }
 
