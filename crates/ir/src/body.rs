@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_launch::{Cost, Failure};
 
 use crate::shape::Mark;
 use crate::{

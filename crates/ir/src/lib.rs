@@ -33,7 +33,7 @@ mod text;
 mod warning;
 
 /// The calling convention of kernels, for operators of one's own.
-pub use abeyance_kernels::launch;
+pub use abeyance_launch as launch;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeReader, AttributeSet, AttributeSpec, AttributeValue,
     Attributes, DefaultAttribute, Initializer, Integers,

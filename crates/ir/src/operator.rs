@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use abeyance_kernels::launch::Kernel;
+use abeyance_launch::Kernel;
 use smallvec::SmallVec;
 
 use crate::{
@@ -326,7 +326,7 @@ pub enum Locality {
 }
 
 /// An operator's loops on images of which sixteen lie next to each other number by number:
-/// [`abeyance_kernels::conv::interleaved`].
+/// `abeyance_kernels::conv::interleaved`.
 pub struct Interleaving {
     /// The loops.
     pub kernel: Kernel,

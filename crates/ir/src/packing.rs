@@ -1,6 +1,6 @@
 //! Where the items of a tuple lie in its buffer.
 
-use abeyance_kernels::launch::ALIGNMENT;
+use abeyance_launch::ALIGNMENT;
 use smallvec::SmallVec;
 
 use crate::Concrete;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_launch::{Cost, Failure};
 use abeyance_scheduler::{
     AlignedBytes, BufferId, PartTime, Program, RunError, Task, TaskId, Workers, Write,
 };

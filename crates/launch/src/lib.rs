@@ -1,4 +1,6 @@
-//! The calling convention: how a kernel is described to whoever runs it.
+//! The calling convention: how a kernel is described to whoever runs it, and memory aligned for it ([`AlignedBytes`]).
+//!
+//! This crate stands between the loops, the graph and the scheduler, none of which has to know the others.
 //!
 //! A lowered operator is a [`Kernel`]: a list of [`Step`]s run one after the other. A step fills exactly one
 //! buffer and is cut into parts, each of which writes its own contiguous piece of that buffer, so parts may run
@@ -8,11 +10,17 @@
 //! Below the operators, where kernels are fused, a task may fill several buffers: all are cut into the same number
 //! of parts, and part p fills piece p of each.
 
+#![allow(unsafe_code)] // one of the few crates that may; every block says why it is sound
+
+mod aligned;
+
 use std::fmt;
 use std::marker::PhantomData;
 
 use bytemuck::Pod;
 use smallvec::SmallVec;
+
+pub use aligned::{AlignedBytes, OutOfMemory};
 
 /// The alignment in bytes of every buffer a kernel sees: a cache line, and enough for any SIMD register.
 pub const ALIGNMENT: usize = 64;
@@ -51,7 +59,7 @@ pub struct Cut {
 
 impl Cut {
     /// All of a row as one piece.
-    pub(crate) fn all(row: u32) -> Self {
+    pub fn all(row: u32) -> Self {
         Self { row, chunk: usize::MAX }
     }
 }
@@ -96,7 +104,7 @@ impl<'a> Call<'a> {
     /// # Safety
     /// As [`Call::new`], where the pieces are the rows.
     #[inline]
-    pub(crate) unsafe fn window(
+    pub unsafe fn window(
         table: &'a [RawBuffer],
         reads: &'a [u32],
         writes: &'a [Cut],
@@ -151,7 +159,7 @@ impl<'a> Call<'a> {
     /// arrays and fills several.
     ///
     /// ```
-    /// use abeyance_kernels::launch::{Call, Failure};
+    /// use abeyance_launch::{Call, Failure};
     /// /// The sum and the difference of two arrays.
     /// fn run(call: &mut Call<'_>) -> Result<(), Failure> {
     ///     let (inputs, outputs, _workspace) = call.split();
@@ -317,7 +325,7 @@ impl<'a> Inputs<'a> {
     }
 
     /// The row of input `index`.
-    pub(crate) fn row(&self, index: usize) -> RawBuffer {
+    pub fn row(&self, index: usize) -> RawBuffer {
         self.table[self.reads[index] as usize]
     }
 

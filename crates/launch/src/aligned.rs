@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use abeyance_kernels::launch::ALIGNMENT;
+use crate::ALIGNMENT;
 
 /// The memory asked for is not to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,7 @@ impl AlignedBytes {
     }
 
     /// The first byte. Writing through it is sound as long as no reference to the bytes written is alive.
-    pub(crate) fn pointer(&self) -> *mut u8 {
+    pub fn pointer(&self) -> *mut u8 {
         self.pointer.as_ptr()
     }
 }
