@@ -219,14 +219,14 @@ impl Graph {
     pub fn for_body(&self, name: &str) -> Graph {
         let mut graph = Graph::new(name);
         graph.context_mut().location = self.context().location;
-        graph.enclose(self.depth() + 1, self.symbols().for_body());
+        graph.make_body(self.depth() + 1, self.symbols().for_body());
         graph
     }
 
     /// An empty graph that stands where this one does.
     fn emptied(&self) -> Graph {
         let mut graph = Graph::new(self.name());
-        graph.enclose(self.depth(), self.symbols().for_body());
+        graph.make_body(self.depth(), self.symbols().for_body());
         graph
     }
 
