@@ -2,6 +2,8 @@
 //!
 //! All three are the bilinear form `Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f] · y[n, i, j, f]` with one of the
 //! factors left out, so the gradients of each are the other two, and derivatives of any order stay within the three.
+//!
+//! Long because the three operators share their windows, checks, gradient rules and samples.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
