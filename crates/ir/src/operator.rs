@@ -237,10 +237,7 @@ impl Signature {
 
     /// Whether `count` operands are as many as it takes.
     pub fn accepts(&self, count: usize) -> bool {
-        match self.variadic {
-            true => count + 1 >= self.operands.len(),
-            false => count == self.operands.len(),
-        }
+        if self.variadic { count + 1 >= self.operands.len() } else { count == self.operands.len() }
     }
 }
 

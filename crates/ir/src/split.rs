@@ -210,9 +210,10 @@ impl<'a> Splitting<'a> {
                 _ => return Split::Mixed,
             },
         };
-        match self.repeat(place) {
-            true => self.along_if(self.result().len().checked_sub(place)),
-            false => Split::Mixed,
+        if self.repeat(place) {
+            self.along_if(self.result().len().checked_sub(place))
+        } else {
+            Split::Mixed
         }
     }
 

@@ -436,10 +436,7 @@ fn read_array(record: ArrayRecord<'_>) -> Result<Array, String> {
 }
 
 fn find_operator(registry: &Registry, name: &str) -> Option<OperatorRef> {
-    match name == Input.signature().name {
-        true => Some((&Input).into()),
-        false => registry.get(name).cloned(),
-    }
+    if name == Input.signature().name { Some((&Input).into()) } else { registry.get(name).cloned() }
 }
 
 fn no_operator(registry: &Registry, name: &str) -> Diagnostic {

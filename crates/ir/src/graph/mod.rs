@@ -449,9 +449,10 @@ impl Graph {
     /// # Errors
     /// The mistakes, if there are any.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        match self.diagnostics.is_empty() {
-            true => Ok(()),
-            false => Err(Diagnostics(self.diagnostics.clone())),
+        if self.diagnostics.is_empty() {
+            Ok(())
+        } else {
+            Err(Diagnostics(self.diagnostics.clone()))
         }
     }
 }

@@ -252,12 +252,13 @@ impl<'t> Parser<'t> {
             self.signature = name.into();
             let is_new = self.graph.find_signature(&self.signature).is_err();
             self.graph.begin_signature(&self.signature);
-            return match is_new {
-                true => Ok(()),
-                false => Err(mistake(format!(
+            return if is_new {
+                Ok(())
+            } else {
+                Err(mistake(format!(
                     "a second signature `{}`",
                     crate::shorten::word(&self.signature)
-                ))),
+                )))
             };
         }
         if matches!(self.place, Place::Block(..) | Place::Body(_))
@@ -532,10 +533,7 @@ impl<'t> Parser<'t> {
                 Location::Unknown,
             );
             if let Some(line) = self.line_below(name) {
-                let place = match line > self.line {
-                    true => "below",
-                    false => "by this line",
-                };
+                let place = if line > self.line { "below" } else { "by this line" };
                 diagnostic = diagnostic
                     .note(format!("`{name}` is defined {place}"), Location::Text(line))
                     .help("a node can only use nodes above it");
