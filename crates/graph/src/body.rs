@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use abeyance_ir::{Body, Diagnostic, GraphId, Location, NodeId, Symbols, TensorType, Type};
 
+use crate::ops::source::Invalid;
 use crate::{AnyTensor, Graph, Handles};
 
 /// What a graph and its bodies have in common.
@@ -157,7 +158,7 @@ impl Graph {
                 let name = name.rsplit('/').next().unwrap_or("input");
                 self.build(|graph| graph.input(name, part(ty)))
             }
-            Err(true) => self.build(crate::ops::source::invalid),
+            Err(true) => self.apply(&Invalid, &[], ()).id(),
             Err(false) => self.reject(
                 Diagnostic::new(
                     format!("`{name}` is not a tensor and cannot be used in a body"),

@@ -13,7 +13,7 @@ use abeyance_ir::{
 };
 use smallvec::SmallVec;
 
-use crate::ops::{binary, source, unary};
+use crate::ops::{binary, unary};
 
 /// A node of a graph that is being built, of whatever element type. `Copy`, like every handle.
 ///
@@ -96,27 +96,6 @@ impl<'g> Expr<'g> {
             Some(dtype) => self.constant(array(dtype)),
             None => self.invalid(),
         }
-    }
-
-    /// A constant in this expression's graph.
-    pub fn constant(self, array: Array) -> Self {
-        self.at(self.graph(|graph| source::constant(graph, array)))
-    }
-
-    /// An array of one value in this expression's shape and element type, for which it is not computed.
-    pub fn fill_like(self, value: f64) -> Self {
-        self.at(self.graph(|graph| {
-            let Some(tensor) = graph.node(self.id).ty.tensor().cloned() else {
-                return source::invalid(graph);
-            };
-            let shape = graph.resolve(&tensor.shape);
-            source::fill(graph, Array::scalar(tensor.dtype, value), shape)
-        }))
-    }
-
-    /// An invalid node, for what follows from a mistake that was reported.
-    pub fn invalid(self) -> Self {
-        self.at(self.graph(source::invalid))
     }
 
     /// Sums over the dimensions in which an operand was stretched by broadcasting.

@@ -11,6 +11,7 @@ use abeyance_ir::{
 use elsa::FrozenVec;
 
 use crate::body::{Enclosure, Family};
+use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Operation, Tensor};
 
 /// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
@@ -286,7 +287,7 @@ impl Graph {
     pub fn reject(&self, diagnostic: Diagnostic) -> NodeId {
         self.build(|graph| {
             graph.report_call(diagnostic);
-            crate::ops::source::invalid(graph)
+            graph.add(&Invalid, &[], ())
         })
     }
 

@@ -1,8 +1,8 @@
 //! Changing some rows or elements of a variable: `assign_scatter` and its siblings.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DTypes, Dim, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering,
-    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type, attributes, element_count,
+    AttributeSet, Calculus, DTypes, Dim, Effect, Fault, Inference, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Shape, Signature, Type, attributes, element_count,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::elementwise_chunk;
@@ -11,8 +11,8 @@ use abeyance_kernels::layout::ScatterInto;
 
 use super::gather_nd::{ravel_index, width};
 use super::index::constant_out_of_range;
-use super::{mistake, source, traffic, with_index, with_moved, with_type};
-use crate::{Element, Index, Number, Operand, Tensor};
+use super::{traffic, with_index, with_moved, with_type};
+use crate::{Element, Expr, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -167,33 +167,45 @@ pub static ASSIGN_SCATTER_SUB: ScatterWrite = ScatterWrite {
     },
 };
 
-/// Appends a change of the rows of `variable` behind its first `dims` dimensions.
-fn scatter(
-    graph: &mut Ir,
-    operator: &'static ScatterWrite,
-    [variable, indices, updates]: [NodeId; 3],
-    dims: usize,
-) -> NodeId {
-    let attributes = AssignScatterAttributes { dims: dims as i64 };
-    graph.add(operator, &[variable, indices, updates], attributes)
+impl<'g> Expr<'g> {
+    /// The new value of this variable, whose rows behind its first `dims` dimensions are changed.
+    pub fn write_rows(
+        self,
+        operator: &'static ScatterWrite,
+        indices: Expr<'g>,
+        updates: Expr<'g>,
+        dims: usize,
+    ) -> Self {
+        let attributes = AssignScatterAttributes { dims: dims as i64 };
+        self.apply_to(operator, &[self, indices, updates], attributes)
+    }
+
+    /// The same where an index is the coordinates along the last axis of `indices`.
+    pub fn write_slices(
+        self,
+        what: &str,
+        operator: &'static ScatterWrite,
+        indices: Expr<'g>,
+        updates: Expr<'g>,
+    ) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let shape = self.shape();
+        match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => {
+                let rows = raveled(indices, Shape::from(&shape[..width]));
+                self.write_rows(operator, rows, updates, width)
+            }
+            Err(fault) => self.mistake(what, fault),
+        }
+    }
 }
 
-/// The same where an index is the coordinates along the last axis of `indices`.
-fn scatter_nd(
-    graph: &mut Ir,
-    what: &str,
-    operator: &'static ScatterWrite,
-    [variable, indices, updates]: [NodeId; 3],
-) -> NodeId {
-    let (Some(shape), Some(_)) = (graph.shape(variable), graph.shape(indices)) else {
-        return source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, what, fault),
-    };
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    scatter(graph, operator, [variable, numbers, updates], width)
+/// The numbers of the rows that coordinates name.
+// OLD
+fn raveled(indices: Expr<'_>, dims: Shape) -> Expr<'_> {
+    indices.at(indices.graph(|graph| ravel_index(graph, indices.id(), dims)))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -250,8 +262,9 @@ impl<'g, T: Element> Tensor<'g, T> {
                 fault.message = format!("{what}: {}", fault.message);
                 this.fault(fault)
             }
-            None => this
-                .then(|graph, variable| scatter(graph, operator, [variable, indices, updates], 1)),
+            None => this.map(|variable| {
+                variable.write_rows(operator, variable.at(indices), variable.at(updates), 1)
+            }),
         }
     }
 
@@ -266,7 +279,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         let this = self.beside(indices).beside(updates);
         let indices = indices.node(this.graph());
         let updates = updates.node(this.graph());
-        this.then(|graph, variable| scatter_nd(graph, what, operator, [variable, indices, updates]))
+        this.map(|variable| {
+            variable.write_slices(what, operator, variable.at(indices), variable.at(updates))
+        })
     }
 }
 

@@ -1,14 +1,13 @@
 //! Classes drawn to stand for all of them, for losses over very many classes.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, Dim, Effect, Fault, Graph as Ir, Inference, Lowered, Lowering,
-    NodeId, Operator, Sample, Shape, Signature, Type,
+    AttributeSet, Calculus, DType, Dim, Effect, Fault, Inference, Lowered, Lowering, Operator,
+    Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
 use abeyance_kernels::random::Stream;
 
-use super::slice::slice;
 use crate::{Float, Graph, Index, Operand, Scalar, Tensor};
 
 /// This family's operators.
@@ -156,12 +155,6 @@ fn insert(table: &mut [u64], class: i64) -> bool {
     }
 }
 
-/// Appends `log_uniform_candidates`.
-pub fn log_uniform_candidates(graph: &mut Ir, count: i64, range: i64, unique: bool) -> NodeId {
-    let attributes = LogUniformCandidatesAttributes { count, range, unique };
-    graph.add(&LogUniformCandidates, &[], attributes)
-}
-
 /// Classes drawn at a run: [`Graph::log_uniform_candidates`].
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'g> {
@@ -196,21 +189,11 @@ impl Graph {
         let _call = self.call("log_uniform_candidates");
         // Numbers beyond i64 are as much too large as i64::MAX is.
         let [count, range] = [count, range].map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-        let drawn = self.build(|graph| log_uniform_candidates(graph, count, range, unique));
-        let (classes, draws) = self.build(|graph| {
-            if graph.shape(drawn).is_none() {
-                return (drawn, drawn);
-            }
-            let classes = slice(graph, drawn, &[0], &[count]);
-            let draws = slice(graph, drawn, &[count], &[1]);
-            (classes, super::shape::reshape(graph, draws, Shape::new()))
-        });
-        Candidates {
-            classes: self.handle(classes),
-            draws: Scalar(self.handle(draws)),
-            range,
-            unique,
-        }
+        let attributes = LogUniformCandidatesAttributes { count, range, unique };
+        let drawn: Tensor<'_, i64> = self.apply(&LogUniformCandidates, &[], attributes).assume();
+        let classes = drawn.slice([0], [count]);
+        let draws = Scalar(drawn.slice([count], [1]).reshape(Shape::new()));
+        Candidates { classes, draws, range, unique }
     }
 }
 

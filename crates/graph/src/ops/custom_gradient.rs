@@ -7,7 +7,7 @@ use abeyance_ir::{
 
 use super::control::{give, invariant};
 use crate::handles::listed;
-use crate::{Float, Graph, Handles, Tensor};
+use crate::{Float, Graph, Handles, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
@@ -88,21 +88,15 @@ impl Operator for CustomGradient {
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
-        let inputs: Vec<NodeId> = (0..gradient.inputs().len())
-            .map(|place| match operand(xs, place) {
-                Some(0) => cx.result_id(),
-                Some(operand) => cx.operand_id(operand),
-                None => cx.cotangent_id(),
-            })
-            .collect();
-        let outputs = cx.graph().inline(&gradient, &inputs);
-        let mut cotangents = Cotangents::from_elem(None, cx.operands());
-        for (place, output) in outputs.into_iter().enumerate() {
-            if cx.wanted(1 + place) {
-                cotangents[1 + place] = Some(output);
-            }
-        }
-        Ok(cotangents)
+        let input = |place| match operand(xs, place) {
+            Some(0) => cx.result().id(),
+            Some(operand) => cx.operand(operand).id(),
+            None => cx.cotangent().id(),
+        };
+        let inputs: Vec<NodeId> = (0..gradient.inputs().len()).map(input).collect();
+        let outputs = cx.result().graph(|graph| graph.inline(&gradient, &inputs));
+        // The first operand is y, through which nothing flows back.
+        Ok(cx.each_wanted(|place| Some(cx.expr(*outputs.get(place.checked_sub(1)?)?))))
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {

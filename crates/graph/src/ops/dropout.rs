@@ -3,7 +3,6 @@
 use abeyance_ir::{Fault, Graph as Ir, NodeId};
 
 use super::source::{Constant, ConstantAttributes};
-use super::{binary, comparison, random, scalar_like, select};
 use crate::{Float, Operand, Tensor};
 
 /// The value of a scalar float constant.
@@ -62,15 +61,10 @@ impl<'g, T: Float> Tensor<'g, T> {
                 .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
-        this.then(|graph, x| {
-            let Some(shape) = graph.shape(x) else {
-                return super::source::invalid(graph);
-            };
-            let uniform = random::random_uniform(graph, T::DTYPE, shape, 0.0, 1.0);
-            let kept = comparison::less(graph, uniform, keep);
-            let scaled = binary::div(graph, x, keep);
-            let zero = scalar_like(graph, x, 0.0);
-            select::select(graph, kept, scaled, zero)
+        this.map(|x| {
+            let keep = x.at(keep);
+            let kept = x.random_uniform(T::DTYPE, x.shape(), 0.0, 1.0).less(keep);
+            kept.select(x / keep, 0.0)
         })
     }
 }

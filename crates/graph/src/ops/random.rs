@@ -11,7 +11,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::random::{Stream, UniformReal};
 
 use super::with_float;
-use crate::{Dimension, Dimensions, Element, Float, Graph, Tensor};
+use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Tensor};
 
 /// Whether every element of an operand is drawn evenly from numbers below another operand, which is a constant.
 pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
@@ -248,6 +248,7 @@ pub static OPERATORS: &[&dyn Operator] = &[&RANDOM_UNIFORM, &RANDOM_NORMAL, &TRU
 macro_rules! append {
     ($($function:ident $operator:ident $attributes:ident $first:ident $second:ident;)*) => {$(
         #[doc = concat!("Appends `", stringify!($function), "`.")]
+        // OLD
         pub fn $function(
             graph: &mut Ir,
             dtype: DType,
@@ -262,7 +263,26 @@ macro_rules! append {
 append! {
     random_uniform RANDOM_UNIFORM RandomUniformAttributes low high;
     random_normal RANDOM_NORMAL RandomNormalAttributes mean stddev;
-    truncated_normal TRUNCATED_NORMAL RandomNormalAttributes mean stddev;
+}
+
+impl<'g> Expr<'g> {
+    /// Numbers evenly distributed in `[low, high)`, in this expression's graph.
+    pub fn random_uniform(self, dtype: DType, shape: Shape, low: f64, high: f64) -> Self {
+        let attributes = RandomUniformAttributes { dtype, shape, low, high };
+        self.apply_to(&RANDOM_UNIFORM, &[], attributes)
+    }
+
+    /// Normally distributed numbers, in this expression's graph.
+    pub fn random_normal(self, dtype: DType, shape: Shape, mean: f64, stddev: f64) -> Self {
+        let attributes = RandomNormalAttributes { dtype, shape, mean, stddev };
+        self.apply_to(&RANDOM_NORMAL, &[], attributes)
+    }
+
+    /// Normally distributed numbers within two standard deviations of the mean.
+    pub fn truncated_normal(self, dtype: DType, shape: Shape, mean: f64, stddev: f64) -> Self {
+        let attributes = RandomNormalAttributes { dtype, shape, mean, stddev };
+        self.apply_to(&TRUNCATED_NORMAL, &[], attributes)
+    }
 }
 
 impl Graph {
@@ -303,7 +323,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("random_uniform");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            random_uniform(graph, T::DTYPE, shape, low, high)
+            let attributes = RandomUniformAttributes { dtype: T::DTYPE, shape, low, high };
+            graph.add(&RANDOM_UNIFORM, &[], attributes)
         })
     }
 
@@ -318,7 +339,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("random_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            random_normal(graph, T::DTYPE, shape, mean, stddev)
+            let attributes = RandomNormalAttributes { dtype: T::DTYPE, shape, mean, stddev };
+            graph.add(&RANDOM_NORMAL, &[], attributes)
         })
     }
 
@@ -333,7 +355,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("truncated_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            truncated_normal(graph, T::DTYPE, shape, mean, stddev)
+            let attributes = RandomNormalAttributes { dtype: T::DTYPE, shape, mean, stddev };
+            graph.add(&TRUNCATED_NORMAL, &[], attributes)
         })
     }
 }

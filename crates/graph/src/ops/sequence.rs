@@ -11,7 +11,7 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
 use super::with_type;
-use crate::{Dimension, Dimensions, Element, Float, Graph, Number, Tensor};
+use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Number, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Range, &Linspace, &ShapeOf];
@@ -242,14 +242,32 @@ impl Operator for ShapeOf {
 }
 
 /// Appends `shape_of` some dimensions.
+// OLD
 pub fn shape_of(graph: &mut Ir, of: Shape) -> NodeId {
     graph.add(&ShapeOf, &[], ShapeOfAttributes { of })
 }
 
 /// Appends 0, 1, 2, ... up to but without a size.
+// OLD
 pub fn counting(graph: &mut Ir, dtype: DType, size: Dim) -> NodeId {
-    let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(dtype, value));
-    graph.add(&Range, &[], range_attributes(start, delta, Shape::from_slice(&[size])))
+    graph.add(&Range, &[], counting_attributes(dtype, Shape::from_slice(&[size])))
+}
+
+/// 0, 1, 2, ... in the shape of a vector.
+fn counting_attributes(dtype: DType, shape: Shape) -> RangeAttributes {
+    range_attributes(Array::scalar(dtype, 0.0), Array::scalar(dtype, 1.0), shape)
+}
+
+impl<'g> Expr<'g> {
+    /// Some dimensions of this expression's graph as a vector of numbers.
+    pub fn shape_of(self, of: Shape) -> Self {
+        self.apply_to(&ShapeOf, &[], ShapeOfAttributes { of })
+    }
+
+    /// 0, 1, 2, ... up to but without a size, in this expression's graph.
+    pub fn counting(self, dtype: DType, size: Dim) -> Self {
+        self.apply_to(&Range, &[], counting_attributes(dtype, Shape::from_slice(&[size])))
+    }
 }
 
 /// How many steps of `delta` from `start` on stay before `limit`.
@@ -326,9 +344,8 @@ impl Graph {
     pub fn range_of<T: Number>(&self, dim: impl Into<Dimension>) -> Tensor<'_, T> {
         let _call = self.call("range_of");
         let shape: Dimensions = [dim.into()].into_iter().collect();
-        let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(T::DTYPE, value));
         self.with_shape("a range", shape, |graph, shape| {
-            graph.add(&Range, &[], range_attributes(start, delta, shape))
+            graph.add(&Range, &[], counting_attributes(T::DTYPE, shape))
         })
     }
 
@@ -349,10 +366,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn shape_of(self) -> Tensor<'g, i64> {
         let _call = self.graph().call("shape_of");
-        self.then(|graph, x| {
-            let of = graph.shape(x).unwrap_or_default();
-            shape_of(graph, of)
-        })
+        self.map(|x| x.shape_of(x.shape()))
     }
 
     /// The number of its dimensions, which is always known. TensorFlow's `tf.rank`.

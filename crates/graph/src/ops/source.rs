@@ -15,7 +15,9 @@ use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 use super::random::Distribution;
 use super::with_type;
 use crate::init::{First, array_value};
-use crate::{AnyTensor, Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
+use crate::{
+    AnyTensor, Dimensions, Element, Expr, Graph, Init, Number, Operand, Rule, Scalar, Tensor,
+};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -82,7 +84,7 @@ impl Operator for PlaceholderWithDefault {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        Ok(cx.only_id(cx.cotangent_id()))
+        Ok(cx.only(cx.cotangent()))
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -367,23 +369,57 @@ impl Operator for Invalid {
 }
 
 /// Appends an invalid node.
+// OLD
 pub fn invalid(graph: &mut Ir) -> NodeId {
     graph.add(&Invalid, &[], Attributes::none())
 }
 
 /// Appends a constant.
+// OLD
 pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
     graph.add(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
 }
 
 /// Appends a tensor of one value.
+// OLD
 pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
     graph.add(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
 }
 
 /// Appends the number of elements of a shape.
+// OLD
 pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
     graph.add(&Size, &[], SizeAttributes { dtype, of })
+}
+
+impl<'g> Expr<'g> {
+    /// An invalid node, for what follows from a mistake that was reported.
+    pub fn invalid(self) -> Self {
+        self.apply_to(&Invalid, &[], ())
+    }
+
+    /// A constant in this expression's graph.
+    pub fn constant(self, value: Array) -> Self {
+        self.apply_to(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
+    }
+
+    /// An array of one value, a scalar, in this expression's graph.
+    pub fn fill(self, value: Array, shape: Shape) -> Self {
+        self.apply_to(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
+    }
+
+    /// An array of one value in this one's shape and element type, which is not computed for it.
+    pub fn fill_like(self, value: f64) -> Self {
+        match self.dtype() {
+            Some(dtype) => self.fill(Array::scalar(dtype, value), self.shape()),
+            None => self.invalid(),
+        }
+    }
+
+    /// The number of elements of a shape of this expression's graph.
+    pub fn size(self, dtype: DType, of: Shape) -> Self {
+        self.apply_to(&Size, &[], SizeAttributes { dtype, of })
+    }
 }
 
 impl Graph {
@@ -433,8 +469,7 @@ impl Graph {
     /// A number that is part of the graph.
     #[track_caller]
     pub fn constant<T: Element>(&self, value: T) -> Scalar<'_, T> {
-        let value = Array::new(T::DTYPE, &[], &[value.store()]);
-        Scalar(self.handle(self.build(|graph| constant(graph, value))))
+        Scalar(self.hold(Array::new(T::DTYPE, &[], &[value.store()])).assume())
     }
 
     /// An array that is part of the graph.
@@ -444,8 +479,7 @@ impl Graph {
         value: &ArrayBase<S, D>,
     ) -> Tensor<'_, T> {
         let _call = self.call("constant_array");
-        let value = array_value(value);
-        self.handle(self.build(|graph| constant(graph, value)))
+        self.hold(array_value(value)).assume()
     }
 
     /// An array that is part of the graph, with an element type that is known only when the program runs: an [`Array`], or a
@@ -453,8 +487,12 @@ impl Graph {
     #[track_caller]
     pub fn constant_of(&self, value: impl Into<Array>) -> AnyTensor<'_> {
         let _call = self.call("constant_of");
-        let value = value.into();
-        self.any(self.build(|graph| constant(graph, value)))
+        self.hold(value.into())
+    }
+
+    #[track_caller]
+    fn hold(&self, value: Array) -> AnyTensor<'_> {
+        self.apply(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
     }
 
     /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial` says, and that
@@ -509,18 +547,9 @@ impl Graph {
 
     #[track_caller]
     fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
-        if shape.0.contains(&crate::Dimension::Unknown) {
-            let id = self.reject(
-                Diagnostic::new("the shape of a filled tensor has to be known", self.here())
-                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
-            );
-            return self.handle(id);
-        }
-        let id = self.build(|graph| {
-            let shape = shape.resolve(graph.symbols_mut());
-            fill(graph, value, shape)
-        });
-        self.handle(id)
+        self.with_shape("a filled tensor", shape, |graph, shape| {
+            graph.add(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
+        })
     }
 
     /// 0 (`false`) everywhere.
@@ -543,16 +572,13 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn zeros_like(self) -> Tensor<'g, T> {
         let _call = self.graph().call("zeros_like");
-        self.then(|graph, x| super::fill_like(graph, x, 0.0))
+        self.map(|x| x.fill_like(0.0))
     }
 
     /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's `tf.size`.
     #[track_caller]
     pub fn size<U: Number>(self) -> Scalar<'g, U> {
         let _call = self.graph().call("size");
-        Scalar(self.then(|graph, x| {
-            let of = graph.shape(x).unwrap_or_default();
-            size(graph, U::DTYPE, of)
-        }))
+        Scalar(self.map(|x| x.size(U::DTYPE, x.shape())))
     }
 }

@@ -8,8 +8,9 @@ use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Kernel, Source};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
+use super::binary::{binary_methods, zip};
 use super::with_type;
-use crate::{Element, Graph, Number, Operand, Operation, Tensor};
+use crate::{Element, Expr, Graph, Number, Operand, Operation, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ASSIGN, &ASSIGN_ADD, &ASSIGN_SUB, &Group];
@@ -87,7 +88,7 @@ pub static ASSIGN_ADD: Write = Write {
         .calculus(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
-            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
+            zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
         })
     },
 };
@@ -103,7 +104,7 @@ pub static ASSIGN_SUB: Write = Write {
     .calculus(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
-            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
+            zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
         })
     },
 };
@@ -138,6 +139,7 @@ impl Operator for Group {
 macro_rules! append {
     ($($function:ident $operator:ident;)*) => {$(
         #[doc = concat!("Appends `", stringify!($function), "(variable, value)`.")]
+        // OLD
         pub fn $function(graph: &mut Ir, variable: NodeId, value: NodeId) -> NodeId {
             graph.add(&$operator, &[variable, value], Attributes::none())
         }
@@ -150,8 +152,25 @@ append! {
 }
 
 /// Appends a node that runs others.
+// OLD
 pub fn group(graph: &mut Ir, inputs: &[NodeId]) -> NodeId {
     graph.add(&Group, inputs, Attributes::none())
+}
+
+binary_methods! {
+    /// The new value of this variable, which becomes the other.
+    assign ASSIGN;
+    /// The new value of this variable, to which the other is added.
+    assign_add ASSIGN_ADD;
+    /// The new value of this variable, from which the other is subtracted.
+    assign_sub ASSIGN_SUB;
+}
+
+impl<'g> Expr<'g> {
+    /// A node of this expression's graph that runs others, and has no value.
+    pub fn group(self, inputs: &[Expr<'g>]) -> Self {
+        self.apply_to(&Group, inputs, ())
+    }
 }
 
 impl Graph {
@@ -164,14 +183,14 @@ impl Graph {
         let _call = self.call("group");
         let inputs: Vec<NodeId> =
             inputs.into_iter().map(|input| self.import(input.into().into())).collect();
-        Operation(self.any(self.build(|graph| group(graph, &inputs))))
+        Operation(self.any(self.build(|graph| graph.add(&Group, &inputs, ()))))
     }
 
     /// An operation that does nothing itself: something to hang an order on, see [`Graph::after`].
     #[track_caller]
     pub fn no_op(&self) -> Operation<'_> {
         let _call = self.call("no_op");
-        Operation(self.any(self.build(|graph| group(graph, &[]))))
+        Operation(self.apply(&Group, &[], ()))
     }
 }
 
@@ -183,7 +202,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// run need an order between them ([`Graph::after`]); the later one builds on the earlier.
     #[track_caller]
     pub fn assign(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign)
+        self.zip(value, |variable, value| variable.assign(value))
     }
 }
 
@@ -191,12 +210,12 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// Adds to this variable at the end of the run; the result is the sum. See [`Tensor::assign`].
     #[track_caller]
     pub fn assign_add(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign_add)
+        self.zip(value, |variable, value| variable.assign_add(value))
     }
 
     /// Subtracts from this variable at the end of the run; the result is the difference. See [`Tensor::assign`].
     #[track_caller]
     pub fn assign_sub(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign_sub)
+        self.zip(value, |variable, value| variable.assign_sub(value))
     }
 }

@@ -7,6 +7,8 @@ use abeyance_ir::{
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
+use crate::Expr;
+
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Item];
 
@@ -56,23 +58,30 @@ impl Operator for Item {
 }
 
 /// Appends `item(tuple) index=index`.
+// OLD
 pub fn item(graph: &mut Ir, tuple: NodeId, index: usize) -> NodeId {
     graph.add(&Item, &[tuple], ItemAttributes { index: index as i64 })
 }
 
-/// Appends a node for each result of `node`, named behind it; a single result is the node itself.
-pub fn items(graph: &mut Ir, node: NodeId, names: &[String]) -> Vec<NodeId> {
-    if names.len() == 1 {
-        return vec![node];
+impl<'g> Expr<'g> {
+    /// One of the results of a node that has several.
+    pub fn item(self, index: usize) -> Self {
+        self.apply(&Item, ItemAttributes { index: index as i64 })
     }
-    let own = graph.node(node).name.clone();
-    let own = own.strip_prefix(&*graph.context().scope).unwrap_or(&own);
-    names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let attributes = ItemAttributes { index: index as i64 };
-            graph.add_like(&format!("{own}/{name}"), &Item, &[node], attributes)
+
+    /// Each of the results, named behind the node; a single result is the node itself.
+    pub fn items(self, names: &[String]) -> Vec<Expr<'g>> {
+        if names.len() == 1 {
+            return vec![self];
+        }
+        self.graph(|graph| {
+            let own = graph.node(self.id()).name.clone();
+            let own = own.strip_prefix(&*graph.context().scope).unwrap_or(&own);
+            let item = |(index, name): (usize, &String)| {
+                let attributes = ItemAttributes { index: index as i64 };
+                self.at(graph.add_like(&format!("{own}/{name}"), &Item, &[self.id()], attributes))
+            };
+            names.iter().enumerate().map(item).collect()
         })
-        .collect()
+    }
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Failure, Kernel, Source, Step, Target};
@@ -13,7 +13,7 @@ use abeyance_kernels::{elementwise, elementwise_chunk, summary};
 use smallvec::smallvec;
 
 use super::{traffic, with_float, with_type};
-use crate::{Element, Float, Tensor};
+use crate::{Element, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CheckNumerics, &Print];
@@ -72,9 +72,7 @@ impl Operator for CheckNumerics {
         let WatchAttributes { message } = cx.attributes();
         let message =
             if message.is_empty() { "gradient".to_owned() } else { format!("gradient: {message}") };
-        let cotangent = cx.cotangent_id();
-        let checked = check_numerics(cx.graph(), cotangent, &message);
-        Ok(cx.only_id(checked))
+        Ok(cx.only(cx.cotangent().check_numerics(&message)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -134,7 +132,7 @@ impl Operator for Print {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        Ok(cx.only_id(cx.cotangent_id()))
+        Ok(cx.only(cx.cotangent()))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -224,14 +222,16 @@ fn describe<T: StoredNumber>(line: &mut String, dtype: DType, x: &[T]) {
     line.push(']');
 }
 
-/// Appends `check_numerics(x)`.
-pub fn check_numerics(graph: &mut Ir, x: NodeId, message: &str) -> NodeId {
-    graph.add(&CheckNumerics, &[x], attributes(message))
-}
+impl<'g> Expr<'g> {
+    /// The expression itself; if there is NaN or an infinity in it, the run fails.
+    pub fn check_numerics(self, message: &str) -> Self {
+        self.apply(&CheckNumerics, attributes(message))
+    }
 
-/// Appends `print(x)`.
-pub fn print(graph: &mut Ir, x: NodeId, message: &str) -> NodeId {
-    graph.add(&Print, &[x], attributes(message))
+    /// The expression itself, of which each run that needs it writes a line.
+    pub fn print(self, message: &str) -> Self {
+        self.apply(&Print, attributes(message))
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -241,7 +241,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The check is made where the result of this method is used: `let logits = logits.check_numerics("logits");`.
     #[track_caller]
     pub fn check_numerics(self, message: &str) -> Tensor<'g, T> {
-        self.then(|graph, x| check_numerics(graph, x, message))
+        self.map(|x| x.check_numerics(message))
     }
 }
 
@@ -257,7 +257,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The line is written where the result of this method is used: `let logits = logits.print("logits");`.
     #[track_caller]
     pub fn print(self, message: &str) -> Tensor<'g, T> {
-        self.then(|graph, x| print(graph, x, message))
+        self.map(|x| x.print(message))
     }
 }
 

@@ -8,6 +8,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
 use super::traffic;
+use super::unary::unary_methods;
 use crate::Tensor;
 
 /// This family's operators.
@@ -70,8 +71,14 @@ impl Operator for WhereIndices {
 }
 
 /// Appends `where_indices(condition)`.
+// OLD
 pub fn where_indices(graph: &mut Ir, condition: NodeId) -> NodeId {
     graph.add(&WhereIndices, &[condition], Attributes::none())
+}
+
+unary_methods! {
+    /// The coordinates of the elements that are true, then rows of -1.
+    where_indices WhereIndices;
 }
 
 impl<'g> Tensor<'g, bool> {
@@ -83,6 +90,6 @@ impl<'g> Tensor<'g, bool> {
     /// [`Tensor::select`].
     #[track_caller]
     pub fn where_indices(self) -> Tensor<'g, i64> {
-        self.then(where_indices)
+        self.map(|x| x.where_indices())
     }
 }

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    AttributeSet, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Packing, Sample, Signature, Split,
-    Splitting, TensorType, Type, attributes,
+    Array, AttributeSet, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Packing, Sample, Signature, Split, Splitting,
+    TensorType, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use smallvec::SmallVec;
 
-use super::derive::{Derived, type_of, zeros};
-use super::{give, output, unify};
+use super::derive::{Derived, answer, operands, type_of};
+use super::{give, output, sample_body, unify};
 use crate::handles::listed;
-use crate::ops::tuple::items;
-use crate::ops::{binary, unary};
-use crate::{Graph, Handles, Operand};
+use crate::{Expr, Graph, Handles, Operand, Rule};
 
 attributes! {
     /// The branches of a [`Cond`].
@@ -113,43 +111,44 @@ impl Operator for Cond {
             return Err(Fault::new("a body does not fit"));
         };
         let wanted: Vec<usize> = (1..cx.operands()).filter(|&place| cx.wanted(place)).collect();
-        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand_id(place)).collect();
-        let given: Vec<(usize, NodeId)> = cx
-            .cotangent_ids()
+        let operands = operands(cx);
+        let ty = |x: Expr<'_>| x.graph(|graph| type_of(graph, x.id()));
+        let given: Vec<(usize, Expr<'_>)> = cx
+            .cotangents()
             .into_iter()
             .enumerate()
             .filter_map(|(item, cotangent)| Some((item, cotangent?)))
             .collect();
         let mut derived = Vec::new();
         for (branch, body) in bodies.into_iter().enumerate() {
-            let mut graph = Derived::new(cx.graph(), body);
+            let backward = Derived::new(cx, body);
             let count = body.inputs().len();
-            let mut inputs: Vec<NodeId> =
-                (0..shared).map(|place| graph.keep(body, place)).collect();
+            let mut inputs: Vec<Expr<'_>> =
+                (0..shared).map(|place| backward.keep(body, place)).collect();
             let mut seeds = Vec::new();
             for &(_, cotangent) in &given {
-                let ty = type_of(cx.graph(), cotangent)?;
-                seeds.push(graph.add("cotangent", ty));
+                seeds.push(backward.add("cotangent", ty(cotangent)?));
             }
-            inputs.extend((shared..count).map(|place| graph.keep(body, place)));
-            let outputs = graph.rest(body);
+            inputs.extend((shared..count).map(|place| backward.keep(body, place)));
+            let results = backward.rest(body);
             let seeds: Vec<_> =
-                given.iter().zip(seeds).map(|(&(item, _), seed)| (outputs[item], seed)).collect();
+                given.iter().zip(seeds).map(|(&(item, _), seed)| (results[item], seed)).collect();
             let input_of = |wanted: usize| {
                 let mut places = 0..count;
                 places.find(|&place| operand(bodies, shared, branch, place) == wanted)
             };
             let own: Vec<Option<usize>> = wanted.iter().map(|&place| input_of(place)).collect();
-            let xs: Vec<NodeId> = own.iter().flatten().map(|&place| inputs[place]).collect();
-            let mut found = graph.differentiate(cx, &seeds, &xs)?.into_iter();
+            let xs: Vec<Expr<'_>> = own.iter().flatten().map(|&place| inputs[place]).collect();
+            let mut found = backward.differentiate(cx, &seeds, &xs)?.into_iter();
+            let zeros = |ty: TensorType| results[0].fill(Array::scalar(ty.dtype, 0.0), ty.shape);
             let mut outputs = Vec::new();
             for (own, &place) in own.iter().zip(&wanted) {
                 let cotangent = own.and_then(|_| found.next().flatten());
-                let ty = type_of(cx.graph(), operands[place])?;
-                outputs.push(cotangent.unwrap_or_else(|| zeros(&mut graph.graph, &ty)));
+                let ty = ty(operands[place])?;
+                outputs.push(cotangent.unwrap_or_else(|| zeros(ty)).id());
             }
-            cx.graph().adopt(&graph.graph);
-            derived.push(Body::new(graph.graph, outputs));
+            backward.tell(cx);
+            derived.push(backward.finish(outputs));
         }
         // What neither branch needs for its gradient is not given.
         let common = shared + given.len();
@@ -162,7 +161,7 @@ impl Operator for Cond {
         let mut inputs = vec![operands[0]];
         let shared_operands = operands[1..=shared].iter().copied();
         let all = shared_operands.chain(given.iter().map(|&(_, cotangent)| cotangent));
-        inputs.extend(all.enumerate().filter(|&(place, _)| either(place)).map(|(_, id)| id));
+        inputs.extend(all.enumerate().filter(|&(place, _)| either(place)).map(|(_, x)| x));
         for branch in 0..2 {
             for place in shared..bodies[branch].inputs().len() {
                 if used(branch, place + given.len()) {
@@ -170,14 +169,9 @@ impl Operator for Cond {
                 }
             }
         }
-        let node = cx.add(&Cond, &inputs, CondAttributes { then, r#else });
+        let node = cx.result().apply_to(&Cond, &inputs, CondAttributes { then, r#else });
         let names: Vec<String> = (0..wanted.len()).map(|index| index.to_string()).collect();
-        let found = items(cx.graph(), node, &names);
-        let mut cotangents = Cotangents::from_elem(None, operands.len());
-        for (place, cotangent) in wanted.into_iter().zip(found) {
-            cotangents[place] = Some(cotangent);
-        }
-        Ok(cotangents)
+        Ok(answer(cx, wanted.into_iter().zip(node.items(&names))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -245,24 +239,15 @@ impl Operator for Cond {
                     DType::F64,
                     dims.iter().map(|&dim| dim.into()).collect::<abeyance_ir::Shape>(),
                 );
-                let body = |name, compute: fn(&mut Ir, NodeId, NodeId) -> NodeId| {
-                    let mut graph = Ir::default().for_body(name);
-                    let [x, y] = ["x", "y"].map(|name| graph.input(name, ty.clone()));
-                    let output = compute(&mut graph, x, y);
-                    Arc::new(Body::new(graph, vec![output]))
-                };
+                let inputs = ["x", "y"];
+                let then = sample_body("cond/then", inputs, &ty, |[x, y]| x * y);
+                let other = sample_body("cond/else", inputs, &ty, |[x, y]| x.abs() + y.tanh());
                 let domain = Domain::AwayFromZero;
                 let predicates: &'static [f64] = if predicate > 0.0 { &[1.0] } else { &[0.0] };
-                Sample::new(CondAttributes {
-                    then: body("cond/then", binary::mul),
-                    r#else: body("cond/else", |graph, x, y| {
-                        let (x, y) = (unary::abs(graph, x), unary::tanh(graph, y));
-                        binary::add(graph, x, y)
-                    }),
-                })
-                .operand(DType::Bool, &[], Domain::Values(predicates))
-                .float(dims, domain.clone())
-                .float(dims, domain)
+                Sample::new(CondAttributes { then: Arc::new(then), r#else: Arc::new(other) })
+                    .operand(DType::Bool, &[], Domain::Values(predicates))
+                    .float(dims, domain.clone())
+                    .float(dims, domain)
             })
             .collect()
     }

@@ -19,12 +19,14 @@ mod scan_gradient;
 mod while_gradient;
 mod while_loop;
 
+use std::cell::RefCell;
+
 use abeyance_ir::{
-    Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, Split, TensorType,
+    Attributes, Body, Fault, Graph as Ir, Inference, NodeId, Operator, OperatorRef, Split,
+    TensorType,
 };
 
-use super::tuple::items;
-use crate::{Graph, Handles};
+use crate::{Expr, Graph, Handles};
 
 pub use cond::{Cond, CondAttributes};
 pub use condition::WhileLoopAttributes;
@@ -138,6 +140,19 @@ pub(super) fn invariant(
     })
 }
 
+/// The body of a sample: what `build` makes of inputs of these names, all of one type.
+fn sample_body<const N: usize>(
+    name: &str,
+    inputs: [&str; N],
+    ty: &TensorType,
+    build: impl for<'e> FnOnce([Expr<'e>; N]) -> Expr<'e>,
+) -> Body {
+    let graph = RefCell::new(Ir::default().for_body(name));
+    let inputs = inputs.map(|name| graph.borrow_mut().input(name, ty.clone()));
+    let output = build(inputs.map(|id| Expr::new(&graph, id))).id();
+    Body::new(graph.into_inner(), vec![output])
+}
+
 impl Graph {
     /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
     #[track_caller]
@@ -150,12 +165,13 @@ impl Graph {
         names: impl Iterator<Item = String>,
     ) -> Y {
         let names: Vec<String> = names.collect();
-        let results = self.build(|graph| {
+        let results: Vec<NodeId> = self.build(|graph| {
             let name = scope.strip_prefix(&*graph.context().scope).unwrap_or(scope);
             let name = name.trim_end_matches('/').to_owned();
             let operator = OperatorRef::Static(operator);
             let node = graph.add_like(&name, operator, operands, attributes);
-            items(graph, node, &names)
+            let graph = RefCell::new(graph);
+            Expr::new(&graph, node).items(&names).into_iter().map(Expr::id).collect()
         });
         Y::rebuild(self, &mut results.into_iter())
     }

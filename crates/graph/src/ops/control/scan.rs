@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     AttributeSet, Body, Carried, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain,
-    Fault, Graph as Ir, Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample,
-    Shape, Signature, Split, Splitting, TensorType, Type, attributes,
+    Fault, Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, TensorType, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use smallvec::SmallVec;
 
 use super::condition::pack;
 use super::repeat::{draw, within};
-use super::{carried, give, invariant, output, short};
+use super::{carried, give, invariant, output, sample_body, short};
 use crate::handles::listed;
-use crate::ops::{binary, unary};
 use crate::{Graph, Handles};
 
 attributes! {
@@ -261,13 +260,9 @@ impl Operator for Scan {
 fn sample(dims: &[usize], length: usize, reverse: bool) -> Sample {
     let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
     let ty = TensorType::new(DType::F64, shape);
-    let mut graph = Ir::default().for_body("scan/body");
-    let [h, x, w] = ["h", "x", "w"].map(|name| graph.input(name, ty.clone()));
-    let tanh = unary::tanh(&mut graph, h);
-    let (a, b) = (binary::mul(&mut graph, tanh, w), binary::mul(&mut graph, x, h));
-    let next = binary::add(&mut graph, a, b);
     // Without stacked results it has one result, which the checks can look at.
-    let body = Body::new(graph, vec![next]);
+    let inputs = ["h", "x", "w"];
+    let body = sample_body("scan/body", inputs, &ty, |[h, x, w]| h.tanh() * w + x * h);
     let domain = Domain::Between(-1.0, 1.0);
     let long: Vec<usize> = [length].into_iter().chain(dims.iter().copied()).collect();
     Sample::new(ScanAttributes::new(body, 1, 1, reverse))
