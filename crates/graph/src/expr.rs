@@ -204,6 +204,10 @@ pub trait Rule {
     /// they stay zero whatever the local derivative is.
     fn chain<'c>(&'c self, local: Expr<'c>) -> Expr<'c>;
 
+    /// A cotangent that was worked out from that of the result, times a local derivative, as
+    /// [`Rule::chain`].
+    fn times<'c>(&'c self, cotangent: Expr<'c>, local: Expr<'c>) -> Expr<'c>;
+
     /// The cotangent over a divisor. Where exact zeros in the cotangent stand for elements that did not count, they stay
     /// zero whatever the divisor is.
     fn chain_over<'c>(&'c self, divisor: Expr<'c>) -> Expr<'c>;
@@ -252,7 +256,11 @@ impl Rule for Derivation<'_> {
     }
 
     fn chain<'c>(&'c self, local: Expr<'c>) -> Expr<'c> {
-        if self.masked() { local.mul_no_nan(self.cotangent()) } else { self.cotangent() * local }
+        self.times(self.cotangent(), local)
+    }
+
+    fn times<'c>(&'c self, cotangent: Expr<'c>, local: Expr<'c>) -> Expr<'c> {
+        if self.masked() { local.mul_no_nan(cotangent) } else { cotangent * local }
     }
 
     fn chain_over<'c>(&'c self, divisor: Expr<'c>) -> Expr<'c> {

@@ -126,11 +126,6 @@ pub fn elu(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&ELU, &[x], Attributes::none())
 }
 
-/// Appends `selu(x)`.
-pub fn selu(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SELU, &[x], Attributes::none())
-}
-
 /// Appends `softplus(x)`.
 pub fn softplus(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&SOFTPLUS, &[x], Attributes::none())

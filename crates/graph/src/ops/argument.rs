@@ -10,7 +10,7 @@ use abeyance_kernels::reduce::ArgReduction;
 use abeyance_kernels::rows_chunk;
 
 use super::{traffic, with_type};
-use crate::{Number, Tensor};
+use crate::{Expr, Number, Tensor};
 
 /// An operator that gives the place along an axis of the element that wins.
 pub struct Argument {
@@ -121,14 +121,28 @@ pub static ARGMIN: Argument = Argument {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ARGMAX, &ARGMIN];
 
+// OLD
 /// Appends `argmax(x)`.
 pub fn argmax(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
     graph.add(&ARGMAX, &[x], ArgumentAttributes { axis })
 }
 
+// OLD
 /// Appends `argmin(x)`.
 pub fn argmin(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
     graph.add(&ARGMIN, &[x], ArgumentAttributes { axis })
+}
+
+impl<'g> Expr<'g> {
+    /// The place of the largest element along an axis.
+    pub fn argmax(self, axis: i64) -> Self {
+        self.apply(&ARGMAX, ArgumentAttributes { axis })
+    }
+
+    /// The place of the smallest element along an axis.
+    pub fn argmin(self, axis: i64) -> Self {
+        self.apply(&ARGMIN, ArgumentAttributes { axis })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -136,13 +150,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// the first, and if there is a NaN, the first NaN. An axis without elements is an error.
     #[track_caller]
     pub fn argmax(self, axis: i64) -> Tensor<'g, i64> {
-        self.then(|graph, x| argmax(graph, x, axis))
+        self.map(|x| x.argmax(axis))
     }
 
     /// The place of the smallest element along an axis, otherwise as [`Tensor::argmax`].
     #[track_caller]
     pub fn argmin(self, axis: i64) -> Tensor<'g, i64> {
-        self.then(|graph, x| argmin(graph, x, axis))
+        self.map(|x| x.argmin(axis))
     }
 }
 

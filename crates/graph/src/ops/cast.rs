@@ -9,7 +9,7 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
 use super::{traffic, with_type};
-use crate::{Element, Tensor};
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Cast];
@@ -41,16 +41,8 @@ impl Operator for Cast {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let CastAttributes { dtype: to } = cx.attributes();
-        let x = cx.operand_id(0);
-        let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
-        match from {
-            Some(from) if from.is_float() && to.is_float() => {
-                let cotangent = cx.cotangent_id();
-                let cotangent = cast(cx.graph(), cotangent, from);
-                Ok(cx.only_id(cotangent))
-            }
-            _ => Ok(Cotangents::from_slice(&[None])),
-        }
+        let from = cx.operand(0).dtype().filter(|from| from.is_float() && to.is_float());
+        Ok(cx.each_wanted(|_| from.map(|from| cx.cotangent().cast(from))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -98,15 +90,16 @@ impl Operator for Cast {
     }
 }
 
+// OLD
 /// Appends `cast(x)`.
 pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
     graph.add(&Cast, &[x], CastAttributes { dtype })
 }
 
-impl<'g> crate::Expr<'g> {
+impl<'g> Expr<'g> {
     /// The elements in another type, rounded or truncated as `as` does.
     pub fn cast(self, dtype: DType) -> Self {
-        self.at(self.graph(|graph| cast(graph, self.id(), dtype)))
+        self.apply(&Cast, CastAttributes { dtype })
     }
 }
 
@@ -116,7 +109,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// gradient between floats only.
     #[track_caller]
     pub fn cast<U: Element>(self) -> Tensor<'g, U> {
-        self.then(|graph, x| cast(graph, x, U::DTYPE))
+        self.map(|x| x.cast(U::DTYPE))
     }
 }
 

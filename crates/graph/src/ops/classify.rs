@@ -6,7 +6,7 @@ use abeyance_ir::{
 };
 use abeyance_kernels::element::Number as _;
 
-use super::unary::{FLOAT, map, shapes};
+use super::unary::{FLOAT, map, shapes, unary_methods};
 use super::with_float;
 use crate::{Float, Tensor};
 
@@ -73,37 +73,43 @@ pub static IS_FINITE: Classify = Classify {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&IS_NAN, &IS_INF, &IS_FINITE];
 
+// OLD
 /// Appends `is_nan(x)`.
 pub fn is_nan(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&IS_NAN, &[x], Attributes::none())
 }
 
+// OLD
 /// Appends `is_inf(x)`.
 pub fn is_inf(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&IS_INF, &[x], Attributes::none())
 }
 
-/// Appends `is_finite(x)`.
-pub fn is_finite(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_FINITE, &[x], Attributes::none())
+unary_methods! {
+    /// Whether elements are NaN.
+    is_nan IS_NAN;
+    /// Whether elements are ∞ or -∞.
+    is_inf IS_INF;
+    /// Whether elements are neither infinite nor NaN.
+    is_finite IS_FINITE;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// Whether elements are NaN.
     #[track_caller]
     pub fn is_nan(self) -> Tensor<'g, bool> {
-        self.then(is_nan)
+        self.map(|x| x.is_nan())
     }
 
     /// Whether elements are ∞ or -∞.
     #[track_caller]
     pub fn is_inf(self) -> Tensor<'g, bool> {
-        self.then(is_inf)
+        self.map(|x| x.is_inf())
     }
 
     /// Whether elements are neither infinite nor NaN.
     #[track_caller]
     pub fn is_finite(self) -> Tensor<'g, bool> {
-        self.then(is_finite)
+        self.map(|x| x.is_finite())
     }
 }

@@ -124,7 +124,6 @@ macro_rules! append {
 }
 append! {
     equal EQUAL;
-    not_equal NOT_EQUAL;
     greater GREATER;
     greater_equal GREATER_EQUAL;
     less LESS;

@@ -5,6 +5,8 @@
 //!
 //! Long because the three operators share their windows, checks, gradient rules and samples.
 
+use std::cell::RefCell;
+
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
     Interleaving, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature,
@@ -13,8 +15,8 @@ use abeyance_ir::{
 use abeyance_kernels::conv::{Convolution, Form};
 
 use super::spatial::{Pair, Windows, integer, padding, pair};
-use super::{shape, with_float};
-use crate::{Dimensions, Float, Tensor};
+use super::with_float;
+use crate::{Dimensions, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Conv2dForward, &BackpropInput, &BackpropFilter];
@@ -268,12 +270,11 @@ impl Operator for Conv2dForward {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, w, y) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+        let (x, w, y) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let conv: Conv2dAttributes = cx.attributes();
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_images(cx, &conv, w, y, x)),
-            cx.wanted(1).then(|| for_filter(cx, &conv, x, y, w)),
-        ]))
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_images(&conv, w, y, x) } else { for_filter(&conv, x, y, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -330,12 +331,11 @@ impl Operator for BackpropInput {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (w, y, x) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+        let (w, y, x) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_filter(cx, &conv, x, y, w)),
-            cx.wanted(1).then(|| for_result(cx, &conv, x, w)),
-        ]))
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_filter(&conv, x, y, w) } else { for_result(&conv, x, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -445,12 +445,11 @@ impl Operator for BackpropFilter {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y, w) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+        let (x, y, w) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_images(cx, &conv, w, y, x)),
-            cx.wanted(1).then(|| for_result(cx, &conv, x, w)),
-        ]))
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_images(&conv, w, y, x) } else { for_result(&conv, x, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -477,33 +476,21 @@ impl Operator for BackpropFilter {
     }
 }
 
-/// Appends what stands for the images in the form, in the shape of `like`.
-fn for_images(
-    cx: &mut Derivation<'_>,
-    conv: &Conv2dAttributes,
-    w: NodeId,
-    y: NodeId,
-    like: NodeId,
-) -> NodeId {
-    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: cx.shape(like) };
-    cx.add(&BackpropInput, &[w, y], attributes)
+/// What stands for the images in the form, in the shape of `like`.
+fn for_images<'g>(conv: &Conv2dAttributes, w: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
+    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
+    y.apply_to(&BackpropInput, &[w, y], attributes)
 }
 
-/// Appends what stands for the filter in the form, in the shape of `like`.
-fn for_filter(
-    cx: &mut Derivation<'_>,
-    conv: &Conv2dAttributes,
-    x: NodeId,
-    y: NodeId,
-    like: NodeId,
-) -> NodeId {
-    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: cx.shape(like) };
-    cx.add(&BackpropFilter, &[x, y], attributes)
+/// What stands for the filter in the form, in the shape of `like`.
+fn for_filter<'g>(conv: &Conv2dAttributes, x: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
+    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
+    x.apply_to(&BackpropFilter, &[x, y], attributes)
 }
 
-/// Appends what stands for the result in the form.
-fn for_result(cx: &mut Derivation<'_>, conv: &Conv2dAttributes, x: NodeId, w: NodeId) -> NodeId {
-    cx.add(&Conv2dForward, &[x, w], conv.clone())
+/// What stands for the result in the form.
+fn for_result<'g>(conv: &Conv2dAttributes, x: Expr<'g>, w: Expr<'g>) -> Expr<'g> {
+    x.apply_to(&Conv2dForward, &[x, w], conv.clone())
 }
 
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
@@ -565,11 +552,13 @@ static CASES: [Case; 13] = [
     Case::same(&[1, 0, 3, 2], &[2, 2, 2, 3], 1),
 ];
 
+// OLD
 /// Appends `conv2d(x, filter)`.
 pub fn conv2d(graph: &mut Ir, x: NodeId, filter: NodeId, options: Conv2d) -> NodeId {
     graph.add(&Conv2dForward, &[x, filter], options.attributes())
 }
 
+// OLD
 /// Appends `conv2d_backprop_input(filter, cotangent)`; an empty shape stands for the one that follows.
 pub fn conv2d_backprop_input(
     graph: &mut Ir,
@@ -580,6 +569,20 @@ pub fn conv2d_backprop_input(
 ) -> NodeId {
     let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
     graph.add(&BackpropInput, &[filter, cotangent], attributes)
+}
+
+impl<'g> Expr<'g> {
+    /// These images under a filter that slides over them.
+    pub fn conv2d(self, filter: Expr<'g>, options: Conv2d) -> Self {
+        self.apply_to(&Conv2dForward, &[self, filter], options.attributes())
+    }
+
+    /// The way back of `conv2d`, from its result to images of a shape; an empty one stands for the
+    /// one that follows.
+    pub fn conv2d_transpose_to(self, filter: Expr<'g>, shape: Shape, options: Conv2d) -> Self {
+        let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
+        self.apply_to(&BackpropInput, &[filter, self], attributes)
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -603,7 +606,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// ```
     #[track_caller]
     pub fn conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
-        self.with(filter, |graph, x, filter| conv2d(graph, x, filter, options))
+        self.zip(filter, |x, filter| x.conv2d(filter, options))
     }
 
     /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`: `[N, H', W', C · M]`, where channel `c · M + m`
@@ -658,12 +661,10 @@ impl<'g, T: Float> Tensor<'g, T> {
         let Some(filters) = groups.checked_mul(multiplier) else {
             return self.fault(Fault::new(format!("{}: too many filters", shown())));
         };
-        self.with(filter, |graph, x, filter| {
+        self.zip(filter, |x, filter| {
             let shape = Shape::from_slice(&[h, w_, Dim::Known(1), Dim::Known(filters)]);
-            let filter = shape::reshape(graph, filter, shape);
             // No channels at all are one group of none.
-            let options = options.groups(groups.max(1));
-            conv2d(graph, x, filter, options)
+            x.conv2d(filter.reshape(shape), options.groups(groups.max(1)))
         })
     }
 
@@ -674,9 +675,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose");
-        self.with(filter, |graph, y, filter| {
-            conv2d_backprop_input(graph, filter, y, options, Shape::new())
-        })
+        self.zip(filter, |y, filter| y.conv2d_transpose_to(filter, Shape::new(), options))
     }
 
     /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and W' where the stride is not 1. It is a mistake if
@@ -693,7 +692,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let filter = this.graph().import(filter.erase());
         let of = "a transposed convolution";
         this.graph().with_shape(of, shape, |graph, shape| {
-            conv2d_backprop_input(graph, filter, this.id(), options, shape)
+            let graph = RefCell::new(graph);
+            let y = Expr::new(&graph, this.id());
+            y.conv2d_transpose_to(y.at(filter), shape, options).id()
         })
     }
 }

@@ -42,11 +42,6 @@ pub static MODULO: Binary = Binary {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FLOOR_DIV, &MODULO];
 
-/// Appends `floor_div(x, y)`.
-pub fn floor_div(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&FLOOR_DIV, &[x, y], Attributes::none())
-}
-
 /// Appends `modulo(x, y)`.
 pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
     graph.add(&MODULO, &[x, y], Attributes::none())

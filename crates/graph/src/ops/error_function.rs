@@ -34,11 +34,6 @@ pub fn erf(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&ERF, &[x], Attributes::none())
 }
 
-/// Appends `erfc(x)`.
-pub fn erfc(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ERFC, &[x], Attributes::none())
-}
-
 unary_methods! {
     /// The error function.
     erf ERF;

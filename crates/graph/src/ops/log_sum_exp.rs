@@ -6,8 +6,8 @@ use abeyance_ir::{
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ReduceAttributes, SUM, reduced_shape, resolve_axes};
-use crate::{Axes, Float, Tensor};
+use super::reduce::{self, ReduceAttributes, reduced_shape, resolve_axes};
+use crate::{Axes, Expr, Float, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FiniteMax];
@@ -52,6 +52,16 @@ impl Operator for FiniteMax {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// ln Σ eˣ along some axes, without overflow.
+    pub fn reduce_logsumexp(self, axes: impl Axes) -> Self {
+        let list = axes.list();
+        let shift = self.over(&FiniteMax, list.kept());
+        let total = (self - shift).exp().reduce_sum(list.kept());
+        (total.log() + shift).drop_kept(&list)
+    }
+}
+
 impl<'g, T: Float> Tensor<'g, T> {
     /// ln Σ eˣ over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these, without overflow:
     ///
@@ -63,15 +73,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// gradient is the cotangent times softmax(x), and NaN where the result is infinite.
     #[track_caller]
     pub fn reduce_logsumexp<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        let list = axes.list();
-        let kept = list.kept();
-        let _call = self.graph().call("reduce_logsumexp");
-        self.graph()
-            .within("reduce_logsumexp", || {
-                let shift = self.over(&FiniteMax, &kept);
-                let total = (self - shift).exp().over::<T>(&SUM, &kept);
-                (total.log() + shift).drop_kept(&list)
-            })
-            .into()
+        let graph = self.graph();
+        let _call = graph.call("reduce_logsumexp");
+        graph.within("reduce_logsumexp", || self.map::<T>(|x| x.reduce_logsumexp(axes))).into()
     }
 }

@@ -8,8 +8,8 @@ use abeyance_ir::{
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
 
-use super::{shape, unbroadcast, with_type};
-use crate::{Number, Tensor};
+use super::with_type;
+use crate::{Expr, Number, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&MatMul];
@@ -87,36 +87,22 @@ impl Operator for MatMul {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (a, b, d) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+        let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
-        // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
-        // where its operand was.
+        // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each
+        // is turned round where its operand was.
         // Where leading dimensions were stretched, the parts are summed.
-        let first = cx.wanted(0).then(|| {
-            let part = match ta {
-                false => matmul(cx.graph(), d, b, false, !tb),
-                true => matmul(cx.graph(), b, d, tb, true),
-            };
-            unbroadcast(cx.graph(), part, a)
-        });
-        // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
-        let rank = |cx: &Derivation<'_>, id| cx.shape(id).len();
-        let shared = !ta && rank(cx, b) == 2 && rank(cx, a) > 2;
-        let second = cx.wanted(1).then(|| {
-            let [a, d] = match shared {
-                true => [a, d].map(|x| {
-                    let lead = rank(cx, x) - 1;
-                    shape::merge(cx.graph(), x, 0, lead)
-                }),
-                false => [a, d],
-            };
-            let part = match tb {
-                false => matmul(cx.graph(), a, d, !ta, false),
-                true => matmul(cx.graph(), d, a, true, ta),
-            };
-            unbroadcast(cx.graph(), part, b)
-        });
-        Ok(Cotangents::from_iter([first, second]))
+        let to_a = || {
+            if ta { b.matmul_with(d, tb, true) } else { d.matmul_with(b, false, !tb) }
+        };
+        let to_b = || {
+            // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
+            let shared = !ta && b.rank() == 2 && a.rank() > 2;
+            let [a, d] = [a, d].map(|x| if shared { x.merge(0, x.rank() - 1) } else { x });
+            if tb { d.matmul_with(a, true, ta) } else { a.matmul_with(d, !ta, false) }
+        };
+        let part = |index| if index == 0 { to_a() } else { to_b() };
+        Ok(cx.each_wanted(|index| part(index).unbroadcast(cx.operand(index))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -236,6 +222,7 @@ fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
 }
 
+// OLD
 /// Appends `matmul(a, b)`.
 pub fn matmul(
     graph: &mut Ir,
@@ -245,6 +232,20 @@ pub fn matmul(
     transpose_b: bool,
 ) -> NodeId {
     graph.add(&MatMul, &[a, b], MatMulAttributes { transpose_a, transpose_b })
+}
+
+impl<'g> Expr<'g> {
+    /// The products of matrices.
+    pub fn matmul(self, other: Expr<'g>) -> Self {
+        self.matmul_with(other, false, false)
+    }
+
+    /// The products of matrices, those of either operand transposed first where its flag says so.
+    pub fn matmul_with(self, other: Expr<'g>, transpose_self: bool, transpose_other: bool) -> Self {
+        let attributes =
+            MatMulAttributes { transpose_a: transpose_self, transpose_b: transpose_other };
+        self.apply_to(&MatMul, &[self, other], attributes)
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -268,6 +269,6 @@ impl<'g, T: Number> Tensor<'g, T> {
         transpose_other: bool,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("matmul_with");
-        self.with(other, |graph, a, b| matmul(graph, a, b, transpose_self, transpose_other))
+        self.zip(other, |a, b| a.matmul_with(b, transpose_self, transpose_other))
     }
 }

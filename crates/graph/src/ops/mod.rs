@@ -74,7 +74,7 @@ pub mod watch;
 pub mod where_indices;
 pub mod window;
 
-use abeyance_ir::{Array, Derivation, Graph as Ir, NodeId, Operator, OperatorRef, Registry};
+use abeyance_ir::{Array, Graph as Ir, NodeId, Operator, OperatorRef, Registry};
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
@@ -259,16 +259,6 @@ pub fn fill_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
     };
     let shape = graph.resolve(&tensor.shape);
     source::fill(graph, Array::scalar(tensor.dtype, value), shape)
-}
-
-/// The cotangent times a local derivative. Where exact zeros in the cotangent stand for elements that did not count,
-/// they stay zero whatever the local derivative is.
-pub(crate) fn chain(cx: &mut Derivation<'_>, local: NodeId) -> NodeId {
-    let cotangent = cx.cotangent_id();
-    match cx.masked() {
-        true => binary::mul_no_nan(cx.graph(), local, cotangent),
-        false => binary::mul(cx.graph(), cotangent, local),
-    }
 }
 
 /// Sums a cotangent over the dimensions in which `operand` was stretched by broadcasting.

@@ -9,7 +9,7 @@ use abeyance_kernels::pool::{Operation, Pool as Plan};
 
 use super::spatial::{Pair, Windows, padding, pair};
 use super::with_float;
-use crate::{Float, Tensor};
+use crate::{Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -185,10 +185,9 @@ impl Operator for MaxPool {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
+        let operands = [cx.operand(0), cx.cotangent()];
         let attributes: PoolAttributes = cx.attributes();
-        let scattered = cx.add(&MaxPoolScatter, &[x, y], attributes);
-        Ok(cx.only_id(scattered))
+        Ok(cx.only(operands[0].apply_to(&MaxPoolScatter, &operands, attributes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -230,12 +229,15 @@ impl Operator for MaxPoolScatter {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, wanted) = (cx.operand_id(0), cx.cotangent_id());
+        let (x, wanted) = (cx.operand(0), cx.cotangent());
         let attributes: PoolAttributes = cx.attributes();
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1).then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
-        ]))
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                x.fill_like(0.0)
+            } else {
+                x.apply_to(&MaxPoolGather, &[x, wanted], attributes.clone())
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -282,12 +284,15 @@ impl Operator for MaxPoolGather {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
+        let (x, y) = (cx.operand(0), cx.cotangent());
         let attributes: PoolAttributes = cx.attributes();
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1).then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
-        ]))
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                x.fill_like(0.0)
+            } else {
+                x.apply_to(&MaxPoolScatter, &[x, y], attributes.clone())
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -324,10 +329,9 @@ impl Operator for AvgPool {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand_id(0), cx.cotangent_id());
-        let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape: cx.shape(x) };
-        let spread = cx.add(&AvgPoolSpread, &[y], attributes);
-        Ok(cx.only_id(spread))
+        let shape = cx.operand(0).shape();
+        let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape };
+        Ok(cx.only(cx.cotangent().apply(&AvgPoolSpread, attributes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -368,10 +372,8 @@ impl Operator for AvgPoolSpread {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let x = cx.cotangent_id();
         let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
-        let mean = cx.add(&AvgPool, &[x], pool);
-        Ok(cx.only_id(mean))
+        Ok(cx.only(cx.cotangent().apply(&AvgPool, pool)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -422,14 +424,28 @@ fn sample_result(sample: &Sample) -> Vec<usize> {
     }
 }
 
+// OLD
 /// Appends `max_pool(x)`.
 pub fn max_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
     graph.add(&MaxPool, &[x], pool.attributes())
 }
 
+// OLD
 /// Appends `avg_pool(x)`.
 pub fn avg_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
     graph.add(&AvgPool, &[x], pool.attributes())
+}
+
+impl<'g> Expr<'g> {
+    /// The largest element of each window of images.
+    pub fn max_pool(self, pool: Pool) -> Self {
+        self.apply(&MaxPool, pool.attributes())
+    }
+
+    /// The mean element of each window of images.
+    pub fn avg_pool(self, pool: Pool) -> Self {
+        self.apply(&AvgPool, pool.attributes())
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -439,7 +455,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
     #[track_caller]
     pub fn max_pool(self, pool: Pool) -> Tensor<'g, T> {
-        self.then(|graph, x| max_pool(graph, x, pool))
+        self.map(|x| x.max_pool(pool))
     }
 
     /// The mean element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. What lies beyond the borders is not
@@ -448,7 +464,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
     #[track_caller]
     pub fn avg_pool(self, pool: Pool) -> Tensor<'g, T> {
-        self.then(|graph, x| avg_pool(graph, x, pool))
+        self.map(|x| x.avg_pool(pool))
     }
 
     /// The largest element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_max`](Tensor::reduce_max) over rows and columns, so the

@@ -6,7 +6,7 @@ use abeyance_ir::{
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ReduceAttributes, reduced_shape, resolve_axes};
+use super::reduce::{self, ReduceAttributes, reduce_methods, reduced_shape, resolve_axes};
 use crate::{Axes, Tensor};
 
 /// An operator that says whether something holds along some dimensions.
@@ -63,17 +63,24 @@ pub static ALL: Quantifier = Quantifier {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ANY, &ALL];
 
+reduce_methods! {
+    /// Whether any is true along some axes.
+    reduce_any ANY;
+    /// Whether all are true along some axes.
+    reduce_all ALL;
+}
+
 impl<'g> Tensor<'g, bool> {
     /// Whether any is true over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; false for
     /// nothing.
     #[track_caller]
     pub fn reduce_any<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
-        self.over(&ANY, &axes.list()).into()
+        self.map::<bool>(|x| x.reduce_any(axes)).into()
     }
 
     /// Whether all are true; true for nothing.
     #[track_caller]
     pub fn reduce_all<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
-        self.over(&ALL, &axes.list()).into()
+        self.map::<bool>(|x| x.reduce_all(axes)).into()
     }
 }

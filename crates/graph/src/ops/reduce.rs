@@ -10,22 +10,15 @@ use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
 use smallvec::{SmallVec, smallvec};
 
-use super::{binary, cast, comparison, product, select, shape, source, with_float, with_type};
-use crate::{Axes, AxisList, Element, Number, Tensor};
+use super::{with_float, with_type};
+use crate::{Axes, AxisList, Expr, Number, Rule, Tensor};
 
 /// An operator that combines all elements along some dimensions into one.
 pub struct Reduce {
     signature: Signature,
     operation: Operation,
-    gradient: fn(&mut Derivation<'_>, &Reduced) -> NodeId,
+    gradient: for<'c> fn(&'c Derivation<'_>, &Reduced) -> Expr<'c>,
     domain: Domain,
-}
-
-/// Which dimensions a node reduces.
-struct Reduced {
-    /// In increasing order.
-    axes: Vec<usize>,
-    keep_dims: bool,
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
@@ -61,11 +54,8 @@ impl Operator for Reduce {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let ReduceAttributes { axes, keep_dims } = cx.attributes();
-        let rank = cx.shape(cx.operand_id(0)).len();
-        let reduced = Reduced { axes: resolve_axes(&axes, rank)?, keep_dims };
-        let cotangent = (self.gradient)(cx, &reduced);
-        Ok(cx.only_id(cotangent))
+        let reduced = Reduced::new(&cx.attributes(), cx.operand(0).rank())?;
+        Ok(cx.only((self.gradient)(cx, &reduced)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -245,42 +235,71 @@ pub(super) fn split(cx: &Splitting<'_>, attributes: &ReduceAttributes) -> Split 
     }
 }
 
-/// Stretches a value of the reduced shape over the operand's shape again.
-fn restore(cx: &mut Derivation<'_>, value: NodeId, reduced: &Reduced) -> NodeId {
-    let full = cx.shape(cx.operand_id(0));
-    let kept = reduced_shape(&full, &reduced.axes, true);
-    let leading = reduced.axes.iter().enumerate().all(|(place, &axis)| place == axis);
-    let graph = cx.graph();
-    let value = match reduced.keep_dims || leading {
-        true => value,
-        false => shape::reshape(graph, value, kept),
-    };
-    shape::broadcast_to(graph, value, full)
+/// Which dimensions a node reduces, for its gradient rule.
+pub(super) struct Reduced {
+    /// In increasing order.
+    axes: Vec<usize>,
+    keep_dims: bool,
+}
+
+impl Reduced {
+    /// # Errors
+    /// As [`resolve_axes`].
+    pub(super) fn new(attributes: &ReduceAttributes, rank: usize) -> Result<Self, Fault> {
+        let axes = resolve_axes(&attributes.axes, rank)?;
+        Ok(Self { axes, keep_dims: attributes.keep_dims })
+    }
+
+    /// The axes as a reduction takes them.
+    fn list(&self) -> AxisList {
+        let axes = self.axes.iter().map(|&axis| axis as i64).collect();
+        AxisList { axes: Some(axes), keep_dims: self.keep_dims }
+    }
+
+    /// A value of the reduced shape with the reduced dimensions as 1, so that it broadcasts to the
+    /// operand's.
+    pub(super) fn beside<'g>(&self, x: Expr<'g>, value: Expr<'g>) -> Expr<'g> {
+        let leading = self.axes.iter().enumerate().all(|(place, &axis)| place == axis);
+        if self.keep_dims || leading {
+            return value;
+        }
+        value.reshape(reduced_shape(&x.shape(), &self.axes, true))
+    }
+
+    /// A value of the reduced shape, stretched over the operand's shape again.
+    fn restore<'g>(&self, x: Expr<'g>, value: Expr<'g>) -> Expr<'g> {
+        self.beside(x, value).broadcast_to(x.shape())
+    }
+
+    /// `factor · value / n` where n elements of the operand make up one.
+    pub(super) fn per_element<'g>(&self, x: Expr<'g>, value: Expr<'g>, factor: f64) -> Expr<'g> {
+        let full = x.shape();
+        let of: Shape = self.axes.iter().map(|&axis| full[axis]).collect();
+        let known = of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?));
+        let count = match (known, x.dtype()) {
+            (Some(count), _) => x.number(count as f64 / factor),
+            (None, Some(dtype)) if factor == 1.0 => x.count(dtype, of),
+            (None, Some(dtype)) => x.count(dtype, of) / factor,
+            (None, None) => x.invalid(),
+        };
+        value / count
+    }
 }
 
 /// An even share of the cotangent for each of the extreme elements, 0 for those that fall short of them. Where the result is NaN
 /// none is extreme, and 0 of 0 shares are NaN for all: so NaN reaches the gradient.
-fn share_among_ties(
-    cx: &mut Derivation<'_>,
+fn share_among_ties<'c>(
+    cx: &'c Derivation<'_>,
     reduced: &Reduced,
-    short_of: fn(&mut Ir, NodeId, NodeId) -> NodeId,
-) -> NodeId {
-    let (x, y, cotangent) = (cx.operand_id(0), cx.result_id(), cx.cotangent_id());
-    let axes: Vec<i64> = reduced.axes.iter().map(|&axis| axis as i64).collect();
-    let extreme = restore(cx, y, reduced);
-    let graph = cx.graph();
-    let ties = comparison::equal(graph, x, extreme);
-    let dtype = graph.node(x).ty.tensor().map(|tensor| tensor.dtype);
-    let ones = cast::cast(graph, ties, dtype.unwrap_or(abeyance_ir::DType::F32));
-    let count = sum(graph, ones, &axes, reduced.keep_dims);
-    let [count, cotangent] = [count, cotangent].map(|value| restore(cx, value, reduced));
-    let graph = cx.graph();
-    let weight = binary::div(graph, ones, count);
-    let share = binary::mul(graph, cotangent, weight);
+    short_of: impl FnOnce(Expr<'c>, Expr<'c>) -> Expr<'c>,
+) -> Expr<'c> {
+    let x = cx.operand(0);
+    let extreme = reduced.restore(x, cx.result());
+    let ties = x.equal(extreme).cast(x.dtype().unwrap_or(abeyance_ir::DType::F32));
+    let count = reduced.restore(x, ties.reduce_sum(reduced.list()));
+    let share = reduced.restore(x, cx.cotangent()) * (ties / count);
     // Where an element is none of the extreme ones, an infinite cotangent does not count.
-    let short = short_of(graph, x, extreme);
-    let zero = super::scalar_like(graph, x, 0.0);
-    select::select(graph, short, zero, share)
+    short_of(x, extreme).select(0.0, share)
 }
 
 /// Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
@@ -288,10 +307,7 @@ pub static SUM: Reduce = Reduce {
     signature: Signature::new("reduce_sum", "the sum along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Sum,
-    gradient: |cx, reduced| {
-        let cotangent = cx.cotangent_id();
-        restore(cx, cotangent, reduced)
-    },
+    gradient: |cx, reduced| reduced.restore(cx.operand(0), cx.cotangent()),
     domain: Domain::Between(-2.0, 2.0),
 };
 
@@ -301,20 +317,8 @@ pub static MEAN: Reduce = Reduce {
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Mean,
     gradient: |cx, reduced| {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
-        let full = cx.shape(x);
-        let of: Shape = reduced.axes.iter().map(|&axis| full[axis]).collect();
-        let graph = cx.graph();
-        let count =
-            match of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?)) {
-                Some(count) => super::scalar_like(graph, x, count as f64),
-                None => match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
-                    Some(dtype) => source::size(graph, dtype, of),
-                    None => source::invalid(graph),
-                },
-            };
-        let share = binary::div(graph, cotangent, count);
-        restore(cx, share, reduced)
+        let x = cx.operand(0);
+        reduced.restore(x, reduced.per_element(x, cx.cotangent(), 1.0))
     },
     domain: Domain::Between(-2.0, 2.0),
 };
@@ -326,7 +330,7 @@ pub static MAX: Reduce = Reduce {
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Max,
-    gradient: |cx, reduced| share_among_ties(cx, reduced, comparison::less),
+    gradient: |cx, reduced| share_among_ties(cx, reduced, |x, most| x.less(most)),
     domain: Domain::Distinct,
 };
 
@@ -337,7 +341,7 @@ pub static MIN: Reduce = Reduce {
         .calculus(Calculus::Piecewise)
         .masking(),
     operation: Operation::Min,
-    gradient: |cx, reduced| share_among_ties(cx, reduced, comparison::greater),
+    gradient: |cx, reduced| share_among_ties(cx, reduced, |x, least| x.greater(least)),
     domain: Domain::Distinct,
 };
 
@@ -348,13 +352,9 @@ pub static PROD: Reduce = Reduce {
         .attributes(ReduceAttributes::SPECS),
     operation: Operation::Prod,
     gradient: |cx, reduced| {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
-        let others = product::others(cx.graph(), x, &reduced.axes);
-        let cotangent = restore(cx, cotangent, reduced);
-        match cx.masked() {
-            true => binary::mul_no_nan(cx.graph(), others, cotangent),
-            false => binary::mul(cx.graph(), cotangent, others),
-        }
+        let x = cx.operand(0);
+        let others = x.prod_others(&reduced.axes);
+        cx.times(reduced.restore(x, cx.cotangent()), others)
     },
     domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25]),
 };
@@ -362,82 +362,137 @@ pub static PROD: Reduce = Reduce {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SUM, &MEAN, &MAX, &MIN, &PROD];
 
+// OLD
 /// Appends `reduce_sum(x)`.
 pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
     graph.add(&SUM, &[x], ReduceAttributes { axes: axes.into(), keep_dims })
 }
 
-impl<'g, T: Element> Tensor<'g, T> {
+impl<'g> Expr<'g> {
     /// Appends a reduction by an operator that has [`ReduceAttributes`].
-    #[track_caller]
-    pub(super) fn over<U: Element>(
-        self,
-        operator: impl Into<OperatorRef>,
-        AxisList { axes, keep_dims }: &AxisList,
-    ) -> Tensor<'g, U> {
-        self.then(|graph, x| {
-            let rank = graph.shape(x).map_or(0, |shape| shape.len());
-            let axes = match axes {
-                // Printed as the user wrote them unless that was `..`.
-                Some(axes) => axes.clone(),
-                None => (0..rank as i64).collect(),
-            };
-            graph.add(operator, &[x], ReduceAttributes { axes, keep_dims: *keep_dims })
-        })
+    pub(super) fn over(self, operator: impl Into<OperatorRef>, axes: impl Axes) -> Self {
+        self.apply(operator, self.reduction(axes))
     }
 
-    /// This tensor, whose reduced dimensions were kept, without them unless `list` keeps them.
-    #[track_caller]
-    pub(super) fn drop_kept(self, list: &AxisList) -> Tensor<'g, T> {
+    /// The attributes of a reduction of this expression.
+    pub(super) fn reduction(self, axes: impl Axes) -> ReduceAttributes {
+        let AxisList { axes, keep_dims } = axes.list();
+        // Printed as the user wrote them unless that was `..`.
+        let axes = axes.unwrap_or_else(|| (0..self.rank() as i64).collect());
+        ReduceAttributes { axes, keep_dims }
+    }
+
+    /// This expression, whose reduced dimensions were kept, without them unless `list` keeps them.
+    pub(super) fn drop_kept(self, list: &AxisList) -> Self {
         if list.keep_dims {
             return self;
         }
-        self.then(|graph, x| {
-            let kept = graph.shape(x).unwrap_or_default();
-            let all: SmallVec<[i64; 4]> = (0..kept.len() as i64).collect();
-            // What is wrong with the axes has been told where they were reduced.
-            match resolve_axes(list.axes.as_ref().unwrap_or(&all), kept.len()) {
-                Ok(axes) => shape::reshape(graph, x, reduced_shape(&kept, &axes, false)),
-                Err(_) => source::invalid(graph),
+        let kept = self.shape();
+        let all: SmallVec<[i64; 4]> = (0..kept.len() as i64).collect();
+        // What is wrong with the axes has been told where they were reduced.
+        match resolve_axes(list.axes.as_ref().unwrap_or(&all), kept.len()) {
+            Ok(axes) => self.reshape(reduced_shape(&kept, &axes, false)),
+            Err(_) => self.invalid(),
+        }
+    }
+}
+
+/// Methods of [`Expr`] that append a reduction along some axes.
+macro_rules! reduce_methods {
+    ($($(#[$doc:meta])* $method:ident $operator:ident;)*) => {
+        impl<'g> $crate::Expr<'g> {$(
+            $(#[$doc])*
+            pub fn $method(self, axes: impl $crate::Axes) -> Self {
+                self.over(&$operator, axes)
             }
-        })
+        )*}
+    };
+}
+pub(super) use reduce_methods;
+
+reduce_methods! {
+    /// The sum along some axes.
+    reduce_sum SUM;
+    /// The mean along some axes.
+    reduce_mean MEAN;
+    /// The largest along some axes.
+    reduce_max MAX;
+    /// The smallest along some axes.
+    reduce_min MIN;
+    /// The product along some axes.
+    reduce_prod PROD;
+}
+
+// OLD: each goes when its family's file has the method.
+impl<'g> Expr<'g> {
+    pub(super) fn reshape(self, to: Shape) -> Self {
+        self.at(self.graph(|graph| super::shape::reshape(graph, self.id(), to)))
+    }
+
+    pub(super) fn broadcast_to(self, to: Shape) -> Self {
+        self.at(self.graph(|graph| super::shape::broadcast_to(graph, self.id(), to)))
+    }
+
+    pub(super) fn transpose_to(self, order: &[usize]) -> Self {
+        self.at(self.graph(|graph| super::shape::transpose_to(graph, self.id(), order)))
+    }
+
+    pub(super) fn move_last(self, axis: usize) -> Self {
+        self.at(self.graph(|graph| super::shape::move_last(graph, self.id(), axis)))
+    }
+
+    pub(super) fn merge(self, at: usize, count: usize) -> Self {
+        self.at(self.graph(|graph| super::shape::merge(graph, self.id(), at, count)))
+    }
+
+    pub(super) fn swap_last(self, axis: usize) -> Self {
+        self.at(self.graph(|graph| super::along::swap_last(graph, self.id(), axis)))
+    }
+
+    pub(super) fn diag_part(self) -> Self {
+        self.at(self.graph(|graph| super::diag::diag_part(graph, self.id())))
+    }
+
+    pub(super) fn cumprod(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
+        self.at(self
+            .graph(|graph| super::cumulative::cumprod(graph, self.id(), axis, exclusive, reverse)))
+    }
+
+    /// How many elements these dimensions have, `source::size`.
+    pub(super) fn count(self, dtype: abeyance_ir::DType, of: Shape) -> Self {
+        self.at(self.graph(|graph| super::source::size(graph, dtype, of)))
     }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    #[track_caller]
-    fn reduce<A: Axes>(self, operator: &'static Reduce, axes: A) -> A::Output<'g, T> {
-        self.over(operator, &axes.list()).into()
-    }
-
     /// The sum over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; 0 for nothing. Integers
     /// wrap. Floats are added in a fixed order that depends on the shape alone.
     #[track_caller]
     pub fn reduce_sum<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        self.reduce(&SUM, axes)
+        self.map::<T>(|x| x.reduce_sum(axes)).into()
     }
 
     /// The mean; NaN for nothing. That of integers is of their exact sum, rounded towards 0, and a failure at run time for nothing.
     #[track_caller]
     pub fn reduce_mean<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        self.reduce(&MEAN, axes)
+        self.map::<T>(|x| x.reduce_mean(axes)).into()
     }
 
     /// The largest element; NaN if there is one. Of nothing it is an error.
     #[track_caller]
     pub fn reduce_max<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        self.reduce(&MAX, axes)
+        self.map::<T>(|x| x.reduce_max(axes)).into()
     }
 
     /// The smallest element; NaN if there is one. Of nothing it is an error.
     #[track_caller]
     pub fn reduce_min<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        self.reduce(&MIN, axes)
+        self.map::<T>(|x| x.reduce_min(axes)).into()
     }
 
     /// The product; 1 for nothing. Integers wrap.
     #[track_caller]
     pub fn reduce_prod<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        self.reduce(&PROD, axes)
+        self.map::<T>(|x| x.reduce_prod(axes)).into()
     }
 }

@@ -1,10 +1,9 @@
 //! Derivatives that are operators of their own, since written with the function's result they would cancel: that of the sigmoid,
 //! y (1 - y), is 0 in `f32` from x = 17 on, where 4e-8 is right.
 
-use abeyance_ir::{Attributes, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Operator, Signature};
 
-use super::unary::{FLOAT, USUAL, Unary, real, sigmoid, unary_methods};
-use super::{binary, scalar_like};
+use super::unary::{FLOAT, USUAL, Unary, real, unary_methods};
 use crate::{Expr, Rule};
 
 /// The derivative of the sigmoid, e⁻ˣ / (1 + e⁻ˣ)². Gradient: the cotangent times -y·tanh(x / 2).
@@ -49,30 +48,4 @@ impl<'g> Expr<'g> {
     pub(super) fn sigmoid_less(self, z: Expr<'g>) -> Self {
         (1.0 - z) * self.sigmoid() - z * (-self).sigmoid()
     }
-}
-
-/// Appends `sigmoid_slope(x)`.
-pub fn sigmoid_slope(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SIGMOID_SLOPE, &[x], Attributes::none())
-}
-
-/// Appends `tanh_slope(x)`.
-pub fn tanh_slope(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&TANH_SLOPE, &[x], Attributes::none())
-}
-
-/// Appends `gaussian(x)`.
-pub fn gaussian(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&GAUSSIAN, &[x], Attributes::none())
-}
-
-/// Appends (1 - z)·sigmoid(x) - z·sigmoid(-x), which is sigmoid(x) - z and keeps its digits where z is 0 or 1.
-pub(super) fn sigmoid_less(graph: &mut Ir, x: NodeId, z: NodeId) -> NodeId {
-    let one = scalar_like(graph, z, 1.0);
-    let rest = binary::sub(graph, one, z);
-    let up = sigmoid(graph, x);
-    let negative = super::unary::neg(graph, x);
-    let down = sigmoid(graph, negative);
-    let (above, below) = (binary::mul(graph, rest, up), binary::mul(graph, z, down));
-    binary::sub(graph, above, below)
 }

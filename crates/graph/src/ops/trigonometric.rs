@@ -89,11 +89,6 @@ pub fn tan(graph: &mut Ir, x: NodeId) -> NodeId {
     graph.add(&TAN, &[x], Attributes::none())
 }
 
-/// Appends `atan2(y, x)`.
-pub fn atan2(graph: &mut Ir, y: NodeId, x: NodeId) -> NodeId {
-    graph.add(&ATAN2, &[y, x], Attributes::none())
-}
-
 unary_methods! {
     /// The sine, of radians.
     sin SIN;

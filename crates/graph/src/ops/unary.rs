@@ -287,14 +287,12 @@ macro_rules! append {
 }
 append! {
     identity IDENTITY;
-    stop_gradient STOP_GRADIENT;
     neg NEG;
     abs ABS;
     sign SIGN;
     exp EXP;
     expm1 EXPM1;
     log LOG;
-    log1p LOG1P;
     sqrt SQRT;
     rsqrt RSQRT;
     reciprocal RECIPROCAL;
