@@ -1,15 +1,14 @@
 //! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise_chunk, layout};
 
 use super::{index, traffic, with_index, with_type};
-use crate::{Index, Number, Operand, Tensor};
+use crate::{Expr, Index, Number, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SegmentSum];
@@ -71,9 +70,7 @@ impl Operator for SegmentSum {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (segments, cotangent) = (cx.operand_id(1), cx.cotangent_id());
-        let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
-        Ok(Cotangents::from_slice(&[rows, None]))
+        Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().gather(cx.operand(1)))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -122,9 +119,11 @@ impl Operator for SegmentSum {
     }
 }
 
-/// Appends `segment_sum(data, segments)`.
-pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, num_segments: i64) -> NodeId {
-    graph.add(&SegmentSum, &[data, segments], SegmentSumAttributes { num_segments })
+impl<'g> Expr<'g> {
+    /// The sums of the rows of each segment, which stand in order.
+    pub fn segment_sum(self, segments: Self, num_segments: i64) -> Self {
+        self.apply_to(&SegmentSum, &[self, segments], SegmentSumAttributes { num_segments })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -142,7 +141,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         // A number beyond i64 is as much too large as i64::MAX is.
         let count = i64::try_from(num_segments).unwrap_or(i64::MAX);
-        self.with(segments, |graph, data, segments| segment_sum(graph, data, segments, count))
+        self.zip(segments, |data, segments| data.segment_sum(segments, count))
     }
 
     /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
@@ -155,12 +154,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         num_segments: usize,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("unsorted_segment_sum");
-        self.with(segments, |graph, data, segments| {
-            let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
-            let row = data_shape.get(of.len()..).unwrap_or_default();
+        self.zip(segments, |data, segments| {
+            let rows = data.shape();
+            let row = rows.get(segments.rank()..).unwrap_or_default();
             let shape =
                 std::iter::once(Dim::Known(num_segments)).chain(row.iter().copied()).collect();
-            index::scatter_add(graph, segments, data, shape)
+            data.scatter_add(segments, shape)
         })
     }
 }

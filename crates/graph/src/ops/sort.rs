@@ -14,9 +14,8 @@ use abeyance_kernels::order::{self, Keyed};
 use abeyance_kernels::rows_chunk;
 use smallvec::smallvec;
 
-use super::along::{swap_last, take_along};
-use super::{shape, with_index, with_type};
-use crate::{Element, Float, Index, Number, Operand, Tensor};
+use super::{with_index, with_type};
+use crate::{Element, Expr, Float, Index, Number, Operand, Tensor};
 
 /// An operator that gives the places of a row's first elements in order.
 pub struct Order {
@@ -187,11 +186,25 @@ impl Operator for Order {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The places of the elements along the last axis in their order.
+    pub fn argsort(self, dtype: DType, descending: bool) -> Self {
+        self.apply(&ARGSORT, ArgsortAttributes { dtype, descending })
+    }
+
+    /// The places of the k largest elements along the last axis, the largest first.
+    pub fn top_k_indices(self, dtype: DType, k: i64) -> Self {
+        self.apply(&TOP_K_INDICES, TopKIndicesAttributes { dtype, k })
+    }
+}
+
+// OLD
 /// Appends `argsort(x)`.
 pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
     graph.add(&ARGSORT, &[x], ArgsortAttributes { dtype, descending })
 }
 
+// OLD
 /// Appends the indices of `top_k(x)`.
 pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
     graph.add(&TOP_K_INDICES, &[x], TopKIndicesAttributes { dtype, k })
@@ -203,14 +216,10 @@ impl<'g, T: Number> Tensor<'g, T> {
         self,
         what: &str,
         axis: i64,
-        append: impl FnOnce(&mut Ir, NodeId) -> NodeId,
+        build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
         match resolve_axis(axis, self.shape().len()) {
-            Ok(axis) => self.then(|graph, x| {
-                let x = swap_last(graph, x, axis);
-                let y = append(graph, x);
-                swap_last(graph, y, axis)
-            }),
+            Ok(axis) => self.map(|x| build(x.swap_last(axis)).swap_last(axis)),
             Err(mut fault) => {
                 fault.message = format!("{what}: {}", fault.message);
                 self.fault(fault)
@@ -230,10 +239,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("sort_with");
-        self.ordered("sort", axis, |graph, x| {
-            let places = argsort(graph, x, DType::I64, descending);
-            take_along(graph, x, places)
-        })
+        self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, descending)))
     }
 
     /// The places along an axis of the smallest element, of the next, and so on: `x.take_along_axis(x.argsort(axis), axis)` is
@@ -248,7 +254,7 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
         let _call = self.graph().call("argsort_with");
-        self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
+        self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, descending))
     }
 
     /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal
@@ -266,8 +272,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         let _call = self.graph().call("top_k_with");
         // A k beyond i64 is as much too large as i64::MAX is.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
-        let places = self.then(|graph, x| top_k_indices(graph, x, I::DTYPE, k));
-        (self.with(places, take_along), places)
+        let places = self.map(|x| x.top_k_indices(I::DTYPE, k));
+        (self.zip(places, |x, places| x.take_along(places)), places)
     }
 }
 
@@ -283,10 +289,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let this = self.beside(targets);
         let targets = targets.node(this.graph());
         this.graph().within("in_top_k", || {
-            let own = this.then::<T>(|graph, x| {
-                let column = shape::expand_dims(graph, targets, -1);
-                take_along(graph, x, column)
-            });
+            let own = this.map::<T>(|x| x.take_along(x.at(targets).expand_dims(-1)));
             let larger = this.greater(own).cast::<i64>().reduce_sum(-1);
             let finite = this.is_finite().reduce_all(-1);
             larger.less(k).logical_and(finite)

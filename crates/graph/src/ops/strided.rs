@@ -9,10 +9,10 @@ use abeyance_kernels::layout::{Place, Steps, Strided};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::shape::{expand_dims, movement};
+use super::shape::movement;
 use super::slice::check_length;
 use super::with_moved;
-use crate::{Element, SlicePart, Tensor};
+use crate::{Element, Expr, Rule, SlicePart, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&StridedSlice, &StridedSliceGrad, &Reverse];
@@ -251,10 +251,8 @@ impl Operator for StridedSlice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts(cx.attributes()), cx.cotangent_id());
-        let full = cx.shape(cx.operand_id(0));
-        let placed = strided_slice_grad(cx.graph(), cotangent, &parts, full);
-        Ok(cx.only_id(placed))
+        let full = cx.operand(0).shape();
+        Ok(cx.only(cx.cotangent().strided_slice_grad(&Parts(cx.attributes()), full)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -362,9 +360,7 @@ impl Operator for StridedSliceGrad {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let StridedSliceGradAttributes { parts, .. } = cx.attributes();
-        let cotangent = cx.cotangent_id();
-        let taken = strided_slice(cx.graph(), cotangent, &Parts(parts));
-        Ok(cx.only_id(taken))
+        Ok(cx.only(cx.cotangent().strided_slice(&Parts(parts))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -419,9 +415,7 @@ impl Operator for Reverse {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let ReverseAttributes { axes } = cx.attributes();
-        let cotangent = cx.cotangent_id();
-        let back = reverse(cx.graph(), cotangent, &axes);
-        Ok(cx.only_id(back))
+        Ok(cx.only(cx.cotangent().reverse(&axes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -461,17 +455,31 @@ impl Operator for Reverse {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The elements at even steps along each dimension.
+    pub fn strided_slice(self, parts: &Parts) -> Self {
+        self.apply(&StridedSlice, parts.0.clone())
+    }
+
+    /// Zeros of a shape in which the elements that `parts` takes are those of this.
+    pub fn strided_slice_grad(self, parts: &Parts, shape: Shape) -> Self {
+        let attributes = StridedSliceGradAttributes { shape, parts: parts.0.clone() };
+        self.apply(&StridedSliceGrad, attributes)
+    }
+
+    /// The elements in the opposite order along some axes.
+    pub fn reverse(self, axes: &[i64]) -> Self {
+        self.apply(&Reverse, ReverseAttributes { axes: axes.into() })
+    }
+}
+
+// OLD
 /// Appends `strided_slice(x)`.
 pub fn strided_slice(graph: &mut Ir, x: NodeId, parts: &Parts) -> NodeId {
     graph.add(&StridedSlice, &[x], parts.0.clone())
 }
 
-/// Appends `strided_slice_grad(x)`.
-pub fn strided_slice_grad(graph: &mut Ir, x: NodeId, parts: &Parts, shape: Shape) -> NodeId {
-    let attributes = StridedSliceGradAttributes { shape, parts: parts.0.clone() };
-    graph.add(&StridedSliceGrad, &[x], attributes)
-}
-
+// OLD
 /// Appends `reverse(x)`.
 pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
     graph.add(&Reverse, &[x], ReverseAttributes { axes: axes.into() })
@@ -499,7 +507,7 @@ impl<'g, T: Element> Tensor<'g, T> {
                 "slice_with: {named} parts for a tensor of {rank} dimensions"
             )));
         };
-        self.then(|graph, x| {
+        self.map(|x| {
             let mut taken = Parts::default();
             let mut new = Vec::new();
             let mut place = 0;
@@ -519,14 +527,8 @@ impl<'g, T: Element> Tensor<'g, T> {
             if rests == 0 {
                 whole(&mut taken, rest);
             }
-            let mut y = match taken == Parts::all(rank) {
-                true => x,
-                false => strided_slice(graph, x, &taken),
-            };
-            for axis in new {
-                y = expand_dims(graph, y, axis as i64);
-            }
-            y
+            let y = if taken == Parts::all(rank) { x } else { x.strided_slice(&taken) };
+            new.into_iter().fold(y, |y, axis: usize| y.expand_dims(axis as i64))
         })
     }
 
@@ -535,7 +537,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn reverse(self, axes: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("reverse");
-        self.then(|graph, x| reverse(graph, x, axes.as_ref()))
+        self.map(|x| x.reverse(axes.as_ref()))
     }
 }
 
