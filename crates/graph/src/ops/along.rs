@@ -33,8 +33,9 @@ fn rows(cx: &mut Inference<'_>) -> Result<(Shape, Dim, Dim), Fault> {
     Ok((outer, n, k))
 }
 
-/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n` fails at run time. NumPy's
-/// `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`. Gradient: [`AddAlong`].
+/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n`
+/// fails at run time. NumPy's `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`.
+/// Gradient: [`AddAlong`].
 pub struct TakeAlong;
 
 impl Operator for TakeAlong {
@@ -124,8 +125,8 @@ attributes! {
     }
 }
 
-/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in their order. Gradient:
-/// [`TakeAlong`].
+/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in
+/// their order. Gradient: [`TakeAlong`].
 pub struct AddAlong;
 
 impl Operator for AddAlong {
@@ -244,10 +245,10 @@ pub(crate) fn swap_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The elements that `indices` name along an axis, each for its own place: `y[i, j] = x[i, indices[i, j]]` for the last. The other
-    /// dimensions have to be equal. NumPy's `take_along_axis`. An index out of range is a
-    /// mistake where it is known, else it fails at run time, naming its position.
-    /// Gradient: the cotangent, added where its elements came from.
+    /// The elements that `indices` name along an axis, each for its own place:
+    /// `y[i, j] = x[i, indices[i, j]]` for the last. The other dimensions have to be equal. NumPy's
+    /// `take_along_axis`. An index out of range is a mistake where it is known, else it fails at
+    /// run time, naming its position. Gradient: the cotangent, added where its elements came from.
     #[track_caller]
     pub fn take_along_axis<I: Index>(
         self,

@@ -65,23 +65,26 @@ fn masked<'g>(x: Expr<'g>, mask: Expr<'g>, rank: usize, capacity: Option<i64>) -
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor where `mask` is true, in their order, and how many there are. For a tensor `[m1, .., mk, ...]` and a mask
-    /// `[m1, .., mk]` the rows are `[m1·..·mk, ...]`: those that are picked come first, zeros (`false`) fill the rest.
+    /// The rows of this tensor where `mask` is true, in their order, and how many there are. For a
+    /// tensor `[m1, .., mk, ...]` and a mask `[m1, .., mk]` the rows are `[m1·..·mk, ...]`: those
+    /// that are picked come first, zeros (`false`) fill the rest.
     ///
-    /// TensorFlow's `tf.boolean_mask` gives just the rows that are picked. Here the shape of every value is known before the graph
-    /// runs, so there is room for all; [`Tensor::boolean_mask_within`] has room for fewer. Sums over the rows are those of
-    /// the picked ones, and a mean is their sum by the count.
+    /// TensorFlow's `tf.boolean_mask` gives just the rows that are picked. Here the shape of every
+    /// value is known before the graph runs, so there is room for all;
+    /// [`Tensor::boolean_mask_within`] has room for fewer. Sums over the rows are those of the
+    /// picked ones, and a mean is their sum by the count.
     ///
-    /// Gradient: the cotangent's rows, where the picked ones came from. It is a mistake if the mask has no dimensions, or others
-    /// than the first of this tensor.
+    /// Gradient: the cotangent's rows, where the picked ones came from. It is a mistake if the mask
+    /// has no dimensions, or others than the first of this tensor.
     #[track_caller]
     pub fn boolean_mask(self, mask: Tensor<'g, bool>) -> (Tensor<'g, T>, Scalar<'g, i64>) {
         let _call = self.graph().call("boolean_mask");
         self.masked("boolean_mask", mask, None)
     }
 
-    /// The same with room for `capacity` rows, `[capacity, ...]`, whatever the mask's size. Where more are true, the first are
-    /// picked and the others left out: the count, which is of all of them, is then above `capacity`.
+    /// The same with room for `capacity` rows, `[capacity, ...]`, whatever the mask's size. Where
+    /// more are true, the first are picked and the others left out: the count, which is of all of
+    /// them, is then above `capacity`.
     #[track_caller]
     pub fn boolean_mask_within(
         self,

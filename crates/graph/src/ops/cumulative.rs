@@ -1,4 +1,5 @@
-//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is the latter's gradient.
+//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is
+//! the latter's gradient.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
@@ -103,7 +104,8 @@ fn scan(cx: &Lowering<'_>, axis: i64, reverse: bool) -> Result<(Scan, usize, Cos
     Ok((plan, rows_chunk(blocks, block, each) * size, cost))
 }
 
-/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the
+/// other direction.
 pub static CUMSUM: Cumulative = Cumulative {
     signature: Signature::new("cumsum", "sums of all elements up to each", OPERANDS)
         .attributes(CumulativeAttributes::SPECS),
@@ -114,8 +116,9 @@ pub static CUMSUM: Cumulative = Cumulative {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient: `dx[i] = ∏ x[k] over k < i · s[i]` with
-/// `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which divides by nothing and so is right also where elements are 0.
+/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient:
+/// `dx[i] = ∏ x[k] over k < i · s[i]` with `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which
+/// divides by nothing and so is right also where elements are 0.
 pub static CUMPROD: Cumulative = Cumulative {
     signature: Signature::new("cumprod", "products of all elements up to each", OPERANDS)
         .attributes(CumulativeAttributes::SPECS),
@@ -141,8 +144,9 @@ abeyance_ir::attributes! {
     }
 }
 
-/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0 whatever a is. Gradient: the same in the
-/// other direction on the cotangent gives that of b, which times z is that of a.
+/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0
+/// whatever a is. Gradient: the same in the other direction on the cotangent gives that of b, which
+/// times z is that of a.
 pub struct LinearScan;
 
 impl Operator for LinearScan {
@@ -268,31 +272,33 @@ pub fn cumprod(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: b
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of all elements up to each along an axis: `[a, b, c]` gives `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's
-    /// `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+    /// The sums of all elements up to each along an axis: `[a, b, c]` gives
+    /// `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's `tf.cumsum`. Gradient: the cotangent's
+    /// sums in the other direction.
     #[track_caller]
     pub fn cumsum(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum");
         self.cumsum_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if `reverse`
-    /// (`[a + b + c, b + c, c]`).
+    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if
+    /// `reverse` (`[a + b + c, b + c, c]`).
     #[track_caller]
     pub fn cumsum_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum_with");
         self.map(|x| x.cumsum(axis, exclusive, reverse))
     }
 
-    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`. Integers wrap. TensorFlow's
-    /// `tf.cumprod`. Its gradient is right also where elements are 0.
+    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`.
+    /// Integers wrap. TensorFlow's `tf.cumprod`. Its gradient is right also where elements are 0.
     #[track_caller]
     pub fn cumprod(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod");
         self.cumprod_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if `reverse` (`[a b c, b c, c]`).
+    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if
+    /// `reverse` (`[a b c, b c, c]`).
     #[track_caller]
     pub fn cumprod_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod_with");

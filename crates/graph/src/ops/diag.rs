@@ -15,8 +15,8 @@ pub static OPERATORS: &[&dyn Operator] = &[&Diag, &DiagPart];
 
 const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
 
-/// Matrices `[.., n, n]` with the vectors `x[.., n]` on their diagonals and zeros elsewhere. TensorFlow's `tf.linalg.diag`. Gradient: the
-/// cotangent's diagonals.
+/// Matrices `[.., n, n]` with the vectors `x[.., n]` on their diagonals and zeros elsewhere.
+/// TensorFlow's `tf.linalg.diag`. Gradient: the cotangent's diagonals.
 pub struct Diag;
 
 impl Operator for Diag {
@@ -57,7 +57,8 @@ impl Operator for Diag {
     }
 }
 
-/// Diagonals `[.., n]` in matrices `[.., n, n]` whose elements stand in a row: their dimensions, and which elements they are.
+/// Diagonals `[.., n]` in matrices `[.., n, n]` whose elements stand in a row: their dimensions,
+/// and which elements they are.
 fn flat(diagonals: &[usize]) -> (Dims, SmallVec<[Steps; 4]>) {
     let mut dims = Dims::from(diagonals);
     let mut steps: SmallVec<[Steps; 4]> = dims.iter().map(|&size| Steps::all(size)).collect();
@@ -68,8 +69,8 @@ fn flat(diagonals: &[usize]) -> (Dims, SmallVec<[Steps; 4]>) {
     (dims, steps)
 }
 
-/// The diagonals `[.., n]` of matrices `x[.., n, n]`. TensorFlow's `tf.linalg.diag_part`. Gradient: the cotangent on the diagonals
-/// among zeros.
+/// The diagonals `[.., n]` of matrices `x[.., n, n]`. TensorFlow's `tf.linalg.diag_part`. Gradient:
+/// the cotangent on the diagonals among zeros.
 pub struct DiagPart;
 
 impl Operator for DiagPart {
@@ -145,15 +146,17 @@ pub fn diag_part(graph: &mut Ir, x: NodeId) -> NodeId {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Matrices `[.., n, n]` with the vectors of this tensor `[.., n]` on their diagonals and zeros (`false`) elsewhere. TensorFlow's
-    /// `tf.linalg.diag`, for a vector `tf.diag`. Gradient: the cotangent's diagonals.
+    /// Matrices `[.., n, n]` with the vectors of this tensor `[.., n]` on their diagonals and zeros
+    /// (`false`) elsewhere. TensorFlow's `tf.linalg.diag`, for a vector `tf.diag`. Gradient: the
+    /// cotangent's diagonals.
     #[track_caller]
     pub fn diag(self) -> Tensor<'g, T> {
         self.map(|x| x.diag())
     }
 
-    /// The diagonals `[.., min(m, n)]` of the matrices of this tensor `[.., m, n]`. TensorFlow's `tf.linalg.diag_part`. Sizes that are
-    /// not known yet have to be equal. Gradient: the cotangent on the diagonals among zeros.
+    /// The diagonals `[.., min(m, n)]` of the matrices of this tensor `[.., m, n]`. TensorFlow's
+    /// `tf.linalg.diag_part`. Sizes that are not known yet have to be equal. Gradient: the
+    /// cotangent on the diagonals among zeros.
     #[track_caller]
     pub fn diag_part(self) -> Tensor<'g, T> {
         self.map(|x| x.diag_part())
@@ -161,8 +164,8 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl Graph {
-    /// The identity matrix `[n, n]`: 1 on the diagonal and 0 elsewhere. TensorFlow's `tf.eye`. The size may be that of another
-    /// tensor: `g.eye::<f32>(x.dim(0))`.
+    /// The identity matrix `[n, n]`: 1 on the diagonal and 0 elsewhere. TensorFlow's `tf.eye`. The
+    /// size may be that of another tensor: `g.eye::<f32>(x.dim(0))`.
     #[track_caller]
     pub fn eye<T: Number>(&self, n: impl Into<Dimension>) -> Tensor<'_, T> {
         let _call = self.call("eye");

@@ -1,4 +1,5 @@
-//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of `ravel_index` and the operators on rows.
+//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of
+//! `ravel_index` and the operators on rows.
 
 use std::cell::RefCell;
 
@@ -27,8 +28,9 @@ attributes! {
     }
 }
 
-/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last axis: `[.., k]` to `[..]` for a shape
-/// of k dimensions. A coordinate outside its dimension fails at run time. NumPy's `ravel_multi_index`.
+/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last
+/// axis: `[.., k]` to `[..]` for a shape of k dimensions. A coordinate outside its dimension fails
+/// at run time. NumPy's `ravel_multi_index`.
 pub struct RavelIndex;
 
 impl Operator for RavelIndex {
@@ -194,10 +196,11 @@ pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The slices of this tensor whose coordinates stand along the last axis of `indices`: `indices[.., k]` of a tensor of r dimensions
-    /// give `indices.shape[..-1] + shape[k..]`, single elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its
-    /// dimension is a mistake where both are known, else it fails at run time, naming its position. Gradient: the cotangent's
-    /// slices, added where they came from.
+    /// The slices of this tensor whose coordinates stand along the last axis of `indices`:
+    /// `indices[.., k]` of a tensor of r dimensions give `indices.shape[..-1] + shape[k..]`, single
+    /// elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its dimension is a
+    /// mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// cotangent's slices, added where they came from.
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_nd");
@@ -208,8 +211,9 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand along the last axis of
-    /// `indices`, in their order: TensorFlow's `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
+    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand
+    /// along the last axis of `indices`, in their order: TensorFlow's
+    /// `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
     /// [`Tensor::gather_nd`]. Gradient: the cotangent's slices.
     #[track_caller]
     pub fn scatter_nd<I: Index>(

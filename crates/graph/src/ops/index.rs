@@ -76,8 +76,9 @@ fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     }
 }
 
-/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices `[.., n, ..]` along it. An index
-/// outside `0..n` fails at run time. TensorFlow's `tf.gather`. Gradient: the cotangent's rows, added where they came from.
+/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices
+/// `[.., n, ..]` along it. An index outside `0..n` fails at run time. TensorFlow's `tf.gather`.
+/// Gradient: the cotangent's rows, added where they came from.
 pub struct Gather;
 
 impl Operator for Gather {
@@ -184,8 +185,8 @@ pub(super) fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
     Ok((dims[axis], dims[axis + 1..].iter().product()))
 }
 
-/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices along it: the gradient of
-/// [`Gather`]. Gradient: the cotangent's rows.
+/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices
+/// along it: the gradient of [`Gather`]. Gradient: the cotangent's rows.
 pub struct ScatterAdd;
 
 impl Operator for ScatterAdd {
@@ -288,7 +289,8 @@ impl Operator for ScatterAdd {
     }
 }
 
-/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is out of range.
+/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is
+/// out of range.
 pub struct OneHot;
 
 impl Operator for OneHot {
@@ -392,8 +394,9 @@ pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) 
     graph.add(&Gather, &[params, indices], GatherAttributes { axis })
 }
 
-/// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
-/// that dimension for each of the last axis' places, or one for all.
+/// What is wrong with indices that are part of the graph: one that is not below the size of the
+/// dimension it counts along. `dims` holds that dimension for each of the last axis' places, or one
+/// for all.
 pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
     let node = graph.node(indices);
     if !node.is(&Constant) {
@@ -425,8 +428,9 @@ pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> Nod
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as `indices.shape + [...]`. TensorFlow's `tf.gather`. An
-    /// index outside `0..n` is a mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as
+    /// `indices.shape + [...]`. TensorFlow's `tf.gather`. An index outside `0..n` is a mistake
+    /// where both are known, else it fails at run time, naming its position. Gradient: the
     /// cotangent's rows, added where they came from.
     #[track_caller]
     pub fn gather<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
@@ -434,8 +438,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.gather_along(indices, 0)
     }
 
-    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its place: `[a, n, b]` with indices
-    /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
+    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its
+    /// place: `[a, n, b]` with indices `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's
+    /// `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
     #[track_caller]
     pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_along");
@@ -457,8 +462,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         }
     }
 
-    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name. TensorFlow's
-    /// `tf.nn.embedding_lookup`.
+    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name.
+    /// TensorFlow's `tf.nn.embedding_lookup`.
     #[track_caller]
     pub fn embedding_lookup<I: Index>(self, ids: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("embedding_lookup");
@@ -467,9 +472,9 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are added where `indices` say,
-    /// in their order: TensorFlow's `unsorted_segment_sum`. An index outside `0..n` is a mistake where it is known, else it fails
-    /// at run time.
+    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are
+    /// added where `indices` say, in their order: TensorFlow's `unsorted_segment_sum`. An index
+    /// outside `0..n` is a mistake where it is known, else it fails at run time.
     #[track_caller]
     pub fn scatter_add<I: Index>(
         self,
@@ -507,8 +512,8 @@ impl<'g, T: Number> Tensor<'g, T> {
 }
 
 impl<'g, I: Index> Tensor<'g, I> {
-    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if the index is out of range, as
-    /// in TensorFlow.
+    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if
+    /// the index is out of range, as in TensorFlow.
     #[track_caller]
     pub fn one_hot<T: Element>(self, depth: usize) -> Tensor<'g, T> {
         // A depth beyond i64 is as much too large as i64::MAX is.
@@ -516,10 +521,11 @@ impl<'g, I: Index> Tensor<'g, I> {
         self.map(|indices| indices.one_hot(depth, T::DTYPE))
     }
 
-    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at the end), which are `on` at
-    /// the index and `off` elsewhere: TensorFlow's `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are
-    /// numbers or tensors that broadcast to the result, and have gradients. It is a mistake if there is no such axis, or
-    /// if they do not broadcast.
+    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at
+    /// the end), which are `on` at the index and `off` elsewhere: TensorFlow's
+    /// `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are numbers or
+    /// tensors that broadcast to the result, and have gradients. It is a mistake if there is no
+    /// such axis, or if they do not broadcast.
     #[track_caller]
     pub fn one_hot_with<T: Element>(
         self,

@@ -179,7 +179,8 @@ pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
 }
 
 impl Graph {
-    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one tensor is needed.
+    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one
+    /// tensor is needed.
     #[track_caller]
     pub fn concat<'g, T: Element>(
         &'g self,

@@ -16,8 +16,9 @@ use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&PadConstant];
 
-/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of `x` the
-/// cotangent's part that stands where it does, of the value the sum of the rest.
+/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad`
+/// in mode CONSTANT. Gradient: of `x` the cotangent's part that stands where it does, of the value
+/// the sum of the rest.
 pub struct PadConstant;
 
 impl Operator for PadConstant {
@@ -186,9 +187,10 @@ pub fn pad_constant(
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor with a value around it: how many before and after it along each dimension, `x.pad_with([[0, 0], [1, 2]], -1.0)`.
-    /// TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of the tensor the cotangent's part that stands where it does, of the
-    /// value the sum of the rest. Negative sizes, and results beyond any memory, are mistakes.
+    /// The tensor with a value around it: how many before and after it along each dimension,
+    /// `x.pad_with([[0, 0], [1, 2]], -1.0)`. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of
+    /// the tensor the cotangent's part that stands where it does, of the value the sum of the rest.
+    /// Negative sizes, and results beyond any memory, are mistakes.
     #[track_caller]
     pub fn pad_with(
         self,
@@ -215,16 +217,18 @@ impl<'g, T: Element> Tensor<'g, T> {
         })
     }
 
-    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`.
-    /// TensorFlow's `tf.pad` in mode REFLECT. More elements around a dimension than its size less one are a mistake, or an error when
-    /// the size is fed. Made of slices, `reverse` and `concat`.
+    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with
+    /// `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`. TensorFlow's `tf.pad` in mode REFLECT. More elements
+    /// around a dimension than its size less one are a mistake, or an error when the size is fed.
+    /// Made of slices, `reverse` and `concat`.
     #[track_caller]
     pub fn pad_reflect(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_reflect", paddings.as_ref(), 1)
     }
 
-    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`. TensorFlow's `tf.pad` in mode SYMMETRIC.
-    /// More elements around a dimension than its size are a mistake, or an error when the size is fed.
+    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`.
+    /// TensorFlow's `tf.pad` in mode SYMMETRIC. More elements around a dimension than its size are
+    /// a mistake, or an error when the size is fed.
     #[track_caller]
     pub fn pad_symmetric(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_symmetric", paddings.as_ref(), 0)

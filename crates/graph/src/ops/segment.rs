@@ -1,4 +1,5 @@
-//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
+//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a
+//! `scatter_add`.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
@@ -21,8 +22,8 @@ abeyance_ir::attributes! {
     }
 }
 
-/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]` never fall. Gradient: for each row the
-/// cotangent of its segment.
+/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]`
+/// never fall. Gradient: for each row the cotangent of its segment.
 pub struct SegmentSum;
 
 impl Operator for SegmentSum {
@@ -127,12 +128,13 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`: row s is the sum of the rows
-    /// whose number in `segments` `[N]` is s, and 0 where there is none. Integers wrap.
+    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`:
+    /// row s is the sum of the rows whose number in `segments` `[N]` is s, and 0 where there is
+    /// none. Integers wrap.
     ///
-    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are settled before a run. Segments
-    /// have to stand in order: one below the one before it, and one outside `0..num_segments`, fails at run time and is named with
-    /// its position.
+    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are
+    /// settled before a run. Segments have to stand in order: one below the one before it, and one
+    /// outside `0..num_segments`, fails at run time and is named with its position.
     #[track_caller]
     pub fn segment_sum<I: Index>(
         self,
@@ -144,9 +146,9 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(segments, |data, segments| data.segment_sum(segments, count))
     }
 
-    /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
-    /// `unsorted_segment_sum`, but that a negative segment fails at run time as well. It is a
-    /// [`scatter_add`](Tensor::scatter_add).
+    /// The same for segments in any order, and of any shape: this tensor is
+    /// `segments.shape + [...]`. TensorFlow's `unsorted_segment_sum`, but that a negative segment
+    /// fails at run time as well. It is a [`scatter_add`](Tensor::scatter_add).
     #[track_caller]
     pub fn unsorted_segment_sum<I: Index>(
         self,

@@ -1,4 +1,5 @@
-//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
+//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`,
+//! `broadcast_to`.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Graph as Ir,
@@ -93,8 +94,8 @@ impl Operator for Reshape {
     }
 }
 
-/// How reshaped elements lie: along the axis of the result before which there are as many elements as before the operand's. Of both, a
-/// row is a stretch of elements as long as the other's.
+/// How reshaped elements lie: along the axis of the result before which there are as many elements
+/// as before the operand's. Of both, a row is a stretch of elements as long as the other's.
 fn regrouped(cx: &Splitting<'_>) -> Split {
     let find = || {
         let from = cx.axis(0)?;
@@ -155,7 +156,8 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
     }
     match (&left[..], &right[..]) {
         ([], []) if a == b => Quotient::Equal,
-        // With an unknown dimension on both sides the other sizes may still differ if that dimension is 0.
+        // With an unknown dimension on both sides the other sizes may still differ if that
+        // dimension is 0.
         ([], []) if a == 0 || b == 0 => Quotient::Open,
         ([], []) => Quotient::Differ,
         ([], &[(index, _)]) if b != 0 && a % b == 0 => Quotient::Needs(index, Dim::Known(a / b)),
@@ -615,8 +617,9 @@ pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeI
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is worked out, for symbolic
-    /// dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`). Copies nothing.
+    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is
+    /// worked out, for symbolic dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`).
+    /// Copies nothing.
     #[track_caller]
     pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
         let to = to.into();
@@ -664,7 +667,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.map(|x| x.transpose_by(order))
     }
 
-    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies nothing.
+    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies
+    /// nothing.
     #[track_caller]
     pub fn expand_dims(self, axis: i64) -> Tensor<'g, T> {
         self.map(|x| x.expand_dims(axis))
@@ -677,9 +681,10 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.map(|x| x.squeeze(axes))
     }
 
-    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's `tf.squeeze(x)`. A dimension
-    /// whose size is not known yet stays, also if 1 is fed to it later: the shape of every value is known before the graph
-    /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
+    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's
+    /// `tf.squeeze(x)`. A dimension whose size is not known yet stays, also if 1 is fed to it
+    /// later: the shape of every value is known before the graph runs. [`Tensor::squeeze`] leaves
+    /// out such a one by its number. Copies nothing.
     #[track_caller]
     pub fn squeeze_all(self) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze_all");
@@ -722,7 +727,8 @@ fn any_size(graph: &Ir, from: &[Dim], to: &[Dim], open: usize) -> Fault {
     .help("say which size is meant: a number, or the dimension of a tensor, `dims![0, x.dim(1)]`")
 }
 
-/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as `from`.
+/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as
+/// `from`.
 fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
     let mut with = Shape::from(to);
     // A symbol of its own kind: never equal to one of `from`'s.

@@ -49,8 +49,8 @@ attributes! {
     }
 }
 
-/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to the end where that is -1:
-/// TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
+/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to
+/// the end where that is -1: TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
 pub struct Slice;
 
 impl Operator for Slice {
@@ -176,8 +176,8 @@ attributes! {
     }
 }
 
-/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
-/// stands where `x` does.
+/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the
+/// cotangent's part that stands where `x` does.
 pub struct Pad;
 
 impl Operator for Pad {
@@ -312,16 +312,16 @@ pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension, where -1 stands for all up to
-    /// the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`. Going beyond the end is a mistake, or a failure when the sizes
-    /// are fed.
+    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension,
+    /// where -1 stands for all up to the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`.
+    /// Going beyond the end is a mistake, or a failure when the sizes are fed.
     #[track_caller]
     pub fn slice(self, begin: impl AsRef<[i64]>, size: impl AsRef<[i64]>) -> Tensor<'g, T> {
         self.map(|x| x.slice(begin.as_ref(), size.as_ref()))
     }
 
-    /// The tensor with zeros (`false`) around it: how many before and after it along each dimension,
-    /// `x.pad([[0, 0], [1, 2]])`.
+    /// The tensor with zeros (`false`) around it: how many before and after it along each
+    /// dimension, `x.pad([[0, 0], [1, 2]])`.
     #[track_caller]
     pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         let _call = self.graph().call("pad");

@@ -1,8 +1,8 @@
 //! Elements in order: `argsort`, `sort`, `top_k`, `in_top_k`.
 //!
-//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order and first in descending order
-//! and among the largest, as `argmax` has it), both zeros are equal, and of equal elements the one with the lower index comes
-//! first, whatever the direction.
+//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order
+//! and first in descending order and among the largest, as `argmax` has it), both zeros are equal,
+//! and of equal elements the one with the lower index comes first, whatever the direction.
 
 use abeyance_ir::{
     AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
@@ -46,8 +46,8 @@ abeyance_ir::attributes! {
     }
 }
 
-/// The order of the elements along the last axis: the places of the smallest, of the next, and so on, or from the largest on if
-/// `descending`. TensorFlow's `tf.argsort`, stable.
+/// The order of the elements along the last axis: the places of the smallest, of the next, and so
+/// on, or from the largest on if `descending`. TensorFlow's `tf.argsort`, stable.
 pub static ARGSORT: Order = Order {
     signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
         .attributes(ArgsortAttributes::SPECS)
@@ -55,7 +55,8 @@ pub static ARGSORT: Order = Order {
     top: false,
 };
 
-/// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
+/// The places of the k largest elements along the last axis, the largest first. The indices of
+/// TensorFlow's `tf.math.top_k`.
 pub static TOP_K_INDICES: Order = Order {
     signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
         .attributes(TopKIndicesAttributes::SPECS)
@@ -227,23 +228,26 @@ impl<'g, T: Number> Tensor<'g, T> {
         }
     }
 
-    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both zeros are equal, equal elements keep
-    /// their order. Gradient: the cotangent of each element from its place.
+    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both
+    /// zeros are equal, equal elements keep their order. Gradient: the cotangent of each element
+    /// from its place.
     #[track_caller]
     pub fn sort(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("sort");
         self.sort_with(axis, false)
     }
 
-    /// The same in descending order if `descending`: NaN come first, equal elements keep their order here too.
+    /// The same in descending order if `descending`: NaN come first, equal elements keep their
+    /// order here too.
     #[track_caller]
     pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("sort_with");
         self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, descending)))
     }
 
-    /// The places along an axis of the smallest element, of the next, and so on: `x.take_along_axis(x.argsort(axis), axis)` is
-    /// `x.sort(axis)`. TensorFlow's `tf.argsort` with `stable`; the order is that of [`Tensor::sort`].
+    /// The places along an axis of the smallest element, of the next, and so on:
+    /// `x.take_along_axis(x.argsort(axis), axis)` is `x.sort(axis)`. TensorFlow's `tf.argsort` with
+    /// `stable`; the order is that of [`Tensor::sort`].
     #[track_caller]
     pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
         let _call = self.graph().call("argsort");
@@ -257,9 +261,10 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, descending))
     }
 
-    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal
-    /// elements the one with the lower index comes first; NaN are larger than all others. TensorFlow's `tf.math.top_k`. More than
-    /// n are a mistake, or an error when n is fed. Gradient: the cotangent of the values, each at its element's place.
+    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]`
+    /// gives twice `[.., k]`. Of equal elements the one with the lower index comes first; NaN are
+    /// larger than all others. TensorFlow's `tf.math.top_k`. More than n are a mistake, or an error
+    /// when n is fed. Gradient: the cotangent of the values, each at its element's place.
     #[track_caller]
     pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
         let _call = self.graph().call("top_k");
@@ -278,9 +283,10 @@ impl<'g, T: Number> Tensor<'g, T> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row i: `[n, classes]` with `[n]` gives
-    /// `[n]`. All classes that tie at the border are in. TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives
-    /// `false`; but a target out of range fails at run time, naming its position.
+    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row
+    /// i: `[n, classes]` with `[n]` gives `[n]`. All classes that tie at the border are in.
+    /// TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives `false`; but a
+    /// target out of range fails at run time, naming its position.
     #[track_caller]
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
         let _call = self.graph().call("in_top_k");

@@ -1,4 +1,5 @@
-//! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices, reshapes and `concat`.
+//! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices,
+//! reshapes and `concat`.
 
 use abeyance_ir::{Diagnostic, Dim, Fault, NodeId, resolve_axis};
 
@@ -128,8 +129,8 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The parts that `cut` makes; of a mistake as many invalid ones as were `asked` for, so that a list may be indexed
-    /// before anything is reported.
+    /// The parts that `cut` makes; of a mistake as many invalid ones as were `asked` for, so that a
+    /// list may be indexed before anything is reported.
     #[track_caller]
     fn apart(
         self,
@@ -146,12 +147,14 @@ impl<'g, T: Element> Tensor<'g, T> {
         }
     }
 
-    /// The slices along an axis, which is gone from their shapes: as many tensors as its size, which has to be known.
-    /// TensorFlow's `tf.unstack`. After a mistake the tensors are invalid ones: as many as the largest known size, one at least.
+    /// The slices along an axis, which is gone from their shapes: as many tensors as its size,
+    /// which has to be known. TensorFlow's `tf.unstack`. After a mistake the tensors are invalid
+    /// ones: as many as the largest known size, one at least.
     #[track_caller]
     pub fn unstack(self, axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("unstack");
-        // Where the size along the axis is not known, nobody can have asked for a number of tensors.
+        // Where the size along the axis is not known, nobody can have asked for a number of
+        // tensors.
         let largest = self.shape().iter().filter_map(|dim| dim.known()).max();
         self.apart(largest.unwrap_or(0).max(1), axis, |x, axis| {
             let full = x.shape();
@@ -166,16 +169,18 @@ impl<'g, T: Element> Tensor<'g, T> {
         })
     }
 
-    /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that does not divide is a mistake, or an
-    /// error when it is fed. After a mistake all `parts` are invalid. Gradient: each part's at its place.
+    /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that
+    /// does not divide is a mistake, or an error when it is fed. After a mistake all `parts` are
+    /// invalid. Gradient: each part's at its place.
     #[track_caller]
     pub fn split(self, parts: usize, axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("split");
         self.apart(parts, axis, |x, axis| x.cut_evenly(axis, parts))
     }
 
-    /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others leave. TensorFlow's `tf.split`.
-    /// Sizes that do not make up the dimension are a mistake; all parts are then invalid.
+    /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others
+    /// leave. TensorFlow's `tf.split`. Sizes that do not make up the dimension are a mistake; all
+    /// parts are then invalid.
     #[track_caller]
     pub fn split_sizes(self, sizes: &[i64], axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("split_sizes");
@@ -209,8 +214,8 @@ fn unlike(graph: &Graph, inputs: &[NodeId]) -> Option<Diagnostic> {
 }
 
 impl Graph {
-    /// Tensors of one shape along a new axis of the result (-1: the last). At least one tensor is needed. TensorFlow's `tf.stack`.
-    /// Gradient: for each its part of the cotangent.
+    /// Tensors of one shape along a new axis of the result (-1: the last). At least one tensor is
+    /// needed. TensorFlow's `tf.stack`. Gradient: for each its part of the cotangent.
     #[track_caller]
     pub fn stack<'g, T: Element>(
         &'g self,

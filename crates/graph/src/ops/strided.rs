@@ -57,9 +57,9 @@ attributes! {
     }
 }
 
-/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from the end if negative, and bits by
-/// dimension that say where `begin` and `end` are open, and where only the element at `begin` is meant and its dimension
-/// goes.
+/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from
+/// the end if negative, and bits by dimension that say where `begin` and `end` are open, and where
+/// only the element at `begin` is meant and its dimension goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parts(StridedSliceAttributes);
 
@@ -151,8 +151,8 @@ impl Parts {
             .collect()
     }
 
-    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size is known only when the
-    /// graph runs.
+    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size
+    /// is known only when the graph runs.
     fn shape(&self, cx: &Inference<'_>, full: &[Dim]) -> Result<SmallVec<[Option<Dim>; 4]>, Fault> {
         self.check(full.len())?;
         let mut shape = SmallVec::new();
@@ -227,10 +227,11 @@ impl Part {
     }
 }
 
-/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`: places are counted from the
-/// end if negative, ends beyond the dimension are its ends, and a negative stride goes backwards. Dimensions for which
-/// `shrink_axis_mask` has a bit are indexed at `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the
-/// cotangent at its place among zeros.
+/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`:
+/// places are counted from the end if negative, ends beyond the dimension are its ends, and a
+/// negative stride goes backwards. Dimensions for which `shrink_axis_mask` has a bit are indexed at
+/// `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the cotangent at
+/// its place among zeros.
 pub struct StridedSlice;
 
 impl Operator for StridedSlice {
@@ -327,8 +328,8 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         .collect()
 }
 
-/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its gradient. Gradient:
-/// [`StridedSlice`].
+/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its
+/// gradient. Gradient: [`StridedSlice`].
 pub struct StridedSliceGrad;
 
 impl Operator for StridedSliceGrad {
@@ -396,7 +397,8 @@ impl Operator for StridedSliceGrad {
     }
 }
 
-/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the cotangent, reversed.
+/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the
+/// cotangent, reversed.
 pub struct Reverse;
 
 impl Operator for Reverse {
@@ -486,12 +488,13 @@ pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices): `x.slice_with(slices![.., 2..-2, ..;-1, 0])`.
-    /// Dimensions not mentioned are taken whole. TensorFlow's `tf.strided_slice` and `x[...]`.
+    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices):
+    /// `x.slice_with(slices![.., 2..-2, ..;-1, 0])`. Dimensions not mentioned are taken whole.
+    /// TensorFlow's `tf.strided_slice` and `x[...]`.
     ///
-    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are those of the dimension; an index must
-    /// exist, else it is a mistake, or a failure when the size is fed. A step of 0 is a mistake. Gradient: the cotangent at its
-    /// place among zeros.
+    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are
+    /// those of the dimension; an index must exist, else it is a mistake, or a failure when the
+    /// size is fed. A step of 0 is a mistake. Gradient: the cotangent at its place among zeros.
     #[track_caller]
     pub fn slice_with(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
         let _call = self.graph().call("slice_with");
@@ -532,8 +535,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         })
     }
 
-    /// The elements in the opposite order along `axes`, negative ones counted from the end. TensorFlow's `tf.reverse`. An axis out of
-    /// range or named twice is a mistake. Gradient: the cotangent, reversed.
+    /// The elements in the opposite order along `axes`, negative ones counted from the end.
+    /// TensorFlow's `tf.reverse`. An axis out of range or named twice is a mistake. Gradient: the
+    /// cotangent, reversed.
     #[track_caller]
     pub fn reverse(self, axes: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("reverse");

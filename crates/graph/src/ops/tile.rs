@@ -24,8 +24,8 @@ attributes! {
     }
 }
 
-/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's `tf.tile`. Gradient: the sum of the
-/// cotangent's parts.
+/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's
+/// `tf.tile`. Gradient: the sum of the cotangent's parts.
 pub struct Tile;
 
 impl Operator for Tile {
@@ -141,8 +141,9 @@ pub fn tile(graph: &mut Ir, x: NodeId, multiples: &[i64]) -> NodeId {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]` is `[1, 2, 1, 2, 1, 2]`. TensorFlow's
-    /// `tf.tile`. One number for each dimension, none below 0. Gradient: the sum of the cotangent's parts.
+    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]`
+    /// is `[1, 2, 1, 2, 1, 2]`. TensorFlow's `tf.tile`. One number for each dimension, none below
+    /// 0. Gradient: the sum of the cotangent's parts.
     #[track_caller]
     pub fn tile(self, multiples: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("tile");

@@ -1,5 +1,5 @@
-//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`, `slice` and `pad` are made
-//! of where the dimensions that they cut are not known.
+//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`,
+//! `slice` and `pad` are made of where the dimensions that they cut are not known.
 
 use abeyance_ir::{
     Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Dims, Domain, Fault,
@@ -114,7 +114,8 @@ impl Window {
     }
 }
 
-/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis. Gradient: [`PadAt`].
+/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis.
+/// Gradient: [`PadAt`].
 pub struct SliceAt;
 
 impl Operator for SliceAt {
@@ -160,7 +161,8 @@ impl Operator for SliceAt {
     }
 }
 
-/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient: [`SliceAt`].
+/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient:
+/// [`SliceAt`].
 pub struct PadAt;
 
 impl Operator for PadAt {
@@ -190,7 +192,8 @@ impl Operator for PadAt {
             let (mut before, mut after) = (window.begin.clone(), window.after.clone());
             before[window.axis] += offset;
             after[window.axis] -= offset;
-            // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
+            // Made anew for each part: a few divisions, and without an allocation up to four
+            // dimensions.
             let plan = layout::Pad::new(&dims, &before, &after);
             let start = call.start::<T>();
             plan.run(call.input::<T>(0), call.output(), start, T::default());
