@@ -148,11 +148,16 @@ impl<'g, T: Element> Tensor<'g, T> {
         self,
         build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
-        let id = self.graph.build(|graph| {
+        Tensor::new(self.graph, self.visit(|x| build(x).id()))
+    }
+
+    /// What `visit` finds in, or builds of, this tensor.
+    #[track_caller]
+    pub(crate) fn visit<R>(self, visit: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
+        self.graph.build(|graph| {
             let graph = RefCell::new(graph);
-            build(Expr::new(&graph, self.id)).id()
-        });
-        Tensor::new(self.graph, id)
+            visit(Expr::new(&graph, self.id))
+        })
     }
 
     /// The tensor that `build` makes of this one and another.

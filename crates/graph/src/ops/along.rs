@@ -10,9 +10,9 @@ use abeyance_kernels::layout;
 use abeyance_kernels::{elementwise_chunk, rows_chunk};
 
 use super::index::constant_out_of_range;
-use super::shape::transpose_to;
+use super::shape::old;
 use super::{traffic, with_float, with_index, with_moved};
-use crate::{Element, Index, Operand, Tensor};
+use crate::{Element, Expr, Index, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&TakeAlong, &AddAlong];
@@ -33,8 +33,9 @@ fn rows(cx: &mut Inference<'_>) -> Result<(Shape, Dim, Dim), Fault> {
     Ok((outer, n, k))
 }
 
-/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n` fails at run time. NumPy's
-/// `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`. Gradient: [`AddAlong`].
+/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n`
+/// fails at run time. NumPy's `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`.
+/// Gradient: [`AddAlong`].
 pub struct TakeAlong;
 
 impl Operator for TakeAlong {
@@ -62,10 +63,10 @@ impl Operator for TakeAlong {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, indices, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
-        let shape = cx.shape(x);
-        let added = cx.wanted(0).then(|| add_along(cx.graph(), cotangent, indices, shape));
-        Ok(Cotangents::from_slice(&[added, None]))
+        let (x, indices) = (cx.operand(0), cx.operand(1));
+        Ok(cx.each_wanted(|index| {
+            (index == 0).then(|| cx.cotangent().add_along(indices, x.shape()))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -124,8 +125,8 @@ attributes! {
     }
 }
 
-/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in their order. Gradient:
-/// [`TakeAlong`].
+/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in
+/// their order. Gradient: [`TakeAlong`].
 pub struct AddAlong;
 
 impl Operator for AddAlong {
@@ -163,9 +164,7 @@ impl Operator for AddAlong {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand_id(1), cx.cotangent_id());
-        let taken = cx.wanted(0).then(|| take_along(cx.graph(), cotangent, indices));
-        Ok(Cotangents::from_slice(&[taken, None]))
+        Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().take_along(cx.operand(1)))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -204,32 +203,52 @@ impl Operator for AddAlong {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The elements of each row that indices name.
+    pub fn take_along(self, indices: Self) -> Self {
+        self.apply_to(&TakeAlong, &[self, indices], ())
+    }
+
+    /// Zeros of a shape to which this is added at the places of each row that indices name.
+    pub fn add_along(self, indices: Self, shape: Shape) -> Self {
+        self.apply_to(&AddAlong, &[self, indices], AddAlongAttributes { shape })
+    }
+
+    /// The expression with one axis exchanged with the last: done twice, it is back.
+    pub(crate) fn swap_last(self, axis: usize) -> Self {
+        let rank = self.rank();
+        if axis >= rank {
+            return self; // Wrong already, and reported.
+        }
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(axis, rank - 1);
+        self.transpose_to(&order)
+    }
+}
+
+// OLD
 /// Appends `take_along(x, indices)`.
 pub fn take_along(graph: &mut Ir, x: NodeId, indices: NodeId) -> NodeId {
     graph.add(&TakeAlong, &[x, indices], Attributes::none())
 }
 
+// OLD
 /// Appends `add_along(x, indices)`.
 pub fn add_along(graph: &mut Ir, x: NodeId, indices: NodeId, shape: Shape) -> NodeId {
     graph.add(&AddAlong, &[x, indices], AddAlongAttributes { shape })
 }
 
+// OLD
 /// Appends `x` with one axis exchanged with the last: done twice, it is back.
 pub(crate) fn swap_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    if axis >= rank {
-        return x; // Wrong already, and reported.
-    }
-    let mut order: Vec<usize> = (0..rank).collect();
-    order.swap(axis, rank - 1);
-    transpose_to(graph, x, &order)
+    old(graph, x, |x| x.swap_last(axis))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The elements that `indices` name along an axis, each for its own place: `y[i, j] = x[i, indices[i, j]]` for the last. The other
-    /// dimensions have to be equal. NumPy's `take_along_axis`. An index out of range is a
-    /// mistake where it is known, else it fails at run time, naming its position.
-    /// Gradient: the cotangent, added where its elements came from.
+    /// The elements that `indices` name along an axis, each for its own place:
+    /// `y[i, j] = x[i, indices[i, j]]` for the last. The other dimensions have to be equal. NumPy's
+    /// `take_along_axis`. An index out of range is a mistake where it is known, else it fails at
+    /// run time, naming its position. Gradient: the cotangent, added where its elements came from.
     #[track_caller]
     pub fn take_along_axis<I: Index>(
         self,
@@ -256,10 +275,9 @@ impl<'g, T: Element> Tensor<'g, T> {
             fault.message = format!("take_along_axis: {}", fault.message);
             return this.fault(fault);
         }
-        this.then(|graph, x| {
-            let [x, indices] = [x, indices].map(|x| swap_last(graph, x, axis));
-            let taken = take_along(graph, x, indices);
-            swap_last(graph, taken, axis)
+        this.map(|x| {
+            let [x, indices] = [x, x.at(indices)].map(|x| x.swap_last(axis));
+            x.take_along(indices).swap_last(axis)
         })
     }
 }

@@ -1,4 +1,5 @@
-//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is the latter's gradient.
+//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is
+//! the latter's gradient.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
@@ -9,14 +10,15 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::rows_chunk;
 use abeyance_kernels::scan::Scan;
 
-use super::{binary, traffic, with_float, with_type};
-use crate::{Number, Tensor};
+use super::shape::old;
+use super::{traffic, with_float, with_type};
+use crate::{Expr, Number, Rule, Tensor};
 
 /// An operator that combines all elements up to each along an axis.
 pub struct Cumulative {
     signature: Signature,
     product: bool,
-    gradient: fn(&mut Derivation<'_>, &CumulativeAttributes) -> NodeId,
+    gradient: for<'c> fn(&'c Derivation<'_>, CumulativeAttributes) -> Expr<'c>,
     domain: Domain,
 }
 
@@ -47,9 +49,7 @@ impl Operator for Cumulative {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes();
-        let cotangent = (self.gradient)(cx, &attributes);
-        Ok(cx.only_id(cotangent))
+        Ok(cx.only((self.gradient)(cx, cx.attributes())))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -104,56 +104,34 @@ fn scan(cx: &Lowering<'_>, axis: i64, reverse: bool) -> Result<(Scan, usize, Cos
     Ok((plan, rows_chunk(blocks, block, each) * size, cost))
 }
 
-/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the
+/// other direction.
 pub static CUMSUM: Cumulative = Cumulative {
     signature: Signature::new("cumsum", "sums of all elements up to each", OPERANDS)
         .attributes(CumulativeAttributes::SPECS),
     product: false,
-    gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
-        let cotangent = cx.cotangent_id();
-        cumsum(cx.graph(), cotangent, axis, exclusive, !reverse)
+    gradient: |cx, CumulativeAttributes { axis, exclusive, reverse }| {
+        cx.cotangent().cumsum(axis, exclusive, !reverse)
     },
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient: `dx[i] = ∏ x[k] over k < i · s[i]` with
-/// `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which divides by nothing and so is right also where elements are 0.
+/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient:
+/// `dx[i] = ∏ x[k] over k < i · s[i]` with `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which
+/// divides by nothing and so is right also where elements are 0.
 pub static CUMPROD: Cumulative = Cumulative {
     signature: Signature::new("cumprod", "products of all elements up to each", OPERANDS)
         .attributes(CumulativeAttributes::SPECS),
     product: true,
-    gradient: |cx, &CumulativeAttributes { axis, exclusive, reverse }| {
-        let (x, y, cotangent, masked) =
-            (cx.operand_id(0), cx.result_id(), cx.cotangent_id(), cx.masked());
-        cumprod_gradient(cx.graph(), [x, y, cotangent], axis, exclusive, reverse, masked)
+    gradient: |cx, attributes| {
+        cx.operand(0).cumprod_gradient(cx.result(), cx.cotangent(), attributes, cx.masked())
     },
     domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25, 0.0, -0.75]),
 };
 
-/// Appends the gradient of `y = cumprod(x)` with respect to x for a cotangent of y, as [`CUMPROD`] says.
-pub(super) fn cumprod_gradient(
-    graph: &mut Ir,
-    [x, y, cotangent]: [NodeId; 3],
-    axis: i64,
-    exclusive: bool,
-    reverse: bool,
-    masked: bool,
-) -> NodeId {
-    let times = |graph: &mut Ir, x, cotangent| match masked {
-        true => binary::mul_no_nan(graph, x, cotangent),
-        false => binary::mul(graph, cotangent, x),
-    };
-    let (before, behind) = match exclusive {
-        // Then c[i+1] stands in place of c[i], as the recurrence gives it.
-        true => (y, linear_scan(graph, x, cotangent, axis, !reverse)),
-        false => {
-            let before = cumprod(graph, x, axis, true, reverse);
-            let product = times(graph, x, cotangent);
-            let behind = linear_scan(graph, x, product, axis, !reverse);
-            (before, binary::add(graph, cotangent, behind))
-        }
-    };
-    times(graph, before, behind)
+/// A cotangent times a local derivative, as [`Rule::chain`] has it.
+fn times<'g>(cotangent: Expr<'g>, local: Expr<'g>, masked: bool) -> Expr<'g> {
+    if masked { local.mul_no_nan(cotangent) } else { cotangent * local }
 }
 
 abeyance_ir::attributes! {
@@ -166,8 +144,9 @@ abeyance_ir::attributes! {
     }
 }
 
-/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0 whatever a is. Gradient: the same in the
-/// other direction on the cotangent gives that of b, which times z is that of a.
+/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0
+/// whatever a is. Gradient: the same in the other direction on the cotangent gives that of b, which
+/// times z is that of a.
 pub struct LinearScan;
 
 impl Operator for LinearScan {
@@ -188,17 +167,12 @@ impl Operator for LinearScan {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (a, z, cotangent, masked) =
-            (cx.operand_id(0), cx.result_id(), cx.cotangent_id(), cx.masked());
         let LinearScanAttributes { axis, reverse } = cx.attributes();
-        let of_a = cx.wanted(0);
-        let graph = cx.graph();
-        let of_b = linear_scan(graph, a, cotangent, axis, !reverse);
-        let of_a = of_a.then(|| match masked {
-            true => binary::mul_no_nan(graph, z, of_b),
-            false => binary::mul(graph, of_b, z),
-        });
-        Ok(Cotangents::from_slice(&[of_a, Some(of_b)]))
+        let of_b = cx.operand(0).linear_scan(cx.cotangent(), axis, !reverse);
+        Ok(cx.each_wanted(|index| match index {
+            0 => times(of_b, cx.result(), cx.masked()),
+            _ => of_b,
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -235,51 +209,100 @@ impl Operator for LinearScan {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CUMSUM, &CUMPROD, &LinearScan];
 
+impl<'g> Expr<'g> {
+    /// The sums of all elements up to each along an axis.
+    pub fn cumsum(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
+        self.apply(&CUMSUM, CumulativeAttributes { axis, exclusive, reverse })
+    }
+
+    /// The products of all elements up to each along an axis.
+    pub fn cumprod(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
+        self.apply(&CUMPROD, CumulativeAttributes { axis, exclusive, reverse })
+    }
+
+    /// The recurrence `z[i] = a[i-1]·z[i-1] + b[i-1]` from 0 on, of which this is a.
+    pub fn linear_scan(self, b: Self, axis: i64, reverse: bool) -> Self {
+        self.apply_to(&LinearScan, &[self, b], LinearScanAttributes { axis, reverse })
+    }
+
+    /// The cotangent of this for that of `y`, its cumulative product, as [`CUMPROD`] says.
+    pub(super) fn cumprod_gradient(
+        self,
+        y: Self,
+        cotangent: Self,
+        CumulativeAttributes { axis, exclusive, reverse }: CumulativeAttributes,
+        masked: bool,
+    ) -> Self {
+        let (before, behind) = if exclusive {
+            // Then c[i+1] stands in place of c[i], as the recurrence gives it.
+            (y, self.linear_scan(cotangent, axis, !reverse))
+        } else {
+            let before = self.cumprod(axis, true, reverse);
+            let product = times(cotangent, self, masked);
+            (before, cotangent + self.linear_scan(product, axis, !reverse))
+        };
+        times(behind, before, masked)
+    }
+}
+
+// OLD
+/// Appends the gradient of `y = cumprod(x)` with respect to x for a cotangent of y.
+pub(super) fn cumprod_gradient(
+    graph: &mut Ir,
+    [x, y, cotangent]: [NodeId; 3],
+    axis: i64,
+    exclusive: bool,
+    reverse: bool,
+    masked: bool,
+) -> NodeId {
+    let attributes = CumulativeAttributes { axis, exclusive, reverse };
+    old(graph, x, |x| x.cumprod_gradient(x.at(y), x.at(cotangent), attributes, masked))
+}
+
+// OLD
 /// Appends `cumsum(x)`.
 pub fn cumsum(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
     graph.add(&CUMSUM, &[x], CumulativeAttributes { axis, exclusive, reverse })
 }
 
+// OLD
 /// Appends `cumprod(x)`.
 pub fn cumprod(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
     graph.add(&CUMPROD, &[x], CumulativeAttributes { axis, exclusive, reverse })
 }
 
-/// Appends `linear_scan(a, b)`.
-pub fn linear_scan(graph: &mut Ir, a: NodeId, b: NodeId, axis: i64, reverse: bool) -> NodeId {
-    graph.add(&LinearScan, &[a, b], LinearScanAttributes { axis, reverse })
-}
-
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of all elements up to each along an axis: `[a, b, c]` gives `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's
-    /// `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+    /// The sums of all elements up to each along an axis: `[a, b, c]` gives
+    /// `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's `tf.cumsum`. Gradient: the cotangent's
+    /// sums in the other direction.
     #[track_caller]
     pub fn cumsum(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum");
         self.cumsum_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if `reverse`
-    /// (`[a + b + c, b + c, c]`).
+    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if
+    /// `reverse` (`[a + b + c, b + c, c]`).
     #[track_caller]
     pub fn cumsum_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum_with");
-        self.then(|graph, x| cumsum(graph, x, axis, exclusive, reverse))
+        self.map(|x| x.cumsum(axis, exclusive, reverse))
     }
 
-    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`. Integers wrap. TensorFlow's
-    /// `tf.cumprod`. Its gradient is right also where elements are 0.
+    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`.
+    /// Integers wrap. TensorFlow's `tf.cumprod`. Its gradient is right also where elements are 0.
     #[track_caller]
     pub fn cumprod(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod");
         self.cumprod_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if `reverse` (`[a b c, b c, c]`).
+    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if
+    /// `reverse` (`[a b c, b c, c]`).
     #[track_caller]
     pub fn cumprod_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod_with");
-        self.then(|graph, x| cumprod(graph, x, axis, exclusive, reverse))
+        self.map(|x| x.cumprod(axis, exclusive, reverse))
     }
 }
 

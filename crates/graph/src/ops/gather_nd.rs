@@ -1,4 +1,7 @@
-//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of `ravel_index` and the operators on rows.
+//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of
+//! `ravel_index` and the operators on rows.
+
+use std::cell::RefCell;
 
 use abeyance_ir::{
     AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
@@ -9,10 +12,10 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::index::{constant_out_of_range, gather, scatter_add};
-use super::shape::{merge, product, reshape};
-use super::{mistake, traffic, with_index};
-use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
+use super::index::constant_out_of_range;
+use super::shape::{old, product};
+use super::{traffic, with_index};
+use crate::{Dimensions, Element, Expr, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&RavelIndex];
@@ -25,8 +28,9 @@ attributes! {
     }
 }
 
-/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last axis: `[.., k]` to `[..]` for a shape
-/// of k dimensions. A coordinate outside its dimension fails at run time. NumPy's `ravel_multi_index`.
+/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last
+/// axis: `[.., k]` to `[..]` for a shape of k dimensions. A coordinate outside its dimension fails
+/// at run time. NumPy's `ravel_multi_index`.
 pub struct RavelIndex;
 
 impl Operator for RavelIndex {
@@ -111,6 +115,7 @@ impl Operator for RavelIndex {
     }
 }
 
+// OLD
 /// Appends `ravel_index(indices)`.
 pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
     graph.add(&RavelIndex, &[indices], RavelIndexAttributes { shape })
@@ -142,53 +147,73 @@ pub(super) fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize,
     }
 }
 
-/// Appends the slices of `params` whose coordinates stand along the last axis of `indices`.
-pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    let (Some(shape), Some(_)) = (graph.shape(params), graph.shape(indices)) else {
-        return super::source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, "gather_nd", fault),
-    };
-    let rows = merge(graph, params, 0, width);
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    gather(graph, rows, numbers)
+impl<'g> Expr<'g> {
+    /// The numbers in row-major order of the elements of a shape whose coordinates these are.
+    pub fn ravel_index(self, shape: Shape) -> Self {
+        self.apply(&RavelIndex, RavelIndexAttributes { shape })
+    }
+
+    /// The slices whose coordinates stand along the last axis of `indices`.
+    pub fn gather_nd(self, indices: Self) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let shape = self.shape();
+        let width = match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => width,
+            Err(fault) => return self.mistake("gather_nd", fault),
+        };
+        self.merge(0, width).gather(indices.ravel_index(Shape::from(&shape[..width])))
+    }
+
+    /// Zeros of a shape to which this is added at the coordinates along the last axis of `indices`.
+    pub fn scatter_nd(self, indices: Self, shape: Shape) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let width = match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => width,
+            Err(fault) => return self.mistake("scatter_nd", fault),
+        };
+        let (outer, row) = shape.split_at(width);
+        let mut rows = Shape::from_slice(&[self.graph(|graph| product(graph, outer))]);
+        rows.extend_from_slice(row);
+        let numbers = indices.ravel_index(Shape::from(outer));
+        self.scatter_add(numbers, rows).reshape(shape)
+    }
 }
 
-/// Appends zeros of a shape to which `updates` are added at the coordinates that stand along the last axis of `indices`.
+// OLD
+/// Appends the slices of `params` whose coordinates stand along the last axis of `indices`.
+pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
+    old(graph, params, |x| x.gather_nd(x.at(indices)))
+}
+
+// OLD
+/// Appends zeros of a shape to which `updates` are added at the coordinates in `indices`.
 pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    let (Some(_), Some(_)) = (graph.shape(updates), graph.shape(indices)) else {
-        return super::source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, "scatter_nd", fault),
-    };
-    let mut rows = Shape::from_slice(&[product(graph, &shape[..width])]);
-    rows.extend_from_slice(&shape[width..]);
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    let added = scatter_add(graph, numbers, updates, rows);
-    reshape(graph, added, shape)
+    old(graph, updates, |x| x.scatter_nd(x.at(indices), shape))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The slices of this tensor whose coordinates stand along the last axis of `indices`: `indices[.., k]` of a tensor of r dimensions
-    /// give `indices.shape[..-1] + shape[k..]`, single elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its
-    /// dimension is a mistake where both are known, else it fails at run time, naming its position. Gradient: the cotangent's
-    /// slices, added where they came from.
+    /// The slices of this tensor whose coordinates stand along the last axis of `indices`:
+    /// `indices[.., k]` of a tensor of r dimensions give `indices.shape[..-1] + shape[k..]`, single
+    /// elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its dimension is a
+    /// mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// cotangent's slices, added where they came from.
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_nd");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
-        this.graph().within("gather_nd", || this.then(|graph, x| gather_nd(graph, x, indices)))
+        this.graph().within("gather_nd", || this.map(|x| x.gather_nd(x.at(indices))))
     }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand along the last axis of
-    /// `indices`, in their order: TensorFlow's `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
+    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand
+    /// along the last axis of `indices`, in their order: TensorFlow's
+    /// `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
     /// [`Tensor::gather_nd`]. Gradient: the cotangent's slices.
     #[track_caller]
     pub fn scatter_nd<I: Index>(
@@ -202,7 +227,9 @@ impl<'g, T: Number> Tensor<'g, T> {
         let graph = this.graph();
         graph.within("scatter_nd", || {
             graph.with_shape("what is added to", shape, |graph, shape| {
-                scatter_nd(graph, indices, this.id(), shape)
+                let graph = RefCell::new(graph);
+                let x = Expr::new(&graph, this.id());
+                x.scatter_nd(x.at(indices), shape).id()
             })
         })
     }

@@ -1,5 +1,7 @@
 //! Rows by their numbers: `gather`, `scatter_add`, `one_hot`.
 
+use std::cell::RefCell;
+
 use abeyance_ir::{
     AttributeSet, Calculus, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
     Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
@@ -10,11 +12,9 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::select::select;
-use super::shape::transpose_to;
 use super::source::{Constant, ConstantAttributes};
 use super::{traffic, with_index, with_moved, with_type};
-use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
+use crate::{Dimensions, Element, Expr, Index, Number, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Gather, &ScatterAdd, &OneHot];
@@ -76,8 +76,9 @@ fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     }
 }
 
-/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices `[.., n, ..]` along it. An index
-/// outside `0..n` fails at run time. TensorFlow's `tf.gather`. Gradient: the cotangent's rows, added where they came from.
+/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices
+/// `[.., n, ..]` along it. An index outside `0..n` fails at run time. TensorFlow's `tf.gather`.
+/// Gradient: the cotangent's rows, added where they came from.
 pub struct Gather;
 
 impl Operator for Gather {
@@ -102,12 +103,11 @@ impl Operator for Gather {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (params, indices, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+        let (params, indices) = (cx.operand(0), cx.operand(1));
         let GatherAttributes { axis } = cx.attributes();
-        let shape = cx.shape(params);
-        let added =
-            cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
-        Ok(Cotangents::from_slice(&[added, None]))
+        Ok(cx.each_wanted(|index| {
+            (index == 0).then(|| cx.cotangent().scatter_add_along(indices, params.shape(), axis))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -185,8 +185,8 @@ pub(super) fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
     Ok((dims[axis], dims[axis + 1..].iter().product()))
 }
 
-/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices along it: the gradient of
-/// [`Gather`]. Gradient: the cotangent's rows.
+/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices
+/// along it: the gradient of [`Gather`]. Gradient: the cotangent's rows.
 pub struct ScatterAdd;
 
 impl Operator for ScatterAdd {
@@ -225,10 +225,10 @@ impl Operator for ScatterAdd {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand_id(0), cx.cotangent_id());
         let ScatterAddAttributes { shape: _, axis } = cx.attributes();
-        let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
-        Ok(Cotangents::from_slice(&[None, rows]))
+        Ok(cx.each_wanted(|index| {
+            (index == 1).then(|| cx.cotangent().gather_along(cx.operand(0), axis))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -289,7 +289,8 @@ impl Operator for ScatterAdd {
     }
 }
 
-/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is out of range.
+/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is
+/// out of range.
 pub struct OneHot;
 
 impl Operator for OneHot {
@@ -354,34 +355,48 @@ impl Operator for OneHot {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The rows that indices name.
+    pub fn gather(self, indices: Self) -> Self {
+        self.gather_along(indices, 0)
+    }
+
+    /// The slices along an axis that indices name.
+    pub fn gather_along(self, indices: Self, axis: i64) -> Self {
+        self.apply_to(&Gather, &[self, indices], GatherAttributes { axis })
+    }
+
+    /// Zeros of a shape to which the rows of this are added where indices say.
+    pub fn scatter_add(self, indices: Self, shape: Shape) -> Self {
+        self.scatter_add_along(indices, shape, 0)
+    }
+
+    /// Zeros of a shape to which slices along an axis are added where indices say.
+    pub fn scatter_add_along(self, indices: Self, shape: Shape, axis: i64) -> Self {
+        self.apply_to(&ScatterAdd, &[indices, self], ScatterAddAttributes { shape, axis })
+    }
+
+    /// For each index a row of `depth` elements, 1 at the index and 0 elsewhere.
+    pub fn one_hot(self, depth: i64, dtype: DType) -> Self {
+        self.apply(&OneHot, OneHotAttributes { depth, dtype })
+    }
+}
+
+// OLD
 /// Appends `gather(params, indices)`.
 pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
     gather_along(graph, params, indices, 0)
 }
 
+// OLD
 /// Appends `gather(params, indices)` along an axis.
 pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
     graph.add(&Gather, &[params, indices], GatherAttributes { axis })
 }
 
-/// Appends `scatter_add(indices, updates)`.
-pub fn scatter_add(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    scatter_add_along(graph, indices, updates, shape, 0)
-}
-
-/// Appends `scatter_add(indices, updates)` along an axis.
-pub fn scatter_add_along(
-    graph: &mut Ir,
-    indices: NodeId,
-    updates: NodeId,
-    shape: Shape,
-    axis: i64,
-) -> NodeId {
-    graph.add(&ScatterAdd, &[indices, updates], ScatterAddAttributes { shape, axis })
-}
-
-/// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
-/// that dimension for each of the last axis' places, or one for all.
+/// What is wrong with indices that are part of the graph: one that is not below the size of the
+/// dimension it counts along. `dims` holds that dimension for each of the last axis' places, or one
+/// for all.
 pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
     let node = graph.node(indices);
     if !node.is(&Constant) {
@@ -406,14 +421,16 @@ pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -
     })
 }
 
+// OLD
 /// Appends `one_hot(indices)`.
 pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> NodeId {
     graph.add(&OneHot, &[indices], OneHotAttributes { depth, dtype })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as `indices.shape + [...]`. TensorFlow's `tf.gather`. An
-    /// index outside `0..n` is a mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as
+    /// `indices.shape + [...]`. TensorFlow's `tf.gather`. An index outside `0..n` is a mistake
+    /// where both are known, else it fails at run time, naming its position. Gradient: the
     /// cotangent's rows, added where they came from.
     #[track_caller]
     pub fn gather<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
@@ -421,8 +438,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.gather_along(indices, 0)
     }
 
-    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its place: `[a, n, b]` with indices
-    /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
+    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its
+    /// place: `[a, n, b]` with indices `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's
+    /// `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
     #[track_caller]
     pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_along");
@@ -440,12 +458,12 @@ impl<'g, T: Element> Tensor<'g, T> {
                 fault.message = format!("gather: {}", fault.message);
                 this.fault(fault)
             }
-            None => this.then(|graph, x| gather_along(graph, x, indices, axis)),
+            None => this.map(|x| x.gather_along(x.at(indices), axis)),
         }
     }
 
-    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name. TensorFlow's
-    /// `tf.nn.embedding_lookup`.
+    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name.
+    /// TensorFlow's `tf.nn.embedding_lookup`.
     #[track_caller]
     pub fn embedding_lookup<I: Index>(self, ids: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("embedding_lookup");
@@ -454,9 +472,9 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are added where `indices` say,
-    /// in their order: TensorFlow's `unsorted_segment_sum`. An index outside `0..n` is a mistake where it is known, else it fails
-    /// at run time.
+    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are
+    /// added where `indices` say, in their order: TensorFlow's `unsorted_segment_sum`. An index
+    /// outside `0..n` is a mistake where it is known, else it fails at run time.
     #[track_caller]
     pub fn scatter_add<I: Index>(
         self,
@@ -482,28 +500,32 @@ impl<'g, T: Number> Tensor<'g, T> {
             let wrong = resolve_axis(axis, shape.len())
                 .ok()
                 .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
-            if let Some(fault) = wrong {
-                return super::mistake(graph, "scatter_add", fault);
+            let graph = RefCell::new(graph);
+            let x = Expr::new(&graph, this.id());
+            match wrong {
+                Some(fault) => x.mistake("scatter_add", fault),
+                None => x.scatter_add_along(x.at(indices), shape, axis),
             }
-            scatter_add_along(graph, indices, this.id(), shape, axis)
+            .id()
         })
     }
 }
 
 impl<'g, I: Index> Tensor<'g, I> {
-    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if the index is out of range, as
-    /// in TensorFlow.
+    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if
+    /// the index is out of range, as in TensorFlow.
     #[track_caller]
     pub fn one_hot<T: Element>(self, depth: usize) -> Tensor<'g, T> {
         // A depth beyond i64 is as much too large as i64::MAX is.
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        self.then(|graph, indices| one_hot(graph, indices, depth, T::DTYPE))
+        self.map(|indices| indices.one_hot(depth, T::DTYPE))
     }
 
-    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at the end), which are `on` at
-    /// the index and `off` elsewhere: TensorFlow's `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are
-    /// numbers or tensors that broadcast to the result, and have gradients. It is a mistake if there is no such axis, or
-    /// if they do not broadcast.
+    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at
+    /// the end), which are `on` at the index and `off` elsewhere: TensorFlow's
+    /// `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are numbers or
+    /// tensors that broadcast to the result, and have gradients. It is a mistake if there is no
+    /// such axis, or if they do not broadcast.
     #[track_caller]
     pub fn one_hot_with<T: Element>(
         self,
@@ -514,7 +536,7 @@ impl<'g, I: Index> Tensor<'g, I> {
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("one_hot_with");
         if self.is_invalid() {
-            return self.then(|_, x| x);
+            return self.map(|x| x);
         }
         let rank = self.shape().len();
         let axis = match resolve_axis(axis, rank + 1) {
@@ -527,12 +549,11 @@ impl<'g, I: Index> Tensor<'g, I> {
         let this = self.beside(on).beside(off);
         let (on, off) = (on.node(this.graph()), off.node(this.graph()));
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        this.then(|graph, indices| {
-            let hot = one_hot(graph, indices, depth, DType::Bool);
-            let mut order: Vec<usize> = (0..rank).collect();
-            order.insert(axis, rank);
-            let turned = transpose_to(graph, hot, &order);
-            select(graph, turned, on, off)
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.insert(axis, rank);
+        this.map(|indices| {
+            let hot = indices.one_hot(depth, DType::Bool).transpose_to(&order);
+            hot.select(hot.at(on), hot.at(off))
         })
     }
 }

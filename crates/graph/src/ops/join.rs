@@ -1,16 +1,16 @@
 //! Tensors side by side: `concat`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type, attributes, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    attributes, resolve_axis,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
-use super::slice::{copy_loop, slice};
-use super::{binary, source, window, with_moved};
-use crate::{Element, Graph, Tensor};
+use super::slice::copy_loop;
+use super::with_moved;
+use crate::{Element, Expr, Graph, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Concat];
@@ -82,42 +82,36 @@ impl Operator for Concat {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (cotangent, count) = (cx.cotangent_id(), cx.operands());
-        let rank = cx.shape(cotangent).len();
+        let (cotangent, count) = (cx.cotangent(), cx.operands());
+        let rank = cotangent.rank();
         let ConcatAttributes { axis } = cx.attributes();
         let axis = resolve_axis(axis, rank)?;
         let mut cotangents = Cotangents::new();
-        // Where the part of the next operand begins: the sum of the known sizes before it, and the node of the sum of the
-        // others, if there are any.
+        // Where the part of the next operand begins: the sum of the known sizes before it, and the
+        // node of the sum of the others, if there are any.
         let mut begin = vec![0i64; rank];
-        let mut offset: Option<NodeId> = None;
+        let mut offset: Option<Expr<'_>> = None;
         let last = (0..count).rev().find(|&index| cx.wanted(index));
         for index in 0..count {
-            let operand = cx.operand_id(index);
-            let shape = cx.shape(operand);
+            let shape = cx.operand(index).shape();
             let size = shape[axis];
-            cotangents.push(cx.wanted(index).then(|| {
-                let graph = cx.graph();
-                match (offset, size) {
-                    (None, Dim::Known(size)) => {
-                        let mut sizes = vec![-1; rank];
-                        sizes[axis] = size as i64;
-                        slice(graph, cotangent, &begin, &sizes)
-                    }
-                    _ => {
-                        let offset = offset.unwrap_or_else(|| window::offset(graph, 0));
-                        window::slice_at(graph, cotangent, offset, &begin, axis as i64, shape)
-                    }
+            let part = cx.wanted(index).then(|| match (offset, size) {
+                (None, Dim::Known(size)) => {
+                    let mut sizes = vec![-1; rank];
+                    sizes[axis] = size as i64;
+                    cotangent.slice(&begin, &sizes)
                 }
-            }));
+                _ => {
+                    let offset = offset.unwrap_or_else(|| cotangent.offset(0));
+                    cotangent.slice_at(offset, &begin, axis as i64, shape)
+                }
+            });
+            cotangents.push(part.map(Expr::id));
             match size {
                 Dim::Known(size) => begin[axis] = begin[axis].saturating_add(size as i64),
                 Dim::Symbol(_) if last > Some(index) => {
-                    let size = source::size(cx.graph(), DType::I64, Shape::from_slice(&[size]));
-                    offset = Some(match offset {
-                        Some(before) => binary::add(cx.graph(), before, size),
-                        None => size,
-                    });
+                    let size = cotangent.offset_of(size);
+                    offset = Some(offset.map_or(size, |before| before + size));
                 }
                 Dim::Symbol(_) => {}
             }
@@ -171,13 +165,22 @@ impl Operator for Concat {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// Parts one after the other along an axis, of which this expression may be one.
+    pub fn concat(self, parts: &[Self], axis: i64) -> Self {
+        self.apply_to(&Concat, parts, ConcatAttributes { axis })
+    }
+}
+
+// OLD
 /// Appends `concat(inputs...)`.
 pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
     graph.add(&Concat, inputs, ConcatAttributes { axis })
 }
 
 impl Graph {
-    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one tensor is needed.
+    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one
+    /// tensor is needed.
     #[track_caller]
     pub fn concat<'g, T: Element>(
         &'g self,
@@ -187,7 +190,7 @@ impl Graph {
         let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&inputs);
         let inputs = home.import_all(&inputs);
-        home.handle(home.build(|graph| concat(graph, &inputs, axis)))
+        home.handle(home.build(|graph| graph.add(&Concat, &inputs, ConcatAttributes { axis })))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tensors with something around them: `pad_constant`, and padding that mirrors what is inside.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
+    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
     Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
     Splitting, Type,
 };
@@ -9,15 +9,16 @@ use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
 use super::slice::{self, PadAttributes, copy_loop, each};
-use super::strided::reverse;
-use super::{join, reduce, select, source, with_moved};
-use crate::{Element, Operand, Tensor};
+use super::tile::sum;
+use super::{source, with_moved};
+use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&PadConstant];
 
-/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of `x` the
-/// cotangent's part that stands where it does, of the value the sum of the rest.
+/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad`
+/// in mode CONSTANT. Gradient: of `x` the cotangent's part that stands where it does, of the value
+/// the sum of the rest.
 pub struct PadConstant;
 
 impl Operator for PadConstant {
@@ -42,22 +43,17 @@ impl Operator for PadConstant {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let PadAttributes { before, after } = cx.attributes();
-        let full = cx.shape(x);
-        let inside = cx
-            .wanted(0)
-            .then(|| slice::unpad(cx.graph(), cotangent, &before, &after, full.clone()));
-        let value = cx.wanted(1).then(|| {
-            let graph = cx.graph();
-            let inside = source::fill(graph, abeyance_ir::Array::scalar(DType::Bool, 1.0), full);
-            let inside = slice::pad(graph, inside, &before, &after);
-            let zero = super::scalar_like(graph, cotangent, 0.0);
-            let around = select::select(graph, inside, zero, cotangent);
-            let axes: Vec<i64> = (0..before.len() as i64).collect();
-            reduce::sum(graph, around, &axes, false)
-        });
-        Ok(Cotangents::from_slice(&[inside, value]))
+        let axes: Vec<i64> = (0..before.len() as i64).collect();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                cotangent.unpad(&before, &after, x.shape())
+            } else {
+                let inside = all_true(x).pad(&before, &after);
+                sum(inside.select(0.0, cotangent), &axes)
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -102,6 +98,82 @@ impl Operator for PadConstant {
     }
 }
 
+// OLD
+/// Truth in the shape of `x`.
+fn all_true(x: Expr<'_>) -> Expr<'_> {
+    let (yes, shape) = (Array::scalar(DType::Bool, 1.0), x.shape());
+    x.at(x.graph(|graph| source::fill(graph, yes, shape)))
+}
+
+impl<'g> Expr<'g> {
+    /// The expression with a value before and after it along each dimension.
+    pub fn pad_constant(self, value: impl ExprOperand<'g>, before: &[i64], after: &[i64]) -> Self {
+        let attributes = PadAttributes { before: before.into(), after: after.into() };
+        self.apply_to(&PadConstant, &[self, value.expr(self)], attributes)
+    }
+
+    /// The expression mirrored at its ends.
+    ///
+    /// Around it stand the elements next to each end in the opposite order, `skip` of them left out
+    /// (1 to leave out the outermost itself, 0 to begin with it).
+    ///
+    /// # Errors
+    /// More elements around than there are to mirror.
+    fn mirror(self, paddings: &[[i64; 2]], skip: i64) -> Result<Self, Fault> {
+        let full = self.shape();
+        let rank = full.len();
+        if paddings.len() != rank {
+            return Err(Fault::new(format!(
+                "paddings = {paddings:?} are not two numbers for each of {rank} dimensions"
+            )));
+        }
+        for (axis, (&dim, around)) in full.iter().zip(paddings).enumerate() {
+            if let Some(&wrong) = around.iter().find(|&&size| size < 0) {
+                return Err(Fault::new(format!(
+                    "paddings = {paddings:?} hold {wrong}, which is no size"
+                )));
+            }
+            if let Dim::Known(size) = dim
+                && let Some(&wrong) = around.iter().find(|&&around| {
+                    around > 0 && around as u64 > (size as u64).saturating_sub(skip as u64)
+                })
+            {
+                return Err(Fault::new(format!(
+                    "{wrong} elements around dimension {axis} of {} are more than it has to mirror",
+                    self.graph(|graph| graph.symbols().display(&full).to_string())
+                )));
+            }
+        }
+        let mut y = self;
+        for (axis, &[before, after]) in paddings.iter().enumerate() {
+            let axes = [axis as i64];
+            // The part from `begin` on.
+            let part = |y: Self, begin: i64, size: i64| {
+                let (mut from, mut sizes) = (vec![0; rank], vec![-1; rank]);
+                (from[axis], sizes[axis]) = (begin, size);
+                y.slice(&from, &sizes)
+            };
+            let mut row = Vec::with_capacity(3);
+            if before > 0 {
+                row.push(part(y, skip, before).reverse(&axes));
+            }
+            row.push(y);
+            if after > 0 {
+                row.push(match full[axis] {
+                    Dim::Known(size) => part(y, size as i64 - skip - after, after).reverse(&axes),
+                    // Counted from an end that is not known yet.
+                    Dim::Symbol(_) => part(y.reverse(&axes), skip, after),
+                });
+            }
+            if row.len() > 1 {
+                y = y.concat(&row, axis as i64);
+            }
+        }
+        Ok(y)
+    }
+}
+
+// OLD
 /// Appends `pad_constant(x, value)`.
 pub fn pad_constant(
     graph: &mut Ir,
@@ -114,75 +186,11 @@ pub fn pad_constant(
     graph.add(&PadConstant, &[x, value], attributes)
 }
 
-/// Appends what mirrors `x` around it: the elements next to each end in the opposite order, `skip` of them left out (1 to leave out
-/// the outermost itself, 0 to begin with it).
-///
-/// # Errors
-/// More elements around than there are to mirror.
-fn mirror(graph: &mut Ir, x: NodeId, paddings: &[[i64; 2]], skip: i64) -> Result<NodeId, Fault> {
-    let full = graph.shape(x).unwrap_or_default();
-    let rank = full.len();
-    if paddings.len() != rank {
-        return Err(Fault::new(format!(
-            "paddings = {paddings:?} are not two numbers for each of {rank} dimensions"
-        )));
-    }
-    for (axis, (&dim, around)) in full.iter().zip(paddings).enumerate() {
-        if let Some(&wrong) = around.iter().find(|&&size| size < 0) {
-            return Err(Fault::new(format!(
-                "paddings = {paddings:?} hold {wrong}, which is no size"
-            )));
-        }
-        if let Dim::Known(size) = dim
-            && let Some(&wrong) = around.iter().find(|&&around| {
-                around > 0 && around as u64 > (size as u64).saturating_sub(skip as u64)
-            })
-        {
-            return Err(Fault::new(format!(
-                "{wrong} elements around dimension {axis} of {} are more than it has to mirror",
-                graph.symbols().display(&full)
-            )));
-        }
-    }
-    let mut y = x;
-    for (axis, &[before, after]) in paddings.iter().enumerate() {
-        let axes = [axis as i64];
-        // The part of `y` from `begin` on.
-        let part = |graph: &mut Ir, y, begin: i64, size: i64| {
-            let (mut from, mut sizes) = (vec![0; rank], vec![-1; rank]);
-            (from[axis], sizes[axis]) = (begin, size);
-            slice::slice(graph, y, &from, &sizes)
-        };
-        let mut row = Vec::with_capacity(3);
-        if before > 0 {
-            let first = part(graph, y, skip, before);
-            row.push(reverse(graph, first, &axes));
-        }
-        row.push(y);
-        if after > 0 {
-            row.push(match full[axis] {
-                Dim::Known(size) => {
-                    let last = part(graph, y, size as i64 - skip - after, after);
-                    reverse(graph, last, &axes)
-                }
-                // Counted from an end that is not known yet.
-                Dim::Symbol(_) => {
-                    let back = reverse(graph, y, &axes);
-                    part(graph, back, skip, after)
-                }
-            });
-        }
-        if row.len() > 1 {
-            y = join::concat(graph, &row, axis as i64);
-        }
-    }
-    Ok(y)
-}
-
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor with a value around it: how many before and after it along each dimension, `x.pad_with([[0, 0], [1, 2]], -1.0)`.
-    /// TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of the tensor the cotangent's part that stands where it does, of the
-    /// value the sum of the rest. Negative sizes, and results beyond any memory, are mistakes.
+    /// The tensor with a value around it: how many before and after it along each dimension,
+    /// `x.pad_with([[0, 0], [1, 2]], -1.0)`. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of
+    /// the tensor the cotangent's part that stands where it does, of the value the sum of the rest.
+    /// Negative sizes, and results beyond any memory, are mistakes.
     #[track_caller]
     pub fn pad_with(
         self,
@@ -192,7 +200,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         let _call = self.graph().call("pad_with");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
-        self.with(value, |graph, x, value| pad_constant(graph, x, value, &before, &after))
+        self.zip(value, |x, value| x.pad_constant(value, &before, &after))
     }
 
     #[track_caller]
@@ -200,7 +208,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         let graph = self.graph();
         let _call = graph.call(name);
         graph.within(name, || {
-            match graph.build(|ir| mirror(ir, self.id(), paddings, skip)) {
+            match self.visit(|x| x.mirror(paddings, skip).map(Expr::id)) {
                 // A node of its own, that it can be named.
                 Ok(id) if id == self.id() => self.identity(),
                 Ok(id) => graph.handle(id),
@@ -209,16 +217,18 @@ impl<'g, T: Element> Tensor<'g, T> {
         })
     }
 
-    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`.
-    /// TensorFlow's `tf.pad` in mode REFLECT. More elements around a dimension than its size less one are a mistake, or an error when
-    /// the size is fed. Made of slices, `reverse` and `concat`.
+    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with
+    /// `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`. TensorFlow's `tf.pad` in mode REFLECT. More elements
+    /// around a dimension than its size less one are a mistake, or an error when the size is fed.
+    /// Made of slices, `reverse` and `concat`.
     #[track_caller]
     pub fn pad_reflect(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_reflect", paddings.as_ref(), 1)
     }
 
-    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`. TensorFlow's `tf.pad` in mode SYMMETRIC.
-    /// More elements around a dimension than its size are a mistake, or an error when the size is fed.
+    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`.
+    /// TensorFlow's `tf.pad` in mode SYMMETRIC. More elements around a dimension than its size are
+    /// a mistake, or an error when the size is fed.
     #[track_caller]
     pub fn pad_symmetric(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_symmetric", paddings.as_ref(), 0)

@@ -1,15 +1,15 @@
-//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
+//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a
+//! `scatter_add`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise_chunk, layout};
 
 use super::{index, traffic, with_index, with_type};
-use crate::{Index, Number, Operand, Tensor};
+use crate::{Expr, Index, Number, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SegmentSum];
@@ -22,8 +22,8 @@ abeyance_ir::attributes! {
     }
 }
 
-/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]` never fall. Gradient: for each row the
-/// cotangent of its segment.
+/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]`
+/// never fall. Gradient: for each row the cotangent of its segment.
 pub struct SegmentSum;
 
 impl Operator for SegmentSum {
@@ -71,9 +71,7 @@ impl Operator for SegmentSum {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (segments, cotangent) = (cx.operand_id(1), cx.cotangent_id());
-        let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
-        Ok(Cotangents::from_slice(&[rows, None]))
+        Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().gather(cx.operand(1)))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -122,18 +120,21 @@ impl Operator for SegmentSum {
     }
 }
 
-/// Appends `segment_sum(data, segments)`.
-pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, num_segments: i64) -> NodeId {
-    graph.add(&SegmentSum, &[data, segments], SegmentSumAttributes { num_segments })
+impl<'g> Expr<'g> {
+    /// The sums of the rows of each segment, which stand in order.
+    pub fn segment_sum(self, segments: Self, num_segments: i64) -> Self {
+        self.apply_to(&SegmentSum, &[self, segments], SegmentSumAttributes { num_segments })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`: row s is the sum of the rows
-    /// whose number in `segments` `[N]` is s, and 0 where there is none. Integers wrap.
+    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`:
+    /// row s is the sum of the rows whose number in `segments` `[N]` is s, and 0 where there is
+    /// none. Integers wrap.
     ///
-    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are settled before a run. Segments
-    /// have to stand in order: one below the one before it, and one outside `0..num_segments`, fails at run time and is named with
-    /// its position.
+    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are
+    /// settled before a run. Segments have to stand in order: one below the one before it, and one
+    /// outside `0..num_segments`, fails at run time and is named with its position.
     #[track_caller]
     pub fn segment_sum<I: Index>(
         self,
@@ -142,12 +143,12 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         // A number beyond i64 is as much too large as i64::MAX is.
         let count = i64::try_from(num_segments).unwrap_or(i64::MAX);
-        self.with(segments, |graph, data, segments| segment_sum(graph, data, segments, count))
+        self.zip(segments, |data, segments| data.segment_sum(segments, count))
     }
 
-    /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
-    /// `unsorted_segment_sum`, but that a negative segment fails at run time as well. It is a
-    /// [`scatter_add`](Tensor::scatter_add).
+    /// The same for segments in any order, and of any shape: this tensor is
+    /// `segments.shape + [...]`. TensorFlow's `unsorted_segment_sum`, but that a negative segment
+    /// fails at run time as well. It is a [`scatter_add`](Tensor::scatter_add).
     #[track_caller]
     pub fn unsorted_segment_sum<I: Index>(
         self,
@@ -155,12 +156,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         num_segments: usize,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("unsorted_segment_sum");
-        self.with(segments, |graph, data, segments| {
-            let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
-            let row = data_shape.get(of.len()..).unwrap_or_default();
+        self.zip(segments, |data, segments| {
+            let rows = data.shape();
+            let row = rows.get(segments.rank()..).unwrap_or_default();
             let shape =
                 std::iter::once(Dim::Known(num_segments)).chain(row.iter().copied()).collect();
-            index::scatter_add(graph, segments, data, shape)
+            data.scatter_add(segments, shape)
         })
     }
 }

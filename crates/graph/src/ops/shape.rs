@@ -1,4 +1,5 @@
-//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
+//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`,
+//! `broadcast_to`.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Graph as Ir,
@@ -13,8 +14,8 @@ use abeyance_kernels::layout::{self, Transpose as TransposeLoops};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::{unbroadcast, with_moved};
-use crate::{Dimension, Dimensions, Element, Tensor};
+use super::with_moved;
+use crate::{Dimension, Dimensions, Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -93,8 +94,8 @@ impl Operator for Reshape {
     }
 }
 
-/// How reshaped elements lie: along the axis of the result before which there are as many elements as before the operand's. Of both, a
-/// row is a stretch of elements as long as the other's.
+/// How reshaped elements lie: along the axis of the result before which there are as many elements
+/// as before the operand's. Of both, a row is a stretch of elements as long as the other's.
 fn regrouped(cx: &Splitting<'_>) -> Split {
     let find = || {
         let from = cx.axis(0)?;
@@ -155,7 +156,8 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
     }
     match (&left[..], &right[..]) {
         ([], []) if a == b => Quotient::Equal,
-        // With an unknown dimension on both sides the other sizes may still differ if that dimension is 0.
+        // With an unknown dimension on both sides the other sizes may still differ if that
+        // dimension is 0.
         ([], []) if a == 0 || b == 0 => Quotient::Open,
         ([], []) => Quotient::Differ,
         ([], &[(index, _)]) if b != 0 && a % b == 0 => Quotient::Needs(index, Dim::Known(a / b)),
@@ -196,10 +198,8 @@ fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
 }
 
 /// The cotangent in the operand's shape.
-fn back_to_operand(cx: &mut Derivation<'_>) -> Cotangents {
-    let (shape, cotangent) = (cx.shape(cx.operand_id(0)), cx.cotangent_id());
-    let back = reshape(cx.graph(), cotangent, shape);
-    cx.only_id(back)
+fn back_to_operand(cx: &Derivation<'_>) -> Cotangents {
+    cx.only(cx.cotangent().reshape(cx.operand(0).shape()))
 }
 
 attributes! {
@@ -228,15 +228,13 @@ impl Operator for Transpose {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let rank = cx.shape(cx.operand_id(0)).len();
+        let rank = cx.operand(0).rank();
         let order = permutation(&cx.attributes::<TransposeAttributes>().order, rank)?;
         let mut back = vec![0; rank];
         for (place, &axis) in order.iter().enumerate() {
             back[axis] = place;
         }
-        let cotangent = cx.cotangent_id();
-        let turned = transpose_to(cx.graph(), cotangent, &back);
-        Ok(cx.only_id(turned))
+        Ok(cx.only(cx.cotangent().transpose_to(&back)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -452,9 +450,7 @@ impl Operator for BroadcastTo {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
-        let sum = unbroadcast(cx.graph(), cotangent, x);
-        Ok(cx.only_id(sum))
+        Ok(cx.only(cx.cotangent().unbroadcast(cx.operand(0))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -495,44 +491,7 @@ impl Operator for BroadcastTo {
     }
 }
 
-/// Appends `reshape(x)`.
-pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    graph.add(&Reshape, &[x], ReshapeAttributes { to })
-}
-
-/// Appends `transpose(x)`: dimension `i` of the result is dimension `order[i]` of `x`. Nothing is appended if that changes
-/// nothing.
-pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
-    if order.iter().enumerate().all(|(place, &axis)| place == axis) {
-        return x;
-    }
-    graph.add(&Transpose, &[x], TransposeAttributes { order: integers(order) })
-}
-
-/// Appends `x` with one axis moved behind the others, or nothing if it is the last.
-pub(crate) fn move_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
-    match axis < rank {
-        true => transpose_to(graph, x, &order),
-        false => x, // Wrong already, and reported.
-    }
-}
-
-/// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
-pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    if graph.shape(x) == Some(graph.resolve(&to)) {
-        return x;
-    }
-    graph.add(&BroadcastTo, &[x], BroadcastToAttributes { to })
-}
-
-/// Appends `expand_dims(x)`.
-pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ExpandDims, &[x], ExpandDimsAttributes { axis })
-}
-
-/// The dimension of as many elements as some dimensions together: a number, one of them, or a new symbol.
+/// The dimension of as many elements as some dimensions: a number, one of them, or a new symbol.
 pub(crate) fn product(graph: &mut Ir, dims: &[Dim]) -> Dim {
     dims.iter()
         .try_fold(Dim::Known(1), |product, &dim| match (product, dim) {
@@ -540,25 +499,127 @@ pub(crate) fn product(graph: &mut Ir, dims: &[Dim]) -> Dim {
             (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
             _ => None,
         })
-        .unwrap_or_else(|| Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)))
+        .unwrap_or_else(|| derived(graph))
 }
 
-/// Appends a reshape that makes one dimension of `count` from dimension `at` on; of none, a new one of size 1. One such dimension at
-/// a time can be worked out when the others are symbols.
-pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeId {
-    let mut to = graph.shape(x).unwrap_or_default();
-    if count == 1 || at + count > to.len() {
-        return x;
+/// A new dimension that follows from others.
+pub(super) fn derived(graph: &mut Ir) -> Dim {
+    Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived))
+}
+
+impl<'g> Expr<'g> {
+    /// The same elements in row-major order under other dimensions.
+    pub fn reshape(self, to: Shape) -> Self {
+        self.apply(&Reshape, ReshapeAttributes { to })
     }
-    let one = product(graph, &to[at..at + count]);
-    to.drain(at..at + count);
-    to.insert(at, one);
-    reshape(graph, x, to)
+
+    /// The dimensions in another order: dimension `i` of the result is dimension `order[i]`.
+    pub fn transpose_by(self, order: &[i64]) -> Self {
+        self.apply(&Transpose, TransposeAttributes { order: order.into() })
+    }
+
+    /// The dimensions in another order, or the expression itself if that changes nothing.
+    pub fn transpose_to(self, order: &[usize]) -> Self {
+        if order.iter().enumerate().all(|(place, &axis)| place == axis) {
+            return self;
+        }
+        self.apply(&Transpose, TransposeAttributes { order: integers(order) })
+    }
+
+    /// The expression with one axis moved behind the others, itself if it is the last.
+    pub(crate) fn move_last(self, axis: usize) -> Self {
+        let rank = self.rank();
+        if axis >= rank {
+            return self; // Wrong already, and reported.
+        }
+        let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
+        self.transpose_to(&order)
+    }
+
+    /// The elements repeated to fill a shape, or the expression itself if it has that shape.
+    pub fn broadcast_to(self, to: Shape) -> Self {
+        if self.graph(|graph| graph.shape(self.id()) == Some(graph.resolve(&to))) {
+            return self;
+        }
+        self.apply(&BroadcastTo, BroadcastToAttributes { to })
+    }
+
+    /// The expression with a new dimension of size 1 before dimension `axis` (-1: at the end).
+    pub fn expand_dims(self, axis: i64) -> Self {
+        self.apply(&ExpandDims, ExpandDimsAttributes { axis })
+    }
+
+    /// The expression without the dimensions `axes`, which must be 1.
+    pub fn squeeze(self, axes: &[i64]) -> Self {
+        self.apply(&Squeeze, SqueezeAttributes { axes: axes.into() })
+    }
+
+    /// One dimension in place of `count` from dimension `at` on; of none, a new one of size 1.
+    ///
+    /// One such dimension at a time can be worked out when the others are symbols.
+    pub(crate) fn merge(self, at: usize, count: usize) -> Self {
+        let mut to = self.shape();
+        if count == 1 || at + count > to.len() {
+            return self;
+        }
+        let one = self.graph(|graph| product(graph, &to[at..at + count]));
+        to.drain(at..at + count);
+        to.insert(at, one);
+        self.reshape(to)
+    }
+}
+
+// OLD
+/// What `build` makes of a node.
+pub(super) fn old(
+    graph: &mut Ir,
+    x: NodeId,
+    build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
+) -> NodeId {
+    let graph = std::cell::RefCell::new(graph);
+    build(Expr::new(&graph, x)).id()
+}
+
+// OLD
+/// Appends `reshape(x)`.
+pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
+    old(graph, x, |x| x.reshape(to))
+}
+
+// OLD
+/// Appends `transpose(x)`, or nothing if that changes nothing.
+pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
+    old(graph, x, |x| x.transpose_to(order))
+}
+
+// OLD
+/// Appends `x` with one axis moved behind the others, or nothing if it is the last.
+pub(crate) fn move_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
+    old(graph, x, |x| x.move_last(axis))
+}
+
+// OLD
+/// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
+pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
+    old(graph, x, |x| x.broadcast_to(to))
+}
+
+// OLD
+/// Appends `expand_dims(x)`.
+pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
+    old(graph, x, |x| x.expand_dims(axis))
+}
+
+// OLD
+/// Appends a reshape that makes one dimension of `count` from dimension `at` on.
+pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeId {
+    old(graph, x, |x| x.merge(at, count))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is worked out, for symbolic
-    /// dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`). Copies nothing.
+    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is
+    /// worked out, for symbolic dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`).
+    /// Copies nothing.
     #[track_caller]
     pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
         let to = to.into();
@@ -571,25 +632,23 @@ impl<'g, T: Element> Tensor<'g, T> {
                 .help("take the others from a tensor: `dims![x.dim(0), _]`"),
             );
         }
-        self.then(|graph, x| {
+        self.map(|x| {
             // Of the open dimension a symbol is made only if it cannot be worked out.
-            let from = graph.shape(x).unwrap_or_default();
+            let from = x.shape();
             let open = to.0.iter().position(|dim| *dim == Dimension::Unknown);
             let mut rest = to.clone();
             if let Some(index) = open {
                 rest.0[index] = Dimension::Known(1);
             }
-            let mut shape = rest.resolve(graph.symbols_mut());
+            let mut shape = x.graph(|graph| rest.resolve(graph.symbols_mut()));
             if let Some(index) = open {
                 if shape.contains(&Dim::Known(0)) {
-                    return super::mistake(graph, "reshape", any_size(graph, &from, &shape, index));
+                    let fault = x.graph(|graph| any_size(graph, &from, &shape, index));
+                    return x.mistake("reshape", fault);
                 }
-                shape[index] = match missing(&from, &shape) {
-                    Some(dim) => dim,
-                    None => Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)),
-                };
+                shape[index] = missing(&from, &shape).unwrap_or_else(|| x.graph(derived));
             }
-            reshape(graph, x, shape)
+            x.reshape(shape)
         })
     }
 
@@ -605,27 +664,27 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("transpose_by");
-        self.then(|graph, x| {
-            graph.add(&Transpose, &[x], TransposeAttributes { order: order.into() })
-        })
+        self.map(|x| x.transpose_by(order))
     }
 
-    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies nothing.
+    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies
+    /// nothing.
     #[track_caller]
     pub fn expand_dims(self, axis: i64) -> Tensor<'g, T> {
-        self.then(|graph, x| expand_dims(graph, x, axis))
+        self.map(|x| x.expand_dims(axis))
     }
 
     /// Without the dimensions `axes`, which must be 1. Copies nothing.
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze");
-        self.then(|graph, x| graph.add(&Squeeze, &[x], SqueezeAttributes { axes: axes.into() }))
+        self.map(|x| x.squeeze(axes))
     }
 
-    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's `tf.squeeze(x)`. A dimension
-    /// whose size is not known yet stays, also if 1 is fed to it later: the shape of every value is known before the graph
-    /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
+    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's
+    /// `tf.squeeze(x)`. A dimension whose size is not known yet stays, also if 1 is fed to it
+    /// later: the shape of every value is known before the graph runs. [`Tensor::squeeze`] leaves
+    /// out such a one by its number. Copies nothing.
     #[track_caller]
     pub fn squeeze_all(self) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze_all");
@@ -645,9 +704,10 @@ impl<'g, T: Element> Tensor<'g, T> {
                     .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             );
         }
-        self.then(|graph, x| {
-            let to = to.resolve(graph.symbols_mut());
-            graph.add(&BroadcastTo, &[x], BroadcastToAttributes { to })
+        self.map(|x| {
+            let to = x.graph(|graph| to.resolve(graph.symbols_mut()));
+            // Of its own shape too, that the node can be named.
+            x.apply(&BroadcastTo, BroadcastToAttributes { to })
         })
     }
 }
@@ -667,7 +727,8 @@ fn any_size(graph: &Ir, from: &[Dim], to: &[Dim], open: usize) -> Fault {
     .help("say which size is meant: a number, or the dimension of a tensor, `dims![0, x.dim(1)]`")
 }
 
-/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as `from`.
+/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as
+/// `from`.
 fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
     let mut with = Shape::from(to);
     // A symbol of its own kind: never equal to one of `from`'s.

@@ -9,8 +9,8 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::{window, with_moved};
-use crate::{Element, Tensor};
+use super::with_moved;
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Slice, &Pad];
@@ -49,8 +49,8 @@ attributes! {
     }
 }
 
-/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to the end where that is -1:
-/// TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
+/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to
+/// the end where that is -1: TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
 pub struct Slice;
 
 impl Operator for Slice {
@@ -97,8 +97,7 @@ impl Operator for Slice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
-        let full = cx.shape(x);
+        let (cotangent, full) = (cx.cotangent(), cx.operand(0).shape());
         let SliceAttributes { begin: before, size: sizes } = cx.attributes();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
         let after: Option<Vec<i64>> = full
@@ -110,15 +109,10 @@ impl Operator for Slice {
                 _ => None,
             })
             .collect();
-        let graph = cx.graph();
-        let padded = match after {
-            Some(after) => pad(graph, cotangent, &before, &after),
-            None => {
-                let nothing = window::offset(graph, 0);
-                window::pad_at(graph, cotangent, nothing, &before, 0, full)
-            }
-        };
-        Ok(cx.only_id(padded))
+        Ok(cx.only(match after {
+            Some(after) => cotangent.pad(&before, &after),
+            None => cotangent.pad_at(cotangent.offset(0), &before, 0, full),
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -182,8 +176,8 @@ attributes! {
     }
 }
 
-/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
-/// stands where `x` does.
+/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the
+/// cotangent's part that stands where `x` does.
 pub struct Pad;
 
 impl Operator for Pad {
@@ -199,11 +193,8 @@ impl Operator for Pad {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand_id(0), cx.cotangent_id());
-        let inner = cx.shape(x);
         let PadAttributes { before, after } = cx.attributes();
-        let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
-        Ok(cx.only_id(cut))
+        Ok(cx.only(cx.cotangent().unpad(&before, &after, cx.operand(0).shape())))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -279,59 +270,64 @@ pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     cx.tensor(cx.dtype(0), shape)
 }
 
-/// Appends what takes a padded tensor of shape `inner` out of what is around it.
-pub(crate) fn unpad(
-    graph: &mut Ir,
-    x: NodeId,
-    before: &[i64],
-    after: &[i64],
-    inner: Shape,
-) -> NodeId {
-    let sizes: Option<Vec<i64>> = inner
-        .iter()
-        .zip(before.iter().zip(after))
-        .map(|(&dim, around)| match (dim, around) {
-            (_, (0, 0)) => Some(-1),
-            (Dim::Known(n), _) => i64::try_from(n).ok(),
-            _ => None,
-        })
-        .collect();
-    match sizes {
-        Some(sizes) => slice(graph, x, before, &sizes),
-        None => {
-            let nothing = window::offset(graph, 0);
-            window::slice_at(graph, x, nothing, before, 0, inner)
+impl<'g> Expr<'g> {
+    /// The part that begins at `begin` and has `size` elements along each dimension, -1 for all.
+    pub fn slice(self, begin: &[i64], size: &[i64]) -> Self {
+        self.apply(&Slice, SliceAttributes { begin: begin.into(), size: size.into() })
+    }
+
+    /// The expression with zeros (`false`) before and after it along each dimension.
+    pub fn pad(self, before: &[i64], after: &[i64]) -> Self {
+        self.apply(&Pad, PadAttributes { before: before.into(), after: after.into() })
+    }
+
+    /// The part of shape `inner` of a padded expression that it was before.
+    pub(crate) fn unpad(self, before: &[i64], after: &[i64], inner: Shape) -> Self {
+        let sizes: Option<Vec<i64>> = inner
+            .iter()
+            .zip(before.iter().zip(after))
+            .map(|(&dim, around)| match (dim, around) {
+                (_, (0, 0)) => Some(-1),
+                (Dim::Known(n), _) => i64::try_from(n).ok(),
+                _ => None,
+            })
+            .collect();
+        match sizes {
+            Some(sizes) => self.slice(before, &sizes),
+            None => self.slice_at(self.offset(0), before, 0, inner),
         }
     }
 }
 
+// OLD
 /// Appends `slice(x)`.
 pub fn slice(graph: &mut Ir, x: NodeId, begin: &[i64], size: &[i64]) -> NodeId {
     graph.add(&Slice, &[x], SliceAttributes { begin: begin.into(), size: size.into() })
 }
 
+// OLD
 /// Appends `pad(x)`.
 pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
     graph.add(&Pad, &[x], PadAttributes { before: before.into(), after: after.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension, where -1 stands for all up to
-    /// the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`. Going beyond the end is a mistake, or a failure when the sizes
-    /// are fed.
+    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension,
+    /// where -1 stands for all up to the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`.
+    /// Going beyond the end is a mistake, or a failure when the sizes are fed.
     #[track_caller]
     pub fn slice(self, begin: impl AsRef<[i64]>, size: impl AsRef<[i64]>) -> Tensor<'g, T> {
-        self.then(|graph, x| slice(graph, x, begin.as_ref(), size.as_ref()))
+        self.map(|x| x.slice(begin.as_ref(), size.as_ref()))
     }
 
-    /// The tensor with zeros (`false`) around it: how many before and after it along each dimension,
-    /// `x.pad([[0, 0], [1, 2]])`.
+    /// The tensor with zeros (`false`) around it: how many before and after it along each
+    /// dimension, `x.pad([[0, 0], [1, 2]])`.
     #[track_caller]
     pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         let _call = self.graph().call("pad");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
-        self.then(|graph, x| pad(graph, x, &before, &after))
+        self.map(|x| x.pad(&before, &after))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Elements in order: `argsort`, `sort`, `top_k`, `in_top_k`.
 //!
-//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order and first in descending order
-//! and among the largest, as `argmax` has it), both zeros are equal, and of equal elements the one with the lower index comes
-//! first, whatever the direction.
+//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order
+//! and first in descending order and among the largest, as `argmax` has it), both zeros are equal,
+//! and of equal elements the one with the lower index comes first, whatever the direction.
 
 use abeyance_ir::{
     AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
@@ -14,9 +14,8 @@ use abeyance_kernels::order::{self, Keyed};
 use abeyance_kernels::rows_chunk;
 use smallvec::smallvec;
 
-use super::along::{swap_last, take_along};
-use super::{shape, with_index, with_type};
-use crate::{Element, Float, Index, Number, Operand, Tensor};
+use super::{with_index, with_type};
+use crate::{Element, Expr, Float, Index, Number, Operand, Tensor};
 
 /// An operator that gives the places of a row's first elements in order.
 pub struct Order {
@@ -47,8 +46,8 @@ abeyance_ir::attributes! {
     }
 }
 
-/// The order of the elements along the last axis: the places of the smallest, of the next, and so on, or from the largest on if
-/// `descending`. TensorFlow's `tf.argsort`, stable.
+/// The order of the elements along the last axis: the places of the smallest, of the next, and so
+/// on, or from the largest on if `descending`. TensorFlow's `tf.argsort`, stable.
 pub static ARGSORT: Order = Order {
     signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
         .attributes(ArgsortAttributes::SPECS)
@@ -56,7 +55,8 @@ pub static ARGSORT: Order = Order {
     top: false,
 };
 
-/// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
+/// The places of the k largest elements along the last axis, the largest first. The indices of
+/// TensorFlow's `tf.math.top_k`.
 pub static TOP_K_INDICES: Order = Order {
     signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
         .attributes(TopKIndicesAttributes::SPECS)
@@ -187,11 +187,25 @@ impl Operator for Order {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The places of the elements along the last axis in their order.
+    pub fn argsort(self, dtype: DType, descending: bool) -> Self {
+        self.apply(&ARGSORT, ArgsortAttributes { dtype, descending })
+    }
+
+    /// The places of the k largest elements along the last axis, the largest first.
+    pub fn top_k_indices(self, dtype: DType, k: i64) -> Self {
+        self.apply(&TOP_K_INDICES, TopKIndicesAttributes { dtype, k })
+    }
+}
+
+// OLD
 /// Appends `argsort(x)`.
 pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
     graph.add(&ARGSORT, &[x], ArgsortAttributes { dtype, descending })
 }
 
+// OLD
 /// Appends the indices of `top_k(x)`.
 pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
     graph.add(&TOP_K_INDICES, &[x], TopKIndicesAttributes { dtype, k })
@@ -203,14 +217,10 @@ impl<'g, T: Number> Tensor<'g, T> {
         self,
         what: &str,
         axis: i64,
-        append: impl FnOnce(&mut Ir, NodeId) -> NodeId,
+        build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
         match resolve_axis(axis, self.shape().len()) {
-            Ok(axis) => self.then(|graph, x| {
-                let x = swap_last(graph, x, axis);
-                let y = append(graph, x);
-                swap_last(graph, y, axis)
-            }),
+            Ok(axis) => self.map(|x| build(x.swap_last(axis)).swap_last(axis)),
             Err(mut fault) => {
                 fault.message = format!("{what}: {}", fault.message);
                 self.fault(fault)
@@ -218,26 +228,26 @@ impl<'g, T: Number> Tensor<'g, T> {
         }
     }
 
-    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both zeros are equal, equal elements keep
-    /// their order. Gradient: the cotangent of each element from its place.
+    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both
+    /// zeros are equal, equal elements keep their order. Gradient: the cotangent of each element
+    /// from its place.
     #[track_caller]
     pub fn sort(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("sort");
         self.sort_with(axis, false)
     }
 
-    /// The same in descending order if `descending`: NaN come first, equal elements keep their order here too.
+    /// The same in descending order if `descending`: NaN come first, equal elements keep their
+    /// order here too.
     #[track_caller]
     pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("sort_with");
-        self.ordered("sort", axis, |graph, x| {
-            let places = argsort(graph, x, DType::I64, descending);
-            take_along(graph, x, places)
-        })
+        self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, descending)))
     }
 
-    /// The places along an axis of the smallest element, of the next, and so on: `x.take_along_axis(x.argsort(axis), axis)` is
-    /// `x.sort(axis)`. TensorFlow's `tf.argsort` with `stable`; the order is that of [`Tensor::sort`].
+    /// The places along an axis of the smallest element, of the next, and so on:
+    /// `x.take_along_axis(x.argsort(axis), axis)` is `x.sort(axis)`. TensorFlow's `tf.argsort` with
+    /// `stable`; the order is that of [`Tensor::sort`].
     #[track_caller]
     pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
         let _call = self.graph().call("argsort");
@@ -248,12 +258,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
         let _call = self.graph().call("argsort_with");
-        self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
+        self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, descending))
     }
 
-    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal
-    /// elements the one with the lower index comes first; NaN are larger than all others. TensorFlow's `tf.math.top_k`. More than
-    /// n are a mistake, or an error when n is fed. Gradient: the cotangent of the values, each at its element's place.
+    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]`
+    /// gives twice `[.., k]`. Of equal elements the one with the lower index comes first; NaN are
+    /// larger than all others. TensorFlow's `tf.math.top_k`. More than n are a mistake, or an error
+    /// when n is fed. Gradient: the cotangent of the values, each at its element's place.
     #[track_caller]
     pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
         let _call = self.graph().call("top_k");
@@ -266,15 +277,16 @@ impl<'g, T: Number> Tensor<'g, T> {
         let _call = self.graph().call("top_k_with");
         // A k beyond i64 is as much too large as i64::MAX is.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
-        let places = self.then(|graph, x| top_k_indices(graph, x, I::DTYPE, k));
-        (self.with(places, take_along), places)
+        let places = self.map(|x| x.top_k_indices(I::DTYPE, k));
+        (self.zip(places, |x, places| x.take_along(places)), places)
     }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row i: `[n, classes]` with `[n]` gives
-    /// `[n]`. All classes that tie at the border are in. TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives
-    /// `false`; but a target out of range fails at run time, naming its position.
+    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row
+    /// i: `[n, classes]` with `[n]` gives `[n]`. All classes that tie at the border are in.
+    /// TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives `false`; but a
+    /// target out of range fails at run time, naming its position.
     #[track_caller]
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
         let _call = self.graph().call("in_top_k");
@@ -283,10 +295,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let this = self.beside(targets);
         let targets = targets.node(this.graph());
         this.graph().within("in_top_k", || {
-            let own = this.then::<T>(|graph, x| {
-                let column = shape::expand_dims(graph, targets, -1);
-                take_along(graph, x, column)
-            });
+            let own = this.map::<T>(|x| x.take_along(x.at(targets).expand_dims(-1)));
             let larger = this.greater(own).cast::<i64>().reduce_sum(-1);
             let finite = this.is_finite().reduce_all(-1);
             larger.less(k).logical_and(finite)

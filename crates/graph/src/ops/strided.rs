@@ -9,10 +9,10 @@ use abeyance_kernels::layout::{Place, Steps, Strided};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::shape::{expand_dims, movement};
+use super::shape::movement;
 use super::slice::check_length;
 use super::with_moved;
-use crate::{Element, SlicePart, Tensor};
+use crate::{Element, Expr, Rule, SlicePart, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&StridedSlice, &StridedSliceGrad, &Reverse];
@@ -57,9 +57,9 @@ attributes! {
     }
 }
 
-/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from the end if negative, and bits by
-/// dimension that say where `begin` and `end` are open, and where only the element at `begin` is meant and its dimension
-/// goes.
+/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from
+/// the end if negative, and bits by dimension that say where `begin` and `end` are open, and where
+/// only the element at `begin` is meant and its dimension goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parts(StridedSliceAttributes);
 
@@ -151,8 +151,8 @@ impl Parts {
             .collect()
     }
 
-    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size is known only when the
-    /// graph runs.
+    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size
+    /// is known only when the graph runs.
     fn shape(&self, cx: &Inference<'_>, full: &[Dim]) -> Result<SmallVec<[Option<Dim>; 4]>, Fault> {
         self.check(full.len())?;
         let mut shape = SmallVec::new();
@@ -227,10 +227,11 @@ impl Part {
     }
 }
 
-/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`: places are counted from the
-/// end if negative, ends beyond the dimension are its ends, and a negative stride goes backwards. Dimensions for which
-/// `shrink_axis_mask` has a bit are indexed at `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the
-/// cotangent at its place among zeros.
+/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`:
+/// places are counted from the end if negative, ends beyond the dimension are its ends, and a
+/// negative stride goes backwards. Dimensions for which `shrink_axis_mask` has a bit are indexed at
+/// `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the cotangent at
+/// its place among zeros.
 pub struct StridedSlice;
 
 impl Operator for StridedSlice {
@@ -251,10 +252,8 @@ impl Operator for StridedSlice {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts(cx.attributes()), cx.cotangent_id());
-        let full = cx.shape(cx.operand_id(0));
-        let placed = strided_slice_grad(cx.graph(), cotangent, &parts, full);
-        Ok(cx.only_id(placed))
+        let full = cx.operand(0).shape();
+        Ok(cx.only(cx.cotangent().strided_slice_grad(&Parts(cx.attributes()), full)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -329,8 +328,8 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         .collect()
 }
 
-/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its gradient. Gradient:
-/// [`StridedSlice`].
+/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its
+/// gradient. Gradient: [`StridedSlice`].
 pub struct StridedSliceGrad;
 
 impl Operator for StridedSliceGrad {
@@ -362,9 +361,7 @@ impl Operator for StridedSliceGrad {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let StridedSliceGradAttributes { parts, .. } = cx.attributes();
-        let cotangent = cx.cotangent_id();
-        let taken = strided_slice(cx.graph(), cotangent, &Parts(parts));
-        Ok(cx.only_id(taken))
+        Ok(cx.only(cx.cotangent().strided_slice(&Parts(parts))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -400,7 +397,8 @@ impl Operator for StridedSliceGrad {
     }
 }
 
-/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the cotangent, reversed.
+/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the
+/// cotangent, reversed.
 pub struct Reverse;
 
 impl Operator for Reverse {
@@ -419,9 +417,7 @@ impl Operator for Reverse {
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
         let ReverseAttributes { axes } = cx.attributes();
-        let cotangent = cx.cotangent_id();
-        let back = reverse(cx.graph(), cotangent, &axes);
-        Ok(cx.only_id(back))
+        Ok(cx.only(cx.cotangent().reverse(&axes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -461,29 +457,44 @@ impl Operator for Reverse {
     }
 }
 
+impl<'g> Expr<'g> {
+    /// The elements at even steps along each dimension.
+    pub fn strided_slice(self, parts: &Parts) -> Self {
+        self.apply(&StridedSlice, parts.0.clone())
+    }
+
+    /// Zeros of a shape in which the elements that `parts` takes are those of this.
+    pub fn strided_slice_grad(self, parts: &Parts, shape: Shape) -> Self {
+        let attributes = StridedSliceGradAttributes { shape, parts: parts.0.clone() };
+        self.apply(&StridedSliceGrad, attributes)
+    }
+
+    /// The elements in the opposite order along some axes.
+    pub fn reverse(self, axes: &[i64]) -> Self {
+        self.apply(&Reverse, ReverseAttributes { axes: axes.into() })
+    }
+}
+
+// OLD
 /// Appends `strided_slice(x)`.
 pub fn strided_slice(graph: &mut Ir, x: NodeId, parts: &Parts) -> NodeId {
     graph.add(&StridedSlice, &[x], parts.0.clone())
 }
 
-/// Appends `strided_slice_grad(x)`.
-pub fn strided_slice_grad(graph: &mut Ir, x: NodeId, parts: &Parts, shape: Shape) -> NodeId {
-    let attributes = StridedSliceGradAttributes { shape, parts: parts.0.clone() };
-    graph.add(&StridedSliceGrad, &[x], attributes)
-}
-
+// OLD
 /// Appends `reverse(x)`.
 pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
     graph.add(&Reverse, &[x], ReverseAttributes { axes: axes.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices): `x.slice_with(slices![.., 2..-2, ..;-1, 0])`.
-    /// Dimensions not mentioned are taken whole. TensorFlow's `tf.strided_slice` and `x[...]`.
+    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices):
+    /// `x.slice_with(slices![.., 2..-2, ..;-1, 0])`. Dimensions not mentioned are taken whole.
+    /// TensorFlow's `tf.strided_slice` and `x[...]`.
     ///
-    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are those of the dimension; an index must
-    /// exist, else it is a mistake, or a failure when the size is fed. A step of 0 is a mistake. Gradient: the cotangent at its
-    /// place among zeros.
+    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are
+    /// those of the dimension; an index must exist, else it is a mistake, or a failure when the
+    /// size is fed. A step of 0 is a mistake. Gradient: the cotangent at its place among zeros.
     #[track_caller]
     pub fn slice_with(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
         let _call = self.graph().call("slice_with");
@@ -499,7 +510,7 @@ impl<'g, T: Element> Tensor<'g, T> {
                 "slice_with: {named} parts for a tensor of {rank} dimensions"
             )));
         };
-        self.then(|graph, x| {
+        self.map(|x| {
             let mut taken = Parts::default();
             let mut new = Vec::new();
             let mut place = 0;
@@ -519,23 +530,18 @@ impl<'g, T: Element> Tensor<'g, T> {
             if rests == 0 {
                 whole(&mut taken, rest);
             }
-            let mut y = match taken == Parts::all(rank) {
-                true => x,
-                false => strided_slice(graph, x, &taken),
-            };
-            for axis in new {
-                y = expand_dims(graph, y, axis as i64);
-            }
-            y
+            let y = if taken == Parts::all(rank) { x } else { x.strided_slice(&taken) };
+            new.into_iter().fold(y, |y, axis: usize| y.expand_dims(axis as i64))
         })
     }
 
-    /// The elements in the opposite order along `axes`, negative ones counted from the end. TensorFlow's `tf.reverse`. An axis out of
-    /// range or named twice is a mistake. Gradient: the cotangent, reversed.
+    /// The elements in the opposite order along `axes`, negative ones counted from the end.
+    /// TensorFlow's `tf.reverse`. An axis out of range or named twice is a mistake. Gradient: the
+    /// cotangent, reversed.
     #[track_caller]
     pub fn reverse(self, axes: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("reverse");
-        self.then(|graph, x| reverse(graph, x, axes.as_ref()))
+        self.map(|x| x.reverse(axes.as_ref()))
     }
 }
 

@@ -8,10 +8,10 @@ use abeyance_ir::{
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::layout;
 
-use super::shape::{movement, reshape};
+use super::shape::movement;
 use super::slice::each;
 use super::{reduce, with_moved};
-use crate::{Element, Tensor};
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Tile];
@@ -24,8 +24,8 @@ attributes! {
     }
 }
 
-/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's `tf.tile`. Gradient: the sum of the
-/// cotangent's parts.
+/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's
+/// `tf.tile`. Gradient: the sum of the cotangent's parts.
 pub struct Tile;
 
 impl Operator for Tile {
@@ -59,7 +59,7 @@ impl Operator for Tile {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (full, cotangent) = (cx.shape(cx.operand_id(0)), cx.cotangent_id());
+        let (full, cotangent) = (cx.operand(0).shape(), cx.cotangent());
         let multiples =
             each("multiples", &cx.attributes::<TileAttributes>().multiples, full.len())?;
         // Repetitions get dimensions of their own, over which the sum goes.
@@ -72,15 +72,10 @@ impl Operator for Tile {
             }
             apart.push(dim);
         }
-        let graph = cx.graph();
-        let sum = match axes.is_empty() {
-            true => cotangent,
-            false => {
-                let apart = reshape(graph, cotangent, apart);
-                reduce::sum(graph, apart, &axes, false)
-            }
-        };
-        Ok(cx.only_id(sum))
+        Ok(cx.only(match axes[..] {
+            [] => cotangent,
+            _ => sum(cotangent.reshape(apart), &axes),
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -126,18 +121,33 @@ impl Operator for Tile {
     }
 }
 
+// OLD
+/// The sum over some axes, which go.
+pub(super) fn sum<'g>(x: Expr<'g>, axes: &[i64]) -> Expr<'g> {
+    x.at(x.graph(|graph| reduce::sum(graph, x.id(), axes, false)))
+}
+
+impl<'g> Expr<'g> {
+    /// The expression `multiples[i]` times one after the other along dimension i.
+    pub fn tile(self, multiples: &[i64]) -> Self {
+        self.apply(&Tile, TileAttributes { multiples: multiples.into() })
+    }
+}
+
+// OLD
 /// Appends `tile(x)`.
 pub fn tile(graph: &mut Ir, x: NodeId, multiples: &[i64]) -> NodeId {
     graph.add(&Tile, &[x], TileAttributes { multiples: multiples.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]` is `[1, 2, 1, 2, 1, 2]`. TensorFlow's
-    /// `tf.tile`. One number for each dimension, none below 0. Gradient: the sum of the cotangent's parts.
+    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]`
+    /// is `[1, 2, 1, 2, 1, 2]`. TensorFlow's `tf.tile`. One number for each dimension, none below
+    /// 0. Gradient: the sum of the cotangent's parts.
     #[track_caller]
     pub fn tile(self, multiples: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("tile");
-        self.then(|graph, x| tile(graph, x, multiples.as_ref()))
+        self.map(|x| x.tile(multiples.as_ref()))
     }
 }
 

@@ -1,16 +1,17 @@
-//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`, `slice` and `pad` are made
-//! of where the dimensions that they cut are not known.
+//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`,
+//! `slice` and `pad` are made of where the dimensions that they cut are not known.
 
 use abeyance_ir::{
     Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Dims, Domain, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type, attributes, resolve_axis,
+    Inference, Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
 
 use super::slice::{copy_loop, each};
 use super::{source, with_moved};
+use crate::{Expr, Rule};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SliceAt, &PadAt];
@@ -113,7 +114,8 @@ impl Window {
     }
 }
 
-/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis. Gradient: [`PadAt`].
+/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis.
+/// Gradient: [`PadAt`].
 pub struct SliceAt;
 
 impl Operator for SliceAt {
@@ -132,7 +134,7 @@ impl Operator for SliceAt {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        gradient(cx, pad_at)
+        Ok(undone(cx, Expr::pad_at))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -159,7 +161,8 @@ impl Operator for SliceAt {
     }
 }
 
-/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient: [`SliceAt`].
+/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient:
+/// [`SliceAt`].
 pub struct PadAt;
 
 impl Operator for PadAt {
@@ -177,7 +180,7 @@ impl Operator for PadAt {
     }
 
     fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        gradient(cx, slice_at)
+        Ok(undone(cx, Expr::slice_at))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -189,7 +192,8 @@ impl Operator for PadAt {
             let (mut before, mut after) = (window.begin.clone(), window.after.clone());
             before[window.axis] += offset;
             after[window.axis] -= offset;
-            // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
+            // Made anew for each part: a few divisions, and without an allocation up to four
+            // dimensions.
             let plan = layout::Pad::new(&dims, &before, &after);
             let start = call.start::<T>();
             plan.run(call.input::<T>(0), call.output(), start, T::default());
@@ -208,15 +212,15 @@ impl Operator for PadAt {
 }
 
 /// The cotangent of a box by the operator that undoes it.
-fn gradient(
-    cx: &mut Derivation<'_>,
-    undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
-) -> Result<Cotangents, Fault> {
-    let (x, offset, cotangent) = (cx.operand_id(0), cx.operand_id(1), cx.cotangent_id());
+fn undone<'c>(
+    cx: &'c Derivation<'_>,
+    undo: fn(Expr<'c>, Expr<'c>, &[i64], i64, Shape) -> Expr<'c>,
+) -> Cotangents {
     let WindowAttributes { begin, axis, .. } = cx.attributes();
-    let shape = cx.shape(x);
-    let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
-    Ok(Cotangents::from_slice(&[moved, None]))
+    let (x, offset) = (cx.operand(0), cx.operand(1));
+    cx.each_wanted(|index| {
+        (index == 0).then(|| undo(cx.cotangent(), offset, &begin, axis, x.shape()))
+    })
 }
 
 /// Samples of boxes: of cutting them out, or of putting them in.
@@ -243,28 +247,28 @@ fn samples(cut: bool) -> Vec<Sample> {
         .collect()
 }
 
-/// Appends an offset that is known.
-pub fn offset(graph: &mut Ir, value: usize) -> NodeId {
-    source::constant(graph, Array::new(DType::I64, &[], &[value as i64]))
-}
+impl<'g> Expr<'g> {
+    /// The box of a shape that begins at `begin`, moved by `offset` along an axis.
+    pub fn slice_at(self, offset: Self, begin: &[i64], axis: i64, shape: Shape) -> Self {
+        let attributes = WindowAttributes { begin: begin.into(), axis, shape };
+        self.apply_to(&SliceAt, &[self, offset], attributes)
+    }
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, offset)`.")]
-        pub fn $function(
-            graph: &mut Ir,
-            x: NodeId,
-            offset: NodeId,
-            begin: &[i64],
-            axis: i64,
-            shape: Shape,
-        ) -> NodeId {
-            let attributes = WindowAttributes { begin: begin.into(), axis, shape };
-            graph.add(&$operator, &[x, offset], attributes)
-        }
-    )*};
-}
-append! {
-    slice_at SliceAt;
-    pad_at PadAt;
+    /// Zeros of a shape with this at `begin`, moved by `offset` along an axis.
+    pub fn pad_at(self, offset: Self, begin: &[i64], axis: i64, shape: Shape) -> Self {
+        let attributes = WindowAttributes { begin: begin.into(), axis, shape };
+        self.apply_to(&PadAt, &[self, offset], attributes)
+    }
+
+    /// An offset that is known.
+    pub(super) fn offset(self, value: usize) -> Self {
+        self.constant(Array::new(DType::I64, &[], &[value as i64]))
+    }
+
+    // OLD
+    /// The offset of what stands behind a dimension.
+    pub(super) fn offset_of(self, dim: Dim) -> Self {
+        let of = Shape::from_slice(&[dim]);
+        self.at(self.graph(|graph| source::size(graph, DType::I64, of)))
+    }
 }
