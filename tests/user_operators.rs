@@ -253,7 +253,7 @@ impl Operator for ScaledSquare {
         cx.tensor(cx.dtype(0), cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let ScaledSquareAttributes { scale } = cx.attributes();
         Ok(cx.only(cx.cotangent() * (cx.operand(0) * (2.0 * scale))))
     }

@@ -8,8 +8,8 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use abeyance_ir::{
-    Array, Attributes, Cotangents, DType, Derivation, Fault, Graph as Ir, GraphCell, NodeId,
-    OperatorRef, Shape,
+    Array, Attributes, Cotangents, DType, Derivation, Diagnostic, Dim, Fault, Graph as Ir,
+    GraphCell, NodeId, OperatorRef, Shape,
 };
 use smallvec::SmallVec;
 
@@ -100,13 +100,33 @@ impl<'g> Expr<'g> {
 
     /// Sums over the dimensions in which an operand was stretched by broadcasting.
     pub fn unbroadcast(self, operand: Expr<'g>) -> Self {
-        self.at(self.graph(|graph| crate::ops::unbroadcast(graph, self.id, operand.id)))
+        let (from, to) = (self.shape(), operand.shape());
+        if self.dtype().is_none() || operand.dtype().is_none() {
+            return self.invalid();
+        }
+        if from == to {
+            return self;
+        }
+        let (lead, one) = (from.len() - to.len(), Dim::Known(1));
+        let stretched = (0..to.len()).filter(|&axis| to[axis] == one && from[axis + lead] != one);
+        let axes: Vec<i64> =
+            (0..lead).chain(stretched.map(|axis| axis + lead)).map(|axis| axis as i64).collect();
+        let sum = if axes.is_empty() { self } else { self.reduce_sum(&axes[..]) };
+        if sum.shape() == to { sum } else { sum.reshape(to) }
     }
 
     /// Remembers a mistake of a method that is made of several operators, and gives an invalid node to go on with.
     /// `what` is the method's name where the program did not call one that has its own.
     pub fn mistake(self, what: &str, fault: Fault) -> Self {
-        self.at(self.graph(|graph| crate::ops::mistake(graph, what, fault)))
+        self.graph(|graph| {
+            let context = graph.context();
+            let what = context.call.map_or(what, |call| call.name());
+            let message = format!("{what}: {}", fault.message);
+            let mut diagnostic = Diagnostic::new(message, context.location);
+            diagnostic.help = fault.help;
+            graph.report(diagnostic);
+        });
+        self.invalid()
     }
 }
 
@@ -147,11 +167,11 @@ impl<'g> ExprOperand<'g> for f64 {
 }
 
 macro_rules! arithmetic {
-    ($($trait:ident $method:ident;)*) => {$(
+    ($($trait:ident $method:ident $operator:ident;)*) => {$(
         impl<'g> $trait for Expr<'g> {
             type Output = Expr<'g>;
             fn $method(self, other: Expr<'g>) -> Expr<'g> {
-                self.at(self.graph(|graph| binary::$method(graph, self.id, other.id)))
+                self.apply_to(&binary::$operator, &[self, other], ())
             }
         }
         impl<'g> $trait<f64> for Expr<'g> {
@@ -169,10 +189,10 @@ macro_rules! arithmetic {
     )*};
 }
 arithmetic! {
-    Add add;
-    Sub sub;
-    Mul mul;
-    Div div;
+    Add add ADD;
+    Sub sub SUB;
+    Mul mul MUL;
+    Div div DIV;
 }
 
 impl<'g> Neg for Expr<'g> {

@@ -172,29 +172,6 @@ impl<'g, T: Element> Tensor<'g, T> {
         this.map(|this| build(this, this.at(other)))
     }
 
-    /// Appends a node that has this tensor as operand.
-    #[track_caller]
-    pub(crate) fn then<U: Element>(
-        self,
-        append: impl FnOnce(&mut ir::Graph, NodeId) -> NodeId,
-    ) -> Tensor<'g, U> {
-        let id = self.graph.build(|graph| append(graph, self.id));
-        Tensor::new(self.graph, id)
-    }
-
-    /// Appends a node that has this tensor and another as operands.
-    #[track_caller]
-    pub(crate) fn with<V: Element, U: Element>(
-        self,
-        other: impl Operand<'g, V>,
-        append: impl FnOnce(&mut ir::Graph, NodeId, NodeId) -> NodeId,
-    ) -> Tensor<'g, U> {
-        let this = self.beside(other);
-        let other = other.node(this.graph);
-        let id = this.graph.build(|graph| append(graph, this.id, other));
-        Tensor::new(this.graph, id)
-    }
-
     /// The tensor where it can meet another: captured by the body that the other belongs to, if this one is of a graph
     /// around that body.
     #[track_caller]
@@ -301,8 +278,7 @@ impl<'g> AnyTensor<'g> {
     #[track_caller]
     pub fn item(self, index: usize) -> AnyTensor<'g> {
         let _call = self.graph.call("item");
-        let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
-        self.graph.any(self.graph.build(item))
+        self.assume::<f32>().map::<f32>(|tuple| tuple.item(index)).erase()
     }
 
     /// The handle with its element type, if it is `T`.

@@ -4,10 +4,7 @@ use std::cell::RefCell;
 
 use smallvec::SmallVec;
 
-use crate::{
-    AttributeSet, Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape,
-    element_count, known_dims,
-};
+use crate::{AttributeSet, Dim, Fault, Graph, NodeId, Shape, element_count, known_dims};
 
 /// A node and its cotangent.
 pub type Seed = (NodeId, NodeId);
@@ -64,11 +61,6 @@ impl<'a> Derivation<'a> {
         differentiate: Differentiate<'a>,
     ) -> Self {
         Self { graph: RefCell::new(graph), node, cotangents, wanted, masked, differentiate }
-    }
-
-    /// The graph.
-    pub fn graph(&mut self) -> &mut Graph {
-        self.graph.get_mut()
     }
 
     /// The node whose rule this is, which is its result.
@@ -135,20 +127,5 @@ impl<'a> Derivation<'a> {
     /// The number of elements along some axes, if known.
     pub fn known_size(&self, shape: &[Dim]) -> Option<usize> {
         element_count(&known_dims(shape)?)
-    }
-
-    /// Appends a node.
-    pub fn add(
-        &mut self,
-        operator: impl Into<OperatorRef>,
-        operands: &[NodeId],
-        attributes: impl Into<Attributes>,
-    ) -> NodeId {
-        self.graph.get_mut().add(operator, operands, attributes)
-    }
-
-    /// The answer of a rule for an operator of one operand.
-    pub fn only_id(&self, cotangent: NodeId) -> Cotangents {
-        Cotangents::from_slice(&[Some(cotangent)])
     }
 }

@@ -354,7 +354,7 @@ pub trait Operator: Any + Send + Sync {
     ///
     /// # Errors
     /// Why there is none.
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let _ = cx;
         Err(Fault::new(format!("`{}` has no gradient rule", self.signature().name)))
     }

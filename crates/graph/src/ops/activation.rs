@@ -2,8 +2,8 @@
 //! and `gelu`, which are built from others.
 
 use abeyance_ir::{
-    AttributeSet, Attributes, Calculus, Cotangents, Derivation, Domain, Fault, Graph as Ir,
-    Inference, Locality, Lowered, Lowering, NodeId, Operator, Sample, Signature, Type, attributes,
+    AttributeSet, Calculus, Cotangents, Derivation, Domain, Fault, Inference, Locality, Lowered,
+    Lowering, Operator, Sample, Signature, Type, attributes,
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
@@ -39,7 +39,7 @@ impl Operator for LeakyRelu {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let LeakyReluAttributes { alpha } = cx.attributes();
         let x = cx.operand(0);
         let reduced = cx.chain(x.number(alpha));
@@ -115,21 +115,6 @@ pub static SOFTPLUS: Unary = Unary {
     gradient: |cx| cx.chain(cx.operand(0).sigmoid()),
     domain: USUAL,
 };
-
-/// Appends `leaky_relu(x)`.
-pub fn leaky_relu(graph: &mut Ir, x: NodeId, alpha: f64) -> NodeId {
-    graph.add(&LeakyRelu, &[x], LeakyReluAttributes { alpha })
-}
-
-/// Appends `elu(x)`.
-pub fn elu(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ELU, &[x], Attributes::none())
-}
-
-/// Appends `softplus(x)`.
-pub fn softplus(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SOFTPLUS, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// x where it is positive, else eˣ - 1.

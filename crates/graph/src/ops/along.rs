@@ -1,16 +1,15 @@
 //! Elements of each row by their places in it: `take_along`, and its gradient `add_along`.
 
 use abeyance_ir::{
-    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type, attributes, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 use abeyance_kernels::{elementwise_chunk, rows_chunk};
 
 use super::index::constant_out_of_range;
-use super::shape::old;
 use super::{traffic, with_float, with_index, with_moved};
 use crate::{Element, Expr, Index, Operand, Rule, Tensor};
 
@@ -62,7 +61,7 @@ impl Operator for TakeAlong {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, indices) = (cx.operand(0), cx.operand(1));
         Ok(cx.each_wanted(|index| {
             (index == 0).then(|| cx.cotangent().add_along(indices, x.shape()))
@@ -163,7 +162,7 @@ impl Operator for AddAlong {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().take_along(cx.operand(1)))))
     }
 
@@ -224,24 +223,6 @@ impl<'g> Expr<'g> {
         order.swap(axis, rank - 1);
         self.transpose_to(&order)
     }
-}
-
-// OLD
-/// Appends `take_along(x, indices)`.
-pub fn take_along(graph: &mut Ir, x: NodeId, indices: NodeId) -> NodeId {
-    graph.add(&TakeAlong, &[x, indices], Attributes::none())
-}
-
-// OLD
-/// Appends `add_along(x, indices)`.
-pub fn add_along(graph: &mut Ir, x: NodeId, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&AddAlong, &[x, indices], AddAlongAttributes { shape })
-}
-
-// OLD
-/// Appends `x` with one axis exchanged with the last: done twice, it is back.
-pub(crate) fn swap_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    old(graph, x, |x| x.swap_last(axis))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

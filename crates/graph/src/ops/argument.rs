@@ -1,9 +1,8 @@
 //! The place of the largest or smallest element along an axis.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    resolve_axis,
+    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
@@ -120,18 +119,6 @@ pub static ARGMIN: Argument = Argument {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ARGMAX, &ARGMIN];
-
-// OLD
-/// Appends `argmax(x)`.
-pub fn argmax(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMAX, &[x], ArgumentAttributes { axis })
-}
-
-// OLD
-/// Appends `argmin(x)`.
-pub fn argmin(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMIN, &[x], ArgumentAttributes { axis })
-}
 
 impl<'g> Expr<'g> {
     /// The place of the largest element along an axis.

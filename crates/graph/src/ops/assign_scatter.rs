@@ -9,7 +9,7 @@ use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout::ScatterInto;
 
-use super::gather_nd::{ravel_index, width};
+use super::gather_nd::width;
 use super::index::constant_out_of_range;
 use super::{traffic, with_index, with_moved, with_type};
 use crate::{Element, Expr, Index, Number, Operand, Tensor};
@@ -194,18 +194,12 @@ impl<'g> Expr<'g> {
         let shape = self.shape();
         match self.graph(|graph| width(graph, indices.id(), &shape)) {
             Ok(width) => {
-                let rows = raveled(indices, Shape::from(&shape[..width]));
+                let rows = indices.ravel_index(Shape::from(&shape[..width]));
                 self.write_rows(operator, rows, updates, width)
             }
             Err(fault) => self.mistake(what, fault),
         }
     }
-}
-
-/// The numbers of the rows that coordinates name.
-// OLD
-fn raveled(indices: Expr<'_>, dims: Shape) -> Expr<'_> {
-    indices.at(indices.graph(|graph| ravel_index(graph, indices.id(), dims)))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

@@ -129,7 +129,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         if batch.iter().all(|dim| dim.known().is_some_and(|size| size > 0)) {
             return training;
         }
-        let rows = self.map::<i64>(|x| x.count(DType::I64, Shape::from(batch))).named("rows");
+        let rows = self.map::<i64>(|x| x.size(DType::I64, Shape::from(batch))).named("rows");
         training.logical_and(rows.greater(0))
     }
 

@@ -1,9 +1,8 @@
 //! Arithmetic of two tensors that broadcast: `add`, `mul`, `maximum` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
@@ -34,7 +33,7 @@ impl Operator for Binary {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.each_wanted(|index| (self.gradient)(cx, index).unbroadcast(cx.operand(index))))
     }
 
@@ -277,25 +276,6 @@ binary_methods! {
     /// The larger of the two; NaN if either is.
     maximum MAXIMUM;
     /// The smaller of the two; NaN if either is.
-    minimum MINIMUM;
-}
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
-}
-append! {
-    add ADD;
-    sub SUB;
-    mul MUL;
-    mul_no_nan MUL_NO_NAN;
-    div DIV;
-    pow POW;
-    maximum MAXIMUM;
     minimum MINIMUM;
 }
 

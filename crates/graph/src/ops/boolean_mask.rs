@@ -2,8 +2,6 @@
 
 use abeyance_ir::{DType, Dim, Fault, Shape};
 
-use super::tile::sum;
-use super::where_indices;
 use crate::{Element, Expr, Operand, Scalar, Tensor};
 
 /// Makes the dimensions of a mask the first of `x`.
@@ -31,18 +29,12 @@ fn check(x: Expr<'_>, mask: Expr<'_>) -> Result<usize, Fault> {
     Ok(given.len())
 }
 
-// OLD
-/// The coordinates of the elements that are true.
-fn places(mask: Expr<'_>) -> Expr<'_> {
-    mask.at(mask.graph(|graph| where_indices::where_indices(graph, mask.id())))
-}
-
 /// The rows of `x` where the mask, of its first `rank` dimensions, is true, and zeros behind.
 ///
 /// They are as many as the mask has elements, or `capacity`.
 fn masked<'g>(x: Expr<'g>, mask: Expr<'g>, rank: usize, capacity: Option<i64>) -> Expr<'g> {
     let (rows, flat) = (x.merge(0, rank), mask.merge(0, rank));
-    let found = places(flat);
+    let found = flat.where_indices();
     let Some(&count) = found.shape().first() else {
         return x.invalid();
     };
@@ -128,7 +120,7 @@ impl<'g, T: Element> Tensor<'g, T> {
             graph.within("boolean_mask", || this.map(|x| masked(x, x.at(mask), rank, capacity)));
         let count = graph.within("boolean_mask_count", || {
             let axes: Vec<i64> = (0..rank as i64).collect();
-            graph.handle::<bool>(mask).map(|mask| sum(mask.cast(DType::I64), &axes))
+            graph.handle::<bool>(mask).map(|mask| mask.cast(DType::I64).reduce_sum(&axes[..]))
         });
         (rows, Scalar(count))
     }

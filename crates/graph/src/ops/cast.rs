@@ -1,8 +1,8 @@
 //! Conversion between element types.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
@@ -39,7 +39,7 @@ impl Operator for Cast {
         cx.tensor(dtype, cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let CastAttributes { dtype: to } = cx.attributes();
         let from = cx.operand(0).dtype().filter(|from| from.is_float() && to.is_float());
         Ok(cx.each_wanted(|_| from.map(|from| cx.cotangent().cast(from))))
@@ -88,12 +88,6 @@ impl Operator for Cast {
         }
         samples
     }
-}
-
-// OLD
-/// Appends `cast(x)`.
-pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
-    graph.add(&Cast, &[x], CastAttributes { dtype })
 }
 
 impl<'g> Expr<'g> {

@@ -1,8 +1,8 @@
 //! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, Operator, Sample, Signature, Type,
+    Calculus, DType, Domain, Fault, Inference, Locality, Lowered, Lowering, Operator, Sample,
+    Signature, Type,
 };
 use abeyance_kernels::element::Number as _;
 
@@ -72,18 +72,6 @@ pub static IS_FINITE: Classify = Classify {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&IS_NAN, &IS_INF, &IS_FINITE];
-
-// OLD
-/// Appends `is_nan(x)`.
-pub fn is_nan(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_NAN, &[x], Attributes::none())
-}
-
-// OLD
-/// Appends `is_inf(x)`.
-pub fn is_inf(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_INF, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// Whether elements are NaN.

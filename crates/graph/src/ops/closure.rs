@@ -207,7 +207,7 @@ impl Operator for Closure {
         cx.tensor(self.result, shape)
     }
 
-    fn gradient(&self, _: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, _: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Err(Fault::new("a closure has no gradient")
             .help("give it one: `g.custom_gradient(xs, |xs| g.from_fn(..), |xs, y, dy| ..)`"))
     }

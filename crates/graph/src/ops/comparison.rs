@@ -1,8 +1,8 @@
 //! Comparisons of two tensors that broadcast: `equal`, `less` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Splitting, Type,
+    Calculus, DType, DTypes, Domain, Fault, Inference, Locality, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Signature, Splitting, Type,
 };
 
 use super::binary::{binary_methods, broadcasts, zip};
@@ -113,22 +113,6 @@ pub static LESS_EQUAL: Comparison = Comparison {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
     &[&EQUAL, &NOT_EQUAL, &GREATER, &GREATER_EQUAL, &LESS, &LESS_EQUAL];
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
-}
-append! {
-    equal EQUAL;
-    greater GREATER;
-    greater_equal GREATER_EQUAL;
-    less LESS;
-    less_equal LESS_EQUAL;
-}
 
 binary_methods! {
     /// Whether elements are equal. NaN equals nothing.

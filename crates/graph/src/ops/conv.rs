@@ -8,9 +8,9 @@
 use std::cell::RefCell;
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Interleaving, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature,
-    Split, Splitting, Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Interleaving,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes,
 };
 use abeyance_kernels::conv::{Convolution, Form};
 
@@ -269,7 +269,7 @@ impl Operator for Conv2dForward {
         cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, w, y) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let conv: Conv2dAttributes = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -330,7 +330,7 @@ impl Operator for BackpropInput {
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (w, y, x) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -444,7 +444,7 @@ impl Operator for BackpropFilter {
         cx.tensor(cx.dtype(0), w)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y, w) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -551,25 +551,6 @@ static CASES: [Case; 13] = [
     Case::same(&[1, 3, 3, 2], &[2, 2, 2, 0], 1),
     Case::same(&[1, 0, 3, 2], &[2, 2, 2, 3], 1),
 ];
-
-// OLD
-/// Appends `conv2d(x, filter)`.
-pub fn conv2d(graph: &mut Ir, x: NodeId, filter: NodeId, options: Conv2d) -> NodeId {
-    graph.add(&Conv2dForward, &[x, filter], options.attributes())
-}
-
-// OLD
-/// Appends `conv2d_backprop_input(filter, cotangent)`; an empty shape stands for the one that follows.
-pub fn conv2d_backprop_input(
-    graph: &mut Ir,
-    filter: NodeId,
-    cotangent: NodeId,
-    options: Conv2d,
-    shape: Shape,
-) -> NodeId {
-    let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
-    graph.add(&BackpropInput, &[filter, cotangent], attributes)
-}
 
 impl<'g> Expr<'g> {
     /// These images under a filter that slides over them.

@@ -84,7 +84,7 @@ impl Operator for SoftmaxCrossEntropy {
         (operand == 0 && is_numbers).then(|| NUMBERS.to_owned())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits) = (cx.operand(0), cx.operand(1));
         let each = column(cx.cotangent());
         Ok(cx.each_wanted(|index| {
@@ -190,7 +190,7 @@ impl Operator for SparseSoftmaxCrossEntropy {
         (operand == 0 && given.dims.len() == wanted.shape.len() + 1).then(|| advice.to_owned())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let to_logits = || {
             if !cx.masked() {
@@ -266,7 +266,7 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
         cx.tensor(cx.dtype(1), cx.shape(1))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits, weight) = (cx.operand(0), cx.operand(1), cx.operand(2));
         Ok(cx.each_wanted(|index| match index {
             0 => None,
@@ -325,7 +325,7 @@ impl Operator for SigmoidCrossEntropy {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits) = (cx.operand(0), cx.operand(1));
         Ok(cx.each_wanted(|index| {
             cx.chain(if index == 0 { -logits } else { logits.sigmoid_less(labels) })

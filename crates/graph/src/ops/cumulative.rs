@@ -2,15 +2,13 @@
 //! the latter's gradient.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::rows_chunk;
 use abeyance_kernels::scan::Scan;
 
-use super::shape::old;
 use super::{traffic, with_float, with_type};
 use crate::{Expr, Number, Rule, Tensor};
 
@@ -48,7 +46,7 @@ impl Operator for Cumulative {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only((self.gradient)(cx, cx.attributes())))
     }
 
@@ -166,7 +164,7 @@ impl Operator for LinearScan {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let LinearScanAttributes { axis, reverse } = cx.attributes();
         let of_b = cx.operand(0).linear_scan(cx.cotangent(), axis, !reverse);
         Ok(cx.each_wanted(|index| match index {
@@ -243,32 +241,6 @@ impl<'g> Expr<'g> {
         };
         times(behind, before, masked)
     }
-}
-
-// OLD
-/// Appends the gradient of `y = cumprod(x)` with respect to x for a cotangent of y.
-pub(super) fn cumprod_gradient(
-    graph: &mut Ir,
-    [x, y, cotangent]: [NodeId; 3],
-    axis: i64,
-    exclusive: bool,
-    reverse: bool,
-    masked: bool,
-) -> NodeId {
-    let attributes = CumulativeAttributes { axis, exclusive, reverse };
-    old(graph, x, |x| x.cumprod_gradient(x.at(y), x.at(cotangent), attributes, masked))
-}
-
-// OLD
-/// Appends `cumsum(x)`.
-pub fn cumsum(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMSUM, &[x], CumulativeAttributes { axis, exclusive, reverse })
-}
-
-// OLD
-/// Appends `cumprod(x)`.
-pub fn cumprod(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMPROD, &[x], CumulativeAttributes { axis, exclusive, reverse })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

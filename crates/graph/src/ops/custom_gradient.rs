@@ -85,7 +85,7 @@ impl Operator for CustomGradient {
         cx.tensor(cx.dtype(0), cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
         let input = |place| match operand(xs, place) {

@@ -1,13 +1,13 @@
 //! Diagonals of matrices: `diag`, `diag_part`, `eye`.
 
 use abeyance_ir::{
-    Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::layout::Steps;
 use smallvec::SmallVec;
 
-use super::{shape, strided};
+use super::strided;
 use crate::{Dimension, Element, Expr, Graph, Number, Rule, Tensor};
 
 /// This family's operators.
@@ -35,7 +35,7 @@ impl Operator for Diag {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent().diag_part()))
     }
 
@@ -95,7 +95,7 @@ impl Operator for DiagPart {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent().diag()))
     }
 
@@ -137,12 +137,6 @@ impl<'g> Expr<'g> {
         };
         square.apply(&DiagPart, ())
     }
-}
-
-// OLD
-/// Appends the diagonals of matrices.
-pub fn diag_part(graph: &mut Ir, x: NodeId) -> NodeId {
-    shape::old(graph, x, |x| x.diag_part())
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

@@ -1,6 +1,6 @@
 //! Division that rounds down, and what it leaves: `floor_div`, `modulo`.
 
-use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Calculus, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 
 use super::binary::{Binary, NUMBER, binary_methods, zip_with};
@@ -41,11 +41,6 @@ pub static MODULO: Binary = Binary {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FLOOR_DIV, &MODULO];
-
-/// Appends `modulo(x, y)`.
-pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&MODULO, &[x, y], Attributes::none())
-}
 
 binary_methods! {
     /// The quotient rounded down.

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use abeyance_ir::{Diagnostic, Dim, Fault, Graph as Ir, NodeId, Shape, resolve_axis};
+use abeyance_ir::{Diagnostic, Dim, Fault, Shape, resolve_axis};
 
 use super::reduce::resolve_axes;
 use crate::{Expr, Graph, Number, Tensor};
@@ -362,17 +362,6 @@ impl<'g> Expr<'g> {
         let b = Labelled { node: other, labels: other_labels };
         Ok(contract(&a, &b, |_| false).node)
     }
-}
-
-// OLD
-/// Appends the sum of products that an equation describes.
-///
-/// # Errors
-/// What is wrong with the equation, or does not fit the operands.
-pub fn einsum(graph: &mut Ir, equation: &str, operands: &[NodeId]) -> Result<NodeId, Fault> {
-    let graph = RefCell::new(graph);
-    let operands: Vec<_> = operands.iter().map(|&id| Expr::new(&graph, id)).collect();
-    Expr::einsum(equation, &operands).map(Expr::id)
 }
 
 impl Graph {

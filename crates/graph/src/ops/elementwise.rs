@@ -81,7 +81,7 @@ impl<E: Elementwise> Operator for Of<E> {
         cx.tensor(cx.dtype(0), cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let of: E = cx.attributes();
         Ok(cx.only(cx.chain(of.derivative(cx.operand(0), cx.result()))))
     }

@@ -1,6 +1,6 @@
 //! The error function and its complement.
 
-use abeyance_ir::{Attributes, Derivation, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Derivation, Operator, Signature};
 
 use super::unary::{FLOAT, USUAL, Unary, real, unary_methods};
 use crate::{Expr, Float, Rule, Tensor};
@@ -28,11 +28,6 @@ fn bell<'c>(cx: &'c Derivation<'_>, height: f64) -> Expr<'c> {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ERF, &ERFC];
-
-/// Appends `erf(x)`.
-pub fn erf(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ERF, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// The error function.

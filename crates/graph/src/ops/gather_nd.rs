@@ -13,7 +13,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
 use super::index::constant_out_of_range;
-use super::shape::{old, product};
+use super::shape::product;
 use super::{traffic, with_index};
 use crate::{Dimensions, Element, Expr, Index, Number, Operand, Tensor};
 
@@ -115,12 +115,6 @@ impl Operator for RavelIndex {
     }
 }
 
-// OLD
-/// Appends `ravel_index(indices)`.
-pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&RavelIndex, &[indices], RavelIndexAttributes { shape })
-}
-
 /// How many coordinates each index has, for a tensor of this rank.
 pub(super) fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize, Fault> {
     let of = graph.shape(indices).unwrap_or_default();
@@ -181,18 +175,6 @@ impl<'g> Expr<'g> {
         let numbers = indices.ravel_index(Shape::from(outer));
         self.scatter_add(numbers, rows).reshape(shape)
     }
-}
-
-// OLD
-/// Appends the slices of `params` whose coordinates stand along the last axis of `indices`.
-pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    old(graph, params, |x| x.gather_nd(x.at(indices)))
-}
-
-// OLD
-/// Appends zeros of a shape to which `updates` are added at the coordinates in `indices`.
-pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    old(graph, updates, |x| x.scatter_nd(x.at(indices), shape))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

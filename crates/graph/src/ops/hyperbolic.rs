@@ -1,7 +1,7 @@
 //! Hyperbolic functions besides `tanh`, and their inverses: `sinh`, `cosh`, `asinh`, `acosh`, `atanh`. Those of f32 go through f64,
 //! so that their results are rounded once; none overflows before its result does.
 
-use abeyance_ir::{Attributes, DType, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{DType, Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
 
 use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
@@ -115,23 +115,6 @@ fn atanh_of(x: f64) -> f64 {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SINH, &COSH, &ASINH, &ACOSH, &ATANH];
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId) -> NodeId {
-            graph.add(&$operator, &[x], Attributes::none())
-        }
-    )*};
-}
-pub(super) use append;
-append! {
-    sinh SINH;
-    cosh COSH;
-    asinh ASINH;
-    acosh ACOSH;
-    atanh ATANH;
-}
 
 unary_methods! {
     /// The hyperbolic sine.

@@ -102,7 +102,7 @@ impl Operator for Gather {
         cx.tensor(cx.dtype(0), picked(&params, axis, &indices))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (params, indices) = (cx.operand(0), cx.operand(1));
         let GatherAttributes { axis } = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -224,7 +224,7 @@ impl Operator for ScatterAdd {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let ScatterAddAttributes { shape: _, axis } = cx.attributes();
         Ok(cx.each_wanted(|index| {
             (index == 1).then(|| cx.cotangent().gather_along(cx.operand(0), axis))
@@ -382,18 +382,6 @@ impl<'g> Expr<'g> {
     }
 }
 
-// OLD
-/// Appends `gather(params, indices)`.
-pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    gather_along(graph, params, indices, 0)
-}
-
-// OLD
-/// Appends `gather(params, indices)` along an axis.
-pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
-    graph.add(&Gather, &[params, indices], GatherAttributes { axis })
-}
-
 /// What is wrong with indices that are part of the graph: one that is not below the size of the
 /// dimension it counts along. `dims` holds that dimension for each of the last axis' places, or one
 /// for all.
@@ -419,12 +407,6 @@ pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -
             ))
         })
     })
-}
-
-// OLD
-/// Appends `one_hot(indices)`.
-pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> NodeId {
-    graph.add(&OneHot, &[indices], OneHotAttributes { depth, dtype })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

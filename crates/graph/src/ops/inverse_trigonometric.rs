@@ -1,9 +1,9 @@
 //! Angles of a sine, a cosine, a tangent: `asin`, `acos`, `atan`. Those of f32 go through f64, so that their results are rounded once.
 
-use abeyance_ir::{Attributes, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::hyperbolic::{append, through_f64};
+use super::hyperbolic::through_f64;
 use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
 use super::with_float;
 use crate::{Float, Rule, Tensor};
@@ -39,12 +39,6 @@ pub static ATAN: Unary = Unary {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ASIN, &ACOS, &ATAN];
-
-append! {
-    asin ASIN;
-    acos ACOS;
-    atan ATAN;
-}
 
 unary_methods! {
     /// The angle from -π/2 to π/2 whose sine this is; NaN beyond ±1.

@@ -1,9 +1,8 @@
 //! Tensors side by side: `concat`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    attributes, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
@@ -81,7 +80,7 @@ impl Operator for Concat {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (cotangent, count) = (cx.cotangent(), cx.operands());
         let rank = cotangent.rank();
         let ConcatAttributes { axis } = cx.attributes();
@@ -170,12 +169,6 @@ impl<'g> Expr<'g> {
     pub fn concat(self, parts: &[Self], axis: i64) -> Self {
         self.apply_to(&Concat, parts, ConcatAttributes { axis })
     }
-}
-
-// OLD
-/// Appends `concat(inputs...)`.
-pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
-    graph.add(&Concat, inputs, ConcatAttributes { axis })
 }
 
 impl Graph {

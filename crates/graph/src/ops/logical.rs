@@ -3,8 +3,8 @@
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Calculus, DType, DTypes, Domain, Fault, Inference, Locality, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
@@ -127,25 +127,6 @@ pub static LOGICAL_NOT: Logical = Logical {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LOGICAL_AND, &LOGICAL_OR, &LOGICAL_XOR, &LOGICAL_NOT];
-
-/// Appends `logical_not(x)`.
-pub fn logical_not(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&LOGICAL_NOT, &[x], Attributes::none())
-}
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
-}
-append! {
-    logical_and LOGICAL_AND;
-    logical_or LOGICAL_OR;
-    logical_xor LOGICAL_XOR;
-}
 
 unary_methods! {
     /// True where this is false.

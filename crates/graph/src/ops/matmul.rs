@@ -1,9 +1,8 @@
 //! Products of matrices.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
@@ -86,7 +85,7 @@ impl Operator for MatMul {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
         let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
         // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each
@@ -220,18 +219,6 @@ fn is_shallow(cx: &Splitting<'_>) -> bool {
 /// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is `place` from the end.
 fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
-}
-
-// OLD
-/// Appends `matmul(a, b)`.
-pub fn matmul(
-    graph: &mut Ir,
-    a: NodeId,
-    b: NodeId,
-    transpose_a: bool,
-    transpose_b: bool,
-) -> NodeId {
-    graph.add(&MatMul, &[a, b], MatMulAttributes { transpose_a, transpose_b })
 }
 
 impl<'g> Expr<'g> {

@@ -1,16 +1,14 @@
 //! Tensors with something around them: `pad_constant`, and padding that mirrors what is inside.
 
 use abeyance_ir::{
-    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
 use super::slice::{self, PadAttributes, copy_loop, each};
-use super::tile::sum;
-use super::{source, with_moved};
+use super::with_moved;
 use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
@@ -42,7 +40,7 @@ impl Operator for PadConstant {
         slice::padded(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let PadAttributes { before, after } = cx.attributes();
         let axes: Vec<i64> = (0..before.len() as i64).collect();
@@ -50,8 +48,9 @@ impl Operator for PadConstant {
             if index == 0 {
                 cotangent.unpad(&before, &after, x.shape())
             } else {
-                let inside = all_true(x).pad(&before, &after);
-                sum(inside.select(0.0, cotangent), &axes)
+                let inside =
+                    x.fill(Array::scalar(DType::Bool, 1.0), x.shape()).pad(&before, &after);
+                inside.select(0.0, cotangent).reduce_sum(&axes[..])
             }
         }))
     }
@@ -96,13 +95,6 @@ impl Operator for PadConstant {
             })
             .collect()
     }
-}
-
-// OLD
-/// Truth in the shape of `x`.
-fn all_true(x: Expr<'_>) -> Expr<'_> {
-    let (yes, shape) = (Array::scalar(DType::Bool, 1.0), x.shape());
-    x.at(x.graph(|graph| source::fill(graph, yes, shape)))
 }
 
 impl<'g> Expr<'g> {
@@ -171,19 +163,6 @@ impl<'g> Expr<'g> {
         }
         Ok(y)
     }
-}
-
-// OLD
-/// Appends `pad_constant(x, value)`.
-pub fn pad_constant(
-    graph: &mut Ir,
-    x: NodeId,
-    value: NodeId,
-    before: &[i64],
-    after: &[i64],
-) -> NodeId {
-    let attributes = PadAttributes { before: before.into(), after: after.into() };
-    graph.add(&PadConstant, &[x, value], attributes)
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

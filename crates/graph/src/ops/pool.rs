@@ -1,9 +1,8 @@
 //! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type, attributes,
+    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
@@ -184,7 +183,7 @@ impl Operator for MaxPool {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let operands = [cx.operand(0), cx.cotangent()];
         let attributes: PoolAttributes = cx.attributes();
         Ok(cx.only(operands[0].apply_to(&MaxPoolScatter, &operands, attributes)))
@@ -228,7 +227,7 @@ impl Operator for MaxPoolScatter {
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, wanted) = (cx.operand(0), cx.cotangent());
         let attributes: PoolAttributes = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -283,7 +282,7 @@ impl Operator for MaxPoolGather {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y) = (cx.operand(0), cx.cotangent());
         let attributes: PoolAttributes = cx.attributes();
         Ok(cx.each_wanted(|index| {
@@ -328,7 +327,7 @@ impl Operator for AvgPool {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let shape = cx.operand(0).shape();
         let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape };
         Ok(cx.only(cx.cotangent().apply(&AvgPoolSpread, attributes)))
@@ -371,7 +370,7 @@ impl Operator for AvgPoolSpread {
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
         Ok(cx.only(cx.cotangent().apply(&AvgPool, pool)))
     }
@@ -422,18 +421,6 @@ fn sample_result(sample: &Sample) -> Vec<usize> {
         Ok(plan) => vec![plan.images, plan.rows.output, plan.columns.output, plan.channels],
         Err(_) => Vec::new(),
     }
-}
-
-// OLD
-/// Appends `max_pool(x)`.
-pub fn max_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&MaxPool, &[x], pool.attributes())
-}
-
-// OLD
-/// Appends `avg_pool(x)`.
-pub fn avg_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&AvgPool, &[x], pool.attributes())
 }
 
 impl<'g> Expr<'g> {

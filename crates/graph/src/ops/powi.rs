@@ -1,8 +1,8 @@
 //! Floats to the power of integers, every bit of which counts: `powi`.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Real};
 
@@ -29,7 +29,7 @@ impl Operator for Powi {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, n) = (cx.operand(0), cx.operand(1));
         Ok(cx.each_wanted(|index| {
             (index == 0).then(|| {
@@ -82,11 +82,6 @@ fn power(x: f64, n: i64) -> f64 {
         true => size.copysign(x),
         false => size,
     }
-}
-
-/// Appends `powi(x, n)`.
-pub fn powi(graph: &mut Ir, x: NodeId, n: NodeId) -> NodeId {
-    graph.add(&Powi, &[x, n], Attributes::none())
 }
 
 binary_methods! {

@@ -8,6 +8,7 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::prod_except::prod_except;
 use abeyance_kernels::rows_chunk;
 
+use super::cumulative::CumulativeAttributes;
 use super::{shape, with_type};
 use crate::{Expr, Rule};
 
@@ -34,10 +35,13 @@ impl Operator for ProdOthers {
         rows(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let x = cx.operand(0);
         let [before, behind] = [false, true].map(|reverse| x.cumprod(-1, true, reverse));
-        let part = |y, other, reverse| cumprod_gradient(cx, x, y, cx.chain(other), reverse);
+        let part = |y, other, reverse| {
+            let attributes = CumulativeAttributes { axis: -1, exclusive: true, reverse };
+            x.cumprod_gradient(y, cx.chain(other), attributes, cx.masked())
+        };
         Ok(cx.only(part(before, behind, false) + part(behind, before, true)))
     }
 
@@ -80,20 +84,6 @@ fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     let rows = len.checked_div(n).unwrap_or(0);
     let cost = Cost { flops: flops * len as f64, bytes: (3 * len * size) as f64 };
     (n, rows_chunk(rows, n, 3 * n * size) * size, cost)
-}
-
-// OLD
-fn cumprod_gradient<'c>(
-    cx: &'c Derivation<'_>,
-    x: Expr<'c>,
-    y: Expr<'c>,
-    cotangent: Expr<'c>,
-    reverse: bool,
-) -> Expr<'c> {
-    let (nodes, masked) = ([x, y, cotangent].map(Expr::id), cx.masked());
-    x.at(x.graph(|graph| {
-        super::cumulative::cumprod_gradient(graph, nodes, -1, true, reverse, masked)
-    }))
 }
 
 impl<'g> Expr<'g> {

@@ -245,26 +245,6 @@ pub static TRUNCATED_NORMAL: Random = Random {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&RANDOM_UNIFORM, &RANDOM_NORMAL, &TRUNCATED_NORMAL];
 
-macro_rules! append {
-    ($($function:ident $operator:ident $attributes:ident $first:ident $second:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "`.")]
-        // OLD
-        pub fn $function(
-            graph: &mut Ir,
-            dtype: DType,
-            shape: Shape,
-            $first: f64,
-            $second: f64,
-        ) -> NodeId {
-            graph.add(&$operator, &[], $attributes { dtype, shape, $first, $second })
-        }
-    )*};
-}
-append! {
-    random_uniform RANDOM_UNIFORM RandomUniformAttributes low high;
-    random_normal RANDOM_NORMAL RandomNormalAttributes mean stddev;
-}
-
 impl<'g> Expr<'g> {
     /// Numbers evenly distributed in `[low, high)`, in this expression's graph.
     pub fn random_uniform(self, dtype: DType, shape: Shape, low: f64, high: f64) -> Self {

@@ -1,9 +1,9 @@
 //! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Interleaving, Lowered, Lowering, NodeId, OperandSpec, Operator, OperatorRef, Sample,
-    Shape, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference,
+    Interleaving, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Shape, Signature,
+    Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::conv::interleaved::ChannelSum;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
@@ -53,7 +53,7 @@ impl Operator for Reduce {
         cx.tensor(cx.dtype(0), reduced_shape(&shape, &axes, keep_dims))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let reduced = Reduced::new(&cx.attributes(), cx.operand(0).rank())?;
         Ok(cx.only((self.gradient)(cx, &reduced)))
     }
@@ -278,8 +278,8 @@ impl Reduced {
         let known = of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?));
         let count = match (known, x.dtype()) {
             (Some(count), _) => x.number(count as f64 / factor),
-            (None, Some(dtype)) if factor == 1.0 => x.count(dtype, of),
-            (None, Some(dtype)) => x.count(dtype, of) / factor,
+            (None, Some(dtype)) if factor == 1.0 => x.size(dtype, of),
+            (None, Some(dtype)) => x.size(dtype, of) / factor,
             (None, None) => x.invalid(),
         };
         value / count
@@ -362,12 +362,6 @@ pub static PROD: Reduce = Reduce {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SUM, &MEAN, &MAX, &MIN, &PROD];
 
-// OLD
-/// Appends `reduce_sum(x)`.
-pub fn sum(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
-    graph.add(&SUM, &[x], ReduceAttributes { axes: axes.into(), keep_dims })
-}
-
 impl<'g> Expr<'g> {
     /// Appends a reduction by an operator that has [`ReduceAttributes`].
     pub(super) fn over(self, operator: impl Into<OperatorRef>, axes: impl Axes) -> Self {
@@ -421,47 +415,6 @@ reduce_methods! {
     reduce_min MIN;
     /// The product along some axes.
     reduce_prod PROD;
-}
-
-// OLD: each goes when its family's file has the method.
-impl<'g> Expr<'g> {
-    pub(super) fn reshape(self, to: Shape) -> Self {
-        self.at(self.graph(|graph| super::shape::reshape(graph, self.id(), to)))
-    }
-
-    pub(super) fn broadcast_to(self, to: Shape) -> Self {
-        self.at(self.graph(|graph| super::shape::broadcast_to(graph, self.id(), to)))
-    }
-
-    pub(super) fn transpose_to(self, order: &[usize]) -> Self {
-        self.at(self.graph(|graph| super::shape::transpose_to(graph, self.id(), order)))
-    }
-
-    pub(super) fn move_last(self, axis: usize) -> Self {
-        self.at(self.graph(|graph| super::shape::move_last(graph, self.id(), axis)))
-    }
-
-    pub(super) fn merge(self, at: usize, count: usize) -> Self {
-        self.at(self.graph(|graph| super::shape::merge(graph, self.id(), at, count)))
-    }
-
-    pub(super) fn swap_last(self, axis: usize) -> Self {
-        self.at(self.graph(|graph| super::along::swap_last(graph, self.id(), axis)))
-    }
-
-    pub(super) fn diag_part(self) -> Self {
-        self.at(self.graph(|graph| super::diag::diag_part(graph, self.id())))
-    }
-
-    pub(super) fn cumprod(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
-        self.at(self
-            .graph(|graph| super::cumulative::cumprod(graph, self.id(), axis, exclusive, reverse)))
-    }
-
-    /// How many elements these dimensions have, `source::size`.
-    pub(super) fn count(self, dtype: abeyance_ir::DType, of: Shape) -> Self {
-        self.at(self.graph(|graph| super::source::size(graph, dtype, of)))
-    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

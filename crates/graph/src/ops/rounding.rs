@@ -1,8 +1,6 @@
 //! Floats to whole numbers: `floor`, `ceil`, `round`. Their gradient is 0.
 
-use abeyance_ir::{
-    Attributes, Calculus, Derivation, Domain, Graph as Ir, NodeId, Operator, Signature,
-};
+use abeyance_ir::{Calculus, Derivation, Domain, Operator, Signature};
 
 use super::unary::{FLOAT, Unary, real, unary_methods};
 use crate::{Expr, Float, Rule, Tensor};
@@ -45,21 +43,6 @@ pub static ROUND: Unary = Unary {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FLOOR, &CEIL, &ROUND];
-
-/// Appends `floor(x)`.
-pub fn floor(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&FLOOR, &[x], Attributes::none())
-}
-
-/// Appends `ceil(x)`.
-pub fn ceil(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&CEIL, &[x], Attributes::none())
-}
-
-/// Appends `round(x)`.
-pub fn round(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ROUND, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// The largest whole number not above.

@@ -70,7 +70,7 @@ impl Operator for SegmentSum {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().gather(cx.operand(1)))))
     }
 

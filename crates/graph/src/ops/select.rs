@@ -1,8 +1,8 @@
 //! Choosing between two tensors element by element.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise;
@@ -35,7 +35,7 @@ impl Operator for Select {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (condition, cotangent) = (cx.operand(0), cx.cotangent());
         Ok(cx.each_wanted(|index| {
             let taken = match index {
@@ -95,11 +95,6 @@ impl Operator for Select {
     }
 }
 
-/// Appends `select(condition, x, y)`.
-pub fn select(graph: &mut Ir, condition: NodeId, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&Select, &[condition, x, y], Attributes::none())
-}
-
 impl<'g> Expr<'g> {
     /// `x` where this truth value holds, else `y`; of the two one at least is an expression.
     pub fn select(self, x: impl ExprOperand<'g>, y: impl ExprOperand<'g>) -> Self {
@@ -120,7 +115,7 @@ impl<'g> Tensor<'g, bool> {
         let _call = self.graph().call("select");
         let this = self.beside(x).beside(y);
         let x = x.node(this.graph());
-        this.with(y, |graph, condition, y| select(graph, condition, x, y))
+        this.zip(y, |condition, y| condition.select(y.at(x), y))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, AttributeSet, Calculus, DType, DTypes, Diagnostic, Dim, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature, Type, known_dims,
+    Array, AttributeSet, Calculus, DType, DTypes, Diagnostic, Dim, Fault, Inference, Lowered,
+    Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
 };
 use abeyance_kernels::element::{Element as _, Number as Stored};
 use abeyance_kernels::elementwise_chunk;
@@ -239,18 +239,6 @@ impl Operator for ShapeOf {
         };
         vec![sample(&[]), sample(&[3, 0, 5])]
     }
-}
-
-/// Appends `shape_of` some dimensions.
-// OLD
-pub fn shape_of(graph: &mut Ir, of: Shape) -> NodeId {
-    graph.add(&ShapeOf, &[], ShapeOfAttributes { of })
-}
-
-/// Appends 0, 1, 2, ... up to but without a size.
-// OLD
-pub fn counting(graph: &mut Ir, dtype: DType, size: Dim) -> NodeId {
-    graph.add(&Range, &[], counting_attributes(dtype, Shape::from_slice(&[size])))
 }
 
 /// 0, 1, 2, ... in the shape of a vector.

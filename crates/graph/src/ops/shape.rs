@@ -3,9 +3,8 @@
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Graph as Ir,
-    Inference, Integers, Locality, Lowered, Lowering, Naming, NodeId, OperandSpec, Operator, Rows,
-    Sample, Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims,
-    resolve_axis,
+    Inference, Integers, Locality, Lowered, Lowering, Naming, OperandSpec, Operator, Rows, Sample,
+    Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims, resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -64,7 +63,7 @@ impl Operator for Reshape {
         cx.tensor(cx.dtype(0), to)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -227,7 +226,7 @@ impl Operator for Transpose {
         cx.tensor(cx.dtype(0), order.iter().map(|&axis| shape[axis]).collect())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let rank = cx.operand(0).rank();
         let order = permutation(&cx.attributes::<TransposeAttributes>().order, rank)?;
         let mut back = vec![0; rank];
@@ -324,7 +323,7 @@ impl Operator for ExpandDims {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -383,7 +382,7 @@ impl Operator for Squeeze {
         cx.tensor(cx.dtype(0), kept.map(|axis| shape[axis]).collect())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -449,7 +448,7 @@ impl Operator for BroadcastTo {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent().unbroadcast(cx.operand(0))))
     }
 
@@ -567,53 +566,6 @@ impl<'g> Expr<'g> {
         to.insert(at, one);
         self.reshape(to)
     }
-}
-
-// OLD
-/// What `build` makes of a node.
-pub(super) fn old(
-    graph: &mut Ir,
-    x: NodeId,
-    build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
-) -> NodeId {
-    let graph = std::cell::RefCell::new(graph);
-    build(Expr::new(&graph, x)).id()
-}
-
-// OLD
-/// Appends `reshape(x)`.
-pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    old(graph, x, |x| x.reshape(to))
-}
-
-// OLD
-/// Appends `transpose(x)`, or nothing if that changes nothing.
-pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
-    old(graph, x, |x| x.transpose_to(order))
-}
-
-// OLD
-/// Appends `x` with one axis moved behind the others, or nothing if it is the last.
-pub(crate) fn move_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    old(graph, x, |x| x.move_last(axis))
-}
-
-// OLD
-/// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
-pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    old(graph, x, |x| x.broadcast_to(to))
-}
-
-// OLD
-/// Appends `expand_dims(x)`.
-pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    old(graph, x, |x| x.expand_dims(axis))
-}
-
-// OLD
-/// Appends a reshape that makes one dimension of `count` from dimension `at` on.
-pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeId {
-    old(graph, x, |x| x.merge(at, count))
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

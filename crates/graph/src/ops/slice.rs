@@ -1,9 +1,8 @@
 //! Boxes cut out of tensors, and tensors put into larger ones: `slice` and `pad`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -96,7 +95,7 @@ impl Operator for Slice {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (cotangent, full) = (cx.cotangent(), cx.operand(0).shape());
         let SliceAttributes { begin: before, size: sizes } = cx.attributes();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
@@ -192,7 +191,7 @@ impl Operator for Pad {
         padded(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let PadAttributes { before, after } = cx.attributes();
         Ok(cx.only(cx.cotangent().unpad(&before, &after, cx.operand(0).shape())))
     }
@@ -297,18 +296,6 @@ impl<'g> Expr<'g> {
             None => self.slice_at(self.offset(0), before, 0, inner),
         }
     }
-}
-
-// OLD
-/// Appends `slice(x)`.
-pub fn slice(graph: &mut Ir, x: NodeId, begin: &[i64], size: &[i64]) -> NodeId {
-    graph.add(&Slice, &[x], SliceAttributes { begin: begin.into(), size: size.into() })
-}
-
-// OLD
-/// Appends `pad(x)`.
-pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
-    graph.add(&Pad, &[x], PadAttributes { before: before.into(), after: after.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

@@ -1,9 +1,8 @@
 //! Softmax and its logarithm along the last axis.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    resolve_axis,
+    Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{rows_chunk, softmax as kernels};
@@ -33,7 +32,7 @@ impl Operator for Rowwise {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only((self.gradient)(cx)))
     }
 
@@ -118,18 +117,6 @@ pub static LOG_SOFTMAX: Rowwise = Rowwise {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SOFTMAX, &LOG_SOFTMAX];
-
-// OLD
-/// Appends `softmax(x)`.
-pub fn softmax(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SOFTMAX, &[x], Attributes::none())
-}
-
-// OLD
-/// Appends `log_softmax(x)`.
-pub fn log_softmax(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&LOG_SOFTMAX, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// eˣ over its sum along the last axis.

@@ -5,9 +5,8 @@
 //! and of equal elements the one with the lower index comes first, whatever the direction.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    resolve_axis,
+    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::order::{self, Keyed};
@@ -197,18 +196,6 @@ impl<'g> Expr<'g> {
     pub fn top_k_indices(self, dtype: DType, k: i64) -> Self {
         self.apply(&TOP_K_INDICES, TopKIndicesAttributes { dtype, k })
     }
-}
-
-// OLD
-/// Appends `argsort(x)`.
-pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
-    graph.add(&ARGSORT, &[x], ArgsortAttributes { dtype, descending })
-}
-
-// OLD
-/// Appends the indices of `top_k(x)`.
-pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
-    graph.add(&TOP_K_INDICES, &[x], TopKIndicesAttributes { dtype, k })
 }
 
 impl<'g, T: Number> Tensor<'g, T> {

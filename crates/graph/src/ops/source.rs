@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use abeyance_ir::{
     Array, AttributeSet, Attributes, Calculus, Cotangents, DType, DTypes, Derivation, Diagnostic,
-    Effect, Fault, Graph as Ir, Inference, Initializer, Locality, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, element_count,
-    known_dims,
+    Effect, Fault, Inference, Initializer, Locality, Lowered, Lowering, OperandSpec, Operator,
+    Sample, Shape, Signature, Split, Splitting, Type, element_count, known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -83,7 +82,7 @@ impl Operator for PlaceholderWithDefault {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent()))
     }
 
@@ -366,30 +365,6 @@ impl Operator for Invalid {
     fn samples(&self) -> Vec<Sample> {
         Vec::new()
     }
-}
-
-/// Appends an invalid node.
-// OLD
-pub fn invalid(graph: &mut Ir) -> NodeId {
-    graph.add(&Invalid, &[], Attributes::none())
-}
-
-/// Appends a constant.
-// OLD
-pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
-}
-
-/// Appends a tensor of one value.
-// OLD
-pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
-    graph.add(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
-}
-
-/// Appends the number of elements of a shape.
-// OLD
-pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(&Size, &[], SizeAttributes { dtype, of })
 }
 
 impl<'g> Expr<'g> {

@@ -1,12 +1,9 @@
 //! Sums of squares that neither overflow nor vanish, and roots of them: what norms, deviations and normalizations are made
 //! of.
 
-use std::cell::RefCell;
-
 use abeyance_ir::{
-    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
@@ -115,7 +112,7 @@ impl Operator for SquareReduction {
         cx.tensor(dtype, reduced_shape(&shape, &axes, reduce.keep_dims))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
         let reduced = Reduced::new(&reduce, x.rank())?;
@@ -303,11 +300,4 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub(super) fn mean_square(self, axes: impl Axes) -> Tensor<'g, T> {
         self.map(|x| x.mean_square(axes))
     }
-}
-
-// OLD
-/// Appends √Σx² over all axes as f64: the norm of gradients, of whatever type they are.
-pub fn wide_euclidean_norm(graph: &mut Ir, x: NodeId) -> NodeId {
-    let graph = RefCell::new(graph);
-    Expr::new(&graph, x).wide_euclidean_norm().id()
 }

@@ -1,8 +1,8 @@
 //! Changing variables, and nodes that are run for their effect.
 
 use abeyance_ir::{
-    Attributes, Calculus, DTypes, Effect, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Calculus, DTypes, Effect, Fault, Inference, Locality, Lowered, Lowering, NodeId, OperandSpec,
+    Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -134,27 +134,6 @@ impl Operator for Group {
     fn samples(&self) -> Vec<Sample> {
         Vec::new()
     }
-}
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(variable, value)`.")]
-        // OLD
-        pub fn $function(graph: &mut Ir, variable: NodeId, value: NodeId) -> NodeId {
-            graph.add(&$operator, &[variable, value], Attributes::none())
-        }
-    )*};
-}
-append! {
-    assign ASSIGN;
-    assign_add ASSIGN_ADD;
-    assign_sub ASSIGN_SUB;
-}
-
-/// Appends a node that runs others.
-// OLD
-pub fn group(graph: &mut Ir, inputs: &[NodeId]) -> NodeId {
-    graph.add(&Group, inputs, Attributes::none())
 }
 
 binary_methods! {

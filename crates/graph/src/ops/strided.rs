@@ -1,9 +1,8 @@
 //! Elements at even steps, forwards and backwards: `strided_slice`, its gradient, and `reverse`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::layout::{Place, Steps, Strided};
 use smallvec::SmallVec;
@@ -251,7 +250,7 @@ impl Operator for StridedSlice {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let full = cx.operand(0).shape();
         Ok(cx.only(cx.cotangent().strided_slice_grad(&Parts(cx.attributes()), full)))
     }
@@ -359,7 +358,7 @@ impl Operator for StridedSliceGrad {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let StridedSliceGradAttributes { parts, .. } = cx.attributes();
         Ok(cx.only(cx.cotangent().strided_slice(&Parts(parts))))
     }
@@ -415,7 +414,7 @@ impl Operator for Reverse {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let ReverseAttributes { axes } = cx.attributes();
         Ok(cx.only(cx.cotangent().reverse(&axes)))
     }
@@ -473,18 +472,6 @@ impl<'g> Expr<'g> {
     pub fn reverse(self, axes: &[i64]) -> Self {
         self.apply(&Reverse, ReverseAttributes { axes: axes.into() })
     }
-}
-
-// OLD
-/// Appends `strided_slice(x)`.
-pub fn strided_slice(graph: &mut Ir, x: NodeId, parts: &Parts) -> NodeId {
-    graph.add(&StridedSlice, &[x], parts.0.clone())
-}
-
-// OLD
-/// Appends `reverse(x)`.
-pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
-    graph.add(&Reverse, &[x], ReverseAttributes { axes: axes.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

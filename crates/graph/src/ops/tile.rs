@@ -1,16 +1,15 @@
 //! Tensors side by side with themselves: `tile`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::layout;
 
 use super::shape::movement;
 use super::slice::each;
-use super::{reduce, with_moved};
+use super::with_moved;
 use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
@@ -58,7 +57,7 @@ impl Operator for Tile {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (full, cotangent) = (cx.operand(0).shape(), cx.cotangent());
         let multiples =
             each("multiples", &cx.attributes::<TileAttributes>().multiples, full.len())?;
@@ -74,7 +73,7 @@ impl Operator for Tile {
         }
         Ok(cx.only(match axes[..] {
             [] => cotangent,
-            _ => sum(cotangent.reshape(apart), &axes),
+            _ => cotangent.reshape(apart).reduce_sum(&axes[..]),
         }))
     }
 
@@ -121,23 +120,11 @@ impl Operator for Tile {
     }
 }
 
-// OLD
-/// The sum over some axes, which go.
-pub(super) fn sum<'g>(x: Expr<'g>, axes: &[i64]) -> Expr<'g> {
-    x.at(x.graph(|graph| reduce::sum(graph, x.id(), axes, false)))
-}
-
 impl<'g> Expr<'g> {
     /// The expression `multiples[i]` times one after the other along dimension i.
     pub fn tile(self, multiples: &[i64]) -> Self {
         self.apply(&Tile, TileAttributes { multiples: multiples.into() })
     }
-}
-
-// OLD
-/// Appends `tile(x)`.
-pub fn tile(graph: &mut Ir, x: NodeId, multiples: &[i64]) -> NodeId {
-    graph.add(&Tile, &[x], TileAttributes { multiples: multiples.into() })
 }
 
 impl<'g, T: Element> Tensor<'g, T> {

@@ -1,8 +1,6 @@
 //! Functions of angles: `sin`, `cos`, `tan`, `atan2`. They are the platform's, right for huge arguments too.
 
-use abeyance_ir::{
-    Attributes, DTypes, Domain, Graph as Ir, NodeId, OperandSpec, Operator, Signature,
-};
+use abeyance_ir::{DTypes, Domain, OperandSpec, Operator, Signature};
 use abeyance_kernels::element::Real;
 
 use super::binary::{Binary, binary_methods, zip};
@@ -73,21 +71,6 @@ pub static ATAN2: Binary = Binary {
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SIN, &COS, &TAN, &ATAN2];
-
-/// Appends `sin(x)`.
-pub fn sin(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SIN, &[x], Attributes::none())
-}
-
-/// Appends `cos(x)`.
-pub fn cos(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&COS, &[x], Attributes::none())
-}
-
-/// Appends `tan(x)`.
-pub fn tan(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&TAN, &[x], Attributes::none())
-}
 
 unary_methods! {
     /// The sine, of radians.

@@ -1,6 +1,6 @@
 //! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
 
-use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Calculus, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 use abeyance_kernels::launch::Failure;
 
@@ -61,11 +61,6 @@ rest!(f32 f64; i32 i64 u8);
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&TRUNCATE_MOD];
-
-/// Appends `truncate_mod(x, y)`.
-pub fn truncate_mod(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&TRUNCATE_MOD, &[x, y], Attributes::none())
-}
 
 binary_methods! {
     /// What the division that rounds towards 0 leaves, with the sign of this.

@@ -1,8 +1,8 @@
 //! Taking one result of a node that has several.
 
 use abeyance_ir::{
-    AttributeSet, DTypes, Fault, Graph as Ir, Inference, ItemAttributes, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Packing, Sample, Signature, Type,
+    AttributeSet, DTypes, Fault, Inference, ItemAttributes, Lowered, Lowering, OperandSpec,
+    Operator, Packing, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -55,12 +55,6 @@ impl Operator for Item {
     fn samples(&self) -> Vec<Sample> {
         Vec::new()
     }
-}
-
-/// Appends `item(tuple) index=index`.
-// OLD
-pub fn item(graph: &mut Ir, tuple: NodeId, index: usize) -> NodeId {
-    graph.add(&Item, &[tuple], ItemAttributes { index: index as i64 })
 }
 
 impl<'g> Expr<'g> {

@@ -1,8 +1,8 @@
 //! Functions of one element: `exp`, `relu` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -30,7 +30,7 @@ impl Operator for Unary {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only((self.gradient)(cx)))
     }
 
@@ -276,31 +276,6 @@ macro_rules! unary_methods {
     };
 }
 pub(super) use unary_methods;
-
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId) -> NodeId {
-            graph.add(&$operator, &[x], Attributes::none())
-        }
-    )*};
-}
-append! {
-    identity IDENTITY;
-    neg NEG;
-    abs ABS;
-    sign SIGN;
-    exp EXP;
-    expm1 EXPM1;
-    log LOG;
-    sqrt SQRT;
-    rsqrt RSQRT;
-    reciprocal RECIPROCAL;
-    square SQUARE;
-    tanh TANH;
-    sigmoid SIGMOID;
-    relu RELU;
-}
 
 unary_methods! {
     /// The expression itself, as a node of its own.

@@ -68,7 +68,7 @@ impl Operator for CheckNumerics {
         same_type(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let WatchAttributes { message } = cx.attributes();
         let message =
             if message.is_empty() { "gradient".to_owned() } else { format!("gradient: {message}") };
@@ -131,7 +131,7 @@ impl Operator for Print {
         same_type(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent()))
     }
 

@@ -1,8 +1,8 @@
 //! Where a condition holds: `where_indices`.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
@@ -68,12 +68,6 @@ impl Operator for WhereIndices {
             })
             .collect()
     }
-}
-
-/// Appends `where_indices(condition)`.
-// OLD
-pub fn where_indices(graph: &mut Ir, condition: NodeId) -> NodeId {
-    graph.add(&WhereIndices, &[condition], Attributes::none())
 }
 
 unary_methods! {

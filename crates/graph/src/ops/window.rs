@@ -10,7 +10,7 @@ use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
 
 use super::slice::{copy_loop, each};
-use super::{source, with_moved};
+use super::with_moved;
 use crate::{Expr, Rule};
 
 /// This family's operators.
@@ -133,7 +133,7 @@ impl Operator for SliceAt {
         cx.tensor(cx.dtype(0), attributes.shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(undone(cx, Expr::pad_at))
     }
 
@@ -179,7 +179,7 @@ impl Operator for PadAt {
         cx.tensor(cx.dtype(0), attributes.shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(undone(cx, Expr::slice_at))
     }
 
@@ -265,10 +265,8 @@ impl<'g> Expr<'g> {
         self.constant(Array::new(DType::I64, &[], &[value as i64]))
     }
 
-    // OLD
     /// The offset of what stands behind a dimension.
     pub(super) fn offset_of(self, dim: Dim) -> Self {
-        let of = Shape::from_slice(&[dim]);
-        self.at(self.graph(|graph| source::size(graph, DType::I64, of)))
+        self.size(DType::I64, Shape::from_slice(&[dim]))
     }
 }

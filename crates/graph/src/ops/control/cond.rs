@@ -104,7 +104,7 @@ impl Operator for Cond {
         Ok(Type::of_items(results))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let CondAttributes { then, r#else } = cx.attributes();
         let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()) else {

@@ -143,7 +143,7 @@ impl Operator for Scan {
         Ok(Type::of_items(results))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         super::scan_gradient::gradient(cx)
     }
 

@@ -90,7 +90,7 @@ impl Operator for WhileGradient {
         }
     }
 
-    fn gradient(&self, _: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, _: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Err(Fault::new(
             "a while_loop can be differentiated once, and this is the derivative of its gradient",
         )

@@ -15,7 +15,6 @@ use super::derive::{Derived, answer, operands, type_of};
 use super::while_gradient::{WhileGradient, WhileGradientAttributes};
 use super::{carried, sample_body, short};
 use crate::handles::listed;
-use crate::ops::reduce;
 use crate::{Expr, Graph, Handles, Rule, Tensor};
 
 /// Runs a body as long as a condition holds.
@@ -51,7 +50,7 @@ impl Operator for WhileLoop {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let attributes: WhileLoopAttributes = cx.attributes();
         let parts = Parts::new(attributes.clone())?;
         let body = &*parts.body;
@@ -155,7 +154,7 @@ impl Operator for WhileLoop {
 fn sample(dims: &[usize]) -> Sample {
     let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
     let ty = TensorType::new(DType::F64, shape);
-    let test = sample_body("while_loop/while", ["x"], &ty, |[x]| total(x.abs()).less(20.0));
+    let test = sample_body("while_loop/while", ["x"], &ty, |[x]| x.abs().reduce_sum(..).less(20.0));
     let step =
         sample_body("while_loop/body", ["x", "w"], &ty, |[x, w]| x * 1.5 + (w * x).tanh() * 0.125);
     Sample::new(WhileLoopAttributes {
@@ -165,13 +164,6 @@ fn sample(dims: &[usize]) -> Sample {
     })
     .float(dims, Domain::AwayFromZero)
     .float(dims, Domain::Between(-1.0, 1.0))
-}
-
-/// The sum of all elements.
-// OLD
-fn total(x: Expr<'_>) -> Expr<'_> {
-    let axes: Vec<i64> = (0..x.rank() as i64).collect();
-    x.at(x.graph(|graph| reduce::sum(graph, x.id(), &axes, false)))
 }
 
 impl Graph {
