@@ -4,6 +4,7 @@
 //! `cotangent * (1.0 - y * y)`. [`Tensor`](crate::Tensor), the handle of programs, adds the element type, the place of the call in
 //! the program and the methods' documentation, and builds with the same methods.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -30,6 +31,12 @@ impl<'g> Expr<'g> {
     /// The expression that is a node of `graph`.
     pub fn new(graph: &'g dyn GraphCell, id: NodeId) -> Self {
         Self { graph, id }
+    }
+
+    /// What `build` makes of a node of a graph that the caller holds.
+    pub fn with<R>(graph: &mut Ir, id: NodeId, build: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
+        let graph = RefCell::new(graph);
+        build(Expr::new(&graph, id))
     }
 
     /// The expression that is another node of the same graph.

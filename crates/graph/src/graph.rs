@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use abeyance_ir::{
-    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId,
+    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphCell, GraphId, Location, NodeId,
     OperatorRef, Registry, Role,
 };
 use elsa::FrozenVec;
@@ -323,6 +323,14 @@ impl Graph {
         found
             .map(|id| Operation(self.any(id)))
             .map_err(|diagnostic| Diagnostic { location, ..diagnostic })
+    }
+}
+
+/// Expressions of a graph append to it as its methods do. The place that their nodes are said to come from has to be
+/// pinned: [`Graph::call`], [`Graph::pin_location`].
+impl GraphCell for Graph {
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut ir::Graph)) {
+        self.build(|graph| visit(graph));
     }
 }
 

@@ -264,6 +264,11 @@ impl<'g> AnyTensor<'g> {
         self.id
     }
 
+    /// The handle for building without element types.
+    pub fn expr(self) -> Expr<'g> {
+        Expr::new(self.graph, self.id)
+    }
+
     /// The name of its node.
     pub fn name(self) -> String {
         self.graph.ir().node(self.id).name.to_string()
