@@ -18,8 +18,8 @@ use crate::tensor;
 static PASSED_ON: &[&dyn Operator] = &[
     &unary::IDENTITY,
     &unary::STOP_GRADIENT,
-    &watch::CHECK_NUMERICS,
-    &watch::PRINT,
+    &watch::CheckNumerics,
+    &watch::Print,
     &source::PlaceholderWithDefault,
     &custom_gradient::CustomGradient,
 ];

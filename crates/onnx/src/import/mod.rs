@@ -94,16 +94,15 @@ impl Importer {
         let name = naming::graph_name(graph.name());
         let built = Graph::named(&name);
         let refused = {
+            // Nodes come from here, whichever function appends them.
+            let _pin = built.pin_location();
             // What a model is made of may be more than its bytes, but not out of all proportion.
             let budget = Cell::new(bytes.len().saturating_mul(SHARE).saturating_add(ALLOWANCE));
             let mut import = Import::new(&built, opset, graph, &self.values, &budget);
             import.run();
             import.refused
         };
-        match refused.is_empty() {
-            true => Ok(built),
-            false => Err(ImportError::Refused(refused)),
-        }
+        if refused.is_empty() { Ok(built) } else { Err(ImportError::Refused(refused)) }
     }
 }
 
@@ -112,10 +111,10 @@ fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     let own = model.opset_import.iter().find(|set| matches!(set.domain(), "" | "ai.onnx"));
     // Models before opset sets existed are of the first.
     let found = own.map_or(1, |set| set.version());
-    match (OLDEST_OPSET..=NEWEST_OPSET).contains(&found) {
-        true => Ok(found),
-        false => Err(ImportError::Opset { found, oldest: OLDEST_OPSET, newest: NEWEST_OPSET }),
+    if (OLDEST_OPSET..=NEWEST_OPSET).contains(&found) {
+        return Ok(found);
     }
+    Err(ImportError::Opset { found, oldest: OLDEST_OPSET, newest: NEWEST_OPSET })
 }
 
 /// The operator of a node, with its domain unless that is ONNX's own.
@@ -156,8 +155,5 @@ fn refuse_unknown(graph: &GraphProto) -> Result<(), ImportError> {
             refusal.places.push(place(node));
         }
     }
-    match refusals.is_empty() {
-        true => Ok(()),
-        false => Err(ImportError::Refused(refusals)),
-    }
+    if refusals.is_empty() { Ok(()) } else { Err(ImportError::Refused(refusals)) }
 }

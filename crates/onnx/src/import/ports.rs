@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use abeyance_graph::Expr;
 use abeyance_graph::ops::source::{
     Placeholder, PlaceholderAttributes, Variable, VariableAttributes,
 };
@@ -41,7 +42,8 @@ impl<'m, 'g> Import<'m, 'g> {
             }
             match self.placeholder(input) {
                 Ok(id) => {
-                    self.values.insert(name, Rc::new(Value::plain(self.graph.any(id))));
+                    let value = Value::plain(Expr::new(self.graph, id));
+                    self.values.insert(name, Rc::new(value));
                     inputs.push((name.to_owned(), id));
                     self.fed.insert(name);
                 }
@@ -100,9 +102,11 @@ impl<'m, 'g> Import<'m, 'g> {
             match tensor::read(initializer) {
                 Err(reason) => self.refuse(None, format!("initializer `{name}`"), reason),
                 Ok(array) => {
-                    let value = match array.dtype.is_float() && !uses.only(uses.known) {
-                        true => self.variable(name, array, uses),
-                        false => Ok(Value::array(array)),
+                    let is_variable = array.dtype.is_float() && !uses.only(uses.known);
+                    let value = if is_variable {
+                        self.variable(name, array, uses)
+                    } else {
+                        Ok(Value::array(array))
                     };
                     match value {
                         Ok(value) => {
@@ -119,10 +123,7 @@ impl<'m, 'g> Import<'m, 'g> {
     /// convolutions here take, so that no run has to transpose it.
     fn variable(&mut self, name: &str, array: Array, uses: Uses) -> Result<Value<'g>, Reason> {
         let filter = array.dims.len() == 4 && uses.only(uses.filter);
-        let array = match filter {
-            true => layout::transposed(&array, value::TO_FILTER),
-            false => array,
-        };
+        let array = if filter { layout::transposed(&array, value::TO_FILTER) } else { array };
         let shape: Shape = array.dims.iter().map(|&dim| Dim::Known(dim)).collect();
         let dtype = array.dtype;
         let attributes = VariableAttributes {
@@ -132,9 +133,8 @@ impl<'m, 'g> Import<'m, 'g> {
             trainable: !uses.only(uses.state),
         };
         let name = self.names.free(self.graph, name, "initializer");
-        let node = self.graph.any(
-            self.graph.build(|graph| graph.add_named(Some(&name), &Variable, &[], attributes)),
-        );
+        let id = self.graph.build(|graph| graph.add_named(Some(&name), &Variable, &[], attributes));
+        let node = Expr::new(self.graph, id);
         self.told()?;
         Ok(if filter { Value::filter(node) } else { Value::plain(node) })
     }
@@ -161,7 +161,7 @@ impl<'m, 'g> Import<'m, 'g> {
             if let Some(images) = images {
                 // The name is that of the value as the model has it.
                 let own = naming::sanitized(name, "output");
-                if images.name() == own {
+                if self.graph.any(images.id()).name() == own {
                     let other = self.names.free(self.graph, &format!("{own}/nhwc"), "output");
                     self.graph.build(|graph| graph.rename(images.id(), &other));
                 }

@@ -101,8 +101,8 @@ pub(crate) static ROWS: &[Row] = &[
         Ok(Held::plain(writer.node("GatherElements", &[&x, &indices], vec![int("axis", -1)])))
     }),
     Row::new(&gather_nd::RavelIndex, "Mul and ReduceSum", |writer, id| {
-        let RavelIndexAttributes { of } = writer.attributes(id);
-        let of = writer.ir.resolve(&of);
+        let RavelIndexAttributes { shape } = writer.attributes(id);
+        let of = writer.ir.resolve(&shape);
         let indices = writer.input(id, 0)?;
         let mut steps = vec![1i64; of.len()];
         for axis in (1..of.len()).rev() {
