@@ -1,4 +1,5 @@
-//! One node of the model while it is imported: its inputs and attributes, and what may be appended for it.
+//! One node of the model while it is imported: its inputs and attributes, and what may be appended
+//! for it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -38,7 +39,7 @@ pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Reason> {
 }
 
 impl<'m, 'g> Call<'m, 'g> {
-    // ---- attributes -------------------------------------------------------------------------------------------
+    // ---- attributes ---------------------------------------------------------------------------
 
     /// The attribute of that name, which must be of that type.
     fn attribute(
@@ -121,7 +122,7 @@ impl<'m, 'g> Call<'m, 'g> {
         }
     }
 
-    // ---- inputs -----------------------------------------------------------------------------------------------
+    // ---- inputs -------------------------------------------------------------------------------
 
     /// Whether there is an input at that place.
     pub fn has(&self, index: usize) -> bool {
@@ -223,7 +224,7 @@ impl<'m, 'g> Call<'m, 'g> {
         Ok(self.ints(name)?.map(<[i64]>::to_vec))
     }
 
-    // ---- shapes -----------------------------------------------------------------------------------------------
+    // ---- shapes -------------------------------------------------------------------------------
 
     /// The size of a dimension that has to be known.
     pub fn size(&self, x: Expr<'g>, axis: usize) -> Result<usize, Reason> {
@@ -257,7 +258,7 @@ impl<'m, 'g> Call<'m, 'g> {
         }
     }
 
-    // ---- nodes ------------------------------------------------------------------------------------------------
+    // ---- nodes --------------------------------------------------------------------------------
 
     /// The handle of a node whose elements are known to be of type `T`.
     pub fn typed<T: Element>(&self, x: Expr<'g>) -> Tensor<'g, T> {

@@ -41,8 +41,8 @@ pub(crate) fn is_symbol(name: &str) -> bool {
         && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
 }
 
-/// The nearest name that an unknown dimension can have. Two names of a model may become one only if they are very much alike, so
-/// what was replaced is told apart by a number made from the whole.
+/// The nearest name that an unknown dimension can have. Two names of a model may become one only if
+/// they are very much alike, so what was replaced is told apart by a number made from the whole.
 pub(crate) fn symbol(name: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

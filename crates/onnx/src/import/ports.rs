@@ -1,4 +1,5 @@
-//! What a model begins and ends with: inputs, initializers, outputs, and the signature that names them.
+//! What a model begins and ends with: inputs, initializers, outputs, and the signature that names
+//! them.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -119,8 +120,9 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// A variable that starts with an initializer's values. A filter that stands nowhere else is kept in the order of dimensions that
-    /// convolutions here take, so that no run has to transpose it.
+    /// A variable that starts with an initializer's values. A filter that stands nowhere else is
+    /// kept in the order of dimensions that convolutions here take, so that no run has to transpose
+    /// it.
     fn variable(&mut self, name: &str, array: Array, uses: Uses) -> Result<Value<'g>, Reason> {
         let filter = array.dims.len() == 4 && uses.only(uses.filter);
         let array = if filter { layout::transposed(&array, value::TO_FILTER) } else { array };
@@ -184,8 +186,8 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is refused. Two of one name could
-    /// not be told apart by who feeds or fetches them.
+    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is
+    /// refused. Two of one name could not be told apart by who feeds or fetches them.
     fn is_told_apart(&mut self, what: &str, name: &str, told: &mut HashSet<String>) -> bool {
         let reason = match name {
             "" => format!("an {what} has no name"),

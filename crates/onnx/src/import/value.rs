@@ -111,11 +111,12 @@ impl Known {
     }
 }
 
-/// A value of the model: nodes of the graph that hold it, as far as they were needed, and what is known of it.
+/// A value of the model: nodes of the graph that hold it, as far as they were needed, and what is
+/// known of it.
 ///
-/// ONNX's images are `[N, C, H, W]`, those here `[N, H, W, C]`. A value of four dimensions may exist
-/// in either order or in both, so that transposes stand only where one is asked for in the order
-/// that it does not have yet.
+/// ONNX's images are `[N, C, H, W]`, those here `[N, H, W, C]`. A value of four dimensions may
+/// exist in either order or in both, so that transposes stand only where one is asked for in the
+/// order that it does not have yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Value<'g> {
     /// What is known of it.

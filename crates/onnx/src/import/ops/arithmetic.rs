@@ -48,8 +48,8 @@ fn beside_images(x: Expr<'_>) -> Expr<'_> {
     }
 }
 
-/// All inputs under a function of two that broadcast, one after the other, and whether the result is
-/// in the order of images here.
+/// All inputs under a function of two that broadcast, one after the other, and whether the result
+/// is in the order of images here.
 fn joined<'g>(
     call: &Call<'_, 'g>,
     function: impl Fn(Expr<'g>, Expr<'g>) -> Expr<'g>,

@@ -52,7 +52,8 @@ pub(crate) const ROWS: &[Row] = &[
     .known(&[1]),
 ];
 
-/// How far each place of the last two dimensions lies to the right of the diagonal: `[rows, columns]`.
+/// How far each place of the last two dimensions lies to the right of the diagonal:
+/// `[rows, columns]`.
 pub(crate) fn diagonals(x: Expr<'_>, rank: usize) -> Expr<'_> {
     let shape = x.shape();
     let (rows, columns) = (shape[rank - 2], shape[rank - 1]);

@@ -26,8 +26,8 @@ pub(crate) const ROWS: &[Row] = &[
         .filter(1),
 ];
 
-/// Images and a filter in the orders used here, and whether they are sequences `[N, C, L]` that were
-/// made images `[N, C, L, 1]`.
+/// Images and a filter in the orders used here, and whether they are sequences `[N, C, L]` that
+/// were made images `[N, C, L, 1]`.
 struct Operands<'g> {
     images: Expr<'g>,
     filter: Expr<'g>,

@@ -44,7 +44,10 @@ pub(crate) const ROWS: &[Row] = &[
     })
     .limits("`reduction` other than none and add; elements other than f32 and f64"),
     Row::new("ScatterElements", "`add_along`, chosen by `select` or added", scatter_elements)
-        .limits("`reduction` other than none and add; indices of other dimensions than the data's, but for the axis; elements other than f32 and f64"),
+        .limits(
+            "`reduction` other than none and add; indices of other dimensions than the data's, \
+            but for the axis; elements other than f32 and f64",
+        ),
     Row::new("Scatter", "as ScatterElements", scatter_elements).limits("as ScatterElements"),
     Row::new("OneHot", "`one_hot` and `select`", |call| {
         let indices = call.tensor(0)?;

@@ -16,45 +16,64 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("Softmax", "`softmax`; up to opset 12 of all axes from one on together", |call| {
         along(call, |x| Ok(x.softmax()))
     }),
-    Row::new("LogSoftmax", "`log_softmax`; up to opset 12 of all axes from one on together", |call| {
-        along(call, |x| Ok(x.log_softmax()))
-    }),
-    Row::new("Hardmax", "`argmax` and `one_hot`; up to opset 12 of all axes from one on together", |call| {
-        along(call, |x| {
-            let depth = call.size(x, x.rank().saturating_sub(1))? as i64;
-            Ok(x.argmax(-1).one_hot(depth, call.dtype(x)))
-        })
-    })
+    Row::new(
+        "LogSoftmax",
+        "`log_softmax`; up to opset 12 of all axes from one on together",
+        |call| along(call, |x| Ok(x.log_softmax())),
+    ),
+    Row::new(
+        "Hardmax",
+        "`argmax` and `one_hot`; up to opset 12 of all axes from one on together",
+        |call| {
+            along(call, |x| {
+                let depth = call.size(x, x.rank().saturating_sub(1))? as i64;
+                Ok(x.argmax(-1).one_hot(depth, call.dtype(x)))
+            })
+        },
+    )
     .limits("an axis of unknown size"),
     Row::new(
         "BatchNormalization",
-        "the nodes of `batch_normalization`, along the last dimension where the images are; in training of the batch's moments",
+        "the nodes of `batch_normalization`, along the last dimension where the \
+            images are; in training of the batch's moments",
         batch_normalization,
     )
     .limits("`spatial=0`; five outputs")
     .state(&[3, 4]),
-    Row::new("InstanceNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
-        let x = call.tensor(0)?;
-        let epsilon = call.float_or("epsilon", 1e-5)?;
-        let rank = x.rank();
-        if rank < 3 {
-            return wrong("images have three dimensions or more");
-        }
-        let axes: Vec<i64> = (2..rank as i64).collect();
-        let normal = standardized(x, &axes, epsilon).0;
-        one(scaled(normal, call.tensor(1)?, call.tensor(2)?))
-    }),
-    Row::new("GroupNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", group_normalization)
-        .limits("channels of unknown number"),
-    Row::new("LayerNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
-        let x = call.tensor(0)?;
-        let epsilon = call.float_or("epsilon", 1e-5)?;
-        let axes = from_axis(call, x, -1)?;
-        let (normal, mean, inverse) = standardized(x, &axes, epsilon);
-        let gained = normal * call.tensor(1)?;
-        let result = call.optional_tensor(2).map_or(gained, |bias| gained + bias);
-        Ok([result, mean, inverse].map(Value::plain).into())
-    }),
+    Row::new(
+        "InstanceNormalization",
+        "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
+        |call| {
+            let x = call.tensor(0)?;
+            let epsilon = call.float_or("epsilon", 1e-5)?;
+            let rank = x.rank();
+            if rank < 3 {
+                return wrong("images have three dimensions or more");
+            }
+            let axes: Vec<i64> = (2..rank as i64).collect();
+            let normal = standardized(x, &axes, epsilon).0;
+            one(scaled(normal, call.tensor(1)?, call.tensor(2)?))
+        },
+    ),
+    Row::new(
+        "GroupNormalization",
+        "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
+        group_normalization,
+    )
+    .limits("channels of unknown number"),
+    Row::new(
+        "LayerNormalization",
+        "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
+        |call| {
+            let x = call.tensor(0)?;
+            let epsilon = call.float_or("epsilon", 1e-5)?;
+            let axes = from_axis(call, x, -1)?;
+            let (normal, mean, inverse) = standardized(x, &axes, epsilon);
+            let gained = normal * call.tensor(1)?;
+            let result = call.optional_tensor(2).map_or(gained, |bias| gained + bias);
+            Ok([result, mean, inverse].map(Value::plain).into())
+        },
+    ),
     Row::new("RMSNormalization", "`reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let epsilon = call.float_or("epsilon", 1e-5)?;
@@ -62,24 +81,36 @@ pub(crate) const ROWS: &[Row] = &[
         let normal = x / x.root_mean_square(keep_dims(&axes[..]), epsilon);
         one(normal * call.tensor(1)?)
     }),
-    Row::new("MeanVarianceNormalization", "`reduce_mean`, `reduce_root_mean_square` and arithmetic", |call| {
-        let x = call.tensor(0)?;
-        let axes = call.ints("axes")?.unwrap_or(&[0, 2, 3]);
-        let centred = x - x.reduce_mean(keep_dims(axes));
-        // Beside the deviation, not beside its square: so small numbers count.
-        one(centred / (centred.root_mean_square(keep_dims(axes), 0.0) + 1e-9))
-    }),
-    Row::new("LpNormalization", "`abs` and `reduce_sum`, or the nodes of `l2_norm`, and `div`; 0 where the norm is 0", |call| {
-        let x = call.tensor(0)?;
-        let axis = call.axis(call.int_or("axis", -1)?, x.rank())? as i64;
-        let norm = match call.int_or("p", 2)? {
-            1 => x.abs().reduce_sum(keep_dims(axis)),
-            2 => length(call, x, &keep_dims(axis).list()),
-            p => return unsupported(format!("p is {p}, and neither 1 nor 2")),
-        };
-        one(x / norm.equal(0.0).select(1.0, norm))
-    }),
-    Row::new("LRN", "`square`, slices along the channels that are added up, `pow` and `div`", local_response),
+    Row::new(
+        "MeanVarianceNormalization",
+        "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
+        |call| {
+            let x = call.tensor(0)?;
+            let axes = call.ints("axes")?.unwrap_or(&[0, 2, 3]);
+            let centred = x - x.reduce_mean(keep_dims(axes));
+            // Beside the deviation, not beside its square: so small numbers count.
+            one(centred / (centred.root_mean_square(keep_dims(axes), 0.0) + 1e-9))
+        },
+    ),
+    Row::new(
+        "LpNormalization",
+        "`abs` and `reduce_sum`, or the nodes of `l2_norm`, and `div`; 0 where the norm is 0",
+        |call| {
+            let x = call.tensor(0)?;
+            let axis = call.axis(call.int_or("axis", -1)?, x.rank())? as i64;
+            let norm = match call.int_or("p", 2)? {
+                1 => x.abs().reduce_sum(keep_dims(axis)),
+                2 => length(call, x, &keep_dims(axis).list()),
+                p => return unsupported(format!("p is {p}, and neither 1 nor 2")),
+            };
+            one(x / norm.equal(0.0).select(1.0, norm))
+        },
+    ),
+    Row::new(
+        "LRN",
+        "`square`, slices along the channels that are added up, `pow` and `div`",
+        local_response,
+    ),
 ];
 
 /// Something along the last dimension, for the axis that a node names: one axis since opset 13,
@@ -114,8 +145,8 @@ fn from_axis<'g>(call: &Call<'_, 'g>, x: Expr<'g>, default: i64) -> Result<Vec<i
     Ok((first as i64..rank as i64).collect())
 }
 
-/// `(x - mean) / sqrt(variance + epsilon)`, with the mean and the variance along some axes, the mean,
-/// and 1 over the root. The squares may be beyond what the type holds.
+/// `(x - mean) / sqrt(variance + epsilon)`, with the mean and the variance along some axes, the
+/// mean, and 1 over the root. The squares may be beyond what the type holds.
 fn standardized<'g>(x: Expr<'g>, axes: &[i64], epsilon: f64) -> (Expr<'g>, Expr<'g>, Expr<'g>) {
     let mean = x.reduce_mean(keep_dims(axes));
     let centred = x - mean;

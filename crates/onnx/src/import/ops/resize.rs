@@ -1,4 +1,5 @@
-//! Images of another size: for each axis the elements that a place is made of and their weights, as ONNX's reference has them.
+//! Images of another size: for each axis the elements that a place is made of and their weights, as
+//! ONNX's reference has them.
 
 use abeyance_graph::Expr;
 use abeyance_ir::{Array, DType};
@@ -10,7 +11,8 @@ use super::shape::{move_axis, resolved};
 use crate::error::Reason;
 use crate::tensor;
 
-const LIMITS: &str = "axes of unknown size; `tf_crop_and_resize`; more than 2^22 weights along an axis; scales below 1 / 4096";
+const LIMITS: &str = "axes of unknown size; `tf_crop_and_resize`; more than 2^22 weights along an axis; \
+    scales below 1 / 4096";
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
@@ -24,8 +26,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("Upsample", "as Resize", resize).limits(LIMITS).known(&[1]),
 ];
 
-/// What the nearest is before opset 11, where no attribute says it: the element above where images become smaller, else the one below.
-/// (onnxruntime; the outputs of ONNX's own test `resize_downsample_scales_nearest` of opset 10)
+/// What the nearest is before opset 11, where no attribute says it: the element above where images
+/// become smaller, else the one below. (onnxruntime; the outputs of ONNX's own test
+/// `resize_downsample_scales_nearest` of opset 10)
 const EARLY: &str = "as before opset 11";
 
 /// More weights than these along one axis are not made.
@@ -248,7 +251,8 @@ impl Mode {
             "round_prefer_ceil" => part >= 0.5,
             "floor" => false,
             EARLY => {
-                // As runtimes compute it, whose quotients of a scale that is no binary fraction are whole numbers where they should be.
+                // As runtimes compute it, whose quotients of a scale that is no binary fraction are
+                // whole numbers where they should be.
                 let origin = at as f32 / axis.scale as f32;
                 let nearest = if axis.scale < 1.0 { origin.ceil() } else { origin.floor() };
                 return Ok((nearest as i64).clamp(0, axis.from as i64 - 1));
@@ -289,7 +293,8 @@ impl Mode {
         Ok(weights)
     }
 
-    /// The weights of the elements around a place that lies `part` behind the one left of it; an even number.
+    /// The weights of the elements around a place that lies `part` behind the one left of it; an
+    /// even number.
     fn taps(&self, part: f64, scale: f64) -> Vec<f64> {
         // Wider where many elements become one.
         let scale = if self.antialias { scale.min(1.0) } else { 1.0 };

@@ -47,9 +47,11 @@ pub(crate) const ROWS: &[Row] = &[
         one(call.graph.apply(&Fill, &[], attributes).expr())
     })
     .known(&[0]),
-    Row::new("Shape", "`shape_of`, worked out when the model is imported as far as it is known", |_| {
-        unsupported("a shape that is not known")
-    }),
+    Row::new(
+        "Shape",
+        "`shape_of`, worked out when the model is imported as far as it is known",
+        |_| unsupported("a shape that is not known"),
+    ),
     Row::new("Size", "`size`, worked out when the model is imported if it is known", |call| {
         let x = call.value(0)?.any(call.graph);
         one(x.size(DType::I64, x.shape()))
@@ -59,7 +61,10 @@ pub(crate) const ROWS: &[Row] = &[
         let [Some(start), Some(limit), Some(delta)] = list else {
             return wrong("start, limit or delta is missing");
         };
-        if [&start, &limit, &delta].iter().any(|array| array.len() != 1 || array.dtype != start.dtype) {
+        if [&start, &limit, &delta]
+            .iter()
+            .any(|array| array.len() != 1 || array.dtype != start.dtype)
+        {
             return wrong("start, limit and delta are not single numbers of one type");
         }
         macro_rules! range {
@@ -97,34 +102,40 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("If", "the nodes of the branch that is taken", |call| Err(call.needs(0)))
         .limits("a condition that is not known")
         .known(&[0]),
-    Row::new("Dropout", "nothing, since nothing is dropped where a model is used; in training mode the nodes of `dropout`", |call| {
-        let (ratio, training) = if call.opset >= 12 {
-            let (ratio, given) = (call.known_number(1)?, call.known_array(2)?);
-            let training = given.is_some_and(|array| tensor::reals(&array).first() == Some(&1.0));
-            (ratio.unwrap_or(0.5), training)
-        } else {
-            (0.5, false)
-        };
-        let value = call.value(0)?;
-        let wants_mask = call.node.output.get(1).is_some_and(|name| !name.is_empty());
-        if training && ratio != 0.0 {
-            if wants_mask {
-                return unsupported("the mask of a random dropout is not given");
+    Row::new(
+        "Dropout",
+        "nothing, since nothing is dropped where a model is used; \
+            in training mode the nodes of `dropout`",
+        |call| {
+            let (ratio, training) = if call.opset >= 12 {
+                let (ratio, given) = (call.known_number(1)?, call.known_array(2)?);
+                let training =
+                    given.is_some_and(|array| tensor::reals(&array).first() == Some(&1.0));
+                (ratio.unwrap_or(0.5), training)
+            } else {
+                (0.5, false)
+            };
+            let value = call.value(0)?;
+            let wants_mask = call.node.output.get(1).is_some_and(|name| !name.is_empty());
+            if training && ratio != 0.0 {
+                if wants_mask {
+                    return unsupported("the mask of a random dropout is not given");
+                }
+                let x = value.as_plain(call.graph);
+                let dtype = call.float_type(x)?;
+                return one(with_float!(dtype, T => {
+                    let keep = call.typed::<T>(x.number(1.0 - ratio));
+                    call.typed::<T>(x).dropout_keeping(keep).erase().expr()
+                }));
             }
-            let x = value.as_plain(call.graph);
-            let dtype = call.float_type(x)?;
-            return one(with_float!(dtype, T => {
-                let keep = call.typed::<T>(x.number(1.0 - ratio));
-                call.typed::<T>(x).dropout_keeping(keep).erase().expr()
-            }));
-        }
-        let mut outputs = vec![(**value).clone()];
-        if wants_mask {
-            let x = value.as_plain(call.graph);
-            outputs.push(Value::plain(x.fill(Array::scalar(DType::Bool, 1.0), x.shape())));
-        }
-        Ok(outputs)
-    })
+            let mut outputs = vec![(**value).clone()];
+            if wants_mask {
+                let x = value.as_plain(call.graph);
+                outputs.push(Value::plain(x.fill(Array::scalar(DType::Bool, 1.0), x.shape())));
+            }
+            Ok(outputs)
+        },
+    )
     .limits("the mask of a random dropout")
     .known(&[1, 2]),
     Row::new("RandomUniformLike", "`random_uniform`", |call| {
@@ -142,9 +153,7 @@ pub(crate) const ROWS: &[Row] = &[
             Some(number) => data_type(number)?,
             None => call.dtype(call.tensor(0)?),
         };
-        random(call, |x, dtype| {
-            converted(x.random_uniform(dtype, x.shape(), 0.0, 1.0).less(x), to)
-        })
+        random(call, |x, dtype| converted(x.random_uniform(dtype, x.shape(), 0.0, 1.0).less(x), to))
     })
     .limits("the attribute `seed` counts nothing: a session has one"),
 ];

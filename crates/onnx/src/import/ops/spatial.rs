@@ -32,7 +32,8 @@ pub(crate) enum Padding {
     SameLower,
 }
 
-/// Sizes that must be at least `least` each, as many as there are dimensions; `default` where none are given.
+/// Sizes that must be at least `least` each, as many as there are dimensions; `default` where none
+/// are given.
 pub(crate) fn sizes(
     call: &Call<'_, '_>,
     name: &str,
@@ -81,7 +82,8 @@ impl Windows {
         (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilations[axis]).saturating_add(1)
     }
 
-    /// Whether the padding is that of SAME windows here, whatever the sizes that are not known will be.
+    /// Whether the padding is that of SAME windows here, whatever the sizes that are not known will
+    /// be.
     pub fn is_same(&self, input: &[Dim]) -> bool {
         match &self.padding {
             Padding::SameUpper => true,
