@@ -1,5 +1,6 @@
 //! Branches and loops in the graph: values, gradients, mistakes, printing.
 
+use abeyance::graph::ops::random::{RANDOM_UNIFORM, RandomUniformAttributes};
 use abeyance::graph::Handles;
 use abeyance::prelude::*;
 use abeyance::session::Feed;
@@ -635,8 +636,9 @@ fn a_branch_added_to_a_graph_that_was_read_draws_from_streams_of_its_own() {
     let x = g.placeholder::<f64>("x", dims![2]);
     let noisy = |x: Tensor<'_, f64>| {
         x.graph().build(|ir| {
-            let noise = abeyance::graph::ops::random::random_uniform;
-            noise(ir, abeyance::ir::DType::F64, [2.into()].into_iter().collect(), 0.0, 1.0)
+            let (dtype, shape) = (abeyance::ir::DType::F64, [2.into()].into_iter().collect());
+            let attributes = RandomUniformAttributes { dtype, shape, low: 0.0, high: 1.0 };
+            ir.add(&RANDOM_UNIFORM, &[], attributes)
         })
     };
     g.cond(true, x, |x| x.graph().any(noisy(x)).assume::<f64>(), |x| x).named("first");
