@@ -10,6 +10,9 @@ pub struct SessionOptions {
     pub(crate) seed: Option<u64>,
     pub(crate) threads: usize,
     pub(crate) plain: bool,
+    /// The names of passes that are left out.
+    pub(crate) without: Vec<String>,
+    pub(crate) verified: Option<bool>,
     plan_bytes: Option<usize>,
 }
 
@@ -25,11 +28,46 @@ impl SessionOptions {
         self
     }
 
-    /// Whether plans are made better before they run, as they are unless this says no: constants folded, common
-    /// subexpressions shared, elementwise loops fused. It changes no bit of any result. Without, each node is a step of its
-    /// own, which is slower and easier to follow in a profile.
+    /// Whether plans go through passes that make them faster: constants are folded, common
+    /// subexpressions eliminated, elementwise loops fused. They do by default. It changes no bit of
+    /// any result. Without, each node is a step of its own, which is slower and easier to follow in
+    /// a profile.
     pub fn optimize(mut self, optimize: bool) -> Self {
         self.plain = !optimize;
+        self
+    }
+
+    /// Leaves out one pass of those that plans go through, to find out which of them is to blame
+    /// for something: one of [`SessionOptions::passes`]. May be called for several. A name that no
+    /// pass has is an error when the session is made.
+    ///
+    /// ```
+    /// use abeyance_graph::{Graph, dims};
+    /// use abeyance_session::{Session, SessionOptions, feeds};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_]);
+    /// let y = (x + 1.0).relu();
+    /// let session = Session::with_options(&g, SessionOptions::new().without_pass("fusion"))?;
+    /// assert_eq!(session.explain(y, feeds![x => &[1.0, 2.0]])?.tasks, 2);
+    ///
+    /// let wrong = Session::with_options(&g, SessionOptions::new().without_pass("fuse"));
+    /// assert!(wrong.unwrap_err().to_string().contains("did you mean `fusion`?"));
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    pub fn without_pass(mut self, name: impl Into<String>) -> Self {
+        self.without.push(name.into());
+        self
+    }
+
+    /// The names of the passes that can be left out, in the order in which they run.
+    pub fn passes() -> impl Iterator<Item = &'static str> {
+        crate::plan::optional()
+    }
+
+    /// Whether a plan is verified after each of its passes while it is made. By default it is in
+    /// debug builds alone. A plan that is not sound is an error that names the pass.
+    pub fn verify_passes(mut self, verify: bool) -> Self {
+        self.verified = Some(verify);
         self
     }
 

@@ -14,7 +14,8 @@ use crate::feed::{Bytes, Feed, FeedValue};
 use crate::fetch::{Collect, Fetch, FetchList, Listed};
 use crate::initial::initialize;
 use crate::plan::{
-    self, Explanation, FeedShape, Frozen, FrozenGraph, Plan, PlanCache, RunMemory, VariableIndex,
+    Explanation, FeedShape, FrozenGraph, PassSet, Plan, PlanCache, Request, RunMemory, SessionGraph,
+    VariableIndex, compile,
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
@@ -26,7 +27,7 @@ use crate::{Error, NodeCost, Port, Results, RunOptions, SessionMemory, SessionOp
 /// Every run is a transaction: it reads variables as they were before it, what it writes lands together at its end, and an
 /// error changes nothing.
 pub struct Session {
-    frozen: Frozen,
+    frozen: SessionGraph,
     id: GraphId,
     names: Vec<NodeId>,
     variables: Variables,
@@ -60,6 +61,7 @@ impl Session {
     pub fn with_options(graph: &Graph, options: SessionOptions) -> Result<Self, Error> {
         graph.check().map_err(Error::Program)?;
         let graph = graph.ir().clone();
+        let passes = passes(&options)?;
         let workers = workers(options.threads)?;
         let seed = options.seed.or(graph.seed()).unwrap_or(0);
         let mut variables = HashMap::new();
@@ -84,11 +86,11 @@ impl Session {
         Ok(Self {
             id: graph.id(),
             plans: PlanCache::new(options.plan_limit(graph.len())),
-            frozen: Frozen {
+            frozen: SessionGraph {
                 graph: FrozenGraph::Own(Box::new(graph)),
                 seed,
                 variables,
-                passes: plan::Passes { optimize: !options.plain },
+                passes,
                 memory: Arc::new(RunMemory::new(workers.threads())),
             },
             names,
@@ -335,7 +337,8 @@ impl Session {
     fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
         self.check_strangers(feeds)?;
         feeding::check(&self.frozen.graph, feeds)?;
-        Plan::explain(&self.frozen, fetches, shapes(feeds))
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
+        Ok(plan.explain(&self.frozen))
     }
 
     /// What each node that such a run computes costs by itself, as if none were fused with others, folded or shared.
@@ -372,7 +375,8 @@ impl Session {
     fn node_costs(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Vec<NodeCost>, Error> {
         self.check_strangers(feeds)?;
         feeding::check(&self.frozen.graph, feeds)?;
-        Plan::costs(&self.frozen, fetches, shapes(feeds))
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)).plain())?;
+        Ok(plan.node_costs(&self.frozen))
     }
 
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
@@ -611,7 +615,7 @@ impl Session {
             return Ok(plan);
         }
         feeding::check(&self.frozen.graph, feeds)?;
-        let plan = Plan::compile(&self.frozen, fetches, shapes(feeds))?;
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
         Ok(self.plans.insert(plan, fetches, feeds))
     }
 
@@ -684,7 +688,7 @@ impl Session {
                 None => run.execute(&self.workers),
                 Some(recording) => run.execute_recorded(&self.workers, recording),
             };
-            result.map_err(|error| plan.blame(&self.frozen.graph, error))?;
+            result.map_err(|error| plan.attribute_error(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -694,6 +698,15 @@ impl Session {
         }
         Ok(result)
     }
+}
+
+/// The passes that plans go through.
+fn passes(options: &SessionOptions) -> Result<PassSet, Error> {
+    let all = PassSet::all();
+    let all = options.verified.map_or(all, |verified| all.verified_if(verified));
+    // A wrong name is told though no pass is to run.
+    let rest = options.without.iter().try_fold(all, |set, name| set.leave_out(name))?;
+    Ok(if options.plain { rest.none() } else { rest })
 }
 
 fn shapes(feeds: &[Feed<'_>]) -> Vec<FeedShape> {

@@ -4,21 +4,21 @@ use std::collections::HashMap;
 
 use abeyance_ir::{Effect, Graph, NodeId};
 
-use super::prune::Needed;
+use super::needed::LiveNodes;
 use crate::Error;
 
-/// What each write of a plan builds on.
-pub(crate) struct Writes {
+/// The chain of writes of each variable.
+pub(crate) struct WriteOrder {
     /// By write, the write of the same variable before it.
     before: HashMap<NodeId, NodeId>,
     /// By variable, its last write.
     last: HashMap<NodeId, NodeId>,
 }
 
-impl Writes {
+impl WriteOrder {
     /// Chains the writes of each variable. Two that no dependency orders are refused.
-    pub(crate) fn new(graph: &Graph, needed: &Needed) -> Result<Self, Error> {
-        let mut writes = Self { before: HashMap::new(), last: HashMap::new() };
+    pub(crate) fn new(graph: &Graph, needed: &LiveNodes) -> Result<Self, Error> {
+        let mut order = Self { before: HashMap::new(), last: HashMap::new() };
         for node in needed.iter() {
             let data = graph.node(node);
             if data.operator.signature().effect != Effect::Write || needed.is_fed(node) {
@@ -27,14 +27,14 @@ impl Writes {
             let Some(&variable) = data.operands.first() else {
                 continue;
             };
-            if let Some(earlier) = writes.last.insert(variable, node) {
+            if let Some(earlier) = order.last.insert(variable, node) {
                 if !graph.ancestors([node], |_| false).contains(earlier.index()) {
                     return Err(unordered(graph, variable, earlier, node));
                 }
-                writes.before.insert(node, earlier);
+                order.before.insert(node, earlier);
             }
         }
-        Ok(writes)
+        Ok(order)
     }
 
     /// The write whose result this one starts from; `None` for the variable's value before the run.
@@ -42,7 +42,7 @@ impl Writes {
         self.before.get(&write).copied()
     }
 
-    /// Whether the variable keeps this write's result.
+    /// Whether this write's result is the variable's value after the run.
     pub(crate) fn is_last(&self, variable: NodeId, write: NodeId) -> bool {
         self.last.get(&variable) == Some(&write)
     }

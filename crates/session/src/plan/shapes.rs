@@ -1,4 +1,4 @@
-//! The sizes of everything, once feeds have settled the unknown ones.
+//! The shapes of all needed nodes with numbers for every dimension, inferred from what is fed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,51 +11,51 @@ use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
 
 use super::FeedShape;
-use super::prune::Needed;
+use super::needed::LiveNodes;
 use crate::Error;
 
 /// Types with numbers for all dimensions.
-pub(crate) struct Sizes<'a> {
+pub(crate) struct Shapes<'a> {
     graph: &'a Graph,
     bindings: Bindings,
-    /// By the symbol that stands for its class: the node that settled it, and the size it gave.
-    settled_by: HashMap<SymbolId, NodeId>,
+    /// By the symbol that stands for its class: the node that gave it its size.
+    resolved_by: HashMap<SymbolId, NodeId>,
     /// By node; `None` where nothing is needed or there is no value.
     dims: Vec<Option<Dims>>,
     /// Of nodes with several results, those of each.
     tuples: HashMap<NodeId, Vec<Dims>>,
 }
 
-impl<'a> Sizes<'a> {
+impl<'a> Shapes<'a> {
     /// Binds unknown dimensions to what is fed, and in a body to what they are `outside` of it, then infers every needed
     /// node's shape again with numbers.
     pub(crate) fn new(
         graph: &'a Graph,
-        needed: &Needed,
+        needed: &LiveNodes,
         feeds: &[FeedShape],
-        outside: Option<&Sizes<'_>>,
+        outside: Option<&Shapes<'_>>,
     ) -> Result<Self, Error> {
-        let mut sizes = Self {
+        let mut shapes = Self {
             graph,
             bindings: Bindings::new(graph.symbols()),
-            settled_by: HashMap::new(),
+            resolved_by: HashMap::new(),
             dims: vec![None; graph.len()],
             tuples: HashMap::new(),
         };
         if let Some(outside) = outside {
             let symbols = graph.symbols();
-            sizes.bindings.adopt(symbols, &outside.bindings, outside.graph.symbols());
+            shapes.bindings.adopt(symbols, &outside.bindings, outside.graph.symbols());
         }
         for feed in feeds {
-            sizes.bind_feed(feed)?;
+            shapes.bind_feed(feed)?;
         }
-        let closure = sizes.with_origins(needed);
+        let closure = shapes.with_origins(needed);
         for node in closure.ones().map(NodeId::new) {
             if !needed.is_fed(node) {
-                sizes.infer(node, needed.nodes.contains(node.index()))?;
+                shapes.infer(node, needed.nodes.contains(node.index()))?;
             }
         }
-        Ok(sizes)
+        Ok(shapes)
     }
 
     /// The sizes of a node's value; none for a scalar, or where there is no value.
@@ -126,7 +126,7 @@ impl<'a> Sizes<'a> {
                         &feed.dims[..]
                     )));
                 };
-                let other = self.settled_by.get(&symbol).copied().unwrap_or(feed.node);
+                let other = self.resolved_by.get(&symbol).copied().unwrap_or(feed.node);
                 let symbol = graph.symbols().name(symbol);
                 if other == feed.node {
                     return Err(refuse(format!(
@@ -148,7 +148,7 @@ impl<'a> Sizes<'a> {
                 return Err(Error::Request(diagnostic.into()));
             }
             if let Dim::Symbol(symbol) = graph.symbols().resolve(dim) {
-                self.settled_by.entry(symbol).or_insert(feed.node);
+                self.resolved_by.entry(symbol).or_insert(feed.node);
             }
         }
         self.dims[feed.node.index()] = Some(feed.dims.clone());
@@ -157,7 +157,7 @@ impl<'a> Sizes<'a> {
 
     /// The needed nodes, and those whose shapes say how large a dimension is that the needed nodes mention: a
     /// gradient may need the size of something whose value it does not need.
-    fn with_origins(&self, needed: &Needed) -> FixedBitSet {
+    fn with_origins(&self, needed: &LiveNodes) -> FixedBitSet {
         let graph = self.graph;
         let mut closure = needed.nodes.clone();
         if graph.symbols().is_empty() {
@@ -232,7 +232,7 @@ impl<'a> Sizes<'a> {
         let is_tuple = matches!(data.ty, Type::Tuple(_));
         let mut items = Vec::new();
         for (inferred, declared) in inferred.items().iter().zip(declared) {
-            match self.settle(node, inferred, declared, needed)? {
+            match self.resolve_dims(node, inferred, declared, needed)? {
                 Some(dims) if is_tuple => items.push(dims),
                 Some(dims) => self.dims[node.index()] = Some(dims),
                 None => return Ok(()),
@@ -245,7 +245,7 @@ impl<'a> Sizes<'a> {
     }
 
     /// The sizes of one item of a node's value; `None` where they are not known and need not be.
-    fn settle(
+    fn resolve_dims(
         &mut self,
         node: NodeId,
         inferred: &TensorType,
@@ -269,7 +269,7 @@ impl<'a> Sizes<'a> {
                 return Err(self.contradiction(node, axis, wanted, before, size));
             }
             if let Dim::Symbol(symbol) = graph.symbols().resolve(wanted) {
-                self.settled_by.entry(symbol).or_insert(node);
+                self.resolved_by.entry(symbol).or_insert(node);
             }
             dims.push(size);
         }
@@ -324,7 +324,7 @@ impl<'a> Sizes<'a> {
                 Fault::new(format!("dimension {axis} of its result is {size}, not {before}"));
             return Error::Request(graph.diagnose(node, fault).into());
         };
-        let other = self.settled_by.get(&symbol).copied().unwrap_or(node);
+        let other = self.resolved_by.get(&symbol).copied().unwrap_or(node);
         Error::Request(
             super::about(
                 graph,

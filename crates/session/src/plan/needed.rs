@@ -1,4 +1,4 @@
-//! What a run needs: the fetches, and what they depend on as far as that is not fed.
+//! Liveness of nodes: the fetches, and what they depend on as far as that is not fed.
 
 use abeyance_ir::{Diagnostic, Diagnostics, Effect, Graph, Location, NodeId};
 use fixedbitset::FixedBitSet;
@@ -6,15 +6,15 @@ use fixedbitset::FixedBitSet;
 use super::FeedShape;
 use crate::Error;
 
-/// The nodes of a plan.
-pub(crate) struct Needed {
-    /// Those that must have a value.
+/// The nodes that a plan computes or is fed.
+pub(crate) struct LiveNodes {
+    /// The nodes that must have a value.
     pub(crate) nodes: FixedBitSet,
-    /// Those that are fed.
+    /// The nodes that are fed.
     pub(crate) fed: FixedBitSet,
 }
 
-impl Needed {
+impl LiveNodes {
     /// Walks back from the fetches. Every placeholder that is needed and not fed is reported, all together.
     pub(crate) fn new(
         graph: &Graph,
@@ -37,10 +37,10 @@ impl Needed {
             })
             .map(|node| unfed(graph, node, fetches))
             .collect();
-        match missing.is_empty() {
-            true => Ok(Self { nodes, fed }),
-            false => Err(Error::Request(Diagnostics(missing))),
+        if !missing.is_empty() {
+            return Err(Error::Request(Diagnostics(missing)));
         }
+        Ok(Self { nodes, fed })
     }
 
     /// The nodes in topological order.
