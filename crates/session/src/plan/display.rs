@@ -117,7 +117,8 @@ impl Draft<'_> {
                 }
                 let node = self.session.graph.node(instruction.node);
                 let attributes = self.attributes(instruction.node);
-                format!("{}({operands}){attributes}", node.operator.signature().name)
+                let operands = if operands.is_empty() { operands } else { format!("({operands})") };
+                format!("{}{operands}{attributes}", node.operator.signature().name)
             }
         }
     }

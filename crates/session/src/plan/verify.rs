@@ -73,7 +73,7 @@ fn check_values(draft: &Draft<'_>) -> Check {
             Source::Constant(bytes) => {
                 let wanted = node_bytes(draft, instruction.node);
                 ensure(wanted == Some(bytes.len()), || {
-                    format!("{value} is a constant of {} bytes, not {wanted:?}", bytes.len())
+                    format!("{value} is a constant of {} bytes, not {}", bytes.len(), in_words(wanted))
                 })?;
             }
             Source::Computed(computation) => {
@@ -91,6 +91,11 @@ fn check_values(draft: &Draft<'_>) -> Check {
         })?;
     }
     Ok(())
+}
+
+/// A number of bytes, for messages.
+fn in_words(bytes: Option<usize>) -> String {
+    bytes.map_or("too many".to_owned(), |bytes| bytes.to_string())
 }
 
 /// The bytes of a node's value in row-major order.
@@ -165,7 +170,8 @@ fn same_bytes(draft: &Draft<'_>, user: ValueId, value: ValueId, node: NodeId) ->
     let made = draft.instruction(value).node;
     let (found, wanted) = (node_bytes(draft, made), node_bytes(draft, node));
     ensure(found == wanted, || {
-        format!("{user} expects {wanted:?} bytes of {value}, which has {found:?}")
+        let (found, wanted) = (count(found), in_words(wanted));
+        format!("{user} expects {wanted} bytes of {value}, which has {found}")
     })?;
     let size = |node: NodeId| draft.shapes.concrete(node).dtype.size();
     let is_tuple = matches!(draft.session.graph.node(node).ty, Type::Tuple(_));
@@ -217,7 +223,7 @@ fn check_names(draft: &Draft<'_>) -> Check {
         ensure(is_row_major, || format!("the fetched `{}` is interleaved", name()))?;
         let found = node_bytes(draft, draft.instruction(value).node);
         ensure(found == node_bytes(draft, fetch), || {
-            format!("the fetched `{}` has {found:?} bytes", name())
+            format!("the fetched `{}` has {} bytes", name(), in_words(found))
         })?;
     }
     Ok(())
