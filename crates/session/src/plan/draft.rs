@@ -41,8 +41,8 @@ pub(crate) enum Source {
     Variable(VariableIndex),
     /// Known bytes, little-endian.
     Constant(Arc<[u8]>),
-    /// Loops that run.
-    Computed(Computation),
+    /// Loops that run. Boxed, since passes move instructions.
+    Computed(Box<Computation>),
 }
 
 /// Loops of an instruction.
@@ -70,14 +70,9 @@ pub(crate) enum Kind {
 }
 
 impl Computation {
-    /// A computation that is lowered when its kernel is asked for, or has one.
-    pub(crate) fn new(kind: Kind, locality: Locality, kernel: Option<Kernel>) -> Self {
-        let cell = OnceCell::new();
-        if let Some(kernel) = kernel {
-            // The cell is empty.
-            let _ = cell.set(kernel);
-        }
-        Self { kind, locality, stores_to: None, kernel: cell, interleaving: None }
+    /// A computation that is lowered when its kernel is asked for.
+    pub(crate) fn new(kind: Kind, locality: Locality) -> Self {
+        Self { kind, locality, stores_to: None, kernel: OnceCell::new(), interleaving: None }
     }
 }
 

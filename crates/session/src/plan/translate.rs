@@ -73,12 +73,12 @@ impl<'a> Draft<'a> {
         self.random |= data.is_random();
         let operands = self.operands(node, write_order)?;
         if data.attributes.bodies().next().is_some() {
-            let computation = Computation::new(Kind::Operator, Locality::Whole, None);
+            let computation = Computation::new(Kind::Operator, Locality::Whole);
             self.compute(node, computation, operands, write_order);
             return Ok(());
         }
         let survey = self.survey(node)?;
-        let mut computation = Computation::new(Kind::Operator, survey.locality, None);
+        let mut computation = Computation::new(Kind::Operator, survey.locality);
         computation.interleaving = survey.interleaving;
         let is_write = data.operator.signature().effect == Effect::Write;
         match survey.lowered {
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
         let variable = variable.and_then(|variable| self.session.variables.get(variable));
         computation.stores_to = variable.copied();
         let runs_after = self.controls(node).into_iter().collect();
-        self.push(node, Source::Computed(computation), operands, runs_after);
+        self.push(node, Source::Computed(Box::new(computation)), operands, runs_after);
     }
 
     fn push(

@@ -170,7 +170,7 @@ fn same_bytes(draft: &Draft<'_>, user: ValueId, value: ValueId, node: NodeId) ->
     let made = draft.instruction(value).node;
     let (found, wanted) = (node_bytes(draft, made), node_bytes(draft, node));
     ensure(found == wanted, || {
-        let (found, wanted) = (count(found), in_words(wanted));
+        let (found, wanted) = (in_words(found), in_words(wanted));
         format!("{user} expects {wanted} bytes of {value}, which has {found}")
     })?;
     let size = |node: NodeId| draft.shapes.concrete(node).dtype.size();

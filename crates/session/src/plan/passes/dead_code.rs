@@ -26,12 +26,12 @@ impl Pass for DeadCode {
 
     fn run(&self, draft: &mut Draft<'_>) -> Result<(), Error> {
         let live = live(draft);
-        let count = draft.instructions.len();
-        if live.count_ones(..) == count {
+        let (count, left) = (draft.instructions.len(), live.count_ones(..));
+        if left == count {
             return Ok(());
         }
         let mut renaming = Renaming::empty(count);
-        let old = std::mem::take(&mut draft.instructions);
+        let old = std::mem::replace(&mut draft.instructions, Vec::with_capacity(left));
         for (index, mut instruction) in old.into_iter().enumerate() {
             if !live.contains(index) {
                 continue;

@@ -79,6 +79,7 @@ fn sort(draft: &mut Draft<'_>, units: &[Unit]) -> Result<(), Error> {
     let mut old: Vec<Option<_>> =
         std::mem::take(&mut draft.instructions).into_iter().map(Some).collect();
     let mut renaming = Renaming::empty(old.len());
+    draft.instructions.reserve(old.len());
     for unit in units {
         let start = draft.instructions.len();
         for &value in unit.producer.iter().chain(&unit.members) {

@@ -34,6 +34,7 @@ impl Pass for Layouts {
         }
         let old = std::mem::take(&mut draft.instructions);
         let count = old.len();
+        draft.instructions.reserve(count + count / 8);
         let (row_major, interleaved) = (Renaming::empty(count), vec![None; count]);
         let mut rewrite = Rewrite { draft, row_major, interleaved };
         for (index, instruction) in old.into_iter().enumerate() {
@@ -120,7 +121,7 @@ impl Rewrite<'_, '_> {
     fn convert(&mut self, operand: ValueId, node: NodeId, layout: Layout) -> ValueId {
         self.push(Instruction {
             node,
-            source: Source::Computed(Computation::new(Kind::Convert, Locality::Whole, None)),
+            source: Source::Computed(Box::new(Computation::new(Kind::Convert, Locality::Whole))),
             operands: SmallVec::from_slice(&[operand]),
             runs_after: SmallVec::new(),
             layout,
