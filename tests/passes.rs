@@ -54,6 +54,20 @@ fn convolutions_with_dropout_train_to_the_same_bits_with_passes_and_without() {
     same_bits_with_passes_and_without(networks::conv_dropout, 10);
 }
 
+#[test]
+fn every_network_trains_to_the_same_bits_whichever_pass_is_left_out() {
+    for (name, network) in networks::ALL {
+        let g = Graph::new();
+        let network = network(&g);
+        let plain = train(&network, &g, SessionOptions::new().threads(1).optimize(false), 3);
+        for (pass, threads) in SessionOptions::passes().flat_map(|pass| [(pass, 1), (pass, 2)]) {
+            let options = SessionOptions::new().threads(threads).verify_passes(true);
+            let without = train(&network, &g, options.without_pass(pass), 3);
+            assert!(without == plain, "{name} without `{pass}` on {threads} threads");
+        }
+    }
+}
+
 /// The plan of `fetches` as text.
 macro_rules! plan {
     ($graph:expr, $fetches:expr, $feeds:expr) => {{
