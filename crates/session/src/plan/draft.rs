@@ -260,11 +260,17 @@ impl Renaming {
         self.values[old.index()]
     }
 
-    /// Notes that who ran after an instruction, whose operands and `runs_after` are still those
-    /// before the pass, has to run after its successor, if that `runs`, and what only it waited for.
-    pub(crate) fn replace(&mut self, old: ValueId, instruction: &Instruction, runs: bool) {
-        let mut completion = self.completion(&instruction.runs_after);
-        for operand in &instruction.operands {
+    /// Notes that whoever ran after a value, whose `operands` and `runs_after` these were before the
+    /// pass, has to run after its successor, if that `runs`, and after what only it waited for.
+    pub(crate) fn replace(
+        &mut self,
+        old: ValueId,
+        operands: &[ValueId],
+        runs_after: &[ValueId],
+        runs: bool,
+    ) {
+        let mut completion = self.completion(runs_after);
+        for operand in operands {
             // What an operand's own successor does not wait for would be lost with it.
             completion.extend(self.completions.get(operand).into_iter().flatten().copied());
         }

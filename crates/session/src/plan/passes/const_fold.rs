@@ -50,7 +50,8 @@ impl Pass for ConstFold {
                 let count = draft.instructions.len();
                 let renaming = renaming.get_or_insert_with(|| Renaming::identity(count));
                 let instruction = &mut draft.instructions[value.index()];
-                renaming.replace(value, instruction, false);
+                let (operands, runs_after) = (&instruction.operands, &instruction.runs_after);
+                renaming.replace(value, operands, runs_after, false);
                 instruction.source = Source::Constant(bytes);
                 instruction.operands.clear();
                 instruction.runs_after.clear();

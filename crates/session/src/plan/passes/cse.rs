@@ -38,15 +38,12 @@ impl Pass for Cse {
             renaming.apply(&mut instruction).ok_or_else(super::missing)?;
             let new = ValueId::new(draft.instructions.len());
             let found = known.find_or_insert(draft, &instruction, new);
-            instruction.runs_after = controls;
             if let Some(found) = found {
                 renaming.set(value, Some(found));
-                instruction.operands = before;
-                renaming.replace(value, &instruction, draft.instruction(found).runs());
+                renaming.replace(value, &before, &controls, draft.instruction(found).runs());
                 continue;
             }
-            instruction.runs_after =
-                renaming.completion(&instruction.runs_after).into_iter().collect();
+            instruction.runs_after = renaming.completion(&controls).into_iter().collect();
             renaming.set(value, Some(new));
             draft.instructions.push(instruction);
         }

@@ -11,6 +11,7 @@ mod cse;
 mod dead_code;
 mod fusion;
 mod layout;
+mod simplify;
 
 use abeyance_ir::{Diagnostic, Location};
 
@@ -38,6 +39,8 @@ pub(crate) trait Pass: Sync {
 const PASSES: &[&dyn Pass] = &[
     // First: two expressions of constants may come to the same bytes, which cse then sees.
     &const_fold::ConstFold,
+    // Before cse: what is left of two pairs of inverses may be equal.
+    &simplify::Simplify,
     // Before layout: of two equal convolutions only one should be given another layout.
     &cse::Cse,
     // Before fusion: conversions between layouts are instructions that end a group, and elementwise
