@@ -71,24 +71,26 @@ impl SessionOptions {
         self
     }
 
-    /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no thread is made. The
-    /// number never changes a result. Sessions of one number share their threads; where several callers run at once, those of
-    /// another rayon pool for instance, no more threads work than this, or than there are callers.
+    /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no
+    /// thread is made. The number never changes a result. Sessions of one number share their
+    /// threads; where several callers run at once, those of another rayon pool for instance, no
+    /// more threads work than this, or than there are callers.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// The most bytes of plans that a session keeps. It makes a plan for each set of fetches and feed shapes that it meets; once
-    /// they take more than this, those that were used longest ago go, and are made again when they are needed, to the
-    /// same bits. The plan used last is kept however large it is. What [`Session::memory`] tells is what counts.
+    /// The most bytes of plans that a session keeps. It makes a plan for each set of fetches and
+    /// feed shapes that it meets; once they take more than this, those that were used longest ago
+    /// go, and are made again when they are needed, to the same bits. The plan used last is kept
+    /// however large it is. What [`Session::memory`] tells is what counts.
     ///
-    /// Unless this says otherwise it is 2 MB and 4 kB for each node of the graph, enough for a dozen plans of
-    /// all of a graph or hundreds of a small part. More serves who alternates between more sizes than
-    /// that. To make a plan takes some microseconds a node.
+    /// Unless this says otherwise it is 2 MB and 4 kB for each node of the graph, enough for a
+    /// dozen plans of all of a graph or hundreds of a small part. More serves who alternates
+    /// between more sizes than that. To make a plan takes some microseconds a node.
     ///
-    /// The arenas in which plans run do not count: all plans share them, one for each run at a time, of the size that the largest
-    /// plan asks for.
+    /// The arenas in which plans run do not count: all plans share them, one for each run at a
+    /// time, of the size that the largest plan asks for.
     pub fn plan_bytes(mut self, most: usize) -> Self {
         self.plan_bytes = Some(most);
         self
@@ -100,8 +102,9 @@ impl SessionOptions {
     }
 }
 
-/// What [`Session::run_with`](crate::Session::run_with) and [`Callable::run_with`](crate::Callable::run_with) are told about
-/// a run besides its fetches and feeds, as TensorFlow's `RunOptions`. No option changes a result.
+/// What [`Session::run_with`](crate::Session::run_with) and
+/// [`Callable::run_with`](crate::Callable::run_with) are told about a run besides its fetches and
+/// feeds, as TensorFlow's `RunOptions`. No option changes a result.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -132,7 +135,8 @@ impl<'t> RunOptions<'t> {
         Self::default()
     }
 
-    /// Adds to `trace` when each part of each node ran, and on which thread. A run that fails adds nothing.
+    /// Adds to `trace` when each part of each node ran, and on which thread. A run that fails adds
+    /// nothing.
     pub fn trace(mut self, trace: &'t mut Trace) -> Self {
         self.trace = Some(trace);
         self

@@ -18,7 +18,8 @@ pub(crate) struct Bodies<'a> {
     pub(crate) session: &'a SessionGraph,
     /// The shapes around them.
     pub(crate) shapes: &'a Shapes<'a>,
-    /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are added.
+    /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are
+    /// added.
     pub(crate) held: &'a Cell<usize>,
 }
 
@@ -42,20 +43,21 @@ impl BodyCompiler for Bodies<'_> {
             .map(|(&node, input)| FeedShape { node, dtype: input.dtype, dims: input.dims.into() })
             .collect();
         let request = Request::new(&session, body.outputs(), &feeds);
-        let plan = compile(&Request { outside: Some(self.shapes), ..request }).map_err(|error| {
-            let name = body.graph().name();
-            let first = match &error {
-                Error::Request(mistakes) | Error::Program(mistakes) => mistakes.iter().next(),
-                _ => None,
-            };
-            Fault {
-                message: match first {
-                    Some(first) => format!("in the body `{name}`, {}", at(first)),
-                    None => format!("in the body `{name}`, {error}"),
-                },
-                help: first.and_then(|first| first.help.clone()),
-            }
-        })?;
+        let plan =
+            compile(&Request { outside: Some(self.shapes), ..request }).map_err(|error| {
+                let name = body.graph().name();
+                let first = match &error {
+                    Error::Request(mistakes) | Error::Program(mistakes) => mistakes.iter().next(),
+                    _ => None,
+                };
+                Fault {
+                    message: match first {
+                        Some(first) => format!("in the body `{name}`, {}", at(first)),
+                        None => format!("in the body `{name}`, {error}"),
+                    },
+                    help: first.and_then(|first| first.help.clone()),
+                }
+            })?;
         let outputs = plan.fetched.iter().map(|fetched| match fetched {
             FetchSlot::Tensor { buffer, .. } => Ok(*buffer),
             FetchSlot::Nothing => Err(Fault::new("a body gives a value that is none")),

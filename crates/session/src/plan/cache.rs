@@ -22,8 +22,9 @@ pub(crate) struct PlanCache {
 #[derive(Default)]
 struct Kept {
     plans: HashMap<u64, SmallVec<[Arc<Plan>; 1]>>,
-    /// Every plan once, the one used longest ago first, by when it was used at the earliest: a use only notes its time
-    /// in the plan, and a plan that is found to have been used since is put back.
+    /// Every plan once, the one used longest ago first, by when it was used at the earliest: a use
+    /// only notes its time in the plan, and a plan that is found to have been used since is put
+    /// back.
     order: BinaryHeap<Reverse<Aged>>,
     bytes: usize,
 }
@@ -82,7 +83,8 @@ impl Kept {
 }
 
 impl PlanCache {
-    /// No plans yet; once there are more of them than `limit` bytes hold, those used longest ago go.
+    /// No plans yet; once there are more of them than `limit` bytes hold, those used longest ago
+    /// go.
     pub(crate) fn new(limit: usize) -> Self {
         Self { kept: RwLock::default(), clock: AtomicU64::new(0), limit }
     }
@@ -100,8 +102,8 @@ impl PlanCache {
         plan.used.store(self.clock.fetch_add(1, Relaxed) + 1, Relaxed);
     }
 
-    /// Keeps a plan that was made for these, and gives it back, or another one that was made for the same meanwhile. The
-    /// last plan to come is kept however large it is.
+    /// Keeps a plan that was made for these, and gives it back, or another one that was made for
+    /// the same meanwhile. The last plan to come is kept however large it is.
     pub(crate) fn insert(&self, plan: Plan, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Arc<Plan> {
         let key = key(fetches, feeds);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
@@ -143,7 +145,9 @@ impl PlanCache {
 mod tests {
     use abeyance_graph::{Graph, Tensor, dims};
 
-    use super::super::{FeedShape, FrozenGraph, PassSet, Request, RunMemory, SessionGraph, compile};
+    use super::super::{
+        FeedShape, FrozenGraph, PassSet, Request, RunMemory, SessionGraph, compile,
+    };
     use super::*;
 
     fn session_graph(g: &Graph) -> SessionGraph {
@@ -156,8 +160,8 @@ mod tests {
         }
     }
 
-    /// Uses the plan of a sum of so many numbers and ten, which is made if it is not there. Whether it was. All these plans
-    /// take the same bytes.
+    /// Uses the plan of a sum of so many numbers and ten, which is made if it is not there. Whether
+    /// it was. All these plans take the same bytes.
     fn sum(cache: &PlanCache, session: &SessionGraph, x: Tensor<'_, f32>, length: usize) -> bool {
         let numbers = vec![0.0f32; 10 + length];
         let feeds = [Feed::new(x, &numbers)];

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A line is an instruction: the value, its type, how it is made, and behind the semicolon the node
-//! whose value it is. `-> w` is the variable whose value after the run it is, `after %1` what has to
-//! be over before it starts. A value whose images are interleaved says so behind its sizes; `to
+//! whose value it is. `-> w` is the variable whose value after the run it is, `after %1` what has
+//! to be over before it starts. A value whose images are interleaved says so behind its sizes; `to
 //! interleaved` and `to row-major` are conversions. What `fused` holds is one loop.
 
 use std::fmt::{self, Display, Formatter};
@@ -143,8 +143,11 @@ impl Draft<'_> {
 
 /// Elements as text, most of them left out where there are many.
 fn elements(bytes: &[u8], dtype: DType) -> String {
-    let shown: Vec<String> =
-        bytes.chunks_exact(dtype.size()).take(ELEMENTS).map(|bytes| element(bytes, dtype)).collect();
+    let shown: Vec<String> = bytes
+        .chunks_exact(dtype.size())
+        .take(ELEMENTS)
+        .map(|bytes| element(bytes, dtype))
+        .collect();
     let count = bytes.len() / dtype.size();
     if let ([only], 1) = (&shown[..], count) {
         return only.clone();
@@ -161,11 +164,19 @@ fn element(bytes: &[u8], dtype: DType) -> String {
         DType::F32 => {
             let value = read::<f32>(bytes);
             // Which NaN it is matters to who compares bits.
-            if value.is_nan() { format!("NaN:{:#x}", value.to_bits()) } else { format!("{value:?}") }
+            if value.is_nan() {
+                format!("NaN:{:#x}", value.to_bits())
+            } else {
+                format!("{value:?}")
+            }
         }
         DType::F64 => {
             let value = read::<f64>(bytes);
-            if value.is_nan() { format!("NaN:{:#x}", value.to_bits()) } else { format!("{value:?}") }
+            if value.is_nan() {
+                format!("NaN:{:#x}", value.to_bits())
+            } else {
+                format!("{value:?}")
+            }
         }
         DType::I32 => read::<i32>(bytes).to_string(),
         DType::I64 => read::<i64>(bytes).to_string(),

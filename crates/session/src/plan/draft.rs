@@ -196,9 +196,7 @@ impl Draft<'_> {
     /// and nobody sees whether it is computed once, twice or not at all.
     pub(crate) fn is_pure(&self, node: NodeId) -> bool {
         let data = self.session.graph.node(node);
-        !data.is_random()
-            && data.operator.signature().effect != Effect::Write
-            && !data.watches()
+        !data.is_random() && data.operator.signature().effect != Effect::Write && !data.watches()
     }
 
     /// Whether a node has to run though nobody needs its value.
@@ -260,8 +258,8 @@ impl Renaming {
         self.values[old.index()]
     }
 
-    /// Notes that whoever ran after a value, whose `operands` and `runs_after` these were before the
-    /// pass, has to run after its successor, if that `runs`, and after what only it waited for.
+    /// Notes that whoever ran after a value, whose `operands` and `runs_after` these were before
+    /// the pass, has to run after its successor, if that `runs`, and after what only it waited for.
     pub(crate) fn replace(
         &mut self,
         old: ValueId,

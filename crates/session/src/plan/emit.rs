@@ -120,8 +120,8 @@ impl<'a> Emitter<'a> {
             return (Vec::new(), Vec::new());
         }
         let instructions = || self.draft.instructions.iter().zip(&self.buffers);
-        let values = instructions()
-            .filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.node)));
+        let values =
+            instructions().filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.node)));
         let interleaved = instructions()
             .filter(|(instruction, _)| instruction.is_interleaved())
             .filter_map(|(_, buffer)| *buffer);

@@ -1,9 +1,16 @@
-//! What operators are asked when a plan is made: their kernels, each once.
+//! Lowering: what operators are asked when a plan is made.
+//!
+//! An operator is lowered once. A whole or piecewise one is when the draft is made, to know whether
+//! it aliases an operand or is a constant; so is an elementwise one whose operands are of as many
+//! elements or scalars, as the loop over all of them in a row, which serves alone and in a fused
+//! loop alike. What is certain to have a kernel waits until its form is known: an elementwise
+//! operator that stretches operands (alone, or for a row), one that also has loops on interleaved
+//! images, one with bodies (whose plans are not made for an instruction that goes).
 
 use std::sync::Arc;
 
 use abeyance_ir::{Concrete, Dims, Fault, Interleaving, Locality, Lowered, Lowering, NodeId};
-use abeyance_kernels::conv::interleaved::Interleaved;
+use abeyance_kernels::conv::interleaved::{Interleaved, LANES};
 use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 use smallvec::SmallVec;
@@ -35,7 +42,7 @@ impl Draft<'_> {
             Kind::Operator => {
                 let lowered = self.lower(instruction.node, computation.locality)?;
                 self.kernel_of(instruction.node, lowered)
-            },
+            }
             Kind::Convert => self.convert(instruction.node, instruction.is_interleaved()),
             Kind::Interleaved(_) => {
                 return Err(Error::Internal("a kernel on images is gone".to_owned()));
@@ -194,7 +201,6 @@ impl Draft<'_> {
 
 /// The sizes of interleaved images.
 pub(super) fn interleaved_dims(dims: &[usize]) -> Box<Dims> {
-    use abeyance_kernels::conv::interleaved::LANES;
     let blocks = dims.first().copied().unwrap_or(1).div_ceil(LANES);
     let inner = dims.iter().skip(1).copied();
     Box::new(std::iter::once(blocks).chain(inner).chain([LANES]).collect())

@@ -153,11 +153,8 @@ impl Plan {
 
     /// The bytes that it takes, without what its loops hold beyond themselves.
     fn own_bytes(&self) -> usize {
-        let spilled = if self.fetches.spilled() {
-            self.fetches.capacity() * size_of::<NodeId>()
-        } else {
-            0
-        };
+        let spilled =
+            if self.fetches.spilled() { self.fetches.capacity() * size_of::<NodeId>() } else { 0 };
         let fused =
             self.fused_nodes.iter().map(|(_, nodes)| nodes.capacity() * size_of::<NodeId>());
         size_of::<Self>()

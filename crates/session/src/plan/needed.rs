@@ -15,7 +15,8 @@ pub(crate) struct LiveNodes {
 }
 
 impl LiveNodes {
-    /// Walks back from the fetches. Every placeholder that is needed and not fed is reported, all together.
+    /// Walks back from the fetches. Every placeholder that is needed and not fed is reported, all
+    /// together.
     pub(crate) fn new(
         graph: &Graph,
         fetches: &[NodeId],

@@ -27,8 +27,8 @@ pub(crate) struct Shapes<'a> {
 }
 
 impl<'a> Shapes<'a> {
-    /// Binds unknown dimensions to what is fed, and in a body to what they are `outside` of it, then infers every needed
-    /// node's shape again with numbers.
+    /// Binds unknown dimensions to what is fed, and in a body to what they are `outside` of it,
+    /// then infers every needed node's shape again with numbers.
     pub(crate) fn new(
         graph: &'a Graph,
         needed: &LiveNodes,
@@ -155,8 +155,8 @@ impl<'a> Shapes<'a> {
         Ok(())
     }
 
-    /// The needed nodes, and those whose shapes say how large a dimension is that the needed nodes mention: a
-    /// gradient may need the size of something whose value it does not need.
+    /// The needed nodes, and those whose shapes say how large a dimension is that the needed nodes
+    /// mention: a gradient may need the size of something whose value it does not need.
     fn with_origins(&self, needed: &LiveNodes) -> FixedBitSet {
         let graph = self.graph;
         let mut closure = needed.nodes.clone();

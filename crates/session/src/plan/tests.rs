@@ -23,8 +23,8 @@
 //! `setup: const_fold, cse` are passes that run before the draft that is shown as `before`. `pass:
 //! none` shows the draft as it is translated. Drafts are rewritten by `UPDATE_PASSES=1 cargo test`.
 //!
-//! Every file is run, too: its fetches have the same bits with all passes, without each, and without
-//! any, on one thread and on two.
+//! Every file is run, too: its fetches have the same bits with all passes, without each, and
+//! without any, on one thread and on two.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,8 @@ impl Case {
         let start = text.find("\ngraph ").expect("a graph") + 1;
         let end = start + text[start..].find("\n}\n").expect("a graph's end") + 3;
         let (head, graph, drafts) = (&text[..start], &text[start..end], &text[end..]);
-        let graph = Graph::parse(graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let graph =
+            Graph::parse(graph).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut case = Case {
             head: text[..end].to_owned(),
             drafts: drafts.to_owned(),
@@ -179,8 +180,7 @@ fn block(name: &str, draft: &Draft<'_>) -> String {
 
 fn session_graph(graph: &Graph) -> SessionGraph {
     let ir = graph.ir().clone();
-    let is_variable =
-        |node: &abeyance_ir::Node| node.operator.signature().effect == Effect::Read;
+    let is_variable = |node: &abeyance_ir::Node| node.operator.signature().effect == Effect::Read;
     let variables: HashMap<NodeId, VariableIndex> = (ir.iter())
         .filter(|(_, node)| is_variable(node))
         .enumerate()
@@ -216,7 +216,17 @@ fn run(draft: &mut Draft<'_>, name: &str) {
 /// An array with numbers of every kind.
 fn value(dtype: DType, dims: &[usize]) -> Value {
     const FLOATS: [f32; 11] = [
-        0.5, -0.0, 1.5, -2.25, 0.0, f32::INFINITY, 3.0, f32::NAN, -0.125, f32::NEG_INFINITY, 1e-40,
+        0.5,
+        -0.0,
+        1.5,
+        -2.25,
+        0.0,
+        f32::INFINITY,
+        3.0,
+        f32::NAN,
+        -0.125,
+        f32::NEG_INFINITY,
+        1e-40,
     ];
     let count: usize = dims.iter().product();
     let float = |index: usize| FLOATS[(index * 7 + index / 11) % FLOATS.len()];
@@ -234,17 +244,15 @@ fn value(dtype: DType, dims: &[usize]) -> Value {
     }
 }
 
-/// Appends a value's bits. Of two NaN a processor gives one, which of them depends on how a loop was
-/// compiled, so one NaN is as good as another.
+/// Appends a value's bits. Of two NaN a processor gives one, which of them depends on how a loop
+/// was compiled, so one NaN is as good as another.
 fn bits(value: &Value, bits: &mut Vec<u64>) {
     const NAN: u64 = u64::MAX;
     match value {
-        Value::F32(x) => bits.extend(x.iter().map(|&x| {
-            if x.is_nan() { NAN } else { u64::from(x.to_bits()) }
-        })),
-        Value::F64(x) => bits.extend(x.iter().map(|&x| {
-            if x.is_nan() { NAN } else { x.to_bits() }
-        })),
+        Value::F32(x) => {
+            bits.extend(x.iter().map(|&x| if x.is_nan() { NAN } else { u64::from(x.to_bits()) }))
+        }
+        Value::F64(x) => bits.extend(x.iter().map(|&x| if x.is_nan() { NAN } else { x.to_bits() })),
         Value::I32(x) => bits.extend(x.iter().map(|&x| x as u64)),
         Value::I64(x) => bits.extend(x.iter().map(|&x| x as u64)),
         Value::U8(x) => bits.extend(x.iter().map(|&x| u64::from(x))),
@@ -358,7 +366,8 @@ fn damaged(damage: impl FnOnce(&mut Draft<'_>)) -> String {
     let graph = Graph::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     let session = session_graph(&graph);
     let node = |name: &str| graph.ir().find(name).unwrap();
-    let feeds = [FeedShape { node: node("x"), dtype: DType::F32, dims: [4, 3].into_iter().collect() }];
+    let feeds =
+        [FeedShape { node: node("x"), dtype: DType::F32, dims: [4, 3].into_iter().collect() }];
     let fetches = [node("z"), node("step"), node("y")];
     with_draft(&Request::new(&session, &fetches, &feeds), |draft| {
         damage(draft);
@@ -412,7 +421,8 @@ fn an_unknown_pass_is_an_error_that_lists_those_there_are() {
 #[test]
 #[ignore = "prints times"]
 fn compile_times() {
-    let names = ["mnist_softmax", "mnist_mlp_relu_decay_dropout", "mnist_conv", "mnist_conv_dropout"];
+    let names =
+        ["mnist_softmax", "mnist_mlp_relu_decay_dropout", "mnist_conv", "mnist_conv_dropout"];
     for name in names {
         let path = format!("{}/../../graphs/{name}.txt", env!("CARGO_MANIFEST_DIR"));
         let g = Graph::parse(&std::fs::read_to_string(path).unwrap()).unwrap();

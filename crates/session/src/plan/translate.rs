@@ -1,10 +1,8 @@
 //! From nodes to instructions: the first draft.
 //!
 //! A node whose result are the bytes of an operand becomes no instruction but another name for the
-//! operand's value, and one that its operator lowers to known bytes becomes a constant. An operator
-//! is lowered for that, unless it is certain to have loops that are better made later: those of
-//! bodies, those that stretch an operand and may be lowered for a row instead, and those that may
-//! work on interleaved images.
+//! operand's value, and one that its operator lowers to known bytes becomes a constant. A node that
+//! orders others, or has no value, is remembered by what has to run for it.
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,28 +1,33 @@
 //! The verifier of drafts: what every pass may rely on, and has to leave.
 //!
-//! | rule | what it says |
-//! | --- | --- |
-//! | order | operands, and what an instruction runs after, stand before it |
-//! | waiting | an instruction runs after values that have loops |
-//! | sources | a feed and a variable are the source of one value each; a constant has the bytes of its type; neither has operands |
-//! | operands | an operator has as many operands as its node, each of as many bytes and of as large an element as the node's; a conversion has one |
-//! | layout | interleaved sizes are those of the node's; operators get row-major operands, but images where their loops take interleaved ones; elementwise loops get operands of their own layout, or such that all images share; a conversion changes the layout |
-//! | kernels | an operator on images still has its loops |
-//! | effects | the value of a node that writes, watches or draws is its own instruction's |
-//! | writers | a variable has one last writer, a write to it |
-//! | names | a node's value exists, and so does what has to run for a node without one |
-//! | fetches | a fetched tensor has a row-major value of its bytes |
-//! | groups | fusion groups are ranges that do not overlap, in order, of at least two instructions |
-//! | members | a group's members are elementwise, of one number of elements; the first alone may be a producer, and what the others read of it they read element by element |
+//! - **Order.** Operands, and what an instruction runs after, stand before it.
+//! - **Waiting.** An instruction runs after values that have loops.
+//! - **Sources.** A feed and a variable are the source of one value each; a constant has the bytes
+//!   of its type. They have no operands, wait for nothing and are row-major.
+//! - **Operands.** An operator has as many operands as its node, each of as many bytes, and with
+//!   elements as large, as the node's. A conversion has one.
+//! - **Layout.** Interleaved sizes are those of the node's images. Operators get row-major
+//!   operands, but images where their loops take interleaved ones; elementwise loops on images get
+//!   operands of as many images, or such that all images share. A conversion changes the layout.
+//! - **Kernels.** An operator on images still has its loops.
+//! - **Effects.** The value of a node that writes, watches or draws is its own instruction's.
+//! - **Writers.** A variable has one last writer, which is a write to it.
+//! - **Names.** A node's value exists, and so does what has to run for a node without one.
+//! - **Fetches.** A fetched tensor has a row-major value of its bytes.
+//! - **Groups.** Fusion groups are ranges that do not overlap, in order, of at least two
+//!   instructions.
+//! - **Members.** A group's members are elementwise and of one number of elements. The first alone
+//!   may be a producer, and what the others read of the group they read element by element.
 //!
-//! A group is closed since it is a range: a way out of it and back would have to pass an instruction
-//! that stands between its members.
+//! A group is closed since it is a range: a way out of it and back would have to pass an
+//! instruction that stands between its members.
 //!
 //! Not checked: that an instruction computes what its node says. Tests do, by comparing bits.
 
 use std::collections::HashSet;
 
 use abeyance_ir::{Effect, Locality, NodeId, Packing, Type};
+use abeyance_kernels::conv::interleaved::LANES;
 
 use super::draft::{Computation, Draft, Instruction, Kind, Layout, Source, ValueId};
 use super::lowering::interleaved_dims;
@@ -51,12 +56,13 @@ fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Check {
 }
 
 fn check_values(draft: &Draft<'_>) -> Check {
-    let (mut feeds, mut variables, mut written) =
-        (HashSet::new(), HashSet::new(), HashSet::new());
+    let (mut feeds, mut variables, mut written) = (HashSet::new(), HashSet::new(), HashSet::new());
     for value in draft.ids() {
         let instruction = draft.instruction(value);
         for &before in instruction.operands.iter().chain(&instruction.runs_after) {
-            ensure(before < value, || format!("{value} refers to {before}, which is not made yet"))?;
+            ensure(before < value, || {
+                format!("{value} refers to {before}, which is not made yet")
+            })?;
         }
         for &before in &instruction.runs_after {
             let runs = draft.instruction(before).runs();
@@ -73,7 +79,11 @@ fn check_values(draft: &Draft<'_>) -> Check {
             Source::Constant(bytes) => {
                 let wanted = node_bytes(draft, instruction.node);
                 ensure(wanted == Some(bytes.len()), || {
-                    format!("{value} is a constant of {} bytes, not {}", bytes.len(), in_words(wanted))
+                    format!(
+                        "{value} is a constant of {} bytes, not {}",
+                        bytes.len(),
+                        in_words(wanted)
+                    )
                 })?;
             }
             Source::Computed(computation) => {
@@ -86,8 +96,9 @@ fn check_values(draft: &Draft<'_>) -> Check {
                 continue;
             }
         }
-        ensure(instruction.operands.is_empty() && !instruction.is_interleaved(), || {
-            format!("{value} does not run and has operands or a layout")
+        let refers = !instruction.operands.is_empty() || !instruction.runs_after.is_empty();
+        ensure(!refers && !instruction.is_interleaved(), || {
+            format!("{value} does not run and refers to others or has a layout")
         })?;
     }
     Ok(())
@@ -150,7 +161,7 @@ fn check_operands(
                 node
             };
             let images = |node: NodeId| draft.shapes.dims(node).first().copied();
-            let images = images(as_node).map(|images| images.div_ceil(16));
+            let images = images(as_node).map(|images| images.div_ceil(LANES));
             let found = match dims {
                 Layout::Interleaved(dims) => dims.first().copied(),
                 Layout::RowMajor => None,
@@ -240,10 +251,8 @@ fn check_groups(draft: &Draft<'_>) -> Check {
         let len = draft.concrete(first).len();
         for value in group.clone().map(ValueId::new) {
             let instruction = draft.instruction(value);
-            let is_elementwise = matches!(
-                instruction.locality(),
-                Some(Locality::Pointwise | Locality::Piecewise)
-            );
+            let is_elementwise =
+                matches!(instruction.locality(), Some(Locality::Pointwise | Locality::Piecewise));
             ensure(is_elementwise || (value == first && has_producer), || {
                 format!("{value} is in a group and not elementwise")
             })?;

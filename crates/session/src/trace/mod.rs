@@ -115,7 +115,11 @@ impl Trace {
     }
 
     /// Makes room for a run.
-    pub(crate) fn begin(&mut self, plan: &Arc<Plan>, session: &SessionGraph) -> Result<Pending, Error> {
+    pub(crate) fn begin(
+        &mut self,
+        plan: &Arc<Plan>,
+        session: &SessionGraph,
+    ) -> Result<Pending, Error> {
         let known = self.plans.iter().position(|known| Arc::ptr_eq(&known.plan, plan));
         let index = known.unwrap_or_else(|| {
             let (plan, tasks) = (plan.clone(), plan.describe(session));

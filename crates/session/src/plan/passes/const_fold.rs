@@ -1,13 +1,13 @@
 //! Constant folding: an instruction whose operands are all known is computed when the plan is made.
 //!
-//! It is the sparse case of constant propagation: the list is walked once, operands before users,
-//! so that whole expressions of constants fold. A value is computed by the kernel that would have
-//! computed it at every run, on one thread, and so has the same bits. An instruction whose kernel
-//! fails stays, to fail at a run with all that is known about it then.
+//! The list is walked once, operands before users, so that whole expressions of constants fold. A
+//! value is computed by the kernel that would have computed it at every run, on one thread, and so
+//! has the same bits. An instruction whose kernel fails stays, to fail at a run with all that is
+//! known about it then.
 //!
 //! Not folded: what is not pure (a write, a random draw, what watches), what has bodies (a loop may
-//! run for long, or for ever), what has no operands (an operator that knows its result is a constant
-//! already), and results that are large.
+//! run for long, or for ever), what has no operands (an operator that knows its result is a
+//! constant already), and results that are large.
 
 use std::sync::Arc;
 

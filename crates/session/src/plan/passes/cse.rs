@@ -4,8 +4,8 @@
 //! It is value numbering: the list is walked once, and since operands stand before their users and
 //! have been replaced already, equal expressions have equal operands. Two instructions are equal if
 //! they have one operator, the same operands, results of the same shapes, and attributes that are
-//! the same bit for bit. Two constants are equal if they have one type and the same bytes: `0.0` and
-//! `-0.0` differ, and a NaN equals itself.
+//! the same bit for bit. Two constants are equal if they have one type and the same bytes: `0.0`
+//! and `-0.0` differ, and a NaN equals itself.
 //!
 //! Not shared: what draws from a random stream, writes a variable, or watches.
 

@@ -5,7 +5,7 @@
 //! what a live instruction reads or has to run after is live.
 //!
 //! It is in every plan, also where a session leaves out all passes: a run never computes what
-//! nobody asked for, such as the operand of a node that only its shape matters of.
+//! nobody asked for, such as the operand of a node that its operator lowered to known bytes.
 
 use fixedbitset::FixedBitSet;
 

@@ -6,14 +6,14 @@
 //! ## What belongs together
 //! Every instruction has a *level*. Over an edge that can be fused (from an elementwise instruction
 //! to another of as many elements) the level stays or grows, over every other edge it grows.
-//! Elementwise instructions of one level that such edges connect are one group. A way out of a group
-//! and back into it would have to leave by an edge over which the level grows, so there is none:
-//! contracting each group to a point leaves a graph without cycles, which can be put into an order.
-//! The producer is an instruction of the level before.
+//! Elementwise instructions of one level that such edges connect are one group. A way out of a
+//! group and back into it would have to leave by an edge over which the level grows, so there is
+//! none: contracting each group to a point leaves a graph without cycles, which can be put into an
+//! order. The producer is an instruction of the level before.
 //!
-//! An instruction that depends on nothing but what is in memory anyway (feeds, variables, constants)
-//! is *unplaced* at first: its level is that of who needs it first, so that `w * decay` of an
-//! optimizer is computed in the loop that updates `w`.
+//! An instruction that depends on nothing but what is in memory anyway (feeds, variables,
+//! constants) is *unplaced* at first: its level is that of who needs it first, so that `w * decay`
+//! of an optimizer is computed in the loop that updates `w`.
 //!
 //! The pass needs one walk to place the instructions and one to sort the groups topologically; of
 //! those that are ready the one comes first whose last instruction did. What it leaves is the list

@@ -2,19 +2,21 @@
 //! once.
 //!
 //! A convolution of many images interleaves them, computes, and puts its result back into row-major
-//! order ([`abeyance_kernels::conv::interleaved`]). Where the next one would interleave it again, and
-//! what is between them is elementwise, the interleaved layout is propagated forwards over all of
-//! it: the same loops on the same numbers in another order in memory. It is one walk over the list.
-//! An operator with loops on images takes those, an elementwise instruction takes the layout of its
-//! operands where each can be had so, and a conversion is put in, once for each value, where another
-//! layout is needed.
+//! order ([`abeyance_kernels::conv::interleaved`]). Where the next one would interleave it again,
+//! and what is between them is elementwise, the interleaved layout is propagated forwards over all
+//! of it: the same loops on the same numbers in another order in memory. It is one walk over the
+//! list. An operator with loops on images takes those, an elementwise instruction takes the layout
+//! of its operands where each can be had so, and a conversion is put in, once for each value, where
+//! another layout is needed.
 
 use abeyance_ir::{Concrete, Locality, NodeId};
 use smallvec::SmallVec;
 
 use super::{Pass, missing};
 use crate::Error;
-use crate::plan::draft::{Computation, Draft, Instruction, Kind, Layout, Renaming, Source, ValueId};
+use crate::plan::draft::{
+    Computation, Draft, Instruction, Kind, Layout, Renaming, Source, ValueId,
+};
 use crate::plan::lowering::interleaved_dims;
 
 /// The pass; a layout itself is a [`Layout`].
@@ -173,7 +175,8 @@ impl Rewrite<'_, '_> {
         result: bool,
     ) -> Result<(), Error> {
         let graph = &self.draft.session.graph;
-        let described: SmallVec<[NodeId; 3]> = graph.node(instruction.node).operands.clone().into_iter().collect();
+        let described: SmallVec<[NodeId; 3]> =
+            graph.node(instruction.node).operands.clone().into_iter().collect();
         for (index, &node) in described.iter().enumerate() {
             let operand = *instruction.operands.get(index).ok_or_else(missing)?;
             let takes = match instruction.computation().map(|computation| &computation.kind) {

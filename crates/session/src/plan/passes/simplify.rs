@@ -2,8 +2,8 @@
 //!
 //! It is a peephole over pairs: the list is walked once, and where an instruction and the one that
 //! makes its operand are inverses of each other, the value before both stands for the second. So a
-//! longer chain of them goes pair by pair. The first of a pair is left to [`dead_code`](super::dead_code)
-//! if nobody else needs it.
+//! longer chain of them goes pair by pair. The first of a pair is left to
+//! [`dead_code`](super::dead_code) if nobody else needs it.
 //!
 //! | rule | why it keeps every bit |
 //! | --- | --- |
@@ -11,9 +11,9 @@
 //! | `neg(neg(x))` is `x` | the sign bit flips, of a NaN, too; integers wrap |
 //! | `logical_not(logical_not(x))` is `x` | a truth value is 0 or 1 |
 //!
-//! What needs no rule here: a reshape, an identity, a cast to its own type, a slice of everything and
-//! the like are no instructions, since their operators [alias](abeyance_ir::Lowered::Alias) their
-//! operand; equal instructions are [`cse`](super::cse)'s.
+//! What needs no rule here: a reshape, an identity, a cast to its own type, a slice of everything
+//! and the like are no instructions, since their operators [alias](abeyance_ir::Lowered::Alias)
+//! their operand; equal instructions are [`cse`](super::cse)'s.
 //!
 //! Considered and refused, since a bit could change:
 //!
@@ -22,9 +22,9 @@
 //! - `x - x` and `x * 0` are not 0 for NaN and infinities, and `x * 0` is -0 for negative `x`;
 //! - `exp(log(x))`, `(x * y) / y` and sums in another order round otherwise;
 //! - `a + neg(b)` is `a - b` but for the sign of a NaN in `b`;
-//! - `matmul(transpose(a), b)` with a flag in place of the transpose: of 10,264 pairs of products over
-//!   sizes from 1 to 257 eight differed, all of `f64` with inner dimension 257, which the two cut
-//!   into panels in different places.
+//! - `matmul(transpose(a), b)` with a flag in place of the transpose: of 10,264 pairs of products
+//!   over sizes from 1 to 257 eight differed, all of `f64` with inner dimension 257, which the two
+//!   cut into panels in different places.
 //!
 //! It knows operators by name, which no other pass does, and asks that they are the built-in ones.
 
