@@ -19,7 +19,7 @@ struct Loop {
     reads: Vec<BufferId>,
     operations: Vec<Operation>,
     /// By value, the operation that makes it.
-    made: HashMap<ValueId, u32>,
+    operation_of: HashMap<ValueId, u32>,
     cost: Cost,
     after: SmallVec<[TaskId; 2]>,
     /// The elements of a part, where a producer says it.
@@ -44,7 +44,7 @@ impl Loop {
 
     /// Adds the operation that makes a value.
     fn push(&mut self, value: ValueId, operation: Operation) {
-        self.made.insert(value, self.operations.len() as u32);
+        self.operation_of.insert(value, self.operations.len() as u32);
         self.operations.push(operation);
     }
 }
@@ -58,51 +58,52 @@ impl Emitter<'_> {
     /// is one.
     pub(super) fn emit_group(&mut self, group: Range<usize>) -> Result<(), Error> {
         let first = ValueId::new(group.start);
-        let mut made = Loop {
+        let mut group_loop = Loop {
             reads: Vec::new(),
             operations: Vec::new(),
-            made: HashMap::with_capacity(group.len()),
+            operation_of: HashMap::with_capacity(group.len()),
             cost: Cost::default(),
             after: SmallVec::new(),
             part: None,
         };
         for value in group.clone().map(ValueId::new) {
             let instruction = self.draft.instruction(value);
-            made.after.extend(self.tasks_of(&instruction.runs_after));
+            group_loop.after.extend(self.tasks_of(&instruction.runs_after));
             if value == first && instruction.locality() == Some(Locality::Whole) {
-                self.produce(value, &mut made)?;
+                self.produce(value, &mut group_loop)?;
             } else {
-                let operation = self.operation(value, &mut made)?;
-                made.push(value, operation);
+                let operation = self.operation(value, &mut group_loop)?;
+                group_loop.push(value, operation);
             }
         }
         let outputs = self.outputs(group.clone());
         let len = self.draft.concrete(ValueId::new(group.end - 1)).len();
         let touched = |buffer: &BufferId| self.program.length(*buffer).unwrap_or(0) as f64;
         let written: usize = outputs.iter().map(|&value| self.draft.concrete(value).bytes()).sum();
-        made.cost.bytes = made.reads.iter().map(touched).sum::<f64>() + written as f64;
-        let per_element = (made.cost.bytes as usize).div_ceil(len.max(1));
-        let part = made.part.unwrap_or_else(|| elementwise_chunk(len, per_element));
+        group_loop.cost.bytes = group_loop.reads.iter().map(touched).sum::<f64>() + written as f64;
+        let per_element = (group_loop.cost.bytes as usize).div_ceil(len.max(1));
+        let part = group_loop.part.unwrap_or_else(|| elementwise_chunk(len, per_element));
         let mut writes: SmallVec<[Write; 4]> = SmallVec::new();
         for (index, &value) in outputs.iter().enumerate() {
             let chunk = part * self.draft.concrete(value).dtype.size();
             writes.push(Write { buffer: self.allocate(value)?, chunk });
-            made.operations[made.made[&value] as usize].output = Some(index as u32);
+            group_loop.operations[group_loop.operation_of[&value] as usize].output =
+                Some(index as u32);
         }
-        let Some(fused) = Fused::new(made.operations, made.reads.len(), part) else {
+        let Some(fused) = Fused::new(group_loop.operations, group_loop.reads.len(), part) else {
             return Err(self.refuse(first, Fault::new(MISSING)));
         };
         let held = &self.draft.held;
         held.set(held.get() + fused.held_bytes());
-        made.after.sort_unstable();
-        made.after.dedup();
+        group_loop.after.sort_unstable();
+        group_loop.after.dedup();
         let task = self.program.task(Task {
-            reads: &made.reads,
+            reads: &group_loop.reads,
             writes: &writes,
-            cost: made.cost,
+            cost: group_loop.cost,
             workspace: fused.workspace(),
             run: Box::new(move |call| fused.run(call)),
-            after: &made.after,
+            after: &group_loop.after,
         });
         self.tasks[group.clone()].fill(Some(task));
         self.nodes.push(self.draft.instruction(first).node);
@@ -137,7 +138,7 @@ impl Emitter<'_> {
     }
 
     /// The tasks of a producer but for its last step, which becomes the first operation of a loop.
-    fn produce(&mut self, value: ValueId, made: &mut Loop) -> Result<(), Error> {
+    fn produce(&mut self, value: ValueId, group_loop: &mut Loop) -> Result<(), Error> {
         let mut kernel = self.draft.take_kernel(value)?;
         let Some(last) = kernel.steps.pop() else {
             return Err(self.refuse(value, Fault::new(MISSING)));
@@ -150,26 +151,26 @@ impl Emitter<'_> {
             self.buffers[operand.index()]
         };
         let steps = kernel.steps.len();
-        emit_steps(&mut self.program, kernel.steps, None, &scratch, &made.after, operand)
+        emit_steps(&mut self.program, kernel.steps, None, &scratch, &group_loop.after, operand)
             .map_err(|fault| self.refuse(value, fault))?;
         self.nodes.extend(std::iter::repeat_n(instruction.node, steps));
         for source in &last.reads {
             let buffer = resolve(*source, &scratch, operand)
                 .ok_or_else(|| self.refuse(value, Fault::new(MISSING)))?;
-            made.reads.push(buffer);
+            group_loop.reads.push(buffer);
         }
         let concrete = self.draft.concrete(value);
-        made.cost.flops += last.cost.flops;
-        made.part = Some(last.chunk.min(concrete.bytes()) / concrete.dtype.size());
+        group_loop.cost.flops += last.cost.flops;
+        group_loop.part = Some(last.chunk.min(concrete.bytes()) / concrete.dtype.size());
         let reads = (0..last.reads.len() as u32).map(Read::Whole).collect();
         let span = Span::Part { workspace: last.workspace };
         let size = concrete.dtype.size();
-        made.push(value, Operation { run: last.run, reads, size, span, output: None });
+        group_loop.push(value, Operation { run: last.run, reads, size, span, output: None });
         Ok(())
     }
 
     /// The loop of a member, and before it those that stretch its operands.
-    fn operation(&mut self, value: ValueId, made: &mut Loop) -> Result<Operation, Error> {
+    fn operation(&mut self, value: ValueId, group_loop: &mut Loop) -> Result<Operation, Error> {
         let (mut kernel, elements) = self.member_kernel(value)?;
         let (Some(step), None, true) =
             (kernel.steps.pop(), kernel.steps.pop(), kernel.scratch.is_empty())
@@ -181,18 +182,18 @@ impl Emitter<'_> {
         let is_piecewise = instruction.locality() == Some(Locality::Piecewise);
         let concrete = self.draft.concrete(value);
         let (len, size) = (concrete.len(), concrete.dtype.size());
-        made.cost.flops += step.cost.flops * len as f64 / elements as f64;
+        group_loop.cost.flops += step.cost.flops * len as f64 / elements as f64;
         let missing = || self.refuse(value, Fault::new(MISSING));
         let mut reads: SmallVec<[Read; 3]> = SmallVec::new();
         for source in &step.reads {
             let &Source::Operand(index) = source else { return Err(missing()) };
             let &operand = instruction.operands.get(index).ok_or_else(missing)?;
-            if let Some(&made) = made.made.get(&operand) {
+            if let Some(&made) = group_loop.operation_of.get(&operand) {
                 reads.push(Read::Made(made));
                 continue;
             }
             let buffer = self.buffers[operand.index()].ok_or_else(missing)?;
-            let input = made.input(buffer);
+            let input = group_loop.input(buffer);
             let from = self.draft.concrete(operand);
             reads.push(if is_piecewise || (len != 1 && from.len() == 1) {
                 Read::Whole(input)
@@ -207,7 +208,7 @@ impl Emitter<'_> {
                 if instruction.is_interleaved() {
                     own.push(1);
                 }
-                made.stretched(input, from.dtype.size(), &own, concrete.dims)
+                group_loop.stretched(input, from.dtype.size(), &own, concrete.dims)
             });
         }
         let span = if is_piecewise { Span::Piece { period: None } } else { Span::Row };
