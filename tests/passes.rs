@@ -7,11 +7,11 @@ use networks::Network;
 
 /// Losses of some steps and all variables after them, as bits.
 fn train(network: &Network<'_>, graph: &Graph, options: SessionOptions, steps: usize) -> Vec<u32> {
+    static MNIST: std::sync::LazyLock<Mnist> = std::sync::LazyLock::new(|| Mnist::load().unwrap());
     let session =
         Session::with_options(graph, options.seed(5)).unwrap_or_else(|error| panic!("{error}"));
-    let mnist = Mnist::load().unwrap();
     let mut bits = Vec::new();
-    for batch in mnist.train.batches(100).take(steps) {
+    for batch in MNIST.train.batches(100).take(steps) {
         let fetches = (network.loss, network.train_step);
         let (loss, ()) =
             session.run(fetches, network.feeds(&batch)).unwrap_or_else(|error| panic!("{error}"));

@@ -50,7 +50,7 @@ impl SessionOptions {
     /// let session = Session::with_options(&g, SessionOptions::new().without_pass("fusion"))?;
     /// assert_eq!(session.explain(y, feeds![x => &[1.0, 2.0]])?.tasks, 2);
     ///
-    /// let wrong = Session::with_options(&g, SessionOptions::new().without_pass("fuse"));
+    /// let wrong = Session::with_options(&g, SessionOptions::new().without_pass("fusoin"));
     /// assert!(wrong.unwrap_err().to_string().contains("did you mean `fusion`?"));
     /// # Ok::<(), abeyance_session::Error>(())
     /// ```
