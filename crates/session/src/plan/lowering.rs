@@ -64,10 +64,16 @@ impl Draft<'_> {
     /// Whether a node computes, elementwise, from whole arrays and scalars: then its loop over all
     /// elements in a row is its loop over any row of them.
     pub(crate) fn is_flat(&self, node: NodeId) -> bool {
+        let operands = &self.session.graph.node(node).operands;
+        self.shapes.concrete(node).len() > 1 && !operands.is_empty() && !self.stretches(node)
+    }
+
+    /// Whether a node that computes elementwise repeats elements of an operand.
+    fn stretches(&self, node: NodeId) -> bool {
         let len = self.shapes.concrete(node).len();
         let operands = &self.session.graph.node(node).operands;
         let fits = |&operand: &NodeId| [len, 1].contains(&self.shapes.concrete(operand).len());
-        len > 1 && !operands.is_empty() && operands.iter().all(fits)
+        len > 1 && !operands.iter().all(fits)
     }
 
     /// Asks a node's operator all that its instruction depends on.
@@ -78,9 +84,13 @@ impl Draft<'_> {
             let locality = operator.locality(lowering);
             let mut survey = Survey { locality, interleaving: None, lowered: None };
             match locality {
-                Locality::Pointwise if !self.is_flat(node) => return Ok(survey),
-                Locality::Pointwise => survey.lowered = Some(self.lower_flat(node)?),
-                Locality::Piecewise => survey.lowered = Some(self.checked(node, lowering)?),
+                Locality::Pointwise if self.is_flat(node) => {
+                    survey.lowered = Some(self.lower_flat(node)?);
+                }
+                Locality::Pointwise if self.stretches(node) => {}
+                Locality::Pointwise | Locality::Piecewise => {
+                    survey.lowered = Some(self.checked(node, lowering)?);
+                }
                 Locality::Whole => {
                     let interleaving = operator.interleaved(lowering);
                     survey.interleaving = interleaving
