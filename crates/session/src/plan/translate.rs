@@ -33,7 +33,7 @@ impl<'a> Draft<'a> {
             session: request.session,
             shapes,
             fetches: request.fetches,
-            instructions: Vec::new(),
+            instructions: Vec::with_capacity(live.nodes.count_ones(..)),
             groups: Vec::new(),
             values: vec![None; graph.len()],
             completions: HashMap::new(),
