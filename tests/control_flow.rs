@@ -1,7 +1,7 @@
 //! Branches and loops in the graph: values, gradients, mistakes, printing.
 
-use abeyance::graph::ops::random::{RANDOM_UNIFORM, RandomUniformAttributes};
 use abeyance::graph::Handles;
+use abeyance::graph::ops::random::{RANDOM_UNIFORM, RandomUniformAttributes};
 use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::{Array1, Array2, Array3, ArrayD, array};

@@ -144,6 +144,29 @@ fn every_sample_gives_the_same_bits_fused_with_what_is_around_it_and_alone() {
 }
 
 #[test]
+fn every_sample_gives_the_same_bits_whichever_pass_is_left_out() {
+    for operator in ops::table() {
+        for sample in &operator.samples() {
+            let case = Case::surrounded(operator, sample);
+            let z = case.graph.ir().find("z").map(|z| case.graph.any(z));
+            let run = |options: SessionOptions| {
+                let session = case.session_with(options);
+                let fetches = std::iter::once(case.y()).chain(z);
+                fetches.flat_map(|fetch| bits(case.run(&session, fetch, vec![]))).collect()
+            };
+            for threads in [1, 2] {
+                let options = || SessionOptions::new().threads(threads).verify_passes(true);
+                let plain: Vec<u64> = run(options().optimize(false));
+                for pass in SessionOptions::passes() {
+                    let without = run(options().without_pass(pass));
+                    assert_eq!(without, plain, "without `{pass}`: {}", case.what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_sample_reads_back_from_both_forms_to_a_graph_that_computes_the_same() {
     for operator in ops::table() {
         for sample in &operator.samples() {
