@@ -20,7 +20,7 @@ use crate::fetch::{Collect, Fetch, FetchList};
 use crate::initial::initialize;
 use crate::plan::{
     Explanation, FeedShape, FrozenGraph, PassSet, Plan, PlanCache, Request, RunMemory,
-    SessionGraph, VariableIndex, compile,
+    SessionGraph, VariableIndex, compile, compile_watched,
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
@@ -283,6 +283,50 @@ impl Session {
         feeding::check(&self.frozen.graph, feeds)?;
         let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
         Ok(plan.explain(&self.frozen))
+    }
+
+    /// The draft of such a run's plan as each pass leaves it, with the pass's name: the first is the
+    /// translation of the graph. Passes that change nothing are left out. `docs/one-training-step.md`
+    /// explains what is printed.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 3]);
+    /// let y = (x + 1.0).relu();
+    /// let session = Session::new(&g)?;
+    /// let drafts = session.explain_passes(y, feeds![x => &ndarray::array![[1.0, -2.0, 3.0]]])?;
+    /// let names: Vec<_> = drafts.iter().map(|(name, _)| *name).collect();
+    /// assert_eq!(names, ["translation", "fusion"]);
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::explain`].
+    #[track_caller]
+    pub fn explain_passes<'a, F: Fetch>(
+        &self,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<Vec<(&'static str, String)>, Error> {
+        let (location, feeds) = (Location::caller(), feeds.as_ref());
+        let mut list = FetchList::default();
+        fetches.list(&mut list);
+        let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
+        let mut drafts: Vec<(&'static str, String)> = Vec::new();
+        let compiled = self.check_foreign(feeds).and_then(|()| {
+            feeding::check(&self.frozen.graph, feeds)?;
+            let shapes = shapes(feeds);
+            compile_watched(&Request::new(&self.frozen, &fetches, &shapes), &mut |name, draft| {
+                let text = draft.to_string();
+                if drafts.last().is_none_or(|(_, last)| *last != text) {
+                    drafts.push((name, text));
+                }
+            })
+        });
+        compiled.map_err(|error| error.at(location))?;
+        Ok(drafts)
     }
 
     /// What each node that such a run computes costs by itself, as if none were fused with others, folded or shared.

@@ -12,6 +12,9 @@ use super::write_order::WriteOrder;
 use super::{FeedShape, Plan, SessionGraph};
 use crate::Error;
 
+/// The stage that makes the draft of nodes.
+const TRANSLATION: &str = "translation";
+
 /// What a plan is asked for.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
@@ -46,19 +49,32 @@ impl<'a> Request<'a> {
 /// A placeholder that is not fed; shapes that do not fit; writes of a variable without an order; an
 /// operator that cannot be computed at these shapes.
 pub(crate) fn compile(request: &Request<'_>) -> Result<Plan, Error> {
+    compile_watched(request, &mut |_, _| {})
+}
+
+/// Compiles, and shows the draft after each stage that changes it, with the stage's name.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_watched(
+    request: &Request<'_>,
+    watch: &mut dyn FnMut(&'static str, &Draft<'_>),
+) -> Result<Plan, Error> {
     let &Request { session, fetches, feeds, outside, passes: enabled } = request;
     let live = LiveNodes::new(&session.graph, fetches, feeds)?;
     let shapes = Shapes::new(&session.graph, &live, feeds, outside)?;
     let write_order = WriteOrder::new(&session.graph, &live)?;
     let mut draft = Draft::new(request, &live, &shapes, &write_order)?;
     if enabled.verified() {
-        verify(&draft, "translation")?;
+        verify(&draft, TRANSLATION)?;
     }
+    watch(TRANSLATION, &draft);
     for pass in passes().filter(|pass| enabled.contains(pass.name())) {
         pass.run(&mut draft)?;
         if enabled.verified() {
             verify(&draft, pass.name())?;
         }
+        watch(pass.name(), &draft);
     }
     Emitter::new(draft, request).emit()
 }

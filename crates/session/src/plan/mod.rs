@@ -40,7 +40,7 @@ use smallvec::SmallVec;
 use crate::Error;
 use crate::feed::Feed;
 pub(crate) use cache::PlanCache;
-pub(crate) use compiler::{Request, compile};
+pub(crate) use compiler::{Request, compile, compile_watched};
 pub use describe::NodeCost;
 pub(crate) use describe::TaskText;
 pub use explain::Explanation;
