@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abeyance::graph::Element;
 use abeyance::ir::launch::{Cost, Failure, Kernel};
 use abeyance::ir::{
-    Attributes, Calculus, DTypes, Effect, Fault, Inference, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Sample, Signature, Type,
+    Attributes, DTypes, Differentiability, Effect, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, OperatorRef, Sample, Signature, Type,
 };
 use abeyance::prelude::*;
 use abeyance::session::Error;
@@ -560,7 +560,7 @@ fn custom<'g>(
     let operator = Custom {
         signature: Signature::new(name, "a test", ONE)
             .effect(effect)
-            .calculus(Calculus::None("is a test")),
+            .differentiability(Differentiability::None("is a test")),
         run: Arc::new(run),
     };
     let operator = OperatorRef::Shared(Arc::new(operator));

@@ -1,7 +1,7 @@
 //! What holds for every operator.
 
 use abeyance::graph::{Graph, ops};
-use abeyance::ir::{Calculus, Effect, OperatorRef};
+use abeyance::ir::{Differentiability, Effect, OperatorRef};
 use abeyance::prelude::{Session, SessionOptions};
 use abeyance::session::Value;
 
@@ -59,8 +59,10 @@ fn every_operator_has_samples_or_a_test_of_its_own() {
 fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_scalar() {
     for operator in ops::table() {
         let signature = operator.signature();
-        if matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
-            || signature.effect == Effect::Write
+        if matches!(
+            signature.differentiability,
+            Differentiability::None(_) | Differentiability::Missing
+        ) || signature.effect == Effect::Write
             || WITHOUT_SAMPLES.iter().any(|(name, _)| *name == signature.name)
         {
             continue;

@@ -6,8 +6,8 @@ use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Calculus, Context, Derivation, Diagnostic, Dim, Fault, Graph as Ir, ItemAttributes, NodeId,
-    Role, Seed, Type,
+    Context, Derivation, Diagnostic, Differentiability, Dim, Fault, Graph as Ir, ItemAttributes,
+    NodeId, Role, Seed, Type,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -384,7 +384,7 @@ impl Backward {
         node: NodeId,
         cotangents: &[Option<NodeId>],
     ) -> Result<(), Stop> {
-        if graph.node(node).operator.signature().unpacks {
+        if graph.node(node).operator.signature().takes_tuple {
             self.unpack(graph, node, cotangents);
             return Ok(());
         }
@@ -401,7 +401,7 @@ impl Backward {
         let found = operator
             .gradient(&mut cx)
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
-        let masks = masked || operator.signature().masks;
+        let masks = masked || operator.signature().zeroes_gradient;
         for (place, &operand) in operands.iter().enumerate() {
             let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
                 continue;
@@ -510,13 +510,13 @@ fn enter(graph: &mut Ir, node: NodeId) {
 fn has_derivative(graph: &Ir, node: NodeId) -> bool {
     let node = graph.node(node);
     let float = node.ty.items().iter().any(|tensor| tensor.dtype.is_float());
-    float && !matches!(node.operator.signature().calculus, Calculus::None(_))
+    float && !matches!(node.operator.signature().differentiability, Differentiability::None(_))
 }
 
 fn reason(graph: &Ir, node: NodeId) -> String {
     let node = graph.node(node);
-    match (node.operator.signature().calculus, node.ty.tensor()) {
-        (Calculus::None(reason), _) => reason.to_owned(),
+    match (node.operator.signature().differentiability, node.ty.tensor()) {
+        (Differentiability::None(reason), _) => reason.to_owned(),
         (_, Some(tensor)) => {
             format!("gives elements of {}, which have no derivatives", tensor.dtype)
         }

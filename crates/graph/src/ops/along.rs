@@ -45,7 +45,7 @@ impl Operator for TakeAlong {
         ];
         const {
             &Signature::new("take_along", "the elements of each row that indices name", OPERANDS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

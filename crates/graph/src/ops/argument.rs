@@ -1,8 +1,8 @@
 //! The place of the largest or smallest element along an axis.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering,
-    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
@@ -102,7 +102,7 @@ abeyance_ir::attributes! {
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     Signature::new(name, summary, OPERANDS)
         .attributes(ArgumentAttributes::SPECS)
-        .calculus(Calculus::None("gives positions"))
+        .differentiability(Differentiability::None("gives positions"))
 }
 
 /// The place of the largest element, the first of equal ones, and of the first NaN if there is one.

@@ -2,7 +2,7 @@
 //! operator rather than a composition, so that it is stable for large logits.
 
 use abeyance_ir::{
-    Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Locality,
+    Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Fusibility, Inference,
     Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
     TensorType, Type, resolve_axis,
 };
@@ -338,8 +338,8 @@ impl Operator for SigmoidCrossEntropy {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, Dim, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
@@ -90,7 +90,7 @@ impl Operator for Gather {
         const {
             &Signature::new("gather", "the rows of params that indices name", OPERANDS)
                 .attributes(GatherAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -303,7 +303,7 @@ impl Operator for OneHot {
                 OPERANDS,
             )
             .attributes(OneHotAttributes::SPECS)
-            .calculus(Calculus::None("takes integers"))
+            .differentiability(Differentiability::None("takes integers"))
         }
     }
 

@@ -1,8 +1,9 @@
 //! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
@@ -174,8 +175,8 @@ impl Operator for MaxPool {
         const {
             &Signature::new("max_pool", "the largest element of windows", &[IMAGES])
                 .attributes(PoolAttributes::SPECS)
-                .calculus(Calculus::Piecewise)
-                .masking()
+                .differentiability(Differentiability::Piecewise)
+                .zeroing_gradient()
         }
     }
 
@@ -216,7 +217,7 @@ impl Operator for MaxPoolScatter {
                 &[IMAGES, COTANGENT],
             )
             .attributes(PoolAttributes::SPECS)
-            .calculus(Calculus::Piecewise)
+            .differentiability(Differentiability::Piecewise)
         }
     }
 
@@ -271,8 +272,8 @@ impl Operator for MaxPoolGather {
                 OPERANDS,
             )
             .attributes(PoolAttributes::SPECS)
-            .calculus(Calculus::Piecewise)
-            .masking()
+            .differentiability(Differentiability::Piecewise)
+            .zeroing_gradient()
         }
     }
 

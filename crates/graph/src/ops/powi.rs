@@ -1,7 +1,7 @@
 //! Floats to the power of integers, every bit of which counts: `powi`.
 
 use abeyance_ir::{
-    Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered, Lowering,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Real};
@@ -51,8 +51,8 @@ impl Operator for Powi {
         .into()))
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -1,7 +1,7 @@
 //! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference,
+    AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
     Interleaving, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Shape, Signature,
     Split, Splitting, Type, resolve_axis,
 };
@@ -327,8 +327,8 @@ pub static MEAN: Reduce = Reduce {
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     operation: Operation::Max,
     gradient: |cx, reduced| share_among_ties(cx, reduced, |x, most| x.less(most)),
     domain: Domain::Distinct,
@@ -338,8 +338,8 @@ pub static MAX: Reduce = Reduce {
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     operation: Operation::Min,
     gradient: |cx, reduced| share_among_ties(cx, reduced, |x, least| x.greater(least)),
     domain: Domain::Distinct,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, AttributeSet, Calculus, DType, DTypes, Diagnostic, Dim, Fault, Inference, Lowered,
-    Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
+    Array, AttributeSet, DType, DTypes, Diagnostic, Differentiability, Dim, Fault, Inference,
+    Lowered, Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
 };
 use abeyance_kernels::element::{Element as _, Number as Stored};
 use abeyance_kernels::elementwise_chunk;
@@ -16,7 +16,7 @@ use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Number, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Range, &Linspace, &ShapeOf];
 
-const CONSTANT: Calculus = Calculus::None("does not depend on other nodes");
+const CONSTANT: Differentiability = Differentiability::None("does not depend on other nodes");
 
 /// The element type of two numbers, checked, and a shape, checked to be a vector's.
 fn vector(
@@ -88,7 +88,7 @@ impl Operator for Range {
         const {
             &Signature::new("range", "evenly spaced numbers from start on", &[])
                 .attributes(RangeAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 
@@ -151,7 +151,7 @@ impl Operator for Linspace {
         const {
             &Signature::new("linspace", "evenly spaced numbers from start to stop", &[])
                 .attributes(LinspaceAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 
@@ -214,7 +214,7 @@ impl Operator for ShapeOf {
         const {
             &Signature::new("shape_of", "some dimensions as a vector of numbers", &[])
                 .attributes(ShapeOfAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 

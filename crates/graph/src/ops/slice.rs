@@ -57,7 +57,7 @@ impl Operator for Slice {
         const {
             &Signature::new("slice", "a box cut out of x", OPERANDS)
                 .attributes(SliceAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

@@ -238,7 +238,7 @@ impl Operator for StridedSlice {
         const {
             &Signature::new("strided_slice", "elements of x at even steps", ANY)
                 .attributes(StridedSliceAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

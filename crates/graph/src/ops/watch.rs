@@ -60,7 +60,7 @@ impl Operator for CheckNumerics {
                 OPERANDS,
             )
             .attributes(WatchAttributes::SPECS)
-            .watching()
+            .observing()
         }
     }
 
@@ -123,7 +123,7 @@ impl Operator for Print {
         const {
             &Signature::new("print", "x, of which a line is written to standard error", OPERANDS)
                 .attributes(WatchAttributes::SPECS)
-                .watching()
+                .observing()
         }
     }
 

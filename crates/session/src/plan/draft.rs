@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use abeyance_ir::{Concrete, Dims, Effect, Interleaving, Locality, NodeId, Type};
+use abeyance_ir::{Concrete, Dims, Effect, Fusibility, Interleaving, NodeId, Type};
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
@@ -49,7 +49,7 @@ pub(crate) enum Source {
 pub(crate) struct Computation {
     pub(crate) kind: Kind,
     /// Into whose loops they may be fused.
-    pub(crate) locality: Locality,
+    pub(crate) fusibility: Fusibility,
     /// The variable whose value after the run the result is.
     pub(crate) stores_to: Option<VariableIndex>,
     /// The loops, once somebody asked for them.
@@ -71,8 +71,8 @@ pub(crate) enum Kind {
 
 impl Computation {
     /// A computation that is lowered when its kernel is asked for.
-    pub(crate) fn new(kind: Kind, locality: Locality) -> Self {
-        Self { kind, locality, stores_to: None, kernel: OnceCell::new(), interleaving: None }
+    pub(crate) fn new(kind: Kind, fusibility: Fusibility) -> Self {
+        Self { kind, fusibility, stores_to: None, kernel: OnceCell::new(), interleaving: None }
     }
 }
 
@@ -112,8 +112,8 @@ impl Instruction {
     }
 
     /// How its loops may be fused; `None` if it has none.
-    pub(crate) fn locality(&self) -> Option<Locality> {
-        self.computation().map(|computation| computation.locality)
+    pub(crate) fn fusibility(&self) -> Option<Fusibility> {
+        self.computation().map(|computation| computation.fusibility)
     }
 
     /// The variable whose value after the run its result is.
@@ -196,13 +196,13 @@ impl Draft<'_> {
     /// and nobody sees whether it is computed once, twice or not at all.
     pub(crate) fn is_pure(&self, node: NodeId) -> bool {
         let data = self.session.graph.node(node);
-        !data.is_random() && data.operator.signature().effect != Effect::Write && !data.watches()
+        !data.is_random() && data.operator.signature().effect != Effect::Write && !data.observes()
     }
 
     /// Whether a node has to run though nobody needs its value.
     pub(crate) fn has_effect(&self, node: NodeId) -> bool {
         let data = self.session.graph.node(node);
-        data.operator.signature().effect == Effect::Write || data.watches()
+        data.operator.signature().effect == Effect::Write || data.observes()
     }
 
     /// How often each value is read or fetched.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use abeyance_ir::{Diagnostic, Dims, Fault, Locality, Location, NodeId, Packing, Type};
+use abeyance_ir::{Diagnostic, Dims, Fault, Fusibility, Location, NodeId, Packing, Type};
 use abeyance_kernels::launch::{ALIGNMENT, Kernel, Source as Read, Step, Target};
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Write};
 use smallvec::SmallVec;
@@ -189,7 +189,7 @@ impl<'a> Emitter<'a> {
         // A kernel that stretches operands does so for row-major arrays. On interleaved ones they
         // are stretched apart from it, as in a group.
         if instruction.is_interleaved()
-            && instruction.locality() == Some(Locality::Pointwise)
+            && instruction.fusibility() == Some(Fusibility::Elementwise)
             && !self.draft.is_flat(instruction.node)
         {
             return self.emit_group(value.index()..value.index() + 1);

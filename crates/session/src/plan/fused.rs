@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use abeyance_ir::{Dims, Fault, Locality};
+use abeyance_ir::{Dims, Fault, Fusibility};
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::fused::{Fused, Operation, Read, Span};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -69,7 +69,7 @@ impl Emitter<'_> {
         for value in group.clone().map(ValueId::new) {
             let instruction = self.draft.instruction(value);
             group_loop.after.extend(self.tasks_of(&instruction.runs_after));
-            if value == first && instruction.locality() == Some(Locality::Whole) {
+            if value == first && instruction.fusibility() == Some(Fusibility::Opaque) {
                 self.produce(value, &mut group_loop)?;
             } else {
                 let operation = self.operation(value, &mut group_loop)?;
@@ -179,7 +179,7 @@ impl Emitter<'_> {
             return Err(self.refuse(value, fault));
         };
         let instruction = self.draft.instruction(value);
-        let is_piecewise = instruction.locality() == Some(Locality::Piecewise);
+        let is_piecewise = instruction.fusibility() == Some(Fusibility::AnyRange);
         let concrete = self.draft.concrete(value);
         let (len, size) = (concrete.len(), concrete.dtype.size());
         group_loop.cost.flops += step.cost.flops * len as f64 / elements as f64;
@@ -220,7 +220,7 @@ impl Emitter<'_> {
     fn member_kernel(&mut self, value: ValueId) -> Result<(Kernel, usize), Error> {
         let instruction = self.draft.instruction(value);
         let node = instruction.node;
-        let is_piecewise = instruction.locality() == Some(Locality::Piecewise);
+        let is_piecewise = instruction.fusibility() == Some(Fusibility::AnyRange);
         if is_piecewise || self.draft.is_flat(node) {
             let elements = self.draft.shapes.concrete(node).len();
             return Ok((self.draft.take_kernel(value)?, elements));

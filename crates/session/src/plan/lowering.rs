@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use abeyance_ir::{Concrete, Dims, Fault, Interleaving, Locality, Lowered, Lowering, NodeId};
+use abeyance_ir::{Concrete, Dims, Fault, Fusibility, Interleaving, Lowered, Lowering, NodeId};
 use abeyance_kernels::conv::interleaved::{Interleaved, LANES};
 use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -21,7 +21,7 @@ use crate::Error;
 
 /// What a node's operator says when its instruction is made.
 pub(super) struct Survey {
-    pub(super) locality: Locality,
+    pub(super) fusibility: Fusibility,
     /// The loops on interleaved images, if there are any.
     pub(super) interleaving: Option<Box<Interleaving>>,
     /// What it was lowered to; `None` where that can wait until somebody asks for the kernel.
@@ -40,7 +40,7 @@ impl Draft<'_> {
         }
         let kernel = match computation.kind {
             Kind::Operator => {
-                let lowered = self.lower(instruction.node, computation.locality)?;
+                let lowered = self.lower(instruction.node, computation.fusibility)?;
                 self.kernel_of(instruction.node, lowered)
             }
             Kind::Convert => self.convert(instruction.node, instruction.is_interleaved()),
@@ -81,17 +81,17 @@ impl Draft<'_> {
         let graph = &self.session.graph;
         let operator = &graph.node(node).operator;
         self.ask(node, |lowering| {
-            let locality = operator.locality(lowering);
-            let mut survey = Survey { locality, interleaving: None, lowered: None };
-            match locality {
-                Locality::Pointwise if self.is_flat(node) => {
+            let fusibility = operator.fusibility(lowering);
+            let mut survey = Survey { fusibility, interleaving: None, lowered: None };
+            match fusibility {
+                Fusibility::Elementwise if self.is_flat(node) => {
                     survey.lowered = Some(self.lower_flat(node)?);
                 }
-                Locality::Pointwise if self.stretches(node) => {}
-                Locality::Pointwise | Locality::Piecewise => {
+                Fusibility::Elementwise if self.stretches(node) => {}
+                Fusibility::Elementwise | Fusibility::AnyRange => {
                     survey.lowered = Some(self.checked(node, lowering)?);
                 }
-                Locality::Whole => {
+                Fusibility::Opaque => {
                     let interleaving = operator.interleaved(lowering);
                     survey.interleaving = interleaving
                         .map_err(|fault| Error::Request(graph.diagnose(node, fault).into()))?
@@ -106,8 +106,8 @@ impl Draft<'_> {
     }
 
     /// A node's operator lowered at the node's shapes.
-    fn lower(&self, node: NodeId, locality: Locality) -> Result<Lowered, Error> {
-        if locality == Locality::Pointwise && self.is_flat(node) {
+    fn lower(&self, node: NodeId, fusibility: Fusibility) -> Result<Lowered, Error> {
+        if fusibility == Fusibility::Elementwise && self.is_flat(node) {
             return self.lower_flat(node);
         }
         self.ask(node, |lowering| self.checked(node, lowering))
@@ -144,7 +144,7 @@ impl Draft<'_> {
                 result,
                 results: &[result],
                 attributes: &attributes,
-                name: &graph.stream(node),
+                name: &graph.random_key(node),
                 seed: self.session.seed,
                 bodies: &self.bodies(),
             },
@@ -163,7 +163,7 @@ impl Draft<'_> {
             result: self.shapes.concrete(node),
             results: &self.shapes.items(node),
             attributes: &self.shapes.attributes(node),
-            name: &graph.stream(node),
+            name: &graph.random_key(node),
             seed: self.session.seed,
             bodies: &self.bodies(),
         })

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use abeyance_ir::{Effect, Fault, Locality, Lowered, NodeId};
+use abeyance_ir::{Effect, Fault, Fusibility, Lowered, NodeId};
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
@@ -71,12 +71,12 @@ impl<'a> Draft<'a> {
         self.random |= data.is_random();
         let operands = self.operands(node, write_order)?;
         if data.attributes.bodies().next().is_some() {
-            let computation = Computation::new(Kind::Operator, Locality::Whole);
+            let computation = Computation::new(Kind::Operator, Fusibility::Opaque);
             self.compute(node, computation, operands, write_order);
             return Ok(());
         }
         let survey = self.survey(node)?;
-        let mut computation = Computation::new(Kind::Operator, survey.locality);
+        let mut computation = Computation::new(Kind::Operator, survey.fusibility);
         computation.interleaving = survey.interleaving;
         let is_write = data.operator.signature().effect == Effect::Write;
         match survey.lowered {
@@ -94,7 +94,7 @@ impl<'a> Draft<'a> {
             Some(lowered) => {
                 // A write runs also if its value is there already: a kernel fills the variable.
                 if !matches!(lowered, Lowered::Kernel(_)) {
-                    computation.locality = Locality::Whole;
+                    computation.fusibility = Fusibility::Opaque;
                 }
                 computation.kernel = self.kernel_of(node, lowered).into();
             }

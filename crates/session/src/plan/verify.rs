@@ -26,7 +26,7 @@
 
 use std::collections::HashSet;
 
-use abeyance_ir::{Effect, Locality, NodeId, Packing, Type};
+use abeyance_ir::{Effect, Fusibility, NodeId, Packing, Type};
 use abeyance_kernels::conv::interleaved::LANES;
 
 use super::draft::{Computation, Draft, Instruction, Kind, Layout, Source, ValueId};
@@ -141,7 +141,7 @@ fn check_operands(
         let wanted = match &computation.kind {
             Kind::Interleaved(operands) => operands.get(index) == Some(&true),
             _ if instruction.is_interleaved() => {
-                ensure(computation.locality == Locality::Pointwise, || {
+                ensure(computation.fusibility == Fusibility::Elementwise, || {
                     format!("{value} is interleaved and not elementwise")
                 })?;
                 let len = draft.shapes.concrete(instruction.node).len();
@@ -247,12 +247,14 @@ fn check_groups(draft: &Draft<'_>) -> Check {
         end = group.end;
         ensure(end <= draft.instructions.len(), || format!("a group is {group:?}"))?;
         let first = ValueId::new(group.start);
-        let has_producer = draft.instruction(first).locality() == Some(Locality::Whole);
+        let has_producer = draft.instruction(first).fusibility() == Some(Fusibility::Opaque);
         let len = draft.concrete(first).len();
         for value in group.clone().map(ValueId::new) {
             let instruction = draft.instruction(value);
-            let is_elementwise =
-                matches!(instruction.locality(), Some(Locality::Pointwise | Locality::Piecewise));
+            let is_elementwise = matches!(
+                instruction.fusibility(),
+                Some(Fusibility::Elementwise | Fusibility::AnyRange)
+            );
             ensure(is_elementwise || (value == first && has_producer), || {
                 format!("{value} is in a group and not elementwise")
             })?;
@@ -261,7 +263,7 @@ fn check_groups(draft: &Draft<'_>) -> Check {
             })?;
             let reads_inside =
                 instruction.operands.iter().any(|operand| group.contains(&operand.index()));
-            let is_pointwise = instruction.locality() == Some(Locality::Pointwise);
+            let is_pointwise = instruction.fusibility() == Some(Fusibility::Elementwise);
             ensure(!reads_inside || is_pointwise, || {
                 format!("{value} reads all of what is made piece by piece")
             })?;

@@ -56,7 +56,7 @@ impl Operator for Cond {
             &Signature::new("cond", "one of two branches", OPERANDS)
                 .attributes(CondAttributes::SPECS)
                 .variadic()
-                .masking()
+                .zeroing_gradient()
         }
     }
 

@@ -1,8 +1,9 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Carried, Cotangents, DType, DTypes, Derivation, Fault, Inference,
-    LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type, attributes,
+    AttributeSet, Carried, Cotangents, DType, DTypes, Derivation, Differentiability, Fault,
+    Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
+    attributes,
 };
 use abeyance_kernels::launch::Kernel;
 
@@ -45,7 +46,7 @@ impl Operator for WhileGradient {
         const {
             &Signature::new("while_gradient", "the gradient of a while_loop", OPERANDS)
                 .attributes(WhileGradientAttributes::SPECS)
-                .calculus(Calculus::Missing)
+                .differentiability(Differentiability::Missing)
                 .variadic()
         }
     }

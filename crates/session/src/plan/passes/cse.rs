@@ -7,7 +7,7 @@
 //! the same bit for bit. Two constants are equal if they have one type and the same bytes: `0.0`
 //! and `-0.0` differ, and a NaN equals itself.
 //!
-//! Not shared: what draws from a random stream, writes a variable, or watches.
+//! Not shared: what draws from a random stream, writes a variable, or observes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};

@@ -22,7 +22,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use abeyance_ir::Locality;
+use abeyance_ir::Fusibility;
 use abeyance_kernels::launch::Target;
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -149,8 +149,8 @@ impl<'d, 'a> Grouping<'d, 'a> {
 
     /// Whether it may be a member of a group.
     fn is_elementwise(&self, value: ValueId) -> bool {
-        let locality = self.draft.instruction(value).locality();
-        matches!(locality, Some(Locality::Pointwise | Locality::Piecewise))
+        let fusibility = self.draft.instruction(value).fusibility();
+        matches!(fusibility, Some(Fusibility::Elementwise | Fusibility::AnyRange))
             && self.draft.concrete(value).len() > 1
     }
 
@@ -158,7 +158,8 @@ impl<'d, 'a> Grouping<'d, 'a> {
         if !self.draft.instruction(operand).runs() {
             return Edge::There;
         }
-        let is_pointwise = self.draft.instruction(value).locality() == Some(Locality::Pointwise);
+        let is_pointwise =
+            self.draft.instruction(value).fusibility() == Some(Fusibility::Elementwise);
         let is_full = !self.draft.is_tuple(operand)
             && self.draft.concrete(operand).len() == self.draft.concrete(value).len();
         if !is_pointwise || !is_full {
@@ -386,10 +387,10 @@ fn can_produce_pieces(draft: &Draft<'_>, value: ValueId) -> Result<bool, Error> 
     let instruction = draft.instruction(value);
     let Some(computation) = instruction.computation() else { return Ok(false) };
     let data = draft.session.graph.node(instruction.node);
-    if computation.locality != Locality::Whole
+    if computation.fusibility != Fusibility::Opaque
         || computation.stores_to.is_some()
         || draft.is_tuple(value)
-        || data.watches()
+        || data.observes()
         || data.attributes.bodies().next().is_some()
     {
         return Ok(false);

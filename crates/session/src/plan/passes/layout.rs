@@ -9,7 +9,7 @@
 //! of its operands where each can be had so, and a conversion is put in, once for each value, where
 //! another layout is needed.
 
-use abeyance_ir::{Concrete, Locality, NodeId};
+use abeyance_ir::{Concrete, Fusibility, NodeId};
 use smallvec::SmallVec;
 
 use super::{Pass, missing};
@@ -123,7 +123,7 @@ impl Rewrite<'_, '_> {
     fn convert(&mut self, operand: ValueId, node: NodeId, layout: Layout) -> ValueId {
         self.push(Instruction {
             node,
-            source: Source::Computed(Box::new(Computation::new(Kind::Convert, Locality::Whole))),
+            source: Source::Computed(Box::new(Computation::new(Kind::Convert, Fusibility::Opaque))),
             operands: SmallVec::from_slice(&[operand]),
             runs_after: SmallVec::new(),
             layout,
@@ -216,7 +216,7 @@ impl Rewrite<'_, '_> {
     /// Whether an elementwise instruction is to be done on interleaved images: one of its operands
     /// is there so and not otherwise, and the others can be had so or are the same for all images.
     fn interleaves(&self, instruction: &Instruction) -> bool {
-        let is_elementwise = instruction.locality() == Some(Locality::Pointwise);
+        let is_elementwise = instruction.fusibility() == Some(Fusibility::Elementwise);
         if !is_elementwise || instruction.stores_to().is_some() {
             return false;
         }
