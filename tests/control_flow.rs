@@ -256,10 +256,7 @@ fn recurrent<'g>(
         let h = (x.matmul(wx) + h.matmul(wh)).tanh();
         (h, h)
     };
-    let (last, all) = match reverse {
-        false => g.scan(h0, xs, cell),
-        true => g.scan_reverse(h0, xs, cell),
-    };
+    let (last, all) = if reverse { g.scan_reverse(h0, xs, cell) } else { g.scan(h0, xs, cell) };
     let loss = |last: Tensor<'g, f64>, all: Tensor<'g, f64>| {
         let weighted = all * weights.reshape(dims![length, 1, 1]);
         (last.square().reduce_sum(..) + weighted.square().reduce_sum(..)).tensor()
@@ -276,10 +273,8 @@ fn recurrent<'g>(
     let scanned = derived(last, all);
     let mut h = h0;
     let mut states = vec![h0.reshape(dims![1, h0.dim(0), 3]); length];
-    let order: Vec<usize> = match reverse {
-        false => (0..length).collect(),
-        true => (0..length).rev().collect(),
-    };
+    let order: Vec<usize> =
+        if reverse { (0..length).rev().collect() } else { (0..length).collect() };
     for t in order {
         let x = xs.slice([t as i64, 0, 0], [1, -1, -1]).reshape(dims![xs.dim(1), 2]);
         (h, _) = cell(h, x);

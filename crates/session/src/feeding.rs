@@ -42,10 +42,7 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
             mistakes.extend(check_size(graph, feed, axis, (dim, size), &mut sizes));
         }
     }
-    match mistakes.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Request(Diagnostics(mistakes))),
-    }
+    if mistakes.is_empty() { Ok(()) } else { Err(Error::Request(Diagnostics(mistakes))) }
 }
 
 /// Where an unknown dimension has got its size: of which tensor, as which symbol there, and the size.

@@ -464,10 +464,8 @@ impl Session {
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let written = || plan.writes.iter().map(|&(variable, _)| variable);
-        let mut next = match plan.writes.is_empty() {
-            true => None,
-            false => Some(self.variables.begin(written())?),
-        };
+        let mut next =
+            if plan.writes.is_empty() { None } else { Some(self.variables.begin(written())?) };
         let result = {
             let current = self.variables.read();
             // With the writers' lock held the step cannot change meanwhile.

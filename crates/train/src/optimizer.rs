@@ -142,8 +142,9 @@ fn apply<'g, O: Optimizer<'g>>(
 ) -> Operation<'g> {
     let graph = gradients.graph();
     let _call = graph.call("apply_gradients");
-    match gradients.is_rejected() {
-        true => graph.apply(&Invalid, &[], ()).into(),
-        false => update::apply(optimizer, gradients, global_step),
+    if gradients.is_rejected() {
+        graph.apply(&Invalid, &[], ()).into()
+    } else {
+        update::apply(optimizer, gradients, global_step)
     }
 }

@@ -77,10 +77,7 @@ impl<'g> Updates<'g> {
             optimizer,
             outer,
             scope: graph.ir().context().scope.clone(),
-            dtype: match gradients.iter().any(is_wide) {
-                true => DType::F64,
-                false => DType::F32,
-            },
+            dtype: if gradients.iter().any(is_wide) { DType::F64 } else { DType::F32 },
             has_f32: gradients.iter().any(|(variable, _)| variable.dtype() == Some(DType::F32)),
             scalars: HashMap::new(),
             shared: HashMap::new(),

@@ -45,16 +45,17 @@ impl Operator for Argument {
         let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let largest = self.largest;
         let kernel = with_type!(cx.operands[0].dtype, T => {
-            let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
-            let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
-            Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<i64>());
-                match largest {
-                    true => plan.argmax(x, call.output(), start),
-                    false => plan.argmin(x, call.output(), start),
-                }
-            })
-        });
+                    let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
+                    let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
+                    Kernel::single(1, chunk, cost, move |call| {
+                        let (x, start) = (call.input::<T>(0), call.start::<i64>());
+                        if largest {
+        plan.argmax(x, call.output(), start)
+        } else {
+        plan.argmin(x, call.output(), start)
+        }
+                    })
+                });
         Ok(kernel.into())
     }
 

@@ -42,9 +42,10 @@ impl Operator for Binary {
     }
 
     fn fusibility(&self, cx: &Lowering<'_>) -> Fusibility {
-        match self.total || cx.result.dtype.is_float() {
-            true => Fusibility::Elementwise,
-            false => Fusibility::Opaque,
+        if self.total || cx.result.dtype.is_float() {
+            Fusibility::Elementwise
+        } else {
+            Fusibility::Opaque
         }
     }
 

@@ -210,10 +210,7 @@ impl<'g> Candidates<'g> {
             let above = classes.cast::<f64>() + 1.0;
             let p = above.reciprocal().log1p() / Real::ln_1p(self.range as f64);
             let draws = self.draws.cast::<f64>();
-            let expected = match self.unique {
-                true => -((-p).log1p() * draws).expm1(),
-                false => p * draws,
-            };
+            let expected = if self.unique { -((-p).log1p() * draws).expm1() } else { p * draws };
             expected.cast::<T>()
         })
     }

@@ -70,9 +70,10 @@ fn picked(shape: &[Dim], axis: usize, indices: &[Dim]) -> Shape {
 /// Indices into an array of no rows.
 fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     let some = |dim: &Dim| matches!(dim, Dim::Known(size) if *size > 0);
-    match rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
-        true => Err(Fault::new("every index is out of range: there are no rows at all")),
-        false => Ok(()),
+    if rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
+        Err(Fault::new("every index is out of range: there are no rows at all"))
+    } else {
+        Ok(())
     }
 }
 

@@ -78,10 +78,7 @@ impl Operator for Powi {
 fn power(x: f64, n: i64) -> f64 {
     // Rounded, a large exponent is still as large, but always even.
     let size = x.abs().powf(n as f64);
-    match n & 1 == 1 {
-        true => size.copysign(x),
-        false => size,
-    }
+    if n & 1 == 1 { size.copysign(x) } else { size }
 }
 
 binary_methods! {

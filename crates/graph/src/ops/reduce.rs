@@ -136,54 +136,55 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
         bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
     };
     let kernel = with_type!(cx.result.dtype, T => {
-        let size = size_of::<T>();
-        let stages = match operation == Operation::Mean && !cx.result.dtype.is_float() {
-            true => None,
-            false => TwoStage::new(dims, &axes),
-        };
-        match stages {
-            None => {
-                let plan = Reduction::new(dims, &axes);
-                Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
-                    let start = call.start::<T>();
-                    plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
-                })
-            }
-            Some(plan) => {
-                let last = plan.clone();
-                let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
-                Kernel {
-                    scratch: smallvec![scratch],
-                    steps: [
-                        Step {
-                            reads: smallvec![Source::Operand(0)],
-                            writes: Target::Scratch(0),
-                            chunk,
-                            cost,
-                            workspace: 0,
-                            run: Box::new(move |call| {
-                                let start = call.start::<T>();
-                                plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
-                            }),
-                        },
-                        Step {
-                            reads: smallvec![Source::Scratch(0)],
-                            writes: Target::Output,
-                            chunk: cx.result.bytes().max(1),
-                            cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
-                            workspace: 0,
-                            run: Box::new(move |call| {
-                                let start = call.start::<T>();
-                                last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
-                            }),
-                        },
-                    ]
-                    .into_iter()
-                    .collect(),
+            let size = size_of::<T>();
+            let stages = if operation == Operation::Mean && !cx.result.dtype.is_float() {
+    None
+    } else {
+    TwoStage::new(dims, &axes)
+    };
+            match stages {
+                None => {
+                    let plan = Reduction::new(dims, &axes);
+                    Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
+                        let start = call.start::<T>();
+                        plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
+                    })
+                }
+                Some(plan) => {
+                    let last = plan.clone();
+                    let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
+                    Kernel {
+                        scratch: smallvec![scratch],
+                        steps: [
+                            Step {
+                                reads: smallvec![Source::Operand(0)],
+                                writes: Target::Scratch(0),
+                                chunk,
+                                cost,
+                                workspace: 0,
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                            Step {
+                                reads: smallvec![Source::Scratch(0)],
+                                writes: Target::Output,
+                                chunk: cx.result.bytes().max(1),
+                                cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                                workspace: 0,
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                        ]
+                        .into_iter()
+                        .collect(),
+                    }
                 }
             }
-        }
-    });
+        });
     Ok(kernel.into())
 }
 

@@ -120,9 +120,10 @@ fn range_sample(start: Array, delta: Array, len: usize) -> Sample {
 }
 
 fn range_element<T: Stored>(start: T, delta: T, place: usize) -> T {
-    match T::IS_FLOAT {
-        true => T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>()),
-        false => start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta)),
+    if T::IS_FLOAT {
+        T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>())
+    } else {
+        start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta))
     }
 }
 
@@ -170,13 +171,14 @@ impl Operator for Linspace {
         let LinspaceAttributes { start, stop, shape: _ } = cx.attributes();
         let len = cx.result.len();
         super::with_float!(cx.result.dtype, T => {
-            let [start, stop] = [&start, &stop].map(|array| number::<T>(array).cast::<f64>());
-            let step = (stop - start) / (len.max(2) - 1) as f64;
-            Ok(by_place::<T>(cx, move |place| match place + 1 == len && len > 1 {
-                true => stop.cast::<T>(),
-                false => (start + place as f64 * step).cast::<T>(),
-            }))
-        })
+                    let [start, stop] = [&start, &stop].map(|array| number::<T>(array).cast::<f64>());
+                    let step = (stop - start) / (len.max(2) - 1) as f64;
+                    Ok(by_place::<T>(cx, move |place| if place + 1 == len && len > 1 {
+        stop.cast::<T>()
+        } else {
+        (start + place as f64 * step).cast::<T>()
+        }))
+                })
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -190,10 +190,11 @@ fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
         ),
         _ => format!("the elements of {} do not fill {}", cx.display(from), cx.display(to)),
     });
-    match known_dims(from).is_some() && known_dims(to).is_none() {
+    if known_dims(from).is_some() && known_dims(to).is_none() {
         // It is open already, and no size will do.
-        true => fault,
-        false => fault.help("leave one dimension open with `_` to have it worked out"),
+        fault
+    } else {
+        fault.help("leave one dimension open with `_` to have it worked out")
     }
 }
 

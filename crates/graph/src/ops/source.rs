@@ -137,14 +137,15 @@ impl Operator for Constant {
 
 fn check_array(value: &Array) -> Result<(), Fault> {
     let bytes = element_count(&value.dims).and_then(|count| count.checked_mul(value.dtype.size()));
-    match bytes == Some(value.bytes.len()) {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if bytes == Some(value.bytes.len()) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "{} bytes are not an array of {} with sizes {:?}",
             value.bytes.len(),
             value.dtype,
             value.dims
-        ))),
+        )))
     }
 }
 

@@ -34,9 +34,10 @@ impl Operator for Write {
                 cx.display(&variable),
                 cx.display(&value)
             ));
-            match value.is_empty() {
-                true => fault.help("one number for all: `x.broadcast_to(variable.shape())`"),
-                false => fault,
+            if value.is_empty() {
+                fault.help("one number for all: `x.broadcast_to(variable.shape())`")
+            } else {
+                fault
             }
         })?;
         cx.tensor(cx.dtype(0), shape)

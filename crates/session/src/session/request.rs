@@ -26,10 +26,7 @@ impl Session {
                 Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
             }
         }
-        match mistakes.is_empty() {
-            true => Ok(nodes),
-            false => Err(Error::Request(Diagnostics(mistakes))),
-        }
+        if mistakes.is_empty() { Ok(nodes) } else { Err(Error::Request(Diagnostics(mistakes))) }
     }
 
     /// Whether these can be fetched: they are this graph's.

@@ -334,11 +334,12 @@ impl<'g> Weighted<'g> {
             Hyperparameter::Number(weight) => number(graph, weight),
             Hyperparameter::Tensor(weights) => {
                 let id = graph.import(weights);
-                match weights.dtype() == Some(T::DTYPE) {
-                    true => graph.any(id).assume(),
-                    false => graph
+                if weights.dtype() == Some(T::DTYPE) {
+                    graph.any(id).assume()
+                } else {
+                    graph
                         .any(graph.build(|ir| Expr::with(ir, id, |x| x.cast(T::DTYPE).id())))
-                        .assume(),
+                        .assume()
                 }
             }
         };

@@ -85,9 +85,10 @@ impl Operator for WhileGradient {
         for (place, ty) in of.enumerate() {
             super::invariant(cx, &gradient, place, ty)?;
         }
-        match results.is_empty() {
-            true => Err(Fault::new("gives nothing")),
-            false => Ok(Type::of_items(results)),
+        if results.is_empty() {
+            Err(Fault::new("gives nothing"))
+        } else {
+            Ok(Type::of_items(results))
         }
     }
 
@@ -151,9 +152,10 @@ impl Operator for WhileGradient {
                             true => next[cotangents.range(place)].copy_from_slice(bytes),
                             false => {
                                 let sum = &mut out[packing.range(place)];
-                                match iteration + 1 == count {
-                                    true => sum.copy_from_slice(bytes),
-                                    false => add(dtypes[place], sum, bytes),
+                                if iteration + 1 == count {
+                                    sum.copy_from_slice(bytes)
+                                } else {
+                                    add(dtypes[place], sum, bytes)
                                 }
                             }
                         },
