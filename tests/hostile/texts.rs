@@ -182,10 +182,10 @@ pub fn exchanged(from: usize, each: &mut dyn FnMut(&str, Vec<u8>)) {
 }
 
 fn with(attributes: &Attributes, place: usize, value: Attribute) -> Attributes {
-    let changed = attributes.iter().enumerate().map(|(at, old)| match at == place {
-        true => value.clone(),
-        false => old.clone(),
-    });
+    let changed = attributes
+        .iter()
+        .enumerate()
+        .map(|(at, old)| if at == place { value.clone() } else { old.clone() });
     Attributes::of(changed.collect::<Vec<_>>())
 }
 

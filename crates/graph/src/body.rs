@@ -81,10 +81,10 @@ impl Graph {
 
     /// The graph in which these can meet: this one, or the innermost body inside of it that one of them belongs to.
     pub fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
-        handles.iter().fold(self, |graph, handle| match graph.encloses(handle.graph) {
-            true => handle.graph,
-            false => graph,
-        })
+        handles.iter().fold(
+            self,
+            |graph, handle| if graph.encloses(handle.graph) { handle.graph } else { graph },
+        )
     }
 
     /// The ids of several handles' nodes here, as [`Graph::import`] says.
@@ -234,9 +234,10 @@ impl Graph {
         {
             let known = self.ir();
             let mut shared = lock(&family.symbols);
-            match family.is_open() {
-                true => shared.adopt(known.symbols()),
-                false => *shared = known.symbols().clone(),
+            if family.is_open() {
+                shared.adopt(known.symbols())
+            } else {
+                *shared = known.symbols().clone()
             }
         }
         family.open.fetch_add(1, Ordering::Relaxed);

@@ -252,14 +252,15 @@ impl Graph {
         };
         let diagnostic = self.build(|graph| {
             let other = handle.graph.ir();
-            let message = match other.name() == graph.name() {
-                true => "a tensor of one graph is used in another".to_owned(),
-                false => format!(
+            let message = if other.name() == graph.name() {
+"a tensor of one graph is used in another".to_owned()
+} else {
+format!(
                     "a tensor of graph `{}` is used in graph `{}`",
                     other.name(),
                     graph.name()
-                ),
-            };
+                )
+};
             Diagnostic::new(message, graph.context().location)
             .note(foreign, made)
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")

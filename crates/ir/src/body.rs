@@ -6,9 +6,9 @@ use abeyance_launch::{Cost, Failure};
 
 use crate::shape::Mark;
 use crate::{
-    Attribute, AttributeSet, Attributes, Calculus, Concrete, Effect, Fault, Graph, Inference,
-    LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature, TensorType,
-    Type,
+    Attribute, AttributeSet, Attributes, Concrete, Differentiability, Effect, Fault, Graph,
+    Inference, LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature,
+    TensorType, Type,
 };
 
 /// Bodies may be nested this deep. Printing, differentiating and planning go down a body at a time, so the bound keeps
@@ -104,8 +104,8 @@ impl Body {
     }
 
     /// Whether it tells someone outside of a value.
-    pub fn watches(&self) -> bool {
-        self.graph.iter().any(|(_, node)| node.watches())
+    pub fn observes(&self) -> bool {
+        self.graph.iter().any(|(_, node)| node.observes())
     }
 
     /// What keeps it from being used by a node of `graph`; `Err(None)` where that has been reported.
@@ -165,7 +165,7 @@ impl Operator for Input {
             &Signature::new(INPUT, "a value that is given to a body", &[])
                 .attributes(InputAttributes::SPECS)
                 .effect(Effect::Feed)
-                .calculus(Calculus::None("does not depend on other nodes"))
+                .differentiability(Differentiability::None("does not depend on other nodes"))
         }
     }
 

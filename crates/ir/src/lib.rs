@@ -50,8 +50,8 @@ pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
 pub use inference::{Bindings, Inference, resolve_axis};
 pub use loop_memory::{Carried, LoopMemories, LoopMemory, Room};
 pub use operator::{
-    Calculus, Concrete, Cotangents, Effect, Interleaving, Locality, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Registry, Signature, TensorType, Type,
+    Concrete, Cotangents, Differentiability, Effect, Fusibility, Interleaving, Lowered, Lowering,
+    OperandSpec, Operator, OperatorRef, Registry, Signature, TensorType, Type,
 };
 pub use packing::{ItemAttributes, Packing};
 pub use sample::{Domain, Sample, SampleOperand};

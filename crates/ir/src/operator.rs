@@ -122,7 +122,7 @@ pub enum Effect {
 
 /// How far an operator can be differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calculus {
+pub enum Differentiability {
     /// Everywhere it is defined, again and again.
     Smooth,
     /// Almost everywhere: kinks, ties.
@@ -151,16 +151,16 @@ pub struct Signature {
     /// What it does besides computing.
     pub effect: Effect,
     /// How far it can be differentiated.
-    pub calculus: Calculus,
+    pub differentiability: Differentiability,
     /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such a node is run as often as
     /// it stands in the graph and is needed: it is neither folded, nor shared, nor merged into others.
-    pub watches: bool,
+    pub observes: bool,
     /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
     /// back must not turn them into NaN.
-    pub masks: bool,
+    pub zeroes_gradient: bool,
     /// Whether its one operand is a tuple, of which it takes the item that its first attribute says. Its rules see the
     /// items as its operands; to its kernel the tuple is operand 0.
-    pub unpacks: bool,
+    pub takes_tuple: bool,
 }
 
 impl Signature {
@@ -177,10 +177,10 @@ impl Signature {
             variadic: false,
             attributes: &[],
             effect: Effect::None,
-            calculus: Calculus::Smooth,
-            watches: false,
-            masks: false,
-            unpacks: false,
+            differentiability: Differentiability::Smooth,
+            observes: false,
+            zeroes_gradient: false,
+            takes_tuple: false,
         }
     }
 
@@ -196,15 +196,15 @@ impl Signature {
         self
     }
 
-    /// With this calculus.
-    pub const fn calculus(mut self, calculus: Calculus) -> Self {
-        self.calculus = calculus;
+    /// With this differentiability.
+    pub const fn differentiability(mut self, differentiability: Differentiability) -> Self {
+        self.differentiability = differentiability;
         self
     }
 
     /// Telling someone outside of its operand.
-    pub const fn watching(mut self) -> Self {
-        self.watches = true;
+    pub const fn observing(mut self) -> Self {
+        self.observes = true;
         self
     }
 
@@ -215,14 +215,14 @@ impl Signature {
     }
 
     /// With a gradient that holds exact zeros for what did not count.
-    pub const fn masking(mut self) -> Self {
-        self.masks = true;
+    pub const fn zeroing_gradient(mut self) -> Self {
+        self.zeroes_gradient = true;
         self
     }
 
     /// With a tuple for its operand, and [`ItemAttributes`](crate::ItemAttributes).
-    pub const fn unpacking(mut self) -> Self {
-        self.unpacks = true;
+    pub const fn of_tuple(mut self) -> Self {
+        self.takes_tuple = true;
         self.variadic = true;
         self
     }
@@ -308,18 +308,19 @@ impl From<Kernel> for Lowered {
     }
 }
 
-/// What an element of an operator's result depends on.
+/// How an operator's loop can be fused with others, which follows from what an element of its result depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Locality {
-    /// Anything: the operator keeps the loops and the cut it was lowered to.
+pub enum Fusibility {
+    /// Not at all: an element depends on anything, and the operator keeps the loops and the chunks that it was lowered to.
     #[default]
-    Whole,
-    /// Nothing but the elements of the operands at its own place, where they broadcast to it. The operator lowers to one
-    /// step that cannot fail, whatever the sizes; lowered for a row of elements it is the loop over any such row.
-    Pointwise,
-    /// Its own place, and the operands as a whole. The operator lowers to one step that cannot fail and fills any piece of
-    /// the result, wherever that starts and ends.
-    Piecewise,
+    Opaque,
+    /// Into any loop over the same elements: an element depends on the operands' elements at its index alone, where
+    /// they broadcast to it. The operator lowers to one step that cannot fail, whatever the sizes; lowered for a row
+    /// of elements it is the loop over any such row.
+    Elementwise,
+    /// At the head of a loop: the operator fills any range of its result, wherever that starts and ends, from its index
+    /// and the operands as a whole. It lowers to one step that cannot fail.
+    AnyRange,
 }
 
 /// An operator's loops on images of which sixteen lie next to each other number by number:
@@ -365,11 +366,11 @@ pub trait Operator: Any + Send + Sync {
     /// What cannot be computed at these sizes.
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault>;
 
-    /// What an element of the result depends on, which decides into whose loop the operator may be fused. It is
+    /// How the operator's loop can be fused with others: [`Fusibility::Opaque`] by default. It is
     /// asked for operators that lower to a kernel only.
-    fn locality(&self, cx: &Lowering<'_>) -> Locality {
+    fn fusibility(&self, cx: &Lowering<'_>) -> Fusibility {
         let _ = cx;
-        Locality::Whole
+        Fusibility::Opaque
     }
 
     /// How the result lies when the work is split along an unknown dimension, such as a batch's, and the operands lie as `cx` says: it
@@ -378,12 +379,12 @@ pub trait Operator: Any + Send + Sync {
     /// [`Operator::splits`].
     ///
     /// Not asked for operands of which none is split, where the attributes do not speak of the dimension either: then the result is
-    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Locality::Pointwise`] keeps rows apart, and
+    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Fusibility::Elementwise`] keeps rows apart, and
     /// any other mixes them.
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        match cx.made_up(|lowering| self.locality(lowering)) {
-            Locality::Pointwise => cx.pointwise(),
-            Locality::Whole | Locality::Piecewise => Split::Mixed,
+        match cx.made_up(|lowering| self.fusibility(lowering)) {
+            Fusibility::Elementwise => cx.pointwise(),
+            Fusibility::Opaque | Fusibility::AnyRange => Split::Mixed,
         }
     }
 

@@ -7,7 +7,7 @@ use crate::Concrete;
 
 crate::attributes! {
     /// Which of several results an operator takes that is declared as
-    /// [unpacking](crate::Signature::unpacking).
+    /// [of a tuple](crate::Signature::of_tuple).
     pub struct ItemAttributes {
         /// Index of the result among those of the node.
         index: i64,

@@ -193,7 +193,7 @@ impl<'a> Splitting<'a> {
     }
 
     /// How the result lies if each of its elements depends on nothing but the elements of the operands at its own place, where these
-    /// broadcast to it: what [`Locality::Pointwise`](crate::Locality::Pointwise) says.
+    /// broadcast to it: what [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
     pub fn pointwise(&self) -> Split {
         // Axes are counted from the last, where shapes are aligned.
         let from_last = |operand: usize| Some(self.rank(operand) - self.axis(operand)?);

@@ -194,7 +194,7 @@ impl<'a> Walk<'a> {
             Effect::Random => return met(RANDOM),
             Effect::None | Effect::Order => {}
         }
-        if signature.unpacks {
+        if signature.takes_tuple {
             let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
             let ItemAttributes { index } = node.attributes.read();
             let place = usize::try_from(index).ok();

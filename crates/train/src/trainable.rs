@@ -2,7 +2,7 @@
 
 use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{AnyTensor, Graph};
-use abeyance_ir::{Calculus, Diagnostic, Effect, Graph as Ir, Location, NodeId, Type};
+use abeyance_ir::{Diagnostic, Differentiability, Effect, Graph as Ir, Location, NodeId, Type};
 use abeyance_session::{Unconnected, gradients_of};
 
 use crate::Gradients;
@@ -113,7 +113,8 @@ fn path(ir: &Ir, loss: NodeId) -> Vec<bool> {
     path[loss.index()] = is_float(loss);
     for index in (0..path.len()).rev() {
         let node = ir.node(NodeId::new(index));
-        let ends = matches!(node.operator.signature().calculus, Calculus::None(_));
+        let ends =
+            matches!(node.operator.signature().differentiability, Differentiability::None(_));
         if !path[index] || ends {
             continue;
         }

@@ -2,8 +2,8 @@
 //! and `gelu`, which are built from others.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, Derivation, Domain, Fault, Inference, Locality, Lowered,
-    Lowering, Operator, Sample, Signature, Type, attributes,
+    AttributeSet, Cotangents, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, Operator, Sample, Signature, Type, attributes,
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
@@ -30,7 +30,7 @@ impl Operator for LeakyRelu {
         const {
             &Signature::new("leaky_relu", "x where it is positive, else alpha times x", FLOAT)
                 .attributes(LeakyReluAttributes::SPECS)
-                .calculus(Calculus::Piecewise)
+                .differentiability(Differentiability::Piecewise)
         }
     }
 
@@ -54,8 +54,8 @@ impl Operator for LeakyRelu {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -70,7 +70,7 @@ impl Operator for LeakyRelu {
 /// x where it is positive, else eˣ - 1. Gradient: the cotangent where x ≥ 0, else eˣ times it.
 pub static ELU: Unary = Unary {
     signature: Signature::new("elu", "x where it is positive, else exp(x) - 1", FLOAT)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: real!(22.0, |x| {
         // The exponential of what is cut to 0 cannot overflow.
         let low = x.least(T::ZERO).exp_m1();
@@ -89,7 +89,7 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// variance 1. Gradient: the cotangent times scale where x ≥ 0, else times scale·alpha·eˣ.
 pub static SELU: Unary = Unary {
     signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: real!(24.0, |x| {
         let (scale, slope) = (T::from_f64(SELU_SCALE), T::from_f64(SELU_SCALE * SELU_ALPHA));
         let low = slope * x.least(T::ZERO).exp_m1();

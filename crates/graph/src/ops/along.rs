@@ -45,7 +45,7 @@ impl Operator for TakeAlong {
         ];
         const {
             &Signature::new("take_along", "the elements of each row that indices name", OPERANDS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -151,14 +151,15 @@ impl Operator for AddAlong {
             Some((_, before)) => cx.same_shape(before, &outer).is_ok() && cx.unify(j, k).is_some(),
             None => false,
         };
-        match fits {
-            true => cx.tensor(cx.dtype(0), shape),
-            false => Err(Fault::new(format!(
+        if fits {
+            cx.tensor(cx.dtype(0), shape)
+        } else {
+            Err(Fault::new(format!(
                 "{} cannot be added to rows of {} at {}",
                 cx.display(&cx.shape(0)),
                 cx.display(&shape),
                 cx.display(&cx.shape(1))
-            ))),
+            )))
         }
     }
 

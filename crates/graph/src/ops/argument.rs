@@ -1,8 +1,8 @@
 //! The place of the largest or smallest element along an axis.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering,
-    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
@@ -45,16 +45,17 @@ impl Operator for Argument {
         let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let largest = self.largest;
         let kernel = with_type!(cx.operands[0].dtype, T => {
-            let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
-            let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
-            Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<i64>());
-                match largest {
-                    true => plan.argmax(x, call.output(), start),
-                    false => plan.argmin(x, call.output(), start),
-                }
-            })
-        });
+                    let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
+                    let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
+                    Kernel::single(1, chunk, cost, move |call| {
+                        let (x, start) = (call.input::<T>(0), call.start::<i64>());
+                        if largest {
+        plan.argmax(x, call.output(), start)
+        } else {
+        plan.argmin(x, call.output(), start)
+        }
+                    })
+                });
         Ok(kernel.into())
     }
 
@@ -102,7 +103,7 @@ abeyance_ir::attributes! {
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     Signature::new(name, summary, OPERANDS)
         .attributes(ArgumentAttributes::SPECS)
-        .calculus(Calculus::None("gives positions"))
+        .differentiability(Differentiability::None("gives positions"))
 }
 
 /// The place of the largest element, the first of equal ones, and of the first NaN if there is one.

@@ -1,8 +1,8 @@
 //! Changing some rows or elements of a variable: `assign_scatter` and its siblings.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DTypes, Dim, Effect, Fault, Inference, Lowered, Lowering, OperandSpec,
-    Operator, Sample, Shape, Signature, Type, attributes, element_count,
+    AttributeSet, DTypes, Differentiability, Dim, Effect, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Type, attributes, element_count,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::elementwise_chunk;
@@ -97,7 +97,7 @@ fn parts(cx: &Lowering<'_>) -> (usize, Cost) {
     (part * size, Cost { flops, bytes: traffic(cx) })
 }
 
-const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
+const NO_GRADIENT: Differentiability = Differentiability::None("changes a variable");
 const INDICES: OperandSpec = OperandSpec::in_group("indices", DTypes::INDEX, 1);
 const NUMBER: &[OperandSpec] = &[
     OperandSpec::new("variable", DTypes::NUMBER),
@@ -115,7 +115,7 @@ const fn signature(
     Signature::new(name, summary, operands)
         .attributes(AssignScatterAttributes::SPECS)
         .effect(Effect::Write)
-        .calculus(NO_GRADIENT)
+        .differentiability(NO_GRADIENT)
 }
 
 /// Rows become the updates, the last one of a row that is named several times.

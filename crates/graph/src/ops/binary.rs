@@ -1,8 +1,8 @@
 //! Arithmetic of two tensors that broadcast: `add`, `mul`, `maximum` and their kind.
 
 use abeyance_ir::{
-    Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    Cotangents, DTypes, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
@@ -41,10 +41,11 @@ impl Operator for Binary {
         (self.lower)(cx)
     }
 
-    fn locality(&self, cx: &Lowering<'_>) -> Locality {
-        match self.total || cx.result.dtype.is_float() {
-            true => Locality::Pointwise,
-            false => Locality::Whole,
+    fn fusibility(&self, cx: &Lowering<'_>) -> Fusibility {
+        if self.total || cx.result.dtype.is_float() {
+            Fusibility::Elementwise
+        } else {
+            Fusibility::Opaque
         }
     }
 
@@ -172,7 +173,7 @@ pub static MUL_NO_NAN: Binary = Binary {
         "x times y, and 0 where y is 0 even if x is infinite or NaN",
         FLOAT,
     )
-    .masking(),
+    .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| if y == T::ZERO { T::ZERO } else { x * y }),
     gradient: |cx, index| {
@@ -220,8 +221,8 @@ pub static POW: Binary = Binary {
 /// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie, for both at a NaN.
 pub static MAXIMUM: Binary = Binary {
     signature: Signature::new("maximum", "the larger of x and y", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| x.greatest(y)),
     gradient: |cx, index| {
@@ -234,8 +235,8 @@ pub static MAXIMUM: Binary = Binary {
 /// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie, for both at a NaN.
 pub static MINIMUM: Binary = Binary {
     signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| x.least(y)),
     gradient: |cx, index| {

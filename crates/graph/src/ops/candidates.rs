@@ -1,8 +1,8 @@
 //! Classes drawn to stand for all of them, for losses over very many classes.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, Dim, Effect, Fault, Inference, Lowered, Lowering, Operator,
-    Sample, Shape, Signature, Type,
+    AttributeSet, DType, Differentiability, Dim, Effect, Fault, Inference, Lowered, Lowering,
+    Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
@@ -43,7 +43,7 @@ impl Operator for LogUniformCandidates {
             )
             .attributes(LogUniformCandidatesAttributes::SPECS)
             .effect(Effect::Random)
-            .calculus(Calculus::None("does not depend on other nodes"))
+            .differentiability(Differentiability::None("does not depend on other nodes"))
         }
     }
 
@@ -210,10 +210,7 @@ impl<'g> Candidates<'g> {
             let above = classes.cast::<f64>() + 1.0;
             let p = above.reciprocal().log1p() / Real::ln_1p(self.range as f64);
             let draws = self.draws.cast::<f64>();
-            let expected = match self.unique {
-                true => -((-p).log1p() * draws).expm1(),
-                false => p * draws,
-            };
+            let expected = if self.unique { -((-p).log1p() * draws).expm1() } else { p * draws };
             expected.cast::<T>()
         })
     }

@@ -1,7 +1,7 @@
 //! Conversion between element types.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference,
     Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::elementwise;
@@ -68,8 +68,8 @@ impl Operator for Cast {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -1,8 +1,8 @@
 //! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
 
 use abeyance_ir::{
-    Calculus, DType, Domain, Fault, Inference, Locality, Lowered, Lowering, Operator, Sample,
-    Signature, Type,
+    DType, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering, Operator,
+    Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as _;
 
@@ -30,8 +30,8 @@ impl Operator for Classify {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -51,7 +51,8 @@ macro_rules! lower {
 }
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
-    Signature::new(name, summary, FLOAT).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, FLOAT)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether it is not a number.

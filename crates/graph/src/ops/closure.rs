@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DType, DTypes, Derivation, Diagnostic, Dims, Fault,
-    Inference, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Signature, Type,
-    attributes,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Diagnostic, Differentiability, Dims,
+    Fault, Inference, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Signature,
+    Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -162,7 +162,7 @@ where
     OperatorRef::Shared(Arc::new(Closure {
         signature: signature
             .attributes(ClosureAttributes::SPECS)
-            .calculus(Calculus::Missing)
+            .differentiability(Differentiability::Missing)
             .variadic(),
         dtypes,
         result: T::DTYPE,

@@ -1,8 +1,8 @@
 //! Comparisons of two tensors that broadcast: `equal`, `less` and their kind.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Locality, Lowered, Lowering, OperandSpec,
-    Operator, Sample, Signature, Splitting, Type,
+    DType, DTypes, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Splitting, Type,
 };
 
 use super::binary::{binary_methods, broadcasts, zip};
@@ -29,8 +29,8 @@ impl Operator for Comparison {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn is_settled(&self, cx: &Splitting<'_>) -> bool {
@@ -71,7 +71,8 @@ const fn signature(
     summary: &'static str,
     operands: &'static [OperandSpec],
 ) -> Signature {
-    Signature::new(name, summary, operands).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, operands)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether `x = y`. NaN equals nothing.

@@ -2,7 +2,7 @@
 //! operator rather than a composition, so that it is stable for large logits.
 
 use abeyance_ir::{
-    Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Locality,
+    Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Fusibility, Inference,
     Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
     TensorType, Type, resolve_axis,
 };
@@ -71,10 +71,7 @@ impl Operator for SoftmaxCrossEntropy {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
         let shape = same_classes(cx, &labels, &logits).map_err(|fault| {
-            match labels.len() + 1 == logits.len() {
-                true => fault.help(NUMBERS),
-                false => fault,
-            }
+            if labels.len() + 1 == logits.len() { fault.help(NUMBERS) } else { fault }
         })?;
         cx.tensor(cx.dtype(1), rows(&shape)?)
     }
@@ -232,10 +229,7 @@ fn sparse_samples(cotangent: bool) -> Vec<Sample> {
             let labels = &logits[..logits.len() - 1];
             let dtype = [DType::I64, DType::I32][index % 2];
             let sample = Sample::default().operand(dtype, labels, CLASSES).float(logits, USUAL);
-            match cotangent {
-                true => sample.float(labels, USUAL),
-                false => sample,
-            }
+            if cotangent { sample.float(labels, USUAL) } else { sample }
         })
         .collect()
 }
@@ -338,8 +332,8 @@ impl Operator for SigmoidCrossEntropy {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

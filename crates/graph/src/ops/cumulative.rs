@@ -55,13 +55,14 @@ impl Operator for Cumulative {
         let (plan, chunk, cost) = scan(cx, axis, reverse)?;
         let product = self.product;
         Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-            let (x, start) = (call.input::<T>(0), call.start::<T>());
-            match product {
-                true => plan.product(x, exclusive, call.output(), start),
-                false => plan.sum(x, exclusive, call.output(), start),
-            }
-            Ok(())
-        }))
+                    let (x, start) = (call.input::<T>(0), call.start::<T>());
+                    if product {
+        plan.product(x, exclusive, call.output(), start)
+        } else {
+        plan.sum(x, exclusive, call.output(), start)
+        }
+                    Ok(())
+                }))
         .into())
     }
 

@@ -49,7 +49,7 @@ impl Operator for CustomGradient {
             )
             .attributes(CustomGradientAttributes::SPECS)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 

@@ -75,7 +75,7 @@ pub struct DiagPart;
 
 impl Operator for DiagPart {
     fn signature(&self) -> &Signature {
-        const { &Signature::new("diag_part", "the diagonals of matrices", ANY).masking() }
+        const { &Signature::new("diag_part", "the diagonals of matrices", ANY).zeroing_gradient() }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {

@@ -1,6 +1,6 @@
 //! Division that rounds down, and what it leaves: `floor_div`, `modulo`.
 
-use abeyance_ir::{Calculus, Domain, Operator, Signature};
+use abeyance_ir::{Differentiability, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 
 use super::binary::{Binary, NUMBER, binary_methods, zip_with};
@@ -14,7 +14,7 @@ const DOMAINS: [Domain; 2] =
 /// `x / y` rounded down; integers wrap, and fail where `y` is 0. Gradient: 0 for both.
 pub static FLOOR_DIV: Binary = Binary {
     signature: Signature::new("floor_div", "x / y rounded down", NUMBER)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
     gradient: |cx, index| cx.operand(index).fill_like(0.0),
@@ -29,7 +29,7 @@ pub static MODULO: Binary = Binary {
         "what is left of x / y rounded down, with the sign of y",
         NUMBER,
     )
-    .calculus(Calculus::Piecewise),
+    .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
     gradient: |cx, index| {

@@ -139,9 +139,12 @@ impl Term {
         let letters = |part: &str| -> Result<Vec<Label>, Fault> {
             part.chars()
                 .filter(|letter| !letter.is_whitespace())
-                .map(|letter| match letter.is_ascii_alphabetic() {
-                    true => Ok(letter as Label),
-                    false => Err(Fault::new(format!("{letter:?} is not a letter"))),
+                .map(|letter| {
+                    if letter.is_ascii_alphabetic() {
+                        Ok(letter as Label)
+                    } else {
+                        Err(Fault::new(format!("{letter:?} is not a letter")))
+                    }
                 })
                 .collect()
         };

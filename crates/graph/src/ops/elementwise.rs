@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Fault, Inference, Locality, Lowered, Lowering,
+    AttributeSet, Cotangents, DTypes, Derivation, Fault, Fusibility, Inference, Lowered, Lowering,
     OperandSpec, Operator, OperatorRef, Sample, Signature, Type,
 };
 pub use abeyance_kernels::element::Real;
@@ -94,8 +94,8 @@ impl<E: Elementwise> Operator for Of<E> {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

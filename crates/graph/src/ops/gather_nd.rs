@@ -4,9 +4,9 @@
 use std::cell::RefCell;
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
-    attributes, element_count, known_dims,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, attributes, element_count, known_dims,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -43,7 +43,7 @@ impl Operator for RavelIndex {
                 OPERANDS,
             )
             .attributes(RavelIndexAttributes::SPECS)
-            .calculus(Calculus::None("takes integers"))
+            .differentiability(Differentiability::None("takes integers"))
         }
     }
 

@@ -89,10 +89,11 @@ const FAR: f64 = 1e10;
 
 fn asinh_of(x: f64) -> f64 {
     let size = x.abs();
-    let value = match size > FAR {
-        true => size.ln() + std::f64::consts::LN_2,
+    let value = if size > FAR {
+        size.ln() + std::f64::consts::LN_2
+    } else {
         // x + √(x² + 1) - 1, whose last two terms are x² / (1 + √(x² + 1)).
-        false => (size + size * size / (1.0 + size.hypot(1.0))).ln_1p(),
+        (size + size * size / (1.0 + size.hypot(1.0))).ln_1p()
     };
     value.copysign(x)
 }
@@ -102,10 +103,7 @@ fn acosh_of(x: f64) -> f64 {
         return x.ln() + std::f64::consts::LN_2;
     }
     let above = x - 1.0;
-    match above < 0.0 {
-        true => f64::NAN,
-        false => (above + (above * (above + 2.0)).sqrt()).ln_1p(),
-    }
+    if above < 0.0 { f64::NAN } else { (above + (above * (above + 2.0)).sqrt()).ln_1p() }
 }
 
 fn atanh_of(x: f64) -> f64 {

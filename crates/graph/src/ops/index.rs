@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split,
-    Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, Dim, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
@@ -70,9 +70,10 @@ fn picked(shape: &[Dim], axis: usize, indices: &[Dim]) -> Shape {
 /// Indices into an array of no rows.
 fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     let some = |dim: &Dim| matches!(dim, Dim::Known(size) if *size > 0);
-    match rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
-        true => Err(Fault::new("every index is out of range: there are no rows at all")),
-        false => Ok(()),
+    if rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
+        Err(Fault::new("every index is out of range: there are no rows at all"))
+    } else {
+        Ok(())
     }
 }
 
@@ -90,7 +91,7 @@ impl Operator for Gather {
         const {
             &Signature::new("gather", "the rows of params that indices name", OPERANDS)
                 .attributes(GatherAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -303,7 +304,7 @@ impl Operator for OneHot {
                 OPERANDS,
             )
             .attributes(OneHotAttributes::SPECS)
-            .calculus(Calculus::None("takes integers"))
+            .differentiability(Differentiability::None("takes integers"))
         }
     }
 

@@ -1,7 +1,7 @@
 //! The logarithm of a sum of exponentials, built from a shift that keeps them from overflowing.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering,
+    AttributeSet, DType, DTypes, Differentiability, Domain, Fault, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
@@ -26,7 +26,7 @@ impl Operator for FiniteMax {
                 OPERAND,
             )
             .attributes(ReduceAttributes::SPECS)
-            .calculus(Calculus::None("is a shift that cancels out"))
+            .differentiability(Differentiability::None("is a shift that cancels out"))
         }
     }
 

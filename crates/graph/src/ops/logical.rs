@@ -3,8 +3,8 @@
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Locality, Lowered, Lowering, OperandSpec,
-    Operator, Sample, Signature, Type,
+    DType, DTypes, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
@@ -35,8 +35,8 @@ impl Operator for Logical {
         Ok((self.lower)(cx).into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -70,7 +70,8 @@ const fn signature(
     summary: &'static str,
     operands: &'static [OperandSpec],
 ) -> Signature {
-    Signature::new(name, summary, operands).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, operands)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether both are true.

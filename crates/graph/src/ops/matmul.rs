@@ -73,13 +73,14 @@ impl Operator for MatMul {
                 _ => fault,
             });
         }
-        let mut shape = match lead_a.is_empty() && lead_b.is_empty() {
-            true => Shape::new(),
-            false => cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
+        let mut shape = if lead_a.is_empty() && lead_b.is_empty() {
+            Shape::new()
+        } else {
+            cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
                 fault.message =
                     format!("{} times {}: {}", cx.display(&a), cx.display(&b), fault.message);
                 fault
-            })?,
+            })?
         };
         shape.extend([m, n]);
         cx.tensor(cx.dtype(0), shape)

@@ -26,7 +26,7 @@ impl Operator for PadConstant {
         const {
             &Signature::new("pad_constant", "x with a value around it", OPERANDS)
                 .attributes(PadAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

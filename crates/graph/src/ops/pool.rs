@@ -1,8 +1,9 @@
 //! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
@@ -128,13 +129,14 @@ fn belongs(
             .iter()
             .zip(y)
             .all(|(expected, &dim)| expected.is_none_or(|e| cx.unify(e, dim).is_some()));
-    match fits {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "a cotangent of shape {} is not that of a pool of images of shape {}",
             cx.display(y),
             cx.display(x)
-        ))),
+        )))
     }
 }
 
@@ -174,8 +176,8 @@ impl Operator for MaxPool {
         const {
             &Signature::new("max_pool", "the largest element of windows", &[IMAGES])
                 .attributes(PoolAttributes::SPECS)
-                .calculus(Calculus::Piecewise)
-                .masking()
+                .differentiability(Differentiability::Piecewise)
+                .zeroing_gradient()
         }
     }
 
@@ -216,7 +218,7 @@ impl Operator for MaxPoolScatter {
                 &[IMAGES, COTANGENT],
             )
             .attributes(PoolAttributes::SPECS)
-            .calculus(Calculus::Piecewise)
+            .differentiability(Differentiability::Piecewise)
         }
     }
 
@@ -271,8 +273,8 @@ impl Operator for MaxPoolGather {
                 OPERANDS,
             )
             .attributes(PoolAttributes::SPECS)
-            .calculus(Calculus::Piecewise)
-            .masking()
+            .differentiability(Differentiability::Piecewise)
+            .zeroing_gradient()
         }
     }
 
@@ -459,19 +461,17 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn global_max_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_max_pool");
-        match self.is_no_image() {
-            false => self.reduce_max([1, 2]),
-            true => self.no_images("global_max_pool"),
-        }
+        if self.is_no_image() { self.no_images("global_max_pool") } else { self.reduce_max([1, 2]) }
     }
 
     /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
     #[track_caller]
     pub fn global_avg_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_avg_pool");
-        match self.is_no_image() {
-            false => self.reduce_mean([1, 2]),
-            true => self.no_images("global_avg_pool"),
+        if self.is_no_image() {
+            self.no_images("global_avg_pool")
+        } else {
+            self.reduce_mean([1, 2])
         }
     }
 

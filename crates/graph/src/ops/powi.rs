@@ -1,7 +1,7 @@
 //! Floats to the power of integers, every bit of which counts: `powi`.
 
 use abeyance_ir::{
-    Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered, Lowering,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Real};
@@ -51,8 +51,8 @@ impl Operator for Powi {
         .into()))
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -78,10 +78,7 @@ impl Operator for Powi {
 fn power(x: f64, n: i64) -> f64 {
     // Rounded, a large exponent is still as large, but always even.
     let size = x.abs().powf(n as f64);
-    match n & 1 == 1 {
-        true => size.copysign(x),
-        false => size,
-    }
+    if n & 1 == 1 { size.copysign(x) } else { size }
 }
 
 binary_methods! {

@@ -70,9 +70,10 @@ impl Operator for ProdOthers {
 
 fn rows(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let shape = cx.shape(0);
-    match shape.is_empty() {
-        true => Err(Fault::new("a scalar has no row")),
-        false => cx.tensor(cx.dtype(0), shape),
+    if shape.is_empty() {
+        Err(Fault::new("a scalar has no row"))
+    } else {
+        cx.tensor(cx.dtype(0), shape)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Truth along some or all dimensions: `reduce_any`, `reduce_all`.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering,
+    AttributeSet, DType, DTypes, Differentiability, Domain, Fault, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
@@ -45,7 +45,7 @@ const fn signature(name: &'static str, summary: &'static str) -> Signature {
     const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::BOOL)];
     Signature::new(name, summary, OPERAND)
         .attributes(ReduceAttributes::SPECS)
-        .calculus(Calculus::None("gives truth values"))
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether any is true. Of nothing none is.

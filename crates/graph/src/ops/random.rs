@@ -1,8 +1,8 @@
 //! Random tensors, drawn anew at each run from streams keyed by the session's seed, the node's name and the step.
 
 use abeyance_ir::{
-    AttributeSet, AttributeSpec, Calculus, DType, Diagnostic, Effect, Fault, Graph as Ir,
-    Inference, Locality, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Shape,
+    AttributeSet, AttributeSpec, DType, Diagnostic, Differentiability, Effect, Fault, Fusibility,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Shape,
     Signature, Splitting, Type,
 };
 use abeyance_kernels::element::Element as Stored;
@@ -160,8 +160,8 @@ impl Operator for Random {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -209,7 +209,7 @@ const fn signature(
     Signature::new(name, summary, &[])
         .attributes(attributes)
         .effect(Effect::Random)
-        .calculus(Calculus::None("does not depend on other nodes"))
+        .differentiability(Differentiability::None("does not depend on other nodes"))
 }
 
 /// Evenly distributed in `[low, high)`; `low` everywhere if both are equal.

@@ -1,7 +1,7 @@
 //! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference,
+    AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
     Interleaving, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Shape, Signature,
     Split, Splitting, Type, resolve_axis,
 };
@@ -136,54 +136,55 @@ pub(super) fn lower(cx: &Lowering<'_>, operation: Operation) -> Result<Lowered, 
         bytes: (cx.operands[0].bytes() + cx.result.bytes()) as f64,
     };
     let kernel = with_type!(cx.result.dtype, T => {
-        let size = size_of::<T>();
-        let stages = match operation == Operation::Mean && !cx.result.dtype.is_float() {
-            true => None,
-            false => TwoStage::new(dims, &axes),
-        };
-        match stages {
-            None => {
-                let plan = Reduction::new(dims, &axes);
-                Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
-                    let start = call.start::<T>();
-                    plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
-                })
-            }
-            Some(plan) => {
-                let last = plan.clone();
-                let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
-                Kernel {
-                    scratch: smallvec![scratch],
-                    steps: [
-                        Step {
-                            reads: smallvec![Source::Operand(0)],
-                            writes: Target::Scratch(0),
-                            chunk,
-                            cost,
-                            workspace: 0,
-                            run: Box::new(move |call| {
-                                let start = call.start::<T>();
-                                plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
-                            }),
-                        },
-                        Step {
-                            reads: smallvec![Source::Scratch(0)],
-                            writes: Target::Output,
-                            chunk: cx.result.bytes().max(1),
-                            cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
-                            workspace: 0,
-                            run: Box::new(move |call| {
-                                let start = call.start::<T>();
-                                last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
-                            }),
-                        },
-                    ]
-                    .into_iter()
-                    .collect(),
+            let size = size_of::<T>();
+            let stages = if operation == Operation::Mean && !cx.result.dtype.is_float() {
+    None
+    } else {
+    TwoStage::new(dims, &axes)
+    };
+            match stages {
+                None => {
+                    let plan = Reduction::new(dims, &axes);
+                    Kernel::single(1, plan.chunk(size) * size, cost, move |call| {
+                        let start = call.start::<T>();
+                        plan.run(operation, call.input::<T>(0), call.output::<T>(), start)
+                    })
+                }
+                Some(plan) => {
+                    let last = plan.clone();
+                    let (scratch, chunk) = (plan.scratch() * size, plan.chunk() * size);
+                    Kernel {
+                        scratch: smallvec![scratch],
+                        steps: [
+                            Step {
+                                reads: smallvec![Source::Operand(0)],
+                                writes: Target::Scratch(0),
+                                chunk,
+                                cost,
+                                workspace: 0,
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    plan.partials(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                            Step {
+                                reads: smallvec![Source::Scratch(0)],
+                                writes: Target::Output,
+                                chunk: cx.result.bytes().max(1),
+                                cost: Cost { flops: (scratch / size) as f64, bytes: scratch as f64 },
+                                workspace: 0,
+                                run: Box::new(move |call| {
+                                    let start = call.start::<T>();
+                                    last.combine(operation, call.input::<T>(0), call.output::<T>(), start)
+                                }),
+                            },
+                        ]
+                        .into_iter()
+                        .collect(),
+                    }
                 }
             }
-        }
-    });
+        });
     Ok(kernel.into())
 }
 
@@ -327,8 +328,8 @@ pub static MEAN: Reduce = Reduce {
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     operation: Operation::Max,
     gradient: |cx, reduced| share_among_ties(cx, reduced, |x, most| x.less(most)),
     domain: Domain::Distinct,
@@ -338,8 +339,8 @@ pub static MAX: Reduce = Reduce {
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     operation: Operation::Min,
     gradient: |cx, reduced| share_among_ties(cx, reduced, |x, least| x.greater(least)),
     domain: Domain::Distinct,

@@ -1,12 +1,12 @@
 //! Floats to whole numbers: `floor`, `ceil`, `round`. Their gradient is 0.
 
-use abeyance_ir::{Calculus, Derivation, Domain, Operator, Signature};
+use abeyance_ir::{Derivation, Differentiability, Domain, Operator, Signature};
 
 use super::unary::{FLOAT, Unary, real, unary_methods};
 use crate::{Expr, Float, Rule, Tensor};
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
-    Signature::new(name, summary, FLOAT).calculus(Calculus::Piecewise)
+    Signature::new(name, summary, FLOAT).differentiability(Differentiability::Piecewise)
 }
 
 /// Away from whole numbers and the halves between them.

@@ -1,7 +1,7 @@
 //! Choosing between two tensors element by element.
 
 use abeyance_ir::{
-    Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered, Lowering,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
@@ -26,7 +26,10 @@ impl Operator for Select {
             OperandSpec::new("x", DTypes::ANY),
             OperandSpec::new("y", DTypes::ANY),
         ];
-        const { &Signature::new("select", "x where the condition holds, else y", OPERANDS).masking() }
+        const {
+            &Signature::new("select", "x where the condition holds, else y", OPERANDS)
+                .zeroing_gradient()
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -66,8 +69,8 @@ impl Operator for Select {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {

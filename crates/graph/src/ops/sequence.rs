@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, AttributeSet, Calculus, DType, DTypes, Diagnostic, Dim, Fault, Inference, Lowered,
-    Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
+    Array, AttributeSet, DType, DTypes, Diagnostic, Differentiability, Dim, Fault, Inference,
+    Lowered, Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
 };
 use abeyance_kernels::element::{Element as _, Number as Stored};
 use abeyance_kernels::elementwise_chunk;
@@ -16,7 +16,7 @@ use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Number, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Range, &Linspace, &ShapeOf];
 
-const CONSTANT: Calculus = Calculus::None("does not depend on other nodes");
+const CONSTANT: Differentiability = Differentiability::None("does not depend on other nodes");
 
 /// The element type of two numbers, checked, and a shape, checked to be a vector's.
 fn vector(
@@ -88,7 +88,7 @@ impl Operator for Range {
         const {
             &Signature::new("range", "evenly spaced numbers from start on", &[])
                 .attributes(RangeAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 
@@ -120,9 +120,10 @@ fn range_sample(start: Array, delta: Array, len: usize) -> Sample {
 }
 
 fn range_element<T: Stored>(start: T, delta: T, place: usize) -> T {
-    match T::IS_FLOAT {
-        true => T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>()),
-        false => start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta)),
+    if T::IS_FLOAT {
+        T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>())
+    } else {
+        start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta))
     }
 }
 
@@ -151,7 +152,7 @@ impl Operator for Linspace {
         const {
             &Signature::new("linspace", "evenly spaced numbers from start to stop", &[])
                 .attributes(LinspaceAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 
@@ -170,13 +171,14 @@ impl Operator for Linspace {
         let LinspaceAttributes { start, stop, shape: _ } = cx.attributes();
         let len = cx.result.len();
         super::with_float!(cx.result.dtype, T => {
-            let [start, stop] = [&start, &stop].map(|array| number::<T>(array).cast::<f64>());
-            let step = (stop - start) / (len.max(2) - 1) as f64;
-            Ok(by_place::<T>(cx, move |place| match place + 1 == len && len > 1 {
-                true => stop.cast::<T>(),
-                false => (start + place as f64 * step).cast::<T>(),
-            }))
-        })
+                    let [start, stop] = [&start, &stop].map(|array| number::<T>(array).cast::<f64>());
+                    let step = (stop - start) / (len.max(2) - 1) as f64;
+                    Ok(by_place::<T>(cx, move |place| if place + 1 == len && len > 1 {
+        stop.cast::<T>()
+        } else {
+        (start + place as f64 * step).cast::<T>()
+        }))
+                })
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -214,7 +216,7 @@ impl Operator for ShapeOf {
         const {
             &Signature::new("shape_of", "some dimensions as a vector of numbers", &[])
                 .attributes(ShapeOfAttributes::SPECS)
-                .calculus(CONSTANT)
+                .differentiability(CONSTANT)
         }
     }
 

@@ -2,9 +2,10 @@
 //! `broadcast_to`.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Graph as Ir,
-    Inference, Integers, Locality, Lowered, Lowering, Naming, OperandSpec, Operator, Rows, Sample,
-    Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Fusibility,
+    Graph as Ir, Inference, Integers, Lowered, Lowering, Naming, OperandSpec, Operator, Rows,
+    Sample, Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims,
+    resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -189,10 +190,11 @@ fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
         ),
         _ => format!("the elements of {} do not fill {}", cx.display(from), cx.display(to)),
     });
-    match known_dims(from).is_some() && known_dims(to).is_none() {
+    if known_dims(from).is_some() && known_dims(to).is_none() {
         // It is open already, and no size will do.
-        true => fault,
-        false => fault.help("leave one dimension open with `_` to have it worked out"),
+        fault
+    } else {
+        fault.help("leave one dimension open with `_` to have it worked out")
     }
 }
 
@@ -463,8 +465,8 @@ impl Operator for BroadcastTo {
         .into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {

@@ -30,11 +30,12 @@ pub(crate) fn each(name: &str, values: &[i64], rank: usize) -> Result<Dims, Faul
 }
 
 pub(crate) fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
-    match values.len() == rank {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if values.len() == rank {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "{name} = {values:?} is not a number for each of {rank} dimensions"
-        ))),
+        )))
     }
 }
 
@@ -57,7 +58,7 @@ impl Operator for Slice {
         const {
             &Signature::new("slice", "a box cut out of x", OPERANDS)
                 .attributes(SliceAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

@@ -5,8 +5,8 @@
 //! and of equal elements the one with the lower index comes first, whatever the direction.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering,
-    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::order::{self, Keyed};
@@ -23,7 +23,7 @@ pub struct Order {
 }
 
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const POSITIONS: Calculus = Calculus::None("gives positions");
+const POSITIONS: Differentiability = Differentiability::None("gives positions");
 
 abeyance_ir::attributes! {
     /// In what order places are given, and as what.
@@ -50,7 +50,7 @@ abeyance_ir::attributes! {
 pub static ARGSORT: Order = Order {
     signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
         .attributes(ArgsortAttributes::SPECS)
-        .calculus(POSITIONS),
+        .differentiability(POSITIONS),
     top: false,
 };
 
@@ -59,7 +59,7 @@ pub static ARGSORT: Order = Order {
 pub static TOP_K_INDICES: Order = Order {
     signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
         .attributes(TopKIndicesAttributes::SPECS)
-        .calculus(POSITIONS),
+        .differentiability(POSITIONS),
     top: true,
 };
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, AttributeSet, Attributes, Calculus, Cotangents, DType, DTypes, Derivation, Diagnostic,
-    Effect, Fault, Inference, Initializer, Locality, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type, element_count, known_dims,
+    Array, AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Diagnostic,
+    Differentiability, Effect, Fault, Fusibility, Inference, Initializer, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, element_count,
+    known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -22,7 +23,8 @@ use crate::{
 pub static OPERATORS: &[&dyn Operator] =
     &[&Placeholder, &PlaceholderWithDefault, &Constant, &Variable, &Fill, &Size, &Invalid];
 
-const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
+const NOTHING_TO_DIFFERENTIATE: Differentiability =
+    Differentiability::None("does not depend on other nodes");
 
 abeyance_ir::attributes! {
     /// Of what kind is fed.
@@ -43,7 +45,7 @@ impl Operator for Placeholder {
             &Signature::new("placeholder", "a value that is fed at each run", &[])
                 .attributes(PlaceholderAttributes::SPECS)
                 .effect(Effect::Feed)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -111,7 +113,7 @@ impl Operator for Constant {
         const {
             &Signature::new("constant", "a value that is part of the graph", &[])
                 .attributes(ConstantAttributes::SPECS)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -135,14 +137,15 @@ impl Operator for Constant {
 
 fn check_array(value: &Array) -> Result<(), Fault> {
     let bytes = element_count(&value.dims).and_then(|count| count.checked_mul(value.dtype.size()));
-    match bytes == Some(value.bytes.len()) {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if bytes == Some(value.bytes.len()) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "{} bytes are not an array of {} with sizes {:?}",
             value.bytes.len(),
             value.dtype,
             value.dims
-        ))),
+        )))
     }
 }
 
@@ -173,7 +176,7 @@ impl Operator for Variable {
             )
             .attributes(VariableAttributes::SPECS)
             .effect(Effect::Read)
-            .calculus(NOTHING_TO_DIFFERENTIATE)
+            .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -252,7 +255,7 @@ impl Operator for Fill {
         const {
             &Signature::new("fill", "one value everywhere", &[])
                 .attributes(FillAttributes::SPECS)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -283,8 +286,8 @@ impl Operator for Fill {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -319,7 +322,7 @@ impl Operator for Size {
         const {
             &Signature::new("size", "the product of some dimensions", &[])
                 .attributes(SizeAttributes::SPECS)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -350,7 +353,7 @@ impl Operator for Invalid {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("invalid", "stands in where a program is wrong", &[])
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 

@@ -11,11 +11,12 @@ use crate::{Element, Expr, Graph, Tensor};
 const MOST: usize = 1 << 16;
 
 fn count(parts: usize) -> Result<usize, Fault> {
-    match parts <= MOST {
-        true => Ok(parts),
-        false => Err(Fault::new(format!(
+    if parts <= MOST {
+        Ok(parts)
+    } else {
+        Err(Fault::new(format!(
             "{parts} tensors are more than the {MOST} that one can be taken apart into"
-        ))),
+        )))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Changing variables, and nodes that are run for their effect.
 
 use abeyance_ir::{
-    Calculus, DTypes, Effect, Fault, Inference, Locality, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Signature, Type,
+    DTypes, Differentiability, Effect, Fault, Fusibility, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -34,9 +34,10 @@ impl Operator for Write {
                 cx.display(&variable),
                 cx.display(&value)
             ));
-            match value.is_empty() {
-                true => fault.help("one number for all: `x.broadcast_to(variable.shape())`"),
-                false => fault,
+            if value.is_empty() {
+                fault.help("one number for all: `x.broadcast_to(variable.shape())`")
+            } else {
+                fault
             }
         })?;
         cx.tensor(cx.dtype(0), shape)
@@ -46,8 +47,8 @@ impl Operator for Write {
         Ok((self.lower)(cx).into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -55,7 +56,7 @@ impl Operator for Write {
     }
 }
 
-const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
+const NO_GRADIENT: Differentiability = Differentiability::None("changes a variable");
 const NUMBER: &[OperandSpec] =
     &[OperandSpec::new("variable", DTypes::NUMBER), OperandSpec::new("value", DTypes::NUMBER)];
 
@@ -67,7 +68,7 @@ pub static ASSIGN: Write = Write {
         &[OperandSpec::new("variable", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)],
     )
     .effect(Effect::Write)
-    .calculus(NO_GRADIENT),
+    .differentiability(NO_GRADIENT),
     lower: |cx| {
         let len = cx.result.bytes();
         let cost = Cost { flops: 0.0, bytes: 2.0 * len as f64 };
@@ -85,7 +86,7 @@ pub static ASSIGN: Write = Write {
 pub static ASSIGN_ADD: Write = Write {
     signature: Signature::new("assign_add", "adds a value to a variable, and is the sum", NUMBER)
         .effect(Effect::Write)
-        .calculus(NO_GRADIENT),
+        .differentiability(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
             zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
@@ -101,7 +102,7 @@ pub static ASSIGN_SUB: Write = Write {
         NUMBER,
     )
     .effect(Effect::Write)
-    .calculus(NO_GRADIENT),
+    .differentiability(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
             zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
@@ -119,7 +120,7 @@ impl Operator for Group {
             &Signature::new("group", "runs its operands", OPERANDS)
                 .variadic()
                 .effect(Effect::Order)
-                .calculus(Calculus::None("has no value"))
+                .differentiability(Differentiability::None("has no value"))
         }
     }
 

@@ -238,7 +238,7 @@ impl Operator for StridedSlice {
         const {
             &Signature::new("strided_slice", "elements of x at even steps", ANY)
                 .attributes(StridedSliceAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -317,9 +317,10 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         .map(|(dims, axes, shrink)| {
             let mut parts = Parts::default();
             for (axis, &(begin, end, stride)) in axes.iter().enumerate() {
-                match shrink.contains(&axis) {
-                    true => parts.push_index(begin.unwrap_or(0)),
-                    false => parts.push(begin, end, stride),
+                if shrink.contains(&axis) {
+                    parts.push_index(begin.unwrap_or(0))
+                } else {
+                    parts.push(begin, end, stride)
                 }
             }
             (dims, parts)
@@ -348,13 +349,14 @@ impl Operator for StridedSliceGrad {
                 .iter()
                 .zip(&inner)
                 .all(|(size, &dim)| size.is_none_or(|size| cx.unify(size, dim).is_some()));
-        match fits {
-            true => cx.tensor(cx.dtype(0), full),
-            false => Err(Fault::new(format!(
+        if fits {
+            cx.tensor(cx.dtype(0), full)
+        } else {
+            Err(Fault::new(format!(
                 "{} is not the shape of what is taken out of {}",
                 cx.display(&inner),
                 cx.display(&full)
-            ))),
+            )))
         }
     }
 
@@ -425,10 +427,11 @@ impl Operator for Reverse {
         let steps: SmallVec<[Steps; 4]> = dims
             .iter()
             .enumerate()
-            .map(|(axis, &size)| match axes.contains(&axis) {
-                true => Steps::reversed(size),
-                false => Steps::all(size),
-            })
+            .map(
+                |(axis, &size)| {
+                    if axes.contains(&axis) { Steps::reversed(size) } else { Steps::all(size) }
+                },
+            )
             .collect();
         Ok(pick(cx, &steps))
     }

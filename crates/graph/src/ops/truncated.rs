@@ -1,6 +1,6 @@
 //! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
 
-use abeyance_ir::{Calculus, Domain, Operator, Signature};
+use abeyance_ir::{Differentiability, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 use abeyance_kernels::launch::Failure;
 
@@ -16,7 +16,7 @@ pub static TRUNCATE_MOD: Binary = Binary {
         "what is left of x / y rounded towards 0, with the sign of x",
         NUMBER,
     )
-    .calculus(Calculus::Piecewise),
+    .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| {
         with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, |plan, x, y, out, start| {

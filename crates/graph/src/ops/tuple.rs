@@ -21,7 +21,7 @@ impl Operator for Item {
         const {
             &Signature::new("item", "one result of a node that has several", OPERANDS)
                 .attributes(ItemAttributes::SPECS)
-                .unpacking()
+                .of_tuple()
         }
     }
 

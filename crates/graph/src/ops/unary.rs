@@ -1,8 +1,8 @@
 //! Functions of one element: `exp`, `relu` and their kind.
 
 use abeyance_ir::{
-    Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Locality, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DTypes, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
@@ -38,8 +38,8 @@ impl Operator for Unary {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -122,7 +122,7 @@ pub static IDENTITY: Unary = Unary {
 /// `x` itself, for gradients a constant.
 pub static STOP_GRADIENT: Unary = Unary {
     signature: Signature::new("stop_gradient", "x, taken for a constant by gradients", ANY)
-        .calculus(Calculus::None("stops gradients on purpose")),
+        .differentiability(Differentiability::None("stops gradients on purpose")),
     lower: |_| Ok(Lowered::Alias(0)),
     gradient: |cx| cx.operand(0).fill_like(0.0),
     domain: USUAL,
@@ -138,7 +138,7 @@ pub static NEG: Unary = Unary {
 
 /// `|x|`. Gradient: the cotangent times `sign(x)`, so 0 at 0.
 pub static ABS: Unary = Unary {
-    signature: Signature::new("abs", "|x|", SIGNED).calculus(Calculus::Piecewise),
+    signature: Signature::new("abs", "|x|", SIGNED).differentiability(Differentiability::Piecewise),
     lower: number!(1.0, |x| x.absolute()),
     gradient: |cx| cx.chain(cx.operand(0).sign()),
     domain: Domain::AwayFromZero,
@@ -147,7 +147,7 @@ pub static ABS: Unary = Unary {
 /// -1, 0 or 1. Gradient: 0.
 pub static SIGN: Unary = Unary {
     signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: number!(1.0, |x| x.sign()),
     gradient: |cx| cx.operand(0).fill_like(0.0),
     domain: Domain::AwayFromZero,
@@ -237,8 +237,8 @@ pub static SIGMOID: Unary = Unary {
 /// max(x, 0); NaN stays NaN. Gradient: 0 where x ≤ 0 (so at 0), else the cotangent, also where x is NaN.
 pub static RELU: Unary = Unary {
     signature: Signature::new("relu", "x where it is positive, else 0", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     lower: number!(1.0, |x| x.relu()),
     gradient: |cx| cx.operand(0).less_equal(0.0).select(0.0, cx.cotangent()),
     domain: Domain::AwayFromZero,

@@ -60,7 +60,7 @@ impl Operator for CheckNumerics {
                 OPERANDS,
             )
             .attributes(WatchAttributes::SPECS)
-            .watching()
+            .observing()
         }
     }
 
@@ -81,16 +81,17 @@ impl Operator for CheckNumerics {
         let cost = Cost { flops: len as f64, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, 2 * size) * size;
         with_float!(cx.result.dtype, T => {
-            Ok(Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                match summary::copy_if_finite(x, call.output(), start) {
-                    true => Ok(()),
-                    // Of the whole, so that it is the same whichever part fails.
-                    false => Err(complaint(&message, summary::not_finite(x), x.len())),
-                }
-            })
-            .into())
-        })
+                    Ok(Kernel::single(1, chunk, cost, move |call| {
+                        let (x, start) = (call.input::<T>(0), call.start::<T>());
+                        if summary::copy_if_finite(x, call.output(), start) {
+        Ok(())
+        } else {
+                            // Of the whole, so that it is the same whichever part fails.
+        Err(complaint(&message, summary::not_finite(x), x.len()))
+        }
+                    })
+                    .into())
+                })
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -123,7 +124,7 @@ impl Operator for Print {
         const {
             &Signature::new("print", "x, of which a line is written to standard error", OPERANDS)
                 .attributes(WatchAttributes::SPECS)
-                .watching()
+                .observing()
         }
     }
 

@@ -1,8 +1,8 @@
 //! Where a condition holds: `where_indices`.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Dim, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
-    Operator, Sample, Shape, Signature, Type,
+    DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
@@ -26,7 +26,7 @@ impl Operator for WhereIndices {
                 "the coordinates of the elements that are true, then -1",
                 OPERANDS,
             )
-            .calculus(Calculus::None("gives positions"))
+            .differentiability(Differentiability::None("gives positions"))
         }
     }
 

@@ -123,7 +123,7 @@ impl Operator for SliceAt {
         const {
             &Signature::new("slice_at", "a box cut out of x at an offset along an axis", OPERANDS)
                 .attributes(WindowAttributes::SPECS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 

@@ -27,7 +27,7 @@ impl Graph {
             match &self.nodes[NodeIndex::from(operand)].ty {
                 Type::Tensor(tensor) => types.push(tensor),
                 Type::Invalid => return Err(None),
-                Type::Tuple(items) if signature.unpacks && operands.len() == 1 => {
+                Type::Tuple(items) if signature.takes_tuple && operands.len() == 1 => {
                     types.extend(items);
                 }
                 Type::Tuple(_) if signature.effect == Effect::Order => {}
@@ -51,7 +51,7 @@ impl Graph {
                 }
             }
         }
-        if signature.effect != Effect::Order && !signature.unpacks {
+        if signature.effect != Effect::Order && !signature.takes_tuple {
             check_operands(&signature, &types)?;
         }
         check_attributes(&signature, attributes, &self.symbols)?;

@@ -138,7 +138,7 @@ impl Graph {
     }
 
     /// The key of a node's random stream: its name, in a body behind the body's.
-    pub fn stream(&self, id: NodeId) -> std::borrow::Cow<'_, str> {
+    pub fn random_key(&self, id: NodeId) -> std::borrow::Cow<'_, str> {
         let name = &*self.node(id).name;
         match self.depth {
             0 => name.into(),

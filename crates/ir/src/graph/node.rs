@@ -101,9 +101,9 @@ impl Node {
     }
 
     /// Whether it tells someone outside of a value, itself or in a body of it: see
-    /// [`Signature::watches`](crate::Signature::watches).
-    pub fn watches(&self) -> bool {
-        self.operator.signature().watches || self.attributes.bodies().any(|body| body.watches())
+    /// [`Signature::observes`](crate::Signature::observes).
+    pub fn observes(&self) -> bool {
+        self.operator.signature().observes || self.attributes.bodies().any(|body| body.observes())
     }
 }
 

@@ -203,9 +203,10 @@ impl<'a> Writer<'a> {
             return held;
         }
         made.output[0] = wanted.clone();
-        match is_images {
-            true => Held { images: Some(wanted), ..held },
-            false => Held { plain: Some(wanted), ..held },
+        if is_images {
+            Held { images: Some(wanted), ..held }
+        } else {
+            Held { plain: Some(wanted), ..held }
         }
     }
 
@@ -331,10 +332,8 @@ impl<'a> Writer<'a> {
 
     /// Adds an array, and gives its name.
     pub fn initializer(&mut self, name: &str, array: &Array) -> String {
-        let name = match self.taken.insert(name.to_owned()) {
-            true => name.to_owned(),
-            false => self.fresh("value"),
-        };
+        let name =
+            if self.taken.insert(name.to_owned()) { name.to_owned() } else { self.fresh("value") };
         self.initializers.push(tensor::write(&name, array));
         name
     }
@@ -462,12 +461,13 @@ impl<'a> Writer<'a> {
         let node = self.ir.node(id);
         let (dims, dtype) = (self.known(id)?, self.dtype(id));
         if let Some(array) = (self.values)(&node.name) {
-            return match array.dtype == dtype && array.dims[..] == dims[..] {
-                true => Ok(array),
-                false => Err(format!(
+            return if array.dtype == dtype && array.dims[..] == dims[..] {
+                Ok(array)
+            } else {
+                Err(format!(
                     "the value given for it is {}{:?}, and it is {dtype}{dims:?}",
                     array.dtype, array.dims
-                )),
+                ))
             };
         }
         let filled = |number: Array| {

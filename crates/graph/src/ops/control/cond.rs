@@ -40,9 +40,10 @@ fn shared(bodies: [&Body; 2], operands: usize) -> Option<usize> {
 
 /// The operand for an input of a branch (0 or 1).
 fn operand(bodies: [&Body; 2], shared: usize, branch: usize, place: usize) -> usize {
-    match branch == 1 && place >= shared {
-        true => 1 + bodies[0].inputs().len() + place - shared,
-        false => 1 + place,
+    if branch == 1 && place >= shared {
+        1 + bodies[0].inputs().len() + place - shared
+    } else {
+        1 + place
     }
 }
 
@@ -56,7 +57,7 @@ impl Operator for Cond {
             &Signature::new("cond", "one of two branches", OPERANDS)
                 .attributes(CondAttributes::SPECS)
                 .variadic()
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -222,10 +223,7 @@ impl Operator for Cond {
                 places.map(|place| cx.operand(operand(bodies, shared, branch, place))).collect();
             cx.body(bodies[branch], &inputs)
         });
-        let same = |(then, other): (Split, Split)| match then == other {
-            true => then,
-            false => Split::Mixed,
-        };
+        let same = |(then, other): (Split, Split)| if then == other { then } else { Split::Mixed };
         then.into_iter().zip(other).map(same).collect()
     }
 

@@ -50,10 +50,7 @@ fn unify(
     b: &TensorType,
 ) -> Result<TensorType, [String; 2]> {
     let both = [cx.display_type(a), cx.display_type(b)];
-    let shape = match a.dtype == b.dtype {
-        true => cx.same_shape(&a.shape, &b.shape).ok(),
-        false => None,
-    };
+    let shape = if a.dtype == b.dtype { cx.same_shape(&a.shape, &b.shape).ok() } else { None };
     match shape {
         Some(shape) => Ok(TensorType::new(a.dtype, shape)),
         None => Err(both),

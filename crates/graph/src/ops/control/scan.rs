@@ -93,7 +93,7 @@ impl Operator for Scan {
             )
             .attributes(ScanAttributes::SPECS)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 

@@ -1,8 +1,9 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
 use abeyance_ir::{
-    AttributeSet, Calculus, Carried, Cotangents, DType, DTypes, Derivation, Fault, Inference,
-    LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type, attributes,
+    AttributeSet, Carried, Cotangents, DType, DTypes, Derivation, Differentiability, Fault,
+    Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
+    attributes,
 };
 use abeyance_kernels::launch::Kernel;
 
@@ -45,7 +46,7 @@ impl Operator for WhileGradient {
         const {
             &Signature::new("while_gradient", "the gradient of a while_loop", OPERANDS)
                 .attributes(WhileGradientAttributes::SPECS)
-                .calculus(Calculus::Missing)
+                .differentiability(Differentiability::Missing)
                 .variadic()
         }
     }
@@ -84,9 +85,10 @@ impl Operator for WhileGradient {
         for (place, ty) in of.enumerate() {
             super::invariant(cx, &gradient, place, ty)?;
         }
-        match results.is_empty() {
-            true => Err(Fault::new("gives nothing")),
-            false => Ok(Type::of_items(results)),
+        if results.is_empty() {
+            Err(Fault::new("gives nothing"))
+        } else {
+            Ok(Type::of_items(results))
         }
     }
 
@@ -150,9 +152,10 @@ impl Operator for WhileGradient {
                             true => next[cotangents.range(place)].copy_from_slice(bytes),
                             false => {
                                 let sum = &mut out[packing.range(place)];
-                                match iteration + 1 == count {
-                                    true => sum.copy_from_slice(bytes),
-                                    false => add(dtypes[place], sum, bytes),
+                                if iteration + 1 == count {
+                                    sum.copy_from_slice(bytes)
+                                } else {
+                                    add(dtypes[place], sum, bytes)
                                 }
                             }
                         },

@@ -33,9 +33,9 @@ impl Operator for WhileLoop {
                 OPERANDS,
             )
             .attributes(WhileLoopAttributes::SPECS)
-            .calculus(abeyance_ir::Calculus::Once)
+            .differentiability(abeyance_ir::Differentiability::Once)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 

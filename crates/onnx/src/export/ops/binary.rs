@@ -155,9 +155,10 @@ pub(crate) static ROWS: &[Row] = &[
             names.push(if images { writer.images(operand) } else { writer.value(operand) });
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let axis = match images {
-            true => TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64,
-            false => axis,
+        let axis = if images {
+            TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64
+        } else {
+            axis
         };
         let joined =
             writer.node("Concat", &names, vec![super::super::attribute::int("axis", axis)]);
