@@ -197,9 +197,10 @@ fn new_size() {
                 feeds.push(signature.feed("labels", labels).expect("they are labels"));
             }
             let start = Instant::now();
-            match explain {
-                true => drop(signature.explain(feeds).expect("there is a plan")),
-                false => drop(signature.run(feeds).expect("it runs")),
+            if explain {
+                drop(signature.explain(feeds).expect("there is a plan"))
+            } else {
+                drop(signature.run(feeds).expect("it runs"))
             }
             start.elapsed().as_secs_f64() * 1e3
         };

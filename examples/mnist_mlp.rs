@@ -109,9 +109,10 @@ pub(crate) fn network<'g>(g: &'g Graph, choices: &Choices) -> Network<'g> {
     let accuracy = digit.equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
 
     let step = global_step(g);
-    let rate = match choices.decay {
-        true => (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001,
-        false => g.constant(0.003).tensor(),
+    let rate = if choices.decay {
+        (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001
+    } else {
+        g.constant(0.003).tensor()
     };
     let train_step = match choices.optimizer {
         Choice::Adam => Adam::new(rate).minimize_with(cross_entropy, step),
@@ -175,10 +176,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let progress = Progress::new(options.steps);
     let batches = mnist.train.batches(100).seed(options.seed);
     let line = (options.steps / 20).max(1);
-    let point = match options.plot.is_wanted() {
-        true => (options.steps / 100).max(1),
-        false => line,
-    };
+    let point = if options.plot.is_wanted() { (options.steps / 100).max(1) } else { line };
     for (index, batch) in batches.take(options.steps).enumerate() {
         let with_dropout = feeds![
             x => &batch.images, y_ => &batch.labels, keep => options.network.dropout.unwrap_or(1.0)

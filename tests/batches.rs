@@ -359,7 +359,7 @@ fn a_million_nodes_are_no_matter() {
 fn an_operator_of_ones_own_keeps_rows_apart_if_it_says_so() {
     use abeyance::ir::launch::{Cost, Kernel};
     use abeyance::ir::{
-        Attributes, DTypes, Fault, Inference, Locality, Lowered, Lowering, OperandSpec, Operator,
+        Attributes, DTypes, Fault, Fusibility, Inference, Lowered, Lowering, OperandSpec, Operator,
         Sample, Signature, Split, Splitting, Type,
     };
 
@@ -389,10 +389,10 @@ fn an_operator_of_ones_own_keeps_rows_apart_if_it_says_so() {
             Ok(kernel.into())
         }
 
-        fn locality(&self, _: &Lowering<'_>) -> Locality {
+        fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
             match WHAT {
-                1 => Locality::Pointwise,
-                _ => Locality::Whole,
+                1 => Fusibility::Elementwise,
+                _ => Fusibility::Opaque,
             }
         }
 

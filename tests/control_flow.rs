@@ -1,6 +1,7 @@
 //! Branches and loops in the graph: values, gradients, mistakes, printing.
 
 use abeyance::graph::Handles;
+use abeyance::graph::ops::random::{RANDOM_UNIFORM, RandomUniformAttributes};
 use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::{Array1, Array2, Array3, ArrayD, array};
@@ -255,10 +256,7 @@ fn recurrent<'g>(
         let h = (x.matmul(wx) + h.matmul(wh)).tanh();
         (h, h)
     };
-    let (last, all) = match reverse {
-        false => g.scan(h0, xs, cell),
-        true => g.scan_reverse(h0, xs, cell),
-    };
+    let (last, all) = if reverse { g.scan_reverse(h0, xs, cell) } else { g.scan(h0, xs, cell) };
     let loss = |last: Tensor<'g, f64>, all: Tensor<'g, f64>| {
         let weighted = all * weights.reshape(dims![length, 1, 1]);
         (last.square().reduce_sum(..) + weighted.square().reduce_sum(..)).tensor()
@@ -275,10 +273,8 @@ fn recurrent<'g>(
     let scanned = derived(last, all);
     let mut h = h0;
     let mut states = vec![h0.reshape(dims![1, h0.dim(0), 3]); length];
-    let order: Vec<usize> = match reverse {
-        false => (0..length).collect(),
-        true => (0..length).rev().collect(),
-    };
+    let order: Vec<usize> =
+        if reverse { (0..length).rev().collect() } else { (0..length).collect() };
     for t in order {
         let x = xs.slice([t as i64, 0, 0], [1, -1, -1]).reshape(dims![xs.dim(1), 2]);
         (h, _) = cell(h, x);
@@ -635,8 +631,9 @@ fn a_branch_added_to_a_graph_that_was_read_draws_from_streams_of_its_own() {
     let x = g.placeholder::<f64>("x", dims![2]);
     let noisy = |x: Tensor<'_, f64>| {
         x.graph().build(|ir| {
-            let noise = abeyance::graph::ops::random::random_uniform;
-            noise(ir, abeyance::ir::DType::F64, [2.into()].into_iter().collect(), 0.0, 1.0)
+            let (dtype, shape) = (abeyance::ir::DType::F64, [2.into()].into_iter().collect());
+            let attributes = RandomUniformAttributes { dtype, shape, low: 0.0, high: 1.0 };
+            ir.add(&RANDOM_UNIFORM, &[], attributes)
         })
     };
     g.cond(true, x, |x| x.graph().any(noisy(x)).assume::<f64>(), |x| x).named("first");

@@ -96,9 +96,10 @@ fn axis(size: usize, window: usize, stride: usize, dilation: usize, same: bool) 
 /// The value at a pixel, 0 beyond the borders.
 fn at(x: &ArrayView4<'_, f64>, n: usize, i: isize, j: isize, c: usize) -> f64 {
     let (height, width) = (x.dim().1 as isize, x.dim().2 as isize);
-    match (0..height).contains(&i) && (0..width).contains(&j) {
-        true => x[[n, i as usize, j as usize, c]],
-        false => 0.0,
+    if (0..height).contains(&i) && (0..width).contains(&j) {
+        x[[n, i as usize, j as usize, c]]
+    } else {
+        0.0
     }
 }
 

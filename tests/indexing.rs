@@ -147,10 +147,7 @@ fn cumulative(
             at[axis] = i;
             x[at]
         });
-        match product {
-            true => values.product(),
-            false => values.fold(0.0, |a, b| a + b),
-        }
+        if product { values.product() } else { values.fold(0.0, |a, b| a + b) }
     })
 }
 

@@ -7,11 +7,11 @@ use networks::Network;
 
 /// Losses of some steps and all variables after them, as bits.
 fn train(network: &Network<'_>, graph: &Graph, options: SessionOptions, steps: usize) -> Vec<u32> {
+    static MNIST: std::sync::LazyLock<Mnist> = std::sync::LazyLock::new(|| Mnist::load().unwrap());
     let session =
         Session::with_options(graph, options.seed(5)).unwrap_or_else(|error| panic!("{error}"));
-    let mnist = Mnist::load().unwrap();
     let mut bits = Vec::new();
-    for batch in mnist.train.batches(100).take(steps) {
+    for batch in MNIST.train.batches(100).take(steps) {
         let fetches = (network.loss, network.train_step);
         let (loss, ()) =
             session.run(fetches, network.feeds(&batch)).unwrap_or_else(|error| panic!("{error}"));
@@ -52,6 +52,20 @@ fn five_layers_with_dropout_train_to_the_same_bits_with_passes_and_without() {
 #[test]
 fn convolutions_with_dropout_train_to_the_same_bits_with_passes_and_without() {
     same_bits_with_passes_and_without(networks::conv_dropout, 10);
+}
+
+#[test]
+fn every_network_trains_to_the_same_bits_whichever_pass_is_left_out() {
+    for (name, network) in networks::ALL {
+        let g = Graph::new();
+        let network = network(&g);
+        let plain = train(&network, &g, SessionOptions::new().threads(1).optimize(false), 2);
+        for (pass, threads) in SessionOptions::passes().flat_map(|pass| [(pass, 1), (pass, 2)]) {
+            let options = SessionOptions::new().threads(threads).verify_passes(true);
+            let without = train(&network, &g, options.without_pass(pass), 2);
+            assert!(without == plain, "{name} without `{pass}` on {threads} threads");
+        }
+    }
 }
 
 /// The plan of `fetches` as text.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use abeyance::graph::ops::{binary, closure::closure};
+use abeyance::graph::Rule;
+use abeyance::graph::ops::closure::closure;
 use abeyance::ir::launch::{Cost, Kernel};
 use abeyance::ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Concrete, Cotangents, DTypes, Derivation,
-    Fault, Inference, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Registry, Sample,
-    Signature, Type,
+    AttributeSet, Attributes, Concrete, Cotangents, DTypes, Derivation, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, OperatorRef, Registry, Sample, Signature, Type,
 };
 use abeyance::prelude::*;
 use ndarray::{ArrayD, ArrayViewD, array};
@@ -229,32 +229,37 @@ fn a_closure_without_a_name_is_a_mistake() {
 /// a x² with a from an attribute. Gradient: 2 a x dy, as nodes.
 struct ScaledSquare;
 
+abeyance::ir::attributes! {
+    struct ScaledSquareAttributes {
+        /// The factor a.
+        scale: f64,
+    }
+}
+
 impl Operator for ScaledSquare {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("scale", AttributeKind::Real)];
-        const { &Signature::new("scaled_square", "scale x squared", OPERANDS).attributes(ATTRIBUTES) }
-    }
-
-    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        match cx.attributes().real(0).is_finite() {
-            true => cx.tensor(cx.dtype(0), cx.shape(0)),
-            false => Err(Fault::new("the scale is not finite")),
+        const {
+            &Signature::new("scaled_square", "scale x squared", OPERANDS)
+                .attributes(ScaledSquareAttributes::SPECS)
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, dy, scale) = (cx.operand(0), cx.cotangent(), cx.attributes().real(0));
-        let graph = cx.graph();
-        let factor = abeyance::graph::ops::scalar_like(graph, x, 2.0 * scale);
-        let slope = binary::mul(graph, x, factor);
-        let dx = binary::mul(graph, dy, slope);
-        Ok(cx.only(dx))
+    fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ScaledSquareAttributes { scale } = cx.attributes();
+        if !scale.is_finite() {
+            return Err(Fault::new("the scale is not finite"));
+        }
+        cx.tensor(cx.dtype(0), cx.shape(0))
+    }
+
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let ScaledSquareAttributes { scale } = cx.attributes();
+        Ok(cx.only(cx.cotangent() * (cx.operand(0) * (2.0 * scale))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let scale = cx.attributes.real(0);
+        let ScaledSquareAttributes { scale } = cx.attributes();
         let Concrete { dtype, .. } = cx.result;
         let cost =
             Cost { flops: 2.0 * cx.result.len() as f64, bytes: 2.0 * cx.result.bytes() as f64 };
@@ -276,8 +281,8 @@ impl Operator for ScaledSquare {
     }
 }
 
-fn scale(scale: f64) -> Attributes {
-    Attributes::of([Attribute::Real(scale)])
+fn scale(scale: f64) -> ScaledSquareAttributes {
+    ScaledSquareAttributes { scale }
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use abeyance::graph::{Element, ops};
+use abeyance::graph::Element;
 use abeyance::ir::launch::{Cost, Failure, Kernel};
 use abeyance::ir::{
-    Attributes, Calculus, DTypes, Effect, Fault, Inference, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Sample, Signature, Type,
+    Attributes, DTypes, Differentiability, Effect, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, OperatorRef, Sample, Signature, Type,
 };
 use abeyance::prelude::*;
 use abeyance::session::Error;
@@ -560,7 +560,7 @@ fn custom<'g>(
     let operator = Custom {
         signature: Signature::new(name, "a test", ONE)
             .effect(effect)
-            .calculus(Calculus::None("is a test")),
+            .differentiability(Differentiability::None("is a test")),
         run: Arc::new(run),
     };
     let operator = OperatorRef::Shared(Arc::new(operator));
@@ -720,10 +720,11 @@ fn what_a_graph_is_made_of_can_be_appended_by_hand() {
     let a = g.variable("a", 1.0f32);
     let one = g.constant(1.0f32);
     let step = g.build(|ir| {
-        let set = ops::state::assign(ir, a.id(), one.id());
-        let add = ops::state::assign_add(ir, a.id(), set);
-        let sub = ops::state::assign_sub(ir, a.id(), add);
-        ops::state::group(ir, &[sub])
+        abeyance::graph::Expr::with(ir, a.id(), |a| {
+            let set = a.assign(a.at(one.id()));
+            let add = a.assign_add(set);
+            a.group(&[a.assign_sub(add)]).id()
+        })
     });
     let step = Operation::from(g.any(step));
     let session = session(&g);

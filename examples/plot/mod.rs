@@ -111,9 +111,8 @@ impl Plot {
             .x_labels(6)
             .y_labels(11)
             .x_label_formatter(&|step| format!("{step:.0}"))
-            .y_label_formatter(&|y| match high > 1.0 {
-                true => format!("{y:.0}"),
-                false => format!("{y:.digits$}"),
+            .y_label_formatter(&|y| {
+                if high > 1.0 { format!("{y:.0}") } else { format!("{y:.digits$}") }
             })
             .light_line_style(WHITE)
             .bold_line_style(BLACK.mix(0.12))

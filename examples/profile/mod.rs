@@ -25,9 +25,10 @@ pub struct Profile {
 impl Profile {
     /// How to make a step after which so many are left.
     pub fn options(&mut self, left: usize) -> RunOptions<'_> {
-        match self.file.is_some() && left < STEPS {
-            true => RunOptions::new().trace(&mut self.trace),
-            false => RunOptions::new(),
+        if self.file.is_some() && left < STEPS {
+            RunOptions::new().trace(&mut self.trace)
+        } else {
+            RunOptions::new()
         }
     }
 

@@ -131,10 +131,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut list = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => list.extend(files(&path)),
-            false => list.push(path),
-        }
+        if path.is_dir() { list.extend(files(&path)) } else { list.push(path) }
     }
     list
 }

@@ -65,18 +65,21 @@ fn the_corpus_is_what_the_generator_makes() {
 fn outcome(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     let what = name.to_owned();
     let is_checkpoint = name.ends_with(".safetensors");
-    load::guarded(move || match is_checkpoint {
-        true => match load::bounded_checkpoint(&what, &bytes) {
-            Ok(read) => format!("a checkpoint of {} variables", read.variables().len()),
-            Err(message) => message,
-        },
-        false => match load::bounded_graph(&what, &bytes) {
-            Ok(graph) => match load::live_with(&what, &graph) {
-                None => "a graph".to_owned(),
-                Some(refused) => format!("a graph without a session: {refused}"),
-            },
-            Err(message) => message,
-        },
+    load::guarded(move || {
+        if is_checkpoint {
+            match load::bounded_checkpoint(&what, &bytes) {
+                Ok(read) => format!("a checkpoint of {} variables", read.variables().len()),
+                Err(message) => message,
+            }
+        } else {
+            match load::bounded_graph(&what, &bytes) {
+                Ok(graph) => match load::live_with(&what, &graph) {
+                    None => "a graph".to_owned(),
+                    Some(refused) => format!("a graph without a session: {refused}"),
+                },
+                Err(message) => message,
+            }
+        }
     })
 }
 

@@ -58,19 +58,17 @@ pub fn graph(bytes: &[u8]) -> (Result<Graph, String>, usize) {
 pub fn bounded_graph(what: &str, bytes: &[u8]) -> Result<Graph, String> {
     let (read, peak) = graph(bytes);
     let is_text = bytes.first() != abeyance::ir::MAGIC.first();
-    let most = match is_text {
-        true => GROUND + TEXT * bytes.len() + 2 * fills(bytes),
-        false => GROUND + FILE * bytes.len(),
+    let most = if is_text {
+        GROUND + TEXT * bytes.len() + 2 * fills(bytes)
+    } else {
+        GROUND + FILE * bytes.len()
     };
     assert!(peak <= most, "{what}: {} bytes took {peak}, more than {most}", bytes.len());
     read
 }
 
 fn fills(text: &[u8]) -> usize {
-    match text.windows(4).any(|word| word == b"fill") {
-        true => FILLS,
-        false => 0,
-    }
+    if text.windows(4).any(|word| word == b"fill") { FILLS } else { 0 }
 }
 
 /// A checkpoint from bytes, its memory held against what it may take.

@@ -1,5 +1,6 @@
 //! Hostile texts of graphs.
 
+use abeyance::graph::ops::source::PlaceholderAttributes;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Attribute, Attributes, DType, OperatorRef, Sample};
 
@@ -128,7 +129,7 @@ fn operators() -> Vec<(String, Vec<u8>)> {
         };
         for (at, spec) in operator.signature().attributes.iter().enumerate() {
             if let Some(value) =
-                sample.attributes.get(at).and_then(|value| hostile(value, i64::MAX))
+                sample.attributes.iter().nth(at).and_then(|value| hostile(value, i64::MAX))
             {
                 let attributes = with(&sample.attributes, at, value);
                 let dims = sample.operands.iter().map(|operand| operand.dims.clone()).collect();
@@ -151,8 +152,11 @@ pub fn exchanged(from: usize, each: &mut dyn FnMut(&str, Vec<u8>)) {
                 sample.operands.iter().map(|operand| operand.dims.clone()).collect();
             for number in NUMBERS {
                 for at in 0..sample.attributes.len() {
-                    for value in
-                        sample.attributes.get(at).map_or(vec![], |value| every(value, number))
+                    for value in sample
+                        .attributes
+                        .iter()
+                        .nth(at)
+                        .map_or(vec![], |value| every(value, number))
                     {
                         let attributes = with(&sample.attributes, at, value);
                         let what = format!("{called}, sample {which}, attribute {at}, {number}");
@@ -178,10 +182,10 @@ pub fn exchanged(from: usize, each: &mut dyn FnMut(&str, Vec<u8>)) {
 }
 
 fn with(attributes: &Attributes, place: usize, value: Attribute) -> Attributes {
-    let changed = attributes.iter().enumerate().map(|(at, old)| match at == place {
-        true => value.clone(),
-        false => old.clone(),
-    });
+    let changed = attributes
+        .iter()
+        .enumerate()
+        .map(|(at, old)| if at == place { value.clone() } else { old.clone() });
     Attributes::of(changed.collect::<Vec<_>>())
 }
 
@@ -242,12 +246,12 @@ fn text(
     for (at, (operand, dims)) in sample.operands.iter().zip(dims).enumerate() {
         let shape = dims.iter().map(|&size| size.into()).collect();
         operands.push(graph.build(|ir| {
-            let of = [Attribute::DType(operand.dtype), Attribute::Shape(shape)];
+            let of = PlaceholderAttributes { dtype: operand.dtype, shape };
             let placeholder =
                 ops::table().into_iter().find(|op| op.signature().name == "placeholder");
             let placeholder = OperatorRef::Static(placeholder.unwrap());
             let name = format!("x{at}");
-            ir.add_named(Some(&name), placeholder, &[], Attributes::of(of))
+            ir.add_named(Some(&name), placeholder, &[], of)
         }));
     }
     graph.build(|ir| ir.add_named(Some("y"), operator, &operands, attributes));

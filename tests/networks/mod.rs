@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each user takes some
 
+use abeyance::graph::ops::matmul::MatMulAttributes;
 use abeyance::ir::NodeId;
 use abeyance::prelude::*;
 
@@ -147,7 +148,8 @@ pub fn products(graph: &Graph, node: NodeId, images: usize) -> f64 {
         let operand = |place: usize| dims(node.operands[place]);
         match node.operator.signature().name {
             "matmul" => {
-                let inner = operand(0)[if node.attributes.flag(0) { 0 } else { 1 }];
+                let MatMulAttributes { transpose_a, .. } = node.attributes.read();
+                let inner = operand(0)[usize::from(!transpose_a)];
                 2.0 * product(dims(id)) * inner
             }
             // A filter [h, w, C, F] is used at each place of the result [N, H, W, F].

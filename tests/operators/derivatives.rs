@@ -1,7 +1,7 @@
 //! Gradients against central differences.
 
 use abeyance::graph::ops;
-use abeyance::ir::{Calculus, Domain, Operator, Type};
+use abeyance::ir::{Differentiability, Domain, Operator, Type};
 use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::ArrayD;
@@ -16,11 +16,13 @@ fn differentiable() -> Vec<&'static dyn Operator> {
         .into_iter()
         .filter(|operator| {
             let signature = operator.signature();
-            !matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
-                && signature
-                    .operands
-                    .iter()
-                    .any(|operand| operand.dtypes.contains(abeyance::ir::DType::F64))
+            !matches!(
+                signature.differentiability,
+                Differentiability::None(_) | Differentiability::Missing
+            ) && signature
+                .operands
+                .iter()
+                .any(|operand| operand.dtypes.contains(abeyance::ir::DType::F64))
         })
         .collect()
 }
@@ -113,7 +115,7 @@ fn every_gradient_is_the_whole_jacobian_found_by_differences() {
 fn every_smooth_operator_has_second_derivatives() {
     let mut entries = 0;
     for operator in differentiable() {
-        if operator.signature().calculus != Calculus::Smooth {
+        if operator.signature().differentiability != Differentiability::Smooth {
             continue;
         }
         for sample in &operator.samples() {
@@ -176,7 +178,7 @@ fn every_smooth_operator_has_second_derivatives() {
 #[test]
 fn every_smooth_operator_has_a_third_derivative() {
     for operator in differentiable() {
-        if operator.signature().calculus != Calculus::Smooth {
+        if operator.signature().differentiability != Differentiability::Smooth {
             continue;
         }
         for sample in &operator.samples() {

@@ -6,6 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use abeyance::graph::ops::matmul::MatMulAttributes;
+use abeyance::graph::ops::reduce::ReduceAttributes;
+use abeyance::graph::ops::source::PlaceholderAttributes;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{
     Attribute, Attributes, DType, Dim, Domain, Effect, NodeId, Operator, OperatorRef, Sample,
@@ -97,9 +100,8 @@ fn larger(name: &str, given: &[Sample]) -> Vec<Sample> {
         let sample = Sample::new(attributes.clone());
         dims.iter().fold(sample, |sample, dims| sample.float(dims, usual.clone()))
     };
-    let flags = |a, b| Attributes::of([Attribute::Flag(a), Attribute::Flag(b)]);
-    let axes =
-        |axes: &[i64]| Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(false)]);
+    let flags = |transpose_a, transpose_b| MatMulAttributes { transpose_a, transpose_b }.into();
+    let axes = |axes: &[i64]| ReduceAttributes { axes: axes.into(), keep_dims: false }.into();
     match name {
         "matmul" => vec![
             float(&flags(false, false), &[&[3, 300], &[300, 70]]),
@@ -254,7 +256,7 @@ impl Case {
 
 fn placeholder(graph: &Graph, name: &str, ty: TensorType) -> NodeId {
     let placeholder = ops::registry().get("placeholder").unwrap().clone();
-    let attributes = Attributes::of([Attribute::DType(ty.dtype), Attribute::Shape(ty.shape)]);
+    let attributes = PlaceholderAttributes { dtype: ty.dtype, shape: ty.shape };
     graph.build(|ir| ir.add_named(Some(name), placeholder, &[], attributes))
 }
 

@@ -1,7 +1,7 @@
 //! What holds for every operator.
 
 use abeyance::graph::{Graph, ops};
-use abeyance::ir::{Calculus, Effect, OperatorRef};
+use abeyance::ir::{Differentiability, Effect, OperatorRef};
 use abeyance::prelude::{Session, SessionOptions};
 use abeyance::session::Value;
 
@@ -59,8 +59,10 @@ fn every_operator_has_samples_or_a_test_of_its_own() {
 fn a_differentiable_operator_has_at_least_five_samples_among_them_nothing_and_a_scalar() {
     for operator in ops::table() {
         let signature = operator.signature();
-        if matches!(signature.calculus, Calculus::None(_) | Calculus::Missing)
-            || signature.effect == Effect::Write
+        if matches!(
+            signature.differentiability,
+            Differentiability::None(_) | Differentiability::Missing
+        ) || signature.effect == Effect::Write
             || WITHOUT_SAMPLES.iter().any(|(name, _)| *name == signature.name)
         {
             continue;
@@ -141,6 +143,29 @@ fn every_sample_gives_the_same_bits_fused_with_what_is_around_it_and_alone() {
         }
     }
     assert!(fused > 300, "{fused} samples were fused with anything");
+}
+
+#[test]
+fn every_sample_gives_the_same_bits_whichever_pass_is_left_out() {
+    for operator in ops::table() {
+        for sample in &operator.samples() {
+            let case = Case::surrounded(operator, sample);
+            let z = case.graph.ir().find("z").map(|z| case.graph.any(z));
+            let run = |options: SessionOptions| {
+                let session = case.session_with(options);
+                let fetches = std::iter::once(case.y()).chain(z);
+                fetches.flat_map(|fetch| bits(case.run(&session, fetch, vec![]))).collect()
+            };
+            for threads in [1, 2] {
+                let options = || SessionOptions::new().threads(threads).verify_passes(true);
+                let plain: Vec<u64> = run(options().optimize(false));
+                for pass in SessionOptions::passes() {
+                    let without = run(options().without_pass(pass));
+                    assert_eq!(without, plain, "without `{pass}`: {}", case.what);
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -129,10 +129,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
     let Some(entry) = entry else {
         // A damaged name of the entry must not make one of ours another program's, which has no checksum.
         let others = header.metadata().iter().flat_map(|metadata| metadata.values());
-        return match others.into_iter().any(|value| serde_json::from_str::<Facts>(value).is_ok()) {
-            true => Err(Error::damaged("it is damaged: its facts are not where they should be")
-                .advise("take another copy of it, or the checkpoint before this one")),
-            false => Ok((None, tensors)),
+        return if others.into_iter().any(|value| serde_json::from_str::<Facts>(value).is_ok()) {
+            Err(Error::damaged("it is damaged: its facts are not where they should be")
+                .advise("take another copy of it, or the checkpoint before this one"))
+        } else {
+            Ok((None, tensors))
         };
     };
     let version: Version = serde_json::from_str(entry).map_err(|error| {
@@ -148,10 +149,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
     let facts: Facts = serde_json::from_str(entry).map_err(|error| {
         Error::damaged(format!("it is damaged: its facts do not read: {error}"))
     })?;
-    match checksum(&facts, &tensors)? == facts.checksum {
-        true => Ok((Some(facts), tensors)),
-        false => Err(Error::damaged("it is damaged: its checksum does not agree with its bytes")
-            .advise("take another copy of it, or the checkpoint before this one")),
+    if checksum(&facts, &tensors)? == facts.checksum {
+        Ok((Some(facts), tensors))
+    } else {
+        Err(Error::damaged("it is damaged: its checksum does not agree with its bytes")
+            .advise("take another copy of it, or the checkpoint before this one"))
     }
 }
 

@@ -207,9 +207,10 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.fits() {
-            true => write!(f, "the checkpoint fits: {} variables are restored", self.pairs.len())?,
-            false => match &self.other {
+        if self.fits() {
+            write!(f, "the checkpoint fits: {} variables are restored", self.pairs.len())?
+        } else {
+            match &self.other {
                 Some((of, graph)) if of != graph => write!(
                     f,
                     "the checkpoint is of another graph: it was taken of `{of}`, and does not fit `{graph}`"
@@ -219,7 +220,7 @@ impl fmt::Display for Comparison {
                     "the checkpoint is of another version of the graph `{of}`, and does not fit this one"
                 )?,
                 None => f.write_str("the checkpoint does not fit the graph")?,
-            },
+            }
         }
         let likely =
             |name: &str, others: &[String]| match near(name, || others.iter().map(|s| &**s)) {
@@ -227,9 +228,10 @@ impl fmt::Display for Comparison {
                 None => String::new(),
             };
         for Misfit { name, variable, found, wanted } in &self.misfits {
-            let named = match name == variable {
-                true => format!("`{variable}`"),
-                false => format!("`{variable}` (`{name}` in the checkpoint)"),
+            let named = if name == variable {
+                format!("`{variable}`")
+            } else {
+                format!("`{variable}` (`{name}` in the checkpoint)")
             };
             write!(f, "\n   | shape    {named} is {wanted}, and the checkpoint has {found}")?;
         }

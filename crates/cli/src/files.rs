@@ -65,9 +65,10 @@ pub fn checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
 pub fn session(model: &Package, threads: &Threads) -> Result<Session, Failure> {
     let session = model.session(SessionOptions::new().threads(threads.threads))?;
     if model.checkpoint.is_none() && session.variables().next().is_some() {
-        crate::output::note(match model.is_onnx {
-            true => "no --checkpoint: variables have the values of the model",
-            false => "no --checkpoint: variables have their first values, before any training",
+        crate::output::note(if model.is_onnx {
+            "no --checkpoint: variables have the values of the model"
+        } else {
+            "no --checkpoint: variables have their first values, before any training"
         });
     }
     Ok(session)

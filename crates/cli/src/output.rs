@@ -134,9 +134,10 @@ pub fn table(left: usize, rows: &[Vec<String>]) -> String {
         for (column, entry) in row.iter().enumerate() {
             let width = widths.get(column).copied().unwrap_or(0);
             let gap = if column == 0 { "" } else { "  " };
-            match column < left {
-                true => line.push_str(&format!("{gap}{entry:width$}")),
-                false => line.push_str(&format!("{gap}{entry:>width$}")),
+            if column < left {
+                line.push_str(&format!("{gap}{entry:width$}"))
+            } else {
+                line.push_str(&format!("{gap}{entry:>width$}"))
             }
         }
         lines.push(line.trim_end().to_owned());

@@ -21,10 +21,7 @@ pub(crate) fn graph(run: &Run) -> Option<Value> {
         for input in &node.input {
             // A loop's way back has no place in a picture in layers.
             if let Some(&from) = places.get(operand(input)).filter(|&&from| from < place) {
-                match input.starts_with('^') {
-                    true => controls.push(from),
-                    false => inputs.push(from),
-                }
+                if input.starts_with('^') { controls.push(from) } else { inputs.push(from) }
             }
         }
         let of = text(node, "_of").and_then(|of| places.get(of.as_str()).copied());
@@ -187,9 +184,10 @@ fn spans(step: i64, metadata: &RunMetadata, places: &HashMap<&str, usize>) -> Va
                     threads.len() - 1
                 }
             };
-            let label = match stats.timeline_label.is_empty() {
-                true => &stats.node_name,
-                false => &stats.timeline_label,
+            let label = if stats.timeline_label.is_empty() {
+                &stats.node_name
+            } else {
+                &stats.timeline_label
             };
             let names = label.split(" + ").chain([stats.node_name.as_str()]);
             let mut nodes: Vec<usize> =

@@ -2,7 +2,6 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::ops::{binary, unary};
 use crate::{Number, Scalar, Signed, Tensor};
 
 macro_rules! overload {
@@ -11,42 +10,42 @@ macro_rules! overload {
             type Output = Tensor<'g, T>;
             #[track_caller]
             fn $method(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
-                self.with(other, binary::$method)
+                self.zip(other, |x, y| x.$method(y))
             }
         }
         impl<'g, T: Number> $trait<Scalar<'g, T>> for Tensor<'g, T> {
             type Output = Tensor<'g, T>;
             #[track_caller]
             fn $method(self, other: Scalar<'g, T>) -> Tensor<'g, T> {
-                self.with(other, binary::$method)
+                self.zip(other, |x, y| x.$method(y))
             }
         }
         impl<'g, T: Number> $trait<Tensor<'g, T>> for Scalar<'g, T> {
             type Output = Tensor<'g, T>;
             #[track_caller]
             fn $method(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
-                self.0.with(other, binary::$method)
+                self.0.zip(other, |x, y| x.$method(y))
             }
         }
         impl<'g, T: Number> $trait<Scalar<'g, T>> for Scalar<'g, T> {
             type Output = Scalar<'g, T>;
             #[track_caller]
             fn $method(self, other: Scalar<'g, T>) -> Scalar<'g, T> {
-                Scalar(self.0.with(other, binary::$method))
+                Scalar(self.0.zip(other, |x, y| x.$method(y)))
             }
         }
         impl<'g, T: Number> $trait<T> for Tensor<'g, T> {
             type Output = Tensor<'g, T>;
             #[track_caller]
             fn $method(self, other: T) -> Tensor<'g, T> {
-                self.with(self.graph.constant(other), binary::$method)
+                self.zip(self.graph.constant(other), |x, y| x.$method(y))
             }
         }
         impl<'g, T: Number> $trait<T> for Scalar<'g, T> {
             type Output = Scalar<'g, T>;
             #[track_caller]
             fn $method(self, other: T) -> Scalar<'g, T> {
-                Scalar(self.0.with(self.graph.constant(other), binary::$method))
+                Scalar(self.0.zip(self.graph.constant(other), |x, y| x.$method(y)))
             }
         }
         overload!(@left $trait $method f32 f64 i32 i64 u8);
@@ -56,14 +55,14 @@ macro_rules! overload {
             type Output = Tensor<'g, $type>;
             #[track_caller]
             fn $method(self, other: Tensor<'g, $type>) -> Tensor<'g, $type> {
-                other.graph.constant(self).with(other, binary::$method)
+                other.graph.constant(self).zip(other, |x, y| x.$method(y))
             }
         }
         impl<'g> $trait<Scalar<'g, $type>> for $type {
             type Output = Scalar<'g, $type>;
             #[track_caller]
             fn $method(self, other: Scalar<'g, $type>) -> Scalar<'g, $type> {
-                Scalar(other.graph.constant(self).with(other, binary::$method))
+                Scalar(other.graph.constant(self).zip(other, |x, y| x.$method(y)))
             }
         }
     )*};
@@ -79,7 +78,7 @@ impl<'g, T: Signed> Neg for Tensor<'g, T> {
     type Output = Tensor<'g, T>;
     #[track_caller]
     fn neg(self) -> Tensor<'g, T> {
-        self.then(unary::neg)
+        self.map(|x| -x)
     }
 }
 
@@ -87,6 +86,6 @@ impl<'g, T: Signed> Neg for Scalar<'g, T> {
     type Output = Scalar<'g, T>;
     #[track_caller]
     fn neg(self) -> Scalar<'g, T> {
-        Scalar(self.0.then(unary::neg))
+        Scalar(self.0.map(|x| -x))
     }
 }

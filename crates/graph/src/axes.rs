@@ -90,3 +90,11 @@ impl Axes for AxisList {
         self
     }
 }
+
+impl Axes for &AxisList {
+    type Output<'g, T: Element> = Tensor<'g, T>;
+
+    fn list(self) -> AxisList {
+        self.clone()
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use abeyance_ir::{Body, Diagnostic, GraphId, Location, NodeId, Symbols, TensorType, Type};
 
+use crate::ops::source::Invalid;
 use crate::{AnyTensor, Graph, Handles};
 
 /// What a graph and its bodies have in common.
@@ -80,10 +81,10 @@ impl Graph {
 
     /// The graph in which these can meet: this one, or the innermost body inside of it that one of them belongs to.
     pub fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
-        handles.iter().fold(self, |graph, handle| match graph.encloses(handle.graph) {
-            true => handle.graph,
-            false => graph,
-        })
+        handles.iter().fold(
+            self,
+            |graph, handle| if graph.encloses(handle.graph) { handle.graph } else { graph },
+        )
     }
 
     /// The ids of several handles' nodes here, as [`Graph::import`] says.
@@ -157,7 +158,7 @@ impl Graph {
                 let name = name.rsplit('/').next().unwrap_or("input");
                 self.build(|graph| graph.input(name, part(ty)))
             }
-            Err(true) => self.build(crate::ops::source::invalid),
+            Err(true) => self.apply(&Invalid, &[], ()).id(),
             Err(false) => self.reject(
                 Diagnostic::new(
                     format!("`{name}` is not a tensor and cannot be used in a body"),
@@ -233,9 +234,10 @@ impl Graph {
         {
             let known = self.ir();
             let mut shared = lock(&family.symbols);
-            match family.is_open() {
-                true => shared.adopt(known.symbols()),
-                false => *shared = known.symbols().clone(),
+            if family.is_open() {
+                shared.adopt(known.symbols())
+            } else {
+                *shared = known.symbols().clone()
             }
         }
         family.open.fetch_add(1, Ordering::Relaxed);

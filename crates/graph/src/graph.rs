@@ -5,12 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use abeyance_ir::{
-    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphId, Location, NodeId,
+    self as ir, Attributes, Context, Diagnostic, Diagnostics, GraphCell, GraphId, Location, NodeId,
     OperatorRef, Registry, Role,
 };
 use elsa::FrozenVec;
 
 use crate::body::{Enclosure, Family};
+use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Operation, Tensor};
 
 /// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
@@ -251,14 +252,15 @@ impl Graph {
         };
         let diagnostic = self.build(|graph| {
             let other = handle.graph.ir();
-            let message = match other.name() == graph.name() {
-                true => "a tensor of one graph is used in another".to_owned(),
-                false => format!(
+            let message = if other.name() == graph.name() {
+"a tensor of one graph is used in another".to_owned()
+} else {
+format!(
                     "a tensor of graph `{}` is used in graph `{}`",
                     other.name(),
                     graph.name()
-                ),
-            };
+                )
+};
             Diagnostic::new(message, graph.context().location)
             .note(foreign, made)
             .help("build both in one graph, or feed the value of the one to a placeholder of the other")
@@ -274,7 +276,7 @@ impl Graph {
         &'g self,
         operator: impl Into<OperatorRef>,
         operands: &[AnyTensor<'g>],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
     ) -> AnyTensor<'g> {
         let home = self.innermost(operands);
         let operands = home.import_all(operands);
@@ -286,7 +288,7 @@ impl Graph {
     pub fn reject(&self, diagnostic: Diagnostic) -> NodeId {
         self.build(|graph| {
             graph.report_call(diagnostic);
-            crate::ops::source::invalid(graph)
+            graph.add(&Invalid, &[], ())
         })
     }
 
@@ -322,6 +324,14 @@ impl Graph {
         found
             .map(|id| Operation(self.any(id)))
             .map_err(|diagnostic| Diagnostic { location, ..diagnostic })
+    }
+}
+
+/// Expressions of a graph append to it as its methods do. The place that their nodes are said to come from has to be
+/// pinned: [`Graph::call`], [`Graph::pin_location`].
+impl GraphCell for Graph {
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut ir::Graph)) {
+        self.build(|graph| visit(graph));
     }
 }
 

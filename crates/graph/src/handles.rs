@@ -2,6 +2,7 @@
 
 use abeyance_ir::NodeId;
 
+use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Graph, Scalar, Tensor};
 
 /// One or more tensors: a [`Tensor`], a [`Scalar`], a tuple or an array of such, `()` for none. A struct of handles can
@@ -34,7 +35,7 @@ impl<'g, T: Element> Handles<'g> for Tensor<'g, T> {
     fn rebuild(graph: &'g Graph, nodes: &mut dyn Iterator<Item = NodeId>) -> Self {
         match nodes.next() {
             Some(id) => Tensor::new(graph, id),
-            None => Tensor::new(graph, graph.build(crate::ops::source::invalid)),
+            None => graph.apply(&Invalid, &[], ()).assume(),
         }
     }
 }

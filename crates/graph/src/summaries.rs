@@ -1,8 +1,8 @@
 //! Naming what is worth watching while a graph is trained.
 
-use abeyance_ir::{DType, Effect, SummaryKind};
+use abeyance_ir::{DType, SummaryKind};
 
-use crate::ops::source::TRAINABLE;
+use crate::ops::source::{Variable, VariableAttributes};
 use crate::{AnyTensor, Element, Graph, Scalar, Tensor};
 
 impl Graph {
@@ -99,8 +99,8 @@ impl<'g> Summaries<'g> {
         let graph = self.graph.ir();
         let trainable = graph.iter().filter_map(|(id, node)| {
             let tensor = node.ty.tensor()?;
-            let is_one = node.operator.signature().effect == Effect::Read
-                && node.attributes.flag(TRAINABLE)
+            let is_one = node.is(&Variable)
+                && node.attributes.read::<VariableAttributes>().trainable
                 && tensor.dtype != DType::Bool;
             is_one.then(|| Trainable {
                 name: node.name.to_string(),

@@ -1,12 +1,13 @@
 //! Handles: what a user holds of a node.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use abeyance_ir::{self as ir, DType, Dim, Fault, NodeId, Shape};
 
-use crate::{Element, Graph};
+use crate::{Element, Expr, Graph};
 
 /// The value of a node, with elements of type `T`: an array that will exist when the graph runs.
 ///
@@ -141,27 +142,34 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.graph.ir().node(self.id).ty == ir::Type::Invalid
     }
 
-    /// Appends a node that has this tensor as operand.
+    /// The tensor that `build` makes of this one.
     #[track_caller]
-    pub(crate) fn then<U: Element>(
+    pub(crate) fn map<U: Element>(
         self,
-        append: impl FnOnce(&mut ir::Graph, NodeId) -> NodeId,
+        build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
-        let id = self.graph.build(|graph| append(graph, self.id));
-        Tensor::new(self.graph, id)
+        Tensor::new(self.graph, self.visit(|x| build(x).id()))
     }
 
-    /// Appends a node that has this tensor and another as operands.
+    /// What `visit` finds in, or builds of, this tensor.
     #[track_caller]
-    pub(crate) fn with<V: Element, U: Element>(
+    pub(crate) fn visit<R>(self, visit: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
+        self.graph.build(|graph| {
+            let graph = RefCell::new(graph);
+            visit(Expr::new(&graph, self.id))
+        })
+    }
+
+    /// The tensor that `build` makes of this one and another.
+    #[track_caller]
+    pub(crate) fn zip<V: Element, U: Element>(
         self,
         other: impl Operand<'g, V>,
-        append: impl FnOnce(&mut ir::Graph, NodeId, NodeId) -> NodeId,
+        build: impl for<'e> FnOnce(Expr<'e>, Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
         let this = self.beside(other);
         let other = other.node(this.graph);
-        let id = this.graph.build(|graph| append(graph, this.id, other));
-        Tensor::new(this.graph, id)
+        this.map(|this| build(this, this.at(other)))
     }
 
     /// The tensor where it can meet another: captured by the body that the other belongs to, if this one is of a graph
@@ -256,6 +264,11 @@ impl<'g> AnyTensor<'g> {
         self.id
     }
 
+    /// The handle for building without element types.
+    pub fn expr(self) -> Expr<'g> {
+        Expr::new(self.graph, self.id)
+    }
+
     /// The name of its node.
     pub fn name(self) -> String {
         self.graph.ir().node(self.id).name.to_string()
@@ -270,8 +283,7 @@ impl<'g> AnyTensor<'g> {
     #[track_caller]
     pub fn item(self, index: usize) -> AnyTensor<'g> {
         let _call = self.graph.call("item");
-        let item = |graph: &mut ir::Graph| crate::ops::tuple::item(graph, self.id, index);
-        self.graph.any(self.graph.build(item))
+        self.assume::<f32>().map::<f32>(|tuple| tuple.item(index)).erase()
     }
 
     /// The handle with its element type, if it is `T`.

@@ -149,6 +149,7 @@ pub fn lecun_normal<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::source::VariableAttributes;
     use crate::{Graph, dims};
 
     /// What a variable of that first value starts with.
@@ -157,7 +158,7 @@ mod tests {
         let w = g.variable("w", init);
         g.check().unwrap();
         let ir = g.ir();
-        ir.node(w.id()).attributes.initializer(0).unwrap().clone()
+        ir.node(w.id()).attributes.read::<VariableAttributes>().initial
     }
 
     fn normal(variance: f64) -> Initializer {
@@ -204,8 +205,8 @@ mod tests {
         let w = g.variable::<f32>("w", he_normal(dims![x.dim(-1), 10]));
         g.check().unwrap();
         let ir = g.ir();
-        let first = ir.node(w.id()).attributes.initializer(0).unwrap();
-        assert_eq!(*first, normal(2.0 / 784.0));
+        let first = ir.node(w.id()).attributes.read::<VariableAttributes>().initial;
+        assert_eq!(first, normal(2.0 / 784.0));
     }
 
     #[test]

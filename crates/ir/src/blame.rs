@@ -22,9 +22,10 @@ impl Graph {
             None => own(subject),
         };
         // An operator of its own for the gradient, `.._gradient`, speaks of the same things as the forward one.
-        let message = match forward == id || own(node).starts_with(own(subject)) {
-            true => fault.message,
-            false => format!("in its gradient, {}: {}", own(node), fault.message),
+        let message = if forward == id || own(node).starts_with(own(subject)) {
+            fault.message
+        } else {
+            format!("in its gradient, {}: {}", own(node), fault.message)
         };
         let message = match subject.call {
             Some(call) => call.say(message),
@@ -87,10 +88,7 @@ impl Graph {
                 if !seen.insert(operand) {
                     continue;
                 }
-                match is_inside {
-                    true => inside.push(operand),
-                    false => given.push(operand),
-                }
+                if is_inside { inside.push(operand) } else { given.push(operand) }
             }
             inside[from..].reverse();
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_launch::{Cost, Failure};
 
 use crate::shape::Mark;
 use crate::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Concrete, Effect, Fault, Graph,
+    Attribute, AttributeSet, Attributes, Concrete, Differentiability, Effect, Fault, Graph,
     Inference, LoopMemories, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Signature,
     TensorType, Type,
 };
@@ -104,8 +104,8 @@ impl Body {
     }
 
     /// Whether it tells someone outside of a value.
-    pub fn watches(&self) -> bool {
-        self.graph.iter().any(|(_, node)| node.watches())
+    pub fn observes(&self) -> bool {
+        self.graph.iter().any(|(_, node)| node.observes())
     }
 
     /// What keeps it from being used by a node of `graph`; `Err(None)` where that has been reported.
@@ -140,6 +140,16 @@ impl Body {
     }
 }
 
+crate::attributes! {
+    /// What is given.
+    pub struct InputAttributes {
+        /// Element type of the value.
+        dtype: DType,
+        /// Shape of the value.
+        shape: Shape,
+    }
+}
+
 /// A value that is given to a body. Stands in bodies only.
 pub struct Input;
 
@@ -151,21 +161,17 @@ pub(crate) fn is_input(operator: &OperatorRef) -> bool {
 
 impl Operator for Input {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new(INPUT, "a value that is given to a body", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(InputAttributes::SPECS)
                 .effect(Effect::Feed)
-                .calculus(Calculus::None("does not depend on other nodes"))
+                .differentiability(Differentiability::None("does not depend on other nodes"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        let InputAttributes { dtype, shape } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -213,14 +219,14 @@ impl Graph {
     pub fn for_body(&self, name: &str) -> Graph {
         let mut graph = Graph::new(name);
         graph.context_mut().location = self.context().location;
-        graph.enclose(self.depth() + 1, self.symbols().for_body());
+        graph.make_body(self.depth() + 1, self.symbols().for_body());
         graph
     }
 
     /// An empty graph that stands where this one does.
     fn emptied(&self) -> Graph {
         let mut graph = Graph::new(self.name());
-        graph.enclose(self.depth(), self.symbols().for_body());
+        graph.make_body(self.depth(), self.symbols().for_body());
         graph
     }
 

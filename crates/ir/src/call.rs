@@ -45,9 +45,10 @@ impl Call {
     pub fn say(self, message: String) -> String {
         let name = self.name();
         let rest = message.strip_prefix(name);
-        match rest.is_some_and(|rest| rest.starts_with([':', ' '])) {
-            true => message,
-            false => format!("{name}: {message}"),
+        if rest.is_some_and(|rest| rest.starts_with([':', ' '])) {
+            message
+        } else {
+            format!("{name}: {message}")
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What a gradient rule may ask and do.
 
+use std::cell::RefCell;
+
 use smallvec::SmallVec;
 
-use crate::{
-    Attributes, Cotangents, Dim, Fault, Graph, NodeId, OperatorRef, Shape, element_count,
-    known_dims,
-};
+use crate::{AttributeSet, Dim, Fault, Graph, NodeId, Shape, element_count, known_dims};
 
 /// A node and its cotangent.
 pub type Seed = (NodeId, NodeId);
@@ -15,9 +14,33 @@ pub type Seed = (NodeId, NodeId);
 pub type Differentiate<'a> =
     &'a dyn Fn(&mut Graph, &[Seed], &[NodeId], bool) -> Result<Vec<Option<NodeId>>, Fault>;
 
+/// A graph to which handles append, each of which holds a shared reference to it.
+pub trait GraphCell {
+    /// Calls `visit` once with the graph. It must not use a handle of the graph meanwhile.
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut Graph));
+}
+
+impl GraphCell for RefCell<Graph> {
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut Graph)) {
+        visit(&mut self.borrow_mut());
+    }
+}
+
+impl GraphCell for RefCell<&mut Graph> {
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut Graph)) {
+        visit(&mut self.borrow_mut());
+    }
+}
+
+impl GraphCell for Derivation<'_> {
+    fn with_graph(&self, visit: &mut dyn FnMut(&mut Graph)) {
+        visit(&mut self.graph.borrow_mut());
+    }
+}
+
 /// A node to be differentiated, and the graph to which its rule appends.
 pub struct Derivation<'a> {
-    graph: &'a mut Graph,
+    graph: RefCell<&'a mut Graph>,
     node: NodeId,
     cotangents: &'a [Option<NodeId>],
     wanted: &'a [bool],
@@ -37,27 +60,22 @@ impl<'a> Derivation<'a> {
         masked: bool,
         differentiate: Differentiate<'a>,
     ) -> Self {
-        Self { graph, node, cotangents, wanted, masked, differentiate }
+        Self { graph: RefCell::new(graph), node, cotangents, wanted, masked, differentiate }
     }
 
-    /// The graph.
-    pub fn graph(&mut self) -> &mut Graph {
-        self.graph
-    }
-
-    /// The node's result.
-    pub fn result(&self) -> NodeId {
+    /// The node whose rule this is, which is its result.
+    pub fn result_id(&self) -> NodeId {
         self.node
     }
 
-    /// The cotangent of the node's result: the derivative of the loss with respect to it.
-    pub fn cotangent(&self) -> NodeId {
+    /// The node of the cotangent of the result: the derivative of the loss with respect to it.
+    pub fn cotangent_id(&self) -> NodeId {
         let given = self.cotangents.iter().copied().flatten().next();
         given.unwrap_or(self.node)
     }
 
-    /// The cotangents of the items of the node's result; `None` where the loss does not depend on one.
-    pub fn cotangents(&self) -> SmallVec<[Option<NodeId>; 4]> {
+    /// The nodes of the cotangents of the result's items; `None` where the loss does not depend on one.
+    pub fn cotangent_ids(&self) -> SmallVec<[Option<NodeId>; 4]> {
         self.cotangents.into()
     }
 
@@ -75,14 +93,14 @@ impl<'a> Derivation<'a> {
         (self.differentiate)(graph, seeds, xs, self.masked)
     }
 
-    /// An operand.
-    pub fn operand(&self, index: usize) -> NodeId {
-        self.graph.node(self.node).operands[index]
+    /// The node of an operand.
+    pub fn operand_id(&self, index: usize) -> NodeId {
+        self.graph.borrow().node(self.node).operands[index]
     }
 
     /// The number of operands.
     pub fn operands(&self) -> usize {
-        self.graph.node(self.node).operands.len()
+        self.graph.borrow().node(self.node).operands.len()
     }
 
     /// Whether the cotangent of an operand is asked for.
@@ -97,32 +115,17 @@ impl<'a> Derivation<'a> {
     }
 
     /// The node's attributes.
-    pub fn attributes(&self) -> &Attributes {
-        &self.graph.node(self.node).attributes
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.graph.borrow().node(self.node).attributes.read()
     }
 
     /// The shape of a node's value; that of a scalar if it has none.
     pub fn shape(&self, id: NodeId) -> Shape {
-        self.graph.shape(id).unwrap_or_default()
+        self.graph.borrow().shape(id).unwrap_or_default()
     }
 
     /// The number of elements along some axes, if known.
     pub fn known_size(&self, shape: &[Dim]) -> Option<usize> {
         element_count(&known_dims(shape)?)
-    }
-
-    /// Appends a node.
-    pub fn add(
-        &mut self,
-        operator: impl Into<OperatorRef>,
-        operands: &[NodeId],
-        attributes: Attributes,
-    ) -> NodeId {
-        self.graph.add(operator, operands, attributes)
-    }
-
-    /// The answer of a rule for an operator of one operand.
-    pub fn only(&self, cotangent: NodeId) -> Cotangents {
-        Cotangents::from_slice(&[Some(cotangent)])
     }
 }

@@ -105,8 +105,8 @@ impl Fault {
     }
 }
 
-impl From<abeyance_kernels::launch::Failure> for Fault {
-    fn from(failure: abeyance_kernels::launch::Failure) -> Self {
+impl From<abeyance_launch::Failure> for Fault {
+    fn from(failure: abeyance_launch::Failure) -> Self {
         Fault::new(failure.0)
     }
 }

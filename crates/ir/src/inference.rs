@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::shape::{Naming, SymbolId, Symbols};
-use crate::{Attributes, Body, DType, Dim, Fault, Shape, TensorType, Type};
+use crate::{AttributeSet, Attributes, DType, Dim, Fault, Shape, TensorType, Type};
 
 /// The sizes that feeds have given to symbols, by the index of each class's representative.
 #[derive(Clone, Debug, Default)]
@@ -116,17 +116,6 @@ impl<'a> Inference<'a> {
         TensorType::new(self.dtype(operand), self.shape(operand))
     }
 
-    /// A body among the attributes.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn body(&self, index: usize) -> Result<&'a Body, Fault> {
-        match self.attributes.body(index) {
-            Some(body) => Ok(body),
-            None => Err(Fault::new("a body is missing")),
-        }
-    }
-
     /// Whether a dimension is one of which only a body knows the size.
     pub fn is_inner(&self, dim: Dim) -> bool {
         match (&self.solver, self.resolve(dim)) {
@@ -145,14 +134,9 @@ impl<'a> Inference<'a> {
         self.operands[operand].shape.len()
     }
 
-    /// The attributes.
-    pub fn attributes(&self) -> &'a Attributes {
-        self.attributes
-    }
-
-    /// A shape among the attributes, with what is known of its dimensions by now.
-    pub fn shape_attribute(&self, index: usize) -> Shape {
-        self.attributes.shape(index).iter().map(|&dim| self.resolve(dim)).collect()
+    /// The attributes. Dimensions of shapes among them are what is known of them by now.
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read_resolved(&|dim| self.resolve(dim))
     }
 
     /// The simplest equal dimension.

@@ -33,13 +33,16 @@ mod text;
 mod warning;
 
 /// The calling convention of kernels, for operators of one's own.
-pub use abeyance_kernels::launch;
+pub use abeyance_launch as launch;
 pub use attribute::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, DefaultAttribute, Initializer,
+    Array, Attribute, AttributeKind, AttributeReader, AttributeSet, AttributeSpec, AttributeValue,
+    Attributes, DefaultAttribute, Initializer, Integers,
 };
+#[doc(hidden)]
+pub use attribute::{concat_specs, field_name};
 pub use body::{Body, BodyCompiler, Input, MAX_DEPTH, RunBody};
 pub use call::Call;
-pub use derivation::{Derivation, Differentiate, Seed};
+pub use derivation::{Derivation, Differentiate, GraphCell, Seed};
 pub use diagnostic::{Diagnostic, Diagnostics, Fault, Location, Note, SourcePlace};
 pub use dtype::{DType, DTypes};
 pub use file::{MAGIC, VERSION};
@@ -47,10 +50,10 @@ pub use graph::{Context, Edge, Graph, GraphId, Node, NodeId, Operands, Role};
 pub use inference::{Bindings, Inference, resolve_axis};
 pub use loop_memory::{Carried, LoopMemories, LoopMemory, Room};
 pub use operator::{
-    Calculus, Concrete, Cotangents, Effect, Interleaving, Locality, Lowered, Lowering, OperandSpec,
-    Operator, OperatorRef, Registry, Signature, TensorType, Type,
+    Concrete, Cotangents, Differentiability, Effect, Fusibility, Interleaving, Lowered, Lowering,
+    OperandSpec, Operator, OperatorRef, Registry, Signature, TensorType, Type,
 };
-pub use packing::Packing;
+pub use packing::{ItemAttributes, Packing};
 pub use sample::{Domain, Sample, SampleOperand};
 pub use shape::{Dim, Dims, Naming, Origin, Shape, SymbolId, Symbols, element_count, known_dims};
 pub use signature::{GraphSignature, SignaturePart};

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
-use abeyance_kernels::launch::Failure;
+use abeyance_launch::Failure;
 
 /// Bytes aligned for any element type, of which there are never fewer again.
 #[derive(Debug, Default)]

@@ -1,15 +1,16 @@
 //! What an operator is: its signature and its three rules (shape, gradient, kernel).
 
+use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use abeyance_kernels::launch::Kernel;
+use abeyance_launch::Kernel;
 use smallvec::SmallVec;
 
 use crate::{
-    AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault, Inference, NodeId,
-    Sample, Shape, Split, Splitting,
+    AttributeSet, AttributeSpec, Attributes, BodyCompiler, DType, DTypes, Derivation, Fault,
+    Inference, NodeId, Sample, Shape, Split, Splitting,
 };
 
 /// Element type and shape of a tensor.
@@ -121,7 +122,7 @@ pub enum Effect {
 
 /// How far an operator can be differentiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calculus {
+pub enum Differentiability {
     /// Everywhere it is defined, again and again.
     Smooth,
     /// Almost everywhere: kinks, ties.
@@ -150,16 +151,16 @@ pub struct Signature {
     /// What it does besides computing.
     pub effect: Effect,
     /// How far it can be differentiated.
-    pub calculus: Calculus,
+    pub differentiability: Differentiability,
     /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such a node is run as often as
     /// it stands in the graph and is needed: it is neither folded, nor shared, nor merged into others.
-    pub watches: bool,
+    pub observes: bool,
     /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
     /// back must not turn them into NaN.
-    pub masks: bool,
+    pub zeroes_gradient: bool,
     /// Whether its one operand is a tuple, of which it takes the item that its first attribute says. Its rules see the
     /// items as its operands; to its kernel the tuple is operand 0.
-    pub unpacks: bool,
+    pub takes_tuple: bool,
 }
 
 impl Signature {
@@ -176,14 +177,14 @@ impl Signature {
             variadic: false,
             attributes: &[],
             effect: Effect::None,
-            calculus: Calculus::Smooth,
-            watches: false,
-            masks: false,
-            unpacks: false,
+            differentiability: Differentiability::Smooth,
+            observes: false,
+            zeroes_gradient: false,
+            takes_tuple: false,
         }
     }
 
-    /// With these attributes.
+    /// With these attributes: `SPECS` of the [`AttributeSet`] that the operator reads.
     pub const fn attributes(mut self, attributes: &'static [AttributeSpec]) -> Self {
         self.attributes = attributes;
         self
@@ -195,15 +196,15 @@ impl Signature {
         self
     }
 
-    /// With this calculus.
-    pub const fn calculus(mut self, calculus: Calculus) -> Self {
-        self.calculus = calculus;
+    /// With this differentiability.
+    pub const fn differentiability(mut self, differentiability: Differentiability) -> Self {
+        self.differentiability = differentiability;
         self
     }
 
     /// Telling someone outside of its operand.
-    pub const fn watching(mut self) -> Self {
-        self.watches = true;
+    pub const fn observing(mut self) -> Self {
+        self.observes = true;
         self
     }
 
@@ -214,14 +215,14 @@ impl Signature {
     }
 
     /// With a gradient that holds exact zeros for what did not count.
-    pub const fn masking(mut self) -> Self {
-        self.masks = true;
+    pub const fn zeroing_gradient(mut self) -> Self {
+        self.zeroes_gradient = true;
         self
     }
 
-    /// With a tuple for its operand.
-    pub const fn unpacking(mut self) -> Self {
-        self.unpacks = true;
+    /// With a tuple for its operand, and [`ItemAttributes`](crate::ItemAttributes).
+    pub const fn of_tuple(mut self) -> Self {
+        self.takes_tuple = true;
         self.variadic = true;
         self
     }
@@ -236,10 +237,7 @@ impl Signature {
 
     /// Whether `count` operands are as many as it takes.
     pub fn accepts(&self, count: usize) -> bool {
-        match self.variadic {
-            true => count + 1 >= self.operands.len(),
-            false => count == self.operands.len(),
-        }
+        if self.variadic { count + 1 >= self.operands.len() } else { count == self.operands.len() }
     }
 }
 
@@ -287,6 +285,13 @@ pub struct Lowering<'a> {
     pub bodies: &'a dyn BodyCompiler,
 }
 
+impl Lowering<'_> {
+    /// The node's attributes.
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read()
+    }
+}
+
 /// An operator ready to run.
 pub enum Lowered {
     /// The bytes of operand `.0` are the result: nothing is run.
@@ -303,22 +308,23 @@ impl From<Kernel> for Lowered {
     }
 }
 
-/// What an element of an operator's result depends on.
+/// How an operator's loop can be fused with others, which follows from what an element of its result depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Locality {
-    /// Anything: the operator keeps the loops and the cut it was lowered to.
+pub enum Fusibility {
+    /// Not at all: an element depends on anything, and the operator keeps the loops and the chunks that it was lowered to.
     #[default]
-    Whole,
-    /// Nothing but the elements of the operands at its own place, where they broadcast to it. The operator lowers to one
-    /// step that cannot fail, whatever the sizes; lowered for a row of elements it is the loop over any such row.
-    Pointwise,
-    /// Its own place, and the operands as a whole. The operator lowers to one step that cannot fail and fills any piece of
-    /// the result, wherever that starts and ends.
-    Piecewise,
+    Opaque,
+    /// Into any loop over the same elements: an element depends on the operands' elements at its index alone, where
+    /// they broadcast to it. The operator lowers to one step that cannot fail, whatever the sizes; lowered for a row
+    /// of elements it is the loop over any such row.
+    Elementwise,
+    /// At the head of a loop: the operator fills any range of its result, wherever that starts and ends, from its index
+    /// and the operands as a whole. It lowers to one step that cannot fail.
+    AnyRange,
 }
 
 /// An operator's loops on images of which sixteen lie next to each other number by number:
-/// [`abeyance_kernels::conv::interleaved`].
+/// `abeyance_kernels::conv::interleaved`.
 pub struct Interleaving {
     /// The loops.
     pub kernel: Kernel,
@@ -333,7 +339,7 @@ pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 
 /// An operator: a signature and its rules. Implementations are stateless; what varies from node to node is in
 /// the node's attributes.
-pub trait Operator: Send + Sync + 'static {
+pub trait Operator: Any + Send + Sync {
     /// The static facts.
     fn signature(&self) -> &Signature;
 
@@ -349,7 +355,7 @@ pub trait Operator: Send + Sync + 'static {
     ///
     /// # Errors
     /// Why there is none.
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let _ = cx;
         Err(Fault::new(format!("`{}` has no gradient rule", self.signature().name)))
     }
@@ -360,11 +366,11 @@ pub trait Operator: Send + Sync + 'static {
     /// What cannot be computed at these sizes.
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault>;
 
-    /// What an element of the result depends on, which decides into whose loop the operator may be fused. It is
+    /// How the operator's loop can be fused with others: [`Fusibility::Opaque`] by default. It is
     /// asked for operators that lower to a kernel only.
-    fn locality(&self, cx: &Lowering<'_>) -> Locality {
+    fn fusibility(&self, cx: &Lowering<'_>) -> Fusibility {
         let _ = cx;
-        Locality::Whole
+        Fusibility::Opaque
     }
 
     /// How the result lies when the work is split along an unknown dimension, such as a batch's, and the operands lie as `cx` says: it
@@ -373,12 +379,12 @@ pub trait Operator: Send + Sync + 'static {
     /// [`Operator::splits`].
     ///
     /// Not asked for operands of which none is split, where the attributes do not speak of the dimension either: then the result is
-    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Locality::Pointwise`] keeps rows apart, and
+    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Fusibility::Elementwise`] keeps rows apart, and
     /// any other mixes them.
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        match cx.made_up(|lowering| self.locality(lowering)) {
-            Locality::Pointwise => cx.pointwise(),
-            Locality::Whole | Locality::Piecewise => Split::Mixed,
+        match cx.made_up(|lowering| self.fusibility(lowering)) {
+            Fusibility::Elementwise => cx.pointwise(),
+            Fusibility::Opaque | Fusibility::AnyRange => Split::Mixed,
         }
     }
 
@@ -432,9 +438,10 @@ pub enum OperatorRef {
 impl OperatorRef {
     /// Whether this is the very same operator.
     pub fn is(&self, other: &OperatorRef) -> bool {
-        // Operators without fields may share an address, so the name counts, too.
-        let address = |operator: &OperatorRef| std::ptr::from_ref(&**operator).cast::<()>();
-        self.signature().name == other.signature().name && address(self) == address(other)
+        let (a, b): (&dyn Operator, &dyn Operator) = (&**self, &**other);
+        // Operators without fields have no address of their own: their type tells them apart.
+        let same_place = || size_of_val(a) == 0 || std::ptr::addr_eq(a, b);
+        a.type_id() == b.type_id() && a.signature().name == b.signature().name && same_place()
     }
 }
 

@@ -1,9 +1,18 @@
 //! Where the items of a tuple lie in its buffer.
 
-use abeyance_kernels::launch::ALIGNMENT;
+use abeyance_launch::ALIGNMENT;
 use smallvec::SmallVec;
 
 use crate::Concrete;
+
+crate::attributes! {
+    /// Which of several results an operator takes that is declared as
+    /// [of a tuple](crate::Signature::of_tuple).
+    pub struct ItemAttributes {
+        /// Index of the result among those of the node.
+        index: i64,
+    }
+}
 
 /// The places of a tuple's items in one buffer: one after the other, each aligned as a buffer of its own would be. One
 /// item alone takes all of the buffer.

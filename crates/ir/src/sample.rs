@@ -37,8 +37,8 @@ pub struct Sample {
 
 impl Sample {
     /// A use without operands yet.
-    pub fn new(attributes: Attributes) -> Self {
-        Self { operands: Vec::new(), attributes }
+    pub fn new(attributes: impl Into<Attributes>) -> Self {
+        Self { operands: Vec::new(), attributes: attributes.into() }
     }
 
     /// Adds an `f64` operand.

@@ -51,10 +51,7 @@ pub fn element_count(dims: &[usize]) -> Option<usize> {
         .filter(|&&dim| dim != 0)
         .try_fold(1usize, |count, &dim| count.checked_mul(dim))
         .filter(|&count| isize::try_from(count).is_ok())?;
-    match dims.contains(&0) {
-        true => Some(0),
-        false => Some(count),
-    }
+    if dims.contains(&0) { Some(0) } else { Some(count) }
 }
 
 /// Names a dimension that is not known yet, of one graph and its copies.
@@ -185,10 +182,7 @@ impl Symbols {
     }
 
     fn entry(&self, id: SymbolId) -> Option<&Symbol> {
-        match id.owner == self.owner {
-            true => self.entries.get(id.index()),
-            false => None,
-        }
+        if id.owner == self.owner { self.entries.get(id.index()) } else { None }
     }
 
     fn push(&mut self, name: Arc<str>, naming: Option<Naming>) -> SymbolId {

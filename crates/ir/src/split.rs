@@ -7,8 +7,8 @@ use smallvec::SmallVec;
 
 use crate::splits::Walk;
 use crate::{
-    Array, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault, Lowering, Operands,
-    OperatorRef, RunBody, SymbolId, TensorType,
+    Array, AttributeSet, Attributes, Body, BodyCompiler, Concrete, DType, Dim, Dims, Fault,
+    Lowering, Operands, OperatorRef, RunBody, SymbolId, TensorType,
 };
 
 /// How a value lies when work is split along an unknown dimension of the graph: each part of the work has some of the dimension's
@@ -140,8 +140,8 @@ impl<'a> Splitting<'a> {
     }
 
     /// The attributes.
-    pub fn attributes(&self) -> &'a Attributes {
-        self.attributes
+    pub fn attributes<A: AttributeSet>(&self) -> A {
+        self.attributes.read()
     }
 
     /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another one is not asked then, and its
@@ -193,7 +193,7 @@ impl<'a> Splitting<'a> {
     }
 
     /// How the result lies if each of its elements depends on nothing but the elements of the operands at its own place, where these
-    /// broadcast to it: what [`Locality::Pointwise`](crate::Locality::Pointwise) says.
+    /// broadcast to it: what [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
     pub fn pointwise(&self) -> Split {
         // Axes are counted from the last, where shapes are aligned.
         let from_last = |operand: usize| Some(self.rank(operand) - self.axis(operand)?);
@@ -210,9 +210,10 @@ impl<'a> Splitting<'a> {
                 _ => return Split::Mixed,
             },
         };
-        match self.repeat(place) {
-            true => self.along_if(self.result().len().checked_sub(place)),
-            false => Split::Mixed,
+        if self.repeat(place) {
+            self.along_if(self.result().len().checked_sub(place))
+        } else {
+            Split::Mixed
         }
     }
 

@@ -9,8 +9,8 @@ use crate::shape::Symbols;
 use crate::split::NoBodies;
 use crate::{
     Array, Attribute, Attributes, Body, Concrete, DType, Diagnostic, Dim, Effect, Extent, Fault,
-    Graph, Lowered, Lowering, Node, NodeId, Note, Shape, Split, Splitting, SymbolId, TensorType,
-    Type, known_dims, shorten,
+    Graph, ItemAttributes, Lowered, Lowering, Node, NodeId, Note, Shape, Split, Splitting,
+    SymbolId, TensorType, Type, known_dims, shorten,
 };
 
 /// A walk visits so many nodes more than the graph has: bodies are visited once for each node that runs them, and those of loops
@@ -194,9 +194,10 @@ impl<'a> Walk<'a> {
             Effect::Random => return met(RANDOM),
             Effect::None | Effect::Order => {}
         }
-        if signature.unpacks {
+        if signature.takes_tuple {
             let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
-            let place = usize::try_from(node.attributes.integer(0)).ok();
+            let ItemAttributes { index } = node.attributes.read();
+            let place = usize::try_from(index).ok();
             let item = place.and_then(|place| tuple.get(place)).cloned();
             return (all(item.unwrap_or(Split::Mixed)), None);
         }

@@ -128,9 +128,10 @@ impl Convolution {
         const WORTH: f64 = (1 << 19) as f64;
         let all = (self.images * rows).max(1);
         let least = ((WORTH / each.max(1.0)).ceil() as usize).clamp(1, all);
-        match least > rows / 2 {
-            true => least.next_multiple_of(rows.max(1)).min(all),
-            false => rows.div_ceil(rows / least),
+        if least > rows / 2 {
+            least.next_multiple_of(rows.max(1)).min(all)
+        } else {
+            rows.div_ceil(rows / least)
         }
     }
 }

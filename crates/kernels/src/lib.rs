@@ -18,7 +18,6 @@ pub mod elementwise;
 pub mod functions;
 pub mod fused;
 mod lanes;
-pub mod launch;
 pub mod layout;
 pub mod matmul;
 pub mod order;
@@ -32,5 +31,6 @@ pub mod sliding;
 pub mod softmax;
 pub mod summary;
 
+pub use abeyance_launch as launch;
 pub use dispatch::{elementwise_chunk, rows_chunk};
 pub use lanes::Float;

@@ -80,10 +80,7 @@ impl Pool {
         let width = self.input_width();
         let chunk = rows_chunk(self.images * self.rows.input, width, 2 * width * size);
         let image = (self.rows.input * width).max(1);
-        match chunk < image {
-            true => chunk,
-            false => chunk / image * image,
-        }
+        if chunk < image { chunk } else { chunk / image * image }
     }
 
     /// The row of the images and the first tap's place in it that a row of the result begins with.

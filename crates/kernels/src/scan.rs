@@ -106,10 +106,7 @@ impl Scan {
     /// Where the row of number `t` in the direction of the scan begins in its block.
     #[inline(always)]
     fn row(&self, t: usize) -> usize {
-        match self.reverse {
-            true => (self.len - 1 - t) * self.inner,
-            false => t * self.inner,
-        }
+        if self.reverse { (self.len - 1 - t) * self.inner } else { t * self.inner }
     }
 
     #[inline(always)]

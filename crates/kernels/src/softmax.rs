@@ -347,9 +347,12 @@ pub fn sparse_softmax_cross_entropy_gradient<T: Real, I: Element>(
     for (row, out) in out.chunks_exact_mut(n).enumerate() {
         let (label, g) = (class(labels[first + row], n, first + row)?, g[first + row]);
         // Less 1 it would be 0 as soon as the share of the label rounds to 1: what the others have is the same, and small.
-        let add = |shares: &[T]| match n <= SHORT {
-            true => shares.iter().fold(T::ZERO, |total, &v| total + v),
-            false => sum(shares, |v| v),
+        let add = |shares: &[T]| {
+            if n <= SHORT {
+                shares.iter().fold(T::ZERO, |total, &v| total + v)
+            } else {
+                sum(shares, |v| v)
+            }
         };
         if !out[label].is_nan() {
             out[label] = -(add(&out[..label]) + add(&out[label + 1..]));

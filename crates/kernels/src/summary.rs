@@ -33,10 +33,7 @@ pub fn copy_if_finite<T: Real>(x: &[T], out: &mut [T], start: usize) -> bool {
 pub fn not_finite<T: Real>(x: &[T]) -> NotFinite {
     let mut found = NotFinite::default();
     for x in x.iter().filter(|x| !x.is_finite()) {
-        match x.is_nan() {
-            true => found.nan += 1,
-            false => found.infinite += 1,
-        }
+        if x.is_nan() { found.nan += 1 } else { found.infinite += 1 }
     }
     found
 }

@@ -1,6 +1,6 @@
 //! Telling the graph what cannot be built.
 
-use abeyance_graph::{Element, Tensor, ops::source};
+use abeyance_graph::{Element, Tensor, ops::source::Invalid};
 use abeyance_ir::{Diagnostic, Location};
 
 /// Remembers what is wrong with a layer's input, and gives an invalid tensor to go on with.
@@ -32,5 +32,5 @@ pub(crate) fn is_told<T: Element>(x: Tensor<'_, T>) -> bool {
 #[track_caller]
 pub(crate) fn invalid<'g, T: Element>(x: Tensor<'g, T>) -> Tensor<'g, T> {
     let graph = x.graph();
-    graph.any(graph.build(source::invalid)).assume()
+    graph.apply(&Invalid, &[], ()).assume()
 }

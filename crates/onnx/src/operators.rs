@@ -37,7 +37,7 @@ pub fn exported_operators() -> Vec<Counterpart> {
         .flat_map(|(family, rows)| {
             rows.iter().map(|row| Counterpart {
                 family,
-                operator: row.name,
+                operator: row.operator.signature().name,
                 counterpart: row.how,
                 limits: "",
             })

@@ -15,27 +15,29 @@ fn table(title: [&str; 3], rows: &[Counterpart]) -> String {
             family = row.family;
             write!(text, "\n### {family}\n\n").expect("a text");
             let limits = rows.iter().any(|row| row.family == family && !row.limits.is_empty());
-            match limits {
-                true => writeln!(
+            if limits {
+                writeln!(
                     text,
                     "| {} | {} | {} |\n| --- | --- | --- |",
                     title[0], title[1], title[2]
-                ),
-                false => writeln!(text, "| {} | {} |\n| --- | --- |", title[0], title[1]),
+                )
+            } else {
+                writeln!(text, "| {} | {} |\n| --- | --- |", title[0], title[1])
             }
             .expect("a text");
         }
         let limits = rows.iter().any(|other| other.family == family && !other.limits.is_empty());
         let cell = |text: &str| text.replace('|', "\\|");
-        match limits {
-            true => writeln!(
+        if limits {
+            writeln!(
                 text,
                 "| {} | {} | {} |",
                 row.operator,
                 cell(row.counterpart),
                 cell(row.limits)
-            ),
-            false => writeln!(text, "| {} | {} |", row.operator, cell(row.counterpart)),
+            )
+        } else {
+            writeln!(text, "| {} | {} |", row.operator, cell(row.counterpart))
         }
         .expect("a text");
     }

@@ -176,12 +176,13 @@ fn fits(graph: &Graph, node: NodeId, value: &Value) -> Result<(), String> {
     let fits = dtype == Some(value.dtype())
         && shape.len() == dims.len()
         && shape.iter().zip(dims).all(is_like);
-    match fits {
-        true => Ok(()),
-        false => Err(format!(
+    if fits {
+        Ok(())
+    } else {
+        Err(format!(
             "it is {}{dims:?}, and the graph's is {}",
             value.dtype(),
             graph.display_type(node)
-        )),
+        ))
     }
 }

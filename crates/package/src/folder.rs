@@ -45,10 +45,7 @@ pub(crate) struct Found {
 /// # Errors
 /// The folder cannot be read; it has no graph, or several things of which one is wanted: their names.
 pub(crate) fn find(folder: &Path) -> Result<Found, Error> {
-    match is_package(folder) {
-        true => find_package(folder),
-        false => find_loose(folder),
-    }
+    if is_package(folder) { find_package(folder) } else { find_loose(folder) }
 }
 
 fn find_package(folder: &Path) -> Result<Found, Error> {

@@ -89,10 +89,7 @@ pub(crate) fn name_fault(name: &str) -> Option<String> {
 
 /// A name for what has none, made from a file's or a folder's.
 pub(crate) fn name_of(path: &Path) -> String {
-    let stem = match path.is_dir() {
-        true => path.file_name(),
-        false => path.file_stem(),
-    };
+    let stem = if path.is_dir() { path.file_name() } else { path.file_stem() };
     // `.` and `..` name folders by what they are called.
     let real = match stem {
         Some(_) => None,
@@ -100,10 +97,8 @@ pub(crate) fn name_of(path: &Path) -> String {
     };
     let stem = stem.or_else(|| real.as_deref()?.file_name());
     let stem = stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-    let plain = |sign: char| match sign.is_ascii_alphanumeric() || "-_.".contains(sign) {
-        true => sign,
-        false => '_',
-    };
+    let plain =
+        |sign: char| if sign.is_ascii_alphanumeric() || "-_.".contains(sign) { sign } else { '_' };
     let name: String = stem.chars().take(LONGEST_NAME).map(plain).collect();
     let name = name.trim_start_matches(['-', '.']);
     if name.is_empty() { "model".to_owned() } else { name.to_owned() }

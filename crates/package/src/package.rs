@@ -137,10 +137,8 @@ impl Package {
         let Some(checkpoint) = &self.checkpoint else {
             return Ok(Session::with_options(&self.graph, options)?);
         };
-        let options = match checkpoint.is_complete() {
-            true => options.seed(checkpoint.seed()),
-            false => options,
-        };
+        let options =
+            if checkpoint.is_complete() { options.seed(checkpoint.seed()) } else { options };
         let session = Session::with_options(&self.graph, options)?;
         let mut comparison = Restore::new().leave_extra().compare(checkpoint, &session);
         {
@@ -182,13 +180,15 @@ pub(crate) fn check_servable(graph: &abeyance_ir::Graph, name: &str) -> Result<(
         let error = Error::request(format!(
             "signature `{name}` writes the variable `{variable}`, and what is served answers without learning"
         ));
-        return Err(match known.is_empty() {
-            true => error.advise("give the graph a signature `predict` that only computes"),
-            false => error.advise(format!("those that write nothing are {}", known.join(", "))),
+        return Err(if known.is_empty() {
+            error.advise("give the graph a signature `predict` that only computes")
+        } else {
+            error.advise(format!("those that write nothing are {}", known.join(", ")))
         });
     }
-    match signature.outputs.is_empty() {
-        true => Err(Error::request(format!("signature `{name}` has no outputs"))),
-        false => Ok(()),
+    if signature.outputs.is_empty() {
+        Err(Error::request(format!("signature `{name}` has no outputs")))
+    } else {
+        Ok(())
     }
 }

@@ -56,10 +56,7 @@ fn instructions() -> &'static str {
 /// Where an architecture is always compiled for one set, that is NEON on 64-bit Arm, its name says all.
 #[cfg(not(target_arch = "x86_64"))]
 fn instructions() -> &'static str {
-    match cfg!(target_arch = "aarch64") {
-        true => "neon",
-        false => "scalar",
-    }
+    if cfg!(target_arch = "aarch64") { "neon" } else { "scalar" }
 }
 
 impl fmt::Display for Processor {

@@ -24,17 +24,17 @@ pub fn is_onnx(path: &Path) -> bool {
 /// # Errors
 /// It cannot be read, or is no graph; everything that is wrong with it. A folder has none, or several.
 pub fn graph(path: &Path) -> Result<Graph, Error> {
-    match path.is_dir() {
-        true => file(&folder::find(path)?.graph),
-        false => file(path),
-    }
+    if path.is_dir() { file(&folder::find(path)?.graph) } else { file(path) }
 }
 
 fn file(path: &Path) -> Result<Graph, Error> {
     if !is_onnx(path) {
-        return Graph::load(path).map_err(|mistakes| match is_checkpoint(path) {
-            true => Error::CheckpointForGraph { path: path.to_owned() },
-            false => Error::Graph(without_places_here(mistakes)),
+        return Graph::load(path).map_err(|mistakes| {
+            if is_checkpoint(path) {
+                Error::CheckpointForGraph { path: path.to_owned() }
+            } else {
+                Error::Graph(without_places_here(mistakes))
+            }
         });
     }
     let bytes =
@@ -57,10 +57,7 @@ pub fn checkpoint(path: &Path) -> Result<Checkpoint, Error> {
     let missing = || Error::NoCheckpoint { path: path.to_owned() };
     if is_package(path) {
         let weights: PathBuf = path.join(WEIGHTS);
-        return match weights.is_file() {
-            true => Ok(Checkpoint::load(weights)?),
-            false => Err(missing()),
-        };
+        return if weights.is_file() { Ok(Checkpoint::load(weights)?) } else { Err(missing()) };
     }
     Checkpoints::latest_in(path)?.ok_or_else(missing)
 }

@@ -153,10 +153,11 @@ fn write_whole(
 fn header(tags: &[String], out: &mut dyn Write) -> std::io::Result<()> {
     out.write_all(b"step,wall")?;
     for tag in tags {
-        match tag.contains([',', '"', '\n', '\r']) {
+        if tag.contains([',', '"', '\n', '\r']) {
             // A line break would end the header.
-            true => write!(out, ",\"{}\"", tag.replace('"', "\"\"").replace(['\n', '\r'], " "))?,
-            false => write!(out, ",{tag}")?,
+            write!(out, ",\"{}\"", tag.replace('"', "\"\"").replace(['\n', '\r'], " "))?
+        } else {
+            write!(out, ",{tag}")?
         }
     }
     out.write_all(b"\n")

@@ -168,9 +168,10 @@ fn array(array: &Array) -> String {
     if array.len() > SHOWN {
         shown.push("…".to_owned());
     }
-    match array.dims.is_empty() {
-        true => shown.join(""),
-        false => format!("{}{:?} {}", array.dtype, &array.dims[..], shown.join(", ")),
+    if array.dims.is_empty() {
+        shown.join("")
+    } else {
+        format!("{}{:?} {}", array.dtype, &array.dims[..], shown.join(", "))
     }
 }
 

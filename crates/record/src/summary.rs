@@ -52,9 +52,10 @@ pub fn percentiles(tag: &str, spread: &Spread) -> Value {
 }
 
 fn narrow(number: f64) -> f32 {
-    match number.is_finite() {
-        true => number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32,
-        false => number as f32,
+    if number.is_finite() {
+        number.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
+    } else {
+        number as f32
     }
 }
 

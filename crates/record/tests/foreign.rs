@@ -46,10 +46,7 @@ fn check_weights(run: &Run, error: f32) {
 fn check_image(run: &Run, tag: &str, index: usize, is_second: bool) {
     let (pixels, width, height, _) = sprite::decode(&run.image(tag, 5, index).unwrap()).unwrap();
     assert_eq!((width, height), (4, 3));
-    match is_second {
-        false => assert_eq!(pixels[0], 0),
-        true => assert_eq!(pixels.last(), Some(&255)),
-    }
+    if is_second { assert_eq!(pixels.last(), Some(&255)) } else { assert_eq!(pixels[0], 0) }
 }
 
 fn names(graph: &GraphDef) -> Vec<&str> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use abeyance_kernels::launch::Cost;
+use abeyance_launch::Cost;
 use abeyance_scheduler::{BufferId, Program, Task, Workers, Write};
 use divan::Bencher;
 use divan::counter::ItemsCount;

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use abeyance_kernels::launch::{ALIGNMENT, Cut};
+use abeyance_launch::{ALIGNMENT, Cut};
 
-use crate::aligned::AlignedBytes;
+use abeyance_launch::AlignedBytes;
 
 /// A buffer of one program, counted from 0 in the order in which the builder was told of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

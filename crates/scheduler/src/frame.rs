@@ -4,14 +4,14 @@ use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use abeyance_kernels::launch::{ALIGNMENT, Call, Failure, RawBuffer};
+use abeyance_launch::{ALIGNMENT, Call, Failure, RawBuffer};
 
-use crate::aligned::{AlignedBytes, OutOfMemory};
 use crate::buffers::{BufferId, BufferKind, Write};
 use crate::program::{Program, TaskId};
 use crate::queue::Queue;
 use crate::recording::Recording;
 use crate::state::RunError;
+use abeyance_launch::{AlignedBytes, OutOfMemory};
 
 /// What one run at a time needs, of one program after the other. It grows and never shrinks.
 #[derive(Default)]

@@ -11,7 +11,7 @@
 //! graphs.
 //!
 //! ```
-//! use abeyance_kernels::launch::Cost;
+//! use abeyance_launch::Cost;
 //! use abeyance_scheduler::{Program, Task, Workers, Write};
 //!
 //! let mut builder = Program::builder();
@@ -46,7 +46,6 @@
 //! ```
 //!
 //! # Where things are
-//! - `aligned`: the memory of constants and arenas.
 //! - `buffers`: what kinds of buffers there are.
 //! - `program`: the finished program; `program::builder` checks it, `program::arena` places temporaries,
 //!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
@@ -66,7 +65,6 @@
 
 #![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
 
-mod aligned;
 mod buffers;
 mod frame;
 mod idle;
@@ -77,7 +75,7 @@ mod state;
 mod states;
 mod workers;
 
-pub use aligned::{AlignedBytes, OutOfMemory};
+pub use abeyance_launch::{AlignedBytes, OutOfMemory};
 pub use buffers::{BufferId, BufferInfo, BufferKind, Write};
 pub use program::builder::{BuildError, ProgramBuilder, Task};
 pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};

@@ -11,12 +11,12 @@ pub(crate) mod units;
 use std::fmt;
 use std::time::Instant;
 
-use abeyance_kernels::launch::{Cost, Function};
+use abeyance_launch::{Cost, Function};
 
-use crate::aligned::OutOfMemory;
 use crate::buffers::{Buffer, BufferId, BufferInfo, Write};
 use crate::recording::Recording;
 use crate::state::State;
+use abeyance_launch::OutOfMemory;
 use builder::ProgramBuilder;
 use lists::{Lists, Pool, Slice};
 use units::Units;

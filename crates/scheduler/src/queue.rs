@@ -14,13 +14,13 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use abeyance_kernels::launch::Failure;
+use abeyance_launch::Failure;
 
-use crate::aligned::OutOfMemory;
 use crate::frame::{Job, Part, catch, reserve};
 use crate::idle::Idle;
 use crate::program::Program;
 use crate::state::RunError;
+use abeyance_launch::OutOfMemory;
 
 /// A slot that is reserved but not yet filled.
 const EMPTY: u32 = u32::MAX;

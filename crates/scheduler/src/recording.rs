@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Instant;
 
-use crate::aligned::OutOfMemory;
 use crate::frame::Part;
 use crate::program::{Program, TaskId};
+use abeyance_launch::OutOfMemory;
 
 /// One part of a task as it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

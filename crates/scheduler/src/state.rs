@@ -3,14 +3,14 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use abeyance_kernels::launch::{Failure, RawBuffer};
+use abeyance_launch::{Failure, RawBuffer};
 
-use crate::aligned::OutOfMemory;
 use crate::buffers::{BufferId, BufferKind};
 use crate::frame::{Frame, Job, reserve};
 use crate::program::{Program, TaskId};
 use crate::recording::Recording;
 use crate::workers::Workers;
+use abeyance_launch::OutOfMemory;
 
 /// A buffer or a state that does not fit the program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

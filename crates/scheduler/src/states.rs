@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::aligned::OutOfMemory;
 use crate::program::Program;
 use crate::state::State;
+use abeyance_launch::OutOfMemory;
 
 /// States for the runs of any number of programs: each run is lent one. There are as many as runs went on at a time, and
 /// each has grown to what the largest program that it ran asks for.
@@ -130,7 +130,7 @@ impl fmt::Debug for States {
 
 #[cfg(test)]
 mod tests {
-    use abeyance_kernels::launch::Cost;
+    use abeyance_launch::Cost;
 
     use super::*;
     use crate::{Task, Workers, Write};

@@ -7,7 +7,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use abeyance_kernels::launch::Cost;
+use abeyance_launch::Cost;
 use abeyance_scheduler::{BufferId, Program, States, Task, Workers, Write};
 
 struct Counting;

@@ -1,6 +1,6 @@
 //! What makes a program, what does not, and what its memory comes to.
 
-use abeyance_kernels::launch::{Cost, Function};
+use abeyance_launch::{Cost, Function};
 use abeyance_scheduler::{
     AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, Workers, Write,
 };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use abeyance_kernels::launch::Cost;
+use abeyance_launch::Cost;
 use abeyance_scheduler::{
     AlignedBytes, BufferId, Program, ProgramBuilder, States, Task, TaskId, Workers, Write,
 };

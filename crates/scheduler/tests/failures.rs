@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, LazyLock};
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_launch::{Cost, Failure};
 use abeyance_scheduler::{
     AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers, Write,
 };
@@ -111,7 +111,7 @@ fn what_does_not_fit_is_refused() {
     let x = builder.input(8, 8);
     let out = builder.output(8, 8);
     let middle = builder.temporary(8);
-    let copy = || -> abeyance_kernels::launch::Function {
+    let copy = || -> abeyance_launch::Function {
         Box::new(|call| {
             call.output::<u64>()[0] = call.input::<u64>(0)[0];
             Ok(())

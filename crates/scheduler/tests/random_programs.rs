@@ -1,6 +1,6 @@
 //! Random programs give, for any number of threads, bit for bit what running their tasks one by one gives.
 
-use abeyance_kernels::launch::{ALIGNMENT, Call, Cost, Failure};
+use abeyance_launch::{ALIGNMENT, Call, Cost, Failure};
 use abeyance_scheduler::{
     AlignedBytes, BufferId, Program, Run, RunError, State, States, Task, TaskId, TaskInfo, Workers,
     Write,

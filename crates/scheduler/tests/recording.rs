@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use abeyance_kernels::launch::{Cost, Failure};
+use abeyance_launch::{Cost, Failure};
 use abeyance_scheduler::{
     AlignedBytes, BufferId, PartTime, Program, RunError, Task, TaskId, Workers, Write,
 };
@@ -30,9 +30,10 @@ fn layers(depth: usize, width: usize, fails: Option<usize>) -> (Program, BufferI
                     let sum = (0..call.inputs())
                         .fold(task as u8, |sum, input| sum ^ call.input::<u8>(input)[7]);
                     call.output::<u8>().fill(sum);
-                    match fails == Some(task) && call.part() == 1 {
-                        true => Err(Failure("told to".into())),
-                        false => Ok(()),
+                    if fails == Some(task) && call.part() == 1 {
+                        Err(Failure("told to".into()))
+                    } else {
+                        Ok(())
                     }
                 }),
                 after: &[],

@@ -70,19 +70,20 @@ pub(crate) async fn serve<S, B>(
     let graceful = GracefulShutdown::new();
     let mut stopping = false;
     loop {
-        let accepted = match stopping {
-            false => tokio::select! {
+        let accepted = if stopping {
+            // Who has connected before is still answered.
+            match tokio::time::timeout(LAST, listener.accept()).await {
+                Ok(accepted) => accepted,
+                Err(_) => break,
+            }
+        } else {
+            tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = stop.changed() => {
                     stopping = true;
                     continue;
                 }
-            },
-            // Who has connected before is still answered.
-            true => match tokio::time::timeout(LAST, listener.accept()).await {
-                Ok(accepted) => accepted,
-                Err(_) => break,
-            },
+            }
         };
         let (stream, client) = match accepted {
             Ok(accepted) => accepted,

@@ -306,9 +306,10 @@ impl Shared {
             batch.extend(queue.pop_front());
         }
         *waiting -= batch.len();
-        match queue.is_empty() {
-            true => drop(lanes.remove(lane)),
-            false => turns.push_back(lane.clone()),
+        if queue.is_empty() {
+            drop(lanes.remove(lane))
+        } else {
+            turns.push_back(lane.clone())
         }
         Ok(batch)
     }

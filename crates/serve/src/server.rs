@@ -110,9 +110,10 @@ impl Server {
         let watch = Watch { threads, batching, versions: options.versions, poll: options.poll };
         let loader = Loader::start(models.0, registry.clone(), metrics.clone(), watch)?;
         let connections = Arc::new(AtomicUsize::new(0));
-        let names = match options.token.is_none() && !options.allow_public {
-            true => Some(Names::new(options.hosts.iter().cloned())),
-            false => None,
+        let names = if options.token.is_none() && !options.allow_public {
+            Some(Names::new(options.hosts.iter().cloned()))
+        } else {
+            None
         };
         let app = Arc::new(App {
             registry,

@@ -1,11 +1,13 @@
 //! The backward graph: derivatives as nodes of the same graph.
 
-use abeyance_graph::ops::{binary, fill_like, source};
+use abeyance_graph::Expr;
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
 use std::collections::HashMap;
 
 use abeyance_ir::{
-    Calculus, Context, Derivation, Diagnostic, Dim, Fault, Graph as Ir, NodeId, Role, Seed, Type,
+    Context, Derivation, Diagnostic, Differentiability, Dim, Fault, Graph as Ir, ItemAttributes,
+    NodeId, Role, Seed, Type,
 };
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
@@ -172,7 +174,8 @@ pub(crate) fn differentiate_from(
         for &(y, cotangent) in ys {
             if backward.path.contains(y.index()) {
                 enter(graph, y);
-                let seed = cotangent.unwrap_or_else(|| fill_like(graph, y, 1.0));
+                let seed =
+                    cotangent.unwrap_or_else(|| Expr::with(graph, y, |y| y.fill_like(1.0).id()));
                 backward.add(graph, y, y, seed);
             }
         }
@@ -181,14 +184,14 @@ pub(crate) fn differentiate_from(
             .iter()
             .map(|&x| match (backward.cotangents[x.index()], unconnected) {
                 (Some(cotangent), _) => cotangent,
-                (None, Unconnected::Zeros) => fill_like(graph, x, 0.0),
+                (None, Unconnected::Zeros) => Expr::with(graph, x, |x| x.fill_like(0.0).id()),
                 (None, Unconnected::Mistake) => {
                     let mut diagnostic = backward.explain_break(graph, x, &before);
                     if let Some(call) = before.call {
                         diagnostic.message = call.say(diagnostic.message);
                     }
                     graph.report(diagnostic);
-                    source::invalid(graph)
+                    graph.add(&Invalid, &[], ())
                 }
             })
             .collect())
@@ -198,7 +201,7 @@ pub(crate) fn differentiate_from(
         if let Some(diagnostic) = diagnostic {
             graph.report(*diagnostic);
         }
-        xs.iter().map(|_| source::invalid(graph)).collect()
+        xs.iter().map(|_| graph.add(&Invalid, &[], ())).collect()
     });
     *graph.context_mut() = before;
     derivatives
@@ -381,7 +384,7 @@ impl Backward {
         node: NodeId,
         cotangents: &[Option<NodeId>],
     ) -> Result<(), Stop> {
-        if graph.node(node).operator.signature().unpacks {
+        if graph.node(node).operator.signature().takes_tuple {
             self.unpack(graph, node, cotangents);
             return Ok(());
         }
@@ -398,7 +401,7 @@ impl Backward {
         let found = operator
             .gradient(&mut cx)
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
-        let masks = masked || operator.signature().masks;
+        let masks = masked || operator.signature().zeroes_gradient;
         for (place, &operand) in operands.iter().enumerate() {
             let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
                 continue;
@@ -418,7 +421,8 @@ impl Backward {
         let (Some(&tuple), Some(&Some(part))) = (data.operands.first(), cotangents.first()) else {
             return;
         };
-        let index = data.attributes.integer(0) as usize;
+        let ItemAttributes { index } = data.attributes.read();
+        let index = index as usize;
         let count = graph.node(tuple).ty.items().len();
         if self.masked.contains(node.index()) {
             self.masked.insert(tuple.index());
@@ -488,7 +492,7 @@ fn sum(graph: &mut Ir, node: NodeId, operand: NodeId, sum: Option<NodeId>, part:
         None => part,
         Some(sum) => {
             enter(graph, operand);
-            let sum = binary::add(graph, sum, part);
+            let sum = Expr::with(graph, sum, |sum| (sum + sum.at(part)).id());
             enter(graph, node);
             sum
         }
@@ -506,13 +510,13 @@ fn enter(graph: &mut Ir, node: NodeId) {
 fn has_derivative(graph: &Ir, node: NodeId) -> bool {
     let node = graph.node(node);
     let float = node.ty.items().iter().any(|tensor| tensor.dtype.is_float());
-    float && !matches!(node.operator.signature().calculus, Calculus::None(_))
+    float && !matches!(node.operator.signature().differentiability, Differentiability::None(_))
 }
 
 fn reason(graph: &Ir, node: NodeId) -> String {
     let node = graph.node(node);
-    match (node.operator.signature().calculus, node.ty.tensor()) {
-        (Calculus::None(reason), _) => reason.to_owned(),
+    match (node.operator.signature().differentiability, node.ty.tensor()) {
+        (Differentiability::None(reason), _) => reason.to_owned(),
         (_, Some(tensor)) => {
             format!("gives elements of {}, which have no derivatives", tensor.dtype)
         }

@@ -42,14 +42,11 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
             mistakes.extend(check_size(graph, feed, axis, (dim, size), &mut sizes));
         }
     }
-    match mistakes.is_empty() {
-        true => Ok(()),
-        false => Err(Error::Request(Diagnostics(mistakes))),
-    }
+    if mistakes.is_empty() { Ok(()) } else { Err(Error::Request(Diagnostics(mistakes))) }
 }
 
 /// Where an unknown dimension has got its size: of which tensor, as which symbol there, and the size.
-type Sizes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
+type Shapes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
 
 /// Whether a size is the one that the graph, or an array that was fed before, gives the dimension.
 fn check_size(
@@ -57,7 +54,7 @@ fn check_size(
     feed: &Feed<'_>,
     axis: usize,
     (dim, size): (Dim, usize),
-    sizes: &mut Sizes,
+    sizes: &mut Shapes,
 ) -> Option<Diagnostic> {
     let symbols = graph.symbols();
     let name = &graph.node(feed.node).name;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use abeyance_graph::ops::control::Scan;
-use abeyance_graph::ops::{fill_like, index, join, sequence, shape, source};
+use abeyance_graph::Expr;
+use abeyance_graph::ops::control::{Scan, ScanAttributes};
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{Float, Tensor};
 use abeyance_ir::{
-    Array, Attribute, Attributes, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape,
-    TensorType, Type, element_count, known_dims,
+    Array, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape, TensorType, Type,
+    element_count, known_dims,
 };
 
 use crate::Unconnected;
@@ -85,7 +86,7 @@ pub fn hessian<'g, T: Float>(
         let slope = differentiate_from(ir, &[(y.id(), None)], &[x], Unconnected::Mistake);
         match slope[..] {
             [slope] => append(ir, "hessian", slope, x, Unconnected::Zeros),
-            _ => source::invalid(ir),
+            _ => ir.add(&Invalid, &[], ()),
         }
     };
     graph.any(graph.build(rows)).assume()
@@ -96,7 +97,7 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
     let (Some(of), Some(by)) = (ir.shape(y), ir.shape(x)) else {
         // Operations and wrong nodes have no derivatives, which is told there.
         differentiate_from(ir, &[(y, None)], &[x], unconnected);
-        return source::invalid(ir);
+        return ir.add(&Invalid, &[], ());
     };
     let Some(count) = known_dims(&of).and_then(|dims| element_count(&dims)) else {
         let size = match what {
@@ -108,7 +109,7 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
             .note(ir.describe(y), ir.node(y).location)
             .help("there is a row for each element: give all its dimensions a number");
         ir.report(diagnostic);
-        return source::invalid(ir);
+        return ir.add(&Invalid, &[], ());
     };
     let mut shape = of.clone();
     shape.extend_from_slice(&by);
@@ -121,10 +122,10 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
         _ => Some(by_loop(ir, what, y, x, &of, count, unconnected)),
     };
     let result = match rows {
-        Some(rows) => shape::reshape(ir, rows, shape),
+        Some(rows) => Expr::with(ir, rows, |rows| rows.reshape(shape).id()),
         None => {
             let dtype = ir.node(x).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
-            source::fill(ir, Array::scalar(dtype, 0.0), shape)
+            Expr::with(ir, x, |x| x.fill(Array::scalar(dtype, 0.0), shape).id())
         }
     };
     *ir.context_mut() = before;
@@ -146,7 +147,7 @@ fn by_loop(
 ) -> NodeId {
     let mut trial = ir.clone();
     trial.context_mut().controls.clear();
-    let row = fill_like(&mut trial, y, 0.0);
+    let row = Expr::with(&mut trial, y, |y| y.fill_like(0.0).id());
     let known = trial.check().err().map_or(0, |mistakes| mistakes.0.len());
     let found = differentiate_from(&mut trial, &[(y, Some(row))], &[x], unconnected);
     let mistakes = trial.check().err().map_or(Vec::new(), |mistakes| mistakes.0);
@@ -154,10 +155,10 @@ fn by_loop(
         ir.report(mistake);
     }
     let [found] = found[..] else {
-        return source::invalid(ir);
+        return ir.add(&Invalid, &[], ());
     };
     if trial.node(found).ty == Type::Invalid {
-        return source::invalid(ir);
+        return ir.add(&Invalid, &[], ());
     }
     let dependent = trial.descendants([row], |_, _| true);
     let needed = trial.ancestors([found], |id| !dependent.contains(id.index()));
@@ -178,8 +179,8 @@ fn by_loop(
         let mut shape = of.clone();
         shape.extend(ir.shape(x).unwrap_or_default());
         return match captured[..] {
-            [only] => shape::broadcast_to(ir, only, shape),
-            _ => source::invalid(ir),
+            [only] => Expr::with(ir, only, |only| only.broadcast_to(shape).id()),
+            _ => ir.add(&Invalid, &[], ()),
         };
     }
     let scope = ir.unique_scope(what);
@@ -193,7 +194,7 @@ fn by_loop(
     for (&node, &outer) in frontier.iter().zip(&captured) {
         let data = ir.node(outer);
         let (Some(tensor), Some(shape)) = (data.ty.tensor(), ir.shape(outer)) else {
-            return source::invalid(ir);
+            return ir.add(&Invalid, &[], ());
         };
         let name = data.name.rsplit('/').next().unwrap_or("input");
         copies[node.index()] = Some(body.input(name, TensorType::new(tensor.dtype, shape)));
@@ -201,13 +202,14 @@ fn by_loop(
     copies[row.index()] = Some(unit(&mut body, at, &trial, y, of, count));
     let outputs = body.copy_nodes(&trial, &[found], &mut copies);
     ir.adopt(&body);
-    let attributes = Attributes::of([
-        Attribute::Body(Arc::new(Body::new(body, outputs))),
-        Attribute::Integer(0),
-        Attribute::Integer(1),
-        Attribute::Flag(false),
-    ]);
-    let mut operands = vec![sequence::counting(ir, DType::I64, Dim::Known(count))];
+    let attributes = ScanAttributes {
+        body: Arc::new(Body::new(body, outputs)),
+        carried: 0,
+        sequences: 1,
+        reverse: false,
+    };
+    let indices = |x: Expr<'_>| x.counting(DType::I64, Dim::Known(count)).id();
+    let mut operands = vec![Expr::with(ir, x, indices)];
     operands.extend(captured);
     let name = scope.strip_prefix(&*ir.context().scope).unwrap_or(&scope).trim_end_matches('/');
     let name = name.to_owned();
@@ -225,19 +227,23 @@ fn unrolled(
 ) -> NodeId {
     let mut rows = Vec::with_capacity(count);
     for index in 0..count {
-        let at = source::constant(ir, Array::scalar(DType::I64, index as f64));
-        let like = ir.node(y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
-        let hot = index::one_hot(ir, at, count as i64, like);
-        let seed = shape::reshape(ir, hot, of.clone());
+        let seed = Expr::with(ir, y, |y| {
+            let at = y.constant(Array::scalar(DType::I64, index as f64));
+            at.one_hot(count as i64, y.dtype().unwrap_or(DType::F32)).reshape(of.clone()).id()
+        });
         let found = differentiate_from(ir, &[(y, Some(seed))], &[x], unconnected);
-        rows.extend(found.into_iter().map(|row| shape::expand_dims(ir, row, 0)));
+        rows.extend(
+            found.into_iter().map(|row| Expr::with(ir, row, |row| row.expand_dims(0).id())),
+        );
     }
-    join::concat(ir, &rows, 0)
+    Expr::with(ir, y, |y| {
+        let rows: Vec<Expr<'_>> = rows.iter().map(|&row| y.at(row)).collect();
+        y.concat(&rows, 0).id()
+    })
 }
 
 /// Appends to a body the row whose element `at` is 1, in the shape and element type of `y`.
 fn unit(body: &mut Ir, at: NodeId, outer: &Ir, y: NodeId, of: &Shape, count: usize) -> NodeId {
     let dtype = outer.node(y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
-    let hot = index::one_hot(body, at, count as i64, dtype);
-    shape::reshape(body, hot, of.clone())
+    Expr::with(body, at, |at| at.one_hot(count as i64, dtype).reshape(of.clone()).id())
 }

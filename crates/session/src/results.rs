@@ -6,17 +6,17 @@ use abeyance_scheduler::Run;
 use ndarray::{ArrayD, IxDyn};
 
 use crate::Value;
-use crate::plan::Fetched;
+use crate::plan::FetchSlot;
 
 /// The fetched values of a run, one after the other.
 pub struct Results<'a> {
     run: &'a Run<'a>,
-    fetched: &'a [Fetched],
+    fetched: &'a [FetchSlot],
     next: usize,
 }
 
 impl<'a> Results<'a> {
-    pub(crate) fn new(run: &'a Run<'a>, fetched: &'a [Fetched]) -> Self {
+    pub(crate) fn new(run: &'a Run<'a>, fetched: &'a [FetchSlot]) -> Self {
         Self { run, fetched, next: 0 }
     }
 
@@ -25,10 +25,10 @@ impl<'a> Results<'a> {
         let fetched = self.fetched.get(self.next);
         self.next += 1;
         match fetched {
-            Some(Fetched::Tensor { buffer, dtype, dims }) => {
+            Some(FetchSlot::Tensor { buffer, dtype, dims }) => {
                 (*dtype, dims, self.run.read(*buffer).unwrap_or(&[]))
             }
-            Some(Fetched::Nothing) | None => (DType::F32, &[0], &[]),
+            Some(FetchSlot::Nothing) | None => (DType::F32, &[0], &[]),
         }
     }
 

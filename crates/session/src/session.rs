@@ -1,20 +1,26 @@
 //! Sessions: variables, plans, runs.
 
+mod callable;
+mod request;
+mod values;
+
+pub use callable::Callable;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{Element, Graph};
-use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Effect, Fault, GraphId, Location, NodeId};
+use abeyance_ir::{self as ir, Effect, GraphId, Location, NodeId};
 use abeyance_scheduler::{AlignedBytes, Recording, Workers};
-use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
-use smallvec::SmallVec;
 
-use crate::feed::{Bytes, Feed, FeedValue};
-use crate::fetch::{Collect, Fetch, FetchList, Listed};
+use crate::feed::{Bytes, Feed};
+use crate::fetch::{Collect, Fetch, FetchList};
 use crate::initial::initialize;
 use crate::plan::{
-    self, Explanation, FeedShape, Frozen, FrozenGraph, Plan, PlanCache, RunMemory, VariableIndex,
+    Explanation, FeedShape, FrozenGraph, PassSet, Plan, PlanCache, Request, RunMemory,
+    SessionGraph, VariableIndex, compile, compile_watched,
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
@@ -26,7 +32,7 @@ use crate::{Error, NodeCost, Port, Results, RunOptions, SessionMemory, SessionOp
 /// Every run is a transaction: it reads variables as they were before it, what it writes lands together at its end, and an
 /// error changes nothing.
 pub struct Session {
-    frozen: Frozen,
+    frozen: SessionGraph,
     id: GraphId,
     names: Vec<NodeId>,
     variables: Variables,
@@ -60,6 +66,7 @@ impl Session {
     pub fn with_options(graph: &Graph, options: SessionOptions) -> Result<Self, Error> {
         graph.check().map_err(Error::Program)?;
         let graph = graph.ir().clone();
+        let passes = passes(&options)?;
         let workers = workers(options.threads)?;
         let seed = options.seed.or(graph.seed()).unwrap_or(0);
         let mut variables = HashMap::new();
@@ -69,14 +76,13 @@ impl Session {
             if node.operator.signature().effect != Effect::Read {
                 continue;
             }
-            let (Some(tensor), Some(initializer)) =
-                (node.ty.tensor(), node.attributes.initializer(0))
-            else {
+            let Some(tensor) = node.ty.tensor().filter(|_| node.is(&Variable)) else {
                 return Err(Error::Internal(format!("`{}` has no first value", node.name)));
             };
             let size = tensor.shape.iter().filter_map(|dim| dim.known()).product::<usize>();
             let mut value = AlignedBytes::zeroed(size * tensor.dtype.size())?;
-            initialize(&mut value, tensor.dtype, initializer, seed, &node.name)?;
+            let VariableAttributes { initial, .. } = node.attributes.read();
+            initialize(&mut value, tensor.dtype, &initial, seed, &node.name)?;
             variables.insert(id, VariableIndex(values.len()));
             names.push(id);
             values.push(value);
@@ -84,11 +90,11 @@ impl Session {
         Ok(Self {
             id: graph.id(),
             plans: PlanCache::new(options.plan_limit(graph.len())),
-            frozen: Frozen {
+            frozen: SessionGraph {
                 graph: FrozenGraph::Own(Box::new(graph)),
                 seed,
                 variables,
-                passes: plan::Passes { optimize: !options.plain },
+                passes,
                 memory: Arc::new(RunMemory::new(workers.threads())),
             },
             names,
@@ -116,66 +122,6 @@ impl Session {
     /// Runs that wrote, and runs that drew without writing.
     pub(crate) fn counters(&self) -> (&AtomicU64, &AtomicU64) {
         (&self.step, &self.draws)
-    }
-
-    /// Nodes of the session's graph made ready to run.
-    pub(crate) fn callable<C: Collect>(
-        &self,
-        fetches: SmallVec<[NodeId; 12]>,
-        collect: C,
-    ) -> Callable<'_, C> {
-        Callable { session: self, fetches, collect, last: RwLock::new(None) }
-    }
-
-    /// Gives variables values from outside, all at once, and sets the counters. Nothing is changed if there are `mistakes`
-    /// already or some are found.
-    pub(crate) fn assign<'a>(
-        &self,
-        values: impl IntoIterator<Item = (&'a str, &'a ir::Array)>,
-        counters: Option<(u64, u64)>,
-        mut mistakes: Vec<Diagnostic>,
-    ) -> Result<(), Error> {
-        let mut found: Vec<(VariableIndex, &ir::Array)> = Vec::new();
-        for (name, array) in values {
-            let id = self.frozen.graph.find(name);
-            let index = id.and_then(|id| self.frozen.variables.get(&id));
-            let (Some(id), Some(&index)) = (id, index) else {
-                mistakes.push(self.no_variable(name));
-                continue;
-            };
-            let fits = self.frozen.graph.node(id).ty.tensor().is_some_and(|tensor| {
-                let dims: Option<ir::Dims> = ir::known_dims(&tensor.shape);
-                tensor.dtype == array.dtype && dims.as_ref() == Some(&array.dims)
-            });
-            if !fits || array.bytes.len() != self.variables.read()[index.0].len() {
-                let message = format!(
-                    "the variable `{name}` cannot take a value of {}{:?}",
-                    array.dtype, array.dims
-                );
-                mistakes.push(self.about_variable(index, message));
-            } else if found.iter().any(|(other, _)| *other == index) {
-                mistakes.push(
-                    self.about_variable(index, format!("the variable `{name}` is given twice")),
-                );
-            } else {
-                found.push((index, array));
-            }
-        }
-        if !mistakes.is_empty() {
-            return Err(Error::Request(Diagnostics(mistakes)));
-        }
-        let written = || found.iter().map(|&(index, _)| index);
-        let mut next = self.variables.begin(written())?;
-        for (index, array) in &found {
-            next[index.0].copy_from_slice(&array.bytes);
-        }
-        self.variables.commit(next, written(), || {
-            if let Some((step, draws)) = counters {
-                self.step.store(step, Ordering::Release);
-                self.draws.store(draws, Ordering::Release);
-            }
-        });
-        Ok(())
     }
 
     /// How many threads a run may use.
@@ -333,9 +279,54 @@ impl Session {
     }
 
     fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
-        self.check_strangers(feeds)?;
+        self.check_foreign(feeds)?;
         feeding::check(&self.frozen.graph, feeds)?;
-        Plan::explain(&self.frozen, fetches, shapes(feeds))
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
+        Ok(plan.explain(&self.frozen))
+    }
+
+    /// The draft of such a run's plan as each pass leaves it, with the pass's name: the first is the
+    /// translation of the graph. Passes that change nothing are left out. `docs/one-training-step.md`
+    /// explains what is printed.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph};
+    /// use abeyance_session::{feeds, Session};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 3]);
+    /// let y = (x + 1.0).relu();
+    /// let session = Session::new(&g)?;
+    /// let drafts = session.explain_passes(y, feeds![x => &ndarray::array![[1.0, -2.0, 3.0]]])?;
+    /// let names: Vec<_> = drafts.iter().map(|(name, _)| *name).collect();
+    /// assert_eq!(names, ["translation", "fusion"]);
+    /// # Ok::<(), abeyance_session::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::explain`].
+    #[track_caller]
+    pub fn explain_passes<'a, F: Fetch>(
+        &self,
+        fetches: F,
+        feeds: impl AsRef<[Feed<'a>]>,
+    ) -> Result<Vec<(&'static str, String)>, Error> {
+        let (location, feeds) = (Location::caller(), feeds.as_ref());
+        let mut list = FetchList::default();
+        fetches.list(&mut list);
+        let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
+        let mut drafts: Vec<(&'static str, String)> = Vec::new();
+        let compiled = self.check_foreign(feeds).and_then(|()| {
+            feeding::check(&self.frozen.graph, feeds)?;
+            let shapes = shapes(feeds);
+            compile_watched(&Request::new(&self.frozen, &fetches, &shapes), &mut |name, draft| {
+                let text = draft.to_string();
+                if drafts.last().is_none_or(|(_, last)| *last != text) {
+                    drafts.push((name, text));
+                }
+            })
+        });
+        compiled.map_err(|error| error.at(location))?;
+        Ok(drafts)
     }
 
     /// What each node that such a run computes costs by itself, as if none were fused with others, folded or shared.
@@ -370,9 +361,10 @@ impl Session {
     }
 
     fn node_costs(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Vec<NodeCost>, Error> {
-        self.check_strangers(feeds)?;
+        self.check_foreign(feeds)?;
         feeding::check(&self.frozen.graph, feeds)?;
-        Plan::costs(&self.frozen, fetches, shapes(feeds))
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)).plain())?;
+        Ok(plan.node_costs(&self.frozen))
     }
 
     /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
@@ -430,188 +422,13 @@ impl Session {
         *self.fingerprint.get_or_init(|| self.frozen.graph.fingerprint())
     }
 
-    /// A variable's value.
-    ///
-    /// # Errors
-    /// There is no variable of that name, or its elements are not `T`.
-    #[track_caller]
-    pub fn variable<T: Element>(&self, name: &str) -> Result<ArrayD<T>, Error> {
-        let location = Location::caller();
-        let (index, dims) = self.find::<T>(name).map_err(|error| error.at(location))?;
-        let values = self.variables.read();
-        let stored: &[T::Stored] = bytemuck::cast_slice(&values[index.0]);
-        let elements = stored.iter().map(|&stored| T::load(stored)).collect();
-        ArrayD::from_shape_vec(IxDyn(&dims), elements)
-            .map_err(|error| Error::Internal(error.to_string()))
-    }
-
-    /// Gives a variable a value from outside.
-    ///
-    /// # Errors
-    /// There is no variable of that name, its elements are not `T`, or the shape differs.
-    #[track_caller]
-    pub fn set_variable<T: Element, S: Data<Elem = T>, D: Dimension>(
-        &self,
-        name: &str,
-        value: &ArrayBase<S, D>,
-    ) -> Result<(), Error> {
-        let location = Location::caller();
-        let (index, dims) = self.find::<T>(name).map_err(|error| error.at(location))?;
-        if value.shape() != &dims[..] {
-            let message =
-                format!("the variable `{name}` cannot take a value of shape {:?}", value.shape());
-            let error = Error::Request(self.about_variable(index, message).into());
-            return Err(error.at(location));
-        }
-        let (_, _, bytes) = value.raw();
-        let bytes = bytes
-            .get()
-            .map_err(|bytes| Error::Memory(abeyance_scheduler::OutOfMemory { bytes }))?;
-        let mut next = self.variables.begin(std::iter::once(index))?;
-        next[index.0].copy_from_slice(bytes);
-        self.variables.commit(next, std::iter::once(index), || {});
-        Ok(())
-    }
-
-    fn find<T: Element>(&self, name: &str) -> Result<(VariableIndex, Vec<usize>), Error> {
-        let graph = &self.frozen.graph;
-        let id = graph.find(name);
-        let index = id.and_then(|id| self.frozen.variables.get(&id));
-        let (Some(id), Some(&index)) = (id, index) else {
-            return Err(Error::Request(self.no_variable(name).into()));
-        };
-        match graph.node(id).ty.tensor() {
-            Some(tensor) if tensor.dtype == T::DTYPE => {
-                let dims = tensor.shape.iter().filter_map(|dim| dim.known()).collect();
-                Ok((index, dims))
-            }
-            _ => {
-                let message = format!("the variable `{name}` does not hold {}", T::DTYPE);
-                Err(Error::Request(self.about_variable(index, message).into()))
-            }
-        }
-    }
-
-    fn about_variable(&self, index: VariableIndex, message: String) -> Diagnostic {
-        let (graph, id) = (&self.frozen.graph, self.names[index.0]);
-        Diagnostic::new(message, Location::Unknown)
-            .node(&*graph.node(id).name)
-            .note(graph.describe(id), graph.node(id).location)
-    }
-
-    fn no_variable(&self, name: &str) -> Diagnostic {
-        let graph = &self.frozen.graph;
-        let diagnostic =
-            Diagnostic::new(format!("there is no variable `{name}`"), Location::Unknown);
-        if let Some(other) = graph.find(name) {
-            return diagnostic
-                .note(graph.print_call(other), graph.node(other).location)
-                .help("that is no variable: `g.variable` and `g.state` make those");
-        }
-        let near = ir::near(name, || self.variables());
-        if let Some(near) = near {
-            return diagnostic.help(format!("did you mean `{near}`?"));
-        }
-        let count = self.names.len();
-        let known: Vec<&str> = self.variables().take(8).collect();
-        let rest = match count.saturating_sub(known.len()) {
-            0 => String::new(),
-            rest => format!(" and {rest} more"),
-        };
-        diagnostic.help(match count {
-            0 => "the graph has no variables".to_owned(),
-            _ => format!("the variables are: {}{rest}", known.join(", ")),
-        })
-    }
-
-    /// The fetched nodes, if they are this graph's and can be picked up as what is wanted.
-    fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
-        let mut nodes = SmallVec::new();
-        let mut mistakes = Vec::new();
-        for listed in &list.0 {
-            let fault = match self.check(listed.graph, listed.node) {
-                Err(stranger) => Err(stranger),
-                Ok(()) => match &self.frozen.graph.node(listed.node).ty {
-                    ty if listed.wanted.fits(ty) => Ok(()),
-                    _ => Err(Fault::new(format!("is not {}", listed.wanted))),
-                },
-            };
-            match fault {
-                Ok(()) => nodes.push(listed.node),
-                Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
-            }
-        }
-        match mistakes.is_empty() {
-            true => Ok(nodes),
-            false => Err(Error::Request(Diagnostics(mistakes))),
-        }
-    }
-
-    /// Whether these can be fetched: they are this graph's.
-    pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
-        let mut list = FetchList::default();
-        for port in ports {
-            port.list(&mut list);
-        }
-        self.fetched(&list).map(drop)
-    }
-
-    fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
-        let about = |graph: &ir::Graph| {
-            let node = graph.node(listed.node);
-            let message = format!("the fetched `{}` {}", node.name, fault.message);
-            Diagnostic::new(message, Location::Unknown)
-                .node(&*node.name)
-                .note(graph.describe(listed.node), node.location)
-        };
-        let mut diagnostic = match listed.handle {
-            Some(handle) => about(&handle.graph().ir()),
-            None if listed.graph == self.id && self.frozen.graph.get(listed.node).is_some() => {
-                about(&self.frozen.graph)
-            }
-            None => {
-                let message = format!("a fetched tensor {}", fault.message);
-                Diagnostic::new(message, Location::Unknown).note("the tensor", listed.made)
-            }
-        };
-        diagnostic.help = fault.help;
-        diagnostic
-    }
-
-    /// Whether a node is one of the frozen graph's; else what it is instead.
-    fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
-        if graph != self.id {
-            return Err(Fault::new("belongs to another graph than the session's".to_owned())
-                .help("make a session for each graph"));
-        }
-        match self.frozen.graph.get(node) {
-            Some(_) => Ok(()),
-            None => Err(Fault::new("was made after the session, whose graph is frozen".to_owned())
-                .help("make the session last, when the graph is complete")),
-        }
-    }
-
-    /// No tensor of another graph is fed.
-    fn check_strangers(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
-        for feed in feeds {
-            self.check(feed.graph, feed.node).map_err(|stranger| {
-                let message = format!("a fed tensor {}", stranger.message);
-                let mut diagnostic =
-                    Diagnostic::new(message, Location::Unknown).note("the tensor", feed.made);
-                diagnostic.help = stranger.help;
-                Error::Request(diagnostic.into())
-            })?;
-        }
-        Ok(())
-    }
-
     fn plan(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        self.check_strangers(feeds)?;
+        self.check_foreign(feeds)?;
         if let Some(plan) = self.plans.find(fetches, feeds) {
             return Ok(plan);
         }
         feeding::check(&self.frozen.graph, feeds)?;
-        let plan = Plan::compile(&self.frozen, fetches, shapes(feeds))?;
+        let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
         Ok(self.plans.insert(plan, fetches, feeds))
     }
 
@@ -647,10 +464,8 @@ impl Session {
         collect: impl FnOnce(&mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let written = || plan.writes.iter().map(|&(variable, _)| variable);
-        let mut next = match plan.writes.is_empty() {
-            true => None,
-            false => Some(self.variables.begin(written())?),
-        };
+        let mut next =
+            if plan.writes.is_empty() { None } else { Some(self.variables.begin(written())?) };
         let result = {
             let current = self.variables.read();
             // With the writers' lock held the step cannot change meanwhile.
@@ -684,7 +499,7 @@ impl Session {
                 None => run.execute(&self.workers),
                 Some(recording) => run.execute_recorded(&self.workers, recording),
             };
-            result.map_err(|error| plan.blame(&self.frozen.graph, error))?;
+            result.map_err(|error| plan.attribute_error(&self.frozen.graph, error))?;
             collect(&mut Results::new(&run, &plan.fetched))
         };
         if let Some(next) = next {
@@ -694,6 +509,15 @@ impl Session {
         }
         Ok(result)
     }
+}
+
+/// The passes that plans go through.
+fn passes(options: &SessionOptions) -> Result<PassSet, Error> {
+    let all = PassSet::all();
+    let all = options.verified.map_or(all, |verified| all.verified_if(verified));
+    // A wrong name is told though no pass is to run.
+    let rest = options.without.iter().try_fold(all, |set, name| set.leave_out(name))?;
+    Ok(if options.plain { rest.none() } else { rest })
 }
 
 fn shapes(feeds: &[Feed<'_>]) -> Vec<FeedShape> {
@@ -721,103 +545,6 @@ fn workers(threads: usize) -> Result<Arc<Workers>, Error> {
     shared.retain(|(_, workers)| workers.strong_count() > 0);
     shared.push((threads, Arc::downgrade(&workers)));
     Ok(workers)
-}
-
-/// Fetches made ready by [`Session::prepare`].
-pub struct Callable<'s, C> {
-    session: &'s Session,
-    fetches: SmallVec<[NodeId; 12]>,
-    collect: C,
-    /// The plan of the last run.
-    last: RwLock<Option<Arc<Plan>>>,
-}
-
-impl<C: Collect> Callable<'_, C> {
-    /// Computes the fetches: [`Session::run`].
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    #[track_caller]
-    pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
-        self.run_with(RunOptions::new(), feeds)
-    }
-
-    /// The same in another way: [`Session::run_with`].
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    #[track_caller]
-    pub fn run_with<'a>(
-        &self,
-        options: RunOptions<'_>,
-        feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<C::Output, Error> {
-        let location = Location::caller();
-        self.run_and(feeds.as_ref(), options, |collect, results| collect.collect(results))
-            .map_err(|error| error.at(location))
-    }
-
-    /// Computes the fetches into values that are there: [`Session::run_into`].
-    ///
-    /// # Errors
-    /// As [`Session::run`].
-    #[track_caller]
-    pub fn run_into<'a>(
-        &self,
-        feeds: impl AsRef<[Feed<'a>]>,
-        output: &mut C::Output,
-    ) -> Result<(), Error> {
-        let location = Location::caller();
-        self.run_and(feeds.as_ref(), RunOptions::new(), |collect, results| {
-            collect.collect_into(results, output);
-        })
-        .map_err(|error| error.at(location))
-    }
-
-    fn run_and<R>(
-        &self,
-        feeds: &[Feed<'_>],
-        options: RunOptions<'_>,
-        pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
-    ) -> Result<R, Error> {
-        let plan = self.plan(feeds)?;
-        self.session.execute(&plan, feeds, options, |results| pick_up(&self.collect, results))
-    }
-
-    /// The plan of a run: [`Session::explain`].
-    ///
-    /// # Errors
-    /// As [`Session::explain`].
-    #[track_caller]
-    pub fn explain<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<Explanation, Error> {
-        let location = Location::caller();
-        let explained = self.session.explain_nodes(&self.fetches, feeds.as_ref());
-        explained.map_err(|error| error.at(location))
-    }
-
-    /// What each node costs: [`Session::costs`].
-    ///
-    /// # Errors
-    /// As [`Session::costs`].
-    #[track_caller]
-    pub fn costs<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<Vec<NodeCost>, Error> {
-        let location = Location::caller();
-        let costs = self.session.node_costs(&self.fetches, feeds.as_ref());
-        costs.map_err(|error| error.at(location))
-    }
-
-    fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
-        // A feed of another graph could have the node and sizes of one that fits.
-        let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
-        if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {
-            self.session.plans.touch(&plan);
-            return Ok(plan);
-        }
-        let plan = self.session.plan(&self.fetches, feeds)?;
-        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
-        Ok(plan)
-    }
 }
 
 impl std::fmt::Debug for Session {

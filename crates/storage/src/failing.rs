@@ -33,9 +33,10 @@ impl Failing {
     }
 
     fn call(&self) -> io::Result<()> {
-        match self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
-            true => Err(io::Error::other(Self::MESSAGE)),
-            false => Ok(()),
+        if self.calls.fetch_add(1, Ordering::Relaxed) == self.at {
+            Err(io::Error::other(Self::MESSAGE))
+        } else {
+            Ok(())
         }
     }
 }

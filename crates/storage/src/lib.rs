@@ -81,10 +81,7 @@ impl Storage for Disk {
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         // Only Unix opens folders; elsewhere the rename itself is all there is.
-        match cfg!(unix) {
-            true => File::open(folder)?.sync_all(),
-            false => Ok(()),
-        }
+        if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -207,8 +204,5 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     // What is no plain file may go on for ever.
     let mut limited = io::Read::take(file, most.saturating_add(1));
     io::Read::read_to_end(&mut limited, &mut bytes)?;
-    match bytes.len() as u64 > most {
-        true => Err(too_long(bytes.len() as u64)),
-        false => Ok(bytes),
-    }
+    if bytes.len() as u64 > most { Err(too_long(bytes.len() as u64)) } else { Ok(bytes) }
 }

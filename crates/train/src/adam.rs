@@ -92,9 +92,10 @@ impl<'g> Adam<'g> {
         let m = m.assign_add((g - m) * rest1);
         let v = v.assign_add((g.square() - v) * rest2);
         let (step, root) = (m * cx.rate(), v.sqrt());
-        match T::from_f64(self.epsilon) == T::from_f64(0.0) {
-            true => cx.quotient_or_0(step, root),
-            false => step / (root + epsilon),
+        if T::from_f64(self.epsilon) == T::from_f64(0.0) {
+            cx.quotient_or_0(step, root)
+        } else {
+            step / (root + epsilon)
         }
     }
 }

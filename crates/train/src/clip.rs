@@ -1,6 +1,6 @@
 //! Bounds for values and for the length of gradients.
 
-use abeyance_graph::ops::squares::wide_euclidean_norm;
+use abeyance_graph::Expr;
 use abeyance_graph::{AnyTensor, Float, Graph, Number, Operand, Scalar, Tensor};
 use abeyance_ir::{DType, Diagnostic, Role};
 
@@ -63,7 +63,7 @@ fn wide<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, f64> {
 #[track_caller]
 fn norm<'g>(x: AnyTensor<'g>) -> Tensor<'g, f64> {
     let graph = x.graph();
-    graph.any(graph.build(|ir| wide_euclidean_norm(ir, x.id()))).assume()
+    graph.any(graph.build(|ir| Expr::with(ir, x.id(), |x| x.wide_euclidean_norm().id()))).assume()
 }
 
 /// The Euclidean norm of all gradients together: TensorFlow's `global_norm`. 0 if there are none.

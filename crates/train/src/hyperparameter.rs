@@ -1,6 +1,6 @@
 //! Numbers that steer a training.
 
-use abeyance_graph::ops::cast::cast;
+use abeyance_graph::Expr;
 use abeyance_graph::{AnyTensor, Element, Graph, Scalar, Tensor};
 use abeyance_ir::DType;
 
@@ -75,7 +75,9 @@ pub(crate) fn number<'g>(
             let id = graph.import(tensor);
             let number: AnyTensor<'g> = match tensor.dtype() {
                 Some(DType::F64) | None => graph.any(id),
-                Some(_) => graph.any(graph.build(|ir| cast(ir, id, DType::F64))),
+                Some(_) => {
+                    graph.any(graph.build(|ir| Expr::with(ir, id, |x| x.cast(DType::F64).id())))
+                }
             };
             number.assume::<f64>().scalar().into()
         }

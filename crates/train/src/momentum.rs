@@ -62,10 +62,7 @@ impl<'g> Optimizer<'g> for Momentum<'g> {
         let momentum = cx.scalar("momentum", self.momentum);
         let slot = cx.slot(0.0);
         let accum = slot.assign(slot * momentum + g);
-        let change = match self.nesterov {
-            true => g * rate + accum * momentum * rate,
-            false => accum * rate,
-        };
+        let change = if self.nesterov { g * rate + accum * momentum * rate } else { accum * rate };
         cx.variable().assign_sub(change)
     }
 }

@@ -1,5 +1,6 @@
 //! Averages of variables over a training.
 
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Tensor, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
@@ -332,9 +333,7 @@ impl<'g> Averages<'g> {
         let id = graph.import(variable);
         match self.averages.iter().find(|known| known.variable.id() == id) {
             Some(known) => known.value.assume(),
-            None if self.started.is_none() => {
-                graph.any(graph.build(abeyance_graph::ops::source::invalid)).assume()
-            }
+            None if self.started.is_none() => graph.apply(&Invalid, &[], ()).assume(),
             None => {
                 let diagnostic = {
                     let ir = graph.ir();
@@ -363,7 +362,7 @@ impl<'g> Averages<'g> {
         let _call = graph.call("swap");
         let _role = graph.role(Role::Update);
         let Some(started) = self.started else {
-            return graph.any(graph.build(abeyance_graph::ops::source::invalid)).into();
+            return graph.apply(&Invalid, &[], ()).into();
         };
         let mut writes = Vec::new();
         {

@@ -1,6 +1,6 @@
 //! What all optimizers do: gradients of a loss, and the step that applies them.
 
-use abeyance_graph::ops::source;
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Float, Operation, Tensor};
 
 use crate::trainable;
@@ -142,8 +142,9 @@ fn apply<'g, O: Optimizer<'g>>(
 ) -> Operation<'g> {
     let graph = gradients.graph();
     let _call = graph.call("apply_gradients");
-    match gradients.is_rejected() {
-        true => graph.any(graph.build(source::invalid)).into(),
-        false => update::apply(optimizer, gradients, global_step),
+    if gradients.is_rejected() {
+        graph.apply(&Invalid, &[], ()).into()
+    } else {
+        update::apply(optimizer, gradients, global_step)
     }
 }

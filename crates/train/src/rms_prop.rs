@@ -97,9 +97,10 @@ impl<'g> Optimizer<'g> for RmsProp<'g> {
             }
             false => ms,
         };
-        let step = match T::from_f64(self.epsilon) == T::from_f64(0.0) {
-            true => cx.quotient_or_0(g * rate, spread.sqrt()),
-            false => g * rate / (spread + epsilon).sqrt(),
+        let step = if T::from_f64(self.epsilon) == T::from_f64(0.0) {
+            cx.quotient_or_0(g * rate, spread.sqrt())
+        } else {
+            g * rate / (spread + epsilon).sqrt()
         };
         let change = match self.momentum {
             0.0 => step,

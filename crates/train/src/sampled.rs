@@ -1,6 +1,6 @@
 //! Losses over very many classes, of which a few are drawn to stand for all: `nce_loss`, `sampled_softmax_loss`.
 
-use abeyance_graph::ops::source;
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Candidates, Float, Index, Tensor};
 use abeyance_ir::{DType, Diagnostic, Dim};
 
@@ -157,7 +157,7 @@ fn logits<'g, T: Float, I: Index>(
         || is_wrong(labels.erase())
     {
         // Which has been told.
-        return Err(graph.any(graph.build(source::invalid)).assume());
+        return Err(graph.apply(&Invalid, &[], ()).assume());
     }
     for (place, &rank) in ranks.iter().enumerate() {
         if shapes[place].len() != rank {

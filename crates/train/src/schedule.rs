@@ -4,6 +4,7 @@
 //! less than a step, and numbers by which a rate would become infinite or NaN at some step, are mistakes.
 //! A formula that is not here is written with operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
 
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{Graph, Scalar, Tensor};
 use abeyance_ir::Diagnostic;
 
@@ -362,7 +363,7 @@ impl<'g> Schedule<'g> {
     /// Stands in where the mistake has been told.
     #[track_caller]
     fn invalid(&self) -> Tensor<'g, f64> {
-        let id = self.graph.build(abeyance_graph::ops::source::invalid);
+        let id = self.graph.apply(&Invalid, &[], ()).id();
         self.graph.any(id).assume()
     }
 }

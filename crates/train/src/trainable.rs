@@ -1,7 +1,8 @@
 //! Which variables a loss can teach, and what to say if there are none.
 
+use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{AnyTensor, Graph};
-use abeyance_ir::{Calculus, Diagnostic, Effect, Graph as Ir, Location, NodeId, Type};
+use abeyance_ir::{Diagnostic, Differentiability, Effect, Graph as Ir, Location, NodeId, Type};
 use abeyance_session::{Unconnected, gradients_of};
 
 use crate::Gradients;
@@ -98,7 +99,7 @@ pub(crate) fn is_variable(ir: &Ir, node: NodeId) -> bool {
 }
 
 pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
-    is_variable(ir, node) && ir.node(node).attributes.flag(3)
+    ir.node(node).is(&Variable) && ir.node(node).attributes.read::<VariableAttributes>().trainable
 }
 
 /// The nodes with floats among their results that the loss depends on through nothing but nodes that have derivatives. Operands are older than their
@@ -112,7 +113,8 @@ fn path(ir: &Ir, loss: NodeId) -> Vec<bool> {
     path[loss.index()] = is_float(loss);
     for index in (0..path.len()).rev() {
         let node = ir.node(NodeId::new(index));
-        let ends = matches!(node.operator.signature().calculus, Calculus::None(_));
+        let ends =
+            matches!(node.operator.signature().differentiability, Differentiability::None(_));
         if !path[index] || ends {
             continue;
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use abeyance_graph::ops::source;
+use abeyance_graph::Expr;
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
@@ -76,10 +77,7 @@ impl<'g> Updates<'g> {
             optimizer,
             outer,
             scope: graph.ir().context().scope.clone(),
-            dtype: match gradients.iter().any(is_wide) {
-                true => DType::F64,
-                false => DType::F32,
-            },
+            dtype: if gradients.iter().any(is_wide) { DType::F64 } else { DType::F32 },
             has_f32: gradients.iter().any(|(variable, _)| variable.dtype() == Some(DType::F32)),
             scalars: HashMap::new(),
             shared: HashMap::new(),
@@ -233,7 +231,7 @@ impl<'g> Updates<'g> {
             Hyperparameter::Tensor(tensor) => {
                 let tensor = graph.any(graph.import(tensor));
                 let Some(dtype) = tensor.dtype() else {
-                    return graph.build(source::invalid);
+                    return graph.apply(&Invalid, &[], ()).id();
                 };
                 let rank = graph.ir().shape(tensor.id()).map_or(0, |shape| shape.len());
                 if rank > 0 {
@@ -242,7 +240,7 @@ impl<'g> Updates<'g> {
                 if dtype == T::DTYPE {
                     return tensor.id();
                 }
-                let cast = |ir: &mut _| abeyance_graph::ops::cast::cast(ir, tensor.id(), T::DTYPE);
+                let cast = |ir: &mut _| Expr::with(ir, tensor.id(), |x| x.cast(T::DTYPE).id());
                 graph.any(graph.build(cast))
             }
         };

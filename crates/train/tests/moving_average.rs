@@ -19,10 +19,7 @@ fn compare(num_updates: bool, decay: impl Fn(f64) -> f64) {
     let step = global_step(&g);
     let train_step = GradientDescent::new(1.0).minimize_with(w + narrow.cast::<f64>(), step);
     let average = ExponentialMovingAverage::new(0.75);
-    let average = match num_updates {
-        true => average.num_updates(step),
-        false => average,
-    };
+    let average = if num_updates { average.num_updates(step) } else { average };
     let averages = average.apply_after(train_step);
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
     let mut wanted = 8.0;

@@ -231,9 +231,10 @@ fn ftrl(numbers: &FtrlNumbers) -> usize {
                 let new = accum[i] + g[i] * g[i];
                 linear[i] += g[i] - (new.powf(-power) - accum[i].powf(-power)) / rate * p[i];
                 let quadratic = new.powf(-power) / rate + 2.0 * l2;
-                p[i] = match linear[i].abs() > l1 {
-                    true => (linear[i].signum() * l1 - linear[i]) / quadratic,
-                    false => 0.0,
+                p[i] = if linear[i].abs() > l1 {
+                    (linear[i].signum() * l1 - linear[i]) / quadratic
+                } else {
+                    0.0
                 };
                 accum[i] = new;
                 zeros += usize::from(p[i] == 0.0);

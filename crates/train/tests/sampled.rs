@@ -105,9 +105,10 @@ fn noise_contrastive_estimation_is_a_sigmoid_loss_over_own_and_drawn_classes() {
         let g = Graph::new();
         let Case { weights, biases, labels, inputs } = case(&g);
         let candidates = g.log_uniform_candidates(DRAWN, CLASSES, true);
-        let sampling = match remove {
-            false => candidates.into(),
-            true => Sampling::candidates(candidates).remove_accidental_hits(true),
+        let sampling = if remove {
+            Sampling::candidates(candidates).remove_accidental_hits(true)
+        } else {
+            candidates.into()
         };
         let loss = nce_loss(weights, biases, labels, inputs, sampling);
         let session = Session::with_options(&g, SessionOptions::new().seed(5)).unwrap();
@@ -163,9 +164,8 @@ fn training_by_samples_learns_what_the_full_softmax_says() {
         let session =
             Session::with_options(&g, SessionOptions::new().seed(1).threads(threads)).unwrap();
         // Class 2i or 2i + 1 by the sign of input i.
-        let xs = Array2::from_shape_fn((8, 4), |(row, column)| match row / 2 == column {
-            true => [1.0f32, -1.0][row % 2],
-            false => 0.0,
+        let xs = Array2::from_shape_fn((8, 4), |(row, column)| {
+            if row / 2 == column { [1.0f32, -1.0][row % 2] } else { 0.0 }
         });
         let ys = Array2::from_shape_fn((8, 1), |(row, _)| row as i32);
         let feeds = feeds![x => &xs, labels => &ys];

@@ -1,4 +1,4 @@
-//! Secrets.
+//! Secrets that nobody can guess: tokens of random bytes.
 
 use std::io;
 

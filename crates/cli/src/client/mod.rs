@@ -103,9 +103,10 @@ impl Client<'_> {
         let (model, signature) = (in_doc(self.model), in_doc(&self.signature.name));
         let fed: Vec<String> =
             inputs.iter().map(|port| format!("{}: {}", port.field, example(&port.ty))).collect();
-        let inputs = match fed.is_empty() {
-            true => "Inputs {}".to_owned(),
-            false => format!("Inputs {{ {} }}", fed.join(", ")),
+        let inputs = if fed.is_empty() {
+            "Inputs {}".to_owned()
+        } else {
+            format!("Inputs {{ {} }}", fed.join(", "))
         };
         let output = outputs.first().map_or("", |port| &port.field);
         let constant = constant_line("MODEL", self.model);
@@ -162,9 +163,10 @@ fn constant_line(name: &str, text: &str) -> String {
     let line = format!("const {name}: &str = {text:?};");
     // Where it is too long for both, it stays.
     let value = line.len().saturating_sub(format!("const {name}: &str = ").len());
-    match line.chars().count() > 100 && value + 4 <= 100 {
-        true => format!("const {name}: &str =\n    {text:?};"),
-        false => line,
+    if line.chars().count() > 100 && value + 4 <= 100 {
+        format!("const {name}: &str =\n    {text:?};")
+    } else {
+        line
     }
 }
 
@@ -221,19 +223,21 @@ fn infer(inputs: &[Port<'_>], outputs: &[Port<'_>]) -> String {
     pub fn infer(&self, inputs: &Inputs) -> Result<Outputs, Error> {
 "
     .to_owned();
-    text.push_str(match inputs.is_empty() {
-        true => "        let Inputs {} = inputs;\n        let request = Request::default();\n",
-        false => "        let mut request = Request::default();\n",
+    text.push_str(if inputs.is_empty() {
+        "        let Inputs {} = inputs;\n        let request = Request::default();\n"
+    } else {
+        "        let mut request = Request::default();\n"
     });
     for port in inputs {
         let (name, field) = (port.expression().to_string(), &port.field);
         let arguments = format!("{name}, &inputs.{field}");
-        let _ = match arguments.chars().count() <= LONGEST_ARGUMENTS {
-            true => writeln!(text, "        request.put({arguments});"),
-            false => writeln!(
+        let _ = if arguments.chars().count() <= LONGEST_ARGUMENTS {
+            writeln!(text, "        request.put({arguments});")
+        } else {
+            writeln!(
                 text,
                 "        let tensor = &inputs.{field};\n        request.put({name}, tensor);"
-            ),
+            )
         };
     }
     text.push_str("        let answer = self.send(request)?;\n        Ok(Outputs {\n");

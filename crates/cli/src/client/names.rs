@@ -29,10 +29,7 @@ pub fn fields<'a>(texts: impl IntoIterator<Item = &'a str>, instead: &str) -> Ve
             let mut candidates = std::iter::once(plain.clone()).chain(numbered);
             candidates.find(|name| taken.insert(name.clone())).unwrap_or(plain)
         })
-        .map(|name| match KEYWORDS.contains(&name.as_str()) {
-            true => format!("r#{name}"),
-            false => name,
-        })
+        .map(|name| if KEYWORDS.contains(&name.as_str()) { format!("r#{name}") } else { name })
         .collect()
 }
 

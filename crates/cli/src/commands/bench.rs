@@ -78,9 +78,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             }));
         }
     }
-    match options.json.json {
-        true => objects.iter().try_for_each(output::json),
-        false => output::line(output::table(0, &rows)),
+    if options.json.json {
+        objects.iter().try_for_each(output::json)
+    } else {
+        output::line(output::table(0, &rows))
     }
 }
 

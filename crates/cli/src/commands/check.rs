@@ -72,9 +72,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if !summaries.is_empty() {
         output::line(format!("summaries: {}", summaries.join(", ")))?;
     }
-    output::line(match signatures.is_empty() {
-        true => "no signatures: it can be printed and compared, not run".to_owned(),
-        false => format!("signatures: {}", signatures.join(", ")),
+    output::line(if signatures.is_empty() {
+        "no signatures: it can be printed and compared, not run".to_owned()
+    } else {
+        format!("signatures: {}", signatures.join(", "))
     })?;
     match golden {
         Some(checked) => output::line(said(&checked)),

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use abeyance::graph::ops::source::Variable;
 use abeyance::onnx::{self, ExportError};
 use abeyance::prelude::*;
 use clap::{Args, ValueEnum};
@@ -100,7 +101,7 @@ fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
     // Without its weights a model is of no use, whether it has random ones, which cannot be said, or zeros.
     match model {
         Ok(model) => {
-            if graph.ir().iter().any(|(_, node)| node.operator.signature().name == "variable") {
+            if graph.ir().iter().any(|(_, node)| node.is(&Variable)) {
                 output::note(
                     "no --checkpoint: the model has the variables' first values, before any training",
                 );

@@ -29,14 +29,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let (a, b) = (files::graph(&options.a)?, files::graph(&options.b)?);
     let (a, b) = (a.ir(), b.ir());
     let difference = Difference::of(&a, &b);
-    match options.json.json {
-        true => output::json(&difference.object(&a, &b))?,
-        false => output::line(difference.show(&a, &b))?,
+    if options.json.json {
+        output::json(&difference.object(&a, &b))?
+    } else {
+        output::line(difference.show(&a, &b))?
     }
-    match difference.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::Differs),
-    }
+    if difference.is_empty() { Ok(()) } else { Err(Failure::Differs) }
 }
 
 struct Difference {

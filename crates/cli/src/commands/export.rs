@@ -74,11 +74,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let found = files::signature(graph, signature)?;
     refuse_to_write(graph, &found)?;
     let name = options.name.as_deref().unwrap_or(&model.name);
-    let bytes = match model.is_onnx {
-        true => Some(abeyance_storage::read(&model.source, MOST_MODEL_BYTES).map_err(|error| {
+    let bytes = if model.is_onnx {
+        Some(abeyance_storage::read(&model.source, MOST_MODEL_BYTES).map_err(|error| {
             Failure::Failed(format!("cannot read `{}`: {error}", model.source.display()))
-        })?),
-        false => None,
+        })?)
+    } else {
+        None
     };
 
     let session = files::session(&model, &options.threads)?;
@@ -131,10 +132,11 @@ fn refuse_to_write(graph: &Graph, signature: &GraphSignature) -> Result<(), Fail
     };
     let known: Vec<String> =
         abeyance_package::servable(&ir).map(|known| format!("`{}`", known.name)).collect();
-    let help = match known.is_empty() {
-        true => "the program that saves the graph names one that only computes, such as `predict`"
-            .to_owned(),
-        false => format!("`--signature` names one that writes nothing: {}", known.join(", ")),
+    let help = if known.is_empty() {
+        "the program that saves the graph names one that only computes, such as `predict`"
+            .to_owned()
+    } else {
+        format!("`--signature` names one that writes nothing: {}", known.join(", "))
     };
     Err(Failure::Failed(format!(
         "signature `{}` writes the variable `{variable}`, and what is served answers without learning\n   = help: {help}",
@@ -185,11 +187,12 @@ fn golden(options: &Options, graph: &Graph, run: &SignatureRun<'_>) -> Result<Go
 }
 
 fn refuse_many(count: usize) -> Result<(), Failure> {
-    match count > MOST_CASES {
-        true => Err(Failure::Failed(format!(
+    if count > MOST_CASES {
+        Err(Failure::Failed(format!(
             "{count} golden cases are more than the {MOST_CASES} there may be: each is run whenever the model is loaded"
-        ))),
-        false => Ok(()),
+        )))
+    } else {
+        Ok(())
     }
 }
 

@@ -80,9 +80,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             odd => format!("{odd} not finite"),
         };
         let mut row = vec![name.to_owned(), format!("{}{:?}", array.dtype, &array.dims[..])];
-        row.extend(match array.is_empty() {
-            true => [const { String::new() }; 3],
-            false => [least, mean, most].map(metrics::number),
+        row.extend(if array.is_empty() {
+            [const { String::new() }; 3]
+        } else {
+            [least, mean, most].map(metrics::number)
         });
         row.push(odd);
         rows.push(row);

@@ -94,10 +94,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 /// A file's name for each output, `NAME.npy` with `_` for what a file's name should not hold: no two are the same, in letters of either case.
 fn file_names(outputs: &[&str]) -> Vec<String> {
     const LONGEST: usize = 100;
-    let plain = |sign: char| match sign.is_alphanumeric() || "_.-".contains(sign) {
-        true => sign,
-        false => '_',
-    };
+    let plain =
+        |sign: char| if sign.is_alphanumeric() || "_.-".contains(sign) { sign } else { '_' };
     let mut taken = HashSet::new();
     let name = |name: &&str| {
         let name: String = name.chars().take(LONGEST).map(plain).collect();
@@ -209,9 +207,10 @@ fn numbers(dtype: DType, numbers: &[f64]) -> String {
         [number] => one(number),
         _ => {
             let shown: Vec<String> = numbers.iter().take(MOST_SHOWN).map(one).collect();
-            let more = match numbers.len() > MOST_SHOWN {
-                true => format!(" .. {} in all", numbers.len()),
-                false => String::new(),
+            let more = if numbers.len() > MOST_SHOWN {
+                format!(" .. {} in all", numbers.len())
+            } else {
+                String::new()
             };
             format!("[{}{more}]", shown.join(" "))
         }

@@ -63,10 +63,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         }
         return output::line(picture::svg(&ir, is_shown));
     }
-    let text = match options.whole {
-        true => ir.to_text(),
-        false => ir.to_string(),
-    };
+    let text = if options.whole { ir.to_text() } else { ir.to_string() };
     output::line(if options.backward { text } else { forward(&text) })
 }
 

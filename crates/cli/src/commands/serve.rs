@@ -93,9 +93,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     while !stop::is_asked() {
         std::thread::sleep(Duration::from_millis(20));
     }
-    match server.stop() {
-        true => Ok(()),
-        false => Err(Failure::Failed("some requests did not end within 30 seconds".to_owned())),
+    if server.stop() {
+        Ok(())
+    } else {
+        Err(Failure::Failed("some requests did not end within 30 seconds".to_owned()))
     }
 }
 
@@ -176,8 +177,5 @@ fn log(json: bool) {
         .with_writer(std::io::stderr)
         .with_max_level(tracing_subscriber::filter::LevelFilter::INFO);
     // Another subscriber can only be a program's own, and this is one.
-    match json {
-        true => lines.json().init(),
-        false => lines.with_ansi(false).init(),
-    }
+    if json { lines.json().init() } else { lines.with_ansi(false).init() }
 }

@@ -68,9 +68,10 @@ pub struct Options {
 
 impl Options {
     fn eval_every(&self) -> u64 {
-        self.eval_every.unwrap_or(match self.watched.is_watched() {
-            true => (self.steps / WATCHED_EVALUATIONS).max(1),
-            false => EVAL_EVERY,
+        self.eval_every.unwrap_or(if self.watched.is_watched() {
+            (self.steps / WATCHED_EVALUATIONS).max(1)
+        } else {
+            EVAL_EVERY
         })
     }
 }
@@ -108,8 +109,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let (batch, resumes) = (start.batch, start.checkpoint.is_some());
     let mut trainer = Trainer::new(options, &graph, &session, &data, start)?;
     // Last of all that can be refused: it makes files.
-    let watching = match options.watched.is_watched() {
-        true => Some(Watching::start(
+    let watching = if options.watched.is_watched() {
+        Some(Watching::start(
             &options.watched,
             &About {
                 session: &session,
@@ -119,8 +120,9 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 steps: options.steps,
                 resumes,
             },
-        )?),
-        false => None,
+        )?)
+    } else {
+        None
     };
     trainer.watching = watching.as_ref();
     if options.checkpoint.is_none() {

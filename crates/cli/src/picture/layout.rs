@@ -268,10 +268,8 @@ fn placed(items: &[Item], order: &[Vec<usize>]) -> Vec<f64> {
     for round in 0..2 * ROUNDS {
         let down = round % 2 == 0;
         let last = round + 2 >= 2 * ROUNDS;
-        let rows: Vec<&Vec<usize>> = match down {
-            true => order.iter().collect(),
-            false => order.iter().rev().collect(),
-        };
+        let rows: Vec<&Vec<usize>> =
+            if down { order.iter().collect() } else { order.iter().rev().collect() };
         for row in rows {
             let wanted = |item: usize| {
                 let Item { above, below, .. } = &items[item];
@@ -348,10 +346,7 @@ fn ports(
             let step = (item.width * 0.7 / ends.len().max(1) as f64).min(14.0);
             for (place, (_, link)) in ends.iter().enumerate() {
                 let x = (place as f64 - (ends.len() as f64 - 1.0) / 2.0) * step;
-                match is_out {
-                    true => ports[*link].0 = x,
-                    false => ports[*link].1 = x,
-                }
+                if is_out { ports[*link].0 = x } else { ports[*link].1 = x }
             }
         }
     }

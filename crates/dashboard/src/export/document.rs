@@ -71,9 +71,10 @@ fn modules() -> Map<String, Value> {
 fn with_names(module: &str) -> String {
     let mut text = String::with_capacity(module.len() + 256);
     for line in module.split_inclusive('\n') {
-        match line.starts_with("import ") {
-            true => text.push_str(&line.replacen("from \"./", &format!("from \"{PREFIX}"), 1)),
-            false => text.push_str(line),
+        if line.starts_with("import ") {
+            text.push_str(&line.replacen("from \"./", &format!("from \"{PREFIX}"), 1))
+        } else {
+            text.push_str(line)
         }
     }
     text

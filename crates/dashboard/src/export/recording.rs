@@ -150,9 +150,10 @@ fn spread(steps: &[i64], most: usize) -> Vec<i64> {
 fn segment(text: &str) -> String {
     let mut path = String::with_capacity(text.len());
     for byte in text.bytes() {
-        match byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
-            true => path.push(byte as char),
-            false => path.push_str(&format!("%{byte:02X}")),
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+            path.push(byte as char)
+        } else {
+            path.push_str(&format!("%{byte:02X}"))
         }
     }
     path

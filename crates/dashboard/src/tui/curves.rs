@@ -29,10 +29,7 @@ pub(super) fn draw(
     let labels = |places: &[f64]| -> Vec<Line<'static>> {
         places.iter().map(|&place| label(place, y, panel.is_percent).into()).collect()
     };
-    let y_labels = match body.height >= 7 {
-        true => labels(&[y[0], middle, y[1]]),
-        false => labels(&y),
-    };
+    let y_labels = if body.height >= 7 { labels(&[y[0], middle, y[1]]) } else { labels(&y) };
     let x_labels = x.map(|step| format!("{step:.0}"));
     let chart = Chart::new(datasets.collect())
         .legend_position(None)
@@ -108,10 +105,8 @@ fn ranges(panel: &Panel, is_zoomed: bool) -> Option<([f64; 2], [f64; 2])> {
         (true, true) => last_percent(panel)?,
         (true, false) => late(panel, (x[0] + x[1]) / 2.0)?,
     };
-    let widened = |[low, high]: [f64; 2]| match low < high {
-        true => [low, high],
-        false => [low - 0.5, high + 0.5],
-    };
+    let widened =
+        |[low, high]: [f64; 2]| if low < high { [low, high] } else { [low - 0.5, high + 0.5] };
     Some((widened(x), widened(y)))
 }
 
@@ -128,9 +123,10 @@ fn last_percent(panel: &Panel) -> Option<[f64; 2]> {
         panel.lines.iter().any(|line| line.side == Side::Test && !line.points.is_empty());
     let lines = panel.lines.iter().filter(|line| !has_test || line.side == Side::Test);
     let [_, best] = range(lines.flat_map(|line| line.points.iter().map(|(_, value)| *value)))?;
-    Some(match best >= 97.0 {
-        true => [97.0, 100.0],
-        false => [(best.floor() - 3.0).max(0.0), (best.ceil() + 1.0).min(100.0)],
+    Some(if best >= 97.0 {
+        [97.0, 100.0]
+    } else {
+        [(best.floor() - 3.0).max(0.0), (best.ceil() + 1.0).min(100.0)]
     })
 }
 

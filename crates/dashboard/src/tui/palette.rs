@@ -23,10 +23,7 @@ impl Palette {
     }
 
     fn style(self, colour: Color) -> Style {
-        match self.has_colours {
-            true => Style::new().fg(colour),
-            false => Style::new(),
-        }
+        if self.has_colours { Style::new().fg(colour) } else { Style::new() }
     }
 
     pub(super) fn side(self, side: Side) -> Style {
@@ -72,11 +69,12 @@ impl Palette {
     /// A pixel of a digit by how much ink it has, on the ground of a digit that was recognised or not.
     pub(super) fn pixel(self, ink: u8, is_right: bool) -> Color {
         let light = 255 - u16::from(ink);
-        match is_right {
+        if is_right {
             // Of the 24 greys from nearly black to nearly white.
-            true => Color::Indexed(232 + (light * 23 / 255) as u8),
+            Color::Indexed(232 + (light * 23 / 255) as u8)
+        } else {
             // Of the six reds of the colour cube, the last of which is the ground.
-            false => Color::Indexed(16 + 36 * (light * 5 / 255) as u8),
+            Color::Indexed(16 + 36 * (light * 5 / 255) as u8)
         }
     }
 }

@@ -74,8 +74,5 @@ pub(super) fn give_back() {
 /// Draws, unless the terminal was given back.
 pub(super) fn with<T>(draw: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
     let _guard = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
-    match is_taken() {
-        true => draw().map(Some),
-        false => Ok(None),
-    }
+    if is_taken() { draw().map(Some) } else { Ok(None) }
 }

@@ -1,3 +1,5 @@
+//! Tests of the terminal view: snapshots of whole screens, and drawing at every size.
+
 use std::sync::Arc;
 
 use abeyance_record::quantiles::Spread;

@@ -97,9 +97,10 @@ fn curves_in(frame: &mut Frame<'_>, area: Rect, scene: &Scene, choice: &Choice, 
         return;
     }
     // Over each other where they are not narrower than high so.
-    let layout = match area.width >= 60 && area.height < 30 {
-        true => Layout::horizontal(scene.panels.iter().map(|_| Constraint::Fill(1))).spacing(1),
-        false => Layout::vertical(scene.panels.iter().map(|_| Constraint::Fill(1))),
+    let layout = if area.width >= 60 && area.height < 30 {
+        Layout::horizontal(scene.panels.iter().map(|_| Constraint::Fill(1))).spacing(1)
+    } else {
+        Layout::vertical(scene.panels.iter().map(|_| Constraint::Fill(1)))
     };
     for (panel, &area) in scene.panels.iter().zip(layout.split(area).iter()) {
         curves::draw(frame, area, panel, choice.is_zoomed, palette);
@@ -115,10 +116,7 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
         id => id.to_owned(),
     };
     let [place, count] = choice.place;
-    parts.push(match count > 1 {
-        true => format!("{name} ({place} of {count})"),
-        false => name,
-    });
+    parts.push(if count > 1 { format!("{name} ({place} of {count})") } else { name });
     let step = grouped(run.step);
     parts.push(match run.steps.filter(|&steps| steps > 0) {
         Some(steps) => {
@@ -159,10 +157,8 @@ fn footer(choice: &Choice, palette: Palette) -> Line<'static> {
     if let Some(message) = &choice.message {
         return Line::styled(plain(message), palette.title());
     }
-    let mut keys = match choice.has_controls {
-        true => vec!["q stop", "space pause", "s save"],
-        false => vec!["q leave"],
-    };
+    let mut keys =
+        if choice.has_controls { vec!["q stop", "space pause", "s save"] } else { vec!["q leave"] };
     keys.push(if choice.is_zoomed { "z show all" } else { "z last percent" });
     if choice.place[1] > 1 {
         keys.push("Tab next run");

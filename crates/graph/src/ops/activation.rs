@@ -2,30 +2,35 @@
 //! and `gelu`, which are built from others.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DefaultAttribute,
-    Derivation, Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId,
-    Operator, Sample, Signature, Type,
+    AttributeSet, Cotangents, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, Operator, Sample, Signature, Type, attributes,
 };
 use abeyance_kernels::element::{Element as Stored, Number as _};
 
-use super::unary::{self, FLOAT, USUAL, Unary, map, real, shapes};
-use super::{binary, chain, comparison, scalar_like, select, with_float};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, USUAL, Unary, map, real, shapes, unary_methods};
+use super::with_float;
+use crate::{Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LeakyRelu, &ELU, &SELU, &SOFTPLUS];
+
+attributes! {
+    /// The slope of a [`LeakyRelu`].
+    pub struct LeakyReluAttributes {
+        /// Factor of elements that are not positive.
+        alpha: f64 = 0.2,
+    }
+}
 
 /// x where it is positive, else alpha·x. Gradient: the cotangent where x > 0, else alpha times it (so at 0).
 pub struct LeakyRelu;
 
 impl Operator for LeakyRelu {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::optional("alpha", AttributeKind::Real, DefaultAttribute::Real(0.2))];
         const {
             &Signature::new("leaky_relu", "x where it is positive, else alpha times x", FLOAT)
-                .attributes(ATTRIBUTES)
-                .calculus(Calculus::Piecewise)
+                .attributes(LeakyReluAttributes::SPECS)
+                .differentiability(Differentiability::Piecewise)
         }
     }
 
@@ -34,33 +39,28 @@ impl Operator for LeakyRelu {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let alpha = cx.attributes().real(0);
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let slope = scalar_like(cx.graph(), x, alpha);
-        let reduced = chain(cx, slope);
-        let graph = cx.graph();
-        let zero = scalar_like(graph, x, 0.0);
-        let positive = comparison::greater(graph, x, zero);
-        let part = select::select(graph, positive, cotangent, reduced);
-        Ok(cx.only(part))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let LeakyReluAttributes { alpha } = cx.attributes();
+        let x = cx.operand(0);
+        let reduced = cx.chain(x.number(alpha));
+        Ok(cx.only(x.greater(0.0).select(cx.cotangent(), reduced)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let alpha = cx.attributes.real(0);
+        let LeakyReluAttributes { alpha } = cx.attributes();
         with_float!(cx.result.dtype, T => {
             let alpha = <T as Stored>::from_f64(alpha);
             Ok(map::<T, T>(cx, 2.0, #[inline(always)] move |x| if x > T::ZERO { x } else { x * alpha }).into())
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
         let with_alpha = |mut sample: Sample| {
-            sample.attributes = Attributes::of([Attribute::Real(0.3)]);
+            sample.attributes = LeakyReluAttributes { alpha: 0.3 }.into();
             sample
         };
         shapes(Domain::AwayFromZero).into_iter().map(with_alpha).collect()
@@ -70,13 +70,13 @@ impl Operator for LeakyRelu {
 /// x where it is positive, else eˣ - 1. Gradient: the cotangent where x ≥ 0, else eˣ times it.
 pub static ELU: Unary = Unary {
     signature: Signature::new("elu", "x where it is positive, else exp(x) - 1", FLOAT)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: real!(22.0, |x| {
         // The exponential of what is cut to 0 cannot overflow.
         let low = x.least(T::ZERO).exp_m1();
         if x > T::ZERO { x } else { low }
     }),
-    gradient: |cx| Ok(exponential_below_zero(cx, 1.0, 1.0)),
+    gradient: |cx| exponential_below_zero(cx, 1.0, 1.0),
     domain: Domain::AwayFromZero,
 };
 
@@ -89,64 +89,47 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 /// variance 1. Gradient: the cotangent times scale where x ≥ 0, else times scale·alpha·eˣ.
 pub static SELU: Unary = Unary {
     signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: real!(24.0, |x| {
         let (scale, slope) = (T::from_f64(SELU_SCALE), T::from_f64(SELU_SCALE * SELU_ALPHA));
         let low = slope * x.least(T::ZERO).exp_m1();
         if x > T::ZERO { scale * x } else { low }
     }),
-    gradient: |cx| Ok(exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA)),
+    gradient: |cx| exponential_below_zero(cx, SELU_SCALE, SELU_SCALE * SELU_ALPHA),
     domain: Domain::AwayFromZero,
 };
 
 /// The cotangent times `above` where x ≥ 0, else times `below`·eˣ.
-fn exponential_below_zero(cx: &mut Derivation<'_>, above: f64, below: f64) -> NodeId {
+fn exponential_below_zero<'c>(cx: &'c Derivation<'_>, above: f64, below: f64) -> Expr<'c> {
     let x = cx.operand(0);
-    let graph = cx.graph();
-    let zero = scalar_like(graph, x, 0.0);
-    let low = binary::minimum(graph, x, zero);
-    let mut slope = unary::exp(graph, low);
-    if below != 1.0 {
-        let factor = scalar_like(graph, x, below);
-        slope = binary::mul(graph, slope, factor);
-    }
+    let exponential = x.minimum(0.0).exp();
+    let slope = if below == 1.0 { exponential } else { exponential * below };
     // At 0 the slope is that from above, as TensorFlow has it; of NaN it is NaN.
-    let above_zero = comparison::greater_equal(graph, x, zero);
-    let constant = scalar_like(graph, x, above);
-    let slope = select::select(graph, above_zero, constant, slope);
-    chain(cx, slope)
+    cx.chain(x.greater_equal(0.0).select(above, slope))
 }
 
 /// ln(1 + eˣ). Gradient: the cotangent times 1 / (1 + e⁻ˣ).
 pub static SOFTPLUS: Unary = Unary {
     signature: Signature::new("softplus", "log(1 + exp(x))", FLOAT),
     lower: real!(45.0, |x| x.softplus()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = unary::sigmoid(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).sigmoid()),
     domain: USUAL,
 };
 
-/// Appends `leaky_relu(x)`.
-pub fn leaky_relu(graph: &mut Ir, x: NodeId, alpha: f64) -> NodeId {
-    graph.add(&LeakyRelu, &[x], Attributes::of([Attribute::Real(alpha)]))
+unary_methods! {
+    /// x where it is positive, else eˣ - 1.
+    elu ELU;
+    /// A scaled `elu`, which keeps mean 0 and variance 1.
+    selu SELU;
+    /// ln(1 + eˣ), without overflow.
+    softplus SOFTPLUS;
 }
 
-/// Appends `elu(x)`.
-pub fn elu(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ELU, &[x], Attributes::none())
-}
-
-/// Appends `selu(x)`.
-pub fn selu(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SELU, &[x], Attributes::none())
-}
-
-/// Appends `softplus(x)`.
-pub fn softplus(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SOFTPLUS, &[x], Attributes::none())
+impl<'g> Expr<'g> {
+    /// x where it is positive, else `alpha`·x.
+    pub fn leaky_relu(self, alpha: f64) -> Self {
+        self.apply(&LeakyRelu, LeakyReluAttributes { alpha })
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -154,27 +137,27 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// Maas, Hannun, Ng: *Rectifier nonlinearities improve neural network acoustic models*, 2013.
     #[track_caller]
     pub fn leaky_relu(self, alpha: f64) -> Tensor<'g, T> {
-        self.then(|graph, x| leaky_relu(graph, x, alpha))
+        self.map(|x| x.leaky_relu(alpha))
     }
 
     /// x where it is positive, else eˣ - 1. Clevert, Unterthiner, Hochreiter: *Fast and accurate deep network learning by
     /// exponential linear units*, 2015.
     #[track_caller]
     pub fn elu(self) -> Tensor<'g, T> {
-        self.then(elu)
+        self.map(|x| x.elu())
     }
 
     /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that activations keep mean 0 and
     /// variance 1. Its derivative at 0 is taken to be 1.0507. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
     #[track_caller]
     pub fn selu(self) -> Tensor<'g, T> {
-        self.then(selu)
+        self.map(|x| x.selu())
     }
 
     /// ln(1 + eˣ), a smooth [`relu`](Tensor::relu), without overflow.
     #[track_caller]
     pub fn softplus(self) -> Tensor<'g, T> {
-        self.then(softplus)
+        self.map(|x| x.softplus())
     }
 
     /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for activation functions*, 2017.

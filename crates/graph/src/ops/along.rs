@@ -1,18 +1,17 @@
 //! Elements of each row by their places in it: `take_along`, and its gradient `add_along`.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
+    resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 use abeyance_kernels::{elementwise_chunk, rows_chunk};
 
 use super::index::constant_out_of_range;
-use super::shape::transpose_to;
 use super::{traffic, with_float, with_index, with_moved};
-use crate::{Element, Index, Operand, Tensor};
+use crate::{Element, Expr, Index, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&TakeAlong, &AddAlong];
@@ -33,8 +32,9 @@ fn rows(cx: &mut Inference<'_>) -> Result<(Shape, Dim, Dim), Fault> {
     Ok((outer, n, k))
 }
 
-/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n` fails at run time. NumPy's
-/// `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`. Gradient: [`AddAlong`].
+/// `y[.., j] = x[.., indices[.., j]]` for `x[.., n]` and `indices[.., k]`. An index outside `0..n`
+/// fails at run time. NumPy's `take_along_axis`, TensorFlow's `tf.gather` with `batch_dims`.
+/// Gradient: [`AddAlong`].
 pub struct TakeAlong;
 
 impl Operator for TakeAlong {
@@ -45,7 +45,7 @@ impl Operator for TakeAlong {
         ];
         const {
             &Signature::new("take_along", "the elements of each row that indices name", OPERANDS)
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -61,11 +61,11 @@ impl Operator for TakeAlong {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let shape = cx.shape(x);
-        let added = cx.wanted(0).then(|| add_along(cx.graph(), cotangent, indices, shape));
-        Ok(Cotangents::from_slice(&[added, None]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (x, indices) = (cx.operand(0), cx.operand(1));
+        Ok(cx.each_wanted(|index| {
+            (index == 0).then(|| cx.cotangent().add_along(indices, x.shape()))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -116,51 +116,55 @@ fn last(dims: &[usize]) -> usize {
     dims.last().copied().unwrap_or(1)
 }
 
-/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in their order. Gradient:
-/// [`TakeAlong`].
+attributes! {
+    /// What an [`AddAlong`] adds to.
+    pub struct AddAlongAttributes {
+        /// Shape of the result, whose rows the indices point into.
+        shape: Shape,
+    }
+}
+
+/// Zeros of a shape `[.., n]` to which `x[.., j]` is added at `indices[.., j]` of each row, in
+/// their order. Gradient: [`TakeAlong`].
 pub struct AddAlong;
 
 impl Operator for AddAlong {
     fn signature(&self) -> &Signature {
-        use abeyance_ir::{AttributeKind, AttributeSpec};
         const OPERANDS: &[OperandSpec] = &[
             OperandSpec::new("x", DTypes::FLOAT),
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "add_along",
                 "zeros to which x is added at the places of each row that indices name",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(AddAlongAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (outer, j, k) = rows(cx)?;
-        let shape = cx.shape_attribute(0);
+        let AddAlongAttributes { shape } = cx.attributes();
         let fits = match shape.split_last() {
             Some((_, before)) => cx.same_shape(before, &outer).is_ok() && cx.unify(j, k).is_some(),
             None => false,
         };
-        match fits {
-            true => cx.tensor(cx.dtype(0), shape),
-            false => Err(Fault::new(format!(
+        if fits {
+            cx.tensor(cx.dtype(0), shape)
+        } else {
+            Err(Fault::new(format!(
                 "{} cannot be added to rows of {} at {}",
                 cx.display(&cx.shape(0)),
                 cx.display(&shape),
                 cx.display(&cx.shape(1))
-            ))),
+            )))
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand(1), cx.cotangent());
-        let taken = cx.wanted(0).then(|| take_along(cx.graph(), cotangent, indices));
-        Ok(Cotangents::from_slice(&[taken, None]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().take_along(cx.operand(1)))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -189,7 +193,7 @@ impl Operator for AddAlong {
             .map(|(outer, n, k)| {
                 let shape: Shape = outer.iter().chain([&n]).map(|&dim| dim.into()).collect();
                 let dims = [outer, &[k]].concat();
-                Sample::new(attributes(shape)).float(&dims, USUAL).operand(
+                Sample::new(AddAlongAttributes { shape }).float(&dims, USUAL).operand(
                     DType::I64,
                     &dims,
                     PLACES,
@@ -199,36 +203,34 @@ impl Operator for AddAlong {
     }
 }
 
-fn attributes(shape: Shape) -> Attributes {
-    Attributes::of([abeyance_ir::Attribute::Shape(shape)])
-}
-
-/// Appends `take_along(x, indices)`.
-pub fn take_along(graph: &mut Ir, x: NodeId, indices: NodeId) -> NodeId {
-    graph.add(&TakeAlong, &[x, indices], Attributes::none())
-}
-
-/// Appends `add_along(x, indices)`.
-pub fn add_along(graph: &mut Ir, x: NodeId, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&AddAlong, &[x, indices], attributes(shape))
-}
-
-/// Appends `x` with one axis exchanged with the last: done twice, it is back.
-pub(crate) fn swap_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    if axis >= rank {
-        return x; // Wrong already, and reported.
+impl<'g> Expr<'g> {
+    /// The elements of each row that indices name.
+    pub fn take_along(self, indices: Self) -> Self {
+        self.apply_to(&TakeAlong, &[self, indices], ())
     }
-    let mut order: Vec<usize> = (0..rank).collect();
-    order.swap(axis, rank - 1);
-    transpose_to(graph, x, &order)
+
+    /// Zeros of a shape to which this is added at the places of each row that indices name.
+    pub fn add_along(self, indices: Self, shape: Shape) -> Self {
+        self.apply_to(&AddAlong, &[self, indices], AddAlongAttributes { shape })
+    }
+
+    /// The expression with one axis exchanged with the last: done twice, it is back.
+    pub(crate) fn swap_last(self, axis: usize) -> Self {
+        let rank = self.rank();
+        if axis >= rank {
+            return self; // Wrong already, and reported.
+        }
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(axis, rank - 1);
+        self.transpose_to(&order)
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The elements that `indices` name along an axis, each for its own place: `y[i, j] = x[i, indices[i, j]]` for the last. The other
-    /// dimensions have to be equal. NumPy's `take_along_axis`. An index out of range is a
-    /// mistake where it is known, else it fails at run time, naming its position.
-    /// Gradient: the cotangent, added where its elements came from.
+    /// The elements that `indices` name along an axis, each for its own place:
+    /// `y[i, j] = x[i, indices[i, j]]` for the last. The other dimensions have to be equal. NumPy's
+    /// `take_along_axis`. An index out of range is a mistake where it is known, else it fails at
+    /// run time, naming its position. Gradient: the cotangent, added where its elements came from.
     #[track_caller]
     pub fn take_along_axis<I: Index>(
         self,
@@ -255,10 +257,9 @@ impl<'g, T: Element> Tensor<'g, T> {
             fault.message = format!("take_along_axis: {}", fault.message);
             return this.fault(fault);
         }
-        this.then(|graph, x| {
-            let [x, indices] = [x, indices].map(|x| swap_last(graph, x, axis));
-            let taken = take_along(graph, x, indices);
-            swap_last(graph, taken, axis)
+        this.map(|x| {
+            let [x, indices] = [x, x.at(indices)].map(|x| x.swap_last(axis));
+            x.take_along(indices).swap_last(axis)
         })
     }
 }

@@ -1,16 +1,15 @@
 //! The place of the largest or smallest element along an axis.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::reduce::ArgReduction;
 use abeyance_kernels::rows_chunk;
 
 use super::{traffic, with_type};
-use crate::{Number, Tensor};
+use crate::{Expr, Number, Tensor};
 
 /// An operator that gives the place along an axis of the element that wins.
 pub struct Argument {
@@ -24,8 +23,9 @@ impl Operator for Argument {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ArgumentAttributes { axis } = cx.attributes();
         let mut shape = cx.shape(0);
-        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        let axis = cx.axis(axis, shape.len())?;
         if shape[axis] == Dim::Known(0) {
             return Err(Fault::new(format!(
                 "dimension {axis} of {} has no elements, so none is the {}",
@@ -38,27 +38,30 @@ impl Operator for Argument {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let ArgumentAttributes { axis } = cx.attributes();
         let dims = cx.operands[0].dims;
-        let axis = resolve_axis(cx.attributes.integer(0), dims.len())?;
+        let axis = resolve_axis(axis, dims.len())?;
         let plan = ArgReduction::new(dims, axis);
         let cost = Cost { flops: cx.operands[0].len() as f64, bytes: traffic(cx) };
         let largest = self.largest;
         let kernel = with_type!(cx.operands[0].dtype, T => {
-            let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
-            let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
-            Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<i64>());
-                match largest {
-                    true => plan.argmax(x, call.output(), start),
-                    false => plan.argmin(x, call.output(), start),
-                }
-            })
-        });
+                    let each = dims[axis].saturating_mul(size_of::<T>()).saturating_add(size_of::<i64>());
+                    let chunk = rows_chunk(cx.result.len(), 1, each) * size_of::<i64>();
+                    Kernel::single(1, chunk, cost, move |call| {
+                        let (x, start) = (call.input::<T>(0), call.start::<i64>());
+                        if largest {
+        plan.argmax(x, call.output(), start)
+        } else {
+        plan.argmin(x, call.output(), start)
+        }
+                    })
+                });
         Ok(kernel.into())
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let ArgumentAttributes { axis } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         match (cx.axis(0), along) {
             (Some(axis), Some(along)) if axis != along => {
                 cx.along(axis - usize::from(along < axis))
@@ -81,23 +84,26 @@ impl Operator for Argument {
             .into_iter()
             .map(|(dims, axis)| {
                 let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0]);
-                Sample::new(attributes(axis)).float(dims, values)
+                Sample::new(ArgumentAttributes { axis }).float(dims, values)
             })
             .collect()
     }
 }
 
-fn attributes(axis: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(axis)])
-}
-
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("axis", AttributeKind::Integer)];
+
+abeyance_ir::attributes! {
+    /// Along what the place is looked for.
+    pub struct ArgumentAttributes {
+        /// Axis along which places count, gone in the result; a negative one counts from the end.
+        axis: i64,
+    }
+}
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     Signature::new(name, summary, OPERANDS)
-        .attributes(ATTRIBUTES)
-        .calculus(Calculus::None("gives positions"))
+        .attributes(ArgumentAttributes::SPECS)
+        .differentiability(Differentiability::None("gives positions"))
 }
 
 /// The place of the largest element, the first of equal ones, and of the first NaN if there is one.
@@ -115,14 +121,16 @@ pub static ARGMIN: Argument = Argument {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ARGMAX, &ARGMIN];
 
-/// Appends `argmax(x)`.
-pub fn argmax(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMAX, &[x], attributes(axis))
-}
+impl<'g> Expr<'g> {
+    /// The place of the largest element along an axis.
+    pub fn argmax(self, axis: i64) -> Self {
+        self.apply(&ARGMAX, ArgumentAttributes { axis })
+    }
 
-/// Appends `argmin(x)`.
-pub fn argmin(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ARGMIN, &[x], attributes(axis))
+    /// The place of the smallest element along an axis.
+    pub fn argmin(self, axis: i64) -> Self {
+        self.apply(&ARGMIN, ArgumentAttributes { axis })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -130,13 +138,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// the first, and if there is a NaN, the first NaN. An axis without elements is an error.
     #[track_caller]
     pub fn argmax(self, axis: i64) -> Tensor<'g, i64> {
-        self.then(|graph, x| argmax(graph, x, axis))
+        self.map(|x| x.argmax(axis))
     }
 
     /// The place of the smallest element along an axis, otherwise as [`Tensor::argmax`].
     #[track_caller]
     pub fn argmin(self, axis: i64) -> Tensor<'g, i64> {
-        self.then(|graph, x| argmin(graph, x, axis))
+        self.map(|x| x.argmin(axis))
     }
 }
 

@@ -1,23 +1,30 @@
 //! Changing some rows or elements of a variable: `assign_scatter` and its siblings.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DTypes, DefaultAttribute, Dim,
-    Effect, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Type, element_count,
+    AttributeSet, DTypes, Differentiability, Dim, Effect, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Type, attributes, element_count,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout::ScatterInto;
 
-use super::gather_nd::{ravel_index, width};
+use super::gather_nd::width;
 use super::index::constant_out_of_range;
-use super::{mistake, source, traffic, with_index, with_moved, with_type};
-use crate::{Element, Index, Number, Operand, Tensor};
+use super::{traffic, with_index, with_moved, with_type};
+use crate::{Element, Expr, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
     &[&ASSIGN_SCATTER, &ASSIGN_SCATTER_ADD, &ASSIGN_SCATTER_SUB];
+
+attributes! {
+    /// What is a row to a [`ScatterWrite`].
+    pub struct AssignScatterAttributes {
+        /// Number of leading dimensions that an index counts over, in row-major order.
+        dims: i64 = 1,
+    }
+}
 
 /// An operator that changes the rows of a variable that indices name, in the order of the indices, and is the new value.
 ///
@@ -34,7 +41,7 @@ impl Operator for ScatterWrite {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (variable, indices, updates) = (cx.shape(0), cx.shape(1), cx.shape(2));
-        let counted = counted(cx.attributes(), variable.len())?;
+        let counted = counted(&cx.attributes(), variable.len())?;
         let mut expected = indices.clone();
         expected.extend_from_slice(&variable[counted..]);
         cx.same_shape(&updates, &expected).map_err(|_| {
@@ -56,7 +63,7 @@ impl Operator for ScatterWrite {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let counted = counted(cx.attributes, dims.len())?;
+        let counted = counted(&cx.attributes(), dims.len())?;
         let limit = element_count(&dims[..counted])
             .ok_or_else(|| Fault::new("the numbers of the rows are beyond 2^63"))?;
         let width = dims[counted..].iter().product();
@@ -69,14 +76,14 @@ impl Operator for ScatterWrite {
 }
 
 /// Over how many dimensions an index counts.
-fn counted(attributes: &Attributes, rank: usize) -> Result<usize, Fault> {
-    match usize::try_from(attributes.integer(0)) {
+fn counted(attributes: &AssignScatterAttributes, rank: usize) -> Result<usize, Fault> {
+    match usize::try_from(attributes.dims) {
         Ok(dims) if dims <= rank => Ok(dims),
         Ok(1) => Err(Fault::new("the variable is a scalar, which has no rows")
             .help("`assign` changes it as a whole")),
         _ => Err(Fault::new(format!(
             "an index does not count over {} dimensions of a variable of {rank}",
-            attributes.integer(0)
+            attributes.dims
         ))),
     }
 }
@@ -90,9 +97,7 @@ fn parts(cx: &Lowering<'_>) -> (usize, Cost) {
     (part * size, Cost { flops, bytes: traffic(cx) })
 }
 
-const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
-const ATTRIBUTES: &[AttributeSpec] =
-    &[AttributeSpec::optional("dims", AttributeKind::Integer, DefaultAttribute::Integer(1))];
+const NO_GRADIENT: Differentiability = Differentiability::None("changes a variable");
 const INDICES: OperandSpec = OperandSpec::in_group("indices", DTypes::INDEX, 1);
 const NUMBER: &[OperandSpec] = &[
     OperandSpec::new("variable", DTypes::NUMBER),
@@ -108,9 +113,9 @@ const fn signature(
     operands: &'static [OperandSpec],
 ) -> Signature {
     Signature::new(name, summary, operands)
-        .attributes(ATTRIBUTES)
+        .attributes(AssignScatterAttributes::SPECS)
         .effect(Effect::Write)
-        .calculus(NO_GRADIENT)
+        .differentiability(NO_GRADIENT)
 }
 
 /// Rows become the updates, the last one of a row that is named several times.
@@ -162,33 +167,39 @@ pub static ASSIGN_SCATTER_SUB: ScatterWrite = ScatterWrite {
     },
 };
 
-/// Appends a change of the rows of `variable` behind its first `dims` dimensions.
-fn scatter(
-    graph: &mut Ir,
-    operator: &'static ScatterWrite,
-    [variable, indices, updates]: [NodeId; 3],
-    dims: usize,
-) -> NodeId {
-    let attributes = Attributes::of([Attribute::Integer(dims as i64)]);
-    graph.add(operator, &[variable, indices, updates], attributes)
-}
+impl<'g> Expr<'g> {
+    /// The new value of this variable, whose rows behind its first `dims` dimensions are changed.
+    pub fn write_rows(
+        self,
+        operator: &'static ScatterWrite,
+        indices: Expr<'g>,
+        updates: Expr<'g>,
+        dims: usize,
+    ) -> Self {
+        let attributes = AssignScatterAttributes { dims: dims as i64 };
+        self.apply_to(operator, &[self, indices, updates], attributes)
+    }
 
-/// The same where an index is the coordinates along the last axis of `indices`.
-fn scatter_nd(
-    graph: &mut Ir,
-    what: &str,
-    operator: &'static ScatterWrite,
-    [variable, indices, updates]: [NodeId; 3],
-) -> NodeId {
-    let (Some(shape), Some(_)) = (graph.shape(variable), graph.shape(indices)) else {
-        return source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, what, fault),
-    };
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    scatter(graph, operator, [variable, numbers, updates], width)
+    /// The same where an index is the coordinates along the last axis of `indices`.
+    pub fn write_slices(
+        self,
+        what: &str,
+        operator: &'static ScatterWrite,
+        indices: Expr<'g>,
+        updates: Expr<'g>,
+    ) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let shape = self.shape();
+        match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => {
+                let rows = indices.ravel_index(Shape::from(&shape[..width]));
+                self.write_rows(operator, rows, updates, width)
+            }
+            Err(fault) => self.mistake(what, fault),
+        }
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -245,8 +256,9 @@ impl<'g, T: Element> Tensor<'g, T> {
                 fault.message = format!("{what}: {}", fault.message);
                 this.fault(fault)
             }
-            None => this
-                .then(|graph, variable| scatter(graph, operator, [variable, indices, updates], 1)),
+            None => this.map(|variable| {
+                variable.write_rows(operator, variable.at(indices), variable.at(updates), 1)
+            }),
         }
     }
 
@@ -261,7 +273,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         let this = self.beside(indices).beside(updates);
         let indices = indices.node(this.graph());
         let updates = updates.node(this.graph());
-        this.then(|graph, variable| scatter_nd(graph, what, operator, [variable, indices, updates]))
+        this.map(|variable| {
+            variable.write_slices(what, operator, variable.at(indices), variable.at(updates))
+        })
     }
 }
 

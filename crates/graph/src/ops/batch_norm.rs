@@ -3,8 +3,6 @@
 use abeyance_ir::{DType, Dim, Fault, Role, Shape};
 
 use super::normalization::check_epsilon;
-use super::reduce::MEAN;
-use super::source;
 use crate::{AxisList, Float, Operand, Operation, Tensor, dims, ones, zeros};
 
 /// What [`Tensor::batch_norm`] gives.
@@ -98,7 +96,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let training = self.unless_empty(batch, training);
         let (mean, spread, variance) = {
             let _scope = graph.scope("moments");
-            let mean = self.over(&MEAN, &list).named("mean");
+            let mean = self.reduce_mean(&list).named("mean");
             let centred = self - mean;
             // The root is a reduction of its own: it does not overflow where the variance does.
             let spread = centred.root_mean_square(&list, epsilon).named("spread");
@@ -131,9 +129,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         if batch.iter().all(|dim| dim.known().is_some_and(|size| size > 0)) {
             return training;
         }
-        let graph = self.graph();
-        let rows = graph.build(|ir| source::size(ir, DType::I64, Shape::from(batch)));
-        let rows = graph.handle::<i64>(rows).named("rows");
+        let rows = self.map::<i64>(|x| x.size(DType::I64, Shape::from(batch))).named("rows");
         training.logical_and(rows.greater(0))
     }
 

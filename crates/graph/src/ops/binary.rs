@@ -1,17 +1,16 @@
 //! Arithmetic of two tensors that broadcast: `add`, `mul`, `maximum` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    Cotangents, DTypes, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
-use super::{chain, comparison, scalar_like, select, unary, unbroadcast, with_type};
-use crate::{Number, Operand, Tensor};
+use super::with_type;
+use crate::{Expr, Number, Operand, Rule, Tensor};
 
 /// An operator on two operands that broadcast.
 pub struct Binary {
@@ -20,7 +19,7 @@ pub struct Binary {
     pub(super) total: bool,
     pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
     /// The cotangent of an operand, before it is summed over the dimensions in which that was stretched.
-    pub(super) gradient: fn(&mut Derivation<'_>, usize) -> NodeId,
+    pub(super) gradient: for<'c> fn(&'c Derivation<'_>, usize) -> Expr<'c>,
     pub(super) domains: [Domain; 2],
 }
 
@@ -34,26 +33,19 @@ impl Operator for Binary {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let mut cotangents = Cotangents::new();
-        for index in 0..2 {
-            let cotangent = cx.wanted(index).then(|| {
-                let (full, operand) = ((self.gradient)(cx, index), cx.operand(index));
-                unbroadcast(cx.graph(), full, operand)
-            });
-            cotangents.push(cotangent);
-        }
-        Ok(cotangents)
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.each_wanted(|index| (self.gradient)(cx, index).unbroadcast(cx.operand(index))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
     }
 
-    fn locality(&self, cx: &Lowering<'_>) -> Locality {
-        match self.total || cx.result.dtype.is_float() {
-            true => Locality::Pointwise,
-            false => Locality::Whole,
+    fn fusibility(&self, cx: &Lowering<'_>) -> Fusibility {
+        if self.total || cx.result.dtype.is_float() {
+            Fusibility::Elementwise
+        } else {
+            Fusibility::Opaque
         }
     }
 
@@ -160,13 +152,7 @@ pub static SUB: Binary = Binary {
     signature: Signature::new("sub", "x - y", NUMBER),
     total: true,
     lower: number!(1.0, |x, y| StoredNumber::wrapping_sub(x, y)),
-    gradient: |cx, index| {
-        let cotangent = cx.cotangent();
-        match index {
-            0 => cotangent,
-            _ => unary::neg(cx.graph(), cotangent),
-        }
-    },
+    gradient: |cx, index| if index == 0 { cx.cotangent() } else { -cx.cotangent() },
     domains: [USUAL, USUAL],
 };
 
@@ -175,10 +161,7 @@ pub static MUL: Binary = Binary {
     signature: Signature::new("mul", "x times y", NUMBER),
     total: true,
     lower: number!(1.0, |x, y| StoredNumber::wrapping_mul(x, y)),
-    gradient: |cx, index| {
-        let other = cx.operand(1 - index);
-        chain(cx, other)
-    },
+    gradient: |cx, index| cx.chain(cx.operand(1 - index)),
     domains: [USUAL, USUAL],
 };
 
@@ -190,15 +173,12 @@ pub static MUL_NO_NAN: Binary = Binary {
         "x times y, and 0 where y is 0 even if x is infinite or NaN",
         FLOAT,
     )
-    .masking(),
+    .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| if y == T::ZERO { T::ZERO } else { x * y }),
     gradient: |cx, index| {
         let (other, cotangent) = (cx.operand(1 - index), cx.cotangent());
-        match index {
-            0 => mul_no_nan(cx.graph(), cotangent, other),
-            _ => mul_no_nan(cx.graph(), other, cotangent),
-        }
+        if index == 0 { cotangent.mul_no_nan(other) } else { other.mul_no_nan(cotangent) }
     },
     domains: [USUAL, USUAL],
 };
@@ -211,17 +191,9 @@ pub static DIV: Binary = Binary {
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into())),
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
-        match index {
-            0 => cotangent_over(cx, y),
-            _ => {
-                // Of the operands, even where something else is fed in place of the result; else the two quotients are one.
-                let graph = cx.graph();
-                let once = div(graph, x, y);
-                let twice = div(graph, once, y);
-                let slope = unary::neg(graph, twice);
-                chain(cx, slope)
-            }
-        }
+        // Of the operands, even where something else is fed in place of the result; else the two
+        // quotients are one.
+        if index == 0 { cx.chain_over(y) } else { cx.chain(-(x / y / y)) }
     },
     domains: [USUAL, POSITIVE],
 };
@@ -233,27 +205,15 @@ pub static POW: Binary = Binary {
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into())),
     gradient: |cx, index| {
-        let (x, y, result) = (cx.operand(0), cx.operand(1), cx.result());
-        let graph = cx.graph();
-        let slope = match index {
-            0 => {
-                let one = scalar_like(graph, y, 1.0);
-                let less = sub(graph, y, one);
-                let power = pow(graph, x, less);
-                // 0·0⁻¹ would be NaN, and so would be every derivative of a power by a higher order than the exponent.
-                mul_no_nan(graph, power, y)
-            }
-            _ => {
-                let zero = scalar_like(graph, x, 0.0);
-                let one = scalar_like(graph, x, 1.0);
-                let positive = comparison::greater(graph, x, zero);
-                let safe = select::select(graph, positive, x, one);
-                let log = unary::log(graph, safe);
-                // Where x is infinite and the result 0, it stays 0.
-                mul_no_nan(graph, log, result)
-            }
-        };
-        chain(cx, slope)
+        let (x, y) = (cx.operand(0), cx.operand(1));
+        cx.chain(if index == 0 {
+            // 0·0⁻¹ would be NaN, and so would be every derivative of a power by a higher order than
+            // the exponent.
+            x.pow(y - 1.0).mul_no_nan(y)
+        } else {
+            // Where x is infinite and the result 0, it stays 0.
+            x.greater(0.0).select(x, 1.0).log().mul_no_nan(cx.result())
+        })
     },
     domains: [POSITIVE, USUAL],
 };
@@ -261,13 +221,13 @@ pub static POW: Binary = Binary {
 /// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie, for both at a NaN.
 pub static MAXIMUM: Binary = Binary {
     signature: Signature::new("maximum", "the larger of x and y", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| x.greatest(y)),
-    gradient: |cx, index| match index {
-        0 => unless(cx, comparison::less),
-        _ => unless(cx, comparison::greater_equal),
+    gradient: |cx, index| {
+        let (x, y) = (cx.operand(0), cx.operand(1));
+        unless(cx, if index == 0 { x.less(y) } else { x.greater_equal(y) })
     },
     domains: [Domain::Distinct, Domain::Distinct],
 };
@@ -275,58 +235,48 @@ pub static MAXIMUM: Binary = Binary {
 /// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie, for both at a NaN.
 pub static MINIMUM: Binary = Binary {
     signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     total: true,
     lower: number!(1.0, |x, y| x.least(y)),
-    gradient: |cx, index| match index {
-        0 => unless(cx, comparison::greater),
-        _ => unless(cx, comparison::less_equal),
+    gradient: |cx, index| {
+        let (x, y) = (cx.operand(0), cx.operand(1));
+        unless(cx, if index == 0 { x.greater(y) } else { x.less_equal(y) })
     },
     domains: [Domain::Distinct, Domain::Distinct],
 };
 
-/// 0 where the comparison of x and y says that the operand is not the one that was taken, else the cotangent: also where one is
-/// NaN, so that NaN reaches the gradient as it reached the result.
-fn unless(cx: &mut Derivation<'_>, other: fn(&mut Ir, NodeId, NodeId) -> NodeId) -> NodeId {
-    let (x, y, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-    let graph = cx.graph();
-    let other = other(graph, x, y);
-    let zero = scalar_like(graph, x, 0.0);
-    select::select(graph, other, zero, cotangent)
-}
-
-/// The cotangent over `divisor`, kept at exact zeros where they stand for what did not count.
-pub(crate) fn cotangent_over(cx: &mut Derivation<'_>, divisor: NodeId) -> NodeId {
-    let cotangent = cx.cotangent();
-    if cx.masked() {
-        let one = scalar_like(cx.graph(), divisor, 1.0);
-        let local = div(cx.graph(), one, divisor);
-        return chain(cx, local);
-    }
-    div(cx.graph(), cotangent, divisor)
+/// 0 where the operand is not the one that was taken, else the cotangent: also where one is NaN, so that
+/// NaN reaches the gradient as it reached the result.
+fn unless<'c>(cx: &'c Derivation<'_>, other_was_taken: Expr<'c>) -> Expr<'c> {
+    other_was_taken.select(0.0, cx.cotangent())
 }
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
     &[&ADD, &SUB, &MUL, &MUL_NO_NAN, &DIV, &POW, &MAXIMUM, &MINIMUM];
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
+/// Methods of [`Expr`] that append an operator of two operands and no attributes.
+macro_rules! binary_methods {
+    ($($(#[$doc:meta])* $method:ident $operator:ident;)*) => {
+        impl<'g> $crate::Expr<'g> {$(
+            $(#[$doc])*
+            pub fn $method(self, other: impl $crate::ExprOperand<'g>) -> Self {
+                self.apply_to(&$operator, &[self, other.expr(self)], ())
+            }
+        )*}
+    };
 }
-append! {
-    add ADD;
-    sub SUB;
-    mul MUL;
+pub(super) use binary_methods;
+
+binary_methods! {
+    /// This times the other, and 0 where the other is 0 even if this is infinite or NaN.
     mul_no_nan MUL_NO_NAN;
-    div DIV;
+    /// This to the power of the other.
     pow POW;
+    /// The larger of the two; NaN if either is.
     maximum MAXIMUM;
+    /// The smaller of the two; NaN if either is.
     minimum MINIMUM;
 }
 
@@ -336,24 +286,24 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn squared_difference(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
         let _call = self.graph().call("squared_difference");
-        self.graph().within("squared_difference", || self.with(other, sub).square())
+        self.graph().within("squared_difference", || self.zip::<T, T>(other, |x, y| x - y).square())
     }
 
     /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of integers fails at run time.
     #[track_caller]
     pub fn pow(self, exponent: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(exponent, pow)
+        self.zip(exponent, |x, y| x.pow(y))
     }
 
     /// The larger of the two, which broadcast; NaN if either is.
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(other, maximum)
+        self.zip(other, |x, y| x.maximum(y))
     }
 
     /// The smaller of the two, which broadcast; NaN if either is.
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(other, minimum)
+        self.zip(other, |x, y| x.minimum(y))
     }
 }

@@ -1,26 +1,19 @@
 //! The rows for which a condition holds: `boolean_mask`, made of `where_indices` and `gather`.
 
-use abeyance_ir::{Array, DType, Dim, Fault, Graph as Ir, NodeId, Shape};
+use abeyance_ir::{DType, Dim, Fault, Shape};
 
-use super::cast::cast;
-use super::index::gather;
-use super::pad::pad_constant;
-use super::shape::{merge, reshape};
-use super::slice::{pad, slice};
-use super::where_indices::where_indices;
-use super::{binary, reduce, source};
-use crate::{Element, Operand, Scalar, Tensor};
+use crate::{Element, Expr, Operand, Scalar, Tensor};
 
 /// Makes the dimensions of a mask the first of `x`.
-fn check(graph: &mut Ir, x: NodeId, mask: NodeId) -> Result<usize, Fault> {
-    let (of, given) = (graph.shape(x).unwrap_or_default(), graph.shape(mask).unwrap_or_default());
+fn check(x: Expr<'_>, mask: Expr<'_>) -> Result<usize, Fault> {
+    let (of, given) = (x.shape(), mask.shape());
     let unlike = |(a, b): (&Dim, &Dim)| matches!((a, b), (Dim::Known(a), Dim::Known(b)) if a != b);
     if given.is_empty() {
         return Err(Fault::new("a mask without dimensions picks no rows")
             .help("`condition.select(x, y)` chooses between tensors as a whole"));
     }
     if given.len() > of.len() || of.iter().zip(&given).any(unlike) {
-        let shown = |shape: &[Dim]| graph.symbols().display(shape).to_string();
+        let shown = |shape: &[Dim]| x.graph(|graph| graph.symbols().display(shape).to_string());
         return Err(Fault::new(format!(
             "a mask of shape {} does not fit {}",
             shown(&given),
@@ -28,61 +21,62 @@ fn check(graph: &mut Ir, x: NodeId, mask: NodeId) -> Result<usize, Fault> {
         ))
         .help("the dimensions of the mask are the first dimensions of what it picks from"));
     }
-    for (&a, &b) in of.iter().zip(&given) {
-        graph.symbols_mut().unify(a, b);
-    }
+    x.graph(|graph| {
+        for (&a, &b) in of.iter().zip(&given) {
+            graph.symbols_mut().unify(a, b);
+        }
+    });
     Ok(given.len())
 }
 
-/// Appends the rows of `x` where the mask, of its first `rank` dimensions, is true, and zeros behind: as many as the mask has elements, or
-/// `capacity`.
-fn masked(graph: &mut Ir, x: NodeId, mask: NodeId, rank: usize, capacity: Option<i64>) -> NodeId {
-    let (rows, flat) = (merge(graph, x, 0, rank), merge(graph, mask, 0, rank));
-    let found = where_indices(graph, flat);
-    let count = graph.shape(found).and_then(|shape| shape.first().copied());
-    let Some(count) = count else {
-        return source::invalid(graph);
+/// The rows of `x` where the mask, of its first `rank` dimensions, is true, and zeros behind.
+///
+/// They are as many as the mask has elements, or `capacity`.
+fn masked<'g>(x: Expr<'g>, mask: Expr<'g>, rank: usize, capacity: Option<i64>) -> Expr<'g> {
+    let (rows, flat) = (x.merge(0, rank), mask.merge(0, rank));
+    let found = flat.where_indices();
+    let Some(&count) = found.shape().first() else {
+        return x.invalid();
     };
-    let mut at = reshape(graph, found, Shape::from_slice(&[count]));
+    let mut at = found.reshape(Shape::from_slice(&[count]));
     if let Some(capacity) = capacity {
         let missing = match count {
             Dim::Known(count) => capacity.saturating_sub(count as i64).max(0),
             Dim::Symbol(_) => capacity,
         };
         if missing > 0 {
-            let none = source::constant(graph, Array::scalar(DType::I64, -1.0));
-            at = pad_constant(graph, at, none, &[0], &[missing]);
+            at = at.pad_constant(-1.0, &[0], &[missing]);
         }
-        at = slice(graph, at, &[0], &[capacity]);
+        at = at.slice(&[0], &[capacity]);
     }
     // A row of zeros in front, which is what -1 names when all places are counted from it.
-    let width = graph.shape(rows).map_or(1, |shape| shape.len());
+    let width = rows.rank();
     let mut before = vec![0; width];
     before[0] = 1;
-    let rows = pad(graph, rows, &before, &vec![0; width]);
-    let one = source::constant(graph, Array::scalar(DType::I64, 1.0));
-    let at = binary::add(graph, at, one);
-    gather(graph, rows, at)
+    rows.pad(&before, &vec![0; width]).gather(at + 1.0)
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor where `mask` is true, in their order, and how many there are. For a tensor `[m1, .., mk, ...]` and a mask
-    /// `[m1, .., mk]` the rows are `[m1·..·mk, ...]`: those that are picked come first, zeros (`false`) fill the rest.
+    /// The rows of this tensor where `mask` is true, in their order, and how many there are. For a
+    /// tensor `[m1, .., mk, ...]` and a mask `[m1, .., mk]` the rows are `[m1·..·mk, ...]`: those
+    /// that are picked come first, zeros (`false`) fill the rest.
     ///
-    /// TensorFlow's `tf.boolean_mask` gives just the rows that are picked. Here the shape of every value is known before the graph
-    /// runs, so there is room for all; [`Tensor::boolean_mask_within`] has room for fewer. Sums over the rows are those of
-    /// the picked ones, and a mean is their sum by the count.
+    /// TensorFlow's `tf.boolean_mask` gives just the rows that are picked. Here the shape of every
+    /// value is known before the graph runs, so there is room for all;
+    /// [`Tensor::boolean_mask_within`] has room for fewer. Sums over the rows are those of the
+    /// picked ones, and a mean is their sum by the count.
     ///
-    /// Gradient: the cotangent's rows, where the picked ones came from. It is a mistake if the mask has no dimensions, or others
-    /// than the first of this tensor.
+    /// Gradient: the cotangent's rows, where the picked ones came from. It is a mistake if the mask
+    /// has no dimensions, or others than the first of this tensor.
     #[track_caller]
     pub fn boolean_mask(self, mask: Tensor<'g, bool>) -> (Tensor<'g, T>, Scalar<'g, i64>) {
         let _call = self.graph().call("boolean_mask");
         self.masked("boolean_mask", mask, None)
     }
 
-    /// The same with room for `capacity` rows, `[capacity, ...]`, whatever the mask's size. Where more are true, the first are
-    /// picked and the others left out: the count, which is of all of them, is then above `capacity`.
+    /// The same with room for `capacity` rows, `[capacity, ...]`, whatever the mask's size. Where
+    /// more are true, the first are picked and the others left out: the count, which is of all of
+    /// them, is then above `capacity`.
     #[track_caller]
     pub fn boolean_mask_within(
         self,
@@ -105,9 +99,10 @@ impl<'g, T: Element> Tensor<'g, T> {
         let this = self.beside(mask);
         let graph = this.graph();
         let mask = mask.node(graph);
-        let checked = graph.build(|ir| {
-            let valid = ir.shape(this.id()).is_some() && ir.shape(mask).is_some();
-            valid.then(|| check(ir, this.id(), mask))
+        let checked = this.visit(|x| {
+            let mask = x.at(mask);
+            let valid = x.dtype().is_some() && mask.dtype().is_some();
+            valid.then(|| check(x, mask))
         });
         let rank = match checked {
             Some(Ok(rank)) => rank,
@@ -117,19 +112,15 @@ impl<'g, T: Element> Tensor<'g, T> {
                 return (wrong, Scalar(wrong.erase().assume()));
             }
             None => {
-                let wrong = graph.build(source::invalid);
-                return (graph.handle(wrong), Scalar(graph.handle(wrong)));
+                let wrong: Tensor<'g, T> = this.map(|x| x.invalid());
+                return (wrong, Scalar(wrong.erase().assume()));
             }
         };
-        let rows = graph.within("boolean_mask", || {
-            this.then(|graph, x| masked(graph, x, mask, rank, capacity))
-        });
+        let rows =
+            graph.within("boolean_mask", || this.map(|x| masked(x, x.at(mask), rank, capacity)));
         let count = graph.within("boolean_mask_count", || {
-            graph.handle(graph.build(|graph| {
-                let ones = cast(graph, mask, DType::I64);
-                let axes: Vec<i64> = (0..rank as i64).collect();
-                reduce::sum(graph, ones, &axes, false)
-            }))
+            let axes: Vec<i64> = (0..rank as i64).collect();
+            graph.handle::<bool>(mask).map(|mask| mask.cast(DType::I64).reduce_sum(&axes[..]))
         });
         (rows, Scalar(count))
     }

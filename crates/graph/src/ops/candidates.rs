@@ -1,18 +1,29 @@
 //! Classes drawn to stand for all of them, for losses over very many classes.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Dim, Effect, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample, Shape, Signature, Type,
+    AttributeSet, DType, Differentiability, Dim, Effect, Fault, Inference, Lowered, Lowering,
+    Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Failure, Kernel};
 use abeyance_kernels::random::Stream;
 
-use super::slice::slice;
 use crate::{Float, Graph, Index, Operand, Scalar, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LogUniformCandidates];
+
+abeyance_ir::attributes! {
+    /// What classes are drawn, and how many.
+    pub struct LogUniformCandidatesAttributes {
+        /// Number of classes to draw, 0 or more.
+        count: i64,
+        /// Number of classes there are, 1 or more: those from 0 to `range` - 1.
+        range: i64,
+        /// Whether all that are drawn have to be different.
+        unique: bool,
+    }
+}
 
 /// Classes below `range`, class k with probability ln((k + 2) / (k + 1)) / ln(range + 1): TensorFlow's
 /// `log_uniform_candidate_sampler`. If they are to be `unique`, one that was drawn before is drawn again. The result is `[count + 1]`:
@@ -24,32 +35,27 @@ const MOST_DRAWS: usize = i32::MAX as usize;
 
 impl Operator for LogUniformCandidates {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("count", AttributeKind::Integer),
-            AttributeSpec::required("range", AttributeKind::Integer),
-            AttributeSpec::required("unique", AttributeKind::Flag),
-        ];
         const {
             &Signature::new(
                 "log_uniform_candidates",
                 "classes that are drawn the rarer the higher their number, then how many draws that took",
                 &[],
             )
-            .attributes(ATTRIBUTES)
+            .attributes(LogUniformCandidatesAttributes::SPECS)
             .effect(Effect::Random)
-            .calculus(Calculus::None("does not depend on other nodes"))
+            .differentiability(Differentiability::None("does not depend on other nodes"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (count, range) = (cx.attributes().integer(0), cx.attributes().integer(1));
+        let LogUniformCandidatesAttributes { count, range, unique } = cx.attributes();
         let Some(len) = usize::try_from(count).ok().and_then(|count| count.checked_add(1)) else {
             return Err(Fault::new(format!("{count} candidates cannot be drawn")));
         };
         if range < 1 {
             return Err(Fault::new(format!("there are no classes below {range} to draw from")));
         }
-        if cx.attributes().flag(2) && count > range {
+        if unique && count > range {
             return Err(Fault::new(format!(
                 "{count} different candidates cannot be drawn from {range} classes"
             ))
@@ -59,8 +65,8 @@ impl Operator for LogUniformCandidates {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let LogUniformCandidatesAttributes { count: _, range, unique } = cx.attributes();
         let stream = Stream::new(cx.seed, cx.name);
-        let (range, unique) = (cx.attributes.integer(1), cx.attributes.flag(2));
         let count = cx.result.len().saturating_sub(1);
         let cost = Cost { flops: 60.0 * count as f64, bytes: cx.result.bytes() as f64 };
         // A table with open addressing, at most half full.
@@ -91,7 +97,9 @@ impl Operator for LogUniformCandidates {
     fn samples(&self) -> Vec<Sample> {
         [(0, 5, true), (1, 1, true), (5, 5, true), (40, 1000, true), (70, 3, false)]
             .into_iter()
-            .map(|(count, range, unique)| Sample::new(attributes(count, range, unique)))
+            .map(|(count, range, unique)| {
+                Sample::new(LogUniformCandidatesAttributes { count, range, unique })
+            })
             .collect()
     }
 }
@@ -147,15 +155,6 @@ fn insert(table: &mut [u64], class: i64) -> bool {
     }
 }
 
-fn attributes(count: i64, range: i64, unique: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(count), Attribute::Integer(range), Attribute::Flag(unique)])
-}
-
-/// Appends `log_uniform_candidates`.
-pub fn log_uniform_candidates(graph: &mut Ir, count: i64, range: i64, unique: bool) -> NodeId {
-    graph.add(&LogUniformCandidates, &[], attributes(count, range, unique))
-}
-
 /// Classes drawn at a run: [`Graph::log_uniform_candidates`].
 #[derive(Clone, Copy, Debug)]
 pub struct Candidates<'g> {
@@ -190,21 +189,11 @@ impl Graph {
         let _call = self.call("log_uniform_candidates");
         // Numbers beyond i64 are as much too large as i64::MAX is.
         let [count, range] = [count, range].map(|size| i64::try_from(size).unwrap_or(i64::MAX));
-        let drawn = self.build(|graph| log_uniform_candidates(graph, count, range, unique));
-        let (classes, draws) = self.build(|graph| {
-            if graph.shape(drawn).is_none() {
-                return (drawn, drawn);
-            }
-            let classes = slice(graph, drawn, &[0], &[count]);
-            let draws = slice(graph, drawn, &[count], &[1]);
-            (classes, super::shape::reshape(graph, draws, Shape::new()))
-        });
-        Candidates {
-            classes: self.handle(classes),
-            draws: Scalar(self.handle(draws)),
-            range,
-            unique,
-        }
+        let attributes = LogUniformCandidatesAttributes { count, range, unique };
+        let drawn: Tensor<'_, i64> = self.apply(&LogUniformCandidates, &[], attributes).assume();
+        let classes = drawn.slice([0], [count]);
+        let draws = Scalar(drawn.slice([count], [1]).reshape(Shape::new()));
+        Candidates { classes, draws, range, unique }
     }
 }
 
@@ -221,10 +210,7 @@ impl<'g> Candidates<'g> {
             let above = classes.cast::<f64>() + 1.0;
             let p = above.reciprocal().log1p() / Real::ln_1p(self.range as f64);
             let draws = self.draws.cast::<f64>();
-            let expected = match self.unique {
-                true => -((-p).log1p() * draws).expm1(),
-                false => p * draws,
-            };
+            let expected = if self.unique { -((-p).log1p() * draws).expm1() } else { p * draws };
             expected.cast::<T>()
         })
     }

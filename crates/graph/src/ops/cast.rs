@@ -1,19 +1,26 @@
 //! Conversion between element types.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Domain, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Signature, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
 use super::{traffic, with_type};
-use crate::{Element, Tensor};
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Cast];
+
+abeyance_ir::attributes! {
+    /// To what elements are converted.
+    pub struct CastAttributes {
+        /// Element type of the result.
+        dtype: DType,
+    }
+}
 
 /// `x` as another element type. Gradient: between floats the cotangent, cast back; else there is none.
 pub struct Cast;
@@ -21,26 +28,21 @@ pub struct Cast;
 impl Operator for Cast {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("dtype", AttributeKind::DType)];
-        const { &Signature::new("cast", "x as another element type", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("cast", "x as another element type", OPERANDS)
+                .attributes(CastAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.attributes().dtype(0), cx.shape(0))
+        let CastAttributes { dtype } = cx.attributes();
+        cx.tensor(dtype, cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, to) = (cx.operand(0), cx.attributes().dtype(0));
-        let from = cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype);
-        match from {
-            Some(from) if from.is_float() && to.is_float() => {
-                let cotangent = cx.cotangent();
-                let cotangent = cast(cx.graph(), cotangent, from);
-                Ok(cx.only(cotangent))
-            }
-            _ => Ok(Cotangents::from_slice(&[None])),
-        }
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let CastAttributes { dtype: to } = cx.attributes();
+        let from = cx.operand(0).dtype().filter(|from| from.is_float() && to.is_float());
+        Ok(cx.each_wanted(|_| from.map(|from| cx.cotangent().cast(from))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -66,12 +68,12 @@ impl Operator for Cast {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
-        let to = |dtype| Sample::new(Attributes::of([Attribute::DType(dtype)]));
+        let to = |dtype| Sample::new(CastAttributes { dtype });
         // Differences cannot be taken through f32, so the gradient is checked where the type stays.
         let shapes: [&[usize]; 5] = [&[], &[3], &[2, 5], &[1, 7, 1], &[0, 3]];
         let mut samples: Vec<Sample> = shapes
@@ -88,9 +90,11 @@ impl Operator for Cast {
     }
 }
 
-/// Appends `cast(x)`.
-pub fn cast(graph: &mut Ir, x: NodeId, dtype: DType) -> NodeId {
-    graph.add(&Cast, &[x], Attributes::of([Attribute::DType(dtype)]))
+impl<'g> Expr<'g> {
+    /// The elements in another type, rounded or truncated as `as` does.
+    pub fn cast(self, dtype: DType) -> Self {
+        self.apply(&Cast, CastAttributes { dtype })
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
@@ -99,7 +103,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// gradient between floats only.
     #[track_caller]
     pub fn cast<U: Element>(self) -> Tensor<'g, U> {
-        self.then(|graph, x| cast(graph, x, U::DTYPE))
+        self.map(|x| x.cast(U::DTYPE))
     }
 }
 

@@ -1,12 +1,12 @@
 //! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, Operator, Sample, Signature, Type,
+    DType, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering, Operator,
+    Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as _;
 
-use super::unary::{FLOAT, map, shapes};
+use super::unary::{FLOAT, map, shapes, unary_methods};
 use super::with_float;
 use crate::{Float, Tensor};
 
@@ -30,8 +30,8 @@ impl Operator for Classify {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -51,7 +51,8 @@ macro_rules! lower {
 }
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
-    Signature::new(name, summary, FLOAT).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, FLOAT)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether it is not a number.
@@ -73,37 +74,31 @@ pub static IS_FINITE: Classify = Classify {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&IS_NAN, &IS_INF, &IS_FINITE];
 
-/// Appends `is_nan(x)`.
-pub fn is_nan(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_NAN, &[x], Attributes::none())
-}
-
-/// Appends `is_inf(x)`.
-pub fn is_inf(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_INF, &[x], Attributes::none())
-}
-
-/// Appends `is_finite(x)`.
-pub fn is_finite(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&IS_FINITE, &[x], Attributes::none())
+unary_methods! {
+    /// Whether elements are NaN.
+    is_nan IS_NAN;
+    /// Whether elements are ∞ or -∞.
+    is_inf IS_INF;
+    /// Whether elements are neither infinite nor NaN.
+    is_finite IS_FINITE;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// Whether elements are NaN.
     #[track_caller]
     pub fn is_nan(self) -> Tensor<'g, bool> {
-        self.then(is_nan)
+        self.map(|x| x.is_nan())
     }
 
     /// Whether elements are ∞ or -∞.
     #[track_caller]
     pub fn is_inf(self) -> Tensor<'g, bool> {
-        self.then(is_inf)
+        self.map(|x| x.is_inf())
     }
 
     /// Whether elements are neither infinite nor NaN.
     #[track_caller]
     pub fn is_finite(self) -> Tensor<'g, bool> {
-        self.then(is_finite)
+        self.map(|x| x.is_finite())
     }
 }

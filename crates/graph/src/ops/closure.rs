@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Diagnostic, Dims, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    OperatorRef, Sample, Signature, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Diagnostic, Differentiability, Dims,
+    Fault, Inference, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Signature,
+    Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
@@ -96,6 +96,16 @@ tuple!(A, B, C, D, E, F, G, H);
 
 type Run = dyn Fn(Inputs<'_>, &[Dims], &[usize], &mut [u8]) -> Result<(), Failure> + Send + Sync;
 
+attributes! {
+    /// What a closure makes.
+    pub struct ClosureAttributes {
+        /// Element type of the result.
+        dtype: DType,
+        /// Shape of the result.
+        shape: Shape,
+    }
+}
+
 /// An operator that calls a closure.
 struct Closure {
     signature: Signature,
@@ -131,10 +141,6 @@ where
     F: for<'a> Fn(A::Views<'a>) -> Result<ArrayD<T>, String> + Send + Sync + 'static,
 {
     const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("arguments", DTypes::ANY)];
-    const ATTRIBUTES: &[AttributeSpec] = &[
-        AttributeSpec::required("dtype", AttributeKind::DType),
-        AttributeSpec::required("shape", AttributeKind::Shape),
-    ];
     let mut dtypes = Vec::new();
     A::dtypes(&mut dtypes);
     let run = move |inputs: Inputs<'_>, dims: &[Dims], result: &[usize], out: &mut [u8]| {
@@ -154,7 +160,10 @@ where
     };
     let signature = Signature::new(lasting(name), "calls a Rust closure", OPERANDS);
     OperatorRef::Shared(Arc::new(Closure {
-        signature: signature.attributes(ATTRIBUTES).calculus(Calculus::Missing).variadic(),
+        signature: signature
+            .attributes(ClosureAttributes::SPECS)
+            .differentiability(Differentiability::Missing)
+            .variadic(),
         dtypes,
         result: T::DTYPE,
         run: Arc::new(run),
@@ -181,7 +190,8 @@ impl Operator for Closure {
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let given: Vec<DType> = (0..cx.operands()).map(|place| cx.dtype(place)).collect();
-        if given != self.dtypes || cx.attributes().dtype(0) != self.result {
+        let ClosureAttributes { dtype, shape } = cx.attributes();
+        if given != self.dtypes || dtype != self.result {
             let list = |dtypes: &[DType]| {
                 let names: Vec<&str> = dtypes.iter().map(|dtype| dtype.name()).collect();
                 names.join(", ")
@@ -190,14 +200,14 @@ impl Operator for Closure {
                 "the closure makes {} of ({}), not {} of ({})",
                 self.result,
                 list(&self.dtypes),
-                cx.attributes().dtype(0),
+                dtype,
                 list(&given)
             )));
         }
-        cx.tensor(self.result, cx.shape_attribute(1))
+        cx.tensor(self.result, shape)
     }
 
-    fn gradient(&self, _: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, _: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Err(Fault::new("a closure has no gradient")
             .help("give it one: `g.custom_gradient(xs, |xs| g.from_fn(..), |xs, y, dy| ..)`"))
     }
@@ -271,7 +281,7 @@ impl Graph {
         let operands = home.import_all(&list);
         let operator = closure::<A::Arrays, T, F>(name, function);
         home.with_shape("a closure's result", shape, |graph, shape| {
-            let attributes = Attributes::of([Attribute::DType(T::DTYPE), Attribute::Shape(shape)]);
+            let attributes = ClosureAttributes { dtype: T::DTYPE, shape };
             graph.add_like(name, operator, &operands, attributes)
         })
     }

@@ -1,11 +1,11 @@
 //! Comparisons of two tensors that broadcast: `equal`, `less` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Splitting, Type,
+    DType, DTypes, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Splitting, Type,
 };
 
-use super::binary::{broadcasts, zip};
+use super::binary::{binary_methods, broadcasts, zip};
 use super::{random, with_type};
 use crate::{Element, Number, Operand, Tensor};
 
@@ -29,12 +29,12 @@ impl Operator for Comparison {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn is_settled(&self, cx: &Splitting<'_>) -> bool {
-        self.signature.name == LESS.signature.name && random::is_below(cx, 0, 1)
+        std::ptr::eq(self, &LESS) && random::is_below(cx, 0, 1)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -71,7 +71,8 @@ const fn signature(
     summary: &'static str,
     operands: &'static [OperandSpec],
 ) -> Signature {
-    Signature::new(name, summary, operands).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, operands)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether `x = y`. NaN equals nothing.
@@ -114,20 +115,18 @@ pub static LESS_EQUAL: Comparison = Comparison {
 pub static OPERATORS: &[&dyn Operator] =
     &[&EQUAL, &NOT_EQUAL, &GREATER, &GREATER_EQUAL, &LESS, &LESS_EQUAL];
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
-}
-append! {
+binary_methods! {
+    /// Whether elements are equal. NaN equals nothing.
     equal EQUAL;
+    /// Whether elements differ. NaN differs from everything.
     not_equal NOT_EQUAL;
+    /// Whether elements are above the other's; false if either is NaN.
     greater GREATER;
+    /// Whether elements are the other's or above; false if either is NaN.
     greater_equal GREATER_EQUAL;
+    /// Whether elements are below the other's; false if either is NaN.
     less LESS;
+    /// Whether elements are the other's or below; false if either is NaN.
     less_equal LESS_EQUAL;
 }
 
@@ -135,13 +134,13 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// Whether elements are equal; the two tensors broadcast. NaN equals nothing.
     #[track_caller]
     pub fn equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, equal)
+        self.zip(other, |x, y| x.equal(y))
     }
 
     /// Whether elements differ; the two tensors broadcast. NaN differs from everything.
     #[track_caller]
     pub fn not_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, not_equal)
+        self.zip(other, |x, y| x.not_equal(y))
     }
 }
 
@@ -149,25 +148,25 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// Whether elements are above the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn greater(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, greater)
+        self.zip(other, |x, y| x.greater(y))
     }
 
     /// Whether elements are the other's or above; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn greater_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, greater_equal)
+        self.zip(other, |x, y| x.greater_equal(y))
     }
 
     /// Whether elements are below the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn less(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, less)
+        self.zip(other, |x, y| x.less(y))
     }
 
     /// Whether elements are the other's or below; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn less_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
-        self.with(other, less_equal)
+        self.zip(other, |x, y| x.less_equal(y))
     }
 }
 

@@ -2,17 +2,21 @@
 //!
 //! All three are the bilinear form `Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f] · y[n, i, j, f]` with one of the
 //! factors left out, so the gradients of each are the other two, and derivatives of any order stay within the three.
+//!
+//! Long because the three operators share their windows, checks, gradient rules and samples.
+
+use std::cell::RefCell;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Interleaving, Lowered, Lowering,
-    NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Interleaving,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes,
 };
 use abeyance_kernels::conv::{Convolution, Form};
 
 use super::spatial::{Pair, Windows, integer, padding, pair};
-use super::{shape, with_float};
-use crate::{Dimensions, Float, Tensor};
+use super::with_float;
+use crate::{Dimensions, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Conv2dForward, &BackpropInput, &BackpropFilter];
@@ -69,53 +73,53 @@ impl Conv2d {
         self.groups
     }
 
-    fn attributes(self, shape: Option<Shape>) -> Attributes {
-        let own = [
-            self.strides.attribute(),
-            self.dilations.attribute(),
-            Attribute::Integer(integer(self.groups)),
-            Attribute::Flag(self.same),
-        ];
-        Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
+    fn attributes(self) -> Conv2dAttributes {
+        Conv2dAttributes {
+            strides: self.strides.integers(),
+            dilations: self.dilations.integers(),
+            groups: integer(self.groups),
+            same: self.same,
+        }
     }
 }
 
-const ATTRIBUTES: [AttributeSpec; 4] = [
-    AttributeSpec::optional(
-        "strides",
-        AttributeKind::Integers,
-        DefaultAttribute::Integers(&[1, 1]),
-    ),
-    AttributeSpec::optional(
-        "dilations",
-        AttributeKind::Integers,
-        DefaultAttribute::Integers(&[1, 1]),
-    ),
-    AttributeSpec::optional("groups", AttributeKind::Integer, DefaultAttribute::Integer(1)),
-    AttributeSpec::flag("same"),
-];
-const WITH_SHAPE: &[AttributeSpec] = &{
-    let [strides, dilations, groups, same] = ATTRIBUTES;
-    let shape = AttributeSpec::required("shape", AttributeKind::Shape);
-    [strides, dilations, groups, same, shape]
-};
-/// Where the shape stands among them.
-const SHAPE: usize = 4;
+attributes! {
+    /// How a filter moves over images.
+    pub struct Conv2dAttributes {
+        /// Rows and columns from one place of the filter to the next, each at least 1.
+        strides: Integers = [1, 1],
+        /// Rows and columns of the images between neighbours in the filter, each at least 1.
+        dilations: Integers = [1, 1],
+        /// Number of groups, at least 1, into which the channels are divided.
+        groups: i64 = 1,
+        /// Whether zeros stand around the images: SAME padding, else VALID.
+        same: bool = false,
+    }
+}
+
+attributes! {
+    /// How a filter moves over images, and the shape of the factor that is computed.
+    pub struct Conv2dBackpropAttributes {
+        ..conv: Conv2dAttributes,
+        /// Shape of the result, images or a filter; an empty one of images is the least that fits.
+        shape: Shape,
+    }
+}
 
 const IMAGES: OperandSpec = OperandSpec::new("x", DTypes::FLOAT);
 const FILTER: OperandSpec = OperandSpec::new("filter", DTypes::FLOAT);
 const COTANGENT: OperandSpec = OperandSpec::new("cotangent", DTypes::FLOAT);
 
-fn windows(attributes: &Attributes) -> Result<Windows, Fault> {
+fn windows(attributes: &Conv2dAttributes) -> Result<Windows, Fault> {
     Ok(Windows {
-        strides: pair("strides", attributes.integers(0))?,
-        dilations: pair("dilations", attributes.integers(1))?,
-        padding: padding(attributes.flag(3)),
+        strides: pair("strides", &attributes.strides)?,
+        dilations: pair("dilations", &attributes.dilations)?,
+        padding: padding(attributes.same),
     })
 }
 
-fn groups(attributes: &Attributes) -> Result<usize, Fault> {
-    let groups = attributes.integer(2);
+fn groups(attributes: &Conv2dAttributes) -> Result<usize, Fault> {
+    let groups = attributes.groups;
     match usize::try_from(groups) {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(Fault::new(format!("groups = {groups}: there must be at least 1"))),
@@ -123,7 +127,12 @@ fn groups(attributes: &Attributes) -> Result<usize, Fault> {
 }
 
 /// Checks images against a filter, and gives the result's shape, `None` for what is known only when the graph runs.
-fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
+fn convolve(
+    cx: &mut Inference<'_>,
+    attributes: &Conv2dAttributes,
+    x: &[Dim],
+    w: &[Dim],
+) -> Result<[Option<Dim>; 4], Fault> {
     let (&[images, height, width, channels], &[h, w_, depth, filters]) = (x, w) else {
         return Err(Fault::new(format!(
             "images of shape {} and a filter of shape {}: both need four dimensions, [N, H, W, C] and [h, w, C / groups, F]",
@@ -131,8 +140,8 @@ fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>
             cx.display(w)
         )));
     };
-    let windows = windows(cx.attributes())?;
-    let groups = groups(cx.attributes())?;
+    let windows = windows(attributes)?;
+    let groups = groups(attributes)?;
     for (what, dim) in [("channels", channels), ("filters", filters)] {
         if let Dim::Known(size) = dim
             && size % groups != 0
@@ -172,8 +181,14 @@ fn convolve(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim]) -> Result<[Option<Dim>
 }
 
 /// Checks that a result's cotangent has the shape that images and a filter give.
-fn belongs(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim], y: &[Dim]) -> Result<(), Fault> {
-    let expected = convolve(cx, x, w)?;
+fn belongs(
+    cx: &mut Inference<'_>,
+    attributes: &Conv2dAttributes,
+    x: &[Dim],
+    w: &[Dim],
+    y: &[Dim],
+) -> Result<(), Fault> {
+    let expected = convolve(cx, attributes, x, w)?;
     let fits = y.len() == 4
         && expected
             .iter()
@@ -196,7 +211,11 @@ fn belongs(cx: &mut Inference<'_>, x: &[Dim], w: &[Dim], y: &[Dim]) -> Result<()
 }
 
 /// The convolution of known sizes.
-fn convolution(attributes: &Attributes, x: &[usize], w: &[usize]) -> Result<Convolution, Fault> {
+fn convolution(
+    attributes: &Conv2dAttributes,
+    x: &[usize],
+    w: &[usize],
+) -> Result<Convolution, Fault> {
     let windows = windows(attributes)?;
     match (x, w) {
         (&[images, height, width, channels], &[h, w, _, filters]) => Ok(Convolution {
@@ -239,32 +258,32 @@ impl Operator for Conv2dForward {
                 "images under a filter that slides over them",
                 &[IMAGES, FILTER],
             )
-            .attributes(&ATTRIBUTES)
+            .attributes(Conv2dAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (x, w) = (cx.shape(0), cx.shape(1));
-        let shape = convolve(cx, &x, &w)?;
+        let shape = convolve(cx, &cx.attributes(), &x, &w)?;
         let shape = shape.map(|dim| dim.unwrap_or_else(|| cx.derived()));
         cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, w, y) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_images(cx, w, y, x)),
-            cx.wanted(1).then(|| for_filter(cx, x, y, w)),
-        ]))
+        let conv: Conv2dAttributes = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_images(&conv, w, y, x) } else { for_filter(&conv, x, y, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.operands[1].dims)?;
+        let conv = convolution(&cx.attributes(), cx.operands[0].dims, cx.operands[1].dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.forward::<T>().into()))
     }
 
     fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
-        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.operands[1].dims)?;
+        let conv = convolution(&cx.attributes(), cx.operands[0].dims, cx.operands[1].dims)?;
         interleaving(cx, conv, Form::Forward, [true, false], true)
     }
 
@@ -277,7 +296,7 @@ impl Operator for Conv2dForward {
 
     fn samples(&self) -> Vec<Sample> {
         let cases = CASES.iter().map(|case| {
-            Sample::new(case.options().attributes(None)).float(case.x, USUAL).float(case.w, USUAL)
+            Sample::new(case.options().attributes()).float(case.x, USUAL).float(case.w, USUAL)
         });
         cases.collect()
     }
@@ -296,36 +315,38 @@ impl Operator for BackpropInput {
                 "the images' cotangent from that of their convolution; a transposed convolution",
                 &[FILTER, COTANGENT],
             )
-            .attributes(WITH_SHAPE)
+            .attributes(Conv2dBackpropAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (w, y) = (cx.shape(0), cx.shape(1));
-        let mut x = cx.shape_attribute(SHAPE);
+        let Conv2dBackpropAttributes { conv, shape: mut x } = cx.attributes();
         if x.is_empty() {
-            x = transposed(cx, &w, &y)?;
+            x = transposed(cx, &conv, &w, &y)?;
         }
-        belongs(cx, &x, &w, &y)?;
+        belongs(cx, &conv, &x, &w, &y)?;
         let x = x.iter().map(|&dim| cx.resolve(dim)).collect();
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (w, y, x) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_filter(cx, x, y, w)),
-            cx.wanted(1).then(|| for_result(cx, x, w)),
-        ]))
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_filter(&conv, x, y, w) } else { for_result(&conv, x, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        let conv = convolution(&conv, cx.result.dims, cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.input_gradient::<T>().into()))
     }
 
     fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
-        let conv = convolution(cx.attributes, cx.result.dims, cx.operands[0].dims)?;
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        let conv = convolution(&conv, cx.result.dims, cx.operands[0].dims)?;
         interleaving(cx, conv, Form::InputGradient, [false, true], true)
     }
 
@@ -339,11 +360,13 @@ impl Operator for BackpropInput {
     fn samples(&self) -> Vec<Sample> {
         let cases = CASES.iter().map(|case| {
             let shape = case.x.iter().map(|&dim| dim.into()).collect();
-            Sample::new(case.options().attributes(Some(shape)))
+            let conv = case.options().attributes();
+            Sample::new(Conv2dBackpropAttributes { conv, shape })
                 .float(case.w, USUAL)
                 .float(&case.y(), USUAL)
         });
-        let derived = Sample::new(Conv2d::valid().stride(2).attributes(Some(Shape::new())))
+        let conv = Conv2d::valid().stride(2).attributes();
+        let derived = Sample::new(Conv2dBackpropAttributes { conv, shape: Shape::new() })
             .float(&[2, 3, 1, 2], USUAL)
             .float(&[1, 2, 3, 2], USUAL);
         cases.chain([derived]).collect()
@@ -351,9 +374,14 @@ impl Operator for BackpropInput {
 }
 
 /// The smallest images that give `y` under `w`, but not smaller than the stride times their number: Keras' rule for `Conv2DTranspose`.
-fn transposed(cx: &mut Inference<'_>, w: &[Dim], y: &[Dim]) -> Result<Shape, Fault> {
-    let windows = windows(cx.attributes())?;
-    let groups = groups(cx.attributes())?;
+fn transposed(
+    cx: &mut Inference<'_>,
+    attributes: &Conv2dAttributes,
+    w: &[Dim],
+    y: &[Dim],
+) -> Result<Shape, Fault> {
+    let windows = windows(attributes)?;
+    let groups = groups(attributes)?;
     let (&[images, rows, columns, _], &[h, w_, depth, _]) = (y, w) else {
         return Err(Fault::new(format!(
             "images of shape {} and a filter of shape {}: both need four dimensions, [N, H, W, F] and [h, w, C / groups, F]",
@@ -405,38 +433,42 @@ impl Operator for BackpropFilter {
                 "the filter's cotangent from that of the convolution",
                 &[IMAGES, COTANGENT],
             )
-            .attributes(WITH_SHAPE)
+            .attributes(Conv2dBackpropAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (x, y, w) = (cx.shape(0), cx.shape(1), cx.shape_attribute(SHAPE));
-        belongs(cx, &x, &w, &y)?;
+        let (x, y) = (cx.shape(0), cx.shape(1));
+        let Conv2dBackpropAttributes { conv, shape: w } = cx.attributes();
+        belongs(cx, &conv, &x, &w, &y)?;
         cx.tensor(cx.dtype(0), w)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y, w) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| for_images(cx, w, y, x)),
-            cx.wanted(1).then(|| for_result(cx, x, w)),
-        ]))
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 { for_images(&conv, w, y, x) } else { for_result(&conv, x, w) }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.result.dims)?;
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        let conv = convolution(&conv, cx.operands[0].dims, cx.result.dims)?;
         with_float!(cx.result.dtype, T => Ok(conv.filter_gradient::<T>().into()))
     }
 
     fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
-        let conv = convolution(cx.attributes, cx.operands[0].dims, cx.result.dims)?;
+        let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
+        let conv = convolution(&conv, cx.operands[0].dims, cx.result.dims)?;
         interleaving(cx, conv, Form::FilterGradient, [true, true], false)
     }
 
     fn samples(&self) -> Vec<Sample> {
         let cases = CASES.iter().map(|case| {
             let shape = case.w.iter().map(|&dim| dim.into()).collect();
-            Sample::new(case.options().attributes(Some(shape)))
+            let conv = case.options().attributes();
+            Sample::new(Conv2dBackpropAttributes { conv, shape })
                 .float(case.x, USUAL)
                 .float(&case.y(), USUAL)
         });
@@ -444,28 +476,21 @@ impl Operator for BackpropFilter {
     }
 }
 
-/// The node's attributes, with another shape or none.
-fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
-    let own = cx.attributes().iter().take(SHAPE).cloned();
-    Attributes::of(own.chain(shape.map(Attribute::Shape)))
+/// What stands for the images in the form, in the shape of `like`.
+fn for_images<'g>(conv: &Conv2dAttributes, w: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
+    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
+    y.apply_to(&BackpropInput, &[w, y], attributes)
 }
 
-/// Appends what stands for the images in the form, in the shape of `like`.
-fn for_images(cx: &mut Derivation<'_>, w: NodeId, y: NodeId, like: NodeId) -> NodeId {
-    let attributes = attributes_with(cx, Some(cx.shape(like)));
-    cx.add(&BackpropInput, &[w, y], attributes)
+/// What stands for the filter in the form, in the shape of `like`.
+fn for_filter<'g>(conv: &Conv2dAttributes, x: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
+    let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
+    x.apply_to(&BackpropFilter, &[x, y], attributes)
 }
 
-/// Appends what stands for the filter in the form, in the shape of `like`.
-fn for_filter(cx: &mut Derivation<'_>, x: NodeId, y: NodeId, like: NodeId) -> NodeId {
-    let attributes = attributes_with(cx, Some(cx.shape(like)));
-    cx.add(&BackpropFilter, &[x, y], attributes)
-}
-
-/// Appends what stands for the result in the form.
-fn for_result(cx: &mut Derivation<'_>, x: NodeId, w: NodeId) -> NodeId {
-    let attributes = attributes_with(cx, None);
-    cx.add(&Conv2dForward, &[x, w], attributes)
+/// What stands for the result in the form.
+fn for_result<'g>(conv: &Conv2dAttributes, x: Expr<'g>, w: Expr<'g>) -> Expr<'g> {
+    x.apply_to(&Conv2dForward, &[x, w], conv.clone())
 }
 
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
@@ -504,7 +529,7 @@ impl Case {
 
     /// The result's sizes.
     fn y(&self) -> Vec<usize> {
-        match convolution(&self.options().attributes(None), self.x, self.w) {
+        match convolution(&self.options().attributes(), self.x, self.w) {
             Ok(conv) => vec![conv.images, conv.rows.output, conv.columns.output, conv.filters],
             Err(_) => Vec::new(),
         }
@@ -527,21 +552,18 @@ static CASES: [Case; 13] = [
     Case::same(&[1, 0, 3, 2], &[2, 2, 2, 3], 1),
 ];
 
-/// Appends `conv2d(x, filter)`.
-pub fn conv2d(graph: &mut Ir, x: NodeId, filter: NodeId, options: Conv2d) -> NodeId {
-    graph.add(&Conv2dForward, &[x, filter], options.attributes(None))
-}
+impl<'g> Expr<'g> {
+    /// These images under a filter that slides over them.
+    pub fn conv2d(self, filter: Expr<'g>, options: Conv2d) -> Self {
+        self.apply_to(&Conv2dForward, &[self, filter], options.attributes())
+    }
 
-/// Appends `conv2d_backprop_input(filter, cotangent)`; an empty shape stands for the one that follows.
-pub fn conv2d_backprop_input(
-    graph: &mut Ir,
-    filter: NodeId,
-    cotangent: NodeId,
-    options: Conv2d,
-    shape: Shape,
-) -> NodeId {
-    let attributes = options.attributes(Some(shape));
-    graph.add(&BackpropInput, &[filter, cotangent], attributes)
+    /// The way back of `conv2d`, from its result to images of a shape; an empty one stands for the
+    /// one that follows.
+    pub fn conv2d_transpose_to(self, filter: Expr<'g>, shape: Shape, options: Conv2d) -> Self {
+        let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
+        self.apply_to(&BackpropInput, &[filter, self], attributes)
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -565,7 +587,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// ```
     #[track_caller]
     pub fn conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
-        self.with(filter, |graph, x, filter| conv2d(graph, x, filter, options))
+        self.zip(filter, |x, filter| x.conv2d(filter, options))
     }
 
     /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`: `[N, H', W', C · M]`, where channel `c · M + m`
@@ -620,12 +642,10 @@ impl<'g, T: Float> Tensor<'g, T> {
         let Some(filters) = groups.checked_mul(multiplier) else {
             return self.fault(Fault::new(format!("{}: too many filters", shown())));
         };
-        self.with(filter, |graph, x, filter| {
+        self.zip(filter, |x, filter| {
             let shape = Shape::from_slice(&[h, w_, Dim::Known(1), Dim::Known(filters)]);
-            let filter = shape::reshape(graph, filter, shape);
             // No channels at all are one group of none.
-            let options = options.groups(groups.max(1));
-            conv2d(graph, x, filter, options)
+            x.conv2d(filter.reshape(shape), options.groups(groups.max(1)))
         })
     }
 
@@ -636,9 +656,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose");
-        self.with(filter, |graph, y, filter| {
-            conv2d_backprop_input(graph, filter, y, options, Shape::new())
-        })
+        self.zip(filter, |y, filter| y.conv2d_transpose_to(filter, Shape::new(), options))
     }
 
     /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and W' where the stride is not 1. It is a mistake if
@@ -655,7 +673,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let filter = this.graph().import(filter.erase());
         let of = "a transposed convolution";
         this.graph().with_shape(of, shape, |graph, shape| {
-            conv2d_backprop_input(graph, filter, this.id(), options, shape)
+            let graph = RefCell::new(graph);
+            let y = Expr::new(&graph, this.id());
+            y.conv2d_transpose_to(y.at(filter), shape, options).id()
         })
     }
 }

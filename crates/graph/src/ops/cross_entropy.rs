@@ -2,19 +2,16 @@
 //! operator rather than a composition, so that it is stable for large logits.
 
 use abeyance_ir::{
-    Attributes, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir,
-    Inference, Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, TensorType, Type, resolve_axis,
+    Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    TensorType, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
 
-use super::shape::move_last;
-use super::softmax::{log_softmax, row_loop, softmax, times};
-use super::{
-    binary, chain, fill_like, reduce, shape, slope, traffic, unary, with_float, with_index,
-};
-use crate::{Float, Index, Operand, Tensor};
+use super::softmax::{before_softmax, row_loop};
+use super::{binary, traffic, with_float, with_index};
+use crate::{Expr, Float, Index, Operand, Rule, Tensor, keep_dims};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[
@@ -39,10 +36,10 @@ fn rows(logits: &[Dim]) -> Result<Shape, Fault> {
 }
 
 /// A value for each row, as a column beside the classes.
-fn column(cx: &mut Derivation<'_>, value: NodeId) -> NodeId {
-    let mut shape = cx.shape(value);
+fn column(value: Expr<'_>) -> Expr<'_> {
+    let mut shape = value.shape();
     shape.push(Dim::Known(1));
-    shape::reshape(cx.graph(), value, shape)
+    value.reshape(shape)
 }
 
 /// Loops over rows of logits that give one loss each: the number of classes, the bytes of a chunk, and the cost.
@@ -74,10 +71,7 @@ impl Operator for SoftmaxCrossEntropy {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (labels, logits) = (cx.shape(0), cx.shape(1));
         let shape = same_classes(cx, &labels, &logits).map_err(|fault| {
-            match labels.len() + 1 == logits.len() {
-                true => fault.help(NUMBERS),
-                false => fault,
-            }
+            if labels.len() + 1 == logits.len() { fault.help(NUMBERS) } else { fault }
         })?;
         cx.tensor(cx.dtype(1), rows(&shape)?)
     }
@@ -87,23 +81,14 @@ impl Operator for SoftmaxCrossEntropy {
         (operand == 0 && is_numbers).then(|| NUMBERS.to_owned())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let each = column(cx, cotangent);
-        let to_labels = cx.wanted(0).then(|| {
-            let log = log_softmax(cx.graph(), logits);
-            let slope = unary::neg(cx.graph(), log);
-            times(cx, each, slope)
-        });
-        let to_logits = cx.wanted(1).then(|| {
-            let graph = cx.graph();
-            let shares = softmax(graph, logits);
-            let total = reduce::sum(graph, labels, &[-1], true);
-            let expected = binary::mul(graph, shares, total);
-            let slope = binary::sub(graph, expected, labels);
-            times(cx, each, slope)
-        });
-        Ok(Cotangents::from_slice(&[to_labels, to_logits]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (labels, logits) = (cx.operand(0), cx.operand(1));
+        let each = column(cx.cotangent());
+        Ok(cx.each_wanted(|index| {
+            let expected = || logits.softmax() * labels.reduce_sum(keep_dims(-1));
+            let slope = if index == 0 { -logits.log_softmax() } else { expected() - labels };
+            cx.times(each, slope)
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -202,18 +187,16 @@ impl Operator for SparseSoftmaxCrossEntropy {
         (operand == 0 && given.dims.len() == wanted.shape.len() + 1).then(|| advice.to_owned())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let to_logits = cx.wanted(1).then(|| match cx.masked() {
-            false => row_slope(cx, labels, logits, cotangent),
-            true => {
-                let one = fill_like(cx.graph(), cotangent, 1.0);
-                let slope = row_slope(cx, labels, logits, one);
-                let each = column(cx, cotangent);
-                times(cx, each, slope)
+        let to_logits = || {
+            if !cx.masked() {
+                return row_slope(labels, logits, cotangent);
             }
-        });
-        Ok(Cotangents::from_slice(&[None, to_logits]))
+            let slope = row_slope(labels, logits, cotangent.fill_like(1.0));
+            cx.times(column(cotangent), slope)
+        };
+        Ok(cx.each_wanted(|index| (index == 1).then(to_logits)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -246,10 +229,7 @@ fn sparse_samples(cotangent: bool) -> Vec<Sample> {
             let labels = &logits[..logits.len() - 1];
             let dtype = [DType::I64, DType::I32][index % 2];
             let sample = Sample::default().operand(dtype, labels, CLASSES).float(logits, USUAL);
-            match cotangent {
-                true => sample.float(labels, USUAL),
-                false => sample,
-            }
+            if cotangent { sample.float(labels, USUAL) } else { sample }
         })
         .collect()
 }
@@ -280,25 +260,17 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
         cx.tensor(cx.dtype(1), cx.shape(1))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits, weight) = (cx.operand(0), cx.operand(1), cx.operand(2));
-        // That of softmax, whose cotangent is this one times the weight.
-        let to_logits = cx.wanted(1).then(|| {
-            let each = column(cx, weight);
-            let weighted = chain(cx, each);
-            let shares = softmax(cx.graph(), logits);
-            let products = times(cx, weighted, shares);
-            let total = reduce::sum(cx.graph(), products, &[-1], true);
-            let rest = binary::sub(cx.graph(), weighted, total);
-            times(cx, rest, shares)
-        });
-        let to_weight = cx.wanted(2).then(|| {
-            let one = fill_like(cx.graph(), weight, 1.0);
-            let slope = row_slope(cx, labels, logits, one);
-            let products = chain(cx, slope);
-            reduce::sum(cx.graph(), products, &[-1], false)
-        });
-        Ok(Cotangents::from_slice(&[None, to_logits, to_weight]))
+        Ok(cx.each_wanted(|index| match index {
+            0 => None,
+            // That of softmax, whose cotangent is this one times the weight.
+            1 => Some(before_softmax(cx, cx.chain(column(weight)), logits.softmax())),
+            _ => {
+                let slope = row_slope(labels, logits, weight.fill_like(1.0));
+                Some(cx.chain(slope).reduce_sum(-1))
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -322,8 +294,8 @@ impl Operator for SparseSoftmaxCrossEntropyGradient {
     }
 }
 
-fn row_slope(cx: &mut Derivation<'_>, labels: NodeId, logits: NodeId, weight: NodeId) -> NodeId {
-    cx.add(&SparseSoftmaxCrossEntropyGradient, &[labels, logits, weight], Attributes::none())
+fn row_slope<'g>(labels: Expr<'g>, logits: Expr<'g>, weight: Expr<'g>) -> Expr<'g> {
+    logits.apply_to(&SparseSoftmaxCrossEntropyGradient, &[labels, logits, weight], ())
 }
 
 /// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's `sigmoid_cross_entropy_with_logits`. Gradient:
@@ -347,17 +319,11 @@ impl Operator for SigmoidCrossEntropy {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (labels, logits) = (cx.operand(0), cx.operand(1));
-        let to_labels = cx.wanted(0).then(|| {
-            let slope = unary::neg(cx.graph(), logits);
-            chain(cx, slope)
-        });
-        let to_logits = cx.wanted(1).then(|| {
-            let slope = slope::sigmoid_less(cx.graph(), logits, labels);
-            chain(cx, slope)
-        });
-        Ok(Cotangents::from_slice(&[to_labels, to_logits]))
+        Ok(cx.each_wanted(|index| {
+            cx.chain(if index == 0 { -logits } else { logits.sigmoid_less(labels) })
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -366,8 +332,8 @@ impl Operator for SigmoidCrossEntropy {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -384,18 +350,21 @@ impl Operator for SigmoidCrossEntropy {
     }
 }
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(labels, logits)`.")]
-        pub fn $function(graph: &mut Ir, labels: NodeId, logits: NodeId) -> NodeId {
-            graph.add(&$operator, &[labels, logits], Attributes::none())
-        }
-    )*};
-}
-append! {
-    softmax_cross_entropy SoftmaxCrossEntropy;
-    sparse_softmax_cross_entropy SparseSoftmaxCrossEntropy;
-    sigmoid_cross_entropy SigmoidCrossEntropy;
+impl<'g> Expr<'g> {
+    /// For these logits -Σ labels·log_softmax(logits) along the last axis.
+    pub fn softmax_cross_entropy(self, labels: Expr<'g>) -> Self {
+        self.apply_to(&SoftmaxCrossEntropy, &[labels, self], ())
+    }
+
+    /// For these logits -log_softmax(logits) at the label of each row.
+    pub fn sparse_softmax_cross_entropy(self, labels: Expr<'g>) -> Self {
+        self.apply_to(&SparseSoftmaxCrossEntropy, &[labels, self], ())
+    }
+
+    /// For these logits x and the labels z, max(x, 0) - x·z + ln(1 + e⁻|ˣ|) of each element.
+    pub fn sigmoid_cross_entropy(self, labels: Expr<'g>) -> Self {
+        self.apply_to(&SigmoidCrossEntropy, &[labels, self], ())
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -404,7 +373,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// `softmax_cross_entropy_with_logits`, stable for large logits, with gradients for logits and labels.
     #[track_caller]
     pub fn softmax_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(labels, |graph, logits, labels| softmax_cross_entropy(graph, labels, logits))
+        self.zip(labels, |logits, labels| logits.softmax_cross_entropy(labels))
     }
 
     /// The same with the classes along any axis of logits and labels, negative ones counted from the end; the losses have the
@@ -422,9 +391,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let labels = labels.node(this.graph());
         let help = "there has to be a label, from 0 to 1, for each of the logits";
         match this.class_axis(what, labels, axis, |logits, _| logits.into(), help) {
-            Ok(axis) => this.then(|graph, logits| {
-                let [logits, labels] = [logits, labels].map(|x| move_last(graph, x, axis));
-                softmax_cross_entropy(graph, labels, logits)
+            Ok(axis) => this.map(|logits| {
+                let [logits, labels] = [logits, logits.at(labels)].map(|x| x.move_last(axis));
+                logits.softmax_cross_entropy(labels)
             }),
             Err(wrong) => wrong,
         }
@@ -437,9 +406,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self,
         labels: impl Operand<'g, I>,
     ) -> Tensor<'g, T> {
-        self.with(labels, |graph, logits, labels| {
-            sparse_softmax_cross_entropy(graph, labels, logits)
-        })
+        self.zip(labels, |logits, labels| logits.sparse_softmax_cross_entropy(labels))
     }
 
     /// The same with the classes along any axis of the logits, negative ones counted from the end: labels and losses have the
@@ -462,9 +429,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         };
         let help = "there has to be one label, the number of a class, for each row of logits along the axis";
         match this.class_axis(what, labels, axis, rest, help) {
-            Ok(axis) => this.then(|graph, logits| {
-                let logits = move_last(graph, logits, axis);
-                sparse_softmax_cross_entropy(graph, labels, logits)
+            Ok(axis) => this.map(|logits| {
+                logits.move_last(axis).sparse_softmax_cross_entropy(logits.at(labels))
             }),
             Err(wrong) => wrong,
         }
@@ -521,7 +487,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// sigmoid(x) against the probability z. TensorFlow's `sigmoid_cross_entropy_with_logits`, stable for large logits.
     #[track_caller]
     pub fn sigmoid_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(labels, |graph, logits, labels| sigmoid_cross_entropy(graph, labels, logits))
+        self.zip(labels, |logits, labels| logits.sigmoid_cross_entropy(labels))
     }
 }
 

@@ -1,31 +1,38 @@
-//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is the latter's gradient.
+//! Sums and products of all elements up to each: `cumsum`, `cumprod`, and the recurrence that is
+//! the latter's gradient.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::rows_chunk;
 use abeyance_kernels::scan::Scan;
 
-use super::{binary, traffic, with_float, with_type};
-use crate::{Number, Tensor};
+use super::{traffic, with_float, with_type};
+use crate::{Expr, Number, Rule, Tensor};
 
 /// An operator that combines all elements up to each along an axis.
 pub struct Cumulative {
     signature: Signature,
     product: bool,
-    gradient: fn(&mut Derivation<'_>, i64, bool, bool) -> NodeId,
+    gradient: for<'c> fn(&'c Derivation<'_>, CumulativeAttributes) -> Expr<'c>,
     domain: Domain,
 }
 
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("axis", AttributeKind::Integer),
-    AttributeSpec::flag("exclusive"),
-    AttributeSpec::flag("reverse"),
-];
+
+abeyance_ir::attributes! {
+    /// Which elements are combined up to each.
+    pub struct CumulativeAttributes {
+        /// Axis along which elements are combined; a negative one counts from the end.
+        axis: i64,
+        /// Whether the element itself is left out.
+        exclusive: bool = false,
+        /// Whether elements are combined from the end of the axis on.
+        reverse: bool = false,
+    }
+}
 
 impl Operator for Cumulative {
     fn signature(&self) -> &Signature {
@@ -33,35 +40,35 @@ impl Operator for Cumulative {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let CumulativeAttributes { axis, .. } = cx.attributes();
         let shape = cx.shape(0);
-        cx.axis(cx.attributes().integer(0), shape.len())?;
+        cx.axis(axis, shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes();
-        let (axis, exclusive, reverse) =
-            (attributes.integer(0), attributes.flag(1), attributes.flag(2));
-        let cotangent = (self.gradient)(cx, axis, exclusive, reverse);
-        Ok(cx.only(cotangent))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only((self.gradient)(cx, cx.attributes())))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (plan, chunk, cost) = scan(cx, 0, 2)?;
-        let (product, exclusive) = (self.product, cx.attributes.flag(1));
+        let CumulativeAttributes { axis, exclusive, reverse } = cx.attributes();
+        let (plan, chunk, cost) = scan(cx, axis, reverse)?;
+        let product = self.product;
         Ok(with_type!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
-            let (x, start) = (call.input::<T>(0), call.start::<T>());
-            match product {
-                true => plan.product(x, exclusive, call.output(), start),
-                false => plan.sum(x, exclusive, call.output(), start),
-            }
-            Ok(())
-        }))
+                    let (x, start) = (call.input::<T>(0), call.start::<T>());
+                    if product {
+        plan.product(x, exclusive, call.output(), start)
+        } else {
+        plan.sum(x, exclusive, call.output(), start)
+        }
+                    Ok(())
+                }))
         .into())
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let CumulativeAttributes { axis, .. } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
@@ -71,7 +78,7 @@ impl Operator for Cumulative {
             .flat_map(|(dims, axis)| {
                 [(false, false), (true, false), (false, true), (true, true)].into_iter().map(
                     move |(exclusive, reverse)| {
-                        Sample::new(attributes(axis, exclusive, reverse))
+                        Sample::new(CumulativeAttributes { axis, exclusive, reverse })
                             .float(dims, self.domain.clone())
                     },
                 )
@@ -84,11 +91,11 @@ fn cases() -> [(&'static [usize], i64); 5] {
     [(&[5], 0), (&[2, 3], 1), (&[3, 1, 2], 0), (&[0, 3], 1), (&[2, 0], -1)]
 }
 
-/// How a node scans its operands, the chunk of whole blocks, and the cost. The axis and the direction are attributes.
-fn scan(cx: &Lowering<'_>, axis: usize, reverse: usize) -> Result<(Scan, usize, Cost), Fault> {
+/// How a node scans its operands, the chunk of whole blocks, and the cost.
+fn scan(cx: &Lowering<'_>, axis: i64, reverse: bool) -> Result<(Scan, usize, Cost), Fault> {
     let dims = cx.result.dims;
-    let axis = resolve_axis(cx.attributes.integer(axis), dims.len())?;
-    let plan = Scan::new(dims, axis, cx.attributes.flag(reverse));
+    let axis = resolve_axis(axis, dims.len())?;
+    let plan = Scan::new(dims, axis, reverse);
     let (block, size) = (plan.block(), cx.result.dtype.size());
     let blocks = cx.result.len().checked_div(block).unwrap_or(0);
     let cost = Cost { flops: 2.0 * cx.result.len() as f64, bytes: traffic(cx) };
@@ -96,100 +103,80 @@ fn scan(cx: &Lowering<'_>, axis: usize, reverse: usize) -> Result<(Scan, usize, 
     Ok((plan, rows_chunk(blocks, block, each) * size, cost))
 }
 
-fn attributes(axis: i64, exclusive: bool, reverse: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(axis), Attribute::Flag(exclusive), Attribute::Flag(reverse)])
-}
-
-/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+/// `y[i] = ∑ x[k]` over k ≤ i. TensorFlow's `tf.cumsum`. Gradient: the cotangent's sums in the
+/// other direction.
 pub static CUMSUM: Cumulative = Cumulative {
     signature: Signature::new("cumsum", "sums of all elements up to each", OPERANDS)
-        .attributes(ATTRIBUTES),
+        .attributes(CumulativeAttributes::SPECS),
     product: false,
-    gradient: |cx, axis, exclusive, reverse| {
-        let cotangent = cx.cotangent();
-        cumsum(cx.graph(), cotangent, axis, exclusive, !reverse)
+    gradient: |cx, CumulativeAttributes { axis, exclusive, reverse }| {
+        cx.cotangent().cumsum(axis, exclusive, !reverse)
     },
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient: `dx[i] = ∏ x[k] over k < i · s[i]` with
-/// `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which divides by nothing and so is right also where elements are 0.
+/// `y[i] = ∏ x[k]` over k ≤ i. TensorFlow's `tf.cumprod`. Gradient:
+/// `dx[i] = ∏ x[k] over k < i · s[i]` with `s[i] = c[i] + x[i+1]·s[i+1]` for the cotangent c, which
+/// divides by nothing and so is right also where elements are 0.
 pub static CUMPROD: Cumulative = Cumulative {
     signature: Signature::new("cumprod", "products of all elements up to each", OPERANDS)
-        .attributes(ATTRIBUTES),
+        .attributes(CumulativeAttributes::SPECS),
     product: true,
-    gradient: |cx, axis, exclusive, reverse| {
-        let (x, y, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
-        cumprod_gradient(cx.graph(), [x, y, cotangent], axis, exclusive, reverse, masked)
+    gradient: |cx, attributes| {
+        cx.operand(0).cumprod_gradient(cx.result(), cx.cotangent(), attributes, cx.masked())
     },
     domain: Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25, 0.0, -0.75]),
 };
 
-/// Appends the gradient of `y = cumprod(x)` with respect to x for a cotangent of y, as [`CUMPROD`] says.
-pub(super) fn cumprod_gradient(
-    graph: &mut Ir,
-    [x, y, cotangent]: [NodeId; 3],
-    axis: i64,
-    exclusive: bool,
-    reverse: bool,
-    masked: bool,
-) -> NodeId {
-    let times = |graph: &mut Ir, x, cotangent| match masked {
-        true => binary::mul_no_nan(graph, x, cotangent),
-        false => binary::mul(graph, cotangent, x),
-    };
-    let (before, behind) = match exclusive {
-        // Then c[i+1] stands in place of c[i], as the recurrence gives it.
-        true => (y, linear_scan(graph, x, cotangent, axis, !reverse)),
-        false => {
-            let before = cumprod(graph, x, axis, true, reverse);
-            let product = times(graph, x, cotangent);
-            let behind = linear_scan(graph, x, product, axis, !reverse);
-            (before, binary::add(graph, cotangent, behind))
-        }
-    };
-    times(graph, before, behind)
+/// A cotangent times a local derivative, as [`Rule::chain`] has it.
+fn times<'g>(cotangent: Expr<'g>, local: Expr<'g>, masked: bool) -> Expr<'g> {
+    if masked { local.mul_no_nan(cotangent) } else { cotangent * local }
 }
 
-/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0 whatever a is. Gradient: the same in the
-/// other direction on the cotangent gives that of b, which times z is that of a.
+abeyance_ir::attributes! {
+    /// Where a recurrence runs.
+    pub struct LinearScanAttributes {
+        /// Axis along which the recurrence runs; a negative one counts from the end.
+        axis: i64,
+        /// Whether it runs from the end of the axis on.
+        reverse: bool = false,
+    }
+}
+
+/// The recurrence `z[0] = 0`, `z[i] = a[i-1]·z[i-1] + b[i-1]` along an axis, where `a·0` is 0
+/// whatever a is. Gradient: the same in the other direction on the cotangent gives that of b, which
+/// times z is that of a.
 pub struct LinearScan;
 
 impl Operator for LinearScan {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("a", DTypes::FLOAT), OperandSpec::new("b", DTypes::FLOAT)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("axis", AttributeKind::Integer),
-            AttributeSpec::flag("reverse"),
-        ];
         const {
             &Signature::new("linear_scan", "z of each next element is a z + b", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(LinearScanAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let LinearScanAttributes { axis, reverse: _ } = cx.attributes();
         let shape = cx.same_shape(&cx.shape(0), &cx.shape(1))?;
-        cx.axis(cx.attributes().integer(0), shape.len())?;
+        cx.axis(axis, shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (a, z, cotangent, masked) = (cx.operand(0), cx.result(), cx.cotangent(), cx.masked());
-        let (axis, reverse) = (cx.attributes().integer(0), cx.attributes().flag(1));
-        let of_a = cx.wanted(0);
-        let graph = cx.graph();
-        let of_b = linear_scan(graph, a, cotangent, axis, !reverse);
-        let of_a = of_a.then(|| match masked {
-            true => binary::mul_no_nan(graph, z, of_b),
-            false => binary::mul(graph, of_b, z),
-        });
-        Ok(Cotangents::from_slice(&[of_a, Some(of_b)]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let LinearScanAttributes { axis, reverse } = cx.attributes();
+        let of_b = cx.operand(0).linear_scan(cx.cotangent(), axis, !reverse);
+        Ok(cx.each_wanted(|index| match index {
+            0 => times(of_b, cx.result(), cx.masked()),
+            _ => of_b,
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (plan, chunk, cost) = scan(cx, 0, 1)?;
+        let LinearScanAttributes { axis, reverse } = cx.attributes();
+        let (plan, chunk, cost) = scan(cx, axis, reverse)?;
         with_float!(cx.result.dtype, T => Ok(Kernel::single(2, chunk, cost, move |call| {
             let (a, b, start) = (call.input::<T>(0), call.input::<T>(1), call.start::<T>());
             plan.linear(a, b, call.output(), start);
@@ -199,7 +186,8 @@ impl Operator for LinearScan {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let along = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let LinearScanAttributes { axis, reverse: _ } = cx.attributes();
+        let along = resolve_axis(axis, cx.rank(0)).ok();
         cx.apart_from(|axis| along.is_none_or(|along| axis == along))
     }
 
@@ -208,7 +196,7 @@ impl Operator for LinearScan {
             .into_iter()
             .flat_map(|(dims, axis)| {
                 [false, true].map(|reverse| {
-                    Sample::new(linear_attributes(axis, reverse))
+                    Sample::new(LinearScanAttributes { axis, reverse })
                         .float(dims, Domain::Values(&[0.5, -1.5, 0.0, 2.0, 1.25]))
                         .float(dims, Domain::Between(-2.0, 2.0))
                 })
@@ -217,58 +205,77 @@ impl Operator for LinearScan {
     }
 }
 
-fn linear_attributes(axis: i64, reverse: bool) -> Attributes {
-    Attributes::of([Attribute::Integer(axis), Attribute::Flag(reverse)])
-}
-
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CUMSUM, &CUMPROD, &LinearScan];
 
-/// Appends `cumsum(x)`.
-pub fn cumsum(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMSUM, &[x], attributes(axis, exclusive, reverse))
-}
+impl<'g> Expr<'g> {
+    /// The sums of all elements up to each along an axis.
+    pub fn cumsum(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
+        self.apply(&CUMSUM, CumulativeAttributes { axis, exclusive, reverse })
+    }
 
-/// Appends `cumprod(x)`.
-pub fn cumprod(graph: &mut Ir, x: NodeId, axis: i64, exclusive: bool, reverse: bool) -> NodeId {
-    graph.add(&CUMPROD, &[x], attributes(axis, exclusive, reverse))
-}
+    /// The products of all elements up to each along an axis.
+    pub fn cumprod(self, axis: i64, exclusive: bool, reverse: bool) -> Self {
+        self.apply(&CUMPROD, CumulativeAttributes { axis, exclusive, reverse })
+    }
 
-/// Appends `linear_scan(a, b)`.
-pub fn linear_scan(graph: &mut Ir, a: NodeId, b: NodeId, axis: i64, reverse: bool) -> NodeId {
-    graph.add(&LinearScan, &[a, b], linear_attributes(axis, reverse))
+    /// The recurrence `z[i] = a[i-1]·z[i-1] + b[i-1]` from 0 on, of which this is a.
+    pub fn linear_scan(self, b: Self, axis: i64, reverse: bool) -> Self {
+        self.apply_to(&LinearScan, &[self, b], LinearScanAttributes { axis, reverse })
+    }
+
+    /// The cotangent of this for that of `y`, its cumulative product, as [`CUMPROD`] says.
+    pub(super) fn cumprod_gradient(
+        self,
+        y: Self,
+        cotangent: Self,
+        CumulativeAttributes { axis, exclusive, reverse }: CumulativeAttributes,
+        masked: bool,
+    ) -> Self {
+        let (before, behind) = if exclusive {
+            // Then c[i+1] stands in place of c[i], as the recurrence gives it.
+            (y, self.linear_scan(cotangent, axis, !reverse))
+        } else {
+            let before = self.cumprod(axis, true, reverse);
+            let product = times(cotangent, self, masked);
+            (before, cotangent + self.linear_scan(product, axis, !reverse))
+        };
+        times(behind, before, masked)
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of all elements up to each along an axis: `[a, b, c]` gives `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's
-    /// `tf.cumsum`. Gradient: the cotangent's sums in the other direction.
+    /// The sums of all elements up to each along an axis: `[a, b, c]` gives
+    /// `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's `tf.cumsum`. Gradient: the cotangent's
+    /// sums in the other direction.
     #[track_caller]
     pub fn cumsum(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum");
         self.cumsum_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if `reverse`
-    /// (`[a + b + c, b + c, c]`).
+    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if
+    /// `reverse` (`[a + b + c, b + c, c]`).
     #[track_caller]
     pub fn cumsum_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum_with");
-        self.then(|graph, x| cumsum(graph, x, axis, exclusive, reverse))
+        self.map(|x| x.cumsum(axis, exclusive, reverse))
     }
 
-    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`. Integers wrap. TensorFlow's
-    /// `tf.cumprod`. Its gradient is right also where elements are 0.
+    /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`.
+    /// Integers wrap. TensorFlow's `tf.cumprod`. Its gradient is right also where elements are 0.
     #[track_caller]
     pub fn cumprod(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod");
         self.cumprod_with(axis, false, false)
     }
 
-    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if `reverse` (`[a b c, b c, c]`).
+    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if
+    /// `reverse` (`[a b c, b c, c]`).
     #[track_caller]
     pub fn cumprod_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod_with");
-        self.then(|graph, x| cumprod(graph, x, axis, exclusive, reverse))
+        self.map(|x| x.cumprod(axis, exclusive, reverse))
     }
 }
 

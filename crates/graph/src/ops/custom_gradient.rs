@@ -1,19 +1,24 @@
 //! A gradient that the user gives.
 
-use std::sync::Arc;
-
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DTypes, Derivation,
-    Fault, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split,
-    Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Fault, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 
 use super::control::{give, invariant};
 use crate::handles::listed;
-use crate::{Float, Graph, Handles, Tensor};
+use crate::{Float, Graph, Handles, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
+
+abeyance_ir::attributes! {
+    /// The gradient that the user gives.
+    pub struct CustomGradientAttributes {
+        /// What computes the cotangents of the xs, as [`CustomGradient`] says.
+        gradient: BodyRef,
+    }
+}
 
 /// Its first operand, with a gradient of its own.
 ///
@@ -21,11 +26,6 @@ pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
 /// cotangent of y and what it captured, and gives the cotangents of the xs; its nodes are copied to where a gradient
 /// is asked for. Nothing flows back through y itself.
 pub struct CustomGradient;
-
-fn body(attributes: &Attributes) -> Result<&Arc<Body>, Fault> {
-    let body = attributes.body(0);
-    body.ok_or_else(|| Fault::new("the gradient is missing"))
-}
 
 /// The operand for an input of the gradient of so many xs; `None` for the cotangent.
 fn operand(xs: usize, place: usize) -> Option<usize> {
@@ -41,22 +41,20 @@ impl Operator for CustomGradient {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::apart("y", DTypes::FLOAT), OperandSpec::apart("xs", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("gradient", AttributeKind::Body)];
         const {
             &Signature::new(
                 "custom_gradient",
                 "its first operand, with a gradient of its own",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(CustomGradientAttributes::SPECS)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let gradient = body(cx.attributes())?;
+        let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
         if gradient.inputs().len() != cx.operands() + 1 || cx.operands() < 1 + xs {
             return Err(Fault::new(format!(
@@ -67,12 +65,12 @@ impl Operator for CustomGradient {
         }
         for place in 0..gradient.inputs().len() {
             let given = cx.operand(operand(xs, place).unwrap_or(0));
-            give(cx, gradient, place, &given)?;
+            give(cx, &gradient, place, &given)?;
         }
         for place in 0..xs {
             let x = cx.operand(1 + place);
             if x.dtype.is_float() {
-                invariant(cx, gradient, place, &x).map_err(|_| {
+                invariant(cx, &gradient, place, &x).map_err(|_| {
                     let given = gradient.output(place).map(|ty| cx.display_type(&ty));
                     Fault::new(format!(
                         "the cotangent of `{}`, which is {}, is {}",
@@ -87,24 +85,18 @@ impl Operator for CustomGradient {
         cx.tensor(cx.dtype(0), cx.shape(0))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let gradient = body(cx.attributes())?.clone();
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let CustomGradientAttributes { gradient } = cx.attributes();
         let xs = gradient.outputs().len();
-        let inputs: Vec<NodeId> = (0..gradient.inputs().len())
-            .map(|place| match operand(xs, place) {
-                Some(0) => cx.result(),
-                Some(operand) => cx.operand(operand),
-                None => cx.cotangent(),
-            })
-            .collect();
-        let outputs = cx.graph().inline(&gradient, &inputs);
-        let mut cotangents = Cotangents::from_elem(None, cx.operands());
-        for (place, output) in outputs.into_iter().enumerate() {
-            if cx.wanted(1 + place) {
-                cotangents[1 + place] = Some(output);
-            }
-        }
-        Ok(cotangents)
+        let input = |place| match operand(xs, place) {
+            Some(0) => cx.result().id(),
+            Some(operand) => cx.operand(operand).id(),
+            None => cx.cotangent().id(),
+        };
+        let inputs: Vec<NodeId> = (0..gradient.inputs().len()).map(input).collect();
+        let outputs = cx.result().graph(|graph| graph.inline(&gradient, &inputs));
+        // The first operand is y, through which nothing flows back.
+        Ok(cx.each_wanted(|place| Some(cx.expr(*outputs.get(place.checked_sub(1)?)?))))
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -160,7 +152,7 @@ impl Graph {
         operands.truncate(list.len());
         operands.insert(0, y);
         operands.extend(traced.captures);
-        let attributes = Attributes::of([Attribute::Body(traced.body)]);
+        let attributes = CustomGradientAttributes { gradient: traced.body };
         let names = ["0".to_owned()].into_iter();
         let _call = self.call("custom_gradient");
         home.control(&scope, &CustomGradient, &operands, attributes, names)

@@ -1,23 +1,22 @@
 //! Diagonals of matrices: `diag`, `diag_part`, `eye`.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::layout::Steps;
 use smallvec::SmallVec;
 
-use super::slice::slice;
 use super::strided;
-use crate::{Dimension, Element, Graph, Number, Tensor};
+use crate::{Dimension, Element, Expr, Graph, Number, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Diag, &DiagPart];
 
 const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
 
-/// Matrices `[.., n, n]` with the vectors `x[.., n]` on their diagonals and zeros elsewhere. TensorFlow's `tf.linalg.diag`. Gradient: the
-/// cotangent's diagonals.
+/// Matrices `[.., n, n]` with the vectors `x[.., n]` on their diagonals and zeros elsewhere.
+/// TensorFlow's `tf.linalg.diag`. Gradient: the cotangent's diagonals.
 pub struct Diag;
 
 impl Operator for Diag {
@@ -36,10 +35,8 @@ impl Operator for Diag {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = cx.cotangent();
-        let part = cx.graph().add(&DiagPart, &[cotangent], Attributes::none());
-        Ok(cx.only(part))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only(cx.cotangent().diag_part()))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -60,7 +57,8 @@ impl Operator for Diag {
     }
 }
 
-/// Diagonals `[.., n]` in matrices `[.., n, n]` whose elements stand in a row: their dimensions, and which elements they are.
+/// Diagonals `[.., n]` in matrices `[.., n, n]` whose elements stand in a row: their dimensions,
+/// and which elements they are.
 fn flat(diagonals: &[usize]) -> (Dims, SmallVec<[Steps; 4]>) {
     let mut dims = Dims::from(diagonals);
     let mut steps: SmallVec<[Steps; 4]> = dims.iter().map(|&size| Steps::all(size)).collect();
@@ -71,13 +69,13 @@ fn flat(diagonals: &[usize]) -> (Dims, SmallVec<[Steps; 4]>) {
     (dims, steps)
 }
 
-/// The diagonals `[.., n]` of matrices `x[.., n, n]`. TensorFlow's `tf.linalg.diag_part`. Gradient: the cotangent on the diagonals
-/// among zeros.
+/// The diagonals `[.., n]` of matrices `x[.., n, n]`. TensorFlow's `tf.linalg.diag_part`. Gradient:
+/// the cotangent on the diagonals among zeros.
 pub struct DiagPart;
 
 impl Operator for DiagPart {
     fn signature(&self) -> &Signature {
-        const { &Signature::new("diag_part", "the diagonals of matrices", ANY).masking() }
+        const { &Signature::new("diag_part", "the diagonals of matrices", ANY).zeroing_gradient() }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -97,10 +95,8 @@ impl Operator for DiagPart {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = cx.cotangent();
-        let matrix = diag(cx.graph(), cotangent);
-        Ok(cx.only(matrix))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only(cx.cotangent().diag()))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -122,44 +118,48 @@ impl Operator for DiagPart {
     }
 }
 
-/// Appends `diag(x)`.
-pub fn diag(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&Diag, &[x], Attributes::none())
-}
+impl<'g> Expr<'g> {
+    /// The matrices with the vectors of this on their diagonals and zeros elsewhere.
+    pub fn diag(self) -> Self {
+        self.apply(&Diag, ())
+    }
 
-/// Appends the diagonals of matrices; of those that are not square, and whose sizes are known, that of the square they begin with.
-pub fn diag_part(graph: &mut Ir, x: NodeId) -> NodeId {
-    let shape = graph.shape(x).unwrap_or_default();
-    let x = match shape[..] {
-        [.., Dim::Known(rows), Dim::Known(columns)] if rows != columns => {
-            let mut sizes = vec![-1; shape.len()];
-            sizes[shape.len() - 2..].fill(rows.min(columns) as i64);
-            slice(graph, x, &vec![0; shape.len()], &sizes)
-        }
-        _ => x,
-    };
-    graph.add(&DiagPart, &[x], Attributes::none())
+    /// The diagonals of matrices, or of the squares they begin with where the sizes are known.
+    pub fn diag_part(self) -> Self {
+        let shape = self.shape();
+        let square = match shape[..] {
+            [.., Dim::Known(rows), Dim::Known(columns)] if rows != columns => {
+                let mut sizes = vec![-1; shape.len()];
+                sizes[shape.len() - 2..].fill(rows.min(columns) as i64);
+                self.slice(&vec![0; shape.len()], &sizes)
+            }
+            _ => self,
+        };
+        square.apply(&DiagPart, ())
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Matrices `[.., n, n]` with the vectors of this tensor `[.., n]` on their diagonals and zeros (`false`) elsewhere. TensorFlow's
-    /// `tf.linalg.diag`, for a vector `tf.diag`. Gradient: the cotangent's diagonals.
+    /// Matrices `[.., n, n]` with the vectors of this tensor `[.., n]` on their diagonals and zeros
+    /// (`false`) elsewhere. TensorFlow's `tf.linalg.diag`, for a vector `tf.diag`. Gradient: the
+    /// cotangent's diagonals.
     #[track_caller]
     pub fn diag(self) -> Tensor<'g, T> {
-        self.then(diag)
+        self.map(|x| x.diag())
     }
 
-    /// The diagonals `[.., min(m, n)]` of the matrices of this tensor `[.., m, n]`. TensorFlow's `tf.linalg.diag_part`. Sizes that are
-    /// not known yet have to be equal. Gradient: the cotangent on the diagonals among zeros.
+    /// The diagonals `[.., min(m, n)]` of the matrices of this tensor `[.., m, n]`. TensorFlow's
+    /// `tf.linalg.diag_part`. Sizes that are not known yet have to be equal. Gradient: the
+    /// cotangent on the diagonals among zeros.
     #[track_caller]
     pub fn diag_part(self) -> Tensor<'g, T> {
-        self.then(diag_part)
+        self.map(|x| x.diag_part())
     }
 }
 
 impl Graph {
-    /// The identity matrix `[n, n]`: 1 on the diagonal and 0 elsewhere. TensorFlow's `tf.eye`. The size may be that of another
-    /// tensor: `g.eye::<f32>(x.dim(0))`.
+    /// The identity matrix `[n, n]`: 1 on the diagonal and 0 elsewhere. TensorFlow's `tf.eye`. The
+    /// size may be that of another tensor: `g.eye::<f32>(x.dim(0))`.
     #[track_caller]
     pub fn eye<T: Number>(&self, n: impl Into<Dimension>) -> Tensor<'_, T> {
         let _call = self.call("eye");

@@ -1,11 +1,11 @@
 //! Division that rounds down, and what it leaves: `floor_div`, `modulo`.
 
-use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Differentiability, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 
-use super::binary::{Binary, NUMBER, zip_with};
-use super::{chain, fill_like, unary, with_type};
-use crate::{Number, Operand, Tensor};
+use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::with_type;
+use crate::{Number, Operand, Rule, Tensor};
 
 /// Numbers whose quotients are away from whole ones.
 const DOMAINS: [Domain; 2] =
@@ -14,13 +14,10 @@ const DOMAINS: [Domain; 2] =
 /// `x / y` rounded down; integers wrap, and fail where `y` is 0. Gradient: 0 for both.
 pub static FLOOR_DIV: Binary = Binary {
     signature: Signature::new("floor_div", "x / y rounded down", NUMBER)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
-    gradient: |cx, index| {
-        let operand = cx.operand(index);
-        fill_like(cx.graph(), operand, 0.0)
-    },
+    gradient: |cx, index| cx.operand(index).fill_like(0.0),
     domains: DOMAINS,
 };
 
@@ -32,19 +29,12 @@ pub static MODULO: Binary = Binary {
         "what is left of x / y rounded down, with the sign of y",
         NUMBER,
     )
-    .calculus(Calculus::Piecewise),
+    .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
-        match index {
-            0 => cx.cotangent(),
-            _ => {
-                let times = floor_div(cx.graph(), x, y);
-                let slope = unary::neg(cx.graph(), times);
-                chain(cx, slope)
-            }
-        }
+        if index == 0 { cx.cotangent() } else { cx.chain(-x.floor_div(y)) }
     },
     domains: DOMAINS,
 };
@@ -52,14 +42,11 @@ pub static MODULO: Binary = Binary {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FLOOR_DIV, &MODULO];
 
-/// Appends `floor_div(x, y)`.
-pub fn floor_div(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&FLOOR_DIV, &[x, y], Attributes::none())
-}
-
-/// Appends `modulo(x, y)`.
-pub fn modulo(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&MODULO, &[x, y], Attributes::none())
+binary_methods! {
+    /// The quotient rounded down.
+    floor_div FLOOR_DIV;
+    /// What `floor_div` leaves, with the sign of the divisor.
+    modulo MODULO;
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -70,13 +57,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// and leaves 0.09999999999999695: the `f64` next to 0.1 is a little more than a tenth, though 55 / 0.1 rounds to 550.
     #[track_caller]
     pub fn floor_div(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, floor_div)
+        self.zip(divisor, |x, y| x.floor_div(y))
     }
 
     /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7 modulo 3 is 2. The two
     /// broadcast. An integer modulo 0 is an error at run time, a float modulo 0 is NaN.
     #[track_caller]
     pub fn modulo(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, modulo)
+        self.zip(divisor, |x, y| x.modulo(y))
     }
 }

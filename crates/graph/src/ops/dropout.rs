@@ -2,16 +2,16 @@
 
 use abeyance_ir::{Fault, Graph as Ir, NodeId};
 
-use super::{binary, comparison, random, scalar_like, select};
+use super::source::{Constant, ConstantAttributes};
 use crate::{Float, Operand, Tensor};
 
 /// The value of a scalar float constant.
 fn constant_value(graph: &Ir, id: NodeId) -> Option<f64> {
     let node = graph.node(id);
-    let value = match node.operator.signature().name {
-        "constant" => node.attributes.array(0)?,
-        _ => return None,
-    };
+    if !node.is(&Constant) {
+        return None;
+    }
+    let ConstantAttributes { value } = node.attributes.read();
     match value.dtype {
         abeyance_ir::DType::F32 => value.elements::<f32>().first().copied().map(f64::from),
         abeyance_ir::DType::F64 => value.elements::<f64>().first().copied(),
@@ -61,15 +61,10 @@ impl<'g, T: Float> Tensor<'g, T> {
                 .help("it has to be above 0 and at most 1, which keeps everything"),
             );
         }
-        this.then(|graph, x| {
-            let Some(shape) = graph.shape(x) else {
-                return super::source::invalid(graph);
-            };
-            let uniform = random::random_uniform(graph, T::DTYPE, shape, 0.0, 1.0);
-            let kept = comparison::less(graph, uniform, keep);
-            let scaled = binary::div(graph, x, keep);
-            let zero = scalar_like(graph, x, 0.0);
-            select::select(graph, kept, scaled, zero)
+        this.map(|x| {
+            let keep = x.at(keep);
+            let kept = x.random_uniform(T::DTYPE, x.shape(), 0.0, 1.0).less(keep);
+            kept.select(x / keep, 0.0)
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Sums of products over named dimensions: `einsum` and `tensordot`, made of `transpose`, `reshape`, `reduce_sum` and `matmul`.
 
-use abeyance_ir::{Diagnostic, Dim, Fault, Graph as Ir, NodeId, Shape, resolve_axis};
+use std::cell::RefCell;
 
-use super::shape::{merge, reshape, transpose_to};
-use super::{binary, diag, matmul, reduce, source, unary};
-use crate::{Graph, Number, Tensor};
+use abeyance_ir::{Diagnostic, Dim, Fault, Shape, resolve_axis};
+
+use super::reduce::resolve_axes;
+use crate::{Expr, Graph, Number, Tensor};
 
 /// What a dimension is called: a letter, or beyond all letters a place counted from the end of what `...` stands for.
 type Label = u32;
@@ -19,38 +20,33 @@ fn shown(label: Label) -> String {
     }
 }
 
-/// A node whose dimensions have labels.
+/// An expression whose dimensions have labels.
 #[derive(Clone, Debug)]
-struct Labelled {
-    node: NodeId,
+struct Labelled<'g> {
+    node: Expr<'g>,
     labels: Vec<Label>,
 }
 
-impl Labelled {
-    fn shape(&self, graph: &Ir) -> Shape {
-        graph.shape(self.node).unwrap_or_default()
-    }
-
+impl Labelled<'_> {
     fn place(&self, label: Label) -> Option<usize> {
         self.labels.iter().position(|&own| own == label)
     }
 
     /// The dimensions in the order of these labels, which are its own.
-    fn ordered(&self, graph: &mut Ir, labels: &[Label]) -> Labelled {
+    fn ordered(&self, labels: &[Label]) -> Self {
         let order: Vec<usize> = labels.iter().filter_map(|&label| self.place(label)).collect();
-        Labelled { node: transpose_to(graph, self.node, &order), labels: labels.to_vec() }
+        Labelled { node: self.node.transpose_to(&order), labels: labels.to_vec() }
     }
 
     /// A label that stands twice names the diagonal of the two dimensions.
-    fn diagonals(mut self, graph: &mut Ir) -> Labelled {
+    fn diagonals(mut self) -> Self {
         while let Some((first, second)) = self.labels.iter().enumerate().find_map(|(i, label)| {
             let second = self.labels[..i].iter().position(|own| own == label)?;
             Some((second, i))
         }) {
             let rest = (0..self.labels.len()).filter(|&axis| axis != first && axis != second);
             let order: Vec<usize> = rest.chain([first, second]).collect();
-            let turned = transpose_to(graph, self.node, &order);
-            self.node = diag::diag_part(graph, turned);
+            self.node = self.node.transpose_to(&order).diag_part();
             self.labels = order.iter().map(|&axis| self.labels[axis]).collect();
             self.labels.pop();
         }
@@ -58,14 +54,14 @@ impl Labelled {
     }
 
     /// Summed over the labels that are not needed.
-    fn sum(mut self, graph: &mut Ir, needed: impl Fn(Label) -> bool) -> Labelled {
+    fn sum(mut self, needed: impl Fn(Label) -> bool) -> Self {
         let axes: Vec<i64> = (0i64..)
             .zip(&self.labels)
             .filter(|(_, label)| !needed(**label))
             .map(|(axis, _)| axis)
             .collect();
         if !axes.is_empty() {
-            self.node = reduce::sum(graph, self.node, &axes, false);
+            self.node = self.node.reduce_sum(&axes[..]);
             self.labels.retain(|&label| needed(label));
         }
         self
@@ -74,13 +70,12 @@ impl Labelled {
 
 /// The sum of products of two tensors over the labels that both have and that are not needed; the labels of the result are those of
 /// both that are needed, then those of `a` alone, then those of `b` alone.
-fn contract(
-    graph: &mut Ir,
-    a: &Labelled,
-    b: &Labelled,
+fn contract<'g>(
+    a: &Labelled<'g>,
+    b: &Labelled<'g>,
     needed: impl Fn(Label) -> bool,
-) -> Labelled {
-    let pick = |of: &Labelled, other: &Labelled, both: bool| -> Vec<Label> {
+) -> Labelled<'g> {
+    let pick = |of: &Labelled<'g>, other: &Labelled<'g>, both: bool| -> Vec<Label> {
         let labels = of.labels.iter().copied();
         labels.filter(|&label| other.labels.contains(&label) == both).collect()
     };
@@ -88,49 +83,46 @@ fn contract(
         pick(a, b, true).into_iter().partition(|&label| needed(label));
     let (free_a, free_b) = (pick(a, b, false), pick(b, a, false));
     let labels = [&batch[..], &free_a, &free_b].concat();
-    let sizes = |graph: &Ir, of: &Labelled, labels: &[Label]| -> Shape {
-        let shape = of.shape(graph);
+    let sizes = |of: &Labelled<'g>, labels: &[Label]| -> Shape {
+        let shape = of.node.shape();
         let dims = labels.iter().filter_map(|&label| of.place(label));
         dims.filter_map(|axis| shape.get(axis).copied()).collect()
     };
     let lead = batch.len();
     if inner.is_empty() {
         // Nothing to sum: each with each, by broadcasting.
-        let x = a.ordered(graph, &[&batch[..], &free_a].concat());
-        let y = b.ordered(graph, &[&batch[..], &free_b].concat());
-        let mut x_shape = x.shape(graph);
+        let x = a.ordered(&[&batch[..], &free_a].concat());
+        let y = b.ordered(&[&batch[..], &free_b].concat());
+        let mut x_shape = x.node.shape();
         x_shape.extend(free_b.iter().map(|_| Dim::Known(1)));
-        let mut y_shape = y.shape(graph);
+        let mut y_shape = y.node.shape();
         y_shape.insert_many(lead.min(y_shape.len()), free_a.iter().map(|_| Dim::Known(1)));
-        let [x, y] =
-            [(x, x_shape), (y, y_shape)].map(|(x, shape)| match shape.len() == x.labels.len() {
-                true => x.node,
-                false => reshape(graph, x.node, shape),
-            });
-        let node = binary::mul(graph, x, y);
-        return Labelled { node, labels };
+        let [x, y] = [(x, x_shape), (y, y_shape)].map(|(x, shape)| {
+            if shape.len() == x.labels.len() { x.node } else { x.node.reshape(shape) }
+        });
+        return Labelled { node: x * y, labels };
     }
-    let mut shape = sizes(graph, a, &batch);
-    shape.extend(sizes(graph, a, &free_a));
-    shape.extend(sizes(graph, b, &free_b));
+    let mut shape = sizes(a, &batch);
+    shape.extend(sizes(a, &free_a));
+    shape.extend(sizes(b, &free_b));
     // As a matrix each, turned by the product rather than by a copy where that does.
-    let matrices = |graph: &mut Ir, of: &Labelled, rows: &[Label], columns: &[Label]| {
+    let matrices = |of: &Labelled<'g>, rows: &[Label], columns: &[Label]| {
         let plain = [&batch[..], rows, columns].concat();
         let turned = [&batch[..], columns, rows].concat();
         let turn = of.labels == turned && of.labels != plain;
-        let (order, first, second) = match turn {
-            true => (turned, columns.len(), rows.len()),
-            false => (plain, rows.len(), columns.len()),
+        let (order, first, second) = if turn {
+            (turned, columns.len(), rows.len())
+        } else {
+            (plain, rows.len(), columns.len())
         };
-        let x = of.ordered(graph, &order).node;
-        let x = merge(graph, x, lead, first);
-        (merge(graph, x, lead + 1, second), turn)
+        let x = of.ordered(&order).node.merge(lead, first);
+        (x.merge(lead + 1, second), turn)
     };
-    let (x, turn_x) = matrices(graph, a, &free_a, &inner);
-    let (y, turn_y) = matrices(graph, b, &inner, &free_b);
-    let mut node = matmul::matmul(graph, x, y, turn_x, turn_y);
+    let (x, turn_x) = matrices(a, &free_a, &inner);
+    let (y, turn_y) = matrices(b, &inner, &free_b);
+    let mut node = x.matmul_with(y, turn_x, turn_y);
     if free_a.len() != 1 || free_b.len() != 1 {
-        node = reshape(graph, node, shape);
+        node = node.reshape(shape);
     }
     Labelled { node, labels }
 }
@@ -147,9 +139,12 @@ impl Term {
         let letters = |part: &str| -> Result<Vec<Label>, Fault> {
             part.chars()
                 .filter(|letter| !letter.is_whitespace())
-                .map(|letter| match letter.is_ascii_alphabetic() {
-                    true => Ok(letter as Label),
-                    false => Err(Fault::new(format!("{letter:?} is not a letter"))),
+                .map(|letter| {
+                    if letter.is_ascii_alphabetic() {
+                        Ok(letter as Label)
+                    } else {
+                        Err(Fault::new(format!("{letter:?} is not a letter")))
+                    }
                 })
                 .collect()
         };
@@ -176,111 +171,6 @@ impl Term {
     }
 }
 
-/// Appends the sum of products that an equation describes.
-///
-/// # Errors
-/// What is wrong with the equation, or does not fit the operands.
-pub fn einsum(graph: &mut Ir, equation: &str, operands_given: &[NodeId]) -> Result<NodeId, Fault> {
-    let (inputs, output) = match equation.split_once("->") {
-        Some((inputs, output)) => (inputs, Some(output)),
-        None => (equation, None),
-    };
-    let terms: Vec<Term> = inputs.split(',').map(Term::parse).collect::<Result<_, _>>()?;
-    if terms.len() != operands_given.len() {
-        return Err(Fault::new(format!(
-            "the equation is for {} operands, and there are {}",
-            terms.len(),
-            operands_given.len()
-        )));
-    }
-    // Labels for all dimensions.
-    let mut labelled = Vec::new();
-    let mut ellipsis = 0;
-    for (index, (term, &node)) in terms.iter().zip(operands_given).enumerate() {
-        let Some(shape) = graph.shape(node) else {
-            return Ok(source::invalid(graph)); // Wrong already, and reported.
-        };
-        let named = term.letters().count();
-        let rest = shape.len().checked_sub(named);
-        let rest = rest.filter(|&rest| rest == 0 || term.behind.is_some());
-        let Some(rest) = rest else {
-            return Err(Fault::new(format!(
-                "operand {index} of shape {} has {} dimensions, and the equation names {named}",
-                graph.symbols().display(&shape),
-                shape.len()
-            )));
-        };
-        ellipsis = ellipsis.max(rest);
-        labelled.push(Labelled { node, labels: term.labels(rest) });
-    }
-    let sizes = unify(graph, &labelled)?;
-    let output = match output {
-        Some(output) => {
-            let output = Term::parse(output)?;
-            if output.behind.is_none() && ellipsis > 0 {
-                return Err(Fault::new("`...` stands for dimensions that the result leaves out")
-                    .help(
-                        "write `...` on the right too, or name the dimensions to sum over them",
-                    ));
-            }
-            output.labels(ellipsis)
-        }
-        None => implicit(&terms, ellipsis),
-    };
-    for (place, &label) in output.iter().enumerate() {
-        if !sizes.iter().any(|&(known, ..)| known == label) {
-            return Err(Fault::new(format!(
-                "{} of the result is in none of the operands",
-                shown(label)
-            )));
-        }
-        if output[..place].contains(&label) {
-            return Err(Fault::new(format!("{} stands twice in the result", shown(label))));
-        }
-    }
-    // Dimensions of 1 that stretch are left to the other operands.
-    for operand in &mut labelled {
-        let shape = operand.shape(graph);
-        let stretched = |axis: usize, label: Label| {
-            let size = sizes.iter().find(|&&(known, ..)| known == label);
-            label >= ELLIPSIS
-                && shape[axis] == Dim::Known(1)
-                && size.is_some_and(|&(_, dim, _)| graph.symbols().resolve(dim) != Dim::Known(1))
-        };
-        let kept: Vec<usize> =
-            (0..shape.len()).filter(|&axis| !stretched(axis, operand.labels[axis])).collect();
-        if kept.len() < shape.len() {
-            let shape = kept.iter().map(|&axis| shape[axis]).collect();
-            operand.node = reshape(graph, operand.node, shape);
-            operand.labels = kept.iter().map(|&axis| operand.labels[axis]).collect();
-        }
-    }
-    let mut operands = labelled.into_iter();
-    let Some(mut result) = operands.next().map(|operand| operand.diagonals(graph)) else {
-        return Err(Fault::new("takes at least one operand"));
-    };
-    let rest: Vec<Labelled> = operands.collect();
-    let needed_from = |index: usize, label: Label| {
-        let later = &rest[index..];
-        output.contains(&label) || later.iter().any(|operand| operand.labels.contains(&label))
-    };
-    result = result.sum(graph, |label| needed_from(0, label));
-    for (index, operand) in rest.iter().enumerate() {
-        // What only this operand has is summed before the product.
-        let operand = operand
-            .clone()
-            .diagonals(graph)
-            .sum(graph, |label| needed_from(index + 1, label) || result.labels.contains(&label));
-        result = contract(graph, &result, &operand, |label| needed_from(index + 1, label));
-    }
-    let node = result.ordered(graph, &output).node;
-    // A node of its own, that it can be named.
-    match operands_given.contains(&node) {
-        true => Ok(unary::identity(graph, node)),
-        false => Ok(node),
-    }
-}
-
 /// NumPy's rule where the equation says nothing: `...`, then the letters that stand once, in the order of the alphabet.
 fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
     let mut letters: Vec<Label> = terms.iter().flat_map(Term::letters).collect();
@@ -291,75 +181,190 @@ fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
 }
 
 /// The size of each label, and the operand that brought it. Dimensions of one letter become equal; those of `...` broadcast.
-fn unify(graph: &mut Ir, operands: &[Labelled]) -> Result<Vec<(Label, Dim, usize)>, Fault> {
+fn unify(operands: &[Labelled<'_>]) -> Result<Vec<(Label, Dim, usize)>, Fault> {
     let mut sizes: Vec<(Label, Dim, usize)> = Vec::new();
     for (index, operand) in operands.iter().enumerate() {
-        let shape = operand.shape(graph);
-        for (&label, &dim) in operand.labels.iter().zip(&shape) {
-            let dim = graph.symbols().resolve(dim);
-            let Some((_, known, first)) = sizes.iter_mut().find(|(known, ..)| *known == label)
-            else {
-                sizes.push((label, dim, index));
-                continue;
-            };
-            let before = graph.symbols().resolve(*known);
-            *known = match (before, dim) {
-                (Dim::Known(1), dim) if label >= ELLIPSIS => dim,
-                (before, Dim::Known(1)) if label >= ELLIPSIS => before,
-                _ => graph.unify(before, dim).ok_or_else(|| {
-                    let shown_size = |dim| {
-                        let text = graph.symbols().display(&[dim]).to_string();
-                        text.trim_matches(['[', ']']).to_owned()
-                    };
-                    Fault::new(format!(
-                        "{} is {} in operand {first} and {} in operand {index}",
-                        shown(label),
-                        shown_size(before),
-                        shown_size(dim),
-                    ))
-                })?,
-            };
-        }
+        let shape = operand.node.shape();
+        operand.node.graph(|graph| {
+            for (&label, &dim) in operand.labels.iter().zip(&shape) {
+                let dim = graph.symbols().resolve(dim);
+                let Some((_, known, first)) = sizes.iter_mut().find(|(known, ..)| *known == label)
+                else {
+                    sizes.push((label, dim, index));
+                    continue;
+                };
+                let before = graph.symbols().resolve(*known);
+                *known = match (before, dim) {
+                    (Dim::Known(1), dim) if label >= ELLIPSIS => dim,
+                    (before, Dim::Known(1)) if label >= ELLIPSIS => before,
+                    _ => graph.unify(before, dim).ok_or_else(|| {
+                        let shown_size = |dim| {
+                            let text = graph.symbols().display(&[dim]).to_string();
+                            text.trim_matches(['[', ']']).to_owned()
+                        };
+                        Fault::new(format!(
+                            "{} is {} in operand {first} and {} in operand {index}",
+                            shown(label),
+                            shown_size(before),
+                            shown_size(dim),
+                        ))
+                    })?,
+                };
+            }
+            Ok::<(), Fault>(())
+        })?;
     }
     Ok(sizes)
 }
 
-/// Appends the sum of products over pairs of axes.
-///
-/// # Errors
-/// Axes that do not exist, stand twice, or differ in size.
-pub fn tensordot(
-    graph: &mut Ir,
-    a: NodeId,
-    b: NodeId,
-    axes_a: &[i64],
-    axes_b: &[i64],
-) -> Result<NodeId, Fault> {
-    let (Some(shape_a), Some(shape_b)) = (graph.shape(a), graph.shape(b)) else {
-        return Ok(source::invalid(graph));
-    };
-    if axes_a.len() != axes_b.len() {
-        return Err(Fault::new(format!("{axes_a:?} and {axes_b:?} are not axes in pairs")));
-    }
-    reduce::resolve_axes(axes_a, shape_a.len())?;
-    reduce::resolve_axes(axes_b, shape_b.len())?;
-    let labels_a: Vec<Label> = (0..shape_a.len() as Label).collect();
-    let mut labels_b: Vec<Label> =
-        (0..shape_b.len() as Label).map(|axis| shape_a.len() as Label + axis).collect();
-    for (&x, &y) in axes_a.iter().zip(axes_b) {
-        let (x, y) = (resolve_axis(x, shape_a.len())?, resolve_axis(y, shape_b.len())?);
-        labels_b[y] = labels_a[x];
-        if graph.unify(shape_a[x], shape_b[y]).is_none() {
+impl<'g> Expr<'g> {
+    /// The sum of products that an equation in Einstein's notation describes.
+    ///
+    /// # Errors
+    /// What is wrong with the equation, or does not fit the operands.
+    pub fn einsum(equation: &str, given: &[Expr<'g>]) -> Result<Self, Fault> {
+        let (inputs, output) = match equation.split_once("->") {
+            Some((inputs, output)) => (inputs, Some(output)),
+            None => (equation, None),
+        };
+        let terms: Vec<Term> = inputs.split(',').map(Term::parse).collect::<Result<_, _>>()?;
+        if terms.len() != given.len() {
             return Err(Fault::new(format!(
-                "dimension {x} of {} and dimension {y} of {} differ",
-                graph.symbols().display(&shape_a),
-                graph.symbols().display(&shape_b)
+                "the equation is for {} operands, and there are {}",
+                terms.len(),
+                given.len()
             )));
         }
+        // Labels for all dimensions.
+        let mut labelled = Vec::new();
+        let mut ellipsis = 0;
+        for (index, (term, &node)) in terms.iter().zip(given).enumerate() {
+            if node.dtype().is_none() {
+                return Ok(node.invalid()); // Wrong already, and reported.
+            }
+            let shape = node.shape();
+            let named = term.letters().count();
+            let rest = shape.len().checked_sub(named);
+            let rest = rest.filter(|&rest| rest == 0 || term.behind.is_some());
+            let Some(rest) = rest else {
+                return Err(Fault::new(format!(
+                    "operand {index} of shape {} has {} dimensions, and the equation names {named}",
+                    node.graph(|graph| graph.symbols().display(&shape).to_string()),
+                    shape.len()
+                )));
+            };
+            ellipsis = ellipsis.max(rest);
+            labelled.push(Labelled { node, labels: term.labels(rest) });
+        }
+        let sizes = unify(&labelled)?;
+        let output = match output {
+            Some(output) => {
+                let output = Term::parse(output)?;
+                if output.behind.is_none() && ellipsis > 0 {
+                    return Err(Fault::new(
+                        "`...` stands for dimensions that the result leaves out",
+                    )
+                    .help(
+                        "write `...` on the right too, or name the dimensions to sum over them",
+                    ));
+                }
+                output.labels(ellipsis)
+            }
+            None => implicit(&terms, ellipsis),
+        };
+        for (place, &label) in output.iter().enumerate() {
+            if !sizes.iter().any(|&(known, ..)| known == label) {
+                return Err(Fault::new(format!(
+                    "{} of the result is in none of the operands",
+                    shown(label)
+                )));
+            }
+            if output[..place].contains(&label) {
+                return Err(Fault::new(format!("{} stands twice in the result", shown(label))));
+            }
+        }
+        // Dimensions of 1 that stretch are left to the other operands.
+        for operand in &mut labelled {
+            let shape = operand.node.shape();
+            let resolved = |dim| operand.node.graph(|graph| graph.symbols().resolve(dim));
+            let stretched = |axis: usize, label: Label| {
+                let size = sizes.iter().find(|&&(known, ..)| known == label);
+                label >= ELLIPSIS
+                    && shape[axis] == Dim::Known(1)
+                    && size.is_some_and(|&(_, dim, _)| resolved(dim) != Dim::Known(1))
+            };
+            let kept: Vec<usize> =
+                (0..shape.len()).filter(|&axis| !stretched(axis, operand.labels[axis])).collect();
+            if kept.len() < shape.len() {
+                let shape = kept.iter().map(|&axis| shape[axis]).collect();
+                operand.node = operand.node.reshape(shape);
+                operand.labels = kept.iter().map(|&axis| operand.labels[axis]).collect();
+            }
+        }
+        let mut operands = labelled.into_iter();
+        let Some(mut result) = operands.next().map(|operand| operand.diagonals()) else {
+            return Err(Fault::new("takes at least one operand"));
+        };
+        let rest: Vec<Labelled> = operands.collect();
+        let needed_from = |index: usize, label: Label| {
+            let later = &rest[index..];
+            output.contains(&label) || later.iter().any(|operand| operand.labels.contains(&label))
+        };
+        result = result.sum(|label| needed_from(0, label));
+        for (index, operand) in rest.iter().enumerate() {
+            // What only this operand has is summed before the product.
+            let operand = operand
+                .clone()
+                .diagonals()
+                .sum(|label| needed_from(index + 1, label) || result.labels.contains(&label));
+            result = contract(&result, &operand, |label| needed_from(index + 1, label));
+        }
+        let node = result.ordered(&output).node;
+        // A node of its own, that it can be named.
+        let is_given = given.iter().any(|given| given.id() == node.id());
+        Ok(if is_given { node.identity() } else { node })
     }
-    let a = Labelled { node: a, labels: labels_a };
-    let b = Labelled { node: b, labels: labels_b };
-    Ok(contract(graph, &a, &b, |_| false).node)
+
+    /// The sum of products over pairs of axes, of this expression and another.
+    ///
+    /// # Errors
+    /// Axes that do not exist, stand twice, or differ in size.
+    pub fn tensordot(
+        self,
+        other: Expr<'g>,
+        axes: &[i64],
+        other_axes: &[i64],
+    ) -> Result<Self, Fault> {
+        if self.dtype().is_none() || other.dtype().is_none() {
+            return Ok(self.invalid());
+        }
+        let (shape, other_shape) = (self.shape(), other.shape());
+        if axes.len() != other_axes.len() {
+            return Err(Fault::new(format!("{axes:?} and {other_axes:?} are not axes in pairs")));
+        }
+        resolve_axes(axes, shape.len())?;
+        resolve_axes(other_axes, other_shape.len())?;
+        let labels: Vec<Label> = (0..shape.len() as Label).collect();
+        let mut other_labels: Vec<Label> =
+            (0..other_shape.len() as Label).map(|axis| shape.len() as Label + axis).collect();
+        for (&x, &y) in axes.iter().zip(other_axes) {
+            let (x, y) = (resolve_axis(x, shape.len())?, resolve_axis(y, other_shape.len())?);
+            other_labels[y] = labels[x];
+            self.graph(|graph| {
+                if graph.unify(shape[x], other_shape[y]).is_some() {
+                    return Ok(());
+                }
+                Err(Fault::new(format!(
+                    "dimension {x} of {} and dimension {y} of {} differ",
+                    graph.symbols().display(&shape),
+                    graph.symbols().display(&other_shape)
+                )))
+            })?;
+        }
+        let a = Labelled { node: self, labels };
+        let b = Labelled { node: other, labels: other_labels };
+        Ok(contract(&a, &b, |_| false).node)
+    }
 }
 
 impl Graph {
@@ -390,7 +395,12 @@ impl Graph {
         let home = self.innermost(&operands);
         let operands = home.import_all(&operands);
         home.within("einsum", || {
-            let id = match home.build(|graph| einsum(graph, equation, &operands)) {
+            let found = home.build(|graph| {
+                let graph = RefCell::new(graph);
+                let operands: Vec<_> = operands.iter().map(|&id| Expr::new(&graph, id)).collect();
+                Expr::einsum(equation, &operands).map(Expr::id)
+            });
+            let id = match found {
                 Ok(id) => id,
                 Err(fault) => {
                     let mut diagnostic = Diagnostic::new(
@@ -428,7 +438,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         let (axes, other_axes) = (axes.as_ref(), other_axes.as_ref());
         let graph = this.graph();
         graph.within("tensordot", || {
-            match graph.build(|ir| tensordot(ir, this.id(), other, axes, other_axes)) {
+            let found = graph.build(|ir| {
+                let ir = RefCell::new(ir);
+                let x = Expr::new(&ir, this.id());
+                x.tensordot(x.at(other), axes, other_axes).map(Expr::id)
+            });
+            match found {
                 Ok(id) => graph.handle(id),
                 Err(fault) => this.fault(fault),
             }

@@ -1,16 +1,15 @@
 //! The error function and its complement.
 
-use abeyance_ir::{Attributes, Derivation, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Derivation, Operator, Signature};
 
-use super::unary::{FLOAT, USUAL, Unary, real};
-use super::{binary, chain, scalar_like, slope};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, USUAL, Unary, real, unary_methods};
+use crate::{Expr, Float, Rule, Tensor};
 
 /// The error function, 2/√π ∫₀ˣ e^-t² dt. Gradient: the cotangent times 2/√π e^-x².
 pub static ERF: Unary = Unary {
     signature: Signature::new("erf", "the error function of x", FLOAT),
     lower: real!(60.0, |x| x.erf()),
-    gradient: |cx| Ok(bell(cx, std::f64::consts::FRAC_2_SQRT_PI)),
+    gradient: |cx| bell(cx, std::f64::consts::FRAC_2_SQRT_PI),
     domain: USUAL,
 };
 
@@ -18,43 +17,35 @@ pub static ERF: Unary = Unary {
 pub static ERFC: Unary = Unary {
     signature: Signature::new("erfc", "1 less the error function of x", FLOAT),
     lower: real!(60.0, |x| x.erfc()),
-    gradient: |cx| Ok(bell(cx, -std::f64::consts::FRAC_2_SQRT_PI)),
+    gradient: |cx| bell(cx, -std::f64::consts::FRAC_2_SQRT_PI),
     domain: USUAL,
 };
 
 /// The cotangent times `height` e^-x².
-fn bell(cx: &mut Derivation<'_>, height: f64) -> NodeId {
-    let x = cx.operand(0);
-    let graph = cx.graph();
-    let decay = slope::gaussian(graph, x);
-    let height = scalar_like(graph, x, height);
-    let slope = binary::mul(graph, decay, height);
-    chain(cx, slope)
+fn bell<'c>(cx: &'c Derivation<'_>, height: f64) -> Expr<'c> {
+    cx.chain(cx.operand(0).gaussian() * height)
 }
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ERF, &ERFC];
 
-/// Appends `erf(x)`.
-pub fn erf(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ERF, &[x], Attributes::none())
-}
-
-/// Appends `erfc(x)`.
-pub fn erfc(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ERFC, &[x], Attributes::none())
+unary_methods! {
+    /// The error function.
+    erf ERF;
+    /// 1 less the error function, accurate where that is small.
+    erfc ERFC;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// The error function, 2/√π ∫₀ˣ e^-t² dt: from -1 to 1.
     #[track_caller]
     pub fn erf(self) -> Tensor<'g, T> {
-        self.then(erf)
+        self.map(|x| x.erf())
     }
 
     /// 1 less the error function, accurate where that is small: from 2 to 0.
     #[track_caller]
     pub fn erfc(self) -> Tensor<'g, T> {
-        self.then(erfc)
+        self.map(|x| x.erfc())
     }
 }

@@ -1,44 +1,55 @@
-//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of `ravel_index` and the operators on rows.
+//! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of
+//! `ravel_index` and the operators on rows.
+
+use std::cell::RefCell;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type, element_count, known_dims,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Graph as Ir, Inference,
+    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    Type, attributes, element_count, known_dims,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::index::{constant_out_of_range, gather, scatter_add};
-use super::shape::{merge, product, reshape};
-use super::{mistake, traffic, with_index};
-use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
+use super::index::constant_out_of_range;
+use super::shape::product;
+use super::{traffic, with_index};
+use crate::{Dimensions, Element, Expr, Index, Number, Operand, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&RavelIndex];
 
-/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last axis: `[.., k]` to `[..]` for a shape
-/// of k dimensions. A coordinate outside its dimension fails at run time. NumPy's `ravel_multi_index`.
+attributes! {
+    /// What the coordinates of a [`RavelIndex`] count in.
+    pub struct RavelIndexAttributes {
+        /// Shape whose elements are numbered.
+        shape: Shape,
+    }
+}
+
+/// The numbers in row-major order of the elements of a shape whose coordinates stand along the last
+/// axis: `[.., k]` to `[..]` for a shape of k dimensions. A coordinate outside its dimension fails
+/// at run time. NumPy's `ravel_multi_index`.
 pub struct RavelIndex;
 
 impl Operator for RavelIndex {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("indices", DTypes::INDEX)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "ravel_index",
                 "the numbers of elements from their coordinates",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
-            .calculus(Calculus::None("takes integers"))
+            .attributes(RavelIndexAttributes::SPECS)
+            .differentiability(Differentiability::None("takes integers"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (indices, of) = (cx.shape(0), cx.shape_attribute(0));
+        let indices = cx.shape(0);
+        let RavelIndexAttributes { shape: of } = cx.attributes();
         let Some((&width, rest)) = indices.split_last() else {
             return Err(Fault::new("a scalar holds no coordinates")
                 .help("coordinates stand along the last axis: a vector is those of one element"));
@@ -55,7 +66,8 @@ impl Operator for RavelIndex {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(of) = known_dims(cx.attributes.shape(0)) else {
+        let RavelIndexAttributes { shape } = cx.attributes();
+        let Some(of) = known_dims(&shape) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         if element_count(&of).is_none() {
@@ -75,9 +87,11 @@ impl Operator for RavelIndex {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        match cx.attributes().shape(0).iter().any(|&dim| cx.grows(dim)) {
-            true => Split::Mixed,
-            false => cx.apart_from(|axis| axis + 1 == cx.rank(0)),
+        let RavelIndexAttributes { shape } = cx.attributes();
+        if shape.iter().any(|&dim| cx.grows(dim)) {
+            Split::Mixed
+        } else {
+            cx.apart_from(|axis| axis + 1 == cx.rank(0))
         }
     }
 
@@ -93,21 +107,12 @@ impl Operator for RavelIndex {
         cases
             .into_iter()
             .map(|(dims, of)| {
-                let of = of.iter().map(|&dim| dim.into()).collect();
+                let shape = of.iter().map(|&dim| dim.into()).collect();
                 let values = Domain::Values(&[1.0, 0.0, 1.0, 1.0]);
-                Sample::new(Attributes::of([Attribute::Shape(of)])).operand(
-                    DType::I64,
-                    dims,
-                    values,
-                )
+                Sample::new(RavelIndexAttributes { shape }).operand(DType::I64, dims, values)
             })
             .collect()
     }
-}
-
-/// Appends `ravel_index(indices)`.
-pub fn ravel_index(graph: &mut Ir, indices: NodeId, shape: Shape) -> NodeId {
-    graph.add(&RavelIndex, &[indices], Attributes::of([Attribute::Shape(shape)]))
 }
 
 /// How many coordinates each index has, for a tensor of this rank.
@@ -136,53 +141,61 @@ pub(super) fn width(graph: &Ir, indices: NodeId, shape: &[Dim]) -> Result<usize,
     }
 }
 
-/// Appends the slices of `params` whose coordinates stand along the last axis of `indices`.
-pub fn gather_nd(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    let (Some(shape), Some(_)) = (graph.shape(params), graph.shape(indices)) else {
-        return super::source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, "gather_nd", fault),
-    };
-    let rows = merge(graph, params, 0, width);
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    gather(graph, rows, numbers)
-}
+impl<'g> Expr<'g> {
+    /// The numbers in row-major order of the elements of a shape whose coordinates these are.
+    pub fn ravel_index(self, shape: Shape) -> Self {
+        self.apply(&RavelIndex, RavelIndexAttributes { shape })
+    }
 
-/// Appends zeros of a shape to which `updates` are added at the coordinates that stand along the last axis of `indices`.
-pub fn scatter_nd(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    let (Some(_), Some(_)) = (graph.shape(updates), graph.shape(indices)) else {
-        return super::source::invalid(graph);
-    };
-    let width = match width(graph, indices, &shape) {
-        Ok(width) => width,
-        Err(fault) => return mistake(graph, "scatter_nd", fault),
-    };
-    let mut rows = Shape::from_slice(&[product(graph, &shape[..width])]);
-    rows.extend_from_slice(&shape[width..]);
-    let numbers = ravel_index(graph, indices, Shape::from(&shape[..width]));
-    let added = scatter_add(graph, numbers, updates, rows);
-    reshape(graph, added, shape)
+    /// The slices whose coordinates stand along the last axis of `indices`.
+    pub fn gather_nd(self, indices: Self) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let shape = self.shape();
+        let width = match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => width,
+            Err(fault) => return self.mistake("gather_nd", fault),
+        };
+        self.merge(0, width).gather(indices.ravel_index(Shape::from(&shape[..width])))
+    }
+
+    /// Zeros of a shape to which this is added at the coordinates along the last axis of `indices`.
+    pub fn scatter_nd(self, indices: Self, shape: Shape) -> Self {
+        if self.dtype().is_none() || indices.dtype().is_none() {
+            return self.invalid();
+        }
+        let width = match self.graph(|graph| width(graph, indices.id(), &shape)) {
+            Ok(width) => width,
+            Err(fault) => return self.mistake("scatter_nd", fault),
+        };
+        let (outer, row) = shape.split_at(width);
+        let mut rows = Shape::from_slice(&[self.graph(|graph| product(graph, outer))]);
+        rows.extend_from_slice(row);
+        let numbers = indices.ravel_index(Shape::from(outer));
+        self.scatter_add(numbers, rows).reshape(shape)
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The slices of this tensor whose coordinates stand along the last axis of `indices`: `indices[.., k]` of a tensor of r dimensions
-    /// give `indices.shape[..-1] + shape[k..]`, single elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its
-    /// dimension is a mistake where both are known, else it fails at run time, naming its position. Gradient: the cotangent's
-    /// slices, added where they came from.
+    /// The slices of this tensor whose coordinates stand along the last axis of `indices`:
+    /// `indices[.., k]` of a tensor of r dimensions give `indices.shape[..-1] + shape[k..]`, single
+    /// elements if k = r. TensorFlow's `tf.gather_nd`. A coordinate outside its dimension is a
+    /// mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// cotangent's slices, added where they came from.
     #[track_caller]
     pub fn gather_nd<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_nd");
         let this = self.beside(indices);
         let indices = indices.node(this.graph());
-        this.graph().within("gather_nd", || this.then(|graph, x| gather_nd(graph, x, indices)))
+        this.graph().within("gather_nd", || this.map(|x| x.gather_nd(x.at(indices))))
     }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand along the last axis of
-    /// `indices`, in their order: TensorFlow's `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
+    /// Zeros of a shape to which the slices of this tensor are added at the coordinates that stand
+    /// along the last axis of `indices`, in their order: TensorFlow's
+    /// `tf.scatter_nd(indices, updates, shape)`, of which this is `updates`. Errors as
     /// [`Tensor::gather_nd`]. Gradient: the cotangent's slices.
     #[track_caller]
     pub fn scatter_nd<I: Index>(
@@ -196,7 +209,9 @@ impl<'g, T: Number> Tensor<'g, T> {
         let graph = this.graph();
         graph.within("scatter_nd", || {
             graph.with_shape("what is added to", shape, |graph, shape| {
-                scatter_nd(graph, indices, this.id(), shape)
+                let graph = RefCell::new(graph);
+                let x = Expr::new(&graph, this.id());
+                x.scatter_nd(x.at(indices), shape).id()
             })
         })
     }

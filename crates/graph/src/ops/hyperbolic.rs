@@ -1,12 +1,12 @@
 //! Hyperbolic functions besides `tanh`, and their inverses: `sinh`, `cosh`, `asinh`, `acosh`, `atanh`. Those of f32 go through f64,
 //! so that their results are rounded once; none overflows before its result does.
 
-use abeyance_ir::{Attributes, DType, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{DType, Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::unary::{self, FLOAT, USUAL, Unary, map};
-use super::{binary, chain, scalar_like, with_float};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
+use super::with_float;
+use crate::{Expr, Float, Rule, Tensor};
 
 /// A loop over a function of f64, for each float type.
 macro_rules! through_f64 {
@@ -24,11 +24,7 @@ pub(super) use through_f64;
 pub static SINH: Unary = Unary {
     signature: Signature::new("sinh", "the hyperbolic sine of x", FLOAT),
     lower: through_f64!(60.0, f64::sinh),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = cosh(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).cosh()),
     domain: USUAL,
 };
 
@@ -36,11 +32,7 @@ pub static SINH: Unary = Unary {
 pub static COSH: Unary = Unary {
     signature: Signature::new("cosh", "the hyperbolic cosine of x", FLOAT),
     lower: through_f64!(60.0, f64::cosh),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = sinh(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).sinh()),
     domain: USUAL,
 };
 
@@ -49,12 +41,8 @@ pub static ASINH: Unary = Unary {
     signature: Signature::new("asinh", "the inverse of the hyperbolic sine", FLOAT),
     lower: through_f64!(80.0, asinh_of),
     gradient: |cx| {
-        let x = cx.operand(0);
-        let graph = cx.graph();
-        let (inverse, squares) = reduced_squares(graph, x);
-        let root = unary::rsqrt(graph, squares);
-        let slope = binary::mul(graph, inverse, root);
-        Ok(chain(cx, slope))
+        let (inverse, squares) = cx.operand(0).reduced_squares();
+        cx.chain(inverse * squares.rsqrt())
     },
     domain: USUAL,
 };
@@ -65,12 +53,7 @@ pub static ACOSH: Unary = Unary {
     lower: through_f64!(80.0, acosh_of),
     gradient: |cx| {
         let x = cx.operand(0);
-        let graph = cx.graph();
-        let one = scalar_like(graph, x, 1.0);
-        let (less, more) = (binary::sub(graph, x, one), binary::add(graph, x, one));
-        let (less, more) = (unary::rsqrt(graph, less), unary::rsqrt(graph, more));
-        let slope = binary::mul(graph, less, more);
-        Ok(chain(cx, slope))
+        cx.chain((x - 1.0).rsqrt() * (x + 1.0).rsqrt())
     },
     domain: Domain::Between(1.3, 3.0),
 };
@@ -79,39 +62,26 @@ pub static ACOSH: Unary = Unary {
 pub static ATANH: Unary = Unary {
     signature: Signature::new("atanh", "the inverse of the hyperbolic tangent", FLOAT),
     lower: through_f64!(80.0, atanh_of),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let product = less_and_more(cx.graph(), x);
-        let slope = unary::reciprocal(cx.graph(), product);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).one_less_square().reciprocal()),
     domain: Domain::Between(-0.8, 0.8),
 };
 
-/// Appends (1 - x)(1 + x): 1 - x² with its digits where x is near ±1.
-pub(super) fn less_and_more(graph: &mut Ir, x: NodeId) -> NodeId {
-    let one = scalar_like(graph, x, 1.0);
-    let (less, more) = (binary::sub(graph, one, x), binary::add(graph, one, x));
-    binary::mul(graph, less, more)
-}
+impl<'g> Expr<'g> {
+    /// (1 - x)(1 + x): 1 - x² with its digits where x is near ±1.
+    pub(super) fn one_less_square(self) -> Self {
+        (1.0 - self) * (1.0 + self)
+    }
 
-/// Appends q = 1 / a and (x q)² + q², for an a near the larger of |x| and 1: so √(x² + 1) is the root of the second over q, without
-/// an x² that overflows. What is made of them in that way does not depend on a, which gradients take for a constant.
-pub(super) fn reduced_squares(graph: &mut Ir, x: NodeId) -> (NodeId, NodeId) {
-    // Below the largest numbers, whose inverses are subnormal; what exceeds it by its square is infinite.
-    let largest = match graph.node(x).ty.tensor().map(|tensor| tensor.dtype) {
-        Some(DType::F64) => 1e290,
-        _ => 1e30,
-    };
-    let (one, largest) = (scalar_like(graph, x, 1.0), scalar_like(graph, x, largest));
-    let size = unary::abs(graph, x);
-    let size = binary::maximum(graph, size, one);
-    let size = binary::minimum(graph, size, largest);
-    let size = unary::stop_gradient(graph, size);
-    let inverse = unary::reciprocal(graph, size);
-    let ratio = binary::mul(graph, x, inverse);
-    let (square, rest) = (unary::square(graph, ratio), unary::square(graph, inverse));
-    (inverse, binary::add(graph, square, rest))
+    /// q = 1 / a and (x q)² + q², for an a near the larger of |x| and 1: so √(x² + 1) is the root of the
+    /// second over q, without an x² that overflows. What is made of them in that way does not depend on
+    /// a, which gradients take for a constant.
+    pub(super) fn reduced_squares(self) -> (Self, Self) {
+        // Below the largest numbers, whose inverses are subnormal; what exceeds it by its square is infinite.
+        let largest = if self.dtype() == Some(DType::F64) { 1e290 } else { 1e30 };
+        let size = self.abs().maximum(1.0).minimum(largest).stop_gradient();
+        let inverse = size.reciprocal();
+        (inverse, (self * inverse).square() + inverse.square())
+    }
 }
 
 /// From here on 1 beside x², or x - 1 beside x, changes nothing.
@@ -119,10 +89,11 @@ const FAR: f64 = 1e10;
 
 fn asinh_of(x: f64) -> f64 {
     let size = x.abs();
-    let value = match size > FAR {
-        true => size.ln() + std::f64::consts::LN_2,
+    let value = if size > FAR {
+        size.ln() + std::f64::consts::LN_2
+    } else {
         // x + √(x² + 1) - 1, whose last two terms are x² / (1 + √(x² + 1)).
-        false => (size + size * size / (1.0 + size.hypot(1.0))).ln_1p(),
+        (size + size * size / (1.0 + size.hypot(1.0))).ln_1p()
     };
     value.copysign(x)
 }
@@ -132,10 +103,7 @@ fn acosh_of(x: f64) -> f64 {
         return x.ln() + std::f64::consts::LN_2;
     }
     let above = x - 1.0;
-    match above < 0.0 {
-        true => f64::NAN,
-        false => (above + (above * (above + 2.0)).sqrt()).ln_1p(),
-    }
+    if above < 0.0 { f64::NAN } else { (above + (above * (above + 2.0)).sqrt()).ln_1p() }
 }
 
 fn atanh_of(x: f64) -> f64 {
@@ -146,20 +114,16 @@ fn atanh_of(x: f64) -> f64 {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SINH, &COSH, &ASINH, &ACOSH, &ATANH];
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId) -> NodeId {
-            graph.add(&$operator, &[x], Attributes::none())
-        }
-    )*};
-}
-pub(super) use append;
-append! {
+unary_methods! {
+    /// The hyperbolic sine.
     sinh SINH;
+    /// The hyperbolic cosine.
     cosh COSH;
+    /// The inverse of the hyperbolic sine.
     asinh ASINH;
+    /// The inverse of the hyperbolic cosine; NaN below 1.
     acosh ACOSH;
+    /// The inverse of the hyperbolic tangent; ±∞ at ±1, NaN beyond.
     atanh ATANH;
 }
 
@@ -167,31 +131,31 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The hyperbolic sine, (eˣ - e⁻ˣ) / 2.
     #[track_caller]
     pub fn sinh(self) -> Tensor<'g, T> {
-        self.then(sinh)
+        self.map(|x| x.sinh())
     }
 
     /// The hyperbolic cosine, (eˣ + e⁻ˣ) / 2.
     #[track_caller]
     pub fn cosh(self) -> Tensor<'g, T> {
-        self.then(cosh)
+        self.map(|x| x.cosh())
     }
 
     /// The inverse of [`Tensor::sinh`], ln(x + √(x² + 1)).
     #[track_caller]
     pub fn asinh(self) -> Tensor<'g, T> {
-        self.then(asinh)
+        self.map(|x| x.asinh())
     }
 
     /// The inverse of [`Tensor::cosh`], ln(x + √(x² - 1)): 0 or more; NaN below 1. The gradient at 1 is infinite.
     #[track_caller]
     pub fn acosh(self) -> Tensor<'g, T> {
-        self.then(acosh)
+        self.map(|x| x.acosh())
     }
 
     /// The inverse of [`Tensor::tanh`]: ±∞ at ±1, NaN beyond.
     #[track_caller]
     pub fn atanh(self) -> Tensor<'g, T> {
-        self.then(atanh)
+        self.map(|x| x.atanh())
     }
 }
 

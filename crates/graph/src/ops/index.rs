@@ -1,28 +1,51 @@
 //! Rows by their numbers: `gather`, `scatter_add`, `one_hot`.
 
+use std::cell::RefCell;
+
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType, DTypes,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, Dim, Domain, Fault,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::element::Number as _;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::select::select;
-use super::shape::transpose_to;
+use super::source::{Constant, ConstantAttributes};
 use super::{traffic, with_index, with_moved, with_type};
-use crate::{Dimensions, Element, Index, Number, Operand, Tensor};
+use crate::{Dimensions, Element, Expr, Index, Number, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Gather, &ScatterAdd, &OneHot];
 
-const AXIS: AttributeSpec = AttributeSpec::optional(
-    "axis",
-    AttributeKind::Integer,
-    abeyance_ir::DefaultAttribute::Integer(0),
-);
+abeyance_ir::attributes! {
+    /// Where rows are taken.
+    pub struct GatherAttributes {
+        /// Axis of the array that the indices count along; a negative one counts from the end.
+        axis: i64 = 0,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// To what rows are added, and where.
+    pub struct ScatterAddAttributes {
+        /// Shape of the result.
+        shape: Shape,
+        /// Axis of the result that the indices count along; a negative one counts from the end.
+        axis: i64 = 0,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// What stands for an index.
+    pub struct OneHotAttributes {
+        /// Number of elements that stand for an index, 0 or more.
+        depth: i64,
+        /// Element type of the result.
+        dtype: DType,
+    }
+}
 
 /// The dimension of an array along which its rows are counted.
 fn row_axis(cx: &Inference<'_>, shape: &[Dim], axis: i64) -> Result<usize, Fault> {
@@ -47,14 +70,16 @@ fn picked(shape: &[Dim], axis: usize, indices: &[Dim]) -> Shape {
 /// Indices into an array of no rows.
 fn some_row(rows: Option<&Dim>, indices: &[Dim]) -> Result<(), Fault> {
     let some = |dim: &Dim| matches!(dim, Dim::Known(size) if *size > 0);
-    match rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
-        true => Err(Fault::new("every index is out of range: there are no rows at all")),
-        false => Ok(()),
+    if rows == Some(&Dim::Known(0)) && indices.iter().all(some) {
+        Err(Fault::new("every index is out of range: there are no rows at all"))
+    } else {
+        Ok(())
     }
 }
 
-/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices `[.., n, ..]` along it. An index
-/// outside `0..n` fails at run time. TensorFlow's `tf.gather`. Gradient: the cotangent's rows, added where they came from.
+/// The rows of an array `[n, ...]` that indices of any shape name; with an `axis`, the slices
+/// `[.., n, ..]` along it. An index outside `0..n` fails at run time. TensorFlow's `tf.gather`.
+/// Gradient: the cotangent's rows, added where they came from.
 pub struct Gather;
 
 impl Operator for Gather {
@@ -63,31 +88,32 @@ impl Operator for Gather {
             OperandSpec::new("params", DTypes::ANY),
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] = &[AXIS];
         const {
             &Signature::new("gather", "the rows of params that indices name", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .masking()
+                .attributes(GatherAttributes::SPECS)
+                .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let GatherAttributes { axis } = cx.attributes();
         let (params, indices) = (cx.shape(0), cx.shape(1));
-        let axis = row_axis(cx, &params, cx.attributes().integer(0))?;
+        let axis = row_axis(cx, &params, axis)?;
         some_row(params.get(axis), &indices)?;
         cx.tensor(cx.dtype(0), picked(&params, axis, &indices))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (params, indices, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (shape, axis) = (cx.shape(params), cx.attributes().integer(0));
-        let added =
-            cx.wanted(0).then(|| scatter_add_along(cx.graph(), indices, cotangent, shape, axis));
-        Ok(Cotangents::from_slice(&[added, None]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (params, indices) = (cx.operand(0), cx.operand(1));
+        let GatherAttributes { axis } = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            (index == 0).then(|| cx.cotangent().scatter_add_along(indices, params.shape(), axis))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.operands[0].dims, cx.attributes.integer(0))?;
+        let GatherAttributes { axis } = cx.attributes();
+        let (limit, width) = rows(cx.operands[0].dims, axis)?;
         let plan = layout::Gather::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost {
@@ -106,7 +132,8 @@ impl Operator for Gather {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let Ok(along) = resolve_axis(cx.attributes().integer(0), cx.rank(0)) else {
+        let GatherAttributes { axis } = cx.attributes();
+        let Ok(along) = resolve_axis(axis, cx.rank(0)) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -121,9 +148,11 @@ impl Operator for Gather {
         cases()
             .into_iter()
             .map(|(params, indices, axis)| {
-                Sample::new(Attributes::of([Attribute::Integer(axis)]))
-                    .float(params, USUAL)
-                    .operand(DType::I64, indices, ROWS)
+                Sample::new(GatherAttributes { axis }).float(params, USUAL).operand(
+                    DType::I64,
+                    indices,
+                    ROWS,
+                )
             })
             .collect()
     }
@@ -157,8 +186,8 @@ pub(super) fn rows(dims: &[usize], axis: i64) -> Result<(usize, usize), Fault> {
     Ok((dims[axis], dims[axis + 1..].iter().product()))
 }
 
-/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices along it: the gradient of
-/// [`Gather`]. Gradient: the cotangent's rows.
+/// Zeros `[n, ...]` to which rows are added at indices, in their order; with an `axis`, slices
+/// along it: the gradient of [`Gather`]. Gradient: the cotangent's rows.
 pub struct ScatterAdd;
 
 impl Operator for ScatterAdd {
@@ -167,22 +196,20 @@ impl Operator for ScatterAdd {
             OperandSpec::in_group("indices", DTypes::INDEX, 1),
             OperandSpec::new("updates", DTypes::NUMBER),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("shape", AttributeKind::Shape), AXIS];
         const {
             &Signature::new(
                 "scatter_add",
                 "zeros to which updates are added at the rows that indices name",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(ScatterAddAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ScatterAddAttributes { shape, axis } = cx.attributes();
         let (indices, updates) = (cx.shape(0), cx.shape(1));
-        let shape = cx.shape_attribute(0);
-        let axis = row_axis(cx, &shape, cx.attributes().integer(1))?;
+        let axis = row_axis(cx, &shape, axis)?;
         let expected = picked(&shape, axis, &indices);
         cx.same_shape(&updates, &expected).map_err(|_| {
             Fault::new(format!(
@@ -198,15 +225,16 @@ impl Operator for ScatterAdd {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (indices, cotangent) = (cx.operand(0), cx.cotangent());
-        let axis = cx.attributes().integer(1);
-        let rows = cx.wanted(1).then(|| gather_along(cx.graph(), cotangent, indices, axis));
-        Ok(Cotangents::from_slice(&[None, rows]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            (index == 1).then(|| cx.cotangent().gather_along(cx.operand(0), axis))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (limit, width) = rows(cx.result.dims, cx.attributes.integer(1))?;
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
+        let (limit, width) = rows(cx.result.dims, axis)?;
         let plan = layout::ScatterAdd::new(limit, width);
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         // Each part reads all indices, so there are not many parts.
@@ -236,8 +264,8 @@ impl Operator for ScatterAdd {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let rank = cx.result().len();
-        let Ok(along) = resolve_axis(cx.attributes().integer(1), rank) else {
+        let ScatterAddAttributes { shape: _, axis } = cx.attributes();
+        let Ok(along) = resolve_axis(axis, cx.result().len()) else {
             return Split::Mixed;
         };
         match (cx.axis(0), cx.axis(1)) {
@@ -254,7 +282,7 @@ impl Operator for ScatterAdd {
                 let shape = params.iter().map(|&dim| dim.into()).collect();
                 let at = axis.rem_euclid(params.len() as i64) as usize;
                 let updates = [&params[..at], indices, &params[at + 1..]].concat();
-                Sample::new(scatter_attributes(shape, axis))
+                Sample::new(ScatterAddAttributes { shape, axis })
                     .operand(DType::I32, indices, ROWS)
                     .float(&updates, USUAL)
             })
@@ -262,35 +290,32 @@ impl Operator for ScatterAdd {
     }
 }
 
-/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is out of range.
+/// For each index a row of `depth` elements, 1 at the index and 0 elsewhere; all 0 if the index is
+/// out of range.
 pub struct OneHot;
 
 impl Operator for OneHot {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("indices", DTypes::INDEX)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("depth", AttributeKind::Integer),
-            AttributeSpec::required("dtype", AttributeKind::DType),
-        ];
         const {
             &Signature::new(
                 "one_hot",
                 "for each index a row with 1 there and 0 elsewhere",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
-            .calculus(Calculus::None("takes integers"))
+            .attributes(OneHotAttributes::SPECS)
+            .differentiability(Differentiability::None("takes integers"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let depth = cx.attributes().integer(0);
+        let OneHotAttributes { depth, dtype } = cx.attributes();
         let Ok(depth) = usize::try_from(depth) else {
             return Err(Fault::new(format!("depth = {depth} is not a size")));
         };
         let mut shape = cx.shape(0);
         shape.push(Dim::Known(depth));
-        cx.tensor(cx.attributes().dtype(1), shape)
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -325,58 +350,51 @@ impl Operator for OneHot {
             .into_iter()
             .map(|(dims, depth, dtype)| {
                 let values = Domain::Values(&[2.0, 0.0, -1.0, 1.0, 7.0]);
-                Sample::new(one_hot_attributes(depth, dtype)).operand(DType::I64, dims, values)
+                Sample::new(OneHotAttributes { depth, dtype }).operand(DType::I64, dims, values)
             })
             .collect()
     }
 }
 
-fn one_hot_attributes(depth: i64, dtype: DType) -> Attributes {
-    Attributes::of([Attribute::Integer(depth), Attribute::DType(dtype)])
+impl<'g> Expr<'g> {
+    /// The rows that indices name.
+    pub fn gather(self, indices: Self) -> Self {
+        self.gather_along(indices, 0)
+    }
+
+    /// The slices along an axis that indices name.
+    pub fn gather_along(self, indices: Self, axis: i64) -> Self {
+        self.apply_to(&Gather, &[self, indices], GatherAttributes { axis })
+    }
+
+    /// Zeros of a shape to which the rows of this are added where indices say.
+    pub fn scatter_add(self, indices: Self, shape: Shape) -> Self {
+        self.scatter_add_along(indices, shape, 0)
+    }
+
+    /// Zeros of a shape to which slices along an axis are added where indices say.
+    pub fn scatter_add_along(self, indices: Self, shape: Shape, axis: i64) -> Self {
+        self.apply_to(&ScatterAdd, &[indices, self], ScatterAddAttributes { shape, axis })
+    }
+
+    /// For each index a row of `depth` elements, 1 at the index and 0 elsewhere.
+    pub fn one_hot(self, depth: i64, dtype: DType) -> Self {
+        self.apply(&OneHot, OneHotAttributes { depth, dtype })
+    }
 }
 
-fn scatter_attributes(shape: Shape, axis: i64) -> Attributes {
-    Attributes::of([Attribute::Shape(shape), Attribute::Integer(axis)])
-}
-
-/// Appends `gather(params, indices)`.
-pub fn gather(graph: &mut Ir, params: NodeId, indices: NodeId) -> NodeId {
-    gather_along(graph, params, indices, 0)
-}
-
-/// Appends `gather(params, indices)` along an axis.
-pub fn gather_along(graph: &mut Ir, params: NodeId, indices: NodeId, axis: i64) -> NodeId {
-    let attributes = Attributes::of([Attribute::Integer(axis)]);
-    graph.add(&Gather, &[params, indices], attributes)
-}
-
-/// Appends `scatter_add(indices, updates)`.
-pub fn scatter_add(graph: &mut Ir, indices: NodeId, updates: NodeId, shape: Shape) -> NodeId {
-    scatter_add_along(graph, indices, updates, shape, 0)
-}
-
-/// Appends `scatter_add(indices, updates)` along an axis.
-pub fn scatter_add_along(
-    graph: &mut Ir,
-    indices: NodeId,
-    updates: NodeId,
-    shape: Shape,
-    axis: i64,
-) -> NodeId {
-    graph.add(&ScatterAdd, &[indices, updates], scatter_attributes(shape, axis))
-}
-
-/// What is wrong with indices that are part of the graph: one that is not below the size of the dimension it counts along. `dims` holds
-/// that dimension for each of the last axis' places, or one for all.
+/// What is wrong with indices that are part of the graph: one that is not below the size of the
+/// dimension it counts along. `dims` holds that dimension for each of the last axis' places, or one
+/// for all.
 pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
     let node = graph.node(indices);
-    if node.operator.signature().name != "constant" {
+    if !node.is(&Constant) {
         return None;
     }
-    let array = node.attributes.array(0)?;
-    let values: Vec<i64> = match array.dtype {
-        DType::I32 => array.elements::<i32>().into_iter().map(i64::from).collect(),
-        DType::I64 => array.elements(),
+    let ConstantAttributes { value } = node.attributes.read();
+    let values: Vec<i64> = match value.dtype {
+        DType::I32 => value.elements::<i32>().into_iter().map(i64::from).collect(),
+        DType::I64 => value.elements(),
         _ => return None,
     };
     let width = dims.len().max(1);
@@ -392,14 +410,10 @@ pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -
     })
 }
 
-/// Appends `one_hot(indices)`.
-pub fn one_hot(graph: &mut Ir, indices: NodeId, depth: i64, dtype: DType) -> NodeId {
-    graph.add(&OneHot, &[indices], one_hot_attributes(depth, dtype))
-}
-
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as `indices.shape + [...]`. TensorFlow's `tf.gather`. An
-    /// index outside `0..n` is a mistake where both are known, else it fails at run time, naming its position. Gradient: the
+    /// The rows of this tensor `[n, ...]` that `indices` of any shape name, as
+    /// `indices.shape + [...]`. TensorFlow's `tf.gather`. An index outside `0..n` is a mistake
+    /// where both are known, else it fails at run time, naming its position. Gradient: the
     /// cotangent's rows, added where they came from.
     #[track_caller]
     pub fn gather<I: Index>(self, indices: impl Operand<'g, I>) -> Tensor<'g, T> {
@@ -407,8 +421,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.gather_along(indices, 0)
     }
 
-    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its place: `[a, n, b]` with indices
-    /// `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
+    /// The slices along `axis` that `indices` of any shape name, whose dimensions stand in its
+    /// place: `[a, n, b]` with indices `[i, j]` along axis 1 is `[a, i, j, b]`. TensorFlow's
+    /// `tf.gather` with `axis`; errors and gradient as [`Tensor::gather`].
     #[track_caller]
     pub fn gather_along<I: Index>(self, indices: impl Operand<'g, I>, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("gather_along");
@@ -426,12 +441,12 @@ impl<'g, T: Element> Tensor<'g, T> {
                 fault.message = format!("gather: {}", fault.message);
                 this.fault(fault)
             }
-            None => this.then(|graph, x| gather_along(graph, x, indices, axis)),
+            None => this.map(|x| x.gather_along(x.at(indices), axis)),
         }
     }
 
-    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name. TensorFlow's
-    /// `tf.nn.embedding_lookup`.
+    /// The rows of this table `[n, ...]` that `ids` name: [`Tensor::gather`] under its usual name.
+    /// TensorFlow's `tf.nn.embedding_lookup`.
     #[track_caller]
     pub fn embedding_lookup<I: Index>(self, ids: impl Operand<'g, I>) -> Tensor<'g, T> {
         let _call = self.graph().call("embedding_lookup");
@@ -440,9 +455,9 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are added where `indices` say,
-    /// in their order: TensorFlow's `unsorted_segment_sum`. An index outside `0..n` is a mistake where it is known, else it fails
-    /// at run time.
+    /// Zeros of a shape `[n, ...]` to which the rows of this tensor, `indices.shape + [...]`, are
+    /// added where `indices` say, in their order: TensorFlow's `unsorted_segment_sum`. An index
+    /// outside `0..n` is a mistake where it is known, else it fails at run time.
     #[track_caller]
     pub fn scatter_add<I: Index>(
         self,
@@ -468,28 +483,32 @@ impl<'g, T: Number> Tensor<'g, T> {
             let wrong = resolve_axis(axis, shape.len())
                 .ok()
                 .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
-            if let Some(fault) = wrong {
-                return super::mistake(graph, "scatter_add", fault);
+            let graph = RefCell::new(graph);
+            let x = Expr::new(&graph, this.id());
+            match wrong {
+                Some(fault) => x.mistake("scatter_add", fault),
+                None => x.scatter_add_along(x.at(indices), shape, axis),
             }
-            scatter_add_along(graph, indices, this.id(), shape, axis)
+            .id()
         })
     }
 }
 
 impl<'g, I: Index> Tensor<'g, I> {
-    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if the index is out of range, as
-    /// in TensorFlow.
+    /// For each index a row of `depth` elements, 1 (`true`) at the index and 0 elsewhere; all 0 if
+    /// the index is out of range, as in TensorFlow.
     #[track_caller]
     pub fn one_hot<T: Element>(self, depth: usize) -> Tensor<'g, T> {
         // A depth beyond i64 is as much too large as i64::MAX is.
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        self.then(|graph, indices| one_hot(graph, indices, depth, T::DTYPE))
+        self.map(|indices| indices.one_hot(depth, T::DTYPE))
     }
 
-    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at the end), which are `on` at
-    /// the index and `off` elsewhere: TensorFlow's `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are
-    /// numbers or tensors that broadcast to the result, and have gradients. It is a mistake if there is no such axis, or
-    /// if they do not broadcast.
+    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at
+    /// the end), which are `on` at the index and `off` elsewhere: TensorFlow's
+    /// `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are numbers or
+    /// tensors that broadcast to the result, and have gradients. It is a mistake if there is no
+    /// such axis, or if they do not broadcast.
     #[track_caller]
     pub fn one_hot_with<T: Element>(
         self,
@@ -500,7 +519,7 @@ impl<'g, I: Index> Tensor<'g, I> {
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("one_hot_with");
         if self.is_invalid() {
-            return self.then(|_, x| x);
+            return self.map(|x| x);
         }
         let rank = self.shape().len();
         let axis = match resolve_axis(axis, rank + 1) {
@@ -513,12 +532,11 @@ impl<'g, I: Index> Tensor<'g, I> {
         let this = self.beside(on).beside(off);
         let (on, off) = (on.node(this.graph()), off.node(this.graph()));
         let depth = i64::try_from(depth).unwrap_or(i64::MAX);
-        this.then(|graph, indices| {
-            let hot = one_hot(graph, indices, depth, DType::Bool);
-            let mut order: Vec<usize> = (0..rank).collect();
-            order.insert(axis, rank);
-            let turned = transpose_to(graph, hot, &order);
-            select(graph, turned, on, off)
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.insert(axis, rank);
+        this.map(|indices| {
+            let hot = indices.one_hot(depth, DType::Bool).transpose_to(&order);
+            hot.select(hot.at(on), hot.at(off))
         })
     }
 }

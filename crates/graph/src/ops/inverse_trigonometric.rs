@@ -1,12 +1,12 @@
 //! Angles of a sine, a cosine, a tangent: `asin`, `acos`, `atan`. Those of f32 go through f64, so that their results are rounded once.
 
-use abeyance_ir::{Attributes, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::hyperbolic::{append, less_and_more, reduced_squares, through_f64};
-use super::unary::{self, FLOAT, USUAL, Unary, map};
-use super::{binary, chain, with_float};
-use crate::{Float, Tensor};
+use super::hyperbolic::through_f64;
+use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
+use super::with_float;
+use crate::{Float, Rule, Tensor};
 
 const INSIDE: Domain = Domain::Between(-0.8, 0.8);
 
@@ -14,12 +14,7 @@ const INSIDE: Domain = Domain::Between(-0.8, 0.8);
 pub static ASIN: Unary = Unary {
     signature: Signature::new("asin", "the angle in radians whose sine is x", FLOAT),
     lower: through_f64!(60.0, f64::asin),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let product = less_and_more(cx.graph(), x);
-        let slope = unary::rsqrt(cx.graph(), product);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).one_less_square().rsqrt()),
     domain: INSIDE,
 };
 
@@ -27,13 +22,7 @@ pub static ASIN: Unary = Unary {
 pub static ACOS: Unary = Unary {
     signature: Signature::new("acos", "the angle in radians whose cosine is x", FLOAT),
     lower: through_f64!(60.0, f64::acos),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let product = less_and_more(cx.graph(), x);
-        let slope = unary::rsqrt(cx.graph(), product);
-        let slope = unary::neg(cx.graph(), slope);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(-cx.operand(0).one_less_square().rsqrt()),
     domain: INSIDE,
 };
 
@@ -42,12 +31,8 @@ pub static ATAN: Unary = Unary {
     signature: Signature::new("atan", "the angle in radians whose tangent is x", FLOAT),
     lower: through_f64!(50.0, f64::atan),
     gradient: |cx| {
-        let x = cx.operand(0);
-        let graph = cx.graph();
-        let (inverse, squares) = reduced_squares(graph, x);
-        let share = binary::div(graph, inverse, squares);
-        let slope = binary::mul(graph, inverse, share);
-        Ok(chain(cx, slope))
+        let (inverse, squares) = cx.operand(0).reduced_squares();
+        cx.chain(inverse * (inverse / squares))
     },
     domain: USUAL,
 };
@@ -55,9 +40,12 @@ pub static ATAN: Unary = Unary {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ASIN, &ACOS, &ATAN];
 
-append! {
+unary_methods! {
+    /// The angle from -π/2 to π/2 whose sine this is; NaN beyond ±1.
     asin ASIN;
+    /// The angle from 0 to π whose cosine this is; NaN beyond ±1.
     acos ACOS;
+    /// The angle from -π/2 to π/2 whose tangent this is.
     atan ATAN;
 }
 
@@ -65,18 +53,18 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The angle in radians, from -π/2 to π/2, whose sine this is; NaN beyond ±1. The gradient at ±1 is infinite.
     #[track_caller]
     pub fn asin(self) -> Tensor<'g, T> {
-        self.then(asin)
+        self.map(|x| x.asin())
     }
 
     /// The angle in radians, from 0 to π, whose cosine this is; NaN beyond ±1. The gradient at ±1 is infinite.
     #[track_caller]
     pub fn acos(self) -> Tensor<'g, T> {
-        self.then(acos)
+        self.map(|x| x.acos())
     }
 
     /// The angle in radians, from -π/2 to π/2, whose tangent this is; of a point see [`Tensor::atan2`].
     #[track_caller]
     pub fn atan(self) -> Tensor<'g, T> {
-        self.then(atan)
+        self.map(|x| x.atan())
     }
 }

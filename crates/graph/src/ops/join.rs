@@ -1,19 +1,26 @@
 //! Tensors side by side: `concat`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
-use super::slice::{copy_loop, slice};
-use super::{binary, source, window, with_moved};
-use crate::{Element, Graph, Tensor};
+use super::slice::copy_loop;
+use super::with_moved;
+use crate::{Element, Expr, Graph, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Concat];
+
+attributes! {
+    /// The axis of a [`Concat`].
+    pub struct ConcatAttributes {
+        /// Axis along which the sizes add up; a negative one counts from the end.
+        axis: i64,
+    }
+}
 
 /// Tensors one after the other along an axis. Gradient: for each its part of the cotangent.
 pub struct Concat;
@@ -21,12 +28,10 @@ pub struct Concat;
 impl Operator for Concat {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
             &Signature::new("concat", "tensors one after the other along an axis", OPERANDS)
                 .variadic()
-                .attributes(ATTRIBUTES)
+                .attributes(ConcatAttributes::SPECS)
         }
     }
 
@@ -39,7 +44,8 @@ impl Operator for Concat {
             return Err(Fault::new("a scalar has no dimension to go along")
                 .help("give each a dimension first: `x.reshape(dims![1])`"));
         }
-        let axis = cx.axis(cx.attributes().integer(0), shape.len())?;
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = cx.axis(axis, shape.len())?;
         let mut known = 0usize;
         let mut unknown = Vec::new();
         for index in 0..cx.operands() {
@@ -74,42 +80,37 @@ impl Operator for Concat {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (cotangent, count) = (cx.cotangent(), cx.operands());
-        let rank = cx.shape(cotangent).len();
-        let axis = resolve_axis(cx.attributes().integer(0), rank)?;
+        let rank = cotangent.rank();
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, rank)?;
         let mut cotangents = Cotangents::new();
-        // Where the part of the next operand begins: the sum of the known sizes before it, and the node of the sum of the
-        // others, if there are any.
+        // Where the part of the next operand begins: the sum of the known sizes before it, and the
+        // node of the sum of the others, if there are any.
         let mut begin = vec![0i64; rank];
-        let mut offset: Option<NodeId> = None;
+        let mut offset: Option<Expr<'_>> = None;
         let last = (0..count).rev().find(|&index| cx.wanted(index));
         for index in 0..count {
-            let operand = cx.operand(index);
-            let shape = cx.shape(operand);
+            let shape = cx.operand(index).shape();
             let size = shape[axis];
-            cotangents.push(cx.wanted(index).then(|| {
-                let graph = cx.graph();
-                match (offset, size) {
-                    (None, Dim::Known(size)) => {
-                        let mut sizes = vec![-1; rank];
-                        sizes[axis] = size as i64;
-                        slice(graph, cotangent, &begin, &sizes)
-                    }
-                    _ => {
-                        let offset = offset.unwrap_or_else(|| window::offset(graph, 0));
-                        window::slice_at(graph, cotangent, offset, &begin, axis as i64, shape)
-                    }
+            let part = cx.wanted(index).then(|| match (offset, size) {
+                (None, Dim::Known(size)) => {
+                    let mut sizes = vec![-1; rank];
+                    sizes[axis] = size as i64;
+                    cotangent.slice(&begin, &sizes)
                 }
-            }));
+                _ => {
+                    let offset = offset.unwrap_or_else(|| cotangent.offset(0));
+                    cotangent.slice_at(offset, &begin, axis as i64, shape)
+                }
+            });
+            cotangents.push(part.map(Expr::id));
             match size {
                 Dim::Known(size) => begin[axis] = begin[axis].saturating_add(size as i64),
                 Dim::Symbol(_) if last > Some(index) => {
-                    let size = source::size(cx.graph(), DType::I64, Shape::from_slice(&[size]));
-                    offset = Some(match offset {
-                        Some(before) => binary::add(cx.graph(), before, size),
-                        None => size,
-                    });
+                    let size = cotangent.offset_of(size);
+                    offset = Some(offset.map_or(size, |before| before + size));
                 }
                 Dim::Symbol(_) => {}
             }
@@ -121,7 +122,8 @@ impl Operator for Concat {
         if cx.operands.len() == 1 {
             return Ok(Lowered::Alias(0));
         }
-        let axis = resolve_axis(cx.attributes.integer(0), cx.result.dims.len())?;
+        let ConcatAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, cx.result.dims.len())?;
         let shapes: Vec<&[usize]> = cx.operands.iter().map(|operand| operand.dims).collect();
         let plan = layout::Concat::new(&shapes, axis);
         let (chunk, cost) = copy_loop(cx);
@@ -135,7 +137,8 @@ impl Operator for Concat {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let joined = resolve_axis(cx.attributes().integer(0), cx.rank(0)).ok();
+        let ConcatAttributes { axis: joined } = cx.attributes();
+        let joined = resolve_axis(joined, cx.rank(0)).ok();
         cx.apart_from(|axis| joined.is_none_or(|joined| axis == joined))
     }
 
@@ -153,7 +156,7 @@ impl Operator for Concat {
         cases
             .into_iter()
             .map(|(shapes, axis)| {
-                shapes.iter().fold(Sample::new(attributes(axis)), |sample, dims| {
+                shapes.iter().fold(Sample::new(ConcatAttributes { axis }), |sample, dims| {
                     sample.float(dims, Domain::Between(-2.0, 2.0))
                 })
             })
@@ -161,17 +164,16 @@ impl Operator for Concat {
     }
 }
 
-fn attributes(axis: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(axis)])
-}
-
-/// Appends `concat(inputs...)`.
-pub fn concat(graph: &mut Ir, inputs: &[NodeId], axis: i64) -> NodeId {
-    graph.add(&Concat, inputs, attributes(axis))
+impl<'g> Expr<'g> {
+    /// Parts one after the other along an axis, of which this expression may be one.
+    pub fn concat(self, parts: &[Self], axis: i64) -> Self {
+        self.apply_to(&Concat, parts, ConcatAttributes { axis })
+    }
 }
 
 impl Graph {
-    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one tensor is needed.
+    /// Tensors one after the other along an axis; all other sizes have to be equal. At least one
+    /// tensor is needed.
     #[track_caller]
     pub fn concat<'g, T: Element>(
         &'g self,
@@ -181,7 +183,7 @@ impl Graph {
         let inputs: Vec<_> = inputs.into_iter().map(Tensor::erase).collect();
         let home = self.innermost(&inputs);
         let inputs = home.import_all(&inputs);
-        home.handle(home.build(|graph| concat(graph, &inputs, axis)))
+        home.handle(home.build(|graph| graph.add(&Concat, &inputs, ConcatAttributes { axis })))
     }
 }
 

@@ -1,13 +1,13 @@
 //! The logarithm of a sum of exponentials, built from a shift that keeps them from overflowing.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    AttributeSet, DType, DTypes, Differentiability, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ATTRIBUTES, SUM, reduced_shape, resolve_axes};
-use crate::{Axes, Float, Tensor};
+use super::reduce::{self, ReduceAttributes, reduced_shape, resolve_axes};
+use crate::{Axes, Expr, Float, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FiniteMax];
@@ -25,15 +25,16 @@ impl Operator for FiniteMax {
                 "the largest along some axes where that is finite, else 0",
                 OPERAND,
             )
-            .attributes(ATTRIBUTES)
-            .calculus(Calculus::None("is a shift that cancels out"))
+            .attributes(ReduceAttributes::SPECS)
+            .differentiability(Differentiability::None("is a shift that cancels out"))
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
-        let reduced = reduced_shape(&shape, &axes, cx.attributes().flag(1));
+        let axes = resolve_axes(&axes, shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, keep_dims);
         cx.tensor(cx.dtype(0), reduced)
     }
 
@@ -42,12 +43,22 @@ impl Operator for FiniteMax {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        reduce::split(cx)
+        reduce::split(cx, &cx.attributes())
     }
 
     fn samples(&self) -> Vec<Sample> {
         let values = Domain::Values(&[0.5, f64::INFINITY, -1.0, 2.0, f64::NEG_INFINITY]);
         reduce::samples(DType::F64, &values)
+    }
+}
+
+impl<'g> Expr<'g> {
+    /// ln Σ eˣ along some axes, without overflow.
+    pub fn reduce_logsumexp(self, axes: impl Axes) -> Self {
+        let list = axes.list();
+        let shift = self.over(&FiniteMax, list.kept());
+        let total = (self - shift).exp().reduce_sum(list.kept());
+        (total.log() + shift).drop_kept(&list)
     }
 }
 
@@ -62,15 +73,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// gradient is the cotangent times softmax(x), and NaN where the result is infinite.
     #[track_caller]
     pub fn reduce_logsumexp<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        let list = axes.list();
-        let kept = list.kept();
-        let _call = self.graph().call("reduce_logsumexp");
-        self.graph()
-            .within("reduce_logsumexp", || {
-                let shift = self.over(&FiniteMax, &kept);
-                let total = (self - shift).exp().over::<T>(&SUM, &kept);
-                (total.log() + shift).drop_kept(&list)
-            })
-            .into()
+        let graph = self.graph();
+        let _call = graph.call("reduce_logsumexp");
+        graph.within("reduce_logsumexp", || self.map::<T>(|x| x.reduce_logsumexp(axes))).into()
     }
 }

@@ -3,13 +3,13 @@
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Domain, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    DType, DTypes, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::Kernel;
 
-use super::binary::zip;
-use super::unary::map;
+use super::binary::{binary_methods, zip};
+use super::unary::{map, unary_methods};
 use crate::{Operand, Tensor};
 
 /// An operator on truth values, which broadcast.
@@ -35,8 +35,8 @@ impl Operator for Logical {
         Ok((self.lower)(cx).into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -70,7 +70,8 @@ const fn signature(
     summary: &'static str,
     operands: &'static [OperandSpec],
 ) -> Signature {
-    Signature::new(name, summary, operands).calculus(Calculus::None("gives truth values"))
+    Signature::new(name, summary, operands)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether both are true.
@@ -128,22 +129,17 @@ pub static LOGICAL_NOT: Logical = Logical {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&LOGICAL_AND, &LOGICAL_OR, &LOGICAL_XOR, &LOGICAL_NOT];
 
-/// Appends `logical_not(x)`.
-pub fn logical_not(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&LOGICAL_NOT, &[x], Attributes::none())
+unary_methods! {
+    /// True where this is false.
+    logical_not LOGICAL_NOT;
 }
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, y)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-            graph.add(&$operator, &[x, y], Attributes::none())
-        }
-    )*};
-}
-append! {
+binary_methods! {
+    /// Whether both are true.
     logical_and LOGICAL_AND;
+    /// Whether at least one is true.
     logical_or LOGICAL_OR;
+    /// Whether exactly one is true.
     logical_xor LOGICAL_XOR;
 }
 
@@ -151,25 +147,25 @@ impl<'g> Tensor<'g, bool> {
     /// Whether both are true; the two tensors broadcast. Also written `a & b`.
     #[track_caller]
     pub fn logical_and(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_and)
+        self.zip(other, |x, y| x.logical_and(y))
     }
 
     /// Whether at least one is true; the two tensors broadcast. Also written `a | b`.
     #[track_caller]
     pub fn logical_or(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_or)
+        self.zip(other, |x, y| x.logical_or(y))
     }
 
     /// Whether exactly one is true; the two tensors broadcast. Also written `a ^ b`.
     #[track_caller]
     pub fn logical_xor(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
-        self.with(other, logical_xor)
+        self.zip(other, |x, y| x.logical_xor(y))
     }
 
     /// True where this is false. Also written `!a`.
     #[track_caller]
     pub fn logical_not(self) -> Tensor<'g, bool> {
-        self.then(logical_not)
+        self.map(|x| x.logical_not())
     }
 }
 
@@ -179,7 +175,7 @@ macro_rules! overload {
             type Output = Tensor<'g, bool>;
             #[track_caller]
             fn $method(self, other: O) -> Tensor<'g, bool> {
-                self.with(other, $function)
+                self.zip(other, |x, y| x.$function(y))
             }
         }
     )*};
@@ -194,7 +190,7 @@ impl<'g> Not for Tensor<'g, bool> {
     type Output = Tensor<'g, bool>;
     #[track_caller]
     fn not(self) -> Tensor<'g, bool> {
-        self.then(logical_not)
+        self.map(|x| x.logical_not())
     }
 }
 

@@ -1,18 +1,27 @@
 //! Products of matrices.
 
 use abeyance_ir::{
-    Attribute, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Domain, Fault,
-    Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
-    Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::matmul::{BatchedMatmul, Matmul};
 
-use super::{shape, unbroadcast, with_type};
-use crate::{Number, Tensor};
+use super::with_type;
+use crate::{Expr, Number, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&MatMul];
+
+attributes! {
+    /// Which operands of a [`MatMul`] are transposed.
+    pub struct MatMulAttributes {
+        /// Whether the matrices of `a` are transposed first.
+        transpose_a: bool = false,
+        /// Whether the matrices of `b` are transposed first.
+        transpose_b: bool = false,
+    }
+}
 
 /// `[.., m, k] · [.., k, n] = [.., m, n]`, either operand's matrices transposed on the way if its flag says so. Leading dimensions
 /// broadcast. TensorFlow's `tf.matmul`.
@@ -22,9 +31,10 @@ impl Operator for MatMul {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("a", DTypes::NUMBER), OperandSpec::new("b", DTypes::NUMBER)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::flag("transpose_a"), AttributeSpec::flag("transpose_b")];
-        const { &Signature::new("matmul", "the products of matrices", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("matmul", "the products of matrices", OPERANDS)
+                .attributes(MatMulAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -39,7 +49,7 @@ impl Operator for MatMul {
             ))
             .help("make a vector a matrix of one row or column first: `x.expand_dims(0)`"));
         };
-        let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
+        let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
         let turned = |turn, rows, columns| {
             if turn { (columns, rows) } else { (rows, columns) }
         };
@@ -63,53 +73,40 @@ impl Operator for MatMul {
                 _ => fault,
             });
         }
-        let mut shape = match lead_a.is_empty() && lead_b.is_empty() {
-            true => Shape::new(),
-            false => cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
+        let mut shape = if lead_a.is_empty() && lead_b.is_empty() {
+            Shape::new()
+        } else {
+            cx.broadcast(lead_a, lead_b).map_err(|mut fault| {
                 fault.message =
                     format!("{} times {}: {}", cx.display(&a), cx.display(&b), fault.message);
                 fault
-            })?,
+            })?
         };
         shape.extend([m, n]);
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (a, b, d) = (cx.operand(0), cx.operand(1), cx.cotangent());
-        let (ta, tb) = (cx.attributes().flag(0), cx.attributes().flag(1));
-        // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each is turned round
-        // where its operand was.
+        let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
+        // With C = op(A)·op(B): the cotangent of op(A) is D·op(B)ᵀ, that of op(B) is op(A)ᵀ·D; each
+        // is turned round where its operand was.
         // Where leading dimensions were stretched, the parts are summed.
-        let first = cx.wanted(0).then(|| {
-            let part = match ta {
-                false => matmul(cx.graph(), d, b, false, !tb),
-                true => matmul(cx.graph(), b, d, tb, true),
-            };
-            unbroadcast(cx.graph(), part, a)
-        });
-        // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
-        let rank = |cx: &Derivation<'_>, id| cx.shape(id).len();
-        let shared = !ta && rank(cx, b) == 2 && rank(cx, a) > 2;
-        let second = cx.wanted(1).then(|| {
-            let [a, d] = match shared {
-                true => [a, d].map(|x| {
-                    let lead = rank(cx, x) - 1;
-                    shape::merge(cx.graph(), x, 0, lead)
-                }),
-                false => [a, d],
-            };
-            let part = match tb {
-                false => matmul(cx.graph(), a, d, !ta, false),
-                true => matmul(cx.graph(), d, a, true, ta),
-            };
-            unbroadcast(cx.graph(), part, b)
-        });
-        Ok(Cotangents::from_iter([first, second]))
+        let to_a = || {
+            if ta { b.matmul_with(d, tb, true) } else { d.matmul_with(b, false, !tb) }
+        };
+        let to_b = || {
+            // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
+            let shared = !ta && b.rank() == 2 && a.rank() > 2;
+            let [a, d] = [a, d].map(|x| if shared { x.merge(0, x.rank() - 1) } else { x });
+            if tb { d.matmul_with(a, true, ta) } else { a.matmul_with(d, !ta, false) }
+        };
+        let part = |index| if index == 0 { to_a() } else { to_b() };
+        Ok(cx.each_wanted(|index| part(index).unbroadcast(cx.operand(index))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (ta, tb) = (cx.attributes.flag(0), cx.attributes.flag(1));
+        let MatMulAttributes { transpose_a: ta, transpose_b: tb } = cx.attributes();
         let missing = || Fault::new("an operand is not a matrix");
         let (lead, &m, &n) =
             cx.result.dims.split_last_chunk().map(|(l, [m, n])| (l, m, n)).ok_or_else(missing)?;
@@ -153,14 +150,15 @@ impl Operator for MatMul {
     fn split(&self, cx: &Splitting<'_>) -> Split {
         // Places of axes are counted from the last, 1: below 3 they are those of a matrix.
         let place = |operand: usize| Some(cx.rank(operand) - cx.axis(operand)?);
-        let inner = |b: bool| 1 + usize::from(cx.attributes().flag(usize::from(b)) != b);
+        let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
+        let (inner_a, inner_b) = (1 + usize::from(transpose_a), 1 + usize::from(!transpose_b));
         let rank = cx.result().len();
         match (place(0), place(1)) {
             (Some(a), Some(b)) if a == b && a > 2 => cx.along(rank - a),
             (Some(a), None) if a > 2 && is_shared(cx.shape(1), a) => cx.along(rank - a),
             (None, Some(b)) if b > 2 && is_shared(cx.shape(0), b) => cx.along(rank - b),
-            (Some(a), None) if a <= 2 && a != inner(false) => cx.along(rank - 2),
-            (None, Some(b)) if b <= 2 && b != inner(true) && is_shallow(cx) => cx.along(rank - 1),
+            (Some(a), None) if a <= 2 && a != inner_a => cx.along(rank - 2),
+            (None, Some(b)) if b <= 2 && b != inner_b && is_shallow(cx) => cx.along(rank - 1),
             _ => Split::Mixed,
         }
     }
@@ -190,14 +188,12 @@ impl Operator for MatMul {
         cases
             .into_iter()
             .map(|(a, b, ta, tb)| {
-                Sample::new(attributes(ta, tb)).float(a, domain.clone()).float(b, domain.clone())
+                Sample::new(MatMulAttributes { transpose_a: ta, transpose_b: tb })
+                    .float(a, domain.clone())
+                    .float(b, domain.clone())
             })
             .collect()
     }
-}
-
-fn attributes(transpose_a: bool, transpose_b: bool) -> Attributes {
-    Attributes::of([Attribute::Flag(transpose_a), Attribute::Flag(transpose_b)])
 }
 
 /// The leading dimensions, the rows and the columns of an array of matrices.
@@ -207,7 +203,7 @@ fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
 
 /// Whether the sums of a product do not depend on how many columns it has.
 fn is_shallow(cx: &Splitting<'_>) -> bool {
-    let (transpose_a, transpose_b) = (cx.attributes().flag(0), cx.attributes().flag(1));
+    let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
     let inner = match cx.shape(0) {
         [.., rows, columns] => {
             if transpose_a {
@@ -226,15 +222,18 @@ fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
 }
 
-/// Appends `matmul(a, b)`.
-pub fn matmul(
-    graph: &mut Ir,
-    a: NodeId,
-    b: NodeId,
-    transpose_a: bool,
-    transpose_b: bool,
-) -> NodeId {
-    graph.add(&MatMul, &[a, b], attributes(transpose_a, transpose_b))
+impl<'g> Expr<'g> {
+    /// The products of matrices.
+    pub fn matmul(self, other: Expr<'g>) -> Self {
+        self.matmul_with(other, false, false)
+    }
+
+    /// The products of matrices, those of either operand transposed first where its flag says so.
+    pub fn matmul_with(self, other: Expr<'g>, transpose_self: bool, transpose_other: bool) -> Self {
+        let attributes =
+            MatMulAttributes { transpose_a: transpose_self, transpose_b: transpose_other };
+        self.apply_to(&MatMul, &[self, other], attributes)
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -258,6 +257,6 @@ impl<'g, T: Number> Tensor<'g, T> {
         transpose_other: bool,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("matmul_with");
-        self.with(other, |graph, a, b| matmul(graph, a, b, transpose_self, transpose_other))
+        self.zip(other, |a, b| a.matmul_with(b, transpose_self, transpose_other))
     }
 }

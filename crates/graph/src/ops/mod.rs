@@ -30,6 +30,7 @@ pub mod diag;
 pub mod division;
 pub mod dropout;
 pub mod einsum;
+pub mod elementwise;
 pub mod error_function;
 pub mod gather_nd;
 pub mod hyperbolic;
@@ -73,7 +74,7 @@ pub mod watch;
 pub mod where_indices;
 pub mod window;
 
-use abeyance_ir::{Array, Derivation, Graph as Ir, NodeId, Operator, OperatorRef, Registry};
+use abeyance_ir::{Operator, OperatorRef, Registry};
 
 /// Every built-in operator.
 pub fn table() -> Vec<&'static dyn Operator> {
@@ -229,66 +230,4 @@ pub(crate) use {with_float, with_index, with_moved, with_type};
 pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
     let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
     read + cx.result.bytes() as f64
-}
-
-/// Remembers a mistake of an operator that is made of others, and gives an invalid node to go on with.
-pub(crate) fn mistake(graph: &mut Ir, what: &str, fault: abeyance_ir::Fault) -> NodeId {
-    let context = graph.context();
-    let what = context.call.map_or(what, |call| call.name());
-    let message = format!("{what}: {}", fault.message);
-    let mut diagnostic = abeyance_ir::Diagnostic::new(message, context.location);
-    diagnostic.help = fault.help;
-    graph.report(diagnostic);
-    source::invalid(graph)
-}
-
-/// A scalar constant of the element type of `like`.
-pub fn scalar_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
-    let dtype = match graph.node(like).ty.tensor() {
-        Some(tensor) => tensor.dtype,
-        None => return source::invalid(graph),
-    };
-    source::constant(graph, Array::scalar(dtype, value))
-}
-
-/// A tensor of one value in the shape and element type of `like`, which is not computed for it.
-pub fn fill_like(graph: &mut Ir, like: NodeId, value: f64) -> NodeId {
-    let Some(tensor) = graph.node(like).ty.tensor().cloned() else {
-        return source::invalid(graph);
-    };
-    let shape = graph.resolve(&tensor.shape);
-    source::fill(graph, Array::scalar(tensor.dtype, value), shape)
-}
-
-/// The cotangent times a local derivative. Where exact zeros in the cotangent stand for elements that did not count,
-/// they stay zero whatever the local derivative is.
-pub(crate) fn chain(cx: &mut Derivation<'_>, local: NodeId) -> NodeId {
-    let cotangent = cx.cotangent();
-    match cx.masked() {
-        true => binary::mul_no_nan(cx.graph(), local, cotangent),
-        false => binary::mul(cx.graph(), cotangent, local),
-    }
-}
-
-/// Sums a cotangent over the dimensions in which `operand` was stretched by broadcasting.
-pub(crate) fn unbroadcast(graph: &mut Ir, cotangent: NodeId, operand: NodeId) -> NodeId {
-    let (Some(from), Some(to)) = (graph.shape(cotangent), graph.shape(operand)) else {
-        return source::invalid(graph);
-    };
-    if from == to {
-        return cotangent;
-    }
-    let lead = from.len() - to.len();
-    let one = abeyance_ir::Dim::Known(1);
-    let stretched = (0..to.len()).filter(|&axis| to[axis] == one && from[axis + lead] != one);
-    let axes: Vec<i64> =
-        (0..lead).chain(stretched.map(|axis| axis + lead)).map(|axis| axis as i64).collect();
-    let sum = match axes.is_empty() {
-        true => cotangent,
-        false => reduce::sum(graph, cotangent, &axes, false),
-    };
-    match graph.shape(sum) == Some(to.clone()) {
-        true => sum,
-        false => shape::reshape(graph, sum, to),
-    }
 }

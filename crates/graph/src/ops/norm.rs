@@ -1,6 +1,5 @@
 //! Lengths of vectors, built from reductions: `l1_norm`, `l2_norm`, `max_norm`, `l2_loss`.
 
-use super::reduce::{MAX, SUM};
 use crate::{Axes, Float, Scalar, Tensor};
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -8,9 +7,9 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// gradient is the cotangent times sign(x).
     #[track_caller]
     pub fn l1_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        let list = axes.list();
         let _call = self.graph().call("l1_norm");
-        self.graph().within("l1_norm", || self.abs().over(&SUM, &list)).into()
+        let list = axes.list();
+        self.graph().within("l1_norm", || self.abs().reduce_sum(&list)).into()
     }
 
     /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for nothing. Squares neither
@@ -19,17 +18,16 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The gradient is the cotangent times x over the length; where that is 0 it is taken to be 0, not TensorFlow's NaN.
     #[track_caller]
     pub fn l2_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        let list = axes.list();
         let _call = self.graph().call("l2_norm");
-        self.graph().within("l2_norm", || self.euclidean_norm(&list)).into()
+        self.graph().within("l2_norm", || self.euclidean_norm(axes)).into()
     }
 
     /// max |x|: TensorFlow's `norm(x, inf)`. NaN if there is one; of nothing it is an error. The gradient is shared among ties.
     #[track_caller]
     pub fn max_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
-        let list = axes.list();
         let _call = self.graph().call("max_norm");
-        self.graph().within("max_norm", || self.abs().over(&MAX, &list)).into()
+        let list = axes.list();
+        self.graph().within("max_norm", || self.abs().reduce_max(&list)).into()
     }
 
     /// Σ x² / 2 over everything, half the squared Euclidean length: TensorFlow's `nn.l2_loss`, the penalty of weight decay. 0 for
@@ -48,7 +46,6 @@ impl<'g, T: Float> Tensor<'g, T> {
     pub fn l2_loss(self) -> Scalar<'g, T> {
         let graph = self.graph();
         let _call = graph.call("l2_loss");
-        let half = || graph.constant(T::from_f64(0.5));
-        graph.within("l2_loss", || self.square().over::<T>(&SUM, &(..).list()) * half()).into()
+        graph.within("l2_loss", || self.map::<T>(|x| x.square().reduce_sum(..) * 0.5)).into()
     }
 }

@@ -3,7 +3,6 @@
 
 use abeyance_ir::{Dim, Fault};
 
-use super::reduce::MEAN;
 use crate::{Axes, AxisList, Float, Operand, Tensor};
 
 /// # Errors
@@ -76,7 +75,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let rank = scale.shape().len() as i64;
         let list = AxisList { axes: Some((-rank..0).collect()), keep_dims: true };
         graph.within("layer_norm", || {
-            let mean = this.over(&MEAN, &list);
+            let mean = this.reduce_mean(&list);
             let centred = this - mean;
             centred / centred.root_mean_square(&list, epsilon) * scale + offset
         })

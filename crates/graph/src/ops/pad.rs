@@ -1,37 +1,32 @@
 //! Tensors with something around them: `pad_constant`, and padding that mirrors what is inside.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use abeyance_kernels::layout;
 
-use super::slice::{self, copy_loop, each};
-use super::strided::reverse;
-use super::{join, reduce, select, source, with_moved};
-use crate::{Element, Operand, Tensor};
+use super::slice::{self, PadAttributes, copy_loop, each};
+use super::with_moved;
+use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&PadConstant];
 
-/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of `x` the
-/// cotangent's part that stands where it does, of the value the sum of the rest.
+/// `x` with a value around it, `before` and `after` it along each dimension. TensorFlow's `tf.pad`
+/// in mode CONSTANT. Gradient: of `x` the cotangent's part that stands where it does, of the value
+/// the sum of the rest.
 pub struct PadConstant;
 
 impl Operator for PadConstant {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] =
             &[OperandSpec::new("x", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("before", AttributeKind::Integers),
-            AttributeSpec::required("after", AttributeKind::Integers),
-        ];
         const {
             &Signature::new("pad_constant", "x with a value around it", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .masking()
+                .attributes(PadAttributes::SPECS)
+                .zeroing_gradient()
         }
     }
 
@@ -45,24 +40,19 @@ impl Operator for PadConstant {
         slice::padded(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let before = cx.attributes().integers(0).to_vec();
-        let after = cx.attributes().integers(1).to_vec();
-        let full = cx.shape(x);
-        let inside = cx
-            .wanted(0)
-            .then(|| slice::unpad(cx.graph(), cotangent, &before, &after, full.clone()));
-        let value = cx.wanted(1).then(|| {
-            let graph = cx.graph();
-            let inside = source::fill(graph, abeyance_ir::Array::scalar(DType::Bool, 1.0), full);
-            let inside = slice::pad(graph, inside, &before, &after);
-            let zero = super::scalar_like(graph, cotangent, 0.0);
-            let around = select::select(graph, inside, zero, cotangent);
-            let axes: Vec<i64> = (0..before.len() as i64).collect();
-            reduce::sum(graph, around, &axes, false)
-        });
-        Ok(Cotangents::from_slice(&[inside, value]))
+        let PadAttributes { before, after } = cx.attributes();
+        let axes: Vec<i64> = (0..before.len() as i64).collect();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                cotangent.unpad(&before, &after, x.shape())
+            } else {
+                let inside =
+                    x.fill(Array::scalar(DType::Bool, 1.0), x.shape()).pad(&before, &after);
+                inside.select(0.0, cotangent).reduce_sum(&axes[..])
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -70,8 +60,9 @@ impl Operator for PadConstant {
         if dims == cx.result.dims {
             return Ok(Lowered::Alias(0));
         }
-        let before = each("before", cx.attributes.integers(0), dims.len())?;
-        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let PadAttributes { before, after } = cx.attributes();
+        let before = each("before", &before, dims.len())?;
+        let after = each("after", &after, dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(2, chunk, cost, move |call| {
@@ -98,7 +89,7 @@ impl Operator for PadConstant {
         cases
             .into_iter()
             .map(|(dims, before, after)| {
-                Sample::new(attributes(before, after))
+                Sample::new(PadAttributes { before: before.into(), after: after.into() })
                     .float(dims, Domain::Between(-2.0, 2.0))
                     .float(&[], Domain::Values(&[0.75]))
             })
@@ -106,90 +97,79 @@ impl Operator for PadConstant {
     }
 }
 
-fn attributes(before: &[i64], after: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(before.into()), Attribute::Integers(after.into())])
-}
-
-/// Appends `pad_constant(x, value)`.
-pub fn pad_constant(
-    graph: &mut Ir,
-    x: NodeId,
-    value: NodeId,
-    before: &[i64],
-    after: &[i64],
-) -> NodeId {
-    graph.add(&PadConstant, &[x, value], attributes(before, after))
-}
-
-/// Appends what mirrors `x` around it: the elements next to each end in the opposite order, `skip` of them left out (1 to leave out
-/// the outermost itself, 0 to begin with it).
-///
-/// # Errors
-/// More elements around than there are to mirror.
-fn mirror(graph: &mut Ir, x: NodeId, paddings: &[[i64; 2]], skip: i64) -> Result<NodeId, Fault> {
-    let full = graph.shape(x).unwrap_or_default();
-    let rank = full.len();
-    if paddings.len() != rank {
-        return Err(Fault::new(format!(
-            "paddings = {paddings:?} are not two numbers for each of {rank} dimensions"
-        )));
+impl<'g> Expr<'g> {
+    /// The expression with a value before and after it along each dimension.
+    pub fn pad_constant(self, value: impl ExprOperand<'g>, before: &[i64], after: &[i64]) -> Self {
+        let attributes = PadAttributes { before: before.into(), after: after.into() };
+        self.apply_to(&PadConstant, &[self, value.expr(self)], attributes)
     }
-    for (axis, (&dim, around)) in full.iter().zip(paddings).enumerate() {
-        if let Some(&wrong) = around.iter().find(|&&size| size < 0) {
+
+    /// The expression mirrored at its ends.
+    ///
+    /// Around it stand the elements next to each end in the opposite order, `skip` of them left out
+    /// (1 to leave out the outermost itself, 0 to begin with it).
+    ///
+    /// # Errors
+    /// More elements around than there are to mirror.
+    fn mirror(self, paddings: &[[i64; 2]], skip: i64) -> Result<Self, Fault> {
+        let full = self.shape();
+        let rank = full.len();
+        if paddings.len() != rank {
             return Err(Fault::new(format!(
-                "paddings = {paddings:?} hold {wrong}, which is no size"
+                "paddings = {paddings:?} are not two numbers for each of {rank} dimensions"
             )));
         }
-        if let Dim::Known(size) = dim
-            && let Some(&wrong) = around.iter().find(|&&around| {
-                around > 0 && around as u64 > (size as u64).saturating_sub(skip as u64)
-            })
-        {
-            return Err(Fault::new(format!(
-                "{wrong} elements around dimension {axis} of {} are more than it has to mirror",
-                graph.symbols().display(&full)
-            )));
+        for (axis, (&dim, around)) in full.iter().zip(paddings).enumerate() {
+            if let Some(&wrong) = around.iter().find(|&&size| size < 0) {
+                return Err(Fault::new(format!(
+                    "paddings = {paddings:?} hold {wrong}, which is no size"
+                )));
+            }
+            if let Dim::Known(size) = dim
+                && let Some(&wrong) = around.iter().find(|&&around| {
+                    around > 0 && around as u64 > (size as u64).saturating_sub(skip as u64)
+                })
+            {
+                return Err(Fault::new(format!(
+                    "{wrong} elements around dimension {axis} of {} are more than it has to mirror",
+                    self.graph(|graph| graph.symbols().display(&full).to_string())
+                )));
+            }
         }
+        let mut y = self;
+        for (axis, &[before, after]) in paddings.iter().enumerate() {
+            let axes = [axis as i64];
+            // The part from `begin` on.
+            let part = |y: Self, begin: i64, size: i64| {
+                let (mut from, mut sizes) = (vec![0; rank], vec![-1; rank]);
+                (from[axis], sizes[axis]) = (begin, size);
+                y.slice(&from, &sizes)
+            };
+            let mut row = Vec::with_capacity(3);
+            if before > 0 {
+                row.push(part(y, skip, before).reverse(&axes));
+            }
+            row.push(y);
+            if after > 0 {
+                row.push(match full[axis] {
+                    Dim::Known(size) => part(y, size as i64 - skip - after, after).reverse(&axes),
+                    // Counted from an end that is not known yet.
+                    Dim::Symbol(_) => part(y.reverse(&axes), skip, after),
+                });
+            }
+            if row.len() > 1 {
+                y = y.concat(&row, axis as i64);
+            }
+        }
+        Ok(y)
     }
-    let mut y = x;
-    for (axis, &[before, after]) in paddings.iter().enumerate() {
-        let axes = [axis as i64];
-        // The part of `y` from `begin` on.
-        let part = |graph: &mut Ir, y, begin: i64, size: i64| {
-            let (mut from, mut sizes) = (vec![0; rank], vec![-1; rank]);
-            (from[axis], sizes[axis]) = (begin, size);
-            slice::slice(graph, y, &from, &sizes)
-        };
-        let mut row = Vec::with_capacity(3);
-        if before > 0 {
-            let first = part(graph, y, skip, before);
-            row.push(reverse(graph, first, &axes));
-        }
-        row.push(y);
-        if after > 0 {
-            row.push(match full[axis] {
-                Dim::Known(size) => {
-                    let last = part(graph, y, size as i64 - skip - after, after);
-                    reverse(graph, last, &axes)
-                }
-                // Counted from an end that is not known yet.
-                Dim::Symbol(_) => {
-                    let back = reverse(graph, y, &axes);
-                    part(graph, back, skip, after)
-                }
-            });
-        }
-        if row.len() > 1 {
-            y = join::concat(graph, &row, axis as i64);
-        }
-    }
-    Ok(y)
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor with a value around it: how many before and after it along each dimension, `x.pad_with([[0, 0], [1, 2]], -1.0)`.
-    /// TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of the tensor the cotangent's part that stands where it does, of the
-    /// value the sum of the rest. Negative sizes, and results beyond any memory, are mistakes.
+    /// The tensor with a value around it: how many before and after it along each dimension,
+    /// `x.pad_with([[0, 0], [1, 2]], -1.0)`. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of
+    /// the tensor the cotangent's part that stands where it does, of the value the sum of the rest.
+    /// Negative sizes, and results beyond any memory, are mistakes.
     #[track_caller]
     pub fn pad_with(
         self,
@@ -199,7 +179,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         let _call = self.graph().call("pad_with");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
-        self.with(value, |graph, x, value| pad_constant(graph, x, value, &before, &after))
+        self.zip(value, |x, value| x.pad_constant(value, &before, &after))
     }
 
     #[track_caller]
@@ -207,7 +187,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         let graph = self.graph();
         let _call = graph.call(name);
         graph.within(name, || {
-            match graph.build(|ir| mirror(ir, self.id(), paddings, skip)) {
+            match self.visit(|x| x.mirror(paddings, skip).map(Expr::id)) {
                 // A node of its own, that it can be named.
                 Ok(id) if id == self.id() => self.identity(),
                 Ok(id) => graph.handle(id),
@@ -216,16 +196,18 @@ impl<'g, T: Element> Tensor<'g, T> {
         })
     }
 
-    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`.
-    /// TensorFlow's `tf.pad` in mode REFLECT. More elements around a dimension than its size less one are a mistake, or an error when
-    /// the size is fed. Made of slices, `reverse` and `concat`.
+    /// The tensor mirrored at its outermost elements, which are not repeated: `[1, 2, 3]` with
+    /// `[[2, 1]]` is `[3, 2, 1, 2, 3, 2]`. TensorFlow's `tf.pad` in mode REFLECT. More elements
+    /// around a dimension than its size less one are a mistake, or an error when the size is fed.
+    /// Made of slices, `reverse` and `concat`.
     #[track_caller]
     pub fn pad_reflect(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_reflect", paddings.as_ref(), 1)
     }
 
-    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`. TensorFlow's `tf.pad` in mode SYMMETRIC.
-    /// More elements around a dimension than its size are a mistake, or an error when the size is fed.
+    /// The tensor mirrored at its edges: `[1, 2, 3]` with `[[2, 1]]` is `[2, 1, 1, 2, 3, 3]`.
+    /// TensorFlow's `tf.pad` in mode SYMMETRIC. More elements around a dimension than its size are
+    /// a mistake, or an error when the size is fed.
     #[track_caller]
     pub fn pad_symmetric(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         self.pad_mirrored("pad_symmetric", paddings.as_ref(), 0)

@@ -1,15 +1,15 @@
 //! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    attributes,
 };
 use abeyance_kernels::pool::{Operation, Pool as Plan};
 
 use super::spatial::{Pair, Windows, padding, pair};
 use super::with_float;
-use crate::{Float, Tensor};
+use crate::{Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -51,48 +51,63 @@ impl Pool {
         Self { strides: stride.into(), ..self }
     }
 
-    fn attributes(self, shape: Option<Shape>) -> Attributes {
-        let own = [self.window.attribute(), self.strides.attribute(), Attribute::Flag(self.same)];
-        Attributes::of(own.into_iter().chain(shape.map(Attribute::Shape)))
+    fn attributes(self) -> PoolAttributes {
+        PoolAttributes {
+            window: self.window.integers(),
+            strides: self.strides.integers(),
+            same: self.same,
+        }
     }
 }
 
-const ATTRIBUTES: [AttributeSpec; 3] = [
-    AttributeSpec::required("window", AttributeKind::Integers),
-    AttributeSpec::required("strides", AttributeKind::Integers),
-    AttributeSpec::flag("same"),
-];
-const WITH_SHAPE: &[AttributeSpec] = &{
-    let [window, strides, same] = ATTRIBUTES;
-    let shape = AttributeSpec::required("shape", AttributeKind::Shape);
-    [window, strides, same, shape]
-};
-/// Where the shape stands among them.
-const SHAPE: usize = 3;
+attributes! {
+    /// The windows of a pool of images.
+    pub struct PoolAttributes {
+        /// Rows and columns of a window, each at least 1.
+        window: Integers,
+        /// Rows and columns from one window to the next, each at least 1.
+        strides: Integers,
+        /// Whether windows may reach over the borders: SAME padding, else VALID.
+        same: bool = false,
+    }
+}
+
+attributes! {
+    /// The windows of a pool of images, and the images' shape.
+    pub struct AvgPoolSpreadAttributes {
+        ..pool: PoolAttributes,
+        /// Shape of the images, which is the result's.
+        shape: Shape,
+    }
+}
 
 const IMAGES: OperandSpec = OperandSpec::new("x", DTypes::FLOAT);
 const COTANGENT: OperandSpec = OperandSpec::new("cotangent", DTypes::FLOAT);
 
 /// How windows slide, and their size.
-fn windows(attributes: &Attributes) -> Result<(Windows, [usize; 2]), Fault> {
-    let window = pair("window", attributes.integers(0))?;
+fn windows(attributes: &PoolAttributes) -> Result<(Windows, [usize; 2]), Fault> {
+    let window = pair("window", &attributes.window)?;
     let windows = Windows {
-        strides: pair("strides", attributes.integers(1))?,
+        strides: pair("strides", &attributes.strides)?,
         dilations: [1; 2],
-        padding: padding(attributes.flag(2)),
+        padding: padding(attributes.same),
     };
     Ok((windows, window))
 }
 
 /// The shape of a pool of images, `None` for what is known only when the graph runs.
-fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
+fn pooled(
+    cx: &Inference<'_>,
+    attributes: &PoolAttributes,
+    x: &[Dim],
+) -> Result<[Option<Dim>; 4], Fault> {
     let &[images, height, width, channels] = x else {
         return Err(Fault::new(format!(
             "images need four dimensions, [N, H, W, C], and these are of shape {}",
             cx.display(x)
         )));
     };
-    let (windows, [h, w]) = windows(cx.attributes())?;
+    let (windows, [h, w]) = windows(attributes)?;
     Ok([
         Some(images),
         windows.places(0, height, Dim::Known(h))?,
@@ -102,33 +117,39 @@ fn pooled(cx: &Inference<'_>, x: &[Dim]) -> Result<[Option<Dim>; 4], Fault> {
 }
 
 /// Checks that a cotangent has the shape of a pool of images.
-fn belongs(cx: &mut Inference<'_>, x: &[Dim], y: &[Dim]) -> Result<(), Fault> {
-    let expected = pooled(cx, x)?;
+fn belongs(
+    cx: &mut Inference<'_>,
+    attributes: &PoolAttributes,
+    x: &[Dim],
+    y: &[Dim],
+) -> Result<(), Fault> {
+    let expected = pooled(cx, attributes, x)?;
     let fits = y.len() == 4
         && expected
             .iter()
             .zip(y)
             .all(|(expected, &dim)| expected.is_none_or(|e| cx.unify(e, dim).is_some()));
-    match fits {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if fits {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "a cotangent of shape {} is not that of a pool of images of shape {}",
             cx.display(y),
             cx.display(x)
-        ))),
+        )))
     }
 }
 
 /// The shape of a pool of the first operand.
 fn infer_pooled(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let x = cx.shape(0);
-    let shape = pooled(cx, &x)?;
+    let shape = pooled(cx, &cx.attributes(), &x)?;
     let shape = shape.map(|dim| dim.unwrap_or_else(|| cx.derived()));
     cx.tensor(cx.dtype(0), Shape::from_slice(&shape))
 }
 
 /// The pool of images of known sizes.
-fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
+fn plan(attributes: &PoolAttributes, x: &[usize]) -> Result<Plan, Fault> {
     let (windows, [h, w]) = windows(attributes)?;
     match *x {
         [images, height, width, channels] => Ok(Plan {
@@ -139,12 +160,6 @@ fn plan(attributes: &Attributes, x: &[usize]) -> Result<Plan, Fault> {
         }),
         _ => Err(Fault::new("images need four dimensions")),
     }
-}
-
-/// The node's attributes, with another shape or none.
-fn attributes_with(cx: &Derivation<'_>, shape: Option<Shape>) -> Attributes {
-    let own = cx.attributes().iter().take(SHAPE).cloned();
-    Attributes::of(own.chain(shape.map(Attribute::Shape)))
 }
 
 /// Windows are of one image and of one channel.
@@ -160,9 +175,9 @@ impl Operator for MaxPool {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("max_pool", "the largest element of windows", &[IMAGES])
-                .attributes(&ATTRIBUTES)
-                .calculus(Calculus::Piecewise)
-                .masking()
+                .attributes(PoolAttributes::SPECS)
+                .differentiability(Differentiability::Piecewise)
+                .zeroing_gradient()
         }
     }
 
@@ -170,15 +185,14 @@ impl Operator for MaxPool {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
-        let scattered = cx.add(&MaxPoolScatter, &[x, y], attributes);
-        Ok(cx.only(scattered))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let operands = [cx.operand(0), cx.cotangent()];
+        let attributes: PoolAttributes = cx.attributes();
+        Ok(cx.only(operands[0].apply_to(&MaxPoolScatter, &operands, attributes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Max).into()))
     }
 
@@ -203,29 +217,32 @@ impl Operator for MaxPoolScatter {
                 "cotangents of windows, added where their largest elements are",
                 &[IMAGES, COTANGENT],
             )
-            .attributes(&ATTRIBUTES)
-            .calculus(Calculus::Piecewise)
+            .attributes(PoolAttributes::SPECS)
+            .differentiability(Differentiability::Piecewise)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let (x, y) = (cx.shape(0), cx.shape(1));
-        belongs(cx, &x, &y)?;
+        belongs(cx, &cx.attributes(), &x, &y)?;
         let x = cx.shape(0);
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, wanted) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1).then(|| cx.add(&MaxPoolGather, &[x, wanted], attributes)),
-        ]))
+        let attributes: PoolAttributes = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                x.fill_like(0.0)
+            } else {
+                x.apply_to(&MaxPoolGather, &[x, wanted], attributes.clone())
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::ScatterMax).into()))
     }
 
@@ -255,9 +272,9 @@ impl Operator for MaxPoolGather {
                 "elements of y where the largest elements of windows of x are",
                 OPERANDS,
             )
-            .attributes(&ATTRIBUTES)
-            .calculus(Calculus::Piecewise)
-            .masking()
+            .attributes(PoolAttributes::SPECS)
+            .differentiability(Differentiability::Piecewise)
+            .zeroing_gradient()
         }
     }
 
@@ -267,17 +284,20 @@ impl Operator for MaxPoolGather {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, None);
-        Ok(Cotangents::from_iter([
-            cx.wanted(0).then(|| super::fill_like(cx.graph(), x, 0.0)),
-            cx.wanted(1).then(|| cx.add(&MaxPoolScatter, &[x, y], attributes)),
-        ]))
+        let attributes: PoolAttributes = cx.attributes();
+        Ok(cx.each_wanted(|index| {
+            if index == 0 {
+                x.fill_like(0.0)
+            } else {
+                x.apply_to(&MaxPoolScatter, &[x, y], attributes.clone())
+            }
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::GatherMax).into()))
     }
 
@@ -301,7 +321,7 @@ impl Operator for AvgPool {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("avg_pool", "the mean element of windows", &[IMAGES])
-                .attributes(&ATTRIBUTES)
+                .attributes(PoolAttributes::SPECS)
         }
     }
 
@@ -309,15 +329,14 @@ impl Operator for AvgPool {
         infer_pooled(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, y) = (cx.operand(0), cx.cotangent());
-        let attributes = attributes_with(cx, Some(cx.shape(x)));
-        let spread = cx.add(&AvgPoolSpread, &[y], attributes);
-        Ok(cx.only(spread))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let shape = cx.operand(0).shape();
+        let attributes = AvgPoolSpreadAttributes { pool: cx.attributes(), shape };
+        Ok(cx.only(cx.cotangent().apply(&AvgPoolSpread, attributes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.operands[0].dims)?;
+        let plan = plan(&cx.attributes(), cx.operands[0].dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::Mean).into()))
     }
 
@@ -342,25 +361,25 @@ impl Operator for AvgPoolSpread {
                 "cotangents of windows, divided evenly among their elements",
                 &[COTANGENT],
             )
-            .attributes(WITH_SHAPE)
+            .attributes(AvgPoolSpreadAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (x, y) = (cx.shape_attribute(SHAPE), cx.shape(0));
-        belongs(cx, &x, &y)?;
+        let AvgPoolSpreadAttributes { pool, shape: x } = cx.attributes();
+        let y = cx.shape(0);
+        belongs(cx, &pool, &x, &y)?;
         cx.tensor(cx.dtype(0), x)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let x = cx.cotangent();
-        let attributes = attributes_with(cx, None);
-        let mean = cx.add(&AvgPool, &[x], attributes);
-        Ok(cx.only(mean))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
+        Ok(cx.only(cx.cotangent().apply(&AvgPool, pool)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let plan = plan(cx.attributes, cx.result.dims)?;
+        let AvgPoolSpreadAttributes { pool, .. } = cx.attributes();
+        let plan = plan(&pool, cx.result.dims)?;
         with_float!(cx.result.dtype, T => Ok(plan.kernel::<T>(Operation::SpreadMean).into()))
     }
 
@@ -371,9 +390,8 @@ impl Operator for AvgPoolSpread {
     fn samples(&self) -> Vec<Sample> {
         let spread = |sample: Sample| {
             let y = sample_result(&sample);
-            let x = sample.operands[0].dims.iter().map(|&dim| dim.into());
-            let own = sample.attributes.iter().cloned();
-            let attributes = Attributes::of(own.chain([Attribute::Shape(x.collect())]));
+            let shape = sample.operands[0].dims.iter().map(|&dim| dim.into()).collect();
+            let attributes = AvgPoolSpreadAttributes { pool: sample.attributes.read(), shape };
             Sample::new(attributes).float(&y, Domain::Between(-2.0, 2.0))
         };
         samples(Domain::Distinct).into_iter().map(spread).collect()
@@ -395,26 +413,28 @@ fn samples(domain: Domain) -> Vec<Sample> {
     ];
     cases
         .into_iter()
-        .map(|(x, pool)| Sample::new(pool.attributes(None)).float(x, domain.clone()))
+        .map(|(x, pool)| Sample::new(pool.attributes()).float(x, domain.clone()))
         .collect()
 }
 
 /// The sizes of a sample's pool.
 fn sample_result(sample: &Sample) -> Vec<usize> {
-    match plan(&sample.attributes, &sample.operands[0].dims) {
+    match plan(&sample.attributes.read(), &sample.operands[0].dims) {
         Ok(plan) => vec![plan.images, plan.rows.output, plan.columns.output, plan.channels],
         Err(_) => Vec::new(),
     }
 }
 
-/// Appends `max_pool(x)`.
-pub fn max_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&MaxPool, &[x], pool.attributes(None))
-}
+impl<'g> Expr<'g> {
+    /// The largest element of each window of images.
+    pub fn max_pool(self, pool: Pool) -> Self {
+        self.apply(&MaxPool, pool.attributes())
+    }
 
-/// Appends `avg_pool(x)`.
-pub fn avg_pool(graph: &mut Ir, x: NodeId, pool: Pool) -> NodeId {
-    graph.add(&AvgPool, &[x], pool.attributes(None))
+    /// The mean element of each window of images.
+    pub fn avg_pool(self, pool: Pool) -> Self {
+        self.apply(&AvgPool, pool.attributes())
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -424,7 +444,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
     #[track_caller]
     pub fn max_pool(self, pool: Pool) -> Tensor<'g, T> {
-        self.then(|graph, x| max_pool(graph, x, pool))
+        self.map(|x| x.max_pool(pool))
     }
 
     /// The mean element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. What lies beyond the borders is not
@@ -433,7 +453,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
     #[track_caller]
     pub fn avg_pool(self, pool: Pool) -> Tensor<'g, T> {
-        self.then(|graph, x| avg_pool(graph, x, pool))
+        self.map(|x| x.avg_pool(pool))
     }
 
     /// The largest element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_max`](Tensor::reduce_max) over rows and columns, so the
@@ -441,19 +461,17 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn global_max_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_max_pool");
-        match self.is_no_image() {
-            false => self.reduce_max([1, 2]),
-            true => self.no_images("global_max_pool"),
-        }
+        if self.is_no_image() { self.no_images("global_max_pool") } else { self.reduce_max([1, 2]) }
     }
 
     /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
     #[track_caller]
     pub fn global_avg_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_avg_pool");
-        match self.is_no_image() {
-            false => self.reduce_mean([1, 2]),
-            true => self.no_images("global_avg_pool"),
+        if self.is_no_image() {
+            self.no_images("global_avg_pool")
+        } else {
+            self.reduce_mean([1, 2])
         }
     }
 

@@ -1,14 +1,14 @@
 //! Floats to the power of integers, every bit of which counts: `powi`.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::binary::{self, zip};
-use super::{cast, chain, comparison, scalar_like, select, unbroadcast, with_float};
-use crate::{Float, Index, Operand, Tensor};
+use super::binary::{binary_methods, zip};
+use super::with_float;
+use crate::{Float, Index, Operand, Rule, Tensor};
 
 /// `x` to the power of the integer `n`, which broadcast; 1 for n = 0, whatever x is. A cast of `n` to the type of `x` would lose digits from 2²⁴
 /// or 2⁵³ on, and with them the sign of (-1)ⁿ. Gradient: for `x` the cotangent times n·xⁿ⁻¹, and 0 where n is 0.
@@ -29,24 +29,17 @@ impl Operator for Powi {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (x, n) = (cx.operand(0), cx.operand(1));
-        let part = cx.wanted(0).then(|| {
-            let graph = cx.graph();
-            let dtype = graph.node(x).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
-            let one = scalar_like(graph, n, 1.0);
-            let zero = scalar_like(graph, n, 0.0);
-            // For n = 0 any power will do that is finite for every x, which 0⁻¹ is not: then all derivatives are 0.
-            let none = comparison::equal(graph, n, zero);
-            let some = select::select(graph, none, one, n);
-            let less = binary::sub(graph, some, one);
-            let power = powi(graph, x, less);
-            let factor = cast::cast(graph, n, dtype);
-            let slope = binary::mul(graph, power, factor);
-            let full = chain(cx, slope);
-            unbroadcast(cx.graph(), full, x)
-        });
-        Ok(Cotangents::from_slice(&[part, None]))
+        Ok(cx.each_wanted(|index| {
+            (index == 0).then(|| {
+                // For n = 0 any power will do that is finite for every x, which 0⁻¹ is not: then all
+                // derivatives are 0.
+                let some = n.equal(0.0).select(1.0, n);
+                let slope = x.powi(some - 1.0) * n.cast(x.dtype().unwrap_or(DType::F32));
+                cx.chain(slope).unbroadcast(x)
+            })
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -58,8 +51,8 @@ impl Operator for Powi {
         .into()))
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -85,15 +78,12 @@ impl Operator for Powi {
 fn power(x: f64, n: i64) -> f64 {
     // Rounded, a large exponent is still as large, but always even.
     let size = x.abs().powf(n as f64);
-    match n & 1 == 1 {
-        true => size.copysign(x),
-        false => size,
-    }
+    if n & 1 == 1 { size.copysign(x) } else { size }
 }
 
-/// Appends `powi(x, n)`.
-pub fn powi(graph: &mut Ir, x: NodeId, n: NodeId) -> NodeId {
-    graph.add(&Powi, &[x, n], Attributes::none())
+binary_methods! {
+    /// This to the power of integers.
+    powi Powi;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -101,8 +91,6 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// exponents of the type of its base: (-1)ⁿ has the right sign for any `n`. The gradient is n·xⁿ⁻¹, and 0 where n is 0.
     #[track_caller]
     pub fn powi<I: Index>(self, n: impl Operand<'g, I>) -> Tensor<'g, T> {
-        let graph = self.graph();
-        let n = n.node(graph);
-        self.then(|graph, x| powi(graph, x, n))
+        self.zip(n, |x, n| x.powi(n))
     }
 }

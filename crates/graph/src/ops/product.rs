@@ -1,14 +1,16 @@
 //! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::prod_except::prod_except;
 use abeyance_kernels::rows_chunk;
 
-use super::{binary, cumulative, shape, with_type};
+use super::cumulative::CumulativeAttributes;
+use super::{shape, with_type};
+use crate::{Expr, Rule};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ProdOthers];
@@ -33,20 +35,14 @@ impl Operator for ProdOthers {
         rows(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent, masked) = (cx.operand(0), cx.cotangent(), cx.masked());
-        let graph = cx.graph();
-        let [before, behind] =
-            [false, true].map(|reverse| cumulative::cumprod(graph, x, -1, true, reverse));
-        let parts = [(before, behind, false), (behind, before, true)].map(|(y, other, reverse)| {
-            let cotangent = match masked {
-                true => binary::mul_no_nan(graph, other, cotangent),
-                false => binary::mul(graph, cotangent, other),
-            };
-            cumulative::cumprod_gradient(graph, [x, y, cotangent], -1, true, reverse, masked)
-        });
-        let sum = binary::add(graph, parts[0], parts[1]);
-        Ok(cx.only(sum))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let x = cx.operand(0);
+        let [before, behind] = [false, true].map(|reverse| x.cumprod(-1, true, reverse));
+        let part = |y, other, reverse| {
+            let attributes = CumulativeAttributes { axis: -1, exclusive: true, reverse };
+            x.cumprod_gradient(y, cx.chain(other), attributes, cx.masked())
+        };
+        Ok(cx.only(part(before, behind, false) + part(behind, before, true)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -74,9 +70,10 @@ impl Operator for ProdOthers {
 
 fn rows(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let shape = cx.shape(0);
-    match shape.is_empty() {
-        true => Err(Fault::new("a scalar has no row")),
-        false => cx.tensor(cx.dtype(0), shape),
+    if shape.is_empty() {
+        Err(Fault::new("a scalar has no row"))
+    } else {
+        cx.tensor(cx.dtype(0), shape)
     }
 }
 
@@ -90,24 +87,22 @@ fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     (n, rows_chunk(rows, n, 3 * n * size) * size, cost)
 }
 
-/// Appends, for each element, the product of the others along `axes`.
-pub fn others(graph: &mut Ir, x: NodeId, axes: &[usize]) -> NodeId {
-    let full = graph.shape(x).unwrap_or_default();
-    let kept: Vec<usize> = (0..full.len()).filter(|axis| !axes.contains(axis)).collect();
-    let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
-    let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
-    // Rows: the kept dimensions, then all reduced ones as one.
-    let mut rows: Shape = kept.iter().map(|&axis| full[axis]).collect();
-    let row: Shape = axes.iter().map(|&axis| full[axis]).collect();
-    let row = shape::product(graph, &row);
-    rows.push(row);
-    let x = shape::transpose_to(graph, x, &order);
-    let x = shape::reshape(graph, x, rows);
-    let others = graph.add(&ProdOthers, &[x], Attributes::none());
-    let others = shape::reshape(graph, others, moved);
-    let mut back = vec![0; order.len()];
-    for (place, &axis) in order.iter().enumerate() {
-        back[axis] = place;
+impl<'g> Expr<'g> {
+    /// For each element, the product of the others along `axes`.
+    pub fn prod_others(self, axes: &[usize]) -> Self {
+        let full = self.shape();
+        let kept: Vec<usize> = (0..full.len()).filter(|axis| !axes.contains(axis)).collect();
+        let order: Vec<usize> = kept.iter().chain(axes).copied().collect();
+        let moved: Shape = order.iter().map(|&axis| full[axis]).collect();
+        // Rows: the kept dimensions, then all reduced ones as one.
+        let mut rows: Shape = kept.iter().map(|&axis| full[axis]).collect();
+        let row: Shape = axes.iter().map(|&axis| full[axis]).collect();
+        rows.push(self.graph(|graph| shape::product(graph, &row)));
+        let mut back = vec![0; order.len()];
+        for (place, &axis) in order.iter().enumerate() {
+            back[axis] = place;
+        }
+        let others = self.transpose_to(&order).reshape(rows).apply(&ProdOthers, ());
+        others.reshape(moved).transpose_to(&back)
     }
-    shape::transpose_to(graph, others, &back)
 }

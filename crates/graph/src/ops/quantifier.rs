@@ -1,12 +1,12 @@
 //! Truth along some or all dimensions: `reduce_any`, `reduce_all`.
 
 use abeyance_ir::{
-    Calculus, DType, DTypes, Domain, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
-    Sample, Signature, Split, Splitting, Type,
+    AttributeSet, DType, DTypes, Differentiability, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::reduce::Operation;
 
-use super::reduce::{self, ATTRIBUTES, reduced_shape, resolve_axes};
+use super::reduce::{self, ReduceAttributes, reduce_methods, reduced_shape, resolve_axes};
 use crate::{Axes, Tensor};
 
 /// An operator that says whether something holds along some dimensions.
@@ -21,9 +21,10 @@ impl Operator for Quantifier {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
+        let ReduceAttributes { axes, keep_dims } = cx.attributes();
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
-        let reduced = reduced_shape(&shape, &axes, cx.attributes().flag(1));
+        let axes = resolve_axes(&axes, shape.len())?;
+        let reduced = reduced_shape(&shape, &axes, keep_dims);
         cx.tensor(DType::Bool, reduced)
     }
 
@@ -32,7 +33,7 @@ impl Operator for Quantifier {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        reduce::split(cx)
+        reduce::split(cx, &cx.attributes())
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -43,8 +44,8 @@ impl Operator for Quantifier {
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
     const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::BOOL)];
     Signature::new(name, summary, OPERAND)
-        .attributes(ATTRIBUTES)
-        .calculus(Calculus::None("gives truth values"))
+        .attributes(ReduceAttributes::SPECS)
+        .differentiability(Differentiability::None("gives truth values"))
 }
 
 /// Whether any is true. Of nothing none is.
@@ -62,17 +63,24 @@ pub static ALL: Quantifier = Quantifier {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ANY, &ALL];
 
+reduce_methods! {
+    /// Whether any is true along some axes.
+    reduce_any ANY;
+    /// Whether all are true along some axes.
+    reduce_all ALL;
+}
+
 impl<'g> Tensor<'g, bool> {
     /// Whether any is true over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; false for
     /// nothing.
     #[track_caller]
     pub fn reduce_any<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
-        self.over(&ANY, &axes.list()).into()
+        self.map::<bool>(|x| x.reduce_any(axes)).into()
     }
 
     /// Whether all are true; true for nothing.
     #[track_caller]
     pub fn reduce_all<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
-        self.over(&ALL, &axes.list()).into()
+        self.map::<bool>(|x| x.reduce_all(axes)).into()
     }
 }

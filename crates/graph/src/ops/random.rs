@@ -1,8 +1,8 @@
 //! Random tensors, drawn anew at each run from streams keyed by the session's seed, the node's name and the step.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, Diagnostic, Effect,
-    Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, NodeId, Operator, Sample, Shape,
+    AttributeSet, AttributeSpec, DType, Diagnostic, Differentiability, Effect, Fault, Fusibility,
+    Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, OperatorRef, Sample, Shape,
     Signature, Splitting, Type,
 };
 use abeyance_kernels::element::Element as Stored;
@@ -11,25 +11,56 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::random::{Stream, UniformReal};
 
 use super::with_float;
-use crate::{Dimension, Dimensions, Element, Float, Graph, Tensor};
+use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Tensor};
 
 /// Whether every element of an operand is drawn evenly from numbers below another operand, which is a constant.
 pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
     let (Some((operator, attributes)), Some(limit)) = (cx.source(drawn), cx.constant(limit)) else {
         return false;
     };
+    if !operator.is(&OperatorRef::Static(&RANDOM_UNIFORM)) {
+        return false;
+    }
+    let RandomUniformAttributes { dtype, shape: _, low, high } = attributes.read();
     let limit = match limit.dtype {
         DType::F32 => limit.elements::<f32>().first().copied().map(f64::from),
         _ => limit.elements::<f64>().first().copied(),
     };
     // As the numbers are drawn in their type.
-    let [low, high] = [2, 3].map(|index| match attributes.dtype(0) {
-        DType::F32 => f64::from(attributes.real(index) as f32),
-        _ => attributes.real(index),
+    let [low, high] = [low, high].map(|bound| match dtype {
+        DType::F32 => f64::from(bound as f32),
+        _ => bound,
     });
-    let is_uniform = operator.signature().name == RANDOM_UNIFORM.signature.name;
     // From an empty range it is always `low`.
-    is_uniform && limit.is_some_and(|limit| high < limit || high == limit && low < high)
+    limit.is_some_and(|limit| high < limit || high == limit && low < high)
+}
+
+abeyance_ir::attributes! {
+    /// What is drawn evenly from a range.
+    pub struct RandomUniformAttributes {
+        /// Element type of the result, a float.
+        dtype: DType,
+        /// Shape of the result.
+        shape: Shape,
+        /// Lowest number that is drawn.
+        low: f64,
+        /// First number above those that are drawn, not below `low`.
+        high: f64,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// What is drawn from a normal distribution, cut off or not.
+    pub struct RandomNormalAttributes {
+        /// Element type of the result, a float.
+        dtype: DType,
+        /// Shape of the result.
+        shape: Shape,
+        /// Mean, before anything is cut off.
+        mean: f64,
+        /// Standard deviation before anything is cut off, 0 or more.
+        stddev: f64,
+    }
 }
 
 /// An operator that draws each element from a distribution of two parameters.
@@ -97,19 +128,19 @@ impl Operator for Random {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let attributes = cx.attributes();
-        let dtype = attributes.dtype(0);
+        let (dtype, shape, [first, second]) =
+            self.attributes(|| cx.attributes(), || cx.attributes());
         if !dtype.is_float() {
             return Err(Fault::new(format!("{dtype} is not f32 or f64")));
         }
-        self.distribution.check(dtype, attributes.real(2), attributes.real(3))?;
-        cx.tensor(dtype, cx.shape_attribute(1))
+        self.distribution.check(dtype, first, second)?;
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let stream = Stream::new(cx.seed, cx.name);
         let distribution = self.distribution;
-        let parameters = [cx.attributes.real(2), cx.attributes.real(3)];
+        let (_, _, parameters) = self.attributes(|| cx.attributes(), || cx.attributes());
         let len = cx.result.len();
         let flops = match distribution {
             Distribution::Uniform => 15.0,
@@ -129,8 +160,8 @@ impl Operator for Random {
         })
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -139,33 +170,36 @@ impl Operator for Random {
             .into_iter()
             .map(|dims| {
                 let shape = dims.iter().map(|&dim| dim.into()).collect();
-                Sample::new(attributes(DType::F64, shape, 0.5, 2.0))
+                let dtype = DType::F64;
+                match self.distribution {
+                    Distribution::Uniform => {
+                        Sample::new(RandomUniformAttributes { dtype, shape, low: 0.5, high: 2.0 })
+                    }
+                    _ => {
+                        Sample::new(RandomNormalAttributes { dtype, shape, mean: 0.5, stddev: 2.0 })
+                    }
+                }
             })
             .collect()
     }
 }
 
-fn attributes(dtype: DType, shape: Shape, first: f64, second: f64) -> Attributes {
-    Attributes::of([
-        Attribute::DType(dtype),
-        Attribute::Shape(shape),
-        Attribute::Real(first),
-        Attribute::Real(second),
-    ])
+impl Random {
+    /// Element type, shape and the distribution's parameters, read as the attributes it has.
+    fn attributes(
+        &self,
+        uniform: impl FnOnce() -> RandomUniformAttributes,
+        normal: impl FnOnce() -> RandomNormalAttributes,
+    ) -> (DType, Shape, [f64; 2]) {
+        if let Distribution::Uniform = self.distribution {
+            let RandomUniformAttributes { dtype, shape, low, high } = uniform();
+            (dtype, shape, [low, high])
+        } else {
+            let RandomNormalAttributes { dtype, shape, mean, stddev } = normal();
+            (dtype, shape, [mean, stddev])
+        }
+    }
 }
-
-const BOUNDS: &[AttributeSpec] = &[
-    AttributeSpec::required("dtype", AttributeKind::DType),
-    AttributeSpec::required("shape", AttributeKind::Shape),
-    AttributeSpec::required("low", AttributeKind::Real),
-    AttributeSpec::required("high", AttributeKind::Real),
-];
-const MOMENTS: &[AttributeSpec] = &[
-    AttributeSpec::required("dtype", AttributeKind::DType),
-    AttributeSpec::required("shape", AttributeKind::Shape),
-    AttributeSpec::required("mean", AttributeKind::Real),
-    AttributeSpec::required("stddev", AttributeKind::Real),
-];
 
 const fn signature(
     name: &'static str,
@@ -175,7 +209,7 @@ const fn signature(
     Signature::new(name, summary, &[])
         .attributes(attributes)
         .effect(Effect::Random)
-        .calculus(Calculus::None("does not depend on other nodes"))
+        .differentiability(Differentiability::None("does not depend on other nodes"))
 }
 
 /// Evenly distributed in `[low, high)`; `low` everywhere if both are equal.
@@ -183,14 +217,18 @@ pub static RANDOM_UNIFORM: Random = Random {
     signature: signature(
         "random_uniform",
         "numbers evenly distributed from low to below high",
-        BOUNDS,
+        RandomUniformAttributes::SPECS,
     ),
     distribution: Distribution::Uniform,
 };
 
 /// Normally distributed.
 pub static RANDOM_NORMAL: Random = Random {
-    signature: signature("random_normal", "normally distributed numbers", MOMENTS),
+    signature: signature(
+        "random_normal",
+        "normally distributed numbers",
+        RandomNormalAttributes::SPECS,
+    ),
     distribution: Distribution::Normal,
 };
 
@@ -199,7 +237,7 @@ pub static TRUNCATED_NORMAL: Random = Random {
     signature: signature(
         "truncated_normal",
         "normally distributed numbers within two standard deviations of the mean",
-        MOMENTS,
+        RandomNormalAttributes::SPECS,
     ),
     distribution: Distribution::TruncatedNormal,
 };
@@ -207,18 +245,24 @@ pub static TRUNCATED_NORMAL: Random = Random {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&RANDOM_UNIFORM, &RANDOM_NORMAL, &TRUNCATED_NORMAL];
 
-macro_rules! append {
-    ($($function:ident $operator:ident $first:ident $second:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "`.")]
-        pub fn $function(graph: &mut Ir, dtype: DType, shape: Shape, $first: f64, $second: f64) -> NodeId {
-            graph.add(&$operator, &[], attributes(dtype, shape, $first, $second))
-        }
-    )*};
-}
-append! {
-    random_uniform RANDOM_UNIFORM low high;
-    random_normal RANDOM_NORMAL mean stddev;
-    truncated_normal TRUNCATED_NORMAL mean stddev;
+impl<'g> Expr<'g> {
+    /// Numbers evenly distributed in `[low, high)`, in this expression's graph.
+    pub fn random_uniform(self, dtype: DType, shape: Shape, low: f64, high: f64) -> Self {
+        let attributes = RandomUniformAttributes { dtype, shape, low, high };
+        self.apply_to(&RANDOM_UNIFORM, &[], attributes)
+    }
+
+    /// Normally distributed numbers, in this expression's graph.
+    pub fn random_normal(self, dtype: DType, shape: Shape, mean: f64, stddev: f64) -> Self {
+        let attributes = RandomNormalAttributes { dtype, shape, mean, stddev };
+        self.apply_to(&RANDOM_NORMAL, &[], attributes)
+    }
+
+    /// Normally distributed numbers within two standard deviations of the mean.
+    pub fn truncated_normal(self, dtype: DType, shape: Shape, mean: f64, stddev: f64) -> Self {
+        let attributes = RandomNormalAttributes { dtype, shape, mean, stddev };
+        self.apply_to(&TRUNCATED_NORMAL, &[], attributes)
+    }
 }
 
 impl Graph {
@@ -259,7 +303,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("random_uniform");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            random_uniform(graph, T::DTYPE, shape, low, high)
+            let attributes = RandomUniformAttributes { dtype: T::DTYPE, shape, low, high };
+            graph.add(&RANDOM_UNIFORM, &[], attributes)
         })
     }
 
@@ -274,7 +319,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("random_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            random_normal(graph, T::DTYPE, shape, mean, stddev)
+            let attributes = RandomNormalAttributes { dtype: T::DTYPE, shape, mean, stddev };
+            graph.add(&RANDOM_NORMAL, &[], attributes)
         })
     }
 
@@ -289,7 +335,8 @@ impl Graph {
     ) -> Tensor<'_, T> {
         let _call = self.call("truncated_normal");
         self.with_shape("a random tensor", shape, |graph, shape| {
-            truncated_normal(graph, T::DTYPE, shape, mean, stddev)
+            let attributes = RandomNormalAttributes { dtype: T::DTYPE, shape, mean, stddev };
+            graph.add(&TRUNCATED_NORMAL, &[], attributes)
         })
     }
 }

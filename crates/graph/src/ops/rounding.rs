@@ -1,24 +1,20 @@
 //! Floats to whole numbers: `floor`, `ceil`, `round`. Their gradient is 0.
 
-use abeyance_ir::{
-    Attributes, Calculus, Derivation, Domain, Fault, Graph as Ir, NodeId, Operator, Signature,
-};
+use abeyance_ir::{Derivation, Differentiability, Domain, Operator, Signature};
 
-use super::fill_like;
-use super::unary::{FLOAT, Unary, real};
-use crate::{Float, Tensor};
+use super::unary::{FLOAT, Unary, real, unary_methods};
+use crate::{Expr, Float, Rule, Tensor};
 
 const fn signature(name: &'static str, summary: &'static str) -> Signature {
-    Signature::new(name, summary, FLOAT).calculus(Calculus::Piecewise)
+    Signature::new(name, summary, FLOAT).differentiability(Differentiability::Piecewise)
 }
 
 /// Away from whole numbers and the halves between them.
 const DOMAIN: Domain = Domain::Values(&[0.3, -1.4, 2.7, -0.2, 1.6]);
 
 /// Zeros: between its steps the function is constant.
-fn no_slope(cx: &mut Derivation<'_>) -> Result<NodeId, Fault> {
-    let x = cx.operand(0);
-    Ok(fill_like(cx.graph(), x, 0.0))
+fn no_slope<'c>(cx: &'c Derivation<'_>) -> Expr<'c> {
+    cx.operand(0).fill_like(0.0)
 }
 
 /// The largest whole number not above. Gradient: 0.
@@ -48,37 +44,31 @@ pub static ROUND: Unary = Unary {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FLOOR, &CEIL, &ROUND];
 
-/// Appends `floor(x)`.
-pub fn floor(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&FLOOR, &[x], Attributes::none())
-}
-
-/// Appends `ceil(x)`.
-pub fn ceil(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&CEIL, &[x], Attributes::none())
-}
-
-/// Appends `round(x)`.
-pub fn round(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&ROUND, &[x], Attributes::none())
+unary_methods! {
+    /// The largest whole number not above.
+    floor FLOOR;
+    /// The smallest whole number not below.
+    ceil CEIL;
+    /// The nearest whole number, halves to the even one.
+    round ROUND;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// The largest whole number not above. Its gradient is 0.
     #[track_caller]
     pub fn floor(self) -> Tensor<'g, T> {
-        self.then(floor)
+        self.map(|x| x.floor())
     }
 
     /// The smallest whole number not below. Its gradient is 0.
     #[track_caller]
     pub fn ceil(self) -> Tensor<'g, T> {
-        self.then(ceil)
+        self.map(|x| x.ceil())
     }
 
     /// The nearest whole number, halves to the even one: 2 for 2.5 and 1.5. Its gradient is 0.
     #[track_caller]
     pub fn round(self) -> Tensor<'g, T> {
-        self.then(round)
+        self.map(|x| x.round())
     }
 }

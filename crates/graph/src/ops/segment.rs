@@ -1,21 +1,29 @@
-//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a `scatter_add`.
+//! Sums of rows that belong together: `segment_sum`, and `unsorted_segment_sum`, which is a
+//! `scatter_add`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise_chunk, layout};
 
 use super::{index, traffic, with_index, with_type};
-use crate::{Index, Number, Operand, Tensor};
+use crate::{Expr, Index, Number, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SegmentSum];
 
-/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]` never fall. Gradient: for each row the
-/// cotangent of its segment.
+abeyance_ir::attributes! {
+    /// How many segments there are.
+    pub struct SegmentSumAttributes {
+        /// Number of segments, and of rows of the result, 0 or more.
+        num_segments: i64,
+    }
+}
+
+/// `[S, ...]`, row s the sum of the rows of `data` `[N, ...]` whose segment is s; segments `[N]`
+/// never fall. Gradient: for each row the cotangent of its segment.
 pub struct SegmentSum;
 
 impl Operator for SegmentSum {
@@ -24,22 +32,22 @@ impl Operator for SegmentSum {
             OperandSpec::new("data", DTypes::NUMBER),
             OperandSpec::in_group("segments", DTypes::INDEX, 1),
         ];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("num_segments", AttributeKind::Integer)];
         const {
             &Signature::new(
                 "segment_sum",
                 "the sums of the rows of each segment, which stand in order",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(SegmentSumAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let count = cx.attributes().integer(0);
-        let Ok(count) = usize::try_from(count) else {
-            return Err(Fault::new(format!("num_segments = {count} is not a number of segments")));
+        let SegmentSumAttributes { num_segments } = cx.attributes();
+        let Ok(count) = usize::try_from(num_segments) else {
+            return Err(Fault::new(format!(
+                "num_segments = {num_segments} is not a number of segments"
+            )));
         };
         let (data, segments) = (cx.shape(0), cx.shape(1));
         let rows = match (&data[..], &segments[..]) {
@@ -62,10 +70,8 @@ impl Operator for SegmentSum {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (segments, cotangent) = (cx.operand(1), cx.cotangent());
-        let rows = cx.wanted(0).then(|| index::gather(cx.graph(), cotangent, segments));
-        Ok(Cotangents::from_slice(&[rows, None]))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.each_wanted(|index| (index == 0).then(|| cx.cotangent().gather(cx.operand(1)))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -104,34 +110,31 @@ impl Operator for SegmentSum {
         ];
         cases
             .into_iter()
-            .map(|(data, count)| {
+            .map(|(data, num_segments)| {
                 let segments = Domain::Values(&[0.0, 0.0, 1.0, 3.0, 3.0, 4.0]);
-                Sample::new(attributes(count)).float(data, Domain::Between(-2.0, 2.0)).operand(
-                    DType::I64,
-                    &data[..1],
-                    segments,
-                )
+                Sample::new(SegmentSumAttributes { num_segments })
+                    .float(data, Domain::Between(-2.0, 2.0))
+                    .operand(DType::I64, &data[..1], segments)
             })
             .collect()
     }
 }
 
-fn attributes(count: i64) -> Attributes {
-    Attributes::of([Attribute::Integer(count)])
-}
-
-/// Appends `segment_sum(data, segments)`.
-pub fn segment_sum(graph: &mut Ir, data: NodeId, segments: NodeId, count: i64) -> NodeId {
-    graph.add(&SegmentSum, &[data, segments], attributes(count))
+impl<'g> Expr<'g> {
+    /// The sums of the rows of each segment, which stand in order.
+    pub fn segment_sum(self, segments: Self, num_segments: i64) -> Self {
+        self.apply_to(&SegmentSum, &[self, segments], SegmentSumAttributes { num_segments })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`: row s is the sum of the rows
-    /// whose number in `segments` `[N]` is s, and 0 where there is none. Integers wrap.
+    /// The sums of the rows of this tensor `[N, ...]` that belong together, `[num_segments, ...]`:
+    /// row s is the sum of the rows whose number in `segments` `[N]` is s, and 0 where there is
+    /// none. Integers wrap.
     ///
-    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are settled before a run. Segments
-    /// have to stand in order: one below the one before it, and one outside `0..num_segments`, fails at run time and is named with
-    /// its position.
+    /// TensorFlow's `segment_sum`, but that the number of segments has to be told, since shapes are
+    /// settled before a run. Segments have to stand in order: one below the one before it, and one
+    /// outside `0..num_segments`, fails at run time and is named with its position.
     #[track_caller]
     pub fn segment_sum<I: Index>(
         self,
@@ -140,12 +143,12 @@ impl<'g, T: Number> Tensor<'g, T> {
     ) -> Tensor<'g, T> {
         // A number beyond i64 is as much too large as i64::MAX is.
         let count = i64::try_from(num_segments).unwrap_or(i64::MAX);
-        self.with(segments, |graph, data, segments| segment_sum(graph, data, segments, count))
+        self.zip(segments, |data, segments| data.segment_sum(segments, count))
     }
 
-    /// The same for segments in any order, and of any shape: this tensor is `segments.shape + [...]`. TensorFlow's
-    /// `unsorted_segment_sum`, but that a negative segment fails at run time as well. It is a
-    /// [`scatter_add`](Tensor::scatter_add).
+    /// The same for segments in any order, and of any shape: this tensor is
+    /// `segments.shape + [...]`. TensorFlow's `unsorted_segment_sum`, but that a negative segment
+    /// fails at run time as well. It is a [`scatter_add`](Tensor::scatter_add).
     #[track_caller]
     pub fn unsorted_segment_sum<I: Index>(
         self,
@@ -153,12 +156,12 @@ impl<'g, T: Number> Tensor<'g, T> {
         num_segments: usize,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("unsorted_segment_sum");
-        self.with(segments, |graph, data, segments| {
-            let [data_shape, of] = [data, segments].map(|x| graph.shape(x).unwrap_or_default());
-            let row = data_shape.get(of.len()..).unwrap_or_default();
+        self.zip(segments, |data, segments| {
+            let rows = data.shape();
+            let row = rows.get(segments.rank()..).unwrap_or_default();
             let shape =
                 std::iter::once(Dim::Known(num_segments)).chain(row.iter().copied()).collect();
-            index::scatter_add(graph, segments, data, shape)
+            data.scatter_add(segments, shape)
         })
     }
 }

@@ -1,16 +1,16 @@
 //! Choosing between two tensors element by element.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
-use super::{scalar_like, traffic, unbroadcast, with_type};
-use crate::{Element, Operand, Tensor};
+use super::{traffic, with_type};
+use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Select];
@@ -26,7 +26,10 @@ impl Operator for Select {
             OperandSpec::new("x", DTypes::ANY),
             OperandSpec::new("y", DTypes::ANY),
         ];
-        const { &Signature::new("select", "x where the condition holds, else y", OPERANDS).masking() }
+        const {
+            &Signature::new("select", "x where the condition holds, else y", OPERANDS)
+                .zeroing_gradient()
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
@@ -35,22 +38,16 @@ impl Operator for Select {
         cx.tensor(cx.dtype(1), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         let (condition, cotangent) = (cx.operand(0), cx.cotangent());
-        let mut cotangents = Cotangents::from_slice(&[None]);
-        for index in 1..3 {
-            cotangents.push(cx.wanted(index).then(|| {
-                let operand = cx.operand(index);
-                let graph = cx.graph();
-                let zero = scalar_like(graph, cotangent, 0.0);
-                let taken = match index {
-                    1 => select(graph, condition, cotangent, zero),
-                    _ => select(graph, condition, zero, cotangent),
-                };
-                unbroadcast(graph, taken, operand)
-            }));
-        }
-        Ok(cotangents)
+        Ok(cx.each_wanted(|index| {
+            let taken = match index {
+                0 => return None,
+                1 => condition.select(cotangent, 0.0),
+                _ => condition.select(0.0, cotangent),
+            };
+            Some(taken.unbroadcast(cx.operand(index)))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -72,8 +69,8 @@ impl Operator for Select {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -101,9 +98,12 @@ impl Operator for Select {
     }
 }
 
-/// Appends `select(condition, x, y)`.
-pub fn select(graph: &mut Ir, condition: NodeId, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&Select, &[condition, x, y], Attributes::none())
+impl<'g> Expr<'g> {
+    /// `x` where this truth value holds, else `y`; of the two one at least is an expression.
+    pub fn select(self, x: impl ExprOperand<'g>, y: impl ExprOperand<'g>) -> Self {
+        let like = x.of_type().or(y.of_type()).unwrap_or(self);
+        self.apply_to(&Select, &[self, x.expr(like), y.expr(like)], ())
+    }
 }
 
 impl<'g> Tensor<'g, bool> {
@@ -118,7 +118,7 @@ impl<'g> Tensor<'g, bool> {
         let _call = self.graph().call("select");
         let this = self.beside(x).beside(y);
         let x = x.node(this.graph());
-        this.with(y, |graph, condition, y| select(graph, condition, x, y))
+        this.zip(y, |condition, y| condition.select(y.at(x), y))
     }
 }
 

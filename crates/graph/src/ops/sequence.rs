@@ -3,31 +3,33 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes,
-    Diagnostic, Dim, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, Operator, Sample,
-    Shape, Signature, Type, known_dims,
+    Array, AttributeSet, DType, DTypes, Diagnostic, Differentiability, Dim, Fault, Inference,
+    Lowered, Lowering, Operator, Sample, Shape, Signature, Type, known_dims,
 };
 use abeyance_kernels::element::{Element as _, Number as Stored};
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
 use super::with_type;
-use crate::{Dimension, Dimensions, Element, Float, Graph, Number, Tensor};
+use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Number, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Range, &Linspace, &ShapeOf];
 
-const CONSTANT: Calculus = Calculus::None("does not depend on other nodes");
+const CONSTANT: Differentiability = Differentiability::None("does not depend on other nodes");
 
-/// The element type of two attributes that are numbers, checked; and the result's shape, a vector's.
-fn vector(cx: &mut Inference<'_>) -> Result<Type, Fault> {
-    let number = |index| {
-        let array = cx.attributes().array(index);
-        array.filter(|array| array.dims.is_empty() && array.bytes.len() == array.dtype.size())
-    };
-    let (Some(first), Some(second)) = (number(0), number(1)) else {
+/// The element type of two numbers, checked, and a shape, checked to be a vector's.
+fn vector(
+    cx: &mut Inference<'_>,
+    first: &Array,
+    second: &Array,
+    shape: Shape,
+) -> Result<Type, Fault> {
+    let is_number =
+        |array: &Array| array.dims.is_empty() && array.bytes.len() == array.dtype.size();
+    if !is_number(first) || !is_number(second) {
         return Err(Fault::new("takes two numbers"));
-    };
+    }
     let dtype = first.dtype;
     if dtype != second.dtype || !DTypes::NUMBER.contains(dtype) {
         return Err(Fault::new(format!(
@@ -35,7 +37,6 @@ fn vector(cx: &mut Inference<'_>) -> Result<Type, Fault> {
             second.dtype
         )));
     }
-    let shape = cx.shape_attribute(2);
     match shape.len() {
         1 => cx.tensor(dtype, shape),
         _ => Err(Fault::new(format!("{} is not the shape of a vector", cx.display(&shape)))),
@@ -63,37 +64,43 @@ fn by_place<T: Stored>(
     .into()
 }
 
-fn number<T: bytemuck::Pod + Default>(cx: &Lowering<'_>, index: usize) -> T {
-    let array = cx.attributes.array(index);
-    array.and_then(|array| array.elements::<T>().first().copied()).unwrap_or_default()
+fn number<T: bytemuck::Pod + Default>(array: &Array) -> T {
+    array.elements::<T>().first().copied().unwrap_or_default()
 }
 
-const VECTOR: AttributeSpec = AttributeSpec::required("shape", AttributeKind::Shape);
+abeyance_ir::attributes! {
+    /// Where evenly spaced numbers begin and how far apart they are.
+    pub struct RangeAttributes {
+        /// The first number, a scalar.
+        start: ArrayRef,
+        /// The difference of each number from the one before, a scalar of the type of `start`.
+        delta: ArrayRef,
+        /// Shape of the result, a vector's.
+        shape: Shape,
+    }
+}
 
 /// `start + i·delta` for each place i. Floats are computed in f64 and rounded once.
 pub struct Range;
 
 impl Operator for Range {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("start", AttributeKind::Array),
-            AttributeSpec::required("delta", AttributeKind::Array),
-            VECTOR,
-        ];
         const {
             &Signature::new("range", "evenly spaced numbers from start on", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(CONSTANT)
+                .attributes(RangeAttributes::SPECS)
+                .differentiability(CONSTANT)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        vector(cx)
+        let RangeAttributes { start, delta, shape } = cx.attributes();
+        vector(cx, &start, &delta, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let RangeAttributes { start, delta, shape: _ } = cx.attributes();
         Ok(with_type!(cx.result.dtype, T => {
-            let (start, delta) = (number::<T>(cx, 0), number::<T>(cx, 1));
+            let (start, delta) = (number::<T>(&start), number::<T>(&delta));
             by_place::<T>(cx, move |place| range_element(start, delta, place))
         }))
     }
@@ -109,22 +116,31 @@ impl Operator for Range {
 }
 
 fn range_sample(start: Array, delta: Array, len: usize) -> Sample {
-    Sample::new(attributes(start, delta, Shape::from_slice(&[len.into()])))
+    Sample::new(range_attributes(start, delta, Shape::from_slice(&[len.into()])))
 }
 
 fn range_element<T: Stored>(start: T, delta: T, place: usize) -> T {
-    match T::IS_FLOAT {
-        true => T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>()),
-        false => start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta)),
+    if T::IS_FLOAT {
+        T::from_f64(start.cast::<f64>() + place as f64 * delta.cast::<f64>())
+    } else {
+        start.wrapping_add(T::from_i64(place as i64).wrapping_mul(delta))
     }
 }
 
-fn attributes(first: Array, second: Array, shape: Shape) -> Attributes {
-    Attributes::of([
-        Attribute::Array(Arc::new(first)),
-        Attribute::Array(Arc::new(second)),
-        Attribute::Shape(shape),
-    ])
+fn range_attributes(start: Array, delta: Array, shape: Shape) -> RangeAttributes {
+    RangeAttributes { start: Arc::new(start), delta: Arc::new(delta), shape }
+}
+
+abeyance_ir::attributes! {
+    /// Between what numbers others are evenly spaced.
+    pub struct LinspaceAttributes {
+        /// The first number, a scalar.
+        start: ArrayRef,
+        /// The last number, a scalar of the type of `start`.
+        stop: ArrayRef,
+        /// Shape of the result, a vector's.
+        shape: Shape,
+    }
 }
 
 /// Numbers from `start` to `stop`, both of them included, evenly spaced: `start + i·(stop - start)/(n - 1)`, the last exactly `stop`.
@@ -133,20 +149,16 @@ pub struct Linspace;
 
 impl Operator for Linspace {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("start", AttributeKind::Array),
-            AttributeSpec::required("stop", AttributeKind::Array),
-            VECTOR,
-        ];
         const {
             &Signature::new("linspace", "evenly spaced numbers from start to stop", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(CONSTANT)
+                .attributes(LinspaceAttributes::SPECS)
+                .differentiability(CONSTANT)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        match vector(cx)? {
+        let LinspaceAttributes { start, stop, shape } = cx.attributes();
+        match vector(cx, &start, &stop, shape)? {
             Type::Tensor(tensor) if !tensor.dtype.is_float() => Err(Fault::new(format!(
                 "{} has no evenly spaced numbers: it takes f32 or f64",
                 tensor.dtype
@@ -156,21 +168,23 @@ impl Operator for Linspace {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let LinspaceAttributes { start, stop, shape: _ } = cx.attributes();
         let len = cx.result.len();
         super::with_float!(cx.result.dtype, T => {
-            let [start, stop] = [0, 1].map(|index| number::<T>(cx, index).cast::<f64>());
-            let step = (stop - start) / (len.max(2) - 1) as f64;
-            Ok(by_place::<T>(cx, move |place| match place + 1 == len && len > 1 {
-                true => stop.cast::<T>(),
-                false => (start + place as f64 * step).cast::<T>(),
-            }))
-        })
+                    let [start, stop] = [&start, &stop].map(|array| number::<T>(array).cast::<f64>());
+                    let step = (stop - start) / (len.max(2) - 1) as f64;
+                    Ok(by_place::<T>(cx, move |place| if place + 1 == len && len > 1 {
+        stop.cast::<T>()
+        } else {
+        (start + place as f64 * step).cast::<T>()
+        }))
+                })
     }
 
     fn samples(&self) -> Vec<Sample> {
         let sample = |start, stop, len: usize| {
             let [start, stop] = [start, stop].map(|value| Array::scalar(DType::F64, value));
-            Sample::new(attributes(start, stop, Shape::from_slice(&[len.into()])))
+            Sample::new(linspace_attributes(start, stop, Shape::from_slice(&[len.into()])))
         };
         vec![
             sample(0.0, 1.0, 11),
@@ -182,26 +196,38 @@ impl Operator for Linspace {
     }
 }
 
+fn linspace_attributes(start: Array, stop: Array, shape: Shape) -> LinspaceAttributes {
+    LinspaceAttributes { start: Arc::new(start), stop: Arc::new(stop), shape }
+}
+
+abeyance_ir::attributes! {
+    /// Which dimensions become numbers.
+    pub struct ShapeOfAttributes {
+        /// The dimensions, one for each element of the result.
+        of: Shape,
+    }
+}
+
 /// Some dimensions as a vector of numbers.
 pub struct ShapeOf;
 
 impl Operator for ShapeOf {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("of", AttributeKind::Shape)];
         const {
             &Signature::new("shape_of", "some dimensions as a vector of numbers", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(CONSTANT)
+                .attributes(ShapeOfAttributes::SPECS)
+                .differentiability(CONSTANT)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let rank = cx.attributes().shape(0).len();
-        cx.tensor(DType::I64, Shape::from_slice(&[Dim::Known(rank)]))
+        let ShapeOfAttributes { of } = cx.attributes();
+        cx.tensor(DType::I64, Shape::from_slice(&[Dim::Known(of.len())]))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(dims) = known_dims(cx.attributes.shape(0)) else {
+        let ShapeOfAttributes { of } = cx.attributes();
+        let Some(dims) = known_dims(&of) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let sizes: Vec<i64> = dims.iter().map(|&size| size as i64).collect();
@@ -211,21 +237,27 @@ impl Operator for ShapeOf {
     fn samples(&self) -> Vec<Sample> {
         let sample = |dims: &[usize]| {
             let of = dims.iter().map(|&dim| dim.into()).collect();
-            Sample::new(Attributes::of([Attribute::Shape(of)]))
+            Sample::new(ShapeOfAttributes { of })
         };
         vec![sample(&[]), sample(&[3, 0, 5])]
     }
 }
 
-/// Appends `shape_of` some dimensions.
-pub fn shape_of(graph: &mut Ir, of: Shape) -> NodeId {
-    graph.add(&ShapeOf, &[], Attributes::of([Attribute::Shape(of)]))
+/// 0, 1, 2, ... in the shape of a vector.
+fn counting_attributes(dtype: DType, shape: Shape) -> RangeAttributes {
+    range_attributes(Array::scalar(dtype, 0.0), Array::scalar(dtype, 1.0), shape)
 }
 
-/// Appends 0, 1, 2, ... up to but without a size.
-pub fn counting(graph: &mut Ir, dtype: DType, size: Dim) -> NodeId {
-    let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(dtype, value));
-    graph.add(&Range, &[], attributes(start, delta, Shape::from_slice(&[size])))
+impl<'g> Expr<'g> {
+    /// Some dimensions of this expression's graph as a vector of numbers.
+    pub fn shape_of(self, of: Shape) -> Self {
+        self.apply_to(&ShapeOf, &[], ShapeOfAttributes { of })
+    }
+
+    /// 0, 1, 2, ... up to but without a size, in this expression's graph.
+    pub fn counting(self, dtype: DType, size: Dim) -> Self {
+        self.apply_to(&Range, &[], counting_attributes(dtype, Shape::from_slice(&[size])))
+    }
 }
 
 /// How many steps of `delta` from `start` on stay before `limit`.
@@ -288,7 +320,7 @@ impl Graph {
         let id = match steps(&start, &limit, &delta) {
             Ok(len) => {
                 let shape = Shape::from_slice(&[len.into()]);
-                self.build(|graph| graph.add(&Range, &[], attributes(start, delta, shape)))
+                self.build(|graph| graph.add(&Range, &[], range_attributes(start, delta, shape)))
             }
             Err(fault) => {
                 self.reject(Diagnostic::new(format!("range: {}", fault.message), self.here()))
@@ -302,9 +334,8 @@ impl Graph {
     pub fn range_of<T: Number>(&self, dim: impl Into<Dimension>) -> Tensor<'_, T> {
         let _call = self.call("range_of");
         let shape: Dimensions = [dim.into()].into_iter().collect();
-        let [start, delta] = [0.0, 1.0].map(|value| Array::scalar(T::DTYPE, value));
         self.with_shape("a range", shape, |graph, shape| {
-            graph.add(&Range, &[], attributes(start, delta, shape))
+            graph.add(&Range, &[], counting_attributes(T::DTYPE, shape))
         })
     }
 
@@ -313,7 +344,9 @@ impl Graph {
     pub fn linspace<T: Float>(&self, start: T, stop: T, count: usize) -> Tensor<'_, T> {
         let [start, stop] = [start, stop].map(|value| Array::new(T::DTYPE, &[], &[value.store()]));
         let shape = Shape::from_slice(&[count.into()]);
-        self.handle(self.build(|graph| graph.add(&Linspace, &[], attributes(start, stop, shape))))
+        self.handle(
+            self.build(|graph| graph.add(&Linspace, &[], linspace_attributes(start, stop, shape))),
+        )
     }
 }
 
@@ -323,10 +356,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn shape_of(self) -> Tensor<'g, i64> {
         let _call = self.graph().call("shape_of");
-        self.then(|graph, x| {
-            let of = graph.shape(x).unwrap_or_default();
-            shape_of(graph, of)
-        })
+        self.map(|x| x.shape_of(x.shape()))
     }
 
     /// The number of its dimensions, which is always known. TensorFlow's `tf.rank`.

@@ -1,10 +1,11 @@
-//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`, `broadcast_to`.
+//! The same elements in another arrangement: `reshape`, `transpose`, `expand_dims`, `squeeze`,
+//! `broadcast_to`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim,
-    Domain, Extent, Fault, Graph as Ir, Inference, Locality, Lowered, Lowering, Naming, NodeId,
-    OperandSpec, Operator, Rows, Sample, Shape, Signature, Split, Splitting, Type, element_count,
-    known_dims, resolve_axis,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Extent, Fault, Fusibility,
+    Graph as Ir, Inference, Integers, Lowered, Lowering, Naming, OperandSpec, Operator, Rows,
+    Sample, Shape, Signature, Split, Splitting, Type, attributes, element_count, known_dims,
+    resolve_axis,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise_chunk;
@@ -13,8 +14,8 @@ use abeyance_kernels::layout::{self, Transpose as TransposeLoops};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::{unbroadcast, with_moved};
-use crate::{Dimension, Dimensions, Element, Tensor};
+use super::with_moved;
+use crate::{Dimension, Dimensions, Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -27,8 +28,16 @@ fn to_shape(dims: &[usize]) -> Shape {
     dims.iter().map(|&dim| dim.into()).collect()
 }
 
-fn integers(values: impl IntoIterator<Item = usize>) -> Attribute {
-    Attribute::Integers(values.into_iter().map(|value| value as i64).collect())
+fn integers(values: &[usize]) -> Integers {
+    values.iter().map(|&value| value as i64).collect()
+}
+
+attributes! {
+    /// The dimensions of a [`Reshape`].
+    pub struct ReshapeAttributes {
+        /// Shape of the result, which holds as many elements.
+        to: Shape,
+    }
 }
 
 /// The same elements in row-major order under other dimensions.
@@ -36,16 +45,15 @@ pub struct Reshape;
 
 impl Operator for Reshape {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
         const {
             &Signature::new("reshape", "the same elements under other dimensions", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(ReshapeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let from = cx.shape(0);
-        let mut to = cx.shape_attribute(0);
+        let ReshapeAttributes { mut to } = cx.attributes();
         match quotient(&from, &to) {
             Quotient::Equal | Quotient::Open => {}
             Quotient::Differ => return Err(mismatch(cx, &from, &to)),
@@ -56,7 +64,7 @@ impl Operator for Reshape {
         cx.tensor(cx.dtype(0), to)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -80,14 +88,14 @@ impl Operator for Reshape {
         cases
             .into_iter()
             .map(|(from, to)| {
-                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+                Sample::new(ReshapeAttributes { to: to_shape(to) }).float(from, USUAL)
             })
             .collect()
     }
 }
 
-/// How reshaped elements lie: along the axis of the result before which there are as many elements as before the operand's. Of both, a
-/// row is a stretch of elements as long as the other's.
+/// How reshaped elements lie: along the axis of the result before which there are as many elements
+/// as before the operand's. Of both, a row is a stretch of elements as long as the other's.
 fn regrouped(cx: &Splitting<'_>) -> Split {
     let find = || {
         let from = cx.axis(0)?;
@@ -148,7 +156,8 @@ fn quotient(from: &[Dim], to: &[Dim]) -> Quotient {
     }
     match (&left[..], &right[..]) {
         ([], []) if a == b => Quotient::Equal,
-        // With an unknown dimension on both sides the other sizes may still differ if that dimension is 0.
+        // With an unknown dimension on both sides the other sizes may still differ if that
+        // dimension is 0.
         ([], []) if a == 0 || b == 0 => Quotient::Open,
         ([], []) => Quotient::Differ,
         ([], &[(index, _)]) if b != 0 && a % b == 0 => Quotient::Needs(index, Dim::Known(a / b)),
@@ -181,18 +190,25 @@ fn mismatch(cx: &Inference<'_>, from: &[Dim], to: &[Dim]) -> Fault {
         ),
         _ => format!("the elements of {} do not fill {}", cx.display(from), cx.display(to)),
     });
-    match known_dims(from).is_some() && known_dims(to).is_none() {
+    if known_dims(from).is_some() && known_dims(to).is_none() {
         // It is open already, and no size will do.
-        true => fault,
-        false => fault.help("leave one dimension open with `_` to have it worked out"),
+        fault
+    } else {
+        fault.help("leave one dimension open with `_` to have it worked out")
     }
 }
 
 /// The cotangent in the operand's shape.
-fn back_to_operand(cx: &mut Derivation<'_>) -> Cotangents {
-    let (shape, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
-    let back = reshape(cx.graph(), cotangent, shape);
-    cx.only(back)
+fn back_to_operand(cx: &Derivation<'_>) -> Cotangents {
+    cx.only(cx.cotangent().reshape(cx.operand(0).shape()))
+}
+
+attributes! {
+    /// The order of a [`Transpose`].
+    pub struct TransposeAttributes {
+        /// Operand's axis that each axis of the result is; negative ones count from the end.
+        order: Integers,
+    }
 }
 
 /// Dimensions in another order.
@@ -200,35 +216,31 @@ pub struct Transpose;
 
 impl Operator for Transpose {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("order", AttributeKind::Integers)];
         const {
             &Signature::new("transpose", "the dimensions in another order", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(TransposeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let order = permutation(cx.attributes().integers(0), shape.len())?;
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, shape.len())?;
         cx.tensor(cx.dtype(0), order.iter().map(|&axis| shape[axis]).collect())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let rank = cx.shape(cx.operand(0)).len();
-        let order = permutation(cx.attributes().integers(0), rank)?;
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let rank = cx.operand(0).rank();
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, rank)?;
         let mut back = vec![0; rank];
         for (place, &axis) in order.iter().enumerate() {
             back[axis] = place;
         }
-        let cotangent = cx.cotangent();
-        let turned = transpose_to(cx.graph(), cotangent, &back);
-        Ok(cx.only(turned))
+        Ok(cx.only(cx.cotangent().transpose_to(&back)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let order = permutation(cx.attributes.integers(0), dims.len())?;
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, dims.len())?;
         let plan = TransposeLoops::new(dims, &order);
         if plan.is_identity() {
             return Ok(Lowered::Alias(0));
@@ -237,7 +249,7 @@ impl Operator for Transpose {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let order = permutation(cx.attributes().integers(0), cx.rank(0));
+        let order = permutation(&cx.attributes::<TransposeAttributes>().order, cx.rank(0));
         let axis = cx.axis(0).zip(order.ok());
         cx.along_if(axis.and_then(|(axis, order)| order.iter().position(|&from| from == axis)))
     }
@@ -254,7 +266,7 @@ impl Operator for Transpose {
         cases
             .into_iter()
             .map(|(dims, order)| {
-                Sample::new(Attributes::of([integers(order.iter().copied())])).float(dims, USUAL)
+                Sample::new(TransposeAttributes { order: integers(order) }).float(dims, USUAL)
             })
             .collect()
     }
@@ -286,27 +298,34 @@ pub(crate) fn movement<T: abeyance_kernels::element::Element>(
     })
 }
 
+attributes! {
+    /// The axis of an [`ExpandDims`].
+    pub struct ExpandDimsAttributes {
+        /// Dimension of the result that is new; a negative one counts from the result's end.
+        axis: i64,
+    }
+}
+
 /// Additional dimensions of size 1.
 pub struct ExpandDims;
 
 impl Operator for ExpandDims {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axis", AttributeKind::Integer)];
         const {
             &Signature::new("expand_dims", "an additional dimension of size 1", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(ExpandDimsAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let mut shape = cx.shape(0);
-        let axis = resolve_axis(cx.attributes().integer(0), shape.len() + 1)?;
+        let ExpandDimsAttributes { axis } = cx.attributes();
+        let axis = resolve_axis(axis, shape.len() + 1)?;
         shape.insert(axis, Dim::Known(1));
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -315,7 +334,8 @@ impl Operator for ExpandDims {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let new = resolve_axis(cx.attributes().integer(0), cx.rank(0) + 1).ok();
+        let ExpandDimsAttributes { axis: new } = cx.attributes();
+        let new = resolve_axis(new, cx.rank(0) + 1).ok();
         cx.along_if(cx.axis(0).zip(new).map(|(axis, new)| axis + usize::from(new <= axis)))
     }
 
@@ -324,10 +344,16 @@ impl Operator for ExpandDims {
             [(&[], 0), (&[3], 0), (&[3], -1), (&[2, 5], 1), (&[0, 2], 2)];
         cases
             .into_iter()
-            .map(|(dims, axis)| {
-                Sample::new(Attributes::of([Attribute::Integer(axis)])).float(dims, USUAL)
-            })
+            .map(|(dims, axis)| Sample::new(ExpandDimsAttributes { axis }).float(dims, USUAL))
             .collect()
+    }
+}
+
+attributes! {
+    /// The axes of a [`Squeeze`].
+    pub struct SqueezeAttributes {
+        /// Dimensions of size 1 that go; negative ones count from the end.
+        axes: Integers,
     }
 }
 
@@ -336,17 +362,15 @@ pub struct Squeeze;
 
 impl Operator for Squeeze {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axes", AttributeKind::Integers)];
         const {
             &Signature::new("squeeze", "without some dimensions of size 1", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(SqueezeAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(&cx.attributes::<SqueezeAttributes>().axes, shape.len())?;
         for &axis in &axes {
             if cx.unify(shape[axis], Dim::Known(1)).is_none() {
                 return Err(Fault::new(format!(
@@ -360,7 +384,7 @@ impl Operator for Squeeze {
         cx.tensor(cx.dtype(0), kept.map(|axis| shape[axis]).collect())
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(back_to_operand(cx))
     }
 
@@ -369,7 +393,7 @@ impl Operator for Squeeze {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let gone = resolve_axes(cx.attributes().integers(0), cx.rank(0)).ok();
+        let gone = resolve_axes(&cx.attributes::<SqueezeAttributes>().axes, cx.rank(0)).ok();
         let axis = cx.axis(0).zip(gone).filter(|(axis, gone)| !gone.contains(axis));
         cx.along_if(axis.map(|(axis, gone)| axis - gone.iter().filter(|&&g| g < axis).count()))
     }
@@ -380,9 +404,17 @@ impl Operator for Squeeze {
         cases
             .into_iter()
             .map(|(dims, axes)| {
-                Sample::new(Attributes::of([integers(axes.iter().copied())])).float(dims, USUAL)
+                Sample::new(SqueezeAttributes { axes: integers(axes) }).float(dims, USUAL)
             })
             .collect()
+    }
+}
+
+attributes! {
+    /// The dimensions of a [`BroadcastTo`].
+    pub struct BroadcastToAttributes {
+        /// Shape that is filled.
+        to: Shape,
     }
 }
 
@@ -391,34 +423,35 @@ pub struct BroadcastTo;
 
 impl Operator for BroadcastTo {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[AttributeSpec::required("to", AttributeKind::Shape)];
         const {
             &Signature::new(
                 "broadcast_to",
                 "repeated along dimensions of size 1 to fill a shape",
                 ANY,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(BroadcastToAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (from, to) = (cx.shape(0), cx.shape_attribute(0));
+        let from = cx.shape(0);
+        let BroadcastToAttributes { to } = cx.attributes();
         let shape = cx.broadcast(&from, &to)?;
-        match shape == cx.shape_attribute(0) {
-            true => cx.tensor(cx.dtype(0), shape),
-            false => Err(Fault::new(format!(
+        // Some of its dimensions may be known only now.
+        let filled: Shape = to.iter().map(|&dim| cx.resolve(dim)).collect();
+        if shape == filled {
+            cx.tensor(cx.dtype(0), shape)
+        } else {
+            Err(Fault::new(format!(
                 "{} does not broadcast to {}: it is larger",
                 cx.display(&from),
                 cx.display(&to)
-            ))),
+            )))
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let sum = unbroadcast(cx.graph(), cotangent, x);
-        Ok(cx.only(sum))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only(cx.cotangent().unbroadcast(cx.operand(0))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -432,8 +465,8 @@ impl Operator for BroadcastTo {
         .into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -453,50 +486,13 @@ impl Operator for BroadcastTo {
         cases
             .into_iter()
             .map(|(from, to)| {
-                Sample::new(Attributes::of([Attribute::Shape(to_shape(to))])).float(from, USUAL)
+                Sample::new(BroadcastToAttributes { to: to_shape(to) }).float(from, USUAL)
             })
             .collect()
     }
 }
 
-/// Appends `reshape(x)`.
-pub fn reshape(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    graph.add(&Reshape, &[x], Attributes::of([Attribute::Shape(to)]))
-}
-
-/// Appends `transpose(x)`: dimension `i` of the result is dimension `order[i]` of `x`. Nothing is appended if that changes
-/// nothing.
-pub fn transpose_to(graph: &mut Ir, x: NodeId, order: &[usize]) -> NodeId {
-    if order.iter().enumerate().all(|(place, &axis)| place == axis) {
-        return x;
-    }
-    graph.add(&Transpose, &[x], Attributes::of([integers(order.iter().copied())]))
-}
-
-/// Appends `x` with one axis moved behind the others, or nothing if it is the last.
-pub(crate) fn move_last(graph: &mut Ir, x: NodeId, axis: usize) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
-    match axis < rank {
-        true => transpose_to(graph, x, &order),
-        false => x, // Wrong already, and reported.
-    }
-}
-
-/// Appends `broadcast_to(x)`, or nothing if `x` has that shape.
-pub fn broadcast_to(graph: &mut Ir, x: NodeId, to: Shape) -> NodeId {
-    if graph.shape(x) == Some(graph.resolve(&to)) {
-        return x;
-    }
-    graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
-}
-
-/// Appends `expand_dims(x)`.
-pub fn expand_dims(graph: &mut Ir, x: NodeId, axis: i64) -> NodeId {
-    graph.add(&ExpandDims, &[x], Attributes::of([Attribute::Integer(axis)]))
-}
-
-/// The dimension of as many elements as some dimensions together: a number, one of them, or a new symbol.
+/// The dimension of as many elements as some dimensions: a number, one of them, or a new symbol.
 pub(crate) fn product(graph: &mut Ir, dims: &[Dim]) -> Dim {
     dims.iter()
         .try_fold(Dim::Known(1), |product, &dim| match (product, dim) {
@@ -504,25 +500,80 @@ pub(crate) fn product(graph: &mut Ir, dims: &[Dim]) -> Dim {
             (Dim::Known(a), Dim::Known(b)) => a.checked_mul(b).map(Dim::Known),
             _ => None,
         })
-        .unwrap_or_else(|| Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)))
+        .unwrap_or_else(|| derived(graph))
 }
 
-/// Appends a reshape that makes one dimension of `count` from dimension `at` on; of none, a new one of size 1. One such dimension at
-/// a time can be worked out when the others are symbols.
-pub(crate) fn merge(graph: &mut Ir, x: NodeId, at: usize, count: usize) -> NodeId {
-    let mut to = graph.shape(x).unwrap_or_default();
-    if count == 1 || at + count > to.len() {
-        return x;
+/// A new dimension that follows from others.
+pub(super) fn derived(graph: &mut Ir) -> Dim {
+    Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived))
+}
+
+impl<'g> Expr<'g> {
+    /// The same elements in row-major order under other dimensions.
+    pub fn reshape(self, to: Shape) -> Self {
+        self.apply(&Reshape, ReshapeAttributes { to })
     }
-    let one = product(graph, &to[at..at + count]);
-    to.drain(at..at + count);
-    to.insert(at, one);
-    reshape(graph, x, to)
+
+    /// The dimensions in another order: dimension `i` of the result is dimension `order[i]`.
+    pub fn transpose_by(self, order: &[i64]) -> Self {
+        self.apply(&Transpose, TransposeAttributes { order: order.into() })
+    }
+
+    /// The dimensions in another order, or the expression itself if that changes nothing.
+    pub fn transpose_to(self, order: &[usize]) -> Self {
+        if order.iter().enumerate().all(|(place, &axis)| place == axis) {
+            return self;
+        }
+        self.apply(&Transpose, TransposeAttributes { order: integers(order) })
+    }
+
+    /// The expression with one axis moved behind the others, itself if it is the last.
+    pub(crate) fn move_last(self, axis: usize) -> Self {
+        let rank = self.rank();
+        if axis >= rank {
+            return self; // Wrong already, and reported.
+        }
+        let order: Vec<usize> = (0..rank).filter(|&other| other != axis).chain([axis]).collect();
+        self.transpose_to(&order)
+    }
+
+    /// The elements repeated to fill a shape, or the expression itself if it has that shape.
+    pub fn broadcast_to(self, to: Shape) -> Self {
+        if self.graph(|graph| graph.shape(self.id()) == Some(graph.resolve(&to))) {
+            return self;
+        }
+        self.apply(&BroadcastTo, BroadcastToAttributes { to })
+    }
+
+    /// The expression with a new dimension of size 1 before dimension `axis` (-1: at the end).
+    pub fn expand_dims(self, axis: i64) -> Self {
+        self.apply(&ExpandDims, ExpandDimsAttributes { axis })
+    }
+
+    /// The expression without the dimensions `axes`, which must be 1.
+    pub fn squeeze(self, axes: &[i64]) -> Self {
+        self.apply(&Squeeze, SqueezeAttributes { axes: axes.into() })
+    }
+
+    /// One dimension in place of `count` from dimension `at` on; of none, a new one of size 1.
+    ///
+    /// One such dimension at a time can be worked out when the others are symbols.
+    pub(crate) fn merge(self, at: usize, count: usize) -> Self {
+        let mut to = self.shape();
+        if count == 1 || at + count > to.len() {
+            return self;
+        }
+        let one = self.graph(|graph| product(graph, &to[at..at + count]));
+        to.drain(at..at + count);
+        to.insert(at, one);
+        self.reshape(to)
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is worked out, for symbolic
-    /// dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`). Copies nothing.
+    /// The same elements in row-major order under other dimensions. One of them may be `_`: it is
+    /// worked out, for symbolic dimensions too (`[N, 28, 28, 1]` to `dims![_, 784]` is `[N, 784]`).
+    /// Copies nothing.
     #[track_caller]
     pub fn reshape(self, to: impl Into<Dimensions>) -> Tensor<'g, T> {
         let to = to.into();
@@ -535,25 +586,23 @@ impl<'g, T: Element> Tensor<'g, T> {
                 .help("take the others from a tensor: `dims![x.dim(0), _]`"),
             );
         }
-        self.then(|graph, x| {
+        self.map(|x| {
             // Of the open dimension a symbol is made only if it cannot be worked out.
-            let from = graph.shape(x).unwrap_or_default();
+            let from = x.shape();
             let open = to.0.iter().position(|dim| *dim == Dimension::Unknown);
             let mut rest = to.clone();
             if let Some(index) = open {
                 rest.0[index] = Dimension::Known(1);
             }
-            let mut shape = rest.resolve(graph.symbols_mut());
+            let mut shape = x.graph(|graph| rest.resolve(graph.symbols_mut()));
             if let Some(index) = open {
                 if shape.contains(&Dim::Known(0)) {
-                    return super::mistake(graph, "reshape", any_size(graph, &from, &shape, index));
+                    let fault = x.graph(|graph| any_size(graph, &from, &shape, index));
+                    return x.mistake("reshape", fault);
                 }
-                shape[index] = match missing(&from, &shape) {
-                    Some(dim) => dim,
-                    None => Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived)),
-                };
+                shape[index] = missing(&from, &shape).unwrap_or_else(|| x.graph(derived));
             }
-            reshape(graph, x, shape)
+            x.reshape(shape)
         })
     }
 
@@ -569,29 +618,27 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn transpose_by(self, order: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("transpose_by");
-        self.then(|graph, x| {
-            graph.add(&Transpose, &[x], Attributes::of([Attribute::Integers(order.into())]))
-        })
+        self.map(|x| x.transpose_by(order))
     }
 
-    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies nothing.
+    /// With an additional dimension of size 1 before dimension `axis` (-1: at the end). Copies
+    /// nothing.
     #[track_caller]
     pub fn expand_dims(self, axis: i64) -> Tensor<'g, T> {
-        self.then(|graph, x| expand_dims(graph, x, axis))
+        self.map(|x| x.expand_dims(axis))
     }
 
     /// Without the dimensions `axes`, which must be 1. Copies nothing.
     #[track_caller]
     pub fn squeeze(self, axes: &[i64]) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze");
-        self.then(|graph, x| {
-            graph.add(&Squeeze, &[x], Attributes::of([Attribute::Integers(axes.into())]))
-        })
+        self.map(|x| x.squeeze(axes))
     }
 
-    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's `tf.squeeze(x)`. A dimension
-    /// whose size is not known yet stays, also if 1 is fed to it later: the shape of every value is known before the graph
-    /// runs. [`Tensor::squeeze`] leaves out such a one by its number. Copies nothing.
+    /// Without any of the dimensions that are known to be 1 while the graph is built: TensorFlow's
+    /// `tf.squeeze(x)`. A dimension whose size is not known yet stays, also if 1 is fed to it
+    /// later: the shape of every value is known before the graph runs. [`Tensor::squeeze`] leaves
+    /// out such a one by its number. Copies nothing.
     #[track_caller]
     pub fn squeeze_all(self) -> Tensor<'g, T> {
         let _call = self.graph().call("squeeze_all");
@@ -611,9 +658,10 @@ impl<'g, T: Element> Tensor<'g, T> {
                     .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
             );
         }
-        self.then(|graph, x| {
-            let to = to.resolve(graph.symbols_mut());
-            graph.add(&BroadcastTo, &[x], Attributes::of([Attribute::Shape(to)]))
+        self.map(|x| {
+            let to = x.graph(|graph| to.resolve(graph.symbols_mut()));
+            // Of its own shape too, that the node can be named.
+            x.apply(&BroadcastTo, BroadcastToAttributes { to })
         })
     }
 }
@@ -633,7 +681,8 @@ fn any_size(graph: &Ir, from: &[Dim], to: &[Dim], open: usize) -> Fault {
     .help("say which size is meant: a number, or the dimension of a tensor, `dims![0, x.dim(1)]`")
 }
 
-/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as `from`.
+/// The dimension that stands where `to` has a 1 for it, so that `to` has as many elements as
+/// `from`.
 fn missing(from: &[Dim], to: &[Dim]) -> Option<Dim> {
     let mut with = Shape::from(to);
     // A symbol of its own kind: never equal to one of `from`'s.

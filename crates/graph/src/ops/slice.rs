@@ -1,16 +1,15 @@
 //! Boxes cut out of tensors, and tensors put into larger ones: `slice` and `pad`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
-use super::{window, with_moved};
-use crate::{Element, Tensor};
+use super::with_moved;
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Slice, &Pad];
@@ -31,38 +30,45 @@ pub(crate) fn each(name: &str, values: &[i64], rank: usize) -> Result<Dims, Faul
 }
 
 pub(crate) fn check_length(name: &str, values: &[i64], rank: usize) -> Result<(), Fault> {
-    match values.len() == rank {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if values.len() == rank {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "{name} = {values:?} is not a number for each of {rank} dimensions"
-        ))),
+        )))
     }
 }
 
-/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to the end where that is -1:
-/// TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
+attributes! {
+    /// The box that is cut out.
+    pub struct SliceAttributes {
+        /// First element along each dimension, counted from 0.
+        begin: Integers,
+        /// Number of elements along each dimension; -1 is all up to the end.
+        size: Integers,
+    }
+}
+
+/// The part of `x` that begins at `begin` and has `size` elements along each dimension, all up to
+/// the end where that is -1: TensorFlow's `slice`. Gradient: the cotangent, padded with zeros.
 pub struct Slice;
 
 impl Operator for Slice {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("begin", AttributeKind::Integers),
-            AttributeSpec::required("size", AttributeKind::Integers),
-        ];
         const {
             &Signature::new("slice", "a box cut out of x", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .masking()
+                .attributes(SliceAttributes::SPECS)
+                .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let begin = each("begin", cx.attributes().integers(0), dims.len())?;
-        let sizes = cx.attributes().integers(1);
-        check_length("size", sizes, dims.len())?;
+        let SliceAttributes { begin, size: sizes } = cx.attributes();
+        let begin = each("begin", &begin, dims.len())?;
+        check_length("size", &sizes, dims.len())?;
         let mut shape = Shape::new();
-        for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(sizes).enumerate() {
+        for (axis, ((&dim, &begin), &size)) in dims.iter().zip(&begin).zip(&sizes).enumerate() {
             let beyond = |size: usize| {
                 Fault::new(format!(
                     "{size} elements from {begin} on reach beyond the end of dimension {axis} of {}",
@@ -90,11 +96,9 @@ impl Operator for Slice {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let full = cx.shape(x);
-        let before = cx.attributes().integers(0).to_vec();
-        let sizes = cx.attributes().integers(1).to_vec();
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (cotangent, full) = (cx.cotangent(), cx.operand(0).shape());
+        let SliceAttributes { begin: before, size: sizes } = cx.attributes();
         // What stands around the box can be said in numbers unless an unknown dimension is cut.
         let after: Option<Vec<i64>> = full
             .iter()
@@ -105,15 +109,10 @@ impl Operator for Slice {
                 _ => None,
             })
             .collect();
-        let graph = cx.graph();
-        let padded = match after {
-            Some(after) => pad(graph, cotangent, &before, &after),
-            None => {
-                let nothing = window::offset(graph, 0);
-                window::pad_at(graph, cotangent, nothing, &before, 0, full)
-            }
-        };
-        Ok(cx.only(padded))
+        Ok(cx.only(match after {
+            Some(after) => cotangent.pad(&before, &after),
+            None => cotangent.pad_at(cotangent.offset(0), &before, 0, full),
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -121,7 +120,7 @@ impl Operator for Slice {
         if dims == size {
             return Ok(Lowered::Alias(0));
         }
-        let begin = each("begin", cx.attributes.integers(0), dims.len())?;
+        let begin = each("begin", &cx.attributes::<SliceAttributes>().begin, dims.len())?;
         let plan = layout::Slice::new(dims, &begin, size);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
@@ -133,7 +132,7 @@ impl Operator for Slice {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let (begin, size) = (cx.attributes().integers(0), cx.attributes().integers(1));
+        let SliceAttributes { begin, size } = cx.attributes();
         let is_cut = |axis: usize| begin.get(axis) != Some(&0) || size.get(axis) != Some(&-1);
         cx.apart_from(is_cut)
     }
@@ -153,7 +152,8 @@ impl Operator for Slice {
         cases
             .into_iter()
             .map(|(dims, begin, size)| {
-                Sample::new(attributes(begin, size)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(SliceAttributes { begin: begin.into(), size: size.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
@@ -166,34 +166,35 @@ pub(crate) fn copy_loop(cx: &Lowering<'_>) -> (usize, Cost) {
     (elementwise_chunk(cx.result.len(), 2 * size) * size, cost)
 }
 
-fn attributes(first: &[i64], second: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(first.into()), Attribute::Integers(second.into())])
+attributes! {
+    /// What is put around a tensor.
+    pub struct PadAttributes {
+        /// Number of elements before the tensor along each dimension.
+        before: Integers,
+        /// Number of elements after the tensor along each dimension.
+        after: Integers,
+    }
 }
 
-/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the cotangent's part that
-/// stands where `x` does.
+/// `x` with zeros (`false`) around it, `before` and `after` it along each dimension. Gradient: the
+/// cotangent's part that stands where `x` does.
 pub struct Pad;
 
 impl Operator for Pad {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("before", AttributeKind::Integers),
-            AttributeSpec::required("after", AttributeKind::Integers),
-        ];
-        const { &Signature::new("pad", "x with zeros around it", OPERANDS).attributes(ATTRIBUTES) }
+        const {
+            &Signature::new("pad", "x with zeros around it", OPERANDS)
+                .attributes(PadAttributes::SPECS)
+        }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         padded(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let inner = cx.shape(x);
-        let before = cx.attributes().integers(0).to_vec();
-        let after = cx.attributes().integers(1).to_vec();
-        let cut = unpad(cx.graph(), cotangent, &before, &after, inner);
-        Ok(cx.only(cut))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let PadAttributes { before, after } = cx.attributes();
+        Ok(cx.only(cx.cotangent().unpad(&before, &after, cx.operand(0).shape())))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -201,8 +202,9 @@ impl Operator for Pad {
         if dims == cx.result.dims {
             return Ok(Lowered::Alias(0));
         }
-        let before = each("before", cx.attributes.integers(0), dims.len())?;
-        let after = each("after", cx.attributes.integers(1), dims.len())?;
+        let PadAttributes { before, after } = cx.attributes();
+        let before = each("before", &before, dims.len())?;
+        let after = each("after", &after, dims.len())?;
         let plan = layout::Pad::new(dims, &before, &after);
         let (chunk, cost) = copy_loop(cx);
         Ok(with_moved!(cx.result.dtype, T => Kernel::single(1, chunk, cost, move |call| {
@@ -231,22 +233,25 @@ impl Operator for Pad {
         cases
             .into_iter()
             .map(|(dims, before, after)| {
-                Sample::new(attributes(before, after)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(PadAttributes { before: before.into(), after: after.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
 }
 
-/// Whether something is put around a tensor along an axis: `before` and `after` are the first two attributes.
+/// Whether something is put around a tensor along an axis, by an operator of [`PadAttributes`].
 pub(crate) fn is_padded(cx: &Splitting<'_>, axis: usize) -> bool {
-    [0, 1].iter().any(|&index| cx.attributes().integers(index).get(axis) != Some(&0))
+    let PadAttributes { before, after } = cx.attributes();
+    [before, after].iter().any(|around| around.get(axis) != Some(&0))
 }
 
-/// The shape rule of padding: `before` and `after` are the first two attributes.
+/// The shape rule of padding, of an operator of [`PadAttributes`].
 pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     let dims = cx.shape(0);
-    let before = each("before", cx.attributes().integers(0), dims.len())?;
-    let after = each("after", cx.attributes().integers(1), dims.len())?;
+    let PadAttributes { before, after } = cx.attributes();
+    let before = each("before", &before, dims.len())?;
+    let after = each("after", &after, dims.len())?;
     let mut shape = Shape::new();
     for ((&dim, &before), &after) in dims.iter().zip(&before).zip(&after) {
         let too_large = || {
@@ -265,59 +270,52 @@ pub(crate) fn padded(cx: &mut Inference<'_>) -> Result<Type, Fault> {
     cx.tensor(cx.dtype(0), shape)
 }
 
-/// Appends what takes a padded tensor of shape `inner` out of what is around it.
-pub(crate) fn unpad(
-    graph: &mut Ir,
-    x: NodeId,
-    before: &[i64],
-    after: &[i64],
-    inner: Shape,
-) -> NodeId {
-    let sizes: Option<Vec<i64>> = inner
-        .iter()
-        .zip(before.iter().zip(after))
-        .map(|(&dim, around)| match (dim, around) {
-            (_, (0, 0)) => Some(-1),
-            (Dim::Known(n), _) => i64::try_from(n).ok(),
-            _ => None,
-        })
-        .collect();
-    match sizes {
-        Some(sizes) => slice(graph, x, before, &sizes),
-        None => {
-            let nothing = window::offset(graph, 0);
-            window::slice_at(graph, x, nothing, before, 0, inner)
+impl<'g> Expr<'g> {
+    /// The part that begins at `begin` and has `size` elements along each dimension, -1 for all.
+    pub fn slice(self, begin: &[i64], size: &[i64]) -> Self {
+        self.apply(&Slice, SliceAttributes { begin: begin.into(), size: size.into() })
+    }
+
+    /// The expression with zeros (`false`) before and after it along each dimension.
+    pub fn pad(self, before: &[i64], after: &[i64]) -> Self {
+        self.apply(&Pad, PadAttributes { before: before.into(), after: after.into() })
+    }
+
+    /// The part of shape `inner` of a padded expression that it was before.
+    pub(crate) fn unpad(self, before: &[i64], after: &[i64], inner: Shape) -> Self {
+        let sizes: Option<Vec<i64>> = inner
+            .iter()
+            .zip(before.iter().zip(after))
+            .map(|(&dim, around)| match (dim, around) {
+                (_, (0, 0)) => Some(-1),
+                (Dim::Known(n), _) => i64::try_from(n).ok(),
+                _ => None,
+            })
+            .collect();
+        match sizes {
+            Some(sizes) => self.slice(before, &sizes),
+            None => self.slice_at(self.offset(0), before, 0, inner),
         }
     }
 }
 
-/// Appends `slice(x)`.
-pub fn slice(graph: &mut Ir, x: NodeId, begin: &[i64], size: &[i64]) -> NodeId {
-    graph.add(&Slice, &[x], attributes(begin, size))
-}
-
-/// Appends `pad(x)`.
-pub fn pad(graph: &mut Ir, x: NodeId, before: &[i64], after: &[i64]) -> NodeId {
-    graph.add(&Pad, &[x], attributes(before, after))
-}
-
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension, where -1 stands for all up to
-    /// the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`. Going beyond the end is a mistake, or a failure when the sizes
-    /// are fed.
+    /// The part of the tensor that begins at `begin` and has `size` elements along each dimension,
+    /// where -1 stands for all up to the end: `x.slice([0, 2], [-1, 3])` is NumPy's `x[:, 2:5]`.
+    /// Going beyond the end is a mistake, or a failure when the sizes are fed.
     #[track_caller]
     pub fn slice(self, begin: impl AsRef<[i64]>, size: impl AsRef<[i64]>) -> Tensor<'g, T> {
-        self.then(|graph, x| slice(graph, x, begin.as_ref(), size.as_ref()))
+        self.map(|x| x.slice(begin.as_ref(), size.as_ref()))
     }
 
-    /// The tensor with zeros (`false`) around it: how many before and after it along each dimension,
-    /// `x.pad([[0, 0], [1, 2]])`.
+    /// The tensor with zeros (`false`) around it: how many before and after it along each
+    /// dimension, `x.pad([[0, 0], [1, 2]])`.
     #[track_caller]
     pub fn pad(self, paddings: impl AsRef<[[i64; 2]]>) -> Tensor<'g, T> {
         let _call = self.graph().call("pad");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
-        self.then(|graph, x| pad(graph, x, &before, &after))
+        self.map(|x| x.pad(&before, &after))
     }
 }
 

@@ -1,22 +1,21 @@
 //! Softmax and its logarithm along the last axis.
 
 use abeyance_ir::{
-    Attributes, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
-    resolve_axis,
+    Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
+    Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{rows_chunk, softmax as kernels};
 
-use super::along::swap_last;
-use super::{binary, chain, reduce, traffic, with_float};
-use crate::{Float, Tensor};
+use super::unary::unary_methods;
+use super::{traffic, with_float};
+use crate::{Expr, Float, Rule, Tensor, keep_dims};
 
 /// An operator that works on each row along the last axis.
 pub struct Rowwise {
     signature: Signature,
     lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
-    gradient: fn(&mut Derivation<'_>) -> NodeId,
+    gradient: for<'c> fn(&'c Derivation<'_>) -> Expr<'c>,
 }
 
 impl Operator for Rowwise {
@@ -33,9 +32,8 @@ impl Operator for Rowwise {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = (self.gradient)(cx);
-        Ok(cx.only(cotangent))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only((self.gradient)(cx)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -68,12 +66,14 @@ pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     (n, rows_chunk(rows, n, each).saturating_mul(size), cost)
 }
 
-/// A cotangent, or what was worked out from one, times a local derivative: as [`chain`], for a rule of several products.
-pub(crate) fn times(cx: &mut Derivation<'_>, cotangent: NodeId, local: NodeId) -> NodeId {
-    match cx.masked() {
-        true => binary::mul_no_nan(cx.graph(), local, cotangent),
-        false => binary::mul(cx.graph(), cotangent, local),
-    }
+/// The cotangent y·(c - Σ c·y) of what y is the softmax of, for the cotangent c of y.
+pub(super) fn before_softmax<'c>(
+    cx: &'c Derivation<'_>,
+    cotangent: Expr<'c>,
+    y: Expr<'c>,
+) -> Expr<'c> {
+    let total = cx.times(cotangent, y).reduce_sum(keep_dims(-1));
+    cx.times(cotangent - total, y)
 }
 
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
@@ -90,14 +90,7 @@ pub static SOFTMAX: Rowwise = Rowwise {
         })
         .into()))
     },
-    gradient: |cx| {
-        let (y, cotangent) = (cx.result(), cx.cotangent());
-        let weighted = chain(cx, y);
-        let graph = cx.graph();
-        let total = reduce::sum(graph, weighted, &[-1], true);
-        let rest = binary::sub(graph, cotangent, total);
-        times(cx, rest, y)
-    },
+    gradient: |cx| before_softmax(cx, cx.cotangent(), cx.result()),
 };
 
 /// x less the logarithm of the sum of eˣ. Gradient, with dy the result's cotangent: dy - softmax(x)·Σ dy.
@@ -117,33 +110,26 @@ pub static LOG_SOFTMAX: Rowwise = Rowwise {
         .into()))
     },
     gradient: |cx| {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let graph = cx.graph();
-        let shares = softmax(graph, x);
-        let total = reduce::sum(graph, cotangent, &[-1], true);
-        let taken = times(cx, total, shares);
-        binary::sub(cx.graph(), cotangent, taken)
+        let total = cx.cotangent().reduce_sum(keep_dims(-1));
+        cx.cotangent() - cx.times(total, cx.operand(0).softmax())
     },
 };
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SOFTMAX, &LOG_SOFTMAX];
 
-/// Appends `softmax(x)`.
-pub fn softmax(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SOFTMAX, &[x], Attributes::none())
-}
-
-/// Appends `log_softmax(x)`.
-pub fn log_softmax(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&LOG_SOFTMAX, &[x], Attributes::none())
+unary_methods! {
+    /// eˣ over its sum along the last axis.
+    softmax SOFTMAX;
+    /// x - ln Σ eˣ along the last axis.
+    log_softmax LOG_SOFTMAX;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// eˣ over its sum along the last axis: shares that add up to 1. Stable for large logits. It is a mistake for a scalar.
     #[track_caller]
     pub fn softmax(self) -> Tensor<'g, T> {
-        self.then(softmax)
+        self.map(|x| x.softmax())
     }
 
     /// The same along any axis, negative ones counted from the end: TensorFlow's `tf.nn.softmax(x, axis)`. An axis other than the
@@ -152,21 +138,21 @@ impl<'g, T: Float> Tensor<'g, T> {
     #[track_caller]
     pub fn softmax_along(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("softmax_along");
-        self.rowwise_along("softmax_along", axis, softmax)
+        self.rowwise_along("softmax_along", axis, |x| x.softmax())
     }
 
     /// x - ln Σ eˣ along the last axis, the logarithm of [`Tensor::softmax`] without its loss of precision. It is a
     /// mistake for a scalar.
     #[track_caller]
     pub fn log_softmax(self) -> Tensor<'g, T> {
-        self.then(log_softmax)
+        self.map(|x| x.log_softmax())
     }
 
     /// The same along any axis, as [`Tensor::softmax_along`].
     #[track_caller]
     pub fn log_softmax_along(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("log_softmax_along");
-        self.rowwise_along("log_softmax_along", axis, log_softmax)
+        self.rowwise_along("log_softmax_along", axis, |x| x.log_softmax())
     }
 
     #[track_caller]
@@ -174,7 +160,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self,
         what: &str,
         axis: i64,
-        append: fn(&mut Ir, NodeId) -> NodeId,
+        rowwise: for<'e> fn(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, T> {
         if self.is_invalid() {
             return self;
@@ -186,11 +172,7 @@ impl<'g, T: Float> Tensor<'g, T> {
                 return self.fault(fault);
             }
         };
-        self.then(|graph, x| {
-            let rows = swap_last(graph, x, axis);
-            let y = append(graph, rows);
-            swap_last(graph, y, axis)
-        })
+        self.map(|x| rowwise(x.swap_last(axis)).swap_last(axis))
     }
 }
 

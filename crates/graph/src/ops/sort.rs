@@ -1,22 +1,20 @@
 //! Elements in order: `argsort`, `sort`, `top_k`, `in_top_k`.
 //!
-//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order and first in descending order
-//! and among the largest, as `argmax` has it), both zeros are equal, and of equal elements the one with the lower index comes
-//! first, whatever the direction.
+//! The order is total: a NaN is larger than all other numbers (so it comes last in ascending order
+//! and first in descending order and among the largest, as `argmax` has it), both zeros are equal,
+//! and of equal elements the one with the lower index comes first, whatever the direction.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, DType, DTypes, Dim, Domain,
-    Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Signature, Split, Splitting, Type, resolve_axis,
+    AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::order::{self, Keyed};
 use abeyance_kernels::rows_chunk;
 use smallvec::smallvec;
 
-use super::along::{swap_last, take_along};
-use super::{shape, with_index, with_type};
-use crate::{Element, Float, Index, Number, Operand, Tensor};
+use super::{with_index, with_type};
+use crate::{Element, Expr, Float, Index, Number, Operand, Tensor};
 
 /// An operator that gives the places of a row's first elements in order.
 pub struct Order {
@@ -25,28 +23,43 @@ pub struct Order {
 }
 
 const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
-const POSITIONS: Calculus = Calculus::None("gives positions");
+const POSITIONS: Differentiability = Differentiability::None("gives positions");
 
-/// The order of the elements along the last axis: the places of the smallest, of the next, and so on, or from the largest on if
-/// `descending`. TensorFlow's `tf.argsort`, stable.
+abeyance_ir::attributes! {
+    /// In what order places are given, and as what.
+    pub struct ArgsortAttributes {
+        /// Element type of the places, `i32` or `i64`.
+        dtype: DType,
+        /// Whether the largest comes first.
+        descending: bool = false,
+    }
+}
+
+abeyance_ir::attributes! {
+    /// How many places are given, and as what.
+    pub struct TopKIndicesAttributes {
+        /// Element type of the places, `i32` or `i64`.
+        dtype: DType,
+        /// Number of elements to find, from 0 to the size of the last axis.
+        k: i64,
+    }
+}
+
+/// The order of the elements along the last axis: the places of the smallest, of the next, and so
+/// on, or from the largest on if `descending`. TensorFlow's `tf.argsort`, stable.
 pub static ARGSORT: Order = Order {
     signature: Signature::new("argsort", "the places of elements in their order", OPERANDS)
-        .attributes(&[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::flag("descending"),
-        ])
-        .calculus(POSITIONS),
+        .attributes(ArgsortAttributes::SPECS)
+        .differentiability(POSITIONS),
     top: false,
 };
 
-/// The places of the k largest elements along the last axis, the largest first. The indices of TensorFlow's `tf.math.top_k`.
+/// The places of the k largest elements along the last axis, the largest first. The indices of
+/// TensorFlow's `tf.math.top_k`.
 pub static TOP_K_INDICES: Order = Order {
     signature: Signature::new("top_k_indices", "the places of the k largest elements", OPERANDS)
-        .attributes(&[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("k", AttributeKind::Integer),
-        ])
-        .calculus(POSITIONS),
+        .attributes(TopKIndicesAttributes::SPECS)
+        .differentiability(POSITIONS),
     top: true,
 };
 
@@ -59,7 +72,14 @@ impl Operator for Order {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (dtype, full) = (cx.attributes().dtype(0), cx.shape(0));
+        let (dtype, k) = if self.top {
+            let TopKIndicesAttributes { dtype, k } = cx.attributes();
+            (dtype, Some(k))
+        } else {
+            let ArgsortAttributes { dtype, descending: _ } = cx.attributes();
+            (dtype, None)
+        };
+        let full = cx.shape(0);
         let mut shape = full.clone();
         let Some(last) = shape.last_mut() else {
             return Err(Fault::new("a scalar has no elements to put in order"));
@@ -73,8 +93,7 @@ impl Operator for Order {
             return Err(Fault::new(format!("places among {n} elements do not fit an i32"))
                 .help("ask for i64"));
         }
-        if self.top {
-            let k = cx.attributes().integer(1);
+        if let Some(k) = k {
             let Ok(size) = usize::try_from(k) else {
                 return Err(Fault::new(format!("k = {k} is not a size")));
             };
@@ -94,7 +113,7 @@ impl Operator for Order {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let last = |dims: &[usize]| dims.last().copied().unwrap_or(0);
         let (n, k) = (last(cx.operands[0].dims), last(cx.result.dims));
-        let descending = self.top || cx.attributes.flag(1);
+        let descending = self.top || cx.attributes::<ArgsortAttributes>().descending;
         let (len, pair) = (cx.operands[0].len(), size_of::<Keyed>());
         let scratch = match k {
             0 => Some(0),
@@ -155,27 +174,28 @@ impl Operator for Order {
             .into_iter()
             .map(|(dims, dtype)| {
                 let n = dims.last().copied().unwrap_or(1) as i64;
-                let second = match self.top {
-                    true => Attribute::Integer(n.div_euclid(2)),
-                    false => Attribute::Flag(n % 2 == 0),
+                let sample = if self.top {
+                    Sample::new(TopKIndicesAttributes { dtype, k: n.div_euclid(2) })
+                } else {
+                    Sample::new(ArgsortAttributes { dtype, descending: n % 2 == 0 })
                 };
                 let values = Domain::Values(&[0.5, 2.0, -1.0, 2.0, 0.0, f64::NAN, -0.0, 3.5]);
-                Sample::new(Attributes::of([Attribute::DType(dtype), second])).float(dims, values)
+                sample.float(dims, values)
             })
             .collect()
     }
 }
 
-/// Appends `argsort(x)`.
-pub fn argsort(graph: &mut Ir, x: NodeId, dtype: DType, descending: bool) -> NodeId {
-    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Flag(descending)]);
-    graph.add(&ARGSORT, &[x], attributes)
-}
+impl<'g> Expr<'g> {
+    /// The places of the elements along the last axis in their order.
+    pub fn argsort(self, dtype: DType, descending: bool) -> Self {
+        self.apply(&ARGSORT, ArgsortAttributes { dtype, descending })
+    }
 
-/// Appends the indices of `top_k(x)`.
-pub fn top_k_indices(graph: &mut Ir, x: NodeId, dtype: DType, k: i64) -> NodeId {
-    let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Integer(k)]);
-    graph.add(&TOP_K_INDICES, &[x], attributes)
+    /// The places of the k largest elements along the last axis, the largest first.
+    pub fn top_k_indices(self, dtype: DType, k: i64) -> Self {
+        self.apply(&TOP_K_INDICES, TopKIndicesAttributes { dtype, k })
+    }
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -184,14 +204,10 @@ impl<'g, T: Number> Tensor<'g, T> {
         self,
         what: &str,
         axis: i64,
-        append: impl FnOnce(&mut Ir, NodeId) -> NodeId,
+        build: impl for<'e> FnOnce(Expr<'e>) -> Expr<'e>,
     ) -> Tensor<'g, U> {
         match resolve_axis(axis, self.shape().len()) {
-            Ok(axis) => self.then(|graph, x| {
-                let x = swap_last(graph, x, axis);
-                let y = append(graph, x);
-                swap_last(graph, y, axis)
-            }),
+            Ok(axis) => self.map(|x| build(x.swap_last(axis)).swap_last(axis)),
             Err(mut fault) => {
                 fault.message = format!("{what}: {}", fault.message);
                 self.fault(fault)
@@ -199,26 +215,26 @@ impl<'g, T: Number> Tensor<'g, T> {
         }
     }
 
-    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both zeros are equal, equal elements keep
-    /// their order. Gradient: the cotangent of each element from its place.
+    /// The elements along an axis in ascending order. TensorFlow's `tf.sort`. NaN come last, both
+    /// zeros are equal, equal elements keep their order. Gradient: the cotangent of each element
+    /// from its place.
     #[track_caller]
     pub fn sort(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("sort");
         self.sort_with(axis, false)
     }
 
-    /// The same in descending order if `descending`: NaN come first, equal elements keep their order here too.
+    /// The same in descending order if `descending`: NaN come first, equal elements keep their
+    /// order here too.
     #[track_caller]
     pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("sort_with");
-        self.ordered("sort", axis, |graph, x| {
-            let places = argsort(graph, x, DType::I64, descending);
-            take_along(graph, x, places)
-        })
+        self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, descending)))
     }
 
-    /// The places along an axis of the smallest element, of the next, and so on: `x.take_along_axis(x.argsort(axis), axis)` is
-    /// `x.sort(axis)`. TensorFlow's `tf.argsort` with `stable`; the order is that of [`Tensor::sort`].
+    /// The places along an axis of the smallest element, of the next, and so on:
+    /// `x.take_along_axis(x.argsort(axis), axis)` is `x.sort(axis)`. TensorFlow's `tf.argsort` with
+    /// `stable`; the order is that of [`Tensor::sort`].
     #[track_caller]
     pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
         let _call = self.graph().call("argsort");
@@ -229,12 +245,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
         let _call = self.graph().call("argsort_with");
-        self.ordered("argsort", axis, |graph, x| argsort(graph, x, I::DTYPE, descending))
+        self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, descending))
     }
 
-    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]` gives twice `[.., k]`. Of equal
-    /// elements the one with the lower index comes first; NaN are larger than all others. TensorFlow's `tf.math.top_k`. More than
-    /// n are a mistake, or an error when n is fed. Gradient: the cotangent of the values, each at its element's place.
+    /// The k largest elements along the last axis, the largest first, and their places: `[.., n]`
+    /// gives twice `[.., k]`. Of equal elements the one with the lower index comes first; NaN are
+    /// larger than all others. TensorFlow's `tf.math.top_k`. More than n are a mistake, or an error
+    /// when n is fed. Gradient: the cotangent of the values, each at its element's place.
     #[track_caller]
     pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
         let _call = self.graph().call("top_k");
@@ -247,15 +264,16 @@ impl<'g, T: Number> Tensor<'g, T> {
         let _call = self.graph().call("top_k_with");
         // A k beyond i64 is as much too large as i64::MAX is.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
-        let places = self.then(|graph, x| top_k_indices(graph, x, I::DTYPE, k));
-        (self.with(places, take_along), places)
+        let places = self.map(|x| x.top_k_indices(I::DTYPE, k));
+        (self.zip(places, |x, places| x.take_along(places)), places)
     }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row i: `[n, classes]` with `[n]` gives
-    /// `[n]`. All classes that tie at the border are in. TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives
-    /// `false`; but a target out of range fails at run time, naming its position.
+    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row
+    /// i: `[n, classes]` with `[n]` gives `[n]`. All classes that tie at the border are in.
+    /// TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives `false`; but a
+    /// target out of range fails at run time, naming its position.
     #[track_caller]
     pub fn in_top_k<I: Index>(self, targets: impl Operand<'g, I>, k: usize) -> Tensor<'g, bool> {
         let _call = self.graph().call("in_top_k");
@@ -264,10 +282,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let this = self.beside(targets);
         let targets = targets.node(this.graph());
         this.graph().within("in_top_k", || {
-            let own = this.then::<T>(|graph, x| {
-                let column = shape::expand_dims(graph, targets, -1);
-                take_along(graph, x, column)
-            });
+            let own = this.map::<T>(|x| x.take_along(x.at(targets).expand_dims(-1)));
             let larger = this.greater(own).cast::<i64>().reduce_sum(-1);
             let finite = this.is_finite().reduce_all(-1);
             larger.less(k).logical_and(finite)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Calculus, Cotangents, DType,
-    DTypes, Derivation, Diagnostic, Effect, Fault, Graph as Ir, Inference, Initializer, Locality,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
-    Type, element_count, known_dims,
+    Array, AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Diagnostic,
+    Differentiability, Effect, Fault, Fusibility, Inference, Initializer, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, element_count,
+    known_dims,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -15,34 +15,43 @@ use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 use super::random::Distribution;
 use super::with_type;
 use crate::init::{First, array_value};
-use crate::{AnyTensor, Dimensions, Element, Graph, Init, Number, Operand, Scalar, Tensor};
+use crate::{
+    AnyTensor, Dimensions, Element, Expr, Graph, Init, Number, Operand, Rule, Scalar, Tensor,
+};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
     &[&Placeholder, &PlaceholderWithDefault, &Constant, &Variable, &Fill, &Size, &Invalid];
 
-const NOTHING_TO_DIFFERENTIATE: Calculus = Calculus::None("does not depend on other nodes");
+const NOTHING_TO_DIFFERENTIATE: Differentiability =
+    Differentiability::None("does not depend on other nodes");
+
+abeyance_ir::attributes! {
+    /// Of what kind is fed.
+    pub struct PlaceholderAttributes {
+        /// Element type of what is fed.
+        dtype: DType,
+        /// Shape of what is fed.
+        shape: Shape,
+    }
+}
 
 /// A value that is fed.
 pub struct Placeholder;
 
 impl Operator for Placeholder {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("placeholder", "a value that is fed at each run", &[])
-                .attributes(ATTRIBUTES)
+                .attributes(PlaceholderAttributes::SPECS)
                 .effect(Effect::Feed)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        let PlaceholderAttributes { dtype, shape } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 
     fn lower(&self, _: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -75,7 +84,7 @@ impl Operator for PlaceholderWithDefault {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent()))
     }
 
@@ -88,86 +97,91 @@ impl Operator for PlaceholderWithDefault {
     }
 }
 
+abeyance_ir::attributes! {
+    /// A value that is part of the graph.
+    pub struct ConstantAttributes {
+        /// The value.
+        value: ArrayRef,
+    }
+}
+
 /// A value that is part of the graph.
 pub struct Constant;
 
 impl Operator for Constant {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("value", AttributeKind::Array)];
         const {
             &Signature::new("constant", "a value that is part of the graph", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .attributes(ConstantAttributes::SPECS)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.attributes().array(0) else {
-            return Err(Fault::new("the value is missing"));
-        };
-        check_array(value)?;
+        let ConstantAttributes { value } = cx.attributes();
+        check_array(&value)?;
         let shape = value.dims.iter().map(|&dim| dim.into()).collect();
         cx.tensor(value.dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let value = cx.attributes.array(0);
-        Ok(Lowered::Constant(value.map(|value| value.bytes.clone()).unwrap_or_default()))
+        let ConstantAttributes { value } = cx.attributes();
+        Ok(Lowered::Constant(value.bytes.clone()))
     }
 
     fn samples(&self) -> Vec<Sample> {
         let value = Array::new(DType::F64, &[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        vec![Sample::new(Attributes::of([Attribute::Array(Arc::new(value))]))]
+        vec![Sample::new(ConstantAttributes { value: Arc::new(value) })]
     }
 }
 
 fn check_array(value: &Array) -> Result<(), Fault> {
     let bytes = element_count(&value.dims).and_then(|count| count.checked_mul(value.dtype.size()));
-    match bytes == Some(value.bytes.len()) {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if bytes == Some(value.bytes.len()) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "{} bytes are not an array of {} with sizes {:?}",
             value.bytes.len(),
             value.dtype,
             value.dims
-        ))),
+        )))
+    }
+}
+
+abeyance_ir::attributes! {
+    /// What a variable holds and how it starts.
+    pub struct VariableAttributes {
+        /// How the first value is made.
+        initial: Initializer,
+        /// Element type of its value.
+        dtype: DType,
+        /// Shape of its value, known in full.
+        shape: Shape,
+        /// Whether optimizers change it.
+        trainable: bool = true,
     }
 }
 
 /// A value that runs change.
 pub struct Variable;
 
-/// The place of the attribute of a variable that says whether optimizers change it.
-pub(crate) const TRAINABLE: usize = 3;
-
 impl Operator for Variable {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("initial", AttributeKind::Initializer),
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-            AttributeSpec::optional(
-                "trainable",
-                AttributeKind::Flag,
-                abeyance_ir::DefaultAttribute::Flag(true),
-            ),
-        ];
         const {
             &Signature::new(
                 "variable",
                 "a value that lasts from run to run and that writes change",
                 &[],
             )
-            .attributes(ATTRIBUTES)
+            .attributes(VariableAttributes::SPECS)
             .effect(Effect::Read)
-            .calculus(NOTHING_TO_DIFFERENTIATE)
+            .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let shape = cx.shape_attribute(2);
-        let dtype = cx.attributes().dtype(1);
+        let VariableAttributes { initial, dtype, shape, trainable: _ } = cx.attributes();
         let Some(dims) = known_dims(&shape) else {
             return Err(Fault::new(format!(
                 "the shape {} is not known in full",
@@ -175,9 +189,9 @@ impl Operator for Variable {
             ))
             .help("a variable's first value is made before anything is fed: give every dimension a number"));
         };
-        match cx.attributes().initializer(0) {
-            Some(Initializer::Constant(value)) => {
-                check_array(value)?;
+        match initial {
+            Initializer::Constant(value) => {
+                check_array(&value)?;
                 if value.dtype != dtype {
                     return Err(Fault::new(format!(
                         "the first value is {}, the variable {dtype}",
@@ -191,16 +205,16 @@ impl Operator for Variable {
                     )));
                 }
             }
-            Some(Initializer::Zeros) => {}
-            Some(Initializer::Ones) if dtype != DType::Bool => {}
-            Some(Initializer::Uniform { low, high }) if dtype.is_float() => {
-                Distribution::Uniform.check(dtype, *low, *high)?;
+            Initializer::Zeros => {}
+            Initializer::Ones if dtype != DType::Bool => {}
+            Initializer::Uniform { low, high } if dtype.is_float() => {
+                Distribution::Uniform.check(dtype, low, high)?;
             }
-            Some(Initializer::Normal { mean, stddev }) if dtype.is_float() => {
-                Distribution::Normal.check(dtype, *mean, *stddev)?;
+            Initializer::Normal { mean, stddev } if dtype.is_float() => {
+                Distribution::Normal.check(dtype, mean, stddev)?;
             }
-            Some(Initializer::TruncatedNormal { mean, stddev }) if dtype.is_float() => {
-                Distribution::TruncatedNormal.check(dtype, *mean, *stddev)?;
+            Initializer::TruncatedNormal { mean, stddev } if dtype.is_float() => {
+                Distribution::TruncatedNormal.check(dtype, mean, stddev)?;
             }
             _ => {
                 return Err(Fault::new(format!("this first value is not one for {dtype}")));
@@ -214,12 +228,22 @@ impl Operator for Variable {
     }
 
     fn samples(&self) -> Vec<Sample> {
-        vec![Sample::new(Attributes::of([
-            Attribute::Initializer(Initializer::Ones),
-            Attribute::DType(DType::F64),
-            Attribute::Shape([3.into()].into_iter().collect()),
-            Attribute::Flag(true),
-        ]))]
+        vec![Sample::new(VariableAttributes {
+            initial: Initializer::Ones,
+            dtype: DType::F64,
+            shape: [3.into()].into_iter().collect(),
+            trainable: true,
+        })]
+    }
+}
+
+abeyance_ir::attributes! {
+    /// A value and where it stands.
+    pub struct FillAttributes {
+        /// The value of each element, a scalar.
+        value: ArrayRef,
+        /// Shape of the result.
+        shape: Shape,
     }
 }
 
@@ -228,30 +252,24 @@ pub struct Fill;
 
 impl Operator for Fill {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("value", AttributeKind::Array),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("fill", "one value everywhere", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .attributes(FillAttributes::SPECS)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let Some(value) = cx.attributes().array(0).filter(|value| value.dims.is_empty()) else {
+        let FillAttributes { value, shape } = cx.attributes();
+        if !value.dims.is_empty() {
             return Err(Fault::new("the value has to be a scalar"));
-        };
-        check_array(value)?;
-        let shape = cx.shape_attribute(1);
+        }
+        check_array(&value)?;
         cx.tensor(value.dtype, shape)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(value) = cx.attributes.array(0).cloned() else {
-            return Err(Fault::new("the value is missing"));
-        };
+        let FillAttributes { value, shape: _ } = cx.attributes();
         let len = cx.result.len();
         if cx.result.bytes() <= 1024 {
             return Ok(Lowered::Constant(value.bytes.repeat(len)));
@@ -268,8 +286,8 @@ impl Operator for Fill {
         Ok(kernel.into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Piecewise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::AnyRange
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -279,13 +297,20 @@ impl Operator for Fill {
     fn samples(&self) -> Vec<Sample> {
         let sample = |dims: &[usize]| {
             let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
-            let value = Array::scalar(DType::F64, 2.5);
-            Sample::new(Attributes::of([
-                Attribute::Array(Arc::new(value)),
-                Attribute::Shape(shape),
-            ]))
+            let value = Arc::new(Array::scalar(DType::F64, 2.5));
+            Sample::new(FillAttributes { value, shape })
         };
         vec![sample(&[]), sample(&[3]), sample(&[0, 2]), sample(&[300])]
+    }
+}
+
+abeyance_ir::attributes! {
+    /// Whose size is wanted, and as what.
+    pub struct SizeAttributes {
+        /// Type of the number.
+        dtype: DType,
+        /// Shape whose elements are counted.
+        of: Shape,
     }
 }
 
@@ -294,23 +319,21 @@ pub struct Size;
 
 impl Operator for Size {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("of", AttributeKind::Shape),
-        ];
         const {
             &Signature::new("size", "the product of some dimensions", &[])
-                .attributes(ATTRIBUTES)
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .attributes(SizeAttributes::SPECS)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        cx.tensor(cx.attributes().dtype(0), Shape::new())
+        let SizeAttributes { dtype, of: _ } = cx.attributes();
+        cx.tensor(dtype, Shape::new())
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let Some(dims) = known_dims(cx.attributes.shape(1)) else {
+        let SizeAttributes { dtype: _, of } = cx.attributes();
+        let Some(dims) = known_dims(&of) else {
             return Err(Fault::new("the size of a dimension is not known"));
         };
         let count = element_count(&dims).ok_or_else(|| Fault::new("the product is beyond 2^63"))?;
@@ -319,7 +342,7 @@ impl Operator for Size {
 
     fn samples(&self) -> Vec<Sample> {
         let of: Shape = [3.into(), 5.into()].into_iter().collect();
-        vec![Sample::new(Attributes::of([Attribute::DType(DType::F64), Attribute::Shape(of)]))]
+        vec![Sample::new(SizeAttributes { dtype: DType::F64, of })]
     }
 }
 
@@ -330,7 +353,7 @@ impl Operator for Invalid {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("invalid", "stands in where a program is wrong", &[])
-                .calculus(NOTHING_TO_DIFFERENTIATE)
+                .differentiability(NOTHING_TO_DIFFERENTIATE)
         }
     }
 
@@ -347,28 +370,34 @@ impl Operator for Invalid {
     }
 }
 
-/// Appends an invalid node.
-pub fn invalid(graph: &mut Ir) -> NodeId {
-    graph.add(&Invalid, &[], Attributes::none())
-}
+impl<'g> Expr<'g> {
+    /// An invalid node, for what follows from a mistake that was reported.
+    pub fn invalid(self) -> Self {
+        self.apply_to(&Invalid, &[], ())
+    }
 
-/// Appends a constant.
-pub fn constant(graph: &mut Ir, value: Array) -> NodeId {
-    graph.add(&Constant, &[], Attributes::of([Attribute::Array(Arc::new(value))]))
-}
+    /// A constant in this expression's graph.
+    pub fn constant(self, value: Array) -> Self {
+        self.apply_to(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
+    }
 
-/// Appends a tensor of one value.
-pub fn fill(graph: &mut Ir, value: Array, shape: Shape) -> NodeId {
-    graph.add(
-        &Fill,
-        &[],
-        Attributes::of([Attribute::Array(Arc::new(value)), Attribute::Shape(shape)]),
-    )
-}
+    /// An array of one value, a scalar, in this expression's graph.
+    pub fn fill(self, value: Array, shape: Shape) -> Self {
+        self.apply_to(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
+    }
 
-/// Appends the number of elements of a shape.
-pub fn size(graph: &mut Ir, dtype: DType, of: Shape) -> NodeId {
-    graph.add(&Size, &[], Attributes::of([Attribute::DType(dtype), Attribute::Shape(of)]))
+    /// An array of one value in this one's shape and element type, which is not computed for it.
+    pub fn fill_like(self, value: f64) -> Self {
+        match self.dtype() {
+            Some(dtype) => self.fill(Array::scalar(dtype, value), self.shape()),
+            None => self.invalid(),
+        }
+    }
+
+    /// The number of elements of a shape of this expression's graph.
+    pub fn size(self, dtype: DType, of: Shape) -> Self {
+        self.apply_to(&Size, &[], SizeAttributes { dtype, of })
+    }
 }
 
 impl Graph {
@@ -397,8 +426,7 @@ impl Graph {
         let shape = shape.into();
         self.any(self.build(|graph| {
             let shape = shape.resolve(graph.symbols_mut());
-            let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
-            graph.add_named(Some(name), &Placeholder, &[], attributes)
+            graph.add_named(Some(name), &Placeholder, &[], PlaceholderAttributes { dtype, shape })
         }))
     }
 
@@ -419,8 +447,7 @@ impl Graph {
     /// A number that is part of the graph.
     #[track_caller]
     pub fn constant<T: Element>(&self, value: T) -> Scalar<'_, T> {
-        let value = Array::new(T::DTYPE, &[], &[value.store()]);
-        Scalar(self.handle(self.build(|graph| constant(graph, value))))
+        Scalar(self.hold(Array::new(T::DTYPE, &[], &[value.store()])).assume())
     }
 
     /// An array that is part of the graph.
@@ -430,8 +457,7 @@ impl Graph {
         value: &ArrayBase<S, D>,
     ) -> Tensor<'_, T> {
         let _call = self.call("constant_array");
-        let value = array_value(value);
-        self.handle(self.build(|graph| constant(graph, value)))
+        self.hold(array_value(value)).assume()
     }
 
     /// An array that is part of the graph, with an element type that is known only when the program runs: an [`Array`], or a
@@ -439,8 +465,12 @@ impl Graph {
     #[track_caller]
     pub fn constant_of(&self, value: impl Into<Array>) -> AnyTensor<'_> {
         let _call = self.call("constant_of");
-        let value = value.into();
-        self.any(self.build(|graph| constant(graph, value)))
+        self.hold(value.into())
+    }
+
+    #[track_caller]
+    fn hold(&self, value: Array) -> AnyTensor<'_> {
+        self.apply(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
     }
 
     /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial` says, and that
@@ -479,12 +509,8 @@ impl Graph {
                 // That the shape has to be known is told where the node is checked.
                 (First::Scaled(_), None) => Initializer::Zeros,
             };
-            let attributes = Attributes::of([
-                Attribute::Initializer(first),
-                Attribute::DType(T::DTYPE),
-                Attribute::Shape(shape),
-                Attribute::Flag(trainable),
-            ]);
+            let attributes =
+                VariableAttributes { initial: first, dtype: T::DTYPE, shape, trainable };
             graph.add_named(Some(name), &Variable, &[], attributes)
         });
         self.handle(id)
@@ -499,18 +525,9 @@ impl Graph {
 
     #[track_caller]
     fn fill_with<T: Element>(&self, shape: Dimensions, value: Array) -> Tensor<'_, T> {
-        if shape.0.contains(&crate::Dimension::Unknown) {
-            let id = self.reject(
-                Diagnostic::new("the shape of a filled tensor has to be known", self.here())
-                    .help("take unknown sizes from other tensors: `dims![x.dim(0), 10]`"),
-            );
-            return self.handle(id);
-        }
-        let id = self.build(|graph| {
-            let shape = shape.resolve(graph.symbols_mut());
-            fill(graph, value, shape)
-        });
-        self.handle(id)
+        self.with_shape("a filled tensor", shape, |graph, shape| {
+            graph.add(&Fill, &[], FillAttributes { value: Arc::new(value), shape })
+        })
     }
 
     /// 0 (`false`) everywhere.
@@ -533,16 +550,13 @@ impl<'g, T: Element> Tensor<'g, T> {
     #[track_caller]
     pub fn zeros_like(self) -> Tensor<'g, T> {
         let _call = self.graph().call("zeros_like");
-        self.then(|graph, x| super::fill_like(graph, x, 0.0))
+        self.map(|x| x.fill_like(0.0))
     }
 
     /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's `tf.size`.
     #[track_caller]
     pub fn size<U: Number>(self) -> Scalar<'g, U> {
         let _call = self.graph().call("size");
-        Scalar(self.then(|graph, x| {
-            let of = graph.shape(x).unwrap_or_default();
-            size(graph, U::DTYPE, of)
-        }))
+        Scalar(self.map(|x| x.size(U::DTYPE, x.shape())))
     }
 }

@@ -1,6 +1,6 @@
 //! What convolutions and pools share: windows that slide over the two dimensions of images, and the sizes that follow.
 
-use abeyance_ir::{Attribute, Dim, Fault};
+use abeyance_ir::{Dim, Fault, Integers};
 use abeyance_kernels::sliding::{Padding, Sliding};
 
 /// A number for rows and one for columns: `2` for both, or `[2, 1]`.
@@ -20,8 +20,8 @@ impl From<[usize; 2]> for Pair {
 }
 
 impl Pair {
-    pub(super) fn attribute(self) -> Attribute {
-        Attribute::Integers(self.0.map(integer).into_iter().collect())
+    pub(super) fn integers(self) -> Integers {
+        self.0.map(integer).into_iter().collect()
     }
 }
 
@@ -49,10 +49,7 @@ pub(super) fn pair(what: &str, values: &[i64]) -> Result<[usize; 2], Fault> {
 
 /// SAME if the flag is set, else VALID.
 pub(super) fn padding(same: bool) -> Padding {
-    match same {
-        true => Padding::Same,
-        false => Padding::Valid,
-    }
+    if same { Padding::Same } else { Padding::Valid }
 }
 
 /// How windows slide over rows (axis 0) and columns (axis 1).

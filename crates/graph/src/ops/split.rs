@@ -1,185 +1,191 @@
-//! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices, reshapes and `concat`.
+//! One tensor as several, and several as one: `stack`, `unstack`, `split`. All are made of slices,
+//! reshapes and `concat`.
 
-use abeyance_ir::{
-    DType, Diagnostic, Dim, Fault, Graph as Ir, Naming, NodeId, Shape, resolve_axis,
-};
+use abeyance_ir::{Diagnostic, Dim, Fault, NodeId, resolve_axis};
 
-use super::strided::{Parts, strided_slice};
-use super::{join, shape, slice, source, window};
-use crate::{Element, Graph, Tensor};
+use super::shape::derived;
+use super::strided::Parts;
+use crate::{Element, Expr, Graph, Tensor};
 
 /// The most tensors that one can be taken apart into: each is a node.
 const MOST: usize = 1 << 16;
 
 fn count(parts: usize) -> Result<usize, Fault> {
-    match parts <= MOST {
-        true => Ok(parts),
-        false => Err(Fault::new(format!(
+    if parts <= MOST {
+        Ok(parts)
+    } else {
+        Err(Fault::new(format!(
             "{parts} tensors are more than the {MOST} that one can be taken apart into"
-        ))),
+        )))
     }
 }
 
-/// Appends `x[.., index, ..]` for one axis, which is gone.
-pub fn index_at(graph: &mut Ir, x: NodeId, axis: usize, index: i64) -> NodeId {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    strided_slice(graph, x, &Parts::all(rank).with_index(axis, index))
-}
+impl<'g> Expr<'g> {
+    /// The slice at an index of an axis, which is gone: `x[.., index, ..]`.
+    pub fn index_at(self, axis: usize, index: i64) -> Self {
+        self.strided_slice(&Parts::all(self.rank()).with_index(axis, index))
+    }
 
-/// How to cut a dimension: by the parts' sizes.
-fn cut(graph: &mut Ir, x: NodeId, axis: usize, sizes: &[i64]) -> Result<Vec<NodeId>, Fault> {
-    let full = graph.shape(x).unwrap_or_default();
-    let dim = full[axis];
-    count(sizes.len())?;
-    let open = sizes.iter().filter(|&&size| size == -1).count();
-    if open > 1 {
-        return Err(Fault::new(format!(
-            "{open} of the sizes {sizes:?} are -1, and at most one can be worked out"
-        )));
-    }
-    let mut sum = 0i64;
-    for &size in sizes.iter().filter(|&&size| size != -1) {
-        if size < 0 {
-            return Err(Fault::new(format!("sizes = {sizes:?} holds {size}, which is no size")));
+    /// A dimension cut into parts of these sizes, of which one may be -1.
+    fn cut(self, axis: usize, sizes: &[i64]) -> Result<Vec<Self>, Fault> {
+        let full = self.shape();
+        let dim = full[axis];
+        count(sizes.len())?;
+        let open = sizes.iter().filter(|&&size| size == -1).count();
+        if open > 1 {
+            return Err(Fault::new(format!(
+                "{open} of the sizes {sizes:?} are -1, and at most one can be worked out"
+            )));
         }
-        sum = sum
-            .checked_add(size)
-            .ok_or_else(|| Fault::new(format!("the sum of the sizes {sizes:?} is beyond 2^63")))?;
-    }
-    let fits = match dim {
-        Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
-        _ if open == 1 => true,
-        // Sizes that are all given say how large the dimension is.
-        _ => graph.unify(dim, Dim::Known(sum as usize)).is_some(),
-    };
-    if !fits {
-        return Err(Fault::new(format!(
-            "the sizes {sizes:?} make {sum}, and dimension {axis} of {} is {}",
-            graph.symbols().display(&full),
-            graph.symbols().display(&[dim]).to_string().trim_matches(['[', ']'])
-        )));
-    }
-    let mut begin = vec![0i64; full.len()];
-    // The dimension that is left for the open part, and a node that holds its size, where that is not known yet.
-    let left = match dim {
-        Dim::Symbol(_) if open == 1 => {
-            let mut behind_all = begin.clone();
-            behind_all[axis] = sum;
-            let measure = slice::slice(graph, x, &behind_all, &vec![-1; full.len()]);
-            graph.shape(measure).map(|shape| shape[axis])
+        let mut sum = 0i64;
+        for &size in sizes.iter().filter(|&&size| size != -1) {
+            if size < 0 {
+                return Err(Fault::new(format!(
+                    "sizes = {sizes:?} holds {size}, which is no size"
+                )));
+            }
+            sum = sum.checked_add(size).ok_or_else(|| {
+                Fault::new(format!("the sum of the sizes {sizes:?} is beyond 2^63"))
+            })?;
         }
-        _ => None,
-    };
-    let mut offset = None;
-    let mut parts = Vec::with_capacity(sizes.len());
-    for &size in sizes {
-        let mut shape = full.clone();
-        shape[axis] = match (size, left, dim) {
-            (-1, Some(left), _) => left,
-            (-1, None, Dim::Known(all)) => Dim::Known(all - sum as usize),
-            _ => Dim::Known(size as usize),
+        let fits = match dim {
+            Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
+            _ if open == 1 => true,
+            // Sizes that are all given say how large the dimension is.
+            _ => self.graph(|graph| graph.unify(dim, Dim::Known(sum as usize)).is_some()),
         };
-        parts.push(match (shape[axis], offset) {
-            (Dim::Known(size), None) => {
-                let mut taken = vec![-1; full.len()];
-                taken[axis] = size as i64;
-                slice::slice(graph, x, &begin, &taken)
+        if !fits {
+            let [full, dim] = [&full[..], &[dim]]
+                .map(|shape| self.graph(|graph| graph.symbols().display(shape).to_string()));
+            return Err(Fault::new(format!(
+                "the sizes {sizes:?} make {sum}, and dimension {axis} of {full} is {}",
+                dim.trim_matches(['[', ']'])
+            )));
+        }
+        let mut begin = vec![0i64; full.len()];
+        // The dimension that is left for the open part, and a node that holds its size, where that
+        // is not known yet.
+        let left = match dim {
+            Dim::Symbol(_) if open == 1 => {
+                let mut behind_all = begin.clone();
+                behind_all[axis] = sum;
+                let measure = self.slice(&behind_all, &vec![-1; full.len()]);
+                measure.shape().get(axis).copied()
             }
-            (_, offset) => {
-                let offset = offset.unwrap_or_else(|| window::offset(graph, 0));
-                window::slice_at(graph, x, offset, &begin, axis as i64, shape.clone())
-            }
-        });
-        match shape[axis] {
-            Dim::Known(size) => begin[axis] += size as i64,
-            left => {
-                let size = source::size(graph, DType::I64, Shape::from_slice(&[left]));
-                offset = Some(size);
+            _ => None,
+        };
+        let mut offset = None;
+        let mut parts = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            let mut shape = full.clone();
+            shape[axis] = match (size, left, dim) {
+                (-1, Some(left), _) => left,
+                (-1, None, Dim::Known(all)) => Dim::Known(all - sum as usize),
+                _ => Dim::Known(size as usize),
+            };
+            let dim = shape[axis];
+            parts.push(match (dim, offset) {
+                (Dim::Known(size), None) => {
+                    let mut taken = vec![-1; full.len()];
+                    taken[axis] = size as i64;
+                    self.slice(&begin, &taken)
+                }
+                (_, offset) => {
+                    let offset = offset.unwrap_or_else(|| self.offset(0));
+                    self.slice_at(offset, &begin, axis as i64, shape)
+                }
+            });
+            match dim {
+                Dim::Known(size) => begin[axis] += size as i64,
+                left => offset = Some(self.offset_of(left)),
             }
         }
+        Ok(parts)
     }
-    Ok(parts)
-}
 
-/// A dimension cut into parts of one size.
-fn cut_evenly(graph: &mut Ir, x: NodeId, axis: usize, parts: usize) -> Result<Vec<NodeId>, Fault> {
-    let full = graph.shape(x).unwrap_or_default();
-    if parts == 0 {
-        return Err(Fault::new("a tensor cannot be split into 0 parts"));
-    }
-    count(parts)?;
-    match full[axis] {
-        Dim::Known(size) if size % parts != 0 => Err(Fault::new(format!(
-            "dimension {axis} of {} does not split into {parts} equal parts",
-            graph.symbols().display(&full)
-        ))
-        .help("give the size of each part: `x.split_sizes(&[3, -1], axis)`")),
-        Dim::Known(size) => cut(graph, x, axis, &vec![(size / parts) as i64; parts]),
-        // Rows of parts: whether they come out even is seen when the graph runs.
-        Dim::Symbol(_) => {
-            let mut to = full;
-            to[axis] = Dim::Symbol(graph.symbols_mut().fresh(Naming::Derived));
-            to.insert(axis, Dim::Known(parts));
-            let rows = shape::reshape(graph, x, to);
-            let row = |index| index_at(graph, rows, axis, index);
-            Ok((0..parts as i64).map(row).collect())
+    /// A dimension cut into parts of one size.
+    fn cut_evenly(self, axis: usize, parts: usize) -> Result<Vec<Self>, Fault> {
+        let full = self.shape();
+        if parts == 0 {
+            return Err(Fault::new("a tensor cannot be split into 0 parts"));
+        }
+        count(parts)?;
+        match full[axis] {
+            Dim::Known(size) if size % parts != 0 => Err(Fault::new(format!(
+                "dimension {axis} of {} does not split into {parts} equal parts",
+                self.graph(|graph| graph.symbols().display(&full).to_string())
+            ))
+            .help("give the size of each part: `x.split_sizes(&[3, -1], axis)`")),
+            Dim::Known(size) => self.cut(axis, &vec![(size / parts) as i64; parts]),
+            // Rows of parts: whether they come out even is seen when the graph runs.
+            Dim::Symbol(_) => {
+                let mut to = full;
+                to[axis] = self.graph(derived);
+                to.insert(axis, Dim::Known(parts));
+                let rows = self.reshape(to);
+                Ok((0..parts as i64).map(|index| rows.index_at(axis, index)).collect())
+            }
         }
     }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The parts that `cut` makes; of a mistake as many invalid ones as were `asked` for, so that a list may be indexed
-    /// before anything is reported.
+    /// The parts that `cut` makes; of a mistake as many invalid ones as were `asked` for, so that a
+    /// list may be indexed before anything is reported.
     #[track_caller]
     fn apart(
         self,
         asked: usize,
         axis: i64,
-        cut: impl FnOnce(&mut Ir, NodeId, usize) -> Result<Vec<NodeId>, Fault>,
+        cut: impl for<'e> FnOnce(Expr<'e>, usize) -> Result<Vec<Expr<'e>>, Fault>,
     ) -> Vec<Tensor<'g, T>> {
-        let graph = self.graph();
+        let ids = |parts: Vec<Expr<'_>>| parts.into_iter().map(Expr::id).collect::<Vec<_>>();
         let cut = resolve_axis(axis, self.shape().len())
-            .and_then(|axis| graph.build(|ir| cut(ir, self.id(), axis)));
+            .and_then(|axis| self.visit(|x| cut(x, axis).map(ids)));
         match cut {
-            Ok(parts) => parts.into_iter().map(|part| graph.handle(part)).collect(),
+            Ok(parts) => parts.into_iter().map(|part| self.graph().handle(part)).collect(),
             Err(fault) => vec![self.fault(fault); asked.min(MOST)],
         }
     }
 
-    /// The slices along an axis, which is gone from their shapes: as many tensors as its size, which has to be known.
-    /// TensorFlow's `tf.unstack`. After a mistake the tensors are invalid ones: as many as the largest known size, one at least.
+    /// The slices along an axis, which is gone from their shapes: as many tensors as its size,
+    /// which has to be known. TensorFlow's `tf.unstack`. After a mistake the tensors are invalid
+    /// ones: as many as the largest known size, one at least.
     #[track_caller]
     pub fn unstack(self, axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("unstack");
-        // Where the size along the axis is not known, nobody can have asked for a number of tensors.
+        // Where the size along the axis is not known, nobody can have asked for a number of
+        // tensors.
         let largest = self.shape().iter().filter_map(|dim| dim.known()).max();
-        self.apart(largest.unwrap_or(0).max(1), axis, |graph, x, axis| {
-            let full = graph.shape(x).unwrap_or_default();
+        self.apart(largest.unwrap_or(0).max(1), axis, |x, axis| {
+            let full = x.shape();
             let Dim::Known(size) = full[axis] else {
                 return Err(Fault::new(format!(
                     "dimension {axis} of {} is not known, and with it how many tensors there are",
-                    graph.symbols().display(&full)
+                    x.graph(|graph| graph.symbols().display(&full).to_string())
                 )));
             };
             let size = count(size)? as i64;
-            Ok((0..size).map(|index| index_at(graph, x, axis, index)).collect())
+            Ok((0..size).map(|index| x.index_at(axis, index)).collect())
         })
     }
 
-    /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that does not divide is a mistake, or an
-    /// error when it is fed. After a mistake all `parts` are invalid. Gradient: each part's at its place.
+    /// Cut along an axis into `parts` tensors of one size. TensorFlow's `tf.split`. A size that
+    /// does not divide is a mistake, or an error when it is fed. After a mistake all `parts` are
+    /// invalid. Gradient: each part's at its place.
     #[track_caller]
     pub fn split(self, parts: usize, axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("split");
-        self.apart(parts, axis, |graph, x, axis| cut_evenly(graph, x, axis, parts))
+        self.apart(parts, axis, |x, axis| x.cut_evenly(axis, parts))
     }
 
-    /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others leave. TensorFlow's `tf.split`.
-    /// Sizes that do not make up the dimension are a mistake; all parts are then invalid.
+    /// Cut along an axis into tensors of these sizes, of which one may be -1: what the others
+    /// leave. TensorFlow's `tf.split`. Sizes that do not make up the dimension are a mistake; all
+    /// parts are then invalid.
     #[track_caller]
     pub fn split_sizes(self, sizes: &[i64], axis: i64) -> Vec<Tensor<'g, T>> {
         let _call = self.graph().call("split_sizes");
-        self.apart(sizes.len(), axis, |graph, x, axis| cut(graph, x, axis, sizes))
+        self.apart(sizes.len(), axis, |x, axis| x.cut(axis, sizes))
     }
 }
 
@@ -209,8 +215,8 @@ fn unlike(graph: &Graph, inputs: &[NodeId]) -> Option<Diagnostic> {
 }
 
 impl Graph {
-    /// Tensors of one shape along a new axis of the result (-1: the last). At least one tensor is needed. TensorFlow's `tf.stack`.
-    /// Gradient: for each its part of the cotangent.
+    /// Tensors of one shape along a new axis of the result (-1: the last). At least one tensor is
+    /// needed. TensorFlow's `tf.stack`. Gradient: for each its part of the cotangent.
     #[track_caller]
     pub fn stack<'g, T: Element>(
         &'g self,
@@ -225,11 +231,8 @@ impl Graph {
             return home.handle(home.reject(diagnostic));
         }
         home.within("stack", || {
-            home.handle(home.build(|graph| {
-                let rows: Vec<NodeId> =
-                    inputs.iter().map(|&input| shape::expand_dims(graph, input, axis)).collect();
-                join::concat(graph, &rows, axis)
-            }))
+            let rows = inputs.into_iter().map(|input| home.handle::<T>(input).expand_dims(axis));
+            home.concat(rows, axis)
         })
     }
 }

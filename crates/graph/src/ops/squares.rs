@@ -2,18 +2,17 @@
 //! of.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes, Derivation,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::squares::{Measure, Squares, Sum};
 use smallvec::smallvec;
 
-use super::reduce::{reduced_shape, resolve_axes};
-use super::{binary, cast, comparison, scalar_like, select, shape, source, with_float};
-use crate::{AxisList, Float, Tensor};
+use super::reduce::{ReduceAttributes, Reduced, reduced_shape, resolve_axes};
+use super::with_float;
+use crate::{Axes, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] =
@@ -36,8 +35,15 @@ enum Kind {
 }
 
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::FLOAT)];
-const AXES: AttributeSpec = AttributeSpec::required("axes", AttributeKind::Integers);
-const KEEP_DIMS: AttributeSpec = AttributeSpec::flag("keep_dims");
+
+abeyance_ir::attributes! {
+    /// Which axes are reduced, and what is added to the mean of the squares.
+    pub struct RootMeanSquareAttributes {
+        ..reduce: ReduceAttributes,
+        /// Number that is added to the mean before the root is taken, 0 or more and finite.
+        epsilon: f64,
+    }
+}
 
 /// √Σx². Gradient: the cotangent times x over the norm, and 0 where that is 0. Of nothing it is 0.
 pub static EUCLIDEAN_NORM: SquareReduction = SquareReduction {
@@ -46,7 +52,7 @@ pub static EUCLIDEAN_NORM: SquareReduction = SquareReduction {
         "the root of the sum of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::Norm,
 };
 
@@ -57,7 +63,7 @@ pub static WIDE_EUCLIDEAN_NORM: SquareReduction = SquareReduction {
         "the root of the sum of the squares along some axes, as f64",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::WideNorm,
 };
 
@@ -68,7 +74,7 @@ pub static ROOT_MEAN_SQUARE: SquareReduction = SquareReduction {
         "the root of epsilon and the mean of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS, AttributeSpec::required("epsilon", AttributeKind::Real)]),
+    .attributes(RootMeanSquareAttributes::SPECS),
     kind: Kind::RootMean,
 };
 
@@ -79,7 +85,7 @@ pub static MEAN_SQUARE: SquareReduction = SquareReduction {
         "the mean of the squares along some axes",
         OPERAND,
     )
-    .attributes(&[AXES, KEEP_DIMS]),
+    .attributes(ReduceAttributes::SPECS),
     kind: Kind::Mean,
 };
 
@@ -89,71 +95,57 @@ impl Operator for SquareReduction {
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        if self.kind == Kind::RootMean {
-            let epsilon = cx.attributes().real(2);
-            // Also if it is NaN.
-            if !(0.0..f64::INFINITY).contains(&epsilon) {
-                return Err(Fault::new(format!(
-                    "an epsilon of {epsilon} cannot be added to a mean of squares"
-                ))
-                .help("it has to be 0 or more, and finite"));
-            }
+        let (reduce, epsilon) = self.attributes(|| cx.attributes(), || cx.attributes());
+        // Also if it is NaN.
+        if !(0.0..f64::INFINITY).contains(&epsilon) {
+            return Err(Fault::new(format!(
+                "an epsilon of {epsilon} cannot be added to a mean of squares"
+            ))
+            .help("it has to be 0 or more, and finite"));
         }
         let shape = cx.shape(0);
-        let axes = resolve_axes(cx.attributes().integers(0), shape.len())?;
+        let axes = resolve_axes(&reduce.axes, shape.len())?;
         let dtype = match self.kind {
             Kind::WideNorm => DType::F64,
             _ => cx.dtype(0),
         };
-        cx.tensor(dtype, reduced_shape(&shape, &axes, cx.attributes().flag(1)))
+        cx.tensor(dtype, reduced_shape(&shape, &axes, reduce.keep_dims))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let x = cx.operand(0);
-        let axes = resolve_axes(cx.attributes().integers(0), cx.shape(x).len())?;
-        let (y, cotangent) = (cx.result(), cx.cotangent());
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
+        let (x, cotangent) = (cx.operand(0), cx.cotangent());
+        let reduced = Reduced::new(&reduce, x.rank())?;
         let share = match self.kind {
             Kind::Norm | Kind::WideNorm => cotangent,
-            Kind::RootMean => per_element(cx, x, cotangent, &axes, 1.0),
-            Kind::Mean => per_element(cx, x, cotangent, &axes, 2.0),
+            Kind::RootMean => reduced.per_element(x, cotangent, 1.0),
+            Kind::Mean => reduced.per_element(x, cotangent, 2.0),
         };
-        let share = kept(cx, share, &axes);
-        let wide = match self.kind {
-            Kind::WideNorm => cast::cast(cx.graph(), x, DType::F64),
-            _ => x,
+        let share = reduced.beside(x, share);
+        let wide = if self.kind == Kind::WideNorm { x.cast(DType::F64) } else { x };
+        let local = if self.kind == Kind::Mean {
+            wide
+        } else {
+            let root = reduced.beside(x, cx.result());
+            // Nothing over infinity is 0, and so are its derivatives.
+            wide / root.equal(0.0).select(f64::INFINITY, root)
         };
-        let local = match self.kind {
-            Kind::Mean => wide,
-            _ => {
-                let root = kept(cx, y, &axes);
-                // Nothing over infinity is 0, and so are its derivatives.
-                let graph = cx.graph();
-                let zero = scalar_like(graph, root, 0.0);
-                let infinity = scalar_like(graph, root, f64::INFINITY);
-                let flat = comparison::equal(graph, root, zero);
-                let safe = select::select(graph, flat, infinity, root);
-                binary::div(graph, wide, safe)
-            }
-        };
-        let slope = match cx.masked() {
-            true => binary::mul_no_nan(cx.graph(), local, share),
-            false => binary::mul(cx.graph(), share, local),
-        };
-        let slope = match cx.graph().node(x).ty.tensor().map(|tensor| tensor.dtype) {
-            Some(dtype) if self.kind == Kind::WideNorm => cast::cast(cx.graph(), slope, dtype),
+        let slope = cx.times(share, local);
+        Ok(cx.only(match x.dtype() {
+            Some(dtype) if self.kind == Kind::WideNorm => slope.cast(dtype),
             _ => slope,
-        };
-        Ok(cx.only(slope))
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
+        let (reduce, epsilon) = self.attributes(|| cx.attributes(), || cx.attributes());
         let measure = match self.kind {
             Kind::Norm | Kind::WideNorm => Measure::Length,
-            Kind::RootMean => Measure::Root(cx.attributes.real(2)),
+            Kind::RootMean => Measure::Root(epsilon),
             Kind::Mean => Measure::Mean,
         };
         let dims = cx.operands[0].dims;
-        let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+        let axes = resolve_axes(&reduce.axes, dims.len())?;
         let plan = Squares::new(dims, &axes);
         with_float!(cx.operands[0].dtype, T => {
             Ok(match self.kind {
@@ -164,7 +156,8 @@ impl Operator for SquareReduction {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        super::reduce::split(cx)
+        let (reduce, _) = self.attributes(|| cx.attributes(), || cx.attributes());
+        super::reduce::split(cx, &reduce)
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -180,17 +173,35 @@ impl Operator for SquareReduction {
         ];
         let sample = |(dims, axes, keep_dims): (&[usize], &[i64], bool)| {
             let domain = Domain::Values(&[0.5, -1.5, 2.0, 1.25, -0.75]);
-            Sample::new(self.attributes(axes, keep_dims, 0.25)).float(dims, domain)
+            let reduce = ReduceAttributes { axes: axes.into(), keep_dims };
+            Sample::new(self.own(reduce, 0.25)).float(dims, domain)
         };
         cases.into_iter().map(sample).collect()
     }
 }
 
 impl SquareReduction {
-    fn attributes(&self, axes: &[i64], keep_dims: bool, epsilon: f64) -> Attributes {
-        let shared = [Attribute::Integers(axes.into()), Attribute::Flag(keep_dims)];
-        let own = (self.kind == Kind::RootMean).then_some(Attribute::Real(epsilon));
-        Attributes::of(shared.into_iter().chain(own))
+    /// The attributes, read as those the operator has; with an epsilon of 0 where there is none.
+    fn attributes(
+        &self,
+        rooted: impl FnOnce() -> RootMeanSquareAttributes,
+        plain: impl FnOnce() -> ReduceAttributes,
+    ) -> (ReduceAttributes, f64) {
+        if self.kind == Kind::RootMean {
+            let RootMeanSquareAttributes { reduce, epsilon } = rooted();
+            (reduce, epsilon)
+        } else {
+            (plain(), 0.0)
+        }
+    }
+
+    /// The attributes for a node of the operator, without the epsilon where it has none.
+    fn own(&self, reduce: ReduceAttributes, epsilon: f64) -> Attributes {
+        if self.kind == Kind::RootMean {
+            RootMeanSquareAttributes { reduce, epsilon }.into()
+        } else {
+            reduce.into()
+        }
     }
 }
 
@@ -245,117 +256,48 @@ fn kernel<T: Real, U: Real>(cx: &Lowering<'_>, plan: Squares, measure: Measure) 
     }
 }
 
-/// `factor · cotangent / n` where n elements make up one.
-fn per_element(
-    cx: &mut Derivation<'_>,
-    x: NodeId,
-    cotangent: NodeId,
-    axes: &[usize],
-    factor: f64,
-) -> NodeId {
-    let full = cx.shape(x);
-    let of: Shape = axes.iter().map(|&axis| full[axis]).collect();
-    let known = of.iter().map(|dim| dim.known()).try_fold(1usize, |n, dim| n.checked_mul(dim?));
-    let graph = cx.graph();
-    let count = match (known, graph.node(x).ty.tensor().map(|tensor| tensor.dtype)) {
-        (Some(count), _) => scalar_like(graph, x, count as f64 / factor),
-        (None, Some(dtype)) => {
-            let size = source::size(graph, dtype, of);
-            match factor {
-                1.0 => size,
-                _ => {
-                    let factor = scalar_like(graph, x, factor);
-                    binary::div(graph, size, factor)
-                }
-            }
-        }
-        (None, None) => source::invalid(graph),
-    };
-    binary::div(graph, cotangent, count)
-}
-
-/// A value of the reduced shape with the reduced dimensions as 1, so that it broadcasts to the operand's.
-fn kept(cx: &mut Derivation<'_>, value: NodeId, axes: &[usize]) -> NodeId {
-    let leading = axes.iter().enumerate().all(|(place, &axis)| place == axis);
-    if cx.attributes().flag(1) || leading {
-        return value;
+impl<'g> Expr<'g> {
+    /// √Σx² along some axes.
+    pub fn euclidean_norm(self, axes: impl Axes) -> Self {
+        self.squares(&EUCLIDEAN_NORM, axes, 0.0)
     }
-    let kept = reduced_shape(&cx.shape(cx.operand(0)), axes, true);
-    shape::reshape(cx.graph(), value, kept)
+
+    /// √Σx² over all axes as f64: the norm of gradients, of whatever type they are.
+    pub fn wide_euclidean_norm(self) -> Self {
+        self.squares(&WIDE_EUCLIDEAN_NORM, .., 0.0)
+    }
+
+    /// √(Σx²/n + epsilon) along some axes.
+    pub fn root_mean_square(self, axes: impl Axes, epsilon: f64) -> Self {
+        self.squares(&ROOT_MEAN_SQUARE, axes, epsilon)
+    }
+
+    /// Σx²/n along some axes.
+    pub fn mean_square(self, axes: impl Axes) -> Self {
+        self.squares(&MEAN_SQUARE, axes, 0.0)
+    }
+
+    fn squares(self, operator: &'static SquareReduction, axes: impl Axes, epsilon: f64) -> Self {
+        self.apply(operator, operator.own(self.reduction(axes), epsilon))
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// √Σx²
     #[track_caller]
-    pub(super) fn euclidean_norm(self, list: &AxisList) -> Tensor<'g, T> {
-        self.squares(&EUCLIDEAN_NORM, list, 0.0)
+    pub(super) fn euclidean_norm(self, axes: impl Axes) -> Tensor<'g, T> {
+        self.map(|x| x.euclidean_norm(axes))
     }
 
     /// √(Σx²/n + epsilon)
     #[track_caller]
-    pub(super) fn root_mean_square(self, list: &AxisList, epsilon: f64) -> Tensor<'g, T> {
-        self.squares(&ROOT_MEAN_SQUARE, list, epsilon)
+    pub(super) fn root_mean_square(self, axes: impl Axes, epsilon: f64) -> Tensor<'g, T> {
+        self.map(|x| x.root_mean_square(axes, epsilon))
     }
 
     /// Σx²/n
     #[track_caller]
-    pub(super) fn mean_square(self, list: &AxisList) -> Tensor<'g, T> {
-        self.squares(&MEAN_SQUARE, list, 0.0)
+    pub(super) fn mean_square(self, axes: impl Axes) -> Tensor<'g, T> {
+        self.map(|x| x.mean_square(axes))
     }
-
-    #[track_caller]
-    fn squares(
-        self,
-        operator: &'static SquareReduction,
-        AxisList { axes, keep_dims }: &AxisList,
-        epsilon: f64,
-    ) -> Tensor<'g, T> {
-        self.then(|graph, x| match axes {
-            Some(axes) => append(graph, operator, x, axes, *keep_dims, epsilon),
-            None => append(graph, operator, x, &all_axes(graph, x), *keep_dims, epsilon),
-        })
-    }
-}
-
-fn all_axes(graph: &Ir, x: NodeId) -> Vec<i64> {
-    let rank = graph.shape(x).map_or(0, |shape| shape.len());
-    (0..rank as i64).collect()
-}
-
-fn append(
-    graph: &mut Ir,
-    operator: &'static SquareReduction,
-    x: NodeId,
-    axes: &[i64],
-    keep_dims: bool,
-    epsilon: f64,
-) -> NodeId {
-    graph.add(operator, &[x], operator.attributes(axes, keep_dims, epsilon))
-}
-
-/// Appends √Σx².
-pub fn euclidean_norm(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
-    append(graph, &EUCLIDEAN_NORM, x, axes, keep_dims, 0.0)
-}
-
-/// Appends √(Σx²/n + epsilon).
-pub fn root_mean_square(
-    graph: &mut Ir,
-    x: NodeId,
-    axes: &[i64],
-    keep_dims: bool,
-    epsilon: f64,
-) -> NodeId {
-    append(graph, &ROOT_MEAN_SQUARE, x, axes, keep_dims, epsilon)
-}
-
-/// Appends Σx²/n.
-pub fn mean_square(graph: &mut Ir, x: NodeId, axes: &[i64], keep_dims: bool) -> NodeId {
-    append(graph, &MEAN_SQUARE, x, axes, keep_dims, 0.0)
-}
-
-/// Appends √Σx² over all axes as f64: the norm of gradients, of whatever type they are.
-pub fn wide_euclidean_norm(graph: &mut Ir, x: NodeId) -> NodeId {
-    let axes = all_axes(graph, x);
-    append(graph, &WIDE_EUCLIDEAN_NORM, x, &axes, false, 0.0)
 }

@@ -1,15 +1,16 @@
 //! Changing variables, and nodes that are run for their effect.
 
 use abeyance_ir::{
-    Attributes, Calculus, DTypes, Effect, Fault, Graph as Ir, Inference, Locality, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    DTypes, Differentiability, Effect, Fault, Fusibility, Inference, Lowered, Lowering, NodeId,
+    OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Kernel, Source};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
+use super::binary::{binary_methods, zip};
 use super::with_type;
-use crate::{Element, Graph, Number, Operand, Operation, Tensor};
+use crate::{Element, Expr, Graph, Number, Operand, Operation, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ASSIGN, &ASSIGN_ADD, &ASSIGN_SUB, &Group];
@@ -33,9 +34,10 @@ impl Operator for Write {
                 cx.display(&variable),
                 cx.display(&value)
             ));
-            match value.is_empty() {
-                true => fault.help("one number for all: `x.broadcast_to(variable.shape())`"),
-                false => fault,
+            if value.is_empty() {
+                fault.help("one number for all: `x.broadcast_to(variable.shape())`")
+            } else {
+                fault
             }
         })?;
         cx.tensor(cx.dtype(0), shape)
@@ -45,8 +47,8 @@ impl Operator for Write {
         Ok((self.lower)(cx).into())
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -54,7 +56,7 @@ impl Operator for Write {
     }
 }
 
-const NO_GRADIENT: Calculus = Calculus::None("changes a variable");
+const NO_GRADIENT: Differentiability = Differentiability::None("changes a variable");
 const NUMBER: &[OperandSpec] =
     &[OperandSpec::new("variable", DTypes::NUMBER), OperandSpec::new("value", DTypes::NUMBER)];
 
@@ -66,7 +68,7 @@ pub static ASSIGN: Write = Write {
         &[OperandSpec::new("variable", DTypes::ANY), OperandSpec::new("value", DTypes::ANY)],
     )
     .effect(Effect::Write)
-    .calculus(NO_GRADIENT),
+    .differentiability(NO_GRADIENT),
     lower: |cx| {
         let len = cx.result.bytes();
         let cost = Cost { flops: 0.0, bytes: 2.0 * len as f64 };
@@ -84,10 +86,10 @@ pub static ASSIGN: Write = Write {
 pub static ASSIGN_ADD: Write = Write {
     signature: Signature::new("assign_add", "adds a value to a variable, and is the sum", NUMBER)
         .effect(Effect::Write)
-        .calculus(NO_GRADIENT),
+        .differentiability(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
-            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
+            zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_add(x, y))
         })
     },
 };
@@ -100,10 +102,10 @@ pub static ASSIGN_SUB: Write = Write {
         NUMBER,
     )
     .effect(Effect::Write)
-    .calculus(NO_GRADIENT),
+    .differentiability(NO_GRADIENT),
     lower: |cx| {
         with_type!(cx.result.dtype, T => {
-            super::binary::zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
+            zip::<T, T, T>(cx, 1.0, #[inline(always)] |x, y| StoredNumber::wrapping_sub(x, y))
         })
     },
 };
@@ -118,7 +120,7 @@ impl Operator for Group {
             &Signature::new("group", "runs its operands", OPERANDS)
                 .variadic()
                 .effect(Effect::Order)
-                .calculus(Calculus::None("has no value"))
+                .differentiability(Differentiability::None("has no value"))
         }
     }
 
@@ -135,23 +137,20 @@ impl Operator for Group {
     }
 }
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(variable, value)`.")]
-        pub fn $function(graph: &mut Ir, variable: NodeId, value: NodeId) -> NodeId {
-            graph.add(&$operator, &[variable, value], Attributes::none())
-        }
-    )*};
-}
-append! {
+binary_methods! {
+    /// The new value of this variable, which becomes the other.
     assign ASSIGN;
+    /// The new value of this variable, to which the other is added.
     assign_add ASSIGN_ADD;
+    /// The new value of this variable, from which the other is subtracted.
     assign_sub ASSIGN_SUB;
 }
 
-/// Appends a node that runs others.
-pub fn group(graph: &mut Ir, inputs: &[NodeId]) -> NodeId {
-    graph.add(&Group, inputs, Attributes::none())
+impl<'g> Expr<'g> {
+    /// A node of this expression's graph that runs others, and has no value.
+    pub fn group(self, inputs: &[Expr<'g>]) -> Self {
+        self.apply_to(&Group, inputs, ())
+    }
 }
 
 impl Graph {
@@ -164,14 +163,14 @@ impl Graph {
         let _call = self.call("group");
         let inputs: Vec<NodeId> =
             inputs.into_iter().map(|input| self.import(input.into().into())).collect();
-        Operation(self.any(self.build(|graph| group(graph, &inputs))))
+        Operation(self.any(self.build(|graph| graph.add(&Group, &inputs, ()))))
     }
 
     /// An operation that does nothing itself: something to hang an order on, see [`Graph::after`].
     #[track_caller]
     pub fn no_op(&self) -> Operation<'_> {
         let _call = self.call("no_op");
-        Operation(self.any(self.build(|graph| group(graph, &[]))))
+        Operation(self.apply(&Group, &[], ()))
     }
 }
 
@@ -183,7 +182,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// run need an order between them ([`Graph::after`]); the later one builds on the earlier.
     #[track_caller]
     pub fn assign(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign)
+        self.zip(value, |variable, value| variable.assign(value))
     }
 }
 
@@ -191,12 +190,12 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// Adds to this variable at the end of the run; the result is the sum. See [`Tensor::assign`].
     #[track_caller]
     pub fn assign_add(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign_add)
+        self.zip(value, |variable, value| variable.assign_add(value))
     }
 
     /// Subtracts from this variable at the end of the run; the result is the difference. See [`Tensor::assign`].
     #[track_caller]
     pub fn assign_sub(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(value, assign_sub)
+        self.zip(value, |variable, value| variable.assign_sub(value))
     }
 }

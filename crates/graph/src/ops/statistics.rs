@@ -1,6 +1,5 @@
 //! Mean and spread, built from reductions: `moments`, `reduce_variance`, `reduce_std`.
 
-use super::reduce::MEAN;
 use crate::{Axes, AxisList, Float, Tensor};
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -13,7 +12,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let _call = self.graph().call("reduce_variance");
         self.graph()
             .within("reduce_variance", || {
-                let mean = self.over(&MEAN, &list.kept());
+                let mean = self.reduce_mean(list.kept());
                 self.spread(mean, &list)
             })
             .into()
@@ -27,7 +26,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         let _call = self.graph().call("reduce_std");
         self.graph()
             .within("reduce_std", || {
-                let mean = self.over(&MEAN, &list.kept());
+                let mean = self.reduce_mean(list.kept());
                 (self - mean).root_mean_square(&list, 0.0)
             })
             .into()
@@ -39,9 +38,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let list = axes.list();
         let _call = self.graph().call("moments");
         let _scope = self.graph().scope("moments");
-        let mean = self.over(&MEAN, &list.kept());
+        let mean = self.reduce_mean(list.kept());
         let variance = self.spread(mean, &list).named("variance");
-        (mean.drop_kept(&list).named("mean").into(), variance.into())
+        (mean.map::<T>(|x| x.drop_kept(&list)).named("mean").into(), variance.into())
     }
 
     /// The mean of the squares of the differences from `mean`.

@@ -1,18 +1,17 @@
 //! Elements at even steps, forwards and backwards: `strided_slice`, its gradient, and `reverse`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, DefaultAttribute,
-    Derivation, Dim, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::layout::{Place, Steps, Strided};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
-use super::shape::{expand_dims, movement};
+use super::shape::movement;
 use super::slice::check_length;
 use super::with_moved;
-use crate::{Element, SlicePart, Tensor};
+use crate::{Element, Expr, Rule, SlicePart, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&StridedSlice, &StridedSliceGrad, &Reverse];
@@ -20,31 +19,48 @@ pub static OPERATORS: &[&dyn Operator] = &[&StridedSlice, &StridedSliceGrad, &Re
 const ANY: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 
-const fn mask(name: &'static str) -> AttributeSpec {
-    AttributeSpec::optional(name, AttributeKind::Integer, DefaultAttribute::Integer(0))
+attributes! {
+    /// Elements at even steps along each dimension, in TensorFlow's encoding: bit i of a mask is
+    /// for dimension i.
+    #[derive(Default)]
+    pub struct StridedSliceAttributes {
+        /// First place along each dimension; a negative one counts from the end.
+        begin: Integers,
+        /// Place along each dimension to stop before; a negative one counts from the end.
+        end: Integers,
+        /// Places from an element to the next along each dimension, not 0; negative goes backwards.
+        strides: Integers,
+        /// Dimensions, as bits, that are open where they begin, whatever `begin` says.
+        begin_mask: i64 = 0,
+        /// Dimensions, as bits, that are open where they end, whatever `end` says.
+        end_mask: i64 = 0,
+        /// Dimensions, as bits, of which only the element at `begin` is taken, and which go.
+        shrink_axis_mask: i64 = 0,
+    }
 }
 
-const PARTS: [AttributeSpec; 6] = [
-    AttributeSpec::required("begin", AttributeKind::Integers),
-    AttributeSpec::required("end", AttributeKind::Integers),
-    AttributeSpec::required("strides", AttributeKind::Integers),
-    mask("begin_mask"),
-    mask("end_mask"),
-    mask("shrink_axis_mask"),
-];
+attributes! {
+    /// Elements at even steps, and the shape in which they are placed.
+    pub struct StridedSliceGradAttributes {
+        /// Shape of the result.
+        shape: Shape,
+        ..parts: StridedSliceAttributes,
+    }
+}
 
-/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from the end if negative, and bits by
-/// dimension that say where `begin` and `end` are open, and where only the element at `begin` is meant and its dimension
-/// goes.
+attributes! {
+    /// The axes of a [`Reverse`].
+    pub struct ReverseAttributes {
+        /// Axes along which the order is turned round; negative ones count from the end.
+        axes: Integers,
+    }
+}
+
+/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from
+/// the end if negative, and bits by dimension that say where `begin` and `end` are open, and where
+/// only the element at `begin` is meant and its dimension goes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parts {
-    begin: SmallVec<[i64; 4]>,
-    end: SmallVec<[i64; 4]>,
-    strides: SmallVec<[i64; 4]>,
-    begin_mask: i64,
-    end_mask: i64,
-    shrink_axis_mask: i64,
-}
+pub struct Parts(StridedSliceAttributes);
 
 impl Parts {
     /// All of a tensor of this rank.
@@ -58,29 +74,29 @@ impl Parts {
 
     /// Along the next dimension, elements from `begin` to before `end`.
     pub fn push(&mut self, begin: Option<i64>, end: Option<i64>, stride: i64) {
-        let bit = 1i64.checked_shl(self.begin.len() as u32).unwrap_or(0);
-        self.begin_mask |= if begin.is_none() { bit } else { 0 };
-        self.end_mask |= if end.is_none() { bit } else { 0 };
-        self.begin.push(begin.unwrap_or(0));
-        self.end.push(end.unwrap_or(0));
-        self.strides.push(stride);
+        let bit = 1i64.checked_shl(self.0.begin.len() as u32).unwrap_or(0);
+        self.0.begin_mask |= if begin.is_none() { bit } else { 0 };
+        self.0.end_mask |= if end.is_none() { bit } else { 0 };
+        self.0.begin.push(begin.unwrap_or(0));
+        self.0.end.push(end.unwrap_or(0));
+        self.0.strides.push(stride);
     }
 
     /// Along the next dimension, one element.
     pub fn push_index(&mut self, index: i64) {
-        self.shrink_axis_mask |= 1i64.checked_shl(self.begin.len() as u32).unwrap_or(0);
+        self.0.shrink_axis_mask |= 1i64.checked_shl(self.0.begin.len() as u32).unwrap_or(0);
         self.push(Some(index), Some(index.saturating_add(1)), 1);
     }
 
     /// The same with other elements along one dimension.
     pub fn with(mut self, axis: usize, begin: Option<i64>, end: Option<i64>, stride: i64) -> Self {
         let bit = 1i64.checked_shl(axis as u32).unwrap_or(0);
-        self.begin_mask &= !bit;
-        self.end_mask &= !bit;
-        self.begin_mask |= if begin.is_none() { bit } else { 0 };
-        self.end_mask |= if end.is_none() { bit } else { 0 };
+        self.0.begin_mask &= !bit;
+        self.0.end_mask &= !bit;
+        self.0.begin_mask |= if begin.is_none() { bit } else { 0 };
+        self.0.end_mask |= if end.is_none() { bit } else { 0 };
         if let (Some(b), Some(e), Some(s)) =
-            (self.begin.get_mut(axis), self.end.get_mut(axis), self.strides.get_mut(axis))
+            (self.0.begin.get_mut(axis), self.0.end.get_mut(axis), self.0.strides.get_mut(axis))
         {
             (*b, *e, *s) = (begin.unwrap_or(0), end.unwrap_or(0), stride);
         }
@@ -90,38 +106,15 @@ impl Parts {
     /// The same with one element along one dimension, which goes.
     pub fn with_index(self, axis: usize, index: i64) -> Self {
         let mut parts = self.with(axis, Some(index), Some(index.saturating_add(1)), 1);
-        parts.shrink_axis_mask |= 1i64.checked_shl(axis as u32).unwrap_or(0);
+        parts.0.shrink_axis_mask |= 1i64.checked_shl(axis as u32).unwrap_or(0);
         parts
     }
 
-    fn attributes(&self) -> [Attribute; 6] {
-        [
-            Attribute::Integers(self.begin.clone()),
-            Attribute::Integers(self.end.clone()),
-            Attribute::Integers(self.strides.clone()),
-            Attribute::Integer(self.begin_mask),
-            Attribute::Integer(self.end_mask),
-            Attribute::Integer(self.shrink_axis_mask),
-        ]
-    }
-
-    /// From a node's attributes, from the one at `first` on.
-    fn of(attributes: &Attributes, first: usize) -> Self {
-        Parts {
-            begin: attributes.integers(first).into(),
-            end: attributes.integers(first + 1).into(),
-            strides: attributes.integers(first + 2).into(),
-            begin_mask: attributes.integer(first + 3),
-            end_mask: attributes.integer(first + 4),
-            shrink_axis_mask: attributes.integer(first + 5),
-        }
-    }
-
     fn check(&self, rank: usize) -> Result<(), Fault> {
-        check_length("begin", &self.begin, rank)?;
-        check_length("end", &self.end, rank)?;
-        check_length("strides", &self.strides, rank)?;
-        match self.strides.iter().position(|&stride| stride == 0) {
+        check_length("begin", &self.0.begin, rank)?;
+        check_length("end", &self.0.end, rank)?;
+        check_length("strides", &self.0.strides, rank)?;
+        match self.0.strides.iter().position(|&stride| stride == 0) {
             Some(axis) => Err(Fault::new(format!("the stride along dimension {axis} is 0"))),
             None => Ok(()),
         }
@@ -130,10 +123,10 @@ impl Parts {
     fn axis(&self, axis: usize) -> Part {
         let has = |mask: i64| mask >> axis & 1 == 1;
         Part {
-            begin: (!has(self.begin_mask)).then_some(self.begin[axis]),
-            end: (!has(self.end_mask)).then_some(self.end[axis]),
-            stride: self.strides[axis],
-            shrink: has(self.shrink_axis_mask),
+            begin: (!has(self.0.begin_mask)).then_some(self.0.begin[axis]),
+            end: (!has(self.0.end_mask)).then_some(self.0.end[axis]),
+            stride: self.0.strides[axis],
+            shrink: has(self.0.shrink_axis_mask),
         }
     }
 
@@ -157,8 +150,8 @@ impl Parts {
             .collect()
     }
 
-    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size is known only when the
-    /// graph runs.
+    /// The shape of what is taken out of a tensor, and for each of its dimensions whether its size
+    /// is known only when the graph runs.
     fn shape(&self, cx: &Inference<'_>, full: &[Dim]) -> Result<SmallVec<[Option<Dim>; 4]>, Fault> {
         self.check(full.len())?;
         let mut shape = SmallVec::new();
@@ -233,53 +226,49 @@ impl Part {
     }
 }
 
-/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`: places are counted from the
-/// end if negative, ends beyond the dimension are its ends, and a negative stride goes backwards. Dimensions for which
-/// `shrink_axis_mask` has a bit are indexed at `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the
-/// cotangent at its place among zeros.
+/// Elements of `x` at even steps along each dimension, with Python's meaning of `begin:end:stride`:
+/// places are counted from the end if negative, ends beyond the dimension are its ends, and a
+/// negative stride goes backwards. Dimensions for which `shrink_axis_mask` has a bit are indexed at
+/// `begin`, which must exist, and gone. TensorFlow's `tf.strided_slice`. Gradient: the cotangent at
+/// its place among zeros.
 pub struct StridedSlice;
 
 impl Operator for StridedSlice {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("strided_slice", "elements of x at even steps", ANY)
-                .attributes(&PARTS)
-                .masking()
+                .attributes(StridedSliceAttributes::SPECS)
+                .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::of(cx.attributes(), 0);
+        let parts = Parts(cx.attributes());
         let sizes = parts.shape(cx, &cx.shape(0))?;
         let shape = sizes.iter().map(|size| size.unwrap_or_else(|| cx.derived()));
         let shape = shape.collect();
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts::of(cx.attributes(), 0), cx.cotangent());
-        let full = cx.shape(cx.operand(0));
-        let placed = strided_slice_grad(cx.graph(), cotangent, &parts, full);
-        Ok(cx.only(placed))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let full = cx.operand(0).shape();
+        Ok(cx.only(cx.cotangent().strided_slice_grad(&Parts(cx.attributes()), full)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let steps = Parts::of(cx.attributes, 0).steps(dims)?;
+        let steps = Parts(cx.attributes()).steps(dims)?;
         Ok(pick(cx, &steps))
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let parts = Parts::of(cx.attributes(), 0);
+        let parts = Parts(cx.attributes());
         let axis = cx.axis(0).filter(|&axis| parts.check(cx.rank(0)).is_ok() && parts.keeps(axis));
         cx.along_if(axis.map(|axis| axis - parts.gone_before(axis)))
     }
 
     fn samples(&self) -> Vec<Sample> {
-        samples()
-            .into_iter()
-            .map(|(dims, parts)| Sample::new(Attributes::of(parts.attributes())).float(dims, USUAL))
-            .collect()
+        samples().into_iter().map(|(dims, parts)| Sample::new(parts.0).float(dims, USUAL)).collect()
     }
 }
 
@@ -328,9 +317,10 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         .map(|(dims, axes, shrink)| {
             let mut parts = Parts::default();
             for (axis, &(begin, end, stride)) in axes.iter().enumerate() {
-                match shrink.contains(&axis) {
-                    true => parts.push_index(begin.unwrap_or(0)),
-                    false => parts.push(begin, end, stride),
+                if shrink.contains(&axis) {
+                    parts.push_index(begin.unwrap_or(0))
+                } else {
+                    parts.push(begin, end, stride)
                 }
             }
             (dims, parts)
@@ -338,58 +328,52 @@ fn samples() -> Vec<(&'static [usize], Parts)> {
         .collect()
 }
 
-/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its gradient. Gradient:
-/// [`StridedSlice`].
+/// Zeros of a shape in which the elements that [`StridedSlice`] takes are those of the operand: its
+/// gradient. Gradient: [`StridedSlice`].
 pub struct StridedSliceGrad;
 
 impl Operator for StridedSliceGrad {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("shape", AttributeKind::Shape),
-            PARTS[0],
-            PARTS[1],
-            PARTS[2],
-            PARTS[3],
-            PARTS[4],
-            PARTS[5],
-        ];
         const {
             &Signature::new("strided_slice_grad", "zeros with x at even steps", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(StridedSliceGradAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (inner, full) = (cx.shape(0), cx.shape_attribute(0));
-        let wanted = Parts::of(cx.attributes(), 1).shape(cx, &full)?;
+        let inner = cx.shape(0);
+        let StridedSliceGradAttributes { shape: full, parts } = cx.attributes();
+        let wanted = Parts(parts).shape(cx, &full)?;
         let fits = wanted.len() == inner.len()
             && wanted
                 .iter()
                 .zip(&inner)
                 .all(|(size, &dim)| size.is_none_or(|size| cx.unify(size, dim).is_some()));
-        match fits {
-            true => cx.tensor(cx.dtype(0), full),
-            false => Err(Fault::new(format!(
+        if fits {
+            cx.tensor(cx.dtype(0), full)
+        } else {
+            Err(Fault::new(format!(
                 "{} is not the shape of what is taken out of {}",
                 cx.display(&inner),
                 cx.display(&full)
-            ))),
+            )))
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (parts, cotangent) = (Parts::of(cx.attributes(), 1), cx.cotangent());
-        let taken = strided_slice(cx.graph(), cotangent, &parts);
-        Ok(cx.only(taken))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let StridedSliceGradAttributes { parts, .. } = cx.attributes();
+        Ok(cx.only(cx.cotangent().strided_slice(&Parts(parts))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let steps = Parts::of(cx.attributes, 1).steps(cx.result.dims)?;
+        let StridedSliceGradAttributes { parts, .. } = cx.attributes();
+        let steps = Parts(parts).steps(cx.result.dims)?;
         Ok(place(cx, cx.result.dims, &steps))
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let (parts, rank) = (Parts::of(cx.attributes(), 1), cx.result().len());
+        let StridedSliceGradAttributes { parts, .. } = cx.attributes();
+        let (parts, rank) = (Parts(parts), cx.result().len());
         let from = |axis: &usize| Some(axis - parts.gone_before(*axis)) == cx.axis(0);
         let kept = |axis: &usize| parts.check(rank).is_ok() && parts.keeps(*axis);
         cx.along_if((0..rank).filter(kept).find(from))
@@ -407,55 +391,53 @@ impl Operator for StridedSliceGrad {
                     .map(|(_, steps)| steps.count)
                     .collect();
                 let shape = dims.iter().map(|&dim| dim.into()).collect();
-                let attributes = [Attribute::Shape(shape)].into_iter();
-                let attributes = Attributes::of(attributes.chain(parts.attributes()));
+                let attributes = StridedSliceGradAttributes { shape, parts: parts.0 };
                 Some(Sample::new(attributes).float(&inner, USUAL))
             })
             .collect()
     }
 }
 
-/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the cotangent, reversed.
+/// The elements in the opposite order along some axes. TensorFlow's `tf.reverse`. Gradient: the
+/// cotangent, reversed.
 pub struct Reverse;
 
 impl Operator for Reverse {
     fn signature(&self) -> &Signature {
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("axes", AttributeKind::Integers)];
         const {
             &Signature::new("reverse", "the opposite order along some axes", ANY)
-                .attributes(ATTRIBUTES)
+                .attributes(ReverseAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let shape = cx.shape(0);
-        resolve_axes(cx.attributes().integers(0), shape.len())?;
+        resolve_axes(&cx.attributes::<ReverseAttributes>().axes, shape.len())?;
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (axes, cotangent) = (cx.attributes().integers(0).to_vec(), cx.cotangent());
-        let back = reverse(cx.graph(), cotangent, &axes);
-        Ok(cx.only(back))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let ReverseAttributes { axes } = cx.attributes();
+        Ok(cx.only(cx.cotangent().reverse(&axes)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let axes = resolve_axes(cx.attributes.integers(0), dims.len())?;
+        let axes = resolve_axes(&cx.attributes::<ReverseAttributes>().axes, dims.len())?;
         let steps: SmallVec<[Steps; 4]> = dims
             .iter()
             .enumerate()
-            .map(|(axis, &size)| match axes.contains(&axis) {
-                true => Steps::reversed(size),
-                false => Steps::all(size),
-            })
+            .map(
+                |(axis, &size)| {
+                    if axes.contains(&axis) { Steps::reversed(size) } else { Steps::all(size) }
+                },
+            )
             .collect();
         Ok(pick(cx, &steps))
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        let turned = resolve_axes(cx.attributes().integers(0), cx.rank(0));
+        let turned = resolve_axes(&cx.attributes::<ReverseAttributes>().axes, cx.rank(0));
         cx.apart_from(|axis| turned.is_ok_and(|turned| turned.contains(&axis)))
     }
 
@@ -471,35 +453,38 @@ impl Operator for Reverse {
         cases
             .into_iter()
             .map(|(dims, axes)| {
-                Sample::new(Attributes::of([Attribute::Integers(axes.into())])).float(dims, USUAL)
+                Sample::new(ReverseAttributes { axes: axes.into() }).float(dims, USUAL)
             })
             .collect()
     }
 }
 
-/// Appends `strided_slice(x)`.
-pub fn strided_slice(graph: &mut Ir, x: NodeId, parts: &Parts) -> NodeId {
-    graph.add(&StridedSlice, &[x], Attributes::of(parts.attributes()))
-}
+impl<'g> Expr<'g> {
+    /// The elements at even steps along each dimension.
+    pub fn strided_slice(self, parts: &Parts) -> Self {
+        self.apply(&StridedSlice, parts.0.clone())
+    }
 
-/// Appends `strided_slice_grad(x)`.
-pub fn strided_slice_grad(graph: &mut Ir, x: NodeId, parts: &Parts, shape: Shape) -> NodeId {
-    let attributes = [Attribute::Shape(shape)].into_iter().chain(parts.attributes());
-    graph.add(&StridedSliceGrad, &[x], Attributes::of(attributes))
-}
+    /// Zeros of a shape in which the elements that `parts` takes are those of this.
+    pub fn strided_slice_grad(self, parts: &Parts, shape: Shape) -> Self {
+        let attributes = StridedSliceGradAttributes { shape, parts: parts.0.clone() };
+        self.apply(&StridedSliceGrad, attributes)
+    }
 
-/// Appends `reverse(x)`.
-pub fn reverse(graph: &mut Ir, x: NodeId, axes: &[i64]) -> NodeId {
-    graph.add(&Reverse, &[x], Attributes::of([Attribute::Integers(axes.into())]))
+    /// The elements in the opposite order along some axes.
+    pub fn reverse(self, axes: &[i64]) -> Self {
+        self.apply(&Reverse, ReverseAttributes { axes: axes.into() })
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices): `x.slice_with(slices![.., 2..-2, ..;-1, 0])`.
-    /// Dimensions not mentioned are taken whole. TensorFlow's `tf.strided_slice` and `x[...]`.
+    /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices):
+    /// `x.slice_with(slices![.., 2..-2, ..;-1, 0])`. Dimensions not mentioned are taken whole.
+    /// TensorFlow's `tf.strided_slice` and `x[...]`.
     ///
-    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are those of the dimension; an index must
-    /// exist, else it is a mistake, or a failure when the size is fed. A step of 0 is a mistake. Gradient: the cotangent at its
-    /// place among zeros.
+    /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are
+    /// those of the dimension; an index must exist, else it is a mistake, or a failure when the
+    /// size is fed. A step of 0 is a mistake. Gradient: the cotangent at its place among zeros.
     #[track_caller]
     pub fn slice_with(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
         let _call = self.graph().call("slice_with");
@@ -515,7 +500,7 @@ impl<'g, T: Element> Tensor<'g, T> {
                 "slice_with: {named} parts for a tensor of {rank} dimensions"
             )));
         };
-        self.then(|graph, x| {
+        self.map(|x| {
             let mut taken = Parts::default();
             let mut new = Vec::new();
             let mut place = 0;
@@ -535,23 +520,18 @@ impl<'g, T: Element> Tensor<'g, T> {
             if rests == 0 {
                 whole(&mut taken, rest);
             }
-            let mut y = match taken == Parts::all(rank) {
-                true => x,
-                false => strided_slice(graph, x, &taken),
-            };
-            for axis in new {
-                y = expand_dims(graph, y, axis as i64);
-            }
-            y
+            let y = if taken == Parts::all(rank) { x } else { x.strided_slice(&taken) };
+            new.into_iter().fold(y, |y, axis: usize| y.expand_dims(axis as i64))
         })
     }
 
-    /// The elements in the opposite order along `axes`, negative ones counted from the end. TensorFlow's `tf.reverse`. An axis out of
-    /// range or named twice is a mistake. Gradient: the cotangent, reversed.
+    /// The elements in the opposite order along `axes`, negative ones counted from the end.
+    /// TensorFlow's `tf.reverse`. An axis out of range or named twice is a mistake. Gradient: the
+    /// cotangent, reversed.
     #[track_caller]
     pub fn reverse(self, axes: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("reverse");
-        self.then(|graph, x| reverse(graph, x, axes.as_ref()))
+        self.map(|x| x.reverse(axes.as_ref()))
     }
 }
 

@@ -1,39 +1,45 @@
 //! Tensors side by side with themselves: `tile`.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DTypes, Derivation, Dim, Dims,
-    Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator,
-    Sample, Shape, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Dims, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::layout;
 
-use super::shape::{movement, reshape};
+use super::shape::movement;
 use super::slice::each;
-use super::{reduce, with_moved};
-use crate::{Element, Tensor};
+use super::with_moved;
+use crate::{Element, Expr, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Tile];
 
-/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's `tf.tile`. Gradient: the sum of the
-/// cotangent's parts.
+attributes! {
+    /// How often a [`Tile`] repeats.
+    pub struct TileAttributes {
+        /// Number of times that the tensor stands along each dimension, at least 0.
+        multiples: Integers,
+    }
+}
+
+/// `x` repeated `multiples[i]` times along dimension i, one after the other. TensorFlow's
+/// `tf.tile`. Gradient: the sum of the cotangent's parts.
 pub struct Tile;
 
 impl Operator for Tile {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("multiples", AttributeKind::Integers)];
         const {
             &Signature::new("tile", "x one after the other along each dimension", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(TileAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let dims = cx.shape(0);
-        let multiples = each("multiples", cx.attributes().integers(0), dims.len())?;
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, dims.len())?;
         let mut shape = Shape::new();
         for (&dim, &times) in dims.iter().zip(&multiples) {
             shape.push(match (dim, times) {
@@ -51,9 +57,10 @@ impl Operator for Tile {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let (full, cotangent) = (cx.shape(cx.operand(0)), cx.cotangent());
-        let multiples = each("multiples", cx.attributes().integers(0), full.len())?;
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let (full, cotangent) = (cx.operand(0).shape(), cx.cotangent());
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, full.len())?;
         // Repetitions get dimensions of their own, over which the sum goes.
         let mut apart = Shape::new();
         let mut axes = Vec::new();
@@ -64,20 +71,16 @@ impl Operator for Tile {
             }
             apart.push(dim);
         }
-        let graph = cx.graph();
-        let sum = match axes.is_empty() {
-            true => cotangent,
-            false => {
-                let apart = reshape(graph, cotangent, apart);
-                reduce::sum(graph, apart, &axes, false)
-            }
-        };
-        Ok(cx.only(sum))
+        Ok(cx.only(match axes[..] {
+            [] => cotangent,
+            _ => cotangent.reshape(apart).reduce_sum(&axes[..]),
+        }))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let dims = cx.operands[0].dims;
-        let multiples = each("multiples", cx.attributes.integers(0), dims.len())?;
+        let multiples =
+            each("multiples", &cx.attributes::<TileAttributes>().multiples, dims.len())?;
         if multiples.iter().all(|&times| times == 1) {
             return Ok(Lowered::Alias(0));
         }
@@ -92,7 +95,8 @@ impl Operator for Tile {
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
-        cx.apart_from(|axis| cx.attributes().integers(0).get(axis) != Some(&1))
+        let TileAttributes { multiples } = cx.attributes();
+        cx.apart_from(|axis| multiples.get(axis) != Some(&1))
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -109,28 +113,28 @@ impl Operator for Tile {
         cases
             .into_iter()
             .map(|(dims, multiples)| {
-                Sample::new(attributes(multiples)).float(dims, Domain::Between(-2.0, 2.0))
+                Sample::new(TileAttributes { multiples: multiples.into() })
+                    .float(dims, Domain::Between(-2.0, 2.0))
             })
             .collect()
     }
 }
 
-fn attributes(multiples: &[i64]) -> Attributes {
-    Attributes::of([Attribute::Integers(multiples.into())])
-}
-
-/// Appends `tile(x)`.
-pub fn tile(graph: &mut Ir, x: NodeId, multiples: &[i64]) -> NodeId {
-    graph.add(&Tile, &[x], attributes(multiples))
+impl<'g> Expr<'g> {
+    /// The expression `multiples[i]` times one after the other along dimension i.
+    pub fn tile(self, multiples: &[i64]) -> Self {
+        self.apply(&Tile, TileAttributes { multiples: multiples.into() })
+    }
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]` is `[1, 2, 1, 2, 1, 2]`. TensorFlow's
-    /// `tf.tile`. One number for each dimension, none below 0. Gradient: the sum of the cotangent's parts.
+    /// The tensor `multiples[i]` times one after the other along dimension i: `[1, 2]` with `[3]`
+    /// is `[1, 2, 1, 2, 1, 2]`. TensorFlow's `tf.tile`. One number for each dimension, none below
+    /// 0. Gradient: the sum of the cotangent's parts.
     #[track_caller]
     pub fn tile(self, multiples: impl AsRef<[i64]>) -> Tensor<'g, T> {
         let _call = self.graph().call("tile");
-        self.then(|graph, x| tile(graph, x, multiples.as_ref()))
+        self.map(|x| x.tile(multiples.as_ref()))
     }
 }
 

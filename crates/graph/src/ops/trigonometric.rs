@@ -1,24 +1,18 @@
 //! Functions of angles: `sin`, `cos`, `tan`, `atan2`. They are the platform's, right for huge arguments too.
 
-use abeyance_ir::{
-    Attributes, DTypes, Domain, Graph as Ir, NodeId, OperandSpec, Operator, Signature,
-};
+use abeyance_ir::{DTypes, Domain, OperandSpec, Operator, Signature};
 use abeyance_kernels::element::Real;
 
-use super::binary::{self, Binary, zip};
-use super::unary::{self, FLOAT, USUAL, Unary, real};
-use super::{chain, comparison, scalar_like, select, with_float};
-use crate::{Float, Operand, Tensor};
+use super::binary::{Binary, binary_methods, zip};
+use super::unary::{FLOAT, USUAL, Unary, real, unary_methods};
+use super::with_float;
+use crate::{Float, Operand, Rule, Tensor};
 
 /// The sine. Gradient: the cotangent times cos x.
 pub static SIN: Unary = Unary {
     signature: Signature::new("sin", "the sine of x radians", FLOAT),
     lower: real!(30.0, |x| x.sin()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = cos(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).cos()),
     domain: USUAL,
 };
 
@@ -26,12 +20,7 @@ pub static SIN: Unary = Unary {
 pub static COS: Unary = Unary {
     signature: Signature::new("cos", "the cosine of x radians", FLOAT),
     lower: real!(30.0, |x| x.cos()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let sine = sin(cx.graph(), x);
-        let slope = unary::neg(cx.graph(), sine);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(-cx.operand(0).sin()),
     domain: USUAL,
 };
 
@@ -39,13 +28,7 @@ pub static COS: Unary = Unary {
 pub static TAN: Unary = Unary {
     signature: Signature::new("tan", "the tangent of x radians", FLOAT),
     lower: real!(40.0, |x| x.tan()),
-    gradient: |cx| {
-        let y = cx.result();
-        let squared = unary::square(cx.graph(), y);
-        let one = scalar_like(cx.graph(), y, 1.0);
-        let slope = binary::add(cx.graph(), squared, one);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.result().square() + 1.0),
     // Away from the poles at ±π/2.
     domain: Domain::Between(-1.2, 1.2),
 };
@@ -69,27 +52,18 @@ pub static ATAN2: Binary = Binary {
     },
     gradient: |cx, index| {
         let (y, x) = (cx.operand(0), cx.operand(1));
-        let graph = cx.graph();
-        // With the larger side l and the ratio r of the two: 1/(l(1 + r²)) is the larger side over the squares, r times that the smaller.
-        let [tall, wide] = [y, x].map(|side| unary::abs(graph, side));
-        let along_x = comparison::greater_equal(graph, wide, tall);
-        let long = select::select(graph, along_x, x, y);
-        let short = select::select(graph, along_x, y, x);
-        let ratio = binary::div(graph, short, long);
-        let squared = unary::square(graph, ratio);
-        let one = scalar_like(graph, x, 1.0);
-        let stretch = binary::add(graph, squared, one);
-        let squares = binary::mul(graph, long, stretch);
-        let larger = binary::div(graph, one, squares);
-        let smaller = binary::div(graph, ratio, squares);
-        let slope = match index {
-            0 => select::select(graph, along_x, larger, smaller),
-            _ => {
-                let side = select::select(graph, along_x, smaller, larger);
-                unary::neg(graph, side)
-            }
-        };
-        chain(cx, slope)
+        // With the larger side l and the ratio r of the two: 1/(l(1 + r²)) is the larger side over
+        // the squares, r times that the smaller.
+        let along_x = x.abs().greater_equal(y.abs());
+        let long = along_x.select(x, y);
+        let ratio = along_x.select(y, x) / long;
+        let squares = long * (ratio.square() + 1.0);
+        let (larger, smaller) = (1.0 / squares, ratio / squares);
+        cx.chain(if index == 0 {
+            along_x.select(larger, smaller)
+        } else {
+            -along_x.select(smaller, larger)
+        })
     },
     // Away from the jump where x is negative and y is 0.
     domains: [Domain::AwayFromZero, Domain::Between(0.3, 2.0)],
@@ -98,49 +72,43 @@ pub static ATAN2: Binary = Binary {
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SIN, &COS, &TAN, &ATAN2];
 
-/// Appends `sin(x)`.
-pub fn sin(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&SIN, &[x], Attributes::none())
+unary_methods! {
+    /// The sine, of radians.
+    sin SIN;
+    /// The cosine, of radians.
+    cos COS;
+    /// The tangent, of radians.
+    tan TAN;
 }
 
-/// Appends `cos(x)`.
-pub fn cos(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&COS, &[x], Attributes::none())
-}
-
-/// Appends `tan(x)`.
-pub fn tan(graph: &mut Ir, x: NodeId) -> NodeId {
-    graph.add(&TAN, &[x], Attributes::none())
-}
-
-/// Appends `atan2(y, x)`.
-pub fn atan2(graph: &mut Ir, y: NodeId, x: NodeId) -> NodeId {
-    graph.add(&ATAN2, &[y, x], Attributes::none())
+binary_methods! {
+    /// The angle in radians of the points (`other`, this).
+    atan2 ATAN2;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
     /// The sine, of radians; NaN at ±∞.
     #[track_caller]
     pub fn sin(self) -> Tensor<'g, T> {
-        self.then(sin)
+        self.map(|x| x.sin())
     }
 
     /// The cosine, of radians; NaN at ±∞.
     #[track_caller]
     pub fn cos(self) -> Tensor<'g, T> {
-        self.then(cos)
+        self.map(|x| x.cos())
     }
 
     /// The tangent, of radians; NaN at ±∞.
     #[track_caller]
     pub fn tan(self) -> Tensor<'g, T> {
-        self.then(tan)
+        self.map(|x| x.tan())
     }
 
     /// The angle of the points (`x`, this), in radians from -π to π; the two broadcast. At (0, 0) it is 0 or ±π by the signs
     /// of the zeros, and the gradient NaN.
     #[track_caller]
     pub fn atan2(self, x: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(x, atan2)
+        self.zip(x, |x, y| x.atan2(y))
     }
 }

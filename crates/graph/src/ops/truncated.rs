@@ -1,12 +1,12 @@
 //! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
 
-use abeyance_ir::{Attributes, Calculus, Domain, Graph as Ir, NodeId, Operator, Signature};
+use abeyance_ir::{Differentiability, Domain, Operator, Signature};
 use abeyance_kernels::elementwise;
 use abeyance_kernels::launch::Failure;
 
-use super::binary::{self, Binary, NUMBER, zip_with};
-use super::{chain, with_type};
-use crate::{Number, Operand, Tensor};
+use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::with_type;
+use crate::{Number, Operand, Rule, Tensor};
 
 /// `x - y · (x / y rounded towards 0)` without any rounding, with the sign of `x`; integers fail where `y` is 0. Gradient: the
 /// cotangent, and minus the cotangent times the quotient rounded towards 0.
@@ -16,7 +16,7 @@ pub static TRUNCATE_MOD: Binary = Binary {
         "what is left of x / y rounded towards 0, with the sign of x",
         NUMBER,
     )
-    .calculus(Calculus::Piecewise),
+    .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| {
         with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, |plan, x, y, out, start| {
@@ -26,15 +26,10 @@ pub static TRUNCATE_MOD: Binary = Binary {
         })
         .into()))
     },
-    gradient: |cx, index| match index {
-        0 => cx.cotangent(),
-        _ => {
-            // x less what is left is a multiple of y: the quotient is whole, or as near as numbers are.
-            let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());
-            let whole = binary::sub(cx.graph(), rest, x);
-            let slope = binary::div(cx.graph(), whole, y);
-            chain(cx, slope)
-        }
+    gradient: |cx, index| {
+        let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());
+        // x less what is left is a multiple of y: the quotient is whole, or as near as numbers are.
+        if index == 0 { cx.cotangent() } else { cx.chain((rest - x) / y) }
     },
     // Quotients that are away from whole numbers.
     domains: [Domain::Values(&[5.3, -2.6, 7.9, 1.7]), Domain::Values(&[1.5, -2.0, 0.7])],
@@ -67,9 +62,9 @@ rest!(f32 f64; i32 i64 u8);
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&TRUNCATE_MOD];
 
-/// Appends `truncate_mod(x, y)`.
-pub fn truncate_mod(graph: &mut Ir, x: NodeId, y: NodeId) -> NodeId {
-    graph.add(&TRUNCATE_MOD, &[x, y], Attributes::none())
+binary_methods! {
+    /// What the division that rounds towards 0 leaves, with the sign of this.
+    truncate_mod TRUNCATE_MOD;
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
@@ -78,6 +73,6 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// broadcast. An integer divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves NaN.
     #[track_caller]
     pub fn truncate_mod(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
-        self.with(divisor, truncate_mod)
+        self.zip(divisor, |x, y| x.truncate_mod(y))
     }
 }

@@ -1,11 +1,13 @@
 //! Taking one result of a node that has several.
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, DTypes, Fault, Graph as Ir, Inference,
-    Lowered, Lowering, NodeId, OperandSpec, Operator, Packing, Sample, Signature, Type,
+    AttributeSet, DTypes, Fault, Inference, ItemAttributes, Lowered, Lowering, OperandSpec,
+    Operator, Packing, Sample, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
+
+use crate::Expr;
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Item];
@@ -16,17 +18,15 @@ pub struct Item;
 impl Operator for Item {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("tuple", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] =
-            &[AttributeSpec::required("index", AttributeKind::Integer)];
         const {
             &Signature::new("item", "one result of a node that has several", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .unpacking()
+                .attributes(ItemAttributes::SPECS)
+                .of_tuple()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let index = cx.attributes().integer(0);
+        let ItemAttributes { index } = cx.attributes();
         match usize::try_from(index).ok().filter(|&index| index < cx.operands()) {
             Some(index) => cx.tensor(cx.dtype(index), cx.shape(index)),
             None => Err(Fault::new(format!("there is no item {index} among {}", cx.operands()))),
@@ -37,10 +37,10 @@ impl Operator for Item {
         if cx.operands.len() == 1 {
             return Ok(Lowered::Alias(0));
         }
-        let index = cx.attributes.integer(0) as usize;
+        let ItemAttributes { index } = cx.attributes();
         let packing = Packing::new(cx.operands)
             .ok_or_else(|| Fault::new("the tuple is larger than any memory"))?;
-        let range = packing.range(index);
+        let range = packing.range(index as usize);
         let cost = Cost { flops: 0.0, bytes: 2.0 * range.len() as f64 };
         let chunk = elementwise_chunk(range.len(), 2);
         Ok(Kernel::single(1, chunk, cost, move |call| {
@@ -57,27 +57,25 @@ impl Operator for Item {
     }
 }
 
-/// Appends `item(tuple) index=index`.
-pub fn item(graph: &mut Ir, tuple: NodeId, index: usize) -> NodeId {
-    graph.add(&Item, &[tuple], attributes(index))
-}
-
-fn attributes(index: usize) -> Attributes {
-    Attributes::of([Attribute::Integer(index as i64)])
-}
-
-/// Appends a node for each result of `node`, named behind it; a single result is the node itself.
-pub fn items(graph: &mut Ir, node: NodeId, names: &[String]) -> Vec<NodeId> {
-    if names.len() == 1 {
-        return vec![node];
+impl<'g> Expr<'g> {
+    /// One of the results of a node that has several.
+    pub fn item(self, index: usize) -> Self {
+        self.apply(&Item, ItemAttributes { index: index as i64 })
     }
-    let own = graph.node(node).name.clone();
-    let own = own.strip_prefix(&*graph.context().scope).unwrap_or(&own);
-    names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            graph.add_like(&format!("{own}/{name}"), &Item, &[node], attributes(index))
+
+    /// Each of the results, named behind the node; a single result is the node itself.
+    pub fn items(self, names: &[String]) -> Vec<Expr<'g>> {
+        if names.len() == 1 {
+            return vec![self];
+        }
+        self.graph(|graph| {
+            let own = graph.node(self.id()).name.clone();
+            let own = own.strip_prefix(&*graph.context().scope).unwrap_or(&own);
+            let item = |(index, name): (usize, &String)| {
+                let attributes = ItemAttributes { index: index as i64 };
+                self.at(graph.add_like(&format!("{own}/{name}"), &Item, &[self.id()], attributes))
+            };
+            names.iter().enumerate().map(item).collect()
         })
-        .collect()
+    }
 }

@@ -1,21 +1,22 @@
 //! Functions of one element: `exp`, `relu` and their kind.
 
 use abeyance_ir::{
-    Attributes, Calculus, Cotangents, DTypes, Derivation, Domain, Fault, Graph as Ir, Inference,
-    Locality, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Signature, Type,
+    Cotangents, DTypes, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
 };
 use abeyance_kernels::element::{Element as Stored, Number as StoredNumber};
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::{elementwise, elementwise_chunk};
 
-use super::{binary, chain, comparison, scalar_like, select, slope, with_type};
-use crate::{Element, Float, Number, Signed, Tensor};
+use super::with_type;
+use crate::{Element, Expr, Float, Number, Rule, Signed, Tensor};
 
 /// An operator that gives each element a function of it.
 pub struct Unary {
     pub(super) signature: Signature,
     pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
-    pub(super) gradient: fn(&mut Derivation<'_>) -> Result<NodeId, Fault>,
+    /// The vector-Jacobian product: the operand's cotangent.
+    pub(super) gradient: for<'c> fn(&'c Derivation<'_>) -> Expr<'c>,
     pub(super) domain: Domain,
 }
 
@@ -29,17 +30,16 @@ impl Operator for Unary {
         cx.tensor(cx.dtype(0), shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let cotangent = (self.gradient)(cx)?;
-        Ok(cx.only(cotangent))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(cx.only((self.gradient)(cx)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         (self.lower)(cx)
     }
 
-    fn locality(&self, _: &Lowering<'_>) -> Locality {
-        Locality::Pointwise
+    fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {
+        Fusibility::Elementwise
     }
 
     fn samples(&self) -> Vec<Sample> {
@@ -115,16 +115,16 @@ pub(super) const POSITIVE: Domain = Domain::Between(0.4, 3.0);
 pub static IDENTITY: Unary = Unary {
     signature: Signature::new("identity", "x", ANY),
     lower: |_| Ok(Lowered::Alias(0)),
-    gradient: |cx| Ok(cx.cotangent()),
+    gradient: |cx| cx.cotangent(),
     domain: USUAL,
 };
 
 /// `x` itself, for gradients a constant.
 pub static STOP_GRADIENT: Unary = Unary {
     signature: Signature::new("stop_gradient", "x, taken for a constant by gradients", ANY)
-        .calculus(Calculus::None("stops gradients on purpose")),
+        .differentiability(Differentiability::None("stops gradients on purpose")),
     lower: |_| Ok(Lowered::Alias(0)),
-    gradient: |_| Err(Fault::new("`stop_gradient` has no gradient")),
+    gradient: |cx| cx.operand(0).fill_like(0.0),
     domain: USUAL,
 };
 
@@ -132,34 +132,24 @@ pub static STOP_GRADIENT: Unary = Unary {
 pub static NEG: Unary = Unary {
     signature: Signature::new("neg", "-x", SIGNED),
     lower: number!(1.0, |x| x.wrapping_neg()),
-    gradient: |cx| {
-        let cotangent = cx.cotangent();
-        Ok(neg(cx.graph(), cotangent))
-    },
+    gradient: |cx| -cx.cotangent(),
     domain: USUAL,
 };
 
 /// `|x|`. Gradient: the cotangent times `sign(x)`, so 0 at 0.
 pub static ABS: Unary = Unary {
-    signature: Signature::new("abs", "|x|", SIGNED).calculus(Calculus::Piecewise),
+    signature: Signature::new("abs", "|x|", SIGNED).differentiability(Differentiability::Piecewise),
     lower: number!(1.0, |x| x.absolute()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let sign = sign(cx.graph(), x);
-        Ok(chain(cx, sign))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).sign()),
     domain: Domain::AwayFromZero,
 };
 
 /// -1, 0 or 1. Gradient: 0.
 pub static SIGN: Unary = Unary {
     signature: Signature::new("sign", "-1, 0 or 1 as x is negative, zero or positive", SIGNED)
-        .calculus(Calculus::Piecewise),
+        .differentiability(Differentiability::Piecewise),
     lower: number!(1.0, |x| x.sign()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        Ok(super::fill_like(cx.graph(), x, 0.0))
-    },
+    gradient: |cx| cx.operand(0).fill_like(0.0),
     domain: Domain::AwayFromZero,
 };
 
@@ -167,10 +157,7 @@ pub static SIGN: Unary = Unary {
 pub static EXP: Unary = Unary {
     signature: Signature::new("exp", "e to the power of x", FLOAT),
     lower: real!(20.0, |x| x.exp()),
-    gradient: |cx| {
-        let y = cx.result();
-        Ok(chain(cx, y))
-    },
+    gradient: |cx| cx.chain(cx.result()),
     domain: USUAL,
 };
 
@@ -178,12 +165,8 @@ pub static EXP: Unary = Unary {
 pub static EXPM1: Unary = Unary {
     signature: Signature::new("expm1", "e to the power of x, less 1", FLOAT),
     lower: real!(20.0, |x| x.exp_m1()),
-    gradient: |cx| {
-        // Not from the result: that plus 1 has lost its digits where x is far below 0.
-        let x = cx.operand(0);
-        let slope = exp(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    // Not from the result: that plus 1 has lost its digits where x is far below 0.
+    gradient: |cx| cx.chain(cx.operand(0).exp()),
     domain: USUAL,
 };
 
@@ -191,10 +174,7 @@ pub static EXPM1: Unary = Unary {
 pub static LOG: Unary = Unary {
     signature: Signature::new("log", "the natural logarithm of x", FLOAT),
     lower: real!(20.0, |x| x.ln()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        Ok(binary::cotangent_over(cx, x))
-    },
+    gradient: |cx| cx.chain_over(cx.operand(0)),
     domain: POSITIVE,
 };
 
@@ -202,12 +182,7 @@ pub static LOG: Unary = Unary {
 pub static LOG1P: Unary = Unary {
     signature: Signature::new("log1p", "the natural logarithm of 1 + x", FLOAT),
     lower: real!(20.0, |x| x.ln_1p()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let one = scalar_like(cx.graph(), x, 1.0);
-        let above = binary::add(cx.graph(), x, one);
-        Ok(binary::cotangent_over(cx, above))
-    },
+    gradient: |cx| cx.chain_over(cx.operand(0) + 1.0),
     domain: Domain::Between(-0.6, 2.0),
 };
 
@@ -215,11 +190,7 @@ pub static LOG1P: Unary = Unary {
 pub static SQRT: Unary = Unary {
     signature: Signature::new("sqrt", "the square root of x", FLOAT),
     lower: real!(4.0, |x| x.sqrt()),
-    gradient: |cx| {
-        let y = cx.result();
-        let twice = binary::add(cx.graph(), y, y);
-        Ok(binary::cotangent_over(cx, twice))
-    },
+    gradient: |cx| cx.chain_over(cx.result() + cx.result()),
     domain: POSITIVE,
 };
 
@@ -227,15 +198,7 @@ pub static SQRT: Unary = Unary {
 pub static RSQRT: Unary = Unary {
     signature: Signature::new("rsqrt", "1 over the square root of x", FLOAT),
     lower: real!(5.0, |x| T::ONE / x.sqrt()),
-    gradient: |cx| {
-        let y = cx.result();
-        let graph = cx.graph();
-        let squared = square(graph, y);
-        let cubed = binary::mul(graph, squared, y);
-        let half = scalar_like(graph, y, -0.5);
-        let slope = binary::mul(graph, cubed, half);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.result().square() * cx.result() * -0.5),
     domain: POSITIVE,
 };
 
@@ -243,12 +206,7 @@ pub static RSQRT: Unary = Unary {
 pub static RECIPROCAL: Unary = Unary {
     signature: Signature::new("reciprocal", "1 over x", FLOAT),
     lower: real!(4.0, |x| T::ONE / x),
-    gradient: |cx| {
-        let y = cx.result();
-        let squared = square(cx.graph(), y);
-        let slope = neg(cx.graph(), squared);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(-cx.result().square()),
     domain: POSITIVE,
 };
 
@@ -256,11 +214,7 @@ pub static RECIPROCAL: Unary = Unary {
 pub static SQUARE: Unary = Unary {
     signature: Signature::new("square", "x times x", NUMBER),
     lower: number!(1.0, |x| StoredNumber::wrapping_mul(x, x)),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let twice = binary::add(cx.graph(), x, x);
-        Ok(chain(cx, twice))
-    },
+    gradient: |cx| cx.chain(cx.operand(0) + cx.operand(0)),
     domain: USUAL,
 };
 
@@ -268,11 +222,7 @@ pub static SQUARE: Unary = Unary {
 pub static TANH: Unary = Unary {
     signature: Signature::new("tanh", "the hyperbolic tangent of x", FLOAT),
     lower: real!(20.0, |x| x.tanh()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = slope::tanh_slope(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).tanh_slope()),
     domain: USUAL,
 };
 
@@ -280,26 +230,17 @@ pub static TANH: Unary = Unary {
 pub static SIGMOID: Unary = Unary {
     signature: Signature::new("sigmoid", "1 / (1 + exp(-x))", FLOAT),
     lower: real!(20.0, |x| x.sigmoid()),
-    gradient: |cx| {
-        let x = cx.operand(0);
-        let slope = slope::sigmoid_slope(cx.graph(), x);
-        Ok(chain(cx, slope))
-    },
+    gradient: |cx| cx.chain(cx.operand(0).sigmoid_slope()),
     domain: USUAL,
 };
 
 /// max(x, 0); NaN stays NaN. Gradient: 0 where x ≤ 0 (so at 0), else the cotangent, also where x is NaN.
 pub static RELU: Unary = Unary {
     signature: Signature::new("relu", "x where it is positive, else 0", NUMBER)
-        .calculus(Calculus::Piecewise)
-        .masking(),
+        .differentiability(Differentiability::Piecewise)
+        .zeroing_gradient(),
     lower: number!(1.0, |x| x.relu()),
-    gradient: |cx| {
-        let (x, cotangent) = (cx.operand(0), cx.cotangent());
-        let zero = scalar_like(cx.graph(), x, 0.0);
-        let cut = comparison::less_equal(cx.graph(), x, zero);
-        Ok(select::select(cx.graph(), cut, zero, cotangent))
-    },
+    gradient: |cx| cx.operand(0).less_equal(0.0).select(0.0, cx.cotangent()),
     domain: Domain::AwayFromZero,
 };
 
@@ -323,30 +264,49 @@ pub static OPERATORS: &[&dyn Operator] = &[
     &RELU,
 ];
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x)`.")]
-        pub fn $function(graph: &mut Ir, x: NodeId) -> NodeId {
-            graph.add(&$operator, &[x], Attributes::none())
-        }
-    )*};
+/// Methods of [`Expr`] that append an operator of one operand and no attributes.
+macro_rules! unary_methods {
+    ($($(#[$doc:meta])* $method:ident $operator:ident;)*) => {
+        impl<'g> $crate::Expr<'g> {$(
+            $(#[$doc])*
+            pub fn $method(self) -> Self {
+                self.apply(&$operator, ())
+            }
+        )*}
+    };
 }
-append! {
+pub(super) use unary_methods;
+
+unary_methods! {
+    /// The expression itself, as a node of its own.
     identity IDENTITY;
+    /// The expression itself, which gradients take for a constant.
     stop_gradient STOP_GRADIENT;
-    neg NEG;
+    /// |x|.
     abs ABS;
+    /// -1, 0 or 1.
     sign SIGN;
+    /// eˣ.
     exp EXP;
+    /// eˣ - 1, accurate near 0.
     expm1 EXPM1;
+    /// The natural logarithm.
     log LOG;
+    /// ln(1 + x), accurate near 0.
     log1p LOG1P;
+    /// √x.
     sqrt SQRT;
+    /// 1/√x.
     rsqrt RSQRT;
+    /// 1/x.
     reciprocal RECIPROCAL;
+    /// x².
     square SQUARE;
+    /// The hyperbolic tangent.
     tanh TANH;
+    /// 1 / (1 + e⁻ˣ).
     sigmoid SIGMOID;
+    /// max(x, 0).
     relu RELU;
 }
 
@@ -354,13 +314,13 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor itself, as a node of its own.
     #[track_caller]
     pub fn identity(self) -> Tensor<'g, T> {
-        self.then(identity)
+        self.map(|x| x.identity())
     }
 
     /// The tensor itself, which gradients take for a constant.
     #[track_caller]
     pub fn stop_gradient(self) -> Tensor<'g, T> {
-        self.then(stop_gradient)
+        self.map(|x| x.stop_gradient())
     }
 }
 
@@ -368,13 +328,13 @@ impl<'g, T: Signed> Tensor<'g, T> {
     /// |x|; integers wrap. Its derivative at 0 is taken to be 0.
     #[track_caller]
     pub fn abs(self) -> Tensor<'g, T> {
-        self.then(abs)
+        self.map(|x| x.abs())
     }
 
     /// -1, 0 or 1; NaN stays NaN.
     #[track_caller]
     pub fn sign(self) -> Tensor<'g, T> {
-        self.then(sign)
+        self.map(|x| x.sign())
     }
 }
 
@@ -382,13 +342,13 @@ impl<'g, T: Number> Tensor<'g, T> {
     /// x²; integers wrap.
     #[track_caller]
     pub fn square(self) -> Tensor<'g, T> {
-        self.then(square)
+        self.map(|x| x.square())
     }
 
     /// max(x, 0); NaN stays NaN. Its derivative at 0 is taken to be 0.
     #[track_caller]
     pub fn relu(self) -> Tensor<'g, T> {
-        self.then(relu)
+        self.map(|x| x.relu())
     }
 }
 
@@ -396,54 +356,54 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// eˣ
     #[track_caller]
     pub fn exp(self) -> Tensor<'g, T> {
-        self.then(exp)
+        self.map(|x| x.exp())
     }
 
     /// eˣ - 1, accurate near 0.
     #[track_caller]
     pub fn expm1(self) -> Tensor<'g, T> {
-        self.then(expm1)
+        self.map(|x| x.expm1())
     }
 
     /// The natural logarithm: -∞ at 0, NaN below.
     #[track_caller]
     pub fn log(self) -> Tensor<'g, T> {
-        self.then(log)
+        self.map(|x| x.log())
     }
 
     /// ln(1 + x), accurate near 0: -∞ at -1, NaN below.
     #[track_caller]
     pub fn log1p(self) -> Tensor<'g, T> {
-        self.then(log1p)
+        self.map(|x| x.log1p())
     }
 
     /// √x, NaN below 0.
     #[track_caller]
     pub fn sqrt(self) -> Tensor<'g, T> {
-        self.then(sqrt)
+        self.map(|x| x.sqrt())
     }
 
     /// 1/√x: ∞ at 0, NaN below.
     #[track_caller]
     pub fn rsqrt(self) -> Tensor<'g, T> {
-        self.then(rsqrt)
+        self.map(|x| x.rsqrt())
     }
 
     /// 1/x: ∞ at 0, -∞ at -0.
     #[track_caller]
     pub fn reciprocal(self) -> Tensor<'g, T> {
-        self.then(reciprocal)
+        self.map(|x| x.reciprocal())
     }
 
     /// The hyperbolic tangent.
     #[track_caller]
     pub fn tanh(self) -> Tensor<'g, T> {
-        self.then(tanh)
+        self.map(|x| x.tanh())
     }
 
     /// 1 / (1 + e⁻ˣ), without overflow on either side.
     #[track_caller]
     pub fn sigmoid(self) -> Tensor<'g, T> {
-        self.then(sigmoid)
+        self.map(|x| x.sigmoid())
     }
 }

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
-    DefaultAttribute, Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, Lowered,
+    Lowering, OperandSpec, Operator, Sample, Signature, Split, Splitting, Type,
 };
 use abeyance_kernels::element::Number as StoredNumber;
 use abeyance_kernels::launch::{Cost, Failure, Kernel, Source, Step, Target};
@@ -14,16 +13,21 @@ use abeyance_kernels::{elementwise, elementwise_chunk, summary};
 use smallvec::smallvec;
 
 use super::{traffic, with_float, with_type};
-use crate::{Element, Float, Tensor};
+use crate::{Element, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CheckNumerics, &Print];
 
-const ATTRIBUTES: &[AttributeSpec] =
-    &[AttributeSpec::optional("message", AttributeKind::Text, DefaultAttribute::Text(""))];
+abeyance_ir::attributes! {
+    /// What is told along with values.
+    pub struct WatchAttributes {
+        /// Text that says which values these are; none if empty.
+        message: Text = "",
+    }
+}
 
-fn attributes(message: &str) -> Attributes {
-    Attributes::of([Attribute::Text(message.into())])
+fn attributes(message: &str) -> WatchAttributes {
+    WatchAttributes { message: message.into() }
 }
 
 fn same_type(cx: &Inference<'_>) -> Result<Type, Fault> {
@@ -55,8 +59,8 @@ impl Operator for CheckNumerics {
                 "x, and a failure if there is NaN or an infinity in it",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
-            .watching()
+            .attributes(WatchAttributes::SPECS)
+            .observing()
         }
     }
 
@@ -64,32 +68,30 @@ impl Operator for CheckNumerics {
         same_type(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let message = match cx.attributes().text(0) {
-            "" => "gradient".to_owned(),
-            message => format!("gradient: {message}"),
-        };
-        let cotangent = cx.cotangent();
-        let checked = check_numerics(cx.graph(), cotangent, &message);
-        Ok(cx.only(checked))
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let WatchAttributes { message } = cx.attributes();
+        let message =
+            if message.is_empty() { "gradient".to_owned() } else { format!("gradient: {message}") };
+        Ok(cx.only(cx.cotangent().check_numerics(&message)))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let message = cx.attributes.text(0).to_owned();
+        let WatchAttributes { message } = cx.attributes();
         let (len, size) = (cx.result.len(), cx.result.dtype.size());
         let cost = Cost { flops: len as f64, bytes: traffic(cx) };
         let chunk = elementwise_chunk(len, 2 * size) * size;
         with_float!(cx.result.dtype, T => {
-            Ok(Kernel::single(1, chunk, cost, move |call| {
-                let (x, start) = (call.input::<T>(0), call.start::<T>());
-                match summary::copy_if_finite(x, call.output(), start) {
-                    true => Ok(()),
-                    // Of the whole, so that it is the same whichever part fails.
-                    false => Err(complaint(&message, summary::not_finite(x), x.len())),
-                }
-            })
-            .into())
-        })
+                    Ok(Kernel::single(1, chunk, cost, move |call| {
+                        let (x, start) = (call.input::<T>(0), call.start::<T>());
+                        if summary::copy_if_finite(x, call.output(), start) {
+        Ok(())
+        } else {
+                            // Of the whole, so that it is the same whichever part fails.
+        Err(complaint(&message, summary::not_finite(x), x.len()))
+        }
+                    })
+                    .into())
+                })
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -121,8 +123,8 @@ impl Operator for Print {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
         const {
             &Signature::new("print", "x, of which a line is written to standard error", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .watching()
+                .attributes(WatchAttributes::SPECS)
+                .observing()
         }
     }
 
@@ -130,15 +132,13 @@ impl Operator for Print {
         same_type(cx)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Ok(cx.only(cx.cotangent()))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let title = match cx.attributes.text(0) {
-            "" => cx.name,
-            message => message,
-        };
+        let WatchAttributes { message } = cx.attributes();
+        let title = if message.is_empty() { cx.name } else { &*message };
         // What comes from a file must not steer a terminal.
         let title: String = title.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let (dtype, len) = (cx.result.dtype, cx.result.len());
@@ -223,14 +223,16 @@ fn describe<T: StoredNumber>(line: &mut String, dtype: DType, x: &[T]) {
     line.push(']');
 }
 
-/// Appends `check_numerics(x)`.
-pub fn check_numerics(graph: &mut Ir, x: NodeId, message: &str) -> NodeId {
-    graph.add(&CheckNumerics, &[x], attributes(message))
-}
+impl<'g> Expr<'g> {
+    /// The expression itself; if there is NaN or an infinity in it, the run fails.
+    pub fn check_numerics(self, message: &str) -> Self {
+        self.apply(&CheckNumerics, attributes(message))
+    }
 
-/// Appends `print(x)`.
-pub fn print(graph: &mut Ir, x: NodeId, message: &str) -> NodeId {
-    graph.add(&Print, &[x], attributes(message))
+    /// The expression itself, of which each run that needs it writes a line.
+    pub fn print(self, message: &str) -> Self {
+        self.apply(&Print, attributes(message))
+    }
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
@@ -240,7 +242,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// The check is made where the result of this method is used: `let logits = logits.check_numerics("logits");`.
     #[track_caller]
     pub fn check_numerics(self, message: &str) -> Tensor<'g, T> {
-        self.then(|graph, x| check_numerics(graph, x, message))
+        self.map(|x| x.check_numerics(message))
     }
 }
 
@@ -256,7 +258,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The line is written where the result of this method is used: `let logits = logits.print("logits");`.
     #[track_caller]
     pub fn print(self, message: &str) -> Tensor<'g, T> {
-        self.then(|graph, x| print(graph, x, message))
+        self.map(|x| x.print(message))
     }
 }
 

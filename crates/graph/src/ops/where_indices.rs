@@ -1,13 +1,14 @@
 //! Where a condition holds: `where_indices`.
 
 use abeyance_ir::{
-    Attributes, Calculus, DType, DTypes, Dim, Domain, Fault, Graph as Ir, Inference, Lowered,
-    Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Type,
+    DType, DTypes, Differentiability, Dim, Domain, Fault, Inference, Lowered, Lowering,
+    OperandSpec, Operator, Sample, Shape, Signature, Type,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_kernels::layout;
 
 use super::traffic;
+use super::unary::unary_methods;
 use crate::Tensor;
 
 /// This family's operators.
@@ -25,7 +26,7 @@ impl Operator for WhereIndices {
                 "the coordinates of the elements that are true, then -1",
                 OPERANDS,
             )
-            .calculus(Calculus::None("gives positions"))
+            .differentiability(Differentiability::None("gives positions"))
         }
     }
 
@@ -69,9 +70,9 @@ impl Operator for WhereIndices {
     }
 }
 
-/// Appends `where_indices(condition)`.
-pub fn where_indices(graph: &mut Ir, condition: NodeId) -> NodeId {
-    graph.add(&WhereIndices, &[condition], Attributes::none())
+unary_methods! {
+    /// The coordinates of the elements that are true, then rows of -1.
+    where_indices WhereIndices;
 }
 
 impl<'g> Tensor<'g, bool> {
@@ -83,6 +84,6 @@ impl<'g> Tensor<'g, bool> {
     /// [`Tensor::select`].
     #[track_caller]
     pub fn where_indices(self) -> Tensor<'g, i64> {
-        self.then(where_indices)
+        self.map(|x| x.where_indices())
     }
 }

@@ -1,16 +1,17 @@
-//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`, `slice` and `pad` are made
-//! of where the dimensions that they cut are not known.
+//! Boxes whose place or size is settled only when the graph runs: what the gradients of `concat`,
+//! `slice` and `pad` are made of where the dimensions that they cut are not known.
 
 use abeyance_ir::{
-    Array, Attribute, AttributeKind, AttributeSpec, Attributes, Cotangents, DType, DTypes,
-    Derivation, Dim, Dims, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId,
-    OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, resolve_axis,
+    Array, AttributeSet, Cotangents, DType, DTypes, Derivation, Dim, Dims, Domain, Fault,
+    Inference, Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, attributes, resolve_axis,
 };
 use abeyance_kernels::launch::{Failure, Kernel};
 use abeyance_kernels::layout;
 
 use super::slice::{copy_loop, each};
-use super::{source, with_moved};
+use super::with_moved;
+use crate::{Expr, Rule};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&SliceAt, &PadAt];
@@ -19,48 +20,53 @@ const OPERANDS: &[OperandSpec] = &[
     OperandSpec::new("x", DTypes::ANY),
     OperandSpec::in_group("offset", DTypes::of(&[DType::I64]), 1),
 ];
-const ATTRIBUTES: &[AttributeSpec] = &[
-    AttributeSpec::required("begin", AttributeKind::Integers),
-    AttributeSpec::required("axis", AttributeKind::Integer),
-    AttributeSpec::required("shape", AttributeKind::Shape),
-];
 
-fn attributes(begin: &[i64], axis: i64, shape: Shape) -> Attributes {
-    Attributes::of([
-        Attribute::Integers(begin.into()),
-        Attribute::Integer(axis),
-        Attribute::Shape(shape),
-    ])
+attributes! {
+    /// A box in a tensor, which an offset moves along an axis.
+    pub struct WindowAttributes {
+        /// First element of the box along each dimension, at an offset of 0.
+        begin: Integers,
+        /// Axis along which the offset moves the box; a negative one counts from the end.
+        axis: i64,
+        /// Shape of the result: of the box where it is cut out, else of what it is put into.
+        shape: Shape,
+    }
 }
 
 /// Checks that `inner` fits into `outer` where it begins, as far as sizes are known.
-fn check(cx: &Inference<'_>, inner: &[Dim], outer: &[Dim]) -> Result<(), Fault> {
+fn check(
+    cx: &Inference<'_>,
+    attributes: &WindowAttributes,
+    inner: &[Dim],
+    outer: &[Dim],
+) -> Result<(), Fault> {
     if cx.rank(1) != 0 {
         return Err(Fault::new(format!(
             "the offset is a number, not a tensor of shape {}",
             cx.display(&cx.shape(1))
         )));
     }
-    let begin = each("begin", cx.attributes().integers(0), outer.len())?;
-    cx.axis(cx.attributes().integer(1), outer.len())?;
+    let begin = each("begin", &attributes.begin, outer.len())?;
+    cx.axis(attributes.axis, outer.len())?;
     let fits = |((&inner, &outer), &begin): ((&Dim, &Dim), &usize)| match (inner, outer) {
         (Dim::Known(size), Dim::Known(n)) => begin.checked_add(size).is_some_and(|end| end <= n),
         _ => true,
     };
-    match inner.len() == outer.len() && inner.iter().zip(outer).zip(&begin).all(fits) {
-        true => Ok(()),
-        false => Err(Fault::new(format!(
+    if inner.len() == outer.len() && inner.iter().zip(outer).zip(&begin).all(fits) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!(
             "a box of shape {} at {begin:?} is not within the shape {}",
             cx.display(inner),
             cx.display(outer)
-        ))),
+        )))
     }
 }
 
 /// A box that reaches along an axis as far as the tensor does has the same rows along it.
 fn apart(cx: &Splitting<'_>) -> Split {
-    let moved = resolve_axis(cx.attributes().integer(1), cx.rank(0)).ok();
-    let begin = cx.attributes().integers(0);
+    let WindowAttributes { begin, axis: moved, .. } = cx.attributes();
+    let moved = resolve_axis(moved, cx.rank(0)).ok();
     let is_whole = |axis: &usize| {
         Some(*axis) != moved
             && begin.get(*axis) == Some(&0)
@@ -79,8 +85,9 @@ struct Window {
 
 impl Window {
     fn new(cx: &Lowering<'_>, inner: &[usize], outer: &[usize]) -> Result<Self, Fault> {
-        let begin = each("begin", cx.attributes.integers(0), outer.len())?;
-        let axis = resolve_axis(cx.attributes.integer(1), outer.len())?;
+        let WindowAttributes { begin, axis, .. } = cx.attributes();
+        let begin = each("begin", &begin, outer.len())?;
+        let axis = resolve_axis(axis, outer.len())?;
         let after: Option<Dims> = outer
             .iter()
             .zip(&begin)
@@ -107,26 +114,27 @@ impl Window {
     }
 }
 
-/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis. Gradient: [`PadAt`].
+/// The box of a given shape in `x` that begins at `begin`, moved by `offset` along an axis.
+/// Gradient: [`PadAt`].
 pub struct SliceAt;
 
 impl Operator for SliceAt {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("slice_at", "a box cut out of x at an offset along an axis", OPERANDS)
-                .attributes(ATTRIBUTES)
-                .masking()
+                .attributes(WindowAttributes::SPECS)
+                .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (outer, inner) = (cx.shape(0), cx.shape_attribute(2));
-        check(cx, &inner, &outer)?;
-        cx.tensor(cx.dtype(0), inner)
+        let attributes: WindowAttributes = cx.attributes();
+        check(cx, &attributes, &attributes.shape, &cx.shape(0))?;
+        cx.tensor(cx.dtype(0), attributes.shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        gradient(cx, pad_at)
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(undone(cx, Expr::pad_at))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -153,25 +161,26 @@ impl Operator for SliceAt {
     }
 }
 
-/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient: [`SliceAt`].
+/// Zeros of a given shape with `x` at `begin`, moved by `offset` along an axis. Gradient:
+/// [`SliceAt`].
 pub struct PadAt;
 
 impl Operator for PadAt {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new("pad_at", "zeros with x at an offset along an axis", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(WindowAttributes::SPECS)
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let (inner, outer) = (cx.shape(0), cx.shape_attribute(2));
-        check(cx, &inner, &outer)?;
-        cx.tensor(cx.dtype(0), outer)
+        let attributes: WindowAttributes = cx.attributes();
+        check(cx, &attributes, &cx.shape(0), &attributes.shape)?;
+        cx.tensor(cx.dtype(0), attributes.shape)
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        gradient(cx, slice_at)
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        Ok(undone(cx, Expr::slice_at))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
@@ -183,7 +192,8 @@ impl Operator for PadAt {
             let (mut before, mut after) = (window.begin.clone(), window.after.clone());
             before[window.axis] += offset;
             after[window.axis] -= offset;
-            // Made anew for each part: a few divisions, and without an allocation up to four dimensions.
+            // Made anew for each part: a few divisions, and without an allocation up to four
+            // dimensions.
             let plan = layout::Pad::new(&dims, &before, &after);
             let start = call.start::<T>();
             plan.run(call.input::<T>(0), call.output(), start, T::default());
@@ -202,15 +212,15 @@ impl Operator for PadAt {
 }
 
 /// The cotangent of a box by the operator that undoes it.
-fn gradient(
-    cx: &mut Derivation<'_>,
-    undo: fn(&mut Ir, NodeId, NodeId, &[i64], i64, Shape) -> NodeId,
-) -> Result<Cotangents, Fault> {
-    let (x, offset, cotangent) = (cx.operand(0), cx.operand(1), cx.cotangent());
-    let (begin, axis) = (cx.attributes().integers(0).to_vec(), cx.attributes().integer(1));
-    let shape = cx.shape(x);
-    let moved = cx.wanted(0).then(|| undo(cx.graph(), cotangent, offset, &begin, axis, shape));
-    Ok(Cotangents::from_slice(&[moved, None]))
+fn undone<'c>(
+    cx: &'c Derivation<'_>,
+    undo: fn(Expr<'c>, Expr<'c>, &[i64], i64, Shape) -> Expr<'c>,
+) -> Cotangents {
+    let WindowAttributes { begin, axis, .. } = cx.attributes();
+    let (x, offset) = (cx.operand(0), cx.operand(1));
+    cx.each_wanted(|index| {
+        (index == 0).then(|| undo(cx.cotangent(), offset, &begin, axis, x.shape()))
+    })
 }
 
 /// Samples of boxes: of cutting them out, or of putting them in.
@@ -230,34 +240,33 @@ fn samples(cut: bool) -> Vec<Sample> {
         .map(|(inner, outer, begin, axis, offset)| {
             let (from, to) = if cut { (outer, inner) } else { (inner, outer) };
             let shape = to.iter().map(|&dim| dim.into()).collect();
-            Sample::new(attributes(begin, axis, shape))
+            Sample::new(WindowAttributes { begin: begin.into(), axis, shape })
                 .float(from, Domain::Between(-2.0, 2.0))
                 .operand(DType::I64, &[], Domain::Values(offset))
         })
         .collect()
 }
 
-/// Appends an offset that is known.
-pub fn offset(graph: &mut Ir, value: usize) -> NodeId {
-    source::constant(graph, Array::new(DType::I64, &[], &[value as i64]))
-}
+impl<'g> Expr<'g> {
+    /// The box of a shape that begins at `begin`, moved by `offset` along an axis.
+    pub fn slice_at(self, offset: Self, begin: &[i64], axis: i64, shape: Shape) -> Self {
+        let attributes = WindowAttributes { begin: begin.into(), axis, shape };
+        self.apply_to(&SliceAt, &[self, offset], attributes)
+    }
 
-macro_rules! append {
-    ($($function:ident $operator:ident;)*) => {$(
-        #[doc = concat!("Appends `", stringify!($function), "(x, offset)`.")]
-        pub fn $function(
-            graph: &mut Ir,
-            x: NodeId,
-            offset: NodeId,
-            begin: &[i64],
-            axis: i64,
-            shape: Shape,
-        ) -> NodeId {
-            graph.add(&$operator, &[x, offset], attributes(begin, axis, shape))
-        }
-    )*};
-}
-append! {
-    slice_at SliceAt;
-    pad_at PadAt;
+    /// Zeros of a shape with this at `begin`, moved by `offset` along an axis.
+    pub fn pad_at(self, offset: Self, begin: &[i64], axis: i64, shape: Shape) -> Self {
+        let attributes = WindowAttributes { begin: begin.into(), axis, shape };
+        self.apply_to(&PadAt, &[self, offset], attributes)
+    }
+
+    /// An offset that is known.
+    pub(super) fn offset(self, value: usize) -> Self {
+        self.constant(Array::new(DType::I64, &[], &[value as i64]))
+    }
+
+    /// The offset of what stands behind a dimension.
+    pub(super) fn offset_of(self, dim: Dim) -> Self {
+        self.size(DType::I64, Shape::from_slice(&[dim]))
+    }
 }

@@ -42,9 +42,10 @@ pub(super) fn close(flags: u32, payload: &[u8]) -> Vec<u8> {
 /// The flags and records of a file, whose container is in order.
 pub(super) fn open(file: &[u8]) -> Result<(u32, &[u8]), Diagnostic> {
     let Some(rest) = file.strip_prefix(&MAGIC) else {
-        return Err(match file.len() < MAGIC.len() && MAGIC.starts_with(file) {
-            true => cut_short(file.len()),
-            false => damaged("this is not a graph file: it does not begin with its mark"),
+        return Err(if file.len() < MAGIC.len() && MAGIC.starts_with(file) {
+            cut_short(file.len())
+        } else {
+            damaged("this is not a graph file: it does not begin with its mark")
         });
     };
     let cut = || cut_short(file.len());
@@ -56,9 +57,10 @@ pub(super) fn open(file: &[u8]) -> Result<(u32, &[u8]), Diagnostic> {
             "the graph file is of version {major}.{minor}, and this program reads version {}",
             VERSION.0
         ))
-        .help(match major > VERSION.0 {
-            true => "read it with a newer version of Abeyance, or have it saved by this one",
-            false => "there is no such version: the file is damaged",
+        .help(if major > VERSION.0 {
+            "read it with a newer version of Abeyance, or have it saved by this one"
+        } else {
+            "there is no such version: the file is damaged"
         }));
     }
     let (flags, rest) = rest.split_first_chunk().ok_or_else(cut)?;

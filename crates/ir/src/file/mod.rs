@@ -15,6 +15,3 @@ mod record;
 mod write;
 
 pub use container::{MAGIC, VERSION};
-
-#[cfg(test)]
-mod tests;

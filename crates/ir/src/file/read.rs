@@ -149,7 +149,9 @@ impl<'a> Reader<'a> {
                 Record::End => return self.end().map_err(|error| at(offset, error)),
             };
             done.map_err(|error| at(offset, error))?;
-            if self.graph.mistakes() >= MOST_MISTAKES || self.graph.said() >= MOST_SAID {
+            if self.graph.error_count() >= MOST_MISTAKES
+                || self.graph.diagnostic_bytes() >= MOST_SAID
+            {
                 return Ok(());
             }
         }
@@ -321,7 +323,7 @@ impl<'a> Reader<'a> {
             .checked_sub(copied)
             .ok_or("too many bodies, with too many dimensions of unknown size")?;
         let graph = self.graph.for_body(name);
-        let mistakes = self.graph.mistakes();
+        let mistakes = self.graph.error_count();
         self.frames.push(Frame {
             graph: std::mem::replace(&mut self.graph, graph),
             bodies: std::mem::take(&mut self.bodies),
@@ -343,7 +345,7 @@ impl<'a> Reader<'a> {
             self.graph.report(mistake);
         }
         self.graph.adopt(&graph);
-        if self.graph.mistakes() == frame.mistakes {
+        if self.graph.error_count() == frame.mistakes {
             self.bodies.push(Arc::new(Body::new(graph, outputs)));
             return Ok(());
         }
@@ -434,10 +436,7 @@ fn read_array(record: ArrayRecord<'_>) -> Result<Array, String> {
 }
 
 fn find_operator(registry: &Registry, name: &str) -> Option<OperatorRef> {
-    match name == Input.signature().name {
-        true => Some((&Input).into()),
-        false => registry.get(name).cloned(),
-    }
+    if name == Input.signature().name { Some((&Input).into()) } else { registry.get(name).cloned() }
 }
 
 fn no_operator(registry: &Registry, name: &str) -> Diagnostic {

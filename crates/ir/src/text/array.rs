@@ -43,10 +43,7 @@ pub(super) fn form(array: &Array, budget: usize) -> Form {
     }
     let mut keys = array.bytes.chunks_exact(size).map(|bytes| printed_bits(array.dtype, bytes));
     let first = keys.next();
-    match keys.all(|key| Some(key) == first) {
-        true => Form::Filled,
-        false => Form::Listed,
-    }
+    if keys.all(|key| Some(key) == first) { Form::Filled } else { Form::Listed }
 }
 
 /// Bits that are equal where two elements print the same.
@@ -143,8 +140,5 @@ fn write_element(out: &mut dyn Write, array: &Array, index: usize) -> fmt::Resul
 
 /// Writes the shortest digits that are read back as this number.
 pub(super) fn write_real(out: &mut dyn Write, value: f64) -> fmt::Result {
-    match value.is_nan() {
-        true => out.write_str("nan"),
-        false => write!(out, "{value:?}"),
-    }
+    if value.is_nan() { out.write_str("nan") } else { write!(out, "{value:?}") }
 }

@@ -82,9 +82,10 @@ impl<'t> Cursor<'t> {
 
     /// Goes past a mark, which has to be next; `after` says what it should follow.
     pub(super) fn expect(&mut self, mark: u8, after: &str) -> Read<()> {
-        match self.eat(mark) {
-            true => Ok(()),
-            false => Err(self.expected(&format!("`{}` after {after}", char::from(mark)))),
+        if self.eat(mark) {
+            Ok(())
+        } else {
+            Err(self.expected(&format!("`{}` after {after}", char::from(mark))))
         }
     }
 
@@ -192,9 +193,10 @@ impl<'t> Cursor<'t> {
 
     /// Nothing may be left, of this part nor of the line.
     pub(super) fn finish(&mut self) -> Read<()> {
-        match self.is_at_end() && !self.has_more {
-            true => Ok(()),
-            false => Err(self.expected("the end of the line")),
+        if self.is_at_end() && !self.has_more {
+            Ok(())
+        } else {
+            Err(self.expected("the end of the line"))
         }
     }
 }

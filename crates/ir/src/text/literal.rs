@@ -197,12 +197,13 @@ fn read_element(word: &str, dtype: DType, bytes: &mut Vec<u8>) -> Read<()> {
         DType::U8 => push(word.parse().map(u8::to_le_bytes), bytes),
         DType::Bool => push(word.parse().map(|value: bool| [value.into()]), bytes),
     };
-    match is_read {
-        true => Ok(()),
-        false => Err(mistake(format!(
+    if is_read {
+        Ok(())
+    } else {
+        Err(mistake(format!(
             "expected an element of type {dtype}, found `{}`",
             crate::shorten::word(word)
-        ))),
+        )))
     }
 }
 

@@ -6,18 +6,12 @@ use crate::graph::is_name;
 
 /// Writes the name of a graph, node or operator.
 pub(super) fn write_name(out: &mut dyn Write, name: &str) -> fmt::Result {
-    match is_name(name) {
-        true => out.write_str(name),
-        false => write_quoted(out, name),
-    }
+    if is_name(name) { out.write_str(name) } else { write_quoted(out, name) }
 }
 
 /// Writes the name of a dimension, which must not be taken for a number.
 pub(super) fn write_symbol(out: &mut dyn Write, name: &str) -> fmt::Result {
-    match is_symbol(name) {
-        true => out.write_str(name),
-        false => write_quoted(out, name),
-    }
+    if is_symbol(name) { out.write_str(name) } else { write_quoted(out, name) }
 }
 
 /// Whether a dimension's name needs no quotes. `_` does: elsewhere it stands for a dimension without a name.

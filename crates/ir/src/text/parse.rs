@@ -155,9 +155,11 @@ impl<'t> Parser<'t> {
                 }
                 self.report(*diagnostic);
             }
-            if self.graph.mistakes() >= MOST_MISTAKES || self.graph.said() >= MOST_SAID {
+            if self.graph.error_count() >= MOST_MISTAKES
+                || self.graph.diagnostic_bytes() >= MOST_SAID
+            {
                 self.report(Diagnostic::new(
-                    format!("that is {} mistakes: reading stopped here", self.graph.mistakes()),
+                    format!("that is {} mistakes: reading stopped here", self.graph.error_count()),
                     Location::Unknown,
                 ));
                 return;
@@ -165,7 +167,7 @@ impl<'t> Parser<'t> {
             if self.is_stopped {
                 return;
             }
-            if self.place == Place::After && self.graph.mistakes() > 0 {
+            if self.place == Place::After && self.graph.error_count() > 0 {
                 // What follows the end was reported once, or the end came by a mistake.
                 return;
             }
@@ -250,12 +252,13 @@ impl<'t> Parser<'t> {
             self.signature = name.into();
             let is_new = self.graph.find_signature(&self.signature).is_err();
             self.graph.begin_signature(&self.signature);
-            return match is_new {
-                true => Ok(()),
-                false => Err(mistake(format!(
+            return if is_new {
+                Ok(())
+            } else {
+                Err(mistake(format!(
                     "a second signature `{}`",
                     crate::shorten::word(&self.signature)
-                ))),
+                )))
             };
         }
         if matches!(self.place, Place::Block(..) | Place::Body(_))
@@ -523,17 +526,14 @@ impl<'t> Parser<'t> {
     pub(super) fn find(&mut self, name: &str) -> Option<NodeId> {
         let found = self.graph.find(name);
         // A line may have very many names. One mistake more than are shown ends the reading behind it.
-        let is_reported = self.graph.mistakes() >= MOST_MISTAKES;
+        let is_reported = self.graph.error_count() >= MOST_MISTAKES;
         if found.is_none() && !is_reported && self.broken.insert(name.into()) {
             let mut diagnostic = Diagnostic::new(
                 format!("there is no node `{}` above", crate::shorten::word(name)),
                 Location::Unknown,
             );
             if let Some(line) = self.line_below(name) {
-                let place = match line > self.line {
-                    true => "below",
-                    false => "by this line",
-                };
+                let place = if line > self.line { "below" } else { "by this line" };
                 diagnostic = diagnostic
                     .note(format!("`{name}` is defined {place}"), Location::Text(line))
                     .help("a node can only use nodes above it");

@@ -249,10 +249,7 @@ fn width(limit: usize, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Opt
     impl Write for Measure {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             self.width += text.chars().count();
-            match self.width > self.limit {
-                true => Err(fmt::Error),
-                false => Ok(()),
-            }
+            if self.width > self.limit { Err(fmt::Error) } else { Ok(()) }
         }
     }
     let mut measure = Measure { width: 0, limit };

@@ -235,9 +235,10 @@ impl<'t> Parser<'t> {
 fn no_type(mut cursor: Cursor<'_>) -> Box<Diagnostic> {
     let mut ahead = cursor;
     // Attributes are left to the next attempt: they can be read only when the type is known.
-    let mut diagnostic = match ahead.word().is_some() && ahead.peek() == Some(b'=') {
-        true => mistake("expected `:` and the node's type before the end of the line"),
-        false => cursor.expected("`:` and the node's type"),
+    let mut diagnostic = if ahead.word().is_some() && ahead.peek() == Some(b'=') {
+        mistake("expected `:` and the node's type before the end of the line")
+    } else {
+        cursor.expected("`:` and the node's type")
     };
     diagnostic.help = Some("a type is like `f32[N, 10]`, or `operation`".to_owned());
     diagnostic

@@ -67,9 +67,10 @@ impl<'g> Writer<'g> {
         if !node.operands.is_empty() {
             self.list(out, ['(', ')'], &node.operands, |out, &id| {
                 let name = &*graph.node(id).name;
-                match self.is_brief() {
-                    true => write_name(out, &crate::shorten::name(name)),
-                    false => write_name(out, name),
+                if self.is_brief() {
+                    write_name(out, &crate::shorten::name(name))
+                } else {
+                    write_name(out, name)
                 }
             })?;
         }
@@ -247,10 +248,8 @@ impl<'g> Writer<'g> {
         items: &[T],
         mut item: impl FnMut(&mut dyn Write, &T) -> fmt::Result,
     ) -> fmt::Result {
-        let shown = match self.is_brief() && items.len() > BRIEF.longest {
-            true => BRIEF.shown,
-            false => items.len(),
-        };
+        let shown =
+            if self.is_brief() && items.len() > BRIEF.longest { BRIEF.shown } else { items.len() };
         out.write_char(brackets[0])?;
         for (index, value) in items.iter().take(shown).enumerate() {
             if index > 0 {

@@ -1,8 +1,8 @@
 //! Operators to write texts with. None of them can run.
 
 use abeyance_ir::{
-    AttributeKind, AttributeSpec, DTypes, DefaultAttribute, Effect, Fault, Inference, Lowered,
-    Lowering, OperandSpec, Operator, OperatorRef, Registry, Sample, Signature, Type,
+    AttributeSet, DTypes, Effect, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,
+    OperatorRef, Registry, Sample, Signature, Type,
 };
 
 macro_rules! operator {
@@ -34,18 +34,47 @@ const ONE: &[OperandSpec] = &[OperandSpec::new("x", DTypes::ANY)];
 const TWO: &[OperandSpec] =
     &[OperandSpec::new("a", DTypes::ANY), OperandSpec::new("b", DTypes::ANY)];
 
+abeyance_ir::attributes! {
+    pub struct SourceAttributes {
+        dtype: DType,
+        shape: Shape,
+    }
+}
+abeyance_ir::attributes! {
+    pub struct VariableAttributes {
+        initial: Initializer,
+        dtype: DType,
+        shape: Shape,
+        trainable: bool = true,
+    }
+}
+abeyance_ir::attributes! {
+    pub struct ConstantAttributes {
+        value: ArrayRef,
+    }
+}
+abeyance_ir::attributes! {
+    pub struct EveryAttributes {
+        flag: bool = false,
+        count: i64 = 1,
+        rate: f64 = 0.0,
+        axes: Integers = [0, -1],
+        r#as: DType,
+        to: Shape,
+        table: ArrayRef,
+        start: Initializer,
+    }
+}
+
 operator!(
     /// A value that is fed.
     Source,
     Signature::new("source", "", &[])
-        .attributes(const { &[
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-        ] })
+        .attributes(SourceAttributes::SPECS)
         .effect(Effect::Feed),
     |cx| {
-        let shape = cx.shape_attribute(1);
-        cx.tensor(cx.attributes().dtype(0), shape)
+        let SourceAttributes { dtype, shape } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 );
 
@@ -53,20 +82,11 @@ operator!(
     /// A value that lasts.
     Variable,
     Signature::new("variable", "", &[])
-        .attributes(const { &[
-            AttributeSpec::required("initial", AttributeKind::Initializer),
-            AttributeSpec::required("dtype", AttributeKind::DType),
-            AttributeSpec::required("shape", AttributeKind::Shape),
-            AttributeSpec::optional(
-                "trainable",
-                AttributeKind::Flag,
-                DefaultAttribute::Flag(true),
-            ),
-        ] })
+        .attributes(VariableAttributes::SPECS)
         .effect(Effect::Read),
     |cx| {
-        let shape = cx.shape_attribute(2);
-        cx.tensor(cx.attributes().dtype(1), shape)
+        let VariableAttributes { dtype, shape, .. } = cx.attributes();
+        cx.tensor(dtype, shape)
     }
 );
 
@@ -74,13 +94,11 @@ operator!(
     /// An array.
     Constant,
     Signature::new("constant", "", &[])
-        .attributes(const { &[AttributeSpec::required("value", AttributeKind::Array)] }),
-    |cx| match cx.attributes().array(0) {
-        Some(value) => {
-            let shape = value.dims.iter().map(|&dim| dim.into()).collect();
-            cx.tensor(value.dtype, shape)
-        }
-        None => Err(Fault::new("the value is missing")),
+        .attributes(ConstantAttributes::SPECS),
+    |cx| {
+        let ConstantAttributes { value } = cx.attributes();
+        let shape = value.dims.iter().map(|&dim| dim.into()).collect();
+        cx.tensor(value.dtype, shape)
     }
 );
 
@@ -140,23 +158,10 @@ operator!(
 operator!(
     /// Attributes of every kind; the result has the type that they say.
     Every,
-    Signature::new("every", "", ONE).attributes(const { &[
-        AttributeSpec::flag("flag"),
-        AttributeSpec::optional("count", AttributeKind::Integer, DefaultAttribute::Integer(1)),
-        AttributeSpec::optional("rate", AttributeKind::Real, DefaultAttribute::Real(0.0)),
-        AttributeSpec::optional(
-            "axes",
-            AttributeKind::Integers,
-            DefaultAttribute::Integers(&[0, -1]),
-        ),
-        AttributeSpec::required("as", AttributeKind::DType),
-        AttributeSpec::required("to", AttributeKind::Shape),
-        AttributeSpec::required("table", AttributeKind::Array),
-        AttributeSpec::required("start", AttributeKind::Initializer),
-    ] }),
+    Signature::new("every", "", ONE).attributes(EveryAttributes::SPECS),
     |cx| {
-        let shape = cx.shape_attribute(5);
-        cx.tensor(cx.attributes().dtype(4), shape)
+        let EveryAttributes { r#as, to, .. } = cx.attributes();
+        cx.tensor(r#as, to)
     }
 );
 

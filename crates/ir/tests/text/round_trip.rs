@@ -218,9 +218,10 @@ fn append(g: &mut Graph, step: &Step, name: Option<String>) -> Option<NodeId> {
             g.add_named(name, &Every, &[x], attributes)
         }
         Step::Group(of) => {
-            let of: SmallVec<[NodeId; 4]> = match g.is_empty() {
-                true => SmallVec::new(),
-                false => of.iter().map(|index| NodeId::new(index.index(g.len()))).collect(),
+            let of: SmallVec<[NodeId; 4]> = if g.is_empty() {
+                SmallVec::new()
+            } else {
+                of.iter().map(|index| NodeId::new(index.index(g.len()))).collect()
             };
             g.add_named(name, &Group, &of, Attributes::none())
         }

@@ -1,3 +1,5 @@
+//! Tests of the convolution kernels: every kernel and layout against plain loops in `f64`.
+
 use proptest::prelude::*;
 
 use super::interleaved::{ChannelSum, LANES};

@@ -31,10 +31,8 @@ impl Gather {
         let mut done = 0;
         while done < out.len() {
             let (row, column) = ((start + done) / self.width, (start + done) % self.width);
-            let (outer, position) = match row < ids.len() {
-                true => (0, row),
-                false => (row / ids.len(), row % ids.len()),
-            };
+            let (outer, position) =
+                if row < ids.len() { (0, row) } else { (row / ids.len(), row % ids.len()) };
             let row = outer * self.limit + check(ids[position], position, self.limit)?;
             let count = (self.width - column).min(out.len() - done);
             let from = row * self.width + column;

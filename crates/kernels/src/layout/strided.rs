@@ -61,10 +61,7 @@ impl Strided {
             }
             stride *= size;
         }
-        let (inner, inner_stride) = match nest.is_empty() {
-            true => (1, 1),
-            false => nest.remove(0),
-        };
+        let (inner, inner_stride) = if nest.is_empty() { (1, 1) } else { nest.remove(0) };
         nest.reverse();
         Self { outer: nest, inner, inner_stride, origin }
     }
@@ -116,9 +113,10 @@ impl Grid {
         let backward = steps.step < 0;
         Self {
             size,
-            first: match backward {
-                true => steps.begin - steps.count.saturating_sub(1) * step,
-                false => steps.begin,
+            first: if backward {
+                steps.begin - steps.count.saturating_sub(1) * step
+            } else {
+                steps.begin
             },
             step,
             count: steps.count,
@@ -132,10 +130,7 @@ impl Grid {
 
     /// Which element of the array is the one of number `index` counted forward.
     fn element(&self, index: usize) -> usize {
-        match self.backward {
-            true => self.count - 1 - index,
-            false => index,
-        }
+        if self.backward { self.count - 1 - index } else { index }
     }
 }
 

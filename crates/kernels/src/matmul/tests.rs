@@ -1,3 +1,5 @@
+//! Tests of matrix products: exact on small integers, and the same bits however rows are cut.
+
 use super::*;
 use crate::lanes::tests::with_each;
 use crate::serial::Workspace;

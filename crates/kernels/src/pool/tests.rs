@@ -1,3 +1,5 @@
+//! Tests of pools and their gradients against plain loops over windows, cut anywhere.
+
 use proptest::prelude::*;
 
 use super::*;

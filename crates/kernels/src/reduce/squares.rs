@@ -178,10 +178,11 @@ fn finish(measure: Measure, [sum, scale]: Sum, count: usize) -> f64 {
         Measure::Mean => mean * scale * scale,
         Measure::Root(epsilon) => {
             let scaled = epsilon / scale / scale;
-            match scaled.is_finite() {
-                true => scale * (mean + scaled).sqrt(),
+            if scaled.is_finite() {
+                scale * (mean + scaled).sqrt()
+            } else {
                 // All is far below epsilon.
-                false => epsilon.sqrt(),
+                epsilon.sqrt()
             }
         }
     }
@@ -322,9 +323,10 @@ fn narrow<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
 /// The sum for element `index` of the result, of elements divided by a power of two near the largest. `plain` is their sum of squares
 /// as it is, which stays where it is infinite or NaN for good reason, or 0.
 fn scaled<T: Real>(plan: &Reduction, x: &[T], index: usize, plain: f64) -> Sum {
-    let (base, run) = match plan.inner_is_reduced {
-        true => (offset(&plan.kept, index), plan.inner),
-        false => (offset(&plan.kept, index / plan.inner) + index % plan.inner, 1),
+    let (base, run) = if plan.inner_is_reduced {
+        (offset(&plan.kept, index), plan.inner)
+    } else {
+        (offset(&plan.kept, index / plan.inner) + index % plan.inner, 1)
     };
     let elements = || {
         let runs = (0..plan.count / run).map(|r| base + offset(&plan.reduced, r));

@@ -1,3 +1,5 @@
+//! Tests of reductions: against the definition, at borders, in long sums, and cut in any way.
+
 use super::*;
 
 /// The reduction by the definition, with the sum in `f64`.

@@ -6,9 +6,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use abeyance_ir::{Array, Graph, GraphSignature, NodeId};
+use abeyance_graph::ops::cast::{self, CastAttributes};
+use abeyance_graph::ops::random::{self, RandomUniformAttributes};
+use abeyance_graph::ops::source::{self, ConstantAttributes};
+use abeyance_graph::ops::{binary, comparison, custom_gradient, logical, select, unary, watch};
+use abeyance_ir::{Array, Graph, GraphSignature, NodeId, Operator};
 
 use crate::tensor;
+
+/// Operators whose result is their first operand.
+static PASSED_ON: &[&dyn Operator] = &[
+    &unary::IDENTITY,
+    &unary::STOP_GRADIENT,
+    &watch::CheckNumerics,
+    &watch::Print,
+    &source::PlaceholderWithDefault,
+    &custom_gradient::CustomGradient,
+];
 
 /// What is settled about nodes.
 pub(crate) struct Settled {
@@ -54,78 +68,61 @@ impl Settled {
         let (first, second, third) = (operand(0), operand(1), operand(2));
         let same_shape =
             |other: Option<NodeId>| other.filter(|&other| ir.shape(other) == ir.shape(id));
-        match node.operator.signature().name {
-            "constant" => {
-                if let Some(array) = node.attributes.array(0) {
-                    self.number_of(id, array);
-                }
+        if node.is(&source::Constant) {
+            let ConstantAttributes { value } = node.attributes.read();
+            self.number_of(id, &value);
+        } else if PASSED_ON.iter().any(|&operator| node.is(operator)) {
+            if let Some(first) = first {
+                self.alias(id, first);
             }
-            "identity"
-            | "stop_gradient"
-            | "check_numerics"
-            | "print"
-            | "placeholder_with_default"
-            | "custom_gradient" => {
-                if let Some(first) = first {
-                    self.alias(id, first);
-                }
+        } else if node.is(&cast::Cast) {
+            if let Some(number) = number(0) {
+                let CastAttributes { dtype } = node.attributes.read();
+                self.number_of(id, &Array::scalar(dtype, number));
             }
-            "cast" => {
-                if let Some(number) = number(0) {
-                    let array = Array::scalar(node.attributes.dtype(0), number);
-                    self.number_of(id, &array);
-                }
+        } else if node.is(&logical::LOGICAL_NOT) {
+            if let Some(always) = first.and_then(|first| self.truth(first)) {
+                self.always.insert(id, !always);
             }
-            "logical_not" => {
-                if let Some(always) = first.and_then(|first| self.truth(first)) {
-                    self.always.insert(id, !always);
-                }
+        } else if node.is(&logical::LOGICAL_AND) {
+            // The moments of a batch are asked for where a training is on and there is a row.
+            let truths = [first, second].map(|id| id.and_then(|id| self.truth(id)));
+            if truths.contains(&Some(false)) {
+                self.always.insert(id, false);
+            } else if truths == [Some(true); 2] {
+                self.always.insert(id, true);
             }
-            "logical_and" => {
-                // The moments of a batch are asked for where a training is on and there is a row.
-                let truths = [first, second].map(|id| id.and_then(|id| self.truth(id)));
-                if truths.contains(&Some(false)) {
-                    self.always.insert(id, false);
-                } else if truths == [Some(true); 2] {
-                    self.always.insert(id, true);
-                }
+        } else if node.is(&comparison::LESS) {
+            // A number drawn from below a bound is below that bound.
+            let drawn = first.map(|first| ir.node(first));
+            if let (Some(drawn), Some(bound)) = (drawn, number(1))
+                && drawn.is(&random::RANDOM_UNIFORM)
+                && bound >= drawn.attributes.read::<RandomUniformAttributes>().high
+            {
+                self.always.insert(id, true);
             }
-            "less" => {
-                // A number drawn from below a bound is below that bound.
-                let drawn = first.map(|first| ir.node(first));
-                if let (Some(drawn), Some(bound)) = (drawn, number(1))
-                    && drawn.operator.signature().name == "random_uniform"
-                    && bound >= drawn.attributes.real(3)
-                {
-                    self.always.insert(id, true);
-                }
+        } else if node.is(&select::Select) {
+            let taken = match first.and_then(|first| self.truth(first)) {
+                Some(true) => second,
+                Some(false) => third,
+                None => None,
+            };
+            if let Some(taken) = same_shape(taken) {
+                self.alias(id, taken);
             }
-            "select" => {
-                let taken = match first.and_then(|first| self.truth(first)) {
-                    Some(true) => second,
-                    Some(false) => third,
-                    None => None,
-                };
-                if let Some(taken) = same_shape(taken) {
-                    self.alias(id, taken);
-                }
+        } else if node.is(&binary::DIV) && number(1) == Some(1.0) {
+            if let Some(first) = same_shape(first) {
+                self.alias(id, first);
             }
-            "div" if number(1) == Some(1.0) => {
-                if let Some(first) = same_shape(first) {
-                    self.alias(id, first);
-                }
+        } else if node.is(&binary::MUL) {
+            let kept = match (number(0), number(1)) {
+                (_, Some(1.0)) => first,
+                (Some(1.0), _) => second,
+                _ => None,
+            };
+            if let Some(kept) = same_shape(kept) {
+                self.alias(id, kept);
             }
-            "mul" => {
-                let kept = match (number(0), number(1)) {
-                    (_, Some(1.0)) => first,
-                    (Some(1.0), _) => second,
-                    _ => None,
-                };
-                if let Some(kept) = same_shape(kept) {
-                    self.alias(id, kept);
-                }
-            }
-            _ => {}
         }
     }
 

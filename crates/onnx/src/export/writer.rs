@@ -1,9 +1,12 @@
 //! A model while it is written: nodes with their names, initializers, and what is known of values.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
+use abeyance_graph::ops::conv;
+use abeyance_graph::ops::source::{self, VariableAttributes};
 use abeyance_ir::{
-    Array, Attributes, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId,
+    Array, AttributeSet, DType, Dim, Graph, GraphSignature, Initializer, NodeId, Shape, SymbolId,
     known_dims,
 };
 
@@ -114,26 +117,25 @@ impl<'a> Writer<'a> {
         let mut others: HashSet<NodeId> =
             self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
         for &id in needed {
-            let filter = match self.operator(id) {
-                "conv2d" => Some(1),
-                "conv2d_backprop_input" => Some(0),
-                _ => None,
+            let node = self.ir.node(id);
+            let filter = if node.is(&conv::Conv2dForward) {
+                Some(1)
+            } else if node.is(&conv::BackpropInput) {
+                Some(0)
+            } else {
+                None
             };
             for (place, &operand) in self.ir.node(id).operands.iter().enumerate() {
                 let operand = self.settled.resolve(operand);
                 *self.uses.entry(operand).or_insert(0) += 1;
-                match Some(place) == filter && self.operator(operand) == "variable" {
-                    true => self.only_filters.insert(operand),
-                    false => others.insert(operand),
-                };
+                if Some(place) == filter && self.ir.node(operand).is(&source::Variable) {
+                    self.only_filters.insert(operand);
+                } else {
+                    others.insert(operand);
+                }
             }
         }
         self.only_filters.retain(|id| !others.contains(id));
-    }
-
-    pub fn operator(&self, id: NodeId) -> &'static str {
-        // Operators of a user's own have names of any lifetime; those of the table are static.
-        table::static_name(self.ir.node(id).operator.signature().name)
     }
 
     /// Writes a node, if it can be said.
@@ -151,12 +153,12 @@ impl<'a> Writer<'a> {
         } else if let Some(value) = self.settled.value(id).cloned() {
             self.current = node.name.to_string();
             Ok(Held::plain(self.initializer(&node.name, &value)))
-        } else if explained && table::find(node.operator.signature().name).is_some() {
+        } else if explained && table::find(node).is_some() {
             // What it depends on cannot be said, which has been told.
             return;
         } else {
             self.current = node.name.to_string();
-            match table::find(node.operator.signature().name) {
+            match table::find(node) {
                 Some(row) => {
                     let first = self.nodes.len();
                     (row.write)(self, id).map(|held| self.renamed(held, first, &node.name))
@@ -201,9 +203,10 @@ impl<'a> Writer<'a> {
             return held;
         }
         made.output[0] = wanted.clone();
-        match is_images {
-            true => Held { images: Some(wanted), ..held },
-            false => Held { plain: Some(wanted), ..held },
+        if is_images {
+            Held { images: Some(wanted), ..held }
+        } else {
+            Held { plain: Some(wanted), ..held }
         }
     }
 
@@ -256,8 +259,8 @@ impl<'a> Writer<'a> {
 
     // ---- what the graph says ----------------------------------------------------------------------------------
 
-    pub fn attributes(&self, id: NodeId) -> &'a Attributes {
-        &self.ir.node(id).attributes
+    pub fn attributes<A: AttributeSet>(&self, id: NodeId) -> A {
+        self.ir.node(id).attributes.read()
     }
 
     pub fn operand(&self, id: NodeId, place: usize) -> Result<NodeId, String> {
@@ -329,10 +332,8 @@ impl<'a> Writer<'a> {
 
     /// Adds an array, and gives its name.
     pub fn initializer(&mut self, name: &str, array: &Array) -> String {
-        let name = match self.taken.insert(name.to_owned()) {
-            true => name.to_owned(),
-            false => self.fresh("value"),
-        };
+        let name =
+            if self.taken.insert(name.to_owned()) { name.to_owned() } else { self.fresh("value") };
         self.initializers.push(tensor::write(&name, array));
         name
     }
@@ -413,20 +414,21 @@ impl<'a> Writer<'a> {
     /// bias. `None` for any other sum.
     pub fn bias(&mut self, sum: NodeId) -> Result<Option<Held>, String> {
         let operands = [self.operand(sum, 0)?, self.operand(sum, 1)?];
-        for [conv, bias] in [operands, [operands[1], operands[0]]] {
-            let is_vector = matches!(self.operator(bias), "variable" | "constant")
+        for [product, bias] in [operands, [operands[1], operands[0]]] {
+            let vector = self.ir.node(bias);
+            let is_vector = (vector.is(&source::Variable) || vector.is(&source::Constant))
                 && self.shape(bias).len() == 1
-                && self.shape(bias).last() == self.shape(conv).last();
+                && self.shape(bias).last() == self.shape(product).last();
             let is_output =
-                self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == conv);
-            if self.operator(conv) != "conv2d"
+                self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == product);
+            if !self.ir.node(product).is(&conv::Conv2dForward)
                 || !is_vector
                 || is_output
-                || self.uses.get(&conv) != Some(&1)
+                || self.uses.get(&product) != Some(&1)
             {
                 continue;
             }
-            let Some(images) = self.held(conv).images else {
+            let Some(images) = self.held(product).images else {
                 continue;
             };
             let bias = self.value(bias);
@@ -459,26 +461,28 @@ impl<'a> Writer<'a> {
         let node = self.ir.node(id);
         let (dims, dtype) = (self.known(id)?, self.dtype(id));
         if let Some(array) = (self.values)(&node.name) {
-            return match array.dtype == dtype && array.dims[..] == dims[..] {
-                true => Ok(array),
-                false => Err(format!(
+            return if array.dtype == dtype && array.dims[..] == dims[..] {
+                Ok(array)
+            } else {
+                Err(format!(
                     "the value given for it is {}{:?}, and it is {dtype}{dims:?}",
                     array.dtype, array.dims
-                )),
+                ))
             };
         }
         let filled = |number: Array| {
             let count = dims.iter().product::<usize>();
             Array { dtype, dims: dims[..].into(), bytes: number.bytes.repeat(count) }
         };
-        match node.attributes.initializer(0) {
-            Some(Initializer::Zeros) => Ok(filled(Array::scalar(dtype, 0.0))),
-            Some(Initializer::Ones) => Ok(filled(Array::scalar(dtype, 1.0))),
-            Some(Initializer::Constant(array)) if array.dims[..] == dims[..] => {
-                Ok((**array).clone())
+        let VariableAttributes { initial, .. } = self.attributes(id);
+        match initial {
+            Initializer::Zeros => Ok(filled(Array::scalar(dtype, 0.0))),
+            Initializer::Ones => Ok(filled(Array::scalar(dtype, 1.0))),
+            Initializer::Constant(array) if array.dims[..] == dims[..] => {
+                Ok(Arc::unwrap_or_clone(array))
             }
-            Some(Initializer::Constant(array)) if array.dims.is_empty() => {
-                Ok(filled((**array).clone()))
+            Initializer::Constant(array) if array.dims.is_empty() => {
+                Ok(filled(Arc::unwrap_or_clone(array)))
             }
             _ => Err("has no value: its first one is random, and none was given".to_owned()),
         }

@@ -1,7 +1,8 @@
-//! What is known of an operator's result when all that it takes is known: the arithmetic of shapes, which exporters of other
-//! frameworks leave in their models.
+//! What is known of an operator's result when all that it takes is known: the arithmetic of shapes,
+//! which exporters of other frameworks leave in their models.
 //!
-//! Only integers in vectors and single numbers are worked out; anything else becomes nodes like the rest of the model.
+//! Only integers in vectors and single numbers are worked out; anything else becomes nodes like the
+//! rest of the model.
 
 use abeyance_ir::{Array, DType, Dim};
 
@@ -36,11 +37,9 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
     match call.node.op_type() {
         "Shape" => shape(call).map(Some),
         "Size" => {
-            let x = call.value(0)?.any(call.graph);
-            let size = call
-                .shape(x)
-                .iter()
-                .fold(Size::Number(1), |product, &dim| multiply(product, dim.into()));
+            let shape = call.value(0)?.any(call.graph).shape();
+            let size =
+                shape.iter().fold(Size::Number(1), |product, &dim| multiply(product, dim.into()));
             Ok(whole(vec![size], true, DType::I64))
         }
         _ if call.inputs.is_empty() => Ok(None),
@@ -95,9 +94,10 @@ pub(crate) fn known(call: &Call<'_, '_>) -> Result<Option<Known>, Reason> {
                 }),
                 ("Concat", _) => {
                     let all: Vec<Size> = operands.concat();
-                    match (0..operands.len()).any(scalar) || all.len() > LONGEST {
-                        true => None,
-                        false => whole(all, false, dtype),
+                    if (0..operands.len()).any(scalar) || all.len() > LONGEST {
+                        None
+                    } else {
+                        whole(all, false, dtype)
                     }
                 }
                 ("Gather", [_]) if !scalar(0) => {
@@ -140,7 +140,7 @@ fn shape(call: &Call<'_, '_>) -> Result<Known, Reason> {
     let value = call.value(0)?;
     let mut dims: Vec<Dim> = match &value.known {
         Some(Known::Array(array)) => array.dims.iter().map(|&dim| Dim::Known(dim)).collect(),
-        _ => call.shape(value.any(call.graph)).to_vec(),
+        _ => value.any(call.graph).shape().to_vec(),
     };
     if value.is_images() && dims.len() == 4 {
         dims =
@@ -338,11 +338,10 @@ fn sequence(call: &Call<'_, '_>) -> Option<Known> {
 }
 
 fn slice(call: &Call<'_, '_>, x: &[Size]) -> Result<Option<Vec<Size>>, Reason> {
-    let (starts, ends) = match call.opset >= 10 {
-        true => (call.known_integers(1)?, call.known_integers(2)?),
-        false => {
-            (call.ints("starts")?.map(<[i64]>::to_vec), call.ints("ends")?.map(<[i64]>::to_vec))
-        }
+    let (starts, ends) = if call.opset >= 10 {
+        (call.known_integers(1)?, call.known_integers(2)?)
+    } else {
+        (call.ints("starts")?.map(<[i64]>::to_vec), call.ints("ends")?.map(<[i64]>::to_vec))
     };
     let steps = if call.opset >= 10 { call.known_integers(4)? } else { None };
     let (Some(&[start]), Some(&[end])) = (starts.as_deref(), ends.as_deref()) else {

@@ -1,11 +1,13 @@
-//! One node of the model while it is imported: its inputs and attributes, and what may be appended for it.
+//! One node of the model while it is imported: its inputs and attributes, and what may be appended
+//! for it.
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use abeyance_graph::ops::{binary, cast, shape, source};
-use abeyance_graph::{AnyTensor, Graph};
-use abeyance_ir::{self as ir, Array, DType, Dim, NodeId, Shape, resolve_axis};
+use abeyance_graph::ops::source::{Constant, ConstantAttributes};
+use abeyance_graph::{Element, Expr, Graph, Tensor};
+use abeyance_ir::{self as ir, Array, DType, Dim, resolve_axis};
 
 use super::value::{Known, Size, Value};
 use crate::error::Reason;
@@ -26,9 +28,6 @@ pub(crate) struct Call<'m, 'g> {
     pub budget: &'m Cell<usize>,
 }
 
-/// About what a node of a graph takes.
-const NODE: usize = 1 << 10;
-
 /// The node is used in a way that is not imported.
 pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Reason> {
     Err(Reason::Unsupported(what.into()))
@@ -40,7 +39,7 @@ pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Reason> {
 }
 
 impl<'m, 'g> Call<'m, 'g> {
-    // ---- attributes -------------------------------------------------------------------------------------------
+    // ---- attributes ---------------------------------------------------------------------------
 
     /// The attribute of that name, which must be of that type.
     fn attribute(
@@ -123,7 +122,7 @@ impl<'m, 'g> Call<'m, 'g> {
         }
     }
 
-    // ---- inputs -----------------------------------------------------------------------------------------------
+    // ---- inputs -------------------------------------------------------------------------------
 
     /// Whether there is an input at that place.
     pub fn has(&self, index: usize) -> bool {
@@ -144,17 +143,17 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The node of an input, its dimensions as in the model.
-    pub fn tensor(&self, index: usize) -> Result<AnyTensor<'g>, Reason> {
+    pub fn tensor(&self, index: usize) -> Result<Expr<'g>, Reason> {
         Ok(self.value(index)?.as_plain(self.graph))
     }
 
     /// The node of an input, if there is one.
-    pub fn optional_tensor(&self, index: usize) -> Option<AnyTensor<'g>> {
+    pub fn optional_tensor(&self, index: usize) -> Option<Expr<'g>> {
         self.optional(index).map(|value| value.as_plain(self.graph))
     }
 
     /// All inputs, which must be there.
-    pub fn tensors(&self) -> Result<Vec<AnyTensor<'g>>, Reason> {
+    pub fn tensors(&self) -> Result<Vec<Expr<'g>>, Reason> {
         (0..self.inputs.len()).map(|index| self.tensor(index)).collect()
     }
 
@@ -193,7 +192,7 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The array that an input holds, if there is one; it must be known.
-    pub fn known_array(&self, index: usize) -> Result<Option<std::sync::Arc<Array>>, Reason> {
+    pub fn known_array(&self, index: usize) -> Result<Option<Arc<Array>>, Reason> {
         let Some(value) = self.optional(index) else {
             return Ok(None);
         };
@@ -219,27 +218,17 @@ impl<'m, 'g> Call<'m, 'g> {
         input_since: i64,
         input: usize,
     ) -> Result<Option<Vec<i64>>, Reason> {
-        match self.opset >= input_since {
-            true => self.known_integers(input),
-            false => Ok(self.ints(name)?.map(<[i64]>::to_vec)),
+        if self.opset >= input_since {
+            return self.known_integers(input);
         }
+        Ok(self.ints(name)?.map(<[i64]>::to_vec))
     }
 
-    // ---- shapes -----------------------------------------------------------------------------------------------
-
-    /// The shape of a node as far as it is known.
-    pub fn shape(&self, x: AnyTensor<'g>) -> Shape {
-        self.graph.ir().shape(x.id()).unwrap_or_default()
-    }
-
-    /// The number of dimensions of a node.
-    pub fn rank(&self, x: AnyTensor<'g>) -> usize {
-        self.shape(x).len()
-    }
+    // ---- shapes -------------------------------------------------------------------------------
 
     /// The size of a dimension that has to be known.
-    pub fn size(&self, x: AnyTensor<'g>, axis: usize) -> Result<usize, Reason> {
-        match self.shape(x).get(axis) {
+    pub fn size(&self, x: Expr<'g>, axis: usize) -> Result<usize, Reason> {
+        match x.shape().get(axis) {
             Some(Dim::Known(size)) => Ok(*size),
             Some(Dim::Symbol(_)) => {
                 unsupported(format!("the size of dimension {axis} has to be known"))
@@ -253,13 +242,13 @@ impl<'m, 'g> Call<'m, 'g> {
         resolve_axis(axis, rank).map_err(|fault| Reason::Wrong(fault.message))
     }
 
-    /// The element type of a node.
-    pub fn dtype(&self, x: AnyTensor<'g>) -> DType {
+    /// The element type of a node; `f32` of one that is a mistake, which has been told.
+    pub fn dtype(&self, x: Expr<'g>) -> DType {
         x.dtype().unwrap_or(DType::F32)
     }
 
     /// The element type of a node, which must be a float.
-    pub fn float_type(&self, x: AnyTensor<'g>) -> Result<DType, Reason> {
+    pub fn float_type(&self, x: Expr<'g>) -> Result<DType, Reason> {
         match x.dtype() {
             Some(dtype) if !dtype.is_float() => {
                 unsupported(format!("elements of type {dtype} are not taken, only f32 and f64"))
@@ -269,86 +258,24 @@ impl<'m, 'g> Call<'m, 'g> {
         }
     }
 
-    // ---- nodes ------------------------------------------------------------------------------------------------
+    // ---- nodes --------------------------------------------------------------------------------
 
-    /// Takes from what may still be made. Nothing stops at once: what a single node asks for is bounded by its operator.
+    /// The handle of a node whose elements are known to be of type `T`.
+    pub fn typed<T: Element>(&self, x: Expr<'g>) -> Tensor<'g, T> {
+        self.graph.any(x.id()).assume()
+    }
+
+    /// Takes from what may still be made. Nothing stops at once: what a single node asks for is
+    /// bounded by its operator.
     pub fn spend(&self, bytes: usize) {
         self.budget.set(self.budget.get().saturating_sub(bytes));
     }
 
-    /// Appends to the graph.
-    pub fn emit(&self, append: impl FnOnce(&mut ir::Graph) -> NodeId) -> AnyTensor<'g> {
-        self.spend(NODE);
-        self.graph.any(self.graph.build(append))
-    }
-
-    /// Appends an operator of one operand.
-    pub fn unary(
-        &self,
-        append: fn(&mut ir::Graph, NodeId) -> NodeId,
-        x: AnyTensor<'g>,
-    ) -> AnyTensor<'g> {
-        self.emit(|graph| append(graph, x.id()))
-    }
-
-    /// Appends an operator of two operands.
-    pub fn binary(
-        &self,
-        append: fn(&mut ir::Graph, NodeId, NodeId) -> NodeId,
-        x: AnyTensor<'g>,
-        y: AnyTensor<'g>,
-    ) -> AnyTensor<'g> {
-        self.emit(|graph| append(graph, x.id(), y.id()))
-    }
-
-    /// Appends an operator of a tensor and a number.
-    pub fn with_number(
-        &self,
-        append: fn(&mut ir::Graph, NodeId, NodeId) -> NodeId,
-        x: AnyTensor<'g>,
-        number: f64,
-    ) -> AnyTensor<'g> {
-        let number = self.number(number, x);
-        self.binary(append, x, number)
-    }
-
-    /// A number of the element type of a node.
-    pub fn number(&self, number: f64, like: AnyTensor<'g>) -> AnyTensor<'g> {
-        let dtype = self.dtype(like);
-        self.emit(|graph| source::constant(graph, Array::scalar(dtype, number)))
-    }
-
-    /// `x + number`
-    pub fn plus(&self, x: AnyTensor<'g>, number: f64) -> AnyTensor<'g> {
-        self.with_number(binary::add, x, number)
-    }
-
-    /// `x · number`
-    pub fn times(&self, x: AnyTensor<'g>, number: f64) -> AnyTensor<'g> {
-        self.with_number(binary::mul, x, number)
-    }
-
-    /// A constant.
-    pub fn constant(&self, array: Array) -> AnyTensor<'g> {
+    /// A constant, whose bytes are taken from what may still be made.
+    pub fn constant(&self, array: Array) -> Expr<'g> {
         self.spend(array.bytes.len());
-        self.emit(|graph| source::constant(graph, array))
-    }
-
-    /// The elements as another type.
-    pub fn cast(&self, x: AnyTensor<'g>, to: DType) -> AnyTensor<'g> {
-        match x.dtype() == Some(to) {
-            true => x,
-            false => self.emit(|graph| cast::cast(graph, x.id(), to)),
-        }
-    }
-
-    /// The same elements under other dimensions.
-    pub fn reshape(&self, x: AnyTensor<'g>, to: impl IntoIterator<Item = Dim>) -> AnyTensor<'g> {
-        let to: Shape = to.into_iter().collect();
-        if self.shape(x) == to {
-            return x;
-        }
-        self.emit(|graph| shape::reshape(graph, x.id(), to))
+        let attributes = ConstantAttributes { value: Arc::new(array) };
+        self.graph.apply(&Constant, &[], attributes).expr()
     }
 
     /// A dimension of which nothing is known yet.
@@ -368,35 +295,6 @@ impl<'m, 'g> Call<'m, 'g> {
             }
             (None, _) => self.open_dim(),
         }
-    }
-
-    /// Dimensions in another order.
-    pub fn transpose(&self, x: AnyTensor<'g>, order: &[usize]) -> AnyTensor<'g> {
-        self.emit(|graph| shape::transpose_to(graph, x.id(), order))
-    }
-
-    /// The dimension at `from` moved to the place `to`, the others in their order.
-    pub fn move_axis(&self, x: AnyTensor<'g>, from: usize, to: usize) -> AnyTensor<'g> {
-        let mut order: Vec<usize> = (0..self.rank(x)).collect();
-        // A tensor that is a mistake has no dimensions.
-        if from.max(to) < order.len() {
-            let axis = order.remove(from);
-            order.insert(to, axis);
-        }
-        self.transpose(x, &order)
-    }
-
-    /// The tensor with dimensions of size 1 put before its own, so that it has `rank`.
-    pub fn with_rank(&self, x: AnyTensor<'g>, rank: usize) -> AnyTensor<'g> {
-        let own = self.shape(x);
-        let lead = rank.saturating_sub(own.len());
-        self.reshape(x, std::iter::repeat_n(Dim::Known(1), lead).chain(own))
-    }
-
-    /// A vector as long as dimension `axis` of a tensor of `rank` dimensions, so that it broadcasts along it.
-    pub fn along(&self, vector: AnyTensor<'g>, axis: usize, rank: usize) -> AnyTensor<'g> {
-        let length = self.shape(vector).first().copied().unwrap_or(Dim::Known(1));
-        self.reshape(vector, (0..rank).map(|at| if at == axis { length } else { Dim::Known(1) }))
     }
 }
 
@@ -418,6 +316,11 @@ macro_rules! with_float {
 pub(crate) use with_float;
 
 /// The one output of an operator.
-pub(crate) fn one<'g>(tensor: AnyTensor<'g>) -> Imported<'g> {
+pub(crate) fn one(tensor: Expr<'_>) -> Imported<'_> {
     Ok(vec![Value::plain(tensor)])
+}
+
+/// The one output of an operator, which may be images in the order used here.
+pub(crate) fn ordered(tensor: Expr<'_>, is_images: bool) -> Imported<'_> {
+    Ok(vec![Value::of(tensor, is_images)])
 }

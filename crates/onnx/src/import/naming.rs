@@ -11,16 +11,11 @@ const LONGEST: usize = 200;
 
 /// A name with `_` for every sign that a graph's names do not hold; `/a/b` is `a/b`.
 pub(crate) fn sanitized(name: &str, otherwise: &str) -> String {
-    let sign = |sign: char| match sign.is_ascii_alphanumeric() || "_./".contains(sign) {
-        true => sign,
-        false => '_',
-    };
+    let is_held = |sign: char| sign.is_ascii_alphanumeric() || "_./".contains(sign);
+    let sign = |sign: char| if is_held(sign) { sign } else { '_' };
     let name: String =
         name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(sign).collect();
-    match name.is_empty() {
-        true => otherwise.to_owned(),
-        false => name,
-    }
+    if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
 /// The scope of a node's parts.
@@ -35,10 +30,7 @@ pub(crate) fn scope(node: &str, operator: &str) -> String {
 /// The name of a graph: one word.
 pub(crate) fn graph_name(name: &str) -> String {
     let word: String = sanitized(name, "graph").replace(['.', '/'], "_");
-    match word.starts_with(|first: char| first.is_ascii_digit()) {
-        true => format!("_{word}"),
-        false => word,
-    }
+    if word.starts_with(|first: char| first.is_ascii_digit()) { format!("_{word}") } else { word }
 }
 
 /// Whether an unknown dimension can have that name as it is.
@@ -49,8 +41,8 @@ pub(crate) fn is_symbol(name: &str) -> bool {
         && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
 }
 
-/// The nearest name that an unknown dimension can have. Two names of a model may become one only if they are very much alike, so
-/// what was replaced is told apart by a number made from the whole.
+/// The nearest name that an unknown dimension can have. Two names of a model may become one only if
+/// they are very much alike, so what was replaced is told apart by a number made from the whole.
 pub(crate) fn symbol(name: &str) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

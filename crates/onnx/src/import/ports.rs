@@ -1,10 +1,15 @@
-//! What a model begins and ends with: inputs, initializers, outputs, and the signature that names them.
+//! What a model begins and ends with: inputs, initializers, outputs, and the signature that names
+//! them.
 
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use abeyance_ir::{self as ir, Array, Attribute, Attributes, Dim, Initializer, NodeId, Shape};
+use abeyance_graph::Expr;
+use abeyance_graph::ops::source::{
+    Placeholder, PlaceholderAttributes, Variable, VariableAttributes,
+};
+use abeyance_ir::{self as ir, Array, Dim, Initializer, NodeId, Shape};
 
 use super::uses::Uses;
 use super::value::{self, Known, Value};
@@ -38,7 +43,8 @@ impl<'m, 'g> Import<'m, 'g> {
             }
             match self.placeholder(input) {
                 Ok(id) => {
-                    self.values.insert(name, Rc::new(Value::plain(self.graph.any(id))));
+                    let value = Value::plain(Expr::new(self.graph, id));
+                    self.values.insert(name, Rc::new(value));
                     inputs.push((name.to_owned(), id));
                     self.fed.insert(name);
                 }
@@ -60,10 +66,9 @@ impl<'m, 'g> Import<'m, 'g> {
         };
         let shape = self.shape(shape)?;
         let name = self.names.free(self.graph, input.name(), "input");
-        let attributes = Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
-        let id = self.graph.build(|graph| {
-            graph.add_named(Some(&name), &abeyance_graph::ops::source::Placeholder, &[], attributes)
-        });
+        let attributes = PlaceholderAttributes { dtype, shape };
+        let id =
+            self.graph.build(|graph| graph.add_named(Some(&name), &Placeholder, &[], attributes));
         self.told()?;
         Ok(id)
     }
@@ -98,9 +103,11 @@ impl<'m, 'g> Import<'m, 'g> {
             match tensor::read(initializer) {
                 Err(reason) => self.refuse(None, format!("initializer `{name}`"), reason),
                 Ok(array) => {
-                    let value = match array.dtype.is_float() && !uses.only(uses.known) {
-                        true => self.variable(name, array, uses),
-                        false => Ok(Value::array(array)),
+                    let is_variable = array.dtype.is_float() && !uses.only(uses.known);
+                    let value = if is_variable {
+                        self.variable(name, array, uses)
+                    } else {
+                        Ok(Value::array(array))
                     };
                     match value {
                         Ok(value) => {
@@ -113,27 +120,23 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// A variable that starts with an initializer's values. A filter that stands nowhere else is kept in the order of dimensions that
-    /// convolutions here take, so that no run has to transpose it.
+    /// A variable that starts with an initializer's values. A filter that stands nowhere else is
+    /// kept in the order of dimensions that convolutions here take, so that no run has to transpose
+    /// it.
     fn variable(&mut self, name: &str, array: Array, uses: Uses) -> Result<Value<'g>, Reason> {
         let filter = array.dims.len() == 4 && uses.only(uses.filter);
-        let array = match filter {
-            true => layout::transposed(&array, value::TO_FILTER),
-            false => array,
-        };
+        let array = if filter { layout::transposed(&array, value::TO_FILTER) } else { array };
         let shape: Shape = array.dims.iter().map(|&dim| Dim::Known(dim)).collect();
         let dtype = array.dtype;
-        let attributes = Attributes::of([
-            Attribute::Initializer(Initializer::Constant(Arc::new(array))),
-            Attribute::DType(dtype),
-            Attribute::Shape(shape),
-            Attribute::Flag(!uses.only(uses.state)),
-        ]);
+        let attributes = VariableAttributes {
+            initial: Initializer::Constant(Arc::new(array)),
+            dtype,
+            shape,
+            trainable: !uses.only(uses.state),
+        };
         let name = self.names.free(self.graph, name, "initializer");
-        let node = self.graph.any(self.graph.build(|graph| {
-            let variable = &abeyance_graph::ops::source::Variable;
-            graph.add_named(Some(&name), variable, &[], attributes)
-        }));
+        let id = self.graph.build(|graph| graph.add_named(Some(&name), &Variable, &[], attributes));
+        let node = Expr::new(self.graph, id);
         self.told()?;
         Ok(if filter { Value::filter(node) } else { Value::plain(node) })
     }
@@ -160,7 +163,7 @@ impl<'m, 'g> Import<'m, 'g> {
             if let Some(images) = images {
                 // The name is that of the value as the model has it.
                 let own = naming::sanitized(name, "output");
-                if images.name() == own {
+                if self.graph.any(images.id()).name() == own {
                     let other = self.names.free(self.graph, &format!("{own}/nhwc"), "output");
                     self.graph.build(|graph| graph.rename(images.id(), &other));
                 }
@@ -183,8 +186,8 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is refused. Two of one name could
-    /// not be told apart by who feeds or fetches them.
+    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is
+    /// refused. Two of one name could not be told apart by who feeds or fetches them.
     fn is_told_apart(&mut self, what: &str, name: &str, told: &mut HashSet<String>) -> bool {
         let reason = match name {
             "" => format!("an {what} has no name"),

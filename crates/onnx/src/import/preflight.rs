@@ -1,8 +1,8 @@
 //! A look at a model's bytes before they are decoded: how many messages there are.
 //!
-//! A message of two bytes takes some hundreds when it is decoded, so a file full of empty ones would take that many times its size. A
-//! walk over the wire format, which allocates nothing, refuses what no model is like. How deep messages nest is bounded by the
-//! decoder.
+//! A message of two bytes takes some hundreds when it is decoded, so a file full of empty ones
+//! would take that many times its size. A walk over the wire format, which allocates nothing,
+//! refuses what no model is like. How deep messages nest is bounded by the decoder.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 
@@ -19,8 +19,9 @@ const MESSAGE: usize = 512;
 pub(crate) fn check(bytes: &[u8]) -> Result<(), ImportError> {
     let most = (bytes.len().saturating_mul(SHARE)).saturating_add(ALLOWANCE) / MESSAGE;
     let mut messages = 0usize;
-    // Field numbers that hold messages: of the model its graph; of a graph its nodes, initializers, inputs, outputs and what is
-    // known of values; of a node its attributes; of an attribute tensors and graphs. Those within others are walked too.
+    // Field numbers that hold messages: of the model its graph; of a graph its nodes, initializers,
+    // inputs, outputs and what is known of values; of a node its attributes; of an attribute
+    // tensors and graphs. Those within others are walked too.
     let mut pending = vec![(Kind::Model, bytes)];
     while let Some((kind, mut rest)) = pending.pop() {
         while !rest.is_empty() {

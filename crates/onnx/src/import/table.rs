@@ -11,7 +11,8 @@ pub(crate) struct Row {
     pub how: &'static str,
     /// Which uses are refused; empty where none is.
     pub limits: &'static str,
-    /// The inputs whose values have to be known when the model is imported. An initializer that stands only at such places is no variable.
+    /// The inputs whose values have to be known when the model is imported. An initializer that
+    /// stands only at such places is no variable.
     pub known: &'static [usize],
     /// The inputs that a training does not change by gradients: running averages.
     pub state: &'static [usize],

@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use abeyance_graph::ops::{sequence, shape, source};
-use abeyance_graph::{AnyTensor, Graph};
-use abeyance_ir::{Array, DType, Dim};
+use abeyance_graph::ops::sequence::{ShapeOf, ShapeOfAttributes};
+use abeyance_graph::ops::source::{Constant, ConstantAttributes, Invalid};
+use abeyance_graph::{Expr, Graph};
+use abeyance_ir::{Array, DType, Dim, Shape};
 
+use super::ops::pointwise::converted;
 use crate::tensor;
 
 /// An integer that is known when the model is imported, as far as it is.
@@ -109,20 +111,22 @@ impl Known {
     }
 }
 
-/// A value of the model: nodes of the graph that hold it, as far as they were needed, and what is known of it.
+/// A value of the model: nodes of the graph that hold it, as far as they were needed, and what is
+/// known of it.
 ///
-/// ONNX's images are `[N, C, H, W]`, those here `[N, H, W, C]`. A value of four dimensions may exist in either order or in both,
-/// so that transposes stand only where one is asked for in the order that it does not have yet.
+/// ONNX's images are `[N, C, H, W]`, those here `[N, H, W, C]`. A value of four dimensions may
+/// exist in either order or in both, so that transposes stand only where one is asked for in the
+/// order that it does not have yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Value<'g> {
     /// What is known of it.
     pub known: Option<Known>,
     /// With its dimensions as in the model.
-    plain: Cell<Option<AnyTensor<'g>>>,
+    plain: Cell<Option<Expr<'g>>>,
     /// With the second of its four dimensions last.
-    images: Cell<Option<AnyTensor<'g>>>,
+    images: Cell<Option<Expr<'g>>>,
     /// With its dimensions in the order of a filter here: `[F, C, h, w]` as `[h, w, C, F]`.
-    filter: Cell<Option<AnyTensor<'g>>>,
+    filter: Cell<Option<Expr<'g>>>,
 }
 
 /// The order of images' dimensions here, by their places in ONNX.
@@ -136,17 +140,22 @@ pub(crate) const FROM_FILTER: [usize; 4] = [3, 2, 0, 1];
 
 impl<'g> Value<'g> {
     /// A value that a node holds as the model says.
-    pub fn plain(tensor: AnyTensor<'g>) -> Self {
+    pub fn plain(tensor: Expr<'g>) -> Self {
         Self { plain: Cell::new(Some(tensor)), ..Self::default() }
     }
 
     /// Images that a node holds in the order of dimensions used here.
-    pub fn images(tensor: AnyTensor<'g>) -> Self {
+    pub fn images(tensor: Expr<'g>) -> Self {
         Self { images: Cell::new(Some(tensor)), ..Self::default() }
     }
 
+    /// A value that a node holds as [`Value::images`] if it is, else as [`Value::plain`].
+    pub fn of(tensor: Expr<'g>, is_images: bool) -> Self {
+        if is_images { Self::images(tensor) } else { Self::plain(tensor) }
+    }
+
     /// A filter that a node holds in the order of dimensions used here.
-    pub fn filter(tensor: AnyTensor<'g>) -> Self {
+    pub fn filter(tensor: Expr<'g>) -> Self {
         Self { filter: Cell::new(Some(tensor)), ..Self::default() }
     }
 
@@ -166,15 +175,12 @@ impl<'g> Value<'g> {
     }
 
     /// The node that holds it, in whatever order of dimensions.
-    pub fn any(&self, graph: &'g Graph) -> AnyTensor<'g> {
-        match self.is_images() {
-            true => self.as_images(graph),
-            false => self.as_plain(graph),
-        }
+    pub fn any(&self, graph: &'g Graph) -> Expr<'g> {
+        if self.is_images() { self.as_images(graph) } else { self.as_plain(graph) }
     }
 
     /// A node that holds it, if there is one.
-    pub fn held(&self) -> Option<AnyTensor<'g>> {
+    pub fn held(&self) -> Option<Expr<'g>> {
         [&self.plain, &self.images, &self.filter].into_iter().find_map(Cell::get)
     }
 
@@ -183,21 +189,18 @@ impl<'g> Value<'g> {
         match (&self.known, self.is_images() || self.filter.get().is_some()) {
             (Some(Known::Array(array)), _) => array.dims.len(),
             (_, true) => 4,
-            _ => {
-                let node = self.as_plain(graph).id();
-                graph.ir().shape(node).map_or(0, |shape| shape.len())
-            }
+            _ => self.as_plain(graph).rank(),
         }
     }
 
     /// The node that holds it as the model says.
-    pub fn as_plain(&self, graph: &'g Graph) -> AnyTensor<'g> {
+    pub fn as_plain(&self, graph: &'g Graph) -> Expr<'g> {
         if let Some(tensor) = self.plain.get() {
             return tensor;
         }
         let tensor = match (self.images.get(), self.filter.get()) {
-            (Some(images), _) => transposed(graph, images, &FROM_IMAGES),
-            (None, Some(filter)) => transposed(graph, filter, &FROM_FILTER),
+            (Some(images), _) => images.transpose_to(&FROM_IMAGES),
+            (None, Some(filter)) => filter.transpose_to(&FROM_FILTER),
             (None, None) => self.materialized(graph),
         };
         self.plain.set(Some(tensor));
@@ -205,30 +208,30 @@ impl<'g> Value<'g> {
     }
 
     /// The node that holds images in the order used here. The value must have four dimensions.
-    pub fn as_images(&self, graph: &'g Graph) -> AnyTensor<'g> {
+    pub fn as_images(&self, graph: &'g Graph) -> Expr<'g> {
         if let Some(tensor) = self.images.get() {
             return tensor;
         }
-        let tensor = transposed(graph, self.as_plain(graph), &TO_IMAGES);
+        let tensor = self.as_plain(graph).transpose_to(&TO_IMAGES);
         self.images.set(Some(tensor));
         tensor
     }
 
     /// The node that holds a filter in the order used here. The value must have four dimensions.
-    pub fn as_filter(&self, graph: &'g Graph) -> AnyTensor<'g> {
+    pub fn as_filter(&self, graph: &'g Graph) -> Expr<'g> {
         if let Some(tensor) = self.filter.get() {
             return tensor;
         }
-        let tensor = transposed(graph, self.as_plain(graph), &TO_FILTER);
+        let tensor = self.as_plain(graph).transpose_to(&TO_FILTER);
         self.filter.set(Some(tensor));
         tensor
     }
 
     /// The node of a value of which there is only knowledge so far.
-    fn materialized(&self, graph: &'g Graph) -> AnyTensor<'g> {
+    fn materialized(&self, graph: &'g Graph) -> Expr<'g> {
         let known = self.known.as_ref();
-        if let Some(array) = known.and_then(Known::array) {
-            return graph.any(graph.build(|ir| source::constant(ir, (*array).clone())));
+        if let Some(value) = known.and_then(Known::array) {
+            return graph.apply(&Constant, &[], ConstantAttributes { value }).expr();
         }
         let dims: Option<Vec<Dim>> = match known {
             Some(Known::Sizes { sizes, .. }) => sizes
@@ -242,23 +245,11 @@ impl<'g> Value<'g> {
             _ => None,
         };
         let Some(dims) = dims else {
-            return graph.any(graph.build(source::invalid));
+            return graph.apply(&Invalid, &[], ()).expr();
         };
         let (is_scalar, dtype) = known.map_or((false, DType::I64), |k| (k.is_scalar(), k.dtype()));
-        graph.any(graph.build(|ir| {
-            let vector = sequence::shape_of(ir, dims.into());
-            let vector = match dtype {
-                DType::I64 => vector,
-                other => abeyance_graph::ops::cast::cast(ir, vector, other),
-            };
-            match is_scalar {
-                true => shape::reshape(ir, vector, abeyance_ir::Shape::new()),
-                false => vector,
-            }
-        }))
+        let vector = graph.apply(&ShapeOf, &[], ShapeOfAttributes { of: dims.into() }).expr();
+        let vector = converted(vector, dtype);
+        if is_scalar { vector.reshape(Shape::new()) } else { vector }
     }
-}
-
-fn transposed<'g>(graph: &'g Graph, x: AnyTensor<'g>, order: &[usize]) -> AnyTensor<'g> {
-    graph.any(graph.build(|ir| shape::transpose_to(ir, x.id(), order)))
 }

@@ -16,6 +16,9 @@ use super::{arithmetic, operator, place, table};
 use crate::error::{Reason, Refusal};
 use crate::proto::{GraphProto, NodeProto};
 
+/// About what a node of a graph takes.
+const NODE: usize = 1 << 10;
+
 /// The branch of an `If` whose condition is known.
 fn taken_branch<'m>(
     node: &'m NodeProto,
@@ -108,7 +111,8 @@ impl<'m, 'g> Import<'m, 'g> {
         for node in &self.model.node {
             self.node(node);
             if self.budget.get() == 0 {
-                let reason = "what the model asks to be made by here takes more memory than a model of its size can need";
+                let reason = "what the model asks to be made by here takes more memory than a \
+                    model of its size can need";
                 self.refuse(
                     Some(operator(node)),
                     place(node),
@@ -131,10 +135,7 @@ impl<'m, 'g> Import<'m, 'g> {
         let late = self.graph.check().err().map(|diagnostics| diagnostics.0).unwrap_or_default();
         let messages: Vec<String> =
             mistakes.into_iter().chain(late).map(|mistake| mistake.message).collect();
-        match messages.is_empty() {
-            true => Ok(()),
-            false => call::wrong(messages.join("; ")),
-        }
+        if messages.is_empty() { Ok(()) } else { call::wrong(messages.join("; ")) }
     }
 
     fn mistakes(&mut self, operator: Option<String>, place: &str) {
@@ -171,7 +172,9 @@ impl<'m, 'g> Import<'m, 'g> {
             let _scope = self.graph.scope(&scope);
             let (graph, opset, budget) = (self.graph, self.opset, self.budget);
             let call = Call { graph, node, opset, inputs, budget };
-            imported(&call, row).and_then(|values| self.told().map(|()| values))
+            let imported = imported(&call, row);
+            call.spend(NODE.saturating_mul(graph.ir().len() - first_new));
+            imported.and_then(|values| self.told().map(|()| values))
         };
         match imported {
             Ok(values)
@@ -204,7 +207,8 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Where a value has to be known that is computed: the inputs of the model that it is computed from. Shapes are known without.
+    /// Where a value has to be known that is computed: the inputs of the model that it is computed
+    /// from. Shapes are known without.
     fn traced(&self, reason: Reason) -> Vec<Reason> {
         /// A value that is computed from more than this is no shape.
         const FARTHEST: usize = 256;
@@ -238,7 +242,8 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// The nodes of the branch that is taken, as if they stood outside. The decoder bounds how deep branches nest.
+    /// The nodes of the branch that is taken, as if they stood outside. The decoder bounds how deep
+    /// branches nest.
     fn branch(&mut self, node: &'m NodeProto, taken: &'m GraphProto) {
         self.initializers(taken);
         for inner in &taken.node {
@@ -256,7 +261,8 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Whether a value is missing because of something that is reported anyway: what makes it comes before, or it is an input.
+    /// Whether a value is missing because of something that is reported anyway: what makes it comes
+    /// before, or it is an input.
     pub(super) fn is_explained(&self, name: &str) -> bool {
         !self.refused.is_empty() && self.given_names.contains(name)
     }

@@ -169,10 +169,7 @@ fn same(found: &Array, right: &Array, ulps: f64) -> Result<(), String> {
             faults.push(format!("{x:e} and not {y:e} at {place}"));
         }
     }
-    match faults.is_empty() {
-        true => Ok(()),
-        false => Err(faults.join(", ")),
-    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.join(", ")) }
 }
 
 #[test]

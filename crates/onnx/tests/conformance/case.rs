@@ -203,9 +203,10 @@ impl Case {
         if let Err(difference) = exported_again(&graph, &fed, &told, &results) {
             return Verdict::Failed(format!("exported and imported again: {difference}"));
         }
-        match results.len() == wanted.len() {
-            true => Verdict::Passed,
-            false => Verdict::Failed(format!("{} outputs, not {}", results.len(), wanted.len())),
+        if results.len() == wanted.len() {
+            Verdict::Passed
+        } else {
+            Verdict::Failed(format!("{} outputs, not {}", results.len(), wanted.len()))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Each exported operator on its samples: the model gives what the graph gives.
 
 use abeyance_graph::Graph;
+use abeyance_graph::ops::source::PlaceholderAttributes;
 use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Domain, Shape, Type};
 use abeyance_session::{Feed, Session, Value};
 
@@ -77,8 +78,7 @@ fn runs() -> (Vec<Run>, Vec<String>) {
                 let shape: Shape = operand.dims.iter().map(|&dim| Dim::Known(dim)).collect();
                 let input = format!("x{place}");
                 operands.push(graph.build(|ir| {
-                    let attributes =
-                        Attributes::of([Attribute::DType(dtype), Attribute::Shape(shape)]);
+                    let attributes = PlaceholderAttributes { dtype, shape };
                     ir.add_named(
                         Some(&input),
                         &abeyance_graph::ops::source::Placeholder,

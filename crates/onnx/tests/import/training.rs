@@ -33,11 +33,8 @@ fn an_imported_model_is_trained_further() {
     let classes: Vec<i64> = (0..30).map(|row| row % 3).collect();
     let run = |step: bool| {
         let feeds = [Feed::new(x, &points), Feed::new(labels, &classes)];
-        match step {
-            true => session.run(train_step, feeds).map(|()| 0.0),
-            false => session.run(loss, feeds),
-        }
-        .expect("a run")
+        if step { session.run(train_step, feeds).map(|()| 0.0) } else { session.run(loss, feeds) }
+            .expect("a run")
     };
     let before = run(false);
     for _ in 0..50 {

@@ -71,9 +71,10 @@ pub fn classes(values: &Value, most: usize) -> Result<Vec<u16>, Error> {
     let shape = values.shape();
     let class = |number: f64| {
         let class = number as u16;
-        match f64::from(class) == number {
-            true => Ok(class),
-            false => Err(Error::Picture(format!("{number} is no class: those are 0 to 65535"))),
+        if f64::from(class) == number {
+            Ok(class)
+        } else {
+            Err(Error::Picture(format!("{number} is no class: those are 0 to 65535")))
         }
     };
     match *shape {

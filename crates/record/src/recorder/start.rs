@@ -205,8 +205,5 @@ fn layout(summaries: &[SessionSummary], classifier: Option<Classifier>) -> Layou
 
 /// The tag under which a scalar of the graph is recorded: that of training, which a test set's stands beside.
 fn training_tag(tag: &str) -> String {
-    match tag.contains('/') {
-        true => tag.to_owned(),
-        false => format!("{TRAINING}{tag}"),
-    }
+    if tag.contains('/') { tag.to_owned() } else { format!("{TRAINING}{tag}") }
 }

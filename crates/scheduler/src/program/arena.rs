@@ -19,7 +19,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use abeyance_kernels::launch::ALIGNMENT;
+use abeyance_launch::ALIGNMENT;
 
 /// The number of tasks after which reuse is not expected to make anyone wait.
 pub(crate) const DISTANCE: u32 = 64;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use abeyance_kernels::launch::{ALIGNMENT, Cost, Function};
+use abeyance_launch::{ALIGNMENT, Cost, Function};
 
 use super::ancestry::Ancestry;
 use super::arena::{Arena, DISTANCE, LARGE, Occupants, Wait, rounded};
@@ -15,12 +15,12 @@ use super::lists::{Lists, Pool};
 use super::pack::{Lifetime, pack};
 use super::units::Units;
 use super::{Memory, Program, TaskId, TaskRecord, estimate};
-use crate::aligned::AlignedBytes;
 use crate::buffers::{Buffer, BufferId, BufferKind, Write};
+use abeyance_launch::AlignedBytes;
 
 /// One task, as it is given to [`ProgramBuilder::task`].
 pub struct Task<'a> {
-    /// The buffers it reads, in the order in which [`Call::input`](abeyance_kernels::launch::Call::input)
+    /// The buffers it reads, in the order in which [`Call::input`](abeyance_launch::Call::input)
     /// counts them. A buffer may be named twice.
     pub reads: &'a [BufferId],
     /// The buffers it fills, one at least, in the order in which the kernel counts its outputs. Part `p` fills
@@ -29,7 +29,7 @@ pub struct Task<'a> {
     /// The work of all parts together.
     pub cost: Cost,
     /// The bytes of memory that a thread works in while it runs a part:
-    /// [`Call::workspace`](abeyance_kernels::launch::Call::workspace).
+    /// [`Call::workspace`](abeyance_launch::Call::workspace).
     pub workspace: usize,
     /// The loop that fills a part.
     pub run: Function,

@@ -6,7 +6,7 @@
 //! memory add up: a loop that does much of both overlaps them badly. For tasks of more than two microseconds in these networks the estimates are 0.2 to
 //! 3.2 times what was measured.
 
-use abeyance_kernels::launch::Cost;
+use abeyance_launch::Cost;
 
 /// Arithmetic operations a nanosecond. Products of matrices and convolutions, the only ones where the number matters, run at 60 to 180 with
 /// AVX-512 and at half of that with AVX2.

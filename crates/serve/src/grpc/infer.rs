@@ -46,11 +46,12 @@ pub(super) async fn infer(
         let outputs = wanted(&request, served)?;
         Ok((values(&request, served)?, outputs, request.id))
     };
-    let (values, outputs, id) = match size > LONG {
-        false => read()?,
-        true => tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
-            Err(Refusal::new(Kind::Failed, "internal: the request panicked"))
-        })?,
+    let (values, outputs, id) = if size > LONG {
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked")))?
+    } else {
+        read()?
     };
     let results = app.infer(version.clone(), signature, values, timeout).await?;
     Ok(answer(&version, signature, id, &outputs, &results))

@@ -192,9 +192,10 @@ impl GrpcInferenceService for Service {
     ) -> Result<Response<ModelStatisticsResponse>, Status> {
         self.answer("ModelStatistics", self.allowed(&request), || {
             let asked = request.get_ref();
-            let versions = match asked.name.is_empty() {
-                true => self.app.registry.live(),
-                false => self.app.registry.versions(&asked.name, Some(&asked.version))?,
+            let versions = if asked.name.is_empty() {
+                self.app.registry.live()
+            } else {
+                self.app.registry.versions(&asked.name, Some(&asked.version))?
             };
             let model_stats = versions.iter().map(|version| of_version(version)).collect();
             Ok(ModelStatisticsResponse { model_stats })

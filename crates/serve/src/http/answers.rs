@@ -94,10 +94,11 @@ impl Serialize for Numbers<'_> {
                             let width: usize = dims.iter().product();
                             part = elements.get(row * width..(row + 1) * width).unwrap_or_default();
                         }
-                        match self.flat {
-                            true => serializer.collect_seq(part.iter().map(|&element| Element(element))),
-                            false => Nested { elements: part, dims }.serialize(serializer),
-                        }
+                        if self.flat {
+serializer.collect_seq(part.iter().map(|&element| Element(element)))
+} else {
+Nested { elements: part, dims }.serialize(serializer)
+}
                     })*
                 }
             };

@@ -40,12 +40,13 @@ impl Share {
     fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
         let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
         self.taken += bytes;
-        match before.saturating_add(bytes) > self.budget.most {
-            true => Err(Refusal::new(
+        if before.saturating_add(bytes) > self.budget.most {
+            Err(Refusal::new(
                 Kind::Busy,
                 "the bodies of other requests take all the memory there is for them: try again",
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 }
@@ -179,9 +180,10 @@ struct Bounded<'s> {
 
 impl Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let taken = match bytes.len() > self.most - self.bytes.len() {
-            true => Err(too_large(self.most)),
-            false => self.share.take(bytes.len()),
+        let taken = if bytes.len() > self.most - self.bytes.len() {
+            Err(too_large(self.most))
+        } else {
+            self.share.take(bytes.len())
         };
         match taken {
             Ok(()) => {

@@ -61,9 +61,10 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     // Whether the server lives is asked by who holds no token, and told to a page that does not hold one yet is the page itself.
     let path = request.uri().path();
     let is_open = path.starts_with("/v2/health/") || path == "/" || path.starts_with("/page/");
-    let access = match is_open {
-        true => is_allowed(&Access { token: None, ..app.access.clone() }, request.headers()),
-        false => is_allowed(&app.access, request.headers()),
+    let access = if is_open {
+        is_allowed(&Access { token: None, ..app.access.clone() }, request.headers())
+    } else {
+        is_allowed(&app.access, request.headers())
     };
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let allowed = allowed(path);

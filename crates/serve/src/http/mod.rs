@@ -133,10 +133,11 @@ async fn away_if<T: Send + 'static>(
     is_long: bool,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    match is_long {
-        false => work(),
-        true => tokio::task::spawn_blocking(work)
+    if is_long {
+        tokio::task::spawn_blocking(work)
             .await
-            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked"))),
+            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked")))
+    } else {
+        work()
     }
 }

@@ -122,11 +122,12 @@ fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, Refusal> {
     let Some(length) = digits.and_then(|length| length.trim().parse::<usize>().ok()) else {
         return Err(Refusal::invalid("Inference-Header-Content-Length is to be a number of bytes"));
     };
-    match length <= body {
-        true => Ok(length),
-        false => Err(Refusal::invalid(format!(
+    if length <= body {
+        Ok(length)
+    } else {
+        Err(Refusal::invalid(format!(
             "Inference-Header-Content-Length is {length}, and the body has {body} bytes"
-        ))),
+        )))
     }
 }
 

@@ -308,10 +308,7 @@ fn output(jiter: &mut Jiter<'_>) -> Result<Wanted, Refusal> {
         }
         next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
     }
-    match wanted.name.is_empty() {
-        true => Err(Refusal::invalid("`name` is missing")),
-        false => Ok(wanted),
-    }
+    if wanted.name.is_empty() { Err(Refusal::invalid("`name` is missing")) } else { Ok(wanted) }
 }
 
 fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal> {

@@ -140,12 +140,13 @@ pub(super) async fn act(
     let is_long = outputs.iter().map(byte_count).sum::<usize>() > LONG;
     away_if(is_long, move || {
         let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
-        match by_rows {
-            true => rows(ports, &outputs),
-            false => Ok(answer(
+        if by_rows {
+            rows(ports, &outputs)
+        } else {
+            Ok(answer(
                 StatusCode::OK,
                 &Columns { outputs: All { ports, values: &outputs, row: None } },
-            )),
+            ))
         }
     })
     .await

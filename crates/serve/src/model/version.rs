@@ -58,9 +58,10 @@ impl Served {
 fn unknown(what: &str, name: &str, signature: &str, known: &[Port]) -> Refusal {
     let known: Vec<String> = known.iter().map(|port| format!("`{}`", port.name)).collect();
     let name = shortened(name);
-    let known = match known.is_empty() {
-        true => "there are none".to_owned(),
-        false => format!("its {what}s are {}", known.join(", ")),
+    let known = if known.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("its {what}s are {}", known.join(", "))
     };
     Refusal::invalid(format!("signature `{signature}` has no {what} `{name}`; {known}"))
 }

@@ -95,11 +95,12 @@ pub fn next_is_served(addr: SocketAddr) -> Result<(), String> {
         Err(error) => failed(error.to_string()),
         Ok(answers) => {
             let told: Value = serde_json::from_slice(&answers[0].body).unwrap_or_default();
-            match answers[0].status == 200
+            if answers[0].status == 200
                 && told["outputs"][0]["data"] == serde_json::json!([2.0, 5.0])
             {
-                true => Ok(()),
-                false => failed(format!("{} {}", answers[0].status, answers[0].shown())),
+                Ok(())
+            } else {
+                failed(format!("{} {}", answers[0].status, answers[0].shown()))
             }
         }
     }

@@ -125,9 +125,10 @@ fn over_tls(addr: SocketAddr, trusted: &CertificateDer<'static>) -> std::io::Res
     let mut answer = Vec::new();
     // It may end without saying so.
     let ended = stream.read_to_end(&mut answer);
-    match answer.is_empty() {
-        true => ended.map(|_| String::new()),
-        false => Ok(String::from_utf8_lossy(&answer).into_owned()),
+    if answer.is_empty() {
+        ended.map(|_| String::new())
+    } else {
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 }
 

@@ -8,17 +8,18 @@ use abeyance_kernels::launch::{Cost, Failure};
 use abeyance_scheduler::{BufferId, RunError, State, TaskId, Workers};
 
 use super::memory::BodyMemory;
-use super::sizes::Sizes;
-use super::{FeedShape, Fetched, Frozen, FrozenGraph, Plan};
+use super::shapes::Shapes;
+use super::{FeedShape, FetchSlot, FrozenGraph, Plan, Request, SessionGraph, compile};
 use crate::Error;
 use crate::differentiate::at;
 
 /// Compiles the bodies of a graph's nodes.
 pub(crate) struct Bodies<'a> {
-    pub(crate) frozen: &'a Frozen,
-    /// The sizes around them.
-    pub(crate) sizes: &'a Sizes<'a>,
-    /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are added.
+    pub(crate) session: &'a SessionGraph,
+    /// The shapes around them.
+    pub(crate) shapes: &'a Shapes<'a>,
+    /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are
+    /// added.
     pub(crate) held: &'a Cell<usize>,
 }
 
@@ -28,37 +29,38 @@ impl BodyCompiler for Bodies<'_> {
         body: &Arc<Body>,
         inputs: &[Concrete<'_>],
     ) -> Result<Box<dyn RunBody>, Fault> {
-        let frozen = Frozen {
+        let session = SessionGraph {
             graph: FrozenGraph::Body(body.clone()),
-            seed: self.frozen.seed,
+            seed: self.session.seed,
             variables: Default::default(),
-            passes: self.frozen.passes,
-            memory: self.frozen.memory.clone(),
+            passes: self.session.passes,
+            memory: self.session.memory.clone(),
         };
-        let feeds = body
+        let feeds: Vec<FeedShape> = body
             .inputs()
             .iter()
             .zip(inputs)
             .map(|(&node, input)| FeedShape { node, dtype: input.dtype, dims: input.dims.into() })
             .collect();
-        let plan = Plan::compile_inside(&frozen, body.outputs(), feeds, Some(self.sizes));
-        let plan = plan.map_err(|error| {
-            let name = body.graph().name();
-            let first = match &error {
-                Error::Request(mistakes) | Error::Program(mistakes) => mistakes.iter().next(),
-                _ => None,
-            };
-            Fault {
-                message: match first {
-                    Some(first) => format!("in the body `{name}`, {}", at(first)),
-                    None => format!("in the body `{name}`, {error}"),
-                },
-                help: first.and_then(|first| first.help.clone()),
-            }
-        })?;
+        let request = Request::new(&session, body.outputs(), &feeds);
+        let plan =
+            compile(&Request { outside: Some(self.shapes), ..request }).map_err(|error| {
+                let name = body.graph().name();
+                let first = match &error {
+                    Error::Request(mistakes) | Error::Program(mistakes) => mistakes.iter().next(),
+                    _ => None,
+                };
+                Fault {
+                    message: match first {
+                        Some(first) => format!("in the body `{name}`, {}", at(first)),
+                        None => format!("in the body `{name}`, {error}"),
+                    },
+                    help: first.and_then(|first| first.help.clone()),
+                }
+            })?;
         let outputs = plan.fetched.iter().map(|fetched| match fetched {
-            Fetched::Tensor { buffer, .. } => Ok(*buffer),
-            Fetched::Nothing => Err(Fault::new("a body gives a value that is none")),
+            FetchSlot::Tensor { buffer, .. } => Ok(*buffer),
+            FetchSlot::Nothing => Err(Fault::new("a body gives a value that is none")),
         });
         let tasks = (0..plan.program.tasks()).filter_map(|task| {
             let task = plan.program.task(TaskId(task as u32))?;
@@ -72,7 +74,7 @@ impl BodyCompiler for Bodies<'_> {
         Ok(Box::new(Ready {
             outputs: outputs.collect::<Result<_, _>>()?,
             cost,
-            memory: self.frozen.memory.of_body(body),
+            memory: self.session.memory.of_body(body),
             body: body.clone(),
             plan,
         }))
@@ -113,7 +115,7 @@ impl Ready {
 
     fn explain(&self, error: RunError) -> Failure {
         let graph = self.body.graph();
-        Failure(match self.plan.blame(graph, error) {
+        Failure(match self.plan.attribute_error(graph, error) {
             Error::Node(diagnostic) | Error::Panic(diagnostic) => {
                 format!("in the body `{}`, {}", graph.name(), at(&diagnostic))
             }

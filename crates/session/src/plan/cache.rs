@@ -22,8 +22,9 @@ pub(crate) struct PlanCache {
 #[derive(Default)]
 struct Kept {
     plans: HashMap<u64, SmallVec<[Arc<Plan>; 1]>>,
-    /// Every plan once, the one used longest ago first, by when it was used at the earliest: a use only notes its time
-    /// in the plan, and a plan that is found to have been used since is put back.
+    /// Every plan once, the one used longest ago first, by when it was used at the earliest: a use
+    /// only notes its time in the plan, and a plan that is found to have been used since is put
+    /// back.
     order: BinaryHeap<Reverse<Aged>>,
     bytes: usize,
 }
@@ -82,7 +83,8 @@ impl Kept {
 }
 
 impl PlanCache {
-    /// No plans yet; once there are more of them than `limit` bytes hold, those used longest ago go.
+    /// No plans yet; once there are more of them than `limit` bytes hold, those used longest ago
+    /// go.
     pub(crate) fn new(limit: usize) -> Self {
         Self { kept: RwLock::default(), clock: AtomicU64::new(0), limit }
     }
@@ -100,8 +102,8 @@ impl PlanCache {
         plan.used.store(self.clock.fetch_add(1, Relaxed) + 1, Relaxed);
     }
 
-    /// Keeps a plan that was made for these, and gives it back, or another one that was made for the same meanwhile. The
-    /// last plan to come is kept however large it is.
+    /// Keeps a plan that was made for these, and gives it back, or another one that was made for
+    /// the same meanwhile. The last plan to come is kept however large it is.
     pub(crate) fn insert(&self, plan: Plan, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Arc<Plan> {
         let key = key(fetches, feeds);
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
@@ -143,31 +145,33 @@ impl PlanCache {
 mod tests {
     use abeyance_graph::{Graph, Tensor, dims};
 
-    use super::super::{FeedShape, Frozen, FrozenGraph, Passes, RunMemory};
+    use super::super::{
+        FeedShape, FrozenGraph, PassSet, Request, RunMemory, SessionGraph, compile,
+    };
     use super::*;
 
-    fn frozen(g: &Graph) -> Frozen {
-        Frozen {
+    fn session_graph(g: &Graph) -> SessionGraph {
+        SessionGraph {
             graph: FrozenGraph::Own(Box::new(g.ir().clone())),
             seed: 0,
             variables: HashMap::new(),
-            passes: Passes { optimize: true },
+            passes: PassSet::all(),
             memory: Arc::new(RunMemory::new(1)),
         }
     }
 
-    /// Uses the plan of a sum of so many numbers and ten, which is made if it is not there. Whether it was. All these plans
-    /// take the same bytes.
-    fn sum(cache: &PlanCache, frozen: &Frozen, x: Tensor<'_, f32>, length: usize) -> bool {
+    /// Uses the plan of a sum of so many numbers and ten, which is made if it is not there. Whether
+    /// it was. All these plans take the same bytes.
+    fn sum(cache: &PlanCache, session: &SessionGraph, x: Tensor<'_, f32>, length: usize) -> bool {
         let numbers = vec![0.0f32; 10 + length];
         let feeds = [Feed::new(x, &numbers)];
-        let fetches = [NodeId::new(frozen.graph.len() - 1)];
+        let fetches = [NodeId::new(session.graph.len() - 1)];
         if cache.find(&fetches, &feeds).is_some() {
             return true;
         }
         let feed = &feeds[0];
         let shape = FeedShape { node: feed.node, dtype: feed.dtype, dims: feed.dims.clone() };
-        let plan = Plan::compile(frozen, &fetches, vec![shape]).unwrap();
+        let plan = compile(&Request::new(session, &fetches, &[shape])).unwrap();
         cache.insert(plan, &fetches, &feeds);
         false
     }
@@ -188,22 +192,22 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_]);
         let _sum = x.reduce_sum(..);
-        let frozen = frozen(&g);
+        let session = session_graph(&g);
         let any = PlanCache::new(usize::MAX);
-        sum(&any, &frozen, x, 1);
+        sum(&any, &session, x, 1);
         let each = any.size().1;
         // A plan of a few tasks: some thousand bytes.
         assert!((500..8_000).contains(&each), "{each}");
 
         let cache = PlanCache::new(3 * each + each / 2);
         for length in [1, 2, 3] {
-            assert!(!sum(&cache, &frozen, x, length));
+            assert!(!sum(&cache, &session, x, length));
         }
-        assert!(sum(&cache, &frozen, x, 1));
-        assert!(!sum(&cache, &frozen, x, 4));
+        assert!(sum(&cache, &session, x, 1));
+        assert!(!sum(&cache, &session, x, 4));
         assert_eq!(lengths(&cache), [1, 3, 4]);
-        assert!(sum(&cache, &frozen, x, 3));
-        assert!(!sum(&cache, &frozen, x, 2));
+        assert!(sum(&cache, &session, x, 3));
+        assert!(!sum(&cache, &session, x, 2));
         assert_eq!(lengths(&cache), [2, 3, 4]);
     }
 
@@ -212,9 +216,9 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_]);
         let _sum = x.reduce_sum(..);
-        let frozen = frozen(&g);
+        let session = session_graph(&g);
         let any = PlanCache::new(usize::MAX);
-        sum(&any, &frozen, x, 1);
+        sum(&any, &session, x, 1);
         let cache = PlanCache::new(5 * any.size().1);
         // The lengths that are kept, used longest ago first.
         let mut model: Vec<usize> = Vec::new();
@@ -223,7 +227,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let length = (state >> 24) as usize % 9 + 1;
             let known = model.iter().position(|&kept| kept == length);
-            assert_eq!(sum(&cache, &frozen, x, length), known.is_some());
+            assert_eq!(sum(&cache, &session, x, length), known.is_some());
             known.map(|index| model.remove(index));
             model.push(length);
             if model.len() > 5 {
@@ -240,12 +244,12 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_]);
         let _sum = x.reduce_sum(..);
-        let frozen = frozen(&g);
+        let session = session_graph(&g);
         let cache = PlanCache::new(0);
         for length in [1, 2, 3] {
-            assert!(!sum(&cache, &frozen, x, length));
+            assert!(!sum(&cache, &session, x, length));
             assert_eq!(lengths(&cache), [length]);
-            assert!(sum(&cache, &frozen, x, length));
+            assert!(sum(&cache, &session, x, length));
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use abeyance_scheduler::TaskId;
 
-use super::{Frozen, Plan};
+use super::explain::Labels;
+use super::{Plan, SessionGraph};
 
-/// What a task of a plan does.
+/// A task of a plan in the graph's words.
 #[derive(Clone, Debug)]
 pub(crate) struct TaskText {
     /// The names of the nodes that it computes: one, or several in one loop.
     pub(crate) names: Vec<Box<str>>,
-    /// The same as one text.
+    /// Its names as one text.
     pub(crate) nodes: String,
     /// The operator of the first.
     pub(crate) operator: &'static str,
@@ -27,7 +28,7 @@ pub(crate) struct TaskText {
     pub(crate) parts: Parts,
 }
 
-/// How a task is cut.
+/// The parts that a task is cut into.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     pub(crate) count: u32,
@@ -45,15 +46,15 @@ impl Parts {
 }
 
 impl Plan {
-    /// Each task. The plan is made once more for it: what it reads and writes has names only then.
-    pub(crate) fn describe(&self, frozen: &Frozen) -> Vec<TaskText> {
-        let labels = Plan::labels(frozen, &self.fetches, self.feeds.clone()).unwrap_or_default();
-        let graph = &frozen.graph;
-        let mut along = self.along.iter().peekable();
+    /// The text of each task.
+    pub(crate) fn describe(&self, session: &SessionGraph) -> Vec<TaskText> {
+        let labels = Labels::new(self, session);
+        let graph = &session.graph;
+        let mut fused = self.fused_nodes.iter().peekable();
         let tasks = (0..self.program.tasks()).filter_map(|index| {
             let id = TaskId(index as u32);
             let (task, &node) = (self.program.task(id)?, self.nodes.get(index)?);
-            let others = along.next_if(|(task, _)| *task == id).map_or(&[][..], |(_, nodes)| nodes);
+            let others = fused.next_if(|(task, _)| *task == id).map_or(&[][..], |(_, nodes)| nodes);
             let all = || std::iter::once(&node).chain(others);
             let names: Vec<&str> = all().map(|&node| &*graph.node(node).name).collect();
             let calls: Vec<String> = all().map(|&node| graph.print_call(node)).collect();
@@ -81,7 +82,7 @@ impl Plan {
     }
 }
 
-/// What a node costs by itself: [`Session::costs`](crate::Session::costs).
+/// The cost of a node by itself: [`Session::costs`](crate::Session::costs).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeCost {
@@ -94,8 +95,8 @@ pub struct NodeCost {
 }
 
 impl Plan {
-    /// What the tasks of each node cost together, in the order of the graph.
-    pub(crate) fn node_costs(&self, frozen: &Frozen) -> Vec<NodeCost> {
+    /// The cost of each node's tasks together, in the order of the graph.
+    pub(crate) fn node_costs(&self, session: &SessionGraph) -> Vec<NodeCost> {
         let mut costs = std::collections::BTreeMap::new();
         for (index, &node) in self.nodes.iter().enumerate() {
             let Some(task) = self.program.task(TaskId(index as u32)) else { continue };
@@ -104,7 +105,7 @@ impl Plan {
             *bytes += task.cost.bytes;
         }
         let named = costs.into_iter().map(|(node, (flops, bytes))| NodeCost {
-            node: (&*frozen.graph.node(node).name).into(),
+            node: (&*session.graph.node(node).name).into(),
             flops,
             bytes,
         });

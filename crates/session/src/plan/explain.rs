@@ -6,10 +6,12 @@ use std::fmt::{self, Write as _};
 use abeyance_ir::NodeId;
 use abeyance_scheduler::{BufferId, BufferKind, TaskId};
 
-use super::Plan;
-use super::draft::{Draft, ValueId};
+use super::needed::LiveNodes;
+use super::shapes::Shapes;
+use super::{Plan, SessionGraph};
 
-/// A plan as [`Session::explain`](crate::Session::explain) tells of it. `Display` prints all of it; the fields are sums.
+/// A plan's tasks and what they cost: [`Session::explain`](crate::Session::explain). `Display`
+/// prints all of it; the fields are sums.
 ///
 /// ```text
 /// plan of loss, fed x f32[2, 3]
@@ -43,41 +45,43 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// The values of buffers, and the nodes of tasks, by which a plan is explained.
+/// Names of a plan's buffers, fetches and feeds.
 #[derive(Default)]
 pub(crate) struct Labels {
-    /// Names, and element types with sizes.
+    /// By buffer that holds a value: its name, and its element types with sizes.
     values: HashMap<BufferId, (String, String)>,
     fetches: Vec<String>,
     feeds: Vec<String>,
 }
 
 impl Labels {
-    pub(crate) fn new(draft: &Draft<'_>, buffers: &[Option<BufferId>], fetches: &[NodeId]) -> Self {
-        let graph = &draft.frozen.graph;
-        let mut values = HashMap::new();
-        let mut feeds = Vec::new();
-        for (index, buffer) in buffers.iter().enumerate() {
-            let Some(buffer) = buffer else { continue };
-            let node = draft.instruction(ValueId::new(index)).node;
-            let items = draft.sizes.items(node);
+    /// The names of a plan of the session's. Its shapes are inferred once more for that, which a
+    /// plan does not keep.
+    pub(crate) fn new(plan: &Plan, session: &SessionGraph) -> Self {
+        let graph = &*session.graph;
+        let live = LiveNodes::new(graph, &plan.fetches, &plan.feeds);
+        let shapes = live.and_then(|live| Shapes::new(graph, &live, &plan.feeds, None));
+        // The plan was made of them, so they are right.
+        let Ok(shapes) = shapes else { return Self::default() };
+        let label = |buffer: BufferId, node: NodeId| {
+            let items = shapes.items(node);
             let types = items.iter().map(|item| format!("{}{:?}", item.dtype, item.dims));
-            let name = graph.node(node).name.to_string();
             let mut types = types.collect::<Vec<_>>().join(" ");
-            if draft.instruction(ValueId::new(index)).lanes.is_some() {
+            if plan.interleaved.contains(&buffer) {
                 types += " interleaved";
             }
-            if matches!(draft.instruction(ValueId::new(index)).work, super::draft::Work::Feed(_)) {
-                feeds.push(format!("{name} {types}"));
-            }
-            values.entry(*buffer).or_insert((name, types));
-        }
-        let fetches = fetches.iter().map(|&fetch| graph.node(fetch).name.to_string()).collect();
-        Self { values, fetches, feeds }
+            (graph.node(node).name.to_string(), types)
+        };
+        let values =
+            plan.values.iter().map(|&(buffer, node)| (buffer, label(buffer, node))).collect();
+        let feeds = plan.feeds.iter().zip(&plan.fed).filter_map(|(feed, buffer)| {
+            let (name, types) = label((*buffer)?, feed.node);
+            Some(format!("{name} {types}"))
+        });
+        let fetches = plan.fetches.iter().map(|&fetch| graph.node(fetch).name.to_string());
+        Self { values, fetches: fetches.collect(), feeds: feeds.collect() }
     }
-}
 
-impl Labels {
     /// The name, the element type and the sizes of what a buffer of a plan holds.
     pub(crate) fn of(&self, plan: &Plan, buffer: BufferId) -> String {
         match self.values.get(&buffer) {
@@ -97,7 +101,8 @@ impl Labels {
 
 impl Plan {
     /// The plan as text.
-    pub(crate) fn explanation(&self, graph: &abeyance_ir::Graph, labels: &Labels) -> Explanation {
+    pub(crate) fn explain(&self, session: &SessionGraph) -> Explanation {
+        let (graph, labels) = (&*session.graph, &Labels::new(self, session));
         let program = &self.program;
         let infos = || (0..program.tasks()).filter_map(|task| program.task(TaskId(task as u32)));
         let memory = program.memory();
@@ -141,13 +146,13 @@ impl Plan {
             bytes(sums.least_memory as f64)
         )?;
         let name = |node: NodeId| graph.node(node).name.to_string();
-        let mut along = self.along.iter().peekable();
+        let mut fused = self.fused_nodes.iter().peekable();
         for index in 0..self.program.tasks() {
             let id = TaskId(index as u32);
             let Some(task) = self.program.task(id) else { continue };
             let mut nodes: Vec<String> =
                 self.nodes.get(index).map(|&node| name(node)).into_iter().collect();
-            if let Some((_, others)) = along.next_if(|(task, _)| *task == id) {
+            if let Some((_, others)) = fused.next_if(|(task, _)| *task == id) {
                 nodes.extend(others.iter().map(|&node| name(node)));
             }
             writeln!(text, "\n  {id} = {}", nodes.join(", "))?;

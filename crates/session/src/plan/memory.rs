@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use abeyance_ir::{Body, LoopMemories};
 use abeyance_scheduler::States;
 
-/// Where runs of a session keep what they compute. It grows to what the largest plan takes, once for each run at a time.
+/// Where runs of a session keep what they compute. It grows to what the largest plan takes, once
+/// for each run at a time.
 pub(crate) struct RunMemory {
     /// Of plans that are run by the session.
     pub(crate) runs: States,
-    /// Of bodies, by the body's address. Each body has its own, so that which thread meets which body first decides
-    /// nothing about who needs more memory; and it is that of plans of all sizes.
+    /// Of bodies, by the body's address. Each body has its own, so that which thread meets which
+    /// body first decides nothing about who needs more memory; and it is that of plans of all
+    /// sizes.
     bodies: Mutex<HashMap<usize, Arc<BodyMemory>>>,
 }
 

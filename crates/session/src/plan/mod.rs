@@ -1,23 +1,32 @@
 //! Plans: a set of fetches and feed shapes, compiled to a program for the scheduler.
 //!
-//! The steps, each in a file of its own: what is needed at all ([`prune`]), which sizes everything has ([`sizes`]), in
-//! which order variables are written ([`writes`]), the instructions ([`draft`]) and what makes them fewer ([`passes`]), and
-//! the tasks and buffers ([`lower`]). The bodies of branches and loops are plans of their own ([`body`]).
+//! [`compiler::compile`] is the whole road: which nodes are live ([`needed`]), their shapes
+//! ([`shapes`]), the order of each variable's writes ([`write_order`]), a [`draft`] of
+//! instructions, the [`passes`] over it, the [`verify`] of what they left, and tasks over buffers
+//! ([`emit`]). The bodies of branches and loops are plans of their own ([`body`]).
 //!
-//! Plans are kept for runs to come, those that were used last ([`cache`]); the memory in which they run is no plan's own
-//! ([`memory`]).
+//! Plans are kept for runs to come, those that were used last ([`cache`]); the memory in which
+//! they run belongs to the session ([`memory`]).
 
 mod body;
 mod cache;
+mod compiler;
 mod describe;
+mod display;
 mod draft;
+mod emit;
 mod explain;
-mod lower;
+mod fused;
+mod lowering;
 mod memory;
+mod needed;
 mod passes;
-mod prune;
-mod sizes;
-mod writes;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod translate;
+mod verify;
+mod write_order;
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -31,27 +40,28 @@ use smallvec::SmallVec;
 use crate::Error;
 use crate::feed::Feed;
 pub(crate) use cache::PlanCache;
+pub(crate) use compiler::{Request, compile, compile_watched};
 pub use describe::NodeCost;
 pub(crate) use describe::TaskText;
 pub use explain::Explanation;
 pub(crate) use memory::RunMemory;
-pub(crate) use passes::Passes;
+pub(crate) use passes::{PassSet, optional};
 
-/// A variable, by its place among the session's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A variable, by its index among the session's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct VariableIndex(pub(crate) usize);
 
-/// What a plan needs to know of the session it belongs to.
-pub(crate) struct Frozen {
+/// A session's graph, and what else of the session a plan depends on.
+pub(crate) struct SessionGraph {
     /// The graph, which does not change any more.
     pub(crate) graph: FrozenGraph,
     /// The seed of random streams.
     pub(crate) seed: u64,
-    /// By node, the variable it is.
+    /// The variable that a node is.
     pub(crate) variables: std::collections::HashMap<NodeId, VariableIndex>,
-    /// What plans go through.
-    pub(crate) passes: Passes,
-    /// Where all plans run.
+    /// The passes that its plans go through.
+    pub(crate) passes: PassSet,
+    /// The memory in which its plans run.
     pub(crate) memory: Arc<RunMemory>,
 }
 
@@ -59,7 +69,7 @@ pub(crate) struct Frozen {
 pub(crate) enum FrozenGraph {
     /// The session's own copy.
     Own(Box<Graph>),
-    /// That of a body, which every plan has in common.
+    /// The graph of a body, which every plan has in common.
     Body(Arc<Body>),
 }
 
@@ -74,7 +84,7 @@ impl Deref for FrozenGraph {
     }
 }
 
-/// What is fed, by node and sizes: with the fetches, what a plan is made for.
+/// A fed node with its element type and sizes: with the fetches, what a plan is made for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FeedShape {
     pub(crate) node: NodeId,
@@ -82,12 +92,12 @@ pub(crate) struct FeedShape {
     pub(crate) dims: Dims,
 }
 
-/// The place of one fetched value.
+/// The buffer of one fetched value.
 #[derive(Debug)]
-pub(crate) enum Fetched {
+pub(crate) enum FetchSlot {
     /// An array.
     Tensor { buffer: BufferId, dtype: DType, dims: Dims },
-    /// The node was an operation.
+    /// No value: the node is an operation.
     Nothing,
 }
 
@@ -102,16 +112,21 @@ pub(crate) struct Plan {
     pub(crate) reads: Vec<(VariableIndex, BufferId)>,
     /// Variables that are written, in increasing order.
     pub(crate) writes: Vec<(VariableIndex, BufferId)>,
-    pub(crate) fetched: Vec<Fetched>,
+    pub(crate) fetched: Vec<FetchSlot>,
     /// Whether a random stream is drawn from.
     pub(crate) random: bool,
     /// The node that each task belongs to.
     nodes: Vec<NodeId>,
     /// By task that computes several nodes in one loop, in the order of tasks: the others.
-    along: Vec<(TaskId, Vec<NodeId>)>,
+    fused_nodes: Vec<(TaskId, Vec<NodeId>)>,
+    /// The node whose value each buffer holds, by which traces and explanations name it; a buffer
+    /// without one is scratch. Empty in the plan of a body, whose tasks nobody lists.
+    values: Vec<(BufferId, NodeId)>,
+    /// The buffers that hold their value interleaved, a part of `values`.
+    interleaved: Vec<BufferId>,
     /// The bytes that it takes, the plans of its bodies included.
     pub(crate) bytes: usize,
-    /// When it was used last, by the clock of the [`PlanCache`].
+    /// The time of its last use, by the clock of the [`PlanCache`].
     used: AtomicU64,
 }
 
@@ -127,77 +142,6 @@ pub(crate) fn key(fetches: &[NodeId], feeds: &[Feed<'_>]) -> u64 {
 }
 
 impl Plan {
-    /// Compiles.
-    pub(crate) fn compile(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-    ) -> Result<Plan, Error> {
-        Self::compile_inside(frozen, fetches, feeds, None)
-    }
-
-    /// Compiles, and tells what came of it.
-    pub(crate) fn explain(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-    ) -> Result<Explanation, Error> {
-        Self::lower(frozen, fetches, feeds, None, frozen.passes, |plan, draft, buffers| {
-            let labels = explain::Labels::new(draft, buffers, fetches);
-            plan.explanation(&frozen.graph, &labels)
-        })
-    }
-
-    /// Compiles, and gives the names of what tasks read and write.
-    fn labels(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-    ) -> Result<explain::Labels, Error> {
-        Self::lower(frozen, fetches, feeds, None, frozen.passes, |_, draft, buffers| {
-            explain::Labels::new(draft, buffers, fetches)
-        })
-    }
-
-    /// Compiles, where the graph is a body with the sizes around it.
-    fn compile_inside(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-        outside: Option<&sizes::Sizes<'_>>,
-    ) -> Result<Plan, Error> {
-        Self::lower(frozen, fetches, feeds, outside, frozen.passes, |plan, _, _| plan)
-    }
-
-    /// Compiles without any pass, so that each node is a task of its own, and gives what each costs.
-    pub(crate) fn costs(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-    ) -> Result<Vec<NodeCost>, Error> {
-        let plain = Passes { optimize: false };
-        Self::lower(frozen, fetches, feeds, None, plain, |plan, _, _| plan.node_costs(frozen))
-    }
-
-    /// Compiles, and gives `with` what is known at the end.
-    fn lower<R>(
-        frozen: &Frozen,
-        fetches: &[NodeId],
-        feeds: Vec<FeedShape>,
-        outside: Option<&sizes::Sizes<'_>>,
-        passes: Passes,
-        with: impl FnOnce(Plan, &draft::Draft<'_>, &[Option<BufferId>]) -> R,
-    ) -> Result<R, Error> {
-        let needed = prune::Needed::new(&frozen.graph, fetches, &feeds)?;
-        let sizes = sizes::Sizes::new(&frozen.graph, &needed, &feeds, outside)?;
-        let writes = writes::Writes::new(&frozen.graph, &needed)?;
-        let mut draft = draft::Draft::new(frozen, &needed, &sizes, &writes, &feeds, passes)?;
-        if passes.optimize {
-            passes::interleave::interleave(&mut draft, fetches)?;
-        }
-        lower::Lower::new(draft, fetches).compile(fetches, feeds, passes, with)
-    }
-
     /// Whether it was made for these fetches and feeds.
     pub(crate) fn fits(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> bool {
         self.fetches[..] == *fetches
@@ -209,11 +153,10 @@ impl Plan {
 
     /// The bytes that it takes, without what its loops hold beyond themselves.
     fn own_bytes(&self) -> usize {
-        let spilled = match self.fetches.spilled() {
-            true => self.fetches.capacity() * size_of::<NodeId>(),
-            false => 0,
-        };
-        let along = self.along.iter().map(|(_, nodes)| nodes.capacity() * size_of::<NodeId>());
+        let spilled =
+            if self.fetches.spilled() { self.fetches.capacity() * size_of::<NodeId>() } else { 0 };
+        let fused =
+            self.fused_nodes.iter().map(|(_, nodes)| nodes.capacity() * size_of::<NodeId>());
         size_of::<Self>()
             + self.program.bytes()
             + spilled
@@ -221,14 +164,16 @@ impl Plan {
             + self.fed.capacity() * size_of::<Option<BufferId>>()
             + (self.reads.capacity() + self.writes.capacity())
                 * size_of::<(VariableIndex, BufferId)>()
-            + self.fetched.capacity() * size_of::<Fetched>()
+            + self.fetched.capacity() * size_of::<FetchSlot>()
             + self.nodes.capacity() * size_of::<NodeId>()
-            + self.along.capacity() * size_of::<(TaskId, Vec<NodeId>)>()
-            + along.sum::<usize>()
+            + self.fused_nodes.capacity() * size_of::<(TaskId, Vec<NodeId>)>()
+            + fused.sum::<usize>()
+            + self.values.capacity() * size_of::<(BufferId, NodeId)>()
+            + self.interleaved.capacity() * size_of::<BufferId>()
     }
 
-    /// What went wrong, in the graph's terms.
-    pub(crate) fn blame(&self, graph: &Graph, error: RunError) -> Error {
+    /// The error of a failed run, told of the node whose task failed.
+    pub(crate) fn attribute_error(&self, graph: &Graph, error: RunError) -> Error {
         let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
         let (task, message, kind): (_, _, fn(Box<Diagnostic>) -> Error) = match error {
             RunError::Failed { task, failure } => (task, failure.0, Error::Node),
@@ -244,7 +189,7 @@ impl Plan {
     }
 }
 
-/// Names of nodes, for messages about several of them.
+/// A message about several nodes, each named with its place.
 fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
     nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
         diagnostic.note(graph.describe(node), graph.node(node).location)

@@ -23,7 +23,7 @@ impl Trace {
         serde_json::to_string(&File::new(self)).unwrap_or_default()
     }
 
-    /// Writes [`Trace::to_chrome_json`] to a file.
+    /// WriteOrder [`Trace::to_chrome_json`] to a file.
     ///
     /// # Errors
     /// The file cannot be made or written.

@@ -13,15 +13,16 @@ use std::time::{Duration, Instant};
 use abeyance_scheduler::{PartTime, Recording};
 
 use crate::Error;
-use crate::plan::{Frozen, Plan, TaskText};
+use crate::plan::{Plan, SessionGraph, TaskText};
 
 /// The times of some runs: which node ran when, on which thread, how long and how fast.
 ///
 /// [`RunOptions::trace`](crate::RunOptions::trace) has a run added to it. `Display` prints a table of the nodes that take most time, `{:#}` of all of
 /// them; [`Trace::to_chrome_json`] and [`Trace::save`] give what <https://ui.perfetto.dev> and `chrome://tracing` draw.
 ///
-/// Room for the times is made before a run, and naming a plan's tasks takes compiling it once more at the first run of it; the run itself
-/// allocates nothing and takes two looks at the clock for each part, some 50 nanoseconds. Nodes that were folded into constants
+/// Room for the times is made before a run, and a plan's tasks get their names at the first run of
+/// it; the run itself allocates nothing and takes two looks at the clock for each part, some 50
+/// nanoseconds. Nodes that were folded into constants
 /// or into other nodes' loops have no time of their own: the loop is told by the names of all that it computes. A branch or a loop with a body is
 /// one node.
 pub struct Trace {
@@ -114,11 +115,15 @@ impl Trace {
     }
 
     /// Makes room for a run.
-    pub(crate) fn begin(&mut self, plan: &Arc<Plan>, frozen: &Frozen) -> Result<Pending, Error> {
+    pub(crate) fn begin(
+        &mut self,
+        plan: &Arc<Plan>,
+        session: &SessionGraph,
+    ) -> Result<Pending, Error> {
         let known = self.plans.iter().position(|known| Arc::ptr_eq(&known.plan, plan));
         let index = known.unwrap_or_else(|| {
-            let (plan, tasks) = (plan.clone(), plan.describe(frozen));
-            self.plans.push(Described { plan, graph: frozen.graph.name().to_owned(), tasks });
+            let (plan, tasks) = (plan.clone(), plan.describe(session));
+            self.plans.push(Described { plan, graph: session.graph.name().to_owned(), tasks });
             self.plans.len() - 1
         });
         let recording = plan.program.recording(self.epoch)?;

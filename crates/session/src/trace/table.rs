@@ -58,9 +58,10 @@ impl fmt::Display for Trace {
 fn line(f: &mut fmt::Formatter<'_>, row: &NodeTime) -> fmt::Result {
     let runs = row.runs.max(1);
     write!(f, "{:10.4} {:5.1} %", row.time.as_secs_f64() * 1e3 / runs as f64, 100.0 * row.share)?;
-    match row.flops > 0.0 {
-        true => write!(f, " {:8.1}", row.gflops())?,
-        false => write!(f, " {:>8}", "-")?,
+    if row.flops > 0.0 {
+        write!(f, " {:8.1}", row.gflops())?
+    } else {
+        write!(f, " {:>8}", "-")?
     }
     write!(f, " {:7.1} {:6}  ", row.gigabytes(), row.parts / runs)?;
     // Several nodes are told by their names: what each is would fill the line.

@@ -1,6 +1,6 @@
 //! Which shapes fit each other, and what to say if they do not.
 
-use abeyance_graph::ops::source;
+use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{Element, Float, Tensor};
 use abeyance_ir::{Diagnostic, Dim, Shape};
 
@@ -141,5 +141,5 @@ pub(super) fn told<'g, T: Element>(
 #[track_caller]
 fn invalid<'g, T: Element>(at: Tensor<'g, T>) -> Tensor<'g, T> {
     let graph = at.graph();
-    graph.any(graph.build(source::invalid)).assume()
+    graph.apply(&Invalid, &[], ()).assume()
 }

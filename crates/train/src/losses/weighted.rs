@@ -1,6 +1,7 @@
 //! Losses with weights and a choice of reductions.
 
-use abeyance_graph::ops::cast::cast;
+use abeyance_graph::Expr;
+use abeyance_graph::ops::source::{Size, SizeAttributes};
 use abeyance_graph::{Float, Graph, Index, Scalar, Tensor, keep_dims};
 use abeyance_ir::Shape;
 
@@ -333,9 +334,12 @@ impl<'g> Weighted<'g> {
             Hyperparameter::Number(weight) => number(graph, weight),
             Hyperparameter::Tensor(weights) => {
                 let id = graph.import(weights);
-                match weights.dtype() == Some(T::DTYPE) {
-                    true => graph.any(id).assume(),
-                    false => graph.any(graph.build(|ir| cast(ir, id, T::DTYPE))).assume(),
+                if weights.dtype() == Some(T::DTYPE) {
+                    graph.any(id).assume()
+                } else {
+                    graph
+                        .any(graph.build(|ir| Expr::with(ir, id, |x| x.cast(T::DTYPE).id())))
+                        .assume()
                 }
             }
         };
@@ -386,8 +390,8 @@ fn count<'g, T: Float>(graph: &'g Graph, shape: Shape) -> Tensor<'g, T> {
     match known {
         Some(count) => number(graph, count as f64),
         None => {
-            let size = |ir: &mut _| abeyance_graph::ops::source::size(ir, T::DTYPE, shape);
-            graph.any(graph.build(size)).assume()
+            let attributes = SizeAttributes { dtype: T::DTYPE, of: shape };
+            graph.apply(&Size, &[], attributes).assume()
         }
     }
 }

@@ -3,19 +3,27 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Cotangents, DType, DTypes,
-    Derivation, Domain, Fault, Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec,
-    Operator, Packing, Sample, Signature, Split, Splitting, TensorType, Type,
+    Array, AttributeSet, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference,
+    Lowered, Lowering, OperandSpec, Operator, Packing, Sample, Signature, Split, Splitting,
+    TensorType, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use smallvec::SmallVec;
 
-use super::derive::{Derived, type_of, zeros};
-use super::{give, output, unify};
+use super::derive::{Derived, answer, operands, type_of};
+use super::{give, output, sample_body, unify};
 use crate::handles::listed;
-use crate::ops::tuple::items;
-use crate::ops::{binary, unary};
-use crate::{Graph, Handles, Operand};
+use crate::{Expr, Graph, Handles, Operand, Rule};
+
+attributes! {
+    /// The branches of a [`Cond`].
+    pub struct CondAttributes {
+        /// Body that runs if the predicate holds.
+        then: BodyRef,
+        /// Body that runs if it does not.
+        r#else: BodyRef,
+    }
+}
 
 /// Runs one of two bodies, and only that one.
 ///
@@ -32,9 +40,10 @@ fn shared(bodies: [&Body; 2], operands: usize) -> Option<usize> {
 
 /// The operand for an input of a branch (0 or 1).
 fn operand(bodies: [&Body; 2], shared: usize, branch: usize, place: usize) -> usize {
-    match branch == 1 && place >= shared {
-        true => 1 + bodies[0].inputs().len() + place - shared,
-        false => 1 + place,
+    if branch == 1 && place >= shared {
+        1 + bodies[0].inputs().len() + place - shared
+    } else {
+        1 + place
     }
 }
 
@@ -44,15 +53,11 @@ impl Operator for Cond {
             OperandSpec::apart("predicate", DTypes::BOOL),
             OperandSpec::apart("inputs", DTypes::ANY),
         ];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("then", AttributeKind::Body),
-            AttributeSpec::required("else", AttributeKind::Body),
-        ];
         const {
             &Signature::new("cond", "one of two branches", OPERANDS)
-                .attributes(ATTRIBUTES)
+                .attributes(CondAttributes::SPECS)
                 .variadic()
-                .masking()
+                .zeroing_gradient()
         }
     }
 
@@ -64,7 +69,8 @@ impl Operator for Cond {
             ))
             .help("`select` chooses element by element"));
         }
-        let bodies = [cx.body(0)?, cx.body(1)?];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()) else {
             return Err(Fault::new(format!(
                 "{} operands are not what branches of {} and {} inputs take",
@@ -99,18 +105,16 @@ impl Operator for Cond {
         Ok(Type::of_items(results))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes().clone();
-        let (Some(then), Some(other)) = (attributes.body(0), attributes.body(1)) else {
-            return Err(Fault::new("a body is missing"));
-        };
-        let bodies: [&Body; 2] = [then, other];
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()) else {
             return Err(Fault::new("a body does not fit"));
         };
         let wanted: Vec<usize> = (1..cx.operands()).filter(|&place| cx.wanted(place)).collect();
-        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
-        let given: Vec<(usize, NodeId)> = cx
+        let operands = operands(cx);
+        let ty = |x: Expr<'_>| x.graph(|graph| type_of(graph, x.id()));
+        let given: Vec<(usize, Expr<'_>)> = cx
             .cotangents()
             .into_iter()
             .enumerate()
@@ -118,47 +122,47 @@ impl Operator for Cond {
             .collect();
         let mut derived = Vec::new();
         for (branch, body) in bodies.into_iter().enumerate() {
-            let mut graph = Derived::new(cx.graph(), body);
+            let backward = Derived::new(cx, body);
             let count = body.inputs().len();
-            let mut inputs: Vec<NodeId> =
-                (0..shared).map(|place| graph.keep(body, place)).collect();
+            let mut inputs: Vec<Expr<'_>> =
+                (0..shared).map(|place| backward.keep(body, place)).collect();
             let mut seeds = Vec::new();
             for &(_, cotangent) in &given {
-                let ty = type_of(cx.graph(), cotangent)?;
-                seeds.push(graph.add("cotangent", ty));
+                seeds.push(backward.add("cotangent", ty(cotangent)?));
             }
-            inputs.extend((shared..count).map(|place| graph.keep(body, place)));
-            let outputs = graph.rest(body);
+            inputs.extend((shared..count).map(|place| backward.keep(body, place)));
+            let results = backward.rest(body);
             let seeds: Vec<_> =
-                given.iter().zip(seeds).map(|(&(item, _), seed)| (outputs[item], seed)).collect();
+                given.iter().zip(seeds).map(|(&(item, _), seed)| (results[item], seed)).collect();
             let input_of = |wanted: usize| {
                 let mut places = 0..count;
                 places.find(|&place| operand(bodies, shared, branch, place) == wanted)
             };
             let own: Vec<Option<usize>> = wanted.iter().map(|&place| input_of(place)).collect();
-            let xs: Vec<NodeId> = own.iter().flatten().map(|&place| inputs[place]).collect();
-            let mut found = graph.differentiate(cx, &seeds, &xs)?.into_iter();
+            let xs: Vec<Expr<'_>> = own.iter().flatten().map(|&place| inputs[place]).collect();
+            let mut found = backward.differentiate(cx, &seeds, &xs)?.into_iter();
+            let zeros = |ty: TensorType| results[0].fill(Array::scalar(ty.dtype, 0.0), ty.shape);
             let mut outputs = Vec::new();
             for (own, &place) in own.iter().zip(&wanted) {
                 let cotangent = own.and_then(|_| found.next().flatten());
-                let ty = type_of(cx.graph(), operands[place])?;
-                outputs.push(cotangent.unwrap_or_else(|| zeros(&mut graph.graph, &ty)));
+                let ty = ty(operands[place])?;
+                outputs.push(cotangent.unwrap_or_else(|| zeros(ty)).id());
             }
-            cx.graph().adopt(&graph.graph);
-            derived.push(Body::new(graph.graph, outputs));
+            backward.tell(cx);
+            derived.push(backward.finish(outputs));
         }
         // What neither branch needs for its gradient is not given.
         let common = shared + given.len();
         let used = |branch: usize, place: usize| derived[branch].uses(place);
         let either = |place: usize| used(0, place) || used(1, place);
-        let pruned = [0, 1].map(|branch| {
+        let [then, r#else] = [0, 1].map(|branch| {
             let body = &derived[branch];
-            Attribute::Body(Arc::new(body.pruned(|place| place >= common || !either(place))))
+            Arc::new(body.pruned(|place| place >= common || !either(place)))
         });
         let mut inputs = vec![operands[0]];
         let shared_operands = operands[1..=shared].iter().copied();
         let all = shared_operands.chain(given.iter().map(|&(_, cotangent)| cotangent));
-        inputs.extend(all.enumerate().filter(|&(place, _)| either(place)).map(|(_, id)| id));
+        inputs.extend(all.enumerate().filter(|&(place, _)| either(place)).map(|(_, x)| x));
         for branch in 0..2 {
             for place in shared..bodies[branch].inputs().len() {
                 if used(branch, place + given.len()) {
@@ -166,27 +170,20 @@ impl Operator for Cond {
                 }
             }
         }
-        let node = cx.add(&Cond, &inputs, Attributes::of(pruned));
+        let node = cx.result().apply_to(&Cond, &inputs, CondAttributes { then, r#else });
         let names: Vec<String> = (0..wanted.len()).map(|index| index.to_string()).collect();
-        let found = items(cx.graph(), node, &names);
-        let mut cotangents = Cotangents::from_elem(None, operands.len());
-        for (place, cotangent) in wanted.into_iter().zip(found) {
-            cotangents[place] = Some(cotangent);
-        }
-        Ok(cotangents)
+        Ok(answer(cx, wanted.into_iter().zip(node.items(&names))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let (Some(then), Some(other)) = (cx.attributes.body(0), cx.attributes.body(1)) else {
-            return Err(Fault::new("a body is missing"));
-        };
-        let bodies: [&Body; 2] = [then, other];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let count = cx.operands.len();
         let shared = shared(bodies, count).ok_or_else(|| Fault::new("a body does not fit"))?;
         let packing = Packing::new(cx.results)
             .ok_or_else(|| Fault::new("its results are larger than any memory"))?;
         let mut branches = Vec::new();
-        for (branch, body) in [then, other].into_iter().enumerate() {
+        for (branch, body) in [&then, &r#else].into_iter().enumerate() {
             let places: Vec<usize> = (0..body.inputs().len())
                 .map(|place| operand(bodies, shared, branch, place))
                 .collect();
@@ -214,10 +211,8 @@ impl Operator for Cond {
 
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         let mixed = SmallVec::from_elem(Split::Mixed, cx.results().len());
-        let (Some(then), Some(other)) = (cx.attributes().body(0), cx.attributes().body(1)) else {
-            return mixed;
-        };
-        let bodies: [&Body; 2] = [then, other];
+        let CondAttributes { then, r#else } = cx.attributes();
+        let bodies: [&Body; 2] = [&then, &r#else];
         let Some(shared) = shared(bodies, cx.operands()).filter(|_| cx.operand(0) == Split::Whole)
         else {
             return mixed;
@@ -228,10 +223,7 @@ impl Operator for Cond {
                 places.map(|place| cx.operand(operand(bodies, shared, branch, place))).collect();
             cx.body(bodies[branch], &inputs)
         });
-        let same = |(then, other): (Split, Split)| match then == other {
-            true => then,
-            false => Split::Mixed,
-        };
+        let same = |(then, other): (Split, Split)| if then == other { then } else { Split::Mixed };
         then.into_iter().zip(other).map(same).collect()
     }
 
@@ -245,24 +237,15 @@ impl Operator for Cond {
                     DType::F64,
                     dims.iter().map(|&dim| dim.into()).collect::<abeyance_ir::Shape>(),
                 );
-                let body = |name, compute: fn(&mut Ir, NodeId, NodeId) -> NodeId| {
-                    let mut graph = Ir::default().for_body(name);
-                    let [x, y] = ["x", "y"].map(|name| graph.input(name, ty.clone()));
-                    let output = compute(&mut graph, x, y);
-                    Attribute::Body(Arc::new(Body::new(graph, vec![output])))
-                };
+                let inputs = ["x", "y"];
+                let then = sample_body("cond/then", inputs, &ty, |[x, y]| x * y);
+                let other = sample_body("cond/else", inputs, &ty, |[x, y]| x.abs() + y.tanh());
                 let domain = Domain::AwayFromZero;
                 let predicates: &'static [f64] = if predicate > 0.0 { &[1.0] } else { &[0.0] };
-                Sample::new(Attributes::of([
-                    body("cond/then", binary::mul),
-                    body("cond/else", |graph, x, y| {
-                        let (x, y) = (unary::abs(graph, x), unary::tanh(graph, y));
-                        binary::add(graph, x, y)
-                    }),
-                ]))
-                .operand(DType::Bool, &[], Domain::Values(predicates))
-                .float(dims, domain.clone())
-                .float(dims, domain)
+                Sample::new(CondAttributes { then: Arc::new(then), r#else: Arc::new(other) })
+                    .operand(DType::Bool, &[], Domain::Values(predicates))
+                    .float(dims, domain.clone())
+                    .float(dims, domain)
             })
             .collect()
     }
@@ -310,7 +293,7 @@ impl Graph {
         operands.extend(then.captures);
         operands.extend(otherwise.captures);
         let count = then.body.outputs().len();
-        let attributes = Attributes::of([then.body, otherwise.body].map(Attribute::Body));
+        let attributes = CondAttributes { then: then.body, r#else: otherwise.body };
         let _call = self.call("cond");
         home.control(&scope, &Cond, &operands, attributes, (0..count).map(|i| i.to_string()))
     }

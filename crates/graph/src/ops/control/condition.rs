@@ -4,20 +4,25 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    AttributeKind, AttributeSpec, Attributes, Body, Carried, Concrete, DType, DefaultAttribute,
-    Fault, Inference, LoopMemories, Lowering, Packing, RunBody, TensorType,
+    Body, Carried, Concrete, DType, Fault, Inference, LoopMemories, Lowering, Packing, RunBody,
+    TensorType, attributes,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs};
 
 use super::repeat::{draw, within};
 use super::{give, invariant};
 
-/// Attributes of a loop and of its gradient.
-pub(super) const ATTRIBUTES: [AttributeSpec; 3] = [
-    AttributeSpec::required("while", AttributeKind::Body),
-    AttributeSpec::required("body", AttributeKind::Body),
-    AttributeSpec::optional("max_iterations", AttributeKind::Integer, DefaultAttribute::Integer(0)),
-];
+attributes! {
+    /// The bodies of a loop, and its bound.
+    pub struct WhileLoopAttributes {
+        /// Body that tells whether the loop goes on.
+        r#while: BodyRef,
+        /// Body of an iteration, which gives what the loop carries on with.
+        body: BodyRef,
+        /// Most iterations, at least 0; 0 is any number.
+        max_iterations: i64 = 0,
+    }
+}
 
 /// The two bodies of a loop and how many operands each part of it has.
 #[derive(Clone)]
@@ -34,10 +39,8 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(attributes: &Attributes) -> Result<Self, Fault> {
-        let (Some(condition), Some(body)) = (attributes.body(0), attributes.body(1)) else {
-            return Err(Fault::new("a body is missing"));
-        };
+    pub(super) fn new(attributes: WhileLoopAttributes) -> Result<Self, Fault> {
+        let WhileLoopAttributes { r#while: condition, body, max_iterations } = attributes;
         let carried = body.outputs().len();
         let captured = |of: &Body| {
             of.inputs().len().checked_sub(carried).ok_or_else(|| {
@@ -53,11 +56,11 @@ impl Parts {
         }
         Ok(Self {
             carried,
-            tested: captured(condition)?,
-            captured: captured(body)?,
-            condition: condition.clone(),
-            body: body.clone(),
-            most: usize::try_from(attributes.integer(2))
+            tested: captured(&condition)?,
+            captured: captured(&body)?,
+            condition,
+            body,
+            most: usize::try_from(max_iterations)
                 .map_err(|_| Fault::new("max_iterations is negative"))?,
         })
     }

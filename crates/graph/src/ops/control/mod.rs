@@ -19,16 +19,19 @@ mod scan_gradient;
 mod while_gradient;
 mod while_loop;
 
+use std::cell::RefCell;
+
 use abeyance_ir::{
-    Attributes, Body, Fault, Inference, NodeId, Operator, OperatorRef, Split, TensorType,
+    Attributes, Body, Fault, Graph as Ir, Inference, NodeId, Operator, OperatorRef, Split,
+    TensorType,
 };
 
-use super::tuple::items;
-use crate::{Graph, Handles};
+use crate::{Expr, Graph, Handles};
 
-pub use cond::Cond;
-pub use scan::Scan;
-pub use while_gradient::WhileGradient;
+pub use cond::{Cond, CondAttributes};
+pub use condition::WhileLoopAttributes;
+pub use scan::{Scan, ScanAttributes};
+pub use while_gradient::{WhileGradient, WhileGradientAttributes};
 pub use while_loop::WhileLoop;
 
 /// This family's operators.
@@ -47,10 +50,7 @@ fn unify(
     b: &TensorType,
 ) -> Result<TensorType, [String; 2]> {
     let both = [cx.display_type(a), cx.display_type(b)];
-    let shape = match a.dtype == b.dtype {
-        true => cx.same_shape(&a.shape, &b.shape).ok(),
-        false => None,
-    };
+    let shape = if a.dtype == b.dtype { cx.same_shape(&a.shape, &b.shape).ok() } else { None };
     match shape {
         Some(shape) => Ok(TensorType::new(a.dtype, shape)),
         None => Err(both),
@@ -137,6 +137,19 @@ pub(super) fn invariant(
     })
 }
 
+/// The body of a sample: what `build` makes of inputs of these names, all of one type.
+fn sample_body<const N: usize>(
+    name: &str,
+    inputs: [&str; N],
+    ty: &TensorType,
+    build: impl for<'e> FnOnce([Expr<'e>; N]) -> Expr<'e>,
+) -> Body {
+    let graph = RefCell::new(Ir::default().for_body(name));
+    let inputs = inputs.map(|name| graph.borrow_mut().input(name, ty.clone()));
+    let output = build(inputs.map(|id| Expr::new(&graph, id))).id();
+    Body::new(graph.into_inner(), vec![output])
+}
+
 impl Graph {
     /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
     #[track_caller]
@@ -145,16 +158,17 @@ impl Graph {
         scope: &str,
         operator: &'static dyn Operator,
         operands: &[NodeId],
-        attributes: Attributes,
+        attributes: impl Into<Attributes>,
         names: impl Iterator<Item = String>,
     ) -> Y {
         let names: Vec<String> = names.collect();
-        let results = self.build(|graph| {
+        let results: Vec<NodeId> = self.build(|graph| {
             let name = scope.strip_prefix(&*graph.context().scope).unwrap_or(scope);
             let name = name.trim_end_matches('/').to_owned();
             let operator = OperatorRef::Static(operator);
             let node = graph.add_like(&name, operator, operands, attributes);
-            items(graph, node, &names)
+            let graph = RefCell::new(graph);
+            Expr::new(&graph, node).items(&names).into_iter().map(Expr::id).collect()
         });
         Y::rebuild(self, &mut results.into_iter())
     }

@@ -3,19 +3,39 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Attribute, AttributeKind, AttributeSpec, Attributes, Body, Carried, Concrete, Cotangents,
-    DType, DTypes, Derivation, Dim, Domain, Fault, Graph as Ir, Inference, LoopMemory, Lowered,
-    Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, TensorType, Type,
+    AttributeSet, Body, Carried, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain,
+    Fault, Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Shape,
+    Signature, Split, Splitting, TensorType, Type, attributes,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
 use smallvec::SmallVec;
 
 use super::condition::pack;
 use super::repeat::{draw, within};
-use super::{carried, give, invariant, output, short};
+use super::{carried, give, invariant, output, sample_body, short};
 use crate::handles::listed;
-use crate::ops::{binary, unary};
 use crate::{Graph, Handles};
+
+attributes! {
+    /// The body of a scan, and what its inputs are.
+    pub struct ScanAttributes {
+        /// Body that runs for each slice.
+        body: BodyRef,
+        /// Number of leading inputs and outputs of the body that are carried on.
+        carried: i64,
+        /// Number of inputs behind those that are slices of what is gone over, at least 1.
+        sequences: i64,
+        /// Whether the last slice comes first.
+        reverse: bool = false,
+    }
+}
+
+impl ScanAttributes {
+    pub(super) fn new(body: Body, carried: usize, sequences: usize, reverse: bool) -> Self {
+        let (carried, sequences) = (carried as i64, sequences as i64);
+        Self { body: Arc::new(body), carried, sequences, reverse }
+    }
+}
 
 /// Runs a body for each slice of some tensors along their first dimension.
 ///
@@ -25,18 +45,18 @@ use crate::{Graph, Handles};
 pub struct Scan;
 
 /// How many inputs of each kind the body has.
-pub(super) struct Parts<'a> {
-    pub(super) body: &'a Arc<Body>,
+pub(super) struct Parts {
+    pub(super) body: Arc<Body>,
     pub(super) carried: usize,
     pub(super) sequences: usize,
     pub(super) reverse: bool,
 }
 
-impl<'a> Parts<'a> {
-    pub(super) fn new(attributes: &'a Attributes, operands: usize) -> Result<Self, Fault> {
-        let count = |index: usize| usize::try_from(attributes.integer(index)).ok();
-        let body = attributes.body(0);
-        let (Some(body), Some(carried), Some(sequences)) = (body, count(1), count(2)) else {
+impl Parts {
+    pub(super) fn new(attributes: ScanAttributes, operands: usize) -> Result<Self, Fault> {
+        let ScanAttributes { body, carried, sequences, reverse } = attributes;
+        let (Ok(carried), Ok(sequences)) = (usize::try_from(carried), usize::try_from(sequences))
+        else {
             return Err(Fault::new("the body or a count is missing"));
         };
         let known = carried.checked_add(sequences);
@@ -54,7 +74,7 @@ impl<'a> Parts<'a> {
                 body.outputs().len()
             )));
         }
-        Ok(Self { body, carried, sequences, reverse: attributes.flag(3) })
+        Ok(Self { body, carried, sequences, reverse })
     }
 
     pub(super) fn is_sequence(&self, place: usize) -> bool {
@@ -62,44 +82,24 @@ impl<'a> Parts<'a> {
     }
 }
 
-pub(super) fn attributes(
-    body: Arc<Body>,
-    carried: usize,
-    sequences: usize,
-    reverse: bool,
-) -> Attributes {
-    Attributes::of([
-        Attribute::Body(body),
-        Attribute::Integer(carried as i64),
-        Attribute::Integer(sequences as i64),
-        Attribute::Flag(reverse),
-    ])
-}
-
 impl Operator for Scan {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("inputs", DTypes::ANY)];
-        const ATTRIBUTES: &[AttributeSpec] = &[
-            AttributeSpec::required("body", AttributeKind::Body),
-            AttributeSpec::required("carried", AttributeKind::Integer),
-            AttributeSpec::required("sequences", AttributeKind::Integer),
-            AttributeSpec::flag("reverse"),
-        ];
         const {
             &Signature::new(
                 "scan",
                 "a loop over the first dimension of tensors, with what its iterations give",
                 OPERANDS,
             )
-            .attributes(ATTRIBUTES)
+            .attributes(ScanAttributes::SPECS)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let parts = Parts::new(cx.attributes(), cx.operands())?;
-        let body = parts.body;
+        let body = &*parts.body;
         let mut length: Option<Dim> = None;
         for place in 0..cx.operands() {
             let mut given = cx.operand(place);
@@ -143,12 +143,12 @@ impl Operator for Scan {
         Ok(Type::of_items(results))
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         super::scan_gradient::gradient(cx)
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let parts = Parts::new(cx.attributes, cx.operands.len())?;
+        let parts = Parts::new(cx.attributes(), cx.operands.len())?;
         let slice = |whole: &Concrete<'_>| match whole.dims {
             [] => 0,
             [_, rest @ ..] => rest.iter().product::<usize>() * whole.dtype.size(),
@@ -168,7 +168,7 @@ impl Operator for Scan {
                 _ => *operand,
             })
             .collect();
-        let body = cx.bodies.compile(parts.body, &sizes)?;
+        let body = cx.bodies.compile(&parts.body, &sizes)?;
         let packing = pack(cx.results)?;
         let (carried, behind) = (parts.carried, parts.carried + parts.sequences);
         let state = pack(&cx.results[..carried])?;
@@ -237,7 +237,8 @@ impl Operator for Scan {
                 Split::Mixed => return mixed,
             }
         }
-        let mut outputs = carried(&mut inputs, parts.carried, |inputs| cx.body(parts.body, inputs));
+        let mut outputs =
+            carried(&mut inputs, parts.carried, |inputs| cx.body(&parts.body, inputs));
         for stacked in outputs.iter_mut().skip(parts.carried) {
             if let Split::Along(rows) = stacked {
                 rows.axis += 1;
@@ -259,16 +260,12 @@ impl Operator for Scan {
 fn sample(dims: &[usize], length: usize, reverse: bool) -> Sample {
     let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
     let ty = TensorType::new(DType::F64, shape);
-    let mut graph = Ir::default().for_body("scan/body");
-    let [h, x, w] = ["h", "x", "w"].map(|name| graph.input(name, ty.clone()));
-    let tanh = unary::tanh(&mut graph, h);
-    let (a, b) = (binary::mul(&mut graph, tanh, w), binary::mul(&mut graph, x, h));
-    let next = binary::add(&mut graph, a, b);
     // Without stacked results it has one result, which the checks can look at.
-    let body = Body::new(graph, vec![next]);
+    let inputs = ["h", "x", "w"];
+    let body = sample_body("scan/body", inputs, &ty, |[h, x, w]| h.tanh() * w + x * h);
     let domain = Domain::Between(-1.0, 1.0);
     let long: Vec<usize> = [length].into_iter().chain(dims.iter().copied()).collect();
-    Sample::new(attributes(Arc::new(body), 1, 1, reverse))
+    Sample::new(ScanAttributes::new(body, 1, 1, reverse))
         .float(dims, domain.clone())
         .float(&long, domain.clone())
         .float(dims, domain)
@@ -360,7 +357,12 @@ impl Graph {
             )
             .collect();
         operands.extend(traced.captures);
-        let attributes = attributes(traced.body, carried, sequences, reverse);
+        let attributes = ScanAttributes {
+            body: traced.body,
+            carried: carried as i64,
+            sequences: sequences as i64,
+            reverse,
+        };
         let _call = self.call(name);
         home.control(&scope, &Scan, &operands, attributes, names.into_iter())
     }

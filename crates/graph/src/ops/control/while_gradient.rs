@@ -1,14 +1,24 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
 use abeyance_ir::{
-    AttributeKind, AttributeSpec, Calculus, Carried, Cotangents, DType, DTypes, Derivation, Fault,
+    AttributeSet, Carried, Cotangents, DType, DTypes, Derivation, Differentiability, Fault,
     Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
+    attributes,
 };
 use abeyance_kernels::launch::Kernel;
 
-use super::condition::{ATTRIBUTES, Loop, Parts, pack};
+use super::condition::{Loop, Parts, WhileLoopAttributes, pack};
 use super::repeat::{draw, within};
 use super::{give, output};
+
+attributes! {
+    /// The loop that a gradient is of, and the derivative of its body.
+    pub struct WhileGradientAttributes {
+        ..of: WhileLoopAttributes,
+        /// Body that goes back over an iteration, from cotangents of its end to those of its start.
+        gradient: BodyRef,
+    }
+}
 
 /// The cotangents of a loop's operands.
 ///
@@ -33,25 +43,19 @@ fn floats(parts: &Parts) -> usize {
 impl Operator for WhileGradient {
     fn signature(&self) -> &Signature {
         const OPERANDS: &[OperandSpec] = &[OperandSpec::apart("inputs", DTypes::ANY)];
-        const ALL: &[AttributeSpec] = &[
-            ATTRIBUTES[0],
-            ATTRIBUTES[1],
-            ATTRIBUTES[2],
-            AttributeSpec::required("gradient", AttributeKind::Body),
-        ];
         const {
             &Signature::new("while_gradient", "the gradient of a while_loop", OPERANDS)
-                .attributes(ALL)
-                .calculus(Calculus::Missing)
+                .attributes(WhileGradientAttributes::SPECS)
+                .differentiability(Differentiability::Missing)
                 .variadic()
         }
     }
 
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
-        let parts = Parts::new(cx.attributes())?;
+        let WhileGradientAttributes { of, gradient } = cx.attributes();
+        let parts = Parts::new(of)?;
         let floats = floats(&parts);
         let carried = parts.infer(cx, floats)?;
-        let gradient = cx.body(3)?;
         let common = parts.carried + floats;
         let first = common + parts.tested + parts.captured;
         let count = gradient.inputs().len();
@@ -67,11 +71,11 @@ impl Operator for WhileGradient {
                 Some(captured) => first + captured,
             };
             let given = cx.operand(operand);
-            give(cx, gradient, place, &given)?;
+            give(cx, &gradient, place, &given)?;
         }
         let mut results = Vec::new();
         for place in 0..gradient.outputs().len() {
-            let result = output(cx, gradient, place)?;
+            let result = output(cx, &gradient, place)?;
             if !result.dtype.is_float() {
                 return Err(Fault::new(format!("{} is not a cotangent", result.dtype)));
             }
@@ -79,15 +83,16 @@ impl Operator for WhileGradient {
         }
         let of = carried.iter().filter(|ty| ty.dtype.is_float());
         for (place, ty) in of.enumerate() {
-            super::invariant(cx, gradient, place, ty)?;
+            super::invariant(cx, &gradient, place, ty)?;
         }
-        match results.is_empty() {
-            true => Err(Fault::new("gives nothing")),
-            false => Ok(Type::of_items(results)),
+        if results.is_empty() {
+            Err(Fault::new("gives nothing"))
+        } else {
+            Ok(Type::of_items(results))
         }
     }
 
-    fn gradient(&self, _: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
+    fn gradient(&self, _: &Derivation<'_>) -> Result<Cotangents, Fault> {
         Err(Fault::new(
             "a while_loop can be differentiated once, and this is the derivative of its gradient",
         )
@@ -97,15 +102,15 @@ impl Operator for WhileGradient {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let parts = Parts::new(cx.attributes)?;
+        let WhileGradientAttributes { of, gradient } = cx.attributes();
+        let parts = Parts::new(of)?;
         let floats = floats(&parts);
         let each = Loop::new(&parts, cx, floats)?;
-        let gradient = cx.attributes.body(3).ok_or_else(|| Fault::new("a body is missing"))?;
         let common = parts.carried + floats;
         let first = common + parts.tested + parts.captured;
         let (before, behind) = (cx.operands.iter().take(common), cx.operands.iter().skip(first));
         let sizes: Vec<_> = before.chain(behind).copied().collect();
-        let backward = cx.bodies.compile(gradient, &sizes)?;
+        let backward = cx.bodies.compile(&gradient, &sizes)?;
         let packing = pack(cx.results)?;
         // The carried cotangents come first among the results, so they lie in both at the same place.
         let cotangents = pack(&cx.results[..floats])?;
@@ -147,9 +152,10 @@ impl Operator for WhileGradient {
                             true => next[cotangents.range(place)].copy_from_slice(bytes),
                             false => {
                                 let sum = &mut out[packing.range(place)];
-                                match iteration + 1 == count {
-                                    true => sum.copy_from_slice(bytes),
-                                    false => add(dtypes[place], sum, bytes),
+                                if iteration + 1 == count {
+                                    sum.copy_from_slice(bytes)
+                                } else {
+                                    add(dtypes[place], sum, bytes)
                                 }
                             }
                         },

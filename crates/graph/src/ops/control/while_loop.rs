@@ -3,22 +3,19 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Array, Attribute, Attributes, Body, Cotangents, DType, DTypes, Derivation, Domain, Fault,
-    Graph as Ir, Inference, LoopMemory, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample,
-    Shape, Signature, Split, Splitting, TensorType, Type,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference, LoopMemory,
+    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
+    TensorType, Type,
 };
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
-use super::carried;
-use super::condition::{ATTRIBUTES, Loop, Parts};
-use super::derive::{Derived, type_of, zeros};
-use super::short;
-use super::while_gradient::WhileGradient;
+use super::condition::{Loop, Parts, WhileLoopAttributes};
+use super::derive::{Derived, answer, operands, type_of};
+use super::while_gradient::{WhileGradient, WhileGradientAttributes};
+use super::{carried, sample_body, short};
 use crate::handles::listed;
-use crate::ops::tuple::items;
-use crate::ops::{binary, comparison, reduce, source, unary};
-use crate::{Graph, Handles, Tensor};
+use crate::{Expr, Graph, Handles, Rule, Tensor};
 
 /// Runs a body as long as a condition holds.
 ///
@@ -35,10 +32,10 @@ impl Operator for WhileLoop {
                 "what a loop carries when its condition does not hold any more",
                 OPERANDS,
             )
-            .attributes(&ATTRIBUTES)
-            .calculus(abeyance_ir::Calculus::Once)
+            .attributes(WhileLoopAttributes::SPECS)
+            .differentiability(abeyance_ir::Differentiability::Once)
             .variadic()
-            .masking()
+            .zeroing_gradient()
         }
     }
 
@@ -53,11 +50,11 @@ impl Operator for WhileLoop {
         }
     }
 
-    fn gradient(&self, cx: &mut Derivation<'_>) -> Result<Cotangents, Fault> {
-        let attributes = cx.attributes().clone();
-        let parts = Parts::new(&attributes)?;
+    fn gradient(&self, cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
+        let attributes: WhileLoopAttributes = cx.attributes();
+        let parts = Parts::new(attributes.clone())?;
         let body = &*parts.body;
-        let operands: Vec<NodeId> = (0..cx.operands()).map(|place| cx.operand(place)).collect();
+        let operands = operands(cx);
         let is_float = |place: &usize| body.input(*place).is_some_and(|ty| ty.dtype.is_float());
         let floats: Vec<usize> = (0..parts.carried).filter(is_float).collect();
         let first = parts.carried + parts.tested;
@@ -65,8 +62,8 @@ impl Operator for WhileLoop {
             (0..parts.captured).filter(|place| cx.wanted(first + place)).collect();
 
         // The body once more, and backwards.
-        let mut derived = Derived::new(cx.graph(), body);
-        let mut inputs: Vec<NodeId> =
+        let derived = Derived::new(cx, body);
+        let mut inputs: Vec<Expr<'_>> =
             (0..parts.carried).map(|place| derived.keep(body, place)).collect();
         let mut cotangents = Vec::new();
         for &place in &floats {
@@ -82,53 +79,37 @@ impl Operator for WhileLoop {
             .collect();
         let captured = wanted.iter().map(|place| parts.carried + place);
         let places: Vec<usize> = floats.iter().copied().chain(captured).collect();
-        let xs: Vec<NodeId> = places.iter().map(|&place| inputs[place]).collect();
-        let found = derived.differentiate(cx, &seeds, &xs)?;
-        let mut outputs = Vec::new();
-        for (found, &x) in found.into_iter().zip(&xs) {
-            let ty = type_of(&derived.graph, x)?;
-            outputs.push(found.unwrap_or_else(|| zeros(&mut derived.graph, &ty)));
-        }
-        cx.graph().adopt(&derived.graph);
-        let derived = Body::new(derived.graph, outputs);
+        let xs: Vec<Expr<'_>> = places.iter().map(|&place| inputs[place]).collect();
+        let found = derived.differentiate(cx, &seeds, &xs)?.into_iter().zip(&xs);
+        let outputs = found.map(|(found, x)| found.unwrap_or_else(|| x.fill_like(0.0)).id());
+        let outputs = outputs.collect();
+        derived.tell(cx);
+        let derived = derived.finish(outputs);
         let common = parts.carried + floats.len();
-        let behind: Vec<NodeId> = (0..parts.captured)
+        let behind: Vec<Expr<'_>> = (0..parts.captured)
             .filter(|place| derived.uses(common + place))
             .map(|place| operands[first + place])
             .collect();
         let derived = derived.pruned(|place| place >= common);
 
         let given = cx.cotangents();
-        let mut all: Vec<NodeId> = operands[..parts.carried].to_vec();
+        let mut all: Vec<Expr<'_>> = operands[..parts.carried].to_vec();
         for &place in &floats {
-            let ty = type_of(cx.graph(), operands[place])?;
             let cotangent = given.get(place).copied().flatten();
-            all.push(cotangent.unwrap_or_else(|| zeros(cx.graph(), &ty)));
+            all.push(cotangent.unwrap_or_else(|| operands[place].fill_like(0.0)));
         }
         all.extend_from_slice(&operands[parts.carried..]);
         all.extend(behind);
-        let attributes = Attributes::of([
-            Attribute::Body(parts.condition.clone()),
-            Attribute::Body(parts.body.clone()),
-            Attribute::Integer(attributes.integer(2)),
-            Attribute::Body(Arc::new(derived)),
-        ]);
-        let node = cx.add(&WhileGradient, &all, attributes);
+        let attributes = WhileGradientAttributes { of: attributes, gradient: Arc::new(derived) };
+        let node = cx.result().apply_to(&WhileGradient, &all, attributes);
         let names: Vec<String> = (0..places.len()).map(|index| index.to_string()).collect();
-        let found = items(cx.graph(), node, &names);
-        let mut cotangents = Cotangents::from_elem(None, operands.len());
-        for (place, cotangent) in places.into_iter().zip(found) {
-            let operand = match place < parts.carried {
-                true => place,
-                false => place + parts.tested,
-            };
-            cotangents[operand] = Some(cotangent);
-        }
-        Ok(cotangents)
+        let operand =
+            |place: usize| if place < parts.carried { place } else { place + parts.tested };
+        Ok(answer(cx, places.into_iter().map(operand).zip(node.items(&names))))
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let parts = Parts::new(cx.attributes)?;
+        let parts = Parts::new(cx.attributes())?;
         let each = Loop::new(&parts, cx, 0)?;
         let bytes = each.carried().bytes();
         Ok(Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
@@ -173,27 +154,14 @@ impl Operator for WhileLoop {
 fn sample(dims: &[usize]) -> Sample {
     let shape: Shape = dims.iter().map(|&dim| dim.into()).collect();
     let ty = TensorType::new(DType::F64, shape);
-    let number = |graph: &mut Ir, value| source::constant(graph, Array::scalar(DType::F64, value));
-    let mut test = Ir::default().for_body("while_loop/while");
-    let x = test.input("x", ty.clone());
-    let size = unary::abs(&mut test, x);
-    let axes: Vec<i64> = (0..dims.len() as i64).collect();
-    let sum = reduce::sum(&mut test, size, &axes, false);
-    let most = number(&mut test, 20.0);
-    let is_less = comparison::less(&mut test, sum, most);
-    let mut step = Ir::default().for_body("while_loop/body");
-    let [x, w] = ["x", "w"].map(|name| step.input(name, ty.clone()));
-    let (factor, eighth) = (number(&mut step, 1.5), number(&mut step, 0.125));
-    let grown = binary::mul(&mut step, x, factor);
-    let product = binary::mul(&mut step, w, x);
-    let tanh = unary::tanh(&mut step, product);
-    let more = binary::mul(&mut step, tanh, eighth);
-    let next = binary::add(&mut step, grown, more);
-    Sample::new(Attributes::of([
-        Attribute::Body(Arc::new(Body::new(test, vec![is_less]))),
-        Attribute::Body(Arc::new(Body::new(step, vec![next]))),
-        Attribute::Integer(50),
-    ]))
+    let test = sample_body("while_loop/while", ["x"], &ty, |[x]| x.abs().reduce_sum(..).less(20.0));
+    let step =
+        sample_body("while_loop/body", ["x", "w"], &ty, |[x, w]| x * 1.5 + (w * x).tanh() * 0.125);
+    Sample::new(WhileLoopAttributes {
+        r#while: Arc::new(test),
+        body: Arc::new(step),
+        max_iterations: 50,
+    })
     .float(dims, Domain::AwayFromZero)
     .float(dims, Domain::Between(-1.0, 1.0))
 }
@@ -266,11 +234,11 @@ impl Graph {
         let mut operands = first;
         operands.extend(condition.captures);
         operands.extend(body.captures);
-        let attributes = Attributes::of([
-            Attribute::Body(condition.body),
-            Attribute::Body(body.body),
-            Attribute::Integer(max_iterations.into()),
-        ]);
+        let attributes = WhileLoopAttributes {
+            r#while: condition.body,
+            body: body.body,
+            max_iterations: max_iterations.into(),
+        };
         let _call = self.call(name);
         home.control(&scope, &WhileLoop, &operands, attributes, names.into_iter())
     }

@@ -45,9 +45,10 @@ impl Run {
                 let seen = axis.seen(target);
                 let within = axis.before()..axis.before() + axis.source();
                 let inside = seen.start.max(within.start)..seen.end.min(within.end);
-                let (skip, taps, source) = match inside.is_empty() {
-                    true => (0, 0, 0),
-                    false => (inside.start - seen.start, inside.len(), inside.start - within.start),
+                let (skip, taps, source) = if inside.is_empty() {
+                    (0, 0, 0)
+                } else {
+                    (inside.start - seen.start, inside.len(), inside.start - within.start)
                 };
                 let same = |run: &&mut Run| (run.skip, run.taps) == (skip, taps);
                 match runs[start..].last_mut().filter(same) {
@@ -125,9 +126,10 @@ impl Plan {
         let blocks = self.conv.images.div_ceil(LANES);
         let each = self.conv.multiplications() / (self.conv.images * rows) as f64 * LANES as f64;
         let least = (WORTH / each).ceil() as usize;
-        match least <= rows / 2 {
-            true => rows.div_ceil(rows / least.max(1)),
-            false => least.next_multiple_of(rows).min(blocks * rows),
+        if least <= rows / 2 {
+            rows.div_ceil(rows / least.max(1))
+        } else {
+            least.next_multiple_of(rows).min(blocks * rows)
         }
     }
 

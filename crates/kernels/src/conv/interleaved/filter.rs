@@ -97,9 +97,10 @@ impl Plan {
         let starts = (0..columns.window).map(|q| {
             let places = columns.places(q);
             // A tap that sees nothing is nowhere.
-            let (x, y) = match places.is_empty() {
-                true => (0, 0),
-                false => (columns.element(places.start, q), places.start),
+            let (x, y) = if places.is_empty() {
+                (0, 0)
+            } else {
+                (columns.element(places.start, q), places.start)
             };
             Start {
                 x: x * channels * LANES,

@@ -217,9 +217,10 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
             for o in 0..O {
                 // SAFETY: as above.
                 let y = unsafe {
-                    match LINES {
-                        true => y.wrapping_add(o * LANES).cast::<T::Vector>().read_unaligned(),
-                        false => T::splat(simd, *y.wrapping_add(o)),
+                    if LINES {
+                        y.wrapping_add(o * LANES).cast::<T::Vector>().read_unaligned()
+                    } else {
+                        T::splat(simd, *y.wrapping_add(o))
                     }
                 };
                 for (sums, &x) in tile.iter_mut().zip(&seen) {

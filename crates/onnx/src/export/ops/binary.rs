@@ -1,5 +1,9 @@
 //! Functions of several tensors that broadcast.
 
+use abeyance_graph::ops::join::ConcatAttributes;
+use abeyance_graph::ops::{
+    binary, comparison, cross_entropy, division, join, logical, powi, select, truncated,
+};
 use abeyance_ir::{Dim, NodeId};
 
 use super::super::attribute::ints;
@@ -56,8 +60,8 @@ fn together(
 }
 
 macro_rules! direct {
-    ($name:literal, $onnx:literal, $count:literal) => {
-        Row::new($name, $onnx, |writer, id| {
+    ($operator:expr, $onnx:literal, $count:literal) => {
+        Row::new($operator, $onnx, |writer, id| {
             together(writer, id, $count, |writer, operands| {
                 writer.node($onnx, operands, Vec::new())
             })
@@ -66,9 +70,9 @@ macro_rules! direct {
 }
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) static ROWS: &[Row] = &[
     Row::new(
-        "add",
+        &binary::ADD,
         "Add; of a convolution and a number for each channel the bias of Conv",
         |writer, id| {
             if let Some(held) = writer.bias(id)? {
@@ -77,34 +81,34 @@ pub(crate) const ROWS: &[Row] = &[
             together(writer, id, 2, |writer, operands| writer.node("Add", operands, Vec::new()))
         },
     ),
-    direct!("sub", "Sub", 2),
-    direct!("mul", "Mul", 2),
-    direct!("div", "Div", 2),
-    direct!("pow", "Pow", 2),
-    direct!("powi", "Pow", 2),
-    Row::new("truncate_mod", "Mod", |writer, id| {
+    direct!(&binary::SUB, "Sub", 2),
+    direct!(&binary::MUL, "Mul", 2),
+    direct!(&binary::DIV, "Div", 2),
+    direct!(&binary::POW, "Pow", 2),
+    direct!(&powi::Powi, "Pow", 2),
+    Row::new(&truncated::TRUNCATE_MOD, "Mod", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             writer.node("Mod", operands, vec![super::super::attribute::int("fmod", 1)])
         })
     }),
-    direct!("maximum", "Max", 2),
-    direct!("minimum", "Min", 2),
-    direct!("equal", "Equal", 2),
-    direct!("greater", "Greater", 2),
-    direct!("greater_equal", "GreaterOrEqual", 2),
-    direct!("less", "Less", 2),
-    direct!("less_equal", "LessOrEqual", 2),
-    direct!("logical_and", "And", 2),
-    direct!("logical_or", "Or", 2),
-    direct!("logical_xor", "Xor", 2),
-    direct!("select", "Where", 3),
-    Row::new("not_equal", "Equal and Not", |writer, id| {
+    direct!(&binary::MAXIMUM, "Max", 2),
+    direct!(&binary::MINIMUM, "Min", 2),
+    direct!(&comparison::EQUAL, "Equal", 2),
+    direct!(&comparison::GREATER, "Greater", 2),
+    direct!(&comparison::GREATER_EQUAL, "GreaterOrEqual", 2),
+    direct!(&comparison::LESS, "Less", 2),
+    direct!(&comparison::LESS_EQUAL, "LessOrEqual", 2),
+    direct!(&logical::LOGICAL_AND, "And", 2),
+    direct!(&logical::LOGICAL_OR, "Or", 2),
+    direct!(&logical::LOGICAL_XOR, "Xor", 2),
+    direct!(&select::Select, "Where", 3),
+    Row::new(&comparison::NOT_EQUAL, "Equal and Not", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             let equal = writer.node("Equal", operands, Vec::new());
             writer.node("Not", &[&equal], Vec::new())
         })
     }),
-    Row::new("mul_no_nan", "Mul, Equal and Where", |writer, id| {
+    Row::new(&binary::MUL_NO_NAN, "Mul, Equal and Where", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             let zero = writer.number(writer.dtype(id), 0.0);
             let product = writer.node("Mul", operands, Vec::new());
@@ -112,7 +116,7 @@ pub(crate) const ROWS: &[Row] = &[
             writer.node("Where", &[&none, &zero, &product], Vec::new())
         })
     }),
-    Row::new("floor_div", "Div and Floor; of integers Mod, Sub and Div", |writer, id| {
+    Row::new(&division::FLOOR_DIV, "Div and Floor; of integers Mod, Sub and Div", |writer, id| {
         let is_float = writer.dtype(id).is_float();
         together(writer, id, 2, |writer, operands| match is_float {
             true => {
@@ -126,7 +130,7 @@ pub(crate) const ROWS: &[Row] = &[
             }
         })
     }),
-    Row::new("modulo", "Mod; of floats Div, Floor, Mul and Sub", |writer, id| {
+    Row::new(&division::MODULO, "Mod; of floats Div, Floor, Mul and Sub", |writer, id| {
         let is_float = writer.dtype(id).is_float();
         together(writer, id, 2, |writer, operands| match is_float {
             false => writer.node("Mod", operands, Vec::new()),
@@ -138,8 +142,8 @@ pub(crate) const ROWS: &[Row] = &[
             }
         })
     }),
-    Row::new("concat", "Concat", |writer, id| {
-        let axis = writer.attributes(id).integer(0);
+    Row::new(&join::Concat, "Concat", |writer, id| {
+        let ConcatAttributes { axis } = writer.attributes(id);
         let rank = writer.shape(id).len();
         let axis = if axis < 0 { axis + rank as i64 } else { axis };
         let count = writer.ir.node(id).operands.len();
@@ -151,29 +155,34 @@ pub(crate) const ROWS: &[Row] = &[
             names.push(if images { writer.images(operand) } else { writer.value(operand) });
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let axis = match images {
-            true => TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64,
-            false => axis,
+        let axis = if images {
+            TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64
+        } else {
+            axis
         };
         let joined =
             writer.node("Concat", &names, vec![super::super::attribute::int("axis", axis)]);
         Ok(if images { Held::images(joined) } else { Held::plain(joined) })
     }),
-    Row::new("sigmoid_cross_entropy", "Max, Mul, Abs, Neg, Softplus, Sub and Add", |writer, id| {
-        let dtype = writer.dtype(id);
-        together(writer, id, 2, |writer, operands| {
-            // max(x, 0) - x z + log(1 + exp(-|x|))
-            let [labels, x] = [operands[0], operands[1]];
-            let zero = writer.number(dtype, 0.0);
-            let positive = writer.node("Max", &[x, &zero], Vec::new());
-            let product = writer.node("Mul", &[x, labels], Vec::new());
-            let size = writer.node("Abs", &[x], Vec::new());
-            let less = writer.node("Neg", &[&size], Vec::new());
-            let soft = writer.node("Softplus", &[&less], Vec::new());
-            let difference = writer.node("Sub", &[&positive, &product], Vec::new());
-            writer.node("Add", &[&difference, &soft], Vec::new())
-        })
-    }),
+    Row::new(
+        &cross_entropy::SigmoidCrossEntropy,
+        "Max, Mul, Abs, Neg, Softplus, Sub and Add",
+        |writer, id| {
+            let dtype = writer.dtype(id);
+            together(writer, id, 2, |writer, operands| {
+                // max(x, 0) - x z + log(1 + exp(-|x|))
+                let [labels, x] = [operands[0], operands[1]];
+                let zero = writer.number(dtype, 0.0);
+                let positive = writer.node("Max", &[x, &zero], Vec::new());
+                let product = writer.node("Mul", &[x, labels], Vec::new());
+                let size = writer.node("Abs", &[x], Vec::new());
+                let less = writer.node("Neg", &[&size], Vec::new());
+                let soft = writer.node("Softplus", &[&less], Vec::new());
+                let difference = writer.node("Sub", &[&positive, &product], Vec::new());
+                writer.node("Add", &[&difference, &soft], Vec::new())
+            })
+        },
+    ),
 ];
 
 /// The order of dimensions that swaps the last two.

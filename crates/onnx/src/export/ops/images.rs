@@ -1,6 +1,9 @@
 //! Convolutions and pools, whose images have their channels second in ONNX.
 
-use abeyance_ir::{Attributes, Dim};
+use abeyance_graph::ops::conv::{Conv2dAttributes, Conv2dBackpropAttributes};
+use abeyance_graph::ops::pool::PoolAttributes;
+use abeyance_graph::ops::{conv, pool};
+use abeyance_ir::Dim;
 
 use super::super::attribute::{int, ints, text};
 use super::super::table::Row;
@@ -8,32 +11,32 @@ use super::super::writer::Held;
 use crate::proto::AttributeProto;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) static ROWS: &[Row] = &[
     Row::new(
-        "conv2d",
+        &conv::Conv2dForward,
         "Conv, between transposes where images come from elsewhere",
         |writer, id| {
-            let attributes = writer.attributes(id);
+            let attributes: Conv2dAttributes = writer.attributes(id);
             let (images, filter) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
             let kernel = kernel(&writer.shape(filter))?;
             let shape = writer.shape(images);
-            let (strides, dilations) = (attributes.integers(0), attributes.integers(1));
-            let mut options = padding(attributes.flag(3), &shape, kernel, strides, dilations);
+            let (strides, dilations) = (&attributes.strides[..], &attributes.dilations[..]);
+            let mut options = padding(attributes.same, &shape, kernel, strides, dilations);
             options.extend([
                 ints("strides", strides),
                 ints("dilations", dilations),
-                int("group", attributes.integer(2)),
+                int("group", attributes.groups),
                 ints("kernel_shape", &kernel),
             ]);
             let (x, w) = (writer.images(images), writer.filter(filter));
             Ok(Held::images(writer.node("Conv", &[&x, &w], options)))
         },
     ),
-    Row::new("conv2d_backprop_input", "ConvTranspose", |writer, id| {
-        let attributes = writer.attributes(id);
+    Row::new(&conv::BackpropInput, "ConvTranspose", |writer, id| {
+        let Conv2dBackpropAttributes { conv: attributes, .. } = writer.attributes(id);
         let (filter, images) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
         let kernel = kernel(&writer.shape(filter))?;
-        let (strides, dilations) = (attributes.integers(0), attributes.integers(1));
+        let (strides, dilations) = (&attributes.strides[..], &attributes.dilations[..]);
         let (small, large) = (writer.shape(images), writer.shape(id));
         let mut pads = [0i64; 4];
         let mut more = [0i64; 2];
@@ -48,7 +51,7 @@ pub(crate) const ROWS: &[Row] = &[
             }
             let extent = (kernel[axis] - 1) * dilations[axis] + 1;
             let full = (from as i64 - 1) * strides[axis] + extent;
-            if attributes.flag(3) {
+            if attributes.same {
                 let total = (full - to as i64).max(0);
                 (pads[axis], pads[axis + 2]) = (total / 2, total - total / 2);
             }
@@ -57,7 +60,7 @@ pub(crate) const ROWS: &[Row] = &[
         let options = vec![
             ints("strides", strides),
             ints("dilations", dilations),
-            int("group", attributes.integer(2)),
+            int("group", attributes.groups),
             ints("kernel_shape", &kernel),
             ints("pads", &pads),
             ints("output_padding", &more),
@@ -65,15 +68,15 @@ pub(crate) const ROWS: &[Row] = &[
         let (x, w) = (writer.images(images), writer.filter(filter));
         Ok(Held::images(writer.node("ConvTranspose", &[&x, &w], options)))
     }),
-    Row::new("max_pool", "MaxPool", |writer, id| {
+    Row::new(&pool::MaxPool, "MaxPool", |writer, id| {
         let images = writer.operand(id, 0)?;
-        let options = pool(writer.attributes(id), &writer.shape(images))?;
+        let options = pool(&writer.attributes(id), &writer.shape(images))?;
         let x = writer.images(images);
         Ok(Held::images(writer.node("MaxPool", &[&x], options)))
     }),
-    Row::new("avg_pool", "AveragePool", |writer, id| {
+    Row::new(&pool::AvgPool, "AveragePool", |writer, id| {
         let images = writer.operand(id, 0)?;
-        let options = pool(writer.attributes(id), &writer.shape(images))?;
+        let options = pool(&writer.attributes(id), &writer.shape(images))?;
         let x = writer.images(images);
         Ok(Held::images(writer.node("AveragePool", &[&x], options)))
     }),
@@ -87,12 +90,12 @@ fn kernel(filter: &[Dim]) -> Result<[i64; 2], String> {
     }
 }
 
-fn pool(attributes: &Attributes, images: &[Dim]) -> Result<Vec<AttributeProto>, String> {
-    let &[h, w] = attributes.integers(0) else {
+fn pool(attributes: &PoolAttributes, images: &[Dim]) -> Result<Vec<AttributeProto>, String> {
+    let [h, w] = attributes.window[..] else {
         return Err("its window has two sizes".to_owned());
     };
-    let strides = attributes.integers(1);
-    let mut options = padding(attributes.flag(2), images, [h, w], strides, &[1, 1]);
+    let strides = &attributes.strides[..];
+    let mut options = padding(attributes.same, images, [h, w], strides, &[1, 1]);
     options.extend([ints("kernel_shape", &[h, w]), ints("strides", strides)]);
     Ok(options)
 }

@@ -1,5 +1,11 @@
 //! Functions of each element, in whatever order its value's dimensions are.
 
+use abeyance_graph::ops::activation::LeakyReluAttributes;
+use abeyance_graph::ops::cast::CastAttributes;
+use abeyance_graph::ops::{
+    activation, cast, classify, custom_gradient, error_function, hyperbolic, inverse_trigonometric,
+    logical, rounding, source, trigonometric, unary, watch,
+};
 use abeyance_ir::NodeId;
 
 use super::super::attribute::float;
@@ -27,8 +33,8 @@ fn each(
 }
 
 macro_rules! direct {
-    ($name:literal, $onnx:literal) => {
-        Row::new($name, $onnx, |writer, id| {
+    ($operator:expr, $onnx:literal) => {
+        Row::new($operator, $onnx, |writer, id| {
             each(writer, id, |writer, x| writer.node($onnx, &[x], Vec::new()))
         })
     };
@@ -41,44 +47,44 @@ fn before(writer: &mut Writer<'_>, id: NodeId, operator: &str, number: f64, x: &
 }
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    direct!("identity", "Identity"),
-    direct!("stop_gradient", "Identity"),
-    direct!("check_numerics", "Identity"),
-    direct!("print", "Identity"),
-    direct!("placeholder_with_default", "Identity"),
-    direct!("custom_gradient", "Identity"),
-    direct!("neg", "Neg"),
-    direct!("abs", "Abs"),
-    direct!("sign", "Sign"),
-    direct!("exp", "Exp"),
-    direct!("log", "Log"),
-    direct!("sqrt", "Sqrt"),
-    direct!("reciprocal", "Reciprocal"),
-    direct!("tanh", "Tanh"),
-    direct!("sigmoid", "Sigmoid"),
-    direct!("relu", "Relu"),
-    direct!("erf", "Erf"),
-    direct!("sin", "Sin"),
-    direct!("cos", "Cos"),
-    direct!("tan", "Tan"),
-    direct!("sinh", "Sinh"),
-    direct!("cosh", "Cosh"),
-    direct!("asinh", "Asinh"),
-    direct!("acosh", "Acosh"),
-    direct!("atanh", "Atanh"),
-    direct!("asin", "Asin"),
-    direct!("acos", "Acos"),
-    direct!("atan", "Atan"),
-    direct!("floor", "Floor"),
-    direct!("ceil", "Ceil"),
-    direct!("round", "Round"),
-    direct!("softplus", "Softplus"),
-    direct!("elu", "Elu"),
-    direct!("is_nan", "IsNaN"),
-    direct!("is_inf", "IsInf"),
-    direct!("logical_not", "Not"),
-    Row::new("selu", "Selu", |writer, id| {
+pub(crate) static ROWS: &[Row] = &[
+    direct!(&unary::IDENTITY, "Identity"),
+    direct!(&unary::STOP_GRADIENT, "Identity"),
+    direct!(&watch::CheckNumerics, "Identity"),
+    direct!(&watch::Print, "Identity"),
+    direct!(&source::PlaceholderWithDefault, "Identity"),
+    direct!(&custom_gradient::CustomGradient, "Identity"),
+    direct!(&unary::NEG, "Neg"),
+    direct!(&unary::ABS, "Abs"),
+    direct!(&unary::SIGN, "Sign"),
+    direct!(&unary::EXP, "Exp"),
+    direct!(&unary::LOG, "Log"),
+    direct!(&unary::SQRT, "Sqrt"),
+    direct!(&unary::RECIPROCAL, "Reciprocal"),
+    direct!(&unary::TANH, "Tanh"),
+    direct!(&unary::SIGMOID, "Sigmoid"),
+    direct!(&unary::RELU, "Relu"),
+    direct!(&error_function::ERF, "Erf"),
+    direct!(&trigonometric::SIN, "Sin"),
+    direct!(&trigonometric::COS, "Cos"),
+    direct!(&trigonometric::TAN, "Tan"),
+    direct!(&hyperbolic::SINH, "Sinh"),
+    direct!(&hyperbolic::COSH, "Cosh"),
+    direct!(&hyperbolic::ASINH, "Asinh"),
+    direct!(&hyperbolic::ACOSH, "Acosh"),
+    direct!(&hyperbolic::ATANH, "Atanh"),
+    direct!(&inverse_trigonometric::ASIN, "Asin"),
+    direct!(&inverse_trigonometric::ACOS, "Acos"),
+    direct!(&inverse_trigonometric::ATAN, "Atan"),
+    direct!(&rounding::FLOOR, "Floor"),
+    direct!(&rounding::CEIL, "Ceil"),
+    direct!(&rounding::ROUND, "Round"),
+    direct!(&activation::SOFTPLUS, "Softplus"),
+    direct!(&activation::ELU, "Elu"),
+    direct!(&classify::IS_NAN, "IsNaN"),
+    direct!(&classify::IS_INF, "IsInf"),
+    direct!(&logical::LOGICAL_NOT, "Not"),
+    Row::new(&activation::SELU, "Selu", |writer, id| {
         each(writer, id, |writer, x| {
             let attributes = vec![
                 float("alpha", 1.673_263_242_354_377_2),
@@ -87,43 +93,43 @@ pub(crate) const ROWS: &[Row] = &[
             writer.node("Selu", &[x], attributes)
         })
     }),
-    Row::new("leaky_relu", "LeakyRelu", |writer, id| {
-        let alpha = writer.attributes(id).real(0);
+    Row::new(&activation::LeakyRelu, "LeakyRelu", |writer, id| {
+        let LeakyReluAttributes { alpha } = writer.attributes(id);
         each(writer, id, |writer, x| writer.node("LeakyRelu", &[x], vec![float("alpha", alpha)]))
     }),
-    Row::new("cast", "Cast", |writer, id| {
-        let to = writer.attributes(id).dtype(0);
+    Row::new(&cast::Cast, "Cast", |writer, id| {
+        let CastAttributes { dtype: to } = writer.attributes(id);
         each(writer, id, |writer, x| cast(writer, x, to))
     }),
-    Row::new("square", "Mul", |writer, id| {
+    Row::new(&unary::SQUARE, "Mul", |writer, id| {
         each(writer, id, |writer, x| writer.node("Mul", &[x, x], Vec::new()))
     }),
-    Row::new("rsqrt", "Sqrt and Reciprocal", |writer, id| {
+    Row::new(&unary::RSQRT, "Sqrt and Reciprocal", |writer, id| {
         each(writer, id, |writer, x| {
             let root = writer.node("Sqrt", &[x], Vec::new());
             writer.node("Reciprocal", &[&root], Vec::new())
         })
     }),
-    Row::new("expm1", "Exp and Sub", |writer, id| {
+    Row::new(&unary::EXPM1, "Exp and Sub", |writer, id| {
         each(writer, id, |writer, x| {
             let exp = writer.node("Exp", &[x], Vec::new());
             let one = writer.number(writer.dtype(id), 1.0);
             writer.node("Sub", &[&exp, &one], Vec::new())
         })
     }),
-    Row::new("log1p", "Add and Log", |writer, id| {
+    Row::new(&unary::LOG1P, "Add and Log", |writer, id| {
         each(writer, id, |writer, x| {
             let more = before(writer, id, "Add", 1.0, x);
             writer.node("Log", &[&more], Vec::new())
         })
     }),
-    Row::new("erfc", "Erf and Sub", |writer, id| {
+    Row::new(&error_function::ERFC, "Erf and Sub", |writer, id| {
         each(writer, id, |writer, x| {
             let erf = writer.node("Erf", &[x], Vec::new());
             before(writer, id, "Sub", 1.0, &erf)
         })
     }),
-    Row::new("is_finite", "IsNaN, IsInf, Or and Not", |writer, id| {
+    Row::new(&classify::IS_FINITE, "IsNaN, IsInf, Or and Not", |writer, id| {
         each(writer, id, |writer, x| {
             let nan = writer.node("IsNaN", &[x], Vec::new());
             let infinite = writer.node("IsInf", &[x], Vec::new());

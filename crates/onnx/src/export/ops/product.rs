@@ -4,14 +4,16 @@ use super::super::attribute::int;
 use super::super::table::Row;
 use super::super::writer::Held;
 use super::binary::swapped;
+use abeyance_graph::ops::matmul;
+use abeyance_graph::ops::matmul::MatMulAttributes;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[Row::new(
-    "matmul",
+pub(crate) static ROWS: &[Row] = &[Row::new(
+    &matmul::MatMul,
     "MatMul; of transposed matrices of floats Gemm, of others with a Transpose",
     |writer, id| {
-        let attributes = writer.attributes(id);
-        let turned = [attributes.flag(0), attributes.flag(1)];
+        let MatMulAttributes { transpose_a, transpose_b } = writer.attributes(id);
+        let turned = [transpose_a, transpose_b];
         let operands = [writer.operand(id, 0)?, writer.operand(id, 1)?];
         let ranks = operands.map(|operand| writer.shape(operand).len());
         let [mut a, mut b] = operands.map(|operand| writer.value(operand));

@@ -1,5 +1,12 @@
 //! Reductions along axes, and what is said of classes.
 
+use abeyance_graph::ops::argument::ArgumentAttributes;
+use abeyance_graph::ops::cumulative::CumulativeAttributes;
+use abeyance_graph::ops::reduce::ReduceAttributes;
+use abeyance_graph::ops::squares::RootMeanSquareAttributes;
+use abeyance_graph::ops::{
+    argument, cross_entropy, cumulative, log_sum_exp, quantifier, reduce, softmax, squares,
+};
 use abeyance_ir::{DType, NodeId};
 
 use super::super::attribute::{int, ints};
@@ -8,8 +15,8 @@ use super::super::writer::{Held, Writer, Written};
 use super::source::cast;
 
 macro_rules! direct {
-    ($name:literal, $onnx:literal) => {
-        Row::new($name, $onnx, |writer, id| {
+    ($operator:expr, $onnx:literal) => {
+        Row::new($operator, $onnx, |writer, id| {
             let x = writer.input(id, 0)?;
             reduced(writer, id, $onnx, &x)
         })
@@ -17,19 +24,19 @@ macro_rules! direct {
 }
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    direct!("reduce_sum", "ReduceSum"),
-    direct!("reduce_mean", "ReduceMean"),
-    direct!("reduce_max", "ReduceMax"),
-    direct!("reduce_min", "ReduceMin"),
-    direct!("reduce_prod", "ReduceProd"),
-    Row::new("reduce_any", "Cast, ReduceMax and Cast", |writer, id| {
+pub(crate) static ROWS: &[Row] = &[
+    direct!(&reduce::SUM, "ReduceSum"),
+    direct!(&reduce::MEAN, "ReduceMean"),
+    direct!(&reduce::MAX, "ReduceMax"),
+    direct!(&reduce::MIN, "ReduceMin"),
+    direct!(&reduce::PROD, "ReduceProd"),
+    Row::new(&quantifier::ANY, "Cast, ReduceMax and Cast", |writer, id| {
         quantified(writer, id, "ReduceMax")
     }),
-    Row::new("reduce_all", "Cast, ReduceMin and Cast", |writer, id| {
+    Row::new(&quantifier::ALL, "Cast, ReduceMin and Cast", |writer, id| {
         quantified(writer, id, "ReduceMin")
     }),
-    Row::new("reduce_finite_max", "ReduceMax, IsInf, IsNaN, Or and Where", |writer, id| {
+    Row::new(&log_sum_exp::FiniteMax, "ReduceMax, IsInf, IsNaN, Or and Where", |writer, id| {
         let x = writer.input(id, 0)?;
         let largest = match reduced(writer, id, "ReduceMax", &x)? {
             held if held.is_images() => return Err("is of images".to_owned()),
@@ -41,44 +48,47 @@ pub(crate) const ROWS: &[Row] = &[
         let zero = writer.number(writer.dtype(id), 0.0);
         Ok(Held::plain(writer.node("Where", &[&either, &zero, &largest], Vec::new())))
     }),
-    direct!("reduce_euclidean_norm", "ReduceL2"),
-    Row::new("reduce_wide_euclidean_norm", "Cast and ReduceL2", |writer, id| {
+    direct!(&squares::EUCLIDEAN_NORM, "ReduceL2"),
+    Row::new(&squares::WIDE_EUCLIDEAN_NORM, "Cast and ReduceL2", |writer, id| {
         let x = writer.input(id, 0)?;
         let wide = cast(writer, &x, DType::F64);
         reduced(writer, id, "ReduceL2", &wide)
     }),
-    Row::new("reduce_mean_square", "Mul and ReduceMean", mean_square),
-    Row::new("reduce_root_mean_square", "Mul, ReduceMean, Add and Sqrt", |writer, id| {
+    Row::new(&squares::MEAN_SQUARE, "Mul and ReduceMean", mean_square),
+    Row::new(&squares::ROOT_MEAN_SQUARE, "Mul, ReduceMean, Add and Sqrt", |writer, id| {
         let mean = mean_square(writer, id)?.name();
-        let epsilon = writer.attributes(id).real(2);
+        let RootMeanSquareAttributes { epsilon, .. } = writer.attributes(id);
         let epsilon = writer.number(writer.dtype(id), epsilon);
         let sum = writer.node("Add", &[&mean, &epsilon], Vec::new());
         Ok(Held::plain(writer.node("Sqrt", &[&sum], Vec::new())))
     }),
-    Row::new("argmax", "ArgMax", |writer, id| place(writer, id, "ArgMax")),
-    Row::new("argmin", "ArgMin", |writer, id| place(writer, id, "ArgMin")),
-    Row::new("softmax", "Softmax", |writer, id| along_last(writer, id, "Softmax")),
-    Row::new("log_softmax", "LogSoftmax", |writer, id| along_last(writer, id, "LogSoftmax")),
-    Row::new("cumsum", "CumSum", |writer, id| {
-        let attributes = writer.attributes(id);
+    Row::new(&argument::ARGMAX, "ArgMax", |writer, id| place(writer, id, "ArgMax")),
+    Row::new(&argument::ARGMIN, "ArgMin", |writer, id| place(writer, id, "ArgMin")),
+    Row::new(&softmax::SOFTMAX, "Softmax", |writer, id| along_last(writer, id, "Softmax")),
+    Row::new(&softmax::LOG_SOFTMAX, "LogSoftmax", |writer, id| {
+        along_last(writer, id, "LogSoftmax")
+    }),
+    Row::new(&cumulative::CUMSUM, "CumSum", |writer, id| {
+        let CumulativeAttributes { axis, exclusive, reverse } = writer.attributes(id);
         let x = writer.input(id, 0)?;
-        let axis = writer.number(DType::I64, attributes.integer(0) as f64);
-        let options = vec![
-            int("exclusive", attributes.flag(1).into()),
-            int("reverse", attributes.flag(2).into()),
-        ];
+        let axis = writer.number(DType::I64, axis as f64);
+        let options = vec![int("exclusive", exclusive.into()), int("reverse", reverse.into())];
         Ok(Held::plain(writer.node("CumSum", &[&x, &axis], options)))
     }),
-    Row::new("softmax_cross_entropy", "LogSoftmax, Mul, ReduceSum and Neg", |writer, id| {
-        let (labels, logits) = (writer.input(id, 0)?, writer.input(id, 1)?);
-        let logs = writer.node("LogSoftmax", &[&logits], vec![int("axis", -1)]);
-        let products = writer.node("Mul", &[&labels, &logs], Vec::new());
-        let axes = writer.integers("axes", &[-1]);
-        let sum = writer.node("ReduceSum", &[&products, &axes], vec![int("keepdims", 0)]);
-        Ok(Held::plain(writer.node("Neg", &[&sum], Vec::new())))
-    }),
     Row::new(
-        "sparse_softmax_cross_entropy",
+        &cross_entropy::SoftmaxCrossEntropy,
+        "LogSoftmax, Mul, ReduceSum and Neg",
+        |writer, id| {
+            let (labels, logits) = (writer.input(id, 0)?, writer.input(id, 1)?);
+            let logs = writer.node("LogSoftmax", &[&logits], vec![int("axis", -1)]);
+            let products = writer.node("Mul", &[&labels, &logs], Vec::new());
+            let axes = writer.integers("axes", &[-1]);
+            let sum = writer.node("ReduceSum", &[&products, &axes], vec![int("keepdims", 0)]);
+            Ok(Held::plain(writer.node("Neg", &[&sum], Vec::new())))
+        },
+    ),
+    Row::new(
+        &cross_entropy::SparseSoftmaxCrossEntropy,
         "LogSoftmax, GatherElements, Squeeze and Neg",
         |writer, id| {
             let (labels, logits) = (writer.input(id, 0)?, writer.input(id, 1)?);
@@ -94,20 +104,28 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// A reduction by an operator that has its axes as an attribute, or of sums as an input.
 fn reduced(writer: &mut Writer<'_>, id: NodeId, operator: &str, x: &str) -> Written {
-    let attributes = writer.attributes(id);
-    let (axes, keep) = (attributes.integers(0), attributes.flag(1));
+    let ReduceAttributes { axes, keep_dims } = reduction(writer, id);
     // No axes are all axes in ONNX.
     if axes.is_empty() {
         return Ok(Held::plain(writer.node("Identity", &[x], Vec::new())));
     }
-    let keep = int("keepdims", keep.into());
+    let keep = int("keepdims", keep_dims.into());
     Ok(Held::plain(match operator {
         "ReduceSum" => {
-            let axes = writer.integers("axes", axes);
+            let axes = writer.integers("axes", &axes);
             writer.node(operator, &[x, &axes], vec![keep])
         }
-        _ => writer.node(operator, &[x], vec![ints("axes", axes), keep]),
+        _ => writer.node(operator, &[x], vec![ints("axes", &axes), keep]),
     }))
+}
+
+/// Axes and whether they stay, of any reduction.
+fn reduction(writer: &Writer<'_>, id: NodeId) -> ReduceAttributes {
+    if writer.ir.node(id).is(&squares::ROOT_MEAN_SQUARE) {
+        writer.attributes::<RootMeanSquareAttributes>(id).reduce
+    } else {
+        writer.attributes(id)
+    }
 }
 
 fn mean_square(writer: &mut Writer<'_>, id: NodeId) -> Written {
@@ -124,7 +142,7 @@ fn quantified(writer: &mut Writer<'_>, id: NodeId, operator: &str) -> Written {
 }
 
 fn place(writer: &mut Writer<'_>, id: NodeId, operator: &str) -> Written {
-    let axis = writer.attributes(id).integer(0);
+    let ArgumentAttributes { axis, .. } = writer.attributes(id);
     let x = writer.input(id, 0)?;
     Ok(Held::plain(writer.node(operator, &[&x], vec![int("axis", axis), int("keepdims", 0)])))
 }

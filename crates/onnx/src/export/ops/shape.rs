@@ -1,5 +1,9 @@
 //! Other dimensions for the same elements, and what is put around and beside them.
 
+use abeyance_graph::ops::shape::{ExpandDimsAttributes, SqueezeAttributes, TransposeAttributes};
+use abeyance_graph::ops::slice::PadAttributes;
+use abeyance_graph::ops::tile::TileAttributes;
+use abeyance_graph::ops::{pad, shape, slice, tile};
 use abeyance_ir::Dim;
 
 use super::super::attribute::{int, ints};
@@ -7,8 +11,8 @@ use super::super::table::Row;
 use super::super::writer::{Held, Writer, Written};
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("reshape", "Reshape", |writer, id| {
+pub(crate) static ROWS: &[Row] = &[
+    Row::new(&shape::Reshape, "Reshape", |writer, id| {
         let x = writer.input(id, 0)?;
         let shape = writer.shape(id);
         let to = writer.target_vector(&shape)?;
@@ -16,8 +20,8 @@ pub(crate) const ROWS: &[Row] = &[
         let zero = shape.contains(&Dim::Known(0)).then(|| int("allowzero", 1));
         Ok(Held::plain(writer.node("Reshape", &[&x, &to], zero.into_iter().collect())))
     }),
-    Row::new("transpose", "Transpose", |writer, id| {
-        let order = writer.attributes(id).integers(0);
+    Row::new(&shape::Transpose, "Transpose", |writer, id| {
+        let TransposeAttributes { order } = writer.attributes(id);
         let rank = order.len() as i64;
         let order: Vec<i64> = order.iter().map(|axis| axis.rem_euclid(rank.max(1))).collect();
         let operand = writer.operand(id, 0)?;
@@ -28,36 +32,38 @@ pub(crate) const ROWS: &[Row] = &[
         let x = writer.value(operand);
         Ok(Held::plain(writer.node("Transpose", &[&x], vec![ints("perm", &order)])))
     }),
-    Row::new("expand_dims", "Unsqueeze", |writer, id| {
+    Row::new(&shape::ExpandDims, "Unsqueeze", |writer, id| {
         let x = writer.input(id, 0)?;
-        let axes = writer.integers("axes", &[writer.attributes(id).integer(0)]);
+        let ExpandDimsAttributes { axis } = writer.attributes(id);
+        let axes = writer.integers("axes", &[axis]);
         Ok(Held::plain(writer.node("Unsqueeze", &[&x, &axes], Vec::new())))
     }),
-    Row::new("squeeze", "Squeeze", |writer, id| {
+    Row::new(&shape::Squeeze, "Squeeze", |writer, id| {
         let x = writer.input(id, 0)?;
-        let axes = writer.attributes(id).integers(0);
+        let SqueezeAttributes { axes } = writer.attributes(id);
         if axes.is_empty() {
             return Ok(Held::plain(writer.node("Identity", &[&x], Vec::new())));
         }
-        let axes = writer.integers("axes", axes);
+        let axes = writer.integers("axes", &axes);
         Ok(Held::plain(writer.node("Squeeze", &[&x, &axes], Vec::new())))
     }),
-    Row::new("broadcast_to", "Expand", |writer, id| {
+    Row::new(&shape::BroadcastTo, "Expand", |writer, id| {
         let x = writer.input(id, 0)?;
         let to = writer.shape(id);
         let to = writer.shape_vector(&to)?;
         Ok(Held::plain(writer.node("Expand", &[&x, &to], Vec::new())))
     }),
-    Row::new("tile", "Tile", |writer, id| {
+    Row::new(&tile::Tile, "Tile", |writer, id| {
         let x = writer.input(id, 0)?;
-        let repeats = writer.integers("repeats", writer.attributes(id).integers(0));
+        let TileAttributes { multiples } = writer.attributes(id);
+        let repeats = writer.integers("repeats", &multiples);
         Ok(Held::plain(writer.node("Tile", &[&x, &repeats], Vec::new())))
     }),
-    Row::new("pad", "Pad", |writer, id| {
+    Row::new(&slice::Pad, "Pad", |writer, id| {
         let x = writer.input(id, 0)?;
         padded(writer, id, &[&x])
     }),
-    Row::new("pad_constant", "Pad", |writer, id| {
+    Row::new(&pad::PadConstant, "Pad", |writer, id| {
         let (x, value) = (writer.input(id, 0)?, writer.input(id, 1)?);
         padded(writer, id, &[&x, &value])
     }),
@@ -65,12 +71,11 @@ pub(crate) const ROWS: &[Row] = &[
 
 /// A padding of the first input, by the second if there is one.
 fn padded(writer: &mut Writer<'_>, id: abeyance_ir::NodeId, inputs: &[&str]) -> Written {
-    let attributes = writer.attributes(id);
-    if attributes.integers(0).is_empty() {
+    let PadAttributes { before, after } = writer.attributes(id);
+    if before.is_empty() {
         return Ok(Held::plain(writer.node("Identity", &inputs[..1], Vec::new())));
     }
-    let pads: Vec<i64> =
-        attributes.integers(0).iter().chain(attributes.integers(1)).copied().collect();
+    let pads: Vec<i64> = before.iter().chain(&after).copied().collect();
     let pads = writer.integers("pads", &pads);
     let inputs: Vec<&str> = inputs[..1]
         .iter()

@@ -1,5 +1,8 @@
 //! Where values come from.
 
+use abeyance_graph::ops::sequence::{LinspaceAttributes, RangeAttributes, ShapeOfAttributes};
+use abeyance_graph::ops::source::{ConstantAttributes, FillAttributes, SizeAttributes};
+use abeyance_graph::ops::{random, sequence, source};
 use abeyance_ir::{Array, DType, element_count, known_dims};
 
 use super::super::attribute::{array, int};
@@ -7,60 +10,57 @@ use super::super::table::Row;
 use super::super::writer::{Held, Writer};
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("constant", "an initializer", |writer, id| {
+pub(crate) static ROWS: &[Row] = &[
+    Row::new(&source::Constant, "an initializer", |writer, id| {
+        let ConstantAttributes { value } = writer.attributes(id);
         let node = writer.ir.node(id);
-        match node.attributes.array(0) {
-            Some(value) => Ok(Held::plain(writer.initializer(&node.name, value))),
-            None => Err("has no value".to_owned()),
-        }
+        Ok(Held::plain(writer.initializer(&node.name, &value)))
     }),
-    Row::new("variable", "an initializer; a filter in ONNX's order of dimensions", |writer, id| {
-        writer.variable(id)
-    }),
-    Row::new("placeholder", "an input", |_, _| Err("is not fed by the signature".to_owned())),
-    Row::new("random_uniform", "none: refused, unless what it is for is settled", random),
-    Row::new("random_normal", "none: refused, unless what it is for is settled", random),
-    Row::new("truncated_normal", "none: refused, unless what it is for is settled", random),
-    Row::new("fill", "ConstantOfShape", |writer, id| {
-        let attributes = writer.attributes(id);
-        let Some(value) = attributes.array(0) else {
-            return Err("has no value".to_owned());
-        };
+    Row::new(
+        &source::Variable,
+        "an initializer; a filter in ONNX's order of dimensions",
+        |writer, id| writer.variable(id),
+    ),
+    Row::new(
+        &source::Placeholder,
+        "an input",
+        |_, _| Err("is not fed by the signature".to_owned()),
+    ),
+    Row::new(&random::RANDOM_UNIFORM, "none: refused, unless what it is for is settled", random),
+    Row::new(&random::RANDOM_NORMAL, "none: refused, unless what it is for is settled", random),
+    Row::new(&random::TRUNCATED_NORMAL, "none: refused, unless what it is for is settled", random),
+    Row::new(&source::Fill, "ConstantOfShape", |writer, id| {
+        let FillAttributes { value, shape } = writer.attributes(id);
         let one = Array { dtype: value.dtype, dims: [1][..].into(), bytes: value.bytes.clone() };
-        let shape = writer.shape_vector(attributes.shape(1))?;
+        let shape = writer.shape_vector(&shape)?;
         Ok(Held::plain(writer.node("ConstantOfShape", &[&shape], vec![array("value", &one)])))
     }),
-    Row::new("size", "Shape, ReduceProd and Cast", |writer, id| {
-        let attributes = writer.attributes(id);
-        let shape = writer.shape_vector(attributes.shape(1))?;
+    Row::new(&source::Size, "Shape, ReduceProd and Cast", |writer, id| {
+        let SizeAttributes { dtype, of } = writer.attributes(id);
+        let shape = writer.shape_vector(&of)?;
         let product = writer.node("ReduceProd", &[&shape], vec![int("keepdims", 0)]);
-        Ok(Held::plain(cast(writer, &product, attributes.dtype(0))))
+        Ok(Held::plain(cast(writer, &product, dtype)))
     }),
-    Row::new("shape_of", "Shape and Concat", |writer, id| {
-        let of = writer.attributes(id).shape(0);
-        Ok(Held::plain(writer.shape_vector(of)?))
+    Row::new(&sequence::ShapeOf, "Shape and Concat", |writer, id| {
+        let ShapeOfAttributes { of } = writer.attributes(id);
+        Ok(Held::plain(writer.shape_vector(&of)?))
     }),
-    Row::new("range", "Range, Cast, Mul and Add", |writer, id| {
-        let attributes = writer.attributes(id);
-        let (Some(start), Some(delta)) = (attributes.array(0), attributes.array(1)) else {
-            return Err("has no bounds".to_owned());
-        };
-        let length = writer.shape_vector(attributes.shape(2))?;
+    Row::new(&sequence::Range, "Range, Cast, Mul and Add", |writer, id| {
+        let RangeAttributes { start, delta, shape } = writer.attributes(id);
+        let length = writer.shape_vector(&shape)?;
         let length = writer.node("Squeeze", &[&length], Vec::new());
         let (zero, one) = (writer.number(DType::I64, 0.0), writer.number(DType::I64, 1.0));
         let places = writer.node("Range", &[&zero, &length, &one], Vec::new());
         let places = cast(writer, &places, start.dtype);
-        let (start, delta) = (writer.constant("start", start), writer.constant("delta", delta));
+        let (start, delta) = (writer.constant("start", &start), writer.constant("delta", &delta));
         let steps = writer.node("Mul", &[&places, &delta], Vec::new());
         Ok(Held::plain(writer.node("Add", &[&steps, &start], Vec::new())))
     }),
-    Row::new("linspace", "an initializer", |writer, id| {
-        let attributes = writer.attributes(id);
-        let number = |index: usize| {
-            attributes.array(index).and_then(|array| crate::tensor::reals(array).first().copied())
-        };
-        let (Some(start), Some(stop)) = (number(0), number(1)) else {
+    Row::new(&sequence::Linspace, "an initializer", |writer, id| {
+        let attributes: LinspaceAttributes = writer.attributes(id);
+        let number = |array: &Array| crate::tensor::reals(array).first().copied();
+        let (Some(start), Some(stop)) = (number(&attributes.start), number(&attributes.stop))
+        else {
             return Err("has no bounds".to_owned());
         };
         let count = known_dims(&writer.shape(id)).and_then(|dims| element_count(&dims));

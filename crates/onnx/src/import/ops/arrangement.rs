@@ -1,13 +1,13 @@
 //! Parts of tensors, tensors side by side, and what is put around them.
 
-use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{binary, comparison, index, join, select, slice, strided};
+use abeyance_graph::Expr;
+use abeyance_graph::ops::strided::Parts;
 use abeyance_ir::{Array, DType, Dim};
 
-use super::super::call::{Call, Imported, one, unsupported, wrong};
+use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
 use super::super::table::Row;
 use super::super::value::{FROM_IMAGES, Value};
-use super::shape::resolved;
+use super::shape::{reshaped, resolved};
 use super::spatial::padded;
 use crate::error::Reason;
 
@@ -17,26 +17,19 @@ pub(crate) const ROWS: &[Row] = &[
         let values: Vec<_> = (0..call.inputs.len())
             .map(|index| call.value(index).cloned())
             .collect::<Result<_, _>>()?;
-        let Some(first) = values.first() else {
+        let graph = call.graph;
+        let images = values.iter().any(|value| value.is_images())
+            && values.iter().all(|value| value.rank(graph) == 4);
+        let parts: Vec<Expr<'_>> = values
+            .iter()
+            .map(|value| if images { value.as_images(graph) } else { value.as_plain(graph) })
+            .collect();
+        let Some(first) = parts.first() else {
             return wrong("there are no inputs");
         };
-        let rank = first.rank(call.graph);
-        let axis = call.axis(call.int_or("axis", 1)?, rank)?;
-        let images = values.iter().any(|value| value.is_images())
-            && values.iter().all(|value| value.rank(call.graph) == 4);
-        let nodes: Vec<_> = values
-            .iter()
-            .map(|value| match images {
-                true => value.as_images(call.graph).id(),
-                false => value.as_plain(call.graph).id(),
-            })
-            .collect();
-        let axis = if images { FROM_IMAGES[axis] } else { axis } as i64;
-        let joined = call.emit(|graph| join::concat(graph, &nodes, axis));
-        Ok(vec![match images {
-            true => Value::images(joined),
-            false => Value::plain(joined),
-        }])
+        let axis = call.axis(call.int_or("axis", 1)?, first.rank())?;
+        let axis = if images { FROM_IMAGES[axis] } else { axis };
+        ordered(first.concat(&parts, axis as i64), images)
     }),
     Row::new("Split", "`slice`, one for each part", split)
         .limits("a dimension of unknown size without sizes of the parts")
@@ -48,34 +41,30 @@ pub(crate) const ROWS: &[Row] = &[
         let x = call.tensor(0)?;
         let k = call.known_integer(1)?.unwrap_or(0);
         let upper = call.flag("upper", true)?;
-        let rank = call.rank(x);
+        let rank = x.rank();
         if rank < 2 {
             return wrong("a matrix has two dimensions");
         }
-        let distance = diagonals(call, x, rank);
-        let compare = if upper { comparison::greater_equal } else { comparison::less_equal };
-        let bound = call.constant(Array::scalar(DType::I64, 0.0));
-        let k = call.constant(Array::new(DType::I64, &[], &[k]));
-        let kept = call.binary(compare, call.binary(binary::sub, distance, k), bound);
-        let zero = call.number(0.0, x);
-        one(call.emit(|graph| select::select(graph, kept.id(), x.id(), zero.id())))
+        let distance = diagonals(x, rank) - call.constant(Array::new(DType::I64, &[], &[k]));
+        let kept = if upper { distance.greater_equal(0.0) } else { distance.less_equal(0.0) };
+        one(kept.select(x, 0.0))
     })
     .known(&[1]),
 ];
 
-/// How far each place of the last two dimensions lies to the right of the diagonal: `[rows, columns]`.
-pub(crate) fn diagonals<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, rank: usize) -> AnyTensor<'g> {
-    let shape = call.shape(x);
+/// How far each place of the last two dimensions lies to the right of the diagonal:
+/// `[rows, columns]`.
+pub(crate) fn diagonals(x: Expr<'_>, rank: usize) -> Expr<'_> {
+    let shape = x.shape();
     let (rows, columns) = (shape[rank - 2], shape[rank - 1]);
-    let down = call.graph.range_of::<i64>(rows).erase();
-    let across = call.graph.range_of::<i64>(columns).erase();
-    let down = call.reshape(down, [rows, Dim::Known(1)]);
-    call.binary(binary::sub, across, down)
+    let down = x.counting(DType::I64, rows);
+    let across = x.counting(DType::I64, columns);
+    across - reshaped(down, [rows, Dim::Known(1)])
 }
 
 fn split<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let x = call.tensor(0)?;
-    let rank = call.rank(x);
+    let rank = x.rank();
     let axis = call.axis(call.int_or("axis", 0)?, rank)?;
     let parts = call.node.output.len();
     if call.int("num_outputs")?.is_some_and(|count| usize::try_from(count) != Ok(parts)) {
@@ -99,8 +88,7 @@ fn split<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     for size in sizes {
         let mut lengths = vec![-1i64; rank];
         lengths[axis] = size;
-        outputs
-            .push(Value::plain(call.emit(|graph| slice::slice(graph, x.id(), &begin, &lengths))));
+        outputs.push(Value::plain(x.slice(&begin, &lengths)));
         begin[axis] = begin[axis].saturating_add(size);
     }
     Ok(outputs)
@@ -108,11 +96,13 @@ fn split<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
 
 fn sliced<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let x = call.tensor(0)?;
-    let shape = call.shape(x);
+    let shape = x.shape();
     let inputs = call.opset >= 10;
-    let list = |name: &str, input: usize| match inputs {
-        true => call.known_integers(input),
-        false => Ok(call.ints(name)?.map(<[i64]>::to_vec)),
+    let list = |name: &str, input: usize| {
+        if inputs {
+            return call.known_integers(input);
+        }
+        Ok(call.ints(name)?.map(<[i64]>::to_vec))
     };
     let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
         return wrong("starts or ends are missing");
@@ -124,7 +114,7 @@ fn sliced<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         return wrong("starts, ends, axes and steps are not as many");
     }
     let axes = resolved(call, &axes, shape.len())?;
-    let mut parts = strided::Parts::all(shape.len());
+    let mut parts = Parts::all(shape.len());
     for (place, axis) in axes.into_iter().enumerate() {
         let step = steps[place];
         if step == 0 {
@@ -135,10 +125,11 @@ fn sliced<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         let (begin, end) = bounds(starts[place], ends[place], step, shape[axis]);
         parts = parts.with(axis, begin, end, step);
     }
-    one(call.emit(|graph| strided::strided_slice(graph, x.id(), &parts)))
+    one(x.strided_slice(&parts))
 }
 
-/// Where a slice begins and ends, `None` for an open end. What reaches over the borders is cut to them.
+/// Where a slice begins and ends, `None` for an open end. What reaches over the borders is cut to
+/// them.
 fn bounds(start: i64, end: i64, step: i64, dim: Dim) -> (Option<i64>, Option<i64>) {
     /// Numbers beyond are taken for "as far as there is".
     const FAR: i64 = 1 << 31;
@@ -149,17 +140,14 @@ fn bounds(start: i64, end: i64, step: i64, dim: Dim) -> (Option<i64>, Option<i64
                 let place = if place < 0 { place.saturating_add(size) } else { place };
                 place.clamp(low, high.max(low))
             };
-            match step > 0 {
-                true => (Some(place(start, 0, size)), Some(place(end, 0, size))),
-                false => {
-                    let (start, end) = (place(start, -1, size - 1), place(end, -1, size - 1));
-                    match (start, end) {
-                        // Nothing lies before the first element: an empty slice.
-                        (-1, _) => (Some(0), Some(0)),
-                        (start, -1) => (Some(start), None),
-                        (start, end) => (Some(start), Some(end)),
-                    }
-                }
+            if step > 0 {
+                return (Some(place(start, 0, size)), Some(place(end, 0, size)));
+            }
+            match (place(start, -1, size - 1), place(end, -1, size - 1)) {
+                // Nothing lies before the first element: an empty slice.
+                (-1, _) => (Some(0), Some(0)),
+                (start, -1) => (Some(start), None),
+                (start, end) => (Some(start), Some(end)),
             }
         }
         Dim::Symbol(_) => {
@@ -175,9 +163,10 @@ const LONGEST: i64 = 1 << 20;
 fn pad<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let value = call.value(0)?;
     let rank = value.rank(call.graph);
-    let given = match call.opset >= 11 {
-        true => call.known_integers(1)?,
-        false => call.ints("pads")?.map(<[i64]>::to_vec),
+    let given = if call.opset >= 11 {
+        call.known_integers(1)?
+    } else {
+        call.ints("pads")?.map(<[i64]>::to_vec)
     };
     let Some(given) = given else {
         return wrong("pads are missing");
@@ -196,40 +185,32 @@ fn pad<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         let axis = if images { FROM_IMAGES[axis] } else { axis };
         around[axis] = (given[place], given[place + axes.len()]);
     }
-    let result = |x| Ok(vec![if images { Value::images(x) } else { Value::plain(x) }]);
     // Negative numbers cut away.
     if around.iter().any(|&(before, after)| before < 0 || after < 0) {
-        let mut parts = strided::Parts::all(rank);
+        let mut parts = Parts::all(rank);
         for (axis, (before, after)) in around.iter_mut().enumerate() {
             let begin = (*before < 0).then(|| before.saturating_neg());
             let end = (*after < 0).then_some(*after);
             parts = parts.with(axis, begin, end, 1);
             (*before, *after) = ((*before).max(0), (*after).max(0));
         }
-        x = call.emit(|graph| strided::strided_slice(graph, x.id(), &parts));
+        x = x.strided_slice(&parts);
     }
     let mode = call.string_or("mode", "constant")?;
     if mode == "constant" {
         let around: Vec<(usize, usize)> =
             around.iter().map(|&(before, after)| (before as usize, after as usize)).collect();
-        let value = match call.opset >= 11 {
-            true => call.optional_tensor(2),
-            false => {
-                let value = call.float_or("value", 0.0)?;
-                return result(padded(call, x, &around, value));
-            }
+        if call.opset < 11 {
+            return ordered(padded(x, &around, call.float_or("value", 0.0)?), images);
+        }
+        let Some(value) = call.optional_tensor(2) else {
+            return ordered(padded(x, &around, 0.0), images);
         };
-        let Some(value) = value else {
-            return result(padded(call, x, &around, 0.0));
-        };
-        let value = call.reshape(value, []);
         let [before, after]: [Vec<i64>; 2] = [
             around.iter().map(|&(before, _)| before as i64).collect(),
             around.iter().map(|&(_, after)| after as i64).collect(),
         ];
-        return result(call.emit(|graph| {
-            abeyance_graph::ops::pad::pad_constant(graph, x.id(), value.id(), &before, &after)
-        }));
+        return ordered(x.pad_constant(reshaped(value, []), &before, &after), images);
     }
     for (axis, &(before, after)) in around.iter().enumerate() {
         if (before, after) == (0, 0) {
@@ -245,9 +226,9 @@ fn pad<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
             indices.push(source_of(place, size, &mode)?);
         }
         let indices = call.constant(Array::new(DType::I64, &[indices.len()], &indices));
-        x = call.emit(|graph| index::gather_along(graph, x.id(), indices.id(), axis as i64));
+        x = x.gather_along(indices, axis as i64);
     }
-    result(x)
+    ordered(x, images)
 }
 
 /// The element that stands at a place in or around `size` of them.

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use abeyance_graph::ops::{binary, conv, slice};
-use abeyance_graph::{AnyTensor, Conv2d};
+use abeyance_graph::{Conv2d, Expr};
 use abeyance_ir::{Dim, Shape};
 
-use super::super::call::{Call, Imported, unsupported, wrong};
+use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
 use super::super::table::Row;
 use super::super::value::{TO_FILTER, TO_IMAGES, Value};
+use super::shape::reshaped;
 use super::spatial::{Padding, Windows, around_images, padded, sizes};
 use crate::error::Reason;
 
@@ -26,10 +26,11 @@ pub(crate) const ROWS: &[Row] = &[
         .filter(1),
 ];
 
-/// Images and a filter in the orders used here, and whether they are sequences `[N, C, L]` that were made images `[N, C, L, 1]`.
+/// Images and a filter in the orders used here, and whether they are sequences `[N, C, L]` that
+/// were made images `[N, C, L, 1]`.
 struct Operands<'g> {
-    images: AnyTensor<'g>,
-    filter: AnyTensor<'g>,
+    images: Expr<'g>,
+    filter: Expr<'g>,
     is_sequence: bool,
 }
 
@@ -46,9 +47,8 @@ fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
         (3, 3) => {
             let image = |value: &Rc<Value<'g>>, order: &[usize]| {
                 let plain = value.as_plain(graph);
-                let shape = call.shape(plain);
-                let wide = call.reshape(plain, shape.into_iter().chain([Dim::Known(1)]));
-                call.transpose(wide, order)
+                let wide = reshaped(plain, plain.shape().into_iter().chain([Dim::Known(1)]));
+                wide.transpose_to(order)
             };
             let (images, filter) = (image(x, &TO_IMAGES), image(w, &TO_FILTER));
             call.float_type(images)?;
@@ -61,9 +61,10 @@ fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
     }
 }
 
-/// The windows of a filter `[h, w, C, F]`; of a sequence with nothing along the dimension that it does not have.
+/// The windows of a filter `[h, w, C, F]`; of a sequence with nothing along the dimension that it
+/// does not have.
 fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, Reason> {
-    let shape = call.shape(operands.filter);
+    let shape = operands.filter.shape();
     let (Some(&Dim::Known(h)), Some(&Dim::Known(w))) = (shape.first(), shape.get(1)) else {
         return unsupported("the size of the filter has to be known");
     };
@@ -99,41 +100,35 @@ fn options(call: &Call<'_, '_>, windows: &Windows, same: bool) -> Result<Conv2d,
 }
 
 /// The result with the bias added: images, or a sequence again.
-fn finished<'g>(call: &Call<'_, 'g>, images: AnyTensor<'g>, is_sequence: bool) -> Imported<'g> {
-    let images = match call.optional_tensor(2) {
-        Some(bias) => call.binary(binary::add, images, bias),
-        None => images,
-    };
+fn finished<'g>(call: &Call<'_, 'g>, images: Expr<'g>, is_sequence: bool) -> Imported<'g> {
+    let images = call.optional_tensor(2).map_or(images, |bias| images + bias);
     if !is_sequence {
-        return Ok(vec![Value::images(images)]);
+        return ordered(images, true);
     }
-    let &[n, length, _, channels] = &call.shape(images)[..] else {
-        return Ok(vec![Value::plain(images)]);
+    let &[n, length, _, channels] = &images.shape()[..] else {
+        return one(images);
     };
-    let narrow = call.reshape(images, [n, length, channels]);
-    Ok(vec![Value::plain(call.transpose(narrow, &[0, 2, 1]))])
+    one(reshaped(images, [n, length, channels]).transpose_to(&[0, 2, 1]))
 }
 
 fn convolution<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let operands = operands(call)?;
     let windows = windows(call, &operands)?;
-    let shape = call.shape(operands.images);
+    let shape = operands.images.shape();
     let inner = &shape[1..3];
     let same = windows.is_same(inner);
     let mut images = operands.images;
     if !same {
         let pads: Vec<_> =
             windows.pads(inner)?.into_iter().map(|(before, after, _)| (before, after)).collect();
-        images = padded(call, images, &around_images(&pads), 0.0);
+        images = padded(images, &around_images(&pads), 0.0);
     }
     let options = options(call, &windows, same)?;
-    let filter = operands.filter;
-    let result = call.emit(|graph| conv::conv2d(graph, images.id(), filter.id(), options));
-    finished(call, result, operands.is_sequence)
+    finished(call, images.conv2d(operands.filter, options), operands.is_sequence)
 }
 
-/// The convolution of which the node is the gradient with respect to images, without padding; what is around the result is cut
-/// away or added afterwards.
+/// The convolution of which the node is the gradient with respect to images, without padding; what
+/// is around the result is cut away or added afterwards.
 fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let operands = operands(call)?;
     let windows = windows(call, &operands)?;
@@ -150,7 +145,7 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     };
     more.resize(2, 0);
     wanted.resize(2, None);
-    let shape = call.shape(operands.images);
+    let shape = operands.images.shape();
     let mut full = Vec::new();
     let mut cuts: Vec<(i64, i64)> = Vec::new();
     for axis in 0..2 {
@@ -175,15 +170,13 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         full.push(Dim::Known(whole.saturating_add(inside)));
         cuts.push((cut.0, cut.1 - (more[axis] - inside) as i64));
     }
-    let depth = call.shape(operands.filter).get(2).copied().unwrap_or(Dim::Known(1));
+    let depth = operands.filter.shape().get(2).copied().unwrap_or(Dim::Known(1));
     let channels = match depth {
         Dim::Known(depth) => Dim::Known(depth.saturating_mul(options.group_count())),
         symbol => symbol,
     };
     let to: Shape = [shape[0], full[0], full[1], channels].into_iter().collect();
-    let (filter, images) = (operands.filter, operands.images);
-    let spread = call
-        .emit(|graph| conv::conv2d_backprop_input(graph, filter.id(), images.id(), options, to));
+    let spread = operands.images.conv2d_transpose_to(operands.filter, to, options);
     let cut: Vec<i64> = [0, cuts[0].0.max(0), cuts[1].0.max(0), 0].to_vec();
     let size = |axis: usize| -> i64 {
         let whole = full[axis].known().unwrap_or(0) as i64;
@@ -192,15 +185,14 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     if size(0) < 0 || size(1) < 0 {
         return wrong("more is cut away than there is");
     }
-    let kept = match cuts.iter().all(|&(before, after)| before <= 0 && after <= 0) {
-        true => spread,
-        false => {
-            call.emit(|graph| slice::slice(graph, spread.id(), &cut, &[-1, size(0), size(1), -1]))
-        }
+    let kept = if cuts.iter().all(|&(before, after)| before <= 0 && after <= 0) {
+        spread
+    } else {
+        spread.slice(&cut, &[-1, size(0), size(1), -1])
     };
     let around: Vec<(usize, usize)> = cuts
         .iter()
         .map(|&(before, after)| ((-before).max(0) as usize, (-after).max(0) as usize))
         .collect();
-    finished(call, padded(call, kept, &around_images(&around), 0.0), operands.is_sequence)
+    finished(call, padded(kept, &around_images(&around), 0.0), operands.is_sequence)
 }

@@ -1,4 +1,5 @@
-//! The operators of ONNX, a file a family: each is a [`Row`](super::table::Row) of the table with the function that appends its nodes.
+//! The operators of ONNX, a file a family: each is a [`Row`](super::table::Row) of the table with
+//! the function that appends its nodes.
 
 pub(crate) mod activation;
 pub(crate) mod arithmetic;

@@ -1,12 +1,14 @@
 //! Pools of images and of sequences.
 
-use abeyance_graph::ops::{binary, pool as pools, reduce, source, strided, unary};
-use abeyance_graph::{AnyTensor, Pool};
-use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Graph as Ir, NodeId, Shape};
+use abeyance_graph::ops::strided::Parts;
+use abeyance_graph::{Expr, Pool, keep_dims};
+use abeyance_ir::{Array, DType, Dim, Shape};
 
-use super::super::call::{Call, Imported, unsupported, wrong};
+use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
 use super::super::table::Row;
-use super::super::value::{TO_IMAGES, Value};
+use super::super::value::TO_IMAGES;
+use super::pointwise::converted;
+use super::shape::reshaped;
 use super::spatial::{Padding, Windows, around_images, padded, sizes};
 use crate::error::Reason;
 
@@ -36,63 +38,49 @@ pub(crate) const ROWS: &[Row] = &[
         pool(call, Kind::Norm { p: p as f64 })
     }),
     Row::new("GlobalAveragePool", "`reduce_mean`", |call| {
-        global(call, |call, x, axes| reduced(call, &reduce::MEAN, x, axes))
+        global(call, |x, axes| x.reduce_mean(keep_dims(axes)))
     }),
     Row::new("GlobalMaxPool", "`reduce_max`", |call| {
-        global(call, |call, x, axes| reduced(call, &reduce::MAX, x, axes))
+        global(call, |x, axes| x.reduce_max(keep_dims(axes)))
     }),
     Row::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow` in f64", |call| {
         let p = call.int_or("p", 2)? as f64;
-        global(call, |call, x, axes| {
-            in_f64(call, x, |x| {
-                let powers = power(call, call.unary(unary::abs, x), p);
-                power(call, reduced(call, &reduce::SUM, powers, axes), 1.0 / p)
-            })
+        global(call, |x, axes| {
+            in_f64(call, x, |x| power(power(x.abs(), p).reduce_sum(keep_dims(axes)), 1.0 / p))
         })
     }),
 ];
 
 /// `x` to the power of a number.
-pub(crate) fn power<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, p: f64) -> AnyTensor<'g> {
+pub(crate) fn power(x: Expr<'_>, p: f64) -> Expr<'_> {
     match p {
         1.0 => x,
-        2.0 => call.unary(unary::square, x),
-        0.5 => call.unary(unary::sqrt, x),
-        _ => call.with_number(binary::pow, x, p),
+        2.0 => x.square(),
+        0.5 => x.sqrt(),
+        _ => x.pow(p),
     }
 }
 
 /// Something computed in f64, which holds the powers of all that f32 does.
 fn in_f64<'g>(
     call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
-    compute: impl FnOnce(AnyTensor<'g>) -> AnyTensor<'g>,
-) -> AnyTensor<'g> {
-    call.cast(compute(call.cast(x, DType::F64)), call.dtype(x))
-}
-
-/// A reduction that keeps its dimensions.
-fn reduced<'g>(
-    call: &Call<'_, 'g>,
-    operator: &'static reduce::Reduce,
-    x: AnyTensor<'g>,
-    axes: &[i64],
-) -> AnyTensor<'g> {
-    let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(true)]);
-    call.emit(|graph| graph.add(operator, &[x.id()], attributes))
+    x: Expr<'g>,
+    compute: impl FnOnce(Expr<'g>) -> Expr<'g>,
+) -> Expr<'g> {
+    converted(compute(converted(x, DType::F64)), call.dtype(x))
 }
 
 fn global<'g>(
     call: &Call<'_, 'g>,
-    reduction: impl FnOnce(&Call<'_, 'g>, AnyTensor<'g>, &[i64]) -> AnyTensor<'g>,
+    reduction: impl FnOnce(Expr<'g>, &[i64]) -> Expr<'g>,
 ) -> Imported<'g> {
     let value = call.value(0)?;
     if value.is_images() {
-        return Ok(vec![Value::images(reduction(call, value.as_images(call.graph), &[1, 2]))]);
+        return ordered(reduction(value.as_images(call.graph), &[1, 2]), true);
     }
     let x = value.as_plain(call.graph);
-    let axes: Vec<i64> = (2..call.rank(x) as i64).collect();
-    Ok(vec![Value::plain(reduction(call, x, &axes))])
+    let axes: Vec<i64> = (2..x.rank() as i64).collect();
+    one(reduction(x, &axes))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -112,17 +100,14 @@ fn pool<'g>(call: &Call<'_, 'g>, kind: Kind) -> Imported<'g> {
         return wrong("kernel_shape is missing");
     }
     let windows = Windows::of(call, sizes(call, "kernel_shape", rank - 2, 1, 1)?)?;
-    let plain_type = call.float_type(value.any(call.graph))?;
-    debug_assert!(plain_type.is_float());
+    call.float_type(value.any(call.graph))?;
     let dilated = windows.dilations.iter().any(|&dilation| dilation != 1);
     if rank == 4 && !dilated {
-        return images(call, value.as_images(call.graph), &windows, kind)
-            .map(|x| vec![Value::images(x)]);
+        return ordered(images(call, value.as_images(call.graph), &windows, kind)?, true);
     }
     let x = value.as_plain(call.graph);
     if rank == 3 && !dilated {
-        let shape = call.shape(x);
-        let wide = call.reshape(x, shape.into_iter().chain([Dim::Known(1)]));
+        let wide = reshaped(x, x.shape().into_iter().chain([Dim::Known(1)]));
         let mut windows = windows;
         windows.kernel.push(1);
         windows.strides.push(1);
@@ -130,24 +115,23 @@ fn pool<'g>(call: &Call<'_, 'g>, kind: Kind) -> Imported<'g> {
         if let Padding::Explicit(pads) = &mut windows.padding {
             pads.push((0, 0));
         }
-        let pooled = images(call, call.transpose(wide, &TO_IMAGES), &windows, kind)?;
-        let &[n, length, _, channels] = &call.shape(pooled)[..] else {
-            return Ok(vec![Value::plain(pooled)]);
+        let pooled = images(call, wide.transpose_to(&TO_IMAGES), &windows, kind)?;
+        let &[n, length, _, channels] = &pooled.shape()[..] else {
+            return one(pooled);
         };
-        let narrow = call.reshape(pooled, [n, length, channels]);
-        return Ok(vec![Value::plain(call.transpose(narrow, &[0, 2, 1]))]);
+        return one(reshaped(pooled, [n, length, channels]).transpose_to(&[0, 2, 1]));
     }
-    by_slices(call, x, &windows, kind).map(|x| vec![Value::plain(x)])
+    one(by_slices(call, x, &windows, kind)?)
 }
 
 /// A pool of images in the order used here.
 fn images<'g>(
     call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
+    x: Expr<'g>,
     windows: &Windows,
     kind: Kind,
-) -> Result<AnyTensor<'g>, Reason> {
-    let shape = call.shape(x);
+) -> Result<Expr<'g>, Reason> {
+    let shape = x.shape();
     let inner = &shape[1..3];
     let (kernel, strides) =
         ([windows.kernel[0], windows.kernel[1]], [windows.strides[0], windows.strides[1]]);
@@ -155,32 +139,23 @@ fn images<'g>(
     let same = windows.is_same(inner) && !windows.ceil;
     if same && matches!(kind, Kind::Max | Kind::Average { counted: false }) {
         let pool = Pool::same(kernel).stride(strides);
-        return Ok(match kind {
-            Kind::Max => call.emit(|graph| pools::max_pool(graph, x.id(), pool)),
-            _ => call.emit(|graph| pools::avg_pool(graph, x.id(), pool)),
-        });
+        return Ok(if kind == Kind::Max { x.max_pool(pool) } else { x.avg_pool(pool) });
     }
     let pads = windows.pads(inner)?;
     let all: Vec<_> = pads.iter().map(|&(before, after, over)| (before, after + over)).collect();
     let all = around_images(&all);
-    let average = |x: AnyTensor<'g>| call.emit(|graph| pools::avg_pool(graph, x.id(), valid));
     Ok(match kind {
-        Kind::Max => {
-            let x = padded(call, x, &all, f64::NEG_INFINITY);
-            call.emit(|graph| pools::max_pool(graph, x.id(), valid))
-        }
+        Kind::Max => padded(x, &all, f64::NEG_INFINITY).max_pool(valid),
         Kind::Norm { p } => in_f64(call, x, |x| {
-            let powers = power(call, call.unary(unary::abs, x), p);
-            let mean = average(padded(call, powers, &all, 0.0));
-            power(call, call.times(mean, (kernel[0] * kernel[1]) as f64), 1.0 / p)
+            let mean = padded(power(x.abs(), p), &all, 0.0).avg_pool(valid);
+            power(mean * (kernel[0] * kernel[1]) as f64, 1.0 / p)
         }),
         Kind::Average { counted } => {
-            let mean = average(padded(call, x, &all, 0.0));
+            let mean = padded(x, &all, 0.0).avg_pool(valid);
             match mask(call, x, &[1, 2], &pads, counted)? {
                 None => mean,
                 Some((mask, around)) => {
-                    let share = average(padded(call, mask, &around_images(&around), 0.0));
-                    call.binary(binary::div, mean, share)
+                    mean / padded(mask, &around_images(&around), 0.0).avg_pool(valid)
                 }
             }
         }
@@ -188,31 +163,30 @@ fn images<'g>(
 }
 
 /// Ones where elements count, and how many zeros lie around them: `None` where all count.
-type Mask<'g> = Option<(AnyTensor<'g>, Vec<(usize, usize)>)>;
+type Mask<'g> = Option<(Expr<'g>, Vec<(usize, usize)>)>;
 
 fn mask<'g>(
     call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
+    x: Expr<'g>,
     axes: &[usize],
     pads: &[(usize, usize, usize)],
     counted: bool,
 ) -> Result<Mask<'g>, Reason> {
-    let not_counted = |&(before, after, over): &(usize, usize, usize)| match counted {
-        true => (0, over),
-        false => (before, after + over),
+    let not_counted = |&(before, after, over): &(usize, usize, usize)| {
+        if counted { (0, over) } else { (before, after + over) }
     };
     let around: Vec<_> = pads.iter().map(not_counted).collect();
     if around.iter().all(|&pair| pair == (0, 0)) {
         return Ok(None);
     }
-    let mut ones = Shape::from_elem(Dim::Known(1), call.rank(x));
+    let mut ones = Shape::from_elem(Dim::Known(1), x.rank());
     for (&axis, &(before, after, _)) in axes.iter().zip(pads) {
         let size = call.size(x, axis)?;
         let counted = if counted { before + after } else { 0 };
         ones[axis] = Dim::Known(size.saturating_add(counted));
     }
     let one = Array::scalar(call.dtype(x), 1.0);
-    Ok(Some((call.emit(|graph| source::fill(graph, one, ones)), around)))
+    Ok(Some((x.fill(one, ones), around)))
 }
 
 /// More elements in a window than this are not taken one by one.
@@ -221,10 +195,10 @@ const MOST_TAPS: usize = 512;
 /// A pool of any number of dimensions: for each element of the window a slice of the input.
 fn by_slices<'g>(
     call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
+    x: Expr<'g>,
     windows: &Windows,
     kind: Kind,
-) -> Result<AnyTensor<'g>, Reason> {
+) -> Result<Expr<'g>, Reason> {
     let rank = windows.kernel.len();
     let taps = windows.kernel.iter().try_fold(1usize, |all, &size| all.checked_mul(size));
     let Some(taps) = taps.filter(|&taps| taps <= MOST_TAPS) else {
@@ -232,7 +206,7 @@ fn by_slices<'g>(
             "windows of more than {MOST_TAPS} elements in other than two dimensions"
         ));
     };
-    let shape = call.shape(x);
+    let shape = x.shape();
     let pads = windows.pads(&shape[2..])?;
     let mut places = Vec::new();
     for (axis, &(before, after, over)) in pads.iter().enumerate() {
@@ -246,10 +220,9 @@ fn by_slices<'g>(
         .into_iter()
         .chain(pads.iter().map(|&(before, after, over)| (before, after + over)))
         .collect();
-    let combine = |x: AnyTensor<'g>, append: fn(&mut Ir, NodeId, NodeId) -> NodeId| {
-        let mut joined: Option<AnyTensor<'g>> = None;
-        for tap in 0..taps {
-            let mut parts = strided::Parts::all(2);
+    let combine = |x: Expr<'g>, join: fn(Expr<'g>, Expr<'g>) -> Expr<'g>| {
+        let part = |tap: usize| {
+            let mut parts = Parts::all(2);
             let mut rest = tap;
             for (axis, &places) in places.iter().enumerate() {
                 let begin = (rest % windows.kernel[axis] * windows.dilations[axis]) as i64;
@@ -258,26 +231,24 @@ fn by_slices<'g>(
                 let end = begin + (places as i64 - 1) * stride + 1;
                 parts.push(Some(begin), Some(end), stride);
             }
-            let part = call.emit(|graph| strided::strided_slice(graph, x.id(), &parts));
-            joined = Some(joined.map_or(part, |joined| call.binary(append, joined, part)));
-        }
-        joined.unwrap_or(x)
+            x.strided_slice(&parts)
+        };
+        (0..taps).map(part).reduce(join).unwrap_or(x)
     };
+    let sum = |x: Expr<'g>| combine(x, |x, y| x + y);
     Ok(match kind {
-        Kind::Max => combine(padded(call, x, &around, f64::NEG_INFINITY), binary::maximum),
-        Kind::Norm { p } => in_f64(call, x, |x| {
-            let powers = power(call, call.unary(unary::abs, x), p);
-            power(call, combine(padded(call, powers, &around, 0.0), binary::add), 1.0 / p)
-        }),
+        Kind::Max => combine(padded(x, &around, f64::NEG_INFINITY), |x, y| x.maximum(y)),
+        Kind::Norm { p } => {
+            in_f64(call, x, |x| power(sum(padded(power(x.abs(), p), &around, 0.0)), 1.0 / p))
+        }
         Kind::Average { counted } => {
-            let sum = combine(padded(call, x, &around, 0.0), binary::add);
+            let total = sum(padded(x, &around, 0.0));
             let axes: Vec<usize> = (2..rank + 2).collect();
             match mask(call, x, &axes, &pads, counted)? {
-                None => call.with_number(binary::div, sum, taps as f64),
+                None => total / taps as f64,
                 Some((mask, around)) => {
                     let around: Vec<_> = [(0, 0), (0, 0)].into_iter().chain(around).collect();
-                    let count = combine(padded(call, mask, &around, 0.0), binary::add);
-                    call.binary(binary::div, sum, count)
+                    total / sum(padded(mask, &around, 0.0))
                 }
             }
         }

@@ -1,63 +1,59 @@
 //! Products of matrices.
 
-use abeyance_graph::ops::{binary, einsum, matmul};
+use abeyance_graph::Expr;
 use abeyance_ir::Dim;
 
 use super::super::call::{one, wrong};
 use super::super::table::Row;
+use super::shape::reshaped;
 use crate::error::Reason;
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
     Row::new("MatMul", "`matmul`, vectors as matrices of one row or column", |call| {
         let (x, y) = (call.tensor(0)?, call.tensor(1)?);
-        let (ranks, shapes) = ([call.rank(x), call.rank(y)], [call.shape(x), call.shape(y)]);
-        if ranks.contains(&0) {
+        let (x_shape, y_shape) = (x.shape(), y.shape());
+        if x_shape.is_empty() || y_shape.is_empty() {
             return wrong("a single number is no matrix");
         }
-        let rows = match ranks[0] {
-            1 => call.reshape(x, [Dim::Known(1), shapes[0][0]]),
+        let rows = match x_shape[..] {
+            [length] => reshaped(x, [Dim::Known(1), length]),
             _ => x,
         };
-        let columns = match ranks[1] {
-            1 => call.reshape(y, [shapes[1][0], Dim::Known(1)]),
+        let columns = match y_shape[..] {
+            [length] => reshaped(y, [length, Dim::Known(1)]),
             _ => y,
         };
-        let product =
-            call.emit(|graph| matmul::matmul(graph, rows.id(), columns.id(), false, false));
-        let mut shape = call.shape(product);
-        if ranks == [1, 1] || ranks[0] == 1 || ranks[1] == 1 {
-            if shape.len() < 2 {
-                return one(product);
-            }
-            if ranks[1] == 1 {
+        let product = rows.matmul(columns);
+        let (is_row, is_column) = (x_shape.len() == 1, y_shape.len() == 1);
+        let mut shape = product.shape();
+        if shape.len() >= 2 {
+            if is_column {
                 shape.pop();
             }
-            if ranks[0] == 1 {
-                let row = shape.len() - if ranks[1] == 1 { 1 } else { 2 };
+            if is_row {
+                let row = shape.len() - if is_column { 1 } else { 2 };
                 shape.remove(row);
             }
         }
-        one(call.reshape(product, shape))
+        one(reshaped(product, shape))
     }),
     Row::new("Gemm", "`matmul` with its flags, `mul` and `add`", |call| {
         let (x, y) = (call.tensor(0)?, call.tensor(1)?);
         let (alpha, beta) = (call.float_or("alpha", 1.0)?, call.float_or("beta", 1.0)?);
         let (turn_x, turn_y) = (call.flag("transA", false)?, call.flag("transB", false)?);
-        let product = call.emit(|graph| matmul::matmul(graph, x.id(), y.id(), turn_x, turn_y));
-        let scaled = if alpha == 1.0 { product } else { call.times(product, alpha) };
+        let product = x.matmul_with(y, turn_x, turn_y);
+        let scaled = if alpha == 1.0 { product } else { product * alpha };
         let Some(bias) = call.optional_tensor(2) else {
             return one(scaled);
         };
-        let bias = if beta == 1.0 { bias } else { call.times(bias, beta) };
-        one(call.binary(binary::add, scaled, bias))
+        let bias = if beta == 1.0 { bias } else { bias * beta };
+        one(scaled + bias)
     }),
     Row::new("Einsum", "the nodes of `einsum`", |call| {
         let equation = call.string_or("equation", "")?;
-        let operands: Vec<_> = call.tensors()?.into_iter().map(|x| x.id()).collect();
-        let found = call.graph.build(|graph| einsum::einsum(graph, &equation, &operands));
-        match found {
-            Ok(node) => one(call.graph.any(node)),
+        match Expr::einsum(&equation, &call.tensors()?) {
+            Ok(product) => one(product),
             Err(fault) => Err(Reason::Unsupported(fault.message)),
         }
     }),

@@ -1,12 +1,12 @@
 //! Recurrent layers, as `scan`s.
 
-use abeyance_graph::ops::{binary, join, matmul, slice};
-use abeyance_graph::{AnyTensor, Element, Float, Tensor};
+use abeyance_graph::{Element, Expr, Float, Tensor};
 use abeyance_ir::{Array, Dim, Shape};
 
 use super::super::call::{Call, Imported, unsupported, with_float, wrong};
 use super::super::table::Row;
 use super::super::value::Value;
+use super::shape::reshaped;
 use crate::error::Reason;
 
 const LIMITS: &str = "`sequence_lens`, `clip`, activations other than Sigmoid, Tanh and Relu";
@@ -89,9 +89,9 @@ fn recurrent<'g>(call: &Call<'_, 'g>, cell: Cell) -> Imported<'g> {
 /// One direction's weights and where it starts.
 struct Direction<'g, T: Element> {
     /// `[in, gates · H]`-transposed: `[gates · H, in]`.
-    w: AnyTensor<'g>,
+    w: Expr<'g>,
     r: Tensor<'g, T>,
-    input_bias: Option<AnyTensor<'g>>,
+    input_bias: Option<Expr<'g>>,
     own_bias: Option<Tensor<'g, T>>,
     h: Tensor<'g, T>,
     c: Tensor<'g, T>,
@@ -101,13 +101,13 @@ struct Direction<'g, T: Element> {
 fn layer<'g, T: Float>(call: &Call<'_, 'g>, cell: Cell) -> Imported<'g> {
     let batch_first = call.flag("layout", false)?;
     let mut x = call.tensor(0)?;
-    if call.rank(x) != 3 || call.rank(call.tensor(1)?) != 3 || call.rank(call.tensor(2)?) != 3 {
+    if x.rank() != 3 || call.tensor(1)?.rank() != 3 || call.tensor(2)?.rank() != 3 {
         return wrong("sequences and weights have three dimensions");
     }
     if batch_first {
-        x = call.transpose(x, &[1, 0, 2]);
+        x = x.transpose_to(&[1, 0, 2]);
     }
-    let batch = call.shape(x)[1];
+    let batch = x.shape()[1];
     let hidden = call.size(call.tensor(2)?, 2)?;
     let directions = match call.string_or("direction", "forward")?.as_str() {
         "forward" => vec![false],
@@ -129,44 +129,37 @@ fn layer<'g, T: Float>(call: &Call<'_, 'g>, cell: Cell) -> Imported<'g> {
             directions.len()
         ));
     }
-    let mut sequences = Vec::new();
-    let mut last: [Vec<AnyTensor<'g>>; 2] = [Vec::new(), Vec::new()];
+    let (mut sequences, mut hidden_states, mut cell_states) = (Vec::new(), Vec::new(), Vec::new());
     for (place, &reverse) in directions.iter().enumerate() {
         let own = direction::<T>(call, cell, place, batch, hidden, batch_first)?;
         let activations = &activations[place * per_direction..(place + 1) * per_direction];
         let (all, h, c) = run(call, cell, x, &own, activations, reverse, hidden)?;
-        sequences.push(expanded(call, all, 1));
-        last[0].push(expanded(call, h, 0));
-        last[1].extend(c.map(|c| expanded(call, c, 0)));
+        sequences.push(all.expand_dims(1));
+        hidden_states.push(h.expand_dims(0));
+        cell_states.extend(c.map(|c| c.expand_dims(0)));
     }
-    let joined = |parts: &[AnyTensor<'g>], axis: i64| {
-        let ids: Vec<_> = parts.iter().map(|part| part.id()).collect();
-        match parts {
-            [only] => *only,
-            _ => call.emit(|graph| join::concat(graph, &ids, axis)),
-        }
+    let outputs = [joined(&sequences, 1), joined(&hidden_states, 0), joined(&cell_states, 0)];
+    // [T, D, N, H] as [N, T, D, H], and [D, N, H] as [N, D, H].
+    let ordered = |output: Expr<'g>| match output.rank() {
+        _ if !batch_first => output,
+        4 => output.transpose_to(&[2, 0, 1, 3]),
+        _ => output.transpose_to(&[1, 0, 2]),
     };
-    let mut outputs = vec![joined(&sequences, 1)];
-    outputs.extend(last.iter().filter(|parts| !parts.is_empty()).map(|parts| joined(parts, 0)));
-    if batch_first {
-        // [T, D, N, H] as [N, T, D, H], and [D, N, H] as [N, D, H].
-        for output in &mut outputs {
-            *output = match call.rank(*output) {
-                4 => call.transpose(*output, &[2, 0, 1, 3]),
-                _ => call.transpose(*output, &[1, 0, 2]),
-            };
-        }
-    }
-    Ok(outputs.into_iter().map(Value::plain).collect())
+    Ok(outputs.into_iter().flatten().map(ordered).map(Value::plain).collect())
 }
 
-fn expanded<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, axis: i64) -> AnyTensor<'g> {
-    call.emit(|graph| abeyance_graph::ops::shape::expand_dims(graph, x.id(), axis))
+/// The results of all directions one after the other, if there are any.
+fn joined<'g>(parts: &[Expr<'g>], axis: i64) -> Option<Expr<'g>> {
+    match parts {
+        [only] => Some(*only),
+        [first, ..] => Some(first.concat(parts, axis)),
+        [] => None,
+    }
 }
 
 /// The part of an input that belongs to a direction, without the dimension of directions.
-fn part<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, axis: usize, place: usize) -> AnyTensor<'g> {
-    let mut shape = call.shape(x);
+fn part(x: Expr<'_>, axis: usize, place: usize) -> Expr<'_> {
+    let mut shape = x.shape();
     let rank = shape.len();
     let mut begin = vec![0i64; rank];
     let mut lengths = vec![-1i64; rank];
@@ -174,12 +167,9 @@ fn part<'g>(call: &Call<'_, 'g>, x: AnyTensor<'g>, axis: usize, place: usize) ->
         return x;
     }
     (begin[axis], lengths[axis]) = (place as i64, 1);
-    let taken = match shape[axis] == Dim::Known(1) {
-        true => x,
-        false => call.emit(|graph| slice::slice(graph, x.id(), &begin, &lengths)),
-    };
+    let taken = if shape[axis] == Dim::Known(1) { x } else { x.slice(&begin, &lengths) };
     shape.remove(axis);
-    call.reshape(taken, shape)
+    reshaped(taken, shape)
 }
 
 fn direction<'g, T: Float>(
@@ -190,43 +180,41 @@ fn direction<'g, T: Float>(
     hidden: usize,
     batch_first: bool,
 ) -> Result<Direction<'g, T>, Reason> {
-    let typed = |x: AnyTensor<'g>| x.assume::<T>();
+    let (w, r) = (call.tensor(1)?, call.tensor(2)?);
+    let typed = |x: Expr<'g>| call.typed::<T>(x);
     let start = |input: usize| match call.optional_tensor(input) {
-        Some(x) => typed(part(call, x, if batch_first { 1 } else { 0 }, place)),
+        Some(x) => typed(part(x, if batch_first { 1 } else { 0 }, place)),
         None => {
-            let zero = Array::scalar(T::DTYPE, 0.0);
             let shape: Shape = [batch, Dim::Known(hidden)].into_iter().collect();
-            typed(call.emit(|graph| abeyance_graph::ops::source::fill(graph, zero, shape)))
+            typed(w.fill(Array::scalar(T::DTYPE, 0.0), shape))
         }
     };
     let rows = cell.gates() * hidden;
     let halves = call.optional_tensor(3).map(|bias| {
-        let bias = part(call, bias, 0, place);
-        [0, rows].map(|at| {
-            call.emit(|graph| slice::slice(graph, bias.id(), &[at as i64], &[rows as i64]))
-        })
+        let bias = part(bias, 0, place);
+        [0, rows].map(|at| bias.slice(&[at as i64], &[rows as i64]))
     });
     Ok(Direction {
-        w: part(call, call.tensor(1)?, 0, place),
-        r: typed(part(call, call.tensor(2)?, 0, place)),
+        w: part(w, 0, place),
+        r: typed(part(r, 0, place)),
         input_bias: halves.map(|[input, _]| input),
         own_bias: halves.map(|[_, own]| typed(own)),
         h: start(5),
         c: start(6),
         peepholes: match cell {
-            Cell::Lstm => call.optional_tensor(7).map(|p| typed(part(call, p, 0, place))),
+            Cell::Lstm => call.optional_tensor(7).map(|p| typed(part(p, 0, place))),
             _ => None,
         },
     })
 }
 
 /// The values of all steps `[T, N, H]`, and the last state.
-type Run<'g> = (AnyTensor<'g>, AnyTensor<'g>, Option<AnyTensor<'g>>);
+type Run<'g> = (Expr<'g>, Expr<'g>, Option<Expr<'g>>);
 
 fn run<'g, T: Float>(
     call: &Call<'_, 'g>,
     cell: Cell,
-    x: AnyTensor<'g>,
+    x: Expr<'g>,
     own: &Direction<'g, T>,
     activations: &[Activation],
     reverse: bool,
@@ -234,12 +222,8 @@ fn run<'g, T: Float>(
 ) -> Result<Run<'g>, Reason> {
     let graph = call.graph;
     // What the inputs bring is computed for all steps at once.
-    let brought = call.emit(|graph| matmul::matmul(graph, x.id(), own.w.id(), false, true));
-    let brought = match own.input_bias {
-        Some(bias) => call.binary(binary::add, brought, bias),
-        None => brought,
-    };
-    let xs = brought.assume::<T>();
+    let brought = x.matmul_with(own.w, false, true);
+    let xs = call.typed::<T>(own.input_bias.map_or(brought, |bias| brought + bias));
     let size = hidden as i64;
     // Columns of a block of gates.
     let gate = move |x: Tensor<'g, T>, index: i64| {
@@ -263,11 +247,12 @@ fn run<'g, T: Float>(
                 let h = f.of(x + with_bias(h.matmul_with(r, false, true)));
                 (h, h)
             };
-            let (h, all) = match reverse {
-                false => graph.scan(own.h, xs, step),
-                true => graph.scan_reverse(own.h, xs, step),
+            let (h, all) = if reverse {
+                graph.scan_reverse(own.h, xs, step)
+            } else {
+                graph.scan(own.h, xs, step)
             };
-            Ok((all.erase(), h.erase(), None))
+            Ok((all.erase().expr(), h.erase().expr(), None))
         }
         (Cell::Gru, &[f, g]) => {
             let before = call.flag("linear_before_reset", false)?;
@@ -283,18 +268,20 @@ fn run<'g, T: Float>(
                 };
                 let update = f.of(gate(x, 0) + own(h, 0));
                 let reset = f.of(gate(x, 1) + own(h, 1));
-                let candidate = match before {
-                    true => g.of(gate(x, 2) + reset * own(h, 2)),
-                    false => g.of(gate(x, 2) + own(reset * h, 2)),
+                let candidate = if before {
+                    g.of(gate(x, 2) + reset * own(h, 2))
+                } else {
+                    g.of(gate(x, 2) + own(reset * h, 2))
                 };
                 let h = candidate + update * (h - candidate);
                 (h, h)
             };
-            let (h, all) = match reverse {
-                false => graph.scan(own.h, xs, step),
-                true => graph.scan_reverse(own.h, xs, step),
+            let (h, all) = if reverse {
+                graph.scan_reverse(own.h, xs, step)
+            } else {
+                graph.scan(own.h, xs, step)
             };
-            Ok((all.erase(), h.erase(), None))
+            Ok((all.erase().expr(), h.erase().expr(), None))
         }
         (Cell::Lstm, &[f, g, last]) => {
             let step = |(h, c): (Tensor<'g, T>, Tensor<'g, T>), x: Tensor<'g, T>| {
@@ -312,11 +299,12 @@ fn run<'g, T: Float>(
                 let h = output * last.of(c);
                 ((h, c), h)
             };
-            let ((h, c), all) = match reverse {
-                false => graph.scan((own.h, own.c), xs, step),
-                true => graph.scan_reverse((own.h, own.c), xs, step),
+            let ((h, c), all) = if reverse {
+                graph.scan_reverse((own.h, own.c), xs, step)
+            } else {
+                graph.scan((own.h, own.c), xs, step)
             };
-            Ok((all.erase(), h.erase(), Some(c.erase())))
+            Ok((all.erase().expr(), h.erase().expr(), Some(c.erase().expr())))
         }
         _ => wrong("an activation is missing"),
     }

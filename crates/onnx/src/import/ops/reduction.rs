@@ -1,164 +1,119 @@
 //! Reductions along some axes, and running sums.
 
-use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{argument, binary, cumulative, reduce, shape, source, strided, unary};
-use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Shape};
+use abeyance_graph::{AxisList, Expr};
+use abeyance_ir::{Array, DType, Dim, Shape};
 
-use super::super::call::{Call, Imported, one, with_float, wrong};
+use super::super::call::{Call, Imported, one, ordered, with_float, wrong};
 use super::super::table::Row;
-use super::super::value::Value;
-use crate::error::Reason;
-
-macro_rules! reduction {
-    ($name:literal, $how:literal, $since:literal, |$call:ident, $x:ident, $axes:ident, $keep:ident| $body:expr) => {
-        Row::new($name, $how, |call| reduction(call, $since, |$call, $x, $axes, $keep| $body))
-            .known(&[1])
-    };
-}
+use super::super::value::FROM_IMAGES;
+use super::pointwise::converted;
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
-    reduction!("ReduceSum", "`reduce_sum`", 13, |call, x, axes, keep| Ok(apply(
-        call,
-        &reduce::SUM,
-        x,
-        axes,
-        keep
-    ))),
-    reduction!("ReduceMean", "`reduce_mean`", 18, |call, x, axes, keep| Ok(apply(
-        call,
-        &reduce::MEAN,
-        x,
-        axes,
-        keep
-    ))),
-    reduction!("ReduceProd", "`reduce_prod`", 18, |call, x, axes, keep| Ok(apply(
-        call,
-        &reduce::PROD,
-        x,
-        axes,
-        keep
-    ))),
-    reduction!(
-        "ReduceMax",
-        "`reduce_max`; of truth values through u8",
-        18,
-        |call, x, axes, keep| { Ok(ordered(call, &reduce::MAX, x, axes, keep)) }
-    ),
-    reduction!(
-        "ReduceMin",
-        "`reduce_min`; of truth values through u8",
-        18,
-        |call, x, axes, keep| { Ok(ordered(call, &reduce::MIN, x, axes, keep)) }
-    ),
-    reduction!("ReduceL1", "`abs` and `reduce_sum`", 18, |call, x, axes, keep| {
-        Ok(apply(call, &reduce::SUM, call.unary(unary::abs, x), axes, keep))
-    }),
-    reduction!(
-        "ReduceL2",
-        "the nodes of `l2_norm`; of integers through f64",
-        18,
-        |call, x, axes, keep| {
+    Row::new("ReduceSum", "`reduce_sum`", |call| {
+        reduction(call, 13, |x, axes| x.reduce_sum(axes))
+    })
+    .known(&[1]),
+    Row::new("ReduceMean", "`reduce_mean`", |call| {
+        reduction(call, 18, |x, axes| x.reduce_mean(axes))
+    })
+    .known(&[1]),
+    Row::new("ReduceProd", "`reduce_prod`", |call| {
+        reduction(call, 18, |x, axes| x.reduce_prod(axes))
+    })
+    .known(&[1]),
+    Row::new("ReduceMax", "`reduce_max`; of truth values through u8", |call| {
+        reduction(call, 18, |x, axes| extreme(call, x, axes, true))
+    })
+    .known(&[1]),
+    Row::new("ReduceMin", "`reduce_min`; of truth values through u8", |call| {
+        reduction(call, 18, |x, axes| extreme(call, x, axes, false))
+    })
+    .known(&[1]),
+    Row::new("ReduceL1", "`abs` and `reduce_sum`", |call| {
+        reduction(call, 18, |x, axes| x.abs().reduce_sum(axes))
+    })
+    .known(&[1]),
+    Row::new("ReduceL2", "the nodes of `l2_norm`; of integers through f64", |call| {
+        reduction(call, 18, |x, axes| {
             let dtype = call.dtype(x);
-            Ok(match dtype.is_float() {
-                true => length(call, x, axes, keep),
-                false => call.cast(length(call, call.cast(x, DType::F64), axes, keep), dtype),
-            })
-        }
-    ),
-    reduction!("ReduceSumSquare", "`square` and `reduce_sum`", 18, |call, x, axes, keep| {
-        Ok(apply(call, &reduce::SUM, call.unary(unary::square, x), axes, keep))
-    }),
-    reduction!("ReduceLogSum", "`reduce_sum` and `log`", 18, |call, x, axes, keep| {
-        Ok(call.unary(unary::log, apply(call, &reduce::SUM, x, axes, keep)))
-    }),
-    reduction!("ReduceLogSumExp", "the nodes of `reduce_logsumexp`", 18, |call, x, axes, keep| {
-        let dtype = call.float_type(x)?;
-        let list = abeyance_graph::AxisList { axes: Some(axes.into()), keep_dims: keep };
-        Ok(with_float!(dtype, T => x.assume::<T>().reduce_logsumexp(list).erase()))
-    }),
-    Row::new("ArgMax", "`argmax`", |call| place(call, argument::argmax)),
-    Row::new("ArgMin", "`argmin`", |call| place(call, argument::argmin)),
-    Row::new("CumSum", "`cumsum`", |call| running(call, cumulative::cumsum)).known(&[1]),
-    Row::new("CumProd", "`cumprod`", |call| running(call, cumulative::cumprod)).known(&[1]),
+            if dtype.is_float() {
+                return length(call, x, axes);
+            }
+            converted(length(call, converted(x, DType::F64), axes), dtype)
+        })
+    })
+    .known(&[1]),
+    Row::new("ReduceSumSquare", "`square` and `reduce_sum`", |call| {
+        reduction(call, 18, |x, axes| x.square().reduce_sum(axes))
+    })
+    .known(&[1]),
+    Row::new("ReduceLogSum", "`reduce_sum` and `log`", |call| {
+        reduction(call, 18, |x, axes| x.reduce_sum(axes).log())
+    })
+    .known(&[1]),
+    Row::new("ReduceLogSumExp", "the nodes of `reduce_logsumexp`", |call| {
+        let dtype = call.float_type(call.value(0)?.any(call.graph))?;
+        reduction(call, 18, |x, axes| {
+            with_float!(dtype, T => call.typed::<T>(x).reduce_logsumexp(axes).erase().expr())
+        })
+    })
+    .known(&[1]),
+    Row::new("ArgMax", "`argmax`", |call| place(call, Expr::argmax)),
+    Row::new("ArgMin", "`argmin`", |call| place(call, Expr::argmin)),
+    Row::new("CumSum", "`cumsum`", |call| running(call, Expr::cumsum)).known(&[1]),
+    Row::new("CumProd", "`cumprod`", |call| running(call, Expr::cumprod)).known(&[1]),
 ];
 
-/// A reduction by an operator that has its axes as first attribute.
-pub(crate) fn apply<'g>(
-    call: &Call<'_, 'g>,
-    operator: &'static reduce::Reduce,
-    x: AnyTensor<'g>,
-    axes: &[i64],
-    keep: bool,
-) -> AnyTensor<'g> {
-    let attributes = Attributes::of([Attribute::Integers(axes.into()), Attribute::Flag(keep)]);
-    call.emit(|graph| graph.add(operator, &[x.id()], attributes))
-}
-
 /// The Euclidean length along some axes, whose squares may be beyond what the type holds.
-pub(crate) fn length<'g>(
-    call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
-    axes: &[i64],
-    keep: bool,
-) -> AnyTensor<'g> {
-    let list = abeyance_graph::AxisList { axes: Some(axes.into()), keep_dims: keep };
-    with_float!(call.dtype(x), T => x.assume::<T>().l2_norm(list).erase())
+pub(crate) fn length<'g>(call: &Call<'_, 'g>, x: Expr<'g>, axes: &AxisList) -> Expr<'g> {
+    with_float!(call.dtype(x), T => call.typed::<T>(x).l2_norm(axes).erase().expr())
 }
 
-fn ordered<'g>(
-    call: &Call<'_, 'g>,
-    operator: &'static reduce::Reduce,
-    x: AnyTensor<'g>,
-    axes: &[i64],
-    keep: bool,
-) -> AnyTensor<'g> {
-    if axes.iter().any(|&axis| call.shape(x).get(axis as usize) == Some(&Dim::Known(0))) {
-        return of_none(call, x, axes, keep, std::ptr::eq(operator, &reduce::MAX));
-    }
-    match call.dtype(x) {
-        DType::Bool => {
-            call.cast(apply(call, operator, call.cast(x, DType::U8), axes, keep), DType::Bool)
+/// The largest or the smallest along some axes, also of truth values and of no elements.
+fn extreme<'g>(call: &Call<'_, 'g>, x: Expr<'g>, axes: &AxisList, largest: bool) -> Expr<'g> {
+    let dtype = call.dtype(x);
+    let reduced = |x: Expr<'g>| if largest { x.reduce_max(axes) } else { x.reduce_min(axes) };
+    let mut shape = Shape::new();
+    let mut is_empty = false;
+    for (axis, dim) in x.shape().into_iter().enumerate() {
+        if !axes.axes.iter().flatten().any(|&reduced| reduced == axis as i64) {
+            shape.push(dim);
+            continue;
         }
-        _ => apply(call, operator, x, axes, keep),
+        is_empty |= dim == Dim::Known(0);
+        if axes.keep_dims {
+            shape.push(Dim::Known(1));
+        }
     }
+    if is_empty {
+        return x.fill(of_none(dtype, largest), shape);
+    }
+    if dtype == DType::Bool {
+        return reduced(x.cast(DType::U8)).cast(DType::Bool);
+    }
+    reduced(x)
 }
 
 /// The largest of no elements, the smallest number there is, or the other way round.
-fn of_none<'g>(
-    call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
-    axes: &[i64],
-    keep: bool,
-    largest: bool,
-) -> AnyTensor<'g> {
-    let dtype = call.dtype(x);
-    let bound = match (dtype.is_float(), largest) {
-        (true, true) => f64::NEG_INFINITY,
-        (true, false) => f64::INFINITY,
+fn of_none(dtype: DType, largest: bool) -> Array {
+    let bound = match (dtype, largest) {
+        (DType::Bool, true) => 0.0,
+        (DType::Bool, false) => 1.0,
+        (DType::F32 | DType::F64, true) => f64::NEG_INFINITY,
+        (DType::F32 | DType::F64, false) => f64::INFINITY,
         // Truncated to the type's own bounds.
-        (false, true) => f64::MIN,
-        (false, false) => f64::MAX,
+        (_, true) => f64::MIN,
+        (_, false) => f64::MAX,
     };
-    let shape: Shape = call
-        .shape(x)
-        .into_iter()
-        .enumerate()
-        .filter(|&(axis, _)| keep || !axes.contains(&(axis as i64)))
-        .map(|(axis, dim)| if axes.contains(&(axis as i64)) { Dim::Known(1) } else { dim })
-        .collect();
-    let bound = match dtype {
-        DType::Bool => Array::scalar(dtype, if largest { 0.0 } else { 1.0 }),
-        _ => Array::scalar(dtype, bound),
-    };
-    call.emit(|graph| source::fill(graph, bound, shape))
+    Array::scalar(dtype, bound)
 }
 
 /// A reduction over axes that are an input from opset `since` on, over all if none are given.
 fn reduction<'g>(
     call: &Call<'_, 'g>,
     since: i64,
-    reduce: impl FnOnce(&Call<'_, 'g>, AnyTensor<'g>, &[i64], bool) -> Result<AnyTensor<'g>, Reason>,
+    reduce: impl FnOnce(Expr<'g>, &AxisList) -> Expr<'g>,
 ) -> Imported<'g> {
     let keep = call.flag("keepdims", true)?;
     let axes = call.axes("axes", since, 1)?.unwrap_or_default();
@@ -166,66 +121,46 @@ fn reduction<'g>(
     // Means over rows and columns of images need no transposes.
     let images = value.is_images() && keep;
     let x = if images { value.as_images(call.graph) } else { value.as_plain(call.graph) };
-    let rank = call.rank(x);
+    let rank = x.rank();
     let mut resolved = Vec::new();
     for axis in axes {
         let axis = call.axis(axis, rank)?;
-        let axis = if images { super::super::value::FROM_IMAGES[axis] } else { axis };
+        let axis = if images { FROM_IMAGES[axis] } else { axis };
         if resolved.contains(&(axis as i64)) {
             return wrong("an axis is named twice");
         }
         resolved.push(axis as i64);
     }
-    if resolved.is_empty() {
-        match call.flag("noop_with_empty_axes", false)? {
-            true => {}
-            false => resolved = (0..rank as i64).collect(),
-        }
+    if resolved.is_empty() && !call.flag("noop_with_empty_axes", false)? {
+        resolved = (0..rank as i64).collect();
     }
-    let result = reduce(call, x, &resolved, keep)?;
-    Ok(vec![match images {
-        true => Value::images(result),
-        false => Value::plain(result),
-    }])
+    let list = AxisList { axes: Some(resolved.into()), keep_dims: keep };
+    ordered(reduce(x, &list), images)
 }
 
-fn place<'g>(
-    call: &Call<'_, 'g>,
-    append: fn(&mut abeyance_ir::Graph, abeyance_ir::NodeId, i64) -> abeyance_ir::NodeId,
-) -> Imported<'g> {
+fn place<'g>(call: &Call<'_, 'g>, find: impl Fn(Expr<'g>, i64) -> Expr<'g>) -> Imported<'g> {
     let x = call.tensor(0)?;
-    let axis = call.axis(call.int_or("axis", 0)?, call.rank(x))?;
-    let found = match call.flag("select_last_index", false)? {
-        false => call.emit(|graph| append(graph, x.id(), axis as i64)),
-        true => {
-            // The last is the first of the elements in reverse.
-            let turned = call.emit(|graph| strided::reverse(graph, x.id(), &[axis as i64]));
-            let first = call.emit(|graph| append(graph, turned.id(), axis as i64));
-            let last = call.size(x, axis)? as f64 - 1.0;
-            call.binary(binary::sub, call.number(last, first), first)
-        }
+    let axis = call.axis(call.int_or("axis", 0)?, x.rank())?;
+    let along = axis as i64;
+    let found = if call.flag("select_last_index", false)? {
+        // The last is the first of the elements in reverse.
+        let first = find(x.reverse(&[along]), along);
+        (call.size(x, axis)? as f64 - 1.0) - first
+    } else {
+        find(x, along)
     };
-    match call.flag("keepdims", true)? {
-        true => one(call.emit(|graph| shape::expand_dims(graph, found.id(), axis as i64))),
-        false => one(found),
-    }
+    one(if call.flag("keepdims", true)? { found.expand_dims(along) } else { found })
 }
 
 fn running<'g>(
     call: &Call<'_, 'g>,
-    append: fn(
-        &mut abeyance_ir::Graph,
-        abeyance_ir::NodeId,
-        i64,
-        bool,
-        bool,
-    ) -> abeyance_ir::NodeId,
+    accumulate: impl FnOnce(Expr<'g>, i64, bool, bool) -> Expr<'g>,
 ) -> Imported<'g> {
     let x = call.tensor(0)?;
     let Some(axis) = call.known_integer(1)? else {
         return wrong("the axis is missing");
     };
-    let axis = call.axis(axis, call.rank(x))? as i64;
+    let axis = call.axis(axis, x.rank())? as i64;
     let (exclusive, reverse) = (call.flag("exclusive", false)?, call.flag("reverse", false)?);
-    one(call.emit(|graph| append(graph, x.id(), axis, exclusive, reverse)))
+    one(accumulate(x, axis, exclusive, reverse))
 }

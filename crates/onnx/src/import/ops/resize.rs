@@ -1,16 +1,18 @@
-//! Images of another size: for each axis the elements that a place is made of and their weights, as ONNX's reference has them.
+//! Images of another size: for each axis the elements that a place is made of and their weights, as
+//! ONNX's reference has them.
 
-use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{index, matmul};
+use abeyance_graph::Expr;
 use abeyance_ir::{Array, DType};
 
-use super::super::call::{Call, Imported, unsupported, wrong};
+use super::super::call::{Call, Imported, ordered, unsupported, wrong};
 use super::super::table::Row;
 use super::super::value::{FROM_IMAGES, Value};
+use super::shape::{move_axis, resolved};
 use crate::error::Reason;
 use crate::tensor;
 
-const LIMITS: &str = "axes of unknown size; `tf_crop_and_resize`; more than 2^22 weights along an axis; scales below 1 / 4096";
+const LIMITS: &str = "axes of unknown size; `tf_crop_and_resize`; more than 2^22 weights along an axis; \
+    scales below 1 / 4096";
 
 /// This family's operators.
 pub(crate) const ROWS: &[Row] = &[
@@ -24,8 +26,9 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("Upsample", "as Resize", resize).limits(LIMITS).known(&[1]),
 ];
 
-/// What the nearest is before opset 11, where no attribute says it: the element above where images become smaller, else the one below.
-/// (onnxruntime; the outputs of ONNX's own test `resize_downsample_scales_nearest` of opset 10)
+/// What the nearest is before opset 11, where no attribute says it: the element above where images
+/// become smaller, else the one below. (onnxruntime; the outputs of ONNX's own test
+/// `resize_downsample_scales_nearest` of opset 10)
 const EARLY: &str = "as before opset 11";
 
 /// More weights than these along one axis are not made.
@@ -91,36 +94,35 @@ fn resize<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
                     indices.push(mode.nearest(&axis, at)?);
                 }
                 let indices = call.constant(Array::new(DType::I64, &[axis.to], &indices));
-                call.emit(|graph| index::gather_along(graph, x.id(), indices.id(), place as i64))
+                x.gather_along(indices, place as i64)
             }
             Kind::Linear | Kind::Cubic => {
                 weighted(call, x, place, &mode.weights(&axis)?, &axis, own)
             }
         };
     }
-    Ok(vec![if images { Value::images(x) } else { Value::plain(x) }])
+    ordered(x, images)
 }
 
 /// The product with a matrix of weights `[to, from]` along an axis.
 fn weighted<'g>(
     call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
+    x: Expr<'g>,
     place: usize,
     weights: &[f64],
     axis: &Axis,
     dtype: DType,
-) -> AnyTensor<'g> {
+) -> Expr<'g> {
     let bytes = weights.iter().flat_map(|&weight| Array::scalar(dtype, weight).bytes).collect();
     let dims = [axis.to, axis.from];
     let matrix = call.constant(Array { dtype, dims: dims[..].into(), bytes });
-    let rank = call.rank(x);
+    let rank = x.rank();
     if place + 2 == rank {
-        return call.emit(|graph| matmul::matmul(graph, matrix.id(), x.id(), false, false));
+        return matrix.matmul(x);
     }
     let last = rank.saturating_sub(1);
-    let turned = call.move_axis(x, place, last);
-    let product = call.emit(|graph| matmul::matmul(graph, turned.id(), matrix.id(), false, true));
-    call.move_axis(product, last, place)
+    let product = move_axis(x, place, last).matmul_with(matrix, false, true);
+    move_axis(product, last, place)
 }
 
 fn mode(call: &Call<'_, '_>) -> Result<Mode, Reason> {
@@ -131,12 +133,13 @@ fn mode(call: &Call<'_, '_>) -> Result<Mode, Reason> {
         "cubic" => Kind::Cubic,
         other => return unsupported(format!("a mode called {other:?}")),
     };
-    let (coordinates, nearest) = match early {
-        true => ("asymmetric".to_owned(), EARLY.to_owned()),
-        false => (
+    let (coordinates, nearest) = if early {
+        ("asymmetric".to_owned(), EARLY.to_owned())
+    } else {
+        (
             call.string_or("coordinate_transformation_mode", "half_pixel")?,
             call.string_or("nearest_mode", "round_prefer_floor")?,
-        ),
+        )
     };
     Ok(Mode {
         kind,
@@ -154,7 +157,7 @@ fn axes<'g>(call: &Call<'_, 'g>, value: &Value<'g>) -> Result<Vec<Axis>, Reason>
     let x = value.any(call.graph);
     let is_upsample = call.node.op_type() == "Upsample";
     let named: Vec<usize> = match call.ints("axes")? {
-        Some(axes) => super::shape::resolved(call, axes, rank)?,
+        Some(axes) => resolved(call, axes, rank)?,
         None => (0..rank).collect(),
     };
     let given = match (is_upsample, call.opset) {
@@ -166,9 +169,10 @@ fn axes<'g>(call: &Call<'_, 'g>, value: &Value<'g>) -> Result<Vec<Axis>, Reason>
     };
     // An empty list stands for none.
     let scales: Option<Vec<f64>> = given.filter(|scales| !scales.is_empty());
-    let sizes = match is_upsample || call.opset < 11 {
-        true => None,
-        false => call.known_integers(3)?.filter(|sizes| !sizes.is_empty()),
+    let sizes = if is_upsample || call.opset < 11 {
+        None
+    } else {
+        call.known_integers(3)?.filter(|sizes| !sizes.is_empty())
     };
     let own = |axis: usize| {
         let place = if value.is_images() { FROM_IMAGES.get(axis).copied() } else { Some(axis) };
@@ -247,7 +251,8 @@ impl Mode {
             "round_prefer_ceil" => part >= 0.5,
             "floor" => false,
             EARLY => {
-                // As runtimes compute it, whose quotients of a scale that is no binary fraction are whole numbers where they should be.
+                // As runtimes compute it, whose quotients of a scale that is no binary fraction are
+                // whole numbers where they should be.
                 let origin = at as f32 / axis.scale as f32;
                 let nearest = if axis.scale < 1.0 { origin.ceil() } else { origin.floor() };
                 return Ok((nearest as i64).clamp(0, axis.from as i64 - 1));
@@ -288,7 +293,8 @@ impl Mode {
         Ok(weights)
     }
 
-    /// The weights of the elements around a place that lies `part` behind the one left of it; an even number.
+    /// The weights of the elements around a place that lies `part` behind the one left of it; an
+    /// even number.
     fn taps(&self, part: f64, scale: f64) -> Vec<f64> {
         // Wider where many elements become one.
         let scale = if self.antialias { scale.min(1.0) } else { 1.0 };
@@ -306,12 +312,10 @@ impl Mode {
         };
         let taps: Vec<f64> =
             (first..2 - first).map(|tap| weight((tap as f64 - part) * scale)).collect();
-        match self.antialias {
-            true => {
-                let sum: f64 = taps.iter().sum();
-                taps.into_iter().map(|weight| weight / sum).collect()
-            }
-            false => taps,
+        if !self.antialias {
+            return taps;
         }
+        let sum: f64 = taps.iter().sum();
+        taps.into_iter().map(|weight| weight / sum).collect()
     }
 }

@@ -1,11 +1,11 @@
 //! Other dimensions for the same elements, and repetitions of elements.
 
-use abeyance_graph::ops::{shape, tile};
+use abeyance_graph::Expr;
 use abeyance_ir::{Dim, Shape};
 
-use super::super::call::{Call, Imported, one, unsupported, wrong};
+use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
 use super::super::table::Row;
-use super::super::value::{Size, Value};
+use super::super::value::{FROM_IMAGES, Size};
 use crate::error::Reason;
 
 /// This family's operators.
@@ -13,13 +13,13 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("Reshape", "`reshape`", reshape).known(&[1]),
     Row::new("Flatten", "`reshape`", |call| {
         let x = call.tensor(0)?;
-        let shape = call.shape(x);
+        let shape = x.shape();
         let axis = match call.int_or("axis", 1)? {
             axis if axis == shape.len() as i64 => shape.len(),
             axis => call.axis(axis, shape.len())?,
         };
         let (rows, columns) = (call.product(&shape[..axis]), call.product(&shape[axis..]));
-        one(call.reshape(x, [rows, columns]))
+        one(reshaped(x, [rows, columns]))
     }),
     Row::new(
         "Transpose",
@@ -33,21 +33,20 @@ pub(crate) const ROWS: &[Row] = &[
             };
             if value.is_images() {
                 // Straight from the order that the images are in.
-                let own: Vec<usize> =
-                    order.iter().map(|&axis| super::super::value::FROM_IMAGES[axis]).collect();
-                return one(call.transpose(value.as_images(call.graph), &own));
+                let own: Vec<usize> = order.iter().map(|&axis| FROM_IMAGES[axis]).collect();
+                return one(value.as_images(call.graph).transpose_to(&own));
             }
             let x = value.as_plain(call.graph);
-            match order == super::super::value::FROM_IMAGES && rank == 4 {
+            if order == FROM_IMAGES && rank == 4 {
                 // What is images after this has been in the order used here before.
-                true => Ok(vec![Value::images(x)]),
-                false => one(call.transpose(x, &order)),
+                return ordered(x, true);
             }
+            one(x.transpose_to(&order))
         },
     ),
     Row::new("Squeeze", "`reshape`", |call| {
         let x = call.tensor(0)?;
-        let shape = call.shape(x);
+        let shape = x.shape();
         let axes = match call.axes("axes", 13, 1)? {
             Some(axes) => resolved(call, &axes, shape.len())?,
             None => (0..shape.len()).filter(|&axis| shape[axis] == Dim::Known(1)).collect(),
@@ -56,7 +55,7 @@ pub(crate) const ROWS: &[Row] = &[
             return wrong("a dimension that is to go has another size than 1");
         }
         let kept = (0..shape.len()).filter(|axis| !axes.contains(axis)).map(|axis| shape[axis]);
-        one(call.reshape(x, kept))
+        one(reshaped(x, kept))
     })
     .known(&[1]),
     Row::new("Unsqueeze", "`reshape`", |call| {
@@ -64,29 +63,27 @@ pub(crate) const ROWS: &[Row] = &[
         let Some(axes) = call.axes("axes", 13, 1)? else {
             return wrong("axes are missing");
         };
-        let own = call.shape(x);
+        let own = x.shape();
         let rank = own.len() + axes.len();
         let axes = resolved(call, &axes, rank)?;
         let mut own = own.into_iter();
         let to: Shape = (0..rank)
-            .map(|axis| match axes.contains(&axis) {
-                true => Dim::Known(1),
-                false => own.next().unwrap_or(Dim::Known(1)),
-            })
+            .map(|axis| if axes.contains(&axis) { None } else { own.next() })
+            .map(|dim| dim.unwrap_or(Dim::Known(1)))
             .collect();
-        one(call.reshape(x, to))
+        one(reshaped(x, to))
     })
     .known(&[1]),
     Row::new("Expand", "`broadcast_to`", |call| {
         let x = call.tensor(0)?;
         let wanted = dims(call, &call.known_sizes(1)?)?;
-        let own = call.shape(x);
+        let own = x.shape();
         let rank = own.len().max(wanted.len());
         if rank > 32 {
             return wrong("more than 32 dimensions");
         }
-        let x = call.with_rank(x, rank);
-        let own = call.shape(x);
+        let x = with_rank(x, rank);
+        let own = x.shape();
         // Either side may be the one that is stretched.
         let to: Shape = (0..rank)
             .map(|axis| match axis.checked_sub(rank - wanted.len()).map(|place| wanted[place]) {
@@ -94,7 +91,7 @@ pub(crate) const ROWS: &[Row] = &[
                 Some(dim) => dim,
             })
             .collect();
-        one(call.emit(|graph| shape::broadcast_to(graph, x.id(), to)))
+        one(x.broadcast_to(to))
     })
     .known(&[1]),
     Row::new("Tile", "`tile`", |call| {
@@ -102,13 +99,13 @@ pub(crate) const ROWS: &[Row] = &[
         let Some(repeats) = call.known_integers(1)? else {
             return wrong("repeats are missing");
         };
-        one(call.emit(|graph| tile::tile(graph, x.id(), &repeats)))
+        one(x.tile(&repeats))
     })
     .known(&[1]),
     Row::new("DepthToSpace", "`reshape`, `transpose`, `reshape`", |call| {
         let x = call.tensor(0)?;
         let block = block_size(call)?;
-        let &[n, _, h, w] = &call.shape(x)[..] else {
+        let &[n, _, h, w] = &x.shape()[..] else {
             return wrong("images have four dimensions");
         };
         let depth = call.size(x, 1)?;
@@ -121,15 +118,15 @@ pub(crate) const ROWS: &[Row] = &[
             "CRD" => ([n, c, b, b, h, w], [0, 1, 4, 2, 5, 3]),
             other => return unsupported(format!("a mode called {other:?}")),
         };
-        let moved = call.transpose(call.reshape(x, apart), &order);
+        let moved = reshaped(x, apart).transpose_to(&order);
         let (h, w) = (scaled_dim(call, h, block), scaled_dim(call, w, block));
-        one(call.reshape(moved, [n, c, h, w]))
+        one(reshaped(moved, [n, c, h, w]))
     })
     .limits("images of unknown height and width"),
     Row::new("SpaceToDepth", "`reshape`, `transpose`, `reshape`", |call| {
         let x = call.tensor(0)?;
         let block = block_size(call)?;
-        let &[n, c, _, _] = &call.shape(x)[..] else {
+        let &[n, c, _, _] = &x.shape()[..] else {
             return wrong("images have four dimensions");
         };
         let (height, width, depth) = (call.size(x, 2)?, call.size(x, 3)?, call.size(x, 1)?);
@@ -139,12 +136,43 @@ pub(crate) const ROWS: &[Row] = &[
             ));
         }
         let (b, h, w) = (Dim::Known(block), Dim::Known(height / block), Dim::Known(width / block));
-        let moved = call.transpose(call.reshape(x, [n, c, h, b, w, b]), &[0, 3, 5, 1, 2, 4]);
+        let moved = reshaped(x, [n, c, h, b, w, b]).transpose_to(&[0, 3, 5, 1, 2, 4]);
         let channels = Dim::Known(depth.saturating_mul(block * block));
-        one(call.reshape(moved, [n, channels, h, w]))
+        one(reshaped(moved, [n, channels, h, w]))
     })
     .limits("images of unknown height, width or depth"),
 ];
+
+/// The same elements under other dimensions: the node itself if it has these.
+pub(crate) fn reshaped<'g>(x: Expr<'g>, to: impl IntoIterator<Item = Dim>) -> Expr<'g> {
+    let to: Shape = to.into_iter().collect();
+    if x.shape() == to { x } else { x.reshape(to) }
+}
+
+/// The dimension at `from` moved to the place `to`, the others in their order.
+pub(crate) fn move_axis(x: Expr<'_>, from: usize, to: usize) -> Expr<'_> {
+    let mut order: Vec<usize> = (0..x.rank()).collect();
+    // A tensor that is a mistake has no dimensions.
+    if from.max(to) < order.len() {
+        let axis = order.remove(from);
+        order.insert(to, axis);
+    }
+    x.transpose_to(&order)
+}
+
+/// The tensor with dimensions of size 1 put before its own, so that it has `rank`.
+pub(crate) fn with_rank(x: Expr<'_>, rank: usize) -> Expr<'_> {
+    let own = x.shape();
+    let lead = rank.saturating_sub(own.len());
+    reshaped(x, std::iter::repeat_n(Dim::Known(1), lead).chain(own))
+}
+
+/// A vector as long as dimension `axis` of a tensor of `rank` dimensions, so that it broadcasts
+/// along it.
+pub(crate) fn vector_along(vector: Expr<'_>, axis: usize, rank: usize) -> Expr<'_> {
+    let length = vector.shape().first().copied().unwrap_or(Dim::Known(1));
+    reshaped(vector, (0..rank).map(|at| if at == axis { length } else { Dim::Known(1) }))
+}
 
 fn block_size(call: &Call<'_, '_>) -> Result<usize, Reason> {
     match call.int_or("blocksize", 0)? {
@@ -193,10 +221,10 @@ fn permutation(perm: &[i64], rank: usize) -> Result<Vec<usize>, Reason> {
         }
         order.push(axis);
     }
-    match order.len() == rank {
-        true => Ok(order),
-        false => wrong(format!("{perm:?} is not an order of {rank} dimensions")),
+    if order.len() != rank {
+        return wrong(format!("{perm:?} is not an order of {rank} dimensions"));
     }
+    Ok(order)
 }
 
 /// Sizes as dimensions; of one that follows from others, a dimension of which nothing is known.
@@ -214,7 +242,7 @@ pub(crate) fn dims(call: &Call<'_, '_>, sizes: &[Size]) -> Result<Vec<Dim>, Reas
 
 fn reshape<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let x = call.tensor(0)?;
-    let own = call.shape(x);
+    let own = x.shape();
     let keep_zero = call.flag("allowzero", false)?;
     let mut to = call.known_sizes(1)?;
     let open = to.iter().filter(|&&size| matches!(size, Size::Number(-1))).count();
@@ -254,5 +282,5 @@ fn reshape<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
             }
         }
     }
-    one(call.reshape(x, dims(call, &to)?))
+    one(reshaped(x, dims(call, &to)?))
 }

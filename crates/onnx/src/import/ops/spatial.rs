@@ -1,8 +1,7 @@
 //! What convolutions and pools share: windows as ONNX describes them.
 
-use abeyance_graph::AnyTensor;
-use abeyance_graph::ops::{pad, slice};
-use abeyance_ir::{Array, Dim};
+use abeyance_graph::Expr;
+use abeyance_ir::Dim;
 
 use super::super::call::{Call, unsupported, wrong};
 use crate::error::Reason;
@@ -33,7 +32,8 @@ pub(crate) enum Padding {
     SameLower,
 }
 
-/// Sizes that must be at least `least` each, as many as there are dimensions; `default` where none are given.
+/// Sizes that must be at least `least` each, as many as there are dimensions; `default` where none
+/// are given.
 pub(crate) fn sizes(
     call: &Call<'_, '_>,
     name: &str,
@@ -82,7 +82,8 @@ impl Windows {
         (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilations[axis]).saturating_add(1)
     }
 
-    /// Whether the padding is that of SAME windows here, whatever the sizes that are not known will be.
+    /// Whether the padding is that of SAME windows here, whatever the sizes that are not known will
+    /// be.
     pub fn is_same(&self, input: &[Dim]) -> bool {
         match &self.padding {
             Padding::SameUpper => true,
@@ -102,8 +103,8 @@ impl Windows {
         }
     }
 
-    /// How many elements lie before and after the input along each dimension, and how many more are needed at the end for windows that
-    /// reach over it.
+    /// How many elements lie before and after the input along each dimension, and how many more are
+    /// needed at the end for windows that reach over it.
     pub fn pads(&self, input: &[Dim]) -> Result<Vec<(usize, usize, usize)>, Reason> {
         let mut pads = Vec::new();
         for (axis, &dim) in input.iter().enumerate() {
@@ -122,20 +123,18 @@ impl Windows {
                     (more, less)
                 }
             };
-            let over = match self.ceil {
-                false => 0,
-                true => {
-                    let whole = known()?.saturating_add(before).saturating_add(after);
-                    let room = whole.saturating_sub(extent);
-                    let mut steps = room.div_ceil(stride);
-                    // A window that begins behind the input and what lies before it does not count.
-                    if steps.saturating_mul(stride) >= known()?.saturating_add(before) {
-                        steps = steps.saturating_sub(1);
-                    }
-                    steps.saturating_mul(stride).saturating_sub(room)
-                }
-            };
-            pads.push((before, after, over));
+            if !self.ceil {
+                pads.push((before, after, 0));
+                continue;
+            }
+            let whole = known()?.saturating_add(before).saturating_add(after);
+            let room = whole.saturating_sub(extent);
+            let mut steps = room.div_ceil(stride);
+            // A window that begins behind the input and what lies before it does not count.
+            if steps.saturating_mul(stride) >= known()?.saturating_add(before) {
+                steps = steps.saturating_sub(1);
+            }
+            pads.push((before, after, steps.saturating_mul(stride).saturating_sub(room)));
         }
         Ok(pads)
     }
@@ -148,25 +147,17 @@ fn same_pads(size: usize, extent: usize, stride: usize) -> (usize, usize) {
     (total / 2, total - total / 2)
 }
 
-/// The tensor with elements of one value around it; `around` says how many before and after along each dimension.
-pub(crate) fn padded<'g>(
-    call: &Call<'_, 'g>,
-    x: AnyTensor<'g>,
-    around: &[(usize, usize)],
-    value: f64,
-) -> AnyTensor<'g> {
+/// The tensor with elements of one value around it; `around` says how many before and after along
+/// each dimension.
+pub(crate) fn padded<'g>(x: Expr<'g>, around: &[(usize, usize)], value: f64) -> Expr<'g> {
+    if around.iter().all(|&pair| pair == (0, 0)) {
+        return x;
+    }
     let [before, after]: [Vec<i64>; 2] = [
         around.iter().map(|&(before, _)| before as i64).collect(),
         around.iter().map(|&(_, after)| after as i64).collect(),
     ];
-    if around.iter().all(|&pair| pair == (0, 0)) {
-        return x;
-    }
-    if value == 0.0 {
-        return call.emit(|graph| slice::pad(graph, x.id(), &before, &after));
-    }
-    let value = call.constant(Array::scalar(call.dtype(x), value));
-    call.emit(|graph| pad::pad_constant(graph, x.id(), value.id(), &before, &after))
+    if value == 0.0 { x.pad(&before, &after) } else { x.pad_constant(value, &before, &after) }
 }
 
 /// Around images `[N, H, W, C]`, what lies around their two dimensions in the middle.

@@ -1,0 +1,244 @@
+//! Lowering: what operators are asked when a plan is made.
+//!
+//! An operator is lowered once. A whole or piecewise one is when the draft is made, to know whether
+//! it aliases an operand or is a constant; so is an elementwise one whose operands are of as many
+//! elements or scalars, as the loop over all of them in a row, which serves alone and in a fused
+//! loop alike. What is certain to have a kernel waits until its form is known: an elementwise
+//! operator that stretches operands (alone, or for a row), one that also has loops on interleaved
+//! images, one with bodies (whose plans are not made for an instruction that goes).
+
+use std::sync::Arc;
+
+use abeyance_ir::{Concrete, Dims, Fault, Fusibility, Interleaving, Lowered, Lowering, NodeId};
+use abeyance_kernels::conv::interleaved::{Interleaved, LANES};
+use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
+use abeyance_kernels::{elementwise, elementwise_chunk};
+use smallvec::SmallVec;
+
+use super::body::Bodies;
+use super::draft::{Draft, Kind, Source, ValueId};
+use crate::Error;
+
+/// What a node's operator says when its instruction is made.
+pub(super) struct Survey {
+    pub(super) fusibility: Fusibility,
+    /// The loops on interleaved images, if there are any.
+    pub(super) interleaving: Option<Box<Interleaving>>,
+    /// What it was lowered to; `None` where that can wait until somebody asks for the kernel.
+    pub(super) lowered: Option<Lowered>,
+}
+
+impl Draft<'_> {
+    /// An instruction's kernel, lowered if nobody asked for it before.
+    pub(crate) fn kernel(&self, value: ValueId) -> Result<&Kernel, Error> {
+        let instruction = self.instruction(value);
+        let Source::Computed(computation) = &instruction.source else {
+            return Err(Error::Internal("what does not run has no kernel".to_owned()));
+        };
+        if let Some(kernel) = computation.kernel.get() {
+            return Ok(kernel);
+        }
+        let kernel = match computation.kind {
+            Kind::Operator => {
+                let lowered = self.lower(instruction.node, computation.fusibility)?;
+                self.kernel_of(instruction.node, lowered)
+            }
+            Kind::Convert => self.convert(instruction.node, instruction.is_interleaved()),
+            Kind::Interleaved(_) => {
+                return Err(Error::Internal("a kernel on images is gone".to_owned()));
+            }
+        };
+        Ok(computation.kernel.get_or_init(|| kernel))
+    }
+
+    /// An instruction's kernel, taken out of it.
+    pub(crate) fn take_kernel(&mut self, value: ValueId) -> Result<Kernel, Error> {
+        self.kernel(value)?;
+        let kernel = match &mut self.instructions[value.index()].source {
+            Source::Computed(computation) => computation.kernel.take(),
+            _ => None,
+        };
+        Ok(kernel.unwrap_or_default())
+    }
+
+    /// Whether a node computes, elementwise, from whole arrays and scalars: then its loop over all
+    /// elements in a row is its loop over any row of them.
+    pub(crate) fn is_flat(&self, node: NodeId) -> bool {
+        let operands = &self.session.graph.node(node).operands;
+        self.shapes.concrete(node).len() > 1 && !operands.is_empty() && !self.stretches(node)
+    }
+
+    /// Whether a node that computes elementwise repeats elements of an operand.
+    fn stretches(&self, node: NodeId) -> bool {
+        let len = self.shapes.concrete(node).len();
+        let operands = &self.session.graph.node(node).operands;
+        let fits = |&operand: &NodeId| [len, 1].contains(&self.shapes.concrete(operand).len());
+        len > 1 && !operands.iter().all(fits)
+    }
+
+    /// Asks a node's operator all that its instruction depends on.
+    pub(super) fn survey(&self, node: NodeId) -> Result<Survey, Error> {
+        let graph = &self.session.graph;
+        let operator = &graph.node(node).operator;
+        self.ask(node, |lowering| {
+            let fusibility = operator.fusibility(lowering);
+            let mut survey = Survey { fusibility, interleaving: None, lowered: None };
+            match fusibility {
+                Fusibility::Elementwise if self.is_flat(node) => {
+                    survey.lowered = Some(self.lower_flat(node)?);
+                }
+                Fusibility::Elementwise if self.stretches(node) => {}
+                Fusibility::Elementwise | Fusibility::AnyRange => {
+                    survey.lowered = Some(self.checked(node, lowering)?);
+                }
+                Fusibility::Opaque => {
+                    let interleaving = operator.interleaved(lowering);
+                    survey.interleaving = interleaving
+                        .map_err(|fault| Error::Request(graph.diagnose(node, fault).into()))?
+                        .map(Box::new);
+                    if survey.interleaving.is_none() {
+                        survey.lowered = Some(self.checked(node, lowering)?);
+                    }
+                }
+            }
+            Ok(survey)
+        })
+    }
+
+    /// A node's operator lowered at the node's shapes.
+    fn lower(&self, node: NodeId, fusibility: Fusibility) -> Result<Lowered, Error> {
+        if fusibility == Fusibility::Elementwise && self.is_flat(node) {
+            return self.lower_flat(node);
+        }
+        self.ask(node, |lowering| self.checked(node, lowering))
+    }
+
+    /// The loop of an elementwise node that [is flat](Self::is_flat), over all elements as a row.
+    fn lower_flat(&self, node: NodeId) -> Result<Lowered, Error> {
+        let len = self.shapes.concrete(node).len();
+        let operands = &self.session.graph.node(node).operands;
+        self.lower_row(node, len, |index| self.shapes.concrete(operands[index]).len() != len)
+    }
+
+    /// The loop of an elementwise instruction over a row of `len` elements of operands that are
+    /// such rows, or scalars.
+    pub(crate) fn lower_row(
+        &self,
+        node: NodeId,
+        len: usize,
+        scalar: impl Fn(usize) -> bool,
+    ) -> Result<Lowered, Error> {
+        let graph = &self.session.graph;
+        let row = [len];
+        let operands = graph.node(node).operands.iter().enumerate().map(|(index, &operand)| {
+            let dims = if scalar(index) { &[][..] } else { &row[..] };
+            Concrete { dtype: self.shapes.concrete(operand).dtype, dims }
+        });
+        let operands: SmallVec<[Concrete<'_>; 3]> = operands.collect();
+        let result = Concrete { dtype: self.shapes.concrete(node).dtype, dims: &row };
+        let attributes = self.shapes.attributes(node);
+        self.checked(
+            node,
+            &Lowering {
+                operands: &operands,
+                result,
+                results: &[result],
+                attributes: &attributes,
+                name: &graph.random_key(node),
+                seed: self.session.seed,
+                bodies: &self.bodies(),
+            },
+        )
+    }
+
+    /// What a node's operator answers at the node's shapes.
+    fn ask<R>(&self, node: NodeId, question: impl FnOnce(&Lowering<'_>) -> R) -> R {
+        let graph = &self.session.graph;
+        let mut operands: SmallVec<[Concrete<'_>; 3]> = SmallVec::new();
+        for &operand in &graph.node(node).operands {
+            operands.extend(self.shapes.items(operand));
+        }
+        question(&Lowering {
+            operands: &operands,
+            result: self.shapes.concrete(node),
+            results: &self.shapes.items(node),
+            attributes: &self.shapes.attributes(node),
+            name: &graph.random_key(node),
+            seed: self.session.seed,
+            bodies: &self.bodies(),
+        })
+    }
+
+    fn bodies(&self) -> Bodies<'_> {
+        Bodies { session: self.session, shapes: self.shapes, held: &self.held }
+    }
+
+    /// What an operator lowers to, if it has as many bytes as the result.
+    fn checked(&self, node: NodeId, lowering: &Lowering<'_>) -> Result<Lowered, Error> {
+        let graph = &self.session.graph;
+        let refuse = |fault| Error::Request(graph.diagnose(node, fault).into());
+        let lowered = graph.node(node).operator.lower(lowering).map_err(refuse)?;
+        let wanted = lowering.result.bytes();
+        let found = match &lowered {
+            Lowered::Alias(index) => lowering.operands.get(*index).map(Concrete::bytes),
+            Lowered::Constant(bytes) => Some(bytes.len()),
+            Lowered::Kernel(_) => Some(wanted),
+        };
+        if found != Some(wanted) {
+            return Err(refuse(Fault::new(format!(
+                "the operator was lowered to {} bytes where its result has {wanted}",
+                found.unwrap_or(0)
+            ))));
+        }
+        Ok(lowered)
+    }
+
+    /// The loops that bring the images of a node from one layout to the other.
+    fn convert(&self, node: NodeId, interleave: bool) -> Kernel {
+        let concrete = self.shapes.concrete(node);
+        let images = concrete.dims.first().copied().unwrap_or(1);
+        let plan = Interleaved { images, row: concrete.len() / images.max(1) };
+        match (concrete.dtype.size(), interleave) {
+            (1, true) => plan.interleave::<u8>(),
+            (4, true) => plan.interleave::<i32>(),
+            (_, true) => plan.interleave::<i64>(),
+            (1, false) => plan.deinterleave::<u8>(),
+            (4, false) => plan.deinterleave::<i32>(),
+            (_, false) => plan.deinterleave::<i64>(),
+        }
+    }
+}
+
+/// The sizes of interleaved images.
+pub(super) fn interleaved_dims(dims: &[usize]) -> Box<Dims> {
+    let blocks = dims.first().copied().unwrap_or(1).div_ceil(LANES);
+    let inner = dims.iter().skip(1).copied();
+    Box::new(std::iter::once(blocks).chain(inner).chain([LANES]).collect())
+}
+
+/// A kernel that copies an operand of `len` bytes.
+pub(super) fn copy_operand(index: usize, len: usize) -> Kernel {
+    let mut kernel = Kernel::single(1, elementwise_chunk(len, 2), copy_cost(len), |call| {
+        let start = call.start::<u8>();
+        elementwise::copy(call.input::<u8>(0), call.output(), start);
+        Ok(())
+    });
+    for step in &mut kernel.steps {
+        step.reads = [Read::Operand(index)].into_iter().collect();
+    }
+    kernel
+}
+
+/// A kernel that copies these bytes.
+pub(super) fn copy_bytes(bytes: Arc<[u8]>) -> Kernel {
+    let len = bytes.len();
+    Kernel::single(0, elementwise_chunk(len, 2), copy_cost(len), move |call| {
+        let start = call.start::<u8>();
+        elementwise::copy(&bytes, call.output(), start);
+        Ok(())
+    })
+}
+
+fn copy_cost(len: usize) -> Cost {
+    Cost { flops: 0.0, bytes: 2.0 * len as f64 }
+}

@@ -1,0 +1,89 @@
+//! Checks of fetches and feeds: whether they are the session's graph's, and what is said if not.
+
+use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Fault, GraphId, Location, NodeId};
+use smallvec::SmallVec;
+
+use super::Session;
+use crate::feed::Feed;
+use crate::fetch::{Fetch, FetchList, Listed};
+use crate::{Error, Port};
+
+impl Session {
+    /// The fetched nodes, if they are this graph's and can be picked up as what is wanted.
+    pub(super) fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
+        let mut nodes = SmallVec::new();
+        let mut mistakes = Vec::new();
+        for listed in &list.0 {
+            let fault = match self.check(listed.graph, listed.node) {
+                Err(foreign) => Err(foreign),
+                Ok(()) => match &self.frozen.graph.node(listed.node).ty {
+                    ty if listed.wanted.fits(ty) => Ok(()),
+                    _ => Err(Fault::new(format!("is not {}", listed.wanted))),
+                },
+            };
+            match fault {
+                Ok(()) => nodes.push(listed.node),
+                Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
+            }
+        }
+        if mistakes.is_empty() { Ok(nodes) } else { Err(Error::Request(Diagnostics(mistakes))) }
+    }
+
+    /// Whether these can be fetched: they are this graph's.
+    pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
+        let mut list = FetchList::default();
+        for port in ports {
+            port.list(&mut list);
+        }
+        self.fetched(&list).map(drop)
+    }
+
+    fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
+        let about = |graph: &ir::Graph| {
+            let node = graph.node(listed.node);
+            let message = format!("the fetched `{}` {}", node.name, fault.message);
+            Diagnostic::new(message, Location::Unknown)
+                .node(&*node.name)
+                .note(graph.describe(listed.node), node.location)
+        };
+        let mut diagnostic = match listed.handle {
+            Some(handle) => about(&handle.graph().ir()),
+            None if listed.graph == self.id && self.frozen.graph.get(listed.node).is_some() => {
+                about(&self.frozen.graph)
+            }
+            None => {
+                let message = format!("a fetched tensor {}", fault.message);
+                Diagnostic::new(message, Location::Unknown).note("the tensor", listed.made)
+            }
+        };
+        diagnostic.help = fault.help;
+        diagnostic
+    }
+
+    /// Whether a node is one of the frozen graph's; else what it is instead.
+    fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
+        if graph != self.id {
+            return Err(Fault::new("belongs to another graph than the session's".to_owned())
+                .help("make a session for each graph"));
+        }
+        match self.frozen.graph.get(node) {
+            Some(_) => Ok(()),
+            None => Err(Fault::new("was made after the session, whose graph is frozen".to_owned())
+                .help("make the session last, when the graph is complete")),
+        }
+    }
+
+    /// No tensor of another graph is fed.
+    pub(super) fn check_foreign(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
+        for feed in feeds {
+            self.check(feed.graph, feed.node).map_err(|foreign| {
+                let message = format!("a fed tensor {}", foreign.message);
+                let mut diagnostic =
+                    Diagnostic::new(message, Location::Unknown).note("the tensor", feed.made);
+                diagnostic.help = foreign.help;
+                Error::Request(diagnostic.into())
+            })?;
+        }
+        Ok(())
+    }
+}
