@@ -1,5 +1,5 @@
-//! Saving and loading graphs of many nodes, in both forms: milliseconds, nanoseconds and bytes a node. What grows faster than
-//! the graph shows as more nanoseconds a node.
+//! Saving and loading graphs of many nodes, in both forms: milliseconds, nanoseconds and bytes a
+//! node. What grows faster than the graph shows as more nanoseconds a node.
 //!
 //! `cargo bench --bench files`
 

@@ -1,6 +1,7 @@
-//! What a session that is fed a new batch size each time keeps, and what a plan of a new size costs. The network is
-//! `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each measurement is a process of its own: bytes that the
-//! allocator has handed out at most, the most that was resident where the system tells, and what the session says it has.
+//! What a session that is fed a new batch size each time keeps, and what a plan of a new size
+//! costs. The network is `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each
+//! measurement is a process of its own: bytes that the allocator has handed out at most, the most
+//! that was resident where the system tells, and what the session says it has.
 //!
 //! `cargo bench --bench memory`
 
@@ -173,8 +174,8 @@ fn random() {
     }
 }
 
-/// What a run takes that makes its plan, one that has it, and `explain`, which makes the plan and prints it: the fastest of
-/// many, since what else the machine does takes longer.
+/// What a run takes that makes its plan, one that has it, and `explain`, which makes the plan and
+/// prints it: the fastest of many, since what else the machine does takes longer.
 fn new_size() {
     let images = images();
     let labels = Array2::from_elem((LARGEST, 10), 0.1f32);
@@ -208,7 +209,8 @@ fn new_size() {
         let cases = [(&forgetting, false), (&keeping, false), (&keeping, true)];
         for _ in 0..100 {
             for ((session, explain), fastest) in cases.into_iter().zip(&mut fastest) {
-                // Where there is no room for two plans, the one in between makes a new one of the next.
+                // Where there is no room for two plans, the one in between makes a new one of the
+                // next.
                 ready(session, 2, explain);
                 *fastest = fastest.min(ready(session, size, explain));
             }

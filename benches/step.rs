@@ -1,6 +1,7 @@
-//! What a training step of the talk's networks takes (feed, forward, backward, update), and what reading digits does, beside
-//! what this machine's processor could do: milliseconds, the fastest and the median, and the share of the measured peak.
-//! And what the engine adds to the arithmetic: nanoseconds a node of a chain of scalars.
+//! What a training step of the talk's networks takes (feed, forward, backward, update), and what
+//! reading digits does, beside what this machine's processor could do: milliseconds, the fastest
+//! and the median, and the share of the measured peak. And what the engine adds to the arithmetic:
+//! nanoseconds a node of a chain of scalars.
 //!
 //! `cargo bench --bench step`, or `cargo bench --bench step -- conv` for what has that in its name.
 
@@ -127,7 +128,8 @@ fn train(network: Build, batch: usize, threads: usize) -> (Times, f64) {
     (times, arithmetic(&network, batch))
 }
 
-/// Labels are not needed to read digits: the prediction is the largest of the logits, which the accuracy compares.
+/// Labels are not needed to read digits: the prediction is the largest of the logits, which the
+/// accuracy compares.
 fn read(network: Build, digits: usize, threads: usize) -> (Times, f64) {
     let g = Graph::new();
     let network = network(&g);

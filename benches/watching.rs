@@ -168,7 +168,8 @@ impl Drop for Reader {
     }
 }
 
-/// Training alone and watched, in turn; the medians of the ratios. It is the begin of a training of 10,000 steps.
+/// Training alone and watched, in turn; the medians of the ratios. It is the begin of a training of
+/// 10,000 steps.
 fn compare(name: &str, steps: usize, mnist: &Mnist) -> Result<(), Failure> {
     let training = Training::new(name, mnist)?;
     let mut alone = Vec::new();

@@ -1,5 +1,5 @@
-//! A recurrent network reads a text letter by letter and learns to say which comes next; then it writes. A gated cell
-//! (Cho et al. 2014) is run through time by `scan`, and trained through it.
+//! A recurrent network reads a text letter by letter and learns to say which comes next; then it
+//! writes. A gated cell (Cho et al. 2014) is run through time by `scan`, and trained through it.
 //!
 //! ```text
 //! cargo run --release --example character_model
@@ -57,7 +57,8 @@ fn network(g: &Graph, letters: usize) -> Network<'_> {
         optimizer.apply_gradients(clip_by_global_norm(gradients, 1.0))
     };
 
-    // A letter drawn by its probability: the largest of the logits with Gumbel's noise; halving the noise makes it more careful.
+    // A letter drawn by its probability: the largest of the logits with Gumbel's noise; halving the
+    // noise makes it more careful.
     let noise = -(-g.random_uniform::<f32>(logits.shape(), 1e-6, 1.0).log()).log();
     let written = (logits + noise * 0.5).argmax(-1);
     Network { x, y_, first, last, written, loss, train_step }
@@ -117,7 +118,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    // It writes: what it said last is what it reads next, and its state is fed back in place of the zeros it starts from.
+    // It writes: what it said last is what it reads next, and its state is fed back in place of the
+    // zeros it starts from.
     let mut state = ndarray::ArrayD::zeros(vec![1, UNITS]);
     let mut letter = letters.binary_search(&' ').unwrap_or(0) as i32;
     let mut written = String::new();

@@ -1,5 +1,6 @@
-//! Keeping the best weights: a polynomial of degree 11 is fitted to 14 noisy points of a sine. The longer it is trained, the
-//! closer it comes to the noise. Variables are read by name when the error on other points is smallest, and set back in the end.
+//! Keeping the best weights: a polynomial of degree 11 is fitted to 14 noisy points of a sine. The
+//! longer it is trained, the closer it comes to the noise. Variables are read by name when the
+//! error on other points is smallest, and set back in the end.
 //!
 //! `cargo run --release --example early_stopping`
 

@@ -1,6 +1,6 @@
-//! Any tensor can be fed, not placeholders alone. A small network learns exclusive or; then its hidden layer is fed
-//! with values of our own: what happens if a neuron falls silent? What lies before a fed tensor is not computed, so its
-//! inputs need not be fed.
+//! Any tensor can be fed, not placeholders alone. A small network learns exclusive or; then its
+//! hidden layer is fed with values of our own: what happens if a neuron falls silent? What lies
+//! before a fed tensor is not computed, so its inputs need not be fed.
 //!
 //! `cargo run --release --example feed_intermediate`
 

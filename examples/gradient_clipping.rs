@@ -1,6 +1,6 @@
-//! What is between `compute_gradients` and `apply_gradients` is open. A chain of 30 equal factors, as in a recurrent
-//! network, has a gradient of astronomic size at first, and a plain step along it ends in infinity. Scaled to a length of at most 1
-//! the same steps arrive.
+//! What is between `compute_gradients` and `apply_gradients` is open. A chain of 30 equal factors,
+//! as in a recurrent network, has a gradient of astronomic size at first, and a plain step along it
+//! ends in infinity. Scaled to a length of at most 1 the same steps arrive.
 //!
 //! `cargo run --release --example gradient_clipping`
 
@@ -8,7 +8,8 @@ use abeyance::prelude::*;
 
 const FACTORS: usize = 30;
 
-/// Trains `w` so that `w^30` becomes 1/2, and gives the weight and the gradient's length before each step.
+/// Trains `w` so that `w^30` becomes 1/2, and gives the weight and the gradient's length before
+/// each step.
 fn train(clip: bool) -> Result<Vec<(f32, f64)>, Error> {
     let g = Graph::named("chain");
     let w = g.variable("w", 1.4f32);

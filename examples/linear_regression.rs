@@ -1,5 +1,5 @@
-//! A line through noisy points: the smallest whole program. It describes a loss, lets an optimizer derive the steps that make it
-//! smaller, and runs them.
+//! A line through noisy points: the smallest whole program. It describes a loss, lets an optimizer
+//! derive the steps that make it smaller, and runs them.
 //!
 //! `cargo run --release --example linear_regression`
 

@@ -1,6 +1,7 @@
-//! The same as `mnist_conv` with more channels and dropout on the fully connected layer: more than 99.3 % of the test
-//! digits. Three things go beyond the talk: labels count as 91 % sure, so that the network need not become surer than it
-//! can be; weights decay; and the rate falls in a line to zero over 10,000 steps.
+//! The same as `mnist_conv` with more channels and dropout on the fully connected layer: more than
+//! 99.3 % of the test digits. Three things go beyond the talk: labels count as 91 % sure, so that
+//! the network need not become surer than it can be; weights decay; and the rate falls in a line to
+//! zero over 10,000 steps.
 //!
 //! ```text
 //! cargo run --release --example mnist_conv_dropout
@@ -81,7 +82,8 @@ struct Options {
     /// Steps of 100 images
     #[arg(long, default_value_t = 10_000)]
     steps: usize,
-    /// Keep each neuron of the fully connected layer with this probability while training, and all of them when testing
+    /// Keep each neuron of the fully connected layer with this probability while training, and all
+    /// of them when testing
     #[arg(long, value_name = "KEEP", default_value_t = 0.75, value_parser = probability)]
     dropout: f32,
     /// Seed of weights, batches and dropout

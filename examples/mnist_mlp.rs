@@ -1,5 +1,5 @@
-//! Five layers of 200, 100, 60, 30 and 10 neurons, and the steps that make them good: sigmoid, then relu, then a
-//! learning rate that decays, then dropout.
+//! Five layers of 200, 100, 60, 30 and 10 neurons, and the steps that make them good: sigmoid, then
+//! relu, then a learning rate that decays, then dropout.
 //!
 //! ```text
 //! cargo run --release --example mnist_mlp -- --activation sigmoid

@@ -1,8 +1,8 @@
-//! The simplest network that reads handwritten digits: ten weighted sums of all pixels, and a softmax. About 92 % of
-//! the test digits after two thousand steps.
+//! The simplest network that reads handwritten digits: ten weighted sums of all pixels, and a
+//! softmax. About 92 % of the test digits after two thousand steps.
 //!
-//! `cargo run --release --example mnist_softmax`, with `-- --plot FOLDER` for a picture of its curves, or with `-- --dashboard`
-//! for a page that shows it learning
+//! `cargo run --release --example mnist_softmax`, with `-- --plot FOLDER` for a picture of its
+//! curves, or with `-- --dashboard` for a page that shows it learning
 
 use abeyance::ndarray::ArrayD;
 use abeyance::prelude::*;
@@ -75,7 +75,8 @@ struct Options {
     profile: Profile,
 }
 
-/// The cross entropy is a sum over what is fed: of the 10,000 test digits, a hundred times that of a batch.
+/// The cross entropy is a sum over what is fed: of the 10,000 test digits, a hundred times that of
+/// a batch.
 fn per_100((accuracy, loss): (f32, f32)) -> (f32, f32) {
     (accuracy, loss / 100.0)
 }

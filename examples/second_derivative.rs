@@ -1,5 +1,6 @@
-//! Derivatives of derivatives: gradients are nodes like any other, so they have gradients too. Here they make Newton's method,
-//! which goes down Rosenbrock's banana-shaped valley in six steps. Gradient descent takes many thousand.
+//! Derivatives of derivatives: gradients are nodes like any other, so they have gradients too. Here
+//! they make Newton's method, which goes down Rosenbrock's banana-shaped valley in six steps.
+//! Gradient descent takes many thousand.
 //!
 //! `cargo run --release --example second_derivative`
 
@@ -16,8 +17,9 @@ fn main() -> Result<(), Error> {
     let [fxx, fxy] = gradients(fx, [x, y]);
     let [fyy] = gradients(fy, [y]);
 
-    // Newton's step goes to where the slopes would be 0 if the function were a parabola: the inverse of the matrix of second
-    // derivatives times the slopes. Both variables are read as they were before the step.
+    // Newton's step goes to where the slopes would be 0 if the function were a parabola: the
+    // inverse of the matrix of second derivatives times the slopes. Both variables are read as they
+    // were before the step.
     let determinant = fxx * fyy - fxy.square();
     let newton = g.group([
         x.assign_sub((fyy * fx - fxy * fy) / determinant),

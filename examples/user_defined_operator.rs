@@ -1,5 +1,5 @@
-//! An operator of one's own, used in training: swish, x / (1 + exp(-β x)) (Ramachandran, Zoph, Le: *Searching for
-//! activation functions*, 2017), with β a number in the graph.
+//! An operator of one's own, used in training: swish, x / (1 + exp(-β x)) (Ramachandran, Zoph, Le:
+//! *Searching for activation functions*, 2017), with β a number in the graph.
 //!
 //! `cargo run --release --example user_defined_operator`
 

@@ -11,9 +11,11 @@ use abeyance_onnx::{ExportError, ImportError};
 /// A result with the error that a program meets everywhere.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whatever went wrong, of whichever part of the library: `?` makes one of every error that a call gives.
+/// Whatever went wrong, of whichever part of the library: `?` makes one of every error that a call
+/// gives.
 ///
-/// It prints as the part prints it, as a compiler would. A `main` that returns it shows the same behind its own `Error: `:
+/// It prints as the part prints it, as a compiler would. A `main` that returns it shows the same
+/// behind its own `Error: `:
 ///
 /// ```
 /// use abeyance::prelude::*;
@@ -63,8 +65,8 @@ impl fmt::Display for Error {
     }
 }
 
-/// The text without its `error: `. This is what `unwrap` and a `main` that returns an error show, the latter behind an
-/// `Error: ` of its own, so it is for reading too.
+/// The text without its `error: `. This is what `unwrap` and a `main` that returns an error show,
+/// the latter behind an `Error: ` of its own, so it is for reading too.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,6 +1,8 @@
-//! Abeyance: describe a computation as a graph, have it differentiated symbolically, run it in parallel.
+//! Abeyance: describe a computation as a graph, have it differentiated symbolically, run it in
+//! parallel.
 //!
-//! Nothing is computed while a graph is described; it stays in abeyance until a [`Session`](session::Session) runs it.
+//! Nothing is computed while a graph is described; it stays in abeyance until a
+//! [`Session`](session::Session) runs it.
 //!
 //! ```
 //! use abeyance::prelude::*;
@@ -24,9 +26,10 @@
 //! # }
 //! ```
 //!
-//! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`] describe,
-//! [`layers`] builds networks, [`losses`] compare with labels, [`session::Session`] runs, [`train`] has optimizers,
-//! [`checkpoint`] keeps what was learnt, [`record`] what there was to see, [`datasets`] reads data, [`onnx`] reads and writes models.
+//! Where to read on: [`prelude`] is what programs use; [`graph::Graph`] and [`graph::Tensor`]
+//! describe, [`layers`] builds networks, [`losses`] compare with labels, [`session::Session`] runs,
+//! [`train`] has optimizers, [`checkpoint`] keeps what was learnt, [`record`] what there was to
+//! see, [`datasets`] reads data, [`onnx`] reads and writes models.
 
 mod error;
 

@@ -1,6 +1,7 @@
 //! The steady state is free: after the first run of a step, the engine allocates nothing.
 //!
-//! A program of its own, without the test harness: its main thread allocates when it likes, and everything is counted here.
+//! A program of its own, without the test harness: its main thread allocates when it likes, and
+//! everything is counted here.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Operations along an axis of the user's choice: softmax and cross-entropies, one-hot rows, dimensions of size 1.
+//! Operations along an axis of the user's choice: softmax and cross-entropies, one-hot rows,
+//! dimensions of size 1.
 
 use abeyance::graph::Float;
 use abeyance::prelude::*;

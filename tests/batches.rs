@@ -1,5 +1,6 @@
-//! Rows that are treated apart: which signatures take a batch of requests, what forbids it, and that a row alone and in any batch has
-//! the same bits. What each operator promises is tested in `tests/operators/rows.rs`.
+//! Rows that are treated apart: which signatures take a batch of requests, what forbids it, and
+//! that a row alone and in any batch has the same bits. What each operator promises is tested in
+//! `tests/operators/rows.rs`.
 
 use std::path::Path;
 
@@ -41,8 +42,8 @@ fn shuffle(session: &Session) {
     }
 }
 
-/// Every row of the outputs of a signature with one input is the same alone and in batches of these sizes, on one and on two threads,
-/// optimized or not.
+/// Every row of the outputs of a signature with one input is the same alone and in batches of these
+/// sizes, on one and on two threads, optimized or not.
 fn assert_apart(g: &Graph, signature: &str, row: &[usize], sizes: &[usize]) {
     let most = sizes.iter().copied().max().unwrap();
     let images = numbers(&[&[most], row].concat(), 7);

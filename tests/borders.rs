@@ -1,5 +1,6 @@
-//! Derivatives where formulas break: at 0, at ties, at both infinities, at the largest and the smallest numbers, and of NaN. Right
-//! values are worked out here in `f64`, by formulas that do not cancel, or by hand.
+//! Derivatives where formulas break: at 0, at ties, at both infinities, at the largest and the
+//! smallest numbers, and of NaN. Right values are worked out here in `f64`, by formulas that do not
+//! cancel, or by hand.
 
 use abeyance::prelude::*;
 use ndarray::{arr1, arr2};
@@ -108,7 +109,8 @@ fn slopes_of_functions_are_right_over_the_whole_range() {
         ("sin", both!(|x| x.sin()), &f64::cos, &f64::is_finite),
         ("cos", both!(|x| x.cos()), &|x| -x.sin(), &f64::is_finite),
         ("silu", both!(|x| x.silu()), &|x| 1.0 / (1.0 + (-x).exp()) + x * sigmoid_slope(x), &|x| {
-            // Below, the function turns: its slope is a difference of two others. At infinity it is a product with 0.
+            // Below, the function turns: its slope is a difference of two others. At infinity it is
+            // a product with 0.
             x.abs() < 1.0 || positive(x) && x.is_finite()
         }),
     ];

@@ -240,8 +240,8 @@ fn a_loop_is_differentiated_once() {
 
 // ---- scans ----------------------------------------------------------------------------------------------------
 
-/// A recurrent cell over `[T, N, 2]`, by `scan` and unrolled: the last state, all states, and the cotangents of xs, h0, the
-/// weights.
+/// A recurrent cell over `[T, N, 2]`, by `scan` and unrolled: the last state, all states, and the
+/// cotangents of xs, h0, the weights.
 fn recurrent<'g>(
     g: &'g Graph,
     length: usize,

@@ -1,4 +1,5 @@
-//! Convolutions and pools: values against ones worked out by hand and against plain loops, mistakes, thread counts.
+//! Convolutions and pools: values against ones worked out by hand and against plain loops,
+//! mistakes, thread counts.
 
 use abeyance::graph::dims;
 use abeyance::prelude::*;
@@ -532,7 +533,8 @@ fn of<'g>(images: Tensor<'g, f32>, w: Tensor<'g, f32>) -> Scalar<'g, f32> {
 
 #[test]
 fn images_cut_out_of_other_shapes_are_convolved_as_they_are_described() {
-    // Enough images that they are interleaved; the bytes are a placeholder's whose first dimension is another.
+    // Enough images that they are interleaved; the bytes are a placeholder's whose first dimension
+    // is another.
     let run = |optimize: bool| {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![4, 10, 9]);

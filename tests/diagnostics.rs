@@ -1,7 +1,8 @@
 //! Errors like a compiler's: what is wrong, on which line, with which shapes, and how to mend it.
 //!
-//! In the snapshots a place in this file stands as its line of source, with `>>` before the column, so that a reader sees
-//! which call is meant and an edit above it changes nothing. Two tests hold the numbers themselves against `line!()`.
+//! In the snapshots a place in this file stands as its line of source, with `>>` before the column,
+//! so that a reader sees which call is meant and an edit above it changes nothing. Two tests hold
+//! the numbers themselves against `line!()`.
 
 use std::fmt::Display;
 
@@ -721,7 +722,8 @@ fn feeds_and_fetches_of_another_graph() {
        | stranger : f32[]  (`let stranger = other.>>placeholder::<f32>("stranger", dims![]);`)
        = help: make a session for each graph
     "#);
-    // A prepared call looks as closely, though the other graph's node has the number of one of this graph's.
+    // A prepared call looks as closely, though the other graph's node has the number of one of this
+    // graph's.
     let call = session.prepare(x).unwrap();
     assert_eq!(call.run(feeds![x => 1.0]).unwrap()[[]], 1.0);
     assert_snapshot!(refusal(call.run(feeds![stranger => 1.0])), @r#"

@@ -1,4 +1,5 @@
-//! Functions of elements: values, corners, mistakes. Their derivatives are checked by the table in `tests/operators`.
+//! Functions of elements: values, corners, mistakes. Their derivatives are checked by the table in
+//! `tests/operators`.
 
 use abeyance::prelude::*;
 use ndarray::{ArrayD, arr1};

@@ -1,4 +1,5 @@
-//! The error that a program meets everywhere: `?` makes one of every error of the library, and it prints for reading.
+//! The error that a program meets everywhere: `?` makes one of every error of the library, and it
+//! prints for reading.
 
 use std::error::Error as StdError;
 

@@ -1,5 +1,6 @@
-//! Remainders of the division towards 0, powers by integers, hyperbolic functions and inverses, at the borders of their range. Their
-//! derivatives where they are smooth are checked by the table in `tests/operators`.
+//! Remainders of the division towards 0, powers by integers, hyperbolic functions and inverses, at
+//! the borders of their range. Their derivatives where they are smooth are checked by the table in
+//! `tests/operators`.
 
 use abeyance::prelude::*;
 use ndarray::{Array1, arr1};

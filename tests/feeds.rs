@@ -372,7 +372,8 @@ fn run_into_fills_what_is_there_and_replaces_what_does_not_fit() {
     // Another shape.
     session.run_into((y, sum), feeds![x => &small], &mut out).unwrap();
     assert_eq!((out.0.shape(), out.1), (&[1, 2][..], 6.0));
-    // As many elements under another shape, or in another order, are filled or replaced; the value is the same.
+    // As many elements under another shape, or in another order, are filled or replaced; the value
+    // is the same.
     for mut other in [
         ArrayD::zeros(IxDyn(&[4])),
         ArrayD::zeros(IxDyn(&[1, 4, 1])),

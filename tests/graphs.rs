@@ -1,5 +1,6 @@
-//! The graphs of the talk's networks, forward, backward, update and signatures, in `graphs/`, as text and as the files that the
-//! command line trains: what the examples train is what stands there. After a change that is meant, write them anew with
+//! The graphs of the talk's networks, forward, backward, update and signatures, in `graphs/`, as
+//! text and as the files that the command line trains: what the examples train is what stands
+//! there. After a change that is meant, write them anew with
 //! `UPDATE_GRAPHS=1 cargo test --test graphs` and read the difference.
 
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! Elements by their places: gather and scatter, cumulative sums and products, order, diagonals. Values against plain loops.
+//! Elements by their places: gather and scatter, cumulative sums and products, order, diagonals.
+//! Values against plain loops.
 
 use abeyance::prelude::*;
 use abeyance::session::Error;

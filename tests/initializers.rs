@@ -1,4 +1,5 @@
-//! First values of variables that follow from the size of the layer: what sessions draw has the moments that were asked for.
+//! First values of variables that follow from the size of the layer: what sessions draw has the
+//! moments that were asked for.
 
 use abeyance::graph::{Distribution, Fan, Init, variance_scaling};
 use abeyance::prelude::*;
@@ -16,7 +17,8 @@ fn moments(init: Init<f32>) -> (f64, f64, f64) {
     (mean, variance, largest)
 }
 
-/// 250 000 numbers have mean 0 and this variance, both to 5 standard errors or more, and go up to `limit`.
+/// 250 000 numbers have mean 0 and this variance, both to 5 standard errors or more, and go up to
+/// `limit`.
 #[track_caller]
 fn assert_moments(init: Init<f32>, variance: f64, limit: f64) {
     let (mean, found, largest) = moments(init);

@@ -6,14 +6,16 @@ const NODES: usize = 1_000_000;
 
 #[test]
 fn a_chain_of_a_million_nodes_builds_differentiates_prints_runs_and_drops() {
-    // 2 MiB is what a spawned thread gets by default; said here so that no environment variable changes it.
+    // 2 MiB is what a spawned thread gets by default; said here so that no environment variable
+    // changes it.
     let thread = std::thread::Builder::new().stack_size(2 << 20);
     let work = thread.spawn(|| {
         let g = Graph::new();
         let x = g.placeholder::<f64>("x", dims![]);
         let mut y = x;
         for _ in 0..NODES / 2 {
-            // Two nodes whose derivatives are not constants; together they stay near where they were.
+            // Two nodes whose derivatives are not constants; together they stay near where they
+            // were.
             y = y.tanh() + x;
         }
         let [slope] = gradients(y, [x]);

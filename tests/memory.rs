@@ -1,7 +1,8 @@
-//! What a session keeps does not grow with the number of shapes it has met: arenas are shared by its plans, and plans are
-//! kept as far as a number of bytes goes.
+//! What a session keeps does not grow with the number of shapes it has met: arenas are shared by
+//! its plans, and plans are kept as far as a number of bytes goes.
 //!
-//! A program of its own, without the test harness: its main thread allocates when it likes, and everything is counted here.
+//! A program of its own, without the test harness: its main thread allocates when it likes, and
+//! everything is counted here.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -38,7 +39,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The most bytes that were allocated at a time during `work`, beyond those before it; and those that are left behind.
+/// The most bytes that were allocated at a time during `work`, beyond those before it; and those
+/// that are left behind.
 fn count<R>(work: impl FnOnce() -> R) -> (usize, usize, R) {
     let before = NOW.load(SeqCst);
     MOST.store(before, SeqCst);
@@ -198,7 +200,8 @@ fn plans_stay_below_the_bound() {
         let SessionMemory { plans, plan_bytes, .. } = session.memory();
         assert!(plan_bytes <= 10 * each && plans >= rows.min(5), "{plans} of {plan_bytes} bytes");
     }
-    // Without any room the plan of the last run is kept, so that the next one like it allocates nothing.
+    // Without any room the plan of the last run is kept, so that the next one like it allocates
+    // nothing.
     let session = layers(1, 0);
     for rows in [1, 2, 1] {
         run(&session, &x, rows);

@@ -1,4 +1,5 @@
-//! What plans become between a program as it was described and as it runs, and that no bit of a result changes.
+//! What plans become between a program as it was described and as it runs, and that no bit of a
+//! result changes.
 
 use abeyance::prelude::*;
 

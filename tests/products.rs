@@ -1,4 +1,5 @@
-//! Products of matrices with leading dimensions, `tensordot` and `einsum`, against plain loops over all indices.
+//! Products of matrices with leading dimensions, `tensordot` and `einsum`, against plain loops over
+//! all indices.
 
 use std::collections::BTreeMap;
 

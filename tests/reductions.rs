@@ -350,7 +350,8 @@ fn long_sums_are_accurate_whatever_adds_them() {
         let found = session.run(sum, feeds![x => &values]).unwrap();
         for &found in &found {
             let error = (f64::from(found) / want - 1.0).abs();
-            // A product adds steps one after the other in blocks of up to 1024, a filter's gradient of up to 8192.
+            // A product adds steps one after the other in blocks of up to 1024, a filter's gradient
+            // of up to 8192.
             let bound = match name {
                 "matmul" | "matmul of a batch" | "einsum" => 2e-5,
                 "filters" | "filters of one image" => 1e-4,

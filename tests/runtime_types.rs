@@ -1,4 +1,5 @@
-//! Element types that are known only when the program runs: placeholders, constants and feeds from values.
+//! Element types that are known only when the program runs: placeholders, constants and feeds from
+//! values.
 
 use abeyance::ir::{Array, DType};
 use abeyance::prelude::*;

@@ -1,4 +1,5 @@
-//! Changing some rows or elements of a variable: `assign_scatter`, `assign_scatter_add`, `assign_scatter_sub`.
+//! Changing some rows or elements of a variable: `assign_scatter`, `assign_scatter_add`,
+//! `assign_scatter_sub`.
 
 use abeyance::prelude::*;
 use ndarray::{Array2, arr1, arr2};

@@ -1,4 +1,5 @@
-//! Shapes and moves: values against NumPy's meaning worked out by hand or by plain loops, sizes of 0, unknown sizes, mistakes.
+//! Shapes and moves: values against NumPy's meaning worked out by hand or by plain loops, sizes of
+//! 0, unknown sizes, mistakes.
 
 use abeyance::graph::SlicePart;
 use abeyance::prelude::*;

@@ -1,4 +1,5 @@
-//! `docs/one-training-step.md` shows what the engine prints: what stands between its marks is compared with that.
+//! `docs/one-training-step.md` shows what the engine prints: what stands between its marks is
+//! compared with that.
 //!
 //! `UPDATE_TEACHING=1 cargo test --test teaching` rewrites it.
 

@@ -1,4 +1,5 @@
-//! Operators and gradients that users bring: closures on arrays, gradients of their own, implementations of the trait.
+//! Operators and gradients that users bring: closures on arrays, gradients of their own,
+//! implementations of the trait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,5 @@
-//! Variables: runs are transactions, first values and random streams repeat, and failures leave everything as it was.
+//! Variables: runs are transactions, first values and random streams repeat, and failures leave
+//! everything as it was.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -516,7 +517,8 @@ fn inference_on_many_threads_sees_whole_steps_of_a_training() {
 
 // ---- operators of a user's own --------------------------------------------------------------------------------
 
-/// An operator of a test: its operand's shape, and a kernel that calls `run` with the operand and what it is to fill.
+/// An operator of a test: its operand's shape, and a kernel that calls `run` with the operand and
+/// what it is to fill.
 struct Custom<F> {
     signature: Signature,
     run: Arc<F>,

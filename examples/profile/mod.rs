@@ -12,7 +12,8 @@ const STEPS: usize = 10;
 #[derive(Parser)]
 #[command(about = "Trains a network on MNIST")]
 pub struct Profile {
-    /// Print which nodes took most time in the last ten steps, and write when each ran into this file, for ui.perfetto.dev
+    /// Print which nodes took most time in the last ten steps, and write when each ran into this
+    /// file, for ui.perfetto.dev
     #[arg(long = "trace", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Print the plan of a training step, what is computed together and what it costs, and stop

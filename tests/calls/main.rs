@@ -1,5 +1,6 @@
-//! Whose line, and whose words: every public function that builds is called once as it should be and once as it should not.
-//! Whatever it is made of, its nodes come from the line of the call, and a mistake is told there, under the name that was called.
+//! Whose line, and whose words: every public function that builds is called once as it should be
+//! and once as it should not. Whatever it is made of, its nodes come from the line of the call, and
+//! a mistake is told there, under the name that was called.
 //!
 //! A public function without a row fails the test that reads the sources.
 
@@ -15,7 +16,8 @@ use abeyance::prelude::*;
 
 /// A public function, and two calls of it.
 pub struct Row {
-    /// `Tensor::exp`, `Graph::stack`, `dense`; where there are two rows for one, a number behind `#`.
+    /// `Tensor::exp`, `Graph::stack`, `dense`; where there are two rows for one, a number behind
+    /// `#`.
     pub key: &'static str,
     /// A call as it should be.
     pub right: fn(&Graph),

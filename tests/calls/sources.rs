@@ -113,7 +113,8 @@ pub fn public_functions() -> Vec<String> {
     for krate in ["graph", "layers", "train", "session"] {
         for file in files(&root.join(krate).join("src")) {
             let text = fs::read_to_string(&file).unwrap();
-            // Free functions of operators' files append to untyped graphs, for authors of operators.
+            // Free functions of operators' files append to untyped graphs, for authors of
+            // operators.
             let has_free = match krate {
                 "session" => file.ends_with("differentiate.rs") || file.ends_with("jacobian.rs"),
                 "layers" | "train" => true,

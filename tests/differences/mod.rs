@@ -1,5 +1,5 @@
-//! Derivatives of what is built from several operators, against central differences. Those of the operators themselves are in
-//! `tests/operators`.
+//! Derivatives of what is built from several operators, against central differences. Those of the
+//! operators themselves are in `tests/operators`.
 
 use abeyance::prelude::*;
 use abeyance::session::Feed;

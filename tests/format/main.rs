@@ -1,4 +1,5 @@
-//! Graphs in files: what `docs/format.md` says of their bytes, files of older versions, round trips.
+//! Graphs in files: what `docs/format.md` says of their bytes, files of older versions, round
+//! trips.
 
 mod programs;
 mod python;

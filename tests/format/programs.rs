@@ -1,5 +1,5 @@
-//! Small programs that together have every kind of record, and compute the same bits on every processor: whole numbers,
-//! halves, random numbers that are compared.
+//! Small programs that together have every kind of record, and compute the same bits on every
+//! processor: whole numbers, halves, random numbers that are compared.
 
 use abeyance::prelude::*;
 use ndarray::{Array1, Array2, Array4, array};
@@ -18,7 +18,8 @@ pub const ALL: [Program; 7] = [
     ("watched", watched),
 ];
 
-/// Forward, backward and update nodes, a counter, a seed, first values that are drawn, dropout, a signature with feeds.
+/// Forward, backward and update nodes, a counter, a seed, first values that are drawn, dropout, a
+/// signature with feeds.
 fn line() -> Graph {
     let g = Graph::named("line");
     g.set_seed(7);
@@ -95,13 +96,15 @@ fn element_types() -> Graph {
         .output("empty", g.constant_array(&Array2::<f32>::zeros((0, 3))).named("empty"))
         .output("filled", g.variable("filled", fill(dims![2, 3], -0.0f64)))
         .output("ones", g.variable::<i64>("ones", ones(dims![3])));
-    // Their digits depend on the processor's arithmetic: they are in the file, and not among the outputs.
+    // Their digits depend on the processor's arithmetic: they are in the file, and not among the
+    // outputs.
     g.variable::<f32>("normal", random_normal(dims![2], 0.25, f64::MIN_POSITIVE));
     g.variable::<f64>("truncated", truncated_normal(dims![2], 0.0, 0.1));
     g
 }
 
-/// Names of signatures, inputs and outputs that no node could have, some of them alike, and swapped with nodes' names.
+/// Names of signatures, inputs and outputs that no node could have, some of them alike, and swapped
+/// with nodes' names.
 fn ports() -> Graph {
     let g = Graph::named("ports");
     let a = g.placeholder::<i64>("x", dims!["N"]);

@@ -1,4 +1,5 @@
-//! `docs/read_graph.py`, which was written from `docs/format.md` alone, reads what this crate reads.
+//! `docs/read_graph.py`, which was written from `docs/format.md` alone, reads what this crate
+//! reads.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -185,7 +186,8 @@ fn a_reader_of_graphs_written_from_the_page_reads_what_the_text_says() {
     assert!(files.len() > 10, "{files:?}");
     for path in files {
         let Some(read) = read(&path) else { return };
-        // Records that are read with their locations, and once more from what does not know the records.
+        // Records that are read with their locations, and once more from what does not know the
+        // records.
         let bytes = std::fs::read(&path).unwrap();
         let version = [[bytes[8], bytes[9]], [bytes[10], bytes[11]]].map(u16::from_le_bytes);
         let from_records = whole(&Graph::load(&path).unwrap(), version);

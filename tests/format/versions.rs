@@ -1,9 +1,9 @@
-//! `tests/versions/`: files that were written by each version of the form, which load for ever. Beside each stands the text of
-//! its graph and, where its arithmetic is the same on every processor, what its signatures gave (`.run`), from the
-//! checkpoint if there is one.
+//! `tests/versions/`: files that were written by each version of the form, which load for ever.
+//! Beside each stands the text of its graph and, where its arithmetic is the same on every
+//! processor, what its signatures gave (`.run`), from the checkpoint if there is one.
 //!
-//! When the version of the form changes, `KEEP_VERSION=1 cargo test --test format` writes the files of the new one. Those that
-//! are there are never written anew.
+//! When the version of the form changes, `KEEP_VERSION=1 cargo test --test format` writes the files
+//! of the new one. Those that are there are never written anew.
 
 use std::path::{Path, PathBuf};
 

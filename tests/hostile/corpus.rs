@@ -1,4 +1,5 @@
-//! The files in `files/`: each is refused with a message that helps, or is a graph that does no harm.
+//! The files in `files/`: each is refused with a message that helps, or is a graph that does no
+//! harm.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,5 +1,6 @@
-//! Graph files made by hand, byte by byte, so that they can say what no graph is saved as. The layout is that of
-//! `docs/format.md`, written here once more: a mistake in the crate's own writer cannot hide itself.
+//! Graph files made by hand, byte by byte, so that they can say what no graph is saved as. The
+//! layout is that of `docs/format.md`, written here once more: a mistake in the crate's own writer
+//! cannot hide itself.
 
 use abeyance::ir::{DType, MAGIC};
 

@@ -1,6 +1,6 @@
-//! Mutation: files that are in order, and those of the corpus, changed at random and loaded. `cargo test` runs a short part
-//! that is the same each time; `.ci/fuzz [seconds]` goes on from another seed, and writes what does harm to
-//! `files/found_...`, where the corpus keeps it.
+//! Mutation: files that are in order, and those of the corpus, changed at random and loaded.
+//! `cargo test` runs a short part that is the same each time; `.ci/fuzz [seconds]` goes on from
+//! another seed, and writes what does harm to `files/found_...`, where the corpus keeps it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

@@ -610,7 +610,8 @@ pub fn nested(depth: usize) -> Vec<u8> {
     forge.file()
 }
 
-/// So many unknown dimensions, their names so long, and so many bodies, each of which knows all of them.
+/// So many unknown dimensions, their names so long, and so many bodies, each of which knows all of
+/// them.
 pub fn symbols_by_bodies(symbols: usize, bodies: usize, letters: usize) -> Vec<u8> {
     let names: Vec<String> = (0..symbols).map(|at| format!("S{at:0>letters$}")).collect();
     let names: Vec<&str> = names.iter().map(|name| &**name).collect();
@@ -691,7 +692,8 @@ fn signatures(add: &mut impl FnMut(&str, Vec<u8>)) {
     });
 }
 
-/// Of nothing, a number, a batch of images, truth values, an operation, and images of an unknown number of channels.
+/// Of nothing, a number, a batch of images, truth values, an operation, and images of an unknown
+/// number of channels.
 fn watched() -> Forge {
     forge()
         .symbols(&["C"])

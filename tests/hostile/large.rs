@@ -157,7 +157,8 @@ fn checkpoints_of_long_headers() {
         .collect();
     let header = format!("{{{}}}", tensors.join(","));
     assert_eq!(load("tensors", file(&header, &[0; 5_000])), Ok(5_000));
-    // Eight tensors of which the last ends at 2^64 - 8, so that with the header the file's length is past it.
+    // Eight tensors of which the last ends at 2^64 - 8, so that with the header the file's length
+    // is past it.
     let size = (1u64 << 61) - 1;
     let tensors: Vec<String> = (0..8)
         .map(|at| {

@@ -79,8 +79,9 @@ pub fn bounded_checkpoint(what: &str, bytes: &[u8]) -> Result<Checkpoint, String
     read.map_err(|error| error.to_string())
 }
 
-/// Bytes of variables with which no session is made of a graph: it would have the memory that the file asks for, if the machine
-/// has it, and others that run beside would not. What is larger no machine has.
+/// Bytes of variables with which no session is made of a graph: it would have the memory that the
+/// file asks for, if the machine has it, and others that run beside would not. What is larger no
+/// machine has.
 const MANY_VARIABLES: std::ops::Range<usize> = 1 << 28..1 << 40;
 
 fn variable_bytes(graph: &Graph) -> usize {
@@ -94,8 +95,8 @@ fn variable_bytes(graph: &Graph) -> usize {
     bytes.fold(0, usize::saturating_add)
 }
 
-/// Whoever loads a graph goes on to make a session of it, print it, save it and load it again: a file that is accepted must
-/// do no harm there either. What of that is refused is told.
+/// Whoever loads a graph goes on to make a session of it, print it, save it and load it again: a
+/// file that is accepted must do no harm there either. What of that is refused is told.
 pub fn live_with(what: &str, graph: &Graph) -> Option<String> {
     let text = graph.to_text();
     let again = Graph::from_bytes(text.as_bytes());

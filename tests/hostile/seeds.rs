@@ -2,7 +2,8 @@
 
 use abeyance::prelude::*;
 
-/// Placeholders, variables, constants, a loop, branches, a tuple, gradients, updates, summaries, signatures, a seed, unknown sizes.
+/// Placeholders, variables, constants, a loop, branches, a tuple, gradients, updates, summaries,
+/// signatures, a seed, unknown sizes.
 pub fn graph() -> Graph {
     let g = Graph::named("small");
     g.set_seed(7);

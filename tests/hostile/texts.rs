@@ -141,8 +141,8 @@ fn operators() -> Vec<(String, Vec<u8>)> {
     texts
 }
 
-/// The samples of every second operator, from the first or the second on, with one number of an attribute or a size of an operand
-/// exchanged for each of [`NUMBERS`].
+/// The samples of every second operator, from the first or the second on, with one number of an
+/// attribute or a size of an operand exchanged for each of [`NUMBERS`].
 pub fn exchanged(from: usize, each: &mut dyn FnMut(&str, Vec<u8>)) {
     for operator in ops::table().into_iter().skip(from).step_by(2) {
         let of = |operator| OperatorRef::Static(operator);

@@ -113,7 +113,8 @@ pub fn conv_dropout(g: &Graph) -> Network<'_> {
     network!(network, Some(network.keep))
 }
 
-/// Two layers of 2048 neurons, which is more than any of the talk's: what a step of it takes is multiplying matrices.
+/// Two layers of 2048 neurons, which is more than any of the talk's: what a step of it takes is
+/// multiplying matrices.
 pub fn wide(g: &Graph) -> Network<'_> {
     let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
     let y_ = g.placeholder::<f32>("y_", dims![_, 10]);
@@ -128,8 +129,8 @@ pub fn wide(g: &Graph) -> Network<'_> {
     Network { x, y_, keep: None, loss, accuracy, train_step }
 }
 
-/// The multiplications and additions of a training step's matrix products and convolutions, for batches of `images`.
-/// Those with the zeros of a padding count, as they do for everyone.
+/// The multiplications and additions of a training step's matrix products and convolutions, for
+/// batches of `images`. Those with the zeros of a padding count, as they do for everyone.
 pub fn arithmetic(network: &Network<'_>, images: usize) -> f64 {
     products(network.loss.graph(), AnyTensor::from(network.train_step).id(), images)
 }

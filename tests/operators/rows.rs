@@ -1,8 +1,8 @@
-//! Rows that an operator says it keeps apart ([`Operator::split`]) have the same bits alone and in any batch, and rows that it says it
-//! mixes do meet.
+//! Rows that an operator says it keeps apart ([`Operator::split`]) have the same bits alone and in
+//! any batch, and rows that it says it mixes do meet.
 //!
-//! Every sample is run with every set of its operands split along every axis of one size, as one batch of several sizes: what is fed
-//! has an unknown dimension there.
+//! Every sample is run with every set of its operands split along every axis of one size, as one
+//! batch of several sizes: what is fed has an unknown dimension there.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ use ndarray::{ArrayD, Axis, IxDyn, Slice};
 
 use crate::samples::numbers;
 
-/// Operators of which no sample can be split, each with the file whose tests show that they keep rows apart.
+/// Operators of which no sample can be split, each with the file whose tests show that they keep
+/// rows apart.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("placeholder", "tests/batches.rs"),
     ("variable", "tests/batches.rs"),
@@ -55,7 +56,8 @@ const NEVER: &[(&str, &str)] = &[
 ];
 const WRITES: &str = "it changes a variable";
 
-/// Operators that say of a sample that rows meet, where numbers show none that do, and why they say it: chances that are lost.
+/// Operators that say of a sample that rows meet, where numbers show none that do, and why they say
+/// it: chances that are lost.
 const CAUTIOUS: &[(&str, &str)] = &[
     (
         "matmul",
@@ -92,8 +94,8 @@ const WINDOWS: &str = "windows of one pixel";
 const OFFSET: &str = "an offset that happens to be 0";
 const ENDS: &str = "ends that lie beyond any of the sample's rows";
 
-/// More samples than the operators', of sizes at which kernels take another road: blocks of matrices' rows, images interleaved,
-/// reductions in two stages.
+/// More samples than the operators', of sizes at which kernels take another road: blocks of
+/// matrices' rows, images interleaved, reductions in two stages.
 fn larger(name: &str, given: &[Sample]) -> Vec<Sample> {
     let usual = Domain::Between(-2.0, 2.0);
     let float = |attributes: &Attributes, dims: &[&[usize]]| {
@@ -270,7 +272,8 @@ fn split(graph: &Graph, dim: SymbolId, y: NodeId, ids: &[NodeId], axes: &[Option
     splits.of(y).cloned().unwrap_or(Split::Mixed)
 }
 
-/// Every way to split some operands along axes of one size, and to say so in attributes that are shapes.
+/// Every way to split some operands along axes of one size, and to say so in attributes that are
+/// shapes.
 fn cases(operator: &'static dyn Operator, sample: &Sample) -> Vec<Case> {
     let mut choices: Vec<Vec<Option<usize>>> = vec![Vec::new()];
     for operand in &sample.operands {
@@ -312,8 +315,8 @@ fn bytes(value: &Value, axis: usize, from: usize, to: usize) -> Vec<u8> {
     cut(value, axis, from, to).to_array().bytes
 }
 
-/// Runs every row alone and in batches of many sizes, beginning at different rows: the same bits, on one and two threads, optimized or
-/// not.
+/// Runs every row alone and in batches of many sizes, beginning at different rows: the same bits,
+/// on one and two threads, optimized or not.
 fn assert_apart(case: &Case, axis: usize) {
     let mut alone: Vec<Option<Vec<u8>>> = Vec::new();
     for (threads, optimize) in [(1, true), (1, false), (2, true), (2, false)] {

@@ -53,7 +53,8 @@ pub fn numbers(count: usize, domain: &Domain, seed: u64) -> Vec<f64> {
             })
             .collect(),
         Domain::Distinct => {
-            // A shuffled ladder: neighbours 0.2 apart. Operands of one sample stand half a step apart.
+            // A shuffled ladder: neighbours 0.2 apart. Operands of one sample stand half a step
+            // apart.
             let shift = (seed % 2) as f64 * 0.1;
             let mut values: Vec<f64> =
                 (0..count).map(|i| 0.2 * (i as f64 - (count / 2) as f64) + shift).collect();
@@ -72,7 +73,8 @@ impl Case {
         Self::with(operator, sample, false)
     }
 
-    /// The same between elementwise operators that change nothing and that it may be fused with; `z` has the value of `y`.
+    /// The same between elementwise operators that change nothing and that it may be fused with;
+    /// `z` has the value of `y`.
     pub fn surrounded(operator: &'static dyn Operator, sample: &Sample) -> Case {
         Self::with(operator, sample, true)
     }

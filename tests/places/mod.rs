@@ -1,5 +1,5 @@
-//! Messages in snapshots: a place in a test's file stands as its line of source, with `>>` before the column, so that an
-//! edit above it changes nothing.
+//! Messages in snapshots: a place in a test's file stands as its line of source, with `>>` before
+//! the column, so that an edit above it changes nothing.
 
 use std::fmt::Display;
 

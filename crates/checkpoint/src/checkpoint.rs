@@ -13,7 +13,8 @@ use crate::{Comparison, Error, Restore};
 /// No larger file is read.
 const MOST_BYTES: u64 = 1 << 36;
 
-/// The variables of a session by name, and the counters and the seed from which its training goes on.
+/// The variables of a session by name, and the counters and the seed from which its training goes
+/// on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// `None` if another program wrote the file: then it has values, and nothing to go on from.
@@ -38,13 +39,14 @@ impl Checkpoint {
         Self { facts: Some(facts), tensors }
     }
 
-    /// Arrays under names, without a training behind them. Of two of one name the last counts. Its file has a checksum as every
-    /// checkpoint's, and is of step 0 and of no graph.
+    /// Arrays under names, without a training behind them. Of two of one name the last counts. Its
+    /// file has a checksum as every checkpoint's, and is of step 0 and of no graph.
     pub fn of_arrays(arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
         Self { facts: None, tensors: arrays.into_iter().collect() }
     }
 
-    /// The same with only those variables whose names `keep` accepts: what a network needs that is trained no further, for instance.
+    /// The same with only those variables whose names `keep` accepts: what a network needs that is
+    /// trained no further, for instance.
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         let kept = self.tensors.iter().filter(|(name, _)| keep(name));
         let tensors = kept.map(|(name, array)| (name.clone(), array.clone())).collect();
@@ -74,7 +76,8 @@ impl Checkpoint {
         self.facts.as_ref().map_or(0, |facts| facts.step)
     }
 
-    /// The seed of the session it was taken of, which a session that goes on from it must have; 0 if another program wrote it.
+    /// The seed of the session it was taken of, which a session that goes on from it must have; 0
+    /// if another program wrote it.
     pub fn seed(&self) -> u64 {
         self.facts.as_ref().map_or(0, |facts| facts.seed)
     }
@@ -84,8 +87,8 @@ impl Checkpoint {
         self.facts.as_ref().map_or("", |facts| &facts.graph)
     }
 
-    /// Whether the session's graph is to the letter the one it was taken of. One that differs can still be restored if its
-    /// variables are the same, but need not go on to the same bits.
+    /// Whether the session's graph is to the letter the one it was taken of. One that differs can
+    /// still be restored if its variables are the same, but need not go on to the same bits.
     pub fn is_of(&self, session: &Session) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.fingerprint == fingerprint(session))
     }
@@ -116,7 +119,8 @@ impl Checkpoint {
     /// Reads the bytes of a file, of Abeyance or of another program that writes `safetensors`.
     ///
     /// # Errors
-    /// They are no such file, damaged, of a version to come, or hold element types that no graph has.
+    /// They are no such file, damaged, of a version to come, or hold element types that no graph
+    /// has.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (facts, tensors) = form::read(bytes)?;
         Ok(Self { facts, tensors })
@@ -153,12 +157,12 @@ impl Checkpoint {
         Self::from_bytes(&bytes).map_err(|error| error.of(path))
     }
 
-    /// Puts a session where this one was: all variables, the step and the random streams. Training then goes on to the same
-    /// bits as if it had never stopped.
+    /// Puts a session where this one was: all variables, the step and the random streams. Training
+    /// then goes on to the same bits as if it had never stopped.
     ///
     /// # Errors
-    /// Variables that are missing, unknown or of another shape or type, all of them; another seed; a file of another program.
-    /// The session is then as it was.
+    /// Variables that are missing, unknown or of another shape or type, all of them; another seed;
+    /// a file of another program. The session is then as it was.
     pub fn restore(&self, session: &Session) -> Result<(), Error> {
         let Some(facts) = &self.facts else {
             return Err(Error::damaged(

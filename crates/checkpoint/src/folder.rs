@@ -18,8 +18,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder, which is made if it is not there. What a killed program left unfinished is removed, so
-    /// one program at a time may save there.
+    /// The checkpoints in a folder, which is made if it is not there. What a killed program left
+    /// unfinished is removed, so one program at a time may save there.
     ///
     /// # Errors
     /// The folder cannot be made or read.
@@ -48,7 +48,8 @@ impl Checkpoints {
         Ok(Self { folder, keep: DEFAULT_KEEP, storage })
     }
 
-    /// Keeps the newest so many, at least 1; 0 keeps all. It is [`DEFAULT_KEEP`] unless said otherwise.
+    /// Keeps the newest so many, at least 1; 0 keeps all. It is [`DEFAULT_KEEP`] unless said
+    /// otherwise.
     pub fn keep(mut self, newest: usize) -> Self {
         self.keep = newest;
         self
@@ -67,7 +68,8 @@ impl Checkpoints {
         list(&self.folder)
     }
 
-    /// Saves what a session has come to, and then removes the oldest beyond those that are kept. Tells the file.
+    /// Saves what a session has come to, and then removes the oldest beyond those that are kept.
+    /// Tells the file.
     ///
     /// # Errors
     /// What the disk objects to. Checkpoints that were there are then there still, as a whole.
@@ -103,7 +105,8 @@ impl Checkpoints {
         Self::latest_in(&self.folder)
     }
 
-    /// The newest checkpoint in a folder in which another program may be saving: nothing there is touched.
+    /// The newest checkpoint in a folder in which another program may be saving: nothing there is
+    /// touched.
     ///
     /// # Errors
     /// The folder cannot be read; as [`Checkpoints::latest`].

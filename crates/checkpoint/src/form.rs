@@ -1,4 +1,5 @@
-//! The file form: `safetensors`, with one entry of its metadata for what is not a tensor. `docs/format.md` describes it.
+//! The file form: `safetensors`, with one entry of its metadata for what is not a tensor.
+//! `docs/format.md` describes it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The entry of the metadata. One alone, since the library writes several in an order that changes from run to run.
+/// The entry of the metadata. One alone, since the library writes several in an order that changes
+/// from run to run.
 const ENTRY: &str = "abeyance";
 
 /// The length of the header stands before it.
@@ -38,8 +40,9 @@ pub(crate) struct Facts {
 /// Tensors by name.
 pub(crate) type Tensors = BTreeMap<String, Array>;
 
-/// CRC-32C of the facts as JSON without their checksum, and of each tensor in the order of names: length and bytes of the
-/// name, tag of the element type, number of dimensions, dimensions, bytes. Numbers are 64 bits, little-endian.
+/// CRC-32C of the facts as JSON without their checksum, and of each tensor in the order of names:
+/// length and bytes of the name, tag of the element type, number of dimensions, dimensions, bytes.
+/// Numbers are 64 bits, little-endian.
 fn checksum(facts: &Facts, tensors: &Tensors) -> Result<String, Error> {
     let json = serde_json::to_string(&Facts { checksum: String::new(), ..facts.clone() })
         .map_err(|error| Error::damaged(error.to_string()))?;
@@ -127,7 +130,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
     }
     let entry = header.metadata().as_ref().and_then(|metadata| metadata.get(ENTRY));
     let Some(entry) = entry else {
-        // A damaged name of the entry must not make one of ours another program's, which has no checksum.
+        // A damaged name of the entry must not make one of ours another program's, which has no
+        // checksum.
         let others = header.metadata().iter().flat_map(|metadata| metadata.values());
         return if others.into_iter().any(|value| serde_json::from_str::<Facts>(value).is_ok()) {
             Err(Error::damaged("it is damaged: its facts are not where they should be")

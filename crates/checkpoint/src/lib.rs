@@ -1,8 +1,10 @@
-//! What a session has learnt, in files: a [`Checkpoint`] holds the variables, optimizers' slots included, and the counters and
-//! the seed from which training goes on to the same bits. It is a `safetensors` file, which other programs read too.
+//! What a session has learnt, in files: a [`Checkpoint`] holds the variables, optimizers' slots
+//! included, and the counters and the seed from which training goes on to the same bits. It is a
+//! `safetensors` file, which other programs read too.
 //!
-//! [`Checkpoints`] keeps the newest few in a folder, each written as a whole or not at all. [`Restore`] takes a part of a
-//! checkpoint, under other names where need be, into another network; it says first everything that does not fit.
+//! [`Checkpoints`] keeps the newest few in a folder, each written as a whole or not at all.
+//! [`Restore`] takes a part of a checkpoint, under other names where need be, into another network;
+//! it says first everything that does not fit.
 //!
 //! ```
 //! use abeyance_checkpoint::Checkpoints;

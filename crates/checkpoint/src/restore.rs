@@ -8,8 +8,8 @@ use abeyance_session::Session;
 
 use crate::{Checkpoint, Error};
 
-/// Which values of a checkpoint go to which variables of a session. By default every variable gets the value of its own name,
-/// and there may be none missing and none left over.
+/// Which values of a checkpoint go to which variables of a session. By default every variable gets
+/// the value of its own name, and there may be none missing and none left over.
 ///
 /// ```no_run
 /// # use abeyance_checkpoint::{Checkpoint, Restore};
@@ -37,13 +37,15 @@ impl Restore {
         Self::default()
     }
 
-    /// What the checkpoint calls `from`, or what stands behind `from/`, is called `to` in the session.
+    /// What the checkpoint calls `from`, or what stands behind `from/`, is called `to` in the
+    /// session.
     pub fn rename(mut self, from: &str, to: &str) -> Self {
         self.renames.push((from.to_owned(), to.to_owned()));
         self
     }
 
-    /// Only variables of the session that are called so, or stand behind it and a `/`. Several add up.
+    /// Only variables of the session that are called so, or stand behind it and a `/`. Several add
+    /// up.
     pub fn only(mut self, name: &str) -> Self {
         self.only.push(name.to_owned());
         self
@@ -55,15 +57,16 @@ impl Restore {
         self
     }
 
-    /// Variables that the checkpoint lacks keep their values, and values that no variable takes are left.
+    /// Variables that the checkpoint lacks keep their values, and values that no variable takes are
+    /// left.
     pub fn partial(mut self) -> Self {
         self.may_miss = true;
         self.may_leave = true;
         self
     }
 
-    /// Values that no variable takes are left, such as those of an optimizer where nothing is trained. Every variable must have
-    /// one.
+    /// Values that no variable takes are left, such as those of an optimizer where nothing is
+    /// trained. Every variable must have one.
     pub fn leave_extra(mut self) -> Self {
         self.may_leave = true;
         self
@@ -133,7 +136,8 @@ impl Restore {
         unused.map(|(from, _)| from.clone()).collect()
     }
 
-    /// Gives the session's variables their values, all at once. Its step and random streams stay as they are.
+    /// Gives the session's variables their values, all at once. Its step and random streams stay as
+    /// they are.
     ///
     /// # Errors
     /// Whatever [`Restore::compare`] finds not to fit, all of it. The session is then as it was.
@@ -175,7 +179,8 @@ pub struct Comparison {
     pub doubled: Vec<(String, String)>,
     /// Renames that rename nothing.
     pub unused: Vec<String>,
-    /// Where the checkpoint is of another graph than the session, or of another version of it: the names of both.
+    /// Where the checkpoint is of another graph than the session, or of another version of it: the
+    /// names of both.
     pub other: Option<(String, String)>,
     /// Whether missing ones are as wanted.
     may_miss: bool,
@@ -264,7 +269,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// What an optimizer keeps for variables, `w/Adam` and `w/Adam_1` for `w`: many names that say one thing.
+/// What an optimizer keeps for variables, `w/Adam` and `w/Adam_1` for `w`: many names that say one
+/// thing.
 #[derive(Default)]
 struct Slots<'a> {
     /// What stands behind the variables' names.
@@ -274,7 +280,8 @@ struct Slots<'a> {
 }
 
 impl<'a> Slots<'a> {
-    /// Names without those of slots, and these. A slot is what stands behind the name of another of the names, or of `others`.
+    /// Names without those of slots, and these. A slot is what stands behind the name of another of
+    /// the names, or of `others`.
     fn folded(
         names: &'a [String],
         others: impl Iterator<Item = &'a String>,

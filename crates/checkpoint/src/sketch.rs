@@ -1,5 +1,5 @@
-//! A look at a header before the library reads it: `safetensors` makes a table of whatever stands there, of any number of
-//! sizes and entries, and adds up offsets of any size.
+//! A look at a header before the library reads it: `safetensors` makes a table of whatever stands
+//! there, of any number of sizes and entries, and adds up offsets of any size.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -183,7 +183,8 @@ fn every_flipped_bit_and_every_truncation_is_found() {
     for bit in 0..bytes.len() * 8 {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
-        // In the names of its own fields a changed bit can make a file that says nothing of ours: it is no training state.
+        // In the names of its own fields a changed bit can make a file that says nothing of ours:
+        // it is no training state.
         if let Ok(read) = Checkpoint::from_bytes(&damaged) {
             assert!(!read.is_complete(), "bit {bit} of byte {}", bit / 8);
         }

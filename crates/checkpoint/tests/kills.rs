@@ -1,4 +1,5 @@
-//! A program that is killed while it saves, again and again: this test starts itself as that program.
+//! A program that is killed while it saves, again and again: this test starts itself as that
+//! program.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Write};
@@ -22,7 +23,8 @@ fn counting(g: &Graph) -> Operation<'_> {
     g.group([w.assign(w + 1.0)])
 }
 
-/// Not a test by itself: what is killed. It goes on from the newest checkpoint, and tells of each that is finished.
+/// Not a test by itself: what is killed. It goes on from the newest checkpoint, and tells of each
+/// that is finished.
 #[test]
 fn save_until_killed() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
@@ -43,7 +45,8 @@ fn save_until_killed() {
     }
 }
 
-/// Starts that program, kills it a while after it began to save, and gives the last step that it told of.
+/// Starts that program, kills it a while after it began to save, and gives the last step that it
+/// told of.
 fn run_and_kill(folder: &Path, after: Duration) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "save_until_killed", "--nocapture"])
@@ -96,7 +99,8 @@ fn after_each_of_200_kills_the_newest_checkpoint_is_whole_and_not_older_than_wha
         let w = session.variable::<f32>("w").unwrap();
         assert!(w.iter().all(|&w| w == step as f32), "kill {kill}");
     }
-    // Kills between a save and the removal of the oldest left more than two; the next save that ends removes them all.
+    // Kills between a save and the removal of the oldest left more than two; the next save that
+    // ends removes them all.
     Checkpoints::open(&folder).unwrap().keep(2).save(&session).unwrap();
     assert_eq!(names(&folder).len(), 2, "{:?}", names(&folder));
     eprintln!("{leftovers} kills left an unfinished file, {unsaid} came before a save was told");

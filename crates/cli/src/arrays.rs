@@ -17,8 +17,8 @@ const MOST_PIXELS: usize = 1 << 26;
 const NPY_MARK: &[u8] = b"\x93NUMPY";
 const PNG_MARK: &[u8] = b"\x89PNG";
 
-/// The array in a file, whichever of the three it is by its first bytes. Of an image it is the brightness `[height, width]`, 0
-/// black and 255 white.
+/// The array in a file, whichever of the three it is by its first bytes. Of an image it is the
+/// brightness `[height, width]`, 0 black and 255 white.
 pub fn read(path: &Path) -> Result<Value, Failure> {
     let refuse =
         |what: &dyn std::fmt::Display| Failure::Failed(format!("`{}`: {what}", path.display()));
@@ -44,7 +44,8 @@ fn length(bytes: &[u8], width: usize) -> Option<usize> {
     Some(field.iter().rev().fold(0, |length, &byte| length << 8 | usize::from(byte)))
 }
 
-/// NumPy's format, versions 1 to 3 (NEP 1): a mark, a version, the length of a header, a header in Python's notation, elements.
+/// NumPy's format, versions 1 to 3 (NEP 1): a mark, a version, the length of a header, a header in
+/// Python's notation, elements.
 fn npy(bytes: &[u8]) -> Result<Value, String> {
     let damaged = || "it is cut off or no NumPy array".to_owned();
     let width = match bytes.get(6) {
@@ -172,8 +173,8 @@ fn png(bytes: Vec<u8>) -> Result<Value, String> {
     Ok(Value::U8(array.map_err(|error| error.to_string())?))
 }
 
-/// An array as an input takes it: bytes become numbers from 0 to 1 where numbers are wanted, and dimensions of size 1 and the
-/// batch's are added where the input has them.
+/// An array as an input takes it: bytes become numbers from 0 to 1 where numbers are wanted, and
+/// dimensions of size 1 and the batch's are added where the input has them.
 pub fn fit(value: Value, dtype: DType, wanted: &[Dim], shown: &str) -> Result<Value, String> {
     let found = format!("{}{:?}", value.dtype(), value.shape());
     let dims = fitting_dims(value.shape(), wanted).ok_or_else(|| {
@@ -220,8 +221,8 @@ fn shape<T>(array: ArrayD<T>, dims: &[usize]) -> Result<ArrayD<T>, String> {
     array.into_shape_with_order(IxDyn(dims)).map_err(|_| format!("{found} cannot become {dims:?}"))
 }
 
-/// The sizes that an array of sizes `found` gets where `wanted` is taken. One that differs in nothing but ones, or that stands for
-/// a single one of a batch, fits.
+/// The sizes that an array of sizes `found` gets where `wanted` is taken. One that differs in
+/// nothing but ones, or that stands for a single one of a batch, fits.
 fn fitting_dims(found: &[usize], wanted: &[Dim]) -> Option<Dims> {
     let fits = |(wanted, found): (&Dim, &usize)| wanted.known().is_none_or(|known| known == *found);
     if found.len() == wanted.len() && wanted.iter().zip(found).all(fits) {
@@ -243,7 +244,8 @@ fn fitting_dims(found: &[usize], wanted: &[Dim]) -> Option<Dims> {
     is_one.then(|| std::iter::once(1).chain(found.iter().copied()).collect())
 }
 
-/// Whether arrays of these sizes hold the same, laid out otherwise: they differ in dimensions of size 1, or one of them is flat.
+/// Whether arrays of these sizes hold the same, laid out otherwise: they differ in dimensions of
+/// size 1, or one of them is flat.
 pub fn is_like(one: &[usize], other: &[usize]) -> bool {
     let long = |dims: &[usize]| -> Dims { dims.iter().copied().filter(|&dim| dim != 1).collect() };
     let (long_one, long_other) = (long(one), long(other));

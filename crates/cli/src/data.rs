@@ -124,7 +124,8 @@ impl Inputs {
     ) -> Vec<(&'static str, Value)> {
         let mut dims = vec![digits.len()];
         dims.extend(&self.image);
-        // As many elements as before, which was settled at the beginning; otherwise the run says what does not fit.
+        // As many elements as before, which was settled at the beginning; otherwise the run says
+        // what does not fit.
         let images: ArrayD<f32> = match images.into_shape_with_order(IxDyn(&dims)) {
             Ok(images) => images,
             Err(_) => ArrayD::zeros(IxDyn(&[0])),

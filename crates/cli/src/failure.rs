@@ -57,7 +57,8 @@ impl Failure {
     }
 }
 
-/// The mistakes, without the places in this program where it asked for what does not fit, and with advice for who calls a command.
+/// The mistakes, without the places in this program where it asked for what does not fit, and with
+/// advice for who calls a command.
 pub fn mistakes(mut mistakes: Diagnostics) -> Diagnostics {
     let here = file!().trim_end_matches("failure.rs");
     let is_here = |location: &Location| matches!(location, Location::Source(at) if at.file().starts_with(here));

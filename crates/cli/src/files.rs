@@ -32,7 +32,8 @@ pub fn graph(path: &Path) -> Result<Graph, Failure> {
     Ok(abeyance_package::graph(path)?)
 }
 
-/// A graph with its weights: those of the checkpoint that is named, or else what lies with it in a folder.
+/// A graph with its weights: those of the checkpoint that is named, or else what lies with it in a
+/// folder.
 pub fn model(path: &Path, from: &From) -> Result<Package, Failure> {
     let package = Package::load(path)?;
     Ok(match &from.checkpoint {
@@ -61,7 +62,8 @@ pub fn checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
     Ok(abeyance_package::checkpoint(path)?)
 }
 
-/// A session with a model's weights, for runs that train nothing: what only training needs may be in the checkpoint or not.
+/// A session with a model's weights, for runs that train nothing: what only training needs may be
+/// in the checkpoint or not.
 pub fn session(model: &Package, threads: &Threads) -> Result<Session, Failure> {
     let session = model.session(SessionOptions::new().threads(threads.threads))?;
     if model.checkpoint.is_none() && session.variables().next().is_some() {

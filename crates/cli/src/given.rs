@@ -19,7 +19,8 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files and which examples each has, where several were read one after another for the one input that has any.
+    /// The files and which examples each has, where several were read one after another for the one
+    /// input that has any.
     pub fn parts(&self) -> Option<Vec<(String, Range<usize>)>> {
         let (input, ..) = self.read.first()?;
         if self.read.len() < 2 || self.read.iter().any(|(other, ..)| other != input) {
@@ -40,8 +41,8 @@ impl Files {
     }
 }
 
-/// The input and the file that `NAME=FILE` names: the longest name that the signature has, since names and files may have a `=` in them;
-/// `None` where none is the name of an input.
+/// The input and the file that `NAME=FILE` names: the longest name that the signature has, since
+/// names and files may have a `=` in them; `None` where none is the name of an input.
 fn named<'a>(text: &'a str, signature: &GraphSignature) -> Option<(&'a str, &'a str)> {
     let splits = text.rmatch_indices('=').filter_map(|(at, _)| {
         let (name, file) = text.split_at_checked(at)?;
@@ -50,8 +51,9 @@ fn named<'a>(text: &'a str, signature: &GraphSignature) -> Option<(&'a str, &'a 
     splits.into_iter().find(|(name, _)| signature.input(name).is_some())
 }
 
-/// The values of all inputs from files, by their names: arrays, images, IDX files, `NAME=FILE` where there are several inputs. Several
-/// files of one input are put together along the first dimension; `invert` takes images as negatives.
+/// The values of all inputs from files, by their names: arrays, images, IDX files, `NAME=FILE`
+/// where there are several inputs. Several files of one input are put together along the first
+/// dimension; `invert` takes images as negatives.
 pub fn inputs(
     texts: &[String],
     invert: bool,
@@ -174,7 +176,8 @@ fn appended(one: &Value, other: &Value) -> Option<Value> {
     })
 }
 
-/// How many examples there are, where each gives by itself what it gives among the others ([`SignatureRun::batches`]).
+/// How many examples there are, where each gives by itself what it gives among the others
+/// ([`SignatureRun::batches`]).
 pub fn examples(run: &SignatureRun<'_>, inputs: &[(String, Value)]) -> Option<usize> {
     let count = inputs.first().and_then(|(_, value)| value.shape().first().copied())?;
     let is_even = inputs.iter().all(|(_, value)| value.shape().first() == Some(&count));

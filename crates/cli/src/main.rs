@@ -1,8 +1,10 @@
-//! The command `abeyance`: a saved graph is a program, and this runs it. It trains, evaluates and predicts, prints,
-//! checks, compares and converts graphs, and packs them to be served, without the Rust code that built them.
+//! The command `abeyance`: a saved graph is a program, and this runs it. It trains, evaluates and
+//! predicts, prints, checks, compares and converts graphs, and packs them to be served, without the
+//! Rust code that built them.
 //!
-//! Results go to the standard output, everything else to the standard error. It ends with 0, with 1 and one message if
-//! something failed, with 2 if it was called wrongly, with 130 if it was interrupted; `diff` ends with 1 if graphs differ.
+//! Results go to the standard output, everything else to the standard error. It ends with 0, with 1
+//! and one message if something failed, with 2 if it was called wrongly, with 130 if it was
+//! interrupted; `diff` ends with 1 if graphs differ.
 
 mod arrays;
 mod client;

@@ -38,8 +38,8 @@ pub fn object(metrics: &Metrics) -> serde_json::Value {
     metrics.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(*value))).collect()
 }
 
-/// The means of a signature's numbers over a data set: each batch counts by its size. `also` is fetched along, and its classes are
-/// collected.
+/// The means of a signature's numbers over a data set: each batch counts by its size. `also` is
+/// fetched along, and its classes are collected.
 pub fn evaluate(
     session: &Session,
     signature: &str,

@@ -120,7 +120,8 @@ fn scaled(mut value: f64, unit: &str, larger: &[&str]) -> String {
     }
 }
 
-/// Lines with columns as wide as their widest entry, the first `left` of them aligned to the left and the others to the right.
+/// Lines with columns as wide as their widest entry, the first `left` of them aligned to the left
+/// and the others to the right.
 pub fn table(left: usize, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {

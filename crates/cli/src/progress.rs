@@ -51,7 +51,8 @@ impl Progress {
         images / self.timed.0.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// What there is to say after so many steps: of the batch, and of the test images where they were evaluated.
+    /// What there is to say after so many steps: of the batch, and of the test images where they
+    /// were evaluated.
     pub fn report(
         &mut self,
         steps: u64,

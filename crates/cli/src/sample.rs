@@ -16,7 +16,8 @@ const MOST_BYTES: usize = 1 << 33;
 /// Sizes of what the graph leaves open, besides the batch.
 #[derive(Args)]
 pub struct Sizes {
-    /// Size of an unknown dimension by its name; the first of an input is the batch's unless it is named
+    /// Size of an unknown dimension by its name; the first of an input is the batch's unless it is
+    /// named
     #[arg(long = "size", value_name = "NAME=N", value_parser = size)]
     pub sizes: Vec<(String, usize)>,
 }
@@ -30,7 +31,8 @@ fn size(text: &str) -> Result<(String, usize), String> {
     }
 }
 
-/// A value for each input of a signature: numbers from 0 to 1, integers 0, always the same for a seed.
+/// A value for each input of a signature: numbers from 0 to 1, integers 0, always the same for a
+/// seed.
 pub fn inputs(
     graph: &Graph,
     signature: &GraphSignature,

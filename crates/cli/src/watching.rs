@@ -24,7 +24,8 @@ const ADDR: &str = "127.0.0.1:6006";
 /// How a training can be watched.
 #[derive(Args)]
 pub struct Watched {
-    /// Record the training in this folder: a TensorBoard log, which `abeyance dashboard` shows, and `metrics.csv`
+    /// Record the training in this folder: a TensorBoard log, which `abeyance dashboard` shows, and
+    /// `metrics.csv`
     #[arg(long, value_name = "FOLDER")]
     pub log: Option<PathBuf>,
     /// Show the training on a page while it goes on, at this address; port 0 takes one that is free
@@ -105,7 +106,8 @@ impl<'a> Watching<'a> {
             None => None,
         };
         let live = Live::new(session, name.unwrap_or_else(|| session.graph_name().to_owned()));
-        // The address and the terminal first: where they are not to be had, no folder is made or changed.
+        // The address and the terminal first: where they are not to be had, no folder is made or
+        // changed.
         let (server, beside) = options.open(live.shown())?;
         let tui = match options.tui {
             true => {
@@ -164,7 +166,8 @@ impl<'a> Watching<'a> {
         self.recorder.test_images(&images, &labels).map_err(Failure::failed)
     }
 
-    /// Runs a step of training, and records what is to be recorded of it. `step` of them were done before. Gives the signature's outputs.
+    /// Runs a step of training, and records what is to be recorded of it. `step` of them were done
+    /// before. Gives the signature's outputs.
     pub fn step<'b>(
         &self,
         step: u64,
@@ -222,7 +225,8 @@ impl<'a> Watching<'a> {
         self.recorder.scalars(step as i64, [("train/images_per_second", speed)]);
     }
 
-    /// Does what the page asks for between two steps, and gives whether it asks to stop. `save` saves a checkpoint and says where.
+    /// Does what the page asks for between two steps, and gives whether it asks to stop. `save`
+    /// saves a checkpoint and says where.
     pub fn obey(&self, session: &Session, save: impl Fn() -> Result<String, String>) -> bool {
         for trouble in self.recorder.trouble() {
             if let Some(tui) = &self.tui {
@@ -233,7 +237,8 @@ impl<'a> Watching<'a> {
         self.live.between_steps(session, &self.recorder, stop::is_asked, save)
     }
 
-    /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open until somebody presses Ctrl-C.
+    /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open
+    /// until somebody presses Ctrl-C.
     pub fn finish(mut self, session: &Session, state: &str, is_well: bool) {
         let recorded = self.live.finish(session, &self.recorder, state);
         if let Some(mut tui) = self.tui.take() {

@@ -1,4 +1,5 @@
-//! Generated clients. Those of `crates/clients/tests/client/` are compiled and used there; here they are compared with what is generated.
+//! Generated clients. Those of `crates/clients/tests/client/` are compiled and used there; here
+//! they are compared with what is generated.
 
 mod support;
 

@@ -103,8 +103,8 @@ fn weights_of_another_seed_are_refused() {
 fn tampered_weights_are_refused() {
     let folder = packed("tampered");
     let path = folder.0.join("packed/weights.safetensors");
-    // As a whole and with the right checksum: the weights of one class have the other sign. A single one may not reach any output of
-    // a few cases, behind a relu.
+    // As a whole and with the right checksum: the weights of one class have the other sign. A
+    // single one may not reach any output of a few cases, behind a relu.
     let weights = Checkpoint::load(&path).unwrap();
     let changed = weights.variables().map(|(name, array)| {
         let mut array = array.clone();

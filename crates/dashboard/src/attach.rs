@@ -10,7 +10,8 @@ use crate::hub::Runs;
 use crate::live::Live;
 use crate::{Error, Server};
 
-/// The page of a session that trains in this program: two lines, one that attaches it and one that runs steps through it.
+/// The page of a session that trains in this program: two lines, one that attaches it and one that
+/// runs steps through it.
 ///
 /// ```no_run
 /// use abeyance_dashboard::Dashboard;
@@ -34,9 +35,11 @@ use crate::{Error, Server};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// The curves and bands are the graph's summaries. A graph whose signatures say that it classifies images has all six panels: batches come by
-/// themselves ([`Classifier::of`](abeyance_record::Classifier::of)), test images by [`Recorder::test_images`] and [`Recorder::test`], which can be called on a dashboard,
-/// as all of a recorder can. Other numbers, such as a test set's loss, go to [`Recorder::scalars`].
+/// The curves and bands are the graph's summaries. A graph whose signatures say that it classifies
+/// images has all six panels: batches come by themselves
+/// ([`Classifier::of`](abeyance_record::Classifier::of)), test images by [`Recorder::test_images`]
+/// and [`Recorder::test`], which can be called on a dashboard, as all of a recorder can. Other
+/// numbers, such as a test set's loss, go to [`Recorder::scalars`].
 #[derive(Debug)]
 pub struct Dashboard {
     recorder: Recorder,
@@ -46,8 +49,8 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// Shows a session's training on a page at that address, such as `127.0.0.1:6006`; port 0 takes one that is free. The address is written
-    /// to the standard error.
+    /// Shows a session's training on a page at that address, such as `127.0.0.1:6006`; port 0 takes
+    /// one that is free. The address is written to the standard error.
     ///
     /// # Errors
     /// The address is none, or in use.
@@ -55,7 +58,8 @@ impl Dashboard {
         Self::attach_with(session, addr, Recorder::new(session))
     }
 
-    /// The same with a recording that is told more: `Recorder::new(&session).folder("runs/relu").steps(2000)`.
+    /// The same with a recording that is told more:
+    /// `Recorder::new(&session).folder("runs/relu").steps(2000)`.
     ///
     /// # Errors
     /// Also those of [`RecorderOptions::start`].
@@ -104,7 +108,8 @@ impl Dashboard {
         self.is_stopped.load(Ordering::Relaxed)
     }
 
-    /// Ends the recording. The page stays as long as the dashboard that this gives back, to look at what was learnt: [`Dashboard::wait`].
+    /// Ends the recording. The page stays as long as the dashboard that this gives back, to look at
+    /// what was learnt: [`Dashboard::wait`].
     ///
     /// # Errors
     /// The first thing that went wrong with writing.

@@ -85,8 +85,9 @@ impl Controls {
         self.wanted().pause
     }
 
-    /// Called by the training between two steps: what it is asked for. Waits while it is paused, unless `is_over` says that it has to end
-    /// for another reason, and calls `waiting` then, with whether it begins or ends.
+    /// Called by the training between two steps: what it is asked for. Waits while it is paused,
+    /// unless `is_over` says that it has to end for another reason, and calls `waiting` then, with
+    /// whether it begins or ends.
     pub fn check(&self, is_over: impl Fn() -> bool, mut waiting: impl FnMut(bool)) -> Option<Ask> {
         if !self.is_asked.load(Ordering::Acquire) {
             return None;

@@ -1,5 +1,5 @@
-//! The stream of what is new. Each reader asks the runs itself, at its own pace: one that is slow or stuck is sent more at a time, or told to
-//! load everything again, and nobody waits for it.
+//! The stream of what is new. Each reader asks the runs itself, at its own pace: one that is slow
+//! or stuck is sent more at a time, or told to load everything again, and nobody waits for it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -15,7 +15,8 @@ use crate::hub::Runs;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
-/// So many points and no more are sent at once: with more to catch up with, loading the curves anew, made smaller, is less.
+/// So many points and no more are sent at once: with more to catch up with, loading the curves
+/// anew, made smaller, is less.
 const MOST_POINTS: usize = 20_000;
 
 #[derive(Serialize)]
@@ -80,8 +81,8 @@ impl Reader {
             return Some(Event::default().event("reload").id(id(now)).data("{}"));
         }
         if self.is_new {
-            // An id alone, which browsers remember and tell nobody: without it one that reconnects before anything was new could not say
-            // which start of the server it knows.
+            // An id alone, which browsers remember and tell nobody: without it one that reconnects
+            // before anything was new could not say which start of the server it knows.
             self.is_new = false;
             return Some(Event::default().id(id(self.seen)));
         }
@@ -91,7 +92,8 @@ impl Reader {
             let run = shown.run;
             let id = run.id();
             if !self.known.contains(id) {
-                // It may have been read before it was shown: whoever hears of it loads all that it has.
+                // It may have been read before it was shown: whoever hears of it loads all that it
+                // has.
                 self.known.insert(id.to_owned());
                 rows.insert(id.to_owned(), Row { new: true, update: Update::default() });
             } else if let Some(update) = run.since(self.seen, now) {

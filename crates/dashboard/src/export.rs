@@ -18,9 +18,11 @@ const MOST_BYTES: u64 = 200_000_000;
 
 /// Writes what runs have recorded so far into an HTML file, and gives its size in bytes.
 ///
-/// The file has the page, its modules and the recording in it, and asks for nothing: it can be mailed, and opened from a disk. Curves are of
-/// at most 5,000 points; of training batches, evaluations, traces and images 200 are taken, evenly spread over the steps, where there are more.
-/// Drawing a digit and controlling a training need a server and are left out. A file at `path` is replaced as a whole or stays.
+/// The file has the page, its modules and the recording in it, and asks for nothing: it can be
+/// mailed, and opened from a disk. Curves are of at most 5,000 points; of training batches,
+/// evaluations, traces and images 200 are taken, evenly spread over the steps, where there are
+/// more. Drawing a digit and controlling a training need a server and are left out. A file at
+/// `path` is replaced as a whole or stays.
 ///
 /// ```no_run
 /// use abeyance_dashboard::{export, read_folder};

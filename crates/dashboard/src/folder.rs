@@ -13,7 +13,8 @@ use crate::hub::{Runs, Shown};
 /// Between two looks at files that have not grown.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Reads a folder's runs on a thread of its own, and adds them to those that are shown. It ends when this is dropped.
+/// Reads a folder's runs on a thread of its own, and adds them to those that are shown. It ends
+/// when this is dropped.
 #[derive(Debug)]
 pub struct Watch {
     is_over: Arc<AtomicBool>,

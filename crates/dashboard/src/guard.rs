@@ -1,4 +1,5 @@
-//! Who may ask: requests that a foreign page, or a foreign name for this machine, makes a browser send are refused.
+//! Who may ask: requests that a foreign page, or a foreign name for this machine, makes a browser
+//! send are refused.
 
 use std::sync::Arc;
 

@@ -1,13 +1,17 @@
-//! The live page of a training: six panels that fill while it learns, its graph, its times, a square to draw a digit in.
+//! The live page of a training: six panels that fill while it learns, its graph, its times, a
+//! square to draw a digit in.
 //!
-//! A [`Server`] shows [`Runs`]: those that train in this process, with [`Controls`] and a [`Predictor`], and those that are read from
-//! folders. It runs on a thread of its own and only reads: what it is asked for never waits for training, nor training for it.
+//! A [`Server`] shows [`Runs`]: those that train in this process, with [`Controls`] and a
+//! [`Predictor`], and those that are read from folders. It runs on a thread of its own and only
+//! reads: what it is asked for never waits for training, nor training for it.
 //!
 //! - `attach.rs`: a [`Dashboard`] of a program's own session
-//! - `hub.rs`: the runs; `live.rs`: one that trains in this process, with its `controls.rs` and `predictor.rs`
+//! - `hub.rs`: the runs; `live.rs`: one that trains in this process, with its `controls.rs` and
+//!   `predictor.rs`
 //! - `folder.rs`: reads recordings
 //! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
-//! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new; `answers.rs`, `graph.rs`: JSON
+//! - `server.rs`: routes; `guard.rs`: who may ask; `events.rs`: the stream of what is new;
+//!   `answers.rs`, `graph.rs`: JSON
 //! - `page.rs` and the folder `page/`: the page itself, plain modules without a build step
 
 mod answers;

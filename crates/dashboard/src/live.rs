@@ -1,4 +1,5 @@
-//! A session that trains in this process, as a server shows it: its run, its switches and its classifier.
+//! A session that trains in this process, as a server shows it: its run, its switches and its
+//! classifier.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use crate::controls::{Ask, Controls};
 use crate::hub::Shown;
 use crate::predictor::Predictor;
 
-/// What a training and those who watch it have in common. The training calls [`Live::between_steps`] once a step and [`Live::finish`] at
-/// its end.
+/// What a training and those who watch it have in common. The training calls
+/// [`Live::between_steps`] once a step and [`Live::finish`] at its end.
 #[derive(Clone, Debug)]
 pub struct Live {
     run: Arc<Run>,
@@ -20,7 +21,8 @@ pub struct Live {
 }
 
 impl Live {
-    /// A session's training as the run of that id. Digits can be drawn where its graph classifies images: [`Predictor::new`].
+    /// A session's training as the run of that id. Digits can be drawn where its graph classifies
+    /// images: [`Predictor::new`].
     pub fn new(session: &Session, id: impl Into<String>) -> Self {
         let graph = Graph::from_ir(session.graph().clone());
         Self {
@@ -49,8 +51,9 @@ impl Live {
         }
     }
 
-    /// Does what was asked for by those who watch: hands weights to who draws, saves by `save`, which says what it did, waits while training is
-    /// paused, unless `is_over` says that it ends for another reason. Gives whether training is to stop. Two looks at a flag where nothing is
+    /// Does what was asked for by those who watch: hands weights to who draws, saves by `save`,
+    /// which says what it did, waits while training is paused, unless `is_over` says that it ends
+    /// for another reason. Gives whether training is to stop. Two looks at a flag where nothing is
     /// asked for.
     pub fn between_steps(
         &self,

@@ -63,8 +63,8 @@ pub(crate) const FILES: &[File] = files![
 /// What stands in the page for the token that controls are sent with.
 pub(crate) const TOKEN: &str = "@TOKEN@";
 
-/// The page as a server gives it: with its token, and with all modules named at its head, so that a browser asks for them at once and not one
-/// after the other as it finds them imported.
+/// The page as a server gives it: with its token, and with all modules named at its head, so that a
+/// browser asks for them at once and not one after the other as it finds them imported.
 pub(crate) fn served(token: &str) -> String {
     let modules = FILES.iter().filter(|file| file.kind == SCRIPT);
     let links =

@@ -1,7 +1,8 @@
 //! Classifies digits that are drawn on the page, with the weights that a training has come to.
 //!
-//! It has a session of its own, so that the one that trains is not touched: neither its arenas nor its random streams. Weights are
-//! copied over by the training, between two steps, when somebody draws.
+//! It has a session of its own, so that the one that trains is not touched: neither its arenas nor
+//! its random streams. Weights are copied over by the training, between two steps, when somebody
+//! draws.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -57,8 +58,8 @@ struct State {
 }
 
 impl Predictor {
-    /// The graph of a session as a classifier: it needs a signature `predict` with one input of images, f32 `[N, ..]`, and an output of
-    /// probabilities, f32 `[N, classes]`.
+    /// The graph of a session as a classifier: it needs a signature `predict` with one input of
+    /// images, f32 `[N, ..]`, and an output of probabilities, f32 `[N, classes]`.
     ///
     /// # Errors
     /// What is missing, in words.

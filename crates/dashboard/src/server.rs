@@ -50,8 +50,9 @@ struct App {
 }
 
 impl Server {
-    /// Serves runs on an address: `127.0.0.1:6006`, `localhost:0` for a port that is free, `6006` for that port on this machine alone.
-    /// `hosts` are names by which browsers may call the machine besides its numbers and `localhost`.
+    /// Serves runs on an address: `127.0.0.1:6006`, `localhost:0` for a port that is free, `6006`
+    /// for that port on this machine alone. `hosts` are names by which browsers may call the
+    /// machine besides its numbers and `localhost`.
     ///
     /// # Errors
     /// The address is none, or its port is taken.

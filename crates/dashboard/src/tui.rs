@@ -1,7 +1,8 @@
 //! A training in a terminal, for people on ssh: curves, the batch, how weights are spread.
 //!
 //! - `tui/terminal.rs`: takes the terminal and gives it back; `tui/keys.rs`: what keys do
-//! - `tui/scene.rs`: what is seen, read from a run; `tui/view.rs`: where it stands; `tui/palette.rs`: colours, or none
+//! - `tui/scene.rs`: what is seen, read from a run; `tui/view.rs`: where it stands;
+//!   `tui/palette.rs`: colours, or none
 //! - `tui/curves.rs`, `tui/digits.rs`, `tui/bars.rs`: the parts
 
 mod bars;
@@ -35,11 +36,11 @@ use crate::{Controls, Error, Runs, Shown};
 /// Between two pictures.
 const PERIOD: Duration = Duration::from_millis(100);
 
-/// A view of runs that fills the terminal, on a thread of its own. It only reads; dropping it gives the terminal back, as a panic of any
-/// thread does.
+/// A view of runs that fills the terminal, on a thread of its own. It only reads; dropping it gives
+/// the terminal back, as a panic of any thread does.
 ///
-/// While [`is_on`] nothing else may write to the terminal: what a program has to say meanwhile goes to [`Tui::say`], and is given back in the
-/// end by [`Tui::finish`].
+/// While [`is_on`] nothing else may write to the terminal: what a program has to say meanwhile goes
+/// to [`Tui::say`], and is given back in the end by [`Tui::finish`].
 ///
 /// ```no_run
 /// # use std::sync::Arc;

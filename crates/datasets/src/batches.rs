@@ -24,14 +24,15 @@ pub struct Batch {
 
 /// Shuffled batches without end, from [`Dataset::batches`].
 ///
-/// Every epoch is a fresh permutation of all `N` examples, and the batches are cut from the epochs laid end to end: batch
-/// `k` of size `B` holds the examples `k * B` to `(k + 1) * B` of that row. Hence every epoch shows every example exactly once,
-/// every batch is full, and where `B` divides `N` no batch mixes two epochs; where it does not, the batch on the border
-/// takes the remainder of one epoch and begins the next. (TensorFlow's MNIST tutorial does the same.)
+/// Every epoch is a fresh permutation of all `N` examples, and the batches are cut from the epochs
+/// laid end to end: batch `k` of size `B` holds the examples `k * B` to `(k + 1) * B` of that row.
+/// Hence every epoch shows every example exactly once, every batch is full, and where `B` divides
+/// `N` no batch mixes two epochs; where it does not, the batch on the border takes the remainder of
+/// one epoch and begins the next. (TensorFlow's MNIST tutorial does the same.)
 ///
-/// The permutation of an epoch depends on the [seed](Self::seed), the epoch and `N` only, so a batch depends on its step
-/// only, and training goes on [at any step](Self::starting_at) as if it had never stopped. Skipping batches with
-/// [`Iterator::nth`] or [`Iterator::skip`] costs nothing.
+/// The permutation of an epoch depends on the [seed](Self::seed), the epoch and `N` only, so a
+/// batch depends on its step only, and training goes on [at any step](Self::starting_at) as if it
+/// had never stopped. Skipping batches with [`Iterator::nth`] or [`Iterator::skip`] costs nothing.
 #[derive(Clone, Debug)]
 pub struct Batches<'d> {
     dataset: &'d Dataset,
@@ -65,7 +66,8 @@ impl<'d> Batches<'d> {
         self
     }
 
-    /// Goes on with batch `step`, counted from 0: what training that has done `step` steps sees next.
+    /// Goes on with batch `step`, counted from 0: what training that has done `step` steps sees
+    /// next.
     #[must_use]
     pub fn starting_at(mut self, step: u64) -> Self {
         self.step = step;
@@ -84,11 +86,13 @@ impl<'d> Batches<'d> {
         self.cursor().0
     }
 
-    /// The epoch in which the next batch begins, and how many examples of that epoch came before it.
+    /// The epoch in which the next batch begins, and how many examples of that epoch came before
+    /// it.
     fn cursor(&self) -> (u64, usize) {
         let examples = u128::from(self.step) * self.size as u128;
         let per_epoch = self.dataset.len().max(1) as u128;
-        // A batch is no larger than an epoch, so the epoch is no larger than the step; the rest is below a `usize`.
+        // A batch is no larger than an epoch, so the epoch is no larger than the step; the rest is
+        // below a `usize`.
         ((examples / per_epoch) as u64, (examples % per_epoch) as usize)
     }
 

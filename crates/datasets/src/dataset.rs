@@ -15,7 +15,8 @@ const PIXELS_A_THREAD: usize = 1 << 16;
 /// Labelled images: `N` of them, `H` pixels high and `W` wide, of `classes` kinds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
-    /// The images, `[N, H, W, 1]`, as numbers from 0 (a byte of 0) to 1 (a byte of 255): `byte / 255`.
+    /// The images, `[N, H, W, 1]`, as numbers from 0 (a byte of 0) to 1 (a byte of 255):
+    /// `byte / 255`.
     pub images: Array4<f32>,
     /// The labels one-hot, `[N, classes]`: 1 at the image's class, 0 elsewhere.
     pub labels: Array2<f32>,
@@ -37,8 +38,8 @@ impl Dataset {
     /// ```
     ///
     /// # Errors
-    /// [`DatasetError::Counts`] unless there are as many digits as images, [`DatasetError::Label`] if a digit is not
-    /// below `classes`, [`DatasetError::Memory`] if the arrays do not fit.
+    /// [`DatasetError::Counts`] unless there are as many digits as images, [`DatasetError::Label`]
+    /// if a digit is not below `classes`, [`DatasetError::Memory`] if the arrays do not fit.
     pub fn new(
         images: Array3<u8>,
         digits: Array1<u8>,
@@ -85,7 +86,8 @@ impl Dataset {
     /// How many examples there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        // The fields are public: whoever changed one of them meets the shortest here rather than a panic later.
+        // The fields are public: whoever changed one of them meets the shortest here rather than a
+        // panic later.
         self.images.len_of(Axis(0)).min(self.labels.len_of(Axis(0))).min(self.digits.len())
     }
 
@@ -103,7 +105,8 @@ impl Dataset {
 
     /// Batches of `size` examples for training, shuffled anew every epoch, without end.
     ///
-    /// `size` is taken to be at least 1 and at most [`len`](Self::len). An empty data set gives no batches.
+    /// `size` is taken to be at least 1 and at most [`len`](Self::len). An empty data set gives no
+    /// batches.
     ///
     /// ```
     /// # use abeyance_datasets::Dataset;
@@ -119,7 +122,8 @@ impl Dataset {
         Batches::new(self, size)
     }
 
-    /// Batches of `size` examples for evaluation: all of them once, in order, as views. The last may be smaller.
+    /// Batches of `size` examples for evaluation: all of them once, in order, as views. The last
+    /// may be smaller.
     ///
     /// `size` is taken to be at least 1.
     ///

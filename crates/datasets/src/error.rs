@@ -7,7 +7,8 @@ use thiserror::Error;
 
 use crate::idx::IdxError;
 
-/// A data set that could not be loaded: which file or array, what was found, what was expected, what to do.
+/// A data set that could not be loaded: which file or array, what was found, what was expected,
+/// what to do.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum DatasetError {

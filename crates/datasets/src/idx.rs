@@ -1,8 +1,8 @@
 //! Reading IDX files, the format in which MNIST and its relatives are published.
 //!
-//! An IDX file is one array: two zero bytes, a byte for the element type, a byte for the number of dimensions, each
-//! dimension as a big-endian `u32`, then the elements in row-major order, big-endian
-//! (the format is described by Y. LeCun with the MNIST files).
+//! An IDX file is one array: two zero bytes, a byte for the element type, a byte for the number of
+//! dimensions, each dimension as a big-endian `u32`, then the elements in row-major order,
+//! big-endian (the format is described by Y. LeCun with the MNIST files).
 //!
 //! | type byte | `08` | `09` | `0b` | `0c` | `0d` | `0e` |
 //! | --- | --- | --- | --- | --- | --- | --- |
@@ -43,7 +43,8 @@ use source::Source;
 
 /// The most bytes of elements that one file may hold: 4 GiB.
 ///
-/// A header that claims more is refused before anything is read. It bounds what a small gzipped file can expand to.
+/// A header that claims more is refused before anything is read. It bounds what a small gzipped
+/// file can expand to.
 pub const MAX_BYTES: u64 = 1 << 32;
 
 /// How many bytes past the promised end are counted before the error says "or more".
@@ -55,7 +56,8 @@ const HEAD: u64 = 32;
 /// One array read from an IDX file: its dimensions, and its elements in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Idx<T> {
-    /// The length of each dimension, the slowest first. Their product is `data.len()`; without dimensions it is 1.
+    /// The length of each dimension, the slowest first. Their product is `data.len()`; without
+    /// dimensions it is 1.
     pub dims: Vec<usize>,
     /// The elements in row-major order.
     pub data: Vec<T>,
@@ -74,8 +76,9 @@ impl<T> Idx<T> {
 /// Reads the IDX file at `path`, gzipped or not.
 ///
 /// # Errors
-/// An [`IdxError`] naming the file: it is missing, no regular file, empty, something else than IDX, of other elements
-/// than `T`, shorter or longer than its header promises, larger than [`MAX_BYTES`], or cannot be read.
+/// An [`IdxError`] naming the file: it is missing, no regular file, empty, something else than IDX,
+/// of other elements than `T`, shorter or longer than its header promises, larger than
+/// [`MAX_BYTES`], or cannot be read.
 pub fn read<T: Element>(path: impl AsRef<Path>) -> Result<Idx<T>, IdxError> {
     let path = path.as_ref();
     open(path)
@@ -135,7 +138,8 @@ fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, Fault> {
     Ok(Idx { dims: shape, data: T::from_big_endian(bytes)? })
 }
 
-/// Reads the four bytes of the magic number: the number of dimensions of a file of `T`, else what is wrong with it.
+/// Reads the four bytes of the magic number: the number of dimensions of a file of `T`, else what
+/// is wrong with it.
 fn read_magic<T: Element>(source: &mut Source<'_>) -> Result<u8, Fault> {
     let mut head = Vec::new();
     source.read_up_to(4, &mut head)?;
@@ -167,9 +171,11 @@ fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, Fault> {
     Ok(dims.iter().map(|&dim| u32::from_be_bytes(dim)).collect())
 }
 
-/// The dimensions as an array wants them, and the bytes they promise, or an error beyond [`MAX_BYTES`].
+/// The dimensions as an array wants them, and the bytes they promise, or an error beyond
+/// [`MAX_BYTES`].
 ///
-/// A dimension of 0 counts as 1 against the ceiling: an array of no images of a size that no array can have is refused.
+/// A dimension of 0 counts as 1 against the ceiling: an array of no images of a size that no array
+/// can have is refused.
 fn checked_shape(dims: &[u32], element: usize) -> Result<(Vec<usize>, u64), Fault> {
     let oversized = || Fault::Oversized { dims: dims.to_vec(), element: element as u64 };
     let extent = dims

@@ -1,4 +1,5 @@
-//! Data to train on: [MNIST](Mnist), any set of pictures stored the same way, any [IDX file](idx), and [batches](Batches) of them.
+//! Data to train on: [MNIST](Mnist), any set of pictures stored the same way, any [IDX file](idx),
+//! and [batches](Batches) of them.
 //!
 //! ```
 //! use abeyance_datasets::Mnist;
@@ -15,12 +16,12 @@
 //! # Ok::<(), abeyance_datasets::DatasetError>(())
 //! ```
 //!
-//! The crate knows arrays and files. It knows nothing of graphs: what it hands out are plain `ndarray` arrays, which a
-//! session takes as feeds.
+//! The crate knows arrays and files. It knows nothing of graphs: what it hands out are plain
+//! `ndarray` arrays, which a session takes as feeds.
 //!
-//! Files come from outside and may hold anything. Reading one takes memory in proportion to the bytes that are really
-//! there, never to what its header claims, and ends in a [`Dataset`] or in an error that says what was found, what was
-//! expected and what to do. Nothing panics.
+//! Files come from outside and may hold anything. Reading one takes memory in proportion to the
+//! bytes that are really there, never to what its header claims, and ends in a [`Dataset`] or in an
+//! error that says what was found, what was expected and what to do. Nothing panics.
 
 #![cfg_attr(
     not(test),

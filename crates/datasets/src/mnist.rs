@@ -16,7 +16,8 @@ pub const DATA_VARIABLE: &str = "ABEYANCE_DATA";
 /// Classes there are at least: those of MNIST, even if a small excerpt of it lacks some.
 const MIN_CLASSES: usize = 10;
 
-/// A data set of grey images in two halves, such as MNIST: 60,000 handwritten digits to train on and 10,000 to test on.
+/// A data set of grey images in two halves, such as MNIST: 60,000 handwritten digits to train on
+/// and 10,000 to test on.
 ///
 /// By Y. LeCun, C. Cortes and C. Burges, out of NIST's Special Databases 1 and 3.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +29,9 @@ pub struct Mnist {
 }
 
 impl Mnist {
-    /// Loads MNIST from the repository this crate was built in, or from the folder that the environment variable
-    /// `ABEYANCE_DATA` names: the four files are in it, or in a folder `mnist` in it.
+    /// Loads MNIST from the repository this crate was built in, or from the folder that the
+    /// environment variable `ABEYANCE_DATA` names: the four files are in it, or in a folder `mnist`
+    /// in it.
     ///
     /// # Errors
     /// As [`Mnist::from_folder`].
@@ -37,10 +39,11 @@ impl Mnist {
         Self::from_folder(data_folder(env::var_os(DATA_VARIABLE)))
     }
 
-    /// Loads the four files of `folder`: MNIST, Fashion-MNIST, KMNIST or any other set published under these names.
+    /// Loads the four files of `folder`: MNIST, Fashion-MNIST, KMNIST or any other set published
+    /// under these names.
     ///
-    /// The names are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-    /// `t10k-labels-idx1-ubyte`, also with `.idx` for `-idx`, also with `.gz` at the end.
+    /// The names are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`
+    /// and `t10k-labels-idx1-ubyte`, also with `.idx` for `-idx`, also with `.gz` at the end.
     ///
     /// # Errors
     /// If the folder or a file is missing, and as [`Mnist::from_files`].
@@ -63,16 +66,18 @@ impl Mnist {
         )
     }
 
-    /// Loads four IDX files of bytes, gzipped or not, whatever their names: images `[N, H, W]` and labels `[N]`.
+    /// Loads four IDX files of bytes, gzipped or not, whatever their names: images `[N, H, W]` and
+    /// labels `[N]`.
     ///
-    /// The number of classes is one more than the largest training label, and at least 10: EMNIST's letters, numbered
-    /// from 1 to 26, make 27. (EMNIST's images are stored transposed, and are given as they are stored.)
+    /// The number of classes is one more than the largest training label, and at least 10: EMNIST's
+    /// letters, numbered from 1 to 26, make 27. (EMNIST's images are stored transposed, and are
+    /// given as they are stored.)
     ///
     /// # Errors
-    /// [`DatasetError::Idx`] if a file cannot be read, [`DatasetError::Rank`] if images have not three dimensions or labels
-    /// not one, [`DatasetError::Counts`] unless there are as many labels as images, [`DatasetError::Label`] if a test label
-    /// is no class, [`DatasetError::Sizes`] if training and test images differ in size, [`DatasetError::Memory`] if it
-    /// does not fit.
+    /// [`DatasetError::Idx`] if a file cannot be read, [`DatasetError::Rank`] if images have not
+    /// three dimensions or labels not one, [`DatasetError::Counts`] unless there are as many labels
+    /// as images, [`DatasetError::Label`] if a test label is no class, [`DatasetError::Sizes`] if
+    /// training and test images differ in size, [`DatasetError::Memory`] if it does not fit.
     pub fn from_files(
         train_images: impl AsRef<Path>,
         train_labels: impl AsRef<Path>,
@@ -162,7 +167,8 @@ fn find(
     })
 }
 
-/// Where MNIST is: in the folder named by the environment variable, if it is set and not empty, or in the repository.
+/// Where MNIST is: in the folder named by the environment variable, if it is set and not empty, or
+/// in the repository.
 fn data_folder(variable: Option<OsString>) -> PathBuf {
     match variable.filter(|value| !value.is_empty()) {
         Some(value) => {

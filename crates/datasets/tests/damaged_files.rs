@@ -91,7 +91,8 @@ fn every_change_of_a_gzipped_byte_is_an_error_or_changes_nothing() {
         for flip in 1..=u8::MAX {
             let mut file = gzipped.clone();
             file[at] ^= flip;
-            // The gzip header has a date and the like, and the last compressed byte has bits to spare.
+            // The gzip header has a date and the like, and the last compressed byte has bits to
+            // spare.
             if let Ok(array) = read(&file) {
                 let idle = at < 10 || at == gzipped.len() - 9;
                 assert!(idle, "byte {at} ^ {flip:#x} went unnoticed");

@@ -22,8 +22,8 @@ impl AxisList {
     }
 }
 
-/// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]` for some, and
-/// [`keep_dims`] of these.
+/// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]`
+/// for some, and [`keep_dims`] of these.
 pub trait Axes {
     /// A [`Scalar`] where the result certainly has no dimensions, else a [`Tensor`].
     type Output<'g, T: Element>: From<Tensor<'g, T>>;
@@ -40,8 +40,8 @@ impl Axes for RangeFull {
     }
 }
 
-// For one integer type only, as other axes are: among several a compiler could not tell which `1` is in
-// `x.reduce_sum(1).square()`.
+// For one integer type only, as other axes are: among several a compiler could not tell which `1`
+// is in `x.reduce_sum(1).square()`.
 impl Axes for i64 {
     type Output<'g, T: Element> = Tensor<'g, T>;
 

@@ -1,5 +1,5 @@
-//! Bodies while they are described: a closure is given handles of a graph of its own, and what it uses of the graphs
-//! around that is captured.
+//! Bodies while they are described: a closure is given handles of a graph of its own, and what it
+//! uses of the graphs around that is captured.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,8 @@ use crate::{AnyTensor, Graph, Handles};
 pub(crate) struct Family {
     /// How many bodies are being described.
     open: AtomicUsize,
-    /// The unknown dimensions: while bodies are open, the same for all graphs, whichever of them learns something.
+    /// The unknown dimensions: while bodies are open, the same for all graphs, whichever of them
+    /// learns something.
     symbols: Mutex<Symbols>,
     /// Mistakes made with handles of bodies that are finished.
     late: Mutex<Vec<Diagnostic>>,
@@ -79,7 +80,8 @@ impl Graph {
             .is_some_and(|enclosure| enclosure.path.iter().any(|(id, _)| *id == self.id))
     }
 
-    /// The graph in which these can meet: this one, or the innermost body inside of it that one of them belongs to.
+    /// The graph in which these can meet: this one, or the innermost body inside of it that one of
+    /// them belongs to.
     pub fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
         handles.iter().fold(
             self,
@@ -97,7 +99,8 @@ impl Graph {
         ids
     }
 
-    /// The input that stands for a node of a graph around this body. Bodies between the two capture it too.
+    /// The input that stands for a node of a graph around this body. Bodies between the two capture
+    /// it too.
     #[track_caller]
     pub(crate) fn capture(&self, handle: AnyTensor<'_>) -> NodeId {
         let path = match &self.enclosure {
@@ -206,8 +209,8 @@ impl Graph {
         }
     }
 
-    /// The body that a closure describes, given handles for `operands`, nodes of this graph. `part` says by place what of
-    /// an operand is given.
+    /// The body that a closure describes, given handles for `operands`, nodes of this graph. `part`
+    /// says by place what of an operand is given.
     #[track_caller]
     pub(crate) fn trace<'g, I: Handles<'g>, O>(
         &'g self,

@@ -15,15 +15,17 @@ struct Pinned {
 }
 
 thread_local! {
-    /// While set, what nodes of this thread's graphs are said to come from, whoever appends them. It is the thread's and not a
-    /// graph's, since a call may append to a graph and to bodies of it.
+    /// While set, what nodes of this thread's graphs are said to come from, whoever appends them.
+    /// It is the thread's and not a graph's, since a call may append to a graph and to bodies of
+    /// it.
     static PINNED: Cell<Option<Pinned>> = const { Cell::new(None) };
 }
 
 impl Graph {
-    /// Until the guard is dropped, what is built is said to have been built by this call of the function `name`: mistakes are
-    /// reported with the place of this call, under that name, with the tensors that were given to it. For functions that
-    /// build several nodes on a user's behalf. Inside of another such call, the outer one is what the user called.
+    /// Until the guard is dropped, what is built is said to have been built by this call of the
+    /// function `name`: mistakes are reported with the place of this call, under that name, with
+    /// the tensors that were given to it. For functions that build several nodes on a user's
+    /// behalf. Inside of another such call, the outer one is what the user called.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph, Tensor};
@@ -46,15 +48,16 @@ impl Graph {
         pin(Location::caller(), Some(name))
     }
 
-    /// Until the guard is dropped, new nodes are said to come from the place of this call, by their own names. [`Graph::call`]
-    /// gives them one.
+    /// Until the guard is dropped, new nodes are said to come from the place of this call, by their
+    /// own names. [`Graph::call`] gives them one.
     #[must_use = "the pinning ends when the guard is dropped: `let _pin = g.pin_location();`"]
     #[track_caller]
     pub fn pin_location(&self) -> Pin<'_> {
         pin(Location::caller(), None)
     }
 
-    /// The place that new nodes are said to come from: where the caller was called, unless another is pinned.
+    /// The place that new nodes are said to come from: where the caller was called, unless another
+    /// is pinned.
     #[track_caller]
     pub(crate) fn here(&self) -> Location {
         // Called as it stands: a function passed on is called from within the standard library.

@@ -83,8 +83,8 @@ impl<D: Into<Dimension>> FromIterator<D> for Dimensions {
     }
 }
 
-/// A shape: numbers, `_` for what is not known yet, `"T"` for unknown sizes that are equal wherever that name
-/// stands.
+/// A shape: numbers, `_` for what is not known yet, `"T"` for unknown sizes that are equal wherever
+/// that name stands.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};

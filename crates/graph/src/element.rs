@@ -11,8 +11,8 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A Rust type that tensors hold: `f32 f64 i32 i64 u8 bool`. A number of the type can stand wherever a tensor of it can
-/// ([`Operand`]), in code for any such type too.
+/// A Rust type that tensors hold: `f32 f64 i32 i64 u8 bool`. A number of the type can stand
+/// wherever a tensor of it can ([`Operand`]), in code for any such type too.
 pub trait Element:
     sealed::Sealed
     + Copy
@@ -39,8 +39,8 @@ pub trait Element:
     fn bytes(slice: &[Self]) -> &[u8];
 }
 
-/// Elements one can add and multiply: all but `bool`. Integers wrap around. A number stands on either side of an operator:
-/// `x * two`, `two * x`.
+/// Elements one can add and multiply: all but `bool`. Integers wrap around. A number stands on
+/// either side of an operator: `x * two`, `two * x`.
 pub trait Number:
     Element
     + for<'g> Add<Tensor<'g, Self>, Output = Tensor<'g, Self>>
@@ -57,7 +57,8 @@ pub trait Number:
 pub trait Signed: Number {}
 /// Floating point numbers, for which derivatives exist.
 ///
-/// In code for both types a number is written with [`Float::from_f64`], since a literal such as `2.0` is of one of them:
+/// In code for both types a number is written with [`Float::from_f64`], since a literal such as
+/// `2.0` is of one of them:
 ///
 /// ```
 /// use abeyance_graph::{dims, Float, Graph, Tensor};
@@ -71,7 +72,8 @@ pub trait Signed: Number {}
 /// g.check().unwrap();
 /// ```
 pub trait Float: Signed {
-    /// The nearest number of this type: what a literal is written with in code for both, `x * T::from_f64(2.0)`.
+    /// The nearest number of this type: what a literal is written with in code for both,
+    /// `x * T::from_f64(2.0)`.
     fn from_f64(value: f64) -> Self;
 }
 /// Numbers that may count or index: `i32 i64`.

@@ -1,8 +1,9 @@
 //! Expressions: the untyped handle with which nodes are built.
 //!
-//! Gradient rules, optimizers, layers, importers and operators of a user's own write formulas with [`Expr`]:
-//! `cotangent * (1.0 - y * y)`. [`Tensor`](crate::Tensor), the handle of programs, adds the element type, the place of the call in
-//! the program and the methods' documentation, and builds with the same methods.
+//! Gradient rules, optimizers, layers, importers and operators of a user's own write formulas with
+//! [`Expr`]: `cotangent * (1.0 - y * y)`. [`Tensor`](crate::Tensor), the handle of programs, adds
+//! the element type, the place of the call in the program and the methods' documentation, and
+//! builds with the same methods.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -18,9 +19,9 @@ use crate::ops::{binary, unary};
 
 /// A node of a graph that is being built, of whatever element type. `Copy`, like every handle.
 ///
-/// Arithmetic takes expressions and numbers on either side; a number becomes a scalar constant of the expression's
-/// element type. Every operator is a method, in its family's file. A wrong use is remembered by the graph, which gives an
-/// invalid node to go on with.
+/// Arithmetic takes expressions and numbers on either side; a number becomes a scalar constant of
+/// the expression's element type. Every operator is a method, in its family's file. A wrong use is
+/// remembered by the graph, which gives an invalid node to go on with.
 #[derive(Clone, Copy)]
 pub struct Expr<'g> {
     graph: &'g dyn GraphCell,
@@ -122,8 +123,9 @@ impl<'g> Expr<'g> {
         if sum.shape() == to { sum } else { sum.reshape(to) }
     }
 
-    /// Remembers a mistake of a method that is made of several operators, and gives an invalid node to go on with.
-    /// `what` is the method's name where the program did not call one that has its own.
+    /// Remembers a mistake of a method that is made of several operators, and gives an invalid node
+    /// to go on with. `what` is the method's name where the program did not call one that has its
+    /// own.
     pub fn mistake(self, what: &str, fault: Fault) -> Self {
         self.graph(|graph| {
             let context = graph.context();
@@ -143,8 +145,8 @@ impl fmt::Debug for Expr<'_> {
     }
 }
 
-/// What may stand beside an expression: another one, or a number, which becomes a scalar constant of the element type of
-/// the expression beside it.
+/// What may stand beside an expression: another one, or a number, which becomes a scalar constant
+/// of the element type of the expression beside it.
 pub trait ExprOperand<'g>: Copy {
     /// The expression, if it is one.
     fn of_type(self) -> Option<Expr<'g>>;
@@ -209,8 +211,8 @@ impl<'g> Neg for Expr<'g> {
     }
 }
 
-/// What a gradient rule has to work with, as expressions: the vector-Jacobian product (VJP) of an operator is written with
-/// its operands x, its result y and the cotangent ȳ of the result.
+/// What a gradient rule has to work with, as expressions: the vector-Jacobian product (VJP) of an
+/// operator is written with its operands x, its result y and the cotangent ȳ of the result.
 pub trait Rule {
     /// An operand.
     fn operand(&self, index: usize) -> Expr<'_>;
@@ -227,20 +229,20 @@ pub trait Rule {
     /// A node of the graph.
     fn expr(&self, id: NodeId) -> Expr<'_>;
 
-    /// The cotangent times a local derivative. Where exact zeros in the cotangent stand for elements that did not count,
-    /// they stay zero whatever the local derivative is.
+    /// The cotangent times a local derivative. Where exact zeros in the cotangent stand for
+    /// elements that did not count, they stay zero whatever the local derivative is.
     fn chain<'c>(&'c self, local: Expr<'c>) -> Expr<'c>;
 
     /// A cotangent that was worked out from that of the result, times a local derivative, as
     /// [`Rule::chain`].
     fn times<'c>(&'c self, cotangent: Expr<'c>, local: Expr<'c>) -> Expr<'c>;
 
-    /// The cotangent over a divisor. Where exact zeros in the cotangent stand for elements that did not count, they stay
-    /// zero whatever the divisor is.
+    /// The cotangent over a divisor. Where exact zeros in the cotangent stand for elements that did
+    /// not count, they stay zero whatever the divisor is.
     fn chain_over<'c>(&'c self, divisor: Expr<'c>) -> Expr<'c>;
 
-    /// The answer of a rule that gives the cotangent of an operand, or `None` where there is none. It is asked for operands whose
-    /// cotangent is wanted.
+    /// The answer of a rule that gives the cotangent of an operand, or `None` where there is none.
+    /// It is asked for operands whose cotangent is wanted.
     fn each_wanted<'c, R: Into<Option<Expr<'c>>>>(
         &self,
         rule: impl FnMut(usize) -> R,

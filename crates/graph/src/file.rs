@@ -11,8 +11,9 @@ use crate::Graph;
 const MOST_BYTES: u64 = 1 << 33;
 
 impl Graph {
-    /// Saves the graph: forward, backward and update nodes, first values, summaries, signatures and seed, and where in the program
-    /// each node was made. A file at `path` is replaced as a whole or, if anything fails, not at all.
+    /// Saves the graph: forward, backward and update nodes, first values, summaries, signatures and
+    /// seed, and where in the program each node was made. A file at `path` is replaced as a whole
+    /// or, if anything fails, not at all.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -48,7 +49,8 @@ impl Graph {
         write(storage, path.as_ref(), &bytes, Location::caller())
     }
 
-    /// Saves the graph as its whole text, [`Graph::to_text`], which says all but where nodes were made.
+    /// Saves the graph as its whole text, [`Graph::to_text`], which says all but where nodes were
+    /// made.
     ///
     /// # Errors
     /// As [`Graph::save`].
@@ -61,7 +63,8 @@ impl Graph {
     /// Reads a graph from a file in either form, whichever it is.
     ///
     /// # Errors
-    /// The file cannot be read, is damaged, of a version to come, or holds no graph that could be built.
+    /// The file cannot be read, is damaged, of a version to come, or holds no graph that could be
+    /// built.
     #[track_caller]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
         Self::load_with(path, &Registry::default())

@@ -14,10 +14,11 @@ use crate::body::{Enclosure, Family};
 use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Operation, Tensor};
 
-/// A computation being described. Nothing is computed here: methods append nodes and give handles to them.
+/// A computation being described. Nothing is computed here: methods append nodes and give handles
+/// to them.
 ///
-/// Building neither panics nor returns `Result`: a mistake is remembered with the line of the call, and
-/// [`Graph::check`] (as making a session does) reports all of them together.
+/// Building neither panics nor returns `Result`: a mistake is remembered with the line of the call,
+/// and [`Graph::check`] (as making a session does) reports all of them together.
 ///
 /// ```
 /// use abeyance_graph::{dims, zeros, Graph};
@@ -30,7 +31,8 @@ use crate::{AnyTensor, Element, Operation, Tensor};
 pub struct Graph {
     pub(crate) inner: RefCell<ir::Graph>,
     pub(crate) id: GraphId,
-    /// The bodies of its nodes as they were described: handles into them live as long as this graph.
+    /// The bodies of its nodes as they were described: handles into them live as long as this
+    /// graph.
     pub(crate) bodies: FrozenVec<Box<Graph>>,
     /// What it has in common with its bodies.
     pub(crate) family: OnceCell<Arc<Family>>,
@@ -66,8 +68,8 @@ impl Graph {
         }
     }
 
-    /// The text form with every element of every array, which [`Graph::parse`] reads back; what a graph prints as leaves out most
-    /// elements of arrays of more than 64.
+    /// The text form with every element of every array, which [`Graph::parse`] reads back; what a
+    /// graph prints as leaves out most elements of arrays of more than 64.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -148,8 +150,8 @@ impl Graph {
         }
     }
 
-    /// What is no mistake and seldom meant, as two unknown sizes that stretch each other by broadcasting:
-    /// [`abeyance_ir::Graph::warnings`]. Print each with `{}`.
+    /// What is no mistake and seldom meant, as two unknown sizes that stretch each other by
+    /// broadcasting: [`abeyance_ir::Graph::warnings`]. Print each with `{}`.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -185,8 +187,8 @@ impl Graph {
         built
     }
 
-    /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where another scope has that
-    /// name).
+    /// Until the guard is dropped, names of new nodes are put behind `name/` (`name_1/` where
+    /// another scope has that name).
     ///
     /// ```
     /// use abeyance_graph::{dims, zeros, Graph};
@@ -233,8 +235,9 @@ impl Graph {
         Scope { graph: self, before }
     }
 
-    /// The id of a handle's node here. In a body, a handle of a graph around it is captured: the body gets an input for it.
-    /// A handle of any other graph is a mistake, and gives an invalid node.
+    /// The id of a handle's node here. In a body, a handle of a graph around it is captured: the
+    /// body gets an input for it. A handle of any other graph is a mistake, and gives an invalid
+    /// node.
     #[track_caller]
     pub fn import(&self, handle: AnyTensor<'_>) -> NodeId {
         if std::ptr::eq(self, handle.graph) {
@@ -268,7 +271,8 @@ format!(
         self.reject(diagnostic)
     }
 
-    /// Appends a node of any operator, one of the user's own included, with the attributes of its signature in their order.
+    /// Appends a node of any operator, one of the user's own included, with the attributes of its
+    /// signature in their order.
     ///
     /// It is a mistake if the operands or attributes are not those that the operator takes.
     #[track_caller]
@@ -327,8 +331,8 @@ format!(
     }
 }
 
-/// Expressions of a graph append to it as its methods do. The place that their nodes are said to come from has to be
-/// pinned: [`Graph::call`], [`Graph::pin_location`].
+/// Expressions of a graph append to it as its methods do. The place that their nodes are said to
+/// come from has to be pinned: [`Graph::call`], [`Graph::pin_location`].
 impl GraphCell for Graph {
     fn with_graph(&self, visit: &mut dyn FnMut(&mut ir::Graph)) {
         self.build(|graph| visit(graph));
@@ -336,7 +340,8 @@ impl GraphCell for Graph {
 }
 
 impl fmt::Display for Graph {
-    /// The text form for a person to read, without most elements of long arrays; [`Graph::to_text`] gives it whole.
+    /// The text form for a person to read, without most elements of long arrays; [`Graph::to_text`]
+    /// gives it whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ir().fmt(f)
     }

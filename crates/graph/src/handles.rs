@@ -5,8 +5,8 @@ use abeyance_ir::NodeId;
 use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Graph, Scalar, Tensor};
 
-/// One or more tensors: a [`Tensor`], a [`Scalar`], a tuple or an array of such, `()` for none. A struct of handles can
-/// be one too, by passing on to its fields.
+/// One or more tensors: a [`Tensor`], a [`Scalar`], a tuple or an array of such, `()` for none. A
+/// struct of handles can be one too, by passing on to its fields.
 pub trait Handles<'g>: Copy {
     /// The same with a dimension more, as `scan` stacks what each iteration gives.
     type Stacked: Handles<'g>;

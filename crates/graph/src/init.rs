@@ -9,8 +9,8 @@ use ndarray::{ArrayBase, Data, Dimension as NdDimension};
 use crate::variance_scaling::VarianceScaling;
 use crate::{Dimensions, Element, Float, Number};
 
-/// The shape and first value of a variable, made by [`zeros`], [`truncated_normal`] and their siblings, or from a
-/// number or an `ndarray` array.
+/// The shape and first value of a variable, made by [`zeros`], [`truncated_normal`] and their
+/// siblings, or from a number or an `ndarray` array.
 #[derive(Clone, Debug)]
 pub struct Init<T> {
     pub(crate) shape: Dimensions,
@@ -51,8 +51,9 @@ pub fn fill<T: Element>(shape: impl Into<Dimensions>, value: T) -> Init<T> {
     Init::new(shape, Initializer::Constant(Arc::new(value)))
 }
 
-/// Normally distributed with this mean and standard deviation, redrawn outside two standard deviations: TensorFlow's
-/// `truncated_normal`. The values depend on the session's seed and the variable's name alone.
+/// Normally distributed with this mean and standard deviation, redrawn outside two standard
+/// deviations: TensorFlow's `truncated_normal`. The values depend on the session's seed and the
+/// variable's name alone.
 pub fn truncated_normal<T: Float>(shape: impl Into<Dimensions>, mean: f64, stddev: f64) -> Init<T> {
     Init::new(shape, Initializer::TruncatedNormal { mean, stddev })
 }

@@ -1,5 +1,5 @@
-//! What a user builds with: [`Graph`], the typed handle [`Tensor`], first values of variables, and [`ops`], every
-//! operator with its checks, gradient rule and kernel in its family's one file.
+//! What a user builds with: [`Graph`], the typed handle [`Tensor`], first values of variables, and
+//! [`ops`], every operator with its checks, gradient rule and kernel in its family's one file.
 //!
 //! This crate describes computations. It must not know how they are run.
 

@@ -7,12 +7,12 @@ use crate::init::array_value;
 use crate::{AnyTensor, Element, Graph, Operand};
 
 impl Graph {
-    /// Names a use of the graph: which tensors take its inputs, which give its outputs, what it runs. Signatures are saved
-    /// with the graph. Parts are added to one that is there.
+    /// Names a use of the graph: which tensors take its inputs, which give its outputs, what it
+    /// runs. Signatures are saved with the graph. Parts are added to one that is there.
     ///
-    /// Three names have a meaning for whoever gets the file: `train`, whose inputs are a batch (`images`, `labels`) and whose
-    /// step changes variables; `evaluate`, which takes the same and gives figures such as `loss` and `accuracy`, each the mean
-    /// over the batch; and `predict`.
+    /// Three names have a meaning for whoever gets the file: `train`, whose inputs are a batch
+    /// (`images`, `labels`) and whose step changes variables; `evaluate`, which takes the same and
+    /// gives figures such as `loss` and `accuracy`, each the mean over the batch; and `predict`.
     ///
     /// ```
     /// use abeyance_graph::{dims, zeros, Graph};
@@ -26,9 +26,11 @@ impl Graph {
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
     ///
-    /// Any text is a name here, of a signature as of inputs and outputs: it need not be one that a node can have.
+    /// Any text is a name here, of a signature as of inputs and outputs: it need not be one that a
+    /// node can have.
     ///
-    /// It is a mistake if a name is empty or taken, if an input or output is no tensor, or if one tensor is fed twice.
+    /// It is a mistake if a name is empty or taken, if an input or output is no tensor, or if one
+    /// tensor is fed twice.
     #[track_caller]
     pub fn signature<'g>(&'g self, name: &str) -> Signature<'g> {
         self.build(|graph| graph.begin_signature(name));
@@ -57,7 +59,8 @@ impl<'g> Signature<'g> {
         self.add(SignaturePart::Input(name, node))
     }
 
-    /// This tensor is fed the same number in every run, such as the probability with which training keeps a neuron.
+    /// This tensor is fed the same number in every run, such as the probability with which training
+    /// keeps a neuron.
     #[track_caller]
     pub fn feed<T: Element>(self, tensor: impl Operand<'g, T>, value: T) -> Self {
         let node = tensor.node(self.graph);

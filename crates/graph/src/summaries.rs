@@ -6,9 +6,10 @@ use crate::ops::source::{Variable, VariableAttributes};
 use crate::{AnyTensor, Element, Graph, Scalar, Tensor};
 
 impl Graph {
-    /// Names tensors that are worth watching while the graph is trained, TensorFlow's `tf.summary`: what a dashboard or TensorBoard
-    /// shows. A summary computes nothing; whoever records a training fetches its tensors along with a step. Summaries are printed and
-    /// saved with the graph, and change nothing of what it computes.
+    /// Names tensors that are worth watching while the graph is trained, TensorFlow's `tf.summary`:
+    /// what a dashboard or TensorBoard shows. A summary computes nothing; whoever records a
+    /// training fetches its tensors along with a step. Summaries are printed and saved with the
+    /// graph, and change nothing of what it computes.
     ///
     /// ```
     /// use abeyance_graph::{dims, truncated_normal, zeros, Graph};
@@ -29,8 +30,9 @@ impl Graph {
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
     ///
-    /// A tag is any text but the empty one, such as `loss` or `layer1/w`, and stands once in a graph, whatever the kind of summary; one
-    /// that is taken, or begins with `abeyance/`, is a mistake, as is a tensor that cannot be shown so.
+    /// A tag is any text but the empty one, such as `loss` or `layer1/w`, and stands once in a
+    /// graph, whatever the kind of summary; one that is taken, or begins with `abeyance/`, is a
+    /// mistake, as is a tensor that cannot be shown so.
     pub fn summaries(&self) -> Summaries<'_> {
         Summaries { graph: self }
     }
@@ -50,32 +52,35 @@ impl<'g> Summaries<'g> {
         self
     }
 
-    /// Shows a number as a curve over the steps. Its element type is any but `bool`; recordings hold it as `f32`.
+    /// Shows a number as a curve over the steps. Its element type is any but `bool`; recordings
+    /// hold it as `f32`.
     #[track_caller]
     pub fn scalar(self, tag: &str, number: impl Into<AnyTensor<'g>>) -> Self {
         let _call = self.graph.call("scalar");
         self.add(SummaryKind::Scalar, tag, &[number.into()])
     }
 
-    /// Shows how the elements of a tensor, or of several together, are spread: `.histogram("w", w)`, `.histogram("weights", [w1, w2])`.
-    /// They have any shapes and element types but `bool`, and each tensor counts once.
+    /// Shows how the elements of a tensor, or of several together, are spread:
+    /// `.histogram("w", w)`, `.histogram("weights", [w1, w2])`. They have any shapes and element
+    /// types but `bool`, and each tensor counts once.
     #[track_caller]
     pub fn histogram(self, tag: &str, tensors: impl Summarized<'g>) -> Self {
         let _call = self.graph.call("histogram");
         self.add(SummaryKind::Histogram, tag, &tensors.listed())
     }
 
-    /// Shows the first 3 images of a tensor `[N, H, W, C]`, where C is 1 (grey), 3 (colours) or 4 (colours, and how opaque), of `u8`, or
-    /// of `f32` from 0 to 1.
+    /// Shows the first 3 images of a tensor `[N, H, W, C]`, where C is 1 (grey), 3 (colours) or 4
+    /// (colours, and how opaque), of `u8`, or of `f32` from 0 to 1.
     #[track_caller]
     pub fn image(self, tag: &str, images: impl Into<AnyTensor<'g>>) -> Self {
         let _call = self.graph.call("image");
         self.add(SummaryKind::Image, tag, &[images.into()])
     }
 
-    /// Shows how the variables that optimizers change are spread, of those made so far: `weights`, which are those of two or more
-    /// dimensions, all together, `biases`, which are the others, all together, and where there are several of a sort, each by its name.
-    /// A tag that is taken is left out.
+    /// Shows how the variables that optimizers change are spread, of those made so far: `weights`,
+    /// which are those of two or more dimensions, all together, `biases`, which are the others, all
+    /// together, and where there are several of a sort, each by its name. A tag that is taken is
+    /// left out.
     #[track_caller]
     pub fn variables(self) -> Self {
         let _call = self.graph.call("variables");
@@ -120,7 +125,8 @@ struct Trainable<'g> {
     is_weight: bool,
 }
 
-/// What a histogram is of: a [`Tensor`], a [`Scalar`], an [`AnyTensor`], or an array, slice, `Vec` or iterator of such.
+/// What a histogram is of: a [`Tensor`], a [`Scalar`], an [`AnyTensor`], or an array, slice, `Vec`
+/// or iterator of such.
 pub trait Summarized<'g> {
     /// The tensors, in order.
     fn listed(self) -> Vec<AnyTensor<'g>>;

@@ -13,8 +13,9 @@ use crate::{Element, Expr, Graph};
 ///
 /// A handle is an index and a borrow of the graph: it is `Copy`, and arithmetic needs no clones.
 ///
-/// A function takes and gives tensors of one graph, and says so by one lifetime. A closure with `|x: Tensor<f32>|` cannot, since
-/// it would have two, one for what it takes and one for what it gives: write a function.
+/// A function takes and gives tensors of one graph, and says so by one lifetime. A closure with
+/// `|x: Tensor<f32>|` cannot, since it would have two, one for what it takes and one for what it
+/// gives: write a function.
 ///
 /// ```
 /// use abeyance_graph::{dims, zeros, Graph, Tensor};
@@ -86,7 +87,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.graph.ir().shape(self.id).unwrap_or_default()
     }
 
-    /// The size of one dimension, negative axes counted from the end: for use in [`dims!`](crate::dims).
+    /// The size of one dimension, negative axes counted from the end: for use in
+    /// [`dims!`](crate::dims).
     #[track_caller]
     pub fn dim(self, axis: i64) -> Dim {
         let _call = self.graph.call("dim");
@@ -107,7 +109,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         }
     }
 
-    /// The tensor as a [`Scalar`], whose fetched value is a number. It is a mistake if it has dimensions.
+    /// The tensor as a [`Scalar`], whose fetched value is a number. It is a mistake if it has
+    /// dimensions.
     #[track_caller]
     pub fn scalar(self) -> Scalar<'g, T> {
         let _call = self.graph.call("scalar");
@@ -172,8 +175,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         this.map(|this| build(this, this.at(other)))
     }
 
-    /// The tensor where it can meet another: captured by the body that the other belongs to, if this one is of a graph
-    /// around that body.
+    /// The tensor where it can meet another: captured by the body that the other belongs to, if
+    /// this one is of a graph around that body.
     #[track_caller]
     pub fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
         match other.home() {
@@ -195,7 +198,8 @@ impl<T: Element> fmt::Debug for Tensor<'_, T> {
     }
 }
 
-/// A tensor that certainly has no dimensions: fetching it gives a number. It can stand wherever a [`Tensor`] can.
+/// A tensor that certainly has no dimensions: fetching it gives a number. It can stand wherever a
+/// [`Tensor`] can.
 #[derive(Clone, Copy)]
 pub struct Scalar<'g, T: Element>(pub(crate) Tensor<'g, T>);
 
@@ -291,8 +295,8 @@ impl<'g> AnyTensor<'g> {
         (self.dtype() == Some(T::DTYPE)).then(|| Tensor::new(self.graph, self.id))
     }
 
-    /// The handle with an element type it is known to have. Where it has another, whatever is built with it is a
-    /// mistake that the graph reports.
+    /// The handle with an element type it is known to have. Where it has another, whatever is built
+    /// with it is a mistake that the graph reports.
     pub fn assume<T: Element>(self) -> Tensor<'g, T> {
         Tensor::new(self.graph, self.id)
     }
@@ -376,7 +380,8 @@ impl<'g, T: Element> From<Scalar<'g, T>> for Operation<'g> {
     }
 }
 
-/// What may stand where a tensor of `T` is wanted: a [`Tensor`], a [`Scalar`], or a number, which becomes a constant.
+/// What may stand where a tensor of `T` is wanted: a [`Tensor`], a [`Scalar`], or a number, which
+/// becomes a constant.
 pub trait Operand<'g, T: Element>: Copy {
     /// Its node in `graph`.
     #[track_caller]

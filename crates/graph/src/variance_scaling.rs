@@ -1,4 +1,5 @@
-//! Random first values whose spread follows from the size of the layer, so that signals keep theirs from layer to layer.
+//! Random first values whose spread follows from the size of the layer, so that signals keep theirs
+//! from layer to layer.
 
 use abeyance_ir::Initializer;
 
@@ -6,8 +7,9 @@ use crate::{Dimensions, Float, Init};
 
 /// By which number of connections the variance is divided: TensorFlow's `mode`.
 ///
-/// Of a dense kernel `[in, out]` the fans are `in` and `out`, of a filter `[H, W, in, out]` they are `H·W·in` and `H·W·out`, and so
-/// on with any number of sizes in front; of a vector `[n]` both are `n`, of a scalar 1.
+/// Of a dense kernel `[in, out]` the fans are `in` and `out`, of a filter `[H, W, in, out]` they
+/// are `H·W·in` and `H·W·out`, and so on with any number of sizes in front; of a vector `[n]` both
+/// are `n`, of a scalar 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fan {
     /// Inputs of an output: activations keep their variance.
@@ -21,7 +23,8 @@ pub enum Fan {
 /// The distribution that [`variance_scaling`] draws from: TensorFlow's `distribution`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
-    /// Normal, redrawn outside two standard deviations, and widened so that the variance is right after that.
+    /// Normal, redrawn outside two standard deviations, and widened so that the variance is right
+    /// after that.
     TruncatedNormal,
     /// Normal.
     Normal,
@@ -37,8 +40,8 @@ pub(crate) struct VarianceScaling {
     distribution: Distribution,
 }
 
-/// The standard deviation of a standard normal distribution cut off at ±2: TensorFlow's constant, from
-/// `scipy.stats.truncnorm.std(a=-2, b=2, loc=0., scale=1.)`.
+/// The standard deviation of a standard normal distribution cut off at ±2: TensorFlow's constant,
+/// from `scipy.stats.truncnorm.std(a=-2, b=2, loc=0., scale=1.)`.
 const CUT_OFF_STDDEV: f64 = 0.879_625_661_034_239_8;
 
 impl VarianceScaling {
@@ -82,8 +85,8 @@ fn fans(dims: &[usize]) -> (f64, f64) {
     }
 }
 
-/// Random numbers around 0 with variance `scale / n`, where n is the number of connections that `fan` says, at least 1:
-/// TensorFlow's `variance_scaling_initializer`.
+/// Random numbers around 0 with variance `scale / n`, where n is the number of connections that
+/// `fan` says, at least 1: TensorFlow's `variance_scaling_initializer`.
 ///
 /// ```text
 /// TruncatedNormal   stddev √(scale / n) / 0.8796 before cutting at two of them
@@ -91,8 +94,8 @@ fn fans(dims: &[usize]) -> (f64, f64) {
 /// Uniform           within ±√(3 scale / n)
 /// ```
 ///
-/// The numbers are worked out when a variable is made, and printed and saved as those of `truncated_normal`, `normal` or
-/// `uniform`. It is a mistake if `scale` is not positive.
+/// The numbers are worked out when a variable is made, and printed and saved as those of
+/// `truncated_normal`, `normal` or `uniform`. It is a mistake if `scale` is not positive.
 pub fn variance_scaling<T: Float>(
     shape: impl Into<Dimensions>,
     scale: f64,
@@ -102,9 +105,9 @@ pub fn variance_scaling<T: Float>(
     Init::scaled(shape, VarianceScaling { scale, fan, distribution })
 }
 
-/// Evenly distributed within ±√(6 / (fan_in + fan_out)): TensorFlow's `glorot_uniform_initializer` and the default of its
-/// layers, for tanh and sigmoid. Glorot and Bengio, *Understanding the difficulty of training deep feedforward neural
-/// networks* (2010). See [`variance_scaling`].
+/// Evenly distributed within ±√(6 / (fan_in + fan_out)): TensorFlow's `glorot_uniform_initializer`
+/// and the default of its layers, for tanh and sigmoid. Glorot and Bengio, *Understanding the
+/// difficulty of training deep feedforward neural networks* (2010). See [`variance_scaling`].
 ///
 /// ```
 /// use abeyance_graph::{dims, glorot_uniform, Graph};
@@ -117,31 +120,32 @@ pub fn glorot_uniform<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 1.0, Fan::Average, Distribution::Uniform)
 }
 
-/// Truncated normal with variance 2 / (fan_in + fan_out): TensorFlow's `glorot_normal_initializer`. See [`glorot_uniform`]
-/// and [`variance_scaling`].
+/// Truncated normal with variance 2 / (fan_in + fan_out): TensorFlow's `glorot_normal_initializer`.
+/// See [`glorot_uniform`] and [`variance_scaling`].
 pub fn glorot_normal<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 1.0, Fan::Average, Distribution::TruncatedNormal)
 }
 
-/// Evenly distributed within ±√(6 / fan_in): TensorFlow's `he_uniform`, for relu. He, Zhang, Ren and Sun, *Delving Deep into
-/// Rectifiers* (2015). See [`variance_scaling`].
+/// Evenly distributed within ±√(6 / fan_in): TensorFlow's `he_uniform`, for relu. He, Zhang, Ren
+/// and Sun, *Delving Deep into Rectifiers* (2015). See [`variance_scaling`].
 pub fn he_uniform<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 2.0, Fan::In, Distribution::Uniform)
 }
 
-/// Truncated normal with variance 2 / fan_in: TensorFlow's `he_normal`, for relu. See [`he_uniform`] and
-/// [`variance_scaling`].
+/// Truncated normal with variance 2 / fan_in: TensorFlow's `he_normal`, for relu. See
+/// [`he_uniform`] and [`variance_scaling`].
 pub fn he_normal<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 2.0, Fan::In, Distribution::TruncatedNormal)
 }
 
-/// Evenly distributed within ±√(3 / fan_in): TensorFlow's `lecun_uniform`. LeCun, Bottou, Orr and Müller, *Efficient BackProp*
-/// (1998). See [`variance_scaling`].
+/// Evenly distributed within ±√(3 / fan_in): TensorFlow's `lecun_uniform`. LeCun, Bottou, Orr and
+/// Müller, *Efficient BackProp* (1998). See [`variance_scaling`].
 pub fn lecun_uniform<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 1.0, Fan::In, Distribution::Uniform)
 }
 
-/// Truncated normal with variance 1 / fan_in: TensorFlow's `lecun_normal`. See [`lecun_uniform`] and [`variance_scaling`].
+/// Truncated normal with variance 1 / fan_in: TensorFlow's `lecun_normal`. See [`lecun_uniform`]
+/// and [`variance_scaling`].
 pub fn lecun_normal<T: Float>(shape: impl Into<Dimensions>) -> Init<T> {
     variance_scaling(shape, 1.0, Fan::In, Distribution::TruncatedNormal)
 }

@@ -1,4 +1,5 @@
-//! Whatever fails while a graph is saved, there is the old file or the new one, as a whole, and the failure is told.
+//! Whatever fails while a graph is saved, there is the old file or the new one, as a whole, and the
+//! failure is told.
 
 use abeyance_graph::{Graph, dims};
 use abeyance_storage::{Failing, unfinished};

@@ -1,5 +1,5 @@
-//! Diagnostics about nodes: whose line and whose words. What a call made on a user's behalf is told of as the call, and what
-//! a gradient rule made as the node that it is the derivative of.
+//! Diagnostics about nodes: whose line and whose words. What a call made on a user's behalf is told
+//! of as the call, and what a gradient rule made as the node that it is the derivative of.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,13 @@ use crate::{Diagnostic, Effect, Fault, Graph, Location, Node, NodeId, Role, shor
 
 /// A diagnostic points at so many tensors.
 const MOST_NOTES: usize = 16;
-/// Of a branch or a loop at so many: what it carries stands first, and what its bodies capture is seldom to blame.
+/// Of a branch or a loop at so many: what it carries stands first, and what its bodies capture is
+/// seldom to blame.
 const MOST_NOTES_OF_BODIES: usize = 4;
 
 impl Graph {
-    /// A diagnostic about a node: the fault, under the name of what the user called and with the place of that call, and as
-    /// notes the tensors that were given to it.
+    /// A diagnostic about a node: the fault, under the name of what the user called and with the
+    /// place of that call, and as notes the tensors that were given to it.
     pub fn diagnose(&self, id: NodeId, fault: Fault) -> Diagnostic {
         let (node, forward) = (self.node(id), self.forward(id));
         let subject = self.node(forward);
@@ -21,7 +22,8 @@ impl Graph {
             Some(call) => call.name(),
             None => own(subject),
         };
-        // An operator of its own for the gradient, `.._gradient`, speaks of the same things as the forward one.
+        // An operator of its own for the gradient, `.._gradient`, speaks of the same things as the
+        // forward one.
         let message = if forward == id || own(node).starts_with(own(subject)) {
             fault.message
         } else {
@@ -58,8 +60,8 @@ impl Graph {
         }
     }
 
-    /// The node that the user described of which this one computes a derivative, perhaps of a derivative; itself if it
-    /// does not.
+    /// The node that the user described of which this one computes a derivative, perhaps of a
+    /// derivative; itself if it does not.
     fn forward(&self, id: NodeId) -> NodeId {
         let mut at = id;
         // A gradient is younger than what it is the gradient of.
@@ -71,8 +73,8 @@ impl Graph {
         at
     }
 
-    /// What a node was given, each once: its operands, or where it is one of several that a call appended, the tensors that
-    /// were given to the call.
+    /// What a node was given, each once: its operands, or where it is one of several that a call
+    /// appended, the tensors that were given to the call.
     fn given(&self, id: NodeId) -> Vec<NodeId> {
         let node = self.node(id);
         // The nodes of a training step lead to the whole graph.
@@ -93,14 +95,15 @@ impl Graph {
             inside[from..].reverse();
         }
         if seen.len() > given.len() {
-            // In the order in which they were made, as the walk does not keep that of the call's arguments.
+            // In the order in which they were made, as the walk does not keep that of the call's
+            // arguments.
             given.sort();
         }
         given
     }
 
-    /// The node under whose name this one stands, `stack_1` of `stack_1/concat`: of a graph that was read, the call is not
-    /// known.
+    /// The node under whose name this one stands, `stack_1` of `stack_1/concat`: of a graph that
+    /// was read, the call is not known.
     fn whole(&self, id: NodeId) -> Option<NodeId> {
         let node = self.node(id);
         if node.call.is_some() || node.operator.signature().effect == Effect::Read {

@@ -11,15 +11,15 @@ use crate::{
     TensorType, Type,
 };
 
-/// Bodies may be nested this deep. Printing, differentiating and planning go down a body at a time, so the bound keeps
-/// them within any thread's stack.
+/// Bodies may be nested this deep. Printing, differentiating and planning go down a body at a time,
+/// so the bound keeps them within any thread's stack.
 pub const MAX_DEPTH: u32 = 32;
 
-/// A branch, the body of a loop, or another closed computation: a graph with inputs and outputs. Whatever it uses of the
-/// graph around it comes in through an input.
+/// A branch, the body of a loop, or another closed computation: a graph with inputs and outputs.
+/// Whatever it uses of the graph around it comes in through an input.
 ///
-/// The unknown dimensions of a body are those of the graph around it, with the same ids; those it adds are known there
-/// too, so that no name means two things.
+/// The unknown dimensions of a body are those of the graph around it, with the same ids; those it
+/// adds are known there too, so that no name means two things.
 #[derive(Clone, Debug)]
 pub struct Body {
     graph: Graph,
@@ -35,15 +35,16 @@ impl PartialEq for Body {
 }
 
 impl Body {
-    /// The body that computes `outputs`, nodes of `graph`. Its inputs are the graph's [`Input`] nodes in their order.
+    /// The body that computes `outputs`, nodes of `graph`. Its inputs are the graph's [`Input`]
+    /// nodes in their order.
     pub fn new(graph: Graph, outputs: Vec<NodeId>) -> Self {
         let inputs =
             graph.iter().filter(|(_, node)| is_input(&node.operator)).map(|(id, _)| id).collect();
         Self { graph, inputs, outputs }
     }
 
-    /// The same computation without the nodes that its outputs do not depend on, all roles forward. Of the inputs for which
-    /// `optional` holds, those not needed are left out too.
+    /// The same computation without the nodes that its outputs do not depend on, all roles forward.
+    /// Of the inputs for which `optional` holds, those not needed are left out too.
     pub fn pruned(&self, optional: impl Fn(usize) -> bool) -> Body {
         let mut graph = self.graph.emptied();
         let needed = self.graph.ancestors(self.outputs.iter().copied(), |_| false);
@@ -108,7 +109,8 @@ impl Body {
         self.graph.iter().any(|(_, node)| node.observes())
     }
 
-    /// What keeps it from being used by a node of `graph`; `Err(None)` where that has been reported.
+    /// What keeps it from being used by a node of `graph`; `Err(None)` where that has been
+    /// reported.
     pub(crate) fn check(&self, graph: &Graph) -> Result<(), Option<Fault>> {
         let name = self.graph.name();
         if self.graph.depth() != graph.depth() + 1
@@ -183,10 +185,11 @@ impl Operator for Input {
     }
 }
 
-/// A body made ready to run at certain sizes. It runs on the thread that calls; several threads may run it at once.
+/// A body made ready to run at certain sizes. It runs on the thread that calls; several threads may
+/// run it at once.
 pub trait RunBody: Send + Sync {
-    /// Runs once. `input` is asked for the bytes of inputs by their place, as often as it pleases; `give` is told the bytes
-    /// of every output by its place. `draw` keys random streams.
+    /// Runs once. `input` is asked for the bytes of inputs by their place, as often as it pleases;
+    /// `give` is told the bytes of every output by its place. `draw` keys random streams.
     ///
     /// # Errors
     /// A node could not be computed.
@@ -200,7 +203,8 @@ pub trait RunBody: Send + Sync {
     /// The work of one run.
     fn cost(&self) -> Cost;
 
-    /// Memory for a loop that runs it again and again, the same whatever sizes the body was made ready for.
+    /// Memory for a loop that runs it again and again, the same whatever sizes the body was made
+    /// ready for.
     fn memory(&self) -> &LoopMemories;
 }
 
@@ -215,7 +219,8 @@ pub trait BodyCompiler {
 }
 
 impl Graph {
-    /// An empty graph for a body of a node of this one. Before that node is made, [`Graph::adopt`] the finished one.
+    /// An empty graph for a body of a node of this one. Before that node is made, [`Graph::adopt`]
+    /// the finished one.
     pub fn for_body(&self, name: &str) -> Graph {
         let mut graph = Graph::new(name);
         graph.context_mut().location = self.context().location;
@@ -230,8 +235,8 @@ impl Graph {
         graph
     }
 
-    /// Takes over what was found out about unknown dimensions in a body of a node to come, or in the graph around this
-    /// one.
+    /// Takes over what was found out about unknown dimensions in a body of a node to come, or in
+    /// the graph around this one.
     pub fn adopt(&mut self, other: &Graph) {
         self.symbols_mut().adopt(other.symbols());
     }
@@ -242,9 +247,10 @@ impl Graph {
         self.add_like(name, &Input, &[], attributes)
     }
 
-    /// Appends copies of `targets` of another graph and of whatever they depend on and `copies` (by node) does not have
-    /// yet; tells the copies of `targets`. Names are kept where they are free, roles are those of the context. The other
-    /// graph's unknown dimensions have to be this one's, as those of a body are.
+    /// Appends copies of `targets` of another graph and of whatever they depend on and `copies` (by
+    /// node) does not have yet; tells the copies of `targets`. Names are kept where they are free,
+    /// roles are those of the context. The other graph's unknown dimensions have to be this one's,
+    /// as those of a body are.
     pub fn copy_nodes(
         &mut self,
         other: &Graph,
@@ -284,8 +290,8 @@ impl Graph {
         }
     }
 
-    /// Gives a copy the type of its original, so that sizes which inference leaves open are the same dimensions in both:
-    /// nodes behind them speak of those.
+    /// Gives a copy the type of its original, so that sizes which inference leaves open are the
+    /// same dimensions in both: nodes behind them speak of those.
     fn take_over_type(&mut self, copy: NodeId, original: &Type, mark: Mark) {
         let inferred = self.node(copy).ty.clone();
         if inferred != Type::Invalid {
@@ -301,8 +307,9 @@ impl Graph {
         self.symbols_mut().rewind(mark);
     }
 
-    /// Appends copies of a body's nodes, with `operands` for its inputs, and tells those that compute its outputs. Names
-    /// are put behind the current scope; their random streams are those names'.
+    /// Appends copies of a body's nodes, with `operands` for its inputs, and tells those that
+    /// compute its outputs. Names are put behind the current scope; their random streams are those
+    /// names'.
     pub fn inline(&mut self, body: &Body, operands: &[NodeId]) -> Vec<NodeId> {
         let mut copies = vec![None; body.graph.len()];
         for (&input, &operand) in body.inputs.iter().zip(operands) {

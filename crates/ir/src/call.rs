@@ -4,8 +4,9 @@ use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// One call of a function that appends several nodes on a user's behalf, or one under another name than its own: messages
-/// about them speak of the call. It is small, since every node has room for one.
+/// One call of a function that appends several nodes on a user's behalf, or one under another name
+/// than its own: messages about them speak of the call. It is small, since every node has room for
+/// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Which of [`NAMES`], counted from 1.
@@ -41,7 +42,8 @@ impl Call {
         names.get(usize::from(self.name.get()) - 1).copied().unwrap_or("call")
     }
 
-    /// What is said of the call: the message behind the function's name, unless it begins with that.
+    /// What is said of the call: the message behind the function's name, unless it begins with
+    /// that.
     pub fn say(self, message: String) -> String {
         let name = self.name();
         let rest = message.strip_prefix(name);

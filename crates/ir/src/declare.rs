@@ -16,8 +16,8 @@ pub(crate) struct Declared {
 }
 
 impl Graph {
-    /// Appends a node that was written down, with the checks and the inference of one that is built, and holds the inferred
-    /// type against the declared one.
+    /// Appends a node that was written down, with the checks and the inference of one that is
+    /// built, and holds the inferred type against the declared one.
     pub(crate) fn declare(
         &mut self,
         name: &str,
@@ -49,17 +49,17 @@ impl Graph {
                 self.set_type(id, Type::Invalid);
             }
         }
-        // No type mentions a symbol that inference made: the declared ones stand for those, and the names that they
-        // took are free again for declarations further down.
+        // No type mentions a symbol that inference made: the declared ones stand for those, and the
+        // names that they took are free again for declarations further down.
         self.symbols_mut().rewind(mark);
     }
 }
 
 /// Whether a node can have the declared type. What inference left open is then settled by it.
 ///
-/// The declared type stands where inference knows more. That is how the graph was when it was printed: the
-/// node was made before something further down found two sizes equal, or a size to be a number; and a graph that
-/// is read is the graph that was printed.
+/// The declared type stands where inference knows more. That is how the graph was when it was
+/// printed: the node was made before something further down found two sizes equal, or a size to be
+/// a number; and a graph that is read is the graph that was printed.
 fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> bool {
     if std::mem::discriminant(inferred) != std::mem::discriminant(declared) {
         return false;

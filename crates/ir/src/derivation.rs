@@ -49,9 +49,10 @@ pub struct Derivation<'a> {
 }
 
 impl<'a> Derivation<'a> {
-    /// The derivation of `node`, the items of whose result have these cotangents (one at least is there); `wanted` says of
-    /// which operands a cotangent is asked for, `masked` whether exact zeros in the cotangent stand for elements that
-    /// did not count. `differentiate` serves for bodies.
+    /// The derivation of `node`, the items of whose result have these cotangents (one at least is
+    /// there); `wanted` says of which operands a cotangent is asked for, `masked` whether exact
+    /// zeros in the cotangent stand for elements that did not count. `differentiate` serves for
+    /// bodies.
     pub fn new(
         graph: &'a mut Graph,
         node: NodeId,
@@ -74,13 +75,14 @@ impl<'a> Derivation<'a> {
         given.unwrap_or(self.node)
     }
 
-    /// The nodes of the cotangents of the result's items; `None` where the loss does not depend on one.
+    /// The nodes of the cotangents of the result's items; `None` where the loss does not depend on
+    /// one.
     pub fn cotangent_ids(&self) -> SmallVec<[Option<NodeId>; 4]> {
         self.cotangents.into()
     }
 
-    /// Appends to `graph`, a body that is being made, the nodes that compute the cotangents of `xs` from the nodes whose
-    /// cotangents are known. `None` for one on which those do not depend.
+    /// Appends to `graph`, a body that is being made, the nodes that compute the cotangents of `xs`
+    /// from the nodes whose cotangents are known. `None` for one on which those do not depend.
     ///
     /// # Errors
     /// A node on the way has no gradient rule, or a wrong one.
@@ -108,8 +110,8 @@ impl<'a> Derivation<'a> {
         self.wanted.get(index).copied().unwrap_or(false)
     }
 
-    /// Whether exact zeros in the cotangent stand for elements that did not count, so that zero times infinity or NaN
-    /// has to stay zero.
+    /// Whether exact zeros in the cotangent stand for elements that did not count, so that zero
+    /// times infinity or NaN has to stay zero.
     pub fn masked(&self) -> bool {
         self.masked
     }

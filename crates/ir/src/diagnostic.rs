@@ -24,13 +24,13 @@ pub struct SourcePlace {
     column: u32,
 }
 
-/// Files that graphs name are kept for as long as the program runs, since locations are copied all over; together they may
-/// take this many bytes.
+/// Files that graphs name are kept for as long as the program runs, since locations are copied all
+/// over; together they may take this many bytes.
 const MOST_FILE_NAMES: usize = 1 << 20;
 
 impl SourcePlace {
-    /// A place that was written down elsewhere: by the program that saved a graph. `None` if there are too many files, or
-    /// the name of this one is too long to be one.
+    /// A place that was written down elsewhere: by the program that saved a graph. `None` if there
+    /// are too many files, or the name of this one is too long to be one.
     pub fn recorded(file: &str, line: u32, column: u32) -> Option<Self> {
         static FILES: Mutex<(BTreeSet<&'static str>, usize)> = Mutex::new((BTreeSet::new(), 0));
         let mut kept = FILES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -166,8 +166,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The text without its `error: `. This is what `unwrap` and a `main` that returns an error show, the latter behind an
-/// `Error: ` of its own, so it is for reading too.
+/// The text without its `error: `. This is what `unwrap` and a `main` that returns an error show,
+/// the latter behind an `Error: ` of its own, so it is for reading too.
 impl fmt::Debug for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

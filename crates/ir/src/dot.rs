@@ -5,7 +5,8 @@ use petgraph::dot::{Config, Dot};
 use crate::{Edge, Effect, Graph, Node, Role};
 
 impl Node {
-    /// The colour of the node in drawings, as `#rrggbb`: variables are green, fed nodes blue, updates orange, backward nodes grey.
+    /// The colour of the node in drawings, as `#rrggbb`: variables are green, fed nodes blue,
+    /// updates orange, backward nodes grey.
     pub fn colour(&self) -> &'static str {
         match (self.role, self.operator.signature().effect) {
             (_, Effect::Read) => "#cfe8cf",
@@ -23,8 +24,8 @@ fn escaped(text: &str) -> String {
 }
 
 impl Graph {
-    /// The graph as Graphviz source: `dot -Tsvg`. Variables are green, fed nodes blue, updates orange, backward nodes
-    /// grey; dashed edges are order without data.
+    /// The graph as Graphviz source: `dot -Tsvg`. Variables are green, fed nodes blue, updates
+    /// orange, backward nodes grey; dashed edges are order without data.
     pub fn to_dot(&self) -> String {
         self.to_dot_of(|_| true)
     }

@@ -182,8 +182,8 @@ impl<'a> Inference<'a> {
         }
     }
 
-    /// NumPy's broadcasting of two shapes: aligned at the end, a size of 1 stretches. Two unknown dimensions that
-    /// meet are equal from then on; an unknown one never stretches.
+    /// NumPy's broadcasting of two shapes: aligned at the end, a size of 1 stretches. Two unknown
+    /// dimensions that meet are equal from then on; an unknown one never stretches.
     ///
     /// # Errors
     /// Two sizes that differ and are not 1.
@@ -232,7 +232,8 @@ impl<'a> Inference<'a> {
     /// # Errors
     /// Different ranks or sizes.
     pub fn same_shape(&mut self, a: &[Dim], b: &[Dim]) -> Result<Shape, Fault> {
-        // Sizes that differ are found before any are made equal, so that the message shows the shapes as they were.
+        // Sizes that differ are found before any are made equal, so that the message shows the
+        // shapes as they were.
         let differ = a.len() != b.len()
             || a.iter().zip(b).any(|(&x, &y)| are_unlike(self.resolve(x), self.resolve(y)));
         let unified = (!differ)
@@ -243,7 +244,8 @@ impl<'a> Inference<'a> {
         })
     }
 
-    /// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.
+    /// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from
+    /// the end.
     ///
     /// # Errors
     /// An axis outside `-rank..rank`.
@@ -257,9 +259,9 @@ impl<'a> Inference<'a> {
     }
 }
 
-/// An unknown dimension of the tensor with fewer dimensions that meets a 1 of the other, and one of the other in front of all of
-/// its: an outer product that nothing but the lack of a dimension asks for, as of `[N2]` and `[N, 1]`. Where both have as many
-/// dimensions, every 1 was written down.
+/// An unknown dimension of the tensor with fewer dimensions that meets a 1 of the other, and one of
+/// the other in front of all of its: an outer product that nothing but the lack of a dimension asks
+/// for, as of `[N2]` and `[N, 1]`. Where both have as many dimensions, every 1 was written down.
 pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Option<[Dim; 2]> {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let (front, behind) = long.split_at_checked(long.len() - short.len())?;
@@ -275,7 +277,8 @@ fn are_unlike(x: Dim, y: Dim) -> bool {
     matches!((x, y), (Dim::Known(x), Dim::Known(y)) if x != y)
 }
 
-/// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the end.
+/// The dimension that `axis` means in a tensor of `rank` dimensions, negative axes counted from the
+/// end.
 ///
 /// # Errors
 /// An axis outside `-rank..rank`.

@@ -1,10 +1,11 @@
-//! The untyped graph underneath: nodes and edges on `petgraph`, element types, shapes with symbolic dimensions, the
-//! operator trait, places in the user's source, diagnostics, and the text and file forms.
+//! The untyped graph underneath: nodes and edges on `petgraph`, element types, shapes with symbolic
+//! dimensions, the operator trait, places in the user's source, diagnostics, and the text and file
+//! forms.
 //!
-//! A graph is append-only: a node's operands are older than itself, so the order of ids is always a topological
-//! order. A node has one value, several (a tuple, of which `item` nodes take one each), or, for an operation, none. A
-//! branch or the body of a loop is a graph of its own, held by an attribute ([`Body`]). This crate must not know any
-//! particular operator, nor how a graph is run.
+//! A graph is append-only: a node's operands are older than itself, so the order of ids is always a
+//! topological order. A node has one value, several (a tuple, of which `item` nodes take one each),
+//! or, for an operation, none. A branch or the body of a loop is a graph of its own, held by an
+//! attribute ([`Body`]). This crate must not know any particular operator, nor how a graph is run.
 
 mod attribute;
 mod blame;

@@ -84,8 +84,8 @@ impl LoopMemory {
     }
 }
 
-/// The memories of runs of a loop that are over, for runs to come, whatever the sizes. There are as many as runs went on
-/// at a time.
+/// The memories of runs of a loop that are over, for runs to come, whatever the sizes. There are as
+/// many as runs went on at a time.
 #[derive(Debug)]
 pub struct LoopMemories {
     idle: Mutex<Vec<LoopMemory>>,

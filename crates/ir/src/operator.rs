@@ -152,14 +152,15 @@ pub struct Signature {
     pub effect: Effect,
     /// How far it can be differentiated.
     pub differentiability: Differentiability,
-    /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such a node is run as often as
-    /// it stands in the graph and is needed: it is neither folded, nor shared, nor merged into others.
+    /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such
+    /// a node is run as often as it stands in the graph and is needed: it is neither folded, nor
+    /// shared, nor merged into others.
     pub observes: bool,
-    /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules further
-    /// back must not turn them into NaN.
+    /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules
+    /// further back must not turn them into NaN.
     pub zeroes_gradient: bool,
-    /// Whether its one operand is a tuple, of which it takes the item that its first attribute says. Its rules see the
-    /// items as its operands; to its kernel the tuple is operand 0.
+    /// Whether its one operand is a tuple, of which it takes the item that its first attribute
+    /// says. Its rules see the items as its operands; to its kernel the tuple is operand 0.
     pub takes_tuple: bool,
 }
 
@@ -308,18 +309,20 @@ impl From<Kernel> for Lowered {
     }
 }
 
-/// How an operator's loop can be fused with others, which follows from what an element of its result depends on.
+/// How an operator's loop can be fused with others, which follows from what an element of its
+/// result depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Fusibility {
-    /// Not at all: an element depends on anything, and the operator keeps the loops and the chunks that it was lowered to.
+    /// Not at all: an element depends on anything, and the operator keeps the loops and the chunks
+    /// that it was lowered to.
     #[default]
     Opaque,
-    /// Into any loop over the same elements: an element depends on the operands' elements at its index alone, where
-    /// they broadcast to it. The operator lowers to one step that cannot fail, whatever the sizes; lowered for a row
-    /// of elements it is the loop over any such row.
+    /// Into any loop over the same elements: an element depends on the operands' elements at its
+    /// index alone, where they broadcast to it. The operator lowers to one step that cannot fail,
+    /// whatever the sizes; lowered for a row of elements it is the loop over any such row.
     Elementwise,
-    /// At the head of a loop: the operator fills any range of its result, wherever that starts and ends, from its index
-    /// and the operands as a whole. It lowers to one step that cannot fail.
+    /// At the head of a loop: the operator fills any range of its result, wherever that starts and
+    /// ends, from its index and the operands as a whole. It lowers to one step that cannot fail.
     AnyRange,
 }
 
@@ -337,21 +340,22 @@ pub struct Interleaving {
 /// The cotangents of a node's operands: `None` where none is wanted or none exists.
 pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 
-/// An operator: a signature and its rules. Implementations are stateless; what varies from node to node is in
-/// the node's attributes.
+/// An operator: a signature and its rules. Implementations are stateless; what varies from node to
+/// node is in the node's attributes.
 pub trait Operator: Any + Send + Sync {
     /// The static facts.
     fn signature(&self) -> &Signature;
 
-    /// The result's type from the operands' types. Called while the graph is built, with dimensions that
-    /// may be symbols, and again when a plan is made, with numbers. Arity, element types and kinds of attributes
-    /// have been checked against the signature.
+    /// The result's type from the operands' types. Called while the graph is built, with dimensions
+    /// that may be symbols, and again when a plan is made, with numbers. Arity, element types and
+    /// kinds of attributes have been checked against the signature.
     ///
     /// # Errors
     /// What is wrong with shapes or attributes.
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault>;
 
-    /// Appends the nodes that compute the cotangents of the operands from the cotangent of the result.
+    /// Appends the nodes that compute the cotangents of the operands from the cotangent of the
+    /// result.
     ///
     /// # Errors
     /// Why there is none.
@@ -373,14 +377,16 @@ pub trait Operator: Any + Send + Sync {
         Fusibility::Opaque
     }
 
-    /// How the result lies when the work is split along an unknown dimension, such as a batch's, and the operands lie as `cx` says: it
-    /// is what decides whether requests are put together in one run. [`Split::Along`] is a promise to the last bit: a row of the
-    /// result is the same computed alone and with any others. An operator whose result has several items says it by
+    /// How the result lies when the work is split along an unknown dimension, such as a batch's,
+    /// and the operands lie as `cx` says: it is what decides whether requests are put together in
+    /// one run. [`Split::Along`] is a promise to the last bit: a row of the result is the same
+    /// computed alone and with any others. An operator whose result has several items says it by
     /// [`Operator::splits`].
     ///
-    /// Not asked for operands of which none is split, where the attributes do not speak of the dimension either: then the result is
-    /// [`Split::Whole`]. Without an answer of its own an operator that says it is [`Fusibility::Elementwise`] keeps rows apart, and
-    /// any other mixes them.
+    /// Not asked for operands of which none is split, where the attributes do not speak of the
+    /// dimension either: then the result is [`Split::Whole`]. Without an answer of its own an
+    /// operator that says it is [`Fusibility::Elementwise`] keeps rows apart, and any other mixes
+    /// them.
     fn split(&self, cx: &Splitting<'_>) -> Split {
         match cx.made_up(|lowering| self.fusibility(lowering)) {
             Fusibility::Elementwise => cx.pointwise(),
@@ -396,15 +402,16 @@ pub trait Operator: Any + Send + Sync {
         }
     }
 
-    /// Whether all elements of the result are one and the same, whatever the operands hold: a comparison of numbers below 1 with 1,
-    /// for instance, which is what dropout is where nothing is dropped. Asked where operands mix rows.
+    /// Whether all elements of the result are one and the same, whatever the operands hold: a
+    /// comparison of numbers below 1 with 1, for instance, which is what dropout is where nothing
+    /// is dropped. Asked where operands mix rows.
     fn is_settled(&self, cx: &Splitting<'_>) -> bool {
         let _ = cx;
         false
     }
 
-    /// The loops on interleaved images, for an operator on images that has such loops and whose own ([`Operator::lower`])
-    /// give the same bits.
+    /// The loops on interleaved images, for an operator on images that has such loops and whose own
+    /// ([`Operator::lower`]) give the same bits.
     ///
     /// # Errors
     /// As [`Operator::lower`].
@@ -413,16 +420,17 @@ pub trait Operator: Any + Send + Sync {
         Ok(None)
     }
 
-    /// What to say to somebody who feeds the tensor `wanted`, which is the operand at this place, with something of another element
-    /// type or another number of dimensions: where a sister of this operator takes that, for instance.
+    /// What to say to somebody who feeds the tensor `wanted`, which is the operand at this place,
+    /// with something of another element type or another number of dimensions: where a sister of
+    /// this operator takes that, for instance.
     fn advise(&self, operand: usize, wanted: &TensorType, given: Concrete<'_>) -> Option<String> {
         let _ = (operand, wanted, given);
         None
     }
 
-    /// Valid uses, from which tables of checks are driven: gradients against differences, zero-sized shapes,
-    /// thread counts. A differentiable operator has at least five, among them a scalar, odd sizes, a
-    /// broadcast where it broadcasts, and a zero-sized dimension.
+    /// Valid uses, from which tables of checks are driven: gradients against differences,
+    /// zero-sized shapes, thread counts. A differentiable operator has at least five, among them a
+    /// scalar, odd sizes, a broadcast where it broadcasts, and a zero-sized dimension.
     fn samples(&self) -> Vec<Sample>;
 }
 

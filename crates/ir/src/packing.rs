@@ -14,8 +14,8 @@ crate::attributes! {
     }
 }
 
-/// The places of a tuple's items in one buffer: one after the other, each aligned as a buffer of its own would be. One
-/// item alone takes all of the buffer.
+/// The places of a tuple's items in one buffer: one after the other, each aligned as a buffer of
+/// its own would be. One item alone takes all of the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packing {
     places: SmallVec<[(usize, usize); 4]>,

@@ -43,8 +43,9 @@ pub fn known_dims(shape: &[Dim]) -> Option<Dims> {
     shape.iter().map(|dim| dim.known()).collect()
 }
 
-/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements does). So has the
-/// product of the sizes that are not 0, as `ndarray` demands: then the sizes multiply in any order.
+/// The number of elements, if it fits an `isize` (so that any offset in bytes of one-byte elements
+/// does). So has the product of the sizes that are not 0, as `ndarray` demands: then the sizes
+/// multiply in any order.
 pub fn element_count(dims: &[usize]) -> Option<usize> {
     let count = dims
         .iter()
@@ -96,8 +97,8 @@ struct Symbol {
     settled_by: Option<NodeId>,
 }
 
-/// The unknown dimensions of a graph and what is known of them: which are equal (union-find), and which were
-/// found to be a number.
+/// The unknown dimensions of a graph and what is known of them: which are equal (union-find), and
+/// which were found to be a number.
 #[derive(Clone, Debug)]
 pub struct Symbols {
     owner: u32,
@@ -173,7 +174,8 @@ impl Symbols {
         SymbolId { index, owner: self.owner }
     }
 
-    /// Whether a dimension can stand in shapes of this graph: it is a number, or one of these symbols.
+    /// Whether a dimension can stand in shapes of this graph: it is a number, or one of these
+    /// symbols.
     pub fn owns(&self, dim: Dim) -> bool {
         match dim {
             Dim::Known(_) => true,
@@ -200,7 +202,8 @@ impl Symbols {
         id
     }
 
-    /// Grows with every change. Of the tables of a graph and its bodies, those of equal revision are equal.
+    /// Grows with every change. Of the tables of a graph and its bodies, those of equal revision
+    /// are equal.
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -221,8 +224,8 @@ impl Symbols {
         symbols
     }
 
-    /// Takes over what a body, or the graph around it, has added to the common symbols and found out about them. Where
-    /// symbols first stood is each graph's own.
+    /// Takes over what a body, or the graph around it, has added to the common symbols and found
+    /// out about them. Where symbols first stood is each graph's own.
     pub fn adopt(&mut self, other: &Symbols) {
         if other.revision <= self.revision || other.owner != self.owner {
             return;
@@ -259,13 +262,14 @@ impl Symbols {
         Mark { len: self.entries.len() }
     }
 
-    /// Forgets the symbols made since, of which nothing may be left in use; what was found out about older ones stays.
+    /// Forgets the symbols made since, of which nothing may be left in use; what was found out
+    /// about older ones stays.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         // No older symbol refers to a newer one: the oldest stands for its class.
         for symbol in self.entries.drain(mark.len..) {
             self.named.remove(&symbol.name);
-            // Numbers below the first that is free again are taken, by names that were given: the next search need not
-            // begin before them.
+            // Numbers below the first that is free again are taken, by names that were given: the
+            // next search need not begin before them.
             if let Some(naming) = symbol.naming {
                 let number = symbol.name.get(1..).and_then(|digits| digits.parse().ok());
                 let counter = &mut self.counters[naming as usize];
@@ -274,7 +278,8 @@ impl Symbols {
         }
     }
 
-    /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not hold.
+    /// The symbols as they are, to be gone [back](Symbols::forget) to if what follows does not
+    /// hold.
     pub(crate) fn try_out(&mut self, settler: NodeId) -> Mark {
         self.trail.clear();
         self.set_settler(Some(settler));
@@ -335,8 +340,8 @@ impl Symbols {
         }
     }
 
-    /// The symbol to which a user gave that name. One that took it by itself is called otherwise from now on: that two
-    /// sizes are equal is said by the user, not by chance.
+    /// The symbol to which a user gave that name. One that took it by itself is called otherwise
+    /// from now on: that two sizes are equal is said by the user, not by chance.
     pub fn declared(&mut self, name: &str) -> SymbolId {
         if let Some(&id) = self.named.get(name)
             && let Some(naming) = self.entries[id.index()].naming
@@ -362,7 +367,8 @@ impl Symbols {
         at
     }
 
-    /// The simplest equal dimension: a number if one is known, else the oldest of the equal symbols.
+    /// The simplest equal dimension: a number if one is known, else the oldest of the equal
+    /// symbols.
     pub fn resolve(&self, dim: Dim) -> Dim {
         match dim {
             Dim::Known(_) => dim,
@@ -381,8 +387,8 @@ impl Symbols {
         self.entry(self.root(id)).map_or("?", |entry| &entry.name)
     }
 
-    /// The nodes whose shape rules made the symbol what it is taken for: equal to an older one, that to another, the oldest a
-    /// number. Of what was found out in another graph there are none.
+    /// The nodes whose shape rules made the symbol what it is taken for: equal to an older one,
+    /// that to another, the oldest a number. Of what was found out in another graph there are none.
     pub fn settlers(&self, id: SymbolId) -> Vec<NodeId> {
         let mut settlers = Vec::new();
         let mut at = id;
@@ -409,7 +415,8 @@ impl Symbols {
         }
     }
 
-    /// Makes two dimensions equal from now on; `None` if they are two different numbers, or one of another graph.
+    /// Makes two dimensions equal from now on; `None` if they are two different numbers, or one of
+    /// another graph.
     pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         let (a, b) = (self.resolve(a), self.resolve(b));
         if a == b {

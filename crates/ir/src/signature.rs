@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use crate::{Array, Diagnostic, Dim, Graph, Location, NodeId, Type, near, shorten};
 
-/// A use that a graph is made for, under a name such as `train`, `evaluate` or `predict`: which tensors take the inputs,
-/// which give the outputs, what else is fed, and which operations a run of it carries out.
+/// A use that a graph is made for, under a name such as `train`, `evaluate` or `predict`: which
+/// tensors take the inputs, which give the outputs, what else is fed, and which operations a run of
+/// it carries out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GraphSignature {
     /// Its name: any text but the empty one.
     pub name: Box<str>,
-    /// Tensors that are fed, under the names that the user of the signature knows. These are any texts but the empty one, such as
-    /// `serving_default_x:0`, and need not be names of nodes; each stands once among the inputs, and once among the outputs.
+    /// Tensors that are fed, under the names that the user of the signature knows. These are any
+    /// texts but the empty one, such as `serving_default_x:0`, and need not be names of nodes; each
+    /// stands once among the inputs, and once among the outputs.
     pub inputs: Vec<(Box<str>, NodeId)>,
     /// Tensors that are fed the same value in every run.
     pub feeds: Vec<(NodeId, Arc<Array>)>,
@@ -75,7 +77,8 @@ impl Graph {
         })
     }
 
-    /// Adds a signature without parts, if there is none of that name. Any text is a name but the empty one, which is a mistake.
+    /// Adds a signature without parts, if there is none of that name. Any text is a name but the
+    /// empty one, which is a mistake.
     pub fn begin_signature(&mut self, name: &str) {
         if name.is_empty() {
             self.report_at_call("a signature needs a name, and this one is empty".to_owned());
@@ -85,7 +88,8 @@ impl Graph {
         }
     }
 
-    /// Adds a part to a signature, which is made if it is new. What does not go together is a mistake.
+    /// Adds a part to a signature, which is made if it is new. What does not go together is a
+    /// mistake.
     pub fn add_to_signature(&mut self, signature: &str, part: SignaturePart<'_>) {
         self.begin_signature(signature);
         if let Err(message) = self.check_part(signature, &part) {

@@ -1,5 +1,5 @@
-//! How values lie when work is split along an unknown dimension of a graph, such as a batch's: what an operator says of itself.
-//! The walk over a graph that asks is [`Splits`](crate::Splits).
+//! How values lie when work is split along an unknown dimension of a graph, such as a batch's: what
+//! an operator says of itself. The walk over a graph that asks is [`Splits`](crate::Splits).
 
 use std::sync::Arc;
 
@@ -11,14 +11,15 @@ use crate::{
     Lowering, Operands, OperatorRef, RunBody, SymbolId, TensorType,
 };
 
-/// How a value lies when work is split along an unknown dimension of the graph: each part of the work has some of the dimension's
-/// rows, of the fed values and of all that keeps them apart.
+/// How a value lies when work is split along an unknown dimension of the graph: each part of the
+/// work has some of the dimension's rows, of the fed values and of all that keeps them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// Row i of the value depends on row i of what is split, and neither on other rows nor on their number. To the last bit:
-    /// computed alone or with others, a row is the same.
+    /// Row i of the value depends on row i of what is split, and neither on other rows nor on their
+    /// number. To the last bit: computed alone or with others, a row is the same.
     Along(Rows),
-    /// The value does not depend on what is split, neither on its elements nor on the number of its rows.
+    /// The value does not depend on what is split, neither on its elements nor on the number of its
+    /// rows.
     Whole,
     /// Rows meet, as in a sum over them, or it is not known that they do not.
     Mixed,
@@ -44,8 +45,8 @@ impl Split {
 pub struct Rows {
     /// The axis along which they lie, one after the other.
     pub axis: usize,
-    /// The number of elements along the axis that belong to one row: more than 1 where the dimension was merged with others,
-    /// `[N, 10, 3]` reshaped to `[10·N, 3]`.
+    /// The number of elements along the axis that belong to one row: more than 1 where the
+    /// dimension was merged with others, `[N, 10, 3]` reshaped to `[10·N, 3]`.
     pub each: Extent,
 }
 
@@ -99,8 +100,9 @@ impl Extent {
     }
 }
 
-/// What an operator is told when it is asked how its result lies: the operands' types and how they lie, and its attributes. Sizes are
-/// the simplest known to be equal, so that equal ones compare equal.
+/// What an operator is told when it is asked how its result lies: the operands' types and how they
+/// lie, and its attributes. Sizes are the simplest known to be equal, so that equal ones compare
+/// equal.
 pub struct Splitting<'a> {
     pub(crate) operands: SmallVec<[TensorType; 4]>,
     pub(crate) splits: SmallVec<[Split; 4]>,
@@ -144,8 +146,8 @@ impl<'a> Splitting<'a> {
         self.attributes.read()
     }
 
-    /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another one is not asked then, and its
-    /// result is mixed too.
+    /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another
+    /// one is not asked then, and its result is mixed too.
     pub fn operand(&self, operand: usize) -> Split {
         self.splits.get(operand).cloned().unwrap_or(Split::Mixed)
     }
@@ -166,7 +168,8 @@ impl<'a> Splitting<'a> {
         (1..self.operands()).all(|operand| self.axis(operand) == Some(first)).then_some(first)
     }
 
-    /// The number of elements along their axes that belong to one row, of all operands that are split.
+    /// The number of elements along their axes that belong to one row, of all operands that are
+    /// split.
     pub fn each(&self) -> &Extent {
         &self.each
     }
@@ -186,14 +189,16 @@ impl<'a> Splitting<'a> {
         axis.map_or(Split::Mixed, |axis| self.along(axis))
     }
 
-    /// How the result of an operator lies that works along some axes of its one operand, or of several of one shape, and treats
-    /// all elements apart that stand at different places of the others: along the same axis.
+    /// How the result of an operator lies that works along some axes of its one operand, or of
+    /// several of one shape, and treats all elements apart that stand at different places of the
+    /// others: along the same axis.
     pub fn apart_from(&self, axes: impl FnOnce(usize) -> bool) -> Split {
         self.along_if(self.common_axis().filter(|&axis| !axes(axis)))
     }
 
-    /// How the result lies if each of its elements depends on nothing but the elements of the operands at its own place, where these
-    /// broadcast to it: what [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
+    /// How the result lies if each of its elements depends on nothing but the elements of the
+    /// operands at its own place, where these broadcast to it: what
+    /// [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
     pub fn pointwise(&self) -> Split {
         // Axes are counted from the last, where shapes are aligned.
         let from_last = |operand: usize| Some(self.rank(operand) - self.axis(operand)?);
@@ -217,7 +222,8 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// Whether operands that are not split have a single element along the axis that is `place` from the end.
+    /// Whether operands that are not split have a single element along the axis that is `place`
+    /// from the end.
     fn repeat(&self, place: usize) -> bool {
         (0..self.operands()).filter(|&operand| self.axis(operand).is_none()).all(|operand| {
             match self.rank(operand).checked_sub(place) {
@@ -227,8 +233,8 @@ impl<'a> Splitting<'a> {
         })
     }
 
-    /// How the result lies if all of its elements are the same, whatever the operands hold: along the one axis that grows with the
-    /// dimension, whole if none does.
+    /// How the result lies if all of its elements are the same, whatever the operands hold: along
+    /// the one axis that grows with the dimension, whole if none does.
     pub fn filled(&self) -> Split {
         let axes = self.result().iter().enumerate();
         let mut growing =
@@ -256,7 +262,8 @@ impl<'a> Splitting<'a> {
         self.walk.body(body, inputs)
     }
 
-    /// Asks what is asked of an operator that is lowered, at sizes that are made up: 2 for the dimension, 3 for other unknown ones.
+    /// Asks what is asked of an operator that is lowered, at sizes that are made up: 2 for the
+    /// dimension, 3 for other unknown ones.
     pub(crate) fn made_up<R>(&self, ask: impl FnOnce(&Lowering<'_>) -> R) -> R {
         let size = |&dim: &Dim| match dim {
             Dim::Known(size) => size,

@@ -1,4 +1,5 @@
-//! How all values of a graph lie when work is split along one of its unknown dimensions: the walk that asks each operator.
+//! How all values of a graph lie when work is split along one of its unknown dimensions: the walk
+//! that asks each operator.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -13,8 +14,9 @@ use crate::{
     SymbolId, TensorType, Type, known_dims, shorten,
 };
 
-/// A walk visits so many nodes more than the graph has: bodies are visited once for each node that runs them, and those of loops
-/// again where what they carry turns out to be mixed. Nested ones multiply, which a hostile file could make use of.
+/// A walk visits so many nodes more than the graph has: bodies are visited once for each node that
+/// runs them, and those of loops again where what they carry turns out to be mixed. Nested ones
+/// multiply, which a hostile file could make use of.
 const MOST_VISITS: u64 = 1 << 20;
 
 /// How the values of a graph lie when work is split along an unknown dimension.
@@ -41,8 +43,8 @@ const SIZE: &str = "it depends on a size that depends on the whole batch";
 const ENDLESS: &str = "it has too many bodies in bodies to be looked through";
 
 impl Graph {
-    /// How `targets` and all they depend on lie when work is split along the unknown dimension `dim`: `given` are nodes that are fed,
-    /// and how they lie. Nothing recurses but into bodies.
+    /// How `targets` and all they depend on lie when work is split along the unknown dimension
+    /// `dim`: `given` are nodes that are fed, and how they lie. Nothing recurses but into bodies.
     pub fn splits(
         &self,
         dim: SymbolId,
@@ -327,7 +329,8 @@ impl<'a> Walk<'a> {
         most
     }
 
-    /// The value of a node that is a constant scalar, or that could be fed, is not, and has such a value then.
+    /// The value of a node that is a constant scalar, or that could be fed, is not, and has such a
+    /// value then.
     pub(crate) fn constant(&self, id: NodeId) -> Option<Array> {
         let mut at = id;
         let node: &Node = loop {

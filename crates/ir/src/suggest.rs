@@ -3,7 +3,8 @@
 /// Longer names are not compared: nobody mistypes those.
 const LONGEST: usize = 64;
 
-/// The candidate that takes the fewest edits to reach from `name`, if a third of its letters is enough.
+/// The candidate that takes the fewest edits to reach from `name`, if a third of its letters is
+/// enough.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;

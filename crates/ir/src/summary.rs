@@ -45,7 +45,8 @@ impl fmt::Display for SummaryKind {
     }
 }
 
-/// Tensors to be watched, under a tag. A summary is no node and computes nothing: whoever records a training fetches its tensors.
+/// Tensors to be watched, under a tag. A summary is no node and computes nothing: whoever records a
+/// training fetches its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// How they are shown.
@@ -75,12 +76,14 @@ impl Graph {
         self.summaries().iter().find(|summary| *summary.tag == *tag)
     }
 
-    /// Adds a summary. It is a mistake if the tag is empty, taken or begins with `abeyance/`, or if the tensors are none that this
-    /// kind can show:
+    /// Adds a summary. It is a mistake if the tag is empty, taken or begins with `abeyance/`, or if
+    /// the tensors are none that this kind can show:
     ///
     /// - a scalar is one number, of any element type but `bool`;
-    /// - a histogram is of one or more tensors of any shapes and element types but `bool`, each once;
-    /// - an image is one tensor `[N, H, W, C]` of 1 (grey), 3 (colours) or 4 channels (and how opaque), of `u8`, or of `f32` from 0 to 1.
+    /// - a histogram is of one or more tensors of any shapes and element types but `bool`, each
+    ///   once;
+    /// - an image is one tensor `[N, H, W, C]` of 1 (grey), 3 (colours) or 4 channels (and how
+    ///   opaque), of `u8`, or of `f32` from 0 to 1.
     pub fn add_summary(&mut self, kind: SummaryKind, tag: &str, nodes: Vec<NodeId>) {
         match self.check_summary(kind, tag, &nodes) {
             Ok(()) => {

@@ -27,9 +27,10 @@ const MOST_WARNINGS: usize = 100;
 impl Graph {
     /// What is to be looked at in the graph and its bodies, in the order in which it was made.
     ///
-    /// Two tensors like `[N2]` and `[N, 1]`, whose unknown sizes are not known to be equal, broadcast to all pairs, `[N, N2]`. Where
-    /// a loss is meant, that trains on nonsense, and on batches of 5 against 7. Nobody is warned of sizes that were found to
-    /// be equal or to be numbers, nor where both tensors have as many dimensions, so that every 1 was asked for:
+    /// Two tensors like `[N2]` and `[N, 1]`, whose unknown sizes are not known to be equal,
+    /// broadcast to all pairs, `[N, N2]`. Where a loss is meant, that trains on nonsense, and on
+    /// batches of 5 against 7. Nobody is warned of sizes that were found to be equal or to be
+    /// numbers, nor where both tensors have as many dimensions, so that every 1 was asked for:
     /// `[N, 1]` and `[1, N2]`.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = self
@@ -50,7 +51,8 @@ impl Graph {
         warnings
     }
 
-    /// What to say of a node at which unknown dimensions stretch each other, as far as they are known by now.
+    /// What to say of a node at which unknown dimensions stretch each other, as far as they are
+    /// known by now.
     fn warn(&self, node: NodeId) -> Option<Warning> {
         let data = self.node(node);
         let shapes: Vec<Shape> = data.operands.iter().filter_map(|&id| self.shape(id)).collect();

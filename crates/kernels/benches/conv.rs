@@ -1,5 +1,6 @@
-//! Convolutions and their gradients on the layers of small networks for 28x28 images, one thread, in floating-point operations a second
-//! (`--items-format decimal`). A multiplication with an addition counts as two, those with padding included.
+//! Convolutions and their gradients on the layers of small networks for 28x28 images, one thread,
+//! in floating-point operations a second (`--items-format decimal`). A multiplication with an
+//! addition counts as two, those with padding included.
 
 use abeyance_kernels::conv::{Convolution, Form};
 use abeyance_kernels::serial::Serial;

@@ -1,4 +1,5 @@
-//! Everything but matrix products, on arrays of 100 000 `f32` (a few of them of other shapes), one thread.
+//! Everything but matrix products, on arrays of 100 000 `f32` (a few of them of other shapes), one
+//! thread.
 
 use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Number, Real};

@@ -4,8 +4,9 @@ use smallvec::SmallVec;
 
 /// How `N` operands are walked to give each element of a result they broadcast to.
 ///
-/// Dimensions of size 1 are dropped and neighbours that every operand walks evenly are merged, so that equal shapes
-/// are one loop and `[N, 10] + [10]` is two. In the innermost loop an operand moves by 1 or stays.
+/// Dimensions of size 1 are dropped and neighbours that every operand walks evenly are merged, so
+/// that equal shapes are one loop and `[N, 10] + [10]` is two. In the innermost loop an operand
+/// moves by 1 or stays.
 #[derive(Clone, Debug)]
 pub struct Broadcast<const N: usize> {
     /// Merged dimensions but the last, outermost first, with each operand's stride.
@@ -16,8 +17,8 @@ pub struct Broadcast<const N: usize> {
 }
 
 impl<const N: usize> Broadcast<N> {
-    /// The loops for operands of these shapes, which must broadcast to `dims`: aligned at the last dimension, each size
-    /// equal to the result's or 1.
+    /// The loops for operands of these shapes, which must broadcast to `dims`: aligned at the last
+    /// dimension, each size equal to the result's or 1.
     ///
     /// # Panics
     /// If one does not broadcast to `dims`.
@@ -72,8 +73,9 @@ impl<const N: usize> Broadcast<N> {
         self.outer.is_empty() && self.inner_strides.iter().all(|&s| s == 1)
     }
 
-    /// Call `run(at, len, offsets)` for each stretch of the innermost loop within the `len` elements of the result from
-    /// `start` on, in order: it covers `[at, at + len)` counted from `start`, and operand `n` begins at `offsets[n]`.
+    /// Call `run(at, len, offsets)` for each stretch of the innermost loop within the `len`
+    /// elements of the result from `start` on, in order: it covers `[at, at + len)` counted from
+    /// `start`, and operand `n` begins at `offsets[n]`.
     #[inline(always)]
     pub fn for_each_run(
         &self,

@@ -1,7 +1,8 @@
 //! Convolutions of images `[N, H, W, C]` with filters `[h, w, C / groups, F]`, and their gradients.
 //!
-//! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three factors left out: the forward
-//! convolution gives what stands for y, the gradients what stands for x and for w.
+//! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three
+//! factors left out: the forward convolution gives what stands for y, the gradients what stands for
+//! x and for w.
 
 mod axis;
 mod correlation;
@@ -54,7 +55,8 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Whether there is one group, no dilation, a stride that is not out of all proportion, and something to do.
+    /// Whether there is one group, no dilation, a stride that is not out of all proportion, and
+    /// something to do.
     fn is_plain(&self) -> bool {
         /// The ways back lay out a filter for each of as many pixels.
         const STRIDE: usize = 16;
@@ -67,7 +69,8 @@ impl Convolution {
             && !sizes.contains(&0)
     }
 
-    /// Multiplications with SAME padding counted, as a float since the product of sizes that fit need not.
+    /// Multiplications with SAME padding counted, as a float since the product of sizes that fit
+    /// need not.
     fn multiplications(&self) -> f64 {
         let places = [self.images, self.rows.output, self.columns.output];
         let taps = [self.rows.window, self.columns.window];
@@ -106,23 +109,27 @@ impl Convolution {
         self.images * self.rows.output * self.columns.output * self.filters
     }
 
-    /// From `x` and `w`: `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
+    /// From `x` and `w`:
+    /// `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
     pub fn forward<T: Float>(self) -> Kernel {
         T::convolution(self, Form::Forward, Layout::Apart)
     }
 
-    /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if y is the result's.
+    /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if
+    /// y is the result's.
     pub fn input_gradient<T: Float>(self) -> Kernel {
         T::convolution(self, Form::InputGradient, Layout::Apart)
     }
 
-    /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if y is the result's.
+    /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if
+    /// y is the result's.
     pub fn filter_gradient<T: Float>(self) -> Kernel {
         T::convolution(self, Form::FilterGradient, Layout::Apart)
     }
 
-    /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic, and whole images where
-    /// several are as much. `rows` is how many rows an image has, `each` the multiplications of one.
+    /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic,
+    /// and whole images where several are as much. `rows` is how many rows an image has, `each` the
+    /// multiplications of one.
     fn rows_in_part(&self, rows: usize, each: f64) -> usize {
         /// Multiplications that take about ten microseconds.
         const WORTH: f64 = (1 << 19) as f64;
@@ -154,7 +161,8 @@ pub(crate) fn kernel<T: Float>(conv: Convolution, form: Form, layout: Layout) ->
     }
 }
 
-/// The kernel for interleaved images between kernels that interleave what it reads and put one after the other what it gives.
+/// The kernel for interleaved images between kernels that interleave what it reads and put one
+/// after the other what it gives.
 fn between_layouts<T: Float>(conv: Convolution, form: Form) -> Kernel {
     let (x, y) = (conv.input_layout(), conv.output_layout());
     let mut chain = Chain::new();

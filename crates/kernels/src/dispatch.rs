@@ -1,38 +1,41 @@
 //! Loops compiled once for each instruction set, the best one picked at run time.
 //!
 //! A plain `cargo build --release` targets the oldest processor of its family. A loop run through
-//! [`vectorized`] is compiled again for AVX2, AVX-512 or NEON, and the processor's own one is called. The code is the same for
-//! each and the compiler neither contracts `a * b + c` nor reorders floats by itself, so the bits are too.
+//! [`vectorized`] is compiled again for AVX2, AVX-512 or NEON, and the processor's own one is
+//! called. The code is the same for each and the compiler neither contracts `a * b + c` nor
+//! reorders floats by itself, so the bits are too.
 
 use crate::element::Element;
 
 /// Run `body` compiled for the best instruction set this processor has.
 ///
-/// Only what is inlined into `body` is compiled again, so write the closure, and whatever it calls in its loop,
-/// with `#[inline(always)]`.
+/// Only what is inlined into `body` is compiled again, so write the closure, and whatever it calls
+/// in its loop, with `#[inline(always)]`.
 #[inline]
 pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)
 }
 
-/// As [`vectorized`] for loops over floats; those over integers are compiled once. They are rare, and three times the code
-/// for each made the operators take twice as long to build.
+/// As [`vectorized`] for loops over floats; those over integers are compiled once. They are rare,
+/// and three times the code for each made the operators take twice as long to build.
 #[inline(always)]
 pub(crate) fn vectorized_for<T: Element, R>(body: impl FnOnce() -> R) -> R {
     if T::IS_FLOAT { vectorized(body) } else { body() }
 }
 
-/// How many elements of an elementwise loop one part fills: a fixed number of bytes, so that the cut depends on shapes only.
+/// How many elements of an elementwise loop one part fills: a fixed number of bytes, so that the
+/// cut depends on shapes only.
 ///
-/// `bytes_per_element` counts what is read and written for one element. A part touches about 256 KiB, which stays in a
-/// second-level cache and takes some ten microseconds; the result is a multiple of 64 and at least 4096.
+/// `bytes_per_element` counts what is read and written for one element. A part touches about 256
+/// KiB, which stays in a second-level cache and takes some ten microseconds; the result is a
+/// multiple of 64 and at least 4096.
 pub fn elementwise_chunk(len: usize, bytes_per_element: usize) -> usize {
     let chunk = (256 * 1024 / bytes_per_element.max(1)).max(4096) / 64 * 64;
     if len <= chunk { len.max(1) } else { chunk }
 }
 
-/// How many elements one part fills when it has to fill whole rows of `width` elements, each row reading and writing
-/// `bytes_per_row`. At least one row.
+/// How many elements one part fills when it has to fill whole rows of `width` elements, each row
+/// reading and writing `bytes_per_row`. At least one row.
 pub fn rows_chunk(rows: usize, width: usize, bytes_per_row: usize) -> usize {
     let each = (256 * 1024 / bytes_per_row.max(1)).max(1);
     each.min(rows.max(1)) * width.max(1)

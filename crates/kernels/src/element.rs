@@ -1,7 +1,8 @@
 //! The element types and the arithmetic that generic loops need of them.
 //!
-//! Integers wrap on overflow in debug and release builds alike; floats follow IEEE 754 and a NaN passes through
-//! [`Number::least`] and [`Number::greatest`]. Booleans are `u8` 0 or 1 in this crate.
+//! Integers wrap on overflow in debug and release builds alike; floats follow IEEE 754 and a NaN
+//! passes through [`Number::least`] and [`Number::greatest`]. Booleans are `u8` 0 or 1 in this
+//! crate.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -22,7 +23,8 @@ pub trait Element:
     const IS_FLOAT: bool;
     /// From `f32`: to an integer it truncates and saturates, NaN gives 0.
     fn from_f32(value: f32) -> Self;
-    /// From `f64`: to an integer it truncates and saturates, NaN gives 0; to `f32` it rounds to nearest.
+    /// From `f64`: to an integer it truncates and saturates, NaN gives 0; to `f32` it rounds to
+    /// nearest.
     fn from_f64(value: f64) -> Self;
     /// From `i32`: integers wrap, floats round to nearest.
     fn from_i32(value: i32) -> Self;
@@ -65,15 +67,17 @@ pub trait Number: Element {
     fn greatest(self, other: Self) -> Self;
     /// `max(self, 0)`; NaN stays.
     fn relu(self) -> Self;
-    /// `self / other`; `None` for a division of integers by zero. Integers truncate and wrap (`MIN / -1 = MIN`).
+    /// `self / other`; `None` for a division of integers by zero. Integers truncate and wrap
+    /// (`MIN / -1 = MIN`).
     fn quotient(self, other: Self) -> Option<Self>;
-    /// The largest integer not above `self / other`; `None` for a division of integers by zero, which wrap.
+    /// The largest integer not above `self / other`; `None` for a division of integers by zero,
+    /// which wrap.
     fn floor_quotient(self, other: Self) -> Option<Self>;
-    /// What is left of the division that rounds down, so with the sign of `other` (as Python's and TensorFlow's `%`);
-    /// `None` for integers by zero.
+    /// What is left of the division that rounds down, so with the sign of `other` (as Python's and
+    /// TensorFlow's `%`); `None` for integers by zero.
     fn modulo(self, other: Self) -> Option<Self>;
-    /// `self` to the power of `other`, wrapping for integers, where a negative exponent gives `None` unless
-    /// `self` is 1 or -1. Floats follow IEEE 754.
+    /// `self` to the power of `other`, wrapping for integers, where a negative exponent gives
+    /// `None` unless `self` is 1 or -1. Floats follow IEEE 754.
     fn power(self, other: Self) -> Option<Self>;
 }
 
@@ -341,8 +345,9 @@ macro_rules! float {
             }
             #[inline(always)]
             fn floor_quotient(self, other: Self) -> Option<Self> {
-                // Python's rule: from what `modulo` leaves, so that quotient · other + rest is self. Rounding self / other down
-                // would give 550 for 55 and 0.1, which is a little more than a tenth.
+                // Python's rule: from what `modulo` leaves, so that quotient · other + rest is
+                // self. Rounding self / other down would give 550 for 55 and 0.1, which is a little
+                // more than a tenth.
                 let rest = self % other;
                 let below = rest != 0.0 && (rest < 0.0) != (other < 0.0);
                 // Whole but for rounding.

@@ -1,7 +1,9 @@
-//! One function applied to every element: of one array, of arrays of one shape, or of arrays that broadcast.
+//! One function applied to every element: of one array, of arrays of one shape, or of arrays that
+//! broadcast.
 //!
-//! The functions given to these loops are compiled for each instruction set only when they are inlined, so write
-//! them as `#[inline(always)] |x| ...` in the argument, or name a function that is `#[inline(always)]` itself.
+//! The functions given to these loops are compiled for each instruction set only when they are
+//! inlined, so write them as `#[inline(always)] |x| ...` in the argument, or name a function that
+//! is `#[inline(always)]` itself.
 
 use crate::broadcast::Broadcast;
 use crate::dispatch::vectorized_for;
@@ -98,7 +100,8 @@ pub fn cast_to_bool<T: Element>(x: &[T], out: &mut [u8], start: usize) {
     );
 }
 
-/// A function of two operands that broadcast: `out` is the piece of the result from element `start` on.
+/// A function of two operands that broadcast: `out` is the piece of the result from element `start`
+/// on.
 #[inline]
 pub fn binary<T: Element, S: Element, U: Element>(
     plan: &Broadcast<2>,
@@ -238,7 +241,8 @@ pub fn select<T: Element>(
     );
 }
 
-/// As [`binary`], for a function that may have no result; gives the place of the first such element of the piece.
+/// As [`binary`], for a function that may have no result; gives the place of the first such element
+/// of the piece.
 pub fn try_binary<T: Element>(
     plan: &Broadcast<2>,
     x: &[T],
@@ -312,7 +316,8 @@ pub fn modulo<T: Number>(
         .map_err(|at| Failure(format!("an integer modulo zero, at element {at} of the result")))
 }
 
-/// `x` to the power of `y`. Integers wrap; a negative exponent of an integer other than 1 and -1 is a failure.
+/// `x` to the power of `y`. Integers wrap; a negative exponent of an integer other than 1 and -1 is
+/// a failure.
 pub fn power<T: Number>(
     plan: &Broadcast<2>,
     x: &[T],

@@ -1,9 +1,10 @@
 //! Transcendental functions of `f32` in plain arithmetic, so that loops over them vectorise.
 //!
-//! No tables, branches or calls: every path is computed and the right one selected, which a compiler turns into blends.
-//! The polynomials are those of the Cephes library (Moshier, `expf.c`, `logf.c`, `tanhf.c`). Each is within 2 units
-//! in the last place of the exact value (sigmoid and softplus within 4), which the tests check against `f64`. Since
-//! they call no library of the platform, their bits are the same everywhere.
+//! No tables, branches or calls: every path is computed and the right one selected, which a
+//! compiler turns into blends. The polynomials are those of the Cephes library (Moshier, `expf.c`,
+//! `logf.c`, `tanhf.c`). Each is within 2 units in the last place of the exact value (sigmoid and
+//! softplus within 4), which the tests check against `f64`. Since they call no library of the
+//! platform, their bits are the same everywhere.
 
 #![allow(clippy::excessive_precision)] // coefficients as they are published
 
@@ -15,7 +16,8 @@ pub use slope::{
     gaussian, gaussian_f64, sigmoid_slope, sigmoid_slope_f64, tanh_slope, tanh_slope_f64,
 };
 
-/// Adding and subtracting 1.5·2²³ rounds a small `f32` to the nearest integer, which then also stands in the low bits.
+/// Adding and subtracting 1.5·2²³ rounds a small `f32` to the nearest integer, which then also
+/// stands in the low bits.
 const ROUNDER: f32 = 12_582_912.0;
 /// ln 2 in two parts, the first with so few bits that its product with a small integer is exact.
 const LN_2_HIGH: f32 = 0.693_359_4;
@@ -30,7 +32,8 @@ fn power_of_two(n: i32) -> f32 {
 /// eˣ = (1 + m)·2ᵃ·2ᵇ, as m, a and b.
 #[inline(always)]
 fn split_exp(x: f32) -> (f32, i32, i32) {
-    // Outside of these the result is 0 or ∞ anyway. Written so that NaN is kept: it fails both comparisons.
+    // Outside of these the result is 0 or ∞ anyway. Written so that NaN is kept: it fails both
+    // comparisons.
     let clamped = if x < -105.0 { -105.0 } else { x };
     let clamped = if clamped > 89.0 { 89.0 } else { clamped };
     let shifted = clamped * std::f32::consts::LOG2_E + ROUNDER;
@@ -43,8 +46,8 @@ fn split_exp(x: f32) -> (f32, i32, i32) {
     let p = p * r + 4.166_579_6e-2;
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 0.5;
-    // Two factors, since 2ⁿ itself may be too small or too large for an `f32`. Of NaN, the bits in `integer` are
-    // arbitrary, so they are cut to a range in which the arithmetic is defined.
+    // Two factors, since 2ⁿ itself may be too small or too large for an `f32`. Of NaN, the bits in
+    // `integer` are arbitrary, so they are cut to a range in which the arithmetic is defined.
     let integer = integer.clamp(-160, 160);
     let half = integer >> 1;
     (p * (r * r) + r, half, integer - half)
@@ -98,7 +101,8 @@ pub fn ln(x: f32) -> f32 {
 /// ln(1 + x), accurate near 0.
 #[inline(always)]
 pub fn ln_1p(x: f32) -> f32 {
-    // The rounding of 1 + x loses `x - (u - 1)`, whose part in the logarithm is that divided by u. (Kahan)
+    // The rounding of 1 + x loses `x - (u - 1)`, whose part in the logarithm is that divided by u.
+    // (Kahan)
     let u = 1.0 + x;
     let lost = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let result = ln(u) + lost / u;

@@ -1,12 +1,14 @@
-//! Several loops as one: a tile of each value after the other, while it is in the first-level cache.
+//! Several loops as one: a tile of each value after the other, while it is in the first-level
+//! cache.
 //!
-//! The loops are kernels as operators lower to, lowered for a row of elements: a [`Fused`] calls each of them for one
-//! tile, with tiles of other values for its operands, and goes on to the next tile. A value that only the loops behind
-//! need lives in a tile of the thread's workspace; one that is an output is made in its place. So a chain of elementwise
-//! operators reads and writes memory once, and has the bits that its operators have one by one.
+//! The loops are kernels as operators lower to, lowered for a row of elements: a [`Fused`] calls
+//! each of them for one tile, with tiles of other values for its operands, and goes on to the next
+//! tile. A value that only the loops behind need lives in a tile of the thread's workspace; one
+//! that is an output is made in its place. So a chain of elementwise operators reads and writes
+//! memory once, and has the bits that its operators have one by one.
 //!
-//! The first operation may be a *host*, which fills all of a part before the tiles begin: a matmul or a convolution, whose
-//! result is still in the cache when bias and activation follow.
+//! The first operation may be a *host*, which fills all of a part before the tiles begin: a matmul
+//! or a convolution, whose result is still in the cache when bias and activation follow.
 
 use smallvec::SmallVec;
 
@@ -36,7 +38,8 @@ pub enum Read {
 /// Which elements a call of an operation makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// Those of a whole part, before the tiles begin: the first operation only. It needs so many bytes to work in.
+    /// Those of a whole part, before the tiles begin: the first operation only. It needs so many
+    /// bytes to work in.
     Part {
         /// Its [`Step::workspace`](crate::launch::Step::workspace).
         workspace: usize,
@@ -65,7 +68,8 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// An input of elements of `size` bytes and of sizes `from`, repeated along dimensions of size 1 to fill `dims`.
+    /// An input of elements of `size` bytes and of sizes `from`, repeated along dimensions of size
+    /// 1 to fill `dims`.
     ///
     /// # Panics
     /// If `from` does not broadcast to `dims`.
@@ -118,8 +122,8 @@ struct Planned {
 pub struct Fused {
     operations: Vec<Planned>,
     inputs: usize,
-    /// Inputs of which a tile's elements are read, and the bytes of an element. Their rows come after those of inputs,
-    /// and before those of results.
+    /// Inputs of which a tile's elements are read, and the bytes of an element. Their rows come
+    /// after those of inputs, and before those of results.
     rows: Vec<(u32, usize)>,
     /// The most elements of a part.
     part: usize,
@@ -129,8 +133,9 @@ pub struct Fused {
 }
 
 impl Fused {
-    /// A loop of these operations, each after those whose results it reads, in a call of `inputs` inputs whose parts make
-    /// at most `part` elements. `None` if an operation reads what is not there, or two fill one output.
+    /// A loop of these operations, each after those whose results it reads, in a call of `inputs`
+    /// inputs whose parts make at most `part` elements. `None` if an operation reads what is not
+    /// there, or two fill one output.
     pub fn new(operations: Vec<Operation>, inputs: usize, part: usize) -> Option<Self> {
         let made = |read: &Read| match *read {
             Read::Made(index) => Some(index as usize),
@@ -269,7 +274,8 @@ impl Fused {
     /// Fills a part of every output.
     ///
     /// # Errors
-    /// What the host says; a call whose outputs or workspace are not those that the loop was made for.
+    /// What the host says; a call whose outputs or workspace are not those that the loop was made
+    /// for.
     pub fn run(&self, call: &mut Call<'_>) -> Result<(), Failure> {
         let (part, draw) = (call.part(), call.draw());
         let (inputs, outputs, workspace) = call.split();
@@ -298,7 +304,8 @@ impl Fused {
         let mut table: SmallVec<[RawBuffer; 48]> =
             (0..self.inputs).map(|input| inputs.row(input)).collect();
         table.resize(made + self.operations.len(), RawBuffer::EMPTY);
-        // By operation that repeats itself: where in its period what it has made begins, and how long that is.
+        // By operation that repeats itself: where in its period what it has made begins, and how
+        // long that is.
         let mut repeated: SmallVec<[(usize, usize); 24]> =
             SmallVec::from_elem((0, 0), self.operations.len());
         let mut at = 0;
@@ -314,8 +321,9 @@ impl Fused {
             for (index, operation) in self.operations.iter().enumerate() {
                 let row = made + index;
                 let size = operation.size;
-                // SAFETY: a tile and a part lie inside the workspace, which was laid out for them and is large enough;
-                // every piece of an output has `len` elements: both were checked above.
+                // SAFETY: a tile and a part lie inside the workspace, which was laid out for them
+                // and is large enough; every piece of an output has `len` elements: both were
+                // checked above.
                 let (whole, pointer) = unsafe {
                     match operation.place {
                         Place::Tile(place) => (workspace, workspace.add(place)),
@@ -367,10 +375,11 @@ impl Fused {
                     },
                     _ => workspace,
                 };
-                // SAFETY: rows of inputs are readable, as those of the call; rows of results point into the workspace or
-                // into pieces of outputs, which are this part's alone, and were filled by earlier operations. The row
-                // that is filled is none of those read: a result's slot is taken while those of its operands are.
-                // The host's room overlaps neither.
+                // SAFETY: rows of inputs are readable, as those of the call; rows of results point
+                // into the workspace or into pieces of outputs, which are this part's alone, and
+                // were filled by earlier operations. The row that is filled is none of those read:
+                // a result's slot is taken while those of its operands are. The host's room
+                // overlaps neither.
                 unsafe {
                     let room = std::slice::from_raw_parts_mut(own, room);
                     let writes = [Cut::all(row as u32)];
@@ -401,7 +410,8 @@ impl Output {
     }
 }
 
-/// The elements of a tile: as many as the cache holds, and a multiple of what repeats itself, so that it is made once.
+/// The elements of a tile: as many as the cache holds, and a multiple of what repeats itself, so
+/// that it is made once.
 fn tile(bytes: usize, part: usize, operations: &[Operation]) -> usize {
     let most = (TILES / bytes.max(1)).clamp(SHORTEST, LONGEST).min(part.max(1));
     let mut step = 16;
@@ -475,7 +485,8 @@ mod tests {
             table.push(RawBuffer { pointer: output.as_mut_ptr().cast::<u8>(), length: 4 * len });
         }
         for number in 0..len.div_ceil(part) {
-            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches meanwhile.
+            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches
+            // meanwhile.
             let mut call =
                 unsafe { Call::new(&table, &reads, &writes, workspace.bytes(), number, 0) };
             fused.run(&mut call).unwrap();
@@ -484,7 +495,8 @@ mod tests {
     }
 
     proptest! {
-        /// A host, a bias with a period, a value that is output and read on, and one that is neither, against plain loops.
+        /// A host, a bias with a period, a value that is output and read on, and one that is
+        /// neither, against plain loops.
         #[test]
         fn tiles_give_what_plain_loops_do(
             period in 1usize..300, rows in 1usize..60, part in 1usize..6000, split in any::<bool>()
@@ -535,7 +547,8 @@ mod tests {
             let mut table = vec![row(x.as_ptr().cast(), 32)];
             table.extend(filled.iter_mut().map(|out| row(out.as_mut_ptr().cast(), 4 * out.len())));
             let writes = [Cut { row: 1, chunk: 32 }, Cut { row: 2, chunk: 32 }];
-            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches meanwhile.
+            // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches
+            // meanwhile.
             let mut call = unsafe { Call::new(&table, &[0], &writes, room.bytes(), 0, 0) };
             fused.run(&mut call)
         };

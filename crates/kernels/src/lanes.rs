@@ -68,7 +68,8 @@ impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
     }
 }
 
-/// Run a loop as a function of its own, compiled for the instruction set `S`: for large loops within one that calls several.
+/// Run a loop as a function of its own, compiled for the instruction set `S`: for large loops
+/// within one that calls several.
 #[inline(always)]
 pub(crate) fn within<T: Float, S: Simd>(simd: S, work: impl Work<T>) {
     simd.vectorize(Dispatch(work, std::marker::PhantomData));

@@ -1,4 +1,5 @@
-//! Moving elements about: nothing is computed here, except by [`ScatterAdd`], [`ScatterInto`], [`segment_sum`] and [`add_along`].
+//! Moving elements about: nothing is computed here, except by [`ScatterAdd`], [`ScatterInto`],
+//! [`segment_sum`] and [`add_along`].
 
 mod along;
 mod index;

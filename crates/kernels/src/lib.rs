@@ -1,12 +1,13 @@
 //! Numeric loops on slices and the calling convention by which a scheduler runs them.
 //!
-//! This crate knows arrays of numbers: matmul, convolutions, elementwise loops, reductions, random streams.
-//! It must not know graphs, nodes, names or sessions.
+//! This crate knows arrays of numbers: matmul, convolutions, elementwise loops, reductions, random
+//! streams. It must not know graphs, nodes, names or sessions.
 //!
-//! Every loop takes its inputs whole and fills a contiguous piece of its output, given by the slice and the element at
-//! which it starts, so that parts of one output can be filled at the same time. How an element is computed never
-//! depends on the cut, or depends on a cut that is fixed by shapes. What a loop needs besides numbers is worked out once, in a plan
-//! such as [`broadcast::Broadcast`] or [`reduce::Reduction`]; the loops allocate nothing.
+//! Every loop takes its inputs whole and fills a contiguous piece of its output, given by the slice
+//! and the element at which it starts, so that parts of one output can be filled at the same time.
+//! How an element is computed never depends on the cut, or depends on a cut that is fixed by
+//! shapes. What a loop needs besides numbers is worked out once, in a plan such as
+//! [`broadcast::Broadcast`] or [`reduce::Reduction`]; the loops allocate nothing.
 
 #![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
 

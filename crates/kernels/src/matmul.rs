@@ -1,12 +1,14 @@
 //! Products of matrices.
 //!
-//! Floats go through a kernel that keeps a tile of C in registers, and blocks of B packed for the cache, as in Goto and van de Geijn, *Anatomy of
-//! high-performance matrix multiplication* (2008). It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate
-//! on every call and copy both operands, which is dear where one of them is used for a hundred rows only.
+//! Floats go through a kernel that keeps a tile of C in registers, and blocks of B packed for the
+//! cache, as in Goto and van de Geijn, *Anatomy of high-performance matrix multiplication* (2008).
+//! It is our own because the crates that do this, `gemm` and `matrixmultiply`, allocate on every
+//! call and copy both operands, which is dear where one of them is used for a hundred rows only.
 //!
-//! Each element of C is summed over k in an order that depends on k and n only, so any cut of C into blocks of rows gives the same bits, and
-//! a row has them alone and in any batch.
-//! The order and the fused multiply-add depend on the instruction set, hence the last bits may differ between kinds of processor.
+//! Each element of C is summed over k in an order that depends on k and n only, so any cut of C
+//! into blocks of rows gives the same bits, and a row has them alone and in any batch. The order
+//! and the fused multiply-add depend on the instruction set, hence the last bits may differ between
+//! kinds of processor.
 
 mod ahead;
 mod batch;
@@ -35,16 +37,18 @@ pub struct Matmul {
 }
 
 impl Matmul {
-    /// Up to this k the sums of a product do not depend on n either: a column of C is the same alone and with any others, as it always is
-    /// where B is transposed.
+    /// Up to this k the sums of a product do not depend on n either: a column of C is the same
+    /// alone and with any others, as it always is where B is transposed.
     pub const SHALLOW: usize = 256;
 
-    /// `[m, k] · [k, n] = [m, n]`, where A is stored `[k, m]` if `transpose_a` and B `[n, k]` if `transpose_b`.
+    /// `[m, k] · [k, n] = [m, n]`, where A is stored `[k, m]` if `transpose_a` and B `[n, k]` if
+    /// `transpose_b`.
     pub fn new(m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
         Self { m, k, n, transpose_a, transpose_b }
     }
 
-    /// How many rows of C one part computes: enough for some 10 microseconds of arithmetic or more, and to use what is read of B often enough.
+    /// How many rows of C one part computes: enough for some 10 microseconds of arithmetic or more,
+    /// and to use what is read of B often enough.
     pub fn row_block(&self) -> usize {
         /// Rows that use each packed element of B often enough.
         const ROWS: usize = 48;
@@ -70,10 +74,12 @@ impl Matmul {
         blocks::workspace::<T>(self, rows.min(self.m))
     }
 
-    /// The rows of C from `first_row` on, as many as fit into `out`, which is whole rows. Integers wrap; k = 0 gives zeros.
+    /// The rows of C from `first_row` on, as many as fit into `out`, which is whole rows. Integers
+    /// wrap; k = 0 gives zeros.
     ///
     /// # Panics
-    /// Where a length does not fit, or `workspace` has not the bytes that [`Matmul::workspace`] asks for or is not aligned to an element.
+    /// Where a length does not fit, or `workspace` has not the bytes that [`Matmul::workspace`]
+    /// asks for or is not aligned to an element.
     pub fn run<T: Number>(
         &self,
         a: &[T],

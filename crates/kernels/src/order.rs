@@ -1,15 +1,16 @@
 //! Rows in order.
 //!
-//! Elements become keys whose order as unsigned numbers is theirs, paired with their places: no two pairs are equal, so a sort that is
-//! not stable gives the order of one that is, without an allocation, and is compiled once for all element types.
+//! Elements become keys whose order as unsigned numbers is theirs, paired with their places: no two
+//! pairs are equal, so a sort that is not stable gives the order of one that is, without an
+//! allocation, and is compiled once for all element types.
 
 use crate::element::Element;
 
 /// An element's key and its place in the row.
 pub type Keyed = [u64; 2];
 
-/// A number whose order among others is that of the elements: a NaN is larger than all others and equal to itself, and so are both
-/// zeros.
+/// A number whose order among others is that of the elements: a NaN is larger than all others and
+/// equal to itself, and so are both zeros.
 #[inline(always)]
 fn key<T: Element>(value: T) -> u64 {
     const SIGN: u64 = 1 << 63;
@@ -25,9 +26,9 @@ fn key<T: Element>(value: T) -> u64 {
     }
 }
 
-/// The elements of each row of `n` with their places, the `k` smallest (largest if `descending`) first and in order; of equal
-/// ones, the one with the lower place comes first. What stands behind them is in no particular order. `out` is the piece from
-/// element `start` on, in whole rows.
+/// The elements of each row of `n` with their places, the `k` smallest (largest if `descending`)
+/// first and in order; of equal ones, the one with the lower place comes first. What stands behind
+/// them is in no particular order. `out` is the piece from element `start` on, in whole rows.
 pub fn order_rows<T: Element>(
     x: &[T],
     n: usize,
@@ -59,7 +60,8 @@ fn sort_first(pairs: &mut [Keyed], k: usize) {
     pairs[..k].sort_unstable();
 }
 
-/// The places of the first `k` of each row of `n` pairs: `out` is the piece from element `start` on.
+/// The places of the first `k` of each row of `n` pairs: `out` is the piece from element `start`
+/// on.
 pub fn places<I: Element>(pairs: &[Keyed], n: usize, k: usize, out: &mut [I], start: usize) {
     for (position, o) in (start..).zip(out) {
         let [_, place] = pairs[position / k * n + position % k];

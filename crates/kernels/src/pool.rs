@@ -1,4 +1,5 @@
-//! The largest and the mean element of windows that slide over images `[N, H, W, C]`, and what their gradients need.
+//! The largest and the mean element of windows that slide over images `[N, H, W, C]`, and what
+//! their gradients need.
 
 use crate::dispatch::{rows_chunk, vectorized};
 use crate::element::Real;
@@ -24,13 +25,16 @@ pub struct Pool {
 pub enum Operation {
     /// From images: the largest elements of windows, NaN where there is one.
     Max,
-    /// From images and a result's cotangent: the images' cotangent, to which each window adds its element where the first of its largest is.
+    /// From images and a result's cotangent: the images' cotangent, to which each window adds its
+    /// element where the first of its largest is.
     ScatterMax,
-    /// From images and others of their shape: the others' elements where each window's first largest element is.
+    /// From images and others of their shape: the others' elements where each window's first
+    /// largest element is.
     GatherMax,
     /// From images: the means of windows.
     Mean,
-    /// From a result's cotangent: the images' cotangent, to which each window adds an even share of its element.
+    /// From a result's cotangent: the images' cotangent, to which each window adds an even share of
+    /// its element.
     SpreadMean,
 }
 
@@ -74,8 +78,8 @@ impl Pool {
         rows_chunk(self.images * self.rows.output, self.output_width(), bytes)
     }
 
-    /// How many elements of the images' gradient one part fills: whole rows, and whole images where these are small, since
-    /// windows over the border between two parts are looked at twice.
+    /// How many elements of the images' gradient one part fills: whole rows, and whole images where
+    /// these are small, since windows over the border between two parts are looked at twice.
     fn input_chunk(&self, size: usize) -> usize {
         let width = self.input_width();
         let chunk = rows_chunk(self.images * self.rows.input, width, 2 * width * size);
@@ -89,7 +93,8 @@ impl Pool {
         (row / rows, row % rows)
     }
 
-    /// The largest elements of windows, NaN where there is one: `out` is whole rows of the result from element `start` on.
+    /// The largest elements of windows, NaN where there is one: `out` is whole rows of the result
+    /// from element `start` on.
     fn max<T: Real>(&self, x: &[T], out: &mut [T], start: usize) {
         self.combine(
             x,
@@ -162,7 +167,8 @@ impl Pool {
         );
     }
 
-    /// Combine the elements of each window in row-major order, then finish the row of a pixel from the number of them.
+    /// Combine the elements of each window in row-major order, then finish the row of a pixel from
+    /// the number of them.
     #[inline(always)]
     fn combine<T: Real>(
         &self,
@@ -205,8 +211,9 @@ impl Pool {
         );
     }
 
-    /// Calls back with the place of each window's first largest element in the images and the window's place in the result, for
-    /// the windows of these rows of an image's result. A NaN is larger than anything else.
+    /// Calls back with the place of each window's first largest element in the images and the
+    /// window's place in the result, for the windows of these rows of an image's result. A NaN is
+    /// larger than anything else.
     #[inline(always)]
     fn each_largest<T: Real>(
         &self,
@@ -249,8 +256,9 @@ impl Pool {
         }
     }
 
-    /// Zeros to which each window's element of `y` is added where the window's first largest element of `x` is, in the windows' order:
-    /// `out` is whole rows of the images' gradient from element `start` on.
+    /// Zeros to which each window's element of `y` is added where the window's first largest
+    /// element of `x` is, in the windows' order: `out` is whole rows of the images' gradient from
+    /// element `start` on.
     fn scatter_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
         let (width, end) = (self.input_width(), start + out.len());
         out.fill(T::ZERO);
@@ -268,8 +276,8 @@ impl Pool {
         }
     }
 
-    /// The elements of `y`, in the images' shape, where each window's first largest element of `x` is: `out` is whole rows of the result
-    /// from element `start` on.
+    /// The elements of `y`, in the images' shape, where each window's first largest element of `x`
+    /// is: `out` is whole rows of the result from element `start` on.
     fn gather_max<T: Real>(&self, x: &[T], y: &[T], out: &mut [T], start: usize) {
         let width = self.output_width();
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
@@ -281,8 +289,8 @@ impl Pool {
         }
     }
 
-    /// Each window's element of `y`, divided evenly among the window's elements and added up: `out` is whole rows of the images' gradient
-    /// from element `start` on.
+    /// Each window's element of `y`, divided evenly among the window's elements and added up: `out`
+    /// is whole rows of the images' gradient from element `start` on.
     fn spread_mean<T: Real>(&self, y: &[T], out: &mut [T], start: usize) {
         let (rows, columns, channels) = (self.rows, self.columns, self.channels);
         let (width, from) = (self.input_width(), self.output_width());

@@ -1,8 +1,10 @@
-//! Products of all elements of a row but one: the gradient of a product, right where elements are zero.
+//! Products of all elements of a row but one: the gradient of a product, right where elements are
+//! zero.
 
 use crate::element::Number;
 
-/// For each row of `n` elements: `out[i] = ∏ x[k]` over all k ≠ i, by the products of what stands before and behind.
+/// For each row of `n` elements: `out[i] = ∏ x[k]` over all k ≠ i, by the products of what stands
+/// before and behind.
 ///
 /// `out` is the piece of the result from element `start` on; both are whole rows.
 pub fn prod_except<T: Number>(x: &[T], n: usize, out: &mut [T], start: usize) {

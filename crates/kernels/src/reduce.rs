@@ -1,7 +1,9 @@
-//! Sums, means, products, minima and maxima over any set of axes, and the place of the largest along one.
+//! Sums, means, products, minima and maxima over any set of axes, and the place of the largest
+//! along one.
 //!
-//! The order in which elements are combined depends on shapes only. Long runs go into many accumulators side by side
-//! and in blocks, which is both fast and close to pairwise summation in accuracy.
+//! The order in which elements are combined depends on shapes only. Long runs go into many
+//! accumulators side by side and in blocks, which is both fast and close to pairwise summation in
+//! accuracy.
 
 mod arg;
 mod integer_mean;
@@ -24,7 +26,8 @@ use crate::launch::Failure;
 pub enum Operation {
     /// The sum, wrapping for integers; 0 of nothing.
     Sum,
-    /// The sum over the count; of nothing NaN for floats and a failure for integers, which truncate.
+    /// The sum over the count; of nothing NaN for floats and a failure for integers, which
+    /// truncate.
     Mean,
     /// The product, wrapping for integers; 1 of nothing.
     Prod,
@@ -36,8 +39,8 @@ pub enum Operation {
     Any,
     /// Whether all of these booleans (0 or 1) are true; of nothing all are.
     All,
-    /// The largest where that is finite, else 0, also of nothing: what to subtract from floats before their exponentials
-    /// are added.
+    /// The largest where that is finite, else 0, also of nothing: what to subtract from floats
+    /// before their exponentials are added.
     FiniteMax,
 }
 
@@ -69,7 +72,8 @@ combine! {
 
 /// Accumulators side by side in a run of some length.
 const LANES: usize = 64;
-/// Accumulators side by side in a long run: enough that each has been stored before it is needed again.
+/// Accumulators side by side in a long run: enough that each has been stored before it is needed
+/// again.
 const MANY: usize = 256;
 /// Elements of a run that go into one set of accumulators before they are combined.
 const BLOCK: usize = 32 * MANY;
@@ -92,7 +96,8 @@ type Dim = (usize, usize);
 pub struct Reduction {
     /// Kept dimensions, outermost first, without the innermost one if that is kept and contiguous.
     kept: SmallVec<[Dim; 3]>,
-    /// Reduced dimensions, outermost first, without the innermost one if that is reduced and contiguous.
+    /// Reduced dimensions, outermost first, without the innermost one if that is reduced and
+    /// contiguous.
     reduced: SmallVec<[Dim; 3]>,
     /// The length of the contiguous innermost dimension.
     inner: usize,
@@ -105,8 +110,8 @@ pub struct Reduction {
 }
 
 impl Reduction {
-    /// The reduction of an array of shape `dims` over `axes`, each of them below `dims.len()`. The result's elements are those of the kept
-    /// dimensions in their order.
+    /// The reduction of an array of shape `dims` over `axes`, each of them below `dims.len()`. The
+    /// result's elements are those of the kept dimensions in their order.
     pub fn new(dims: &[usize], axes: &[usize]) -> Self {
         let mut nest: SmallVec<[(usize, usize, bool); 8]> = SmallVec::new(); // innermost first
         let (mut count, mut outputs, mut stride) = (1, 1, 1);
@@ -241,7 +246,8 @@ impl Reduction {
         }
     }
 
-    /// Each element of the result is made of one run of a few elements, in their order: several results at a time, since each waits for itself.
+    /// Each element of the result is made of one run of a few elements, in their order: several
+    /// results at a time, since each waits for itself.
     #[inline(always)]
     fn reduce_few<T: Number, C: Combine<T>>(&self, x: &[T], out: &mut [T], start: usize) {
         /// Results at a time.
@@ -277,7 +283,8 @@ impl Reduction {
             if self.count <= ROWS {
                 self.add_rows::<T, C>(x, base, 0..self.count, out);
             } else {
-                // Rows in groups of `ROWS`, and these in groups of as many again, so that errors do not grow with the number of rows.
+                // Rows in groups of `ROWS`, and these in groups of as many again, so that errors do
+                // not grow with the number of rows.
                 out.fill(C::identity());
                 let (mut partial, mut group) = ([C::identity(); COLUMNS], [C::identity(); COLUMNS]);
                 let (partial, group) = (&mut partial[..width], &mut group[..width]);
@@ -295,15 +302,17 @@ impl Reduction {
         }
     }
 
-    /// How many narrow rows of the elements to be reduced follow each other without a gap, if they are narrow and enough of them do.
+    /// How many narrow rows of the elements to be reduced follow each other without a gap, if they
+    /// are narrow and enough of them do.
     fn narrow_rows(&self) -> Option<usize> {
         let &(rows, stride) = self.reduced.last()?;
         let enough = self.count * self.inner >= LONG / 2;
         (self.inner < NARROW && stride == self.inner && enough).then_some(rows)
     }
 
-    /// As [`Reduction::reduce_columns`] for narrow rows, runs of `rows` of which follow each other: a run is walked in steps of several rows that are whole
-    /// vectors, and the rows of a step are combined in the end.
+    /// As [`Reduction::reduce_columns`] for narrow rows, runs of `rows` of which follow each other:
+    /// a run is walked in steps of several rows that are whole vectors, and the rows of a step are
+    /// combined in the end.
     #[inline(always)]
     fn reduce_narrow<T: Number, C: Combine<T>>(
         &self,
@@ -314,7 +323,8 @@ impl Reduction {
     ) {
         /// Elements of a vector, or of several.
         const LANES: usize = 16;
-        /// A step is at least half of these elements, so that a sum has been stored before it is needed again.
+        /// A step is at least half of these elements, so that a sum has been stored before it is
+        /// needed again.
         const STEP: usize = 256;
         let width = self.inner;
         // The smallest number of rows that is whole vectors, several times over.
@@ -361,7 +371,8 @@ impl Reduction {
         }
     }
 
-    /// `sums` = the rows `range` of the reduced elements whose first column is at `base`, combined in order.
+    /// `sums` = the rows `range` of the reduced elements whose first column is at `base`, combined
+    /// in order.
     #[inline(always)]
     fn add_rows<T: Number, C: Combine<T>>(
         &self,
@@ -387,8 +398,9 @@ impl Reduction {
     }
 }
 
-/// The number of dimensions in front that are kept or of size 1, and the other axes counted from behind them. What those tell apart, the rows
-/// of a batch, is reduced by itself: nothing that decides the order of a sum may depend on how many there are.
+/// The number of dimensions in front that are kept or of size 1, and the other axes counted from
+/// behind them. What those tell apart, the rows of a batch, is reduced by itself: nothing that
+/// decides the order of a sum may depend on how many there are.
 fn kept_in_front(dims: &[usize], axes: &[usize]) -> (usize, SmallVec<[usize; 4]>) {
     let is_kept = |&(axis, &size): &(usize, &usize)| size == 1 || !axes.contains(&axis);
     let front = dims.iter().enumerate().take_while(is_kept).count();
@@ -437,8 +449,8 @@ fn reduce_run<T: Number, C: Combine<T>>(x: &[T]) -> T {
     blocks.total()
 }
 
-/// Any number of partial results, combined as a balanced tree as they come: level i holds the combination of 2ⁱ of them, or
-/// nothing (pairwise summation).
+/// Any number of partial results, combined as a balanced tree as they come: level i holds the
+/// combination of 2ⁱ of them, or nothing (pairwise summation).
 struct Cascade<T, C> {
     levels: [T; usize::BITS as usize],
     count: usize,
@@ -501,7 +513,8 @@ fn long_run<T: Number, C: Combine<T>, const LANES: usize>(x: &[T]) -> T {
     tree::<T, C>(&mut lanes)
 }
 
-/// All combined, of a power of two. A function of its own: inlined, its pairs would have the compiler take the loop before it apart into pairs.
+/// All combined, of a power of two. A function of its own: inlined, its pairs would have the
+/// compiler take the loop before it apart into pairs.
 #[inline(never)]
 fn tree<T: Number, C: Combine<T>>(lanes: &mut [T]) -> T {
     let mut width = lanes.len();

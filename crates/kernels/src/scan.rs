@@ -1,7 +1,7 @@
 //! Sums and products of all elements up to each, and linear recurrences.
 //!
-//! An array is seen as blocks `[len, inner]`, scanned along `len`. Each element comes from the one before in one step, so results do
-//! not depend on how blocks are dealt out.
+//! An array is seen as blocks `[len, inner]`, scanned along `len`. Each element comes from the one
+//! before in one step, so results do not depend on how blocks are dealt out.
 
 use crate::element::{Element as _, Number, Real};
 
@@ -24,7 +24,8 @@ impl Scan {
         self.len * self.inner
     }
 
-    /// The sums of all elements up to each, without itself if `exclusive`. `out` is the piece of the result from element `start` on.
+    /// The sums of all elements up to each, without itself if `exclusive`. `out` is the piece of
+    /// the result from element `start` on.
     pub fn sum<T: Number>(&self, x: &[T], exclusive: bool, out: &mut [T], start: usize) {
         if T::IS_FLOAT {
             return self.float_sum(x, exclusive, out, start);
@@ -32,7 +33,8 @@ impl Scan {
         self.run(x, exclusive, out, start, T::ZERO, T::wrapping_add);
     }
 
-    /// [`Scan::sum`] of floats, with the running sums in `f64`: those of `f32` are rounded once each.
+    /// [`Scan::sum`] of floats, with the running sums in `f64`: those of `f32` are rounded once
+    /// each.
     fn float_sum<T: Number>(&self, x: &[T], exclusive: bool, out: &mut [T], start: usize) {
         /// Columns side by side.
         const SIDE: usize = 64;
@@ -85,7 +87,8 @@ impl Scan {
         });
     }
 
-    /// `z[0] = 0`, `z[t] = a[t-1]·z[t-1] + b[t-1]`, where a z that is 0 makes the product 0 whatever a is.
+    /// `z[0] = 0`, `z[t] = a[t-1]·z[t-1] + b[t-1]`, where a z that is 0 makes the product 0
+    /// whatever a is.
     pub fn linear<T: Real>(&self, a: &[T], b: &[T], out: &mut [T], start: usize) {
         self.each_block(out, start, |at, out| {
             for t in 0..self.len {

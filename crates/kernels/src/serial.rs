@@ -1,4 +1,5 @@
-//! A kernel run on the caller's thread, part after part: what benches and tests call, without a scheduler.
+//! A kernel run on the caller's thread, part after part: what benches and tests call, without a
+//! scheduler.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -106,9 +107,10 @@ impl Serial {
             let writes = [Cut { row: row as u32, chunk: step.chunk }];
             let workspace = &mut self.workspace.bytes()[..step.workspace];
             for part in 0..target.length.div_ceil(step.chunk) {
-                // SAFETY: operands are borrowed for the whole call, and scratch buffers live in `self` and have at least
-                // the bytes that their rows tell of. What this step writes it does not read: the output is exclusively
-                // borrowed and a scratch buffer is filled before it is read. The part starts inside what it writes.
+                // SAFETY: operands are borrowed for the whole call, and scratch buffers live in
+                // `self` and have at least the bytes that their rows tell of. What this step writes
+                // it does not read: the output is exclusively borrowed and a scratch buffer is
+                // filled before it is read. The part starts inside what it writes.
                 let mut call =
                     unsafe { Call::new(&self.table, &self.reads, &writes, workspace, part, 0) };
                 (step.run)(&mut call)?;

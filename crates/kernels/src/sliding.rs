@@ -5,7 +5,8 @@ use std::ops::Range;
 /// What lies beyond the borders of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// Zeros, so many that with a stride of 1 the result is as large as the input; the odd one is put at the end.
+    /// Zeros, so many that with a stride of 1 the result is as large as the input; the odd one is
+    /// put at the end.
     Same,
     /// Nothing: a window must lie within the input.
     Valid,
@@ -29,15 +30,16 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// The elements from the first tap to the last, both included: `(window - 1) · dilation + 1`. `None` if that is not a size, or the
-    /// window has no taps.
+    /// The elements from the first tap to the last, both included: `(window - 1) · dilation + 1`.
+    /// `None` if that is not a size, or the window has no taps.
     pub fn extent(window: usize, dilation: usize) -> Option<usize> {
         let extent = window.checked_sub(1)?.checked_mul(dilation)?.checked_add(1);
         extent.filter(|&extent| isize::try_from(extent).is_ok())
     }
 
-    /// The window and its places, `⌈input / stride⌉` of them for SAME and `⌊(input - extent) / stride⌋ + 1` for VALID. `None` if it does
-    /// not fit into a VALID input, a stride or dilation is 0, or a size is beyond `isize`.
+    /// The window and its places, `⌈input / stride⌉` of them for SAME and
+    /// `⌊(input - extent) / stride⌋ + 1` for VALID. `None` if it does not fit into a VALID input, a
+    /// stride or dilation is 0, or a size is beyond `isize`.
     pub fn new(
         input: usize,
         window: usize,

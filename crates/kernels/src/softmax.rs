@@ -35,8 +35,8 @@ fn fold<T: Real>(mut lanes: [T; LANES], combine: impl Fn(T, T) -> T) -> T {
     lanes[0]
 }
 
-/// Softmax of many short rows: each step over a block of them at once, so that the exponential runs through whole vectors
-/// whatever the length of a row.
+/// Softmax of many short rows: each step over a block of them at once, so that the exponential runs
+/// through whole vectors whatever the length of a row.
 #[inline(always)]
 fn short_rows<T: Real>(x: &[T], n: usize, out: &mut [T]) {
     /// Elements of a block, which stays in a first-level cache.
@@ -85,8 +85,8 @@ fn sum<T: Real>(x: &[T], term: impl Fn(T) -> T) -> T {
     )
 }
 
-/// The sum over two rows of one length of `term` of their elements, in a fixed order: side by side in lanes, in blocks that are
-/// added as a tree, so that the error does not grow with the length.
+/// The sum over two rows of one length of `term` of their elements, in a fixed order: side by side
+/// in lanes, in blocks that are added as a tree, so that the error does not grow with the length.
 #[inline(always)]
 fn sum_pairs<T: Real>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) -> T {
     /// Elements of a block.
@@ -133,7 +133,8 @@ fn lanes_of<T: Real>(x: &[T], y: &[T], term: &impl Fn(T, T) -> T) -> [T; LANES] 
         }
     }
     if !rest.is_empty() {
-        // A vector of its own for what is left over, so that an expensive `term` is computed for all of it at once.
+        // A vector of its own for what is left over, so that an expensive `term` is computed for
+        // all of it at once.
         let (mut last, partner) = (padded(rest), padded(partners_rest));
         for (v, &w) in last.iter_mut().zip(&partner) {
             *v = term(*v, w);
@@ -158,7 +159,8 @@ fn log_sum_exp<T: Real>(x: &[T]) -> (T, T) {
     (max, total.ln())
 }
 
-/// `f` of the number of each row of `x`, the row, and its [`log_sum_exp`]. Short rows are taken in blocks, as by [`short_rows`].
+/// `f` of the number of each row of `x`, the row, and its [`log_sum_exp`]. Short rows are taken in
+/// blocks, as by [`short_rows`].
 #[inline(always)]
 fn for_each_log_sum<T: Real>(x: &[T], n: usize, mut f: impl FnMut(usize, &[T], T, T)) {
     /// Elements of a block.
@@ -249,7 +251,8 @@ pub fn log_softmax<T: Real>(x: &[T], n: usize, out: &mut [T], start: usize) {
 }
 
 /// The cross-entropy of each row of logits against a row of probabilities:
-/// `loss[i] = ∑ⱼ labels[i, j] · (ln ∑ₖ e^x[i, k] - x[i, j])`, where labels of 0 add nothing, whatever the logit.
+/// `loss[i] = ∑ⱼ labels[i, j] · (ln ∑ₖ e^x[i, k] - x[i, j])`, where labels of 0 add nothing,
+/// whatever the logit.
 ///
 /// `loss` is the piece from row `first` on. Without classes the loss is 0.
 pub fn softmax_cross_entropy<T: Real>(
@@ -326,8 +329,9 @@ pub fn sparse_softmax_cross_entropy<T: Real, I: Element>(
     Ok(())
 }
 
-/// The gradient of [`sparse_softmax_cross_entropy`] with respect to the logits, times the loss's own:
-/// `out[i, j] = g[i] · (softmax(x)[i, j] - (j == labels[i] ? 1 : 0))`. `out` is the piece from element `start` on.
+/// The gradient of [`sparse_softmax_cross_entropy`] with respect to the logits, times the loss's
+/// own: `out[i, j] = g[i] · (softmax(x)[i, j] - (j == labels[i] ? 1 : 0))`. `out` is the piece from
+/// element `start` on.
 ///
 /// # Errors
 /// If a label is not one of the `n` classes.
@@ -346,7 +350,8 @@ pub fn sparse_softmax_cross_entropy_gradient<T: Real, I: Element>(
     let first = start / n;
     for (row, out) in out.chunks_exact_mut(n).enumerate() {
         let (label, g) = (class(labels[first + row], n, first + row)?, g[first + row]);
-        // Less 1 it would be 0 as soon as the share of the label rounds to 1: what the others have is the same, and small.
+        // Less 1 it would be 0 as soon as the share of the label rounds to 1: what the others have
+        // is the same, and small.
         let add = |shares: &[T]| {
             if n <= SHORT {
                 shares.iter().fold(T::ZERO, |total, &v| total + v)

@@ -15,12 +15,13 @@ pub struct OutOfMemory {
     pub bytes: usize,
 }
 
-/// From so many bytes on the system is asked for zero pages, which take no memory until they are touched. The standard
-/// library asks so only where no alignment beyond a word's is wanted, and otherwise writes every byte.
+/// From so many bytes on the system is asked for zero pages, which take no memory until they are
+/// touched. The standard library asks so only where no alignment beyond a word's is wanted, and
+/// otherwise writes every byte.
 const PAGES: usize = 64 * 1024;
 
-/// A fixed number of bytes, aligned to [`ALIGNMENT`] and zero at first. Of many bytes, those that were never touched take
-/// no memory where the system hands out pages so.
+/// A fixed number of bytes, aligned to [`ALIGNMENT`] and zero at first. Of many bytes, those that
+/// were never touched take no memory where the system hands out pages so.
 pub struct AlignedBytes {
     /// The first byte.
     pointer: NonNull<u8>,
@@ -42,7 +43,8 @@ impl AlignedBytes {
     /// Memory of `length` zero bytes; no bytes take no memory.
     ///
     /// # Errors
-    /// [`OutOfMemory`] where the system refuses, which includes any length that no address space holds.
+    /// [`OutOfMemory`] where the system refuses, which includes any length that no address space
+    /// holds.
     pub fn zeroed(length: usize) -> Result<Self, OutOfMemory> {
         if length == 0 {
             return Ok(Self::default());
@@ -52,7 +54,8 @@ impl AlignedBytes {
         // SAFETY: the layout has a size above zero.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) }).ok_or(refused)?;
         let before = start.addr().get().next_multiple_of(ALIGNMENT) - start.addr().get();
-        // SAFETY: nothing, where the allocation is aligned, and else less than the `ALIGNMENT` bytes that it has more.
+        // SAFETY: nothing, where the allocation is aligned, and else less than the `ALIGNMENT`
+        // bytes that it has more.
         let pointer = unsafe { start.add(before) };
         Ok(Self { pointer, length, start })
     }
@@ -67,7 +70,8 @@ impl AlignedBytes {
         Ok(copy)
     }
 
-    /// The first byte. Writing through it is sound as long as no reference to the bytes written is alive.
+    /// The first byte. Writing through it is sound as long as no reference to the bytes written is
+    /// alive.
     pub fn pointer(&self) -> *mut u8 {
         self.pointer.as_ptr()
     }
@@ -87,7 +91,8 @@ impl Deref for AlignedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `length` bytes were allocated and initialised with zeros; for none, the pointer is aligned.
+        // SAFETY: `length` bytes were allocated and initialised with zeros; for none, the pointer
+        // is aligned.
         unsafe { std::slice::from_raw_parts(self.pointer.as_ptr(), self.length) }
     }
 }

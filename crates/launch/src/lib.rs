@@ -1,14 +1,16 @@
-//! The calling convention: how a kernel is described to whoever runs it, and memory aligned for it ([`AlignedBytes`]).
+//! The calling convention: how a kernel is described to whoever runs it, and memory aligned for it
+//! ([`AlignedBytes`]).
 //!
-//! This crate stands between the loops, the graph and the scheduler, none of which has to know the others.
+//! This crate stands between the loops, the graph and the scheduler, none of which has to know the
+//! others.
 //!
-//! A lowered operator is a [`Kernel`]: a list of [`Step`]s run one after the other. A step fills exactly one
-//! buffer and is cut into parts, each of which writes its own contiguous piece of that buffer, so parts may run
-//! at the same time without sharing a byte. The cut depends on shapes only, never on the number of threads:
-//! that is what makes results independent of it.
+//! A lowered operator is a [`Kernel`]: a list of [`Step`]s run one after the other. A step fills
+//! exactly one buffer and is cut into parts, each of which writes its own contiguous piece of that
+//! buffer, so parts may run at the same time without sharing a byte. The cut depends on shapes
+//! only, never on the number of threads: that is what makes results independent of it.
 //!
-//! Below the operators, where kernels are fused, a task may fill several buffers: all are cut into the same number
-//! of parts, and part p fills piece p of each.
+//! Below the operators, where kernels are fused, a task may fill several buffers: all are cut into
+//! the same number of parts, and part p fills piece p of each.
 
 #![allow(unsafe_code)] // one of the few crates that may; every block says why it is sound
 
@@ -22,7 +24,8 @@ use smallvec::SmallVec;
 
 pub use aligned::{AlignedBytes, OutOfMemory};
 
-/// The alignment in bytes of every buffer a kernel sees: a cache line, and enough for any SIMD register.
+/// The alignment in bytes of every buffer a kernel sees: a cache line, and enough for any SIMD
+/// register.
 pub const ALIGNMENT: usize = 64;
 
 /// A borrowed run of bytes without its lifetime, as a row of the buffer table of a running program.
@@ -40,14 +43,14 @@ impl RawBuffer {
         RawBuffer { pointer: std::ptr::without_provenance(ALIGNMENT), length: 0 };
 }
 
-// SAFETY: a `RawBuffer` is an address and a length; reading through it is the unsafe act, and `Call::new`
-// states who answers for it.
+// SAFETY: a `RawBuffer` is an address and a length; reading through it is the unsafe act, and
+// `Call::new` states who answers for it.
 unsafe impl Send for RawBuffer {}
 // SAFETY: as above.
 unsafe impl Sync for RawBuffer {}
 
-/// A buffer cut into pieces, to be filled: part p fills the bytes from `p * chunk` on, `chunk` of them or, at the
-/// buffer's end, fewer.
+/// A buffer cut into pieces, to be filled: part p fills the bytes from `p * chunk` on, `chunk` of
+/// them or, at the buffer's end, fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Cut {
@@ -64,28 +67,30 @@ impl Cut {
     }
 }
 
-/// What one part of one step sees while it runs: its inputs, the pieces of the outputs it has to fill, memory to
-/// work in, and which part it is.
+/// What one part of one step sees while it runs: its inputs, the pieces of the outputs it has to
+/// fill, memory to work in, and which part it is.
 pub struct Call<'a> {
     table: &'a [RawBuffer],
     reads: &'a [u32],
     writes: &'a [Cut],
     workspace: &'a mut [u8],
     part: usize,
-    /// Where the one row that is filled starts in the whole output, in bytes, where it is a window of it.
+    /// Where the one row that is filled starts in the whole output, in bytes, where it is a window
+    /// of it.
     window: Option<usize>,
     draw: u64,
 }
 
 impl<'a> Call<'a> {
-    /// A call whose inputs are the rows `reads` of `table` and that fills piece `part` of each of the buffers
-    /// `writes`.
+    /// A call whose inputs are the rows `reads` of `table` and that fills piece `part` of each of
+    /// the buffers `writes`.
     ///
     /// # Safety
-    /// Every row of `table` named in `reads` must point to that many initialised bytes, valid for reading during
-    /// `'a`, and no byte of them may be written during `'a`. Piece `part` of every one of `writes` must start
-    /// inside its row, which points to that many initialised bytes, from a mutable pointer; during `'a` the piece
-    /// must be touched through this call only, so it overlaps no other piece, no row read and no workspace.
+    /// Every row of `table` named in `reads` must point to that many initialised bytes, valid for
+    /// reading during `'a`, and no byte of them may be written during `'a`. Piece `part` of every
+    /// one of `writes` must start inside its row, which points to that many initialised bytes, from
+    /// a mutable pointer; during `'a` the piece must be touched through this call only, so it
+    /// overlaps no other piece, no row read and no workspace.
     #[inline]
     pub unsafe fn new(
         table: &'a [RawBuffer],
@@ -98,8 +103,8 @@ impl<'a> Call<'a> {
         Self { table, reads, writes, workspace, part, window: None, draw }
     }
 
-    /// A call that fills the rows `writes` from their start to their end, as the pieces of larger outputs that start
-    /// `start` bytes into them.
+    /// A call that fills the rows `writes` from their start to their end, as the pieces of larger
+    /// outputs that start `start` bytes into them.
     ///
     /// # Safety
     /// As [`Call::new`], where the pieces are the rows.
@@ -149,14 +154,14 @@ impl<'a> Call<'a> {
         self.window.unwrap_or_else(|| self.part * self.writes[0].chunk) / size_of::<T>()
     }
 
-    /// Memory of [`Step::workspace`] bytes, aligned to [`ALIGNMENT`], which no other thread touches while this part
-    /// runs. What is in it is arbitrary: whatever an earlier part left there.
+    /// Memory of [`Step::workspace`] bytes, aligned to [`ALIGNMENT`], which no other thread touches
+    /// while this part runs. What is in it is arbitrary: whatever an earlier part left there.
     pub fn workspace(&mut self) -> &mut [u8] {
         self.workspace
     }
 
-    /// Everything at once: the inputs, the pieces of all outputs and the workspace, for a loop that reads several
-    /// arrays and fills several.
+    /// Everything at once: the inputs, the pieces of all outputs and the workspace, for a loop that
+    /// reads several arrays and fills several.
     ///
     /// ```
     /// use abeyance_launch::{Call, Failure};
@@ -196,8 +201,8 @@ impl<'a> Call<'a> {
 
 /// The pieces that a [`Call`] has to fill, of every output one.
 pub struct Outputs<'a> {
-    /// Piece `part` of each of `writes` is writable during `'a`, and nobody else touches it: only a [`Call`] makes
-    /// these, one at a time.
+    /// Piece `part` of each of `writes` is writable during `'a`, and nobody else touches it: only a
+    /// [`Call`] makes these, one at a time.
     table: &'a [RawBuffer],
     writes: &'a [Cut],
     part: usize,
@@ -298,8 +303,9 @@ unsafe fn piece<'a>(
         None => (part * chunk, part * chunk),
     };
     let length = chunk.min(row.length - skipped);
-    // SAFETY: the piece starts inside the row and is cut off at its end; the row points to initialised bytes that
-    // may be written through its pointer, and the caller has the piece to itself.
+    // SAFETY: the piece starts inside the row and is cut off at its end; the row points to
+    // initialised bytes that may be written through its pointer, and the caller has the piece to
+    // itself.
     let bytes =
         unsafe { std::slice::from_raw_parts_mut(row.pointer.cast_mut().add(skipped), length) };
     Piece { bytes, offset }
@@ -386,13 +392,13 @@ pub struct Step {
     pub reads: SmallVec<[Source; 3]>,
     /// The buffer that is filled.
     pub writes: Target,
-    /// The most bytes of the output that a part fills; the last part may fill fewer. A step whose output is
-    /// empty has no parts and is not run.
+    /// The most bytes of the output that a part fills; the last part may fill fewer. A step whose
+    /// output is empty has no parts and is not run.
     pub chunk: usize,
     /// The work of all parts together.
     pub cost: Cost,
-    /// The bytes of memory a thread works in while it runs a part: [`Call::workspace`]. Unlike a scratch buffer it
-    /// carries nothing from one part or step to another.
+    /// The bytes of memory a thread works in while it runs a part: [`Call::workspace`]. Unlike a
+    /// scratch buffer it carries nothing from one part or step to another.
     pub workspace: usize,
     /// The loop.
     pub run: Function,
@@ -408,8 +414,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel of one step that reads `operands` operands in their order and fills the output in pieces of at
-    /// most `chunk` bytes.
+    /// A kernel of one step that reads `operands` operands in their order and fills the output in
+    /// pieces of at most `chunk` bytes.
     pub fn single(
         operands: usize,
         chunk: usize,

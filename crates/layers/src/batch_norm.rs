@@ -4,9 +4,10 @@ use abeyance_graph::{BatchNormalized, Float, Operand, Tensor, dims, ones, zeros}
 
 use crate::mistake::{invalid, is_told};
 
-/// Brings each channel of `x`, `[N, .., C]`, to a mean and a variance that are trained, by the moments of the batch while
-/// `training` holds and by their moving averages otherwise: TensorFlow's `tf.layers.batch_normalization` with its defaults, a momentum
-/// of 0.99 and an epsilon of 1e-3. See [`Tensor::batch_norm`]; [`BatchNorm`] has other numbers and a name.
+/// Brings each channel of `x`, `[N, .., C]`, to a mean and a variance that are trained, by the
+/// moments of the batch while `training` holds and by their moving averages otherwise: TensorFlow's
+/// `tf.layers.batch_normalization` with its defaults, a momentum of 0.99 and an epsilon of 1e-3.
+/// See [`Tensor::batch_norm`]; [`BatchNorm`] has other numbers and a name.
 ///
 /// ```text
 /// (x - mean) / √(variance + epsilon) · gamma + beta        gamma, beta: [C], from 1 and 0
@@ -28,7 +29,8 @@ use crate::mistake::{invalid, is_told};
 /// # g.check().unwrap();
 /// ```
 ///
-/// It is a mistake if `x` has less than two dimensions or a last one of unknown size, or `training` has dimensions.
+/// It is a mistake if `x` has less than two dimensions or a last one of unknown size, or `training`
+/// has dimensions.
 #[track_caller]
 pub fn batch_norm<'g, T: Float>(
     x: Tensor<'g, T>,

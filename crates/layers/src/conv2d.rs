@@ -5,15 +5,16 @@ use abeyance_graph::{Conv2d, Dimensions, Float, Init, Pair, Tensor, dims, glorot
 use crate::dense::Initial;
 use crate::mistake::{invalid, is_told, reject};
 
-/// A layer of `filters` filters of this window, `[h, w]` or one number for both: images `[N, H, W, C]` to `[N, H', W', filters]`,
-/// TensorFlow's `tf.layers.conv2d`. How the filters move, [`Conv2d`] says.
+/// A layer of `filters` filters of this window, `[h, w]` or one number for both: images
+/// `[N, H, W, C]` to `[N, H', W', filters]`, TensorFlow's `tf.layers.conv2d`. How the filters move,
+/// [`Conv2d`] says.
 ///
 /// ```text
 /// conv2d(x, kernel) + bias        kernel: [h, w, C / groups, filters], bias: [filters]
 /// ```
 ///
-/// The kernel starts as `kernel` says, which is handed its shape; the bias starts at 0. [`Filters`] has a name and other biases
-/// too.
+/// The kernel starts as `kernel` says, which is handed its shape; the bias starts at 0. [`Filters`]
+/// has a name and other biases too.
 ///
 /// It is a mistake if `x` has not four dimensions, or the number of its channels is not known.
 ///
@@ -65,8 +66,8 @@ pub struct Filters<'a, T> {
 }
 
 impl<'a, T: Float> Filters<'a, T> {
-    /// So many filters of this window, with [SAME](Conv2d::same) padding; the kernel starts as [`glorot_uniform`] has it,
-    /// TensorFlow's default, the bias at 0.
+    /// So many filters of this window, with [SAME](Conv2d::same) padding; the kernel starts as
+    /// [`glorot_uniform`] has it, TensorFlow's default, the bias at 0.
     pub fn new(filters: usize, window: impl Into<Pair>) -> Self {
         Self {
             filters,
@@ -78,7 +79,8 @@ impl<'a, T: Float> Filters<'a, T> {
         }
     }
 
-    /// The scope of what the layer appends; `conv2d` unless told otherwise, and with `_1`, `_2`, ... where that is taken.
+    /// The scope of what the layer appends; `conv2d` unless told otherwise, and with `_1`, `_2`,
+    /// ... where that is taken.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self

@@ -6,14 +6,17 @@ use abeyance_ir::Dim;
 use crate::mistake::{invalid, is_told, reject};
 use crate::sizes::product;
 
-/// A layer of `units` neurons, each a weighted sum of all inputs: `[.., in]` to `[.., units]`, TensorFlow's `tf.layers.dense`.
+/// A layer of `units` neurons, each a weighted sum of all inputs: `[.., in]` to `[.., units]`,
+/// TensorFlow's `tf.layers.dense`.
 ///
 /// ```text
 /// x · kernel + bias        kernel: [in, units], bias: [units]
 /// ```
 ///
-/// The kernel starts as `kernel` says, which is handed its shape: [`he_normal`](abeyance_graph::he_normal),
-/// [`zeros`], `|shape| truncated_normal(shape, 0.0, 0.1)`. The bias starts at 0. [`Dense`] has a name and other biases too.
+/// The kernel starts as `kernel` says, which is handed its shape:
+/// [`he_normal`](abeyance_graph::he_normal), [`zeros`],
+/// `|shape| truncated_normal(shape, 0.0, 0.1)`. The bias starts at 0. [`Dense`] has a name and
+/// other biases too.
 ///
 /// It is a mistake if `x` has no dimensions, or the size of its last is not known.
 ///
@@ -62,12 +65,14 @@ pub struct Dense<'a, T> {
 }
 
 impl<'a, T: Float> Dense<'a, T> {
-    /// So many neurons; the kernel starts as [`glorot_uniform`] has it, TensorFlow's default, the bias at 0.
+    /// So many neurons; the kernel starts as [`glorot_uniform`] has it, TensorFlow's default, the
+    /// bias at 0.
     pub fn new(units: usize) -> Self {
         Self { units, name: "dense", kernel: Box::new(glorot_uniform), bias: Some(Box::new(zeros)) }
     }
 
-    /// The scope of what the layer appends; `dense` unless told otherwise, and with `_1`, `_2`, ... where that is taken.
+    /// The scope of what the layer appends; `dense` unless told otherwise, and with `_1`, `_2`, ...
+    /// where that is taken.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self

@@ -4,9 +4,9 @@ use abeyance_graph::{Float, Operand, Tensor};
 
 use crate::mistake::{invalid, is_told, reject};
 
-/// While `training` holds, a fraction `rate` of the elements becomes 0, drawn anew at each run, and the others are scaled by
-/// `1 / (1 - rate)`; else `x` itself: TensorFlow's `tf.layers.dropout`. See [`Tensor::dropout_keeping`], which takes the
-/// probability to keep an element instead.
+/// While `training` holds, a fraction `rate` of the elements becomes 0, drawn anew at each run, and
+/// the others are scaled by `1 / (1 - rate)`; else `x` itself: TensorFlow's `tf.layers.dropout`.
+/// See [`Tensor::dropout_keeping`], which takes the probability to keep an element instead.
 ///
 /// ```text
 /// x.dropout_keeping(select(training, 1 - rate, 1))

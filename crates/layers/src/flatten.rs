@@ -5,8 +5,8 @@ use abeyance_graph::{Element, Tensor, dims};
 use crate::mistake::{invalid, is_told, reject};
 use crate::sizes::product;
 
-/// All dimensions but the first as one: `[N, H, W, C]` to `[N, H·W·C]`, TensorFlow's `tf.layers.flatten`. A vector `[N]` becomes
-/// `[N, 1]`. Copies nothing.
+/// All dimensions but the first as one: `[N, H, W, C]` to `[N, H·W·C]`, TensorFlow's
+/// `tf.layers.flatten`. A vector `[N]` becomes `[N, 1]`. Copies nothing.
 ///
 /// It is a mistake if `x` has no dimensions.
 #[track_caller]

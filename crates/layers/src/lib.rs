@@ -1,8 +1,9 @@
-//! Layers of networks as functions that append ordinary nodes: variables and the arithmetic around them, after
-//! TensorFlow's `tf.layers`.
+//! Layers of networks as functions that append ordinary nodes: variables and the arithmetic around
+//! them, after TensorFlow's `tf.layers`.
 //!
-//! Nothing is kept beside the graph. A layer is a scope, `dense`, `dense_1`, ..., in which its variables are called `kernel` and
-//! `bias`; what it adds is what is printed. An activation is a method on the result.
+//! Nothing is kept beside the graph. A layer is a scope, `dense`, `dense_1`, ..., in which its
+//! variables are called `kernel` and `bias`; what it adds is what is printed. An activation is a
+//! method on the result.
 //!
 //! ```
 //! use abeyance_graph::{dims, glorot_uniform, he_normal, Graph};
@@ -18,8 +19,8 @@
 //! # g.check().unwrap();
 //! ```
 //!
-//! A layer of one's own is such a function. One lifetime says that what it takes and gives is of one graph; a closure with
-//! `|x: Tensor<f32>|` cannot say that.
+//! A layer of one's own is such a function. One lifetime says that what it takes and gives is of
+//! one graph; a closure with `|x: Tensor<f32>|` cannot say that.
 //!
 //! ```
 //! use abeyance_graph::{dims, he_normal, Graph, Tensor};
@@ -38,8 +39,8 @@
 //! # g.check().unwrap();
 //! ```
 //!
-//! This crate knows what layers are made of. It must not know operators beyond their methods, nor how a graph is trained
-//! or run.
+//! This crate knows what layers are made of. It must not know operators beyond their methods, nor
+//! how a graph is trained or run.
 
 mod batch_norm;
 mod conv2d;

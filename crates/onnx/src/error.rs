@@ -34,9 +34,11 @@ impl fmt::Debug for ImportError {
 /// One thing that cannot be imported, and where it stands.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
-    /// The operator, with its domain unless that is ONNX's own; `None` for what is about no operator.
+    /// The operator, with its domain unless that is ONNX's own; `None` for what is about no
+    /// operator.
     pub operator: Option<String>,
-    /// Which nodes, inputs or initializers it is about, by name; a node without a name is called by its first result.
+    /// Which nodes, inputs or initializers it is about, by name; a node without a name is called by
+    /// its first result.
     pub places: Vec<String>,
     /// Why.
     pub reason: Reason,
@@ -50,7 +52,8 @@ pub enum Reason {
     NoCounterpart,
     /// It is used in a way that has none.
     Unsupported(String),
-    /// The values of this input, which is fed, have to be known: give them to [`Importer::value`](crate::Importer::value).
+    /// The values of this input, which is fed, have to be known: give them to
+    /// [`Importer::value`](crate::Importer::value).
     NeedsValue(String),
     /// The model is wrong.
     Wrong(String),

@@ -1,9 +1,11 @@
 //! Reads ONNX models as graphs, and writes graphs as ONNX models.
 //!
-//! [`import`] turns the bytes of a model into a [`Graph`](abeyance_graph::Graph) that runs, is differentiated and trained like any
-//! other. Which operators there are, and what becomes of each, is one table (`import/table.rs`); `docs/onnx.md` is printed from it.
+//! [`import`] turns the bytes of a model into a [`Graph`](abeyance_graph::Graph) that runs, is
+//! differentiated and trained like any other. Which operators there are, and what becomes of each,
+//! is one table (`import/table.rs`); `docs/onnx.md` is printed from it.
 //!
-//! [`export`] writes what a signature needs as a model that other runtimes read; its table is `export/table.rs`.
+//! [`export`] writes what a signature needs as a model that other runtimes read; its table is
+//! `export/table.rs`.
 //!
 //! This crate knows operators and their ONNX names. It must not know how a graph is run.
 

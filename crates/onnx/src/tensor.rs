@@ -13,8 +13,8 @@ const MAX_RANK: usize = 32;
 /// The array that a message holds.
 ///
 /// # Errors
-/// Its elements are of a type that does not exist here, are in another file, or are not as many as its sizes say. Nothing is
-/// allocated for sizes that the elements do not bear out.
+/// Its elements are of a type that does not exist here, are in another file, or are not as many as
+/// its sizes say. Nothing is allocated for sizes that the elements do not bear out.
 pub(crate) fn read(tensor: &TensorProto) -> Result<Array, Reason> {
     let wrong = |what: String| Err(Reason::Wrong(what));
     if tensor.data_location == Some(DataLocation::External.into()) {

@@ -10,7 +10,8 @@ use abeyance_session::{Feed, SignatureRun, Value};
 use crate::Error;
 use crate::folder::CASES;
 
-/// A run of a signature: what was fed by the names of inputs, and what came by the names of outputs.
+/// A run of a signature: what was fed by the names of inputs, and what came by the names of
+/// outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
     /// A value for each input.
@@ -23,7 +24,8 @@ impl Case {
     /// Runs a signature on these inputs and records what it gives.
     ///
     /// # Errors
-    /// As [`SignatureRun::run`]. Another run gives something else, as where dropout is at work: that can never be checked.
+    /// As [`SignatureRun::run`]. Another run gives something else, as where dropout is at work:
+    /// that can never be checked.
     pub fn record(run: &SignatureRun<'_>, inputs: Vec<(String, Value)>) -> Result<Self, Error> {
         let signature = run.signature();
         let names = signature.outputs.iter().map(|(name, _)| name.to_string());
@@ -127,8 +129,8 @@ fn parse(name: &str) -> Option<(usize, bool, &str)> {
     is_plain.then_some((parsed as usize, is_input, port))
 }
 
-/// Whether cases are of a signature: each has a value of the right element type and shape for every input and every output, and
-/// nothing else.
+/// Whether cases are of a signature: each has a value of the right element type and shape for every
+/// input and every output, and nothing else.
 ///
 /// # Errors
 /// What is wrong with which.

@@ -53,7 +53,8 @@ pub enum Error {
     /// The session objects.
     #[error("{0}")]
     Session(abeyance_session::Error),
-    /// What is asked of a package cannot be: a signature that writes, a name that no address can hold.
+    /// What is asked of a package cannot be: a signature that writes, a name that no address can
+    /// hold.
     #[error("{message}{help}", help = advice(.help))]
     Request {
         /// What is wrong.

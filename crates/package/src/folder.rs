@@ -43,7 +43,8 @@ pub(crate) struct Found {
 /// The parts of the model in a folder.
 ///
 /// # Errors
-/// The folder cannot be read; it has no graph, or several things of which one is wanted: their names.
+/// The folder cannot be read; it has no graph, or several things of which one is wanted: their
+/// names.
 pub(crate) fn find(folder: &Path) -> Result<Found, Error> {
     if is_package(folder) { find_package(folder) } else { find_loose(folder) }
 }
@@ -173,9 +174,10 @@ fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
     Ok(found)
 }
 
-/// The files of which a model may be made, with their lengths and times of change, in the order of names: of a file itself, of a
-/// folder those in it and in its folders, hidden ones left out. Where nothing here has changed, [`Package::load`](crate::Package::load)
-/// finds what it found before. That the model is whole or any good is not asked.
+/// The files of which a model may be made, with their lengths and times of change, in the order of
+/// names: of a file itself, of a folder those in it and in its folders, hidden ones left out. Where
+/// nothing here has changed, [`Package::load`](crate::Package::load) finds what it found before.
+/// That the model is whole or any good is not asked.
 ///
 /// # Errors
 /// The file or the folder is not there or cannot be read.

@@ -1,11 +1,14 @@
-//! A model packed to be served: a folder with a graph, its weights, the signature that answers, and golden cases, a few recorded
-//! inputs with their outputs, which a server runs again before it lets the model answer. `docs/packages.md` describes the folder.
+//! A model packed to be served: a folder with a graph, its weights, the signature that answers, and
+//! golden cases, a few recorded inputs with their outputs, which a server runs again before it lets
+//! the model answer. `docs/packages.md` describes the folder.
 //!
-//! [`Package::load`] reads such a folder, and also what people have: a graph's file, an ONNX model, or a folder with one of these and
-//! a checkpoint. [`Package::session`] gives a session with the weights, [`Package::check`] runs the golden cases, [`write()`] packs.
+//! [`Package::load`] reads such a folder, and also what people have: a graph's file, an ONNX model,
+//! or a folder with one of these and a checkpoint. [`Package::session`] gives a session with the
+//! weights, [`Package::check`] runs the golden cases, [`write()`] packs.
 //!
-//! Nothing that is read is believed: names, element types, shapes and sizes are compared with the graph's, and what does not fit is
-//! an error that says where. This crate must not know how a model is served, nor particular networks.
+//! Nothing that is read is believed: names, element types, shapes and sizes are compared with the
+//! graph's, and what does not fit is an error that says where. This crate must not know how a model
+//! is served, nor particular networks.
 //!
 //! ```
 //! use abeyance_checkpoint::Checkpoint;

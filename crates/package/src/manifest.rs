@@ -12,7 +12,8 @@ const MOST_BYTES: u64 = 1 << 20;
 /// The form of packages that is written. Readers refuse newer ones.
 pub(crate) const FORMAT: u32 = 1;
 
-/// Longer names are none: what holds a name is a part of an address, a folder's name and a label of a metric.
+/// Longer names are none: what holds a name is a part of an address, a folder's name and a label of
+/// a metric.
 const LONGEST_NAME: usize = 128;
 
 /// What a package says of itself.

@@ -16,13 +16,16 @@ use crate::{
 /// A model that was packed, or its parts as people keep them.
 #[derive(Debug)]
 pub struct Package {
-    /// What it is called: as it says, or as its file or folder is called. Fit to stand in an address.
+    /// What it is called: as it says, or as its file or folder is called. Fit to stand in an
+    /// address.
     pub name: String,
     /// What computes.
     pub graph: Graph,
-    /// What it has learnt; `None` where that is in the graph, as a model of ONNX has it, or nowhere.
+    /// What it has learnt; `None` where that is in the graph, as a model of ONNX has it, or
+    /// nowhere.
     pub checkpoint: Option<Checkpoint>,
-    /// The signature that answers where none is asked for. `None` if the graph has none that can be served.
+    /// The signature that answers where none is asked for. `None` if the graph has none that can be
+    /// served.
     pub signature: Option<String>,
     /// The golden cases.
     pub cases: Vec<Case>,
@@ -41,8 +44,9 @@ pub struct Package {
 }
 
 impl Package {
-    /// Reads a model: a package's folder; a graph's file, binary or text; a model of ONNX; or a folder with exactly one of these files
-    /// and at most one checkpoint or folder of checkpoints, of which the newest counts. All but packages have no golden cases.
+    /// Reads a model: a package's folder; a graph's file, binary or text; a model of ONNX; or a
+    /// folder with exactly one of these files and at most one checkpoint or folder of checkpoints,
+    /// of which the newest counts. All but packages have no golden cases.
     ///
     /// # Errors
     /// It cannot be read; a part is missing, damaged, or does not go with the others.
@@ -113,8 +117,9 @@ impl Package {
         Ok(())
     }
 
-    /// The same model with what another training has learnt: a checkpoint's file, or the newest in a folder. Golden cases stay, so
-    /// that [`Package::check`] objects if the weights are not those that the cases were recorded with.
+    /// The same model with what another training has learnt: a checkpoint's file, or the newest in
+    /// a folder. Golden cases stay, so that [`Package::check`] objects if the weights are not those
+    /// that the cases were recorded with.
     ///
     /// # Errors
     /// It cannot be read or is damaged; the folder has none.
@@ -122,14 +127,16 @@ impl Package {
         Ok(Self { checkpoint: Some(reading::checkpoint(path)?), ..self })
     }
 
-    /// Whether what it computes depends on variables of which nothing is known but their first values.
+    /// Whether what it computes depends on variables of which nothing is known but their first
+    /// values.
     pub fn is_untrained(&self) -> bool {
         let ir = self.graph.ir();
         self.checkpoint.is_none() && !self.is_onnx && !variables(&ir, servable(&ir)).is_empty()
     }
 
-    /// A session with the weights. Only the variables that servable signatures read must be in the checkpoint: an optimizer's slots and
-    /// the like may be there or not. Where the checkpoint says of which seed its training was, so is the session.
+    /// A session with the weights. Only the variables that servable signatures read must be in the
+    /// checkpoint: an optimizer's slots and the like may be there or not. Where the checkpoint says
+    /// of which seed its training was, so is the session.
     ///
     /// # Errors
     /// The graph is wrong; the checkpoint does not fit it: everything that does not.
@@ -157,12 +164,12 @@ impl Package {
         Ok(session)
     }
 
-    /// Runs the golden cases: outputs must have the recorded bits on the kind of processor that recorded them, and be within
-    /// [`Package::tolerance`] of the recorded ones elsewhere.
+    /// Runs the golden cases: outputs must have the recorded bits on the kind of processor that
+    /// recorded them, and be within [`Package::tolerance`] of the recorded ones elsewhere.
     ///
     /// # Errors
-    /// A case cannot be run, or an output differs: the case, the output, its first element that differs, what it was and is, how
-    /// many do.
+    /// A case cannot be run, or an output differs: the case, the output, its first element that
+    /// differs, what it was and is, how many do.
     pub fn check(&self, session: &Session) -> Result<Checked, Error> {
         let is_exact = self.processor.as_ref().is_none_or(|known| *known == Processor::this());
         check::check(self, session, (!is_exact).then_some(self.tolerance))

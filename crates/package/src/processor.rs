@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 /// A kind of processor: two of one kind give the same bits from the same graph, weights and inputs.
 ///
-/// The kernels are compiled for several instruction sets and run in the best that a processor has, as `pulp` finds it. Widths of
-/// registers decide in which order products are added up, and fused multiply-add rounds once where two operations round twice,
-/// so the set decides the last bits; nothing else of a processor does, neither its maker nor the number of its cores. What
-/// the kernels do not compute themselves, such as `sin` and the exponential of `f64`, comes from the mathematical library of the
-/// system, so this counts too.
+/// The kernels are compiled for several instruction sets and run in the best that a processor has,
+/// as `pulp` finds it. Widths of registers decide in which order products are added up, and fused
+/// multiply-add rounds once where two operations round twice, so the set decides the last bits;
+/// nothing else of a processor does, neither its maker nor the number of its cores. What the
+/// kernels do not compute themselves, such as `sin` and the exponential of `f64`, comes from the
+/// mathematical library of the system, so this counts too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Processor {
@@ -38,8 +39,8 @@ impl Processor {
     }
 }
 
-/// The levels among which the kernels choose (`kernels/src/dispatch.rs`): those of the x86-64 psABI from which on there are AVX2 with
-/// fused multiply-add and AVX-512.
+/// The levels among which the kernels choose (`kernels/src/dispatch.rs`): those of the x86-64 psABI
+/// from which on there are AVX2 with fused multiply-add and AVX-512.
 #[cfg(target_arch = "x86_64")]
 fn instructions() -> &'static str {
     macro_rules! has {
@@ -53,7 +54,8 @@ fn instructions() -> &'static str {
     }
 }
 
-/// Where an architecture is always compiled for one set, that is NEON on 64-bit Arm, its name says all.
+/// Where an architecture is always compiled for one set, that is NEON on 64-bit Arm, its name says
+/// all.
 #[cfg(not(target_arch = "x86_64"))]
 fn instructions() -> &'static str {
     if cfg!(target_arch = "aarch64") { "neon" } else { "scalar" }

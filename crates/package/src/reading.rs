@@ -18,11 +18,12 @@ pub fn is_onnx(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
-/// A graph from a file, whatever its form: binary, text, or a model of ONNX. Of a folder it is the one graph in it, a package's or
-/// what [`Package::load`](crate::Package::load) finds.
+/// A graph from a file, whatever its form: binary, text, or a model of ONNX. Of a folder it is the
+/// one graph in it, a package's or what [`Package::load`](crate::Package::load) finds.
 ///
 /// # Errors
-/// It cannot be read, or is no graph; everything that is wrong with it. A folder has none, or several.
+/// It cannot be read, or is no graph; everything that is wrong with it. A folder has none, or
+/// several.
 pub fn graph(path: &Path) -> Result<Graph, Error> {
     if path.is_dir() { file(&folder::find(path)?.graph) } else { file(path) }
 }

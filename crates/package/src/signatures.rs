@@ -34,7 +34,8 @@ pub fn variables<'g>(
     names
 }
 
-/// The signature that answers where none is asked for: `predict`, or TensorFlow's name for it, or else the first that can be served.
+/// The signature that answers where none is asked for: `predict`, or TensorFlow's name for it, or
+/// else the first that can be served.
 pub(crate) fn default_signature(graph: &Graph) -> Option<&str> {
     let names: Vec<&str> = servable(graph).map(|signature| &*signature.name).collect();
     let usual = ["predict", "serving_default"].into_iter().find(|usual| names.contains(usual));

@@ -3,12 +3,13 @@
 use abeyance_ir::{Array, DType};
 use serde::{Deserialize, Serialize};
 
-/// A float `x` stands for a recorded `y` if `|x - y| <= absolute + relative * |y|`. NaN stands for NaN, an infinity for itself, and
-/// integers and truth values must be equal.
+/// A float `x` stands for a recorded `y` if `|x - y| <= absolute + relative * |y|`. NaN stands for
+/// NaN, an infinity for itself, and integers and truth values must be equal.
 ///
-/// The default is 1e-4 and 1e-5. Another order of sums and products rounded once or twice change a sum of `k` products of `f32`
-/// by some `sqrt(k)` units of 6e-8, 2e-6 for the 1176 of the longest sum of the digit readers, and each layer adds its own; a
-/// factor of 50 is left for deep networks. Wrong weights, layouts or kernels are seldom wrong by less than a hundredth.
+/// The default is 1e-4 and 1e-5. Another order of sums and products rounded once or twice change a
+/// sum of `k` products of `f32` by some `sqrt(k)` units of 6e-8, 2e-6 for the 1176 of the longest
+/// sum of the digit readers, and each layer adds its own; a factor of 50 is left for deep networks.
+/// Wrong weights, layouts or kernels are seldom wrong by less than a hundredth.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
@@ -60,7 +61,8 @@ pub(crate) struct Differing {
     pub(crate) largest: f64,
 }
 
-/// Compares the elements of arrays of one element type and as many elements: bits, or floats within a tolerance.
+/// Compares the elements of arrays of one element type and as many elements: bits, or floats within
+/// a tolerance.
 pub(crate) fn compare(was: &Array, is: &Array, within: Option<Tolerance>) -> Option<Differing> {
     fn floats<const N: usize>(array: &Array, read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
         array.bytes.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect()

@@ -27,7 +27,8 @@ pub struct Packing<'a> {
 }
 
 impl<'a> Packing<'a> {
-    /// A graph under a name that addresses can hold, and the signature that answers where none is asked for.
+    /// A graph under a name that addresses can hold, and the signature that answers where none is
+    /// asked for.
     pub fn new(name: &'a str, graph: &'a Graph, signature: &'a str) -> Self {
         let tolerance = Tolerance::default();
         Self { name, graph, signature, model: None, checkpoint: None, cases: Vec::new(), tolerance }
@@ -39,7 +40,8 @@ impl<'a> Packing<'a> {
         self
     }
 
-    /// Packs the values of the variables that servable signatures read. The rest, such as an optimizer's slots, is left out.
+    /// Packs the values of the variables that servable signatures read. The rest, such as an
+    /// optimizer's slots, is left out.
     pub fn checkpoint(mut self, checkpoint: &'a Checkpoint) -> Self {
         self.checkpoint = Some(checkpoint);
         self
@@ -51,7 +53,8 @@ impl<'a> Packing<'a> {
         self
     }
 
-    /// How far outputs may be from the recorded ones on another kind of processor; otherwise [`Tolerance::default`].
+    /// How far outputs may be from the recorded ones on another kind of processor; otherwise
+    /// [`Tolerance::default`].
     pub fn tolerance(mut self, tolerance: Tolerance) -> Self {
         self.tolerance = tolerance;
         self
@@ -109,8 +112,8 @@ pub struct Written {
 /// Packs a model: writes its folder as a whole or not at all. A package that is there is replaced.
 ///
 /// # Errors
-/// The graph is wrong; the signature writes, the name fits no address, a case or the checkpoint does not fit; there is something at
-/// `folder` that is no package; what the disk objects to.
+/// The graph is wrong; the signature writes, the name fits no address, a case or the checkpoint
+/// does not fit; there is something at `folder` that is no package; what the disk objects to.
 pub fn write(folder: &Path, packing: &Packing<'_>) -> Result<Written, Error> {
     write_on(&Disk, folder, packing)
 }
@@ -164,7 +167,8 @@ pub fn write_on(
     Ok(Written { files, left_out })
 }
 
-/// Whether a package may be written there: there is nothing, an empty folder, or a package with nothing else in it.
+/// Whether a package may be written there: there is nothing, an empty folder, or a package with
+/// nothing else in it.
 fn check_place(folder: &Path) -> Result<(), Error> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

@@ -2,18 +2,20 @@
 
 use crate::proto::{HistogramProto, TensorProto};
 
-/// The percentiles of a band plot: the median, and one, one and a half and more standard deviations to both sides if the values were
-/// normally distributed. Those of TensorBoard's distributions and of the talk's pictures.
+/// The percentiles of a band plot: the median, and one, one and a half and more standard deviations
+/// to both sides if the values were normally distributed. Those of TensorBoard's distributions and
+/// of the talk's pictures.
 pub const PERCENTILES: [u8; 9] = [0, 7, 16, 31, 50, 69, 84, 93, 100];
 
 /// The values at the [`PERCENTILES`].
 pub type Band = [f32; PERCENTILES.len()];
 
-/// The exact shares of the percentiles' names, as TensorBoard has them: 7 stands for 6.68 %, and so on.
+/// The exact shares of the percentiles' names, as TensorBoard has them: 7 stands for 6.68 %, and so
+/// on.
 const SHARES: [f64; 9] = [0.0, 0.0668, 0.1587, 0.3085, 0.5, 0.6915, 0.8413, 0.9332, 1.0];
 
-/// Estimates the band of a histogram, as if values were spread evenly within a bucket. `None` where there are no values, or where the
-/// buckets are none.
+/// Estimates the band of a histogram, as if values were spread evenly within a bucket. `None` where
+/// there are no values, or where the buckets are none.
 pub(crate) fn estimate(buckets: &[(f64, f64, f64)]) -> Option<Band> {
     let is_sound = |&(left, right, count): &(f64, f64, f64)| {
         left.is_finite() && right.is_finite() && count.is_finite() && count >= 0.0
@@ -53,7 +55,8 @@ pub(crate) fn of_tensor(tensor: &TensorProto) -> Option<Vec<(f64, f64, f64)>> {
     Some(rows.iter().map(|&[left, right, count]| (left, right, count)).collect())
 }
 
-/// The buckets of a histogram of the old form, whose outermost edges may be far away: they are drawn in to the least and greatest value.
+/// The buckets of a histogram of the old form, whose outermost edges may be far away: they are
+/// drawn in to the least and greatest value.
 pub(crate) fn of_histogram(histogram: &HistogramProto) -> Vec<(f64, f64, f64)> {
     let mut left = histogram.min;
     let rows = histogram.bucket_limit.iter().zip(&histogram.bucket);

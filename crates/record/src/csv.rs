@@ -13,8 +13,9 @@ use crate::proto::{Content, What};
 /// Its name.
 pub const NAME: &str = "metrics.csv";
 
-/// A table of a row a step: the step, the wall time of its first number, and a column a tag, empty where it has no number at that step. A tag that
-/// is new gets a column at the end, for which the file is written anew.
+/// A table of a row a step: the step, the wall time of its first number, and a column a tag, empty
+/// where it has no number at that step. A tag that is new gets a column at the end, for which the
+/// file is written anew.
 #[derive(Debug)]
 pub struct Csv {
     path: PathBuf,

@@ -40,14 +40,17 @@ const GRAPH: &str = "\0graph";
 /// What was found wrong in files that were read over.
 pub type Damage = Vec<String>;
 
-/// Makes a run's recording end at `step`: the events of all files of the folder up to it, in one new file, which is there as a whole or not at
-/// all; then the others are removed. Where a later file went back in steps, its values are the ones that count. Damaged records are left out
-/// and told. The writer goes on in the new file.
+/// Makes a run's recording end at `step`: the events of all files of the folder up to it, in one
+/// new file, which is there as a whole or not at all; then the others are removed. Where a later
+/// file went back in steps, its values are the ones that count. Damaged records are left out and
+/// told. The writer goes on in the new file.
 ///
-/// It has a name of its own, which sorts last: a TensorBoard that is looking at the folder would not see that a file that it has open was replaced.
+/// It has a name of its own, which sorts last: a TensorBoard that is looking at the folder would
+/// not see that a file that it has open was replaced.
 ///
 /// # Errors
-/// The disk objects. The recording is then as it was, or has some files more that hold nothing else.
+/// The disk objects. The recording is then as it was, or has some files more that hold nothing
+/// else.
 pub fn resume(folder: impl AsRef<Path>, step: i64) -> Result<(EventWriter, Damage), Error> {
     resume_on(&Disk, folder.as_ref(), step)
 }
@@ -119,7 +122,8 @@ fn tags(event: &Event) -> Vec<&str> {
     }
 }
 
-/// Writes the events up to a step, of each tag those that no later file begins before. Gives the tags.
+/// Writes the events up to a step, of each tag those that no later file begins before. Gives the
+/// tags.
 fn copy(
     files: &[PathBuf],
     firsts: &[HashMap<String, i64>],

@@ -1,5 +1,6 @@
-//! TFRecord framing: the length, its checksum, the data, their checksum, all little-endian. A checksum is CRC-32C (Castagnoli),
-//! turned and shifted, because checksums of data that hold checksums are weak.
+//! TFRecord framing: the length, its checksum, the data, their checksum, all little-endian. A
+//! checksum is CRC-32C (Castagnoli), turned and shifted, because checksums of data that hold
+//! checksums are weak.
 //!
 //! Source: `tensorflow/core/lib/io/record_writer.h`, `crc32c.h`.
 
@@ -7,7 +8,8 @@
 pub const HEADER: usize = 12;
 /// Bytes behind the data: their checksum.
 pub const FOOTER: usize = 4;
-/// The most bytes of data that are read. A record of a training is a few megabytes at most; a graph with all its constants inside may be large.
+/// The most bytes of data that are read. A record of a training is a few megabytes at most; a graph
+/// with all its constants inside may be large.
 pub const LONGEST: u64 = 128 << 20;
 
 /// The masked CRC-32C of bytes.

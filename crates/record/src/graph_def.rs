@@ -1,9 +1,10 @@
 //! A graph as TensorFlow's `GraphDef`, which TensorBoard draws.
 //!
-//! Nodes keep their names, whose `/` are TensorBoard's groups; backward nodes stand under `grad/` by their names. What TensorFlow has no word for
-//! are attributes: `_role` (`forward`, `backward`, `update`), `_of` (the forward node of a backward one), `_type` (`f32[N, 10]`), `_source`
-//! (`src/main.rs:10:5`), `_flops` and `_bytes` where they are known. TensorFlow's own `_output_shapes` is what TensorBoard
-//! writes on the edges.
+//! Nodes keep their names, whose `/` are TensorBoard's groups; backward nodes stand under `grad/`
+//! by their names. What TensorFlow has no word for are attributes: `_role` (`forward`, `backward`,
+//! `update`), `_of` (the forward node of a backward one), `_type` (`f32[N, 10]`), `_source`
+//! (`src/main.rs:10:5`), `_flops` and `_bytes` where they are known. TensorFlow's own
+//! `_output_shapes` is what TensorBoard writes on the edges.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -73,7 +74,8 @@ pub fn graph_def(graph: &Graph, costs: &[NodeCost]) -> GraphDef {
     GraphDef { node: nodes.collect(), versions: Some(VersionDef { producer: PRODUCER }) }
 }
 
-/// Reads a graph that another wrote; none if it is damaged, or has so many nodes that it would take memory out of proportion.
+/// Reads a graph that another wrote; none if it is damaged, or has so many nodes that it would take
+/// memory out of proportion.
 pub fn read(bytes: &[u8]) -> Option<GraphDef> {
     (!is_too_large(bytes)).then(|| GraphDef::decode(bytes).ok())?
 }
@@ -85,13 +87,14 @@ pub fn read_meta(bytes: &[u8]) -> Option<GraphDef> {
         .and_then(|meta| meta.graph_def)
 }
 
-/// Whether a graph's nodes, operands and attributes are too many to be read. An empty node takes two bytes in a file and some hundred in
-/// memory.
+/// Whether a graph's nodes, operands and attributes are too many to be read. An empty node takes
+/// two bytes in a file and some hundred in memory.
 pub(crate) fn is_too_large(bytes: &[u8]) -> bool {
     fields(bytes).map(|(_, node)| 1 + fields(node).count()).sum::<usize>() > MOST_PARTS
 }
 
-/// The names of nodes by their place, as a `GraphDef` can have them: `:` and a leading `^` mean something in its inputs. They stay unique.
+/// The names of nodes by their place, as a `GraphDef` can have them: `:` and a leading `^` mean
+/// something in its inputs. They stay unique.
 pub fn names(graph: &Graph) -> Vec<String> {
     let is_plain = |name: &str| !name.contains(':') && !name.starts_with('^');
     let mut taken: HashSet<String> =

@@ -1,8 +1,10 @@
 //! What a run leaves behind: summaries written as TensorBoard event files, and read back.
 //!
-//! [`EventWriter`] and [`EventReader`] are files of [`proto::Event`]s, [`folder`] is a run's files together, [`Logs`] a folder of runs.
-//! [`summary`] makes values, [`Recorder`] records a training, [`Run`] is a recording in memory. [`graph_def`] and [`run_metadata`] make
-//! graphs and traced runs, [`quantiles`] and [`sprite`] count and draw. This crate must not know how what it records is shown.
+//! [`EventWriter`] and [`EventReader`] are files of [`proto::Event`]s, [`folder`] is a run's files
+//! together, [`Logs`] a folder of runs. [`summary`] makes values, [`Recorder`] records a training,
+//! [`Run`] is a recording in memory. [`graph_def`] and [`run_metadata`] make graphs and traced
+//! runs, [`quantiles`] and [`sprite`] count and draw. This crate must not know how what it records
+//! is shown.
 
 mod bands;
 mod csv;

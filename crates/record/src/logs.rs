@@ -20,7 +20,8 @@ const MOST_AT_ONCE: usize = 100;
 /// Events that are read of a run before another has its turn.
 const TURN: usize = 5_000;
 
-/// The runs in a folder and below: every folder with event files is one, of Abeyance, TensorFlow, PyTorch or whoever writes them.
+/// The runs in a folder and below: every folder with event files is one, of Abeyance, TensorFlow,
+/// PyTorch or whoever writes them.
 ///
 /// ```no_run
 /// use abeyance_record::Logs;
@@ -79,8 +80,8 @@ impl Logs {
         std::mem::take(&mut self.mistakes)
     }
 
-    /// Reads some of what is new in each run, so that all of them show something soon, and gives how many events that were: 0 when
-    /// there is nothing new now.
+    /// Reads some of what is new in each run, so that all of them show something soon, and gives
+    /// how many events that were: 0 when there is nothing new now.
     pub fn read(&mut self) -> usize {
         // Looking through a large disk is not done all the time.
         let pause = LOOK_EVERY.max(self.took * 20);
@@ -162,8 +163,9 @@ fn name(root: &Path) -> String {
     whole.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-/// The path of a run's folder below the one that was opened, with `/` between its parts on every system; the opened folder's own run has
-/// that folder's name. `.` would not do: in an address it is no part of the path.
+/// The path of a run's folder below the one that was opened, with `/` between its parts on every
+/// system; the opened folder's own run has that folder's name. `.` would not do: in an address it
+/// is no part of the path.
 fn id(root: &Path, name: &str, folder: &Path) -> String {
     let parts = folder.strip_prefix(root).unwrap_or(folder).components();
     let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();

@@ -1,7 +1,8 @@
 //! A run in memory: what its events say, ready to be drawn.
 //!
-//! Numbers are kept; what is large (pictures, predictions, the graph) stays in its file, and where it lies is kept, unless there is no
-//! file. Readers take a share of a lock for as long as it takes to copy what they want.
+//! Numbers are kept; what is large (pictures, predictions, the graph) stays in its file, and where
+//! it lies is kept, unless there is no file. Readers take a share of a lock for as long as it takes
+//! to copy what they want.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,12 +20,12 @@ pub use answers::{
     TraceName, Update,
 };
 
-/// Tells what was added to the runs of this process before somebody looked from what was added after. It goes on when it is looked at: while
-/// nobody does, whatever is added has one time.
+/// Tells what was added to the runs of this process before somebody looked from what was added
+/// after. It goes on when it is looked at: while nobody does, whatever is added has one time.
 static CLOCK: AtomicU32 = AtomicU32::new(1);
 
-/// Looks at the clock: every change of a run up to the time that it gives can be seen by who locks the run after asking, and later changes have
-/// later times.
+/// Looks at the clock: every change of a run up to the time that it gives can be seen by who locks
+/// the run after asking, and later changes have later times.
 pub fn clock() -> u32 {
     CLOCK.fetch_add(1, Ordering::AcqRel)
 }
@@ -135,7 +136,8 @@ impl Run {
 
     fn change(&self, change: impl FnOnce(&mut Model, u32)) {
         let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
-        // Under the lock: who looked at the clock before has an earlier time, who looks after finds the change when the lock is free.
+        // Under the lock: who looked at the clock before has an earlier time, who looks after finds
+        // the change when the lock is free.
         let now = CLOCK.load(Ordering::Acquire);
         model.changed = now;
         model.changes += 1;

@@ -1,8 +1,9 @@
-//! The messages of an event file, as TensorFlow's and TensorBoard's definitions number them; of each what is written or read
-//! here. Fields that are left out are skipped when a foreign file is read.
+//! The messages of an event file, as TensorFlow's and TensorBoard's definitions number them; of
+//! each what is written or read here. Fields that are left out are skipped when a foreign file is
+//! read.
 //!
-//! Source: `tensorflow/core/util/event.proto`, `core/framework/{summary,tensor,graph,node_def,attr_value,step_stats}.proto`,
-//! TensorFlow 2.21.
+//! Source: `tensorflow/core/util/event.proto`,
+//! `core/framework/{summary,tensor,graph,node_def,attr_value,step_stats}.proto`, TensorFlow 2.21.
 
 use std::collections::BTreeMap;
 
@@ -176,7 +177,8 @@ pub struct HistogramProto {
     pub bucket: Vec<f64>,
 }
 
-/// A tensor. Its elements stand in `tensor_content`, row-major and little-endian, or in the list of its type.
+/// A tensor. Its elements stand in `tensor_content`, row-major and little-endian, or in the list of
+/// its type.
 #[derive(Clone, PartialEq, Message)]
 pub struct TensorProto {
     /// See [`data_type`].

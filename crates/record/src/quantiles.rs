@@ -1,7 +1,7 @@
 //! How numbers are spread: exact percentiles and a histogram of one or several arrays together.
 //!
-//! `f32` takes no sort: its bits, turned so that they are ordered as the numbers are, are counted by their upper half, and by their
-//! lower half where a percentile falls.
+//! `f32` takes no sort: its bits, turned so that they are ordered as the numbers are, are counted
+//! by their upper half, and by their lower half where a percentile falls.
 
 use abeyance_session::Value;
 
@@ -19,12 +19,13 @@ pub struct Spread {
     pub nan: u64,
     /// How many are infinite, negative ones included.
     pub infinite: u64,
-    /// The percentiles [`PERCENTILES`] by nearest rank: of n finite numbers in order, counted from 0, the one at p / 100 · (n - 1),
-    /// rounded, halves up. None where no number is finite.
+    /// The percentiles [`PERCENTILES`] by nearest rank: of n finite numbers in order, counted from
+    /// 0, the one at p / 100 · (n - 1), rounded, halves up. None where no number is finite.
     pub percentiles: Option<[f64; 9]>,
-    /// Left edge, right edge, count of [`BUCKETS`] buckets of one width from the least number to the greatest. A number on an edge
-    /// counts to the right of it, the greatest to the last bucket. Numbers that are all the same are one bucket around them. Empty where none
-    /// is finite.
+    /// Left edge, right edge, count of [`BUCKETS`] buckets of one width from the least number to
+    /// the greatest. A number on an edge counts to the right of it, the greatest to the last
+    /// bucket. Numbers that are all the same are one bucket around them. Empty where none is
+    /// finite.
     pub buckets: Vec<[f64; 3]>,
 }
 
@@ -48,7 +49,8 @@ impl Quantiles {
         Self::default()
     }
 
-    /// How the elements of these arrays are spread, all together. Truth values count as 0 and 1; integers beyond 2^53 are rounded.
+    /// How the elements of these arrays are spread, all together. Truth values count as 0 and 1;
+    /// integers beyond 2^53 are rounded.
     pub fn spread(&mut self, arrays: &[&Value]) -> Spread {
         let floats: Option<Vec<&[f32]>> = (arrays.iter())
             .map(|value| match value {
@@ -83,7 +85,8 @@ impl Quantiles {
                 }
             }
         }
-        // NaN and infinities lie outside of the finite numbers' bits, which end within the halves of the largest ones.
+        // NaN and infinities lie outside of the finite numbers' bits, which end within the halves
+        // of the largest ones.
         let strangers = self.take(ordered(f32::INFINITY)) + self.take(ordered(f32::NEG_INFINITY));
         let beyond = self.beyond();
         if strangers + beyond > 0 {

@@ -13,7 +13,8 @@ use crate::proto::Event;
 
 /// The most values of one event. The smallest take two bytes in a file and four hundred in memory.
 const MOST_VALUES: usize = 1 << 18;
-/// The most texts and dimensions of the tensors of one event. The smallest take two bytes in a file and some thirty in memory.
+/// The most texts and dimensions of the tensors of one event. The smallest take two bytes in a file
+/// and some thirty in memory.
 const MOST_TEXTS: usize = 1 << 21;
 
 /// Where an event's record lies.
@@ -25,7 +26,8 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// Reads the events of a file one after the other. A record that is not whole yet is none, and is read once it is.
+/// Reads the events of a file one after the other. A record that is not whole yet is none, and is
+/// read once it is.
 ///
 /// ```no_run
 /// use abeyance_record::EventReader;
@@ -84,7 +86,8 @@ impl EventReader {
         self.stopped
     }
 
-    /// Whether the file is gone or its name belongs to another by now, as after a run was resumed: then this one will not grow any more.
+    /// Whether the file is gone or its name belongs to another by now, as after a run was resumed:
+    /// then this one will not grow any more.
     pub fn is_replaced(&self) -> bool {
         let (Ok(named), Ok(open)) = (std::fs::metadata(&self.path), self.file.get_ref().metadata())
         else {
@@ -101,11 +104,12 @@ impl EventReader {
         }
     }
 
-    /// The next event and where it lies; none where the file has no further whole record now. A file need not begin with a version.
+    /// The next event and where it lies; none where the file has no further whole record now. A
+    /// file need not begin with a version.
     ///
     /// # Errors
-    /// A damaged record is told once; the next call reads on behind it, if that can be told from its length
-    /// ([`Error::goes_on`]), and finds nothing otherwise.
+    /// A damaged record is told once; the next call reads on behind it, if that can be told from
+    /// its length ([`Error::goes_on`]), and finds nothing otherwise.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<(Event, Place)>, Error> {
         if self.stopped || !self.has(HEADER as u64)? {
@@ -242,7 +246,8 @@ pub(crate) fn parts(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> 
     fields(message).filter(move |(tag, _)| *tag == number).map(|(_, content)| content)
 }
 
-/// The fields of a message with the bytes of those that have a length, as far as it can be followed.
+/// The fields of a message with the bytes of those that have a length, as far as it can be
+/// followed.
 pub(crate) fn fields(mut message: &[u8]) -> impl Iterator<Item = (u32, &[u8])> {
     use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
     std::iter::from_fn(move || {

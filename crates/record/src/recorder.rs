@@ -26,11 +26,11 @@ use crate::run_metadata::run_metadata;
 use crate::writer::now;
 use crate::{Error, summary};
 
-/// Records a training: runs the summaries of its graph along with its steps, and has a thread of its own count, draw, encode and
-/// write, so that training waits for nothing of it.
+/// Records a training: runs the summaries of its graph along with its steps, and has a thread of
+/// its own count, draw, encode and write, so that training waits for nothing of it.
 ///
-/// What it writes are an event file, which TensorBoard reads, and `metrics.csv`: `docs/recording.md`. What trains is the same to the last
-/// bit with a recorder and without.
+/// What it writes are an event file, which TensorBoard reads, and `metrics.csv`:
+/// `docs/recording.md`. What trains is the same to the last bit with a recorder and without.
 ///
 /// ```no_run
 /// use abeyance_graph::{dims, Graph};
@@ -52,9 +52,11 @@ use crate::{Error, summary};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it. Of what is large (histograms, images, batches)
-/// the newest 128 of a sort are written where the writer does not keep up, and only some steps have it in the first place: [`Thinning`].
-/// A disk that is full ends the recording and not the training: [`Recorder::trouble`] says so once, [`Recorder::finish`] at the end.
+/// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it.
+/// Of what is large (histograms, images, batches) the newest 128 of a sort are written where the
+/// writer does not keep up, and only some steps have it in the first place: [`Thinning`]. A disk
+/// that is full ends the recording and not the training: [`Recorder::trouble`] says so once,
+/// [`Recorder::finish`] at the end.
 pub struct Recorder {
     layout: Layout,
     thinning: Thinning,
@@ -114,14 +116,16 @@ pub(crate) struct Layout {
 }
 
 impl Recorder {
-    /// A recorder of what the session's graph says is worth watching, which begins with [`RecorderOptions::start`].
+    /// A recorder of what the session's graph says is worth watching, which begins with
+    /// [`RecorderOptions::start`].
     #[allow(clippy::new_ret_no_self)]
     pub fn new(session: &Session) -> RecorderOptions {
         RecorderOptions::new(session)
     }
 
-    /// Runs a step of training, [`Session::run`]; where it is to be recorded, the summaries are fetched in the same run. Each call is a
-    /// step. What is recorded is that of the variables as they were before it: under the number of steps done before.
+    /// Runs a step of training, [`Session::run`]; where it is to be recorded, the summaries are
+    /// fetched in the same run. Each call is a step. What is recorded is that of the variables as
+    /// they were before it: under the number of steps done before.
     ///
     /// # Errors
     /// As [`Session::run`]. What goes wrong with the recording is no error here.
@@ -150,8 +154,8 @@ impl Recorder {
         Ok(output)
     }
 
-    /// Whether something is recorded at a step, for who runs steps himself: then [`Recorder::ports_at`] are fetched along, and given to
-    /// [`Recorder::record`].
+    /// Whether something is recorded at a step, for who runs steps himself: then
+    /// [`Recorder::ports_at`] are fetched along, and given to [`Recorder::record`].
     pub fn wants(&self, step: i64) -> bool {
         u64::try_from(step).is_ok_and(|step| self.thinning.keeps(step))
     }
@@ -284,7 +288,8 @@ impl Recorder {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Records the graph anew with what its nodes cost: [`Session::costs`]. [`Recorder::run`] does so by itself.
+    /// Records the graph anew with what its nodes cost: [`Session::costs`]. [`Recorder::run`] does
+    /// so by itself.
     pub fn costs(&self, costs: &[NodeCost]) {
         let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(graph) = graph {
@@ -294,8 +299,8 @@ impl Recorder {
         }
     }
 
-    /// What went wrong since this was asked last, for people: damaged records of a run that was resumed, a disk that is full. Each is told
-    /// once.
+    /// What went wrong since this was asked last, for people: damaged records of a run that was
+    /// resumed, a disk that is full. Each is told once.
     pub fn trouble(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -18,8 +18,9 @@ const MOST_ENTRIES: usize = 1 << 20;
 /// The device that all nodes run on.
 const DEVICE: &str = "/job:localhost/replica:0/task:0/device:CPU:0";
 
-/// A run of those that were traced, counted from 0, which began at `wall`, seconds since 1970. Several nodes that are computed in one loop are one
-/// record: its name is the first node's, by which TensorBoard finds it in the graph, and its label has the names of all.
+/// A run of those that were traced, counted from 0, which began at `wall`, seconds since 1970.
+/// Several nodes that are computed in one loop are one record: its name is the first node's, by
+/// which TensorBoard finds it in the graph, and its label has the names of all.
 pub fn run_metadata(trace: &Trace, run: usize, wall: f64) -> RunMetadata {
     let begin = (wall * 1e9) as i64;
     let mut thread_names = BTreeMap::new();
@@ -58,9 +59,11 @@ pub fn run_metadata(trace: &Trace, run: usize, wall: f64) -> RunMetadata {
     RunMetadata { step_stats, function_graphs: Vec::new() }
 }
 
-/// Reads what another wrote; none if it is damaged, or has so many entries that it would take memory out of proportion.
+/// Reads what another wrote; none if it is damaged, or has so many entries that it would take
+/// memory out of proportion.
 pub fn read(bytes: &[u8]) -> Option<RunMetadata> {
-    // step_stats, dev_stats, node_stats; an empty entry takes two bytes in a file and two hundred in memory.
+    // step_stats, dev_stats, node_stats; an empty entry takes two bytes in a file and two hundred
+    // in memory.
     let entries: usize = (parts(bytes, 1).flat_map(|stats| parts(stats, 1)))
         .map(|device| fields(device).count())
         .sum();
@@ -72,7 +75,8 @@ pub fn read(bytes: &[u8]) -> Option<RunMetadata> {
     RunMetadata::decode(bytes).ok()
 }
 
-/// The graph of the function with the most nodes: of several that TensorFlow 2 traced the one that calls the others.
+/// The graph of the function with the most nodes: of several that TensorFlow 2 traced the one that
+/// calls the others.
 pub(crate) fn largest_graph(metadata: RunMetadata) -> Option<GraphDef> {
     let graphs = metadata.function_graphs.into_iter();
     graphs

@@ -45,15 +45,17 @@ impl<T> Series<T> {
         self.steps.last()
     }
 
-    /// Adds a point. What stood at its step or later goes: a step that is logged twice has the last value, and a run that goes back
-    /// was resumed from there. Gives whether anything went that is after the step.
+    /// Adds a point. What stood at its step or later goes: a step that is logged twice has the last
+    /// value, and a run that goes back was resumed from there. Gives whether anything went that is
+    /// after the step.
     pub(crate) fn push(&mut self, step: i64, wall: f64, value: T, added: u32) -> bool {
         let kept = self.steps.below(step);
         let went_back = self.last_step().is_some_and(|last| last > step);
         if kept < self.len() {
             self.truncate(kept);
         }
-        // A quarter more at a time, not twice as much: most of the memory of a server are these lists.
+        // A quarter more at a time, not twice as much: most of the memory of a server are these
+        // lists.
         if self.walls.len() == self.walls.capacity() {
             let more = self.walls.len() / 4 + 16;
             self.walls.reserve_exact(more);
@@ -123,8 +125,9 @@ impl<T> Series<T> {
 }
 
 impl Series<f32> {
-    /// At most some `points` places of a range, in order: of each of as many parts as make half of that the least and the greatest value, so
-    /// that no peak is lost, and both ends. What is no number is kept where all of a part is none.
+    /// At most some `points` places of a range, in order: of each of as many parts as make half of
+    /// that the least and the greatest value, so that no peak is lost, and both ends. What is no
+    /// number is kept where all of a part is none.
     pub(crate) fn decimate(&self, range: Range<usize>, points: usize) -> Vec<usize> {
         if range.len() <= points.max(2) {
             return range.collect();

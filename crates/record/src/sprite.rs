@@ -7,7 +7,8 @@ use crate::Error;
 /// The most pixels of a picture that is read.
 const MOST_PIXELS: u64 = 1 << 28;
 
-/// Grey images of one size as tiles of one picture: `columns` in a row, rows from the top. Tiles behind the last are black.
+/// Grey images of one size as tiles of one picture: `columns` in a row, rows from the top. Tiles
+/// behind the last are black.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sprite {
     /// Columns of a tile's pixels.
@@ -23,8 +24,8 @@ pub struct Sprite {
 }
 
 impl Sprite {
-    /// The sprite of images that lie one after the other in `pixels`, row-major, 0 black and 255 white. Sprites of many tiles are made fast
-    /// rather than small.
+    /// The sprite of images that lie one after the other in `pixels`, row-major, 0 black and 255
+    /// white. Sprites of many tiles are made fast rather than small.
     ///
     /// # Errors
     /// The pixels are no whole number of images, or the picture would be too large.

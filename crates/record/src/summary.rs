@@ -1,7 +1,9 @@
-//! Values as TensorBoard wants them, and tensors under names of our own for what it has no word for.
+//! Values as TensorBoard wants them, and tensors under names of our own for what it has no word
+//! for.
 //!
-//! What TensorBoard's servers really do decides the form: the default loader shows scalars of `f32` without dimensions only, and takes
-//! histograms of the `[k, 3]` form as they are, those of the old form with wrong edges.
+//! What TensorBoard's servers really do decides the form: the default loader shows scalars of `f32`
+//! without dimensions only, and takes histograms of the `[k, 3]` form as they are, those of the old
+//! form with wrong edges.
 
 use serde_json::{Map, Value as Json};
 
@@ -34,7 +36,8 @@ pub fn scalar(tag: &str, number: f32) -> Value {
     value(tag, "scalars", class::SCALAR, tensor)
 }
 
-/// How numbers are spread: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32` are its largest numbers.
+/// How numbers are spread: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32`
+/// are its largest numbers.
 pub fn histogram(tag: &str, spread: &Spread) -> Value {
     let rows = spread.buckets.iter().flatten();
     let content = rows.flat_map(|&number| narrow(number).to_le_bytes()).collect();
@@ -66,7 +69,8 @@ pub fn images(tag: &str, width: usize, height: usize, pngs: Vec<Vec<u8>>) -> Val
     value(tag, "images", class::BLOBS, strings(&[texts.len()], texts))
 }
 
-/// A text, which TensorBoard takes for Markdown. It has no dimensions: of one of shape `[1]` TensorBoard makes a table.
+/// A text, which TensorBoard takes for Markdown. It has no dimensions: of one of shape `[1]`
+/// TensorBoard makes a table.
 pub fn text(tag: &str, text: &str) -> Value {
     value(tag, "text", class::TENSOR, strings(&[], vec![text.as_bytes().to_vec()]))
 }

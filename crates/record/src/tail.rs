@@ -1,4 +1,5 @@
-//! An event file that may grow, of which there can be thousands: it is open only while there is something to read.
+//! An event file that may grow, of which there can be thousands: it is open only while there is
+//! something to read.
 
 use std::path::{Path, PathBuf};
 

@@ -17,10 +17,11 @@ impl TensorProto {
         self.dims()?.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
     }
 
-    /// Its numbers, row-major, as f64; `None` for texts, for types that are not known here, and where elements are missing.
+    /// Its numbers, row-major, as f64; `None` for texts, for types that are not known here, and
+    /// where elements are missing.
     ///
-    /// A list that is shorter than the shape stands for itself with its last element repeated, as TensorFlow writes tensors of one
-    /// value; that is read up to a million elements.
+    /// A list that is shorter than the shape stands for itself with its last element repeated, as
+    /// TensorFlow writes tensors of one value; that is read up to a million elements.
     pub fn numbers(&self) -> Option<Vec<f64>> {
         const MOST_REPEATED: usize = 1 << 20;
         let count = self.count()?;

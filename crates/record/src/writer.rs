@@ -15,12 +15,14 @@ use crate::{Error, Place, frame};
 
 /// The first record of a file.
 pub const VERSION: &str = "brain.Event:2";
-/// What the names of event files have in common; TensorBoard takes every file for one whose name has it.
+/// What the names of event files have in common; TensorBoard takes every file for one whose name
+/// has it.
 pub const MARK: &str = "tfevents";
 /// What is written goes to the disk by itself when it is more.
 const MOST_PENDING: usize = 1 << 18;
 
-/// Writes events to a file of its own, named as TensorFlow names them: `events.out.tfevents.SECONDS.HOST.PID.N`.
+/// Writes events to a file of its own, named as TensorFlow names them:
+/// `events.out.tfevents.SECONDS.HOST.PID.N`.
 ///
 /// What a tag is shown by ([`Value::metadata`]) is written with its first value only.
 #[derive(Debug)]
@@ -81,7 +83,8 @@ impl EventWriter {
         self.len() == 0
     }
 
-    /// Adds an event, which is on the disk after a [`EventWriter::flush`], or once enough has gathered.
+    /// Adds an event, which is on the disk after a [`EventWriter::flush`], or once enough has
+    /// gathered.
     ///
     /// # Errors
     /// As [`EventWriter::flush`].

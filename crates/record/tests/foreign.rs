@@ -28,7 +28,8 @@ fn check_loss(run: &Run, tag: &str) {
     assert!(curve.wall.iter().all(|&wall| wall > 1.7e9));
 }
 
-/// The weights are even from `step` to `step` + 0.99 at steps 0 and 5; what is read of their histogram is within `error` of that.
+/// The weights are even from `step` to `step` + 0.99 at steps 0 and 5; what is read of their
+/// histogram is within `error` of that.
 fn check_weights(run: &Run, error: f32) {
     let bands = run.bands(ALL, 1000);
     let weights = &bands.tags["weights"];

@@ -1,4 +1,5 @@
-//! A training that is recorded: what is kept of it, that it is the same training, and that it goes on.
+//! A training that is recorded: what is kept of it, that it is the same training, and that it goes
+//! on.
 
 mod network;
 

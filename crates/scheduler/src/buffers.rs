@@ -18,7 +18,8 @@ impl BufferId {
 
     /// The same buffers as rows of the buffer table.
     pub(crate) fn rows(ids: &[BufferId]) -> &[u32] {
-        // SAFETY: `BufferId` is a transparent wrapper of `u32`, so a slice of one is a slice of the other.
+        // SAFETY: `BufferId` is a transparent wrapper of `u32`, so a slice of one is a slice of the
+        // other.
         unsafe { std::slice::from_raw_parts(ids.as_ptr().cast(), ids.len()) }
     }
 }
@@ -29,8 +30,8 @@ impl fmt::Display for BufferId {
     }
 }
 
-/// A buffer that a task fills, and how it is cut: part `p` of the task fills `[p * chunk, (p + 1) * chunk)`, the
-/// last one fewer.
+/// A buffer that a task fills, and how it is cut: part `p` of the task fills
+/// `[p * chunk, (p + 1) * chunk)`, the last one fewer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Write {
@@ -56,7 +57,8 @@ pub enum BufferKind {
     Constant,
     /// Bound at each run, read only: a feed, a variable's current value.
     Input,
-    /// Bound at each run and written by one task: a variable's next value, an array handed in by the caller.
+    /// Bound at each run and written by one task: a variable's next value, an array handed in by
+    /// the caller.
     Output,
     /// A piece of the arena, written by one task.
     Temporary,

@@ -39,8 +39,8 @@ struct Workspaces {
 }
 
 impl Workspaces {
-    /// What programs of such a largest workspace take on so many threads: bytes a thread, and bytes; as many as an address
-    /// counts where that outgrows it.
+    /// What programs of such a largest workspace take on so many threads: bytes a thread, and
+    /// bytes; as many as an address counts where that outgrows it.
     fn size(program: &Program, threads: usize) -> (usize, usize) {
         // Lines are fetched in pairs, and threads should not take them from each other.
         let each = program.workspace.checked_next_multiple_of(2 * ALIGNMENT);
@@ -57,14 +57,16 @@ impl Workspaces {
     }
 }
 
-/// Makes room for `length` bytes, whatever is in them; there is room for fewer after an error. What grows again and again
-/// takes a sixteenth more each time, so that many programs, each a little larger than the last, are not as many allocations.
+/// Makes room for `length` bytes, whatever is in them; there is room for fewer after an error. What
+/// grows again and again takes a sixteenth more each time, so that many programs, each a little
+/// larger than the last, are not as many allocations.
 fn grow(bytes: &mut AlignedBytes, length: usize) -> Result<(), OutOfMemory> {
     let before = bytes.len();
     if before >= length {
         return Ok(());
     }
-    // The old memory goes before the new comes: what is in it is void, and the two together would be the peak.
+    // The old memory goes before the new comes: what is in it is void, and the two together would
+    // be the peak.
     *bytes = AlignedBytes::default();
     let ample = length.max(before.saturating_add(before / 16));
     *bytes = match AlignedBytes::zeroed(ample) {
@@ -98,7 +100,8 @@ impl Frame {
         let arena = self.arena.pointer();
         self.table.extend(program.buffers.iter().map(|buffer| {
             let pointer: *const u8 = match (buffer.info.kind, buffer.info.offset) {
-                // SAFETY: the builder placed the buffer inside an arena of a size for which there is room.
+                // SAFETY: the builder placed the buffer inside an arena of a size for which there
+                // is room.
                 (BufferKind::Temporary, Some(offset)) => unsafe { arena.add(offset) },
                 (BufferKind::Constant, _) => buffer.constant.as_ptr(),
                 _ => return RawBuffer::EMPTY,
@@ -141,9 +144,10 @@ pub(crate) struct Job<'a> {
 
 impl<'a> Job<'a> {
     /// # Safety
-    /// `frame` must have been made to fit `program` last, its rows of inputs and outputs must point to as many bytes as the
-    /// program asks for, initialised, and until the job and every copy of it is gone those of inputs must not
-    /// be written by anyone, those of outputs not touched by anyone else, and no other job may have the frame.
+    /// `frame` must have been made to fit `program` last, its rows of inputs and outputs must point
+    /// to as many bytes as the program asks for, initialised, and until the job and every copy of
+    /// it is gone those of inputs must not be written by anyone, those of outputs not touched by
+    /// anyone else, and no other job may have the frame.
     pub unsafe fn new(
         program: &'a Program,
         frame: &'a Frame,
@@ -165,7 +169,8 @@ impl<'a> Job<'a> {
     /// # Safety
     /// No part of this job may be running.
     pub unsafe fn run_inline(&self) -> Result<(), RunError> {
-        // Two loops, since asking at every part whether times are noted takes a twentieth of a chain of tiny tasks.
+        // Two loops, since asking at every part whether times are noted takes a twentieth of a
+        // chain of tiny tasks.
         match self.recording {
             // SAFETY: `in_order` meets every dependency, and this thread is the only one.
             None => self.in_order(|part| unsafe { self.call(part, 0) }),
@@ -190,8 +195,8 @@ impl<'a> Job<'a> {
         result.map_err(|(_, error)| error)
     }
 
-    /// Runs one part on the thread that has number `thread` in this run, 0 for the caller, and for each helper one of
-    /// its own, and notes its times if the run is recorded.
+    /// Runs one part on the thread that has number `thread` in this run, 0 for the caller, and for
+    /// each helper one of its own, and notes its times if the run is recorded.
     ///
     /// # Safety
     /// As [`Job::call`].
@@ -209,30 +214,31 @@ impl<'a> Job<'a> {
     /// Calls the kernel of a part.
     ///
     /// # Safety
-    /// The part must exist, it must run once at a time, and whatever its task depends on must have finished,
-    /// visibly to this thread. Where the frame is parallel the number must be below its threads, else it is 0; no
-    /// other thread may run parts under it.
+    /// The part must exist, it must run once at a time, and whatever its task depends on must have
+    /// finished, visibly to this thread. Where the frame is parallel the number must be below its
+    /// threads, else it is 0; no other thread may run parts under it.
     #[inline(always)]
     unsafe fn call(&self, Part { task, part }: Part, thread: usize) -> Result<(), Failure> {
         let Frame { table, workspaces, draw, .. } = self.frame;
         let record = &self.program.tasks[task as usize];
         let reads = BufferId::rows(self.program.reads.get(record.reads));
         let writes = Write::cuts(self.program.writes.get(record.writes));
-        // SAFETY: the frame fits the program, so each thread that may run parts has `each` initialised bytes, which is
-        // what the task with the largest workspace asks for; only this thread has the number, and it runs one part at
-        // a time.
+        // SAFETY: the frame fits the program, so each thread that may run parts has `each`
+        // initialised bytes, which is what the task with the largest workspace asks for; only this
+        // thread has the number, and it runs one part at a time.
         let workspace = unsafe {
             let start = workspaces.bytes.pointer().add(thread * workspaces.each);
             std::slice::from_raw_parts_mut(start, record.workspace)
         };
-        // SAFETY: every row read points to initialised bytes: constants and bound inputs, which nobody writes
-        // during the run, or buffers whose writer this task depends on and whose memory is taken by others only
-        // after it. Every row written points to initialised bytes, of the arena (zeros, or what another run left) or of a
-        // slice bound as `&mut [u8]`, from a mutable pointer, and is as long as the builder counted when it found that a part that
-        // exists starts inside each. This part alone touches its pieces: other parts have other pieces, and every
-        // other task that touches the buffers, or others that share their memory, is ordered by the builder before
-        // this one (and has finished) or after it (and has not started). The builder refuses a task that reads what
-        // it writes.
+        // SAFETY: every row read points to initialised bytes: constants and bound inputs, which
+        // nobody writes during the run, or buffers whose writer this task depends on and whose
+        // memory is taken by others only after it. Every row written points to initialised bytes,
+        // of the arena (zeros, or what another run left) or of a slice bound as `&mut [u8]`, from a
+        // mutable pointer, and is as long as the builder counted when it found that a part that
+        // exists starts inside each. This part alone touches its pieces: other parts have other
+        // pieces, and every other task that touches the buffers, or others that share their memory,
+        // is ordered by the builder before this one (and has finished) or after it (and has not
+        // started). The builder refuses a task that reads what it writes.
         let mut call = unsafe { Call::new(table, reads, writes, workspace, part as usize, *draw) };
         (record.run)(&mut call)
     }
@@ -243,7 +249,8 @@ pub(crate) fn catch(
     parts: impl FnOnce(&Cell<Part>) -> Result<(), Failure>,
 ) -> Result<(), (Part, RunError)> {
     let at = Cell::new(Part { task: 0, part: 0 });
-    // A panic leaves nothing broken behind: parts write buffers, whose contents are void after an error.
+    // A panic leaves nothing broken behind: parts write buffers, whose contents are void after an
+    // error.
     let result = catch_unwind(AssertUnwindSafe(|| parts(&at)));
     let part = at.get();
     let task = TaskId(part.task);

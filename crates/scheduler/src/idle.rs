@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread without work stays awake: longer than a training loop takes between two steps, short
-/// enough not to matter to whoever else wants the core.
+/// How long a thread without work stays awake: longer than a training loop takes between two steps,
+/// short enough not to matter to whoever else wants the core.
 const AWAKE: Duration = Duration::from_micros(200);
 /// Rounds of pure spinning, a few microseconds, before the core is offered to others at each round.
 const SPINS: u32 = 100;
@@ -44,8 +44,8 @@ impl Patience {
 /// Where threads sleep.
 ///
 /// Whoever makes work first publishes it by a sequentially consistent operation and then calls
-/// [`Idle::wake`]; whoever goes to sleep first counts itself and then looks for work once more, by sequentially
-/// consistent loads. One of the two therefore sees the other.
+/// [`Idle::wake`]; whoever goes to sleep first counts itself and then looks for work once more, by
+/// sequentially consistent loads. One of the two therefore sees the other.
 #[derive(Default)]
 pub(crate) struct Idle {
     sleepers: AtomicUsize,
@@ -79,7 +79,8 @@ impl Idle {
         if self.sleepers.load(SeqCst) > 0 {
             let mut wakes = self.lock();
             *wakes = wakes.wrapping_add(1);
-            // Counted out here rather than by each sleeper, so that the next call finds nobody to wake.
+            // Counted out here rather than by each sleeper, so that the next call finds nobody to
+            // wake.
             self.sleepers.store(0, SeqCst);
             self.woken.notify_all();
         }

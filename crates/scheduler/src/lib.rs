@@ -1,14 +1,15 @@
 //! Runs a program of tasks in parallel.
 //!
-//! A [`Program`] is built once: buffers, and tasks that each fill buffers from others. [`ProgramBuilder`]
-//! derives the dependencies, places every temporary buffer in one arena and adds the ordering that the sharing
-//! of memory asks for, so a program that exists is safe to run whatever its author passed in. A [`State`] holds
-//! what one run at a time needs, of whichever program; once there is room, [`State::begin`], [`Run::bind`],
-//! [`Run::execute`] and [`Run::read`] allocate nothing. [`States`] lends them to runs. [`Workers`] is the pool of
-//! threads, shared by any number of runs.
+//! A [`Program`] is built once: buffers, and tasks that each fill buffers from others.
+//! [`ProgramBuilder`] derives the dependencies, places every temporary buffer in one arena and adds
+//! the ordering that the sharing of memory asks for, so a program that exists is safe to run
+//! whatever its author passed in. A [`State`] holds what one run at a time needs, of whichever
+//! program; once there is room, [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`]
+//! allocate nothing. [`States`] lends them to runs. [`Workers`] is the pool of threads, shared by
+//! any number of runs.
 //!
-//! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes, element types or
-//! graphs.
+//! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes,
+//! element types or graphs.
 //!
 //! ```
 //! use abeyance_launch::Cost;
@@ -47,8 +48,9 @@
 //!
 //! # Where things are
 //! - `buffers`: what kinds of buffers there are.
-//! - `program`: the finished program; `program::builder` checks it, `program::arena` places temporaries,
-//!   `program::ancestry` answers which task surely runs after which, `program::units` groups small tasks.
+//! - `program`: the finished program; `program::builder` checks it, `program::arena` places
+//!   temporaries, `program::ancestry` answers which task surely runs after which, `program::units`
+//!   groups small tasks.
 //! - `frame`: the memory of one run and the one place where a task's part runs.
 //! - `state`: the safe surface over it: binding, running, reading; `states`: those that no run has.
 //! - `recording`: when each part ran, for whoever asks.
@@ -57,11 +59,12 @@
 //! # Invariants
 //! 1. A byte that a task writes is touched by no other task that is not ordered before or after it
 //!    (`program::builder`, guarded by `tests/random_programs.rs`).
-//! 2. No thread touches a frame after `execute` returned (`workers::Lane`, guarded by `tests/concurrent_runs.rs`
-//!    under the thread and address sanitizers).
-//! 3. `begin` to `read` allocate nothing where the state has room for the program (`tests/allocations.rs`).
-//! 4. Results and errors do not depend on the number of threads: parts are cut by the program's author, and
-//!    the failure reported is that of the lowest part of the lowest task.
+//! 2. No thread touches a frame after `execute` returned (`workers::Lane`, guarded by
+//!    `tests/concurrent_runs.rs` under the thread and address sanitizers).
+//! 3. `begin` to `read` allocate nothing where the state has room for the program
+//!    (`tests/allocations.rs`).
+//! 4. Results and errors do not depend on the number of threads: parts are cut by the program's
+//!    author, and the failure reported is that of the lowest part of the lowest task.
 
 #![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
 

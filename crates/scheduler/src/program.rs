@@ -21,8 +21,8 @@ use builder::ProgramBuilder;
 use lists::{Lists, Pool, Slice};
 use units::Units;
 
-/// A task of one program, counted from 0 in the order in which the builder was told of it, which is an order
-/// in which they can run.
+/// A task of one program, counted from 0 in the order in which the builder was told of it, which is
+/// an order in which they can run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u32);
 
@@ -51,8 +51,9 @@ pub struct TaskInfo<'a> {
     pub cost: Cost,
     /// The bytes of memory that a thread works in while it runs a part.
     pub workspace: usize,
-    /// The tasks that must have finished before it starts: those whose buffers it reads, those it was told to
-    /// follow and the last users of the memory it fills, without those that others of the list imply.
+    /// The tasks that must have finished before it starts: those whose buffers it reads, those it
+    /// was told to follow and the last users of the memory it fills, without those that others of
+    /// the list imply.
     pub dependencies: &'a [TaskId],
     /// The scheduling unit it belongs to: tasks of one unit run one after the other on one thread.
     pub unit: usize,
@@ -92,8 +93,8 @@ pub(crate) struct TaskRecord {
 
 /// Tasks, their order and their memory, ready to run.
 ///
-/// Made by [`ProgramBuilder::build`]. A program is shared freely between threads; each run at a time needs a
-/// [`State`] of its own.
+/// Made by [`ProgramBuilder::build`]. A program is shared freely between threads; each run at a
+/// time needs a [`State`] of its own.
 pub struct Program {
     /// Tells the program from every other of this process.
     pub(crate) id: u64,
@@ -172,7 +173,8 @@ impl Program {
         self.memory
     }
 
-    /// The bytes that the program itself takes: constants, tables and loops, but not what loops own beyond themselves.
+    /// The bytes that the program itself takes: constants, tables and loops, but not what loops own
+    /// beyond themselves.
     pub fn bytes(&self) -> usize {
         let constants: usize = self.buffers.iter().map(|buffer| buffer.constant.len()).sum();
         let loops: usize = self.tasks.iter().map(|task| size_of_val(&*task.run)).sum();
@@ -198,8 +200,9 @@ impl Program {
         }
     }
 
-    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small or one chain. A run
-    /// that would not does so all the same where the other threads sleep and are not worth waking.
+    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small
+    /// or one chain. A run that would not does so all the same where the other threads sleep and
+    /// are not worth waking.
     pub fn runs_inline(&self, threads: usize) -> bool {
         !self.units.sharing(threads).pays()
     }

@@ -1,13 +1,13 @@
 //! The parallel run of one frame: dependency counting and a queue without locks.
 //!
-//! Units that are ready are pushed to `slots`, in which each unit has room once a run, so nothing ever wraps
-//! around. `head` points to the unit being handed out. A unit of one claim is taken by moving `head` past it,
-//! several cheap ones at once; a unit of many claims stays at the head while its `next` counts them out.
-//! Whoever finishes a unit counts down those that wait for it, keeps one that became ready for itself and
-//! pushes the others.
+//! Units that are ready are pushed to `slots`, in which each unit has room once a run, so nothing
+//! ever wraps around. `head` points to the unit being handed out. A unit of one claim is taken by
+//! moving `head` past it, several cheap ones at once; a unit of many claims stays at the head while
+//! its `next` counts them out. Whoever finishes a unit counts down those that wait for it, keeps
+//! one that became ready for itself and pushes the others.
 //!
-//! After a failure every part behind it is passed over while those before it still run, so the failure reported
-//! in the end is the one that a single thread would have met first.
+//! After a failure every part behind it is passed over while those before it still run, so the
+//! failure reported in the end is the one that a single thread would have met first.
 
 use std::ops::Range;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
@@ -27,7 +27,8 @@ const EMPTY: u32 = u32::MAX;
 /// The most units claimed at once, and the most nanoseconds of work in them.
 const BATCH: usize = 32;
 const BATCH_NS: f64 = 2_000.0;
-/// A unit of this many nanoseconds, or so many units waiting, is worth waking a thread, which takes 15 microseconds.
+/// A unit of this many nanoseconds, or so many units waiting, is worth waking a thread, which takes
+/// 15 microseconds.
 const WORTH_WAKING_NS: f64 = 40_000.0;
 const WORTH_WAKING_UNITS: usize = 64;
 
@@ -130,8 +131,9 @@ impl Queue {
         }
     }
 
-    /// Whether a part comes behind a failure. Whoever depends on a part that was passed over sees this too: the
-    /// failure was seen before the part was counted as finished, and `failed_at` only falls.
+    /// Whether a part comes behind a failure. Whoever depends on a part that was passed over sees
+    /// this too: the failure was seen before the part was counted as finished, and `failed_at` only
+    /// falls.
     fn passes_over(&self, part: Part) -> bool {
         order(part) > self.failed_at.load(Relaxed)
     }
@@ -149,8 +151,8 @@ enum Claim {
     Piece { unit: u32, claim: u32 },
 }
 
-/// The callers that are at work, of whom each keeps a thread of the pool from helping: the last ones stand aside
-/// first, so that no more threads work at a time than the pool has.
+/// The callers that are at work, of whom each keeps a thread of the pool from helping: the last
+/// ones stand aside first, so that no more threads work at a time than the pool has.
 #[derive(Default)]
 pub(crate) struct Callers(Apart<AtomicUsize>);
 
@@ -182,12 +184,12 @@ pub(crate) struct Visit<'a> {
 }
 
 impl<'a> Visit<'a> {
-    /// A visit of thread number `thread` of `threads`, which sleep in `idle` and are shared by `callers`, to a job
-    /// whose queue was reset.
+    /// A visit of thread number `thread` of `threads`, which sleep in `idle` and are shared by
+    /// `callers`, to a job whose queue was reset.
     ///
     /// # Safety
-    /// The job's frame must be parallel, the number below its threads, and no other thread may visit the job under
-    /// it.
+    /// The job's frame must be parallel, the number below its threads, and no other thread may
+    /// visit the job under it.
     pub unsafe fn new(
         job: Job<'a>,
         idle: &'a Idle,
@@ -198,7 +200,8 @@ impl<'a> Visit<'a> {
         Self { job, idle, callers, threads, thread, finished: 0 }
     }
 
-    /// Works until nothing is ready, or this thread is one too many. Whether there was anything to do.
+    /// Works until nothing is ready, or this thread is one too many. Whether there was anything to
+    /// do.
     pub fn work(&mut self) -> bool {
         let mut worked = false;
         loop {
@@ -288,7 +291,8 @@ impl<'a> Visit<'a> {
             let end = start.saturating_add(record.grain);
             start..end.min(program.tasks[task as usize].parts)
         });
-        // Acquire and release: whoever finishes the last piece has seen what the other pieces wrote.
+        // Acquire and release: whoever finishes the last piece has seen what the other pieces
+        // wrote.
         let done = self.job.queue().units[unit as usize].done.fetch_add(1, AcqRel);
         if done + 1 == record.claims
             && let Some(next) = self.finish(unit, true)
@@ -307,9 +311,9 @@ impl<'a> Visit<'a> {
                         return Ok(());
                     }
                     at.set(part);
-                    // SAFETY: the unit was handed out once, after the units it waits for had been counted as
-                    // finished with release and acquire, and inside a unit tasks run in their order. The thread has
-                    // its number to itself, as `new` was promised.
+                    // SAFETY: the unit was handed out once, after the units it waits for had been
+                    // counted as finished with release and acquire, and inside a unit tasks run in
+                    // their order. The thread has its number to itself, as `new` was promised.
                     unsafe { self.job.run_part(part, self.thread) }?;
                 }
             }
@@ -320,15 +324,16 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Counts a unit as finished. Of those that became ready it returns the first of one claim, if `follow`,
-    /// and pushes the others.
+    /// Counts a unit as finished. Of those that became ready it returns the first of one claim, if
+    /// `follow`, and pushes the others.
     fn finish(&mut self, unit: u32, follow: bool) -> Option<u32> {
         self.finished += 1;
         let queue = self.job.queue();
         let units = &self.job.program().units;
         let mut mine = None;
         for &next in units.dependents.get(unit as usize) {
-            // Release what this thread wrote; the last to count down acquires what all of them wrote.
+            // Release what this thread wrote; the last to count down acquires what all of them
+            // wrote.
             if queue.units[next as usize].waits.fetch_sub(1, AcqRel) == 1 {
                 if follow && mine.is_none() && units.units[next as usize].claims == 1 {
                     mine = Some(next);
@@ -342,7 +347,8 @@ impl<'a> Visit<'a> {
 
     fn push(&self, unit: u32) {
         let queue = self.job.queue();
-        // Sequentially consistent for `Idle`: a thread falling asleep sees this, or is seen by whoever wakes.
+        // Sequentially consistent for `Idle`: a thread falling asleep sees this, or is seen by
+        // whoever wakes.
         let slot = queue.tail.0.fetch_add(1, SeqCst);
         queue.slots[slot].store(unit, Release);
         let waiting = || slot.saturating_sub(queue.head.0.load(Relaxed));

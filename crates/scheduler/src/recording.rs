@@ -26,8 +26,8 @@ pub struct PartTime {
 /// Room for the times of every part of one run of a program, filled by
 /// [`Run::execute_recorded`](crate::Run::execute_recorded).
 ///
-/// Made by [`Program::recording`], before the run, which allocates nothing. Recording takes two looks at the clock
-/// a part, some 50 nanoseconds.
+/// Made by [`Program::recording`], before the run, which allocates nothing. Recording takes two
+/// looks at the clock a part, some 50 nanoseconds.
 pub struct Recording {
     /// The program it is for.
     pub(crate) program: u64,
@@ -39,8 +39,8 @@ pub struct Recording {
     threads: usize,
 }
 
-/// The times of a part. Each is written by the thread that runs the part and read when the run is over, so no order
-/// among them is asked for.
+/// The times of a part. Each is written by the thread that runs the part and read when the run is
+/// over, so no order among them is asked for.
 struct Slot {
     /// [`NOBODY`] for a part that has not ended.
     thread: AtomicU32,
@@ -99,8 +99,8 @@ impl Recording {
         slot.thread.store(thread as u32, Relaxed);
     }
 
-    /// The parts that ended, whether well or with a failure, task by task. A part that was passed over after a
-    /// failure or panicked is not among them.
+    /// The parts that ended, whether well or with a failure, task by task. A part that was passed
+    /// over after a failure or panicked is not among them.
     pub fn parts(&self) -> impl Iterator<Item = PartTime> {
         let tasks = self.firsts.windows(2).enumerate();
         let slots = tasks.flat_map(|(task, ends)| {

@@ -104,9 +104,9 @@ impl RunError {
     }
 }
 
-/// The memory of one run at a time, of one program after the other: an arena, workspaces, a table of buffers, counters.
-/// It grows to what the largest of them asks for and never shrinks, so that a run of a program for which there is room
-/// allocates nothing.
+/// The memory of one run at a time, of one program after the other: an arena, workspaces, a table
+/// of buffers, counters. It grows to what the largest of them asks for and never shrinks, so that a
+/// run of a program for which there is room allocates nothing.
 pub struct State {
     frame: Frame,
     /// The program that the frame fits.
@@ -121,12 +121,12 @@ impl State {
         Self { frame: Frame::new(threads.max(1)), program: None, bound: Vec::new() }
     }
 
-    /// Makes room for a program: an arena, and for each thread a workspace as large as the largest that a task asks
-    /// for. What is there already for the largest program so far is used again.
+    /// Makes room for a program: an arena, and for each thread a workspace as large as the largest
+    /// that a task asks for. What is there already for the largest program so far is used again.
     ///
     /// # Errors
-    /// [`OutOfMemory`] where the system has no room for them. The state may have less memory then than before; it is
-    /// as good as a new one.
+    /// [`OutOfMemory`] where the system has no room for them. The state may have less memory then
+    /// than before; it is as good as a new one.
     pub fn fit(&mut self, program: &Program) -> Result<(), OutOfMemory> {
         if self.program == Some(program.id) {
             return Ok(());
@@ -235,9 +235,9 @@ impl<'r> Run<'r> {
     /// Runs every task. When this returns, no other thread touches what was bound.
     ///
     /// # Errors
-    /// [`RunError::Unbound`] where an input or output is missing, [`RunError::Threads`] where the workers are more
-    /// than the state is for. Otherwise the failure or panic of a kernel:
-    /// that of the lowest task that has one, whatever the number of threads. The state, the program and the
+    /// [`RunError::Unbound`] where an input or output is missing, [`RunError::Threads`] where the
+    /// workers are more than the state is for. Otherwise the failure or panic of a kernel: that of
+    /// the lowest task that has one, whatever the number of threads. The state, the program and the
     /// workers are as good as before; bound outputs and kept temporaries are void.
     pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
         let share = self.would_share(workers);
@@ -247,8 +247,8 @@ impl<'r> Run<'r> {
     /// The same, with the times of every part written down.
     ///
     /// # Errors
-    /// As [`Run::execute`], and [`RunError::ForeignRecording`] for a recording of another program. After a failure
-    /// the recording has the parts that ended.
+    /// As [`Run::execute`], and [`RunError::ForeignRecording`] for a recording of another program.
+    /// After a failure the recording has the parts that ended.
     pub fn execute_recorded(
         &mut self,
         workers: &Workers,
@@ -283,9 +283,10 @@ impl<'r> Run<'r> {
         if threads > most {
             return Err(RunError::Threads { threads, most });
         }
-        // SAFETY: the frame fits the program (`begin` saw to it), every input and output is bound to a
-        // slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self` keeps everyone else
-        // away from the frame and, through the borrows of `'r`, from outputs, and writers from inputs.
+        // SAFETY: the frame fits the program (`begin` saw to it), every input and output is bound
+        // to a slice of its length that outlives `'r` (`bind_row` checked it), and `&mut self`
+        // keeps everyone else away from the frame and, through the borrows of `'r`, from outputs,
+        // and writers from inputs.
         let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
         // While the caller works for long, one helper less is wanted by others.
         let _busy = (self.program.units.work_ns >= BUSY_NS).then(|| workers.busy());
@@ -302,7 +303,8 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
-    /// The bytes of a constant, an input, an output or a kept temporary after the run has succeeded.
+    /// The bytes of a constant, an input, an output or a kept temporary after the run has
+    /// succeeded.
     ///
     /// # Errors
     /// [`BindError`] where the buffer is not kept, or the run has not been executed or has failed.
@@ -315,8 +317,9 @@ impl<'r> Run<'r> {
             return Err(BindError::NotExecuted(id));
         }
         let row = self.state.frame.table[id.index()];
-        // SAFETY: the row was valid for the run, which is over, and for as long as the run is borrowed nothing
-        // writes it: outputs are borrowed for `'r`, and the arena is written by `execute` only.
+        // SAFETY: the row was valid for the run, which is over, and for as long as the run is
+        // borrowed nothing writes it: outputs are borrowed for `'r`, and the arena is written by
+        // `execute` only.
         Ok(unsafe { std::slice::from_raw_parts(row.pointer, row.length) })
     }
 }

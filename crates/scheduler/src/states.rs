@@ -8,8 +8,8 @@ use crate::program::Program;
 use crate::state::State;
 use abeyance_launch::OutOfMemory;
 
-/// States for the runs of any number of programs: each run is lent one. There are as many as runs went on at a time, and
-/// each has grown to what the largest program that it ran asks for.
+/// States for the runs of any number of programs: each run is lent one. There are as many as runs
+/// went on at a time, and each has grown to what the largest program that it ran asks for.
 pub struct States {
     threads: usize,
     idle: Mutex<Vec<Counted>>,
@@ -95,8 +95,8 @@ impl States {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state that ran the program last, or else the smallest that has room for it, or else the largest, which has
-    /// least to grow: so that the small ones stay small.
+    /// The state that ran the program last, or else the smallest that has room for it, or else the
+    /// largest, which has least to grow: so that the small ones stay small.
     fn take(&self, program: &Program) -> Counted {
         let mut idle = self.idle();
         // Those given back last are looked at first: their memory is most likely in a cache.

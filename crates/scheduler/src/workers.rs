@@ -1,7 +1,7 @@
 //! The threads, and how they join a run and leave it.
 //!
-//! Helpers live on a rayon pool, each in one job that lasts as long as the pool: handing rayon a job per run
-//! would allocate one. Runs are announced in a fixed number of [`Lane`]s instead.
+//! Helpers live on a rayon pool, each in one job that lasts as long as the pool: handing rayon a
+//! job per run would allocate one. Runs are announced in a fixed number of [`Lane`]s instead.
 
 use std::ptr;
 use std::sync::atomic::Ordering::{Relaxed, Release, SeqCst};
@@ -31,15 +31,16 @@ pub struct WorkersError {
 
 /// A pool of threads that run programs.
 ///
-/// The thread that calls [`Run::execute`](crate::Run::execute) always works along, so a pool of `n` threads has
-/// `n - 1` of its own and one of 1 has none. Threads without work stay awake for 200 microseconds, to be there
-/// for the next step of a loop, and then sleep. Dropping the pool ends its threads and waits for them.
+/// The thread that calls [`Run::execute`](crate::Run::execute) always works along, so a pool of `n`
+/// threads has `n - 1` of its own and one of 1 has none. Threads without work stay awake for 200
+/// microseconds, to be there for the next step of a loop, and then sleep. Dropping the pool ends
+/// its threads and waits for them.
 ///
-/// Several threads may execute at once, those of another rayon pool for instance. They share the helpers, of which
-/// one stands aside for each caller beyond the first: no more than `n` threads work at a time, but where there are
-/// more callers than that, and each of `n` callers has a thread to itself. A kernel must not wait for rayon's
-/// current pool as a whole (`rayon::broadcast`): where it runs on a helper that is this pool, whose threads do
-/// nothing else.
+/// Several threads may execute at once, those of another rayon pool for instance. They share the
+/// helpers, of which one stands aside for each caller beyond the first: no more than `n` threads
+/// work at a time, but where there are more callers than that, and each of `n` callers has a thread
+/// to itself. A kernel must not wait for rayon's current pool as a whole (`rayon::broadcast`):
+/// where it runs on a helper that is this pool, whose threads do nothing else.
 pub struct Workers {
     threads: usize,
     shared: Arc<Shared>,
@@ -58,7 +59,8 @@ struct Shared {
 }
 
 impl Workers {
-    /// A pool of `threads` threads, the caller's included; 0 is as many as the machine runs at once.
+    /// A pool of `threads` threads, the caller's included; 0 is as many as the machine runs at
+    /// once.
     ///
     /// # Errors
     /// [`WorkersError`] where the system refuses a thread.
@@ -118,8 +120,8 @@ impl Workers {
         Busy(&self.shared.callers)
     }
 
-    /// Runs a job whose queue was reset, on this thread and whichever helpers come. When this returns, no other
-    /// thread has the job any more.
+    /// Runs a job whose queue was reset, on this thread and whichever helpers come. When this
+    /// returns, no other thread has the job any more.
     ///
     /// # Safety
     /// The job's frame must be parallel, for as many threads as this pool has at least.
@@ -176,7 +178,8 @@ impl std::fmt::Debug for Workers {
 }
 
 impl Shared {
-    /// The life of the helper that is thread number `thread` in every run: from lane to lane, then awake for a while, then asleep.
+    /// The life of the helper that is thread number `thread` in every run: from lane to lane, then
+    /// awake for a while, then asleep.
     fn help(&self, threads: usize, thread: usize) {
         self.started.fetch_add(1, SeqCst);
         let mut patience = Patience::default();
@@ -185,8 +188,8 @@ impl Shared {
             let mut worked = false;
             for lane in 0..LANES {
                 if let Some(guest) = self.lanes[(first + lane) % LANES].enter() {
-                    // SAFETY: `Workers::run` announces only jobs for as many threads as the pool has, and this
-                    // thread's number is its own.
+                    // SAFETY: `Workers::run` announces only jobs for as many threads as the pool
+                    // has, and this thread's number is its own.
                     let mut visit = unsafe {
                         Visit::new(guest.job(), &self.idle, &self.callers, threads, thread)
                     };
@@ -212,10 +215,11 @@ impl Shared {
 
 /// Where one run at a time is announced to helpers.
 ///
-/// A helper counts itself in and then looks for the job; the announcer takes the job away and then looks at the
-/// count. All four are sequentially consistent, so either the helper finds no job or the announcer sees it and
-/// waits: no helper has a job whose announcement has ended. So is counting out: by the rules of C++11, which Miri
-/// follows, a sequentially consistent load may miss the last helper's entry and see what a weaker operation wrote before.
+/// A helper counts itself in and then looks for the job; the announcer takes the job away and then
+/// looks at the count. All four are sequentially consistent, so either the helper finds no job or
+/// the announcer sees it and waits: no helper has a job whose announcement has ended. So is
+/// counting out: by the rules of C++11, which Miri follows, a sequentially consistent load may miss
+/// the last helper's entry and see what a weaker operation wrote before.
 #[derive(Default)]
 #[repr(align(128))]
 struct Lane {
@@ -280,8 +284,8 @@ struct Guest<'a> {
 
 impl Guest<'_> {
     fn job(&self) -> Job<'_> {
-        // SAFETY: the job was announced when this guest had been counted, so its announcer keeps it until the
-        // guest is dropped. The lifetime is cut back to the guest's.
+        // SAFETY: the job was announced when this guest had been counted, so its announcer keeps it
+        // until the guest is dropped. The lifetime is cut back to the guest's.
         unsafe { *self.job }
     }
 }

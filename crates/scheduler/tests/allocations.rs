@@ -1,6 +1,8 @@
-//! From `begin` to `read` nothing is allocated, on any thread, whether times are written down or not.
+//! From `begin` to `read` nothing is allocated, on any thread, whether times are written down or
+//! not.
 //!
-//! A program of its own, without the test harness: its main thread allocates when it likes, and everything is counted here.
+//! A program of its own, without the test harness: its main thread allocates when it likes, and
+//! everything is counted here.
 
 #![allow(unsafe_code)] // counting allocations takes a global allocator
 

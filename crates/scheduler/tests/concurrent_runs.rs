@@ -12,7 +12,8 @@ use abeyance_scheduler::{
 /// Enough to be worth threads.
 const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 
-/// `width` branches of `depth` tasks, summed: the sum of `x[0] + branch + depth` over branches, in eight places.
+/// `width` branches of `depth` tasks, summed: the sum of `x[0] + branch + depth` over branches, in
+/// eight places.
 fn branches(width: u64, depth: usize) -> (Program, BufferId, BufferId) {
     let mut builder = Program::builder();
     let x = builder.input(64, 8);
@@ -284,8 +285,8 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
 #[test]
 fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     const RUNS: usize = 4;
-    // Each run waits in its first task until all have started, and in its last until all have come so far; in between are
-    // many parts, for which helpers would come.
+    // Each run waits in its first task until all have started, and in its last until all have come
+    // so far; in between are many parts, for which helpers would come.
     let (started, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let meet = |builder: &mut ProgramBuilder, reads: &[BufferId], count: &Arc<AtomicUsize>| {
         let (buffer, count) = (builder.temporary(64), count.clone());
@@ -340,7 +341,8 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
             // The first tasks may have had help, before every run had started.
             recording.parts().filter(|part| part.task > TaskId(0) && part.thread > 0).count()
         });
-        // Of the 320 of each run. A helper that was about to claim one when the last run started still does.
+        // Of the 320 of each run. A helper that was about to claim one when the last run started
+        // still does.
         assert!(helped.iter().sum::<usize>() < RUNS, "helped with so many parts: {helped:?}");
     }
 }
@@ -357,8 +359,9 @@ fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
     let counter = || Arc::new(AtomicUsize::new(0));
     let (arrived, others, ended) = (counter(), counter(), counter());
 
-    // Two long tasks, of which a helper has one; it goes on until another caller is at work and this one asleep. Then there
-    // are two short ones, which are not worth waking anybody, and the helper is one thread too many.
+    // Two long tasks, of which a helper has one; it goes on until another caller is at work and
+    // this one asleep. Then there are two short ones, which are not worth waking anybody, and the
+    // helper is one thread too many.
     let caller = std::thread::current().id();
     let mut builder = Program::builder();
     let first = [(); 2].map(|()| {

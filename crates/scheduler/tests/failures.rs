@@ -16,7 +16,8 @@ const ROUNDS: usize = if cfg!(miri) { 2 } else { 50 };
 static POOLS: LazyLock<Vec<Workers>> =
     LazyLock::new(|| [1, 2, 5].map(|threads| Workers::new(threads).unwrap()).into());
 
-/// 40 tasks of 4 parts, of which task 17 does what `act` says while `armed`, followed by 40 that read them.
+/// 40 tasks of 4 parts, of which task 17 does what `act` says while `armed`, followed by 40 that
+/// read them.
 fn program(armed: &Arc<AtomicBool>, act: fn() -> Result<(), Failure>) -> Program {
     let mut builder = Program::builder();
     let mut first = vec![];

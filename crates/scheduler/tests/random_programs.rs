@@ -1,4 +1,5 @@
-//! Random programs give, for any number of threads, bit for bit what running their tasks one by one gives.
+//! Random programs give, for any number of threads, bit for bit what running their tasks one by one
+//! gives.
 
 use abeyance_launch::{ALIGNMENT, Call, Cost, Failure};
 use abeyance_scheduler::{
@@ -181,7 +182,8 @@ fn build(sketches: &[Sketch]) -> Built {
     Built { program: builder.build().unwrap(), input, buffers }
 }
 
-/// Every value by running tasks one after the other with memory of their own, up to the first failure.
+/// Every value by running tasks one after the other with memory of their own, up to the first
+/// failure.
 fn serially(sketches: &[Sketch], input: &[u64], draw: u64) -> Result<Vec<Vec<u64>>, usize> {
     let mut values: Vec<Vec<u64>> = vec![];
     for (task, sketch) in sketches.iter().enumerate() {
@@ -293,7 +295,8 @@ proptest! {
         }
     }
 
-    /// Two tasks that touch a byte, one of them writing, are ordered; by brute force over every pair.
+    /// Two tasks that touch a byte, one of them writing, are ordered; by brute force over every
+    /// pair.
     #[test]
     fn tasks_that_share_memory_are_ordered(sketches in prop::collection::vec(sketch(false), 1..100)) {
         let Built { program, .. } = build(&sketches);

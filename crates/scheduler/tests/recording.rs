@@ -13,7 +13,8 @@ const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 /// Miri, under which a run takes seconds, has a few.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 50 };
 
-/// Layers of `width` tasks of three parts, each of which reads all of the layer before it. The task that is told to fails.
+/// Layers of `width` tasks of three parts, each of which reads all of the layer before it. The task
+/// that is told to fails.
 fn layers(depth: usize, width: usize, fails: Option<usize>) -> (Program, BufferId) {
     let mut builder = Program::builder();
     let mut before = vec![builder.constant(AlignedBytes::copy_of(&[1; 192]).unwrap())];
@@ -106,7 +107,8 @@ fn after_a_failure_the_parts_that_ended_are_there() {
         let error = run.execute_recorded(&workers, &mut recording).unwrap_err();
         assert_eq!(error.task(), Some(TaskId(4)));
         let parts: Vec<_> = recording.parts().map(|part| (part.task.0, part.part)).collect();
-        // What one thread would have run is there on any number of them; what waits for the failed task is not.
+        // What one thread would have run is there on any number of them; what waits for the failed
+        // task is not.
         assert!((0..4).all(|task| (0..3).all(|part| parts.contains(&(task, part)))));
         assert!(parts.contains(&(4, 1)) && parts.iter().all(|&(task, _)| task < 6));
     }

@@ -1,4 +1,5 @@
-//! Connections: accepted up to a limit, with TLS or without, given to HTTP/1.1 or HTTP/2, ended gracefully.
+//! Connections: accepted up to a limit, with TLS or without, given to HTTP/1.1 or HTTP/2, ended
+//! gracefully.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -51,7 +52,8 @@ pub(crate) struct Port {
     pub(crate) grace: Duration,
 }
 
-/// Accepts connections until `stop` says so; then what runs is finished, for as long as `grace` says.
+/// Accepts connections until `stop` says so; then what runs is finished, for as long as `grace`
+/// says.
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
     port: Port,

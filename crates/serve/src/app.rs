@@ -39,7 +39,8 @@ impl App {
         !self.stopping.load(Ordering::Relaxed) && self.registry.is_ready()
     }
 
-    /// Has a signature of a version computed on values for its inputs, in their order; gives its outputs, in theirs.
+    /// Has a signature of a version computed on values for its inputs, in their order; gives its
+    /// outputs, in theirs.
     ///
     /// # Errors
     /// There is no room, the time is up, or the model refuses the values.

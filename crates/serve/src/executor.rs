@@ -1,5 +1,6 @@
-//! Threads that compute, and what waits for them. Nothing here is async: a request waits in a lane until a thread is free, which takes along
-//! what waits in the same lane; the answer goes back through a channel.
+//! Threads that compute, and what waits for them. Nothing here is async: a request waits in a lane
+//! until a thread is free, which takes along what waits in the same lane; the answer goes back
+//! through a channel.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,7 +54,8 @@ impl Waiting {
     }
 }
 
-/// Which requests can be run together: those of one version and signature, whose sizes are the same but for the rows.
+/// Which requests can be run together: those of one version and signature, whose sizes are the same
+/// but for the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Lane {
     version: u64,
@@ -112,8 +114,9 @@ struct Shared {
     batching: Batching,
 }
 
-/// How long a thread that has nothing to do watches for more before it sleeps. To wake a thread takes longer than many a model; who waits for one
-/// answer before asking again finds it awake. Threads with something to do go first meanwhile.
+/// How long a thread that has nothing to do watches for more before it sleeps. To wake a thread
+/// takes longer than many a model; who waits for one answer before asking again finds it awake.
+/// Threads with something to do go first meanwhile.
 const WATCH: Duration = Duration::from_micros(200);
 
 /// The threads.
@@ -273,8 +276,8 @@ impl Shared {
         }
     }
 
-    /// Takes what runs together from a lane, whose turn it is; or says when it will be due. A lane in which something is left has another
-    /// turn.
+    /// Takes what runs together from a lane, whose turn it is; or says when it will be due. A lane
+    /// in which something is left has another turn.
     fn take(&self, state: &mut State, lane: &Lane, now: Instant) -> Result<Vec<Waiting>, Instant> {
         let State { lanes, turns, waiting, stopping, .. } = state;
         let Some(queue) = lanes.get_mut(lane) else { return Ok(Vec::new()) };

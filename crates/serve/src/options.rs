@@ -58,7 +58,8 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a queue of 1,000 requests, bodies of up to 64 MiB.
+    /// HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a queue of 1,000
+    /// requests, bodies of up to 64 MiB.
     pub fn new() -> Self {
         Self::default()
     }
@@ -81,15 +82,16 @@ impl ServerOptions {
         self
     }
 
-    /// The most rows of one run, from 1 to 1,024. Requests that wait at the same time are run together where the model
-    /// treats rows apart, which changes no bit of any answer; 1 runs each alone.
+    /// The most rows of one run, from 1 to 1,024. Requests that wait at the same time are run
+    /// together where the model treats rows apart, which changes no bit of any answer; 1 runs each
+    /// alone.
     pub fn max_batch(mut self, rows: usize) -> Self {
         self.max_batch = rows;
         self
     }
 
-    /// How long a request may wait for others to be run with; not at all unless said. What came while others were computed runs
-    /// together anyway.
+    /// How long a request may wait for others to be run with; not at all unless said. What came
+    /// while others were computed runs together anyway.
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
@@ -131,7 +133,8 @@ impl ServerOptions {
         self
     }
 
-    /// Speaks TLS with the certificates and the private key in these files (PEM), which are read again when they change.
+    /// Speaks TLS with the certificates and the private key in these files (PEM), which are read
+    /// again when they change.
     pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls = Some((certificates.into(), key.into()));
         self
@@ -143,7 +146,8 @@ impl ServerOptions {
         self
     }
 
-    /// A name by which clients may call this machine, besides its numbers and `localhost`; with a token they may use any.
+    /// A name by which clients may call this machine, besides its numbers and `localhost`; with a
+    /// token they may use any.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self
@@ -161,7 +165,8 @@ impl ServerOptions {
         self
     }
 
-    /// Whether each answered request is logged, by `tracing` at level INFO with the target `access`.
+    /// Whether each answered request is logged, by `tracing` at level INFO with the target
+    /// `access`.
     pub fn access_log(mut self, log: bool) -> Self {
         self.access_log = log;
         self

@@ -27,8 +27,8 @@ const IO_THREADS: usize = 2;
 const LONG_THREADS: usize = 8;
 /// How long requests that run may take when the server stops.
 const GRACE: Duration = Duration::from_secs(30);
-/// How long connections are told to close with their next answer before they are closed: a request that is sent on one just as it is closed
-/// would be lost.
+/// How long connections are told to close with their next answer before they are closed: a request
+/// that is sent on one just as it is closed would be lost.
 const DRAIN: Duration = Duration::from_millis(300);
 /// How long the sockets stay open for what is not sent yet, once all is computed.
 const LINGER: Duration = Duration::from_secs(1);
@@ -38,8 +38,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub struct Models(Source);
 
 impl Models {
-    /// One model: a package, a graph or a model of ONNX. Its variables are in it, or in a checkpoint. It is called as its package or file is,
-    /// unless this says otherwise.
+    /// One model: a package, a graph or a model of ONNX. Its variables are in it, or in a
+    /// checkpoint. It is called as its package or file is, unless this says otherwise.
     pub fn single(
         path: impl Into<PathBuf>,
         checkpoint: Option<PathBuf>,
@@ -48,7 +48,8 @@ impl Models {
         Self(Source::Single { path: path.into(), checkpoint, name })
     }
 
-    /// All models in a folder, and all versions of each: `NAME/VERSION/...`. What comes, changes and goes there is followed.
+    /// All models in a folder, and all versions of each: `NAME/VERSION/...`. What comes, changes
+    /// and goes there is followed.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self(Source::Folder(path.into()))
     }
@@ -72,17 +73,18 @@ pub struct Server {
     ports: Vec<JoinHandle<()>>,
     runtime: Option<Runtime>,
     loader: Option<Loader>,
-    /// Holds the threads that all sessions share: made here, they do not step behind as the loader does.
+    /// Holds the threads that all sessions share: made here, they do not step behind as the loader
+    /// does.
     _threads: Session,
 }
 
 impl Server {
-    /// Starts to serve. A single model is loaded, checked and warmed before this returns; those of a folder are then being
-    /// loaded, and [`Server::is_ready`] tells when they are.
+    /// Starts to serve. A single model is loaded, checked and warmed before this returns; those of
+    /// a folder are then being loaded, and [`Server::is_ready`] tells when they are.
     ///
     /// # Errors
-    /// Options that do not go together, an address that cannot be listened on, a single model that cannot be served, a folder that cannot be
-    /// read.
+    /// Options that do not go together, an address that cannot be listened on, a single model that
+    /// cannot be served, a folder that cannot be read.
     pub fn start(models: Models, options: ServerOptions) -> Result<Self, Error> {
         options.check()?;
         let failed = |source| Error::Start { source };
@@ -191,8 +193,8 @@ impl Server {
         self.app.is_ready()
     }
 
-    /// Stops: takes no more connections, says that it is not ready, finishes the requests that are under way, for up to 30 seconds.
-    /// Tells whether all of them were.
+    /// Stops: takes no more connections, says that it is not ready, finishes the requests that are
+    /// under way, for up to 30 seconds. Tells whether all of them were.
     pub fn stop(mut self) -> bool {
         self.end()
     }

@@ -50,7 +50,8 @@ pub(crate) fn check(graph: &Graph, signature: &GraphSignature) -> Result<(), Dia
     Ok(())
 }
 
-/// The unknown dimension that is the first of all inputs and outputs, and stands nowhere else in what is fed.
+/// The unknown dimension that is the first of all inputs and outputs, and stands nowhere else in
+/// what is fed.
 fn common_dimension(graph: &Graph, signature: &GraphSignature) -> Result<SymbolId, Diagnostic> {
     let inputs = signature.inputs.iter().map(|(name, node)| ("input", name, *node));
     let outputs = signature.outputs.iter().map(|(name, node)| ("output", name, *node));

@@ -21,10 +21,12 @@ pub enum Unconnected {
     Zeros,
 }
 
-/// The derivatives of `y`, summed over its elements, with respect to each of `xs`: tensors of the same graph, in the shapes
-/// of `xs`. That one of them does not depend on `y` is a mistake, reported with the break.
+/// The derivatives of `y`, summed over its elements, with respect to each of `xs`: tensors of the
+/// same graph, in the shapes of `xs`. That one of them does not depend on `y` is a mistake,
+/// reported with the break.
 ///
-/// Derivatives of derivatives are had by calling this again. [`gradients_with`] takes cotangents other than ones.
+/// Derivatives of derivatives are had by calling this again. [`gradients_with`] takes cotangents
+/// other than ones.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -46,7 +48,8 @@ pub fn gradients<'g, T: Float, const N: usize>(
     typed("gradients", y.into(), xs, Unconnected::Mistake)
 }
 
-/// The same as [`gradients`], but a tensor on which `y` does not depend has zeros for its derivative.
+/// The same as [`gradients`], but a tensor on which `y` does not depend has zeros for its
+/// derivative.
 #[track_caller]
 pub fn gradients_or_zeros<'g, T: Float, const N: usize>(
     y: impl Into<Tensor<'g, T>>,
@@ -69,13 +72,14 @@ fn typed<'g, T: Float, const N: usize>(
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))
 }
 
-/// What flows back to each of `xs` from several tensors `ys` whose cotangents are given, each in the shape and element type of
-/// its tensor: Σ over the ys of Σ over the elements of `dy · ∂y/∂x`. TensorFlow's `tf.gradients(ys, xs, grad_ys)`, JAX's
-/// `vjp`. [`gradients`] is the same with a cotangent of ones. That none of `ys` depends on one of `xs` is a mistake, reported
-/// with the break, and so is a cotangent that does not have the type of its tensor.
+/// What flows back to each of `xs` from several tensors `ys` whose cotangents are given, each in
+/// the shape and element type of its tensor: Σ over the ys of Σ over the elements of `dy · ∂y/∂x`.
+/// TensorFlow's `tf.gradients(ys, xs, grad_ys)`, JAX's `vjp`. [`gradients`] is the same with a
+/// cotangent of ones. That none of `ys` depends on one of `xs` is a mistake, reported with the
+/// break, and so is a cotangent that does not have the type of its tensor.
 ///
-/// The rows of a Jacobian, a weighted sum of losses or what another program worked out for a part of the graph come
-/// in so:
+/// The rows of a Jacobian, a weighted sum of losses or what another program worked out for a part
+/// of the graph come in so:
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -117,7 +121,8 @@ pub fn gradients_of<'g>(
     gradients_from(&[(y, None)], xs, unconnected)
 }
 
-/// The same as [`gradients_with`] for tensors of any float types; a tensor without a cotangent has ones.
+/// The same as [`gradients_with`] for tensors of any float types; a tensor without a cotangent has
+/// ones.
 #[track_caller]
 pub fn gradients_from<'g>(
     ys: &[(AnyTensor<'g>, Option<AnyTensor<'g>>)],
@@ -146,11 +151,13 @@ pub fn gradients_from<'g>(
         .collect()
 }
 
-/// Appends the nodes that compute the derivatives of `y`, summed over its elements, with respect to each of `xs`, and gives
-/// the nodes that hold them. Mistakes are remembered by the graph; an invalid node stands in.
+/// Appends the nodes that compute the derivatives of `y`, summed over its elements, with respect to
+/// each of `xs`, and gives the nodes that hold them. Mistakes are remembered by the graph; an
+/// invalid node stands in.
 ///
-/// Each node between `xs` and `y` is visited once, latest first, so the work and the nodes appended are linear in their
-/// number. Every appended node knows the forward node it belongs to ([`Role::Backward`]).
+/// Each node between `xs` and `y` is visited once, latest first, so the work and the nodes appended
+/// are linear in their number. Every appended node knows the forward node it belongs to
+/// ([`Role::Backward`]).
 pub fn differentiate(
     graph: &mut Ir,
     y: NodeId,
@@ -259,8 +266,8 @@ fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), St
     Ok(())
 }
 
-/// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient: what gradient rules of branches and
-/// loops ask for.
+/// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient: what
+/// gradient rules of branches and loops ask for.
 fn cotangents(
     graph: &mut Ir,
     seeds: &[Seed],

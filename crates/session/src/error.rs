@@ -17,7 +17,8 @@ pub enum Error {
     /// A node could not be computed from these values.
     #[error("{0}")]
     Node(Box<Diagnostic>),
-    /// The kernel of a node panicked: a fault of the operator's, whatever the values. The session goes on.
+    /// The kernel of a node panicked: a fault of the operator's, whatever the values. The session
+    /// goes on.
     #[error("{0}")]
     Panic(Box<Diagnostic>),
     /// There is not enough memory.
@@ -31,7 +32,8 @@ pub enum Error {
     Internal(String),
 }
 
-/// The message without its `error: `: what `unwrap` and a `main` that returns this error show is for reading too.
+/// The message without its `error: `: what `unwrap` and a `main` that returns this error show is
+/// for reading too.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,8 +10,8 @@ use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 use crate::value::each;
 use crate::{Port, Value};
 
-/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of. Cloning one copies no
-/// elements.
+/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
+/// Cloning one copies no elements.
 #[derive(Clone, Debug)]
 pub struct Feed<'a> {
     pub(crate) graph: GraphId,
@@ -55,8 +55,8 @@ impl Bytes<'_> {
 }
 
 impl<'a> Feed<'a> {
-    /// `tensor` has the value `value`. Where the element type of the one or the other is known only when the program runs, that
-    /// they are the same is checked by the run.
+    /// `tensor` has the value `value`. Where the element type of the one or the other is known only
+    /// when the program runs, that they are the same is checked by the run.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dtype, dims, bytes) = value.raw();
         let port = tensor.port();
@@ -104,8 +104,9 @@ mod private {
     pub trait Sealed {}
 }
 
-/// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any rank, a slice, or a borrowed
-/// [`Value`], which is what a tensor takes whose element type is known only when the program runs.
+/// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any
+/// rank, a slice, or a borrowed [`Value`], which is what a tensor takes whose element type is known
+/// only when the program runs.
 ///
 /// Arrays in row-major order are read where they are; others are copied.
 pub trait FeedValue<'a, T>: private::Sealed {
@@ -200,7 +201,8 @@ fn copied<'a, 'b, T: Element>(elements: impl Iterator<Item = &'b T>, len: usize)
     Bytes::Copied(Arc::new(bytes))
 }
 
-/// The feed dictionary of a run: `feeds![x => &images, y_ => &labels, keep => 0.75]`. Any tensor of the graph can be fed.
+/// The feed dictionary of a run: `feeds![x => &images, y_ => &labels, keep => 0.75]`. Any tensor of
+/// the graph can be fed.
 #[macro_export]
 macro_rules! feeds {
     ($($tensor:expr => $value:expr),* $(,)?) => {

@@ -1,4 +1,5 @@
-//! Whether what is fed is what the graph can take: told before a plan is made, all that does not fit together.
+//! Whether what is fed is what the graph can take: told before a plan is made, all that does not
+//! fit together.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,8 @@ use abeyance_ir::{Concrete, Diagnostic, Diagnostics, Dim, Graph, Location, NodeI
 use crate::Error;
 use crate::feed::Feed;
 
-/// No tensor is fed twice, and each what it can hold, in a shape that it can have beside the others.
+/// No tensor is fed twice, and each what it can hold, in a shape that it can have beside the
+/// others.
 ///
 /// # Errors
 /// Everything that does not fit.
@@ -45,7 +47,8 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
     if mistakes.is_empty() { Ok(()) } else { Err(Error::Request(Diagnostics(mistakes))) }
 }
 
-/// Where an unknown dimension has got its size: of which tensor, as which symbol there, and the size.
+/// Where an unknown dimension has got its size: of which tensor, as which symbol there, and the
+/// size.
 type Shapes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
 
 /// Whether a size is the one that the graph, or an array that was fed before, gives the dimension.

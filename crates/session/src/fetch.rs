@@ -70,8 +70,9 @@ impl std::fmt::Display for Wanted {
     }
 }
 
-/// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number, an [`Operation`] `()`, an
-/// [`AnyTensor`] or a `Port<Value>` a [`Value`]; tuples, arrays and `Vec`s of these give tuples, arrays and `Vec`s.
+/// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number,
+/// an [`Operation`] `()`, an [`AnyTensor`] or a `Port<Value>` a [`Value`]; tuples, arrays and
+/// `Vec`s of these give tuples, arrays and `Vec`s.
 pub trait Fetch {
     /// How the values are picked up; borrows no graph.
     type Collect: Collect;

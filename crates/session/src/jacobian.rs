@@ -14,16 +14,18 @@ use abeyance_ir::{
 use crate::Unconnected;
 use crate::differentiate::differentiate_from;
 
-/// The derivative of each element of `y` with respect to each of `x`: `y.shape + x.shape`, with J\[i, j\] = ∂y\[i\]/∂x\[j\].
-/// `tf.GradientTape.jacobian`, JAX's `jacrev`. It can be differentiated again.
+/// The derivative of each element of `y` with respect to each of `x`: `y.shape + x.shape`, with
+/// J\[i, j\] = ∂y\[i\]/∂x\[j\]. `tf.GradientTape.jacobian`, JAX's `jacrev`. It can be
+/// differentiated again.
 ///
-/// The sizes of `y` have to be known; those of `x` need not be. That `y` does not depend on `x` is a mistake, as in
-/// [`gradients`](crate::gradients).
+/// The sizes of `y` have to be known; those of `x` need not be. That `y` does not depend on `x` is
+/// a mistake, as in [`gradients`](crate::gradients).
 ///
-/// Its cost: the forward part is computed once, the backward part once for each element of `y`, one after the other in one
-/// [`scan`](abeyance_graph::Graph::scan), so the graph grows by the backward part once and memory by that of one row
-/// and the result. Only where the way from `y` to `x` leads through a branch or a loop is the backward part appended once
-/// for each element. A derivative in few directions is cheaper by [`gradients_with`](crate::gradients_with).
+/// Its cost: the forward part is computed once, the backward part once for each element of `y`, one
+/// after the other in one [`scan`](abeyance_graph::Graph::scan), so the graph grows by the backward
+/// part once and memory by that of one row and the result. Only where the way from `y` to `x` leads
+/// through a branch or a loop is the backward part appended once for each element. A derivative in
+/// few directions is cheaper by [`gradients_with`](crate::gradients_with).
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -52,12 +54,13 @@ pub fn jacobian<'g, T: Float>(
     graph.any(graph.build(rows)).assume()
 }
 
-/// The second derivatives of `y`, summed over its elements, with respect to the elements of `x`: `x.shape + x.shape`, with
-/// H\[i, j\] = ∂²y/∂x\[i\]∂x\[j\]. TensorFlow's `tf.hessians`, here for a tensor of any rank; zeros where the slope does not
-/// depend on `x`.
+/// The second derivatives of `y`, summed over its elements, with respect to the elements of `x`:
+/// `x.shape + x.shape`, with H\[i, j\] = ∂²y/∂x\[i\]∂x\[j\]. TensorFlow's `tf.hessians`, here for a
+/// tensor of any rank; zeros where the slope does not depend on `x`.
 ///
-/// The sizes of `x` have to be known, and `y` has to depend on it. The cost is that of the [`jacobian`] of the gradient: one walk
-/// back through forward and backward part for each element of `x`. Diagonals and products with a vector are cheaper by
+/// The sizes of `x` have to be known, and `y` has to depend on it. The cost is that of the
+/// [`jacobian`] of the gradient: one walk back through forward and backward part for each element
+/// of `x`. Diagonals and products with a vector are cheaper by
 /// [`gradients_with`](crate::gradients_with) of a gradient.
 ///
 /// ```
@@ -134,8 +137,9 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
 
 /// Appends a loop whose iterations walk back from one element of `y` each.
 ///
-/// The backward part is appended to a copy of the graph first, with a stand-in for the row that the walk starts from. What depends on
-/// that becomes the body of the loop; the rest is computed once, outside.
+/// The backward part is appended to a copy of the graph first, with a stand-in for the row that the
+/// walk starts from. What depends on that becomes the body of the loop; the rest is computed once,
+/// outside.
 fn by_loop(
     ir: &mut Ir,
     what: &str,

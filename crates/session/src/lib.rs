@@ -1,9 +1,10 @@
-//! Makes graphs run: [`differentiate`] appends the backward graph, a plan is compiled for each set of fetches and feed
-//! shapes, and a [`Session`] keeps the variables and hands plans to the scheduler.
+//! Makes graphs run: [`differentiate`] appends the backward graph, a plan is compiled for each set
+//! of fetches and feed shapes, and a [`Session`] keeps the variables and hands plans to the
+//! scheduler.
 //!
 //! This crate knows what feeds, fetches and variables are. It must not know any particular operator
-//! beyond what gradients are added up with, Jacobians are stacked with and the pass `simplify` undoes,
-//! nor how tasks are spread over threads.
+//! beyond what gradients are added up with, Jacobians are stacked with and the pass `simplify`
+//! undoes, nor how tasks are spread over threads.
 
 mod batches;
 mod differentiate;

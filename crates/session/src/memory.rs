@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The memory of a session at one time, in bytes: [`Session::memory`](crate::Session::memory). `Display` prints it:
+/// The memory of a session at one time, in bytes: [`Session::memory`](crate::Session::memory).
+/// `Display` prints it:
 ///
 /// ```text
 /// memory of a session: 25.6 MB
@@ -20,12 +21,14 @@ pub struct SessionMemory {
     /// What they take: constants, tables and loops. A plan that is kept no more but that a
     /// [`Callable`](crate::Callable), a trace or a run still has does not count.
     pub plan_bytes: usize,
-    /// The most that they may take: [`SessionOptions::plan_bytes`](crate::SessionOptions::plan_bytes).
+    /// The most that they may take:
+    /// [`SessionOptions::plan_bytes`](crate::SessionOptions::plan_bytes).
     pub plan_limit: usize,
     /// The arenas: as many as there were runs at a time.
     pub arenas: usize,
-    /// What they take together, and what branches and loops keep from run to run. Each is as large as the largest plan
-    /// that ran in it asked for, up to a sixteenth more where it had to grow, and lasts as long as the session.
+    /// What they take together, and what branches and loops keep from run to run. Each is as large
+    /// as the largest plan that ran in it asked for, up to a sixteenth more where it had to grow,
+    /// and lasts as long as the session.
     pub arena_bytes: usize,
 }
 

@@ -7,8 +7,9 @@ use abeyance_ir::{GraphId, Location, NodeId};
 
 use crate::Value;
 
-/// A tensor of `T` to be fed or fetched, without the graph: `Copy`, and at home in any thread, where a
-/// [`Tensor`] borrows its graph and stays with it. A `Port<Value>` is one whose element type is known only when the program runs.
+/// A tensor of `T` to be fed or fetched, without the graph: `Copy`, and at home in any thread,
+/// where a [`Tensor`] borrows its graph and stays with it. A `Port<Value>` is one whose element
+/// type is known only when the program runs.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};

@@ -26,11 +26,11 @@ use crate::trace::Pending;
 use crate::variables::Variables;
 use crate::{Error, NodeCost, Port, Results, RunOptions, SessionMemory, SessionOptions, feeding};
 
-/// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may be used by many threads
-/// at once.
+/// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may
+/// be used by many threads at once.
 ///
-/// Every run is a transaction: it reads variables as they were before it, what it writes lands together at its end, and an
-/// error changes nothing.
+/// Every run is a transaction: it reads variables as they were before it, what it writes lands
+/// together at its end, and an error changes nothing.
 pub struct Session {
     frozen: SessionGraph,
     id: GraphId,
@@ -38,8 +38,8 @@ pub struct Session {
     variables: Variables,
     /// Runs that wrote. Keys the random streams of such runs.
     step: AtomicU64,
-    /// Runs that drew from a random stream without writing. Keys theirs, so that watching a training does not
-    /// change it.
+    /// Runs that drew from a random stream without writing. Keys theirs, so that watching a
+    /// training does not change it.
     draws: AtomicU64,
     plans: PlanCache,
     workers: Arc<Workers>,
@@ -50,8 +50,8 @@ pub struct Session {
 const WITHOUT_WRITES: u64 = 1 << 62;
 
 impl Session {
-    /// A session on the graph as it is now, with its seed and a thread for each core. Variables have their first
-    /// values.
+    /// A session on the graph as it is now, with its seed and a thread for each core. Variables
+    /// have their first values.
     ///
     /// # Errors
     /// All mistakes of the program, together; memory or threads that are not to be had.
@@ -129,7 +129,8 @@ impl Session {
         self.workers.threads()
     }
 
-    /// The memory that it has now: variables, the plans that it keeps, and the arenas in which they run.
+    /// The memory that it has now: variables, the plans that it keeps, and the arenas in which they
+    /// run.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -185,8 +186,9 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// A placeholder that is needed and not fed; a feed of the wrong shape, for another graph, or twice; two writes of a
-    /// variable without an order; a node that cannot be computed from these values. The session is then as it was.
+    /// A placeholder that is needed and not fed; a feed of the wrong shape, for another graph, or
+    /// twice; two writes of a variable without an order; a node that cannot be computed from these
+    /// values. The session is then as it was.
     #[track_caller]
     pub fn run<'a, F: Fetch>(
         &self,
@@ -216,7 +218,8 @@ impl Session {
             .map_err(|error| error.at(location))
     }
 
-    /// The same into values that are there: arrays whose sizes fit are filled in place, so that nothing is allocated.
+    /// The same into values that are there: arrays whose sizes fit are filled in place, so that
+    /// nothing is allocated.
     ///
     /// # Errors
     /// As [`Session::run`]; `output` is then unchanged.
@@ -247,8 +250,9 @@ impl Session {
         self.execute(&plan, feeds, options, |results| pick_up(&collect, results))
     }
 
-    /// What a run of these fetches on feeds of these shapes would do, without doing it: the tasks of its plan with the nodes
-    /// that each computes, what they read and write, where that lies in memory and what it costs. Print it:
+    /// What a run of these fetches on feeds of these shapes would do, without doing it: the tasks
+    /// of its plan with the nodes that each computes, what they read and write, where that lies in
+    /// memory and what it costs. Print it:
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -285,9 +289,9 @@ impl Session {
         Ok(plan.explain(&self.frozen))
     }
 
-    /// The draft of such a run's plan as each pass leaves it, with the pass's name: the first is the
-    /// translation of the graph. Passes that change nothing are left out. `docs/one-training-step.md`
-    /// explains what is printed.
+    /// The draft of such a run's plan as each pass leaves it, with the pass's name: the first is
+    /// the translation of the graph. Passes that change nothing are left out.
+    /// `docs/one-training-step.md` explains what is printed.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -329,7 +333,8 @@ impl Session {
         Ok(drafts)
     }
 
-    /// What each node that such a run computes costs by itself, as if none were fused with others, folded or shared.
+    /// What each node that such a run computes costs by itself, as if none were fused with others,
+    /// folded or shared.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -367,7 +372,8 @@ impl Session {
         Ok(plan.node_costs(&self.frozen))
     }
 
-    /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their shapes.
+    /// Fetches made ready once, for many runs: no plan is looked up as long as feeds keep their
+    /// shapes.
     ///
     /// # Errors
     /// A fetch of another graph.

@@ -8,7 +8,8 @@ use crate::fetch::Collect;
 use crate::value::each;
 use crate::{Callable, Error, Port, Results, RunOptions, Session, Value};
 
-/// One of a graph's signatures, ready to run: what serves somebody who has a graph's file and not its program.
+/// One of a graph's signatures, ready to run: what serves somebody who has a graph's file and not
+/// its program.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -71,8 +72,8 @@ impl SignatureRun<'_> {
         &self.signature
     }
 
-    /// Has each run fetch these too, computed once with all else: their values follow the outputs. What it fetched of such before,
-    /// it fetches no more.
+    /// Has each run fetch these too, computed once with all else: their values follow the outputs.
+    /// What it fetched of such before, it fetches no more.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -116,7 +117,8 @@ impl SignatureRun<'_> {
     /// A value for an input, for [`SignatureRun::run`].
     ///
     /// # Errors
-    /// There is no input of that name, or its elements are not `T`. The shape is checked when it runs.
+    /// There is no input of that name, or its elements are not `T`. The shape is checked when it
+    /// runs.
     #[track_caller]
     pub fn feed<'a, T: Element>(
         &self,
@@ -166,10 +168,12 @@ impl SignatureRun<'_> {
         })
     }
 
-    /// Whether runs of it can be put together in one and their outputs cut apart again, to the same bits: whether the first dimension of
-    /// all inputs and outputs is one and the same unknown dimension, and row i of every output depends on row i of every input and
-    /// on nothing else but variables and constants. Other unknown dimensions there may be; inputs that are put together
-    /// have them of one size. What it is [fetching](SignatureRun::fetching) besides is not looked at.
+    /// Whether runs of it can be put together in one and their outputs cut apart again, to the same
+    /// bits: whether the first dimension of all inputs and outputs is one and the same unknown
+    /// dimension, and row i of every output depends on row i of every input and on nothing else but
+    /// variables and constants. Other unknown dimensions there may be; inputs that are put together
+    /// have them of one size. What it is [fetching](SignatureRun::fetching) besides is not looked
+    /// at.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -188,14 +192,15 @@ impl SignatureRun<'_> {
     /// ```
     ///
     /// # Errors
-    /// What forbids it: the node in which rows meet, with its line where that is known, an input or output of another shape, a
-    /// variable that is changed, numbers that are drawn.
+    /// What forbids it: the node in which rows meet, with its line where that is known, an input or
+    /// output of another shape, a variable that is changed, numbers that are drawn.
     pub fn batches(&self) -> Result<(), Diagnostic> {
         crate::batches::check(self.session.frozen_graph(), &self.signature)
     }
 
-    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its outputs, in their order, and behind
-    /// them what it is [fetching](SignatureRun::fetching) besides.
+    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its
+    /// outputs, in their order, and behind them what it is [fetching](SignatureRun::fetching)
+    /// besides.
     ///
     /// # Errors
     /// As [`Session::run`].

@@ -7,8 +7,8 @@ use abeyance_ir::{Array, Diagnostic, Location};
 
 use crate::{Error, Session};
 
-/// What a session has come to: the values of its variables, and the counters that key its random streams. A session with the
-/// same seed that is put into this state goes on to the same bits.
+/// What a session has come to: the values of its variables, and the counters that key its random
+/// streams. A session with the same seed that is put into this state goes on to the same bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// The session's seed.
@@ -42,10 +42,12 @@ impl Session {
         }
     }
 
-    /// Puts the session into a state that it, or another of the same graph and seed, was in. All variables change at once.
+    /// Puts the session into a state that it, or another of the same graph and seed, was in. All
+    /// variables change at once.
     ///
     /// # Errors
-    /// Variables that are missing, unknown or of another shape, all of them; another seed. The session is then as it was.
+    /// Variables that are missing, unknown or of another shape, all of them; another seed. The
+    /// session is then as it was.
     #[track_caller]
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Error> {
         let location = Location::caller();
@@ -77,7 +79,8 @@ impl Session {
     /// Gives some variables values from outside, all at once.
     ///
     /// # Errors
-    /// Variables that do not exist, or are of another element type or shape: all of them. Nothing is changed then.
+    /// Variables that do not exist, or are of another element type or shape: all of them. Nothing
+    /// is changed then.
     #[track_caller]
     pub fn set_variables<'a>(
         &self,

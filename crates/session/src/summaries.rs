@@ -16,8 +16,10 @@ pub struct SessionSummary {
 }
 
 impl Session {
-    /// The summaries of the graph, in their order: what [`Graph::summaries`](abeyance_graph::Graph::summaries) named. Fetched along with a
-    /// step, they are computed once with it and change no bit of it; variables are then as they were before the step.
+    /// The summaries of the graph, in their order: what
+    /// [`Graph::summaries`](abeyance_graph::Graph::summaries) named. Fetched along with a step,
+    /// they are computed once with it and change no bit of it; variables are then as they were
+    /// before the step.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};

@@ -6,8 +6,9 @@ use ndarray::{ArrayD, Dimension};
 
 use crate::results::array;
 
-/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor) gives, and what feeding one takes. It
-/// is made from any `ndarray` array or number, and `g.constant_of(&value)` makes it part of a graph.
+/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor)
+/// gives, and what feeding one takes. It is made from any `ndarray` array or number, and
+/// `g.constant_of(&value)` makes it part of a graph.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -83,7 +84,8 @@ impl Value {
         each!(self, array => array.shape())
     }
 
-    /// The elements as numbers in row-major order, truth values as 0 and 1. Integers beyond 2^53 are rounded.
+    /// The elements as numbers in row-major order, truth values as 0 and 1. Integers beyond 2^53
+    /// are rounded.
     pub fn to_f64(&self) -> Vec<f64> {
         match self {
             Value::F32(array) => array.iter().map(|&x| x.into()).collect(),

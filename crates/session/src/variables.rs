@@ -8,12 +8,12 @@ use abeyance_scheduler::AlignedBytes;
 use crate::Error;
 use crate::plan::VariableIndex;
 
-/// Two places for each variable: its value, which runs read, and the value that a run is writing. A run that succeeds
-/// swaps them.
+/// Two places for each variable: its value, which runs read, and the value that a run is writing. A
+/// run that succeeds swaps them.
 pub(crate) struct Variables {
     current: RwLock<Vec<AlignedBytes>>,
-    /// Empty for variables that no run has written yet. The lock is held through a run that writes, so such runs
-    /// take turns.
+    /// Empty for variables that no run has written yet. The lock is held through a run that writes,
+    /// so such runs take turns.
     next: Mutex<Vec<AlignedBytes>>,
     /// The bytes of both, for whoever asks while a run has the locks.
     bytes: AtomicUsize,
@@ -56,8 +56,8 @@ impl Variables {
         Ok(next)
     }
 
-    /// Makes the new values of these variables the ones that are read from now on, all at once, and calls `then` before
-    /// anybody reads them.
+    /// Makes the new values of these variables the ones that are read from now on, all at once, and
+    /// calls `then` before anybody reads them.
     pub(crate) fn commit(
         &self,
         mut next: MutexGuard<'_, Vec<AlignedBytes>>,

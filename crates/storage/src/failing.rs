@@ -10,8 +10,8 @@ use crate::{Disk, Output, Storage};
 /// Writes at most this many bytes at a time, so that there are writes in the midst of a small file.
 const PIECE: usize = 100;
 
-/// The disk, but that one of the calls to it fails: making a file or a folder, writing, flushing, syncing,
-/// renaming, removing.
+/// The disk, but that one of the calls to it fails: making a file or a folder, writing, flushing,
+/// syncing, renaming, removing.
 #[derive(Clone, Debug)]
 pub struct Failing {
     calls: Arc<AtomicUsize>,

@@ -26,15 +26,18 @@ impl Filling<'_> {
     }
 }
 
-/// Puts a folder with the files that `fill` writes in the place of the folder at `path`, or makes that folder.
+/// Puts a folder with the files that `fill` writes in the place of the folder at `path`, or makes
+/// that folder.
 ///
-/// Where a folder stands at `path` it is set aside and the new one takes its name, by two renames one after the other, since
-/// no system renames over a folder with files in it. A program that looks in between finds no folder there; one that is killed in
-/// between leaves the old one beside it, as `.NAME.PROCESS-NUMBER.unfinished`.
+/// Where a folder stands at `path` it is set aside and the new one takes its name, by two renames
+/// one after the other, since no system renames over a folder with files in it. A program that
+/// looks in between finds no folder there; one that is killed in between leaves the old one beside
+/// it, as `.NAME.PROCESS-NUMBER.unfinished`.
 ///
 /// # Errors
-/// What `fill` or the disk objects to. The folder at `path` is then as it was, unless the last steps fail, the sync of the folder
-/// around it and the removal of the old one: then it is the new one, as a whole.
+/// What `fill` or the disk objects to. The folder at `path` is then as it was, unless the last
+/// steps fail, the sync of the folder around it and the removal of the old one: then it is the new
+/// one, as a whole.
 pub fn replace_folder(
     storage: &dyn Storage,
     path: &Path,

@@ -1,10 +1,11 @@
-//! Files that are replaced as a whole or not at all, whatever fails and whenever the program is killed: the new content is
-//! written to a file beside the old one, synced, put in its place by a rename, and the folder is synced.
+//! Files that are replaced as a whole or not at all, whatever fails and whenever the program is
+//! killed: the new content is written to a file beside the old one, synced, put in its place by a
+//! rename, and the folder is synced.
 //!
 //! [`replace_folder`] does so with a folder of files.
 //!
-//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail ([`Failing`]). This crate must not know what is
-//! in a file.
+//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail
+//! ([`Failing`]). This crate must not know what is in a file.
 
 mod failing;
 mod folder;
@@ -109,8 +110,8 @@ const UNFINISHED: &str = ".unfinished";
 /// Puts what `write` writes in the place of the file at `path`, or makes that file.
 ///
 /// # Errors
-/// What `write` or the disk objects to. The file at `path` is then as it was, but for an error of the last step, the sync of
-/// the folder: then it is the old one or the new one, as a whole.
+/// What `write` or the disk objects to. The file at `path` is then as it was, but for an error of
+/// the last step, the sync of the folder: then it is the old one or the new one, as a whole.
 pub fn replace(
     storage: &dyn Storage,
     path: &Path,

@@ -47,7 +47,8 @@ fn whichever_call_fails_the_file_is_the_old_one_or_after_the_rename_the_new_one(
             assert!(is_new || found.as_deref() == old, "call {call}: {found:?}");
             seen.push(is_new);
         }
-        // Create, ten writes or more, flush, sync, rename; the sync of the folder comes when the new file is in place.
+        // Create, ten writes or more, flush, sync, rename; the sync of the folder comes when the
+        // new file is in place.
         assert!(seen.len() > 13, "{seen:?}");
         assert_eq!(seen.iter().position(|&is_new| is_new), Some(seen.len() - 1), "{seen:?}");
     }

@@ -5,7 +5,8 @@ use abeyance_graph::{Float, Tensor};
 use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
-/// Adadelta: TensorFlow's `AdadeltaOptimizer`, after Zeiler, *ADADELTA: An Adaptive Learning Rate Method* (2012).
+/// Adadelta: TensorFlow's `AdadeltaOptimizer`, after Zeiler, *ADADELTA: An Adaptive Learning Rate
+/// Method* (2012).
 ///
 /// ```text
 /// accum        = rho * accum + (1 - rho) * g²
@@ -14,9 +15,9 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// accum_update = rho * accum_update + (1 - rho) * change²
 /// ```
 ///
-/// Epsilon, 1e-8, is inside both roots; that of the numerator is what gets the first step going. The slots are `w/Adadelta`:
-/// accum, and `w/Adadelta_1`: accum_update; both start at 0. The paper has no rate: 1 gives its rule, and TensorFlow's
-/// default of 0.001 much smaller steps.
+/// Epsilon, 1e-8, is inside both roots; that of the numerator is what gets the first step going.
+/// The slots are `w/Adadelta`: accum, and `w/Adadelta_1`: accum_update; both start at 0. The paper
+/// has no rate: 1 gives its rule, and TensorFlow's default of 0.001 much smaller steps.
 #[derive(Clone, Copy, Debug)]
 pub struct Adadelta<'g> {
     rate: Hyperparameter<'g>,
@@ -30,13 +31,15 @@ impl<'g> Adadelta<'g> {
         Self { rate: rate.into(), rho: 0.95, epsilon: 1e-8 }
     }
 
-    /// How much of the moving means stays from step to step; 0.95 unless told otherwise. It has to be in [0, 1].
+    /// How much of the moving means stays from step to step; 0.95 unless told otherwise. It has to
+    /// be in [0, 1].
     pub fn rho(mut self, rho: f64) -> Self {
         self.rho = rho;
         self
     }
 
-    /// What keeps the roots from 0; 1e-8 unless told otherwise. It has to be positive: of 0 there would be no first step.
+    /// What keeps the roots from 0; 1e-8 unless told otherwise. It has to be positive: of 0 there
+    /// would be no first step.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self

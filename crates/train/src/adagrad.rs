@@ -5,15 +5,16 @@ use abeyance_graph::{Float, Tensor};
 use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
-/// Adagrad: TensorFlow's `AdagradOptimizer`, after Duchi, Hazan and Singer, *Adaptive Subgradient Methods for Online Learning
-/// and Stochastic Optimization* (2011).
+/// Adagrad: TensorFlow's `AdagradOptimizer`, after Duchi, Hazan and Singer, *Adaptive Subgradient
+/// Methods for Online Learning and Stochastic Optimization* (2011).
 ///
 /// ```text
 /// accum += g²
 /// var   -= rate * g / √accum
 /// ```
 ///
-/// The slot `w/Adagrad`, accum, starts at 0.1. There is no epsilon: that first value keeps the root from 0.
+/// The slot `w/Adagrad`, accum, starts at 0.1. There is no epsilon: that first value keeps the root
+/// from 0.
 #[derive(Clone, Copy, Debug)]
 pub struct Adagrad<'g> {
     rate: Hyperparameter<'g>,
@@ -26,8 +27,8 @@ impl<'g> Adagrad<'g> {
         Self { rate: rate.into(), initial: 0.1 }
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive, as in TensorFlow: of 0, a gradient of 0 would
-    /// make NaN.
+    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive, as in
+    /// TensorFlow: of 0, a gradient of 0 would make NaN.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self

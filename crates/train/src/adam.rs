@@ -6,7 +6,8 @@ use abeyance_ir::DType;
 use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
-/// Adam: TensorFlow's `AdamOptimizer`, after Kingma and Ba, *Adam: A Method for Stochastic Optimization* (2014).
+/// Adam: TensorFlow's `AdamOptimizer`, after Kingma and Ba, *Adam: A Method for Stochastic
+/// Optimization* (2014).
 ///
 /// ```text
 /// rate_t = rate * √(1 - beta2^t) / (1 - beta1^t)
@@ -15,13 +16,14 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// var   -= rate_t * m / (√v + epsilon)
 /// ```
 ///
-/// Epsilon, 1e-8, is outside the root and is not corrected for the start: the "epsilon hat" of the paper's section 2. The
-/// slots are `w/Adam`: m, and `w/Adam_1`: v; both start at 0. The powers of beta are variables, `beta1_power` and
-/// `beta2_power`, that start at beta itself and are multiplied by it at the end of each step, so t is 1 in the
-/// first.
+/// Epsilon, 1e-8, is outside the root and is not corrected for the start: the "epsilon hat" of the
+/// paper's section 2. The slots are `w/Adam`: m, and `w/Adam_1`: v; both start at 0. The powers of
+/// beta are variables, `beta1_power` and `beta2_power`, that start at beta itself and are
+/// multiplied by it at the end of each step, so t is 1 in the first.
 ///
-/// It is a mistake if the rate is a number that is not finite, a beta is not in [0, 1), also once it is rounded to f32 for variables of
-/// that type, or epsilon is negative. With an epsilon of 0 what is divided by 0 is a step of 0, not TensorFlow's NaN.
+/// It is a mistake if the rate is a number that is not finite, a beta is not in [0, 1), also once
+/// it is rounded to f32 for variables of that type, or epsilon is negative. With an epsilon of 0
+/// what is divided by 0 is a step of 0, not TensorFlow's NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam<'g> {
     rate: Hyperparameter<'g>,
@@ -119,20 +121,22 @@ impl<'g> Optimizer<'g> for Adam<'g> {
     }
 }
 
-/// Adam with decoupled weight decay: TensorFlow's `tf.contrib.opt.AdamWOptimizer`, after Loshchilov and Hutter,
-/// *Decoupled Weight Decay Regularization* (2017).
+/// Adam with decoupled weight decay: TensorFlow's `tf.contrib.opt.AdamWOptimizer`, after Loshchilov
+/// and Hutter, *Decoupled Weight Decay Regularization* (2017).
 ///
 /// ```text
 /// var -= decay * var
 /// var -= rate_t * m / (√v + epsilon)        (see Adam)
 /// ```
 ///
-/// All variables decay, biases too; use [`compute_gradients_of`](Optimizer::compute_gradients_of) and two optimizers to spare
-/// some. The decay is not multiplied by the rate, as in the paper and in TensorFlow (PyTorch multiplies): where the rate
-/// follows a schedule, give the decay one as well. The gradient is that at the variable before it decays. Epsilon and
-/// first values are those of [`Adam`]; the slots are called `w/AdamW` and `w/AdamW_1`.
+/// All variables decay, biases too; use [`compute_gradients_of`](Optimizer::compute_gradients_of)
+/// and two optimizers to spare some. The decay is not multiplied by the rate, as in the paper and
+/// in TensorFlow (PyTorch multiplies): where the rate follows a schedule, give the decay one as
+/// well. The gradient is that at the variable before it decays. Epsilon and first values are those
+/// of [`Adam`]; the slots are called `w/AdamW` and `w/AdamW_1`.
 ///
-/// It is a mistake if the decay is a number that is not in [0, 1], or a setting is none of [`Adam`].
+/// It is a mistake if the decay is a number that is not in [0, 1], or a setting is none of
+/// [`Adam`].
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW<'g> {
     adam: Adam<'g>,

@@ -9,7 +9,8 @@ use crate::naming::name;
 use crate::trainable::here;
 use crate::{Gradients, Hyperparameter};
 
-/// Each element brought between `low` and `high`, which broadcast: [`Tensor::clip_by_value`] as a function.
+/// Each element brought between `low` and `high`, which broadcast: [`Tensor::clip_by_value`] as a
+/// function.
 #[track_caller]
 pub fn clip_by_value<'g, T: Number>(
     x: impl Into<Tensor<'g, T>>,
@@ -25,10 +26,11 @@ pub fn clip_by_value<'g, T: Number>(
 /// x where ‖x‖ <= limit, else x / ‖x‖ * limit
 /// ```
 ///
-/// A tensor that is not scaled stays as it is, bit by bit, so a limit of infinity changes nothing; a limit of 0 gives zeros. The norm
-/// and the quotients are computed in f64, so that squares neither overflow nor vanish: in f32 `[3e20, 4e20]` becomes `[3, 4]` by a
-/// limit of 5. Where an element is NaN all become NaN. Where one is infinite it becomes NaN and finite ones 0, unless the
-/// limit is infinite too. Both are as in TensorFlow. A limit has to be 0 or more.
+/// A tensor that is not scaled stays as it is, bit by bit, so a limit of infinity changes nothing;
+/// a limit of 0 gives zeros. The norm and the quotients are computed in f64, so that squares
+/// neither overflow nor vanish: in f32 `[3e20, 4e20]` becomes `[3, 4]` by a limit of 5. Where an
+/// element is NaN all become NaN. Where one is infinite it becomes NaN and finite ones 0, unless
+/// the limit is infinite too. Both are as in TensorFlow. A limit has to be 0 or more.
 #[track_caller]
 pub fn clip_by_norm<'g, T: Float>(
     x: impl Into<Tensor<'g, T>>,
@@ -92,16 +94,17 @@ pub fn global_norm<'g>(gradients: &Gradients<'g>) -> Scalar<'g, f64> {
         .into()
 }
 
-/// All gradients, scaled down together where their [`global_norm`] is above `limit`: TensorFlow's `clip_by_global_norm`.
-/// Their directions stay.
+/// All gradients, scaled down together where their [`global_norm`] is above `limit`: TensorFlow's
+/// `clip_by_global_norm`. Their directions stay.
 ///
 /// ```text
 /// gradient * scale, scale = 1 where norm <= limit, else limit / norm
 /// ```
 ///
-/// A limit of infinity changes nothing, one of 0 gives zeros. If the norm is infinite or NaN, since an element is, all gradients
-/// become NaN, as in TensorFlow: a scale of 0 would hide what went wrong. It is a mistake if the limit is a number that is negative or
-/// NaN. Pascanu, Mikolov and Bengio, *On the difficulty of training Recurrent Neural Networks* (2013).
+/// A limit of infinity changes nothing, one of 0 gives zeros. If the norm is infinite or NaN, since
+/// an element is, all gradients become NaN, as in TensorFlow: a scale of 0 would hide what went
+/// wrong. It is a mistake if the limit is a number that is negative or NaN. Pascanu, Mikolov and
+/// Bengio, *On the difficulty of training Recurrent Neural Networks* (2013).
 #[track_caller]
 pub fn clip_by_global_norm<'g>(
     gradients: Gradients<'g>,

@@ -5,8 +5,9 @@ use abeyance_graph::{Float, Tensor};
 use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
-/// FTRL-Proximal, "follow the regularized leader": TensorFlow's `FtrlOptimizer`, after McMahan et al., *Ad Click Prediction: a
-/// View from the Trenches* (2013). With `l1` above 0 weights that do not help become exactly 0.
+/// FTRL-Proximal, "follow the regularized leader": TensorFlow's `FtrlOptimizer`, after McMahan et
+/// al., *Ad Click Prediction: a View from the Trenches* (2013). With `l1` above 0 weights that do
+/// not help become exactly 0.
 ///
 /// ```text
 /// new       = accum + g²
@@ -16,13 +17,16 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// accum     = new
 /// ```
 ///
-/// The slots are `w/Ftrl`: accum, which starts at 0.1, and `w/Ftrl_1`: linear, at 0. A variable's first value matters
-/// for nothing but the first gradient and the size of the first step: start at zeros, as the paper does. TensorFlow
-/// writes the new value as `(sign(linear) * l1 - linear) / quadratic` where `|linear| > l1`, else 0, which is the same. Where quadratic
-/// is 0, since an accumulator that starts at 0 has seen no gradient and l2 is 0, the new value is 0.
+/// The slots are `w/Ftrl`: accum, which starts at 0.1, and `w/Ftrl_1`: linear, at 0. A variable's
+/// first value matters for nothing but the first gradient and the size of the first step: start at
+/// zeros, as the paper does. TensorFlow writes the new value as
+/// `(sign(linear) * l1 - linear) / quadratic` where `|linear| > l1`, else 0, which is the same.
+/// Where quadratic is 0, since an accumulator that starts at 0 has seen no gradient and l2 is 0,
+/// the new value is 0.
 ///
-/// It is a mistake if the rate is a number that is not positive, the power is above 0, or the first accumulator, l1 or l2 are negative.
-/// A step in which the rate is computed and is 0 or less changes nothing.
+/// It is a mistake if the rate is a number that is not positive, the power is above 0, or the first
+/// accumulator, l1 or l2 are negative. A step in which the rate is computed and is 0 or less
+/// changes nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Ftrl<'g> {
     rate: Hyperparameter<'g>,
@@ -33,31 +37,35 @@ pub struct Ftrl<'g> {
 }
 
 impl<'g> Ftrl<'g> {
-    /// Steps of `rate` times the gradient over the root of the sum of its squares, without regularization.
+    /// Steps of `rate` times the gradient over the root of the sum of its squares, without
+    /// regularization.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
         Self { rate: rate.into(), power: -0.5, initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }
 
-    /// The power of the sum of squares by which the rate is multiplied; -0.5 unless told otherwise. 0 keeps the rate as it is,
-    /// and more is a mistake.
+    /// The power of the sum of squares by which the rate is multiplied; -0.5 unless told otherwise.
+    /// 0 keeps the rate as it is, and more is a mistake.
     pub fn learning_rate_power(mut self, power: f64) -> Self {
         self.power = power;
         self
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative; 0 is allowed.
+    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative; 0 is
+    /// allowed.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self
     }
 
-    /// The weight of `Σ|var|` in what is minimized; 0 unless told otherwise. It must not be negative.
+    /// The weight of `Σ|var|` in what is minimized; 0 unless told otherwise. It must not be
+    /// negative.
     pub fn l1(mut self, l1: impl Into<Hyperparameter<'g>>) -> Self {
         self.l1 = l1.into();
         self
     }
 
-    /// The weight of `Σ var²` in what is minimized; 0 unless told otherwise. It must not be negative.
+    /// The weight of `Σ var²` in what is minimized; 0 unless told otherwise. It must not be
+    /// negative.
     pub fn l2(mut self, l2: impl Into<Hyperparameter<'g>>) -> Self {
         self.l2 = l2.into();
         self
@@ -85,7 +93,8 @@ impl<'g> Optimizer<'g> for Ftrl<'g> {
 
     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
         let (variable, g) = (cx.variable(), cx.gradient());
-        // A rate that is computed may be 0, as at the start of a warm-up: such a step changes nothing.
+        // A rate that is computed may be 0, as at the start of a warm-up: such a step changes
+        // nothing.
         let (rate, rests) = match self.rate {
             Hyperparameter::Number(_) => (cx.rate().tensor(), None),
             Hyperparameter::Tensor(_) => {

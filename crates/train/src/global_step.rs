@@ -5,10 +5,12 @@ use abeyance_ir::{DType, Effect};
 
 use crate::naming::enter_state;
 
-/// The variable `global_step`, an `i64` that starts at 0: the one of the graph if there is one, else a new one.
+/// The variable `global_step`, an `i64` that starts at 0: the one of the graph if there is one,
+/// else a new one.
 ///
 /// [`minimize_with`](crate::Optimizer::minimize_with) counts in it, and schedules such as
-/// [`exponential_decay`](crate::exponential_decay) read it. Its value during the n-th step, counted from 0, is n.
+/// [`exponential_decay`](crate::exponential_decay) read it. Its value during the n-th step, counted
+/// from 0, is n.
 #[track_caller]
 pub fn global_step(graph: &Graph) -> Scalar<'_, i64> {
     let _call = graph.call("global_step");

@@ -4,7 +4,8 @@ use abeyance_graph::{AnyTensor, Graph};
 
 /// Variables, each with the gradient it is to be changed by: what
 /// [`compute_gradients`](crate::Optimizer::compute_gradients) gives and
-/// [`apply_gradients`](crate::Optimizer::apply_gradients) takes. In between they can be looked at and changed.
+/// [`apply_gradients`](crate::Optimizer::apply_gradients) takes. In between they can be looked at
+/// and changed.
 ///
 /// ```
 /// use abeyance_graph::{dims, ones, Graph};

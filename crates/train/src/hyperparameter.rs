@@ -6,8 +6,8 @@ use abeyance_ir::DType;
 
 use crate::naming::name;
 
-/// A learning rate, a momentum, a threshold: a number settled when the graph is built, or a scalar that the graph
-/// computes at each step, of any float type.
+/// A learning rate, a momentum, a threshold: a number settled when the graph is built, or a scalar
+/// that the graph computes at each step, of any float type.
 ///
 /// ```
 /// use abeyance_graph::Graph;

@@ -1,12 +1,14 @@
-//! What changes variables: optimizers by TensorFlow 1's update rules, learning-rate schedules, gradient clipping, moving
-//! averages; [`losses`], which they make small; and [`metrics`], which say how good the result is.
+//! What changes variables: optimizers by TensorFlow 1's update rules, learning-rate schedules,
+//! gradient clipping, moving averages; [`losses`], which they make small; and [`metrics`], which
+//! say how good the result is.
 //!
-//! Everything here appends ordinary nodes to the user's graph: what is printed and saved is what trains. An
-//! optimizer's state is kept in variables of the graph that gradients leave alone ([`Graph::state`]), named as TensorFlow
-//! names its slots: `w/Momentum`, `w/Adam`, `w/Adam_1`, `beta1_power`.
+//! Everything here appends ordinary nodes to the user's graph: what is printed and saved is what
+//! trains. An optimizer's state is kept in variables of the graph that gradients leave alone
+//! ([`Graph::state`]), named as TensorFlow names its slots: `w/Momentum`, `w/Adam`, `w/Adam_1`,
+//! `beta1_power`.
 //!
-//! Numbers that belong to the training and not to a layer (rates, norms, thresholds) are `f64`, and are converted
-//! to each variable's type where they meet it.
+//! Numbers that belong to the training and not to a layer (rates, norms, thresholds) are `f64`, and
+//! are converted to each variable's type where they meet it.
 //!
 //! This crate knows optimizers. It must not know how a graph is run.
 //!

@@ -49,8 +49,8 @@ impl Limit {
     }
 }
 
-/// Tells the graph of the settings that an optimizer cannot work with, as they are and rounded to the variables' types. What the
-/// graph computes or is fed is not known here.
+/// Tells the graph of the settings that an optimizer cannot work with, as they are and rounded to
+/// the variables' types. What the graph computes or is fed is not known here.
 #[track_caller]
 pub(crate) fn check<'g>(
     updates: &Updates<'g>,

@@ -5,8 +5,9 @@ use abeyance_ir::{DType, Diagnostic};
 
 use crate::trainable::here;
 
-/// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands where that of `labels`, of the same shape,
-/// does: labels are one-hot, or probabilities. Of logits or of their softmax: it is the same. Without rows it is NaN.
+/// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands where that of
+/// `labels`, of the same shape, does: labels are one-hot, or probabilities. Of logits or of their
+/// softmax: it is the same. Without rows it is NaN.
 ///
 /// ```text
 /// mean(argmax(logits, -1) == argmax(labels, -1))
@@ -47,8 +48,8 @@ pub fn accuracy<'g, T: Float>(
         .into()
 }
 
-/// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands at the index that `labels`, `[..]`, says.
-/// Without rows it is NaN.
+/// The fraction of rows of `logits`, `[.., classes]`, whose largest element stands at the index
+/// that `labels`, `[..]`, says. Without rows it is NaN.
 ///
 /// ```text
 /// mean(argmax(logits, -1) == labels)
@@ -74,8 +75,9 @@ pub fn sparse_accuracy<'g, T: Float, I: Index>(
         .into()
 }
 
-/// How many examples of each class were taken for which: `[labels: classes, predictions: classes]`, TensorFlow's
-/// `tf.confusion_matrix`. Both arguments are class indices, `[N]`; predictions are mostly `logits.argmax(-1)`.
+/// How many examples of each class were taken for which: `[labels: classes, predictions: classes]`,
+/// TensorFlow's `tf.confusion_matrix`. Both arguments are class indices, `[N]`; predictions are
+/// mostly `logits.argmax(-1)`.
 ///
 /// ```text
 /// one_hot(labels)ᵀ · one_hot(predictions)

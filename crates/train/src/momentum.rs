@@ -13,11 +13,13 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// var  -= rate * g + rate * momentum * accum    (Nesterov)
 /// ```
 ///
-/// The slot `w/Momentum`, accum, starts at 0. As in TensorFlow the rate is outside of the accumulator, so that a change of the
-/// rate acts on the whole step. Nesterov's variant is that of Sutskever, Martens, Dahl and Hinton, *On the importance of
-/// initialization and momentum in deep learning* (2013).
+/// The slot `w/Momentum`, accum, starts at 0. As in TensorFlow the rate is outside of the
+/// accumulator, so that a change of the rate acts on the whole step. Nesterov's variant is that of
+/// Sutskever, Martens, Dahl and Hinton, *On the importance of initialization and momentum in deep
+/// learning* (2013).
 ///
-/// It is a mistake if the rate is a number that is not finite, or the momentum one that is not in [0, 1]: more grows beyond all bounds.
+/// It is a mistake if the rate is a number that is not finite, or the momentum one that is not in
+/// [0, 1]: more grows beyond all bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Momentum<'g> {
     rate: Hyperparameter<'g>,

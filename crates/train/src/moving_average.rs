@@ -7,16 +7,17 @@ use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 use crate::naming::{enter, enter_state, name};
 use crate::trainable::{here, is_trainable, is_variable};
 
-/// Averages of variables in which old values count less and less: TensorFlow's `ExponentialMovingAverage`. Networks often
-/// do better with averages of their weights than with the weights of the last step.
+/// Averages of variables in which old values count less and less: TensorFlow's
+/// `ExponentialMovingAverage`. Networks often do better with averages of their weights than with
+/// the weights of the last step.
 ///
 /// ```text
 /// average = decay * average + (1 - decay) * var
 /// decay   = min(decay, (1 + n) / (10 + n))        (with num_updates: n)
 /// ```
 ///
-/// The average of `w` is the variable `w/ExponentialMovingAverage`. It starts at the value that `w` has before the first run
-/// which averages: its first value if every step does, as in TensorFlow.
+/// The average of `w` is the variable `w/ExponentialMovingAverage`. It starts at the value that `w`
+/// has before the first run which averages: its first value if every step does, as in TensorFlow.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -43,23 +44,27 @@ pub struct ExponentialMovingAverage<'g> {
 }
 
 impl<'g> ExponentialMovingAverage<'g> {
-    /// Averages that keep `decay` of themselves from run to run, such as 0.999. It is a mistake if that is not in [0, 1].
+    /// Averages that keep `decay` of themselves from run to run, such as 0.999. It is a mistake if
+    /// that is not in [0, 1].
     pub fn new(decay: f64) -> Self {
         Self { decay, num_updates: None }
     }
 
-    /// Lets the averages follow faster while there were few steps: the decay is at most (1 + n) / (10 + n), where n is
-    /// this scalar, mostly [`global_step`](crate::global_step).
+    /// Lets the averages follow faster while there were few steps: the decay is at most (1 + n) /
+    /// (10 + n), where n is this scalar, mostly [`global_step`](crate::global_step).
     ///
-    /// With [`apply_after`](ExponentialMovingAverage::apply_after) a step that counts in this variable, n is the count after the step,
-    /// as the variables' values are: 1 in the first. That is what TensorFlow's usual program does, which makes its averages under
-    /// `control_dependencies` of the step. What is computed from a count, `count + 5` for instance, is as before the step.
+    /// With [`apply_after`](ExponentialMovingAverage::apply_after) a step that counts in this
+    /// variable, n is the count after the step, as the variables' values are: 1 in the first. That
+    /// is what TensorFlow's usual program does, which makes its averages under
+    /// `control_dependencies` of the step. What is computed from a count, `count + 5` for instance,
+    /// is as before the step.
     pub fn num_updates(mut self, num_updates: impl Into<Tensor<'g, i64>>) -> Self {
         self.num_updates = Some(num_updates.into());
         self
     }
 
-    /// The operation that averages these variables, with the values that they have before a run of it.
+    /// The operation that averages these variables, with the values that they have before a run of
+    /// it.
     ///
     /// It is a mistake if there are none, or one is not a variable of f32 or f64.
     #[track_caller]
@@ -75,8 +80,8 @@ impl<'g> ExponentialMovingAverage<'g> {
         self.build(graph, None, pairs)
     }
 
-    /// The operation that runs a training step, and averages the trainable variables that it changes, with the values
-    /// that the step gives them.
+    /// The operation that runs a training step, and averages the trainable variables that it
+    /// changes, with the values that the step gives them.
     ///
     /// It is a mistake if it changes none.
     #[track_caller]
@@ -317,12 +322,14 @@ pub struct Averages<'g> {
 }
 
 impl<'g> Averages<'g> {
-    /// The operation that brings the averages up to date. After a training step, it runs that too: run it in the step's place.
+    /// The operation that brings the averages up to date. After a training step, it runs that too:
+    /// run it in the step's place.
     pub fn operation(&self) -> Operation<'g> {
         self.operation
     }
 
-    /// The average of a variable, as a tensor to compute with; the variable itself before the first run that averages.
+    /// The average of a variable, as a tensor to compute with; the variable itself before the first
+    /// run that averages.
     ///
     /// It is a mistake if there is no average of it.
     #[track_caller]
@@ -354,8 +361,9 @@ impl<'g> Averages<'g> {
         self.averages.iter().map(|known| (known.variable, known.value))
     }
 
-    /// A new operation that exchanges the values of variables and averages: run it before an evaluation that is to use
-    /// averages, and again after it. Before the first run that averages it changes no variable.
+    /// A new operation that exchanges the values of variables and averages: run it before an
+    /// evaluation that is to use averages, and again after it. Before the first run that averages
+    /// it changes no variable.
     #[track_caller]
     pub fn swap(&self) -> Operation<'g> {
         let graph = self.graph;

@@ -10,13 +10,14 @@ use crate::{Gradients, Hyperparameter};
 /// A rule by which variables follow their gradients.
 ///
 /// [`minimize`](Optimizer::minimize) is what most programs need. It is
-/// [`compute_gradients`](Optimizer::compute_gradients) and then [`apply_gradients`](Optimizer::apply_gradients), between
-/// which gradients can be changed. Nothing here fails: a mistake is remembered by the graph, with the line of the
-/// call.
+/// [`compute_gradients`](Optimizer::compute_gradients) and then
+/// [`apply_gradients`](Optimizer::apply_gradients), between which gradients can be changed. Nothing
+/// here fails: a mistake is remembered by the graph, with the line of the call.
 ///
-/// With the settings that they take, rules stay finite at any gradient whose square its type holds, in f32 below 1.8e19. A larger one
-/// makes the moving squares of Adam and its like infinite and then NaN, as in TensorFlow;
-/// [`clip_by_global_norm`](crate::clip_by_global_norm) before them measures any.
+/// With the settings that they take, rules stay finite at any gradient whose square its type holds,
+/// in f32 below 1.8e19. A larger one makes the moving squares of Adam and its like infinite and
+/// then NaN, as in TensorFlow; [`clip_by_global_norm`](crate::clip_by_global_norm) before them
+/// measures any.
 ///
 /// A rule is its name, its rate and the new value of one variable:
 ///
@@ -49,26 +50,29 @@ pub trait Optimizer<'g>: Sized {
     /// What its slots are called: the name that TensorFlow gives the optimizer.
     fn name(&self) -> &'static str;
 
-    /// The learning rate, which each update is handed in the type of its variable. Called once a step that is
-    /// built, before any variable is updated: the place to make what all updates share.
+    /// The learning rate, which each update is handed in the type of its variable. Called once a
+    /// step that is built, before any variable is updated: the place to make what all updates
+    /// share.
     fn rate(&self, updates: &mut Updates<'g>) -> Hyperparameter<'g>;
 
-    /// Appends the new value of one variable, and gives the node that writes it. Writes of slots need not be mentioned:
-    /// they are part of the step whether the variable's new value depends on them or not.
+    /// Appends the new value of one variable, and gives the node that writes it. Writes of slots
+    /// need not be mentioned: they are part of the step whether the variable's new value depends on
+    /// them or not.
     fn update<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T>;
 
-    /// The gradients of a scalar with respect to all trainable variables it depends on, in the order in which they were
-    /// made. Variables that it does not depend on by a path of derivatives are left out.
+    /// The gradients of a scalar with respect to all trainable variables it depends on, in the
+    /// order in which they were made. Variables that it does not depend on by a path of derivatives
+    /// are left out.
     ///
-    /// It is a mistake if the loss has dimensions (reduce it with `reduce_mean(..)` or `reduce_sum(..)`), is not of a float
-    /// type, or depends on no trainable variable.
+    /// It is a mistake if the loss has dimensions (reduce it with `reduce_mean(..)` or
+    /// `reduce_sum(..)`), is not of a float type, or depends on no trainable variable.
     #[track_caller]
     fn compute_gradients(&self, loss: impl Into<AnyTensor<'g>>) -> Gradients<'g> {
         trainable::compute_gradients(loss.into())
     }
 
-    /// The gradients of a scalar with respect to these variables, trainable or not. That it does not depend on one of
-    /// them is a mistake.
+    /// The gradients of a scalar with respect to these variables, trainable or not. That it does
+    /// not depend on one of them is a mistake.
     #[track_caller]
     fn compute_gradients_of<V: Into<AnyTensor<'g>>>(
         &self,
@@ -79,14 +83,15 @@ pub trait Optimizer<'g>: Sized {
         trainable::compute_gradients_of(loss.into(), &variables)
     }
 
-    /// The operation, called `train_step`, that changes each variable by its gradient. All variables are read as they
-    /// were before the run, and written together.
+    /// The operation, called `train_step`, that changes each variable by its gradient. All
+    /// variables are read as they were before the run, and written together.
     #[track_caller]
     fn apply_gradients(&self, gradients: Gradients<'g>) -> Operation<'g> {
         apply(self, &gradients, None)
     }
 
-    /// The same, and counts: `global_step` grows by 1. It is a variable, see [`global_step`](crate::global_step).
+    /// The same, and counts: `global_step` grows by 1. It is a variable, see
+    /// [`global_step`](crate::global_step).
     #[track_caller]
     fn apply_gradients_with(
         &self,
@@ -97,8 +102,8 @@ pub trait Optimizer<'g>: Sized {
         apply(self, &gradients, Some(global_step.into()))
     }
 
-    /// The operation, called `train_step`, that changes all trainable variables a scalar depends on so as to make it
-    /// smaller.
+    /// The operation, called `train_step`, that changes all trainable variables a scalar depends on
+    /// so as to make it smaller.
     ///
     /// ```
     /// use abeyance_graph::Graph;

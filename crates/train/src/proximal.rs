@@ -5,8 +5,9 @@ use abeyance_graph::{Float, Tensor};
 use crate::limits::{Limit, check};
 use crate::{Hyperparameter, Optimizer, Update, Updates};
 
-/// Gradient descent on a loss with `l1 * Σ|var| + l2/2 * Σ var²` added: TensorFlow's `ProximalGradientDescentOptimizer`, after
-/// Duchi and Singer, *Efficient Online and Batch Learning using Forward Backward Splitting* (2009).
+/// Gradient descent on a loss with `l1 * Σ|var| + l2/2 * Σ var²` added: TensorFlow's
+/// `ProximalGradientDescentOptimizer`, after Duchi and Singer, *Efficient Online and Batch Learning
+/// using Forward Backward Splitting* (2009).
 ///
 /// ```text
 /// x   = var - rate * g
@@ -64,8 +65,8 @@ impl<'g> Optimizer<'g> for ProximalGradientDescent<'g> {
     }
 }
 
-/// Adagrad on a loss with `l1 * Σ|var| + l2/2 * Σ var²` added: TensorFlow's `ProximalAdagradOptimizer`, after Duchi and Singer
-/// (see [`ProximalGradientDescent`]).
+/// Adagrad on a loss with `l1 * Σ|var| + l2/2 * Σ var²` added: TensorFlow's
+/// `ProximalAdagradOptimizer`, after Duchi and Singer (see [`ProximalGradientDescent`]).
 ///
 /// ```text
 /// accum += g²
@@ -76,7 +77,8 @@ impl<'g> Optimizer<'g> for ProximalGradientDescent<'g> {
 ///
 /// The slot `w/ProximalAdagrad`, accum, starts at 0.1.
 ///
-/// It is a mistake if the rate, l1 or l2 is a number that is negative or not finite, or the first value of the slot is not positive.
+/// It is a mistake if the rate, l1 or l2 is a number that is negative or not finite, or the first
+/// value of the slot is not positive.
 #[derive(Clone, Copy, Debug)]
 pub struct ProximalAdagrad<'g> {
     rate: Hyperparameter<'g>,
@@ -86,7 +88,8 @@ pub struct ProximalAdagrad<'g> {
 }
 
 impl<'g> ProximalAdagrad<'g> {
-    /// Steps of `rate` times the gradient over the root of the sum of its squares, without regularization.
+    /// Steps of `rate` times the gradient over the root of the sum of its squares, without
+    /// regularization.
     pub fn new(rate: impl Into<Hyperparameter<'g>>) -> Self {
         Self { rate: rate.into(), initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }

@@ -15,15 +15,18 @@ use crate::{Hyperparameter, Optimizer, Update, Updates};
 /// var -= mom
 /// ```
 ///
-/// Epsilon, 1e-10, is inside the root. The slots are, in this order, `w/RMSProp`: ms, which starts at **1**; if centered,
-/// `w/RMSProp_1`: mg, at 0; and, if there is momentum, the next one: mom, at 0. TensorFlow keeps the last slot without momentum
-/// too, where it is nothing but a copy of the step.
+/// Epsilon, 1e-10, is inside the root. The slots are, in this order, `w/RMSProp`: ms, which starts
+/// at **1**; if centered, `w/RMSProp_1`: mg, at 0; and, if there is momentum, the next one: mom, at
+/// 0. TensorFlow keeps the last slot without momentum too, where it is nothing but a copy of the
+/// step.
 ///
-/// The centered variant is that of Graves, *Generating Sequences With Recurrent Neural Networks* (2013). Of a gradient that stays the
-/// same, ms - mg² comes to 0, which rounding may take for less: TensorFlow's root of that is NaN, here it counts as 0.
+/// The centered variant is that of Graves, *Generating Sequences With Recurrent Neural Networks*
+/// (2013). Of a gradient that stays the same, ms - mg² comes to 0, which rounding may take for
+/// less: TensorFlow's root of that is NaN, here it counts as 0.
 ///
-/// It is a mistake if the rate is a number that is not finite, decay or momentum are not in [0, 1], or epsilon is negative. With an
-/// epsilon of 0 what is divided by 0 is a step of 0, not TensorFlow's NaN.
+/// It is a mistake if the rate is a number that is not finite, decay or momentum are not in [0, 1],
+/// or epsilon is negative. With an epsilon of 0 what is divided by 0 is a step of 0, not
+/// TensorFlow's NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct RmsProp<'g> {
     rate: Hyperparameter<'g>,
@@ -57,7 +60,8 @@ impl<'g> RmsProp<'g> {
         self
     }
 
-    /// Whether to divide by the root of the variance instead of the mean square; not unless asked for.
+    /// Whether to divide by the root of the variance instead of the mean square; not unless asked
+    /// for.
     pub fn centered(mut self, centered: bool) -> Self {
         self.centered = centered;
         self

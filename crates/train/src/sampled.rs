@@ -1,4 +1,5 @@
-//! Losses over very many classes, of which a few are drawn to stand for all: `nce_loss`, `sampled_softmax_loss`.
+//! Losses over very many classes, of which a few are drawn to stand for all: `nce_loss`,
+//! `sampled_softmax_loss`.
 
 use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{AnyTensor, Candidates, Float, Index, Tensor};
@@ -6,8 +7,8 @@ use abeyance_ir::{DType, Diagnostic, Dim};
 
 use crate::trainable::here;
 
-/// How classes are drawn for [`nce_loss`] and [`sampled_softmax_loss`]. A number alone is so many candidates, drawn by
-/// TensorFlow's `log_uniform_candidate_sampler` without repetition.
+/// How classes are drawn for [`nce_loss`] and [`sampled_softmax_loss`]. A number alone is so many
+/// candidates, drawn by TensorFlow's `log_uniform_candidate_sampler` without repetition.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling<'g> {
     candidates: Drawn<'g>,
@@ -32,8 +33,9 @@ impl<'g> Sampling<'g> {
         Self { candidates: Drawn::Given(candidates), remove_accidental_hits: None }
     }
 
-    /// Whether a candidate that is one of a row's own classes does not count for that row. By default it counts in
-    /// [`nce_loss`] and does not in [`sampled_softmax_loss`], as in TensorFlow.
+    /// Whether a candidate that is one of a row's own classes does not count for that row. By
+    /// default it counts in [`nce_loss`] and does not in [`sampled_softmax_loss`], as in
+    /// TensorFlow.
     pub fn remove_accidental_hits(self, remove: bool) -> Self {
         Self { remove_accidental_hits: Some(remove), ..self }
     }
@@ -51,11 +53,12 @@ impl<'g> From<Candidates<'g>> for Sampling<'g> {
     }
 }
 
-/// Noise-contrastive estimation for each row of `inputs`, `[N]`: whether a class is one of the row's own or was drawn is told apart by
-/// a sigmoid. TensorFlow's `tf.nn.nce_loss` (Gutmann and Hyvärinen 2010).
+/// Noise-contrastive estimation for each row of `inputs`, `[N]`: whether a class is one of the
+/// row's own or was drawn is told apart by a sigmoid. TensorFlow's `tf.nn.nce_loss` (Gutmann and
+/// Hyvärinen 2010).
 ///
-/// `weights` are `[classes, D]` and `biases` `[classes]`, `labels` `[N, T]` the T classes of each row, `inputs` `[N, D]`. With S
-/// candidates c and their expected counts q, all by [`Sampling`],
+/// `weights` are `[classes, D]` and `biases` `[classes]`, `labels` `[N, T]` the T classes of each
+/// row, `inputs` `[N, D]`. With S candidates c and their expected counts q, all by [`Sampling`],
 ///
 /// ```text
 /// x(k)  = inputs · weights[k] + biases[k] - ln q(k)
@@ -63,11 +66,12 @@ impl<'g> From<Candidates<'g>> for Sampling<'g> {
 ///       + Σ over the candidates c of sigmoid_cross_entropy(x(c), 0)
 /// ```
 ///
-/// for each row. Gradients reach weights, biases and inputs. It is meant for training: to evaluate, take all classes,
-/// `inputs.matmul(weights.transpose()) + biases` and `sigmoid_cross_entropy` with one-hot labels.
+/// for each row. Gradients reach weights, biases and inputs. It is meant for training: to evaluate,
+/// take all classes, `inputs.matmul(weights.transpose()) + biases` and `sigmoid_cross_entropy` with
+/// one-hot labels.
 ///
-/// It is a mistake if the shapes do not fit or the number of classes is not known; a label that is no class fails at
-/// run time.
+/// It is a mistake if the shapes do not fit or the number of classes is not known; a label that is
+/// no class fails at run time.
 ///
 /// ```
 /// use abeyance_graph::{dims, random_uniform, zeros, Graph};
@@ -102,17 +106,20 @@ pub fn nce_loss<'g, T: Float, I: Index>(
     })
 }
 
-/// The cross-entropy of a softmax over each row's own classes and the drawn ones, `[N]`: an estimate of that over all classes, for
-/// training. TensorFlow's `tf.nn.sampled_softmax_loss` (Jean et al. 2014).
+/// The cross-entropy of a softmax over each row's own classes and the drawn ones, `[N]`: an
+/// estimate of that over all classes, for training. TensorFlow's `tf.nn.sampled_softmax_loss` (Jean
+/// et al. 2014).
 ///
-/// Operands and x(k) are those of [`nce_loss`]; the labels' distribution is 1/T for each of the row's own classes:
+/// Operands and x(k) are those of [`nce_loss`]; the labels' distribution is 1/T for each of the
+/// row's own classes:
 ///
 /// ```text
 /// loss = softmax_cross_entropy(logits: [x(labels), x(candidates)], labels: [1/T .., 0 ..])
 /// ```
 ///
-/// A candidate that is one of the row's own classes does not count for it, unless [`Sampling::remove_accidental_hits`] says so.
-/// To evaluate, take all classes, `inputs.matmul(weights.transpose()) + biases` and `sparse_softmax_cross_entropy`.
+/// A candidate that is one of the row's own classes does not count for it, unless
+/// [`Sampling::remove_accidental_hits`] says so. To evaluate, take all classes,
+/// `inputs.matmul(weights.transpose()) + biases` and `sparse_softmax_cross_entropy`.
 #[track_caller]
 pub fn sampled_softmax_loss<'g, T: Float, I: Index>(
     weights: Tensor<'g, T>,
@@ -132,8 +139,8 @@ pub fn sampled_softmax_loss<'g, T: Float, I: Index>(
     })
 }
 
-/// The logits of each row's own classes and of the candidates, `[N, T + S]`, and the labels for them: TensorFlow's
-/// `_compute_sampled_logits`.
+/// The logits of each row's own classes and of the candidates, `[N, T + S]`, and the labels for
+/// them: TensorFlow's `_compute_sampled_logits`.
 #[track_caller]
 fn logits<'g, T: Float, I: Index>(
     what: &str,

@@ -1,8 +1,9 @@
 //! Learning rates that change with the step: TensorFlow's `tf.train` decays, as nodes of the graph.
 //!
-//! Rates are computed in f64 from a step in i64, so none loses count; optimizers convert them to the type of each variable. Periods of
-//! less than a step, and numbers by which a rate would become infinite or NaN at some step, are mistakes.
-//! A formula that is not here is written with operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
+//! Rates are computed in f64 from a step in i64, so none loses count; optimizers convert them to
+//! the type of each variable. Periods of less than a step, and numbers by which a rate would become
+//! infinite or NaN at some step, are mistakes. A formula that is not here is written with
+//! operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
 
 use abeyance_graph::ops::source::Invalid;
 use abeyance_graph::{Graph, Scalar, Tensor};
@@ -13,8 +14,8 @@ use crate::hyperparameter::number;
 use crate::naming::name;
 use crate::trainable::here;
 
-/// `initial * decay_rate ^ (step / decay_steps)`; with `staircase` the quotient is rounded down, so that the rate changes
-/// every `decay_steps`. TensorFlow's `exponential_decay`.
+/// `initial * decay_rate ^ (step / decay_steps)`; with `staircase` the quotient is rounded down, so
+/// that the rate changes every `decay_steps`. TensorFlow's `exponential_decay`.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -44,8 +45,8 @@ pub fn exponential_decay<'g>(
     })
 }
 
-/// `initial * e ^ (-decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded down. TensorFlow's
-/// `natural_exp_decay`.
+/// `initial * e ^ (-decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded
+/// down. TensorFlow's `natural_exp_decay`.
 #[track_caller]
 pub fn natural_exp_decay<'g>(
     initial: f64,
@@ -61,8 +62,8 @@ pub fn natural_exp_decay<'g>(
     })
 }
 
-/// `initial / (1 + decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded down. TensorFlow's
-/// `inverse_time_decay`.
+/// `initial / (1 + decay_rate * step / decay_steps)`; with `staircase` the quotient is rounded
+/// down. TensorFlow's `inverse_time_decay`.
 #[track_caller]
 pub fn inverse_time_decay<'g>(
     initial: f64,
@@ -81,9 +82,9 @@ pub fn inverse_time_decay<'g>(
     })
 }
 
-/// `(initial - end) * (1 - step / decay_steps) ^ power + end`, and `end` from `decay_steps` on; with `cycle` the rate goes up
-/// again there, and `decay_steps` is its first multiple that is not below the step. TensorFlow's
-/// `polynomial_decay`.
+/// `(initial - end) * (1 - step / decay_steps) ^ power + end`, and `end` from `decay_steps` on;
+/// with `cycle` the rate goes up again there, and `decay_steps` is its first multiple that is not
+/// below the step. TensorFlow's `polynomial_decay`.
 #[track_caller]
 pub fn polynomial_decay<'g>(
     initial: f64,
@@ -117,8 +118,9 @@ pub fn polynomial_decay<'g>(
     })
 }
 
-/// Half a wave of a cosine, from `initial` down to `alpha * initial` at `decay_steps`, where it stays: TensorFlow's
-/// `cosine_decay`, after Loshchilov and Hutter, *SGDR: Stochastic Gradient Descent with Warm Restarts* (2016).
+/// Half a wave of a cosine, from `initial` down to `alpha * initial` at `decay_steps`, where it
+/// stays: TensorFlow's `cosine_decay`, after Loshchilov and Hutter, *SGDR: Stochastic Gradient
+/// Descent with Warm Restarts* (2016).
 ///
 /// ```text
 /// cosine = (1 + cos(π * min(step, decay_steps) / decay_steps)) / 2
@@ -141,9 +143,10 @@ pub fn cosine_decay<'g>(
     })
 }
 
-/// [`cosine_decay`] that starts again whenever it has ended. Each period is `t_mul` times as long as the last, of which the
-/// first has `first_decay_steps`, and starts at `m_mul` times its rate: TensorFlow's `cosine_decay_restarts`, whose defaults are
-/// a `t_mul` of 2, an `m_mul` of 1 and an `alpha` of 0.
+/// [`cosine_decay`] that starts again whenever it has ended. Each period is `t_mul` times as long
+/// as the last, of which the first has `first_decay_steps`, and starts at `m_mul` times its rate:
+/// TensorFlow's `cosine_decay_restarts`, whose defaults are a `t_mul` of 2, an `m_mul` of 1 and an
+/// `alpha` of 0.
 ///
 /// ```text
 /// f      = step / first_decay_steps
@@ -153,7 +156,8 @@ pub fn cosine_decay<'g>(
 /// rate   = initial * ((1 - alpha) * cosine + alpha)
 /// ```
 ///
-/// At a restart the quotient of logarithms is an integer that may come out a hair too small, so 1e-9 is added to it.
+/// At a restart the quotient of logarithms is an integer that may come out a hair too small, so
+/// 1e-9 is added to it.
 ///
 /// It is a mistake if `t_mul` is below 1: periods that shrink come to an end.
 #[track_caller]
@@ -198,8 +202,9 @@ pub fn cosine_decay_restarts<'g>(
     })
 }
 
-/// `values[0]` up to and with step `boundaries[0]`, then `values[1]` up to and with `boundaries[1]`, and so on; the last
-/// value beyond the last boundary. TensorFlow's `piecewise_constant`.
+/// `values[0]` up to and with step `boundaries[0]`, then `values[1]` up to and with
+/// `boundaries[1]`, and so on; the last value beyond the last boundary. TensorFlow's
+/// `piecewise_constant`.
 ///
 /// It is a mistake if there is not one value more than boundaries, or boundaries do not increase.
 ///
@@ -247,9 +252,10 @@ pub fn piecewise_constant<'g>(
     })
 }
 
-/// `rate * step / warmup_steps` before step `warmup_steps`, and `rate` from there on: a rate, a number or another schedule,
-/// that grows from 0, for networks that diverge at once otherwise. TensorFlow has no function for it; this is what the schedules of
-/// its official models do (BERT's, ResNet's). Goyal et al., *Accurate, Large Minibatch SGD* (2017).
+/// `rate * step / warmup_steps` before step `warmup_steps`, and `rate` from there on: a rate, a
+/// number or another schedule, that grows from 0, for networks that diverge at once otherwise.
+/// TensorFlow has no function for it; this is what the schedules of its official models do (BERT's,
+/// ResNet's). Goyal et al., *Accurate, Large Minibatch SGD* (2017).
 ///
 /// ```
 /// # use abeyance_graph::Graph;

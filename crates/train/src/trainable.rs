@@ -7,13 +7,15 @@ use abeyance_session::{Unconnected, gradients_of};
 
 use crate::Gradients;
 
-/// The variables that optimizers change, in the order in which they were made: TensorFlow's `tf.trainable_variables`.
+/// The variables that optimizers change, in the order in which they were made: TensorFlow's
+/// `tf.trainable_variables`.
 pub fn trainable_variables(graph: &Graph) -> Vec<AnyTensor<'_>> {
     let ir = graph.ir();
     ir.iter().filter(|&(id, _)| is_trainable(&ir, id)).map(|(id, _)| graph.any(id)).collect()
 }
 
-/// The gradients of a loss with respect to the trainable variables that it depends on by a path of derivatives.
+/// The gradients of a loss with respect to the trainable variables that it depends on by a path of
+/// derivatives.
 #[track_caller]
 pub(crate) fn compute_gradients(loss: AnyTensor<'_>) -> Gradients<'_> {
     let graph = loss.graph();
@@ -102,8 +104,8 @@ pub(crate) fn is_trainable(ir: &Ir, node: NodeId) -> bool {
     ir.node(node).is(&Variable) && ir.node(node).attributes.read::<VariableAttributes>().trainable
 }
 
-/// The nodes with floats among their results that the loss depends on through nothing but nodes that have derivatives. Operands are older than their
-/// users, so one sweep finds them.
+/// The nodes with floats among their results that the loss depends on through nothing but nodes
+/// that have derivatives. Operands are older than their users, so one sweep finds them.
 fn path(ir: &Ir, loss: NodeId) -> Vec<bool> {
     let is_float = |node: NodeId| {
         let mut items = ir.node(node).ty.items().iter();

@@ -13,8 +13,8 @@ use crate::{Gradients, Hyperparameter, Optimizer};
 
 /// The step under construction: what the updates of all variables share.
 ///
-/// Its nodes are named behind `update/`; the write of the variable `w` is `update/w`, and what leads to it is behind
-/// `update/w/`.
+/// Its nodes are named behind `update/`; the write of the variable `w` is `update/w`, and what
+/// leads to it is behind `update/w/`.
 pub struct Updates<'g> {
     graph: &'g Graph,
     optimizer: &'static str,
@@ -130,8 +130,8 @@ impl<'g> Updates<'g> {
         self.writes.extend(unused);
     }
 
-    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`. Gives those that no other
-    /// node uses, which have to be asked for.
+    /// Names the writes among the nodes from `first` on after what they write: `update/w/Adam`.
+    /// Gives those that no other node uses, which have to be asked for.
     fn name_slot_writes(&self, first: usize, but: NodeId) -> Vec<AnyTensor<'g>> {
         let writes: Vec<(NodeId, String)> = {
             let ir = self.graph.ir();
@@ -201,7 +201,8 @@ impl<'g> Updates<'g> {
         self.dtype
     }
 
-    /// A hyperparameter as a scalar of type `T`: one node for all updates, called `name`. A tensor of that type is that node.
+    /// A hyperparameter as a scalar of type `T`: one node for all updates, called `name`. A tensor
+    /// of that type is that node.
     pub fn scalar<T: Float>(
         &mut self,
         name: &'static str,
@@ -248,16 +249,17 @@ impl<'g> Updates<'g> {
         scalar.id()
     }
 
-    /// A state that all variables share, such as the power of a decay: a scalar variable called `name`, or the first of
-    /// `name_1`, `name_2`, ... that is free in the user's scope.
+    /// A state that all variables share, such as the power of a decay: a scalar variable called
+    /// `name`, or the first of `name_1`, `name_2`, ... that is free in the user's scope.
     pub fn state<T: Float>(&mut self, name: &'static str, initial: f64) -> Tensor<'g, T> {
         let _scope = enter_state(self.graph, &self.outer);
         let name = self.graph.free_name(name);
         self.graph.state(&name, T::from_f64(initial))
     }
 
-    /// Hands a scalar that all updates need to each of them, where [`Update::shared`] finds it by this name: a power of beta, a rate
-    /// worked out from one. To be called in [`Optimizer::rate`]; a name that is used again stands for the later scalar.
+    /// Hands a scalar that all updates need to each of them, where [`Update::shared`] finds it by
+    /// this name: a power of beta, a rate worked out from one. To be called in [`Optimizer::rate`];
+    /// a name that is used again stands for the later scalar.
     ///
     /// ```
     /// # use abeyance_graph::{Float, Graph, Tensor};
@@ -291,7 +293,8 @@ impl<'g> Updates<'g> {
         self.shared.insert(name, scalar.into());
     }
 
-    /// The tensor that `build` makes, called `base` among the step's nodes, with what leads to it behind `base/`.
+    /// The tensor that `build` makes, called `base` among the step's nodes, with what leads to it
+    /// behind `base/`.
     pub fn named<T: Float>(
         &self,
         base: &str,
@@ -358,8 +361,8 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         self.rate
     }
 
-    /// A hyperparameter as a scalar of the variable's type: one node for all variables of that type, called
-    /// `name`.
+    /// A hyperparameter as a scalar of the variable's type: one node for all variables of that
+    /// type, called `name`.
     pub fn scalar(
         &mut self,
         name: &'static str,
@@ -368,8 +371,8 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         self.updates.scalar(name, value.into())
     }
 
-    /// A scalar that [`Optimizer::rate`] handed to all updates by [`Updates::share`], in the variable's type. It is a mistake if none has
-    /// this name, or it has dimensions.
+    /// A scalar that [`Optimizer::rate`] handed to all updates by [`Updates::share`], in the
+    /// variable's type. It is a mistake if none has this name, or it has dimensions.
     pub fn shared(&mut self, name: &'static str) -> Scalar<'g, T> {
         let graph = self.updates.graph;
         match self.updates.shared.get(name) {
@@ -393,8 +396,8 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         a / b.equal(zero).select(infinity, b)
     }
 
-    /// The scalar `1 - x`, with `x` rounded first to the type of what all variables share. In f32, as in TensorFlow's kernels,
-    /// `1 - 0.999` is 0.0009999871 so that it fits powers of 0.999f32.
+    /// The scalar `1 - x`, with `x` rounded first to the type of what all variables share. In f32,
+    /// as in TensorFlow's kernels, `1 - 0.999` is 0.0009999871 so that it fits powers of 0.999f32.
     pub fn one_minus(&mut self, name: &'static str, x: f64) -> Scalar<'g, T> {
         let rest = match self.updates.dtype {
             DType::F32 => f64::from(1.0 - x as f32),
@@ -403,8 +406,8 @@ impl<'g, T: Float> Update<'_, 'g, T> {
         self.scalar(name, rest)
     }
 
-    /// A state in the variable's shape, called after variable and optimizer: `w/Adam`, or the first of `w/Adam_1`,
-    /// `w/Adam_2`, ... that is free.
+    /// A state in the variable's shape, called after variable and optimizer: `w/Adam`, or the first
+    /// of `w/Adam_1`, `w/Adam_2`, ... that is free.
     pub fn slot(&mut self, initial: f64) -> Tensor<'g, T> {
         let graph = self.updates.graph;
         let shape = self.variable.shape();

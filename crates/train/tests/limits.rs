@@ -1,4 +1,5 @@
-//! Every optimizer at the limits of its settings and of gradients: what it takes stays finite, what it cannot take it refuses.
+//! Every optimizer at the limits of its settings and of gradients: what it takes stays finite, what
+//! it cannot take it refuses.
 
 use abeyance_graph::{Float, Graph, dims};
 use abeyance_session::{Session, feeds};

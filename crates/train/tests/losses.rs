@@ -1,11 +1,13 @@
-//! Losses by their formulas, worked out by hand, with weights and every reduction, and what is told of shapes that do not fit.
+//! Losses by their formulas, worked out by hand, with weights and every reduction, and what is told
+//! of shapes that do not fit.
 
 use abeyance_graph::{Graph, Scalar, Tensor, dims};
 use abeyance_session::{Session, feeds, gradients};
 use abeyance_train::losses::{self, Reduction, Weighted};
 use ndarray::{ArrayD, arr1, arr2};
 
-/// The loss of labels and predictions `[N, 2]`, and its gradient with respect to predictions, beside central differences.
+/// The loss of labels and predictions `[N, 2]`, and its gradient with respect to predictions,
+/// beside central differences.
 fn check(
     wanted: f64,
     labels: [[f64; 2]; 2],

@@ -117,7 +117,8 @@ fn cosine_restarts() {
     }
 }
 
-/// At the first step of each period the rate is the highest, not the lowest, however logarithms are rounded.
+/// At the first step of each period the rate is the highest, not the lowest, however logarithms are
+/// rounded.
 #[test]
 fn cosine_restarts_restart_on_the_step() {
     let g = Graph::new();

@@ -32,8 +32,8 @@ pub enum AddressError {
     },
 }
 
-/// Listens on an address: `127.0.0.1:6006`, `localhost:0` for a port that is free, `6006` for that port on this machine alone. What
-/// comes of it does not block, as tokio wants it.
+/// Listens on an address: `127.0.0.1:6006`, `localhost:0` for a port that is free, `6006` for that
+/// port on this machine alone. What comes of it does not block, as tokio wants it.
 ///
 /// # Errors
 /// The address is none, or its port is taken.

@@ -1,4 +1,5 @@
-//! Whether a request is meant for this server: a foreign page, or a foreign name for this machine, can make a browser send one.
+//! Whether a request is meant for this server: a foreign page, or a foreign name for this machine,
+//! can make a browser send one.
 
 use std::net::IpAddr;
 
@@ -14,8 +15,9 @@ impl Names {
         Self(names.into_iter().collect())
     }
 
-    /// Why a request with these headers is refused: its `Host` is none of the names, or it comes from a page of another origin.
-    /// `server` and `option` are words for the message: what is asked, and the flag that adds a name.
+    /// Why a request with these headers is refused: its `Host` is none of the names, or it comes
+    /// from a page of another origin. `server` and `option` are words for the message: what is
+    /// asked, and the flag that adds a name.
     pub fn refuse(&self, headers: &HeaderMap, server: &str, option: &str) -> Option<String> {
         let text =
             |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -35,7 +37,8 @@ impl Names {
         (!is_own).then(|| format!("a page of `{}` may not use this {server}", shorten(origin)))
     }
 
-    /// Whether the machine may be called so. Numbers cannot be made to mean another machine than they did; names can.
+    /// Whether the machine may be called so. Numbers cannot be made to mean another machine than
+    /// they did; names can.
     fn knows(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {
             // `[::1]` and `[::1]:80`: the number ends with a bracket.

@@ -1,6 +1,6 @@
-//! What the servers of this workspace have in common before they answer anything: [where](listen) they listen, whether a
-//! request [may be meant for them](Names) and not for a page that tricks a browser, and [secrets](secret) that are
-//! [compared](is_same) without telling where they differ.
+//! What the servers of this workspace have in common before they answer anything: [where](listen)
+//! they listen, whether a request [may be meant for them](Names) and not for a page that tricks a
+//! browser, and [secrets](secret) that are [compared](is_same) without telling where they differ.
 //!
 //! It must not know what is served.
 

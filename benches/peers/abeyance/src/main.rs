@@ -1,5 +1,6 @@
-//! Measures Abeyance as the peers are measured. Two more commands serve them all: `write` leaves the data that every runner is fed in
-//! `data/`, and `peak THREADS` prints how many multiplications and additions the machine can do.
+//! Measures Abeyance as the peers are measured. Two more commands serve them all: `write` leaves
+//! the data that every runner is fed in `data/`, and `peak THREADS` prints how many multiplications
+//! and additions the machine can do.
 
 mod peak;
 mod write;
@@ -61,7 +62,8 @@ fn measure(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the predictions are the largest of; where the network goes on to a softmax, the operand of that.
+/// What the predictions are the largest of; where the network goes on to a softmax, the operand of
+/// that.
 fn logits<'g>(network: &Network<'g>) -> Tensor<'g, f32> {
     let graph = network.x.graph();
     let operand = |id| graph.ir().node(id).operands[0];

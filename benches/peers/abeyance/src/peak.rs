@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use pulp::{Simd, WithSimd};
 
-/// Sums that do not wait for each other: twice the latency of a fused multiply-add times the number of its units, and few enough for
-/// the registers.
+/// Sums that do not wait for each other: twice the latency of a fused multiply-add times the number
+/// of its units, and few enough for the registers.
 const CHAINS: usize = 12;
 const REPEATS: usize = 100_000;
 const SECONDS: f64 = 0.5;
 
-/// Prints the peak of each instruction set the machine has, in GFLOP/s of single precision, of `threads` threads together.
+/// Prints the peak of each instruction set the machine has, in GFLOP/s of single precision, of
+/// `threads` threads together.
 pub fn print(threads: usize) {
     let mut peaks = serde_json::Map::new();
     for (name, product) in sets() {

@@ -1,5 +1,6 @@
-//! Measures burn with `flex`, the faster of its backends in Rust, on as many threads as `RAYON_NUM_THREADS` says. (The other,
-//! `ndarray`, is deprecated. A third, `cpu`, downloads LLVM while it is built.)
+//! Measures burn with `flex`, the faster of its backends in Rust, on as many threads as
+//! `RAYON_NUM_THREADS` says. (The other, `ndarray`, is deprecated. A third, `cpu`, downloads LLVM
+//! while it is built.)
 
 use std::time::Instant;
 

@@ -1,4 +1,5 @@
-//! Our matrix product against `gemm` and `matrixmultiply` on the shapes of small networks for MNIST, one thread.
+//! Our matrix product against `gemm` and `matrixmultiply` on the shapes of small networks for
+//! MNIST, one thread.
 
 #![allow(unsafe_code)] // the other crates take pointers
 

@@ -1,8 +1,9 @@
 //! What every runner in Rust shares: the networks, the data, the protocol of measuring.
 //!
-//! `python/measure.py` is the same for Python. `compare.py` starts a runner with four arguments, `SETTING TASK NETWORK THREADS`,
-//! where the task is `train` or `read`. The runner prints one line of JSON when it is warm; then, for every line `COUNT SECONDS` on
-//! its standard input, it works for so long on batches of `COUNT` images and prints another; at the end of the input it stops.
+//! `python/measure.py` is the same for Python. `compare.py` starts a runner with four arguments,
+//! `SETTING TASK NETWORK THREADS`, where the task is `train` or `read`. The runner prints one line
+//! of JSON when it is warm; then, for every line `COUNT SECONDS` on its standard input, it works
+//! for so long on batches of `COUNT` images and prints another; at the end of the input it stops.
 
 mod data;
 mod network;
@@ -62,7 +63,8 @@ impl Run {
         }
     }
 
-    /// Measures steps of training. The network began to be described at `started`, after its data was there.
+    /// Measures steps of training. The network began to be described at `started`, after its data
+    /// was there.
     pub fn train(&self, started: Instant, network: &mut impl Training) {
         network.step(0);
         let first_ms = milliseconds(started.elapsed());

@@ -12,7 +12,8 @@ pub struct Network {
     pub dense: Vec<usize>,
     /// What follows each layer but the last.
     pub activation: Activation,
-    /// The probability with which a neuron of a fully connected layer but the last is kept in training.
+    /// The probability with which a neuron of a fully connected layer but the last is kept in
+    /// training.
     pub keep: f64,
     /// The loss is the mean cross-entropy times this.
     pub loss_scale: f64,
@@ -85,7 +86,8 @@ impl Network {
         floor + from * left
     }
 
-    /// The shapes of the variables in the order of their file, weights before biases: filters HWIO, matrices `[inputs, outputs]`.
+    /// The shapes of the variables in the order of their file, weights before biases: filters HWIO,
+    /// matrices `[inputs, outputs]`.
     pub fn shapes(&self) -> Vec<Vec<usize>> {
         let mut inputs = 1;
         let mut shapes = Vec::new();

@@ -119,7 +119,8 @@ impl Connection {
 
 /// Latencies, failures and wrong answers counted by one thread.
 pub struct Seen {
-    /// Nanoseconds from the first byte sent to the last received, of the answers in the measured time.
+    /// Nanoseconds from the first byte sent to the last received, of the answers in the measured
+    /// time.
     pub latencies: Histogram<u64>,
     /// Answers in all, those of the warm-up too.
     pub answered: u64,

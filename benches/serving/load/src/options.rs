@@ -56,7 +56,8 @@ pub struct Options {
     /// The seed of drawn images
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Compare every answer's bits with the image's, asked alone before the load or read from --reference
+    /// Compare every answer's bits with the image's, asked alone before the load or read from
+    /// --reference
     #[arg(long)]
     pub check: bool,
     /// The expected answers, as --write-reference wrote them for the same images

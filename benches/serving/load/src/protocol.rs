@@ -17,7 +17,8 @@ pub enum Protocol {
     OipGrpc,
     /// TensorFlow Serving's REST, row form
     TfRest,
-    /// A service written by hand: {"images": [[[[..]]]]} in, {"digit": [..], "probabilities": [[..]]} out
+    /// A service written by hand: {"images": [[[[..]]]]} in, {"digit": [..], "probabilities":
+    /// [[..]]} out
     Json,
     /// A service written by hand: the image's bytes in, the probabilities' bytes out
     Raw,

@@ -1,8 +1,10 @@
-//! Generates a client of a signature: a file of Rust that knows the names, element types and shapes of inputs and outputs, and speaks
-//! the Open Inference Protocol v2 over HTTP with tensors as binary data.
+//! Generates a client of a signature: a file of Rust that knows the names, element types and shapes
+//! of inputs and outputs, and speaks the Open Inference Protocol v2 over HTTP with tensors as
+//! binary data.
 //!
-//! What does not depend on the signature stands in `parts/`, of which a client takes what it needs. Statements are written so that
-//! `rustfmt` leaves them alone whatever its heuristics for short lines are; a comment within a literal keeps it on several lines.
+//! What does not depend on the signature stands in `parts/`, of which a client takes what it needs.
+//! Statements are written so that `rustfmt` leaves them alone whatever its heuristics for short
+//! lines are; a comment within a literal keeps it on several lines.
 
 mod names;
 mod types;

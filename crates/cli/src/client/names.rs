@@ -17,8 +17,8 @@ const KEYWORDS: [&str; 48] = [
 /// What cannot be a name even raw.
 const RESERVED: [&str; 3] = ["crate", "self", "super"];
 
-/// A field's name for each text, no two the same: letters in snake case, digits, `_` for what else there is, `instead` for what has
-/// neither letters nor digits.
+/// A field's name for each text, no two the same: letters in snake case, digits, `_` for what else
+/// there is, `instead` for what has neither letters nor digits.
 pub fn fields<'a>(texts: impl IntoIterator<Item = &'a str>, instead: &str) -> Vec<String> {
     let mut taken = HashSet::new();
     texts

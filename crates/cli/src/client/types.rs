@@ -7,12 +7,14 @@ use abeyance::ir::{DType, Dim, Graph, NodeId};
 /// An array of Rust of more bytes is none: it is made on the stack before it gets where it belongs.
 const MOST_ARRAY_BYTES: usize = 256 << 10;
 
-/// The type of a tensor in a client, in which a wrong element type, rank or known size is an error of the compiler.
+/// The type of a tensor in a client, in which a wrong element type, rank or known size is an error
+/// of the compiler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RustType {
     /// Of a number.
     pub dtype: DType,
-    /// The dimensions that are counted at run time, outermost: all up to the last unknown one, and those of large arrays.
+    /// The dimensions that are counted at run time, outermost: all up to the last unknown one, and
+    /// those of large arrays.
     pub counted: usize,
     /// The known sizes of an element, outermost first.
     pub sizes: Vec<usize>,

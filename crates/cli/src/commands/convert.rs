@@ -20,7 +20,8 @@ pub struct Options {
     /// Its form; otherwise its name says it: `.graph`, `.txt` or `.onnx`
     #[arg(long, value_enum)]
     form: Option<Form>,
-    /// The weights that go into a model of ONNX: a checkpoint, or a folder of which the newest is taken
+    /// The weights that go into a model of ONNX: a checkpoint, or a folder of which the newest is
+    /// taken
     #[arg(long, value_name = "FILE|FOLDER")]
     checkpoint: Option<PathBuf>,
     /// The signature that becomes a model of ONNX
@@ -98,7 +99,8 @@ fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
     if checkpoint.is_some() || files::is_onnx(&options.from) {
         return model.map_err(Failure::failed);
     }
-    // Without its weights a model is of no use, whether it has random ones, which cannot be said, or zeros.
+    // Without its weights a model is of no use, whether it has random ones, which cannot be said,
+    // or zeros.
     match model {
         Ok(model) => {
             if graph.ir().iter().any(|(_, node)| node.is(&Variable)) {

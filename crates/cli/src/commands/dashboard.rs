@@ -14,7 +14,8 @@ use crate::{output, stop};
 pub struct Options {
     /// A folder of recorded trainings, or one of them; any TensorBoard log will do
     folder: PathBuf,
-    /// Where the page is: an address and a port, or a port of this machine alone; port 0 takes one that is free
+    /// Where the page is: an address and a port, or a port of this machine alone; port 0 takes one
+    /// that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6006")]
     addr: String,
     /// A name by which browsers may call this machine, besides its numbers and `localhost`

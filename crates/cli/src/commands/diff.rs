@@ -1,5 +1,6 @@
-//! `abeyance diff`: what differs between two graphs as programs. Names that nobody chose (`add_3`) move when a node is put in before
-//! them, so nodes are paired by what they compute, in order, and only then by name.
+//! `abeyance diff`: what differs between two graphs as programs. Names that nobody chose (`add_3`)
+//! move when a node is put in before them, so nodes are paired by what they compute, in order, and
+//! only then by name.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -48,8 +49,8 @@ struct Difference {
     other: Vec<String>,
 }
 
-/// What a node is without its name and its operands: those with equal keys may stand for each other. What is fed, read or drawn
-/// goes by its name, so that is part of what it is.
+/// What a node is without its name and its operands: those with equal keys may stand for each
+/// other. What is fed, read or drawn goes by its name, so that is part of what it is.
 fn key(graph: &Graph, id: NodeId, node: &Node) -> String {
     let signature = node.operator.signature();
     let name = match signature.effect {

@@ -32,19 +32,22 @@ pub struct Options {
     /// The package's folder; a package that is there is replaced
     #[arg(short, long, value_name = "FOLDER")]
     output: PathBuf,
-    /// The signature that answers where none is asked for; otherwise `predict`, or the first that writes nothing
+    /// The signature that answers where none is asked for; otherwise `predict`, or the first that
+    /// writes nothing
     #[arg(long, value_name = "NAME")]
     signature: Option<String>,
     /// What the model is called where it is served; otherwise as the graph's file is
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Golden inputs: NumPy arrays, PNG images or IDX files as `predict --input` takes them, a case for each example
+    /// Golden inputs: NumPy arrays, PNG images or IDX files as `predict --input` takes them, a case
+    /// for each example
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "cases")]
     case: Vec<String>,
     /// Take images in these files as negatives: MNIST's digits are white on black
     #[arg(long, requires = "case")]
     invert: bool,
-    /// Golden cases without files: the first test images where the graph reads such, otherwise made-up inputs
+    /// Golden cases without files: the first test images where the graph reads such, otherwise
+    /// made-up inputs
     #[arg(long, value_name = "N", default_value_t = 4)]
     cases: usize,
     /// Where the test images are: `mnist`, or a folder of four IDX files
@@ -196,7 +199,8 @@ fn refuse_many(count: usize) -> Result<(), Failure> {
     }
 }
 
-/// The first test images, if the signature takes such and they are there; if they are asked for, what is in the way is an error.
+/// The first test images, if the signature takes such and they are there; if they are asked for,
+/// what is in the way is an error.
 fn test_images(
     options: &Options,
     graph: &Graph,

@@ -27,8 +27,9 @@ pub struct Options {
     graph: PathBuf,
     #[command(flatten)]
     from: From,
-    /// NumPy arrays (.npy), PNG images or IDX files, several one after another; `NAME=FILE` where there are several inputs, the name
-    /// being the signature's, such as `serving_default_x:0=a.npy`
+    /// NumPy arrays (.npy), PNG images or IDX files, several one after another; `NAME=FILE` where
+    /// there are several inputs, the name being the signature's, such as
+    /// `serving_default_x:0=a.npy`
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     input: Vec<String>,
     /// The signature
@@ -37,7 +38,8 @@ pub struct Options {
     /// Take images as negatives: MNIST's digits are white on black
     #[arg(long)]
     invert: bool,
-    /// Examples in a run, where each is computed apart from the others: a graph that mixes them is run once on all
+    /// Examples in a run, where each is computed apart from the others: a graph that mixes them is
+    /// run once on all
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Write each output as `NAME.npy` in this folder instead of showing it
@@ -91,7 +93,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     show(&names, &outputs, rows, &read)
 }
 
-/// A file's name for each output, `NAME.npy` with `_` for what a file's name should not hold: no two are the same, in letters of either case.
+/// A file's name for each output, `NAME.npy` with `_` for what a file's name should not hold: no
+/// two are the same, in letters of either case.
 fn file_names(outputs: &[&str]) -> Vec<String> {
     const LONGEST: usize = 100;
     let plain =
@@ -114,8 +117,9 @@ fn rows(outputs: &[Value]) -> Option<usize> {
     count.filter(|count| outputs.iter().all(|value| value.shape().first() == Some(count)))
 }
 
-/// Runs the signature on a part of the examples at a time where their rows are treated apart ([`SignatureRun::batches`]); otherwise
-/// once on all of them, as the answers would depend on where they are cut.
+/// Runs the signature on a part of the examples at a time where their rows are treated apart
+/// ([`SignatureRun::batches`]); otherwise once on all of them, as the answers would depend on where
+/// they are cut.
 fn batches(
     run: &SignatureRun<'_>,
     inputs: &[(String, Value)],
@@ -160,8 +164,8 @@ fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Failure> {
     })
 }
 
-/// A line for each example where all outputs have as many, behind the name of its file if there are several; otherwise a line for each
-/// output.
+/// A line for each example where all outputs have as many, behind the name of its file if there are
+/// several; otherwise a line for each output.
 fn show(
     names: &[&str],
     outputs: &[Value],
@@ -217,7 +221,8 @@ fn numbers(dtype: DType, numbers: &[f64]) -> String {
     }
 }
 
-/// As nested arrays of JSON, in which a number that is none is null; only some of its rows, if these are given.
+/// As nested arrays of JSON, in which a number that is none is null; only some of its rows, if
+/// these are given.
 fn nested(value: &Value, rows: &Option<Range<usize>>) -> serde_json::Value {
     fn level(dtype: DType, dims: &[usize], numbers: &[f64]) -> serde_json::Value {
         let Some((&first, rest)) = dims.split_first() else {

@@ -23,7 +23,8 @@ pub struct Options {
     /// The backward part and the updates too: all that is saved
     #[arg(long)]
     backward: bool,
-    /// Every number of long arrays, such as weights, not just the first ones; with --backward the text that can be read back
+    /// Every number of long arrays, such as weights, not just the first ones; with --backward the
+    /// text that can be read back
     #[arg(long, conflicts_with_all = ["plan", "dot", "svg"])]
     whole: bool,
     /// The plan of a run of a signature (`train` unless named): fused loops, memory, order, costs

@@ -11,14 +11,16 @@ use crate::{files, output, stop};
 
 #[derive(Args)]
 pub struct Options {
-    /// A graph, a package or an ONNX model; or a folder of models and their versions, `NAME/VERSION/...`
+    /// A graph, a package or an ONNX model; or a folder of models and their versions,
+    /// `NAME/VERSION/...`
     model: PathBuf,
     #[command(flatten)]
     from: files::From,
     /// What the model is called, if not as its file
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Where HTTP is spoken: an address and a port, or a port of this machine alone; port 0 takes one that is free
+    /// Where HTTP is spoken: an address and a port, or a port of this machine alone; port 0 takes
+    /// one that is free
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     http: String,
     /// Where gRPC is spoken
@@ -100,7 +102,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// One model, or a folder of many: that is a folder which is no model itself and in which folders of versions lie.
+/// One model, or a folder of many: that is a folder which is no model itself and in which folders
+/// of versions lie.
 fn models(options: &Options) -> Result<Models, Failure> {
     let path = &options.model;
     if !is_repository(path) {

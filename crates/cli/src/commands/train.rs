@@ -51,8 +51,8 @@ pub struct Options {
     /// Checkpoints that are kept, the newest; 0 for all
     #[arg(long, value_name = "N", default_value_t = 5)]
     keep: usize,
-    /// Steps between two evaluations on the test images; 0 for one at the end [default: 1000; with --log or --dashboard a 50th of
-    /// all steps]
+    /// Steps between two evaluations on the test images; 0 for one at the end [default: 1000; with
+    /// --log or --dashboard a 50th of all steps]
     #[arg(long, value_name = "N")]
     eval_every: Option<u64>,
     /// Seed of first values, batches and random numbers, instead of the graph's
@@ -294,7 +294,8 @@ impl<'a> Trainer<'a> {
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
         let eval_every = self.options.eval_every();
         if self.watching.is_some() && from == 0 && eval_every > 0 && to > 0 {
-            // Where the curves begin. That it was looked at is not to be seen in a checkpoint either, which counts draws.
+            // Where the curves begin. That it was looked at is not to be seen in a checkpoint
+            // either, which counts draws.
             let begin = self.session.snapshot();
             self.evaluate()?;
             self.session.restore(&begin)?;
@@ -311,8 +312,8 @@ impl<'a> Trainer<'a> {
             self.refuse_nan(step, &train)?;
             progress.step(done, &train);
             evaluated = None;
-            // The last one too, before it is saved: training that goes on from there has evaluated as often as training that
-            // never stopped, and random numbers count on.
+            // The last one too, before it is saved: training that goes on from there has evaluated
+            // as often as training that never stopped, and random numbers count on.
             if every(eval_every, done) {
                 let speed = progress.speed(done);
                 self.say_speed(done, speed);
@@ -336,7 +337,8 @@ impl<'a> Trainer<'a> {
         Ok(evaluated)
     }
 
-    /// A loss that is no number stays so: the checkpoints of before are worth more than those that would follow.
+    /// A loss that is no number stays so: the checkpoints of before are worth more than those that
+    /// would follow.
     fn refuse_nan(&self, step: u64, train: &Metrics) -> Result<(), Failure> {
         let Some((name, value)) = train.iter().find(|(_, value)| !value.is_finite()) else {
             return Ok(());

@@ -1,8 +1,10 @@
-//! Where the boxes of a picture stand and where its lines run: boxes in rows, such that every line goes down and none through a box
-//! (Sugiyama, Tagawa, Toda: *Methods for visual understanding of hierarchical system structures*, 1981).
+//! Where the boxes of a picture stand and where its lines run: boxes in rows, such that every line
+//! goes down and none through a box (Sugiyama, Tagawa, Toda: *Methods for visual understanding of
+//! hierarchical system structures*, 1981).
 //!
-//! A line over several rows has a place of its own in each row between, among the boxes. The order of a row follows the middle of what is above and below,
-//! a few times down and up; then everything moves as near to what it is joined to as that order leaves room for.
+//! A line over several rows has a place of its own in each row between, among the boxes. The order
+//! of a row follows the middle of what is above and below, a few times down and up; then everything
+//! moves as near to what it is joined to as that order leaves room for.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +46,8 @@ struct Item {
 }
 
 impl Layout {
-    /// Boxes of some sizes, width and height, and the lines between them, of which each goes to a box with a larger number.
+    /// Boxes of some sizes, width and height, and the lines between them, of which each goes to a
+    /// box with a larger number.
     pub fn of(sizes: &[(f64, f64)], links: &[Link]) -> Self {
         let rows_of_boxes = rows(sizes.len(), links);
         let mut items: Vec<Item> = sizes
@@ -104,8 +107,8 @@ impl Layout {
     }
 }
 
-/// The row of each box: below all that it needs, and as low as those that need it leave it, if it needs nothing itself. So a variable
-/// stands by its first user.
+/// The row of each box: below all that it needs, and as low as those that need it leave it, if it
+/// needs nothing itself. So a variable stands by its first user.
 fn rows(count: usize, links: &[Link]) -> Vec<usize> {
     let mut rows = vec![0; count];
     let mut needs = vec![false; count];
@@ -127,7 +130,8 @@ fn rows(count: usize, links: &[Link]) -> Vec<usize> {
     rows
 }
 
-/// Joins two boxes, with a lane in each row between: all that the line meets, from one to the other.
+/// Joins two boxes, with a lane in each row between: all that the line meets, from one to the
+/// other.
 fn chain(items: &mut Vec<Item>, link: &Link) -> Vec<usize> {
     let mut chain = vec![link.from];
     for row in items[link.from].row + 1..items[link.to].row {
@@ -158,7 +162,8 @@ fn parts(items: &[Item]) -> Vec<usize> {
     parts
 }
 
-/// Moves each part to the left, up to the one before it: what is joined to nothing there has no reason to stand further off.
+/// Moves each part to the left, up to the one before it: what is joined to nothing there has no
+/// reason to stand further off.
 fn close_up(items: &[Item], order: &[Vec<usize>], parts: &[usize], centres: &mut [f64]) {
     let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &item in order.iter().flatten() {
@@ -239,7 +244,8 @@ fn crossings(items: &[Item], order: &[Vec<usize>]) -> usize {
     }
     let mut crossings = 0;
     for row in order {
-        // Ends below, in the order of their beginnings: each pair the wrong way round is a crossing.
+        // Ends below, in the order of their beginnings: each pair the wrong way round is a
+        // crossing.
         let mut sorted: Vec<usize> = Vec::new();
         for &item in row {
             let mut ends: Vec<usize> = items[item].below.iter().map(|&to| places[to]).collect();
@@ -255,7 +261,8 @@ fn crossings(items: &[Item], order: &[Vec<usize>]) -> usize {
     crossings
 }
 
-/// The middle of each item: near the middle of those it is joined to, without touching its neighbours.
+/// The middle of each item: near the middle of those it is joined to, without touching its
+/// neighbours.
 fn placed(items: &[Item], order: &[Vec<usize>]) -> Vec<f64> {
     let mut centres = vec![0.0; items.len()];
     for row in order {
@@ -292,8 +299,9 @@ fn placed(items: &[Item], order: &[Vec<usize>]) -> Vec<f64> {
     centres
 }
 
-/// The places nearest to those that are wanted, by the sum of squares, that keep a row's order and its distances: neighbours that would
-/// be too near become a block that stands where its members want it on average (pool adjacent violators).
+/// The places nearest to those that are wanted, by the sum of squares, that keep a row's order and
+/// its distances: neighbours that would be too near become a block that stands where its members
+/// want it on average (pool adjacent violators).
 fn apart(items: &[Item], row: &[usize], wanted: &[f64]) -> Vec<f64> {
     // Less the distance from the first, places need only not decrease.
     let mut offsets = Vec::new();
@@ -322,7 +330,8 @@ fn apart(items: &[Item], row: &[usize], wanted: &[f64]) -> Vec<f64> {
     shifts.zip(offsets).map(|(shift, offset)| shift + offset).collect()
 }
 
-/// For each line where it leaves a box and where it enters one, from their middles: side by side in the order of their other ends.
+/// For each line where it leaves a box and where it enters one, from their middles: side by side in
+/// the order of their other ends.
 fn ports(
     items: &[Item],
     links: &[Link],

@@ -1,4 +1,5 @@
-//! A graph as a picture, an SVG: a box for each node, in rows from what is fed to what comes out, and lines for what flows.
+//! A graph as a picture, an SVG: a box for each node, in rows from what is fed to what comes out,
+//! and lines for what flows.
 
 mod layout;
 
@@ -98,7 +99,8 @@ fn draw(boxes: &[NodeBox], links: &[Link], layout: &Layout) -> Result<String, st
             if path.is_empty() {
                 write!(path, "M{x0:.1} {y0:.1}")?;
             }
-            // Straight through a row, and from one row to the next a curve that leaves and enters straight.
+            // Straight through a row, and from one row to the next a curve that leaves and enters
+            // straight.
             match x0 == x1 {
                 true => write!(path, "V{y1:.1}")?,
                 false => {

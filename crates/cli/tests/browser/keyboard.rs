@@ -6,8 +6,9 @@ use fantoccini::key::Key;
 
 use crate::support::{Browser, Program, in_browser, two_recorded_runs};
 
-/// Gives everything that can be seen and worked a number in `data-nr`, and says how many there are. Of a group of radio buttons the keyboard
-/// stops at one, of tabs at the chosen one; so they count as one.
+/// Gives everything that can be seen and worked a number in `data-nr`, and says how many there are.
+/// Of a group of radio buttons the keyboard stops at one, of tabs at the chosen one; so they count
+/// as one.
 fn number_all(browser: &Browser) -> f64 {
     browser.number(
         "(() => { \
@@ -21,7 +22,8 @@ fn number_all(browser: &Browser) -> f64 {
     )
 }
 
-/// Goes through the page by the tab key, and gives the numbers of what it met; what cannot be seen to have the keyboard is a mistake.
+/// Goes through the page by the tab key, and gives the numbers of what it met; what cannot be seen
+/// to have the keyboard is a mistake.
 fn tab_through(browser: &Browser, count: usize) -> BTreeSet<usize> {
     browser.eval("(() => { document.activeElement.blur(); window.scrollTo(0, 0); })()");
     let mut met = BTreeSet::new();

@@ -24,7 +24,8 @@ fn no_view_asks_anybody_but_the_server_nor_writes_on_the_console() {
             );
             browser.check();
         }
-        // The page may not, either, if something in it tried to. The browser says so, and nobody is asked.
+        // The page may not, either, if something in it tried to. The browser says so, and nobody is
+        // asked.
         browser.allow("Content Security Policy");
         let refused = browser
             .eval("fetch('http://127.0.0.1:9/').then(() => 'answered', (error) => error.name)");

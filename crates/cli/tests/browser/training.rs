@@ -4,8 +4,8 @@ use crate::support::{Browser, Folder, Program, in_browser};
 
 const PANELS: [&str; 6] = ["batch", "loss", "accuracy", "test", "weights", "biases"];
 
-/// The colours that a panel's drawing consists of, as one number; 0 for an empty one. The picture is copied before it is read, for a
-/// browser warns of reading the same drawing again and again.
+/// The colours that a panel's drawing consists of, as one number; 0 for an empty one. The picture
+/// is copied before it is read, for a browser warns of reading the same drawing again and again.
 fn picture(key: &str) -> String {
     format!(
         "(() => {{

@@ -78,7 +78,8 @@ impl Ran {
     }
 }
 
-/// Images of 6 by 6 pixels, in which the row of the digit is bright: 300 to train on, 100 to test on.
+/// Images of 6 by 6 pixels, in which the row of the digit is bright: 300 to train on, 100 to test
+/// on.
 pub fn digits(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     for (half, count) in [("train", 300u32), ("t10k", 100)] {

@@ -1,5 +1,5 @@
-//! Clients that `abeyance client` generates, as a program would use them: of the digit reader, of a signature with all element types and
-//! odd names, and of one without inputs.
+//! Clients that `abeyance client` generates, as a program would use them: of the digit reader, of a
+//! signature with all element types and odd names, and of one without inputs.
 
 mod mnist_conv_dropout;
 mod no_inputs;

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::page::{FILES, INDEX, TOKEN, file};
 
-/// Before a module's name in the import map. A module out of a `data:` address has no folder that `./` could mean.
+/// Before a module's name in the import map. A module out of a `data:` address has no folder that
+/// `./` could mean.
 const PREFIX: &str = "abeyance/";
 const STYLE: [&str; 2] = [r#"<link rel="stylesheet" href=""#, r#"">"#];
 const ENTRY: [&str; 2] = [r#"<script type="module" src=""#, r#""></script>"#];

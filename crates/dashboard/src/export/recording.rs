@@ -19,7 +19,8 @@ const MOST_IMAGES: usize = 200;
 /// Images of a tag, over all steps.
 const MOST_IMAGES_OF_TAG: usize = 2_000;
 
-/// Writes the object. The time of the process's clock is left out: the same runs make the same file.
+/// Writes the object. The time of the process's clock is left out: the same runs make the same
+/// file.
 pub(super) fn write(runs: &Runs, out: &mut dyn Write) -> io::Result<()> {
     let mut answers = Answers { out: Escaped(out), is_first: true };
     answers.out.write_all(b"{")?;
@@ -159,7 +160,8 @@ fn segment(text: &str) -> String {
     path
 }
 
-/// JSON that can stand in a `script` element: `<`, which could end it, is written otherwise. It stands within texts only.
+/// JSON that can stand in a `script` element: `<`, which could end it, is written otherwise. It
+/// stands within texts only.
 struct Escaped<'a>(&'a mut dyn Write);
 
 impl Write for Escaped<'_> {

@@ -10,7 +10,8 @@ use super::scene::Bar;
 
 /// Rows of a bar: its name with its numbers, and the bar.
 pub(super) const ROWS: u16 = 2;
-/// Shades between percentiles, from the least number to the greatest: the darker, the nearer to the median.
+/// Shades between percentiles, from the least number to the greatest: the darker, the nearer to the
+/// median.
 const SHADES: [&str; 8] = ["·", "░", "▒", "▓", "▓", "▒", "░", "·"];
 /// Where the median is.
 const MEDIAN: &str = "┃";

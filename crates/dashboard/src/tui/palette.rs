@@ -66,7 +66,8 @@ impl Palette {
         }
     }
 
-    /// A pixel of a digit by how much ink it has, on the ground of a digit that was recognised or not.
+    /// A pixel of a digit by how much ink it has, on the ground of a digit that was recognised or
+    /// not.
     pub(super) fn pixel(self, ink: u8, is_right: bool) -> Color {
         let light = 255 - u16::from(ink);
         if is_right {

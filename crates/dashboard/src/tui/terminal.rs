@@ -17,10 +17,12 @@ use crate::Error;
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Held while something is drawn, so that nothing is drawn into a terminal that was given back.
 static DRAWING: Mutex<()> = Mutex::new(());
-/// A thread that panics while it draws holds that lock itself, and waits no longer than this for it.
+/// A thread that panics while it draws holds that lock itself, and waits no longer than this for
+/// it.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Whether a [`super::Tui`] has the terminal: then nothing else may write to the standard output or the standard error.
+/// Whether a [`super::Tui`] has the terminal: then nothing else may write to the standard output or
+/// the standard error.
 pub(super) fn is_taken() -> bool {
     TAKEN.load(Ordering::Acquire)
 }

@@ -135,7 +135,8 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
         .state
         .clone()
         .filter(|_| choice.has_controls || run.state.as_deref() != Some("running"));
-    // One line, whatever stands in a log; what does not fit is left out from the back, and the state never.
+    // One line, whatever stands in a log; what does not fit is left out from the back, and the
+    // state never.
     let state = plain(state.as_deref().unwrap_or("recorded"));
     let mut room = usize::from(width).saturating_sub(state.chars().count() + 3);
     let mut spans = Vec::new();

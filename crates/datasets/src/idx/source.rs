@@ -32,7 +32,8 @@ impl<'r> Source<'r> {
 
     /// Appends the next `limit` bytes to `into`, or as many as there are.
     ///
-    /// Memory grows with the bytes that arrive, not with `limit`, and running out of it is an error.
+    /// Memory grows with the bytes that arrive, not with `limit`, and running out of it is an
+    /// error.
     pub(super) fn read_up_to(&mut self, limit: u64, into: &mut Vec<u8>) -> Result<(), Fault> {
         let no_memory = || Fault::Memory { bytes: limit };
         let reserve = usize::try_from(limit.min(FIRST_RESERVE)).map_err(|_| no_memory())?;

@@ -1,5 +1,5 @@
-//! Activations of neural networks besides `relu`, `sigmoid` and `tanh`: `leaky_relu`, `elu`, `selu`, `softplus`, and `silu`
-//! and `gelu`, which are built from others.
+//! Activations of neural networks besides `relu`, `sigmoid` and `tanh`: `leaky_relu`, `elu`,
+//! `selu`, `softplus`, and `silu` and `gelu`, which are built from others.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, Derivation, Differentiability, Domain, Fault, Fusibility, Inference,
@@ -22,7 +22,8 @@ attributes! {
     }
 }
 
-/// x where it is positive, else alpha·x. Gradient: the cotangent where x > 0, else alpha times it (so at 0).
+/// x where it is positive, else alpha·x. Gradient: the cotangent where x > 0, else alpha times it
+/// (so at 0).
 pub struct LeakyRelu;
 
 impl Operator for LeakyRelu {
@@ -80,13 +81,14 @@ pub static ELU: Unary = Unary {
     domain: Domain::AwayFromZero,
 };
 
-/// How much [`SELU`] stretches its positive side, and what its negative side approaches over that. From the authors' code, which
-/// TensorFlow took over.
+/// How much [`SELU`] stretches its positive side, and what its negative side approaches over that.
+/// From the authors' code, which TensorFlow took over.
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
-/// scale·x where x is positive, else scale·alpha·(eˣ - 1), with the two numbers for which activations keep mean 0 and
-/// variance 1. Gradient: the cotangent times scale where x ≥ 0, else times scale·alpha·eˣ.
+/// scale·x where x is positive, else scale·alpha·(eˣ - 1), with the two numbers for which
+/// activations keep mean 0 and variance 1. Gradient: the cotangent times scale where x ≥ 0, else
+/// times scale·alpha·eˣ.
 pub static SELU: Unary = Unary {
     signature: Signature::new("selu", "a scaled elu, which keeps mean 0 and variance 1", FLOAT)
         .differentiability(Differentiability::Piecewise),
@@ -133,22 +135,24 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// x where it is positive, else `alpha`·x; TensorFlow's default is 0.2. Its derivative at 0 is taken to be `alpha`.
-    /// Maas, Hannun, Ng: *Rectifier nonlinearities improve neural network acoustic models*, 2013.
+    /// x where it is positive, else `alpha`·x; TensorFlow's default is 0.2. Its derivative at 0 is
+    /// taken to be `alpha`. Maas, Hannun, Ng: *Rectifier nonlinearities improve neural network
+    /// acoustic models*, 2013.
     #[track_caller]
     pub fn leaky_relu(self, alpha: f64) -> Tensor<'g, T> {
         self.map(|x| x.leaky_relu(alpha))
     }
 
-    /// x where it is positive, else eˣ - 1. Clevert, Unterthiner, Hochreiter: *Fast and accurate deep network learning by
-    /// exponential linear units*, 2015.
+    /// x where it is positive, else eˣ - 1. Clevert, Unterthiner, Hochreiter: *Fast and accurate
+    /// deep network learning by exponential linear units*, 2015.
     #[track_caller]
     pub fn elu(self) -> Tensor<'g, T> {
         self.map(|x| x.elu())
     }
 
-    /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that activations keep mean 0 and
-    /// variance 1. Its derivative at 0 is taken to be 1.0507. Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
+    /// 1.0507·x where x is positive, else 1.7581·(eˣ - 1): an [`elu`](Tensor::elu) scaled such that
+    /// activations keep mean 0 and variance 1. Its derivative at 0 is taken to be 1.0507.
+    /// Klambauer, Unterthiner, Mayr, Hochreiter: *Self-normalizing neural networks*, 2017.
     #[track_caller]
     pub fn selu(self) -> Tensor<'g, T> {
         self.map(|x| x.selu())
@@ -160,7 +164,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.map(|x| x.softplus())
     }
 
-    /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for activation functions*, 2017.
+    /// x / (1 + e⁻ˣ), also called swish: `x * x.sigmoid()`. Ramachandran, Zoph, Le: *Searching for
+    /// activation functions*, 2017.
     #[track_caller]
     pub fn silu(self) -> Tensor<'g, T> {
         let _call = self.graph().call("silu");
@@ -174,8 +179,9 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³)))    approximately
     /// ```
     ///
-    /// The approximation is within 5e-4 of the function. Hendrycks, Gimpel: *Gaussian error linear units*, 2016; TensorFlow's
-    /// `gelu(approximate=..)`. The exact form is written with `erfc`, which keeps its digits for negative x.
+    /// The approximation is within 5e-4 of the function. Hendrycks, Gimpel: *Gaussian error linear
+    /// units*, 2016; TensorFlow's `gelu(approximate=..)`. The exact form is written with `erfc`,
+    /// which keeps its digits for negative x.
     #[track_caller]
     pub fn gelu(self, approximate: bool) -> Tensor<'g, T> {
         let _call = self.graph().call("gelu");

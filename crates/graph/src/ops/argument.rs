@@ -112,7 +112,8 @@ pub static ARGMAX: Argument = Argument {
     largest: true,
 };
 
-/// The place of the smallest element, the first of equal ones, and of the first NaN if there is one.
+/// The place of the smallest element, the first of equal ones, and of the first NaN if there is
+/// one.
 pub static ARGMIN: Argument = Argument {
     signature: signature("argmin", "the place of the smallest element along an axis"),
     largest: false,
@@ -134,8 +135,9 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The place of the largest element along an axis, counted from 0; the axis is gone from the shape. Of equal ones it is
-    /// the first, and if there is a NaN, the first NaN. An axis without elements is an error.
+    /// The place of the largest element along an axis, counted from 0; the axis is gone from the
+    /// shape. Of equal ones it is the first, and if there is a NaN, the first NaN. An axis without
+    /// elements is an error.
     #[track_caller]
     pub fn argmax(self, axis: i64) -> Tensor<'g, i64> {
         self.map(|x| x.argmax(axis))

@@ -26,9 +26,11 @@ attributes! {
     }
 }
 
-/// An operator that changes the rows of a variable that indices name, in the order of the indices, and is the new value.
+/// An operator that changes the rows of a variable that indices name, in the order of the indices,
+/// and is the new value.
 ///
-/// A row is what is left of the variable behind its first `dims` dimensions, which an index counts in row-major order.
+/// A row is what is left of the variable behind its first `dims` dimensions, which an index counts
+/// in row-major order.
 pub struct ScatterWrite {
     signature: Signature,
     lower: fn(&Lowering<'_>, ScatterInto) -> Result<Kernel, Fault>,
@@ -203,15 +205,18 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Gives the rows of this variable `[n, ...]` that `indices` name new values at the end of the run: `updates` are
-    /// `indices.shape + [...]`. Of several updates of one row the last is kept. TensorFlow's `tf.scatter_update`.
+    /// Gives the rows of this variable `[n, ...]` that `indices` name new values at the end of the
+    /// run: `updates` are `indices.shape + [...]`. Of several updates of one row the last is kept.
+    /// TensorFlow's `tf.scatter_update`.
     ///
-    /// As with [`Tensor::assign`] the result is the new value of the whole variable, the variable itself keeps its value until
-    /// the run ends, and for good if the run fails; a write that is ordered behind another of the same variable builds on it. The
-    /// whole variable is copied once, so this costs what an `assign` costs.
+    /// As with [`Tensor::assign`] the result is the new value of the whole variable, the variable
+    /// itself keeps its value until the run ends, and for good if the run fails; a write that is
+    /// ordered behind another of the same variable builds on it. The whole variable is copied once,
+    /// so this costs what an `assign` costs.
     ///
-    /// It is a mistake if this tensor is not a variable, if the updates are not such rows, or if an index that is part of the
-    /// graph is outside `0..n`; one that is found at run time fails, naming its position.
+    /// It is a mistake if this tensor is not a variable, if the updates are not such rows, or if an
+    /// index that is part of the graph is outside `0..n`; one that is found at run time fails,
+    /// naming its position.
     #[track_caller]
     pub fn assign_scatter<I: Index>(
         self,
@@ -222,8 +227,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.write_rows("assign_scatter", &ASSIGN_SCATTER, indices, updates)
     }
 
-    /// The same for slices whose coordinates stand along the last axis of `indices`: `indices[.., k]` name slices behind the first
-    /// k dimensions, single elements if k is the rank, and `updates` are `indices.shape[..-1] + shape[k..]`. TensorFlow's
+    /// The same for slices whose coordinates stand along the last axis of `indices`:
+    /// `indices[.., k]` name slices behind the first k dimensions, single elements if k is the
+    /// rank, and `updates` are `indices.shape[..-1] + shape[k..]`. TensorFlow's
     /// `tf.scatter_nd_update`.
     #[track_caller]
     pub fn assign_scatter_nd<I: Index>(
@@ -280,9 +286,10 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Adds `updates` to the rows of this variable that `indices` name, at the end of the run: TensorFlow's `tf.scatter_add`.
-    /// Several updates of one row are added one after the other in the order of their indices, whatever the number of threads.
-    /// See [`Tensor::assign_scatter`]. ([`Tensor::scatter_add`] makes a new tensor and changes no variable.)
+    /// Adds `updates` to the rows of this variable that `indices` name, at the end of the run:
+    /// TensorFlow's `tf.scatter_add`. Several updates of one row are added one after the other in
+    /// the order of their indices, whatever the number of threads. See [`Tensor::assign_scatter`].
+    /// ([`Tensor::scatter_add`] makes a new tensor and changes no variable.)
     #[track_caller]
     pub fn assign_scatter_add<I: Index>(
         self,
@@ -293,8 +300,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.write_rows("assign_scatter_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
-    /// Subtracts `updates` from the rows of this variable that `indices` name, otherwise as [`Tensor::assign_scatter_add`]:
-    /// TensorFlow's `tf.scatter_sub`.
+    /// Subtracts `updates` from the rows of this variable that `indices` name, otherwise as
+    /// [`Tensor::assign_scatter_add`]: TensorFlow's `tf.scatter_sub`.
     #[track_caller]
     pub fn assign_scatter_sub<I: Index>(
         self,
@@ -305,7 +312,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.write_rows("assign_scatter_sub", &ASSIGN_SCATTER_SUB, indices, updates)
     }
 
-    /// [`Tensor::assign_scatter_add`] with coordinates, as [`Tensor::assign_scatter_nd`]: TensorFlow's `tf.scatter_nd_add`.
+    /// [`Tensor::assign_scatter_add`] with coordinates, as [`Tensor::assign_scatter_nd`]:
+    /// TensorFlow's `tf.scatter_nd_add`.
     #[track_caller]
     pub fn assign_scatter_nd_add<I: Index>(
         self,
@@ -316,7 +324,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.write_nd("assign_scatter_nd_add", &ASSIGN_SCATTER_ADD, indices, updates)
     }
 
-    /// [`Tensor::assign_scatter_sub`] with coordinates, as [`Tensor::assign_scatter_nd`]: TensorFlow's `tf.scatter_nd_sub`.
+    /// [`Tensor::assign_scatter_sub`] with coordinates, as [`Tensor::assign_scatter_nd`]:
+    /// TensorFlow's `tf.scatter_nd_sub`.
     #[track_caller]
     pub fn assign_scatter_nd_sub<I: Index>(
         self,

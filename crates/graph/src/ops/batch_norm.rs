@@ -14,34 +14,37 @@ pub struct BatchNormalized<'g, T: Float> {
     pub moving_mean: Tensor<'g, T>,
     /// The moving average of the batches' variances `[C]`, which starts at 1.
     pub moving_variance: Tensor<'g, T>,
-    /// Moves both towards those of the batch: to be run with the training step. It changes nothing where `training` is false or
-    /// the batch is empty.
+    /// Moves both towards those of the batch: to be run with the training step. It changes nothing
+    /// where `training` is false or the batch is empty.
     pub update: Operation<'g>,
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Brings each channel, the last axis of this tensor `[..., C]`, to mean 0 and variance 1, then multiplies it by `scale` and
-    /// adds `offset`, both `[C]`.
+    /// Brings each channel, the last axis of this tensor `[..., C]`, to mean 0 and variance 1, then
+    /// multiplies it by `scale` and adds `offset`, both `[C]`.
     ///
     /// ```text
     /// (x - mean) · (scale / √(variance + epsilon)) + offset
     /// ```
     ///
-    /// Where `training`, a scalar, is true, mean and variance are those of the batch, over all axes but the last; else they are
-    /// the moving averages, two variables that optimizers leave alone. Running
-    /// [`update`](BatchNormalized::update) moves these, by the values they had before the run:
+    /// Where `training`, a scalar, is true, mean and variance are those of the batch, over all axes
+    /// but the last; else they are the moving averages, two variables that optimizers leave alone.
+    /// Running [`update`](BatchNormalized::update) moves these, by the values they had before the
+    /// run:
     ///
     /// ```text
     /// moving -= (moving - batch) · (1 - momentum)
     /// ```
     ///
-    /// A batch without a row has no moments: it is normalized by the averages, and moves them nowhere.
+    /// A batch without a row has no moments: it is normalized by the averages, and moves them
+    /// nowhere.
     ///
-    /// TensorFlow's `layers.batch_normalization`, whose defaults are a momentum of 0.99 and an epsilon of 1e-3.
-    /// The variance is the mean of n squares, Σ(x - mean)² / n, both to normalize and in the average. TensorFlow's fused kernel, which
-    /// its layer takes for images `[N, H, W, C]`, normalizes by the same but averages n / (n - 1) times it: of a channel of 1 and 3
-    /// this keeps 1, and that 2. For batches of more than a few pixels the two are close; not fused, TensorFlow does as this does.
-    /// One graph trains and evaluates:
+    /// TensorFlow's `layers.batch_normalization`, whose defaults are a momentum of 0.99 and an
+    /// epsilon of 1e-3. The variance is the mean of n squares, Σ(x - mean)² / n, both to normalize
+    /// and in the average. TensorFlow's fused kernel, which its layer takes for images
+    /// `[N, H, W, C]`, normalizes by the same but averages n / (n - 1) times it: of a channel of 1
+    /// and 3 this keeps 1, and that 2. For batches of more than a few pixels the two are close; not
+    /// fused, TensorFlow does as this does. One graph trains and evaluates:
     ///
     /// ```
     /// # use abeyance_graph::{dims, ones, zeros, Graph};
@@ -58,9 +61,10 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// An evaluation computes the moments of its batch as well, and drops them. Where that matters,
     /// [`batch_normalization`](Tensor::batch_normalization) of the two averages does without.
     ///
-    /// Ioffe, Szegedy: *Batch normalization: accelerating deep network training by reducing internal covariate shift*, 2015. It is a mistake
-    /// if this tensor has less than two dimensions or a last one of unknown size, if `training` is not a scalar, if `momentum` is not in
-    /// [0, 1], or if `epsilon` is negative.
+    /// Ioffe, Szegedy: *Batch normalization: accelerating deep network training by reducing
+    /// internal covariate shift*, 2015. It is a mistake if this tensor has less than two dimensions
+    /// or a last one of unknown size, if `training` is not a scalar, if `momentum` is not in [0,
+    /// 1], or if `epsilon` is negative.
     #[track_caller]
     pub fn batch_norm(
         self,

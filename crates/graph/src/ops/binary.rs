@@ -18,7 +18,8 @@ pub struct Binary {
     /// Whether it has a result for any two integers; every one has for any two floats.
     pub(super) total: bool,
     pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
-    /// The cotangent of an operand, before it is summed over the dimensions in which that was stretched.
+    /// The cotangent of an operand, before it is summed over the dimensions in which that was
+    /// stretched.
     pub(super) gradient: for<'c> fn(&'c Derivation<'_>, usize) -> Expr<'c>,
     pub(super) domains: [Domain; 2],
 }
@@ -165,8 +166,9 @@ pub static MUL: Binary = Binary {
     domains: [USUAL, USUAL],
 };
 
-/// `x * y`, and 0 where `y` is 0 even if `x` is infinite or NaN: TensorFlow's `multiply_no_nan`. What gradients are
-/// multiplied with where a `select` may have put zeros into them, and slopes with factors that say of a 0 that there is none.
+/// `x * y`, and 0 where `y` is 0 even if `x` is infinite or NaN: TensorFlow's `multiply_no_nan`.
+/// What gradients are multiplied with where a `select` may have put zeros into them, and slopes
+/// with factors that say of a 0 that there is none.
 pub static MUL_NO_NAN: Binary = Binary {
     signature: Signature::new(
         "mul_no_nan",
@@ -183,8 +185,8 @@ pub static MUL_NO_NAN: Binary = Binary {
     domains: [USUAL, USUAL],
 };
 
-/// `x / y`; integers truncate, and fail where `y` is 0. Gradient: the cotangent over `y`, and the cotangent times
-/// -(x / y) / y.
+/// `x / y`; integers truncate, and fail where `y` is 0. Gradient: the cotangent over `y`, and the
+/// cotangent times -(x / y) / y.
 pub static DIV: Binary = Binary {
     signature: Signature::new("div", "x / y", NUMBER),
     total: false,
@@ -198,8 +200,9 @@ pub static DIV: Binary = Binary {
     domains: [USUAL, POSITIVE],
 };
 
-/// `x` to the power of `y`. Integers wrap and fail on a negative exponent. Gradient: the cotangent times y·xʸ⁻¹, which is 0
-/// where y is 0 whatever x is, and times xʸ·ln x where x > 0, else 0 (TensorFlow's rule).
+/// `x` to the power of `y`. Integers wrap and fail on a negative exponent. Gradient: the cotangent
+/// times y·xʸ⁻¹, which is 0 where y is 0 whatever x is, and times xʸ·ln x where x > 0, else 0
+/// (TensorFlow's rule).
 pub static POW: Binary = Binary {
     signature: Signature::new("pow", "x to the power of y", NUMBER),
     total: false,
@@ -207,8 +210,8 @@ pub static POW: Binary = Binary {
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
         cx.chain(if index == 0 {
-            // 0·0⁻¹ would be NaN, and so would be every derivative of a power by a higher order than
-            // the exponent.
+            // 0·0⁻¹ would be NaN, and so would be every derivative of a power by a higher order
+            // than the exponent.
             x.pow(y - 1.0).mul_no_nan(y)
         } else {
             // Where x is infinite and the result 0, it stays 0.
@@ -218,7 +221,8 @@ pub static POW: Binary = Binary {
     domains: [POSITIVE, USUAL],
 };
 
-/// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie, for both at a NaN.
+/// The larger one; NaN if either is. Gradient: the cotangent for the larger, for `x` at a tie, for
+/// both at a NaN.
 pub static MAXIMUM: Binary = Binary {
     signature: Signature::new("maximum", "the larger of x and y", NUMBER)
         .differentiability(Differentiability::Piecewise)
@@ -232,7 +236,8 @@ pub static MAXIMUM: Binary = Binary {
     domains: [Domain::Distinct, Domain::Distinct],
 };
 
-/// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie, for both at a NaN.
+/// The smaller one; NaN if either is. Gradient: the cotangent for the smaller, for `x` at a tie,
+/// for both at a NaN.
 pub static MINIMUM: Binary = Binary {
     signature: Signature::new("minimum", "the smaller of x and y", NUMBER)
         .differentiability(Differentiability::Piecewise)
@@ -246,8 +251,8 @@ pub static MINIMUM: Binary = Binary {
     domains: [Domain::Distinct, Domain::Distinct],
 };
 
-/// 0 where the operand is not the one that was taken, else the cotangent: also where one is NaN, so that
-/// NaN reaches the gradient as it reached the result.
+/// 0 where the operand is not the one that was taken, else the cotangent: also where one is NaN, so
+/// that NaN reaches the gradient as it reached the result.
 fn unless<'c>(cx: &'c Derivation<'_>, other_was_taken: Expr<'c>) -> Expr<'c> {
     other_was_taken.select(0.0, cx.cotangent())
 }
@@ -281,15 +286,16 @@ binary_methods! {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// (x - y)² of two tensors that broadcast, TensorFlow's `squared_difference`; integers wrap. A subtraction and a square, without
-    /// an operator of its own.
+    /// (x - y)² of two tensors that broadcast, TensorFlow's `squared_difference`; integers wrap. A
+    /// subtraction and a square, without an operator of its own.
     #[track_caller]
     pub fn squared_difference(self, other: impl Operand<'g, T>) -> Tensor<'g, T> {
         let _call = self.graph().call("squared_difference");
         self.graph().within("squared_difference", || self.zip::<T, T>(other, |x, y| x - y).square())
     }
 
-    /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of integers fails at run time.
+    /// `self` to the power of `exponent`, which broadcast. Integers wrap; a negative exponent of
+    /// integers fails at run time.
     #[track_caller]
     pub fn pow(self, exponent: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(exponent, |x, y| x.pow(y))

@@ -25,9 +25,10 @@ abeyance_ir::attributes! {
     }
 }
 
-/// Classes below `range`, class k with probability ln((k + 2) / (k + 1)) / ln(range + 1): TensorFlow's
-/// `log_uniform_candidate_sampler`. If they are to be `unique`, one that was drawn before is drawn again. The result is `[count + 1]`:
-/// the classes, then how many numbers were drawn for them.
+/// Classes below `range`, class k with probability ln((k + 2) / (k + 1)) / ln(range + 1):
+/// TensorFlow's `log_uniform_candidate_sampler`. If they are to be `unique`, one that was drawn
+/// before is drawn again. The result is `[count + 1]`: the classes, then how many numbers were
+/// drawn for them.
 pub struct LogUniformCandidates;
 
 /// Numbers drawn before it counts as hopeless that other classes turn up. TensorFlow's bound.
@@ -104,7 +105,8 @@ impl Operator for LogUniformCandidates {
     }
 }
 
-/// Fills `out` with classes below `range`, all different if there is a table to note them in, and tells how many were drawn.
+/// Fills `out` with classes below `range`, all different if there is a table to note them in, and
+/// tells how many were drawn.
 fn sample(
     stream: Stream,
     draw: u64,
@@ -173,10 +175,11 @@ impl Graph {
     /// p(k) = ln((k + 2) / (k + 1)) / ln(range + 1)
     /// ```
     ///
-    /// which fits classes in the order of their frequency, the most frequent first, as words of a language are by Zipf's law.
-    /// If they are to be `unique`, a class that was drawn before is drawn again: the nearer `count` is to `range`, the more often, and
-    /// after 2³¹ draws the run fails. TensorFlow's `tf.random.log_uniform_candidate_sampler`. The classes depend on the session's
-    /// seed, the node's name and the step alone.
+    /// which fits classes in the order of their frequency, the most frequent first, as words of a
+    /// language are by Zipf's law. If they are to be `unique`, a class that was drawn before is
+    /// drawn again: the nearer `count` is to `range`, the more often, and after 2³¹ draws the run
+    /// fails. TensorFlow's `tf.random.log_uniform_candidate_sampler`. The classes depend on the
+    /// session's seed, the node's name and the step alone.
     ///
     /// It is a mistake if there are no classes, or fewer than are to be different.
     #[track_caller]
@@ -198,9 +201,9 @@ impl Graph {
 }
 
 impl<'g> Candidates<'g> {
-    /// How often each of some classes, of any shape, is expected among the candidates: count·p(k) where they may repeat, else
-    /// 1 - (1 - p(k))ⁿ for n draws. Computed in f64. TensorFlow's `true_expected_count` and `sampled_expected_count`. Classes have no
-    /// gradient.
+    /// How often each of some classes, of any shape, is expected among the candidates: count·p(k)
+    /// where they may repeat, else 1 - (1 - p(k))ⁿ for n draws. Computed in f64. TensorFlow's
+    /// `true_expected_count` and `sampled_expected_count`. Classes have no gradient.
     #[track_caller]
     pub fn expected_count<T: Float, I: Index>(self, classes: impl Operand<'g, I>) -> Tensor<'g, T> {
         let graph = self.classes.graph();

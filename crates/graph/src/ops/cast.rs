@@ -22,7 +22,8 @@ abeyance_ir::attributes! {
     }
 }
 
-/// `x` as another element type. Gradient: between floats the cotangent, cast back; else there is none.
+/// `x` as another element type. Gradient: between floats the cotangent, cast back; else there is
+/// none.
 pub struct Cast;
 
 impl Operator for Cast {
@@ -98,9 +99,9 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor as another element type. Floats become integers by truncation, within the bounds of the type, and NaN
-    /// becomes 0; integers wrap into smaller ones; `bool` counts as 0 and 1, and everything but 0 is true. There is a
-    /// gradient between floats only.
+    /// The tensor as another element type. Floats become integers by truncation, within the bounds
+    /// of the type, and NaN becomes 0; integers wrap into smaller ones; `bool` counts as 0 and 1,
+    /// and everything but 0 is true. There is a gradient between floats only.
     #[track_caller]
     pub fn cast<U: Element>(self) -> Tensor<'g, U> {
         self.map(|x| x.cast(U::DTYPE))

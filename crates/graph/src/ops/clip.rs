@@ -1,9 +1,11 @@
-//! Bounds for values, built from a minimum and a maximum: `clip_by_value` has no operator of its own.
+//! Bounds for values, built from a minimum and a maximum: `clip_by_value` has no operator of its
+//! own.
 
 use crate::{Number, Operand, Tensor};
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Each element brought between `low` and `high`, which broadcast: TensorFlow's `clip_by_value`. NaN stays NaN.
+    /// Each element brought between `low` and `high`, which broadcast: TensorFlow's
+    /// `clip_by_value`. NaN stays NaN.
     ///
     /// ```text
     /// max(min(x, high), low)

@@ -114,8 +114,9 @@ struct Closure {
     run: Arc<Run>,
 }
 
-/// An operator that calls a closure, under the name `closure/NAME`: what [`Graph::from_fn`] makes. Registered with the
-/// registry that a text is read with ([`Graph::parse_with`]), it stands for the closure that the text cannot hold.
+/// An operator that calls a closure, under the name `closure/NAME`: what [`Graph::from_fn`] makes.
+/// Registered with the registry that a text is read with ([`Graph::parse_with`]), it stands for the
+/// closure that the text cannot hold.
 ///
 /// ```
 /// use abeyance_graph::{ops::closure::closure, dims, Graph};
@@ -231,9 +232,9 @@ impl Operator for Closure {
 }
 
 impl Graph {
-    /// A tensor that a Rust closure computes when the graph runs: TensorFlow's `tf.py_func`. The closure is given views of the
-    /// arguments, and gives an array of this shape or says what is wrong, which ends the run. `name` is for printouts
-    /// and messages.
+    /// A tensor that a Rust closure computes when the graph runs: TensorFlow's `tf.py_func`. The
+    /// closure is given views of the arguments, and gives an array of this shape or says what is
+    /// wrong, which ends the run. `name` is for printouts and messages.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -247,10 +248,10 @@ impl Graph {
     /// assert_eq!(sorted.to_string(), "sort : f32[N]");
     /// ```
     ///
-    /// The same arguments should give the same result: how often it is called is the engine's affair, and it is not called for
-    /// a result without elements. It has no gradient; wrap it in [`Graph::custom_gradient`] to give it one. A graph with
-    /// closures prints, but to be read back they have to be registered: see
-    /// [`closure`](crate::ops::closure::closure()).
+    /// The same arguments should give the same result: how often it is called is the engine's
+    /// affair, and it is not called for a result without elements. It has no gradient; wrap it in
+    /// [`Graph::custom_gradient`] to give it one. A graph with closures prints, but to be read back
+    /// they have to be registered: see [`closure`](crate::ops::closure::closure()).
     #[track_caller]
     pub fn from_fn<'g, A, T, F>(
         &'g self,

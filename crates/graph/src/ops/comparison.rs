@@ -151,7 +151,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(other, |x, y| x.greater(y))
     }
 
-    /// Whether elements are the other's or above; the two tensors broadcast. False if either is NaN.
+    /// Whether elements are the other's or above; the two tensors broadcast. False if either is
+    /// NaN.
     #[track_caller]
     pub fn greater_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.greater_equal(y))
@@ -163,7 +164,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(other, |x, y| x.less(y))
     }
 
-    /// Whether elements are the other's or below; the two tensors broadcast. False if either is NaN.
+    /// Whether elements are the other's or below; the two tensors broadcast. False if either is
+    /// NaN.
     #[track_caller]
     pub fn less_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.less_equal(y))

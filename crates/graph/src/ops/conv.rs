@@ -1,7 +1,9 @@
 //! Convolutions of images: `conv2d` and the two operators that its gradients are made of.
 //!
-//! All three are the bilinear form `Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f] · y[n, i, j, f]` with one of the
-//! factors left out, so the gradients of each are the other two, and derivatives of any order stay within the three.
+//! All three are the bilinear form
+//! `Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f] · y[n, i, j, f]` with one of
+//! the factors left out, so the gradients of each are the other two, and derivatives of any order
+//! stay within the three.
 //!
 //! Long because the three operators share their windows, checks, gradient rules and samples.
 
@@ -21,8 +23,8 @@ use crate::{Dimensions, Expr, Float, Rule, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Conv2dForward, &BackpropInput, &BackpropFilter];
 
-/// How a filter moves over images: padding, strides, dilations, groups. Strides and dilations are a number for rows and columns alike,
-/// or `[rows, columns]`, 1 unless said otherwise.
+/// How a filter moves over images: padding, strides, dilations, groups. Strides and dilations are a
+/// number for rows and columns alike, or `[rows, columns]`, 1 unless said otherwise.
 ///
 /// ```
 /// use abeyance_graph::{dims, truncated_normal, Conv2d, Graph};
@@ -41,14 +43,16 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and `⌈W / stride⌉` columns; where their number is odd
-    /// one more is put at the end. TensorFlow's `padding="SAME"`.
+    /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and
+    /// `⌈W / stride⌉` columns; where their number is odd one more is put at the end. TensorFlow's
+    /// `padding="SAME"`.
     pub const fn same() -> Self {
         Self { same: true, strides: Pair([1; 2]), dilations: Pair([1; 2]), groups: 1 }
     }
 
-    /// Without padding: the filter stays within the images, and the result has `⌊(H - extent) / stride⌋ + 1` rows, where the filter's
-    /// extent is `(h - 1) · dilation + 1`, and as many columns. TensorFlow's `padding="VALID"`.
+    /// Without padding: the filter stays within the images, and the result has
+    /// `⌊(H - extent) / stride⌋ + 1` rows, where the filter's extent is `(h - 1) · dilation + 1`,
+    /// and as many columns. TensorFlow's `padding="VALID"`.
     pub const fn valid() -> Self {
         Self { same: false, ..Self::same() }
     }
@@ -63,7 +67,8 @@ impl Conv2d {
         Self { dilations: dilation.into(), ..self }
     }
 
-    /// Into how many groups the channels are divided: a filter sees the channels of its own group only.
+    /// Into how many groups the channels are divided: a filter sees the channels of its own group
+    /// only.
     pub const fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
@@ -126,7 +131,8 @@ fn groups(attributes: &Conv2dAttributes) -> Result<usize, Fault> {
     }
 }
 
-/// Checks images against a filter, and gives the result's shape, `None` for what is known only when the graph runs.
+/// Checks images against a filter, and gives the result's shape, `None` for what is known only when
+/// the graph runs.
 fn convolve(
     cx: &mut Inference<'_>,
     attributes: &Conv2dAttributes,
@@ -245,9 +251,10 @@ fn interleaving(
     Ok(Some(Interleaving { kernel, operands: operands.into_iter().collect(), result }))
 }
 
-/// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`: `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] ·
-/// w[p, q, c, f]`, zeros beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`. Gradients: [`BackpropInput`]
-/// and [`BackpropFilter`].
+/// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`:
+/// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]`, zeros
+/// beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`.
+/// Gradients: [`BackpropInput`] and [`BackpropFilter`].
 pub struct Conv2dForward;
 
 impl Operator for Conv2dForward {
@@ -302,9 +309,10 @@ impl Operator for Conv2dForward {
     }
 }
 
-/// What stands for the images in the form: the gradient of [`Conv2dForward`] with respect to them, TensorFlow's `conv2d_backprop_input` and
-/// `conv2d_transpose`. `shape` is the images'; if it is empty the smallest images are meant that give the cotangent's rows and
-/// columns at this stride. Gradients: [`BackpropFilter`] and [`Conv2dForward`].
+/// What stands for the images in the form: the gradient of [`Conv2dForward`] with respect to them,
+/// TensorFlow's `conv2d_backprop_input` and `conv2d_transpose`. `shape` is the images'; if it is
+/// empty the smallest images are meant that give the cotangent's rows and columns at this stride.
+/// Gradients: [`BackpropFilter`] and [`Conv2dForward`].
 pub struct BackpropInput;
 
 impl Operator for BackpropInput {
@@ -373,7 +381,8 @@ impl Operator for BackpropInput {
     }
 }
 
-/// The smallest images that give `y` under `w`, but not smaller than the stride times their number: Keras' rule for `Conv2DTranspose`.
+/// The smallest images that give `y` under `w`, but not smaller than the stride times their number:
+/// Keras' rule for `Conv2DTranspose`.
 fn transposed(
     cx: &mut Inference<'_>,
     attributes: &Conv2dAttributes,
@@ -420,8 +429,9 @@ fn transposed(
     Ok(Shape::from_slice(&[images, rows, columns, channels]))
 }
 
-/// What stands for the filter in the form: the gradient of [`Conv2dForward`] with respect to it, TensorFlow's `conv2d_backprop_filter`. `shape`
-/// is the filter's. Sums of blocks of images, then the sum of these: the blocks depend on the shape only. Gradients: [`BackpropInput`] and
+/// What stands for the filter in the form: the gradient of [`Conv2dForward`] with respect to it,
+/// TensorFlow's `conv2d_backprop_filter`. `shape` is the filter's. Sums of blocks of images, then
+/// the sum of these: the blocks depend on the shape only. Gradients: [`BackpropInput`] and
 /// [`Conv2dForward`].
 pub struct BackpropFilter;
 
@@ -567,15 +577,18 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]` that slides over them: `[N, H', W', F]`, where
-    /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]` and what lies beyond the borders is 0. H' and W' follow
-    /// from the padding: see [`Conv2d::same`] and [`Conv2d::valid`]. TensorFlow's `tf.nn.conv2d`.
+    /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]` that slides over them:
+    /// `[N, H', W', F]`, where
+    /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]` and what
+    /// lies beyond the borders is 0. H' and W' follow from the padding: see [`Conv2d::same`] and
+    /// [`Conv2d::valid`]. TensorFlow's `tf.nn.conv2d`.
     ///
-    /// Gradient: with respect to the images the transposed convolution of the cotangent, with respect to the filter the sum over all places of
-    /// the images there times the cotangent. Both have gradients again.
+    /// Gradient: with respect to the images the transposed convolution of the cotangent, with
+    /// respect to the filter the sum over all places of the images there times the cotangent. Both
+    /// have gradients again.
     ///
-    /// It is a mistake if the channels do not fit, a stride or dilation is 0, the groups do not divide C and F, or the filter is larger than images
-    /// without padding.
+    /// It is a mistake if the channels do not fit, a stride or dilation is 0, the groups do not
+    /// divide C and F, or the filter is larger than images without padding.
     ///
     /// ```
     /// use abeyance_graph::{dims, zeros, Conv2d, Graph};
@@ -590,10 +603,12 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.zip(filter, |x, filter| x.conv2d(filter, options))
     }
 
-    /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`: `[N, H', W', C · M]`, where channel `c · M + m`
-    /// is that of filter m of channel c. TensorFlow's `tf.nn.depthwise_conv2d`; it is [`conv2d`](Tensor::conv2d) in C groups.
+    /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`:
+    /// `[N, H', W', C · M]`, where channel `c · M + m` is that of filter m of channel c.
+    /// TensorFlow's `tf.nn.depthwise_conv2d`; it is [`conv2d`](Tensor::conv2d) in C groups.
     ///
-    /// It is a mistake if the number of channels or of filters is not known, or if `options` has groups.
+    /// It is a mistake if the number of channels or of filters is not known, or if `options` has
+    /// groups.
     #[track_caller]
     pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
         let _call = self.graph().call("depthwise_conv2d");
@@ -649,18 +664,21 @@ impl<'g, T: Float> Tensor<'g, T> {
         })
     }
 
-    /// The way back of [`conv2d`](Tensor::conv2d), also called a deconvolution: a result `[N, H', W', F]` under a filter
-    /// `[h, w, C / groups, F]` gives images `[N, H, W, C]`, each pixel of the result adding the filter times itself to the place it was seen
-    /// from. H is `H' · stride` for SAME padding and `H' · stride + max(extent - stride, 0)` for VALID, and so is W: Keras' rule.
-    /// TensorFlow's `tf.nn.conv2d_transpose`; its gradients are [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
+    /// The way back of [`conv2d`](Tensor::conv2d), also called a deconvolution: a result
+    /// `[N, H', W', F]` under a filter `[h, w, C / groups, F]` gives images `[N, H, W, C]`, each
+    /// pixel of the result adding the filter times itself to the place it was seen from. H is
+    /// `H' · stride` for SAME padding and `H' · stride + max(extent - stride, 0)` for VALID, and so
+    /// is W: Keras' rule. TensorFlow's `tf.nn.conv2d_transpose`; its gradients are
+    /// [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
     #[track_caller]
     pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose");
         self.zip(filter, |y, filter| y.conv2d_transpose_to(filter, Shape::new(), options))
     }
 
-    /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and W' where the stride is not 1. It is a mistake if
-    /// [`conv2d`](Tensor::conv2d) of that shape would not give this tensor's.
+    /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and
+    /// W' where the stride is not 1. It is a mistake if [`conv2d`](Tensor::conv2d) of that shape
+    /// would not give this tensor's.
     #[track_caller]
     pub fn conv2d_transpose_to(
         self,

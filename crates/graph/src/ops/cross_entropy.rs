@@ -1,5 +1,6 @@
-//! Cross-entropies of logits: against a distribution over classes, a class number, or independent probabilities. Each is one
-//! operator rather than a composition, so that it is stable for large logits.
+//! Cross-entropies of logits: against a distribution over classes, a class number, or independent
+//! probabilities. Each is one operator rather than a composition, so that it is stable for large
+//! logits.
 
 use abeyance_ir::{
     Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, Fault, Fusibility, Inference,
@@ -42,7 +43,8 @@ fn column(value: Expr<'_>) -> Expr<'_> {
     value.reshape(shape)
 }
 
-/// Loops over rows of logits that give one loss each: the number of classes, the bytes of a chunk, and the cost.
+/// Loops over rows of logits that give one loss each: the number of classes, the bytes of a chunk,
+/// and the cost.
 fn loss_loop(cx: &Lowering<'_>, logits: usize) -> (usize, usize, Cost) {
     let n = cx.operands[logits].dims.last().copied().unwrap_or(0);
     let (rows, size) = (cx.result.len(), cx.result.dtype.size());
@@ -52,9 +54,10 @@ fn loss_loop(cx: &Lowering<'_>, logits: usize) -> (usize, usize, Cost) {
     (n, rows_chunk(rows, 1, each) * size, cost)
 }
 
-/// -Σ labels·log_softmax(logits) along the last axis: TensorFlow's `softmax_cross_entropy_with_logits`. Labels need not add up
-/// to 1; a label of 0 adds nothing whatever its logit. Gradient, with dy the result's cotangent:
-/// (softmax(logits)·Σ labels - labels)·dy and -log_softmax(logits)·dy.
+/// -Σ labels·log_softmax(logits) along the last axis: TensorFlow's
+/// `softmax_cross_entropy_with_logits`. Labels need not add up to 1; a label of 0 adds nothing
+/// whatever its logit. Gradient, with dy the result's cotangent: (softmax(logits)·Σ labels -
+/// labels)·dy and -log_softmax(logits)·dy.
 pub struct SoftmaxCrossEntropy;
 
 impl Operator for SoftmaxCrossEntropy {
@@ -155,8 +158,9 @@ fn sparse_rows(cx: &mut Inference<'_>) -> Result<Shape, Fault> {
     })
 }
 
-/// -log_softmax(logits) at the label of each row: TensorFlow's `sparse_softmax_cross_entropy_with_logits`. A label that is
-/// not the number of a class fails at run time. Gradient, with dy the result's cotangent: (softmax(logits) - one_hot(labels))·dy.
+/// -log_softmax(logits) at the label of each row: TensorFlow's
+/// `sparse_softmax_cross_entropy_with_logits`. A label that is not the number of a class fails at
+/// run time. Gradient, with dy the result's cotangent: (softmax(logits) - one_hot(labels))·dy.
 pub struct SparseSoftmaxCrossEntropy;
 
 impl Operator for SparseSoftmaxCrossEntropy {
@@ -234,8 +238,8 @@ fn sparse_samples(cotangent: bool) -> Vec<Sample> {
         .collect()
 }
 
-/// (softmax(logits) - one_hot(labels))·weight, a weight for each row: the gradient of [`SparseSoftmaxCrossEntropy`] without
-/// the one-hot labels in memory.
+/// (softmax(logits) - one_hot(labels))·weight, a weight for each row: the gradient of
+/// [`SparseSoftmaxCrossEntropy`] without the one-hot labels in memory.
 pub struct SparseSoftmaxCrossEntropyGradient;
 
 impl Operator for SparseSoftmaxCrossEntropyGradient {
@@ -298,8 +302,9 @@ fn row_slope<'g>(labels: Expr<'g>, logits: Expr<'g>, weight: Expr<'g>) -> Expr<'
     logits.apply_to(&SparseSoftmaxCrossEntropyGradient, &[labels, logits, weight], ())
 }
 
-/// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's `sigmoid_cross_entropy_with_logits`. Gradient:
-/// the cotangent times sigmoid(x) - z, as (1 - z)·sigmoid(x) - z·sigmoid(-x), and times -x.
+/// max(x, 0) - x·z + ln(1 + e⁻|ˣ|) for logits x and labels z: TensorFlow's
+/// `sigmoid_cross_entropy_with_logits`. Gradient: the cotangent times sigmoid(x) - z, as (1 -
+/// z)·sigmoid(x) - z·sigmoid(-x), and times -x.
 pub struct SigmoidCrossEntropy;
 
 impl Operator for SigmoidCrossEntropy {
@@ -341,7 +346,8 @@ impl Operator for SigmoidCrossEntropy {
         shapes
             .into_iter()
             .map(|dims| {
-                // The formula has a kink at 0 in each of its terms, that cancel; differences see them.
+                // The formula has a kink at 0 in each of its terms, that cancel; differences see
+                // them.
                 Sample::default()
                     .float(dims, Domain::Between(0.0, 1.0))
                     .float(dims, Domain::AwayFromZero)
@@ -368,17 +374,19 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// For logits `[.., n]` and labels of the same shape, -Σ labels·log_softmax(logits) along the last axis, `[..]`: the
-    /// cross-entropy of the distribution that the logits stand for against the labels'. TensorFlow's
-    /// `softmax_cross_entropy_with_logits`, stable for large logits, with gradients for logits and labels.
+    /// For logits `[.., n]` and labels of the same shape, -Σ labels·log_softmax(logits) along the
+    /// last axis, `[..]`: the cross-entropy of the distribution that the logits stand for against
+    /// the labels'. TensorFlow's `softmax_cross_entropy_with_logits`, stable for large logits, with
+    /// gradients for logits and labels.
     #[track_caller]
     pub fn softmax_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(labels, |logits, labels| logits.softmax_cross_entropy(labels))
     }
 
-    /// The same with the classes along any axis of logits and labels, negative ones counted from the end; the losses have the
-    /// other dimensions in their order. TensorFlow's `softmax_cross_entropy_with_logits(axis=..)`. An axis other than the last is
-    /// moved there first. It is a mistake if there is no such axis or the shapes differ.
+    /// The same with the classes along any axis of logits and labels, negative ones counted from
+    /// the end; the losses have the other dimensions in their order. TensorFlow's
+    /// `softmax_cross_entropy_with_logits(axis=..)`. An axis other than the last is moved there
+    /// first. It is a mistake if there is no such axis or the shapes differ.
     #[track_caller]
     pub fn softmax_cross_entropy_along(
         self,
@@ -399,8 +407,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// For logits `[.., n]` and the numbers of classes `[..]`, -log_softmax(logits) at those classes, `[..]`. TensorFlow's
-    /// `sparse_softmax_cross_entropy_with_logits`, stable for large logits. A label outside `0..n` fails at run time.
+    /// For logits `[.., n]` and the numbers of classes `[..]`, -log_softmax(logits) at those
+    /// classes, `[..]`. TensorFlow's `sparse_softmax_cross_entropy_with_logits`, stable for large
+    /// logits. A label outside `0..n` fails at run time.
     #[track_caller]
     pub fn sparse_softmax_cross_entropy<I: Index>(
         self,
@@ -409,9 +418,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.zip(labels, |logits, labels| logits.sparse_softmax_cross_entropy(labels))
     }
 
-    /// The same with the classes along any axis of the logits, negative ones counted from the end: labels and losses have the
-    /// other dimensions in their order. An axis other than the last is moved there first. It is a mistake if there is no such
-    /// axis or the shapes do not fit.
+    /// The same with the classes along any axis of the logits, negative ones counted from the end:
+    /// labels and losses have the other dimensions in their order. An axis other than the last is
+    /// moved there first. It is a mistake if there is no such axis or the shapes do not fit.
     #[track_caller]
     pub fn sparse_softmax_cross_entropy_along<I: Index>(
         self,
@@ -436,8 +445,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// The axis of the classes, if it is one and the labels have the shape that `expected` works out. Checked here, so that a
-    /// message shows shapes as the user wrote them and not as they are moved.
+    /// The axis of the classes, if it is one and the labels have the shape that `expected` works
+    /// out. Checked here, so that a message shows shapes as the user wrote them and not as they are
+    /// moved.
     #[track_caller]
     fn class_axis(
         self,
@@ -483,8 +493,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// For logits x and labels z of one shape, max(x, 0) - x·z + ln(1 + e⁻|ˣ|) of each element: the cross-entropy of
-    /// sigmoid(x) against the probability z. TensorFlow's `sigmoid_cross_entropy_with_logits`, stable for large logits.
+    /// For logits x and labels z of one shape, max(x, 0) - x·z + ln(1 + e⁻|ˣ|) of each element: the
+    /// cross-entropy of sigmoid(x) against the probability z. TensorFlow's
+    /// `sigmoid_cross_entropy_with_logits`, stable for large logits.
     #[track_caller]
     pub fn sigmoid_cross_entropy(self, labels: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(labels, |logits, labels| logits.sigmoid_cross_entropy(labels))

@@ -22,9 +22,9 @@ abeyance_ir::attributes! {
 
 /// Its first operand, with a gradient of its own.
 ///
-/// Operands: y, the xs that it is a function of, what the gradient captured. The body `gradient` takes the xs, y, the
-/// cotangent of y and what it captured, and gives the cotangents of the xs; its nodes are copied to where a gradient
-/// is asked for. Nothing flows back through y itself.
+/// Operands: y, the xs that it is a function of, what the gradient captured. The body `gradient`
+/// takes the xs, y, the cotangent of y and what it captured, and gives the cotangents of the xs;
+/// its nodes are copied to where a gradient is asked for. Nothing flows back through y itself.
 pub struct CustomGradient;
 
 /// The operand for an input of the gradient of so many xs; `None` for the cotangent.
@@ -113,9 +113,10 @@ impl Operator for CustomGradient {
 }
 
 impl Graph {
-    /// What `forward` makes of `xs`, with `gradient` for its gradient: TensorFlow's `tf.custom_gradient`. `gradient` is given
-    /// `xs`, the result y and the cotangent of y (the derivative of the loss with respect to it), and gives the
-    /// cotangents of `xs`: for floats in their shapes, for others anything, such as the tensor itself.
+    /// What `forward` makes of `xs`, with `gradient` for its gradient: TensorFlow's
+    /// `tf.custom_gradient`. `gradient` is given `xs`, the result y and the cotangent of y (the
+    /// derivative of the loss with respect to it), and gives the cotangents of `xs`: for floats in
+    /// their shapes, for others anything, such as the tensor itself.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -126,8 +127,8 @@ impl Graph {
     /// assert_eq!(y.to_string(), "custom_gradient : f32[N]");
     /// ```
     ///
-    /// Nothing flows back through `forward`'s own nodes: a tensor that is not among `xs` receives nothing through y. Second
-    /// derivatives are those of what `gradient` computes.
+    /// Nothing flows back through `forward`'s own nodes: a tensor that is not among `xs` receives
+    /// nothing through y. Second derivatives are those of what `gradient` computes.
     #[track_caller]
     pub fn custom_gradient<'g, X: Handles<'g>, T: Float>(
         &'g self,

@@ -21,8 +21,8 @@ pub static FLOOR_DIV: Binary = Binary {
     domains: DOMAINS,
 };
 
-/// What the division that rounds down leaves of `x`, with the sign of `y`; integers fail where `y` is 0. Gradient: the
-/// cotangent, and minus the cotangent times `floor_div(x, y)`.
+/// What the division that rounds down leaves of `x`, with the sign of `y`; integers fail where `y`
+/// is 0. Gradient: the cotangent, and minus the cotangent times `floor_div(x, y)`.
 pub static MODULO: Binary = Binary {
     signature: Signature::new(
         "modulo",
@@ -50,18 +50,20 @@ binary_methods! {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The quotient rounded down, where `/` of integers rounds towards 0: TensorFlow's `floor_div`. The two broadcast. An
-    /// integer divided by 0 is an error at run time. Its gradient is 0.
+    /// The quotient rounded down, where `/` of integers rounds towards 0: TensorFlow's `floor_div`.
+    /// The two broadcast. An integer divided by 0 is an error at run time. Its gradient is 0.
     ///
-    /// It goes with [`Tensor::modulo`]: `a = a.floor_div(b) * b + a.modulo(b)`, as Python's `//` and `%` do. So 55 by 0.1 is 549
-    /// and leaves 0.09999999999999695: the `f64` next to 0.1 is a little more than a tenth, though 55 / 0.1 rounds to 550.
+    /// It goes with [`Tensor::modulo`]: `a = a.floor_div(b) * b + a.modulo(b)`, as Python's `//`
+    /// and `%` do. So 55 by 0.1 is 549 and leaves 0.09999999999999695: the `f64` next to 0.1 is a
+    /// little more than a tenth, though 55 / 0.1 rounds to 550.
     #[track_caller]
     pub fn floor_div(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(divisor, |x, y| x.floor_div(y))
     }
 
-    /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7 modulo 3 is 2. The two
-    /// broadcast. An integer modulo 0 is an error at run time, a float modulo 0 is NaN.
+    /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7
+    /// modulo 3 is 2. The two broadcast. An integer modulo 0 is an error at run time, a float
+    /// modulo 0 is NaN.
     #[track_caller]
     pub fn modulo(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(divisor, |x, y| x.modulo(y))

@@ -20,18 +20,22 @@ fn constant_value(graph: &Ir, id: NodeId) -> Option<f64> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Keeps each element with probability `keep`, a scalar, and then scales it by 1 / `keep`; the others become 0:
+    /// Keeps each element with probability `keep`, a scalar, and then scales it by 1 / `keep`; the
+    /// others become 0:
     ///
-    /// `select(u < keep, x / keep, 0)` with u evenly distributed in [0, 1), drawn anew for each element at each run.
+    /// `select(u < keep, x / keep, 0)` with u evenly distributed in [0, 1), drawn anew for each
+    /// element at each run.
     ///
-    /// The expected value is x, so that nothing has to change where the network is used: there `keep` is 1, which gives
-    /// x itself, bit by bit. To switch between the two, feed it: `g.placeholder_with_default("keep", 1.0)`.
+    /// The expected value is x, so that nothing has to change where the network is used: there
+    /// `keep` is 1, which gives x itself, bit by bit. To switch between the two, feed it:
+    /// `g.placeholder_with_default("keep", 1.0)`.
     ///
-    /// TensorFlow 1's `nn.dropout(x, keep_prob)`. The layer `dropout` of `abeyance::layers` is told the fraction to drop instead, as
-    /// `layers.dropout(x, rate)` is there: 1 - `keep`.
+    /// TensorFlow 1's `nn.dropout(x, keep_prob)`. The layer `dropout` of `abeyance::layers` is told
+    /// the fraction to drop instead, as `layers.dropout(x, rate)` is there: 1 - `keep`.
     ///
-    /// A constant outside (0, 1] is a mistake; what is fed is not checked. Srivastava, Hinton, Krizhevsky, Sutskever,
-    /// Salakhutdinov: *Dropout: a simple way to prevent neural networks from overfitting*, 2014; the scaling is TensorFlow's.
+    /// A constant outside (0, 1] is a mistake; what is fed is not checked. Srivastava, Hinton,
+    /// Krizhevsky, Sutskever, Salakhutdinov: *Dropout: a simple way to prevent neural networks from
+    /// overfitting*, 2014; the scaling is TensorFlow's.
     #[track_caller]
     pub fn dropout_keeping(self, keep: impl Operand<'g, T>) -> Tensor<'g, T> {
         let this = self.beside(keep);

@@ -1,4 +1,5 @@
-//! Sums of products over named dimensions: `einsum` and `tensordot`, made of `transpose`, `reshape`, `reduce_sum` and `matmul`.
+//! Sums of products over named dimensions: `einsum` and `tensordot`, made of `transpose`,
+//! `reshape`, `reduce_sum` and `matmul`.
 
 use std::cell::RefCell;
 
@@ -7,7 +8,8 @@ use abeyance_ir::{Diagnostic, Dim, Fault, Shape, resolve_axis};
 use super::reduce::resolve_axes;
 use crate::{Expr, Graph, Number, Tensor};
 
-/// What a dimension is called: a letter, or beyond all letters a place counted from the end of what `...` stands for.
+/// What a dimension is called: a letter, or beyond all letters a place counted from the end of what
+/// `...` stands for.
 type Label = u32;
 
 /// The first label that is no letter.
@@ -68,8 +70,9 @@ impl Labelled<'_> {
     }
 }
 
-/// The sum of products of two tensors over the labels that both have and that are not needed; the labels of the result are those of
-/// both that are needed, then those of `a` alone, then those of `b` alone.
+/// The sum of products of two tensors over the labels that both have and that are not needed; the
+/// labels of the result are those of both that are needed, then those of `a` alone, then those of
+/// `b` alone.
 fn contract<'g>(
     a: &Labelled<'g>,
     b: &Labelled<'g>,
@@ -171,7 +174,8 @@ impl Term {
     }
 }
 
-/// NumPy's rule where the equation says nothing: `...`, then the letters that stand once, in the order of the alphabet.
+/// NumPy's rule where the equation says nothing: `...`, then the letters that stand once, in the
+/// order of the alphabet.
 fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
     let mut letters: Vec<Label> = terms.iter().flat_map(Term::letters).collect();
     letters.sort_unstable();
@@ -180,7 +184,8 @@ fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
     places.chain(once).collect()
 }
 
-/// The size of each label, and the operand that brought it. Dimensions of one letter become equal; those of `...` broadcast.
+/// The size of each label, and the operand that brought it. Dimensions of one letter become equal;
+/// those of `...` broadcast.
 fn unify(operands: &[Labelled<'_>]) -> Result<Vec<(Label, Dim, usize)>, Fault> {
     let mut sizes: Vec<(Label, Dim, usize)> = Vec::new();
     for (index, operand) in operands.iter().enumerate() {
@@ -368,13 +373,14 @@ impl<'g> Expr<'g> {
 }
 
 impl Graph {
-    /// The sum of products that an equation in Einstein's notation describes: `"ij,jk->ik"` is a product of matrices, `"bij,bjk->bik"`
-    /// of many, `"ii->i"` a diagonal, `"ij->"` a sum. Without `->` the result has the letters that stand once, in the order of the
-    /// alphabet. `...` stands for the dimensions that have no letter; these broadcast. TensorFlow's `tf.einsum`. Operands are taken
-    /// from left to right.
+    /// The sum of products that an equation in Einstein's notation describes: `"ij,jk->ik"` is a
+    /// product of matrices, `"bij,bjk->bik"` of many, `"ii->i"` a diagonal, `"ij->"` a sum. Without
+    /// `->` the result has the letters that stand once, in the order of the alphabet. `...` stands
+    /// for the dimensions that have no letter; these broadcast. TensorFlow's `tf.einsum`. Operands
+    /// are taken from left to right.
     ///
-    /// Dimensions of one letter have to be equal. Gradient: that of the `transpose`, `reshape`, `reduce_sum` and `matmul` it is made
-    /// of.
+    /// Dimensions of one letter have to be equal. Gradient: that of the `transpose`, `reshape`,
+    /// `reduce_sum` and `matmul` it is made of.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -422,9 +428,10 @@ impl Graph {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sum of products over pairs of axes, of this tensor and of the other: `[a, b, c]` and `[c, b, d]` over `[1, 2]` and
-    /// `[1, 0]` give `[a, d]`. The other dimensions stay, this tensor's first. TensorFlow's `tf.tensordot`. Axes that do not exist,
-    /// stand twice or differ in size are mistakes. Without axes it is the outer product.
+    /// The sum of products over pairs of axes, of this tensor and of the other: `[a, b, c]` and
+    /// `[c, b, d]` over `[1, 2]` and `[1, 0]` give `[a, d]`. The other dimensions stay, this
+    /// tensor's first. TensorFlow's `tf.tensordot`. Axes that do not exist, stand twice or differ
+    /// in size are mistakes. Without axes it is the outer product.
     #[track_caller]
     pub fn tensordot(
         self,

@@ -12,11 +12,12 @@ use super::unary::map;
 use super::with_float;
 use crate::{Expr, Float, Rule, Tensor};
 
-/// A function of each element of a tensor of floats, with its derivative and, in its fields, its attributes.
+/// A function of each element of a tensor of floats, with its derivative and, in its fields, its
+/// attributes.
 ///
-/// Everything else follows from these: the operator prints, is saved, differentiates again and again, is fused with its neighbours
-/// and keeps the rows of a batch apart. [`Tensor::elementwise`] applies it; a program that reads graphs with it
-/// registers [`Elementwise::operator`].
+/// Everything else follows from these: the operator prints, is saved, differentiates again and
+/// again, is fused with its neighbours and keeps the rows of a batch apart. [`Tensor::elementwise`]
+/// applies it; a program that reads graphs with it registers [`Elementwise::operator`].
 ///
 /// ```
 /// use abeyance_graph::ops::elementwise::{Elementwise, Real};
@@ -55,11 +56,12 @@ pub trait Elementwise: AttributeSet + Send + Sync + 'static {
     /// What it computes, in a few words.
     const SUMMARY: &'static str;
 
-    /// The function, for elements of f32 and f64. Bits are the same on every machine as long as it uses the methods of
-    /// [`Real`].
+    /// The function, for elements of f32 and f64. Bits are the same on every machine as long as it
+    /// uses the methods of [`Real`].
     fn value<T: Real>(&self, x: T) -> T;
 
-    /// The derivative at `x`, where the function is `y`: nodes, which the cotangent is multiplied with.
+    /// The derivative at `x`, where the function is `y`: nodes, which the cotangent is multiplied
+    /// with.
     fn derivative<'e>(&self, x: Expr<'e>, y: Expr<'e>) -> Expr<'e>;
 
     /// The operator, for a [`Registry`](abeyance_ir::Registry).

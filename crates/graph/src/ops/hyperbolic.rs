@@ -1,5 +1,6 @@
-//! Hyperbolic functions besides `tanh`, and their inverses: `sinh`, `cosh`, `asinh`, `acosh`, `atanh`. Those of f32 go through f64,
-//! so that their results are rounded once; none overflows before its result does.
+//! Hyperbolic functions besides `tanh`, and their inverses: `sinh`, `cosh`, `asinh`, `acosh`,
+//! `atanh`. Those of f32 go through f64, so that their results are rounded once; none overflows
+//! before its result does.
 
 use abeyance_ir::{DType, Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
@@ -47,7 +48,8 @@ pub static ASINH: Unary = Unary {
     domain: USUAL,
 };
 
-/// The inverse of cosh, ln(x + √(x² - 1)); NaN below 1. Gradient: the cotangent over √(x - 1) √(x + 1).
+/// The inverse of cosh, ln(x + √(x² - 1)); NaN below 1. Gradient: the cotangent over √(x - 1) √(x +
+/// 1).
 pub static ACOSH: Unary = Unary {
     signature: Signature::new("acosh", "the inverse of the hyperbolic cosine", FLOAT),
     lower: through_f64!(80.0, acosh_of),
@@ -58,7 +60,8 @@ pub static ACOSH: Unary = Unary {
     domain: Domain::Between(1.3, 3.0),
 };
 
-/// The inverse of tanh, ln((1 + x) / (1 - x)) / 2; ±∞ at ±1 and NaN beyond. Gradient: the cotangent over (1 - x)(1 + x).
+/// The inverse of tanh, ln((1 + x) / (1 - x)) / 2; ±∞ at ±1 and NaN beyond. Gradient: the cotangent
+/// over (1 - x)(1 + x).
 pub static ATANH: Unary = Unary {
     signature: Signature::new("atanh", "the inverse of the hyperbolic tangent", FLOAT),
     lower: through_f64!(80.0, atanh_of),
@@ -72,11 +75,12 @@ impl<'g> Expr<'g> {
         (1.0 - self) * (1.0 + self)
     }
 
-    /// q = 1 / a and (x q)² + q², for an a near the larger of |x| and 1: so √(x² + 1) is the root of the
-    /// second over q, without an x² that overflows. What is made of them in that way does not depend on
-    /// a, which gradients take for a constant.
+    /// q = 1 / a and (x q)² + q², for an a near the larger of |x| and 1: so √(x² + 1) is the root
+    /// of the second over q, without an x² that overflows. What is made of them in that way does
+    /// not depend on a, which gradients take for a constant.
     pub(super) fn reduced_squares(self) -> (Self, Self) {
-        // Below the largest numbers, whose inverses are subnormal; what exceeds it by its square is infinite.
+        // Below the largest numbers, whose inverses are subnormal; what exceeds it by its square is
+        // infinite.
         let largest = if self.dtype() == Some(DType::F64) { 1e290 } else { 1e30 };
         let size = self.abs().maximum(1.0).minimum(largest).stop_gradient();
         let inverse = size.reciprocal();
@@ -146,7 +150,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.map(|x| x.asinh())
     }
 
-    /// The inverse of [`Tensor::cosh`], ln(x + √(x² - 1)): 0 or more; NaN below 1. The gradient at 1 is infinite.
+    /// The inverse of [`Tensor::cosh`], ln(x + √(x² - 1)): 0 or more; NaN below 1. The gradient at
+    /// 1 is infinite.
     #[track_caller]
     pub fn acosh(self) -> Tensor<'g, T> {
         self.map(|x| x.acosh())

@@ -1,4 +1,5 @@
-//! Angles of a sine, a cosine, a tangent: `asin`, `acos`, `atan`. Those of f32 go through f64, so that their results are rounded once.
+//! Angles of a sine, a cosine, a tangent: `asin`, `acos`, `atan`. Those of f32 go through f64, so
+//! that their results are rounded once.
 
 use abeyance_ir::{Domain, Operator, Signature};
 use abeyance_kernels::element::{Element as Stored, Real};
@@ -10,7 +11,8 @@ use crate::{Float, Rule, Tensor};
 
 const INSIDE: Domain = Domain::Between(-0.8, 0.8);
 
-/// The angle from -π/2 to π/2 whose sine is x; NaN beyond ±1. Gradient: the cotangent over √((1 - x)(1 + x)).
+/// The angle from -π/2 to π/2 whose sine is x; NaN beyond ±1. Gradient: the cotangent over √((1 -
+/// x)(1 + x)).
 pub static ASIN: Unary = Unary {
     signature: Signature::new("asin", "the angle in radians whose sine is x", FLOAT),
     lower: through_f64!(60.0, f64::asin),
@@ -18,7 +20,8 @@ pub static ASIN: Unary = Unary {
     domain: INSIDE,
 };
 
-/// The angle from 0 to π whose cosine is x; NaN beyond ±1. Gradient: minus the cotangent over √((1 - x)(1 + x)).
+/// The angle from 0 to π whose cosine is x; NaN beyond ±1. Gradient: minus the cotangent over √((1
+/// - x)(1 + x)).
 pub static ACOS: Unary = Unary {
     signature: Signature::new("acos", "the angle in radians whose cosine is x", FLOAT),
     lower: through_f64!(60.0, f64::acos),
@@ -50,19 +53,22 @@ unary_methods! {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// The angle in radians, from -π/2 to π/2, whose sine this is; NaN beyond ±1. The gradient at ±1 is infinite.
+    /// The angle in radians, from -π/2 to π/2, whose sine this is; NaN beyond ±1. The gradient at
+    /// ±1 is infinite.
     #[track_caller]
     pub fn asin(self) -> Tensor<'g, T> {
         self.map(|x| x.asin())
     }
 
-    /// The angle in radians, from 0 to π, whose cosine this is; NaN beyond ±1. The gradient at ±1 is infinite.
+    /// The angle in radians, from 0 to π, whose cosine this is; NaN beyond ±1. The gradient at ±1
+    /// is infinite.
     #[track_caller]
     pub fn acos(self) -> Tensor<'g, T> {
         self.map(|x| x.acos())
     }
 
-    /// The angle in radians, from -π/2 to π/2, whose tangent this is; of a point see [`Tensor::atan2`].
+    /// The angle in radians, from -π/2 to π/2, whose tangent this is; of a point see
+    /// [`Tensor::atan2`].
     #[track_caller]
     pub fn atan(self) -> Tensor<'g, T> {
         self.map(|x| x.atan())

@@ -12,8 +12,8 @@ use crate::{Axes, Expr, Float, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&FiniteMax];
 
-/// The largest where that is finite, else 0: what [`Tensor::reduce_logsumexp`] subtracts and adds again. It cancels out, so
-/// that gradients take it for a constant.
+/// The largest where that is finite, else 0: what [`Tensor::reduce_logsumexp`] subtracts and adds
+/// again. It cancels out, so that gradients take it for a constant.
 pub struct FiniteMax;
 
 impl Operator for FiniteMax {
@@ -63,14 +63,16 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// ln Σ eˣ over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these, without overflow:
+    /// ln Σ eˣ over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these,
+    /// without overflow:
     ///
     /// ```text
     /// ln Σ exp(x - shift) + shift, shift the largest x, or 0 where that is infinite
     /// ```
     ///
-    /// TensorFlow's `reduce_logsumexp`. Of nothing, and where all are -∞, it is -∞; where one is ∞ it is ∞; NaN passes through. The
-    /// gradient is the cotangent times softmax(x), and NaN where the result is infinite.
+    /// TensorFlow's `reduce_logsumexp`. Of nothing, and where all are -∞, it is -∞; where one is ∞
+    /// it is ∞; NaN passes through. The gradient is the cotangent times softmax(x), and NaN where
+    /// the result is infinite.
     #[track_caller]
     pub fn reduce_logsumexp<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let graph = self.graph();

@@ -1,4 +1,5 @@
-//! Logic of truth values: `logical_and`, `logical_or`, `logical_xor`, `logical_not`, and the operators `& | ^ !` for them.
+//! Logic of truth values: `logical_and`, `logical_or`, `logical_xor`, `logical_not`, and the
+//! operators `& | ^ !` for them.
 
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 

@@ -23,8 +23,8 @@ attributes! {
     }
 }
 
-/// `[.., m, k] · [.., k, n] = [.., m, n]`, either operand's matrices transposed on the way if its flag says so. Leading dimensions
-/// broadcast. TensorFlow's `tf.matmul`.
+/// `[.., m, k] · [.., k, n] = [.., m, n]`, either operand's matrices transposed on the way if its
+/// flag says so. Leading dimensions broadcast. TensorFlow's `tf.matmul`.
 pub struct MatMul;
 
 impl Operator for MatMul {
@@ -217,7 +217,8 @@ fn is_shallow(cx: &Splitting<'_>) -> bool {
     transpose_b || inner.known().is_some_and(|inner| inner <= Matmul::SHALLOW)
 }
 
-/// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is `place` from the end.
+/// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is
+/// `place` from the end.
 fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
 }
@@ -237,18 +238,21 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The product of two matrices: `[m, k] · [k, n] = [m, n]`; of more dimensions, of each two matrices that stand at the same place:
-    /// `[.., m, k] · [.., k, n] = [.., m, n]`, where leading dimensions broadcast. Integers wrap. TensorFlow's `tf.matmul`.
+    /// The product of two matrices: `[m, k] · [k, n] = [m, n]`; of more dimensions, of each two
+    /// matrices that stand at the same place: `[.., m, k] · [.., k, n] = [.., m, n]`, where leading
+    /// dimensions broadcast. Integers wrap. TensorFlow's `tf.matmul`.
     ///
-    /// Gradient: the cotangent times the other operand transposed, on the other's side, summed over dimensions that were
-    /// stretched. Inner sizes that differ, and leading ones that do not broadcast, are mistakes.
+    /// Gradient: the cotangent times the other operand transposed, on the other's side, summed over
+    /// dimensions that were stretched. Inner sizes that differ, and leading ones that do not
+    /// broadcast, are mistakes.
     #[track_caller]
     pub fn matmul(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
         let _call = self.graph().call("matmul");
         self.matmul_with(other, false, false)
     }
 
-    /// The same with the matrices of either operand transposed first (`transpose_a`, `transpose_b`). No transposed copy is made.
+    /// The same with the matrices of either operand transposed first (`transpose_a`,
+    /// `transpose_b`). No transposed copy is made.
     #[track_caller]
     pub fn matmul_with(
         self,

@@ -1,11 +1,12 @@
-//! Every operator, one file a family: the handle's methods, signature, checks and shape rule, gradient rule, kernel,
-//! documentation and samples side by side.
+//! Every operator, one file a family: the handle's methods, signature, checks and shape rule,
+//! gradient rule, kernel, documentation and samples side by side.
 //!
-//! The free functions append a node to an untyped graph: they are what the typed methods and the gradient rules are
-//! made of. [`table`] lists every operator; it drives the checks, the text form's parser and the reference.
+//! The free functions append a node to an untyped graph: they are what the typed methods and the
+//! gradient rules are made of. [`table`] lists every operator; it drives the checks, the text
+//! form's parser and the reference.
 
-// Closures given to loops carry `#[inline(always)]`, without which the loops do not vectorise for wider registers
-// than the baseline's; the name of a function cannot carry it.
+// Closures given to loops carry `#[inline(always)]`, without which the loops do not vectorise for
+// wider registers than the baseline's; the name of a function cannot carry it.
 #![allow(clippy::redundant_closure)]
 
 pub mod activation;
@@ -172,7 +173,8 @@ macro_rules! with_type {
         }
     };
 }
-/// The same for loops that only move elements: types of one size share one, so there are three loops rather than five.
+/// The same for loops that only move elements: types of one size share one, so there are three
+/// loops rather than five.
 macro_rules! with_moved {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
@@ -225,8 +227,8 @@ macro_rules! with_index {
 }
 pub(crate) use {with_float, with_index, with_moved, with_type};
 
-/// The bytes that are moved by reading all operands once and writing the result. A sum of sizes that each fit a `usize`
-/// need not fit one.
+/// The bytes that are moved by reading all operands once and writing the result. A sum of sizes
+/// that each fit a `usize` need not fit one.
 pub(crate) fn traffic(cx: &abeyance_ir::Lowering<'_>) -> f64 {
     let read: f64 = cx.operands.iter().map(|operand| operand.bytes() as f64).sum();
     read + cx.result.bytes() as f64

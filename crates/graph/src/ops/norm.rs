@@ -3,8 +3,8 @@
 use crate::{Axes, Float, Scalar, Tensor};
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Σ |x| over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these: TensorFlow's `norm(x, 1)`. The
-    /// gradient is the cotangent times sign(x).
+    /// Σ |x| over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these:
+    /// TensorFlow's `norm(x, 1)`. The gradient is the cotangent times sign(x).
     #[track_caller]
     pub fn l1_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let _call = self.graph().call("l1_norm");
@@ -12,17 +12,20 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.graph().within("l1_norm", || self.abs().reduce_sum(&list)).into()
     }
 
-    /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for nothing. Squares neither
-    /// overflow nor vanish where the length does not: that of `[3e20, 4e20]` is 5e20 in f32 too, where TensorFlow has infinity.
+    /// √(Σ x²), the Euclidean length: TensorFlow's `norm(x)` and `reduce_euclidean_norm`. 0 for
+    /// nothing. Squares neither overflow nor vanish where the length does not: that of
+    /// `[3e20, 4e20]` is 5e20 in f32 too, where TensorFlow has infinity.
     ///
-    /// The gradient is the cotangent times x over the length; where that is 0 it is taken to be 0, not TensorFlow's NaN.
+    /// The gradient is the cotangent times x over the length; where that is 0 it is taken to be 0,
+    /// not TensorFlow's NaN.
     #[track_caller]
     pub fn l2_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let _call = self.graph().call("l2_norm");
         self.graph().within("l2_norm", || self.euclidean_norm(axes)).into()
     }
 
-    /// max |x|: TensorFlow's `norm(x, inf)`. NaN if there is one; of nothing it is an error. The gradient is shared among ties.
+    /// max |x|: TensorFlow's `norm(x, inf)`. NaN if there is one; of nothing it is an error. The
+    /// gradient is shared among ties.
     #[track_caller]
     pub fn max_norm<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let _call = self.graph().call("max_norm");
@@ -30,8 +33,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.graph().within("max_norm", || self.abs().reduce_max(&list)).into()
     }
 
-    /// Σ x² / 2 over everything, half the squared Euclidean length: TensorFlow's `nn.l2_loss`, the penalty of weight decay. 0 for
-    /// nothing. The gradient is the cotangent times x.
+    /// Σ x² / 2 over everything, half the squared Euclidean length: TensorFlow's `nn.l2_loss`, the
+    /// penalty of weight decay. 0 for nothing. The gradient is the cotangent times x.
     ///
     /// ```
     /// # use abeyance_graph::{dims, ones, Graph};

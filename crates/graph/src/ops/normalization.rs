@@ -1,5 +1,5 @@
-//! Values brought to a common scale, built from reductions and arithmetic: `l2_normalize`, `layer_norm`,
-//! `batch_normalization`.
+//! Values brought to a common scale, built from reductions and arithmetic: `l2_normalize`,
+//! `layer_norm`, `batch_normalization`.
 
 use abeyance_ir::{Dim, Fault};
 
@@ -19,14 +19,17 @@ pub(super) fn check_epsilon(what: &str, epsilon: f64) -> Result<(), Fault> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Vectors along some axes, scaled to length 1: TensorFlow's `l2_normalize`, whose default for `epsilon` is 1e-12.
+    /// Vectors along some axes, scaled to length 1: TensorFlow's `l2_normalize`, whose default for
+    /// `epsilon` is 1e-12.
     ///
     /// ```text
     /// x / max(√(Σ x²), √epsilon)
     /// ```
     ///
-    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros, with a finite gradient; with an
-    /// epsilon of 0 it becomes NaN, as in TensorFlow. A negative epsilon is a mistake.
+    /// That is x / √max(Σ x², epsilon), and right where the squares would overflow or vanish. A
+    /// vector shorter than √epsilon stays as short in proportion, and one of zeros stays zeros,
+    /// with a finite gradient; with an epsilon of 0 it becomes NaN, as in TensorFlow. A negative
+    /// epsilon is a mistake.
     #[track_caller]
     pub fn l2_normalize<A: Axes>(self, axes: A, epsilon: f64) -> Tensor<'g, T> {
         let list = axes.list().kept();
@@ -41,17 +44,19 @@ impl<'g, T: Float> Tensor<'g, T> {
         })
     }
 
-    /// Each element less the mean of its layer, over the standard deviation there, then times `scale` and plus `offset`: the layer
-    /// is the last axes, as many as `scale` has, `[..., L]` for an offset and a scale of `[L]`, which come in the order of
+    /// Each element less the mean of its layer, over the standard deviation there, then times
+    /// `scale` and plus `offset`: the layer is the last axes, as many as `scale` has, `[..., L]`
+    /// for an offset and a scale of `[L]`, which come in the order of
     /// [`batch_norm`](Tensor::batch_norm).
     ///
     /// ```text
     /// (x - mean) / √(variance + epsilon) · scale + offset
     /// ```
     ///
-    /// It is right also where the squares would overflow or vanish. Ba, Kiros, Hinton: *Layer normalization*, 2016. TensorFlow's
-    /// default for `epsilon` is 1e-3, elsewhere it is often 1e-5. It is a mistake if offset and scale are not of the shape of the last
-    /// axes, or `epsilon` is negative.
+    /// It is right also where the squares would overflow or vanish. Ba, Kiros, Hinton: *Layer
+    /// normalization*, 2016. TensorFlow's default for `epsilon` is 1e-3, elsewhere it is often
+    /// 1e-5. It is a mistake if offset and scale are not of the shape of the last axes, or
+    /// `epsilon` is negative.
     #[track_caller]
     pub fn layer_norm(
         self,
@@ -106,14 +111,15 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// Each element less `mean`, over the root of `variance`, then times `scale` and plus `offset`; all of them broadcast.
+    /// Each element less `mean`, over the root of `variance`, then times `scale` and plus `offset`;
+    /// all of them broadcast.
     ///
     /// ```text
     /// (x - mean) · (scale / √(variance + epsilon)) + offset
     /// ```
     ///
-    /// TensorFlow's `nn.batch_normalization`: what a network computes where it is used, with the moving averages that
-    /// [`batch_norm`](Tensor::batch_norm) kept while it was trained.
+    /// TensorFlow's `nn.batch_normalization`: what a network computes where it is used, with the
+    /// moving averages that [`batch_norm`](Tensor::batch_norm) kept while it was trained.
     #[track_caller]
     pub fn batch_normalization(
         self,

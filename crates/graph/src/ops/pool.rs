@@ -1,4 +1,5 @@
-//! Pools of images: the largest or the mean element of windows, and the operators that their gradients are made of.
+//! Pools of images: the largest or the mean element of windows, and the operators that their
+//! gradients are made of.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
@@ -15,8 +16,9 @@ use crate::{Expr, Float, Rule, Tensor};
 pub static OPERATORS: &[&dyn Operator] =
     &[&MaxPool, &MaxPoolScatter, &MaxPoolGather, &AvgPool, &AvgPoolSpread];
 
-/// Windows that slide over images: their size, strides and padding, each a number for rows and columns alike or `[rows, columns]`. The
-/// stride is the window's size unless said otherwise, so that windows lie side by side.
+/// Windows that slide over images: their size, strides and padding, each a number for rows and
+/// columns alike or `[rows, columns]`. The stride is the window's size unless said otherwise, so
+/// that windows lie side by side.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph, Pool};
@@ -34,14 +36,15 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Windows that may reach over the borders, where there is nothing: `⌈H / stride⌉` rows and `⌈W / stride⌉` columns of them, as
-    /// with [`Conv2d::same`](crate::Conv2d::same).
+    /// Windows that may reach over the borders, where there is nothing: `⌈H / stride⌉` rows and
+    /// `⌈W / stride⌉` columns of them, as with [`Conv2d::same`](crate::Conv2d::same).
     pub fn same(window: impl Into<Pair>) -> Self {
         let window = window.into();
         Self { window, strides: window, same: true }
     }
 
-    /// Windows within the images: `⌊(H - h) / stride⌋ + 1` rows and `⌊(W - w) / stride⌋ + 1` columns of them.
+    /// Windows within the images: `⌊(H - h) / stride⌋ + 1` rows and `⌊(W - w) / stride⌋ + 1`
+    /// columns of them.
     pub fn valid(window: impl Into<Pair>) -> Self {
         Self { same: false, ..Self::same(window) }
     }
@@ -167,8 +170,8 @@ fn apart(cx: &Splitting<'_>) -> Split {
     cx.apart_from(|axis| axis == 1 || axis == 2)
 }
 
-/// The largest element of each window, NaN if there is one: TensorFlow's `tf.nn.max_pool`. Gradient: [`MaxPoolScatter`], the cotangent for the
-/// first of the largest.
+/// The largest element of each window, NaN if there is one: TensorFlow's `tf.nn.max_pool`.
+/// Gradient: [`MaxPoolScatter`], the cotangent for the first of the largest.
 pub struct MaxPool;
 
 impl Operator for MaxPool {
@@ -205,8 +208,9 @@ impl Operator for MaxPool {
     }
 }
 
-/// Zeros in the images' shape to which each window's cotangent is added where the first of its largest elements is: the gradient of [`MaxPool`].
-/// Linear in the cotangent. Gradient: [`MaxPoolGather`], and 0 with respect to the images.
+/// Zeros in the images' shape to which each window's cotangent is added where the first of its
+/// largest elements is: the gradient of [`MaxPool`]. Linear in the cotangent. Gradient:
+/// [`MaxPoolGather`], and 0 with respect to the images.
 pub struct MaxPoolScatter;
 
 impl Operator for MaxPoolScatter {
@@ -259,8 +263,9 @@ impl Operator for MaxPoolScatter {
     }
 }
 
-/// The elements of `y`, in the images' shape, where the first of each window's largest elements of `x` is: the gradient of [`MaxPoolScatter`] with
-/// respect to the cotangent. Linear in `y`. Gradient: [`MaxPoolScatter`], and 0 with respect to the images.
+/// The elements of `y`, in the images' shape, where the first of each window's largest elements of
+/// `x` is: the gradient of [`MaxPoolScatter`] with respect to the cotangent. Linear in `y`.
+/// Gradient: [`MaxPoolScatter`], and 0 with respect to the images.
 pub struct MaxPoolGather;
 
 impl Operator for MaxPoolGather {
@@ -314,7 +319,8 @@ impl Operator for MaxPoolGather {
     }
 }
 
-/// The mean element of each window, padding left out: TensorFlow's `tf.nn.avg_pool`. Gradient: [`AvgPoolSpread`].
+/// The mean element of each window, padding left out: TensorFlow's `tf.nn.avg_pool`. Gradient:
+/// [`AvgPoolSpread`].
 pub struct AvgPool;
 
 impl Operator for AvgPool {
@@ -349,8 +355,8 @@ impl Operator for AvgPool {
     }
 }
 
-/// Each window's cotangent, divided evenly among its elements and added up in the images' shape: the gradient of [`AvgPool`]. Gradient:
-/// [`AvgPool`].
+/// Each window's cotangent, divided evenly among its elements and added up in the images' shape:
+/// the gradient of [`AvgPool`]. Gradient: [`AvgPool`].
 pub struct AvgPoolSpread;
 
 impl Operator for AvgPoolSpread {
@@ -438,33 +444,39 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// The largest element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. NaN if there is one in the window.
-    /// Gradient: the cotangent for the first of the largest in row-major order. TensorFlow's `tf.nn.max_pool`.
+    /// The largest element of each window of images `[N, H, W, C]`, channel by channel:
+    /// `[N, H', W', C]`. NaN if there is one in the window. Gradient: the cotangent for the first
+    /// of the largest in row-major order. TensorFlow's `tf.nn.max_pool`.
     ///
-    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
+    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without
+    /// padding.
     #[track_caller]
     pub fn max_pool(self, pool: Pool) -> Tensor<'g, T> {
         self.map(|x| x.max_pool(pool))
     }
 
-    /// The mean element of each window of images `[N, H, W, C]`, channel by channel: `[N, H', W', C]`. What lies beyond the borders is not
-    /// counted. Gradient: the cotangent divided evenly among the window's elements. TensorFlow's `tf.nn.avg_pool`.
+    /// The mean element of each window of images `[N, H, W, C]`, channel by channel:
+    /// `[N, H', W', C]`. What lies beyond the borders is not counted. Gradient: the cotangent
+    /// divided evenly among the window's elements. TensorFlow's `tf.nn.avg_pool`.
     ///
-    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without padding.
+    /// It is a mistake if a window's size or stride is 0, or if it is larger than images without
+    /// padding.
     #[track_caller]
     pub fn avg_pool(self, pool: Pool) -> Tensor<'g, T> {
         self.map(|x| x.avg_pool(pool))
     }
 
-    /// The largest element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_max`](Tensor::reduce_max) over rows and columns, so the
-    /// gradient is shared among ties.
+    /// The largest element of each channel of images `[N, H, W, C]`: `[N, C]`, a
+    /// [`reduce_max`](Tensor::reduce_max) over rows and columns, so the gradient is shared among
+    /// ties.
     #[track_caller]
     pub fn global_max_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_max_pool");
         if self.is_no_image() { self.no_images("global_max_pool") } else { self.reduce_max([1, 2]) }
     }
 
-    /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
+    /// The mean element of each channel of images `[N, H, W, C]`: `[N, C]`, a
+    /// [`reduce_mean`](Tensor::reduce_mean) over rows and columns.
     #[track_caller]
     pub fn global_avg_pool(self) -> Tensor<'g, T> {
         let _call = self.graph().call("global_avg_pool");

@@ -10,8 +10,9 @@ use super::binary::{binary_methods, zip};
 use super::with_float;
 use crate::{Float, Index, Operand, Rule, Tensor};
 
-/// `x` to the power of the integer `n`, which broadcast; 1 for n = 0, whatever x is. A cast of `n` to the type of `x` would lose digits from 2²⁴
-/// or 2⁵³ on, and with them the sign of (-1)ⁿ. Gradient: for `x` the cotangent times n·xⁿ⁻¹, and 0 where n is 0.
+/// `x` to the power of the integer `n`, which broadcast; 1 for n = 0, whatever x is. A cast of `n`
+/// to the type of `x` would lose digits from 2²⁴ or 2⁵³ on, and with them the sign of (-1)ⁿ.
+/// Gradient: for `x` the cotangent times n·xⁿ⁻¹, and 0 where n is 0.
 pub struct Powi;
 
 /// This family's operators.
@@ -33,8 +34,8 @@ impl Operator for Powi {
         let (x, n) = (cx.operand(0), cx.operand(1));
         Ok(cx.each_wanted(|index| {
             (index == 0).then(|| {
-                // For n = 0 any power will do that is finite for every x, which 0⁻¹ is not: then all
-                // derivatives are 0.
+                // For n = 0 any power will do that is finite for every x, which 0⁻¹ is not: then
+                // all derivatives are 0.
                 let some = n.equal(0.0).select(1.0, n);
                 let slope = x.powi(some - 1.0) * n.cast(x.dtype().unwrap_or(DType::F32));
                 cx.chain(slope).unbroadcast(x)
@@ -87,8 +88,9 @@ binary_methods! {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// This to the power of integers, which broadcast: 1 for n = 0, whatever this is. Every bit of `n` counts, where [`Tensor::pow`] takes
-    /// exponents of the type of its base: (-1)ⁿ has the right sign for any `n`. The gradient is n·xⁿ⁻¹, and 0 where n is 0.
+    /// This to the power of integers, which broadcast: 1 for n = 0, whatever this is. Every bit of
+    /// `n` counts, where [`Tensor::pow`] takes exponents of the type of its base: (-1)ⁿ has the
+    /// right sign for any `n`. The gradient is n·xⁿ⁻¹, and 0 where n is 0.
     #[track_caller]
     pub fn powi<I: Index>(self, n: impl Operand<'g, I>) -> Tensor<'g, T> {
         self.zip(n, |x, n| x.powi(n))

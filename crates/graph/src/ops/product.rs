@@ -1,4 +1,5 @@
-//! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the others.
+//! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the
+//! others.
 
 use abeyance_ir::{
     Cotangents, DTypes, Derivation, Domain, Fault, Inference, Lowered, Lowering, OperandSpec,
@@ -15,8 +16,9 @@ use crate::{Expr, Rule};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&ProdOthers];
 
-/// For each element of a row, the product of the others in the row. Linear in the length of the row, and right also where
-/// elements are 0. Gradient: that of the product of those before and those behind, so that `reduce_prod` has derivatives of any order.
+/// For each element of a row, the product of the others in the row. Linear in the length of the
+/// row, and right also where elements are 0. Gradient: that of the product of those before and
+/// those behind, so that `reduce_prod` has derivatives of any order.
 pub struct ProdOthers;
 
 impl Operator for ProdOthers {

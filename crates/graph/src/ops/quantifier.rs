@@ -71,8 +71,8 @@ reduce_methods! {
 }
 
 impl<'g> Tensor<'g, bool> {
-    /// Whether any is true over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; false for
-    /// nothing.
+    /// Whether any is true over `..` (everything), `-1`, `[0, 2]` or
+    /// [`keep_dims`](crate::keep_dims) of these; false for nothing.
     #[track_caller]
     pub fn reduce_any<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
         self.map::<bool>(|x| x.reduce_any(axes)).into()

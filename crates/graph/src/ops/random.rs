@@ -1,4 +1,5 @@
-//! Random tensors, drawn anew at each run from streams keyed by the session's seed, the node's name and the step.
+//! Random tensors, drawn anew at each run from streams keyed by the session's seed, the node's name
+//! and the step.
 
 use abeyance_ir::{
     AttributeSet, AttributeSpec, DType, Diagnostic, Differentiability, Effect, Fault, Fusibility,
@@ -13,7 +14,8 @@ use abeyance_kernels::random::{Stream, UniformReal};
 use super::with_float;
 use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Tensor};
 
-/// Whether every element of an operand is drawn evenly from numbers below another operand, which is a constant.
+/// Whether every element of an operand is drawn evenly from numbers below another operand, which is
+/// a constant.
 pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
     let (Some((operator, attributes)), Some(limit)) = (cx.source(drawn), cx.constant(limit)) else {
         return false;
@@ -266,8 +268,8 @@ impl<'g> Expr<'g> {
 }
 
 impl Graph {
-    /// Appends a node that has a shape but no operands. What it is `of` is for the message where the shape has a `_`, which
-    /// nothing could ever settle.
+    /// Appends a node that has a shape but no operands. What it is `of` is for the message where
+    /// the shape has a `_`, which nothing could ever settle.
     #[track_caller]
     pub(crate) fn with_shape<T: Element>(
         &self,
@@ -290,8 +292,9 @@ impl Graph {
         self.handle(id)
     }
 
-    /// Numbers evenly distributed in `[low, high)`, others at each run. They depend on the session's seed, the node's name and
-    /// the step alone. Dimensions may be those of other tensors: `dims![x.dim(0), 10]`.
+    /// Numbers evenly distributed in `[low, high)`, others at each run. They depend on the
+    /// session's seed, the node's name and the step alone. Dimensions may be those of other
+    /// tensors: `dims![x.dim(0), 10]`.
     ///
     /// It is a mistake if a bound is not finite or `low` is above `high`.
     #[track_caller]
@@ -308,8 +311,8 @@ impl Graph {
         })
     }
 
-    /// Normally distributed numbers, others at each run, otherwise as [`Graph::random_uniform`]. It is a mistake if `stddev`
-    /// is negative.
+    /// Normally distributed numbers, others at each run, otherwise as [`Graph::random_uniform`]. It
+    /// is a mistake if `stddev` is negative.
     #[track_caller]
     pub fn random_normal<T: Float>(
         &self,
@@ -324,8 +327,8 @@ impl Graph {
         })
     }
 
-    /// Normally distributed numbers within two standard deviations of the mean, others at each run: TensorFlow's
-    /// `truncated_normal`. Otherwise as [`Graph::random_normal`].
+    /// Normally distributed numbers within two standard deviations of the mean, others at each run:
+    /// TensorFlow's `truncated_normal`. Otherwise as [`Graph::random_normal`].
     #[track_caller]
     pub fn truncated_normal<T: Float>(
         &self,

@@ -1,4 +1,5 @@
-//! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`, `reduce_prod`.
+//! Reductions over some or all dimensions: `reduce_sum`, `reduce_mean`, `reduce_max`, `reduce_min`,
+//! `reduce_prod`.
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
@@ -110,8 +111,8 @@ pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample>
         .collect()
 }
 
-/// The sum over all pixels of some images, for each channel: the gradient of a bias. It has loops of its own, which give the same
-/// bits for images that are interleaved.
+/// The sum over all pixels of some images, for each channel: the gradient of a bias. It has loops
+/// of its own, which give the same bits for images that are interleaved.
 fn channel_sum(cx: &Lowering<'_>) -> Result<Option<ChannelSum>, Fault> {
     let &[images, height, width, channels] = cx.operands[0].dims else { return Ok(None) };
     let ReduceAttributes { axes, keep_dims: _ } = cx.attributes();
@@ -287,8 +288,9 @@ impl Reduced {
     }
 }
 
-/// An even share of the cotangent for each of the extreme elements, 0 for those that fall short of them. Where the result is NaN
-/// none is extreme, and 0 of 0 shares are NaN for all: so NaN reaches the gradient.
+/// An even share of the cotangent for each of the extreme elements, 0 for those that fall short of
+/// them. Where the result is NaN none is extreme, and 0 of 0 shares are NaN for all: so NaN reaches
+/// the gradient.
 fn share_among_ties<'c>(
     cx: &'c Derivation<'_>,
     reduced: &Reduced,
@@ -312,7 +314,8 @@ pub static SUM: Reduce = Reduce {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN, and fails for integers.
+/// Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN, and fails
+/// for integers.
 pub static MEAN: Reduce = Reduce {
     signature: Signature::new("reduce_mean", "the mean along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
@@ -324,7 +327,8 @@ pub static MEAN: Reduce = Reduce {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
+/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the
+/// result is.
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
@@ -335,7 +339,8 @@ pub static MAX: Reduce = Reduce {
     domain: Domain::Distinct,
 };
 
-/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the result is.
+/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the
+/// result is.
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
@@ -346,8 +351,8 @@ pub static MIN: Reduce = Reduce {
     domain: Domain::Distinct,
 };
 
-/// Πx. Gradient: the cotangent times the product of the others, right also where elements are 0. The product of
-/// nothing is 1.
+/// Πx. Gradient: the cotangent times the product of the others, right also where elements are 0.
+/// The product of nothing is 1.
 pub static PROD: Reduce = Reduce {
     signature: Signature::new("reduce_prod", "the product along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
@@ -419,14 +424,16 @@ reduce_methods! {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// The sum over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these; 0 for nothing. Integers
-    /// wrap. Floats are added in a fixed order that depends on the shape alone.
+    /// The sum over `..` (everything), `-1`, `[0, 2]` or [`keep_dims`](crate::keep_dims) of these;
+    /// 0 for nothing. Integers wrap. Floats are added in a fixed order that depends on the shape
+    /// alone.
     #[track_caller]
     pub fn reduce_sum<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_sum(axes)).into()
     }
 
-    /// The mean; NaN for nothing. That of integers is of their exact sum, rounded towards 0, and a failure at run time for nothing.
+    /// The mean; NaN for nothing. That of integers is of their exact sum, rounded towards 0, and a
+    /// failure at run time for nothing.
     #[track_caller]
     pub fn reduce_mean<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_mean(axes)).into()

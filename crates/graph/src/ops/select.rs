@@ -15,8 +15,8 @@ use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Select];
 
-/// `x` where the condition holds, else `y`: the side that is not taken leaves no trace, even if it is infinite or NaN.
-/// Gradient: for each side the cotangent where it was taken, else 0.
+/// `x` where the condition holds, else `y`: the side that is not taken leaves no trace, even if it
+/// is infinite or NaN. Gradient: for each side the cotangent where it was taken, else 0.
 pub struct Select;
 
 impl Operator for Select {
@@ -107,8 +107,8 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g> Tensor<'g, bool> {
-    /// `x` where this is true, else `y`; the three broadcast. The side that is not taken leaves no trace in the value
-    /// or the gradient, even if it is infinite or NaN.
+    /// `x` where this is true, else `y`; the three broadcast. The side that is not taken leaves no
+    /// trace in the value or the gradient, even if it is infinite or NaN.
     #[track_caller]
     pub fn select<T: Element>(
         self,

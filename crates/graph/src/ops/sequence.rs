@@ -143,8 +143,9 @@ abeyance_ir::attributes! {
     }
 }
 
-/// Numbers from `start` to `stop`, both of them included, evenly spaced: `start + i·(stop - start)/(n - 1)`, the last exactly `stop`.
-/// Computed in f64 and rounded once. TensorFlow's `tf.linspace`.
+/// Numbers from `start` to `stop`, both of them included, evenly spaced:
+/// `start + i·(stop - start)/(n - 1)`, the last exactly `stop`. Computed in f64 and rounded once.
+/// TensorFlow's `tf.linspace`.
 pub struct Linspace;
 
 impl Operator for Linspace {
@@ -269,7 +270,8 @@ fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
                 _ => array.elements::<f64>().first().copied().unwrap_or(0.0),
             };
             let [from, to, step] = [start, limit, delta].map(wide);
-            // In the numbers' own precision: 0.6 and 0.2 as `f32`, seen as `f64`, are a little more than 3 steps apart.
+            // In the numbers' own precision: 0.6 and 0.2 as `f32`, seen as `f64`, are a little more
+            // than 3 steps apart.
             let steps = match start.dtype {
                 DType::F32 => f64::from((to as f32 - from as f32) / step as f32),
                 _ => (to - from) / step,
@@ -309,9 +311,11 @@ fn steps(start: &Array, limit: &Array, delta: &Array) -> Result<usize, Fault> {
 }
 
 impl Graph {
-    /// `start`, `start + delta`, `start + 2·delta`, ... up to but without `limit`. TensorFlow's `tf.range`. A step of 0 and bounds that
-    /// are not finite are mistakes. The number of floats is `(limit - start) / delta` in their own precision, rounded up, as in
-    /// TensorFlow: `g.range(0.0f32, 0.6, 0.2)` has 3. The floats themselves are computed in f64 and rounded once.
+    /// `start`, `start + delta`, `start + 2·delta`, ... up to but without `limit`. TensorFlow's
+    /// `tf.range`. A step of 0 and bounds that are not finite are mistakes. The number of floats is
+    /// `(limit - start) / delta` in their own precision, rounded up, as in TensorFlow:
+    /// `g.range(0.0f32, 0.6, 0.2)` has 3. The floats themselves are computed in f64 and rounded
+    /// once.
     #[track_caller]
     pub fn range<T: Number>(&self, start: T, limit: T, delta: T) -> Tensor<'_, T> {
         let _call = self.call("range");
@@ -329,7 +333,8 @@ impl Graph {
         self.handle(id)
     }
 
-    /// 0, 1, 2, ... up to but without the size of a dimension, which may be one that is fed: `g.range_of::<i64>(x.dim(0))`.
+    /// 0, 1, 2, ... up to but without the size of a dimension, which may be one that is fed:
+    /// `g.range_of::<i64>(x.dim(0))`.
     #[track_caller]
     pub fn range_of<T: Number>(&self, dim: impl Into<Dimension>) -> Tensor<'_, T> {
         let _call = self.call("range_of");
@@ -339,7 +344,8 @@ impl Graph {
         })
     }
 
-    /// `count` numbers from `start` to `stop`, both included, evenly spaced. TensorFlow's `tf.linspace`. One number is `start`.
+    /// `count` numbers from `start` to `stop`, both included, evenly spaced. TensorFlow's
+    /// `tf.linspace`. One number is `start`.
     #[track_caller]
     pub fn linspace<T: Float>(&self, start: T, stop: T, count: usize) -> Tensor<'_, T> {
         let [start, stop] = [start, stop].map(|value| Array::new(T::DTYPE, &[], &[value.store()]));
@@ -351,8 +357,8 @@ impl Graph {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Its dimensions as a vector of numbers, known when the graph runs. TensorFlow's `tf.shape`; what is known while the graph is
-    /// built is [`Tensor::shape`].
+    /// Its dimensions as a vector of numbers, known when the graph runs. TensorFlow's `tf.shape`;
+    /// what is known while the graph is built is [`Tensor::shape`].
     #[track_caller]
     pub fn shape_of(self) -> Tensor<'g, i64> {
         let _call = self.graph().call("shape_of");

@@ -1,5 +1,5 @@
-//! Derivatives that are operators of their own, since written with the function's result they would cancel: that of the sigmoid,
-//! y (1 - y), is 0 in `f32` from x = 17 on, where 4e-8 is right.
+//! Derivatives that are operators of their own, since written with the function's result they would
+//! cancel: that of the sigmoid, y (1 - y), is 0 in `f32` from x = 17 on, where 4e-8 is right.
 
 use abeyance_ir::{Operator, Signature};
 
@@ -22,7 +22,8 @@ pub static TANH_SLOPE: Unary = Unary {
     domain: USUAL,
 };
 
-/// e^-x², the bell that is the derivative of the error function but for a factor. Gradient: the cotangent times -2x·y.
+/// e^-x², the bell that is the derivative of the error function but for a factor. Gradient: the
+/// cotangent times -2x·y.
 pub static GAUSSIAN: Unary = Unary {
     signature: Signature::new("gaussian", "exp(-x x)", FLOAT),
     lower: real!(28.0, |x| x.gaussian()),
@@ -44,7 +45,8 @@ unary_methods! {
 }
 
 impl<'g> Expr<'g> {
-    /// (1 - z)·sigmoid(x) - z·sigmoid(-x), which is sigmoid(x) - z and keeps its digits where z is 0 or 1.
+    /// (1 - z)·sigmoid(x) - z·sigmoid(-x), which is sigmoid(x) - z and keeps its digits where z is
+    /// 0 or 1.
     pub(super) fn sigmoid_less(self, z: Expr<'g>) -> Self {
         (1.0 - z) * self.sigmoid() - z * (-self).sigmoid()
     }

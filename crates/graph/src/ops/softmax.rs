@@ -53,8 +53,8 @@ impl Operator for Rowwise {
     }
 }
 
-/// How a result of rows is computed: the length of a row, the bytes of a chunk of whole rows, and the cost at `flops` an
-/// element.
+/// How a result of rows is computed: the length of a row, the bytes of a chunk of whole rows, and
+/// the cost at `flops` an element.
 pub(crate) fn row_loop(cx: &Lowering<'_>, flops: f64) -> (usize, usize, Cost) {
     let n = cx.result.dims.last().copied().unwrap_or(1);
     let (len, size) = (cx.result.len(), cx.result.dtype.size());
@@ -93,7 +93,8 @@ pub static SOFTMAX: Rowwise = Rowwise {
     gradient: |cx| before_softmax(cx, cx.cotangent(), cx.result()),
 };
 
-/// x less the logarithm of the sum of eˣ. Gradient, with dy the result's cotangent: dy - softmax(x)·Σ dy.
+/// x less the logarithm of the sum of eˣ. Gradient, with dy the result's cotangent: dy -
+/// softmax(x)·Σ dy.
 pub static LOG_SOFTMAX: Rowwise = Rowwise {
     signature: Signature::new(
         "log_softmax",
@@ -126,23 +127,25 @@ unary_methods! {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// eˣ over its sum along the last axis: shares that add up to 1. Stable for large logits. It is a mistake for a scalar.
+    /// eˣ over its sum along the last axis: shares that add up to 1. Stable for large logits. It is
+    /// a mistake for a scalar.
     #[track_caller]
     pub fn softmax(self) -> Tensor<'g, T> {
         self.map(|x| x.softmax())
     }
 
-    /// The same along any axis, negative ones counted from the end: TensorFlow's `tf.nn.softmax(x, axis)`. An axis other than the
-    /// last is exchanged with it before and after, which moves the elements unless only sizes of 1 follow the axis. It is a
-    /// mistake if there is no such axis.
+    /// The same along any axis, negative ones counted from the end: TensorFlow's
+    /// `tf.nn.softmax(x, axis)`. An axis other than the last is exchanged with it before and after,
+    /// which moves the elements unless only sizes of 1 follow the axis. It is a mistake if there is
+    /// no such axis.
     #[track_caller]
     pub fn softmax_along(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("softmax_along");
         self.rowwise_along("softmax_along", axis, |x| x.softmax())
     }
 
-    /// x - ln Σ eˣ along the last axis, the logarithm of [`Tensor::softmax`] without its loss of precision. It is a
-    /// mistake for a scalar.
+    /// x - ln Σ eˣ along the last axis, the logarithm of [`Tensor::softmax`] without its loss of
+    /// precision. It is a mistake for a scalar.
     #[track_caller]
     pub fn log_softmax(self) -> Tensor<'g, T> {
         self.map(|x| x.log_softmax())

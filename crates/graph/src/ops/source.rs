@@ -401,8 +401,8 @@ impl<'g> Expr<'g> {
 }
 
 impl Graph {
-    /// A value that has to be fed at each run. Sizes written `_` are settled by what is fed, each for itself, until
-    /// the tensor meets others: then those that must be equal are one.
+    /// A value that has to be fed at each run. Sizes written `_` are settled by what is fed, each
+    /// for itself, until the tensor meets others: then those that must be equal are one.
     #[track_caller]
     pub fn placeholder<T: Element>(
         &self,
@@ -413,8 +413,8 @@ impl Graph {
         self.placeholder_of(name, T::DTYPE, shape).assume()
     }
 
-    /// The same with an element type that is known only when the program runs: [`AnyTensor::typed`] gives the handle that
-    /// operators take, and what is fed is a value of such a type.
+    /// The same with an element type that is known only when the program runs: [`AnyTensor::typed`]
+    /// gives the handle that operators take, and what is fed is a value of such a type.
     #[track_caller]
     pub fn placeholder_of(
         &self,
@@ -430,7 +430,8 @@ impl Graph {
         }))
     }
 
-    /// A value that may be fed, and else is `default`'s: a keep probability that is fed while training only.
+    /// A value that may be fed, and else is `default`'s: a keep probability that is fed while
+    /// training only.
     #[track_caller]
     pub fn placeholder_with_default<'g, T: Element>(
         &'g self,
@@ -460,8 +461,9 @@ impl Graph {
         self.hold(array_value(value)).assume()
     }
 
-    /// An array that is part of the graph, with an element type that is known only when the program runs: an [`Array`], or a
-    /// value that a session gave. It is a mistake if its bytes are not as many as its sizes say.
+    /// An array that is part of the graph, with an element type that is known only when the program
+    /// runs: an [`Array`], or a value that a session gave. It is a mistake if its bytes are not as
+    /// many as its sizes say.
     #[track_caller]
     pub fn constant_of(&self, value: impl Into<Array>) -> AnyTensor<'_> {
         let _call = self.call("constant_of");
@@ -473,15 +475,16 @@ impl Graph {
         self.apply(&Constant, &[], ConstantAttributes { value: Arc::new(value) })
     }
 
-    /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial` says, and that
-    /// optimizers change.
+    /// A degree of freedom: a value that lasts from run to run in a session, starts as `initial`
+    /// says, and that optimizers change.
     #[track_caller]
     pub fn variable<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
         let _call = self.call("variable");
         self.make_variable(name, initial.into(), true)
     }
 
-    /// A variable that optimizers leave alone (`trainable=False`): a step counter, a moving average.
+    /// A variable that optimizers leave alone (`trainable=False`): a step counter, a moving
+    /// average.
     #[track_caller]
     pub fn state<T: Element>(&self, name: &str, initial: impl Into<Init<T>>) -> Tensor<'_, T> {
         let _call = self.call("state");
@@ -553,7 +556,8 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.map(|x| x.fill_like(0.0))
     }
 
-    /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's `tf.size`.
+    /// The number of its elements as a number of any type, known when the graph runs. TensorFlow's
+    /// `tf.size`.
     #[track_caller]
     pub fn size<U: Number>(self) -> Scalar<'g, U> {
         let _call = self.graph().call("size");

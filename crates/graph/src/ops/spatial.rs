@@ -1,4 +1,5 @@
-//! What convolutions and pools share: windows that slide over the two dimensions of images, and the sizes that follow.
+//! What convolutions and pools share: windows that slide over the two dimensions of images, and the
+//! sizes that follow.
 
 use abeyance_ir::{Dim, Fault, Integers};
 use abeyance_kernels::sliding::{Padding, Sliding};
@@ -96,7 +97,8 @@ impl Windows {
         })
     }
 
-    /// How many places a window has along one axis; `None` where that is known only when the graph runs.
+    /// How many places a window has along one axis; `None` where that is known only when the graph
+    /// runs.
     ///
     /// # Errors
     /// As [`Windows::sliding`], as far as sizes are known.

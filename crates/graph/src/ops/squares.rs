@@ -1,5 +1,5 @@
-//! Sums of squares that neither overflow nor vanish, and roots of them: what norms, deviations and normalizations are made
-//! of.
+//! Sums of squares that neither overflow nor vanish, and roots of them: what norms, deviations and
+//! normalizations are made of.
 
 use abeyance_ir::{
     AttributeSet, Attributes, Cotangents, DType, DTypes, Derivation, Domain, Fault, Inference,
@@ -18,8 +18,8 @@ use crate::{Axes, Expr, Float, Rule, Tensor};
 pub static OPERATORS: &[&dyn Operator] =
     &[&EUCLIDEAN_NORM, &WIDE_EUCLIDEAN_NORM, &ROOT_MEAN_SQUARE, &MEAN_SQUARE];
 
-/// An operator on the squares of all elements along some axes, which are added up in f64, and of f64 as numbers scaled by a
-/// power of two where that is needed.
+/// An operator on the squares of all elements along some axes, which are added up in f64, and of
+/// f64 as numbers scaled by a power of two where that is needed.
 pub struct SquareReduction {
     signature: Signature,
     kind: Kind,
@@ -56,7 +56,8 @@ pub static EUCLIDEAN_NORM: SquareReduction = SquareReduction {
     kind: Kind::Norm,
 };
 
-/// √Σx² in f64, which holds the norm of all f32 too. Gradient: as of the norm in the operand's type.
+/// √Σx² in f64, which holds the norm of all f32 too. Gradient: as of the norm in the operand's
+/// type.
 pub static WIDE_EUCLIDEAN_NORM: SquareReduction = SquareReduction {
     signature: Signature::new(
         "reduce_wide_euclidean_norm",
@@ -67,7 +68,8 @@ pub static WIDE_EUCLIDEAN_NORM: SquareReduction = SquareReduction {
     kind: Kind::WideNorm,
 };
 
-/// √(Σx²/n + epsilon). Gradient: the cotangent times x over n times the root, and 0 where that is 0. Of nothing it is NaN.
+/// √(Σx²/n + epsilon). Gradient: the cotangent times x over n times the root, and 0 where that is
+/// 0. Of nothing it is NaN.
 pub static ROOT_MEAN_SQUARE: SquareReduction = SquareReduction {
     signature: Signature::new(
         "reduce_root_mean_square",

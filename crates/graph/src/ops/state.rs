@@ -154,7 +154,8 @@ impl<'g> Expr<'g> {
 }
 
 impl Graph {
-    /// An operation that runs others: their effects, in whatever order their dependencies leave open.
+    /// An operation that runs others: their effects, in whatever order their dependencies leave
+    /// open.
     #[track_caller]
     pub fn group<'g>(
         &'g self,
@@ -175,11 +176,13 @@ impl Graph {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Gives this variable a new value at the end of the run. The result is that value, for whoever needs it in the same
-    /// run; the variable itself keeps its old value until the run ends, and for good if the run fails.
+    /// Gives this variable a new value at the end of the run. The result is that value, for whoever
+    /// needs it in the same run; the variable itself keeps its old value until the run ends, and
+    /// for good if the run fails.
     ///
-    /// It is a mistake if this tensor is not a variable, or the shapes differ. Two writes of one variable in one
-    /// run need an order between them ([`Graph::after`]); the later one builds on the earlier.
+    /// It is a mistake if this tensor is not a variable, or the shapes differ. Two writes of one
+    /// variable in one run need an order between them ([`Graph::after`]); the later one builds on
+    /// the earlier.
     #[track_caller]
     pub fn assign(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(value, |variable, value| variable.assign(value))
@@ -193,7 +196,8 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(value, |variable, value| variable.assign_add(value))
     }
 
-    /// Subtracts from this variable at the end of the run; the result is the difference. See [`Tensor::assign`].
+    /// Subtracts from this variable at the end of the run; the result is the difference. See
+    /// [`Tensor::assign`].
     #[track_caller]
     pub fn assign_sub(self, value: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(value, |variable, value| variable.assign_sub(value))

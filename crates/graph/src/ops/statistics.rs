@@ -3,9 +3,10 @@
 use crate::{Axes, AxisList, Float, Tensor};
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// The mean of the squares of the differences from the mean, over `..` (everything), `-1`, `[0, 2]` or
-    /// [`keep_dims`](crate::keep_dims) of these: TensorFlow's `reduce_variance`, which divides by the count, not by one less. NaN
-    /// for nothing. Squares are added up in f64. The gradient is the cotangent times 2(x - mean)/n.
+    /// The mean of the squares of the differences from the mean, over `..` (everything), `-1`,
+    /// `[0, 2]` or [`keep_dims`](crate::keep_dims) of these: TensorFlow's `reduce_variance`, which
+    /// divides by the count, not by one less. NaN for nothing. Squares are added up in f64. The
+    /// gradient is the cotangent times 2(x - mean)/n.
     #[track_caller]
     pub fn reduce_variance<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
@@ -18,8 +19,9 @@ impl<'g, T: Float> Tensor<'g, T> {
             .into()
     }
 
-    /// The standard deviation, the root of [`Tensor::reduce_variance`]: TensorFlow's `reduce_std`. It is right also where the variance
-    /// would overflow or vanish. Its gradient where all are equal is taken to be 0, not TensorFlow's NaN.
+    /// The standard deviation, the root of [`Tensor::reduce_variance`]: TensorFlow's `reduce_std`.
+    /// It is right also where the variance would overflow or vanish. Its gradient where all are
+    /// equal is taken to be 0, not TensorFlow's NaN.
     #[track_caller]
     pub fn reduce_std<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         let list = axes.list();
@@ -32,7 +34,8 @@ impl<'g, T: Float> Tensor<'g, T> {
             .into()
     }
 
-    /// The mean and the variance ([`Tensor::reduce_variance`]) over the same axes: TensorFlow's `moments`.
+    /// The mean and the variance ([`Tensor::reduce_variance`]) over the same axes: TensorFlow's
+    /// `moments`.
     #[track_caller]
     pub fn moments<A: Axes>(self, axes: A) -> (A::Output<'g, T>, A::Output<'g, T>) {
         let list = axes.list();

@@ -1,4 +1,5 @@
-//! Functions of angles: `sin`, `cos`, `tan`, `atan2`. They are the platform's, right for huge arguments too.
+//! Functions of angles: `sin`, `cos`, `tan`, `atan2`. They are the platform's, right for huge
+//! arguments too.
 
 use abeyance_ir::{DTypes, Domain, OperandSpec, Operator, Signature};
 use abeyance_kernels::element::Real;
@@ -36,8 +37,8 @@ pub static TAN: Unary = Unary {
 const POINT: &[OperandSpec] =
     &[OperandSpec::new("y", DTypes::FLOAT), OperandSpec::new("x", DTypes::FLOAT)];
 
-/// The angle of the point (x, y). Gradient: the cotangent times x/(x² + y²) for y, and times -y/(x² + y²) for x, without squares
-/// that overflow or vanish.
+/// The angle of the point (x, y). Gradient: the cotangent times x/(x² + y²) for y, and times -y/(x²
+/// + y²) for x, without squares that overflow or vanish.
 pub static ATAN2: Binary = Binary {
     signature: Signature::new(
         "atan2",
@@ -105,8 +106,8 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.map(|x| x.tan())
     }
 
-    /// The angle of the points (`x`, this), in radians from -π to π; the two broadcast. At (0, 0) it is 0 or ±π by the signs
-    /// of the zeros, and the gradient NaN.
+    /// The angle of the points (`x`, this), in radians from -π to π; the two broadcast. At (0, 0)
+    /// it is 0 or ±π by the signs of the zeros, and the gradient NaN.
     #[track_caller]
     pub fn atan2(self, x: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(x, |x, y| x.atan2(y))

@@ -8,8 +8,9 @@ use super::binary::{Binary, NUMBER, binary_methods, zip_with};
 use super::with_type;
 use crate::{Number, Operand, Rule, Tensor};
 
-/// `x - y · (x / y rounded towards 0)` without any rounding, with the sign of `x`; integers fail where `y` is 0. Gradient: the
-/// cotangent, and minus the cotangent times the quotient rounded towards 0.
+/// `x - y · (x / y rounded towards 0)` without any rounding, with the sign of `x`; integers fail
+/// where `y` is 0. Gradient: the cotangent, and minus the cotangent times the quotient rounded
+/// towards 0.
 pub static TRUNCATE_MOD: Binary = Binary {
     signature: Signature::new(
         "truncate_mod",
@@ -68,9 +69,11 @@ binary_methods! {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// What the division that rounds towards 0 leaves, with the sign of this and not of the divisor: TensorFlow's `truncatemod`, C's
-    /// `fmod`. -7 by 3 leaves -1, where [`Tensor::modulo`] gives 2. It is exact: 1e10 by 3 leaves 1, and 5 by ∞ 5. The two
-    /// broadcast. An integer divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves NaN.
+    /// What the division that rounds towards 0 leaves, with the sign of this and not of the
+    /// divisor: TensorFlow's `truncatemod`, C's `fmod`. -7 by 3 leaves -1, where [`Tensor::modulo`]
+    /// gives 2. It is exact: 1e10 by 3 leaves 1, and 5 by ∞ 5. The two broadcast. An integer
+    /// divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves
+    /// NaN.
     #[track_caller]
     pub fn truncate_mod(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(divisor, |x, y| x.truncate_mod(y))

@@ -47,7 +47,8 @@ impl Operator for Unary {
     }
 }
 
-/// One sample for each of a scalar, odd sizes, a matrix, a stretch longer than any register, and nothing.
+/// One sample for each of a scalar, odd sizes, a matrix, a stretch longer than any register, and
+/// nothing.
 pub(crate) fn shapes(domain: Domain) -> Vec<Sample> {
     let shapes: [&[usize]; 6] = [&[], &[3], &[2, 5], &[1, 7, 1], &[37], &[0, 3]];
     shapes.into_iter().map(|dims| Sample::default().float(dims, domain.clone())).collect()
@@ -76,8 +77,8 @@ pub(crate) fn map<T: Stored, U: Stored>(
     })
 }
 
-/// A loop for each float type. The body is that of a generic function: of a concrete `f32`, `x.exp()` would be the
-/// platform's, not the one of [`Real`] that vectorises.
+/// A loop for each float type. The body is that of a generic function: of a concrete `f32`,
+/// `x.exp()` would be the platform's, not the one of [`Real`] that vectorises.
 macro_rules! real {
     ($flops:expr, |$x:ident| $body:expr) => {
         |cx| {
@@ -226,7 +227,8 @@ pub static TANH: Unary = Unary {
     domain: USUAL,
 };
 
-/// 1 / (1 + e⁻ˣ). Gradient: the cotangent times sigmoid(x)·sigmoid(-x), from x: [`slope::SIGMOID_SLOPE`].
+/// 1 / (1 + e⁻ˣ). Gradient: the cotangent times sigmoid(x)·sigmoid(-x), from x:
+/// [`slope::SIGMOID_SLOPE`].
 pub static SIGMOID: Unary = Unary {
     signature: Signature::new("sigmoid", "1 / (1 + exp(-x))", FLOAT),
     lower: real!(20.0, |x| x.sigmoid()),
@@ -234,7 +236,8 @@ pub static SIGMOID: Unary = Unary {
     domain: USUAL,
 };
 
-/// max(x, 0); NaN stays NaN. Gradient: 0 where x ≤ 0 (so at 0), else the cotangent, also where x is NaN.
+/// max(x, 0); NaN stays NaN. Gradient: 0 where x ≤ 0 (so at 0), else the cotangent, also where x is
+/// NaN.
 pub static RELU: Unary = Unary {
     signature: Signature::new("relu", "x where it is positive, else 0", NUMBER)
         .differentiability(Differentiability::Piecewise)

@@ -47,7 +47,8 @@ fn samples() -> Vec<Sample> {
         .collect()
 }
 
-/// `x` itself; NaN or an infinity in it fails at run time. Gradient: the cotangent, checked as well.
+/// `x` itself; NaN or an infinity in it fails at run time. Gradient: the cotangent, checked as
+/// well.
 pub struct CheckNumerics;
 
 impl Operator for CheckNumerics {
@@ -115,7 +116,8 @@ fn complaint(message: &str, found: summary::NotFinite, len: usize) -> Failure {
     Failure(format!("{message}{colon}{found} of {len} {elements}"))
 }
 
-/// `x` itself, of which a line is written to the standard error stream at each run that needs it. Gradient: the cotangent.
+/// `x` itself, of which a line is written to the standard error stream at each run that needs it.
+/// Gradient: the cotangent.
 pub struct Print;
 
 impl Operator for Print {
@@ -146,7 +148,8 @@ impl Operator for Print {
         let cost = Cost { flops: 4.0 * len as f64, bytes: cx.result.bytes() as f64 };
         let bytes = traffic(cx);
         let kernel = with_type!(dtype, T => Kernel {
-            // A byte that says that the line is written: a step of one part, which is run for an empty operand too.
+            // A byte that says that the line is written: a step of one part, which is run for an
+            // empty operand too.
             scratch: smallvec![1],
             steps: [
                 Step {
@@ -159,7 +162,8 @@ impl Operator for Print {
                         let mut line = title.clone();
                         describe(&mut line, dtype, call.input::<T>(0));
                         line.push('\n');
-                        // In one piece, so that lines of several threads do not mix. That nobody listens is no failure.
+                        // In one piece, so that lines of several threads do not mix. That nobody
+                        // listens is no failure.
                         let _ = std::io::stderr().lock().write_all(line.as_bytes());
                         call.output::<u8>().fill(1);
                         Ok(())
@@ -236,10 +240,12 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// The tensor itself; if there is NaN or an infinity in it, the run fails, naming the node, the message and how many there are.
-    /// Its gradient is checked in the same way. TensorFlow's `check_numerics`.
+    /// The tensor itself; if there is NaN or an infinity in it, the run fails, naming the node, the
+    /// message and how many there are. Its gradient is checked in the same way. TensorFlow's
+    /// `check_numerics`.
     ///
-    /// The check is made where the result of this method is used: `let logits = logits.check_numerics("logits");`.
+    /// The check is made where the result of this method is used:
+    /// `let logits = logits.check_numerics("logits");`.
     #[track_caller]
     pub fn check_numerics(self, message: &str) -> Tensor<'g, T> {
         self.map(|x| x.check_numerics(message))
@@ -247,15 +253,17 @@ impl<'g, T: Float> Tensor<'g, T> {
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// The tensor itself; each run that needs it writes one line to the standard error stream: the message (or the node's name if that is
-    /// empty), element type and shape, the smallest, mean and largest element without NaN, how many NaN there are, and the first eight
-    /// elements. TensorFlow's `Print`.
+    /// The tensor itself; each run that needs it writes one line to the standard error stream: the
+    /// message (or the node's name if that is empty), element type and shape, the smallest, mean
+    /// and largest element without NaN, how many NaN there are, and the first eight elements.
+    /// TensorFlow's `Print`.
     ///
     /// ```text
     /// logits: f32[100, 10] min -3.5 mean 0.25 max 4.0 [0.5, -1.25, 0.0, 2.0, 0.5, 1.0, 4.0, -3.5, ... 992 more]
     /// ```
     ///
-    /// The line is written where the result of this method is used: `let logits = logits.print("logits");`.
+    /// The line is written where the result of this method is used:
+    /// `let logits = logits.print("logits");`.
     #[track_caller]
     pub fn print(self, message: &str) -> Tensor<'g, T> {
         self.map(|x| x.print(message))

@@ -14,7 +14,8 @@ use crate::Tensor;
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&WhereIndices];
 
-/// The coordinates of the elements that are true, in row-major order, as rows of `[size, rank]`; what is left are rows of -1.
+/// The coordinates of the elements that are true, in row-major order, as rows of `[size, rank]`;
+/// what is left are rows of -1.
 pub struct WhereIndices;
 
 impl Operator for WhereIndices {
@@ -76,12 +77,13 @@ unary_methods! {
 }
 
 impl<'g> Tensor<'g, bool> {
-    /// The coordinates of the elements that are true, in row-major order: rows of `[size, rank]`, of which those left over are -1.
+    /// The coordinates of the elements that are true, in row-major order: rows of `[size, rank]`,
+    /// of which those left over are -1.
     ///
-    /// TensorFlow's `tf.where(condition)` gives just the rows of true elements. Here the shape of every value is known before the
-    /// graph runs, so there are as many rows as elements; how many of them count is `condition.cast::<i64>().reduce_sum(..)`, and
-    /// `slice_with` takes the first few where a bound is known. TensorFlow's `tf.where(condition, x, y)` is
-    /// [`Tensor::select`].
+    /// TensorFlow's `tf.where(condition)` gives just the rows of true elements. Here the shape of
+    /// every value is known before the graph runs, so there are as many rows as elements; how many
+    /// of them count is `condition.cast::<i64>().reduce_sum(..)`, and `slice_with` takes the first
+    /// few where a bound is known. TensorFlow's `tf.where(condition, x, y)` is [`Tensor::select`].
     #[track_caller]
     pub fn where_indices(self) -> Tensor<'g, i64> {
         self.map(|x| x.where_indices())

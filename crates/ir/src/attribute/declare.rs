@@ -67,9 +67,10 @@ value! {
     Arc<Body>, Body, Arc::new(Body::new(crate::Graph::new("missing"), Vec::new()));
 }
 
-/// Gives the fields of an [`AttributeSet`] one after the other. The graph has checked number and kinds against the
-/// operator's signature when the node was appended, so every field is there; reading another operator's attributes is a
-/// mistake of the program, which a debug build reports by a panic.
+/// Gives the fields of an [`AttributeSet`] one after the other. The graph has checked number and
+/// kinds against the operator's signature when the node was appended, so every field is there;
+/// reading another operator's attributes is a mistake of the program, which a debug build reports
+/// by a panic.
 pub struct AttributeReader<'a> {
     values: &'a [Box<Attribute>],
     /// Replaces dimensions of shapes by what is known of them.
@@ -156,8 +157,9 @@ pub const fn field_name(field: &'static str) -> &'static str {
     }
 }
 
-/// Declares the attributes of an operator: a struct with public fields, which are read, written, printed and saved under their
-/// names and in their order. `..name: Type` includes the fields of another set, before or behind the set's own.
+/// Declares the attributes of an operator: a struct with public fields, which are read, written,
+/// printed and saved under their names and in their order. `..name: Type` includes the fields of
+/// another set, before or behind the set's own.
 ///
 /// | type of a field | in a text |
 /// | --- | --- |
@@ -172,8 +174,9 @@ pub const fn field_name(field: &'static str) -> &'static str {
 /// | `Initializer` | `zeros` |
 /// | `BodyRef`, an `Arc<Body>` | a block before the node's line |
 ///
-/// A field of one of the first four types or of `Integers` may have a default; a value that is the default is not printed.
-/// A field named like a word of the language is written `r#else`; texts and files say `else`.
+/// A field of one of the first four types or of `Integers` may have a default; a value that is the
+/// default is not printed. A field named like a word of the language is written `r#else`; texts and
+/// files say `else`.
 ///
 /// ```
 /// use abeyance_ir::{AttributeSet, Attributes, Integers, attributes};

@@ -1,7 +1,7 @@
 //! The constants an operator carries: axes, flags, target shapes, initial values.
 //!
-//! Texts, files and the graph handle them as lists of [`Attribute`] values; operators declare them as structs with
-//! [`attributes!`](crate::attributes) and never see a position.
+//! Texts, files and the graph handle them as lists of [`Attribute`] values; operators declare them
+//! as structs with [`attributes!`](crate::attributes) and never see a position.
 
 mod declare;
 
@@ -67,7 +67,8 @@ impl Array {
     }
 }
 
-/// How a variable's first value is made, in the session, from the session's seed and the variable's name.
+/// How a variable's first value is made, in the session, from the session's seed and the variable's
+/// name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Initializer {
     /// All 0.
@@ -146,7 +147,8 @@ impl Attribute {
             (Attribute::Real(a), Attribute::Real(b)) => a.to_bits() == b.to_bits(),
             (Attribute::Array(a), Attribute::Array(b)) => Arc::ptr_eq(a, b) || **a == **b,
             (Attribute::Body(a), Attribute::Body(b)) => Arc::ptr_eq(a, b),
-            // Of these no two that are equal differ in what they mean to a kernel; first values are none's.
+            // Of these no two that are equal differ in what they mean to a kernel; first values are
+            // none's.
             (Attribute::Initializer(_), Attribute::Initializer(_)) => false,
             _ => self == other,
         }
@@ -228,7 +230,8 @@ impl From<DefaultAttribute> for Attribute {
 pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
 
 impl Attributes {
-    /// Whether these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for nothing.
+    /// Whether these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for
+    /// nothing.
     pub fn same(&self, other: &Attributes) -> bool {
         let mut pairs = self.iter().zip(other.iter());
         self.len() == other.len() && pairs.all(|(a, b)| a.same(b))
@@ -244,8 +247,8 @@ impl Attributes {
         Self::default()
     }
 
-    /// Values that were read from a text or a file, in the order of the operator's signature. Programs write a declared
-    /// set instead: `Conv2dAttributes { .. }.into()`.
+    /// Values that were read from a text or a file, in the order of the operator's signature.
+    /// Programs write a declared set instead: `Conv2dAttributes { .. }.into()`.
     pub fn of(values: impl IntoIterator<Item = Attribute>) -> Self {
         Self(values.into_iter().map(Box::new).collect())
     }

@@ -2,11 +2,12 @@
 
 use crate::{Diagnostic, Location};
 
-/// The bytes that a graph file begins with. As in PNG, the first is not text, and a line end of each kind and an end-of-file
-/// mark show at once if a transfer took the file for text.
+/// The bytes that a graph file begins with. As in PNG, the first is not text, and a line end of
+/// each kind and an end-of-file mark show at once if a transfer took the file for text.
 pub const MAGIC: [u8; 8] = *b"\x89ABY\r\n\x1a\n";
 
-/// The version of the form that is written: major, minor. Readers of one major version read all of its minor versions.
+/// The version of the form that is written: major, minor. Readers of one major version read all of
+/// its minor versions.
 ///
 /// 1.1: names of signatures and of their inputs and outputs are any texts.
 ///

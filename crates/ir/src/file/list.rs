@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// A list that grows as its elements are read, never by what it claims to hold, of at most `MOST` elements.
+/// A list that grows as its elements are read, never by what it claims to hold, of at most `MOST`
+/// elements.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub(super) struct List<T, const MOST: usize = { usize::MAX }>(pub(super) Vec<T>);

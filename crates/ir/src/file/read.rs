@@ -25,14 +25,14 @@ const MOST_MISTAKES: usize = 20;
 const MOST_SAID: usize = 8 << 10;
 
 impl Graph {
-    /// Reads the file form of a graph, whose operators are looked up in `registry`. Every node passes the same checks and
-    /// inference as one that is built by calls.
+    /// Reads the file form of a graph, whose operators are looked up in `registry`. Every node
+    /// passes the same checks and inference as one that is built by calls.
     ///
     /// Memory is in proportion to the bytes, whatever they hold.
     ///
     /// # Errors
-    /// Bytes that are no such file, or damaged, or of a version to come; operators that are not registered; nodes that do not
-    /// go together, up to about 20.
+    /// Bytes that are no such file, or damaged, or of a version to come; operators that are not
+    /// registered; nodes that do not go together, up to about 20.
     pub fn from_bytes(bytes: &[u8], registry: &Registry) -> Result<Graph, Diagnostics> {
         let (flags, payload) = open(bytes)?;
         let mut reader = Reader::new(flags, payload, registry)?;

@@ -1,8 +1,8 @@
-//! The records, as `docs/format.md` describes them. The order of fields and variants is the form: neither may change within
-//! a major version.
+//! The records, as `docs/format.md` describes them. The order of fields and variants is the form:
+//! neither may change within a major version.
 //!
-//! Numbers have their full width and are little-endian: a reader in another language needs no table of packings, and what a
-//! graph takes in memory stays in proportion to its file.
+//! Numbers have their full width and are little-endian: a reader in another language needs no table
+//! of packings, and what a graph takes in memory stays in proportion to its file.
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use bincode::error::DecodeError;
@@ -81,13 +81,15 @@ pub(super) enum Record<'a> {
     Node(NodeRecord<'a>),
     /// Opens the graph of a body.
     Body { name: &'a str },
-    /// Closes it. The next node with bodies takes those closed since the last such node, in their order.
+    /// Closes it. The next node with bodies takes those closed since the last such node, in their
+    /// order.
     EndBody { outputs: List<u64> },
     /// A signature, when all nodes are there.
     Signature(SignatureRecord<'a>),
     /// The end.
     End,
-    /// A summary, when all nodes are there; only in files that say so by [`SUMMARIES`](super::container::SUMMARIES).
+    /// A summary, when all nodes are there; only in files that say so by
+    /// [`SUMMARIES`](super::container::SUMMARIES).
     Summary(SummaryRecord<'a>),
 }
 

@@ -14,11 +14,12 @@ use crate::{
 };
 
 impl Graph {
-    /// The file form: nodes, summaries, signatures, seed, and where each node was made. [`Graph::from_bytes`] reads it.
+    /// The file form: nodes, summaries, signatures, seed, and where each node was made.
+    /// [`Graph::from_bytes`] reads it.
     ///
     /// # Errors
-    /// The graph's mistakes, if it has any: only what could run is saved. So many bodies with so many unknown dimensions that
-    /// reading the file would take memory out of proportion.
+    /// The graph's mistakes, if it has any: only what could run is saved. So many bodies with so
+    /// many unknown dimensions that reading the file would take memory out of proportion.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Diagnostics> {
         self.check()?;
         let mut tables = Tables::default();

@@ -1,4 +1,5 @@
-//! What is asked of a node before it counts: operands, attributes, sizes, and the operator's shape rule.
+//! What is asked of a node before it counts: operands, attributes, sizes, and the operator's shape
+//! rule.
 
 use petgraph::graph::NodeIndex;
 use smallvec::SmallVec;
@@ -68,8 +69,8 @@ impl Graph {
                 )));
             }
         }
-        // What a rule found out about dimensions before it objected is not true: without this, one mistake would
-        // bring about others.
+        // What a rule found out about dimensions before it objected is not true: without this, one
+        // mistake would bring about others.
         let mark = self.symbols.try_out(id);
         let mut cx = Inference::building(types, attributes, &mut self.symbols);
         let inferred = operator.infer(&mut cx);

@@ -1,7 +1,7 @@
 //! The graph: nodes that know their operands, and edges on `petgraph` for every walk over them.
 //!
-//! [`node`] has what a graph is made of, [`check`] what is asked of a node before it counts, [`names`] how names stay unique, and
-//! [`walk`] what depends on what.
+//! [`node`] has what a graph is made of, [`check`] what is asked of a node before it counts,
+//! [`names`] how names stay unique, and [`walk`] what depends on what.
 
 mod check;
 mod names;
@@ -39,7 +39,8 @@ pub struct Graph {
     suffixes: HashMap<Box<str>, u32>,
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
-    /// Nodes whose operands have unknown dimensions that stretch each other: see [`Graph::warnings`].
+    /// Nodes whose operands have unknown dimensions that stretch each other: see
+    /// [`Graph::warnings`].
     crossings: Vec<NodeId>,
     context: Context,
     /// Of how many bodies it is inside: 0 for a program.
@@ -227,8 +228,8 @@ impl Graph {
         &mut self.symbols
     }
 
-    /// Makes two dimensions equal for the sake of the node that is appended next; `None` if they are two different numbers, or
-    /// one of another graph.
+    /// Makes two dimensions equal for the sake of the node that is appended next; `None` if they
+    /// are two different numbers, or one of another graph.
     pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         self.symbols.set_settler(Some(NodeId::new(self.len())));
         let unified = self.symbols.unify(a, b);
@@ -266,7 +267,8 @@ impl Graph {
             .map(|edge| edge.target().into())
     }
 
-    /// The shape of a node's value, with what is known of its dimensions by now. `None` if it has no value or is wrong.
+    /// The shape of a node's value, with what is known of its dimensions by now. `None` if it has
+    /// no value or is wrong.
     pub fn shape(&self, id: NodeId) -> Option<Shape> {
         let tensor = self.node(id).ty.tensor()?;
         Some(self.resolve(&tensor.shape))

@@ -1,4 +1,5 @@
-//! Names: unique within a graph and its bodies, made from operators' where none is given, put behind scopes.
+//! Names: unique within a graph and its bodies, made from operators' where none is given, put
+//! behind scopes.
 
 use std::sync::Arc;
 
@@ -37,7 +38,8 @@ impl Graph {
         }
     }
 
-    /// Gives a node another name, behind the current scope. A name that is taken is a mistake, and changes nothing.
+    /// Gives a node another name, behind the current scope. A name that is taken is a mistake, and
+    /// changes nothing.
     pub fn rename(&mut self, id: NodeId, name: &str) {
         let full = format!("{}{name}", self.context.scope);
         if *self.node(id).name == *full {
@@ -68,8 +70,8 @@ impl Graph {
         name
     }
 
-    /// A scope name that no other scope of this graph has: `layer`, `layer_1`, ...; with the current scope before it
-    /// and a `/` behind.
+    /// A scope name that no other scope of this graph has: `layer`, `layer_1`, ...; with the
+    /// current scope before it and a `/` behind.
     pub fn unique_scope(&mut self, name: &str) -> String {
         let plain = format!("{}{name}", self.context.scope);
         if !is_name(name) {
@@ -79,7 +81,8 @@ impl Graph {
             ));
             return format!("{}scope/", self.context.scope);
         }
-        // Scopes and nodes count in separate tables: `relu` the scope does not rename `relu` the node.
+        // Scopes and nodes count in separate tables: `relu` the scope does not rename `relu` the
+        // node.
         let key = format!("{plain}/");
         let count = self.suffixes.entry(key.into()).or_insert(0);
         let scope = match *count {
@@ -104,10 +107,11 @@ impl Graph {
         }
     }
 
-    /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it did not make.
+    /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it
+    /// did not make.
     pub(crate) fn claim_scopes(&mut self, name: &str) {
-        // Nobody nests deeper or names longer by hand; the bounds keep a hostile name, each of whose scopes is a name of its
-        // own, from costing its length squared.
+        // Nobody nests deeper or names longer by hand; the bounds keep a hostile name, each of
+        // whose scopes is a name of its own, from costing its length squared.
         let scopes = name.match_indices('/').take(MOST_SCOPES);
         for (end, _) in scopes.take_while(|&(end, _)| end < LONGEST_SCOPE) {
             let scope = &name[..end];

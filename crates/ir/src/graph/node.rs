@@ -76,8 +76,8 @@ pub struct Node {
     pub operands: Operands,
     /// Constants of the operator: axes, shapes, initial values.
     pub attributes: Attributes,
-    /// Type of the result, as inferred when the node was appended. Symbols in it may have been found
-    /// equal to others since: see [`Graph::shape`].
+    /// Type of the result, as inferred when the node was appended. Symbols in it may have been
+    /// found equal to others since: see [`Graph::shape`].
     pub ty: Type,
     /// Part of the program that it belongs to.
     pub role: Role,

@@ -7,8 +7,8 @@ use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
 use super::{Edge, Graph, NodeId};
 
 impl Graph {
-    /// The nodes that `targets` depend on by operands or order, themselves included, not going beyond nodes for which
-    /// `stop` holds.
+    /// The nodes that `targets` depend on by operands or order, themselves included, not going
+    /// beyond nodes for which `stop` holds.
     pub fn ancestors(
         &self,
         targets: impl IntoIterator<Item = NodeId>,
@@ -18,7 +18,8 @@ impl Graph {
         self.reach(Reversed(&filtered), targets)
     }
 
-    /// The nodes that depend on `sources` by operands for which `follow(user, place)` holds, themselves included.
+    /// The nodes that depend on `sources` by operands for which `follow(user, place)` holds,
+    /// themselves included.
     pub fn descendants(
         &self,
         sources: impl IntoIterator<Item = NodeId>,

@@ -5,8 +5,9 @@ use std::fmt::{self, Write};
 use super::write::Cut;
 use crate::{Array, DType, element_count};
 
-/// All `fill(..)` of one text together may claim this many bytes: what they stand for is not in proportion to the
-/// text's length, so that a short text could otherwise take any amount of memory. Larger arrays are printed in full.
+/// All `fill(..)` of one text together may claim this many bytes: what they stand for is not in
+/// proportion to the text's length, so that a short text could otherwise take any amount of memory.
+/// Larger arrays are printed in full.
 pub(super) const FILL_LIMIT: usize = 64 << 20;
 
 /// Arrays of more equal elements than this are printed as `fill(..)`.

@@ -7,7 +7,8 @@ use super::cursor::{Cursor, Read, advise, mistake};
 use crate::graph::MAX_RANK;
 use crate::{Array, DType, Dims, Graph, TensorType, element_count, known_dims};
 
-/// Reads an array. `result` is the type of the node that has it, `budget` the bytes that `fill(..)` may still claim.
+/// Reads an array. `result` is the type of the node that has it, `budget` the bytes that `fill(..)`
+/// may still claim.
 pub(super) fn read_array(
     cursor: &mut Cursor<'_>,
     graph: &Graph,
@@ -225,7 +226,8 @@ fn has_digits(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// The one mistake of a text that was written for a person: what is missing can be told by nothing else in it.
+/// The one mistake of a text that was written for a person: what is missing can be told by nothing
+/// else in it.
 pub(super) const SHORTENED: &str =
     "this text was shortened when it was printed: a part of the graph is missing here";
 

@@ -16,16 +16,18 @@ const MOST_MISTAKES: usize = 20;
 /// And when what is said of those takes so many bytes.
 const MOST_SAID: usize = 16 << 10;
 
-/// All bodies together may hold so many unknown dimensions: each has a table of its own, of those it knows from outside
-/// too, which is not in proportion to the text's length.
+/// All bodies together may hold so many unknown dimensions: each has a table of its own, of those
+/// it knows from outside too, which is not in proportion to the text's length.
 const MOST_SYMBOLS: usize = 1 << 20;
 
 impl Graph {
-    /// Reads the text form of a graph, whose operators are looked up in `registry`. Every node passes the same checks
-    /// and inference as one that is built by calls, and gets the type that the text declares, which the inferred
-    /// one must agree with. The graph prints again as it was printed.
+    /// Reads the text form of a graph, whose operators are looked up in `registry`. Every node
+    /// passes the same checks and inference as one that is built by calls, and gets the type that
+    /// the text declares, which the inferred one must agree with. The graph prints again as it was
+    /// printed.
     ///
-    /// Memory is in proportion to the text, but for the arrays of `fill(..)`, which together get at most 64 MiB.
+    /// Memory is in proportion to the text, but for the arrays of `fill(..)`, which together get at
+    /// most 64 MiB.
     ///
     /// # Errors
     /// The mistakes with their lines, up to about 20.
@@ -492,8 +494,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Whether anything of a graph stands in the text: a header, which is the first line if all is well, a block, the definition of a
-    /// node.
+    /// Whether anything of a graph stands in the text: a header, which is the first line if all is
+    /// well, a block, the definition of a node.
     fn is_graph(&self) -> bool {
         let is_part = |line: &str| {
             let mut cursor = Cursor::new(line);
@@ -525,7 +527,8 @@ impl<'t> Parser<'t> {
     /// The node of that name. `None` if there is none, which is then reported, but only once.
     pub(super) fn find(&mut self, name: &str) -> Option<NodeId> {
         let found = self.graph.find(name);
-        // A line may have very many names. One mistake more than are shown ends the reading behind it.
+        // A line may have very many names. One mistake more than are shown ends the reading behind
+        // it.
         let is_reported = self.graph.error_count() >= MOST_MISTAKES;
         if found.is_none() && !is_reported && self.broken.insert(name.into()) {
             let mut diagnostic = Diagnostic::new(
@@ -549,7 +552,8 @@ impl<'t> Parser<'t> {
 
     /// The line that defines a name, this one or one further down.
     fn line_below(&self, name: &str) -> Option<u32> {
-        // Looked for again for each name that is reported, which are few: a table would take more than the text.
+        // Looked for again for each name that is reported, which are few: a table would take more
+        // than the text.
         let lines = self.text.lines().zip(1u32..).skip(self.line.saturating_sub(1) as usize);
         let mut lines = lines.filter(|(text, _)| {
             let mut cursor = Cursor::new(text);

@@ -15,8 +15,8 @@ const NAME_COLUMN: usize = 24;
 const DEFINITION_COLUMN: usize = 48;
 
 impl fmt::Display for Graph {
-    /// The text form for a person to read: of an array of more than 64 different elements only the first 8 are written, and how many
-    /// more there are. [`Graph::to_text`] gives it whole.
+    /// The text form for a person to read: of an array of more than 64 different elements only the
+    /// first 8 are written, and how many more there are. [`Graph::to_text`] gives it whole.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_graph(f, self, Writer::shortened(self))
     }
@@ -50,8 +50,8 @@ fn write_parts(
 }
 
 impl Graph {
-    /// The text form with every element of every array: what [`Graph::parse`] reads back to a graph that prints the same, byte for
-    /// byte.
+    /// The text form with every element of every array: what [`Graph::parse`] reads back to a graph
+    /// that prints the same, byte for byte.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.
@@ -59,8 +59,9 @@ impl Graph {
         text
     }
 
-    /// A number that is equal for graphs whose texts are the same but for summaries, and most likely for no others: FNV-1a of
-    /// [`Graph::to_text`] without these lines. What a graph computes does not depend on what is watched of it.
+    /// A number that is equal for graphs whose texts are the same but for summaries, and most
+    /// likely for no others: FNV-1a of [`Graph::to_text`] without these lines. What a graph
+    /// computes does not depend on what is watched of it.
     pub fn fingerprint(&self) -> u64 {
         struct Hash(u64);
         impl Write for Hash {
@@ -77,8 +78,8 @@ impl Graph {
         hash.0
     }
 
-    /// A node's definition without its type: `logits = matmul(flat, w) transpose_b=true`. Long lists of operands or
-    /// numbers, and long names, are cut short.
+    /// A node's definition without its type: `logits = matmul(flat, w) transpose_b=true`. Long
+    /// lists of operands or numbers, and long names, are cut short.
     pub fn print_call(&self, id: NodeId) -> String {
         let node = self.node(id);
         let mut call = String::new();
@@ -89,7 +90,8 @@ impl Graph {
         call
     }
 
-    /// The lines of some nodes, in columns, for a reader: without blocks, and with long lists cut short.
+    /// The lines of some nodes, in columns, for a reader: without blocks, and with long lists cut
+    /// short.
     pub fn print_nodes(&self, ids: impl IntoIterator<Item = NodeId>) -> impl fmt::Display {
         PrintNodes { graph: self, ids: ids.into_iter().collect() }
     }

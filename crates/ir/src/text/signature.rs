@@ -46,8 +46,8 @@ fn write_port(out: &mut dyn Write, keyword: &str, port: &str, node: &str) -> fmt
 }
 
 impl<'t> Parser<'t> {
-    /// Reads a line of the signature of that name: `input images = x`, `feed keep = 0.75`, `output loss = mul`,
-    /// `run train_step`.
+    /// Reads a line of the signature of that name: `input images = x`, `feed keep = 0.75`,
+    /// `output loss = mul`, `run train_step`.
     pub(super) fn read_signature_part(
         &mut self,
         signature: &str,

@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl<'t> Parser<'t> {
-    /// Reads `NAME = OPERATOR(OPERANDS) ATTRIBUTES : TYPE  of FORWARD  after=[CONTROLS]` and makes the node.
+    /// Reads `NAME = OPERATOR(OPERANDS) ATTRIBUTES : TYPE  of FORWARD  after=[CONTROLS]` and makes
+    /// the node.
     pub(super) fn read_node(
         &mut self,
         section: Section,
@@ -50,7 +51,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Everything behind `NAME =`. `Ok(false)` where the node cannot be made for reasons that have been reported.
+    /// Everything behind `NAME =`. `Ok(false)` where the node cannot be made for reasons that have
+    /// been reported.
     fn read_definition(
         &mut self,
         section: Section,
@@ -63,7 +65,8 @@ impl<'t> Parser<'t> {
             Some(b'(') => self.read_references(&mut cursor, [b'(', b')'])?,
             _ => Some(Operands::new()),
         };
-        // Before the attributes: arrays are written without their own type where the node's says it.
+        // Before the attributes: arrays are written without their own type where the node's says
+        // it.
         let tail = match tail {
             Some(tail) => self.read_tail(section, tail)?,
             None => return Err(no_type(cursor)),
@@ -121,7 +124,8 @@ impl<'t> Parser<'t> {
         Ok(is_complete.then_some(found))
     }
 
-    /// What stands behind the colon: type, forward node, controls. `None` if a node that is mentioned is missing, which has been reported.
+    /// What stands behind the colon: type, forward node, controls. `None` if a node that is
+    /// mentioned is missing, which has been reported.
     fn read_tail(&mut self, section: Section, mut cursor: Cursor<'t>) -> Read<Option<Declared>> {
         let ty = read_type(&mut cursor, &mut self.graph)?;
         let (mut of, mut controls) = (None, None);
@@ -165,7 +169,8 @@ impl<'t> Parser<'t> {
         Ok(Some(Declared { ty, role, controls }))
     }
 
-    /// The attributes in the signature's order, those left out filled in. `None` where a body of it is broken.
+    /// The attributes in the signature's order, those left out filled in. `None` where a body of it
+    /// is broken.
     fn read_attributes(
         &mut self,
         mut cursor: Cursor<'t>,

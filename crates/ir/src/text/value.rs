@@ -10,8 +10,8 @@ use super::names::is_symbol;
 use crate::graph::MAX_RANK;
 use crate::{Attribute, AttributeKind, DType, Dim, Graph, Initializer, Shape, TensorType, Type};
 
-/// Reads an attribute of that kind. `result` is the declared type of the node that has it, `budget` the bytes that
-/// `fill(..)` may still claim.
+/// Reads an attribute of that kind. `result` is the declared type of the node that has it, `budget`
+/// the bytes that `fill(..)` may still claim.
 pub(super) fn read_attribute(
     cursor: &mut Cursor<'_>,
     kind: AttributeKind,

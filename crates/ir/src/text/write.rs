@@ -20,7 +20,8 @@ pub(super) struct Cut {
 
 /// Where a line has to do: of any list.
 const BRIEF: Cut = Cut { longest: 8, shown: 4 };
-/// Where a person reads a graph: of arrays, which are its weights. What is no longer is read at a glance.
+/// Where a person reads a graph: of arrays, which are its weights. What is no longer is read at a
+/// glance.
 const READER: Cut = Cut { longest: 64, shown: 8 };
 
 /// How much is written.
@@ -135,7 +136,8 @@ impl<'g> Writer<'g> {
     ) -> bool {
         if let Some(default) = spec.default {
             return match (default, value) {
-                // Equal numbers are not always the same: -0.0 has to be said where 0.0 is the default.
+                // Equal numbers are not always the same: -0.0 has to be said where 0.0 is the
+                // default.
                 (DefaultAttribute::Real(default), Attribute::Real(value)) => {
                     default.to_bits() == value.to_bits() || default.is_nan() && value.is_nan()
                 }

@@ -1,4 +1,5 @@
-//! The text form: what graphs print as, what is read back, and what is said about texts that are wrong.
+//! The text form: what graphs print as, what is read back, and what is said about texts that are
+//! wrong.
 
 mod limits;
 mod mistakes;

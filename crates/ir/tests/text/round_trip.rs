@@ -50,7 +50,8 @@ fn dtype() -> impl Strategy<Value = DType> {
 
 fn size() -> impl Strategy<Value = Size> {
     prop_oneof![
-        // Small enough for a tensor of four of them: a size may be settled only after the tensor was made.
+        // Small enough for a tensor of four of them: a size may be settled only after the tensor
+        // was made.
         prop_oneof![0usize..4, Just(1000)].prop_map(Size::Known),
         (0..SYMBOLS.len()).prop_map(Size::Named),
     ]

@@ -1,12 +1,16 @@
-//! Convolutions without groups and dilation, and their gradients with respect to the images: filters in registers.
+//! Convolutions without groups and dilation, and their gradients with respect to the images:
+//! filters in registers.
 //!
-//! Both make each pixel of a target image from a window of a source image. The pixels of a target's row are one run of numbers, `columns ·
-//! channels` of them, and registers are laid along that run, over several pixels where a pixel has few channels. For the numbers of a
-//! register, the strip, the sums run over all columns of the source that any of its pixels sees; where another pixel of the strip does not see a column
-//! its filter is 0 there. So a register is full even with 4 channels, at the price of multiplications with zeros: for the first layers of small networks
+//! Both make each pixel of a target image from a window of a source image. The pixels of a target's
+//! row are one run of numbers, `columns · channels` of them, and registers are laid along that run,
+//! over several pixels where a pixel has few channels. For the numbers of a register, the strip,
+//! the sums run over all columns of the source that any of its pixels sees; where another pixel of
+//! the strip does not see a column its filter is 0 there. So a register is full even with 4
+//! channels, at the price of multiplications with zeros: for the first layers of small networks
 //! half of all, while a register of one pixel's channels would be a quarter full.
 //!
-//! Zeros times NaN or infinity are not 0: where there are such among the elements, the general loops are used, which know what a pixel does not see.
+//! Zeros times NaN or infinity are not 0: where there are such among the elements, the general
+//! loops are used, which know what a pixel does not see.
 
 use std::ops::Range;
 
@@ -20,8 +24,8 @@ use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack;
 
-/// Registers of sums that are computed at once: enough to hide that a sum is ready after some cycles only, few enough for as many
-/// pointers into the source.
+/// Registers of sums that are computed at once: enough to hide that a sum is ready after some
+/// cycles only, few enough for as many pointers into the source.
 const ROWS: usize = 10;
 
 /// A register's worth of a group of target pixels.
@@ -104,7 +108,8 @@ impl Correlation {
         })
     }
 
-    /// Choose the pixels of a group so that as few multiplications as possible are with zeros or left to empty lanes.
+    /// Choose the pixels of a group so that as few multiplications as possible are with zeros or
+    /// left to empty lanes.
     fn group(&mut self) {
         /// Numbers of a group's filters at most, or as many as the least group has.
         const MOST: usize = 32 * 1024;
@@ -151,7 +156,8 @@ impl Correlation {
         }
     }
 
-    /// Fill `out` with the packed filters, the filter turned where that is needed, and a number that is 1 if all of it is finite.
+    /// Fill `out` with the packed filters, the filter turned where that is needed, and a number
+    /// that is 1 if all of it is finite.
     fn pack<T: Float>(&self, w: &[T], out: &mut [T]) {
         let (packed, rest) = out.split_at_mut(self.packed);
         let (turned, flag) = rest.split_at_mut(self.turned());
@@ -247,7 +253,8 @@ fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kernel {
             let (inputs, outputs, workspace) = call.split();
             let [x, filters, w] = [0, 1, 2].map(|input| inputs.get::<T>(input));
             let out = outputs.first().cast::<T>();
-            // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
+            // Borrowed out here, since only what is inlined into `run` is compiled for the
+            // instruction set.
             let (copy, _) = pack::blocks::<T>(workspace, copy, 0);
             dispatch::<T>(Rows { plan: &plan, x, filters, w, out, first, copy });
             Ok(())
@@ -408,7 +415,8 @@ impl<T: Float> Image<'_, T> {
             if room >= end {
                 assert!(out.len() >= target + end, "the target is in bounds");
                 for (group, sum) in tile.iter().zip(sums) {
-                    // SAFETY: the assertion is about the furthest; a register is written without regard to alignment.
+                    // SAFETY: the assertion is about the furthest; a register is written without
+                    // regard to alignment.
                     unsafe {
                         let out = out.as_mut_ptr().add(group.target + strip.lane);
                         out.cast::<T::Vector>().write_unaligned(sum);
@@ -428,7 +436,8 @@ impl<T: Float> Image<'_, T> {
 /// As many elements of a register as `out` has.
 #[inline(always)]
 fn store<S: Simd, T: Lane<S>>(sum: T::Vector, out: &mut [T]) {
-    /// Elements that are moved at once. A masked store of `pulp` is a call through a pointer, which costs more than the sums of a small filter.
+    /// Elements that are moved at once. A masked store of `pulp` is a call through a pointer, which
+    /// costs more than the sums of a small filter.
     const RUN: usize = 4;
     if size_of_val(out) == size_of::<T::Vector>() {
         // SAFETY: the slice is as long as the register, and is written without regard to alignment.
@@ -448,7 +457,8 @@ fn store<S: Simd, T: Lane<S>>(sum: T::Vector, out: &mut [T]) {
     }
 }
 
-/// `Σ rows[i][p · pitch + k] · filter[p · run + k]`, a register for each i, over p below `taps` and k below `run`.
+/// `Σ rows[i][p · pitch + k] · filter[p · run + k]`, a register for each i, over p below `taps` and
+/// k below `run`.
 ///
 /// # Safety
 /// Every row must be readable at all `p · pitch + k`, and `filter` for `taps · run` vectors.

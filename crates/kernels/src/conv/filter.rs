@@ -1,10 +1,13 @@
-//! The gradient with respect to the filter, without groups and dilation: sums in registers over all places.
+//! The gradient with respect to the filter, without groups and dilation: sums in registers over all
+//! places.
 //!
-//! For a tap's row p the images' numbers that the taps `(q, c)` of a place see are one run, `w · C` of them. Registers are laid along that run, the
-//! strips; at each place one is multiplied with each of the result's channels there. Sums of a block of rows are kept `[strip, F, lane]` and put in the filter's
-//! order, `[h, w, C, F]`, when the blocks' sums are added.
+//! For a tap's row p the images' numbers that the taps `(q, c)` of a place see are one run, `w · C`
+//! of them. Registers are laid along that run, the strips; at each place one is multiplied with
+//! each of the result's channels there. Sums of a block of rows are kept `[strip, F, lane]` and put
+//! in the filter's order, `[h, w, C, F]`, when the blocks' sums are added.
 //!
-//! As measured for [`correlation`](super::correlation): 145 (4x4x4x8), 156 (4x4x8x12), 145 (5x5x6x12) and 146 GFLOP/s (4x4x12x24).
+//! As measured for [`correlation`](super::correlation): 145 (4x4x4x8), 156 (4x4x8x12), 145
+//! (5x5x6x12) and 146 GFLOP/s (4x4x12x24).
 
 use std::ops::Range;
 
@@ -79,7 +82,8 @@ impl Plan {
         self.needed(0..rows).len() * self.padded.pitch() + self.lanes
     }
 
-    /// Add the blocks' sums for the rows of taps from `first` on, and put them in the filter's order.
+    /// Add the blocks' sums for the rows of taps from `first` on, and put them in the filter's
+    /// order.
     fn combine<T: Real>(&self, sums: &[T], out: &mut [T], first: usize) {
         let filters = self.conv.filters;
         let row = self.run * filters;
@@ -103,7 +107,8 @@ impl Plan {
         }
     }
 
-    /// Add the products of rows of one image, by one loop over all of them that leaves out what is beyond the borders.
+    /// Add the products of rows of one image, by one loop over all of them that leaves out what is
+    /// beyond the borders.
     fn add_exactly<T: Real>(&self, x: &[T], y: &[T], rows: Range<usize>, out: &mut [T]) {
         let conv = &self.conv;
         let (channels, filters) = (conv.channels, conv.filters);
@@ -145,7 +150,8 @@ pub(super) fn gradient<T: Float>(conv: Convolution) -> Kernel {
             let rows = plan.partials.rows(call.part());
             let (inputs, outputs, workspace) = call.split();
             let (x, y, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first().cast::<T>());
-            // Borrowed out here, since only what is inlined into `run` is compiled for the instruction set.
+            // Borrowed out here, since only what is inlined into `run` is compiled for the
+            // instruction set.
             let (copy, _) = pack::blocks::<T>(workspace, plan.copy_len(), 0);
             dispatch::<T>(Block { plan: &plan, x, y, rows, out, copy });
             Ok(())
@@ -200,7 +206,8 @@ impl<T: Float> Work<T> for Block<'_, T> {
             let x = &x[image * image_len..][..image_len];
             let y = &y[done * width..][..count * width];
             if finite(y) {
-                // Whether x is finite does not matter: what lies beyond the copy is multiplied, and left out in the end.
+                // Whether x is finite does not matter: what lies beyond the copy is multiplied, and
+                // left out in the end.
                 let needed = plan.needed(row..row + count);
                 let len = needed.len() * padded.pitch() + plan.lanes;
                 copy.fill(simd, padded, x, needed);
@@ -259,7 +266,8 @@ impl<T: Float> Rows<'_, T> {
         }
     }
 
-    /// Add the products with `F` filters from `first` on, `V` strips at a time as long as there are so many.
+    /// Add the products with `F` filters from `first` on, `V` strips at a time as long as there are
+    /// so many.
     #[inline(always)]
     fn strips<S: Simd, const F: usize, const V: usize>(&self, simd: S, first: usize, out: &mut [T])
     where
@@ -311,7 +319,8 @@ impl<T: Float> Rows<'_, T> {
             for (v, &sum) in sums.iter().enumerate() {
                 let at = ((strip + v) * conv.filters + filter + i) * plan.lanes;
                 let out = &mut out[at..at + plan.lanes];
-                // SAFETY: the slice is as long as a register, and is read and written without regard to alignment.
+                // SAFETY: the slice is as long as a register, and is read and written without
+                // regard to alignment.
                 unsafe {
                     let out = out.as_mut_ptr().cast::<T::Vector>();
                     out.write_unaligned(T::plus(simd, out.read_unaligned(), sum));
@@ -321,7 +330,8 @@ impl<T: Float> Rows<'_, T> {
     }
 }
 
-/// `Σ x[v][i · row + j · step] · y[(i · columns + j) · filters + f]`, a register for each f below F and each v, over i and j below `rows` and `columns`.
+/// `Σ x[v][i · row + j · step] · y[(i · columns + j) · filters + f]`, a register for each f below F
+/// and each v, over i and j below `rows` and `columns`.
 ///
 /// # Safety
 /// Every x must be readable at all these places for a register, and y at all of its.

@@ -1,4 +1,5 @@
-//! Convolutions of any stride, dilation and groups: plain loops whose innermost one runs over channels.
+//! Convolutions of any stride, dilation and groups: plain loops whose innermost one runs over
+//! channels.
 
 use smallvec::smallvec;
 
@@ -17,7 +18,8 @@ struct Channels {
 }
 
 impl Channels {
-    /// Add to a pixel another one times the filter's numbers for the tap between them, `[from / groups, to]`.
+    /// Add to a pixel another one times the filter's numbers for the tap between them,
+    /// `[from / groups, to]`.
     #[inline(always)]
     fn add<T: Real>(self, x: &[T], w: &[T], out: &mut [T]) {
         let (from, to) = (self.from / self.groups, self.to / self.groups);
@@ -120,7 +122,8 @@ pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
     let each = conv.multiplications() / (conv.images * conv.rows.input).max(1) as f64;
     let chunk = conv.rows_in_part(conv.rows.input, each) * width * size_of::<T>();
     let filter = conv.filter_len() * size_of::<T>();
-    // The filter of the way back, `[h, w, F / groups, C]`: its innermost dimension is that of what is written.
+    // The filter of the way back, `[h, w, F / groups, C]`: its innermost dimension is that of what
+    // is written.
     let turn = Step {
         reads: smallvec![Source::Operand(0)],
         writes: Target::Scratch(0),
@@ -168,7 +171,8 @@ pub(super) fn turn_filter<T: Real>(conv: &Convolution, w: &[T], out: &mut [T]) {
     }
 }
 
-/// The rows of the images' gradient from `first` on, counted through all images, as many as fit into `out`.
+/// The rows of the images' gradient from `first` on, counted through all images, as many as fit
+/// into `out`.
 #[inline(always)]
 pub(super) fn input_gradient_rows<T: Real>(
     conv: &Convolution,
@@ -218,8 +222,8 @@ pub(super) fn filter_gradient<T: Real>(conv: Convolution) -> Kernel {
 }
 
 impl Partials {
-    /// A kernel of which each part of the first step sums one block, `[h, w, C / groups, F]`; the second step adds these in
-    /// their order.
+    /// A kernel of which each part of the first step sums one block, `[h, w, C / groups, F]`; the
+    /// second step adds these in their order.
     pub(super) fn kernel<T: Real>(
         self,
         conv: &Convolution,

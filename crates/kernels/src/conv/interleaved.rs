@@ -1,8 +1,10 @@
-//! Convolutions of images that lie next to each other number by number: sixteen images at once in registers.
+//! Convolutions of images that lie next to each other number by number: sixteen images at once in
+//! registers.
 //!
-//! An array `[N, R]` of N images with R numbers each, interleaved, is `[⌈N / 16⌉, R, 16]`: the first number of sixteen images, then their second one, and so on. A line of
-//! sixteen is a register or several on every processor, full whatever the images' channels are. The last block's lanes
-//! beyond N hold anything.
+//! An array `[N, R]` of N images with R numbers each, interleaved, is `[⌈N / 16⌉, R, 16]`: the
+//! first number of sixteen images, then their second one, and so on. A line of sixteen is a
+//! register or several on every processor, full whatever the images' channels are. The last block's
+//! lanes beyond N hold anything.
 
 mod chain;
 pub(crate) mod channel_sum;
@@ -27,7 +29,8 @@ use crate::launch::Kernel;
 /// Images that lie next to each other.
 pub const LANES: usize = 16;
 
-/// Whether so many images fill lanes enough, two thirds of them: with fewer, the kernels for images one after the other are faster.
+/// Whether so many images fill lanes enough, two thirds of them: with fewer, the kernels for images
+/// one after the other are faster.
 fn pays(images: usize) -> bool {
     images > 0 && 3 * images >= 2 * images.next_multiple_of(LANES)
 }
@@ -63,8 +66,9 @@ struct Places {
     images: usize,
 }
 
-/// The places of a range counted through all blocks, `each` of them in a block, block by block. A block that is not full comes first: what its lanes beyond the
-/// images add up to has to be forgotten before the others are added.
+/// The places of a range counted through all blocks, `each` of them in a block, block by block. A
+/// block that is not full comes first: what its lanes beyond the images add up to has to be
+/// forgotten before the others are added.
 fn places_of(range: Range<usize>, each: usize, images: usize) -> impl Iterator<Item = Places> {
     let blocks = range.start / each.max(1)..range.end.div_ceil(each.max(1));
     let partial = blocks.end * LANES > images && !blocks.is_empty();
@@ -102,8 +106,8 @@ fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
 }
 
 impl Convolution {
-    /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then the kernels for these give the same numbers, bit for
-    /// bit, and there are kernels for them.
+    /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then
+    /// the kernels for these give the same numbers, bit for bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
         pays(self.images) && self.is_plain()
     }
@@ -120,11 +124,13 @@ impl Convolution {
         Interleaved { images: self.images, row }
     }
 
-    /// A kernel as [`forward`](Self::forward), [`input_gradient`](Self::input_gradient) and [`filter_gradient`](Self::filter_gradient) give,
-    /// whose images and result are interleaved, operands as well as what it fills; the filter is as ever.
+    /// A kernel as [`forward`](Self::forward), [`input_gradient`](Self::input_gradient) and
+    /// [`filter_gradient`](Self::filter_gradient) give, whose images and result are interleaved,
+    /// operands as well as what it fills; the filter is as ever.
     ///
     /// # Panics
-    /// For a convolution with groups or dilation or of no elements, never where [`prefers_interleaved`](Self::prefers_interleaved) says yes.
+    /// For a convolution with groups or dilation or of no elements, never where
+    /// [`prefers_interleaved`](Self::prefers_interleaved) says yes.
     pub fn interleaved<T: Float>(self, form: Form) -> Kernel {
         T::convolution(self, form, Layout::Interleaved)
     }

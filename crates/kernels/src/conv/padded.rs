@@ -52,10 +52,11 @@ impl<'a, T: Real> Copy<'a, T> {
         self.room
     }
 
-    /// Copy padded rows of an image to the start of the room. The answer is whether all elements that were copied are finite, so that zeros may be
-    /// multiplied with them.
+    /// Copy padded rows of an image to the start of the room. The answer is whether all elements
+    /// that were copied are finite, so that zeros may be multiplied with them.
     ///
-    /// Borders are filled when the rows are others than the last time; a call of `memset` for each row took as long as the sums of a small image.
+    /// Borders are filled when the rows are others than the last time; a call of `memset` for each
+    /// row took as long as the sums of a small image.
     #[inline(always)]
     pub fn fill<S: Simd>(
         &mut self,
@@ -91,7 +92,8 @@ impl<'a, T: Real> Copy<'a, T> {
             }
             let mut at = 0;
             loop {
-                // SAFETY: a register from `at` on is within both slices, and is read and written without regard to alignment.
+                // SAFETY: a register from `at` on is within both slices, and is read and written
+                // without regard to alignment.
                 unsafe {
                     let x = from.as_ptr().add(at).cast::<T::Vector>().read_unaligned();
                     to.as_mut_ptr().add(at).cast::<T::Vector>().write_unaligned(x);
@@ -110,7 +112,8 @@ impl<'a, T: Real> Copy<'a, T> {
     }
 }
 
-/// Whether there is neither a NaN nor an infinity among the elements: zeros may be multiplied with them.
+/// Whether there is neither a NaN nor an infinity among the elements: zeros may be multiplied with
+/// them.
 #[inline(always)]
 pub(super) fn finite<T: Real>(x: &[T]) -> bool {
     // Zero times anything else is no zero, and stays NaN in a sum.

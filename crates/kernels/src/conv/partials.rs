@@ -2,8 +2,8 @@
 
 use super::Convolution;
 
-/// How the rows of the result, counted through all images, are cut into blocks, for each of which the filter's gradient is summed by
-/// itself. Depends on the shape only.
+/// How the rows of the result, counted through all images, are cut into blocks, for each of which
+/// the filter's gradient is summed by itself. Depends on the shape only.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Partials {
     /// Rows of a block; the last may have fewer.
@@ -16,7 +16,8 @@ impl Partials {
     pub fn new(conv: &Convolution) -> Self {
         let all = conv.images * conv.rows.output;
         let each = conv.multiplications() / all.max(1) as f64;
-        // Adding the blocks' sums is to cost little: a block does many times as many multiplications as it has sums.
+        // Adding the blocks' sums is to cost little: a block does many times as many
+        // multiplications as it has sums.
         let part = conv.rows_in_part(conv.rows.output, each);
         let enough = (32.0 * conv.filter_len() as f64 / each.max(1.0)).ceil() as usize;
         // So many products are added one after the other, and rounding errors grow with them.

@@ -1,10 +1,10 @@
 //! The error function and its complement.
 //!
-//! For `f32` the polynomials of the Cephes library (Moshier, `ndtrf.c`), in plain arithmetic so that loops over them
-//! vectorise. For `f64` the rational approximations of fdlibm's `s_erf.c`:
+//! For `f32` the polynomials of the Cephes library (Moshier, `ndtrf.c`), in plain arithmetic so
+//! that loops over them vectorise. For `f64` the rational approximations of fdlibm's `s_erf.c`:
 //!
-//! Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and distribute this
-//! software is freely granted, provided that this notice is preserved.
+//! Copyright (C) 1993 by Sun Microsystems, Inc. All rights reserved. Permission to use, copy,
+//! modify, and distribute this software is freely granted, provided that this notice is preserved.
 
 use super::gaussian;
 

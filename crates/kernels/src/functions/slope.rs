@@ -1,5 +1,6 @@
-//! Derivatives that keep their digits where the function itself has none left: of the sigmoid, the hyperbolic tangent and the
-//! error function. As `y (1 - y)` and `1 - y²` they would cancel to 0 as soon as `y` rounds to 1.
+//! Derivatives that keep their digits where the function itself has none left: of the sigmoid, the
+//! hyperbolic tangent and the error function. As `y (1 - y)` and `1 - y²` they would cancel to 0 as
+//! soon as `y` rounds to 1.
 
 use super::exp;
 

@@ -4,8 +4,8 @@ use super::index::check;
 use crate::element::{Element, Number};
 use crate::launch::Failure;
 
-/// `out[r, j] = x[r, ids[r, j]]` for rows of `n` elements of x and of `k` places: `out` is the piece of the result from element `start`
-/// on.
+/// `out[r, j] = x[r, ids[r, j]]` for rows of `n` elements of x and of `k` places: `out` is the
+/// piece of the result from element `start` on.
 ///
 /// # Errors
 /// If a place is negative or not below `n`.
@@ -24,8 +24,9 @@ pub fn take_along<T: Element, I: Element>(
     Ok(())
 }
 
-/// The gradient of [`take_along`]: `out[r, i] = ∑ g[r, j]` over all j with `ids[r, j] = i`, added in the order of j. `out` is the piece
-/// of the result from element `start` on, in whole rows of `n`.
+/// The gradient of [`take_along`]: `out[r, i] = ∑ g[r, j]` over all j with `ids[r, j] = i`, added
+/// in the order of j. `out` is the piece of the result from element `start` on, in whole rows of
+/// `n`.
 ///
 /// # Errors
 /// If a place is negative or not below `n`.

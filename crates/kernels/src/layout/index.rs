@@ -16,8 +16,8 @@ impl Gather {
         Self { limit, width }
     }
 
-    /// `out[o, i] = x[o, ids[i]]`, each a row: `out` is the piece of the result from element `start` on. How many arrays there are
-    /// follows from the lengths.
+    /// `out[o, i] = x[o, ids[i]]`, each a row: `out` is the piece of the result from element
+    /// `start` on. How many arrays there are follows from the lengths.
     ///
     /// # Errors
     /// If a number is negative or not below the limit.
@@ -42,7 +42,8 @@ impl Gather {
         Ok(())
     }
 
-    /// Whether all of `ids` are in range. Rows of no elements are picked without looking at their numbers otherwise.
+    /// Whether all of `ids` are in range. Rows of no elements are picked without looking at their
+    /// numbers otherwise.
     ///
     /// # Errors
     /// If a number is negative or not below the limit.
@@ -67,14 +68,14 @@ impl ScatterAdd {
         Self { limit, width }
     }
 
-    /// Whether sums of `ids` elements are added in `f64` ([`ScatterAdd::run_wide`]): where so many `f32` numbers may come to one place
-    /// that rounding each sum would show.
+    /// Whether sums of `ids` elements are added in `f64` ([`ScatterAdd::run_wide`]): where so many
+    /// `f32` numbers may come to one place that rounding each sum would show.
     pub fn is_wide<T: Element>(ids: usize) -> bool {
         T::IS_FLOAT && size_of::<T>() < size_of::<f64>() && ids > 64
     }
 
-    /// `out[o, r] = ∑ g[o, i]` over all i with `ids[i] = r`, added in the order of i, each a row. `out` is the piece of the result
-    /// `[.., limit, width]` from element `start` on.
+    /// `out[o, r] = ∑ g[o, i]` over all i with `ids[i] = r`, added in the order of i, each a row.
+    /// `out` is the piece of the result `[.., limit, width]` from element `start` on.
     ///
     /// # Errors
     /// If a number is negative or not below the limit.
@@ -88,7 +89,8 @@ impl ScatterAdd {
         self.add(g, ids, out, start, |v| v)
     }
 
-    /// As [`ScatterAdd::run`] with sums in `f64`, each of which is rounded once. `sums` is as long as `out`.
+    /// As [`ScatterAdd::run`] with sums in `f64`, each of which is rounded once. `sums` is as long
+    /// as `out`.
     ///
     /// # Errors
     /// As for [`ScatterAdd::run`].
@@ -140,8 +142,8 @@ impl ScatterAdd {
     }
 }
 
-/// The numbers in row-major order of the elements of an array of shape `dims` whose coordinates are the rows of `ids`: `out` is the
-/// piece from row `start` on.
+/// The numbers in row-major order of the elements of an array of shape `dims` whose coordinates are
+/// the rows of `ids`: `out` is the piece from row `start` on.
 ///
 /// # Errors
 /// If a coordinate is negative or not below its dimension.
@@ -164,7 +166,8 @@ pub fn ravel<I: Element>(
     Ok(())
 }
 
-/// The coordinates of the elements of an array of shape `dims` that are not 0, one after the other, and -1 in what is left of `out`.
+/// The coordinates of the elements of an array of shape `dims` that are not 0, one after the other,
+/// and -1 in what is left of `out`.
 pub fn where_indices(x: &[u8], dims: &[usize], out: &mut [i64]) {
     let rank = dims.len();
     if rank == 0 {
@@ -182,8 +185,8 @@ pub fn where_indices(x: &[u8], dims: &[usize], out: &mut [i64]) {
     rows.for_each(|row| row.fill(-1));
 }
 
-/// As [`ScatterAdd`] with one array for `ids` that never fall, so that a part reads its own rows only. The part that begins the result checks all of
-/// the ids.
+/// As [`ScatterAdd`] with one array for `ids` that never fall, so that a part reads its own rows
+/// only. The part that begins the result checks all of the ids.
 ///
 /// # Errors
 /// If a number is negative, not below the limit, or below the one before it.
@@ -258,8 +261,8 @@ fn check_segments<I: Element>(ids: &[I], limit: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `out[i, j] = if ids[i] == j { on } else { off }` for j below `depth`: `out` is the piece from element `start` on.
-/// A number out of range gives a row of `off`, which is TensorFlow's rule.
+/// `out[i, j] = if ids[i] == j { on } else { off }` for j below `depth`: `out` is the piece from
+/// element `start` on. A number out of range gives a row of `off`, which is TensorFlow's rule.
 pub fn one_hot<T: Element, I: Element>(
     ids: &[I],
     depth: usize,

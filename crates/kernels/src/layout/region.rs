@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 use crate::broadcast::Broadcast;
 use crate::element::Element;
 
-/// Repeat `x` along the dimensions in which it broadcasts: `out` is the piece of the result from element `start` on.
+/// Repeat `x` along the dimensions in which it broadcasts: `out` is the piece of the result from
+/// element `start` on.
 pub fn broadcast_to<T: Element>(plan: &Broadcast<1>, x: &[T], out: &mut [T], start: usize) {
     let [stride] = plan.inner_strides();
     plan.for_each_run(start, out.len(), |at, len, [from]| {
@@ -20,7 +21,8 @@ pub fn broadcast_to<T: Element>(plan: &Broadcast<1>, x: &[T], out: &mut [T], sta
 /// Arrays one after the other along an axis.
 #[derive(Clone, Debug)]
 pub struct Concat {
-    /// What each array adds to a row of the result: its size along the axis times the sizes behind it.
+    /// What each array adds to a row of the result: its size along the axis times the sizes behind
+    /// it.
     widths: SmallVec<[usize; 4]>,
     total: usize,
 }
@@ -33,7 +35,8 @@ impl Concat {
         Self { total: widths.iter().sum(), widths }
     }
 
-    /// Fill `out`, the piece of the result from element `start` on; `array(n)` gives the array of number `n`.
+    /// Fill `out`, the piece of the result from element `start` on; `array(n)` gives the array of
+    /// number `n`.
     pub fn run<'a, T: Element>(
         &self,
         array: impl Fn(usize) -> &'a [T],
@@ -112,7 +115,8 @@ impl Slice {
         });
     }
 
-    /// `run(at, len, from)` for each contiguous run of `len` elements of the box: `at` counts from `start`, `from` is its place in the array.
+    /// `run(at, len, from)` for each contiguous run of `len` elements of the box: `at` counts from
+    /// `start`, `from` is its place in the array.
     #[inline(always)]
     fn for_each_run(&self, start: usize, len: usize, mut run: impl FnMut(usize, usize, usize)) {
         let mut done = 0;
@@ -133,14 +137,16 @@ impl Slice {
 /// An array with a border around it: the inverse of [`Slice`] and its gradient.
 #[derive(Clone, Debug)]
 pub struct Pad {
-    /// Of each dimension of the result, outermost first: its size, where the array begins, and where it ends.
+    /// Of each dimension of the result, outermost first: its size, where the array begins, and
+    /// where it ends.
     outer: SmallVec<[[usize; 3]; 4]>,
     /// The same of the innermost one.
     inner: [usize; 3],
 }
 
 impl Pad {
-    /// The plan for an array of shape `dims`, with `before[d]` elements put before it and `after[d]` behind it along dimension `d`.
+    /// The plan for an array of shape `dims`, with `before[d]` elements put before it and
+    /// `after[d]` behind it along dimension `d`.
     pub fn new(dims: &[usize], before: &[usize], after: &[usize]) -> Self {
         let mut nest: SmallVec<[[usize; 3]; 4]> = SmallVec::new(); // innermost first
         for axis in (0..dims.len()).rev() {

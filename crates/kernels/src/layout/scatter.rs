@@ -17,8 +17,8 @@ impl ScatterInto {
         Self { limit, width }
     }
 
-    /// `out` is the piece of `x` from element `start` on, whose rows `ids[i]` were combined with the rows `updates[i]`, in the
-    /// order of i.
+    /// `out` is the piece of `x` from element `start` on, whose rows `ids[i]` were combined with
+    /// the rows `updates[i]`, in the order of i.
     ///
     /// # Errors
     /// If a number is negative or not below the limit.

@@ -1,4 +1,5 @@
-//! Elements at even steps along each dimension, in either direction: picked out of an array, or placed among zeros.
+//! Elements at even steps along each dimension, in either direction: picked out of an array, or
+//! placed among zeros.
 
 use smallvec::SmallVec;
 
@@ -30,7 +31,8 @@ impl Steps {
 /// Elements picked at even steps along each dimension.
 #[derive(Clone, Debug)]
 pub struct Strided {
-    /// Of each dimension of the result but the last, after merging, outermost first: its size and the array's stride.
+    /// Of each dimension of the result but the last, after merging, outermost first: its size and
+    /// the array's stride.
     outer: SmallVec<[(usize, isize); 4]>,
     /// The same of the last.
     inner: usize,

@@ -4,7 +4,8 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 
-/// A permutation of the dimensions of an array of fixed shape: dimension `d` of the result is dimension `permutation[d]` of the input.
+/// A permutation of the dimensions of an array of fixed shape: dimension `d` of the result is
+/// dimension `permutation[d]` of the input.
 #[derive(Clone, Debug)]
 pub struct Transpose {
     /// The result's dimensions after merging, outermost first: size and the input's stride.
@@ -16,7 +17,8 @@ pub struct Transpose {
     column_stride: usize,
 }
 
-/// The side of the squares in which a matrix is turned: 16 × 16 elements of 8 bytes are half of what a first-level cache's ways hold.
+/// The side of the squares in which a matrix is turned: 16 × 16 elements of 8 bytes are half of
+/// what a first-level cache's ways hold.
 const TILE: usize = 16;
 
 impl Transpose {

@@ -1,9 +1,10 @@
 //! Fetching memory into the cache before it is needed.
 //!
-//! The operands of a layer come from beyond the second-level cache more often than not: a training step touches every weight, slot and activation once.
-//! Products walk through them in steps of thousands of bytes, which the processor does not foresee. A tile that fetches a little of what
-//! the next one reads, every few steps of its arithmetic, hides most of the wait: 214 µs for 246 µs to 298 µs where (m, k, n) = (784, 100, 200), A transposed, comes from a
-//! third-level cache.
+//! The operands of a layer come from beyond the second-level cache more often than not: a training
+//! step touches every weight, slot and activation once. Products walk through them in steps of
+//! thousands of bytes, which the processor does not foresee. A tile that fetches a little of what
+//! the next one reads, every few steps of its arithmetic, hides most of the wait: 214 µs for 246 µs
+//! to 298 µs where (m, k, n) = (784, 100, 200), A transposed, comes from a third-level cache.
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -22,7 +23,8 @@ fn fetch<T>(at: *const T) {
     let _ = at;
 }
 
-/// Hint that the lines of `count` elements, at most those of two vectors, will be written. Any address will do.
+/// Hint that the lines of `count` elements, at most those of two vectors, will be written. Any
+/// address will do.
 #[inline(always)]
 pub(super) fn fetch_row<T>(at: *mut T, count: usize) {
     fetch(at);
@@ -56,10 +58,12 @@ impl Ahead {
         rate: 0,
     };
 
-    /// `rows` rows of `width` elements, `stride` apart, the first of them at the start of `x`, within `calls` calls of [`Ahead::step`] if that is possible.
+    /// `rows` rows of `width` elements, `stride` apart, the first of them at the start of `x`,
+    /// within `calls` calls of [`Ahead::step`] if that is possible.
     #[inline(always)]
     pub fn new<T>(x: &[T], (rows, width): (usize, usize), stride: usize, calls: usize) -> Self {
-        /// More in one call would hold up the arithmetic: a processor waits for some 10 to 20 lines at once.
+        /// More in one call would hold up the arithmetic: a processor waits for some 10 to 20 lines
+        /// at once.
         const MOST: usize = 3;
         let width = width * size_of::<T>();
         let visits = rows * width.div_ceil(LINES * LINE);

@@ -5,17 +5,20 @@ use smallvec::SmallVec;
 use super::{Matmul, WORTH};
 use crate::element::Number;
 
-/// Products of the matrices of two arrays `[.., m, k]` and `[.., k, n]` whose leading dimensions broadcast.
+/// Products of the matrices of two arrays `[.., m, k]` and `[.., k, n]` whose leading dimensions
+/// broadcast.
 #[derive(Clone, Debug)]
 pub struct BatchedMatmul {
     plan: Matmul,
-    /// Of each leading dimension of the result, outermost first: its size, and how many matrices A and B move on along it.
+    /// Of each leading dimension of the result, outermost first: its size, and how many matrices A
+    /// and B move on along it.
     lead: SmallVec<[(usize, usize, usize); 4]>,
     count: usize,
 }
 
 impl BatchedMatmul {
-    /// The products by `plan` of matrices laid out in the leading dimensions `a` and `b`, which broadcast to `lead`.
+    /// The products by `plan` of matrices laid out in the leading dimensions `a` and `b`, which
+    /// broadcast to `lead`.
     pub fn new(plan: Matmul, lead: &[usize], a: &[usize], b: &[usize]) -> Self {
         let (mut at_a, mut at_b) = (1, 1);
         let mut dims: SmallVec<[(usize, usize, usize); 4]> = SmallVec::new(); // innermost first
@@ -32,7 +35,8 @@ impl BatchedMatmul {
         Self { plan, lead: dims, count: lead.iter().product() }
     }
 
-    /// How many rows of the result one part computes: a block of a large product, several whole small ones.
+    /// How many rows of the result one part computes: a block of a large product, several whole
+    /// small ones.
     pub fn row_block(&self) -> usize {
         let Matmul { m, k, n, .. } = self.plan;
         let block = self.plan.row_block();
@@ -53,7 +57,8 @@ impl BatchedMatmul {
         self.plan.workspace::<T>(self.row_block())
     }
 
-    /// The rows of the result from `first_row` on, counted through all matrices, as many as fit into `out`, which is no more than a part.
+    /// The rows of the result from `first_row` on, counted through all matrices, as many as fit
+    /// into `out`, which is no more than a part.
     ///
     /// # Panics
     /// As [`Matmul::run`].

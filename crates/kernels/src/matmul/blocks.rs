@@ -1,9 +1,10 @@
 //! Products of floats: blocks for the cache, panels of B, tiles of C.
 //!
-//! A tile is two registers wide and as high as leaves registers for B and A. The lines of B under one column of tiles are a panel. The first tile of a
-//! column reads B where it stands and packs it on its way into whole aligned lines for the other tiles, which costs next to nothing; only a transposed B is
-//! packed beforehand. A is read where it stands unless its lines fall on few sets of the cache. Tiles of one column
-//! are of even height, so that 100 rows are not 7 · 14 + 2.
+//! A tile is two registers wide and as high as leaves registers for B and A. The lines of B under
+//! one column of tiles are a panel. The first tile of a column reads B where it stands and packs it
+//! on its way into whole aligned lines for the other tiles, which costs next to nothing; only a
+//! transposed B is packed beforehand. A is read where it stands unless its lines fall on few sets
+//! of the cache. Tiles of one column are of even height, so that 100 rows are not 7 · 14 + 2.
 
 use pulp::Simd;
 
@@ -39,9 +40,11 @@ pub(super) fn workspace<T>(plan: &Matmul, rows: usize) -> usize {
 /// How a product is cut into blocks.
 #[derive(Clone, Copy)]
 struct Blocks {
-    /// Steps of one block. Depends on the plan only, not on the number of rows either, and with it the order of every sum.
+    /// Steps of one block. Depends on the plan only, not on the number of rows either, and with it
+    /// the order of every sum.
     depth: usize,
-    /// Columns of one block: of the one panel that all rows go through, or of several, through which a tile's rows go one after the other.
+    /// Columns of one block: of the one panel that all rows go through, or of several, through
+    /// which a tile's rows go one after the other.
     columns: usize,
     /// Whether A is packed.
     pack_a: bool,
@@ -49,9 +52,11 @@ struct Blocks {
 
 impl Blocks {
     fn new<T>(plan: &Matmul) -> Self {
-        /// Steps of a block at most. Its panel is then in a second-level cache, which is fast enough, and C is written once or twice.
+        /// Steps of a block at most. Its panel is then in a second-level cache, which is fast
+        /// enough, and C is written once or twice.
         const DEPTH: usize = 1024;
-        /// The same where lines of B are so long that each is on a page of its own, and far enough apart to fall on few sets of a cache.
+        /// The same where lines of B are so long that each is on a page of its own, and far enough
+        /// apart to fall on few sets of a cache.
         const DEPTH_OF_WIDE: usize = Matmul::SHALLOW;
         /// Bytes that make a line of B or C long.
         const WIDE: usize = 2048;
@@ -98,8 +103,8 @@ pub(super) struct Product<'a, T> {
     packed_b: &'a mut [T],
 }
 
-/// `rows` rows as tiles: one of `first` rows, if that is not 0, then as even as can be, none higher than `height`. The first row and the number of
-/// rows of each.
+/// `rows` rows as tiles: one of `first` rows, if that is not 0, then as even as can be, none higher
+/// than `height`. The first row and the number of rows of each.
 #[inline(always)]
 fn tiles(
     rows: usize,
@@ -161,8 +166,9 @@ impl<T: Float> Place<'_, T> {
             accumulate,
             packed: packed.as_mut_ptr(),
         };
-        // SAFETY: `kernel` is for `rows` rows and as many vectors as `count` columns need and reads `read` elements of B in a step: the assertions
-        // above say that they are there. `packed` is as long as what the kernel packs.
+        // SAFETY: `kernel` is for `rows` rows and as many vectors as `count` columns need and reads
+        // `read` elements of B in a step: the assertions above say that they are there. `packed` is
+        // as long as what the kernel packs.
         unsafe { kernel(simd, &tile, ahead) };
     }
 }
@@ -346,7 +352,8 @@ impl<T: Float> Product<'_, T> {
         }
     }
 
-    /// The block of B at step `first` and column `column`, if there is one, to be fetched in `calls` calls.
+    /// The block of B at step `first` and column `column`, if there is one, to be fetched in
+    /// `calls` calls.
     #[inline(always)]
     fn ahead_of_block(&self, (first, column): (usize, usize), calls: usize) -> Ahead {
         let (k, n) = (self.plan.k, self.plan.n);

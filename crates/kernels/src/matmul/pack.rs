@@ -6,7 +6,8 @@ use bytemuck::Pod;
 
 use crate::launch::ALIGNMENT;
 
-/// Bytes of the first block in a workspace: whole lines of a cache, so that the second begins on one too.
+/// Bytes of the first block in a workspace: whole lines of a cache, so that the second begins on
+/// one too.
 fn first_bytes<T>(elements: usize) -> usize {
     (elements * size_of::<T>()).next_multiple_of(ALIGNMENT)
 }
@@ -27,8 +28,9 @@ pub(crate) fn blocks<T: Pod>(
     (&mut a[..first], bytemuck::cast_slice_mut(b))
 }
 
-/// Pack `lanes` lines of a matrix, each `depth` deep, into `out[p][l]`, `width` to a group; lines beyond `lanes` are zero.
-/// Element p of line l is `x[l * line + p * step]`, and one of `line` and `step` is 1.
+/// Pack `lanes` lines of a matrix, each `depth` deep, into `out[p][l]`, `width` to a group; lines
+/// beyond `lanes` are zero. Element p of line l is `x[l * line + p * step]`, and one of `line` and
+/// `step` is 1.
 #[inline(always)]
 pub(super) fn panel<T: Pod>(
     x: &[T],
@@ -102,7 +104,8 @@ pub(super) fn turned<T: Pod, S: pulp::Simd>(
     panel(x, (stride, 1), (lines, depth), width, out);
 }
 
-/// Pack in squares of `SIDE` lines and steps, which `turn` transposes in registers. `width` is a multiple of `SIDE`.
+/// Pack in squares of `SIDE` lines and steps, which `turn` transposes in registers. `width` is a
+/// multiple of `SIDE`.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn squares<S: pulp::Simd, const SIDE: usize>(

@@ -54,7 +54,8 @@ macro_rules! lane {
             }
             #[inline(always)]
             unsafe fn load(simd: S, mask: S::$mask, from: *const $float) -> S::$vector {
-                // SAFETY: passed on. A mask made anew is one in a register; that of `mask_between` calls a function of its own.
+                // SAFETY: passed on. A mask made anew is one in a register; that of `mask_between`
+                // calls a function of its own.
                 unsafe { simd.$load(MemMask::new(mask), from) }
             }
             #[inline(always)]
@@ -133,8 +134,9 @@ pub(super) struct Tile<T> {
     pub packed: *mut T,
 }
 
-// Loops over constants, which are written out: whether the compiler would unroll loops so large depends on what stands around
-// them, and sums that are not in registers make a kernel ten times as slow.
+// Loops over constants, which are written out: whether the compiler would unroll loops so large
+// depends on what stands around them, and sums that are not in registers make a kernel ten times as
+// slow.
 macro_rules! each_row {
     ($i:ident, $body:block) => { each_row!($i, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13) };
     ($i:ident, $body:block, $($n:literal)*) => { $(if $n < ROWS { let $i = $n; $body })* };
@@ -144,7 +146,8 @@ macro_rules! each_vector {
     ($v:ident, $body:block, $($n:literal)*) => { $(if $n < VECTORS { let $v = $n; $body })* };
 }
 
-/// A pointer of which the compiler does not know that it is a multiple of something away from another one.
+/// A pointer of which the compiler does not know that it is a multiple of something away from
+/// another one.
 #[cfg_attr(target_arch = "x86_64", allow(clippy::pointers_in_nomem_asm_block))] // not followed
 #[inline(always)]
 fn opaque<T>(pointer: *const T) -> *const T {
@@ -161,13 +164,17 @@ fn opaque<T>(pointer: *const T) -> *const T {
 }
 
 impl<T: Real> Tile<T> {
-    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns, with A and B standing as the constants `A` and `B` say.
+    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns, with A and B
+    /// standing as the constants `A` and `B` say.
     ///
     /// # Safety
-    /// `count` must be more than the elements of `VECTORS` - 1 vectors and at most those of `VECTORS`. For p below `depth` and i below `ROWS`:
-    /// - `a` is readable at `i·stride_a.0 + p·stride_a.1`, where the first stride is 1 with `BESIDE`, the second with `ALONG`;
+    /// `count` must be more than the elements of `VECTORS` - 1 vectors and at most those of
+    /// `VECTORS`. For p below `depth` and i below `ROWS`:
+    /// - `a` is readable at `i·stride_a.0 + p·stride_a.1`, where the first stride is 1 with
+    ///   `BESIDE`, the second with `ALONG`;
     /// - `b` is readable at `p·stride_b` for `count` elements, with `WHOLE` for `VECTORS` vectors;
-    /// - `c` is readable and writable at `i·stride_c` for `count` elements, and so is, with `PACKING`, `packed` for `depth · VECTORS` vectors.
+    /// - `c` is readable and writable at `i·stride_c` for `count` elements, and so is, with
+    ///   `PACKING`, `packed` for `depth · VECTORS` vectors.
     #[inline(always)]
     unsafe fn compute<S: Simd, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8>(
         &self,
@@ -176,13 +183,15 @@ impl<T: Real> Tile<T> {
     ) where
         T: Lane<S>,
     {
-        /// Rows that are addressed from one base: x86 has addresses of a base and 0, 1, 2, 4 or 8 times an index.
+        /// Rows that are addressed from one base: x86 has addresses of a base and 0, 1, 2, 4 or 8
+        /// times an index.
         const SHARE: usize = 3;
         let lanes = lanes::<T, S>();
         let (row, step) = if A == BESIDE { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
         let last = T::mask(simd, self.count - (VECTORS - 1) * lanes);
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        // A and C are kept as bases and C's next row to look ahead at; a base beyond the last row is not read.
+        // A and C are kept as bases and C's next row to look ahead at; a base beyond the last row
+        // is not read.
         let mut bases: [*const T; 5] =
             std::array::from_fn(|group| self.a.wrapping_add(group * SHARE * row));
         let (mut a, mut b, mut packed) = (self.a, self.b, self.packed);
@@ -201,7 +210,8 @@ impl<T: Real> Tile<T> {
             for _ in 0..steps {
                 let mut line = [T::splat(simd, T::ZERO); VECTORS];
                 each_vector!(v, {
-                    // SAFETY: `b` is readable for these vectors, with a mask for those lanes of the last one.
+                    // SAFETY: `b` is readable for these vectors, with a mask for those lanes of the
+                    // last one.
                     line[v] = unsafe {
                         let b = b.add(v * lanes);
                         if B != WHOLE && v == VECTORS - 1 {
@@ -247,7 +257,8 @@ impl<T: Real> Tile<T> {
         let whole = self.count == VECTORS * lanes;
         let at = |i: usize, v: usize| self.c.wrapping_add(i * self.stride_c + v * lanes);
         let vector = |i: usize, v: usize| at(i, v).cast::<T::Vector>();
-        // SAFETY: row i of C is valid for `count` elements, which are those of all vectors but the last and the lanes of `last`.
+        // SAFETY: row i of C is valid for `count` elements, which are those of all vectors but the
+        // last and the lanes of `last`.
         unsafe {
             if self.accumulate {
                 each_row!(i, {
@@ -329,7 +340,8 @@ pub(super) unsafe fn kernel<
 
 /// The kernels of an instruction set with so many registers.
 pub(super) trait Kernels<T: Float, S: Simd> {
-    /// The most rows of a tile two vectors wide: what leaves registers for two vectors of B and one of A.
+    /// The most rows of a tile two vectors wide: what leaves registers for two vectors of B and one
+    /// of A.
     const HEIGHT: usize;
     /// The rows of a tile that packs B.
     const FIRST: usize;

@@ -2,9 +2,11 @@
 
 #![allow(clippy::excessive_precision)] // coefficients as they are published
 
-/// The value below which a standard normal variable lies with probability `p`, for 0 < p < 1: ±∞ at the ends, NaN outside.
+/// The value below which a standard normal variable lies with probability `p`, for 0 < p < 1: ±∞ at
+/// the ends, NaN outside.
 ///
-/// Wichura's algorithm AS 241 (`PPND16`, *Applied Statistics* 37, 1988), accurate to about one part in 10¹⁶.
+/// Wichura's algorithm AS 241 (`PPND16`, *Applied Statistics* 37, 1988), accurate to about one part
+/// in 10¹⁶.
 pub fn inverse_normal(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {

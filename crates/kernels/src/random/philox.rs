@@ -49,7 +49,8 @@ fn rounds<const B: usize>(mut counter: [[u32; B]; 4], mut key: [u32; 2]) -> [[u3
     counter
 }
 
-/// The words of one draw of a stream in their order, as a generator for `rand`: to shuffle with, for one.
+/// The words of one draw of a stream in their order, as a generator for `rand`: to shuffle with,
+/// for one.
 #[derive(Clone, Debug)]
 pub struct Philox {
     key: [u32; 2],

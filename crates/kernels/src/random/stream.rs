@@ -7,8 +7,9 @@ use crate::element::Real;
 
 /// A stream of random numbers, keyed by a seed and a name.
 ///
-/// The `fill_*` functions take the draw, the element at which the piece starts, and the piece. Floats of 32 bits and numbers derived from
-/// 32 bits take one word an element, all others two, in the order of the elements.
+/// The `fill_*` functions take the draw, the element at which the piece starts, and the piece.
+/// Floats of 32 bits and numbers derived from 32 bits take one word an element, all others two, in
+/// the order of the elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
     /// The key of the generator.
@@ -21,8 +22,9 @@ const BELOW_MINUS_2: f64 = 0.022_750_131_948_179_21;
 impl Stream {
     /// The stream of `name` under `seed`.
     ///
-    /// The key is FNV-1a (64 bits) over the seed's eight bytes, lowest first, and the name's UTF-8 bytes, then mixed by the
-    /// finaliser of SplitMix64. This can never change: saved graphs draw by it.
+    /// The key is FNV-1a (64 bits) over the seed's eight bytes, lowest first, and the name's UTF-8
+    /// bytes, then mixed by the finaliser of SplitMix64. This can never change: saved graphs draw
+    /// by it.
     pub fn new(seed: u64, name: &str) -> Self {
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
         for byte in seed.to_le_bytes().into_iter().chain(name.bytes()) {
@@ -50,8 +52,8 @@ impl Stream {
         T::fill(self, draw, start, out, low, high);
     }
 
-    /// Uniform integers in [low, high); `low` if that is empty. By multiplication of 64 random bits with the range (Lemire), without rejection: the bias is below
-    /// range / 2⁶⁴.
+    /// Uniform integers in [low, high); `low` if that is empty. By multiplication of 64 random bits
+    /// with the range (Lemire), without rejection: the bias is below range / 2⁶⁴.
     pub fn fill_integers<T: UniformInteger>(
         self,
         draw: u64,
@@ -68,7 +70,8 @@ impl Stream {
         });
     }
 
-    /// Normal with this mean and standard deviation, through the inverse of its distribution function.
+    /// Normal with this mean and standard deviation, through the inverse of its distribution
+    /// function.
     pub fn fill_normal<T: UniformReal>(
         self,
         draw: u64,
@@ -81,7 +84,8 @@ impl Stream {
         T::fill_open(self, draw, start, out, |u| T::from_f64(mean + deviation * inverse_normal(u)));
     }
 
-    /// Normal with this mean and standard deviation, within two of these of the mean: TensorFlow's `truncated_normal`, here without rejection.
+    /// Normal with this mean and standard deviation, within two of these of the mean: TensorFlow's
+    /// `truncated_normal`, here without rejection.
     pub fn fill_truncated_normal<T: UniformReal>(
         self,
         draw: u64,

@@ -11,12 +11,14 @@ pub struct ArgReduction {
 }
 
 impl ArgReduction {
-    /// Along `axis` of an array of shape `dims`. The result has the other dimensions, in their order.
+    /// Along `axis` of an array of shape `dims`. The result has the other dimensions, in their
+    /// order.
     pub fn new(dims: &[usize], axis: usize) -> Self {
         Self { len: dims[axis], inner: dims[axis + 1..].iter().product() }
     }
 
-    /// The place of the largest element, counted along the axis; the first of several, and the first NaN if there is one.
+    /// The place of the largest element, counted along the axis; the first of several, and the
+    /// first NaN if there is one.
     ///
     /// # Errors
     /// If the axis has no elements.

@@ -5,7 +5,8 @@ use crate::element::Number;
 use crate::launch::Failure;
 
 impl Reduction {
-    /// The mean of the reduced elements, rounded towards 0. `out` is the piece of the result from element `start` on.
+    /// The mean of the reduced elements, rounded towards 0. `out` is the piece of the result from
+    /// element `start` on.
     ///
     /// # Errors
     /// For the mean of nothing.

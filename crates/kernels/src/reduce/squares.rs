@@ -1,7 +1,8 @@
 //! Sums of squares, and roots of them, that neither overflow nor vanish where the result does not.
 //!
-//! Squares are added up in `f64`, which holds those of all of `f32`. A sum of squares of `f64` that leaves the safe range is
-//! taken again of the elements divided by a power of two, which is exact, and goes with it from there on.
+//! Squares are added up in `f64`, which holds those of all of `f32`. A sum of squares of `f64` that
+//! leaves the safe range is taken again of the elements divided by a power of two, which is exact,
+//! and goes with it from there on.
 
 use super::{COLUMNS, NARROW, Reduction, kept_in_front, offset};
 use crate::dispatch::vectorized;
@@ -18,8 +19,8 @@ pub enum Measure {
     Mean,
 }
 
-/// A sum of squares: the first number times the square of the second, a power of two. As an element of a scratch buffer it is
-/// two plain numbers.
+/// A sum of squares: the first number times the square of the second, a power of two. As an element
+/// of a scratch buffer it is two plain numbers.
 pub type Sum = [f64; 2];
 
 /// Below this, squares that are lost to the smallest numbers may count.
@@ -33,9 +34,10 @@ const STEP: usize = 256;
 /// Results at a time.
 const TILE: usize = 128;
 
-/// Sums of squares of an array of fixed shape over fixed axes, cut into blocks of the outermost reduced dimension where many elements
-/// become few: the first stage fills a buffer `[entries, blocks, outputs]` of sums, the second adds these up. Entries are what kept
-/// dimensions in front tell apart, and how one is cut does not depend on how many there are.
+/// Sums of squares of an array of fixed shape over fixed axes, cut into blocks of the outermost
+/// reduced dimension where many elements become few: the first stage fills a buffer
+/// `[entries, blocks, outputs]` of sums, the second adds these up. Entries are what kept dimensions
+/// in front tell apart, and how one is cut does not depend on how many there are.
 #[derive(Clone, Debug)]
 pub struct Squares {
     entries: usize,
@@ -100,7 +102,8 @@ impl Squares {
         Self { entries, entry, blocks, stride, block: part(each), last, outputs, count }
     }
 
-    /// How many blocks an entry has: of one the result is made in one step, by [`run`](Squares::run).
+    /// How many blocks an entry has: of one the result is made in one step, by
+    /// [`run`](Squares::run).
     pub fn blocks(&self) -> usize {
         self.blocks
     }
@@ -120,7 +123,8 @@ impl Squares {
         self.block.chunk(bytes_per_element)
     }
 
-    /// The only step of a reduction of one block: fills `out`, the piece of the result from element `start` on.
+    /// The only step of a reduction of one block: fills `out`, the piece of the result from element
+    /// `start` on.
     pub fn run<T: Real, U: Real>(&self, measure: Measure, x: &[T], out: &mut [U], start: usize) {
         for (tile, out) in out.chunks_mut(TILE).enumerate() {
             let mut sums = [[0.0, 1.0]; TILE];
@@ -287,7 +291,8 @@ fn columns<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     }
 }
 
-/// As [`columns`] for narrow rows that follow each other: several are taken as one, and combined in the end.
+/// As [`columns`] for narrow rows that follow each other: several are taken as one, and combined in
+/// the end.
 #[inline(always)]
 fn narrow<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     let width = plan.inner;
@@ -320,8 +325,9 @@ fn narrow<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     }
 }
 
-/// The sum for element `index` of the result, of elements divided by a power of two near the largest. `plain` is their sum of squares
-/// as it is, which stays where it is infinite or NaN for good reason, or 0.
+/// The sum for element `index` of the result, of elements divided by a power of two near the
+/// largest. `plain` is their sum of squares as it is, which stays where it is infinite or NaN for
+/// good reason, or 0.
 fn scaled<T: Real>(plan: &Reduction, x: &[T], index: usize, plain: f64) -> Sum {
     let (base, run) = if plan.inner_is_reduced {
         (offset(&plan.kept, index), plan.inner)

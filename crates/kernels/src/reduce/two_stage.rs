@@ -4,9 +4,11 @@ use super::{Operation, Reduction, finish, kept_in_front};
 use crate::element::Number;
 use crate::launch::Failure;
 
-/// A reduction cut into blocks along its outermost reduced dimension: the first stage reduces each block into a row of a scratch
-/// buffer `[entries, blocks, outputs]`, the second the rows of each entry. Entries are what kept dimensions in front tell apart, the images of
-/// a batch for instance; how many blocks there are follows from the shape of one, so that it is reduced alike alone and with others.
+/// A reduction cut into blocks along its outermost reduced dimension: the first stage reduces each
+/// block into a row of a scratch buffer `[entries, blocks, outputs]`, the second the rows of each
+/// entry. Entries are what kept dimensions in front tell apart, the images of a batch for instance;
+/// how many blocks there are follows from the shape of one, so that it is reduced alike alone and
+/// with others.
 #[derive(Clone, Debug)]
 pub struct TwoStage {
     blocks: usize,
@@ -23,9 +25,9 @@ pub struct TwoStage {
 }
 
 impl TwoStage {
-    /// The two stages of the reduction of `dims` over `axes`, or `None` where one stage does as well: of one entry there are too few
-    /// elements, or its result is large enough to be cut itself. Not for the mean of integers, whose partial sums need not fit their
-    /// type.
+    /// The two stages of the reduction of `dims` over `axes`, or `None` where one stage does as
+    /// well: of one entry there are too few elements, or its result is large enough to be cut
+    /// itself. Not for the mean of integers, whose partial sums need not fit their type.
     pub fn new(dims: &[usize], axes: &[usize]) -> Option<Self> {
         /// Input elements that a block reads, at least.
         const BLOCK: usize = 64 * 1024;
@@ -106,7 +108,8 @@ impl TwoStage {
         Ok(())
     }
 
-    /// The second stage: reduce the scratch buffer into `out`, the piece of the result from element `start` on.
+    /// The second stage: reduce the scratch buffer into `out`, the piece of the result from element
+    /// `start` on.
     ///
     /// # Errors
     /// None; the signature is that of [`Reduction::run`].

@@ -1,8 +1,9 @@
 //! From a graph to a model's bytes.
 //!
-//! What a signature's outputs depend on is settled first ([`settled`]: what a fed value decides, such as that nothing is dropped), then
-//! gone through in order, and each node handed to the function of its operator in the [`table`]. Nothing stops at the first node that
-//! cannot be said in ONNX: all of them are reported together.
+//! What a signature's outputs depend on is settled first ([`settled`]: what a fed value decides,
+//! such as that nothing is dropped), then gone through in order, and each node handed to the
+//! function of its operator in the [`table`]. Nothing stops at the first node that cannot be said
+//! in ONNX: all of them are reported together.
 
 mod attribute;
 mod ops;
@@ -34,12 +35,14 @@ const IR_VERSION: i64 = 8;
 /// A message of protobuf holds less than this.
 const LARGEST: usize = i32::MAX as usize;
 
-/// A graph as an ONNX model (opset 17, IR version 8): what the outputs of a signature need, with the weights inside.
+/// A graph as an ONNX model (opset 17, IR version 8): what the outputs of a signature need, with
+/// the weights inside.
 ///
-/// `values` gives the value of a variable by its name, usually out of a session or a checkpoint; of one that it does not know
-/// the first value is taken where that is not random. Unknown dimensions have their names as `dim_param`s. What the signature
-/// feeds, and what stands in for a placeholder that is not fed, is settled: a dropout that keeps everything is left out.
-/// Summaries are left out: ONNX has no word for them.
+/// `values` gives the value of a variable by its name, usually out of a session or a checkpoint; of
+/// one that it does not know the first value is taken where that is not random. Unknown dimensions
+/// have their names as `dim_param`s. What the signature feeds, and what stands in for a placeholder
+/// that is not fed, is settled: a dropout that keeps everything is left out. Summaries are left
+/// out: ONNX has no word for them.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -54,8 +57,9 @@ const LARGEST: usize = i32::MAX as usize;
 /// ```
 ///
 /// # Errors
-/// There is no such signature, or everything in the graph that cannot be said in ONNX: operators without a counterpart, random
-/// numbers that are drawn, variables without a value, placeholders that the signature does not feed.
+/// There is no such signature, or everything in the graph that cannot be said in ONNX: operators
+/// without a counterpart, random numbers that are drawn, variables without a value, placeholders
+/// that the signature does not feed.
 pub fn export(
     graph: &Graph,
     signature: &str,

@@ -1,7 +1,9 @@
-//! What a signature decides about a graph: numbers that are fed, branches that are taken, elements that are kept.
+//! What a signature decides about a graph: numbers that are fed, branches that are taken, elements
+//! that are kept.
 //!
-//! A network is described for training and for use together. With what a signature feeds, and the values that stand in for what it
-//! does not feed, `training` is false and the probability to keep an element is 1: the nodes that ask for these are left out.
+//! A network is described for training and for use together. With what a signature feeds, and the
+//! values that stand in for what it does not feed, `training` is false and the probability to keep
+//! an element is 1: the nodes that ask for these are left out.
 
 use std::collections::HashMap;
 use std::sync::Arc;

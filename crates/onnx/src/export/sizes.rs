@@ -1,4 +1,5 @@
-//! Shapes as values of the model: sizes that are known as constants, others taken from values that have them.
+//! Shapes as values of the model: sizes that are known as constants, others taken from values that
+//! have them.
 
 use abeyance_ir::{Dim, SymbolId, known_dims};
 

@@ -20,8 +20,8 @@ use crate::tensor;
 /// Why a node cannot be said.
 pub(crate) type Written = Result<Held, String>;
 
-/// The names under which the model has a value: with its dimensions as here, as ONNX has those of images (the last of four
-/// second), or both.
+/// The names under which the model has a value: with its dimensions as here, as ONNX has those of
+/// images (the last of four second), or both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Held {
     pub(super) plain: Option<String>,
@@ -52,7 +52,8 @@ impl Held {
 pub(crate) const TO_ONNX: [i64; 4] = [0, 3, 1, 2];
 /// The order of images' dimensions here, by their places in ONNX.
 const FROM_ONNX: [i64; 4] = [0, 2, 3, 1];
-/// The order of a filter's dimensions in ONNX, `[F, C, h, w]`, by their places here, `[h, w, C, F]`.
+/// The order of a filter's dimensions in ONNX, `[F, C, h, w]`, by their places here,
+/// `[h, w, C, F]`.
 const FILTER: [usize; 4] = [3, 2, 0, 1];
 
 pub(crate) struct Writer<'a> {
@@ -410,8 +411,8 @@ impl<'a> Writer<'a> {
         name
     }
 
-    /// The sum of a convolution that is used for nothing else and a vector that stands in the model: the convolution with a
-    /// bias. `None` for any other sum.
+    /// The sum of a convolution that is used for nothing else and a vector that stands in the
+    /// model: the convolution with a bias. `None` for any other sum.
     pub fn bias(&mut self, sum: NodeId) -> Result<Option<Held>, String> {
         let operands = [self.operand(sum, 0)?, self.operand(sum, 1)?];
         for [product, bias] in [operands, [operands[1], operands[0]]] {

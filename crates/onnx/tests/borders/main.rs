@@ -1,5 +1,6 @@
-//! Operators at the borders of their range: numbers that are small, large, none, infinite, integers that just fit. The right values are in
-//! `right.txt`, which `make.py` wrote; nothing of Python runs here.
+//! Operators at the borders of their range: numbers that are small, large, none, infinite, integers
+//! that just fit. The right values are in `right.txt`, which `make.py` wrote; nothing of Python
+//! runs here.
 
 #[path = "../import/model.rs"]
 mod model;
@@ -148,7 +149,8 @@ impl Case<'_> {
 }
 
 /// # Errors
-/// Elements that differ by more than so many units in the last place. A zero counts as one of either sign only where tolerance is had.
+/// Elements that differ by more than so many units in the last place. A zero counts as one of
+/// either sign only where tolerance is had.
 fn same(found: &Array, right: &Array, ulps: f64) -> Result<(), String> {
     if (found.dtype, &found.dims) != (right.dtype, &right.dims) {
         return Err(format!(

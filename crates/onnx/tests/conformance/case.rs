@@ -58,7 +58,8 @@ impl Case {
         cases
     }
 
-    /// The operator that is tested; models of several nodes are those that ONNX expands operators to.
+    /// The operator that is tested; models of several nodes are those that ONNX expands operators
+    /// to.
     pub fn operator(&self) -> String {
         let graph = self.proto.graph.as_ref().expect("a graph");
         match &graph.node[..] {
@@ -73,7 +74,8 @@ impl Case {
         (&graph.input, &graph.output)
     }
 
-    /// Whether all inputs and outputs are of element types that the engine has, u8 and f64 among them.
+    /// Whether all inputs and outputs are of element types that the engine has, u8 and f64 among
+    /// them.
     pub fn is_plain(&self) -> bool {
         let (inputs, outputs) = self.ports();
         inputs.iter().chain(outputs).all(|port| {

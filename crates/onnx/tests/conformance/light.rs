@@ -1,4 +1,5 @@
-//! Whole networks: those that the Python package has with weights of little size, against onnxruntime on the same inputs.
+//! Whole networks: those that the Python package has with weights of little size, against
+//! onnxruntime on the same inputs.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! ONNX's node tests: models of one operator each, with inputs and the outputs that belong to them.
 //!
-//! The tests of the release 1.22.0 are run where they are found: in the folder that `ABEYANCE_ONNX_TESTS` names
-//! (`.../onnx/backend/test/data/node`), or in that of the Python package `onnx`. A few of them are in `tests/data`, and are run
-//! always.
+//! The tests of the release 1.22.0 are run where they are found: in the folder that
+//! `ABEYANCE_ONNX_TESTS` names (`.../onnx/backend/test/data/node`), or in that of the Python
+//! package `onnx`. A few of them are in `tests/data`, and are run always.
 
 mod case;
 mod folder;

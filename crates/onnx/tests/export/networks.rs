@@ -57,7 +57,8 @@ fn convolutional(g: &Graph) {
         .output("probabilities", (y.matmul(w) + b).softmax());
 }
 
-/// Convolutions of images of any size with batch normalization of moving averages, pools, and a way around.
+/// Convolutions of images of any size with batch normalization of moving averages, pools, and a way
+/// around.
 fn batch_norm(g: &Graph) {
     let x = g.placeholder::<f32>("x", dims![_, _, _, 3]);
     let training = g.placeholder_with_default("training", false);

@@ -1,4 +1,5 @@
-//! ONNX's own checker and onnxruntime, in the Python that `ABEYANCE_ONNX_PYTHON` names or else `python3`.
+//! ONNX's own checker and onnxruntime, in the Python that `ABEYANCE_ONNX_PYTHON` names or else
+//! `python3`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,8 +38,8 @@ pub struct Run {
     pub wanted: Vec<Value>,
 }
 
-/// What is wrong with each run, by name: the model is refused by the checker or the runtime, or its outputs are further from those
-/// wanted than `tolerance`.
+/// What is wrong with each run, by name: the model is refused by the checker or the runtime, or its
+/// outputs are further from those wanted than `tolerance`.
 pub fn faults(runs: &[Run], tolerance: f64) -> Vec<String> {
     let folder = std::env::temp_dir().join(format!(
         "abeyance-onnx-runs-{}-{:?}",

@@ -19,7 +19,8 @@ fn corpus() -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).expect("a model")).collect()
 }
 
-/// A model whose shapes and parameters are all inside, so that what is damaged reaches the operators.
+/// A model whose shapes and parameters are all inside, so that what is damaged reaches the
+/// operators.
 fn inside() -> Vec<u8> {
     bytes(&model(
         vec![port("x", &["2", "3", "6", "5"])],
@@ -121,7 +122,8 @@ proptest! {
 
 #[test]
 fn subgraphs_nested_beyond_all_measure_are_refused() {
-    // Each level is a graph in an attribute of a node in a graph, written by hand: a message that deep cannot be built.
+    // Each level is a graph in an attribute of a node in a graph, written by hand: a message that
+    // deep cannot be built.
     for levels in [50, 10_000] {
         let mut inner: Vec<u8> = Vec::new();
         for _ in 0..levels {

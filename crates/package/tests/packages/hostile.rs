@@ -1,4 +1,5 @@
-//! Whatever is in a package's files, loading it ends with a model or with an error that names the file.
+//! Whatever is in a package's files, loading it ends with a model or with an error that names the
+//! file.
 
 use std::path::Path;
 

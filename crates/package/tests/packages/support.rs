@@ -51,7 +51,8 @@ pub fn contents(folder: &Path) -> Option<BTreeMap<String, Vec<u8>>> {
     Some(entries.map(file).collect())
 }
 
-/// Sums of three numbers, weighted by what is learnt; what an optimizer keeps besides; and a signature that draws.
+/// Sums of three numbers, weighted by what is learnt; what an optimizer keeps besides; and a
+/// signature that draws.
 pub fn network() -> Graph {
     let g = Graph::named("sums");
     let x = g.placeholder::<f32>("x", dims![_, 3]);

@@ -1,4 +1,5 @@
-//! What a reader asks a [`Run`] for: whole histories made small enough to draw, single pictures, and what is new.
+//! What a reader asks a [`Run`] for: whole histories made small enough to draw, single pictures,
+//! and what is new.
 
 use std::collections::BTreeMap;
 
@@ -265,7 +266,8 @@ impl Run {
         }
     }
 
-    /// The curves of some tags, or of all where none are named, in a range of steps, of at most some `points` each.
+    /// The curves of some tags, or of all where none are named, in a range of steps, of at most
+    /// some `points` each.
     pub fn curves(&self, wanted: &[String], steps: RangeInclusive<i64>, points: usize) -> Curves {
         let model = self.read();
         // While nothing can be added: all that is later is not in this answer.

@@ -6,7 +6,8 @@ use abeyance_session::{Port, Session, Value};
 /// The tensors of a network that says which class an image is of.
 #[derive(Clone, Copy, Debug)]
 pub struct Classifier {
-    /// The images: `[N, H, W]`, `[N, H, W, 1]`, or `[N, H · W]` where they are square, from 0 to 1 or of bytes, bright on dark.
+    /// The images: `[N, H, W]`, `[N, H, W, 1]`, or `[N, H · W]` where they are square, from 0 to 1
+    /// or of bytes, bright on dark.
     pub images: Port<Value>,
     /// Their classes: `[N]`, or one-hot `[N, classes]`.
     pub labels: Port<Value>,
@@ -15,9 +16,10 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// What the graph's signatures say: images and labels are the inputs of these names of `train`, and what images are taken for is an
-    /// output of `predict`: classes, integers `[N]`, or else scores, f32 `[N, classes]`. None where they say nothing of the kind, or where
-    /// `predict` takes an input that training does not have.
+    /// What the graph's signatures say: images and labels are the inputs of these names of `train`,
+    /// and what images are taken for is an output of `predict`: classes, integers `[N]`, or else
+    /// scores, f32 `[N, classes]`. None where they say nothing of the kind, or where `predict`
+    /// takes an input that training does not have.
     pub fn of(session: &Session) -> Option<Self> {
         let graph = session.graph();
         let train = graph.find_signature("train").ok()?;

@@ -14,8 +14,8 @@ pub struct Grey {
 }
 
 impl Grey {
-    /// The first `most` images of `[N, H, W]`, `[N, H, W, 1]` or, where they are square, `[N, H · W]`: numbers from 0 (black) to 1 (white), or
-    /// bytes.
+    /// The first `most` images of `[N, H, W]`, `[N, H, W, 1]` or, where they are square,
+    /// `[N, H · W]`: numbers from 0 (black) to 1 (white), or bytes.
     pub fn of(images: &Value, most: usize) -> Result<Self, Error> {
         let shape = images.shape();
         let (count, height, width) = match *shape {
@@ -66,7 +66,8 @@ fn byte(number: f32) -> u8 {
     (number * 255.0).round() as u8
 }
 
-/// Classes: whole numbers `[N]`, or scores `[N, classes]`, of which the greatest counts, the first of equal ones. At most `most`.
+/// Classes: whole numbers `[N]`, or scores `[N, classes]`, of which the greatest counts, the first
+/// of equal ones. At most `most`.
 pub fn classes(values: &Value, most: usize) -> Result<Vec<u16>, Error> {
     let shape = values.shape();
     let class = |number: f64| {
@@ -102,8 +103,9 @@ fn greatest(scores: &[f64]) -> u16 {
 
 /// The width, the height and the first `most` of `[N, H, W, C]` as PNG files.
 ///
-/// Numbers from 0 to 1 are shown as they are. Where an image has others, it is shown as TensorFlow 1's `tf.summary.image` does: with its largest
-/// number white, or, where it has negative ones, 0 in the middle and the number farthest from it black or white.
+/// Numbers from 0 to 1 are shown as they are. Where an image has others, it is shown as TensorFlow
+/// 1's `tf.summary.image` does: with its largest number white, or, where it has negative ones, 0 in
+/// the middle and the number farthest from it black or white.
 pub fn pngs(images: &Value, most: usize) -> Result<(usize, usize, Vec<Vec<u8>>), Error> {
     let shape = images.shape();
     let (height, width, channels) = match *shape {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 /// So much may wait; then who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped. A small network does a thousand steps
-/// while the page's first picture is made, and 128 of its recordings are some 10 MB.
+/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped.
+/// A small network does a thousand steps while the page's first picture is made, and 128 of its
+/// recordings are some 10 MB.
 const MOST_LARGE: usize = 128;
 const MOST_BYTES: usize = 64 << 20;
 
@@ -67,7 +68,8 @@ impl<T: Waiting> Queue<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds something, and waits while too much waits. After the end, or where nobody takes, it is dropped.
+    /// Adds something, and waits while too much waits. After the end, or where nobody takes, it is
+    /// dropped.
     pub fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= MOST && !state.is_abandoned {

@@ -54,7 +54,8 @@ impl RecorderOptions {
         }
     }
 
-    /// Writes an event file and `metrics.csv` into a folder of the run's own, which is made if it is not there.
+    /// Writes an event file and `metrics.csv` into a folder of the run's own, which is made if it
+    /// is not there.
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
@@ -78,7 +79,8 @@ impl RecorderOptions {
         self
     }
 
-    /// Settings of the training by name, for the table of runs; `steps` among them is taken for [`RecorderOptions::steps`].
+    /// Settings of the training by name, for the table of runs; `steps` among them is taken for
+    /// [`RecorderOptions::steps`].
     pub fn settings(
         mut self,
         settings: impl IntoIterator<Item = (impl Into<String>, impl Into<Json>)>,
@@ -88,15 +90,16 @@ impl RecorderOptions {
         self
     }
 
-    /// Records batches of images with their classes and what they are taken for, up to 100 of each, of these tensors instead of those that the
-    /// graph's signatures name: [`Classifier::of`].
+    /// Records batches of images with their classes and what they are taken for, up to 100 of each,
+    /// of these tensors instead of those that the graph's signatures name: [`Classifier::of`].
     pub fn classifier(mut self, classifier: Classifier) -> Self {
         self.classifier = Some(classifier);
         self
     }
 
-    /// Goes on with the recording in the folder from a step on, that of the checkpoint from which training goes on: what was recorded later is
-    /// removed, and the folder's event files become one. [`Recorder::run`] counts from there. A folder without a recording is begun.
+    /// Goes on with the recording in the folder from a step on, that of the checkpoint from which
+    /// training goes on: what was recorded later is removed, and the folder's event files become
+    /// one. [`Recorder::run`] counts from there. A folder without a recording is begun.
     pub fn resume(mut self, step: i64) -> Self {
         self.resume = Some(step);
         self
@@ -105,8 +108,8 @@ impl RecorderOptions {
     /// Begins.
     ///
     /// # Errors
-    /// The folder holds a recording and it was not said to resume it; the disk objects; no thread is to be had; a step or a number of steps is
-    /// none.
+    /// The folder holds a recording and it was not said to resume it; the disk objects; no thread
+    /// is to be had; a step or a number of steps is none.
     pub fn start(mut self) -> Result<Recorder, Error> {
         let known = self.settings.get("steps").and_then(Json::as_u64);
         let steps = self.steps.or(known);
@@ -203,7 +206,8 @@ fn layout(summaries: &[SessionSummary], classifier: Option<Classifier>) -> Layou
     layout
 }
 
-/// The tag under which a scalar of the graph is recorded: that of training, which a test set's stands beside.
+/// The tag under which a scalar of the graph is recorded: that of training, which a test set's
+/// stands beside.
 fn training_tag(tag: &str) -> String {
     if tag.contains('/') { tag.to_owned() } else { format!("{TRAINING}{tag}") }
 }

@@ -1,17 +1,21 @@
 //! Which steps are recorded.
 
-/// At most so many of what is large are kept of a run whose length is known, and more than half of that where there are so many: as many as a
-/// curve of that width has pixels for. Twice as many cost twice as much, 2 % of a training of five layers.
+/// At most so many of what is large are kept of a run whose length is known, and more than half of
+/// that where there are so many: as many as a curve of that width has pixels for. Twice as many
+/// cost twice as much, 2 % of a training of five layers.
 const MOST: u64 = 300;
 /// So many of the first are kept of a run whose length is not known.
 const FIRST: u64 = 128;
 
-/// Which steps are recorded: numbers every so many steps, and what is large (histograms, images, batches) at some of these.
+/// Which steps are recorded: numbers every so many steps, and what is large (histograms, images,
+/// batches) at some of these.
 ///
-/// Where it is known how many steps there will be, large things are spread evenly over all of them: every k-th recorded step, for the smallest k
-/// that leaves at most 300. Where it is not, the first 128 recorded steps have them, and of the following ones up to twice as
-/// many every second, up to twice as many again every fourth, and so on: 64 each time that the run doubles in length. So 100,000 steps
-/// recorded every 20 leave 295 or 467, and what is kept depends on the step alone: a resumed run goes on as it would have.
+/// Where it is known how many steps there will be, large things are spread evenly over all of them:
+/// every k-th recorded step, for the smallest k that leaves at most 300. Where it is not, the first
+/// 128 recorded steps have them, and of the following ones up to twice as many every second, up to
+/// twice as many again every fourth, and so on: 64 each time that the run doubles in length. So
+/// 100,000 steps recorded every 20 leave 295 or 467, and what is kept depends on the step alone: a
+/// resumed run goes on as it would have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thinning {
     every: u64,

@@ -293,7 +293,8 @@ impl Writing {
         }
     }
 
-    /// Writes no event any more. What is on the disk can be read; training and the run in memory go on.
+    /// Writes no event any more. What is on the disk can be read; training and the run in memory go
+    /// on.
     fn give_up(&mut self, error: Error) {
         if let Some(writer) = self.files.events.take() {
             writer.abandon();

@@ -1,5 +1,5 @@
-//! What is recorded is what TensorBoard shows: its own reader and its server's answers, with both of its loaders. In the Python that
-//! `ABEYANCE_TENSORBOARD_PYTHON` names or else `python3`.
+//! What is recorded is what TensorBoard shows: its own reader and its server's answers, with both
+//! of its loaders. In the Python that `ABEYANCE_TENSORBOARD_PYTHON` names or else `python3`.
 
 #[path = "../network/mod.rs"]
 mod network;
@@ -40,7 +40,8 @@ fn tensorboard(folder: &Path) -> Json {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {told}"))
 }
 
-/// The run `small` in a folder of its own: 61 steps, of which the last 21 were trained again from step 40 on, and a traced step.
+/// The run `small` in a folder of its own: 61 steps, of which the last 21 were trained again from
+/// step 40 on, and a traced step.
 fn write(g: &Graph, folder: &Path) {
     let network = network(g);
     let run = folder.join("small");

@@ -1,10 +1,11 @@
 //! Which tasks surely run before which: a bounded answer to reachability.
 //!
-//! Tasks are strung into chains, each task of which depends on the one before it. A task then remembers, for
-//! each of [`CHAINS`] chains, the last task of it that it comes after: a vector clock. A question costs one
-//! comparison and a new task `CHAINS` per dependency, where exact reachability would take memory in the square
-//! of the tasks. Wide programs have more chains than that; then the chain untouched for longest is forgotten
-//! and its tasks are answered "not known to be before", which costs parallelism or memory but never safety.
+//! Tasks are strung into chains, each task of which depends on the one before it. A task then
+//! remembers, for each of [`CHAINS`] chains, the last task of it that it comes after: a vector
+//! clock. A question costs one comparison and a new task `CHAINS` per dependency, where exact
+//! reachability would take memory in the square of the tasks. Wide programs have more chains than
+//! that; then the chain untouched for longest is forgotten and its tasks are answered "not known to
+//! be before", which costs parallelism or memory but never safety.
 
 /// Eight chains are 32 bytes a task and cover a forward and a backward chain with a few branches.
 const CHAINS: usize = 8;
@@ -17,7 +18,8 @@ pub(crate) type Clock = [u32; CHAINS];
 pub(crate) struct Ancestry {
     clocks: Vec<Clock>,
     chain: Vec<u8>,
-    /// The first task of the chain that occupies each place; tasks of the place before it are forgotten.
+    /// The first task of the chain that occupies each place; tasks of the place before it are
+    /// forgotten.
     first: [u32; CHAINS],
     /// One more than the last task of each chain; 0 for none.
     last: Clock,

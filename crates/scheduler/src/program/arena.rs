@@ -1,20 +1,21 @@
 //! Where temporaries lie: one arena, reused as buffers die.
 //!
-//! Buffers of [`LARGE`] or more are placed with all of them in view, the largest first, each as low as those that are
-//! alive with it leave room ([`pack`]): their tasks are cut into parts, so there is work for every thread inside one
-//! task, and memory matters more than the freedom to run tasks in any order.
+//! Buffers of [`LARGE`] or more are placed with all of them in view, the largest first, each as low
+//! as those that are alive with it leave room ([`pack`]): their tasks are cut into parts, so there
+//! is work for every thread inside one task, and memory matters more than the freedom to run tasks
+//! in any order.
 //!
-//! Small ones come above, one after the other in the order of their tasks: best fit over free blocks, with one question
-//! more: who used the memory last. A buffer laid over another must be written after the other's last use, and that
-//! ordering is free only where the program has it anyway. Among the smallest blocks that fit the first is taken whose
-//! previous users
+//! Small ones come above, one after the other in the order of their tasks: best fit over free
+//! blocks, with one question more: who used the memory last. A buffer laid over another must be
+//! written after the other's last use, and that ordering is free only where the program has it
+//! anyway. Among the smallest blocks that fit the first is taken whose previous users
 //! 1. already come before the new writer, or else
-//! 2. lie at least [`DISTANCE`] tasks back, so that they have most likely run, once small buffers have outgrown
-//!    [`ROOM`].
+//! 2. lie at least [`DISTANCE`] tasks back, so that they have most likely run, once small buffers
+//!    have outgrown [`ROOM`].
 //!
 //! A small buffer that finds none takes fresh memory, of which rule 2 leaves no more than
-//! `ROOM + DISTANCE * LARGE` bytes unused at a time. Where large buffers are too many to have them in view they are placed
-//! like this, too, but over any previous users.
+//! `ROOM + DISTANCE * LARGE` bytes unused at a time. Where large buffers are too many to have them
+//! in view they are placed like this, too, but over any previous users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -25,7 +26,8 @@ use abeyance_launch::ALIGNMENT;
 pub(crate) const DISTANCE: u32 = 64;
 /// The length in bytes from which memory is worth more than the freedom to run tasks in any order.
 pub(crate) const LARGE: usize = 64 * 1024;
-/// The bytes that small buffers may spread over without waiting for anyone: they stay in a core's cache.
+/// The bytes that small buffers may spread over without waiting for anyone: they stay in a core's
+/// cache.
 const ROOM: usize = 1 << 20;
 /// How many free blocks are looked at for one buffer.
 const CANDIDATES: usize = 8;
@@ -72,8 +74,9 @@ impl Arena {
         self.end
     }
 
-    /// Places `buffer` of `length` bytes, above zero, and appends to `previous` the buffers that it lies over.
-    /// `wait` tells what it costs to lie over a buffer. `None` where the arena would outgrow the address space.
+    /// Places `buffer` of `length` bytes, above zero, and appends to `previous` the buffers that it
+    /// lies over. `wait` tells what it costs to lie over a buffer. `None` where the arena would
+    /// outgrow the address space.
     pub fn place(
         &mut self,
         buffer: u32,
@@ -113,8 +116,8 @@ impl Arena {
         }
     }
 
-    /// Makes a free block of at least `size` at the end of the arena, on top of the free block that ends there
-    /// if it may be used, and returns its offset.
+    /// Makes a free block of at least `size` at the end of the arena, on top of the free block that
+    /// ends there if it may be used, and returns its offset.
     fn grow(
         &mut self,
         size: usize,
@@ -197,7 +200,8 @@ impl Occupants {
         before_end.take_while(move |(_, (last, _))| *last > start).map(|(_, &(_, buffer))| buffer)
     }
 
-    /// Makes `buffer` the last occupant of the bytes from `start` to `end`, and appends those it displaces.
+    /// Makes `buffer` the last occupant of the bytes from `start` to `end`, and appends those it
+    /// displaces.
     pub fn occupy(&mut self, start: usize, end: usize, buffer: u32, previous: &mut Vec<u32>) {
         while let Some((&from, &(to, other))) = self.ranges.range(..end).next_back()
             && to > start
@@ -266,8 +270,8 @@ mod tests {
     }
 
     proptest! {
-        /// Against a model with an owner for each 64 bytes: live buffers never overlap, everyone displaced is
-        /// named, and free blocks are whole.
+        /// Against a model with an owner for each 64 bytes: live buffers never overlap, everyone
+        /// displaced is named, and free blocks are whole.
         #[test]
         fn live_buffers_never_overlap(steps in prop::collection::vec((1usize..2000, any::<u8>(), any::<bool>()), 1..200)) {
             let mut arena = Arena::default();

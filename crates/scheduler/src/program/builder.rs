@@ -1,8 +1,9 @@
 //! From buffers and tasks to a program that is safe to run.
 //!
-//! Safety holds by construction. Every temporary and output has one writer; its readers come after it in the
-//! list and depend on it. Temporaries are placed here, and whoever is placed over an earlier buffer is made to
-//! depend on that buffer's last users. So two tasks that touch a byte, one of them writing, are always ordered.
+//! Safety holds by construction. Every temporary and output has one writer; its readers come after
+//! it in the list and depend on it. Temporaries are placed here, and whoever is placed over an
+//! earlier buffer is made to depend on that buffer's last users. So two tasks that touch a byte,
+//! one of them writing, are always ordered.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +24,8 @@ pub struct Task<'a> {
     /// The buffers it reads, in the order in which [`Call::input`](abeyance_launch::Call::input)
     /// counts them. A buffer may be named twice.
     pub reads: &'a [BufferId],
-    /// The buffers it fills, one at least, in the order in which the kernel counts its outputs. Part `p` fills
-    /// piece `p` of each, so all must come to the same number of pieces.
+    /// The buffers it fills, one at least, in the order in which the kernel counts its outputs.
+    /// Part `p` fills piece `p` of each, so all must come to the same number of pieces.
     pub writes: &'a [Write],
     /// The work of all parts together.
     pub cost: Cost,
@@ -133,15 +134,18 @@ pub enum BuildError {
 /// No task: what `writers` holds for a buffer that none writes.
 const NONE: u32 = u32::MAX;
 
-/// More large buffers than this are not placed with all of them in view, which takes time in the square of their number.
+/// More large buffers than this are not placed with all of them in view, which takes time in the
+/// square of their number.
 const MOST_PACKED: usize = 4096;
 
-/// A buffer that more tasks use never gives its memory back, since whoever took it would wait for each of them.
+/// A buffer that more tasks use never gives its memory back, since whoever took it would wait for
+/// each of them.
 const USERS: usize = 256;
 
 /// Gathers buffers and tasks, and makes a [`Program`] of them.
 ///
-/// Its methods never fail: the first mistake is remembered and returned by [`ProgramBuilder::build`].
+/// Its methods never fail: the first mistake is remembered and returned by
+/// [`ProgramBuilder::build`].
 #[derive(Default)]
 pub struct ProgramBuilder {
     buffers: Vec<Buffer>,
@@ -163,19 +167,21 @@ impl ProgramBuilder {
         self.buffer(Buffer::constant(bytes))
     }
 
-    /// A buffer of `length` bytes to be bound, read only, at each run. `alignment` is what the address bound
-    /// must be a multiple of: the size of an element, or [`ALIGNMENT`] where the session owns the memory.
+    /// A buffer of `length` bytes to be bound, read only, at each run. `alignment` is what the
+    /// address bound must be a multiple of: the size of an element, or [`ALIGNMENT`] where the
+    /// session owns the memory.
     pub fn input(&mut self, length: usize, alignment: usize) -> BufferId {
         self.buffer(Buffer::new(BufferKind::Input, length, alignment))
     }
 
-    /// A buffer of `length` bytes to be bound, writable, at each run, for one task to fill. Tasks after that
-    /// one may read it.
+    /// A buffer of `length` bytes to be bound, writable, at each run, for one task to fill. Tasks
+    /// after that one may read it.
     pub fn output(&mut self, length: usize, alignment: usize) -> BufferId {
         self.buffer(Buffer::new(BufferKind::Output, length, alignment))
     }
 
-    /// A buffer of `length` bytes in the arena, alive from the task that fills it to the last that reads it.
+    /// A buffer of `length` bytes in the arena, alive from the task that fills it to the last that
+    /// reads it.
     pub fn temporary(&mut self, length: usize) -> BufferId {
         self.buffer(Buffer::new(BufferKind::Temporary, length, ALIGNMENT))
     }
@@ -279,7 +285,8 @@ impl ProgramBuilder {
         self.mistake.get_or_insert(mistake);
     }
 
-    /// The number of parts of a task, which from now on is the writer of what it fills, or what is wrong with it.
+    /// The number of parts of a task, which from now on is the writer of what it fills, or what is
+    /// wrong with it.
     fn check(&mut self, id: TaskId, task: &Task<'_>) -> Result<u32, BuildError> {
         if id.0 == NONE {
             return Err(BuildError::TooMany);
@@ -338,7 +345,8 @@ impl ProgramBuilder {
         );
         let after = self.after.iter().map(|&(task, after)| (task as usize, after));
         let after = Lists::from_pairs(self.tasks.len(), after);
-        // The last users of a buffer: its readers, which come after the writer anyway, or else the writer.
+        // The last users of a buffer: its readers, which come after the writer anyway, or else the
+        // writer.
         let writers = std::mem::take(&mut self.writers);
         let users = |buffer: u32| match readers.get(buffer as usize) {
             [] => std::slice::from_ref(&writers[buffer as usize]),

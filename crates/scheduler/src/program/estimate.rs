@@ -1,31 +1,36 @@
-//! What work takes, roughly: the figures by which a program is cut into units and given threads or not.
+//! What work takes, roughly: the figures by which a program is cut into units and given threads or
+//! not.
 //!
 //! They need to be right within a factor of a few. Nothing about results depends on them.
 //!
-//! Measured on a virtual machine with two cores of a Xeon with AVX-512, by traces of the talk's networks and by programs of idle loops. Arithmetic and
-//! memory add up: a loop that does much of both overlaps them badly. For tasks of more than two microseconds in these networks the estimates are 0.2 to
-//! 3.2 times what was measured.
+//! Measured on a virtual machine with two cores of a Xeon with AVX-512, by traces of the talk's
+//! networks and by programs of idle loops. Arithmetic and memory add up: a loop that does much of
+//! both overlaps them badly. For tasks of more than two microseconds in these networks the
+//! estimates are 0.2 to 3.2 times what was measured.
 
 use abeyance_launch::Cost;
 
-/// Arithmetic operations a nanosecond. Products of matrices and convolutions, the only ones where the number matters, run at 60 to 180 with
-/// AVX-512 and at half of that with AVX2.
+/// Arithmetic operations a nanosecond. Products of matrices and convolutions, the only ones where
+/// the number matters, run at 60 to 180 with AVX-512 and at half of that with AVX2.
 const FLOPS_PER_NS: f64 = 80.0;
 /// Bytes a nanosecond: 15 to 35 as measured, mostly from a second-level cache.
 const BYTES_PER_NS: f64 = 20.0;
-/// Nanoseconds to call a kernel and set up its loops. Dispatch alone measures 6 in a warm chain, 11 in one of a
-/// million tasks (`benches/dispatch.rs`).
+/// Nanoseconds to call a kernel and set up its loops. Dispatch alone measures 6 in a warm chain, 11
+/// in one of a million tasks (`benches/dispatch.rs`).
 const TASK_NS: f64 = 25.0;
-/// Nanoseconds of a thread's time to hand a unit through the queue, on top of running it; 50 measured on two.
+/// Nanoseconds of a thread's time to hand a unit through the queue, on top of running it; 50
+/// measured on two.
 const UNIT_NS: f64 = 60.0;
-/// Parts are claimed in runs of at least this many nanoseconds, which keeps the claiming below a tenth.
+/// Parts are claimed in runs of at least this many nanoseconds, which keeps the claiming below a
+/// tenth.
 const CLAIM_NS: f64 = 2_000.0;
-/// What sharing the work with threads that are awake must save, in nanoseconds: another thread is there after half to one and a half microseconds,
-/// for each step of a chain that is shared.
+/// What sharing the work with threads that are awake must save, in nanoseconds: another thread is
+/// there after half to one and a half microseconds, for each step of a chain that is shared.
 const WORTH_SHARING_NS: f64 = 6_000.0;
 /// And as a share of the work, for the caches that data has to move between.
 const WORTH_SHARING: f64 = 0.1;
-/// What it must save where the threads sleep: to wake one takes the caller 15 microseconds, and it comes after 20 to 50.
+/// What it must save where the threads sleep: to wake one takes the caller 15 microseconds, and it
+/// comes after 20 to 50.
 const WORTH_WAKING_NS: f64 = 40_000.0;
 
 /// The nanoseconds of a task on one thread.

@@ -34,8 +34,8 @@ impl<T> Lists<T> {
 }
 
 impl<T: Copy + Default> Lists<T> {
-    /// `count` lists from pairs of a list's number and an item, items in the order of the pairs. The pairs are
-    /// walked twice.
+    /// `count` lists from pairs of a list's number and an item, items in the order of the pairs.
+    /// The pairs are walked twice.
     pub fn from_pairs(count: usize, pairs: impl Iterator<Item = (usize, T)> + Clone) -> Self {
         let mut starts = vec![0; count + 1];
         for (list, _) in pairs.clone() {
@@ -68,7 +68,8 @@ pub(crate) struct Slice {
     end: u32,
 }
 
-/// The items of lists that are found without a look-up, by a [`Slice`] that stands where the list belongs.
+/// The items of lists that are found without a look-up, by a [`Slice`] that stands where the list
+/// belongs.
 #[derive(Debug)]
 pub(crate) struct Pool<T>(Vec<T>);
 

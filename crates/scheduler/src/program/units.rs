@@ -1,8 +1,8 @@
 //! Units: what the queue hands out.
 //!
-//! A unit is a task, or a chain of tasks each of which is small enough for one thread, is the only one to wait
-//! for the task before it and waits for nothing else. Such a chain offers nothing to a second thread, so
-//! grouping it costs no parallelism and saves the queue's work for each link.
+//! A unit is a task, or a chain of tasks each of which is small enough for one thread, is the only
+//! one to wait for the task before it and waits for nothing else. Such a chain offers nothing to a
+//! second thread, so grouping it costs no parallelism and saves the queue's work for each link.
 
 use super::TaskId;
 use super::estimate::{self, Sharing};
@@ -84,7 +84,8 @@ impl Units {
             units.len(),
             (0..tasks.len()).map(|task| (of_task[task] as usize, task as u32)),
         );
-        // Only a unit's first task waits for other units, and only its last is waited for, so no pair comes twice.
+        // Only a unit's first task waits for other units, and only its last is waited for, so no
+        // pair comes twice.
         let edges = heads.iter().enumerate().flat_map(|(unit, &head)| {
             let of_task = &of_task;
             let dependencies = dependencies.get(head as usize).iter();
@@ -93,7 +94,8 @@ impl Units {
         });
         let mut dependents = Lists::from_pairs(units.len(), edges);
 
-        // A unit's first task has a higher index than those it waits for, so units are in topological order too.
+        // A unit's first task has a higher index than those it waits for, so units are in
+        // topological order too.
         let mut behind = vec![0.0f64; units.len()];
         for unit in (0..units.len()).rev() {
             let Unit { claims, ns, .. } = units[unit];

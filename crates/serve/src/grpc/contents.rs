@@ -11,7 +11,8 @@ use crate::refusal::Refusal;
 /// The array of a list of elements.
 ///
 /// # Errors
-/// The elements are in another field than the datatype's, are more or fewer than the shape says, or are not the datatype's.
+/// The elements are in another field than the datatype's, are more or fewer than the shape says, or
+/// are not the datatype's.
 pub(super) fn value(
     contents: &InferTensorContents,
     dtype: DType,

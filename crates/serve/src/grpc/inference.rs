@@ -629,7 +629,8 @@ pub mod grpc_inference_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with GrpcInferenceServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with
+    /// GrpcInferenceServiceServer.
     #[async_trait]
     pub trait GrpcInferenceService: std::marker::Send + std::marker::Sync + 'static {
         /// Whether the server runs.

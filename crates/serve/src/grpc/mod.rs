@@ -5,7 +5,8 @@ mod health;
 mod infer;
 mod service;
 
-/// The protocol's messages, generated from `proto/inference.proto` (`tests/generated.rs` writes them anew).
+/// The protocol's messages, generated from `proto/inference.proto` (`tests/generated.rs` writes
+/// them anew).
 #[allow(missing_docs, dead_code, unused_imports, clippy::all)]
 #[rustfmt::skip]
 pub(crate) mod inference {

@@ -70,8 +70,9 @@ pub(crate) fn bytes(status: StatusCode, kind: HeaderValue, body: Vec<u8>) -> Res
     response
 }
 
-/// Writes an array's elements as lists of lists, or one flat list; a number alone for an array without dimensions. JSON has no word for NaN and the
-/// infinities: the one is null, the others are the texts `Infinity` and `-Infinity`, which is what clients read as such.
+/// Writes an array's elements as lists of lists, or one flat list; a number alone for an array
+/// without dimensions. JSON has no word for NaN and the infinities: the one is null, the others are
+/// the texts `Infinity` and `-Infinity`, which is what clients read as such.
 pub(crate) struct Numbers<'v> {
     pub(crate) value: &'v abeyance_session::Value,
     pub(crate) flat: bool,

@@ -101,7 +101,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 /// Reads a body to its end.
 ///
 /// # Errors
-/// It is longer than allowed, also once decompressed, or does not come in time, or breaks off, or is not compressed as it says.
+/// It is longer than allowed, also once decompressed, or does not come in time, or breaks off, or
+/// is not compressed as it says.
 pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Refusal> {
     let most = app.options.max_body;
     let encoding = encoding(headers)?;

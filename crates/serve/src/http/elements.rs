@@ -252,7 +252,8 @@ mod num {
 /// Reads a number, or lists of numbers that lie in each other, and the sizes that these have.
 ///
 /// # Errors
-/// Lists of one depth are not as long as each other, an element is none of the type, or there are more than `most`.
+/// Lists of one depth are not as long as each other, an element is none of the type, or there are
+/// more than `most`.
 pub(crate) fn nested(
     jiter: &mut Jiter<'_>,
     peek: Peek,

@@ -1,5 +1,5 @@
-//! Requests that are changed at random: no bytes make a reader of requests panic, or take more memory than they warrant. `FUZZ_SECONDS` says how long
-//! it goes on; `.ci/fuzz` gives it minutes.
+//! Requests that are changed at random: no bytes make a reader of requests panic, or take more
+//! memory than they warrant. `FUZZ_SECONDS` says how long it goes on; `.ci/fuzz` gives it minutes.
 
 use std::time::{Duration, Instant};
 

@@ -24,8 +24,8 @@ const TRACE: HeaderName = HeaderName::from_static("traceparent");
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) token: Option<String>,
-    /// By which names, where that matters: on addresses of this machine alone that anybody on it may ask, and so any page
-    /// in its browsers.
+    /// By which names, where that matters: on addresses of this machine alone that anybody on it
+    /// may ask, and so any page in its browsers.
     pub(crate) names: Option<Names>,
 }
 
@@ -58,7 +58,8 @@ pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Ref
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let note = Note::of(&app, &request);
-    // Whether the server lives is asked by who holds no token, and told to a page that does not hold one yet is the page itself.
+    // Whether the server lives is asked by who holds no token, and told to a page that does not
+    // hold one yet is the page itself.
     let path = request.uri().path();
     let is_open = path.starts_with("/v2/health/") || path == "/" || path.starts_with("/page/");
     let access = if is_open {
@@ -99,7 +100,8 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-/// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last part, which is one route with the model's own path.
+/// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last
+/// part, which is one route with the model's own path.
 fn allowed(path: &str) -> Option<&'static str> {
     let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
     Some(if last.ends_with(":predict") { "POST" } else { "GET,HEAD" })
@@ -155,7 +157,8 @@ impl Note {
     }
 }
 
-/// The trace of a `traceparent`: `VERSION-TRACE-PARENT-FLAGS` in hexadecimal digits, as the W3C's recommendation has it.
+/// The trace of a `traceparent`: `VERSION-TRACE-PARENT-FLAGS` in hexadecimal digits, as the W3C's
+/// recommendation has it.
 pub(crate) fn trace_id(parent: &str) -> Option<&str> {
     let mut parts = parent.split('-');
     let is_hex = |part: &str, length: usize| {

@@ -37,7 +37,8 @@ const SHORT: u64 = 1 << 10;
 
 /// Everything that is answered.
 pub(crate) fn router(app: Arc<App>) -> Router {
-    // Only what was asked for: clients take errors and statistics as they come, whatever encodings they say that they take.
+    // Only what was asked for: clients take errors and statistics as they come, whatever encodings
+    // they say that they take.
     let is_answer =
         |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| status == StatusCode::OK;
     let answers_long = CompressionLayer::new().compress_when(SizeAbove::new(SHORT).and(is_answer));

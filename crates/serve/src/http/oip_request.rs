@@ -1,4 +1,5 @@
-//! Requests of the Open Inference Protocol over HTTP: JSON, with tensors in it or as raw bytes behind it.
+//! Requests of the Open Inference Protocol over HTTP: JSON, with tensors in it or as raw bytes
+//! behind it.
 
 use std::time::Duration;
 

@@ -11,8 +11,9 @@ use crate::refusal::{Kind, Refusal};
 /// What became of one request.
 pub(crate) type Outcome = Result<Vec<Value>, Refusal>;
 
-/// Computes the requests of one batch: for each its values in the order of the signature's inputs. A request whose values a node refuses
-/// is told so, and the others are computed without it. No run has more than `most` rows.
+/// Computes the requests of one batch: for each its values in the order of the signature's inputs.
+/// A request whose values a node refuses is told so, and the others are computed without it. No run
+/// has more than `most` rows.
 pub(crate) fn compute(
     version: &Version,
     signature: usize,

@@ -13,7 +13,8 @@ const BUCKETS: usize = 33 * PARTS;
 const STRETCHES: usize = 7;
 const STRETCH: u64 = 10;
 
-/// Durations of the last minute, counted in buckets that grow by an eighth of a power of two. Adding one takes no lock.
+/// Durations of the last minute, counted in buckets that grow by an eighth of a power of two.
+/// Adding one takes no lock.
 #[derive(Debug)]
 pub(crate) struct Latency {
     stretches: [Stretch; STRETCHES],
@@ -50,7 +51,8 @@ impl Latency {
         let number = since_start.as_secs() / STRETCH + 1;
         let Some(stretch) = self.stretches.get(number as usize % STRETCHES) else { return };
         let before = stretch.number.load(Ordering::Acquire);
-        // Whoever is first in a stretch empties what was counted a minute ago; a few that come in just then may be lost.
+        // Whoever is first in a stretch empties what was counted a minute ago; a few that come in
+        // just then may be lost.
         if before != number
             && stretch
                 .number

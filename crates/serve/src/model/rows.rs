@@ -17,8 +17,9 @@ macro_rules! map {
     };
 }
 
-/// The rows of all `parts`, which have one element type and the same sizes but for the first, one after another, and behind them
-/// the last row again until there are `rows`: what is computed of it is thrown away, and cannot fail where the row itself does not.
+/// The rows of all `parts`, which have one element type and the same sizes but for the first, one
+/// after another, and behind them the last row again until there are `rows`: what is computed of it
+/// is thrown away, and cannot fail where the row itself does not.
 pub(crate) fn joined(parts: &[&Value], rows: usize) -> Option<Value> {
     fn of<T: Copy>(arrays: &[&ArrayD<T>], rows: usize) -> Option<ArrayD<T>> {
         let first = arrays.first()?;

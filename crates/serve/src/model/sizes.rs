@@ -3,8 +3,9 @@
 /// No batch has more rows; what comes with more is computed in pieces.
 pub(crate) const LARGEST_BATCH: usize = 1024;
 
-/// The number of rows with which so many are computed: the next power of two, or one and a half times one, so that a dozen plans serve
-/// all sizes and at most a third of what is computed is thrown away. `most` is a size too.
+/// The number of rows with which so many are computed: the next power of two, or one and a half
+/// times one, so that a dozen plans serve all sizes and at most a third of what is computed is
+/// thrown away. `most` is a size too.
 pub(crate) fn planned(rows: usize, most: usize) -> usize {
     let power = rows.next_power_of_two();
     let between = power / 4 * 3;

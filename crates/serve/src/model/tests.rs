@@ -1,4 +1,5 @@
-//! Versions made of graphs in memory: what a batch does when a node fails or a kernel panics, and that plans are made beforehand.
+//! Versions made of graphs in memory: what a batch does when a node fails or a kernel panics, and
+//! that plans are made beforehand.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};

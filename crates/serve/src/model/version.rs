@@ -14,7 +14,8 @@ use crate::refusal::{Kind, Refusal};
 pub(crate) struct Version {
     pub(crate) model: Arc<str>,
     pub(crate) number: u64,
-    /// Tells it from others in this process, also from one of the same number that was loaded before.
+    /// Tells it from others in this process, also from one of the same number that was loaded
+    /// before.
     pub(crate) id: u64,
     pub(crate) session: Session,
     pub(crate) signatures: Vec<Served>,
@@ -112,8 +113,9 @@ impl Version {
         run.run(feeds?)
     }
 
-    /// Runs what requests will ask for, once in each size and with as many runs at a time as there will be, so that the first
-    /// request is as fast as later ones. What fails on zeros fails on them, and is tried with nothing else.
+    /// Runs what requests will ask for, once in each size and with as many runs at a time as there
+    /// will be, so that the first request is as fast as later ones. What fails on zeros fails on
+    /// them, and is tried with nothing else.
     pub(crate) fn warm(&self, most: usize, runs: usize) -> Result<(), Error> {
         for (place, signature) in self.signatures.iter().enumerate() {
             let sizes = if signature.batches() { planned_sizes(most) } else { vec![1] };

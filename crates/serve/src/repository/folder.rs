@@ -18,8 +18,8 @@ pub(super) struct Found {
 /// No model has more versions that are looked at, no folder more models.
 const MOST: usize = 10_000;
 
-/// The models and their versions in a folder. What is no folder, or whose name begins with a point, is passed over; so are versions that are no
-/// whole numbers.
+/// The models and their versions in a folder. What is no folder, or whose name begins with a point,
+/// is passed over; so are versions that are no whole numbers.
 pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, Found>>> {
     let mut models = BTreeMap::new();
     for entry in std::fs::read_dir(folder)?.take(MOST) {

@@ -18,8 +18,9 @@ pub(super) struct Loading {
     pub(super) batching: Batching,
 }
 
-/// Loads a version of the model of that name, or of the name that its package has. It is ready when it is returned: its golden cases have
-/// given what they are to give, and plans for all sizes of batches are made.
+/// Loads a version of the model of that name, or of the name that its package has. It is ready when
+/// it is returned: its golden cases have given what they are to give, and plans for all sizes of
+/// batches are made.
 ///
 /// # Errors
 /// Why it cannot be served, for reading.

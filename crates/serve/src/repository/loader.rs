@@ -1,4 +1,5 @@
-//! The thread that looks at files, loads versions beside those that answer, and puts them in their place.
+//! The thread that looks at files, loads versions beside those that answer, and puts them in their
+//! place.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,8 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Loads what there is, in a thread that goes on looking at a folder. A single model is loaded before this returns.
+    /// Loads what there is, in a thread that goes on looking at a folder. A single model is loaded
+    /// before this returns.
     ///
     /// # Errors
     /// The single model cannot be loaded; the folder cannot be read.
@@ -118,8 +120,8 @@ fn step_behind() {
 /// The versions of all models, as they were found.
 type Everything = BTreeMap<String, BTreeMap<u64, Found>>;
 
-/// What was found now, and what was there at the last look and is not now: while a version is replaced, there is none for a moment, so that only
-/// what is missing at two looks is gone.
+/// What was found now, and what was there at the last look and is not now: while a version is
+/// replaced, there is none for a moment, so that only what is missing at two looks is gone.
 fn with_what_just_went(mut now: Everything, last: &Everything) -> Everything {
     for (name, versions) in last {
         let model = now.entry(name.clone()).or_default();
@@ -167,8 +169,9 @@ impl Work {
         Ok(())
     }
 
-    /// Brings the registry to what was found. At the first look everything is loaded as it is; later, files that just changed are left
-    /// until they have been the same at two looks, since they may still be copied.
+    /// Brings the registry to what was found. At the first look everything is loaded as it is;
+    /// later, files that just changed are left until they have been the same at two looks, since
+    /// they may still be copied.
     fn look(&mut self, now: Everything, first: bool) {
         let found = with_what_just_went(now.clone(), &self.last);
         self.last = now;

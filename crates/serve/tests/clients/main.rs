@@ -1,5 +1,6 @@
-//! Other people's clients against the server: tritonclient and kserve over HTTP and gRPC, TensorFlow Serving's REST, and schemathesis, which searches the
-//! server for answers that its OpenAPI document does not tell of. The scripts beside this file hold what is checked.
+//! Other people's clients against the server: tritonclient and kserve over HTTP and gRPC,
+//! TensorFlow Serving's REST, and schemathesis, which searches the server for answers that its
+//! OpenAPI document does not tell of. The scripts beside this file hold what is checked.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use abeyance_serve::{Models, Server, ServerOptions};
 
-/// A server of all models in tests/data, and what runs a script against it; nothing where there is no Python with the clients.
+/// A server of all models in tests/data, and what runs a script against it; nothing where there is
+/// no Python with the clients.
 fn run(script: &str) {
     let Ok(python) = std::env::var("ABEYANCE_SERVING_PYTHON") else {
         println!(

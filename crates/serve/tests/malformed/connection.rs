@@ -40,7 +40,8 @@ pub fn exchange(line: &Value, addr: SocketAddr, patience: Duration) -> io::Resul
     let mut sending = connection.try_clone()?;
     let host = addr.to_string();
     let sent = line.clone();
-    // Beside the reading: who sends too much is answered before the end. What cannot be sent any more is of no matter.
+    // Beside the reading: who sends too much is answered before the end. What cannot be sent any
+    // more is of no matter.
     thread::spawn(move || drop(send(&sent, &host, &mut sending)));
     let mut answers = Answers { connection, buffer: Vec::new(), until: Instant::now() + patience };
     (0..1 + list(line, "then").len()).map(|_| answers.next()).collect()

@@ -1,4 +1,5 @@
-//! Requests that are wrong in every way that came to mind: each gets its answer, in words that name what is wrong, and the next is served.
+//! Requests that are wrong in every way that came to mind: each gets its answer, in words that name
+//! what is wrong, and the next is served.
 
 mod connection;
 mod expected;
@@ -15,7 +16,8 @@ use serde_json::Value;
 
 use expected::{failure, next_is_served, report};
 
-/// What the server may hold at most above what it held before, in MiB: four bodies of the longest, and what reading them takes.
+/// What the server may hold at most above what it held before, in MiB: four bodies of the longest,
+/// and what reading them takes.
 const MOST_MEMORY: u64 = 640;
 
 fn server(options: ServerOptions) -> Server {
@@ -104,7 +106,8 @@ fn slow_senders_are_given_up_and_hinder_nobody() {
     report(lines.len(), &failed);
 }
 
-/// Each line on a connection of its own, at the same time; the server answers others meanwhile and afterwards.
+/// Each line on a connection of its own, at the same time; the server answers others meanwhile and
+/// afterwards.
 fn all_at_once(lines: &[Value], addr: SocketAddr) -> Vec<(String, String)> {
     thread::scope(|scope| {
         let run = |line| {

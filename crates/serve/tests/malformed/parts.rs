@@ -1,4 +1,5 @@
-//! What the lines of http.jsonl and grpc.jsonl are made of: their bytes, and when to wait. Their form stands in form.py.
+//! What the lines of http.jsonl and grpc.jsonl are made of: their bytes, and when to wait. Their
+//! form stands in form.py.
 
 use std::io::{self, Write};
 use std::time::Duration;

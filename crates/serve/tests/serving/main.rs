@@ -1,5 +1,5 @@
-//! What a server promises beyond its protocols: the same bits in any batch, versions that change without a failed request, limits that hold,
-//! an end that loses nothing.
+//! What a server promises beyond its protocols: the same bits in any batch, versions that change
+//! without a failed request, limits that hold, an end that loses nothing.
 
 mod access;
 mod batches;

@@ -12,8 +12,8 @@ use crate::feed::FeedValue;
 use crate::plan::VariableIndex;
 
 impl Session {
-    /// Gives variables values from outside, all at once, and sets the counters. Nothing is changed if there are `mistakes`
-    /// already or some are found.
+    /// Gives variables values from outside, all at once, and sets the counters. Nothing is changed
+    /// if there are `mistakes` already or some are found.
     pub(crate) fn assign<'a>(
         &self,
         values: impl IntoIterator<Item = (&'a str, &'a ir::Array)>,

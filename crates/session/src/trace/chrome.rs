@@ -1,7 +1,8 @@
 //! A trace in Chrome's trace event format, which Perfetto opens.
 //!
-//! A complete event (`"ph": "X"`) for each part and, around those of the caller's thread, for each run; names of the process and of
-//! the threads as metadata (`"ph": "M"`). Times are in microseconds, to the nanosecond. The format: *Trace Event Format*,
+//! A complete event (`"ph": "X"`) for each part and, around those of the caller's thread, for each
+//! run; names of the process and of the threads as metadata (`"ph": "M"`). Times are in
+//! microseconds, to the nanosecond. The format: *Trace Event Format*,
 //! <https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU>.
 
 use std::io::{self, Write};
@@ -16,8 +17,9 @@ use super::Trace;
 const PROCESS: u32 = 1;
 
 impl Trace {
-    /// The runs as JSON for <https://ui.perfetto.dev> or `chrome://tracing`: each part of each node as an event on its thread's line, with the
-    /// node as it prints, the part, element types and sizes, arithmetic operations, bytes and rates.
+    /// The runs as JSON for <https://ui.perfetto.dev> or `chrome://tracing`: each part of each node
+    /// as an event on its thread's line, with the node as it prints, the part, element types and
+    /// sizes, arithmetic operations, bytes and rates.
     pub fn to_chrome_json(&self) -> String {
         // Writing to memory does not fail, and all keys are strings.
         serde_json::to_string(&File::new(self)).unwrap_or_default()

@@ -17,14 +17,15 @@ use crate::plan::{Plan, SessionGraph, TaskText};
 
 /// The times of some runs: which node ran when, on which thread, how long and how fast.
 ///
-/// [`RunOptions::trace`](crate::RunOptions::trace) has a run added to it. `Display` prints a table of the nodes that take most time, `{:#}` of all of
-/// them; [`Trace::to_chrome_json`] and [`Trace::save`] give what <https://ui.perfetto.dev> and `chrome://tracing` draw.
+/// [`RunOptions::trace`](crate::RunOptions::trace) has a run added to it. `Display` prints a table
+/// of the nodes that take most time, `{:#}` of all of them; [`Trace::to_chrome_json`] and
+/// [`Trace::save`] give what <https://ui.perfetto.dev> and `chrome://tracing` draw.
 ///
 /// Room for the times is made before a run, and a plan's tasks get their names at the first run of
 /// it; the run itself allocates nothing and takes two looks at the clock for each part, some 50
-/// nanoseconds. Nodes that were folded into constants
-/// or into other nodes' loops have no time of their own: the loop is told by the names of all that it computes. A branch or a loop with a body is
-/// one node.
+/// nanoseconds. Nodes that were folded into constants or into other nodes' loops have no time of
+/// their own: the loop is told by the names of all that it computes. A branch or a loop with a body
+/// is one node.
 pub struct Trace {
     epoch: Instant,
     plans: Vec<Described>,
@@ -71,8 +72,8 @@ impl Trace {
         self.runs.len()
     }
 
-    /// The time of all runs together, each from its first node to its last on the clock of the wall: without binding feeds and copying fetched
-    /// values out.
+    /// The time of all runs together, each from its first node to its last on the clock of the
+    /// wall: without binding feeds and copying fetched values out.
     pub fn elapsed(&self) -> Duration {
         let times = self.runs.iter().map(|run| run.recording.end_ns() - run.recording.start_ns());
         Duration::from_nanos(times.sum())

@@ -25,8 +25,8 @@ pub struct Span<'a> {
 }
 
 impl Trace {
-    /// What ran in a run of those that were traced, counted from 0, by thread and then by time; nothing where there is no such run. Spans of one
-    /// thread do not overlap.
+    /// What ran in a run of those that were traced, counted from 0, by thread and then by time;
+    /// nothing where there is no such run. Spans of one thread do not overlap.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};

@@ -1,5 +1,5 @@
-//! What a training makes small, as TensorFlow 1's `tf.losses`: the difference of predictions from labels as one number, with
-//! weights, checked for shapes.
+//! What a training makes small, as TensorFlow 1's `tf.losses`: the difference of predictions from
+//! labels as one number, with weights, checked for shapes.
 //!
 //! The functions take the mean over all elements. [`Weighted`] has weights and other reductions:
 //!
@@ -19,11 +19,13 @@
 //! # Ok::<(), abeyance_session::Error>(())
 //! ```
 //!
-//! Labels and predictions have to be of one shape. Labels `[N]` and predictions `[N, 1]` would broadcast to `[N, N]`, every label
-//! against every prediction, and train on nonsense; here that is a mistake that names both. Sizes that are not known while the graph is
-//! built are made equal, so that what is fed is checked as well.
+//! Labels and predictions have to be of one shape. Labels `[N]` and predictions `[N, 1]` would
+//! broadcast to `[N, N]`, every label against every prediction, and train on nonsense; here that is
+//! a mistake that names both. Sizes that are not known while the graph is built are made equal, so
+//! that what is fed is checked as well.
 //!
-//! A mean over nothing, of a batch without rows or weights that are all 0, is 0 and has gradients of 0, as in TensorFlow.
+//! A mean over nothing, of a batch without rows or weights that are all 0, is 0 and has gradients
+//! of 0, as in TensorFlow.
 
 mod shapes;
 mod weighted;
@@ -32,8 +34,8 @@ pub use weighted::{Reduction, Weighted};
 
 use abeyance_graph::{Float, Index, Scalar, Tensor};
 
-/// The mean of (prediction - label)²: TensorFlow's `losses.mean_squared_error`. Gradient with respect to a prediction:
-/// 2(prediction - label) over the count.
+/// The mean of (prediction - label)²: TensorFlow's `losses.mean_squared_error`. Gradient with
+/// respect to a prediction: 2(prediction - label) over the count.
 #[track_caller]
 pub fn mean_squared_error<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -42,8 +44,8 @@ pub fn mean_squared_error<'g, T: Float>(
     Weighted::new().mean_squared_error(labels, predictions).into()
 }
 
-/// The mean of |prediction - label|: TensorFlow's `losses.absolute_difference`. Gradient with respect to a prediction: the sign of
-/// the difference, 0 where there is none, over the count.
+/// The mean of |prediction - label|: TensorFlow's `losses.absolute_difference`. Gradient with
+/// respect to a prediction: the sign of the difference, 0 where there is none, over the count.
 #[track_caller]
 pub fn absolute_difference<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -52,8 +54,8 @@ pub fn absolute_difference<'g, T: Float>(
     Weighted::new().absolute_difference(labels, predictions).into()
 }
 
-/// The mean of a loss that is a parabola near 0 and a line from a difference of `delta`, usually 1, on: TensorFlow's
-/// `losses.huber_loss`. See [`Weighted::huber`].
+/// The mean of a loss that is a parabola near 0 and a line from a difference of `delta`, usually 1,
+/// on: TensorFlow's `losses.huber_loss`. See [`Weighted::huber`].
 #[track_caller]
 pub fn huber<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -63,8 +65,8 @@ pub fn huber<'g, T: Float>(
     Weighted::new().huber(labels, predictions, delta).into()
 }
 
-/// The mean cross-entropy of probabilities against labels from 0 to 1, one of each for an element: TensorFlow's `losses.log_loss`,
-/// whose `epsilon` is 1e-7. See [`Weighted::log_loss`].
+/// The mean cross-entropy of probabilities against labels from 0 to 1, one of each for an element:
+/// TensorFlow's `losses.log_loss`, whose `epsilon` is 1e-7. See [`Weighted::log_loss`].
 #[track_caller]
 pub fn log_loss<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -74,7 +76,8 @@ pub fn log_loss<'g, T: Float>(
     Weighted::new().log_loss(labels, predictions, epsilon).into()
 }
 
-/// The mean of max(1 - sign · logit, 0), where the sign is 1 for a label of 1 and -1 for one of 0: TensorFlow's `losses.hinge_loss`.
+/// The mean of max(1 - sign · logit, 0), where the sign is 1 for a label of 1 and -1 for one of 0:
+/// TensorFlow's `losses.hinge_loss`.
 #[track_caller]
 pub fn hinge<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -83,8 +86,8 @@ pub fn hinge<'g, T: Float>(
     Weighted::new().hinge(labels, logits).into()
 }
 
-/// The mean over all rows `[.., classes]` of the cross-entropy of softmax(logits) against one-hot labels or probabilities:
-/// TensorFlow's `losses.softmax_cross_entropy`.
+/// The mean over all rows `[.., classes]` of the cross-entropy of softmax(logits) against one-hot
+/// labels or probabilities: TensorFlow's `losses.softmax_cross_entropy`.
 #[track_caller]
 pub fn softmax_cross_entropy<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -93,8 +96,9 @@ pub fn softmax_cross_entropy<'g, T: Float>(
     Weighted::new().softmax_cross_entropy(labels, logits).into()
 }
 
-/// The mean over all rows `[.., classes]` of the cross-entropy of softmax(logits) against the numbers of classes, `[..]`: TensorFlow's
-/// `losses.sparse_softmax_cross_entropy`. A label that is no class fails at run time.
+/// The mean over all rows `[.., classes]` of the cross-entropy of softmax(logits) against the
+/// numbers of classes, `[..]`: TensorFlow's `losses.sparse_softmax_cross_entropy`. A label that is
+/// no class fails at run time.
 #[track_caller]
 pub fn sparse_softmax_cross_entropy<'g, T: Float, I: Index>(
     labels: impl Into<Tensor<'g, I>>,
@@ -103,8 +107,8 @@ pub fn sparse_softmax_cross_entropy<'g, T: Float, I: Index>(
     Weighted::new().sparse_softmax_cross_entropy(labels, logits).into()
 }
 
-/// The mean cross-entropy of sigmoid(logits) against labels from 0 to 1, one of each for an element: TensorFlow's
-/// `losses.sigmoid_cross_entropy`.
+/// The mean cross-entropy of sigmoid(logits) against labels from 0 to 1, one of each for an
+/// element: TensorFlow's `losses.sigmoid_cross_entropy`.
 #[track_caller]
 pub fn sigmoid_cross_entropy<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,
@@ -113,8 +117,9 @@ pub fn sigmoid_cross_entropy<'g, T: Float>(
     Weighted::new().sigmoid_cross_entropy(labels, logits).into()
 }
 
-/// The mean of 1 - Σ label · prediction along an axis, of vectors that have length 1 there: TensorFlow's
-/// `losses.cosine_distance`. [`l2_normalize`](Tensor::l2_normalize) gives them that length.
+/// The mean of 1 - Σ label · prediction along an axis, of vectors that have length 1 there:
+/// TensorFlow's `losses.cosine_distance`. [`l2_normalize`](Tensor::l2_normalize) gives them that
+/// length.
 #[track_caller]
 pub fn cosine_distance<'g, T: Float>(
     labels: impl Into<Tensor<'g, T>>,

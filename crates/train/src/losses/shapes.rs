@@ -6,7 +6,8 @@ use abeyance_ir::{Diagnostic, Dim, Shape};
 
 use crate::trainable::here;
 
-/// Makes the shapes of labels and of what is predicted one; else tells the graph, and gives an invalid tensor to go on with.
+/// Makes the shapes of labels and of what is predicted one; else tells the graph, and gives an
+/// invalid tensor to go on with.
 #[track_caller]
 pub(super) fn same<'g, T: Float>(
     what: &str,
@@ -71,8 +72,8 @@ pub(super) fn rows<'g, T: Float, I: Element>(
     Some(told(logits, message, help))
 }
 
-/// Whether weights are one number, or of the rank of the losses with sizes that are equal or 1: TensorFlow's rule. Else the graph is
-/// told.
+/// Whether weights are one number, or of the rank of the losses with sizes that are equal or 1:
+/// TensorFlow's rule. Else the graph is told.
 #[track_caller]
 pub(super) fn weights<'g, T: Float>(
     weights: Tensor<'g, T>,

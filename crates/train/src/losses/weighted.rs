@@ -24,10 +24,11 @@ pub enum Reduction {
     SumOverBatchSize,
 }
 
-/// Losses with weights and a reduction, all of [`losses`](super). The methods are named as the functions there.
+/// Losses with weights and a reduction, all of [`losses`](super). The methods are named as the
+/// functions there.
 ///
-/// A loss is multiplied by its weight. One of weight 0 is left out altogether: it counts for nothing even if it is infinite or NaN, as
-/// padding may be, where TensorFlow has NaN.
+/// A loss is multiplied by its weight. One of weight 0 is left out altogether: it counts for
+/// nothing even if it is infinite or NaN, as padding may be, where TensorFlow has NaN.
 ///
 /// ```
 /// # use abeyance_graph::{dims, Graph};
@@ -53,22 +54,26 @@ impl<'g> Weighted<'g> {
         Self { weights: None, reduction: Reduction::SumByNonzeroWeights, smoothing: 0.0 }
     }
 
-    /// Losses with these weights: a number, or a tensor of any type, which is converted (true is 1). It has no dimensions, or as many as
-    /// the losses with their sizes or 1: for losses `[N, D]` each element its own by `[N, D]`, each example by `[N, 1]`.
-    /// The losses of cross-entropies of rows `[N, classes]` are `[N]`.
+    /// Losses with these weights: a number, or a tensor of any type, which is converted (true is
+    /// 1). It has no dimensions, or as many as the losses with their sizes or 1: for losses
+    /// `[N, D]` each element its own by `[N, D]`, each example by `[N, 1]`. The losses of
+    /// cross-entropies of rows `[N, classes]` are `[N]`.
     pub fn by(weights: impl Into<Hyperparameter<'g>>) -> Self {
         Self { weights: Some(weights.into()), ..Self::new() }
     }
 
-    /// How the losses become one number; [`SumByNonzeroWeights`](Reduction::SumByNonzeroWeights) unless told otherwise.
+    /// How the losses become one number; [`SumByNonzeroWeights`](Reduction::SumByNonzeroWeights)
+    /// unless told otherwise.
     pub const fn reduction(mut self, reduction: Reduction) -> Self {
         self.reduction = reduction;
         self
     }
 
-    /// Moves labels towards an even distribution before a cross-entropy: `labels · (1 - smoothing) + smoothing / classes`, and
-    /// `+ smoothing / 2` for [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy); 0 unless told otherwise. Other losses do not
-    /// read it. It has to be from 0 to 1. Szegedy et al., *Rethinking the Inception Architecture* (2015).
+    /// Moves labels towards an even distribution before a cross-entropy:
+    /// `labels · (1 - smoothing) + smoothing / classes`, and `+ smoothing / 2` for
+    /// [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy); 0 unless told otherwise. Other
+    /// losses do not read it. It has to be from 0 to 1. Szegedy et al., *Rethinking the Inception
+    /// Architecture* (2015).
     pub const fn label_smoothing(mut self, smoothing: f64) -> Self {
         self.smoothing = smoothing;
         self
@@ -105,8 +110,9 @@ impl<'g> Weighted<'g> {
     /// delta · e - delta² / 2     else
     /// ```
     ///
-    /// The gradient with respect to a prediction is the difference, brought between -delta and delta. It is a mistake if `delta` is not
-    /// positive. Huber, *Robust Estimation of a Location Parameter* (1964).
+    /// The gradient with respect to a prediction is the difference, brought between -delta and
+    /// delta. It is a mistake if `delta` is not positive. Huber, *Robust Estimation of a Location
+    /// Parameter* (1964).
     #[track_caller]
     pub fn huber<T: Float>(
         self,
@@ -134,8 +140,9 @@ impl<'g> Weighted<'g> {
     /// -label · ln(prediction + epsilon) - (1 - label) · ln(1 - prediction + epsilon)
     /// ```
     ///
-    /// Predictions are probabilities, as of `sigmoid`; from logits [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy) is
-    /// more accurate. It is a mistake if `epsilon` is not positive: of 0, a prediction of 0 or 1 would be NaN.
+    /// Predictions are probabilities, as of `sigmoid`; from logits
+    /// [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy) is more accurate. It is a mistake
+    /// if `epsilon` is not positive: of 0, a prediction of 0 or 1 would be NaN.
     #[track_caller]
     pub fn log_loss<T: Float>(
         self,
@@ -171,8 +178,8 @@ impl<'g> Weighted<'g> {
         })
     }
 
-    /// The cross-entropy of softmax(logits) against labels, both `[.., classes]`, of each row: `[..]`. See
-    /// [`Tensor::softmax_cross_entropy`].
+    /// The cross-entropy of softmax(logits) against labels, both `[.., classes]`, of each row:
+    /// `[..]`. See [`Tensor::softmax_cross_entropy`].
     #[track_caller]
     pub fn softmax_cross_entropy<T: Float>(
         self,
@@ -193,8 +200,8 @@ impl<'g> Weighted<'g> {
         })
     }
 
-    /// The cross-entropy of softmax(logits), `[.., classes]`, against the numbers of classes, `[..]`, of each row: `[..]`. See
-    /// [`Tensor::sparse_softmax_cross_entropy`].
+    /// The cross-entropy of softmax(logits), `[.., classes]`, against the numbers of classes,
+    /// `[..]`, of each row: `[..]`. See [`Tensor::sparse_softmax_cross_entropy`].
     #[track_caller]
     pub fn sparse_softmax_cross_entropy<T: Float, I: Index>(
         self,
@@ -209,7 +216,8 @@ impl<'g> Weighted<'g> {
         })
     }
 
-    /// The cross-entropy of sigmoid(logits) against labels from 0 to 1, of each element. See [`Tensor::sigmoid_cross_entropy`].
+    /// The cross-entropy of sigmoid(logits) against labels from 0 to 1, of each element. See
+    /// [`Tensor::sigmoid_cross_entropy`].
     #[track_caller]
     pub fn sigmoid_cross_entropy<T: Float>(
         self,

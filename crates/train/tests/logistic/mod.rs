@@ -34,7 +34,8 @@ pub fn gradient(parameters: &Parameters) -> Parameters {
     gradient
 }
 
-/// Trains by the graph and by `step(t, parameters, gradient)`, and compares after each of 30 steps. Gives the session.
+/// Trains by the graph and by `step(t, parameters, gradient)`, and compares after each of 30 steps.
+/// Gives the session.
 pub fn compare<O>(
     optimizer: impl FnOnce(&'static Graph, Scalar<'static, f64>) -> O,
     mut step: impl FnMut(i32, &mut Parameters, Parameters),

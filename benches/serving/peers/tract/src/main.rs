@@ -1,6 +1,6 @@
 //! `tract-peer MODEL.onnx PORT [inline]`: a model of ONNX by tract behind axum, as one writes it by
-//! hand: `POST /predict` with JSON, `POST /predict_raw` with bytes, one image a request. The model is
-//! optimised for a batch of one. It runs on the blocking threads, as many as there are cores;
+//! hand: `POST /predict` with JSON, `POST /predict_raw` with bytes, one image a request. The model
+//! is optimised for a batch of one. It runs on the blocking threads, as many as there are cores;
 //! with `inline`, on the thread that read the request.
 
 use std::error::Error;

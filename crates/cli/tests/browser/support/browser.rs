@@ -39,8 +39,9 @@ pub struct Browser {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Runs a test in a browser, and checks at its end that the page asked nothing but its server and that nothing stands on the console.
-/// What the test gives back, such as the server, is kept until then. Where there is no browser the test is left out, with a word about it.
+/// Runs a test in a browser, and checks at its end that the page asked nothing but its server and
+/// that nothing stands on the console. What the test gives back, such as the server, is kept until
+/// then. Where there is no browser the test is left out, with a word about it.
 pub fn in_browser<T>(name: &str, test: impl FnOnce(&Browser) -> T) {
     let Some((chromium, driver)) = driver::programs() else { return };
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +200,8 @@ impl Browser {
         self.run(self.client().perform_actions(actions)).unwrap();
     }
 
-    /// Places in an element, given in parts of its width and height from the left and from above, as places in the window.
+    /// Places in an element, given in parts of its width and height from the left and from above,
+    /// as places in the window.
     #[track_caller]
     fn places(&self, css: &str, parts: &[(f64, f64)]) -> Vec<(f64, f64)> {
         let rect = self.eval(&format!(

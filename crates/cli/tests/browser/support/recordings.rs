@@ -48,8 +48,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A folder with the runs `relu` and `sigmoid`, of 200 steps. All tests read the same; it lies among what was built, and is made anew by
-/// the next run of the tests.
+/// A folder with the runs `relu` and `sigmoid`, of 200 steps. All tests read the same; it lies
+/// among what was built, and is made anew by the next run of the tests.
 pub fn two_recorded_runs() -> &'static Path {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
     MADE.get_or_init(|| {

@@ -27,8 +27,9 @@ attributes! {
 
 /// Runs one of two bodies, and only that one.
 ///
-/// Operands: the predicate, what both bodies are given, what only `then` is given, what only `else` is given. Gradient: the
-/// branch taken is run again, and then backwards; the other adds exact zeros.
+/// Operands: the predicate, what both bodies are given, what only `then` is given, what only `else`
+/// is given. Gradient: the branch taken is run again, and then backwards; the other adds exact
+/// zeros.
 pub struct Cond;
 
 /// How many inputs the branches have in common, from the numbers of inputs of each and of operands.
@@ -252,9 +253,9 @@ impl Operator for Cond {
 }
 
 impl Graph {
-    /// One of two branches, of which only the one taken runs: TensorFlow's `tf.cond`. Both closures are given `args`, and give
-    /// results of the same element types and shapes; other tensors that they use are captured
-    /// (see [`control`](crate::ops::control)).
+    /// One of two branches, of which only the one taken runs: TensorFlow's `tf.cond`. Both closures
+    /// are given `args`, and give results of the same element types and shapes; other tensors that
+    /// they use are captured (see [`control`](crate::ops::control)).
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -266,10 +267,11 @@ impl Graph {
     /// assert_eq!(y.to_string(), "cond : f32[N]");
     /// ```
     ///
-    /// Gradient: that of the branch taken; the other leaves no trace, even if it would divide by zero.
+    /// Gradient: that of the branch taken; the other leaves no trace, even if it would divide by
+    /// zero.
     ///
-    /// It is a mistake if the predicate is not a scalar, if the branches' results differ in shape, or if a branch has an
-    /// effect: variables, placeholders and `assign` stand outside.
+    /// It is a mistake if the predicate is not a scalar, if the branches' results differ in shape,
+    /// or if a branch has an effect: variables, placeholders and `assign` stand outside.
     #[track_caller]
     pub fn cond<'g, A: Handles<'g>, Y: Handles<'g>>(
         &'g self,

@@ -1,5 +1,5 @@
-//! What a loop that runs as long as a condition holds has in common with its gradient: its two bodies, their checks, and running
-//! them.
+//! What a loop that runs as long as a condition holds has in common with its gradient: its two
+//! bodies, their checks, and running them.
 
 use std::sync::Arc;
 
@@ -65,8 +65,8 @@ impl Parts {
         })
     }
 
-    /// Checks operands that begin with the carried values and end with what the bodies captured, with `between` others
-    /// in between; tells the types of the carried values.
+    /// Checks operands that begin with the carried values and end with what the bodies captured,
+    /// with `between` others in between; tells the types of the carried values.
     pub(super) fn infer(
         &self,
         cx: &mut Inference<'_>,
@@ -161,8 +161,8 @@ impl Loop {
         Cost { flops: GUESS * (test.flops + body.flops), bytes: GUESS * (test.bytes + body.bytes) }
     }
 
-    /// Runs it, and tells the number of iterations; what it carries is in `memory.current` then. `before` is told, before each
-    /// iteration, its number and what it starts from.
+    /// Runs it, and tells the number of iterations; what it carries is in `memory.current` then.
+    /// `before` is told, before each iteration, its number and what it starts from.
     pub(super) fn run(
         &self,
         inputs: Inputs<'_>,

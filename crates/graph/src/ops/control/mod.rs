@@ -1,14 +1,17 @@
-//! Branches and loops: operators that hold graphs of their own ([`Body`]) and run one of them, or one again and again.
+//! Branches and loops: operators that hold graphs of their own ([`Body`]) and run one of them, or
+//! one again and again.
 //!
-//! The body of a branch or loop is described by a closure. The handles that it is given belong to the body; a tensor of the
-//! graph around it that meets one of them is captured: it becomes an operand of the branch or loop. What is computed from
-//! tensors of the outside alone is built outside, where it is computed once and whether or not the body runs.
+//! The body of a branch or loop is described by a closure. The handles that it is given belong to
+//! the body; a tensor of the graph around it that meets one of them is captured: it becomes an
+//! operand of the branch or loop. What is computed from tensors of the outside alone is built
+//! outside, where it is computed once and whether or not the body runs.
 //!
-//! A body runs on the thread that runs its node, one node after the other. Its random nodes draw from streams keyed by
-//! the body's name and their own, in each iteration of a loop anew; gradients draw the same numbers again.
+//! A body runs on the thread that runs its node, one node after the other. Its random nodes draw
+//! from streams keyed by the body's name and their own, in each iteration of a loop anew; gradients
+//! draw the same numbers again.
 //!
-//! That a derivative exists is decided by nodes, not by what is inside of their bodies: a tensor that a branch or loop uses
-//! without depending on it has zeros for its derivative.
+//! That a derivative exists is decided by nodes, not by what is inside of their bodies: a tensor
+//! that a branch or loop uses without depending on it has zeros for its derivative.
 
 mod cond;
 mod condition;
@@ -95,8 +98,9 @@ fn output(cx: &Inference<'_>, body: &Body, place: usize) -> Result<TensorType, F
     }
 }
 
-/// How the outputs of a loop's body lie, of which the first are carried to its first inputs: a carried value that an iteration
-/// leaves otherwise than it was is mixed. `inputs` become what holds for all iterations.
+/// How the outputs of a loop's body lie, of which the first are carried to its first inputs: a
+/// carried value that an iteration leaves otherwise than it was is mixed. `inputs` become what
+/// holds for all iterations.
 pub(super) fn carried(
     inputs: &mut [Split],
     count: usize,
@@ -151,7 +155,8 @@ fn sample_body<const N: usize>(
 }
 
 impl Graph {
-    /// Appends the node of a branch or loop, and gives handles of its results, which have these names.
+    /// Appends the node of a branch or loop, and gives handles of its results, which have these
+    /// names.
     #[track_caller]
     pub(crate) fn control<'g, Y: Handles<'g>>(
         &'g self,

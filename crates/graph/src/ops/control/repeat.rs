@@ -2,7 +2,8 @@
 
 use abeyance_kernels::launch::Failure;
 
-/// The number that keys random streams in one iteration: the run's and the iteration's, by the finaliser of SplitMix64.
+/// The number that keys random streams in one iteration: the run's and the iteration's, by the
+/// finaliser of SplitMix64.
 pub(super) fn draw(run: u64, iteration: usize) -> u64 {
     let mut z = (iteration as u64).wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

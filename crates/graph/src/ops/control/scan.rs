@@ -39,9 +39,10 @@ impl ScanAttributes {
 
 /// Runs a body for each slice of some tensors along their first dimension.
 ///
-/// Operands: the first values of what the loop carries, the tensors it goes over, what the body captured. Results: what is
-/// carried at the end, then what each iteration gave, stacked. Gradient: a scan in the other direction that carries the
-/// cotangents, over what the iterations started from; a second scan like this one collects that.
+/// Operands: the first values of what the loop carries, the tensors it goes over, what the body
+/// captured. Results: what is carried at the end, then what each iteration gave, stacked. Gradient:
+/// a scan in the other direction that carries the cotangents, over what the iterations started
+/// from; a second scan like this one collects that.
 pub struct Scan;
 
 /// How many inputs of each kind the body has.
@@ -186,8 +187,8 @@ impl Operator for Scan {
                     to.copy_from_slice(inputs.get(place));
                 }
                 for index in 0..length {
-                    // Iterations are counted by the slice they go over, so that a gradient, which goes the other way, draws the
-                    // same numbers.
+                    // Iterations are counted by the slice they go over, so that a gradient, which
+                    // goes the other way, draws the same numbers.
                     let at = if reverse { length - 1 - index } else { index };
                     let Carried { current, next } = &mut *memory;
                     let (current, next) = (current.bytes(), next.bytes_mut());
@@ -272,11 +273,12 @@ fn sample(dims: &[usize], length: usize, reverse: bool) -> Sample {
 }
 
 impl Graph {
-    /// Goes over `xs` along their first dimension: `body` is given what the loop carries, at first `first`, and one slice of
-    /// each of `xs`; it gives what is carried on, in the same element types and shapes, and what is collected. The
-    /// results are what is carried at the end and the collected values, stacked along a new first dimension. Other
-    /// tensors that the body uses are captured (see [`control`](crate::ops::control)). TensorFlow's `tf.scan`, with
-    /// the signature of JAX's `lax.scan`.
+    /// Goes over `xs` along their first dimension: `body` is given what the loop carries, at first
+    /// `first`, and one slice of each of `xs`; it gives what is carried on, in the same element
+    /// types and shapes, and what is collected. The results are what is carried at the end and the
+    /// collected values, stacked along a new first dimension. Other tensors that the body uses are
+    /// captured (see [`control`](crate::ops::control)). TensorFlow's `tf.scan`, with the signature
+    /// of JAX's `lax.scan`.
     ///
     /// A recurrent cell, with time as the first dimension:
     ///
@@ -295,11 +297,12 @@ impl Graph {
     /// assert_eq!(all.to_string(), "scan/0 : f32[T, N, 5]");
     /// ```
     ///
-    /// Gradient: the loop runs once more to collect what its iterations start from, then goes over that the other way. It is
-    /// made of scans, so it can be differentiated again.
+    /// Gradient: the loop runs once more to collect what its iterations start from, then goes over
+    /// that the other way. It is made of scans, so it can be differentiated again.
     ///
-    /// It is a mistake if there are no `xs`, if their first dimensions differ, if what is carried changes its shape, or if the
-    /// body has an effect. Without slices what is carried at the end is `first`.
+    /// It is a mistake if there are no `xs`, if their first dimensions differ, if what is carried
+    /// changes its shape, or if the body has an effect. Without slices what is carried at the end
+    /// is `first`.
     #[track_caller]
     pub fn scan<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
         &'g self,

@@ -7,8 +7,8 @@ use super::scan::{Parts, Scan, ScanAttributes};
 use super::short;
 use crate::{Expr, Rule};
 
-/// Appends a scan that collects what the iterations started from, as far as that is needed, and one that goes over it the other
-/// way, carrying the cotangents.
+/// Appends a scan that collects what the iterations started from, as far as that is needed, and one
+/// that goes over it the other way, carrying the cotangents.
 pub(super) fn gradient(cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
     let parts = Parts::new(cx.attributes(), cx.operands())?;
     let body = &*parts.body;
@@ -26,8 +26,9 @@ pub(super) fn gradient(cx: &Derivation<'_>) -> Result<Cotangents, Fault> {
         .filter_map(|place| Some((place, given.get(place).copied().flatten()?)))
         .collect();
 
-    // The backward body. It carries the cotangents of what is carried and the sums for what is captured, and goes over what
-    // the iterations started from, the slices, and the cotangents of what they gave.
+    // The backward body. It carries the cotangents of what is carried and the sums for what is
+    // captured, and goes over what the iterations started from, the slices, and the cotangents of
+    // what they gave.
     let derived = Derived::new(cx, body);
     let cotangents = |of: Vec<NodeId>| -> Result<Vec<Expr<'_>>, Fault> {
         of.into_iter()

@@ -22,12 +22,14 @@ attributes! {
 
 /// The cotangents of a loop's operands.
 ///
-/// The loop runs again and keeps what each iteration starts from, in memory that grows and lasts for later runs. Then, from
-/// the last iteration to the first, the body `gradient` makes the cotangents of what the iteration started from of those of
-/// what it gave; what it gives for captured tensors is added up in that order.
+/// The loop runs again and keeps what each iteration starts from, in memory that grows and lasts
+/// for later runs. Then, from the last iteration to the first, the body `gradient` makes the
+/// cotangents of what the iteration started from of those of what it gave; what it gives for
+/// captured tensors is added up in that order.
 ///
-/// Operands: the loop's carried values, the cotangents of its results that are floats, what its condition and its body
-/// captured, what `gradient` needs of the latter. Results: the cotangents of the carried floats, then of captured tensors.
+/// Operands: the loop's carried values, the cotangents of its results that are floats, what its
+/// condition and its body captured, what `gradient` needs of the latter. Results: the cotangents of
+/// the carried floats, then of captured tensors.
 pub struct WhileGradient;
 
 /// The number of carried floats, which have cotangents.
@@ -112,7 +114,8 @@ impl Operator for WhileGradient {
         let sizes: Vec<_> = before.chain(behind).copied().collect();
         let backward = cx.bodies.compile(&gradient, &sizes)?;
         let packing = pack(cx.results)?;
-        // The carried cotangents come first among the results, so they lie in both at the same place.
+        // The carried cotangents come first among the results, so they lie in both at the same
+        // place.
         let cotangents = pack(&cx.results[..floats])?;
         let dtypes: Vec<DType> = cx.results.iter().map(|result| result.dtype).collect();
         let mut cost = each.cost();

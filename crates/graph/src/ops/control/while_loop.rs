@@ -19,8 +19,8 @@ use crate::{Expr, Graph, Handles, Rule, Tensor};
 
 /// Runs a body as long as a condition holds.
 ///
-/// Operands: the first values of what the loop carries, what the condition captured, what the body captured. Gradient:
-/// see [`WhileGradient`].
+/// Operands: the first values of what the loop carries, what the condition captured, what the body
+/// captured. Gradient: see [`WhileGradient`].
 pub struct WhileLoop;
 
 impl Operator for WhileLoop {
@@ -167,9 +167,10 @@ fn sample(dims: &[usize]) -> Sample {
 }
 
 impl Graph {
-    /// Repeats `body` as long as `condition` holds: TensorFlow's `tf.while_loop`. The loop carries `first`; both closures are
-    /// given what it carries, and the body gives what it carries on with, in the same element types and shapes. Other
-    /// tensors that they use are captured (see [`control`](crate::ops::control)).
+    /// Repeats `body` as long as `condition` holds: TensorFlow's `tf.while_loop`. The loop carries
+    /// `first`; both closures are given what it carries, and the body gives what it carries on
+    /// with, in the same element types and shapes. Other tensors that they use are captured (see
+    /// [`control`](crate::ops::control)).
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -184,12 +185,13 @@ impl Graph {
     /// assert_eq!(y.to_string(), "while_loop/x : f32[N, 4]");
     /// ```
     ///
-    /// Gradient: the loop runs once more and keeps what each iteration starts from, then its body runs backwards; what
-    /// captured tensors receive is summed over the iterations, latest first. It can be differentiated once; where second
-    /// derivatives are needed, and the number of iterations is known, use [`scan`](Graph::scan).
+    /// Gradient: the loop runs once more and keeps what each iteration starts from, then its body
+    /// runs backwards; what captured tensors receive is summed over the iterations, latest first.
+    /// It can be differentiated once; where second derivatives are needed, and the number of
+    /// iterations is known, use [`scan`](Graph::scan).
     ///
-    /// A loop that does not end does not end: see [`Graph::while_loop_at_most`]. It is a mistake if what is carried changes
-    /// its shape, or if a body has an effect.
+    /// A loop that does not end does not end: see [`Graph::while_loop_at_most`]. It is a mistake if
+    /// what is carried changes its shape, or if a body has an effect.
     #[track_caller]
     pub fn while_loop<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,
@@ -200,7 +202,8 @@ impl Graph {
         self.repeat_while("while_loop", 0, first, condition, body)
     }
 
-    /// The same with a bound: if the condition still holds after `max_iterations`, the run fails. 0 is no bound.
+    /// The same with a bound: if the condition still holds after `max_iterations`, the run fails. 0
+    /// is no bound.
     #[track_caller]
     pub fn while_loop_at_most<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,

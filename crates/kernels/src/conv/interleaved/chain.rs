@@ -30,7 +30,8 @@ impl Chain {
         Self::default()
     }
 
-    /// A scratch buffer of so many bytes, to be filled by one of the kernels and read by later ones.
+    /// A scratch buffer of so many bytes, to be filled by one of the kernels and read by later
+    /// ones.
     pub fn scratch(&mut self, bytes: usize) -> usize {
         self.kernel.scratch.push(bytes);
         self.kernel.scratch.len() - 1

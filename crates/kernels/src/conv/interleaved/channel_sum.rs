@@ -15,8 +15,9 @@ use crate::matmul::pack::{self, blocks};
 
 /// The sum of images `[N, P, C]` over N and P, such as the gradient with respect to a bias `[C]`.
 ///
-/// Each of sixteen images and of some neighbouring pixels has a sum of its own, over all groups of sixteen images and over every so many pixels; these
-/// are added in the end. It is the same for interleaved images as for others, bit for bit.
+/// Each of sixteen images and of some neighbouring pixels has a sum of its own, over all groups of
+/// sixteen images and over every so many pixels; these are added in the end. It is the same for
+/// interleaved images as for others, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelSum {
     /// Images, N.
@@ -55,7 +56,8 @@ impl ChannelSum {
         self.images.div_ceil(LANES)
     }
 
-    /// Neighbouring pixels that have sums of their own, so that loops over their channels are not short.
+    /// Neighbouring pixels that have sums of their own, so that loops over their channels are not
+    /// short.
     fn period(&self) -> usize {
         64usize.div_ceil(self.channels.max(1))
     }

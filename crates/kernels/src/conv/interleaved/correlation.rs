@@ -1,9 +1,10 @@
 //! The convolution, and its gradient with respect to the images.
 //!
-//! Both make each pixel of a target image from a window of a source image. A tile is some pixels times some channels of the
-//! target, a register for each; their sums run over the taps that all these pixels see within the source, so nothing is ever multiplied with
-//! zeros beyond the borders. Pixels that see the same taps are made together: those inside next to each other, those at the left and
-//! right border below each other.
+//! Both make each pixel of a target image from a window of a source image. A tile is some pixels
+//! times some channels of the target, a register for each; their sums run over the taps that all
+//! these pixels see within the source, so nothing is ever multiplied with zeros beyond the borders.
+//! Pixels that see the same taps are made together: those inside next to each other, those at the
+//! left and right border below each other.
 
 use std::ops::Range;
 
@@ -28,7 +29,8 @@ pub(super) struct Run {
     pub count: usize,
     /// The taps' class: where the first target is within the first period.
     pub class: usize,
-    /// How many of the class's taps are left out before those that are within the source, and how many these are.
+    /// How many of the class's taps are left out before those that are within the source, and how
+    /// many these are.
     pub skip: usize,
     pub taps: usize,
     /// The source that the first target sees through the first of the taps.
@@ -60,7 +62,8 @@ impl Run {
         runs
     }
 
-    /// Those of its targets that are in a range: the first of them counted from the run's first, and how many.
+    /// Those of its targets that are in a range: the first of them counted from the run's first,
+    /// and how many.
     pub fn within(&self, range: &Range<usize>, period: usize) -> Range<usize> {
         let at = |target: usize| target.saturating_sub(self.first).div_ceil(period).min(self.count);
         at(range.start)..at(range.end)
@@ -117,8 +120,8 @@ impl Plan {
         }
     }
 
-    /// Rows of the target, counted through all blocks, that one part makes: enough for some microseconds of arithmetic, and as even a share of a block
-    /// as can be.
+    /// Rows of the target, counted through all blocks, that one part makes: enough for some
+    /// microseconds of arithmetic, and as even a share of a block as can be.
     fn rows_in_part(&self) -> usize {
         /// Multiplications that take about five microseconds with 512 bits in a register.
         const WORTH: f64 = (1 << 19) as f64;
@@ -154,7 +157,8 @@ impl Plan {
         bundle.first * self.channel_len() + before * self.from * bundle.width
     }
 
-    /// Fill `out` with the filters from a bundle on, `[bundle, row class, column class, row tap, column tap, source channel, target channel]`.
+    /// Fill `out` with the filters from a bundle on,
+    /// `[bundle, row class, column class, row tap, column tap, source channel, target channel]`.
     fn pack<T: Float>(&self, w: &[T], mut out: &mut [T], first: usize) {
         let Convolution { columns, channels, filters, .. } = self.conv;
         let classes = (0..self.rows.period())
@@ -308,7 +312,8 @@ impl<T: Float> Block<'_, T> {
         }
     }
 
-    /// Make the pixels of some rows of a run and of some columns of another; either the rows or the columns are a single one.
+    /// Make the pixels of some rows of a run and of some columns of another; either the rows or the
+    /// columns are a single one.
     #[inline(always)]
     fn line<S: Simd>(
         &mut self,

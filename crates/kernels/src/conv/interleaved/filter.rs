@@ -1,7 +1,8 @@
 //! The gradient with respect to the filter.
 //!
-//! A tile is some channels of the images times some of the result's, a register for each pair, swept over all pixels that a tap sees. Where
-//! images have one channel it is the taps of some rows instead. Sums are kept a line for each of the filter's numbers, and added over the line when all
+//! A tile is some channels of the images times some of the result's, a register for each pair,
+//! swept over all pixels that a tap sees. Where images have one channel it is the taps of some rows
+//! instead. Sums are kept a line for each of the filter's numbers, and added over the line when all
 //! images are done.
 
 use std::ops::Range;
@@ -30,7 +31,8 @@ struct Plan {
     row_runs: Vec<Run>,
     /// The first pixels that each tap of a row sees.
     starts: Vec<Start>,
-    /// Rows of the result, counted through all blocks of images, and those of a group, which are summed by themselves. The last group may have fewer.
+    /// Rows of the result, counted through all blocks of images, and those of a group, which are
+    /// summed by themselves. The last group may have fewer.
     rows: usize,
     each: usize,
     /// What a part sums.
@@ -58,15 +60,18 @@ impl Plan {
         /// Parts that keep threads busy, and those that are enough.
         const PARTS: usize = 16;
         const ENOUGH: usize = 8;
-        /// Pixels of a group at least: setting sums to zero and adding over lines in the end takes as long as some.
+        /// Pixels of a group at least: setting sums to zero and adding over lines in the end takes
+        /// as long as some.
         const PIXELS: usize = 150;
-        /// Pixels of a group at most: so many products are added one after the other, and rounding errors grow with them.
+        /// Pixels of a group at most: so many products are added one after the other, and rounding
+        /// errors grow with them.
         const MOST_PIXELS: usize = 8192;
         /// Bytes of a part's sums, which stay in a second-level cache.
         const SUMS: usize = 512 * 1024;
         /// Bytes of images and result that are swept again and again, in a first-level cache.
         const SWEPT: usize = 40 * 1024;
-        /// Bytes from a pixel to the next from which on the pixels' lines are in too few places of a first-level cache.
+        /// Bytes from a pixel to the next from which on the pixels' lines are in too few places of
+        /// a first-level cache.
         const APART: usize = 2048;
         let (rows, columns) = (conv.rows, conv.columns);
         let (channels, filters) = (conv.channels, conv.filters);
@@ -136,7 +141,8 @@ impl Plan {
         }
     }
 
-    /// The rows of taps, the taps of a row and the channels that a part sums, `start` being its first in the filter.
+    /// The rows of taps, the taps of a row and the channels that a part sums, `start` being its
+    /// first in the filter.
     fn piece(&self, start: usize) -> Piece {
         let Convolution { rows, columns, channels, filters, .. } = self.conv;
         let row = start / self.row_len();
@@ -251,7 +257,8 @@ impl<T: Float> Work<T> for Part<'_, T> {
     }
 }
 
-/// Rows of the result of one block, some of those of a run, and the piece of the filter to whose sums they are added.
+/// Rows of the result of one block, some of those of a run, and the piece of the filter to whose
+/// sums they are added.
 struct Sweep<'a, T> {
     plan: &'a Plan,
     x: &'a [T],

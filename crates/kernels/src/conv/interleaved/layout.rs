@@ -6,7 +6,8 @@ use crate::element::Element;
 use crate::launch::{Cost, Kernel};
 
 impl Interleaved {
-    /// A kernel from an array `[N, R]` to the interleaved one, with zeros for the images that the last block lacks.
+    /// A kernel from an array `[N, R]` to the interleaved one, with zeros for the images that the
+    /// last block lacks.
     pub fn interleave<T: Element>(self) -> Kernel {
         self.of_words(size_of::<T>(), true)
     }

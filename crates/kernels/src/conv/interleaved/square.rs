@@ -82,8 +82,9 @@ pub(super) fn dispatch<W: Word>(work: impl Squares<W>) {
     work.run(Plain);
 }
 
-/// Each 128 bits of a register are filled from another line straight from memory, so that all that is left to the one unit that moves
-/// elements between registers is to turn squares of 4 x 4 or 2 x 2 within these 128 bits.
+/// Each 128 bits of a register are filled from another line straight from memory, so that all that
+/// is left to the one unit that moves elements between registers is to turn squares of 4 x 4 or 2 x
+/// 2 within these 128 bits.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{__m128, __m128d, __m256d, __m512d};

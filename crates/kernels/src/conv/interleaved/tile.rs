@@ -27,8 +27,9 @@ pub(super) enum Second {
 
 /// Sums `out[i, o] (+)= Σ x[i] · y[o]`, a line each, for `i` below `count` and `o` below `width`.
 ///
-/// The operands are walked in two nested loops. `rows` is how many rounds the outer one has, and `x_walk` and `y_walk` are how far they move in a round of the
-/// outer and of the inner one; there is a walk for each start, to sums of its own. Places and steps are in elements.
+/// The operands are walked in two nested loops. `rows` is how many rounds the outer one has, and
+/// `x_walk` and `y_walk` are how far they move in a round of the outer and of the inner one; there
+/// is a walk for each start, to sums of its own. Places and steps are in elements.
 pub(super) struct Strip<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
@@ -157,7 +158,8 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
                 if LINES {
                     for (o, sum) in sums.iter_mut().enumerate() {
                         let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
-                        // SAFETY: the first assertion is about the furthest of these; it is read without regard to alignment.
+                        // SAFETY: the first assertion is about the furthest of these; it is read
+                        // without regard to alignment.
                         *sum = unsafe { to.read_unaligned() };
                     }
                 }
@@ -168,7 +170,8 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
             for (a, sums) in sums.iter().enumerate() {
                 for (o, &sum) in sums.iter().enumerate() {
                     let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
-                    // SAFETY: the first assertion is about the furthest of these; it is written without regard to alignment.
+                    // SAFETY: the first assertion is about the furthest of these; it is written
+                    // without regard to alignment.
                     unsafe { to.write_unaligned(sum) };
                 }
             }
@@ -176,7 +179,8 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
     }
 }
 
-/// A walk: two nested loops, and how far the operands move in a round of the outer and of the inner one.
+/// A walk: two nested loops, and how far the operands move in a round of the outer and of the inner
+/// one.
 #[derive(Clone, Copy)]
 struct Walk {
     rows: usize,
@@ -185,7 +189,8 @@ struct Walk {
     y: (usize, usize),
 }
 
-/// Add to `sums[a][o]` the products `x[a] · y[o]` of all rounds, one after the other. The `o`th `y` is a number, or a register that begins a line.
+/// Add to `sums[a][o]` the products `x[a] · y[o]` of all rounds, one after the other. The `o`th `y`
+/// is a number, or a register that begins a line.
 ///
 /// # Safety
 /// In every round each `x` must be readable for a register, and so must each `y`, or for a number.
@@ -197,8 +202,8 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
     walk: Walk,
     sums: &mut [[T::Vector; O]; A],
 ) {
-    // In a variable of its own, which stays in registers. No `map` here: it is not always inlined, and then is not compiled for the
-    // instruction set.
+    // In a variable of its own, which stays in registers. No `map` here: it is not always inlined,
+    // and then is not compiled for the instruction set.
     let mut tile = *sums;
     for row in 0..walk.rows {
         let mut x = x;

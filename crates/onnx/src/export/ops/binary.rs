@@ -10,8 +10,8 @@ use super::super::attribute::ints;
 use super::super::table::Row;
 use super::super::writer::{Held, TO_ONNX, Writer, Written};
 
-/// The operands where they broadcast, and whether they are images with their channels second: that order is kept where one of
-/// them is in it and the others can be brought into it at little cost.
+/// The operands where they broadcast, and whether they are images with their channels second: that
+/// order is kept where one of them is in it and the others can be brought into it at little cost.
 fn aligned(
     writer: &mut Writer<'_>,
     id: NodeId,

@@ -128,7 +128,8 @@ pub(crate) static ROWS: &[Row] = &[
             indices = writer.node("Unsqueeze", &[&indices, &first], Vec::new());
         }
         let depth = writer.constant("depth", &Array::new(DType::I64, &[], &[depth]));
-        // Runtimes know few combinations of types: numbers of f32, which all of them know, then the type that is wanted.
+        // Runtimes know few combinations of types: numbers of f32, which all of them know, then the
+        // type that is wanted.
         let values = writer.constant("values", &Array::new(DType::F32, &[2], &[0.0f32, 1.0]));
         let indices = cast(writer, &indices, DType::I64);
         // A negative one is out of range here, and counts from the end there.

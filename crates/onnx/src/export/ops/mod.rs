@@ -1,4 +1,5 @@
-//! The engine's operators in ONNX, a file a family: each is a [`Row`](super::table::Row) of the table with the function that writes it.
+//! The engine's operators in ONNX, a file a family: each is a [`Row`](super::table::Row) of the
+//! table with the function that writes it.
 
 pub(crate) mod binary;
 pub(crate) mod images;

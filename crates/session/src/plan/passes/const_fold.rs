@@ -5,8 +5,8 @@
 //! has the same bits. An instruction whose kernel fails stays, to fail at a run with all that is
 //! known about it then.
 //!
-//! Not folded: what is not pure (a write, a random draw, what observes), what has bodies (a loop may
-//! run for long, or for ever), what has no operands (an operator that knows its result is a
+//! Not folded: what is not pure (a write, a random draw, what observes), what has bodies (a loop
+//! may run for long, or for ever), what has no operands (an operator that knows its result is a
 //! constant already), and results that are large.
 
 use std::sync::Arc;
