@@ -42,9 +42,9 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
     let w5 = g.variable("w5", truncated_normal(dims![200, 10], 0.0, 0.1));
     let b5 = g.variable("b5", zeros(dims![10]));
 
-    let y1 = (x.conv2d(w1, Conv2d::same()) + b1).relu(); //            [N, 28, 28, 4]
-    let y2 = (y1.conv2d(w2, Conv2d::same().stride(2)) + b2).relu(); // [N, 14, 14, 8]
-    let y3 = (y2.conv2d(w3, Conv2d::same().stride(2)) + b3).relu(); // [N, 7, 7, 12]
+    let y1 = (x.conv2d(w1, ConvOptions::same()) + b1).relu(); //            [N, 28, 28, 4]
+    let y2 = (y1.conv2d(w2, ConvOptions::same().stride(2)) + b2).relu(); // [N, 14, 14, 8]
+    let y3 = (y2.conv2d(w3, ConvOptions::same().stride(2)) + b3).relu(); // [N, 7, 7, 12]
     let y4 = (y3.reshape(dims![_, 7 * 7 * 12]).matmul(w4) + b4).relu();
     let logits = y4.matmul(w5) + b5;
 

@@ -57,12 +57,13 @@ pub mod prelude {
     pub use abeyance_checkpoint::{Checkpoint, Checkpoints, Restore};
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, Conv2d, Graph, NewAxis, Operation, Pool, Scalar, Tensor, dims, fill,
-        glorot_normal, glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal,
-        lecun_uniform, ones, random_normal, random_uniform, slices, truncated_normal, zeros,
+        AnyTensor, ConvOptions, Element, Float, Graph, NewAxis, Operand, Operation, PoolOptions,
+        Scalar, Tensor, dims, fill, glorot_normal, glorot_uniform, he_normal, he_uniform,
+        keep_dims, lecun_normal, lecun_uniform, ones, random_normal, random_uniform, slices,
+        truncated_normal, zeros,
     };
     pub use abeyance_layers::{
-        BatchNorm, Dense, Filters, batch_norm, conv2d, dense, dropout, flatten,
+        BatchNorm, Conv2d, Dense, batch_norm, conv2d, dense, dropout, flatten,
     };
     pub use abeyance_session::{
         Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients, gradients_or_zeros,

@@ -337,7 +337,7 @@ fn the_largest_of_a_window_with_nan_is_that_nan() {
     let g = Graph::new();
     let x =
         g.constant_array(&arr1(&[1.0, NAN, 3.0, 2.0]).into_shape_with_order((1, 2, 2, 1)).unwrap());
-    let y = x.max_pool(Pool::valid(2));
+    let y = x.max_pool(PoolOptions::valid(2));
     let [slope] = gradients(y.square().reduce_sum(..), [x]);
     let slope = Session::new(&g).unwrap().run(slope, []).unwrap().into_raw_vec_and_offset().0;
     assert!(slope[1].is_nan() && [slope[0], slope[2], slope[3]] == [0.0; 3], "{slope:?}");

@@ -53,13 +53,13 @@ fn a_3x3_image_under_a_2x2_filter_by_hand() {
     // 4 5 6   under   1 2
     // 7 8 9           3 4, not turned round
     let (x, w) = (counting(&[1, 3, 3, 1]), counting(&[2, 2, 1, 1]));
-    let valid = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::valid()));
+    let valid = evaluate([&x, &w], |[x, w]| x.conv2d(w, ConvOptions::valid()));
     assert_eq!(valid, array(&[1, 2, 2, 1], &[37.0, 47.0, 67.0, 77.0]));
     // The one row and column of padding are at the end.
-    let same = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::same()));
+    let same = evaluate([&x, &w], |[x, w]| x.conv2d(w, ConvOptions::same()));
     let expected = [37.0, 47.0, 21.0, 67.0, 77.0, 33.0, 23.0, 26.0, 9.0];
     assert_eq!(same, array(&[1, 3, 3, 1], &expected));
-    let strided = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::same().stride(2)));
+    let strided = evaluate([&x, &w], |[x, w]| x.conv2d(w, ConvOptions::same().stride(2)));
     assert_eq!(strided, array(&[1, 2, 2, 1], &[37.0, 21.0, 23.0, 9.0]));
 }
 
@@ -67,14 +67,14 @@ fn a_3x3_image_under_a_2x2_filter_by_hand() {
 fn a_filter_of_one_row_is_tensorflows_conv1d_example() {
     // tf.nn.conv1d's: [1, 2, 3, 4] under [2, 1, 1] gives [7, 11] without padding.
     let (x, w) = (counting(&[1, 1, 4, 1]), array(&[1, 3, 1, 1], &[2.0, 1.0, 1.0]));
-    let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::valid()));
+    let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, ConvOptions::valid()));
     assert_eq!(elements(&y), [7.0, 11.0]);
 }
 
 #[test]
 fn a_filter_of_one_pixel_is_a_matrix_product() {
     let (x, w) = (numbers(&[2, 3, 5, 7], 1), numbers(&[1, 1, 7, 4], 2));
-    let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, Conv2d::same()));
+    let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, ConvOptions::same()));
     let product = evaluate([&x, &w], |[x, w]| {
         let (x, w) = (x.reshape(dims![30, 7]), w.reshape(dims![7, 4]));
         x.matmul(w).reshape(dims![2, 3, 5, 4])
@@ -110,7 +110,7 @@ fn depthwise_filters_are_what_a_loop_gives() {
         [(1, 1, 1, true), (3, 1, 1, true), (2, 2, 1, false), (2, 1, 2, true), (1, 3, 1, true)]
     {
         let (x, w) = (numbers(&[2, 7, 6, 5], 3), numbers(&[3, 2, 5, multiplier], 4));
-        let options = if same { Conv2d::same() } else { Conv2d::valid() };
+        let options = if same { ConvOptions::same() } else { ConvOptions::valid() };
         let options = options.stride(stride).dilation(dilation);
         let y = evaluate([&x, &w], |[x, w]| x.depthwise_conv2d(w, options));
         let (x, w) = (
@@ -141,7 +141,7 @@ fn a_transposed_convolution_adds_the_filter_where_each_pixel_was_seen_from() {
         [(1, true, 4, 3), (2, true, 8, 6), (2, false, 9, 6), (4, false, 16, 12)]
     {
         let (y, w) = (numbers(&[2, 4, 3, 5], 5), numbers(&[3, 2, 4, 5], 6));
-        let options = if same { Conv2d::same() } else { Conv2d::valid() };
+        let options = if same { ConvOptions::same() } else { ConvOptions::valid() };
         let options = options.stride(stride);
         let x = evaluate([&y, &w], |[y, w]| y.conv2d_transpose(w, options));
         let given =
@@ -178,7 +178,7 @@ fn a_nan_reaches_the_windows_that_see_it_and_no_others() {
             let mut x = numbers(&[2, side, side, channels], 1);
             x[[1, 6, 7, 0]] = odd;
             let w = numbers(&[window, window, channels, filters], 2).mapv(|w| w + 9.0);
-            let options = Conv2d::same().stride(stride);
+            let options = ConvOptions::same().stride(stride);
             let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, options));
             let (before, out) = axis(side, window, stride, 1, true);
             for n in 0..2 {
@@ -209,7 +209,7 @@ fn a_nan_in_a_cotangent_reaches_the_pixels_it_belongs_to_and_no_others() {
         let mut y = numbers(&[2, out, out, filters], 1);
         y[[1, 3, 4, 0]] = f64::NAN;
         let w = numbers(&[window, window, channels, filters], 2).mapv(|w| w + 9.0);
-        let options = Conv2d::same().stride(stride);
+        let options = ConvOptions::same().stride(stride);
         let shape = [2, side, side, channels];
         let x = evaluate([&y, &w], |[y, w]| y.conv2d_transpose_to(w, shape, options));
         for n in 0..2 {
@@ -248,10 +248,10 @@ fn the_largest_element_of_windows_by_hand() {
             f64::NAN,
         ],
     );
-    let y = evaluate([&x], |[x]| x.max_pool(Pool::same(2)));
+    let y = evaluate([&x], |[x]| x.max_pool(PoolOptions::same(2)));
     assert_eq!(elements(&y)[..3], [5.0, 9.0, -3.0]);
     assert!(elements(&y)[3].is_nan());
-    let y = evaluate([&x], |[x]| x.max_pool(Pool::valid(2).stride(1)));
+    let y = evaluate([&x], |[x]| x.max_pool(PoolOptions::valid(2).stride(1)));
     assert_eq!(elements(&y)[..5], [5.0, 5.0, 9.0, 5.0, 5.0]);
     assert!(elements(&y)[5].is_nan());
 }
@@ -276,7 +276,7 @@ fn the_gradient_of_a_largest_element_goes_to_the_first_of_equals_and_to_a_nan() 
         ],
     );
     let slope = evaluate([&x], |[x]| {
-        let y = x.max_pool(Pool::valid(2));
+        let y = x.max_pool(PoolOptions::valid(2));
         gradients(y.reduce_sum(..), [x])[0]
     });
     let expected = [0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
@@ -287,7 +287,7 @@ fn the_gradient_of_a_largest_element_goes_to_the_first_of_equals_and_to_a_nan() 
 fn windows_that_overlap_add_their_gradients() {
     let x = array(&[1, 1, 4, 1], &[1.0, 3.0, 2.0, 0.0]);
     let slope = evaluate([&x], |[x]| {
-        let y = x.max_pool(Pool::same([1, 2]).stride(1));
+        let y = x.max_pool(PoolOptions::same([1, 2]).stride(1));
         gradients(y.reduce_sum(..), [x])[0]
     });
     assert_eq!(elements(&slope), [0.0, 2.0, 1.0, 1.0]);
@@ -298,7 +298,7 @@ fn second_derivatives_run_through_a_largest_element() {
     // Σ max(x)³ has second derivatives 6x where x is the largest.
     let x = array(&[1, 2, 4, 1], &[1.0, 2.0, 3.0, 0.0, 4.0, 0.5, 1.5, 2.5]);
     let second = evaluate([&x], |[x]| {
-        let y = x.max_pool(Pool::same(2));
+        let y = x.max_pool(PoolOptions::same(2));
         let [first] = gradients((y.square() * y).reduce_sum(..), [x]);
         gradients(first.reduce_sum(..), [x])[0]
     });
@@ -308,12 +308,12 @@ fn second_derivatives_run_through_a_largest_element() {
 #[test]
 fn means_leave_out_what_is_beyond_the_borders() {
     let x = counting(&[1, 3, 3, 1]);
-    let y = evaluate([&x], |[x]| x.avg_pool(Pool::same(2).stride(1)));
+    let y = evaluate([&x], |[x]| x.avg_pool(PoolOptions::same(2).stride(1)));
     assert_eq!(elements(&y), [3.0, 4.0, 4.5, 6.0, 7.0, 7.5, 7.5, 8.5, 9.0]);
-    let y = evaluate([&x], |[x]| x.avg_pool(Pool::same(3).stride(2)));
+    let y = evaluate([&x], |[x]| x.avg_pool(PoolOptions::same(3).stride(2)));
     assert_eq!(elements(&y), [3.0, 4.0, 6.0, 7.0]);
     let slope = evaluate([&x], |[x]| {
-        let y = x.avg_pool(Pool::same(2));
+        let y = x.avg_pool(PoolOptions::same(2));
         gradients(y.reduce_sum(..), [x])[0]
     });
     assert_eq!(elements(&slope), [0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1.0]);
@@ -333,13 +333,15 @@ fn sizes_may_be_left_open() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![_, "H", "W", 2]);
     let w = g.constant_array(&numbers(&[3, 3, 2, 4], 1));
-    let y = x.conv2d(w, Conv2d::same());
+    let y = x.conv2d(w, ConvOptions::same());
     assert_eq!(y.to_string(), "conv2d : f64[N, H, W, 4]");
-    let y = y.conv2d(g.constant_array(&numbers(&[2, 3, 4, 3], 2)), Conv2d::valid().stride(2));
+    let y = y.conv2d(g.constant_array(&numbers(&[2, 3, 4, 3], 2)), ConvOptions::valid().stride(2));
     assert_eq!(y.to_string(), "conv2d_1 : f64[N, D, D2, 3]");
-    let pooled = y.max_pool(Pool::same(2)).avg_pool(Pool::same(2));
-    let up = pooled
-        .conv2d_transpose(g.constant_array(&numbers(&[2, 2, 5, 3], 3)), Conv2d::same().stride(2));
+    let pooled = y.max_pool(PoolOptions::same(2)).avg_pool(PoolOptions::same(2));
+    let up = pooled.conv2d_transpose(
+        g.constant_array(&numbers(&[2, 2, 5, 3], 3)),
+        ConvOptions::same().stride(2),
+    );
     let loss = up.square().reduce_sum(..);
     let [dx, dw] = gradients(loss, [x, w]);
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));
@@ -367,14 +369,14 @@ fn filters_that_do_not_fit_are_mistakes_naming_both_shapes() {
     let message = mistake(|g| {
         let x = g.placeholder::<f32>("x", dims![_, 28, 28, 3]);
         let w = g.zeros::<f32>(dims![5, 5, 4, 8]);
-        x.conv2d(w, Conv2d::same());
-        x.conv2d(g.zeros(dims![5, 5, 3]), Conv2d::same());
-        x.conv2d(g.zeros(dims![29, 5, 3, 1]), Conv2d::valid());
-        x.conv2d(g.zeros(dims![3, 10, 3, 1]), Conv2d::valid().dilation([1, 4]));
-        x.conv2d(g.zeros(dims![3, 0, 3, 1]), Conv2d::valid());
-        x.conv2d(g.zeros(dims![3, 3, 1, 8]), Conv2d::same().groups(2));
-        x.conv2d(g.zeros(dims![3, 3, 1, 8]), Conv2d::same().groups(3));
-        x.conv2d(g.zeros(dims![3, 3, 3, 8]), Conv2d::same().groups(0));
+        x.conv2d(w, ConvOptions::same());
+        x.conv2d(g.zeros(dims![5, 5, 3]), ConvOptions::same());
+        x.conv2d(g.zeros(dims![29, 5, 3, 1]), ConvOptions::valid());
+        x.conv2d(g.zeros(dims![3, 10, 3, 1]), ConvOptions::valid().dilation([1, 4]));
+        x.conv2d(g.zeros(dims![3, 0, 3, 1]), ConvOptions::valid());
+        x.conv2d(g.zeros(dims![3, 3, 1, 8]), ConvOptions::same().groups(2));
+        x.conv2d(g.zeros(dims![3, 3, 1, 8]), ConvOptions::same().groups(3));
+        x.conv2d(g.zeros(dims![3, 3, 3, 8]), ConvOptions::same().groups(0));
     });
     for part in [
         "conv2d: images of shape [N, 28, 28, 3] have 3 channels, and a filter of shape [5, 5, 4, 8] takes 4",
@@ -397,19 +399,19 @@ fn strides_dilations_and_windows_of_nothing_or_of_everything_are_mistakes() {
     let message = mistake(|g| {
         let x = g.placeholder::<f32>("x", dims![_, 28, 28, 3]);
         let w = g.zeros::<f32>(dims![5, 5, 3, 8]);
-        x.conv2d(w, Conv2d::same().stride(0));
-        x.conv2d(w, Conv2d::same().stride([1, 0]));
-        x.conv2d(w, Conv2d::same().dilation(0));
-        x.conv2d(w, Conv2d::same().dilation([1, most]));
-        x.conv2d(w, Conv2d::same().groups(most));
-        x.max_pool(Pool::same(0));
-        x.max_pool(Pool::same(2).stride(0));
-        x.avg_pool(Pool::valid([2, 29]));
-        x.avg_pool(Pool::valid([most, 1]));
-        x.reduce_sum([0i64]).max_pool(Pool::same(2));
+        x.conv2d(w, ConvOptions::same().stride(0));
+        x.conv2d(w, ConvOptions::same().stride([1, 0]));
+        x.conv2d(w, ConvOptions::same().dilation(0));
+        x.conv2d(w, ConvOptions::same().dilation([1, most]));
+        x.conv2d(w, ConvOptions::same().groups(most));
+        x.max_pool(PoolOptions::same(0));
+        x.max_pool(PoolOptions::same(2).stride(0));
+        x.avg_pool(PoolOptions::valid([2, 29]));
+        x.avg_pool(PoolOptions::valid([most, 1]));
+        x.reduce_sum([0i64]).max_pool(PoolOptions::same(2));
         x.reduce_sum([0i64]).global_avg_pool();
         let y = g.zeros::<f32>(dims![1, 1 << 40, 1, 8]);
-        y.conv2d_transpose(w, Conv2d::same().stride(1 << 40));
+        y.conv2d_transpose(w, ConvOptions::same().stride(1 << 40));
     });
     for part in [
         "strides = [0, 0]: each must be at least 1",
@@ -428,11 +430,12 @@ fn strides_dilations_and_windows_of_nothing_or_of_everything_are_mistakes() {
         assert!(message.contains(part), "{part}\n{message}");
     }
     // Large ones that make sense are none.
-    let y =
-        evaluate([&counting(&[1, 3, 3, 1])], |[x]| x.max_pool(Pool::same(1 << 40).stride(1 << 50)));
+    let y = evaluate([&counting(&[1, 3, 3, 1])], |[x]| {
+        x.max_pool(PoolOptions::same(1 << 40).stride(1 << 50))
+    });
     assert_eq!(elements(&y), [9.0]);
     let (x, w) = (counting(&[1, 3, 3, 1]), counting(&[2, 2, 1, 1]));
-    let options = Conv2d::same().stride(1 << 50).dilation(1 << 40);
+    let options = ConvOptions::same().stride(1 << 50).dilation(1 << 40);
     let y = evaluate([&x, &w], |[x, w]| x.conv2d(w, options));
     assert_eq!(elements(&y), [0.0]);
 }
@@ -442,17 +445,17 @@ fn depthwise_and_transposed_convolutions_name_what_does_not_fit() {
     let message = mistake(|g| {
         let x = g.placeholder::<f32>("x", dims![_, 28, 28, 3]);
         let w = g.zeros::<f32>(dims![5, 5, 4, 2]);
-        x.depthwise_conv2d(w, Conv2d::same());
-        x.depthwise_conv2d(g.zeros(dims![5, 5, 3]), Conv2d::same());
-        x.depthwise_conv2d(g.zeros(dims![5, 5, 3, 2]), Conv2d::same().groups(3));
+        x.depthwise_conv2d(w, ConvOptions::same());
+        x.depthwise_conv2d(g.zeros(dims![5, 5, 3]), ConvOptions::same());
+        x.depthwise_conv2d(g.zeros(dims![5, 5, 3, 2]), ConvOptions::same().groups(3));
         let open = g.placeholder::<f32>("open", dims![_, 28, 28, _]);
         let filter = g.placeholder::<f32>("filter", dims![5, 5, _, 1]);
-        open.depthwise_conv2d(filter, Conv2d::same());
+        open.depthwise_conv2d(filter, ConvOptions::same());
         let y = g.zeros::<f32>(dims![2, 7, 7, 8]);
         let w = g.zeros::<f32>(dims![3, 3, 4, 8]);
-        y.conv2d_transpose_to(w, [2, 13, 15, 4], Conv2d::same().stride(2));
-        y.conv2d_transpose_to(w, dims![_, 14, 14, 4], Conv2d::same().stride(2));
-        y.conv2d_transpose(g.zeros(dims![3, 3, 8, 4]), Conv2d::same());
+        y.conv2d_transpose_to(w, [2, 13, 15, 4], ConvOptions::same().stride(2));
+        y.conv2d_transpose_to(w, dims![_, 14, 14, 4], ConvOptions::same().stride(2));
+        y.conv2d_transpose(g.zeros(dims![3, 3, 8, 4]), ConvOptions::same());
     });
     for part in [
         "images of shape [N, 28, 28, 3] and a filter of shape [5, 5, 4, 2]: the filter is for 4 channels, and the images have 3",
@@ -472,9 +475,9 @@ fn what_depends_on_a_mistake_is_not_reported_again() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 28, 28, 3]);
     let w = g.zeros::<f32>(dims![5, 5, 4, 8]);
-    let wrong = x.conv2d(w, Conv2d::same());
-    wrong.max_pool(Pool::same(2)).global_avg_pool();
-    wrong.depthwise_conv2d(w, Conv2d::same());
+    let wrong = x.conv2d(w, ConvOptions::same());
+    wrong.max_pool(PoolOptions::same(2)).global_avg_pool();
+    wrong.depthwise_conv2d(w, ConvOptions::same());
     let mistakes = g.check().unwrap_err();
     assert_eq!(mistakes.0.len(), 1, "{mistakes}");
 }
@@ -493,11 +496,12 @@ fn networks_give_the_same_bits_on_1_2_3_and_8_threads_and_with_every_kind_of_poo
             let _layer = g.scope("layer");
             let first = truncated_normal(dims![window, window, channels, count], 0.0, 0.1);
             let w = g.variable("w", first);
-            h = h.conv2d(w, Conv2d::same().stride(stride)).relu();
+            h = h.conv2d(w, ConvOptions::same().stride(stride)).relu();
             filters.push(w.erase());
         }
         assert_eq!(h.shape().len(), 4);
-        let pooled = h.max_pool(Pool::same([3, 2]).stride(2)) + h.avg_pool(Pool::same(2));
+        let pooled =
+            h.max_pool(PoolOptions::same([3, 2]).stride(2)) + h.avg_pool(PoolOptions::same(2));
         let loss = (pooled.square().reduce_sum(..) + h.global_avg_pool().reduce_sum(..)).tensor();
         let mut wanted = vec![loss.erase()];
         wanted.extend(abeyance::session::gradients_of(
@@ -528,7 +532,7 @@ fn networks_give_the_same_bits_on_1_2_3_and_8_threads_and_with_every_kind_of_poo
 }
 
 fn of<'g>(images: Tensor<'g, f32>, w: Tensor<'g, f32>) -> Scalar<'g, f32> {
-    images.conv2d(w, Conv2d::same()).square().reduce_sum(..)
+    images.conv2d(w, ConvOptions::same()).square().reduce_sum(..)
 }
 
 #[test]

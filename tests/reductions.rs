@@ -317,9 +317,9 @@ fn long_sums_are_accurate_whatever_adds_them() {
         [g.tensor::<f32>("table").unwrap()],
     );
     let filters = g.variable("filters", ndarray::Array4::<f32>::ones((1, 1, 1, 1)));
-    let one = image.conv2d(filters, Conv2d::same());
+    let one = image.conv2d(filters, ConvOptions::same());
     let [filter_of_one] = gradients(one.reduce_sum(..), [filters]);
-    let convolved = x.reshape(dims![100, 100, 100, 1]).conv2d(filters, Conv2d::same());
+    let convolved = x.reshape(dims![100, 100, 100, 1]).conv2d(filters, ConvOptions::same());
     let [filter] = gradients(convolved.reduce_sum(..), [filters]);
     let sums: Vec<(&str, Tensor<'_, f32>, f64)> = vec![
         ("reduce_sum", *x.reduce_sum(..), exact),
@@ -336,7 +336,7 @@ fn long_sums_are_accurate_whatever_adds_them() {
         ("rows of a table", rows, exact),
         ("filters", filter, exact),
         ("filters of one image", filter_of_one, exact),
-        ("avg_pool", image.avg_pool(Pool::valid(1000)), exact / N as f64),
+        ("avg_pool", image.avg_pool(PoolOptions::valid(1000)), exact / N as f64),
         (
             "softmax_cross_entropy",
             logits.softmax_cross_entropy(x.reshape(dims![1, N])),

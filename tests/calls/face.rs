@@ -28,9 +28,9 @@ fn layers() -> Vec<Row> {
     calls! { g:
         "dense", dense(f(g), 4, he_normal), dense(g.constant(1.0f32).into(), 4, he_normal);
         "Dense::apply", Dense::new(4).apply(f(g)), Dense::new(4).name("hidden").apply(g.placeholder::<f32>("x", dims![2, _]));
-        "conv2d", conv2d(images(g), 4, 2, Conv2d::same(), he_normal), conv2d(f(g), 4, 2, Conv2d::same(), he_normal);
-        "conv2d#2", conv2d(images(g), 4, 2, Conv2d::same(), he_normal), conv2d(images(g), 4, 9, Conv2d::valid(), he_normal);
-        "Filters::apply", Filters::new(4, 2).apply(images(g)), Filters::new(4, 2).apply(f(g));
+        "conv2d", conv2d(images(g), 4, 2, ConvOptions::same(), he_normal), conv2d(f(g), 4, 2, ConvOptions::same(), he_normal);
+        "conv2d#2", conv2d(images(g), 4, 2, ConvOptions::same(), he_normal), conv2d(images(g), 4, 9, ConvOptions::valid(), he_normal);
+        "Conv2d::apply", Conv2d::new(4, 2).apply(images(g)), Conv2d::new(4, 2).apply(f(g));
         "batch_norm", batch_norm(f(g), true), batch_norm(four(g), true);
         "BatchNorm::apply", BatchNorm::new().apply(f(g), true), BatchNorm::new().momentum(7.0).apply(f(g), true);
         "dropout", dropout(f(g), 0.5, true), dropout(f(g), 1.5, true);

@@ -59,7 +59,7 @@ impl Row {
 fn called(key: &'static str) -> &'static str {
     let key = key.split('#').next().unwrap_or_default();
     match key.rsplit_once("::") {
-        Some((layer @ ("Dense" | "Filters" | "BatchNorm"), "apply")) => layer,
+        Some((layer @ ("Dense" | "Conv2d" | "BatchNorm"), "apply")) => layer,
         Some((_, name)) => name,
         None => key,
     }

@@ -15,7 +15,9 @@ pub const APART: &[(&str, &str)] = &[
     ("Tensor::beside", "for authors of functions"),
     ("Scalar::tensor", "builds nothing"),
     ("Scalar::named", "as Tensor::named"),
+    ("Tensor::elementwise", "tells of the operator that it is given"),
     ("AnyTensor::graph", "builds nothing"),
+    ("AnyTensor::expr", "builds nothing"),
     ("AnyTensor::id", "builds nothing"),
     ("AnyTensor::name", "builds nothing"),
     ("AnyTensor::dtype", "builds nothing"),
@@ -77,7 +79,7 @@ const TYPES: &[&str] = &[
     "Operation",
     "Graph",
     "Dense",
-    "Filters",
+    "Conv2d",
     "BatchNorm",
     "ExponentialMovingAverage",
     "Averages",
@@ -89,7 +91,7 @@ const TYPES: &[&str] = &[
 /// Those of whose methods only some build: the others choose settings.
 const SETTINGS: &[(&str, &[&str])] = &[
     ("Dense", &["apply"]),
-    ("Filters", &["apply"]),
+    ("Conv2d", &["apply"]),
     ("BatchNorm", &["apply"]),
     ("ExponentialMovingAverage", &["apply", "apply_after"]),
     ("Averages", &["average", "swap"]),

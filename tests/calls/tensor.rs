@@ -210,15 +210,15 @@ fn networks() -> Vec<Row> {
         "Tensor::tensordot", f(g).tensordot(f(g), [1], [1]), f(g).tensordot(f(g), [1], [0]);
         "Tensor::layer_norm", f(g).layer_norm(g.ones(dims![3]), g.zeros(dims![3]), 1e-3), f(g).layer_norm(four(g), g.zeros(dims![3]), 1e-3);
         "Tensor::batch_normalization", f(g).batch_normalization(0.0, 1.0, 0.0, 1.0, 1e-3), f(g).batch_normalization(four(g), 1.0, 0.0, 1.0, 1e-3);
-        "Tensor::max_pool", images(g).max_pool(Pool::valid(2)), f(g).max_pool(Pool::valid(2));
-        "Tensor::avg_pool", images(g).avg_pool(Pool::valid(2)), f(g).avg_pool(Pool::valid(2));
+        "Tensor::max_pool", images(g).max_pool(PoolOptions::valid(2)), f(g).max_pool(PoolOptions::valid(2));
+        "Tensor::avg_pool", images(g).avg_pool(PoolOptions::valid(2)), f(g).avg_pool(PoolOptions::valid(2));
         "Tensor::global_max_pool", images(g).global_max_pool(), f(g).global_max_pool();
         "Tensor::global_avg_pool", images(g).global_avg_pool(), f(g).global_avg_pool();
-        "Tensor::conv2d", images(g).conv2d(filter(g), Conv2d::same()), images(g).conv2d(g.zeros(dims![2, 2, 4, 5]), Conv2d::same());
-        "Tensor::depthwise_conv2d", images(g).depthwise_conv2d(filter(g), Conv2d::same()), images(g).depthwise_conv2d(g.zeros(dims![2, 2, 4, 5]), Conv2d::same());
-        "Tensor::depthwise_conv2d#2", images(g).depthwise_conv2d(filter(g), Conv2d::same()), images(g).depthwise_conv2d(g.zeros(dims![9, 9, 3, 5]), Conv2d::valid());
-        "Tensor::conv2d_transpose", images(g).conv2d_transpose(g.zeros(dims![2, 2, 5, 3]), Conv2d::same()), images(g).conv2d_transpose(filter(g), Conv2d::same());
-        "Tensor::conv2d_transpose_to", images(g).conv2d_transpose_to(g.zeros(dims![2, 2, 5, 3]), dims![2, 8, 8, 5], Conv2d::same().stride(2)), images(g).conv2d_transpose_to(g.zeros(dims![2, 2, 5, 3]), dims![2, 4, 8, 5], Conv2d::same().stride(2));
+        "Tensor::conv2d", images(g).conv2d(filter(g), ConvOptions::same()), images(g).conv2d(g.zeros(dims![2, 2, 4, 5]), ConvOptions::same());
+        "Tensor::depthwise_conv2d", images(g).depthwise_conv2d(filter(g), ConvOptions::same()), images(g).depthwise_conv2d(g.zeros(dims![2, 2, 4, 5]), ConvOptions::same());
+        "Tensor::depthwise_conv2d#2", images(g).depthwise_conv2d(filter(g), ConvOptions::same()), images(g).depthwise_conv2d(g.zeros(dims![9, 9, 3, 5]), ConvOptions::valid());
+        "Tensor::conv2d_transpose", images(g).conv2d_transpose(g.zeros(dims![2, 2, 5, 3]), ConvOptions::same()), images(g).conv2d_transpose(filter(g), ConvOptions::same());
+        "Tensor::conv2d_transpose_to", images(g).conv2d_transpose_to(g.zeros(dims![2, 2, 5, 3]), dims![2, 8, 8, 5], ConvOptions::same().stride(2)), images(g).conv2d_transpose_to(g.zeros(dims![2, 2, 5, 3]), dims![2, 4, 8, 5], ConvOptions::same().stride(2));
     }
 }
 

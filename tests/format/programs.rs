@@ -48,7 +48,7 @@ fn images() -> Graph {
     let x = g.placeholder::<f32>("images", dims![_, 4, 4, 1]);
     let filter = Array4::from_shape_fn((2, 2, 1, 2), |(i, j, _, k)| (i + 2 * j + k) as f32 - 2.0);
     let filter = g.variable("filter", &filter);
-    let y = x.conv2d(filter, Conv2d::same()).relu().max_pool(Pool::same(2));
+    let y = x.conv2d(filter, ConvOptions::same()).relu().max_pool(PoolOptions::same(2));
     let total = y.reduce_sum(..);
     let [gradient] = gradients(total, [filter]);
     g.signature("predict").input("images", x).output("features", y).output("slopes", gradient);

@@ -349,7 +349,7 @@ fn assert_apart(case: &Case, axis: usize) {
     }
 }
 
-/// Whether rows that are said to be mixed are apart for all that can be seen.
+/// True if rows that are said to be mixed are apart for all that can be seen.
 fn seems_apart(case: &Case) -> bool {
     const ROWS: usize = 7;
     let session = case.session(1, true);

@@ -87,13 +87,13 @@ impl Checkpoint {
         self.facts.as_ref().map_or("", |facts| &facts.graph)
     }
 
-    /// Whether the session's graph is to the letter the one it was taken of. One that differs can
+    /// True if the session's graph is to the letter the one it was taken of. One that differs can
     /// still be restored if its variables are the same, but need not go on to the same bits.
     pub fn is_of(&self, session: &Session) -> bool {
         self.facts.as_ref().is_some_and(|facts| facts.fingerprint == fingerprint(session))
     }
 
-    /// Whether it says how training goes on. One that another program wrote has only values.
+    /// True if it says how training goes on. One that another program wrote has only values.
     pub fn is_complete(&self) -> bool {
         self.facts.is_some()
     }

@@ -154,7 +154,7 @@ impl Restore {
     }
 }
 
-/// Whether a name is `prefix`, or stands behind it and a `/`.
+/// True if a name is `prefix`, or stands behind it and a `/`.
 fn is_under(name: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
     name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -182,9 +182,9 @@ pub struct Comparison {
     /// Where the checkpoint is of another graph than the session, or of another version of it: the
     /// names of both.
     pub other: Option<(String, String)>,
-    /// Whether missing ones are as wanted.
+    /// True if missing ones are as wanted.
     may_miss: bool,
-    /// Whether extra ones are.
+    /// True if extra ones are.
     may_leave: bool,
 }
 
@@ -202,7 +202,7 @@ pub struct Misfit {
 }
 
 impl Comparison {
-    /// Whether it can be restored.
+    /// True if it can be restored.
     pub fn fits(&self) -> bool {
         let is_clean = self.misfits.is_empty() && self.doubled.is_empty() && self.unused.is_empty();
         let is_complete = self.may_miss || self.missing.is_empty();

@@ -34,7 +34,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
 /// What stands at a place of the header: the whole, a tensor or the metadata, their parts.
 struct Look<'a> {
     depth: u32,
-    /// Whether it is a map whose entries are few.
+    /// True if it is a map whose entries are few.
     is_counted: bool,
     /// The largest offset.
     most: u64,

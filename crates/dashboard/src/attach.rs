@@ -103,7 +103,7 @@ impl Dashboard {
         self.recorder.run(session, fetches, feeds)
     }
 
-    /// Whether the page's Stop was pressed: then the program should end its training.
+    /// True if the page's Stop was pressed: then the program should end its training.
     pub fn is_stopped(&self) -> bool {
         self.is_stopped.load(Ordering::Relaxed)
     }

@@ -28,7 +28,7 @@ impl Reply {
 /// The switches of a training: a server turns them, and the training looks at them once a step.
 #[derive(Debug, Default)]
 pub struct Controls {
-    /// Whether there is anything to look at: all that a step costs.
+    /// True if there is anything to look at: all that a step costs.
     is_asked: AtomicBool,
     wanted: Mutex<Wanted>,
     changed: Condvar,
@@ -80,7 +80,7 @@ impl Controls {
         receiver
     }
 
-    /// Whether it is asked to wait.
+    /// True if it is asked to wait.
     pub fn is_paused(&self) -> bool {
         self.wanted().pause
     }

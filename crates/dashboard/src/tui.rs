@@ -73,7 +73,7 @@ impl Shared {
     }
 }
 
-/// Whether a view has the terminal, of which a process has one.
+/// True if a view has the terminal, of which a process has one.
 pub fn is_on() -> bool {
     terminal::is_taken()
 }

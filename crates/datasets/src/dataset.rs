@@ -91,7 +91,7 @@ impl Dataset {
         self.images.len_of(Axis(0)).min(self.labels.len_of(Axis(0))).min(self.digits.len())
     }
 
-    /// Whether there are no examples.
+    /// True if there are no examples.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

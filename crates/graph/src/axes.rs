@@ -11,7 +11,7 @@ use crate::{Element, Scalar, Tensor};
 pub struct AxisList {
     /// The axes, negative ones counted from the end; `None` for all.
     pub axes: Option<SmallVec<[i64; 4]>>,
-    /// Whether reduced dimensions stay, with size 1.
+    /// True if reduced dimensions stay, with size 1.
     pub keep_dims: bool,
 }
 

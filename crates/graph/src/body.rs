@@ -41,7 +41,7 @@ pub(crate) struct Enclosure {
     /// The graphs around it, outermost first, and which of their bodies leads here.
     path: Vec<(GraphId, usize)>,
     is_closed: Cell<bool>,
-    /// Whether its use after that was reported.
+    /// True if its use after that was reported.
     is_told: Cell<bool>,
     /// Nodes of the graph around it that it uses, with the inputs that stand for them.
     captures: RefCell<Vec<(NodeId, NodeId)>>,
@@ -72,7 +72,7 @@ impl Graph {
         }
     }
 
-    /// Whether `inner` is a body of a node of this graph, or inside of one.
+    /// True if `inner` is a body of a node of this graph, or inside of one.
     pub(crate) fn encloses(&self, inner: &Graph) -> bool {
         inner
             .enclosure

@@ -121,7 +121,7 @@ impl<'g> Summaries<'g> {
 struct Trainable<'g> {
     name: String,
     tensor: AnyTensor<'g>,
-    /// Whether it has two dimensions or more.
+    /// True if it has two dimensions or more.
     is_weight: bool,
 }
 

@@ -140,7 +140,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         Tensor::new(self.graph, id)
     }
 
-    /// Whether its node is wrong, which has been told.
+    /// True if its node is wrong, which has been told.
     pub(crate) fn is_invalid(self) -> bool {
         self.graph.ir().node(self.id).ty == ir::Type::Invalid
     }

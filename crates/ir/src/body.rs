@@ -28,7 +28,7 @@ pub struct Body {
 }
 
 impl PartialEq for Body {
-    /// Whether they are one and the same.
+    /// True if they are one and the same.
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other)
     }
@@ -58,7 +58,7 @@ impl Body {
         Body::new(graph, outputs)
     }
 
-    /// Whether the outputs depend on the input at a place.
+    /// True if the outputs depend on the input at a place.
     pub fn uses(&self, place: usize) -> bool {
         let needed = self.graph.ancestors(self.outputs.iter().copied(), |_| false);
         self.inputs.get(place).is_some_and(|input| needed.contains(input.index()))
@@ -99,12 +99,12 @@ impl Body {
         self.inputs.get(place).map_or("?", |&input| &self.graph.node(input).name)
     }
 
-    /// Whether it draws from random streams.
+    /// True if it draws from random streams.
     pub fn is_random(&self) -> bool {
         self.graph.iter().any(|(_, node)| node.is_random())
     }
 
-    /// Whether it tells someone outside of a value.
+    /// True if it tells someone outside of a value.
     pub fn observes(&self) -> bool {
         self.graph.iter().any(|(_, node)| node.observes())
     }

@@ -55,7 +55,7 @@ impl Graph {
     }
 }
 
-/// Whether a node can have the declared type. What inference left open is then settled by it.
+/// True if a node can have the declared type. What inference left open is then settled by it.
 ///
 /// The declared type stands where inference knows more. That is how the graph was when it was
 /// printed: the node was made before something further down found two sizes equal, or a size to be

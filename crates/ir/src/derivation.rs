@@ -105,12 +105,12 @@ impl<'a> Derivation<'a> {
         self.graph.borrow().node(self.node).operands.len()
     }
 
-    /// Whether the cotangent of an operand is asked for.
+    /// True if the cotangent of an operand is asked for.
     pub fn wanted(&self, index: usize) -> bool {
         self.wanted.get(index).copied().unwrap_or(false)
     }
 
-    /// Whether exact zeros in the cotangent stand for elements that did not count, so that zero
+    /// True if exact zeros in the cotangent stand for elements that did not count, so that zero
     /// times infinity or NaN has to stay zero.
     pub fn masked(&self) -> bool {
         self.masked

@@ -51,7 +51,7 @@ impl DType {
         }
     }
 
-    /// Whether derivatives exist for it: `f32` and `f64`.
+    /// True if derivatives exist for it: `f32` and `f64`.
     pub const fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
     }
@@ -94,7 +94,7 @@ impl DTypes {
         DTypes(bits)
     }
 
-    /// Whether `dtype` is in the set.
+    /// True if `dtype` is in the set.
     pub const fn contains(self, dtype: DType) -> bool {
         self.0 & (1 << dtype as u8) != 0
     }

@@ -71,7 +71,7 @@ pub struct Inference<'a> {
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
-    /// Whether two unknown dimensions, one of either operand, stretched each other.
+    /// True if two unknown dimensions, one of either operand, stretched each other.
     pub(crate) crossing: bool,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Inference<'a> {
         TensorType::new(self.dtype(operand), self.shape(operand))
     }
 
-    /// Whether a dimension is one of which only a body knows the size.
+    /// True if a dimension is one of which only a body knows the size.
     pub fn is_inner(&self, dim: Dim) -> bool {
         match (&self.solver, self.resolve(dim)) {
             (Solver::Building(symbols), Dim::Symbol(id)) => symbols.origin(id).is_none(),
@@ -272,7 +272,7 @@ pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Opt
     (front != met).then_some([front, met])
 }
 
-/// Whether they are two numbers that differ.
+/// True if they are two numbers that differ.
 fn are_unlike(x: Dim, y: Dim) -> bool {
     matches!((x, y), (Dim::Known(x), Dim::Known(y)) if x != y)
 }

@@ -144,7 +144,7 @@ pub struct Signature {
     pub summary: &'static str,
     /// Its operands; the last may repeat, see `variadic`.
     pub operands: &'static [OperandSpec],
-    /// Whether the last operand stands for any number of operands, none included.
+    /// True if the last operand stands for any number of operands, none included.
     pub variadic: bool,
     /// Its attributes.
     pub attributes: &'static [AttributeSpec],
@@ -152,14 +152,14 @@ pub struct Signature {
     pub effect: Effect,
     /// How far it can be differentiated.
     pub differentiability: Differentiability,
-    /// Whether it tells someone outside of its operand, which it passes on, or fails over it. Such
+    /// True if it tells someone outside of its operand, which it passes on, or fails over it. Such
     /// a node is run as often as it stands in the graph and is needed: it is neither folded, nor
     /// shared, nor merged into others.
     pub observes: bool,
-    /// Whether its gradient rule puts exact zeros where an operand did not count, so that rules
+    /// True if its gradient rule puts exact zeros where an operand did not count, so that rules
     /// further back must not turn them into NaN.
     pub zeroes_gradient: bool,
-    /// Whether its one operand is a tuple, of which it takes the item that its first attribute
+    /// True if its one operand is a tuple, of which it takes the item that its first attribute
     /// says. Its rules see the items as its operands; to its kernel the tuple is operand 0.
     pub takes_tuple: bool,
 }
@@ -236,7 +236,7 @@ impl Signature {
         }
     }
 
-    /// Whether `count` operands are as many as it takes.
+    /// True if `count` operands are as many as it takes.
     pub fn accepts(&self, count: usize) -> bool {
         if self.variadic { count + 1 >= self.operands.len() } else { count == self.operands.len() }
     }
@@ -257,7 +257,7 @@ impl Concrete<'_> {
         self.dims.iter().product()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -333,7 +333,7 @@ pub struct Interleaving {
     pub kernel: Kernel,
     /// Which operands they take interleaved.
     pub operands: SmallVec<[bool; 3]>,
-    /// Whether the result is.
+    /// True if the result is.
     pub result: bool,
 }
 
@@ -402,7 +402,7 @@ pub trait Operator: Any + Send + Sync {
         }
     }
 
-    /// Whether all elements of the result are one and the same, whatever the operands hold: a
+    /// True if all elements of the result are one and the same, whatever the operands hold: a
     /// comparison of numbers below 1 with 1, for instance, which is what dropout is where nothing
     /// is dropped. Asked where operands mix rows.
     fn is_settled(&self, cx: &Splitting<'_>) -> bool {
@@ -444,7 +444,7 @@ pub enum OperatorRef {
 }
 
 impl OperatorRef {
-    /// Whether this is the very same operator.
+    /// True if this is the very same operator.
     pub fn is(&self, other: &OperatorRef) -> bool {
         let (a, b): (&dyn Operator, &dyn Operator) = (&**self, &**other);
         // Operators without fields have no address of their own: their type tells them apart.

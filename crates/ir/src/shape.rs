@@ -144,7 +144,7 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// Whether a symbol was made since.
+    /// True if a symbol was made since.
     pub(crate) fn is_before(self, id: SymbolId) -> bool {
         id.index() >= self.len
     }
@@ -165,7 +165,7 @@ impl Symbols {
         self.entries.len()
     }
 
-    /// Whether every dimension is a number.
+    /// True if every dimension is a number.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -174,7 +174,7 @@ impl Symbols {
         SymbolId { index, owner: self.owner }
     }
 
-    /// Whether a dimension can stand in shapes of this graph: it is a number, or one of these
+    /// True if a dimension can stand in shapes of this graph: it is a number, or one of these
     /// symbols.
     pub fn owns(&self, dim: Dim) -> bool {
         match dim {
@@ -208,7 +208,7 @@ impl Symbols {
         self.revision
     }
 
-    /// Whether these are known to `outer` too, with the same ids.
+    /// True if these are known to `outer` too, with the same ids.
     pub(crate) fn is_part_of(&self, outer: &Symbols) -> bool {
         self.is_empty() || self.owner == outer.owner && self.len() <= outer.len()
     }

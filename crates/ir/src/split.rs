@@ -157,7 +157,7 @@ impl<'a> Splitting<'a> {
         self.splits.get(operand)?.rows().map(|rows| rows.axis)
     }
 
-    /// Whether none of the operands is split.
+    /// True if none of the operands is split.
     pub fn is_whole(&self) -> bool {
         self.splits.iter().all(|split| *split == Split::Whole)
     }
@@ -174,7 +174,7 @@ impl<'a> Splitting<'a> {
         &self.each
     }
 
-    /// Whether a size is the dimension's or grows with it.
+    /// True if a size is the dimension's or grows with it.
     pub fn grows(&self, dim: Dim) -> bool {
         self.walk.each(dim).is_some()
     }
@@ -222,7 +222,7 @@ impl<'a> Splitting<'a> {
         }
     }
 
-    /// Whether operands that are not split have a single element along the axis that is `place`
+    /// True if operands that are not split have a single element along the axis that is `place`
     /// from the end.
     fn repeat(&self, place: usize) -> bool {
         (0..self.operands()).filter(|&operand| self.axis(operand).is_none()).all(|operand| {

@@ -394,7 +394,7 @@ impl<'a> Walk<'a> {
         body.outputs().iter().map(of).collect()
     }
 
-    /// Whether there is so much left to be spent.
+    /// True if there is so much left to be spent.
     fn spend(&self, visits: u64) -> bool {
         let left = self.left.get().checked_sub(visits);
         self.left.set(left.unwrap_or(0));

@@ -68,7 +68,7 @@ impl<const N: usize> Broadcast<N> {
         self.inner
     }
 
-    /// Whether every operand has the shape of the result, so that one flat loop will do.
+    /// True if every operand has the shape of the result, so that one flat loop will do.
     pub fn is_flat(&self) -> bool {
         self.outer.is_empty() && self.inner_strides.iter().all(|&s| s == 1)
     }

@@ -55,7 +55,7 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// Whether there is one group, no dilation, a stride that is not out of all proportion, and
+    /// True if there is one group, no dilation, a stride that is not out of all proportion, and
     /// something to do.
     fn is_plain(&self) -> bool {
         /// The ways back lay out a filter for each of as many pixels.

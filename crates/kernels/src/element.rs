@@ -3,6 +3,8 @@
 //! Integers wrap on overflow in debug and release builds alike; floats follow IEEE 754 and a NaN
 //! passes through [`Number::least`] and [`Number::greatest`]. Booleans are `u8` 0 or 1 in this
 //! crate.
+//!
+//! Long because each function stands here once for each of two float types, so that bits agree.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -19,7 +21,7 @@ mod sealed {
 pub trait Element:
     Pod + sealed::Sealed + PartialEq + PartialOrd + Default + Debug + Display + Send + Sync
 {
-    /// Whether this is a type of floats.
+    /// True if this is a type of floats.
     const IS_FLOAT: bool;
     /// From `f32`: to an integer it truncates and saturates, NaN gives 0.
     fn from_f32(value: f32) -> Self;
@@ -136,9 +138,9 @@ pub trait Real:
     fn ceil(self) -> Self;
     /// The nearest integer, halves to the even one.
     fn round_ties_even(self) -> Self;
-    /// Whether this is NaN.
+    /// True if this is NaN.
     fn is_nan(self) -> bool;
-    /// Whether this is neither infinite nor NaN.
+    /// True if this is neither infinite nor NaN.
     fn is_finite(self) -> bool;
     /// To `f64`, exact.
     fn to_f64(self) -> f64;

@@ -35,9 +35,9 @@ pub enum Operation {
     Max,
     /// The smallest; NaN if there is one; a failure of nothing.
     Min,
-    /// Whether any of these booleans (0 or 1) is true; of nothing none is.
+    /// True if any of these booleans (0 or 1) is true; of nothing none is.
     Any,
-    /// Whether all of these booleans (0 or 1) are true; of nothing all are.
+    /// True if all of these booleans (0 or 1) are true; of nothing all are.
     All,
     /// The largest where that is finite, else 0, also of nothing: what to subtract from floats
     /// before their exponentials are added.
@@ -101,7 +101,7 @@ pub struct Reduction {
     reduced: SmallVec<[Dim; 3]>,
     /// The length of the contiguous innermost dimension.
     inner: usize,
-    /// Whether that one is reduced or kept.
+    /// True if that one is reduced or kept.
     inner_is_reduced: bool,
     /// How many elements make up one.
     count: usize,

@@ -216,7 +216,7 @@ impl<'a> Outputs<'a> {
         self.writes.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
     }
@@ -325,7 +325,7 @@ impl<'a> Inputs<'a> {
         self.reads.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.reads.is_empty()
     }

@@ -16,12 +16,12 @@ use crate::mistake::{invalid, is_told};
 /// The moving averages move when the result's `update` is run:
 ///
 /// ```
-/// use abeyance_graph::{dims, he_normal, Conv2d, Graph};
+/// use abeyance_graph::{dims, he_normal, ConvOptions, Graph};
 /// use abeyance_layers::{batch_norm, conv2d};
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
 /// let training = g.placeholder_with_default("training", false); // fed `true` by the training
-/// let h = conv2d(x, 12, 5, Conv2d::same(), he_normal);
+/// let h = conv2d(x, 12, 5, ConvOptions::same(), he_normal);
 /// let normalized = batch_norm(h, training);
 /// let y = normalized.output.relu();
 /// // ... and with a loss of y: `g.group([optimizer.minimize(loss), normalized.update])`

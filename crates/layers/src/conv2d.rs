@@ -1,29 +1,31 @@
-//! Filters that move over images.
+//! Convolutions of images: filters that move over them.
 
-use abeyance_graph::{Conv2d, Dimensions, Float, Init, Pair, Tensor, dims, glorot_uniform, zeros};
+use abeyance_graph::{
+    ConvOptions, Dimensions, Float, Init, Pair, Tensor, dims, glorot_uniform, zeros,
+};
 
 use crate::dense::Initial;
 use crate::mistake::{invalid, is_told, reject};
 
 /// A layer of `filters` filters of this window, `[h, w]` or one number for both: images
 /// `[N, H, W, C]` to `[N, H', W', filters]`, TensorFlow's `tf.layers.conv2d`. How the filters move,
-/// [`Conv2d`] says.
+/// [`ConvOptions`] says.
 ///
 /// ```text
 /// conv2d(x, kernel) + bias        kernel: [h, w, C / groups, filters], bias: [filters]
 /// ```
 ///
-/// The kernel starts as `kernel` says, which is handed its shape; the bias starts at 0. [`Filters`]
+/// The kernel starts as `kernel` says, which is handed its shape; the bias starts at 0. [`Conv2d`]
 /// has a name and other biases too.
 ///
 /// It is a mistake if `x` has not four dimensions, or the number of its channels is not known.
 ///
 /// ```
-/// use abeyance_graph::{dims, he_normal, Conv2d, Graph};
+/// use abeyance_graph::{dims, he_normal, ConvOptions, Graph};
 /// use abeyance_layers::conv2d;
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
-/// let h = conv2d(x, 12, 5, Conv2d::same().stride(2), he_normal).relu();
+/// let h = conv2d(x, 12, 5, ConvOptions::same().stride(2), he_normal).relu();
 /// assert_eq!(h.to_string(), "relu : f32[N, 14, 14, 12]");
 /// # g.check().unwrap();
 /// ```
@@ -32,7 +34,7 @@ pub fn conv2d<'g, T: Float>(
     x: Tensor<'g, T>,
     filters: usize,
     window: impl Into<Pair>,
-    options: Conv2d,
+    options: ConvOptions,
     kernel: impl FnOnce(Dimensions) -> Init<T>,
 ) -> Tensor<'g, T> {
     let _call = x.graph().call("conv2d");
@@ -42,13 +44,13 @@ pub fn conv2d<'g, T: Float>(
 /// A [`conv2d`] layer with all there is to choose.
 ///
 /// ```
-/// use abeyance_graph::{dims, fill, he_normal, Conv2d, Graph};
-/// use abeyance_layers::Filters;
+/// use abeyance_graph::{dims, fill, he_normal, ConvOptions, Graph};
+/// use abeyance_layers::Conv2d;
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
-/// let layer = Filters::new(12, [5, 5])
+/// let layer = Conv2d::new(12, [5, 5])
 ///     .name("edges")
-///     .options(Conv2d::valid())
+///     .options(ConvOptions::valid())
 ///     .kernel(he_normal)
 ///     .bias(|shape| fill(shape, 0.1));
 /// let h = layer.apply(x).relu();
@@ -56,23 +58,23 @@ pub fn conv2d<'g, T: Float>(
 /// # let _ = h;
 /// # g.check().unwrap();
 /// ```
-pub struct Filters<'a, T> {
+pub struct Conv2d<'a, T> {
     filters: usize,
     window: Pair,
-    options: Conv2d,
+    options: ConvOptions,
     name: &'a str,
     kernel: Initial<'a, T>,
     bias: Option<Initial<'a, T>>,
 }
 
-impl<'a, T: Float> Filters<'a, T> {
-    /// So many filters of this window, with [SAME](Conv2d::same) padding; the kernel starts as
+impl<'a, T: Float> Conv2d<'a, T> {
+    /// So many filters of this window, with [SAME](ConvOptions::same) padding; the kernel starts as
     /// [`glorot_uniform`] has it, TensorFlow's default, the bias at 0.
     pub fn new(filters: usize, window: impl Into<Pair>) -> Self {
         Self {
             filters,
             window: window.into(),
-            options: Conv2d::same(),
+            options: ConvOptions::same(),
             name: "conv2d",
             kernel: Box::new(glorot_uniform),
             bias: Some(Box::new(zeros)),
@@ -87,7 +89,7 @@ impl<'a, T: Float> Filters<'a, T> {
     }
 
     /// How the filters move: padding, strides, dilations, groups.
-    pub fn options(mut self, options: Conv2d) -> Self {
+    pub fn options(mut self, options: ConvOptions) -> Self {
         self.options = options;
         self
     }
@@ -113,15 +115,15 @@ impl<'a, T: Float> Filters<'a, T> {
     /// Appends the layer: see [`conv2d`].
     #[track_caller]
     pub fn apply<'g>(self, x: Tensor<'g, T>) -> Tensor<'g, T> {
-        let _call = x.graph().call("Filters");
+        let _call = x.graph().call("Conv2d");
         let sizes = (self.filters, self.window);
         append(self.name, x, sizes, self.options, self.kernel, self.bias)
     }
 }
 
-impl<T> std::fmt::Debug for Filters<'_, T> {
+impl<T> std::fmt::Debug for Conv2d<'_, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Filters")
+        f.debug_struct("Conv2d")
             .field("name", &self.name)
             .field("filters", &self.filters)
             .field("window", &self.window.0)
@@ -136,7 +138,7 @@ fn append<'g, T: Float>(
     name: &str,
     x: Tensor<'g, T>,
     (filters, Pair([rows, columns])): (usize, Pair),
-    options: Conv2d,
+    options: ConvOptions,
     kernel: impl FnOnce(Dimensions) -> Init<T>,
     bias: Option<impl FnOnce(Dimensions) -> Init<T>>,
 ) -> Tensor<'g, T> {

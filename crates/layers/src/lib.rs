@@ -51,7 +51,7 @@ mod mistake;
 mod sizes;
 
 pub use batch_norm::{BatchNorm, batch_norm};
-pub use conv2d::{Filters, conv2d};
+pub use conv2d::{Conv2d, conv2d};
 pub use dense::{Dense, dense};
 pub use dropout::dropout;
 pub use flatten::flatten;

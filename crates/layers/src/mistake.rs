@@ -23,7 +23,7 @@ pub(crate) fn reject<'g, T: Element>(
     graph.any(graph.reject(diagnostic)).assume()
 }
 
-/// Whether it is the result of a mistake that the graph knows of.
+/// True if it is the result of a mistake that the graph knows of.
 pub(crate) fn is_told<T: Element>(x: Tensor<'_, T>) -> bool {
     x.graph().ir().shape(x.id()).is_none()
 }

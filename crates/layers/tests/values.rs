@@ -1,6 +1,6 @@
 //! What layers compute, against sums written out.
 
-use abeyance_graph::{Conv2d, Graph, dims, fill, he_normal, ones, random_normal, zeros};
+use abeyance_graph::{ConvOptions, Graph, dims, fill, he_normal, ones, random_normal, zeros};
 use abeyance_layers::{BatchNorm, Dense, conv2d, dense, dropout, flatten};
 use abeyance_session::{Session, feeds, gradients};
 use ndarray::{Array, Array2, Array4, ArrayD, arr1, arr2};
@@ -127,7 +127,7 @@ fn convolutions_and_batch_normalization_train_together() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 6, 6, 2]);
     let training = g.placeholder_with_default("training", false);
-    let h = conv2d(x, 4, 3, Conv2d::valid().groups(2), he_normal);
+    let h = conv2d(x, 4, 3, ConvOptions::valid().groups(2), he_normal);
     assert_eq!(h.to_string(), "conv2d : f32[N, 4, 4, 4]");
     assert_eq!(
         g.tensor::<f32>("conv2d/kernel").unwrap().to_string(),

@@ -129,7 +129,7 @@ fn parse(name: &str) -> Option<(usize, bool, &str)> {
     is_plain.then_some((parsed as usize, is_input, port))
 }
 
-/// Whether cases are of a signature: each has a value of the right element type and shape for every
+/// True if cases are of a signature: each has a value of the right element type and shape for every
 /// input and every output, and nothing else.
 ///
 /// # Errors

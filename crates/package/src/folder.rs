@@ -24,7 +24,7 @@ pub(crate) const FILES: [&str; 5] = [MANIFEST, GRAPH, MODEL, WEIGHTS, CASES];
 /// A folder with more in it is no model's.
 const MOST_ENTRIES: usize = 10_000;
 
-/// Whether a folder is a package: it has a `model.json`.
+/// True if a folder is a package: it has a `model.json`.
 pub fn is_package(path: &Path) -> bool {
     path.join(MANIFEST).is_file()
 }
@@ -136,7 +136,7 @@ fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a text begins as a graph's does, and not as a note of somebody's.
+/// True if a text begins as a graph's does, and not as a note of somebody's.
 fn is_text_form(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut head));

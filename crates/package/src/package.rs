@@ -39,7 +39,7 @@ pub struct Package {
     pub path: PathBuf,
     /// The file of its graph.
     pub source: PathBuf,
-    /// Whether its graph came from a model of ONNX, with its weights.
+    /// True if its graph came from a model of ONNX, with its weights.
     pub is_onnx: bool,
 }
 
@@ -98,7 +98,7 @@ impl Package {
         Ok(Self { cases, ..package })
     }
 
-    /// Whether the parts of a package go together.
+    /// True if the parts of a package go together.
     fn check_parts(&self) -> Result<(), Error> {
         let ir = self.graph.ir();
         let manifest = self.path.join(folder::MANIFEST);
@@ -127,7 +127,7 @@ impl Package {
         Ok(Self { checkpoint: Some(reading::checkpoint(path)?), ..self })
     }
 
-    /// Whether what it computes depends on variables of which nothing is known but their first
+    /// True if what it computes depends on variables of which nothing is known but their first
     /// values.
     pub fn is_untrained(&self) -> bool {
         let ir = self.graph.ir();
@@ -176,7 +176,7 @@ impl Package {
     }
 }
 
-/// Whether a graph has a signature of that name that can be served.
+/// True if a graph has a signature of that name that can be served.
 pub(crate) fn check_servable(graph: &abeyance_ir::Graph, name: &str) -> Result<(), Error> {
     let signature = graph.find_signature(name).map_err(|found| Error::Request {
         message: found.message.to_string(),

@@ -13,7 +13,7 @@ use crate::{Error, is_package};
 /// No larger model is read; protobuf ends there.
 const MOST_MODEL_BYTES: u64 = 1 << 31;
 
-/// Whether a file is a model of ONNX, by its name: such files have no mark.
+/// True if a file is a model of ONNX, by its name: such files have no mark.
 pub fn is_onnx(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
@@ -63,7 +63,7 @@ pub fn checkpoint(path: &Path) -> Result<Checkpoint, Error> {
     Checkpoints::latest_in(path)?.ok_or_else(missing)
 }
 
-/// Whether a file has the head of a `safetensors` file.
+/// True if a file has the head of a `safetensors` file.
 fn is_checkpoint(path: &Path) -> bool {
     let mut head = [0; 9];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));

@@ -167,7 +167,7 @@ pub fn write_on(
     Ok(Written { files, left_out })
 }
 
-/// Whether a package may be written there: there is nothing, an empty folder, or a package with
+/// True if a package may be written there: there is nothing, an empty folder, or a package with
 /// nothing else in it.
 fn check_place(folder: &Path) -> Result<(), Error> {
     let entries = match std::fs::read_dir(folder) {

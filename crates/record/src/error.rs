@@ -88,7 +88,7 @@ impl Error {
         move |source| Error::Disk { what, path, source }
     }
 
-    /// Whether records behind it can be read.
+    /// True if records behind it can be read.
     pub fn goes_on(&self) -> bool {
         matches!(self, Error::Checksum { .. } | Error::TooLong { .. } | Error::Message { .. })
     }

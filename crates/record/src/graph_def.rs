@@ -87,7 +87,7 @@ pub fn read_meta(bytes: &[u8]) -> Option<GraphDef> {
         .and_then(|meta| meta.graph_def)
 }
 
-/// Whether a graph's nodes, operands and attributes are too many to be read. An empty node takes
+/// True if a graph's nodes, operands and attributes are too many to be read. An empty node takes
 /// two bytes in a file and some hundred in memory.
 pub(crate) fn is_too_large(bytes: &[u8]) -> bool {
     fields(bytes).map(|(_, node)| 1 + fields(node).count()).sum::<usize>() > MOST_PARTS

@@ -375,7 +375,7 @@ impl Model {
     }
 }
 
-/// Whether a value holds the graph of a function that TensorFlow 2 traced.
+/// True if a value holds the graph of a function that TensorFlow 2 traced.
 fn is_graph(value: &Value) -> bool {
     let plugin = value.metadata.as_ref().and_then(|metadata| metadata.plugin_data.as_ref());
     plugin.is_some_and(|plugin| plugin.plugin_name == TRACED_GRAPH)

@@ -81,12 +81,12 @@ impl EventReader {
         self.offset
     }
 
-    /// Whether a record was met behind which nothing can be read.
+    /// True if a record was met behind which nothing can be read.
     pub fn is_stopped(&self) -> bool {
         self.stopped
     }
 
-    /// Whether the file is gone or its name belongs to another by now, as after a run was resumed:
+    /// True if the file is gone or its name belongs to another by now, as after a run was resumed:
     /// then this one will not grow any more.
     pub fn is_replaced(&self) -> bool {
         let (Ok(named), Ok(open)) = (std::fs::metadata(&self.path), self.file.get_ref().metadata())
@@ -154,7 +154,7 @@ impl EventReader {
         Ok(Some((event?, Place { file: self.path.clone(), offset })))
     }
 
-    /// Whether the file has that many bytes from the offset on.
+    /// True if the file has that many bytes from the offset on.
     fn has(&mut self, bytes: u64) -> Result<bool, Error> {
         let end = self.offset.saturating_add(bytes);
         if end <= self.length {

@@ -154,13 +154,13 @@ impl Recorder {
         Ok(output)
     }
 
-    /// Whether something is recorded at a step, for who runs steps himself: then
+    /// True if something is recorded at a step, for who runs steps himself: then
     /// [`Recorder::ports_at`] are fetched along, and given to [`Recorder::record`].
     pub fn wants(&self, step: i64) -> bool {
         u64::try_from(step).is_ok_and(|step| self.thinning.keeps(step))
     }
 
-    /// Whether histograms, images and batches are recorded at a step.
+    /// True if histograms, images and batches are recorded at a step.
     pub fn wants_large(&self, step: i64) -> bool {
         u64::try_from(step).is_ok_and(|step| self.thinning.keeps_large(step))
     }
@@ -283,7 +283,7 @@ impl Recorder {
         self.push(step, Item::Event(event));
     }
 
-    /// Whether the graph was recorded without what its nodes cost, which can still be given.
+    /// True if the graph was recorded without what its nodes cost, which can still be given.
     pub fn wants_costs(&self) -> bool {
         self.graph.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }

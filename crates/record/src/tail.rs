@@ -29,7 +29,7 @@ impl Tail {
         Self { path, reader: None, offset: 0, length: None, file: None, is_over: false }
     }
 
-    /// Whether the name belongs to another file by now.
+    /// True if the name belongs to another file by now.
     pub(crate) fn is_replaced(&self) -> bool {
         self.length.is_some() && identity(&self.path) != self.file
     }

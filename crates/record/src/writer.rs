@@ -78,7 +78,7 @@ impl EventWriter {
         self.written + self.pending.len() as u64
     }
 
-    /// Whether there is not even a version.
+    /// True if there is not even a version.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -75,7 +75,7 @@ pub struct BufferInfo {
     pub alignment: usize,
     /// Where it starts in the arena, in bytes; `None` for whatever lives elsewhere or has no bytes.
     pub offset: Option<usize>,
-    /// Whether it lives to the end of a run and can be read then.
+    /// True if it lives to the end of a run and can be read then.
     pub keep: bool,
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Frame {
     workspaces: Workspaces,
     /// The threads that a run may have.
     pub threads: usize,
-    /// Whether there are counters and workspaces for more than the caller.
+    /// True if there are counters and workspaces for more than the caller.
     pub parallel: bool,
 }
 
@@ -111,7 +111,7 @@ impl Frame {
         Ok(())
     }
 
-    /// Whether there is room for a program already.
+    /// True if there is room for a program already.
     pub fn has_room(&self, program: &Program) -> bool {
         let parallel = !program.runs_inline(self.threads);
         let (_, workspaces) = Workspaces::size(program, if parallel { self.threads } else { 1 });

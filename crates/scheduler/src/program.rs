@@ -200,7 +200,7 @@ impl Program {
         }
     }
 
-    /// Whether a run with `threads` threads stays on the caller's thread, since the work is small
+    /// True if a run with `threads` threads stays on the caller's thread, since the work is small
     /// or one chain. A run that would not does so all the same where the other threads sleep and
     /// are not worth waking.
     pub fn runs_inline(&self, threads: usize) -> bool {

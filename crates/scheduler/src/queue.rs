@@ -104,12 +104,12 @@ impl Queue {
         self.remaining.0.store(units.units.len(), SeqCst);
     }
 
-    /// Whether every unit has finished.
+    /// True if every unit has finished.
     pub fn is_done(&self) -> bool {
         self.remaining.0.load(SeqCst) == 0
     }
 
-    /// Whether there is something to claim.
+    /// True if there is something to claim.
     pub fn has_ready(&self) -> bool {
         self.head.0.load(SeqCst) < self.tail.0.load(SeqCst)
     }
@@ -131,7 +131,7 @@ impl Queue {
         }
     }
 
-    /// Whether a part comes behind a failure. Whoever depends on a part that was passed over sees
+    /// True if a part comes behind a failure. Whoever depends on a part that was passed over sees
     /// this too: the failure was seen before the part was counted as finished, and `failed_at` only
     /// falls.
     fn passes_over(&self, part: Part) -> bool {
@@ -165,7 +165,7 @@ impl Callers {
         self.0.0.fetch_sub(1, Relaxed);
     }
 
-    /// Whether thread number `thread` of `threads` is one too many.
+    /// True if thread number `thread` of `threads` is one too many.
     pub fn crowd_out(&self, thread: usize, threads: usize) -> bool {
         thread > 0 && thread + self.0.0.load(Relaxed) > threads
     }

@@ -111,7 +111,7 @@ pub struct State {
     frame: Frame,
     /// The program that the frame fits.
     program: Option<u64>,
-    /// Whether each buffer is bound in the present run.
+    /// True if each buffer is bound in the present run.
     bound: Vec<bool>,
 }
 
@@ -140,12 +140,12 @@ impl State {
         Ok(())
     }
 
-    /// Whether [`State::fit`] has nothing to do for this program since it did it last.
+    /// True if [`State::fit`] has nothing to do for this program since it did it last.
     pub(crate) fn fits(&self, program: &Program) -> bool {
         self.program == Some(program.id)
     }
 
-    /// Whether there is as much memory as a program asks for.
+    /// True if there is as much memory as a program asks for.
     pub(crate) fn has_room(&self, program: &Program) -> bool {
         self.frame.has_room(program)
     }
@@ -264,7 +264,7 @@ impl<'r> Run<'r> {
         result
     }
 
-    /// Whether a run now would be more than the caller's.
+    /// True if a run now would be more than the caller's.
     fn would_share(&self, workers: &Workers) -> bool {
         self.state.frame.parallel && workers.would_share(self.program)
     }

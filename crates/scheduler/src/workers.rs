@@ -107,7 +107,7 @@ impl Workers {
         self.threads
     }
 
-    /// Whether a program that is run now is run by more than the caller.
+    /// True if a program that is run now is run by more than the caller.
     pub(crate) fn would_share(&self, program: &Program) -> bool {
         let sharing = program.units.sharing(self.threads);
         let asleep = || self.shared.idle.sleepers() + 1 >= self.threads;

@@ -34,7 +34,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Whether requests may be sent here.
+    /// True if requests may be sent here.
     pub(crate) fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Relaxed) && self.registry.is_ready()
     }

@@ -48,7 +48,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether nobody wants its answer any more.
+    /// True if nobody wants its answer any more.
     fn is_void(&self, now: Instant) -> bool {
         self.answer.is_closed() || self.job.deadline.is_some_and(|deadline| deadline <= now)
     }
@@ -88,7 +88,7 @@ struct State {
     turns: VecDeque<Lane>,
     waiting: usize,
     running: usize,
-    /// Whether a thread watches for what comes instead of sleeping.
+    /// True if a thread watches for what comes instead of sleeping.
     watching: bool,
     stopping: bool,
 }
@@ -200,7 +200,7 @@ impl Executor {
         Ok(receiver)
     }
 
-    /// Whether nothing waits or runs.
+    /// True if nothing waits or runs.
     pub(crate) fn is_idle(&self) -> bool {
         let state = self.shared.lock();
         state.waiting == 0 && state.running == 0

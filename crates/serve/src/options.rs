@@ -140,7 +140,7 @@ impl ServerOptions {
         self
     }
 
-    /// Whether an address that other machines can reach may be served without a token.
+    /// True if an address that other machines can reach may be served without a token.
     pub fn allow_public(mut self, allow: bool) -> Self {
         self.allow_public = allow;
         self
@@ -165,7 +165,7 @@ impl ServerOptions {
         self
     }
 
-    /// Whether each answered request is logged, by `tracing` at level INFO with the target
+    /// True if each answered request is logged, by `tracing` at level INFO with the target
     /// `access`.
     pub fn access_log(mut self, log: bool) -> Self {
         self.access_log = log;

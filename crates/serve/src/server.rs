@@ -188,7 +188,7 @@ impl Server {
         self.http.map(|addr| format!("{scheme}://{addr}/")).unwrap_or_default()
     }
 
-    /// Whether models are loaded and answer.
+    /// True if models are loaded and answer.
     pub fn is_ready(&self) -> bool {
         self.app.is_ready()
     }

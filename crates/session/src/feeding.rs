@@ -51,7 +51,7 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
 /// size.
 type Shapes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
 
-/// Whether a size is the one that the graph, or an array that was fed before, gives the dimension.
+/// True if a size is the one that the graph, or an array that was fed before, gives the dimension.
 fn check_size(
     graph: &Graph,
     feed: &Feed<'_>,

@@ -47,7 +47,7 @@ pub(crate) enum Wanted {
 }
 
 impl Wanted {
-    /// Whether a node of this type can be picked up so.
+    /// True if a node of this type can be picked up so.
     pub(crate) fn fits(self, ty: &Type) -> bool {
         match (self, ty) {
             (Wanted::Anything, _) => true,

@@ -28,7 +28,7 @@ impl SessionOptions {
         self
     }
 
-    /// Whether plans go through passes that make them faster: constants are folded, common
+    /// True if plans go through passes that make them faster: constants are folded, common
     /// subexpressions eliminated, elementwise loops fused. They do by default. It changes no bit of
     /// any result. Without, each node is a step of its own, which is slower and easier to follow in
     /// a profile.
@@ -64,7 +64,7 @@ impl SessionOptions {
         crate::plan::optional()
     }
 
-    /// Whether a plan is verified after each of its passes while it is made. By default it is in
+    /// True if a plan is verified after each of its passes while it is made. By default it is in
     /// debug builds alone. A plan that is not sound is an error that names the pass.
     pub fn verify_passes(mut self, verify: bool) -> Self {
         self.verified = Some(verify);

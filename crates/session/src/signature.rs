@@ -168,7 +168,7 @@ impl SignatureRun<'_> {
         })
     }
 
-    /// Whether runs of it can be put together in one and their outputs cut apart again, to the same
+    /// True if runs of it can be put together in one and their outputs cut apart again, to the same
     /// bits: whether the first dimension of all inputs and outputs is one and the same unknown
     /// dimension, and row i of every output depends on row i of every input and on nothing else but
     /// variables and constants. Other unknown dimensions there may be; inputs that are put together

@@ -27,7 +27,7 @@ impl Failing {
         Self { calls: Arc::default(), at: call }
     }
 
-    /// Whether that call was made.
+    /// True if that call was made.
     pub fn has_failed(&self) -> bool {
         self.calls.load(Ordering::Relaxed) > self.at
     }

@@ -61,7 +61,7 @@ impl<'g> Gradients<'g> {
         self.pairs.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

@@ -36,7 +36,7 @@ impl<'g> Momentum<'g> {
         Self { rate: rate.into(), momentum: momentum.into(), nesterov: false }
     }
 
-    /// Whether to use Nesterov's variant; not unless asked for.
+    /// True if to use Nesterov's variant; not unless asked for.
     pub fn nesterov(mut self, nesterov: bool) -> Self {
         self.nesterov = nesterov;
         self

@@ -60,7 +60,7 @@ impl<'g> RmsProp<'g> {
         self
     }
 
-    /// Whether to divide by the root of the variance instead of the mean square; not unless asked
+    /// True if to divide by the root of the variance instead of the mean square; not unless asked
     /// for.
     pub fn centered(mut self, centered: bool) -> Self {
         self.centered = centered;

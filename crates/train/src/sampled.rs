@@ -33,7 +33,7 @@ impl<'g> Sampling<'g> {
         Self { candidates: Drawn::Given(candidates), remove_accidental_hits: None }
     }
 
-    /// Whether a candidate that is one of a row's own classes does not count for that row. By
+    /// True if a candidate that is one of a row's own classes does not count for that row. By
     /// default it counts in [`nce_loss`] and does not in [`sampled_softmax_loss`], as in
     /// TensorFlow.
     pub fn remove_accidental_hits(self, remove: bool) -> Self {

@@ -64,7 +64,7 @@ pub(crate) fn here(graph: &Graph) -> Location {
     graph.build(|ir| ir.context().location)
 }
 
-/// Whether it is one number; else the graph is told.
+/// True if it is one number; else the graph is told.
 #[track_caller]
 fn is_loss(loss: AnyTensor<'_>) -> bool {
     let graph = loss.graph();

@@ -24,7 +24,7 @@ pub struct Updates<'g> {
     scope: String,
     /// The widest type among the variables.
     dtype: DType,
-    /// Whether there is a variable of f32.
+    /// True if there is a variable of f32.
     has_f32: bool,
     /// Hyperparameters that are nodes by now.
     scalars: HashMap<ScalarKey, NodeId>,
@@ -191,7 +191,7 @@ impl<'g> Updates<'g> {
         self.optimizer
     }
 
-    /// Whether some variable is of f32, to which settings are rounded.
+    /// True if some variable is of f32, to which settings are rounded.
     pub(crate) fn has_f32(&self) -> bool {
         self.has_f32
     }

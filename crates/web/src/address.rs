@@ -48,7 +48,7 @@ pub fn listen(addr: &str) -> Result<TcpListener, AddressError> {
     Ok(listener)
 }
 
-/// Whether all that an address means is this machine alone.
+/// True if all that an address means is this machine alone.
 ///
 /// # Errors
 /// The address is none.

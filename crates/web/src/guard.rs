@@ -37,7 +37,7 @@ impl Names {
         (!is_own).then(|| format!("a page of `{}` may not use this {server}", shorten(origin)))
     }
 
-    /// Whether the machine may be called so. Numbers cannot be made to mean another machine than
+    /// True if the machine may be called so. Numbers cannot be made to mean another machine than
     /// they did; names can.
     fn knows(&self, host: &str) -> bool {
         let name = match host.rsplit_once(':') {

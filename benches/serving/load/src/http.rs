@@ -40,7 +40,7 @@ pub struct Reply<'c> {
     pub body: &'c [u8],
     /// `Inference-Header-Content-Length`.
     pub json_length: Option<usize>,
-    /// Whether the server closes the connection after this answer.
+    /// True if the server closes the connection after this answer.
     pub closes: bool,
 }
 

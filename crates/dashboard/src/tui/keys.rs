@@ -7,7 +7,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::view::Choice;
 use crate::{Runs, Shown};
 
-/// Whether to go on.
+/// True if to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wish {
     Stay,
@@ -43,7 +43,7 @@ impl Desk {
         Some(shown)
     }
 
-    /// Whether the training has ended as the user asked it to, with which he has left.
+    /// True if the training has ended as the user asked it to, with which he has left.
     pub(super) fn has_left(&self) -> bool {
         self.is_stopping && self.is_over
     }

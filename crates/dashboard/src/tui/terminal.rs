@@ -13,7 +13,7 @@ use ratatui::crossterm::terminal::{
 
 use crate::Error;
 
-/// Whether the terminal is taken. A process has one.
+/// True if the terminal is taken. A process has one.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 /// Held while something is drawn, so that nothing is drawn into a terminal that was given back.
 static DRAWING: Mutex<()> = Mutex::new(());
@@ -21,7 +21,7 @@ static DRAWING: Mutex<()> = Mutex::new(());
 /// it.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Whether a [`super::Tui`] has the terminal: then nothing else may write to the standard output or
+/// True if a [`super::Tui`] has the terminal: then nothing else may write to the standard output or
 /// the standard error.
 pub(super) fn is_taken() -> bool {
     TAKEN.load(Ordering::Acquire)

@@ -33,7 +33,7 @@ pub(super) struct Choice {
     pub(super) message: Option<String>,
     /// The number of the run and how many there are.
     pub(super) place: [usize; 2],
-    /// Whether training goes on in this process.
+    /// True if training goes on in this process.
     pub(super) has_controls: bool,
 }
 

@@ -125,7 +125,7 @@ pub enum Fault {
         promised: u64,
         /// The bytes counted after those.
         extra: u64,
-        /// Whether counting stopped before the end.
+        /// True if counting stopped before the end.
         more: bool,
     },
 

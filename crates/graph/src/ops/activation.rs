@@ -104,10 +104,11 @@ pub static SELU: Unary = Unary {
 /// The cotangent times `above` where x ≥ 0, else times `below`·eˣ.
 fn exponential_below_zero<'c>(cx: &'c Derivation<'_>, above: f64, below: f64) -> Expr<'c> {
     let x = cx.operand(0);
-    let exponential = x.minimum(0.0).exp();
+    let zero = x.number(0.0);
+    let exponential = x.minimum(zero).exp();
     let slope = if below == 1.0 { exponential } else { exponential * below };
     // At 0 the slope is that from above, as TensorFlow has it; of NaN it is NaN.
-    cx.chain(x.greater_equal(0.0).select(above, slope))
+    cx.chain(x.greater_equal(zero).select(above, slope))
 }
 
 /// ln(1 + eˣ). Gradient: the cotangent times 1 / (1 + e⁻ˣ).

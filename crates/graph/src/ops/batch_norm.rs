@@ -127,7 +127,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// Whether `training` holds and there is a row to be normalized.
+    /// True if `training` holds and there is a row to be normalized.
     #[track_caller]
     fn unless_empty(self, batch: &[Dim], training: Tensor<'g, bool>) -> Tensor<'g, bool> {
         if batch.iter().all(|dim| dim.known().is_some_and(|size| size > 0)) {

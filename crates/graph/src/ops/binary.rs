@@ -15,7 +15,7 @@ use crate::{Expr, Number, Operand, Rule, Tensor};
 /// An operator on two operands that broadcast.
 pub struct Binary {
     pub(super) signature: Signature,
-    /// Whether it has a result for any two integers; every one has for any two floats.
+    /// True if it has a result for any two integers; every one has for any two floats.
     pub(super) total: bool,
     pub(super) lower: fn(&Lowering<'_>) -> Result<Lowered, Fault>,
     /// The cotangent of an operand, before it is summed over the dimensions in which that was

@@ -20,7 +20,7 @@ abeyance_ir::attributes! {
         count: i64,
         /// Number of classes there are, 1 or more: those from 0 to `range` - 1.
         range: i64,
-        /// Whether all that are drawn have to be different.
+        /// True if all that are drawn have to be different.
         unique: bool,
     }
 }

@@ -55,17 +55,17 @@ const fn signature(name: &'static str, summary: &'static str) -> Signature {
         .differentiability(Differentiability::None("gives truth values"))
 }
 
-/// Whether it is not a number.
+/// True if it is not a number.
 pub static IS_NAN: Classify =
     Classify { signature: signature("is_nan", "whether x is NaN"), lower: lower!(|x| x.is_nan()) };
 
-/// Whether it is ∞ or -∞.
+/// True if it is ∞ or -∞.
 pub static IS_INF: Classify = Classify {
     signature: signature("is_inf", "whether x is infinite"),
     lower: lower!(|x| x.absolute() == T::INFINITY),
 };
 
-/// Whether it is neither infinite nor NaN.
+/// True if it is neither infinite nor NaN.
 pub static IS_FINITE: Classify = Classify {
     signature: signature("is_finite", "whether x is neither infinite nor NaN"),
     lower: lower!(|x| x.is_finite()),
@@ -75,28 +75,28 @@ pub static IS_FINITE: Classify = Classify {
 pub static OPERATORS: &[&dyn Operator] = &[&IS_NAN, &IS_INF, &IS_FINITE];
 
 unary_methods! {
-    /// Whether elements are NaN.
+    /// True if elements are NaN.
     is_nan IS_NAN;
-    /// Whether elements are ∞ or -∞.
+    /// True if elements are ∞ or -∞.
     is_inf IS_INF;
-    /// Whether elements are neither infinite nor NaN.
+    /// True if elements are neither infinite nor NaN.
     is_finite IS_FINITE;
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Whether elements are NaN.
+    /// True if elements are NaN.
     #[track_caller]
     pub fn is_nan(self) -> Tensor<'g, bool> {
         self.map(|x| x.is_nan())
     }
 
-    /// Whether elements are ∞ or -∞.
+    /// True if elements are ∞ or -∞.
     #[track_caller]
     pub fn is_inf(self) -> Tensor<'g, bool> {
         self.map(|x| x.is_inf())
     }
 
-    /// Whether elements are neither infinite nor NaN.
+    /// True if elements are neither infinite nor NaN.
     #[track_caller]
     pub fn is_finite(self) -> Tensor<'g, bool> {
         self.map(|x| x.is_finite())

@@ -75,37 +75,37 @@ const fn signature(
         .differentiability(Differentiability::None("gives truth values"))
 }
 
-/// Whether `x = y`. NaN equals nothing.
+/// True if `x = y`. NaN equals nothing.
 pub static EQUAL: Comparison = Comparison {
     signature: signature("equal", "whether x equals y", ANY),
     lower: lower!(|x, y| x == y),
 };
 
-/// Whether `x ≠ y`. NaN differs from everything.
+/// True if `x ≠ y`. NaN differs from everything.
 pub static NOT_EQUAL: Comparison = Comparison {
     signature: signature("not_equal", "whether x differs from y", ANY),
     lower: lower!(|x, y| x != y),
 };
 
-/// Whether `x > y`; false if either is NaN.
+/// True if `x > y`; false if either is NaN.
 pub static GREATER: Comparison = Comparison {
     signature: signature("greater", "whether x is above y", NUMBER),
     lower: lower!(|x, y| x > y),
 };
 
-/// Whether `x ≥ y`; false if either is NaN.
+/// True if `x ≥ y`; false if either is NaN.
 pub static GREATER_EQUAL: Comparison = Comparison {
     signature: signature("greater_equal", "whether x is y or above", NUMBER),
     lower: lower!(|x, y| x >= y),
 };
 
-/// Whether `x < y`; false if either is NaN.
+/// True if `x < y`; false if either is NaN.
 pub static LESS: Comparison = Comparison {
     signature: signature("less", "whether x is below y", NUMBER),
     lower: lower!(|x, y| x < y),
 };
 
-/// Whether `x ≤ y`; false if either is NaN.
+/// True if `x ≤ y`; false if either is NaN.
 pub static LESS_EQUAL: Comparison = Comparison {
     signature: signature("less_equal", "whether x is y or below", NUMBER),
     lower: lower!(|x, y| x <= y),
@@ -116,28 +116,28 @@ pub static OPERATORS: &[&dyn Operator] =
     &[&EQUAL, &NOT_EQUAL, &GREATER, &GREATER_EQUAL, &LESS, &LESS_EQUAL];
 
 binary_methods! {
-    /// Whether elements are equal. NaN equals nothing.
+    /// True if elements are equal. NaN equals nothing.
     equal EQUAL;
-    /// Whether elements differ. NaN differs from everything.
+    /// True if elements differ. NaN differs from everything.
     not_equal NOT_EQUAL;
-    /// Whether elements are above the other's; false if either is NaN.
+    /// True if elements are above the other's; false if either is NaN.
     greater GREATER;
-    /// Whether elements are the other's or above; false if either is NaN.
+    /// True if elements are the other's or above; false if either is NaN.
     greater_equal GREATER_EQUAL;
-    /// Whether elements are below the other's; false if either is NaN.
+    /// True if elements are below the other's; false if either is NaN.
     less LESS;
-    /// Whether elements are the other's or below; false if either is NaN.
+    /// True if elements are the other's or below; false if either is NaN.
     less_equal LESS_EQUAL;
 }
 
 impl<'g, T: Element> Tensor<'g, T> {
-    /// Whether elements are equal; the two tensors broadcast. NaN equals nothing.
+    /// True if elements are equal; the two tensors broadcast. NaN equals nothing.
     #[track_caller]
     pub fn equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.equal(y))
     }
 
-    /// Whether elements differ; the two tensors broadcast. NaN differs from everything.
+    /// True if elements differ; the two tensors broadcast. NaN differs from everything.
     #[track_caller]
     pub fn not_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.not_equal(y))
@@ -145,26 +145,26 @@ impl<'g, T: Element> Tensor<'g, T> {
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// Whether elements are above the other's; the two tensors broadcast. False if either is NaN.
+    /// True if elements are above the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn greater(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.greater(y))
     }
 
-    /// Whether elements are the other's or above; the two tensors broadcast. False if either is
+    /// True if elements are the other's or above; the two tensors broadcast. False if either is
     /// NaN.
     #[track_caller]
     pub fn greater_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.greater_equal(y))
     }
 
-    /// Whether elements are below the other's; the two tensors broadcast. False if either is NaN.
+    /// True if elements are below the other's; the two tensors broadcast. False if either is NaN.
     #[track_caller]
     pub fn less(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.less(y))
     }
 
-    /// Whether elements are the other's or below; the two tensors broadcast. False if either is
+    /// True if elements are the other's or below; the two tensors broadcast. False if either is
     /// NaN.
     #[track_caller]
     pub fn less_equal(self, other: impl Operand<'g, T>) -> Tensor<'g, bool> {

@@ -21,28 +21,28 @@ use super::with_float;
 use crate::{Dimensions, Expr, Float, Rule, Tensor};
 
 /// This family's operators.
-pub static OPERATORS: &[&dyn Operator] = &[&Conv2dForward, &BackpropInput, &BackpropFilter];
+pub static OPERATORS: &[&dyn Operator] = &[&Conv2d, &Conv2dBackpropInput, &Conv2dBackpropFilter];
 
 /// How a filter moves over images: padding, strides, dilations, groups. Strides and dilations are a
 /// number for rows and columns alike, or `[rows, columns]`, 1 unless said otherwise.
 ///
 /// ```
-/// use abeyance_graph::{dims, truncated_normal, Conv2d, Graph};
+/// use abeyance_graph::{dims, truncated_normal, ConvOptions, Graph};
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
 /// let w = g.variable("w", truncated_normal(dims![5, 5, 1, 4], 0.0, 0.1));
-/// let y = x.conv2d(w, Conv2d::same().stride(2)).relu();
+/// let y = x.conv2d(w, ConvOptions::same().stride(2)).relu();
 /// assert_eq!(y.to_string(), "relu : f32[N, 14, 14, 4]");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv2d {
+pub struct ConvOptions {
     same: bool,
     strides: Pair,
     dilations: Pair,
     groups: usize,
 }
 
-impl Conv2d {
+impl ConvOptions {
     /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and
     /// `⌈W / stride⌉` columns; where their number is odd one more is put at the end. TensorFlow's
     /// `padding="SAME"`.
@@ -97,7 +97,7 @@ attributes! {
         dilations: Integers = [1, 1],
         /// Number of groups, at least 1, into which the channels are divided.
         groups: i64 = 1,
-        /// Whether zeros stand around the images: SAME padding, else VALID.
+        /// True if zeros stand around the images: SAME padding, else VALID.
         same: bool = false,
     }
 }
@@ -254,10 +254,10 @@ fn interleaving(
 /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`:
 /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]`, zeros
 /// beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`.
-/// Gradients: [`BackpropInput`] and [`BackpropFilter`].
-pub struct Conv2dForward;
+/// Gradients: [`Conv2dBackpropInput`] and [`Conv2dBackpropFilter`].
+pub struct Conv2d;
 
-impl Operator for Conv2dForward {
+impl Operator for Conv2d {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new(
@@ -309,13 +309,13 @@ impl Operator for Conv2dForward {
     }
 }
 
-/// What stands for the images in the form: the gradient of [`Conv2dForward`] with respect to them,
+/// What stands for the images in the form: the gradient of [`Conv2d`] with respect to them,
 /// TensorFlow's `conv2d_backprop_input` and `conv2d_transpose`. `shape` is the images'; if it is
 /// empty the smallest images are meant that give the cotangent's rows and columns at this stride.
-/// Gradients: [`BackpropFilter`] and [`Conv2dForward`].
-pub struct BackpropInput;
+/// Gradients: [`Conv2dBackpropFilter`] and [`Conv2d`].
+pub struct Conv2dBackpropInput;
 
-impl Operator for BackpropInput {
+impl Operator for Conv2dBackpropInput {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new(
@@ -373,7 +373,7 @@ impl Operator for BackpropInput {
                 .float(case.w, USUAL)
                 .float(&case.y(), USUAL)
         });
-        let conv = Conv2d::valid().stride(2).attributes();
+        let conv = ConvOptions::valid().stride(2).attributes();
         let derived = Sample::new(Conv2dBackpropAttributes { conv, shape: Shape::new() })
             .float(&[2, 3, 1, 2], USUAL)
             .float(&[1, 2, 3, 2], USUAL);
@@ -429,13 +429,13 @@ fn transposed(
     Ok(Shape::from_slice(&[images, rows, columns, channels]))
 }
 
-/// What stands for the filter in the form: the gradient of [`Conv2dForward`] with respect to it,
+/// What stands for the filter in the form: the gradient of [`Conv2d`] with respect to it,
 /// TensorFlow's `conv2d_backprop_filter`. `shape` is the filter's. Sums of blocks of images, then
-/// the sum of these: the blocks depend on the shape only. Gradients: [`BackpropInput`] and
-/// [`Conv2dForward`].
-pub struct BackpropFilter;
+/// the sum of these: the blocks depend on the shape only. Gradients: [`Conv2dBackpropInput`] and
+/// [`Conv2d`].
+pub struct Conv2dBackpropFilter;
 
-impl Operator for BackpropFilter {
+impl Operator for Conv2dBackpropFilter {
     fn signature(&self) -> &Signature {
         const {
             &Signature::new(
@@ -489,18 +489,18 @@ impl Operator for BackpropFilter {
 /// What stands for the images in the form, in the shape of `like`.
 fn for_images<'g>(conv: &Conv2dAttributes, w: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
     let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
-    y.apply_to(&BackpropInput, &[w, y], attributes)
+    y.apply_to(&Conv2dBackpropInput, &[w, y], attributes)
 }
 
 /// What stands for the filter in the form, in the shape of `like`.
 fn for_filter<'g>(conv: &Conv2dAttributes, x: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
     let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
-    x.apply_to(&BackpropFilter, &[x, y], attributes)
+    x.apply_to(&Conv2dBackpropFilter, &[x, y], attributes)
 }
 
 /// What stands for the result in the form.
 fn for_result<'g>(conv: &Conv2dAttributes, x: Expr<'g>, w: Expr<'g>) -> Expr<'g> {
-    x.apply_to(&Conv2dForward, &[x, w], conv.clone())
+    x.apply_to(&Conv2d, &[x, w], conv.clone())
 }
 
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
@@ -528,8 +528,8 @@ impl Case {
         Self { groups, ..self }
     }
 
-    fn options(&self) -> Conv2d {
-        Conv2d {
+    fn options(&self) -> ConvOptions {
+        ConvOptions {
             same: self.same,
             strides: Pair(self.strides),
             dilations: Pair(self.dilations),
@@ -564,15 +564,15 @@ static CASES: [Case; 13] = [
 
 impl<'g> Expr<'g> {
     /// These images under a filter that slides over them.
-    pub fn conv2d(self, filter: Expr<'g>, options: Conv2d) -> Self {
-        self.apply_to(&Conv2dForward, &[self, filter], options.attributes())
+    pub fn conv2d(self, filter: Expr<'g>, options: ConvOptions) -> Self {
+        self.apply_to(&Conv2d, &[self, filter], options.attributes())
     }
 
     /// The way back of `conv2d`, from its result to images of a shape; an empty one stands for the
     /// one that follows.
-    pub fn conv2d_transpose_to(self, filter: Expr<'g>, shape: Shape, options: Conv2d) -> Self {
+    pub fn conv2d_transpose_to(self, filter: Expr<'g>, shape: Shape, options: ConvOptions) -> Self {
         let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
-        self.apply_to(&BackpropInput, &[filter, self], attributes)
+        self.apply_to(&Conv2dBackpropInput, &[filter, self], attributes)
     }
 }
 
@@ -580,8 +580,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]` that slides over them:
     /// `[N, H', W', F]`, where
     /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]` and what
-    /// lies beyond the borders is 0. H' and W' follow from the padding: see [`Conv2d::same`] and
-    /// [`Conv2d::valid`]. TensorFlow's `tf.nn.conv2d`.
+    /// lies beyond the borders is 0. H' and W' follow from the padding: see [`ConvOptions::same`]
+    /// and [`ConvOptions::valid`]. TensorFlow's `tf.nn.conv2d`.
     ///
     /// Gradient: with respect to the images the transposed convolution of the cotangent, with
     /// respect to the filter the sum over all places of the images there times the cotangent. Both
@@ -591,15 +591,15 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// divide C and F, or the filter is larger than images without padding.
     ///
     /// ```
-    /// use abeyance_graph::{dims, zeros, Conv2d, Graph};
+    /// use abeyance_graph::{dims, zeros, ConvOptions, Graph};
     /// let g = Graph::new();
     /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 1]);
     /// let w = g.variable("w", zeros(dims![5, 5, 1, 4]));
-    /// let y = x.conv2d(w, Conv2d::same());
+    /// let y = x.conv2d(w, ConvOptions::same());
     /// assert_eq!(y.to_string(), "conv2d : f32[N, 28, 28, 4]");
     /// ```
     #[track_caller]
-    pub fn conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+    pub fn conv2d(self, filter: Tensor<'g, T>, options: ConvOptions) -> Tensor<'g, T> {
         self.zip(filter, |x, filter| x.conv2d(filter, options))
     }
 
@@ -610,7 +610,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if the number of channels or of filters is not known, or if `options` has
     /// groups.
     #[track_caller]
-    pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+    pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: ConvOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("depthwise_conv2d");
         let type_of = |tensor: Tensor<'g, T>| tensor.graph().ir().shape(tensor.id());
         let (Some(x), Some(w)) = (type_of(self), type_of(filter)) else {
@@ -671,7 +671,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// is W: Keras' rule. TensorFlow's `tf.nn.conv2d_transpose`; its gradients are
     /// [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
     #[track_caller]
-    pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: Conv2d) -> Tensor<'g, T> {
+    pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: ConvOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose");
         self.zip(filter, |y, filter| y.conv2d_transpose_to(filter, Shape::new(), options))
     }
@@ -684,7 +684,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self,
         filter: Tensor<'g, T>,
         shape: impl Into<Dimensions>,
-        options: Conv2d,
+        options: ConvOptions,
     ) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose_to");
         let this = self.beside(filter);

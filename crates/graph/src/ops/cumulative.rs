@@ -27,9 +27,9 @@ abeyance_ir::attributes! {
     pub struct CumulativeAttributes {
         /// Axis along which elements are combined; a negative one counts from the end.
         axis: i64,
-        /// Whether the element itself is left out.
+        /// True if the element itself is left out.
         exclusive: bool = false,
-        /// Whether elements are combined from the end of the axis on.
+        /// True if elements are combined from the end of the axis on.
         reverse: bool = false,
     }
 }
@@ -138,7 +138,7 @@ abeyance_ir::attributes! {
     pub struct LinearScanAttributes {
         /// Axis along which the recurrence runs; a negative one counts from the end.
         axis: i64,
-        /// Whether it runs from the end of the axis on.
+        /// True if it runs from the end of the axis on.
         reverse: bool = false,
     }
 }

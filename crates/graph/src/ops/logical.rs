@@ -75,7 +75,7 @@ const fn signature(
         .differentiability(Differentiability::None("gives truth values"))
 }
 
-/// Whether both are true.
+/// True if both are true.
 pub static LOGICAL_AND: Logical = Logical {
     signature: signature("logical_and", "whether x and y are true", TWO),
     lower: |cx| {
@@ -88,7 +88,7 @@ pub static LOGICAL_AND: Logical = Logical {
     },
 };
 
-/// Whether at least one is true.
+/// True if at least one is true.
 pub static LOGICAL_OR: Logical = Logical {
     signature: signature("logical_or", "whether x or y is true", TWO),
     lower: |cx| {
@@ -101,7 +101,7 @@ pub static LOGICAL_OR: Logical = Logical {
     },
 };
 
-/// Whether exactly one is true.
+/// True if exactly one is true.
 pub static LOGICAL_XOR: Logical = Logical {
     signature: signature("logical_xor", "whether just one of x and y is true", TWO),
     lower: |cx| {
@@ -114,7 +114,7 @@ pub static LOGICAL_XOR: Logical = Logical {
     },
 };
 
-/// Whether it is false.
+/// True if it is false.
 pub static LOGICAL_NOT: Logical = Logical {
     signature: signature("logical_not", "whether x is false", ONE),
     lower: |cx| {
@@ -136,28 +136,28 @@ unary_methods! {
 }
 
 binary_methods! {
-    /// Whether both are true.
+    /// True if both are true.
     logical_and LOGICAL_AND;
-    /// Whether at least one is true.
+    /// True if at least one is true.
     logical_or LOGICAL_OR;
-    /// Whether exactly one is true.
+    /// True if exactly one is true.
     logical_xor LOGICAL_XOR;
 }
 
 impl<'g> Tensor<'g, bool> {
-    /// Whether both are true; the two tensors broadcast. Also written `a & b`.
+    /// True if both are true; the two tensors broadcast. Also written `a & b`.
     #[track_caller]
     pub fn logical_and(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.logical_and(y))
     }
 
-    /// Whether at least one is true; the two tensors broadcast. Also written `a | b`.
+    /// True if at least one is true; the two tensors broadcast. Also written `a | b`.
     #[track_caller]
     pub fn logical_or(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.logical_or(y))
     }
 
-    /// Whether exactly one is true; the two tensors broadcast. Also written `a ^ b`.
+    /// True if exactly one is true; the two tensors broadcast. Also written `a ^ b`.
     #[track_caller]
     pub fn logical_xor(self, other: impl Operand<'g, bool>) -> Tensor<'g, bool> {
         self.zip(other, |x, y| x.logical_xor(y))

@@ -16,9 +16,9 @@ pub static OPERATORS: &[&dyn Operator] = &[&MatMul];
 attributes! {
     /// Which operands of a [`MatMul`] are transposed.
     pub struct MatMulAttributes {
-        /// Whether the matrices of `a` are transposed first.
+        /// True if the matrices of `a` are transposed first.
         transpose_a: bool = false,
-        /// Whether the matrices of `b` are transposed first.
+        /// True if the matrices of `b` are transposed first.
         transpose_b: bool = false,
     }
 }
@@ -201,7 +201,7 @@ fn matrices(shape: &[Dim]) -> Option<(&[Dim], Dim, Dim)> {
     shape.split_last_chunk().map(|(lead, &[rows, columns])| (lead, rows, columns))
 }
 
-/// Whether the sums of a product do not depend on how many columns it has.
+/// True if the sums of a product do not depend on how many columns it has.
 fn is_shallow(cx: &Splitting<'_>) -> bool {
     let MatMulAttributes { transpose_a, transpose_b } = cx.attributes();
     let inner = match cx.shape(0) {
@@ -217,7 +217,7 @@ fn is_shallow(cx: &Splitting<'_>) -> bool {
     transpose_b || inner.known().is_some_and(|inner| inner <= Matmul::SHALLOW)
 }
 
-/// Whether of a shape one matrix, or row of matrices, is taken for all along the axis that is
+/// True if of a shape one matrix, or row of matrices, is taken for all along the axis that is
 /// `place` from the end.
 fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))

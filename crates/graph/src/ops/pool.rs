@@ -21,23 +21,23 @@ pub static OPERATORS: &[&dyn Operator] =
 /// that windows lie side by side.
 ///
 /// ```
-/// use abeyance_graph::{dims, Graph, Pool};
+/// use abeyance_graph::{dims, Graph, PoolOptions};
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 4]);
-/// assert_eq!(x.max_pool(Pool::same(2)).to_string(), "max_pool : f32[N, 14, 14, 4]");
-/// let y = x.avg_pool(Pool::valid([3, 2]).stride(1));
+/// assert_eq!(x.max_pool(PoolOptions::same(2)).to_string(), "max_pool : f32[N, 14, 14, 4]");
+/// let y = x.avg_pool(PoolOptions::valid([3, 2]).stride(1));
 /// assert_eq!(y.to_string(), "avg_pool : f32[N, 26, 27, 4]");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pool {
+pub struct PoolOptions {
     window: Pair,
     strides: Pair,
     same: bool,
 }
 
-impl Pool {
+impl PoolOptions {
     /// Windows that may reach over the borders, where there is nothing: `⌈H / stride⌉` rows and
-    /// `⌈W / stride⌉` columns of them, as with [`Conv2d::same`](crate::Conv2d::same).
+    /// `⌈W / stride⌉` columns of them, as with [`ConvOptions::same`](crate::ConvOptions::same).
     pub fn same(window: impl Into<Pair>) -> Self {
         let window = window.into();
         Self { window, strides: window, same: true }
@@ -70,7 +70,7 @@ attributes! {
         window: Integers,
         /// Rows and columns from one window to the next, each at least 1.
         strides: Integers,
-        /// Whether windows may reach over the borders: SAME padding, else VALID.
+        /// True if windows may reach over the borders: SAME padding, else VALID.
         same: bool = false,
     }
 }
@@ -406,16 +406,16 @@ impl Operator for AvgPoolSpread {
 
 /// Samples of pools of images with elements from a domain.
 fn samples(domain: Domain) -> Vec<Sample> {
-    let cases: [(&[usize], Pool); 9] = [
-        (&[1, 1, 1, 1], Pool::same(1)),
-        (&[2, 4, 4, 3], Pool::same(2)),
-        (&[1, 5, 3, 2], Pool::same(2)),
-        (&[1, 5, 6, 1], Pool::same([3, 4]).stride([2, 1])),
-        (&[1, 6, 5, 2], Pool::valid(3).stride(2)),
-        (&[1, 7, 4, 1], Pool::valid([2, 1]).stride([3, 2])),
-        (&[0, 4, 4, 2], Pool::same(2)),
-        (&[1, 4, 4, 0], Pool::valid(2)),
-        (&[2, 0, 3, 1], Pool::same(2)),
+    let cases: [(&[usize], PoolOptions); 9] = [
+        (&[1, 1, 1, 1], PoolOptions::same(1)),
+        (&[2, 4, 4, 3], PoolOptions::same(2)),
+        (&[1, 5, 3, 2], PoolOptions::same(2)),
+        (&[1, 5, 6, 1], PoolOptions::same([3, 4]).stride([2, 1])),
+        (&[1, 6, 5, 2], PoolOptions::valid(3).stride(2)),
+        (&[1, 7, 4, 1], PoolOptions::valid([2, 1]).stride([3, 2])),
+        (&[0, 4, 4, 2], PoolOptions::same(2)),
+        (&[1, 4, 4, 0], PoolOptions::valid(2)),
+        (&[2, 0, 3, 1], PoolOptions::same(2)),
     ];
     cases
         .into_iter()
@@ -433,12 +433,12 @@ fn sample_result(sample: &Sample) -> Vec<usize> {
 
 impl<'g> Expr<'g> {
     /// The largest element of each window of images.
-    pub fn max_pool(self, pool: Pool) -> Self {
+    pub fn max_pool(self, pool: PoolOptions) -> Self {
         self.apply(&MaxPool, pool.attributes())
     }
 
     /// The mean element of each window of images.
-    pub fn avg_pool(self, pool: Pool) -> Self {
+    pub fn avg_pool(self, pool: PoolOptions) -> Self {
         self.apply(&AvgPool, pool.attributes())
     }
 }
@@ -451,7 +451,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without
     /// padding.
     #[track_caller]
-    pub fn max_pool(self, pool: Pool) -> Tensor<'g, T> {
+    pub fn max_pool(self, pool: PoolOptions) -> Tensor<'g, T> {
         self.map(|x| x.max_pool(pool))
     }
 
@@ -462,7 +462,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// It is a mistake if a window's size or stride is 0, or if it is larger than images without
     /// padding.
     #[track_caller]
-    pub fn avg_pool(self, pool: Pool) -> Tensor<'g, T> {
+    pub fn avg_pool(self, pool: PoolOptions) -> Tensor<'g, T> {
         self.map(|x| x.avg_pool(pool))
     }
 
@@ -487,7 +487,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         }
     }
 
-    /// Whether it has other dimensions than images, and is not already a mistake.
+    /// True if it has other dimensions than images, and is not already a mistake.
     fn is_no_image(self) -> bool {
         let shape = self.graph().ir().shape(self.id());
         shape.is_some_and(|shape| shape.len() != 4)

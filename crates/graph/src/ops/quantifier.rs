@@ -48,13 +48,13 @@ const fn signature(name: &'static str, summary: &'static str) -> Signature {
         .differentiability(Differentiability::None("gives truth values"))
 }
 
-/// Whether any is true. Of nothing none is.
+/// True if any is true. Of nothing none is.
 pub static ANY: Quantifier = Quantifier {
     signature: signature("reduce_any", "whether any is true along some axes"),
     operation: Operation::Any,
 };
 
-/// Whether all are true. Of nothing all are.
+/// True if all are true. Of nothing all are.
 pub static ALL: Quantifier = Quantifier {
     signature: signature("reduce_all", "whether all are true along some axes"),
     operation: Operation::All,
@@ -64,21 +64,21 @@ pub static ALL: Quantifier = Quantifier {
 pub static OPERATORS: &[&dyn Operator] = &[&ANY, &ALL];
 
 reduce_methods! {
-    /// Whether any is true along some axes.
+    /// True if any is true along some axes.
     reduce_any ANY;
-    /// Whether all are true along some axes.
+    /// True if all are true along some axes.
     reduce_all ALL;
 }
 
 impl<'g> Tensor<'g, bool> {
-    /// Whether any is true over `..` (everything), `-1`, `[0, 2]` or
+    /// True if any is true over `..` (everything), `-1`, `[0, 2]` or
     /// [`keep_dims`](crate::keep_dims) of these; false for nothing.
     #[track_caller]
     pub fn reduce_any<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
         self.map::<bool>(|x| x.reduce_any(axes)).into()
     }
 
-    /// Whether all are true; true for nothing.
+    /// True if all are true; true for nothing.
     #[track_caller]
     pub fn reduce_all<A: Axes>(self, axes: A) -> A::Output<'g, bool> {
         self.map::<bool>(|x| x.reduce_all(axes)).into()

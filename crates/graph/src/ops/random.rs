@@ -14,7 +14,7 @@ use abeyance_kernels::random::{Stream, UniformReal};
 use super::with_float;
 use crate::{Dimension, Dimensions, Element, Expr, Float, Graph, Tensor};
 
-/// Whether every element of an operand is drawn evenly from numbers below another operand, which is
+/// True if every element of an operand is drawn evenly from numbers below another operand, which is
 /// a constant.
 pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
     let (Some((operator, attributes)), Some(limit)) = (cx.source(drawn), cx.constant(limit)) else {

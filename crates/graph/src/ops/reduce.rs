@@ -29,7 +29,7 @@ abeyance_ir::attributes! {
     pub struct ReduceAttributes {
         /// Axes to reduce, each once; negative ones count from the end.
         axes: Integers,
-        /// Whether the reduced axes stay, with size 1.
+        /// True if the reduced axes stay, with size 1.
         keep_dims: bool = false,
     }
 }

@@ -240,7 +240,7 @@ impl Operator for Pad {
     }
 }
 
-/// Whether something is put around a tensor along an axis, by an operator of [`PadAttributes`].
+/// True if something is put around a tensor along an axis, by an operator of [`PadAttributes`].
 pub(crate) fn is_padded(cx: &Splitting<'_>, axis: usize) -> bool {
     let PadAttributes { before, after } = cx.attributes();
     [before, after].iter().any(|around| around.get(axis) != Some(&0))

@@ -30,7 +30,7 @@ abeyance_ir::attributes! {
     pub struct ArgsortAttributes {
         /// Element type of the places, `i32` or `i64`.
         dtype: DType,
-        /// Whether the largest comes first.
+        /// True if the largest comes first.
         descending: bool = false,
     }
 }
@@ -270,7 +270,7 @@ impl<'g, T: Number> Tensor<'g, T> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Whether the prediction for the class that `targets[i]` names is among the k largest of row
+    /// True if the prediction for the class that `targets[i]` names is among the k largest of row
     /// i: `[n, classes]` with `[n]` gives `[n]`. All classes that tie at the border are in.
     /// TensorFlow's `tf.math.in_top_k`: a row that holds NaN or an infinity gives `false`; but a
     /// target out of range fails at run time, naming its position.

@@ -158,7 +158,7 @@ abeyance_ir::attributes! {
         dtype: DType,
         /// Shape of its value, known in full.
         shape: Shape,
-        /// Whether optimizers change it.
+        /// True if optimizers change it.
         trainable: bool = true,
     }
 }

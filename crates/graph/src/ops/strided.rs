@@ -130,7 +130,7 @@ impl Parts {
         }
     }
 
-    /// Whether a dimension is taken whole, in its order.
+    /// True if a dimension is taken whole, in its order.
     fn keeps(&self, axis: usize) -> bool {
         let part = self.axis(axis);
         part.is_whole() && part.stride == 1 && !part.shrink

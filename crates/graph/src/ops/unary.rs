@@ -243,7 +243,10 @@ pub static RELU: Unary = Unary {
         .differentiability(Differentiability::Piecewise)
         .zeroing_gradient(),
     lower: number!(1.0, |x| x.relu()),
-    gradient: |cx| cx.operand(0).less_equal(0.0).select(0.0, cx.cotangent()),
+    gradient: |cx| {
+        let zero = cx.operand(0).number(0.0);
+        cx.operand(0).less_equal(zero).select(zero, cx.cotangent())
+    },
     domain: Domain::AwayFromZero,
 };
 

@@ -56,7 +56,7 @@ impl Array {
         self.bytes.len() / self.dtype.size()
     }
 
-    /// Whether it has no elements.
+    /// True if it has no elements.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -230,7 +230,7 @@ impl From<DefaultAttribute> for Attribute {
 pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
 
 impl Attributes {
-    /// Whether these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for
+    /// True if these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for
     /// nothing.
     pub fn same(&self, other: &Attributes) -> bool {
         let mut pairs = self.iter().zip(other.iter());
@@ -258,7 +258,7 @@ impl Attributes {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

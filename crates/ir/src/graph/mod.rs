@@ -152,7 +152,7 @@ impl Graph {
         self.nodes.node_count()
     }
 
-    /// Whether it has no nodes.
+    /// True if it has no nodes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

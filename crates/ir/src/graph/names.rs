@@ -143,7 +143,7 @@ const MOST_SCOPES: usize = 8;
 /// Those that are no longer than this.
 const LONGEST_SCOPE: usize = 200;
 
-/// Whether a node can be called that.
+/// True if a node can be called that.
 pub(crate) fn is_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphanumeric() || first == b'_')

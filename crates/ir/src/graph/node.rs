@@ -89,18 +89,18 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether its operator is this very one.
+    /// True if its operator is this very one.
     pub fn is(&self, operator: &'static dyn Operator) -> bool {
         self.operator.is(&OperatorRef::Static(operator))
     }
 
-    /// Whether its value comes from a random stream, its own or one that a body of it draws from.
+    /// True if its value comes from a random stream, its own or one that a body of it draws from.
     pub fn is_random(&self) -> bool {
         self.operator.signature().effect == Effect::Random
             || self.attributes.bodies().any(|body| body.is_random())
     }
 
-    /// Whether it tells someone outside of a value, itself or in a body of it: see
+    /// True if it tells someone outside of a value, itself or in a body of it: see
     /// [`Signature::observes`](crate::Signature::observes).
     pub fn observes(&self) -> bool {
         self.operator.signature().observes || self.attributes.bodies().any(|body| body.observes())

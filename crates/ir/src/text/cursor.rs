@@ -22,7 +22,7 @@ pub(super) fn advise(message: impl Into<String>, help: impl Into<String>) -> Box
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'t> {
     rest: &'t str,
-    /// Whether it ends at a colon, not with the line.
+    /// True if it ends at a colon, not with the line.
     has_more: bool,
 }
 
@@ -66,7 +66,7 @@ impl<'t> Cursor<'t> {
         self.rest.bytes().next()
     }
 
-    /// Whether nothing is left.
+    /// True if nothing is left.
     pub(super) fn is_at_end(&mut self) -> bool {
         self.peek().is_none()
     }

@@ -55,7 +55,7 @@ pub(super) fn read_array(
 /// The sizes that an array should have.
 struct Sizes {
     dims: Dims,
-    /// Whether the text says them of this array, rather than of the node.
+    /// True if the text says them of this array, rather than of the node.
     told: bool,
 }
 

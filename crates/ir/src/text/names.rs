@@ -14,7 +14,7 @@ pub(super) fn write_symbol(out: &mut dyn Write, name: &str) -> fmt::Result {
     if is_symbol(name) { out.write_str(name) } else { write_quoted(out, name) }
 }
 
-/// Whether a dimension's name needs no quotes. `_` does: elsewhere it stands for a dimension
+/// True if a dimension's name needs no quotes. `_` does: elsewhere it stands for a dimension
 /// without a name.
 pub(super) fn is_symbol(name: &str) -> bool {
     is_name(name) && name != "_" && !name.starts_with(|first: char| first.is_ascii_digit())

@@ -124,9 +124,9 @@ pub(super) struct Parser<'t> {
     place: Place,
     /// The line of `graph NAME {`.
     header: u32,
-    /// Whether that line was missed, and reported.
+    /// True if that line was missed, and reported.
     is_headless: bool,
-    /// Whether a node outside of blocks was reported.
+    /// True if a node outside of blocks was reported.
     is_told: bool,
     /// Names of nodes that could not be made: who uses them is not reported again.
     broken: HashSet<Box<str>>,
@@ -494,7 +494,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Whether anything of a graph stands in the text: a header, which is the first line if all is
+    /// True if anything of a graph stands in the text: a header, which is the first line if all is
     /// well, a block, the definition of a node.
     fn is_graph(&self) -> bool {
         let is_part = |line: &str| {

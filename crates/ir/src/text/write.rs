@@ -122,12 +122,12 @@ impl<'g> Writer<'g> {
         self.fills = body.fills;
     }
 
-    /// Whether a line has to do.
+    /// True if a line has to do.
     pub(super) fn is_brief(&self) -> bool {
         self.detail == Detail::Brief
     }
 
-    /// Whether the parser knows the attribute without being told.
+    /// True if the parser knows the attribute without being told.
     fn is_implied(
         &self,
         spec: &AttributeSpec,

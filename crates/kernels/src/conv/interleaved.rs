@@ -29,7 +29,7 @@ use crate::launch::Kernel;
 /// Images that lie next to each other.
 pub const LANES: usize = 16;
 
-/// Whether so many images fill lanes enough, two thirds of them: with fewer, the kernels for images
+/// True if so many images fill lanes enough, two thirds of them: with fewer, the kernels for images
 /// one after the other are faster.
 fn pays(images: usize) -> bool {
     images > 0 && 3 * images >= 2 * images.next_multiple_of(LANES)
@@ -106,7 +106,7 @@ fn add_rows<T: Real>(x: &[T], out: &mut [T], width: usize, start: usize) {
 }
 
 impl Convolution {
-    /// Whether [`forward`](Self::forward) and the gradients go by way of interleaved images. Then
+    /// True if [`forward`](Self::forward) and the gradients go by way of interleaved images. Then
     /// the kernels for these give the same numbers, bit for bit, and there are kernels for them.
     pub fn prefers_interleaved(&self) -> bool {
         pays(self.images) && self.is_plain()

@@ -112,7 +112,7 @@ impl<'a, T: Real> Copy<'a, T> {
     }
 }
 
-/// Whether there is neither a NaN nor an infinity among the elements: zeros may be multiplied with
+/// True if there is neither a NaN nor an infinity among the elements: zeros may be multiplied with
 /// them.
 #[inline(always)]
 pub(super) fn finite<T: Real>(x: &[T]) -> bool {

@@ -42,7 +42,7 @@ impl Gather {
         Ok(())
     }
 
-    /// Whether all of `ids` are in range. Rows of no elements are picked without looking at their
+    /// True if all of `ids` are in range. Rows of no elements are picked without looking at their
     /// numbers otherwise.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl ScatterAdd {
         Self { limit, width }
     }
 
-    /// Whether sums of `ids` elements are added in `f64` ([`ScatterAdd::run_wide`]): where so many
+    /// True if sums of `ids` elements are added in `f64` ([`ScatterAdd::run_wide`]): where so many
     /// `f32` numbers may come to one place that rounding each sum would show.
     pub fn is_wide<T: Element>(ids: usize) -> bool {
         T::IS_FLOAT && size_of::<T>() < size_of::<f64>() && ids > 64

@@ -47,7 +47,7 @@ impl Transpose {
         Self { outer: nest, rows, columns, row_stride, column_stride }
     }
 
-    /// Whether the elements keep their order, so that a reshape would do.
+    /// True if the elements keep their order, so that a reshape would do.
     pub fn is_identity(&self) -> bool {
         self.outer.is_empty() && self.rows == 1 && self.column_stride == 1
     }

@@ -46,7 +46,7 @@ struct Blocks {
     /// Columns of one block: of the one panel that all rows go through, or of several, through
     /// which a tile's rows go one after the other.
     columns: usize,
-    /// Whether A is packed.
+    /// True if A is packed.
     pack_a: bool,
 }
 

@@ -128,7 +128,7 @@ pub(super) struct Tile<T> {
     pub stride_c: usize,
     /// Columns of the tile.
     pub count: usize,
-    /// Whether to add to what stands in C.
+    /// True if to add to what stands in C.
     pub accumulate: bool,
     /// Where B is packed to.
     pub packed: *mut T,

@@ -220,7 +220,7 @@ fn totals<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     }
 }
 
-/// Whether the elements of narrow rows, some of which follow each other, are reduced to one row.
+/// True if the elements of narrow rows, some of which follow each other, are reduced to one row.
 fn is_narrow(plan: &Reduction) -> bool {
     let follow = plan.reduced.last().is_some_and(|&(_, stride)| stride == plan.inner);
     follow && plan.inner < NARROW && plan.count * plan.inner >= 2 * STEP

@@ -156,7 +156,7 @@ impl Settled {
         self.values.get(&id)
     }
 
-    /// Whether the signature feeds a node a value.
+    /// True if the signature feeds a node a value.
     pub fn is_value(&self, id: NodeId) -> bool {
         self.values.contains_key(&id)
     }

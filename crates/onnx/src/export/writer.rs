@@ -42,7 +42,7 @@ impl Held {
         self.plain.unwrap_or_default()
     }
 
-    /// Whether it is held with its channels second, and not as here.
+    /// True if it is held with its channels second, and not as here.
     pub fn is_images(&self) -> bool {
         self.images.is_some() && self.plain.is_none()
     }
@@ -119,9 +119,9 @@ impl<'a> Writer<'a> {
             self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
         for &id in needed {
             let node = self.ir.node(id);
-            let filter = if node.is(&conv::Conv2dForward) {
+            let filter = if node.is(&conv::Conv2d) {
                 Some(1)
-            } else if node.is(&conv::BackpropInput) {
+            } else if node.is(&conv::Conv2dBackpropInput) {
                 Some(0)
             } else {
                 None
@@ -422,7 +422,7 @@ impl<'a> Writer<'a> {
                 && self.shape(bias).last() == self.shape(product).last();
             let is_output =
                 self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == product);
-            if !self.ir.node(product).is(&conv::Conv2dForward)
+            if !self.ir.node(product).is(&conv::Conv2d)
                 || !is_vector
                 || is_output
                 || self.uses.get(&product) != Some(&1)

@@ -235,7 +235,7 @@ fn smaller(x: Size, y: Size) -> Size {
     }
 }
 
-/// Whether two are equal, if that is known. A dimension is not negative.
+/// True if two are equal, if that is known. A dimension is not negative.
 fn same(x: Size, y: Size) -> Option<bool> {
     match (x, y) {
         (Size::Number(x), Size::Number(y)) => Some(x == y),

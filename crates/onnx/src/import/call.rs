@@ -73,7 +73,7 @@ impl<'m, 'g> Call<'m, 'g> {
         Ok(self.int(name)?.unwrap_or(default))
     }
 
-    /// Whether an integer is other than 0.
+    /// True if an integer is other than 0.
     pub fn flag(&self, name: &str, default: bool) -> Result<bool, Reason> {
         Ok(self.int_or(name, default.into())? != 0)
     }
@@ -124,7 +124,7 @@ impl<'m, 'g> Call<'m, 'g> {
 
     // ---- inputs -------------------------------------------------------------------------------
 
-    /// Whether there is an input at that place.
+    /// True if there is an input at that place.
     pub fn has(&self, index: usize) -> bool {
         self.optional(index).is_some()
     }

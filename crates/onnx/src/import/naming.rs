@@ -33,7 +33,7 @@ pub(crate) fn graph_name(name: &str) -> String {
     if word.starts_with(|first: char| first.is_ascii_digit()) { format!("_{word}") } else { word }
 }
 
-/// Whether an unknown dimension can have that name as it is.
+/// True if an unknown dimension can have that name as it is.
 pub(crate) fn is_symbol(name: &str) -> bool {
     let mut signs = name.chars();
     name.len() <= LONGEST

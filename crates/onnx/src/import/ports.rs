@@ -186,7 +186,7 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Whether a port has a name that no other of its kind has; if it has none of its own, that is
+    /// True if a port has a name that no other of its kind has; if it has none of its own, that is
     /// refused. Two of one name could not be told apart by who feeds or fetches them.
     fn is_told_apart(&mut self, what: &str, name: &str, told: &mut HashSet<String>) -> bool {
         let reason = match name {

@@ -19,7 +19,7 @@ pub(crate) struct Uses {
 }
 
 impl Uses {
-    /// Whether all are those that are counted.
+    /// True if all are those that are counted.
     pub fn only(self, count: usize) -> bool {
         count > 0 && count == self.known + self.state + self.filter + self.other
     }

@@ -40,7 +40,7 @@ pub(crate) enum Known {
     Sizes {
         /// The numbers.
         sizes: Vec<Size>,
-        /// Whether it has no dimensions.
+        /// True if it has no dimensions.
         is_scalar: bool,
         /// The type of its elements, `i32` or `i64`.
         dtype: DType,
@@ -82,7 +82,7 @@ impl Known {
         }
     }
 
-    /// Whether it has no dimensions.
+    /// True if it has no dimensions.
     pub fn is_scalar(&self) -> bool {
         match self {
             Known::Array(array) => array.dims.is_empty(),
@@ -169,7 +169,7 @@ impl<'g> Value<'g> {
         Self::known(Known::Array(Arc::new(array)))
     }
 
-    /// Whether it exists as images here and not as the model says.
+    /// True if it exists as images here and not as the model says.
     pub fn is_images(&self) -> bool {
         self.images.get().is_some() && self.plain.get().is_none()
     }

@@ -261,7 +261,7 @@ impl<'m, 'g> Import<'m, 'g> {
         }
     }
 
-    /// Whether a value is missing because of something that is reported anyway: what makes it comes
+    /// True if a value is missing because of something that is reported anyway: what makes it comes
     /// before, or it is an input.
     pub(super) fn is_explained(&self, name: &str) -> bool {
         !self.refused.is_empty() && self.given_names.contains(name)

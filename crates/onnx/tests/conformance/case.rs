@@ -74,7 +74,7 @@ impl Case {
         (&graph.input, &graph.output)
     }
 
-    /// Whether all inputs and outputs are of element types that the engine has, u8 and f64 among
+    /// True if all inputs and outputs are of element types that the engine has, u8 and f64 among
     /// them.
     pub fn is_plain(&self) -> bool {
         let (inputs, outputs) = self.ports();

@@ -1,6 +1,6 @@
 //! Networks as the examples have them, exported with their weights.
 
-use abeyance_graph::{Conv2d, Graph, Pool, Tensor, dims, truncated_normal};
+use abeyance_graph::{ConvOptions, Graph, PoolOptions, Tensor, dims, truncated_normal};
 use abeyance_ir::Array;
 use abeyance_session::{Session, Value};
 use ndarray::{ArrayD, IxDyn};
@@ -46,7 +46,7 @@ fn convolutional(g: &Graph) {
         [([6, 6, 1, 6], 1), ([5, 5, 6, 8], 2), ([4, 4, 8, 10], 2)].iter().enumerate()
     {
         let (w, b) = weights(g, &format!("conv{layer}"), shape);
-        y = (y.conv2d(w, Conv2d::same().stride(*stride)) + b).relu();
+        y = (y.conv2d(w, ConvOptions::same().stride(*stride)) + b).relu();
     }
     let (w, b) = weights(g, "dense", &[490, 20]);
     let y = (y.reshape(dims![_, 490]).matmul(w) + b).relu().dropout_keeping(keep);
@@ -63,12 +63,15 @@ fn batch_norm(g: &Graph) {
     let x = g.placeholder::<f32>("x", dims![_, _, _, 3]);
     let training = g.placeholder_with_default("training", false);
     let (w, _) = weights(g, "conv0", &[3, 3, 3, 8]);
-    let y = x.conv2d(w, Conv2d::same());
+    let y = x.conv2d(w, ConvOptions::same());
     let first = abeyance_layers::batch_norm(y, training).output.relu();
     let (w, _) = weights(g, "conv1", &[3, 3, 8, 8]);
-    let y = first.conv2d(w, Conv2d::same());
+    let y = first.conv2d(w, ConvOptions::same());
     let y = (abeyance_layers::batch_norm(y, training).output + first).relu();
-    let y = y.max_pool(Pool::valid(2)).avg_pool(Pool::same(3).stride(1)).global_avg_pool();
+    let y = y
+        .max_pool(PoolOptions::valid(2))
+        .avg_pool(PoolOptions::same(3).stride(1))
+        .global_avg_pool();
     let (w, b) = weights(g, "last", &[8, 10]);
     g.signature("predict").input("images", x).output("logits", y.matmul(w) + b);
 }

@@ -13,7 +13,7 @@ fn python() -> PathBuf {
     std::env::var_os("ABEYANCE_ONNX_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
 }
 
-/// Whether there is a Python with the packages. Says so once where there is none.
+/// True if there is a Python with the packages. Says so once where there is none.
 pub fn is_there() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
     *FOUND.get_or_init(|| {

@@ -28,12 +28,12 @@ impl Thinning {
         Self { every: every.max(1), steps: steps.filter(|&steps| steps > 0) }
     }
 
-    /// Whether anything is recorded at this step.
+    /// True if anything is recorded at this step.
     pub fn keeps(&self, step: u64) -> bool {
         step.is_multiple_of(self.every) || self.steps == Some(step)
     }
 
-    /// Whether large things are recorded at this step.
+    /// True if large things are recorded at this step.
     pub fn keeps_large(&self, step: u64) -> bool {
         if !self.keeps(step) {
             return false;

@@ -303,7 +303,7 @@ impl Writing {
     }
 }
 
-/// Whether a [`Run`] reads the event again when it is asked for it.
+/// True if a [`Run`] reads the event again when it is asked for it.
 fn is_looked_up(event: &Event) -> bool {
     let is_large = |value: &proto::Value| {
         let is_number = matches!(value.content, Some(Content::SimpleValue(_)));

@@ -17,7 +17,7 @@ fn python() -> PathBuf {
     std::env::var_os("ABEYANCE_TENSORBOARD_PYTHON").map_or_else(|| "python3".into(), PathBuf::from)
 }
 
-/// Whether there is a Python with TensorBoard. Says so where there is none.
+/// True if there is a Python with TensorBoard. Says so where there is none.
 fn is_there() -> bool {
     let program = "import tensorboard; assert tensorboard.__version__ == '2.21.0'";
     let asked = Command::new(python()).args(["-c", program]).output();

@@ -45,7 +45,7 @@ impl Ancestry {
         }
     }
 
-    /// Whether `task` is known to come before the task with this clock.
+    /// True if `task` is known to come before the task with this clock.
     pub fn precedes(&self, task: u32, clock: &Clock) -> bool {
         self.chain_of(task).is_some_and(|chain| clock[chain] > task)
     }

@@ -61,12 +61,12 @@ impl Sharing {
         Self { work, saved: work - shared.max(critical) }
     }
 
-    /// Whether it pays at all: with threads that are awake.
+    /// True if it pays at all: with threads that are awake.
     pub fn pays(self) -> bool {
         self.saved >= WORTH_SHARING_NS.max(WORTH_SHARING * self.work)
     }
 
-    /// Whether it pays to wake threads.
+    /// True if it pays to wake threads.
     pub fn pays_waking(self) -> bool {
         self.pays() && self.saved >= WORTH_WAKING_NS
     }

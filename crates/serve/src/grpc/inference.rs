@@ -385,7 +385,7 @@ pub mod grpc_inference_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Whether the server runs.
+        /// True if the server runs.
         pub async fn server_live(
             &mut self,
             request: impl tonic::IntoRequest<super::ServerLiveRequest>,
@@ -410,7 +410,7 @@ pub mod grpc_inference_service_client {
                 .insert(GrpcMethod::new("inference.GRPCInferenceService", "ServerLive"));
             self.inner.unary(req, path, codec).await
         }
-        /// Whether models answer.
+        /// True if models answer.
         pub async fn server_ready(
             &mut self,
             request: impl tonic::IntoRequest<super::ServerReadyRequest>,
@@ -437,7 +437,7 @@ pub mod grpc_inference_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Whether one model answers.
+        /// True if one model answers.
         pub async fn model_ready(
             &mut self,
             request: impl tonic::IntoRequest<super::ModelReadyRequest>,
@@ -633,7 +633,7 @@ pub mod grpc_inference_service_server {
     /// GrpcInferenceServiceServer.
     #[async_trait]
     pub trait GrpcInferenceService: std::marker::Send + std::marker::Sync + 'static {
-        /// Whether the server runs.
+        /// True if the server runs.
         async fn server_live(
             &self,
             request: tonic::Request<super::ServerLiveRequest>,
@@ -641,7 +641,7 @@ pub mod grpc_inference_service_server {
             tonic::Response<super::ServerLiveResponse>,
             tonic::Status,
         >;
-        /// Whether models answer.
+        /// True if models answer.
         async fn server_ready(
             &self,
             request: tonic::Request<super::ServerReadyRequest>,
@@ -649,7 +649,7 @@ pub mod grpc_inference_service_server {
             tonic::Response<super::ServerReadyResponse>,
             tonic::Status,
         >;
-        /// Whether one model answers.
+        /// True if one model answers.
         async fn model_ready(
             &self,
             request: tonic::Request<super::ModelReadyRequest>,

@@ -30,7 +30,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Whether a call may be made, and what it comes to, counted.
+    /// True if a call may be made, and what it comes to, counted.
     fn counted<T>(
         &self,
         call: &'static str,

@@ -29,7 +29,7 @@ pub(crate) struct Access {
     pub(crate) names: Option<Names>,
 }
 
-/// Whether a request with these headers may ask.
+/// True if a request with these headers may ask.
 ///
 /// # Errors
 /// Why not.

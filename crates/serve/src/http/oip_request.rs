@@ -20,7 +20,7 @@ pub(crate) struct Request {
     pub(crate) id: Option<String>,
     pub(crate) signature: Option<String>,
     pub(crate) timeout: Option<Duration>,
-    /// Whether outputs are to be raw bytes, where an output does not say so itself.
+    /// True if outputs are to be raw bytes, where an output does not say so itself.
     pub(crate) binary_output: bool,
     pub(crate) inputs: Vec<(String, Value)>,
     /// Which outputs, and whether as raw bytes; all if it does not say.

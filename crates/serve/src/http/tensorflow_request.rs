@@ -13,7 +13,7 @@ pub(crate) struct Request {
     pub(crate) signature: usize,
     /// In the order of the signature's inputs.
     pub(crate) values: Vec<Value>,
-    /// Whether the answer is to be by rows.
+    /// True if the answer is to be by rows.
     pub(crate) by_rows: bool,
 }
 

@@ -37,7 +37,7 @@ impl Port {
         })
     }
 
-    /// Whether a value of these can be fed.
+    /// True if a value of these can be fed.
     ///
     /// # Errors
     /// What is wrong, with the name of the input.

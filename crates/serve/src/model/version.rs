@@ -40,7 +40,7 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Whether requests can be run together.
+    /// True if requests can be run together.
     pub(crate) fn batches(&self) -> bool {
         self.mixes.is_none()
     }

@@ -81,7 +81,7 @@ impl Registry {
         self.looked.store(true, Ordering::Release);
     }
 
-    /// Whether requests can be sent: all files have been looked at, and some model answers.
+    /// True if requests can be sent: all files have been looked at, and some model answers.
     pub(crate) fn is_ready(&self) -> bool {
         self.looked.load(Ordering::Acquire) && !self.live().is_empty()
     }

@@ -33,7 +33,7 @@ pub fn http(line: &Value, addr: SocketAddr, patience: Duration) -> Result<(), St
     Ok(())
 }
 
-/// Whether an answer that is an error is a right one.
+/// True if an answer that is an error is a right one.
 fn error(answer: &Answer, is_plain: bool, says: &[Value]) -> Result<(), String> {
     if answer.status < 400 || is_plain && answer.body.is_empty() {
         return Ok(());
@@ -56,7 +56,7 @@ fn error(answer: &Answer, is_plain: bool, says: &[Value]) -> Result<(), String> 
     }
 }
 
-/// Whether all these stand in a message, of each list one.
+/// True if all these stand in a message, of each list one.
 ///
 /// # Errors
 /// Which does not.
@@ -72,7 +72,7 @@ pub fn named(message: &str, says: &[Value]) -> Result<(), String> {
     }
 }
 
-/// Whether a word stands in a message and no letter or digit touches it: `x` is not in `next`.
+/// True if a word stands in a message and no letter or digit touches it: `x` is not in `next`.
 fn stands_alone(word: &str, message: &str) -> bool {
     let touches = |char: Option<char>| char.is_some_and(|char| char.is_ascii_alphanumeric());
     message.match_indices(word).any(|(at, _)| {
@@ -81,7 +81,7 @@ fn stands_alone(word: &str, message: &str) -> bool {
     })
 }
 
-/// Whether a right request is answered rightly.
+/// True if a right request is answered rightly.
 ///
 /// # Errors
 /// What came instead.

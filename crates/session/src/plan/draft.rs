@@ -106,7 +106,7 @@ impl Instruction {
         }
     }
 
-    /// Whether it has loops.
+    /// True if it has loops.
     pub(crate) fn runs(&self) -> bool {
         self.computation().is_some()
     }
@@ -142,7 +142,7 @@ pub(crate) struct Draft<'a> {
     pub(super) values: Vec<Option<ValueId>>,
     /// By node without a value that runs: what has to run for it.
     pub(super) completions: HashMap<NodeId, Completion>,
-    /// Whether a random stream is drawn from.
+    /// True if a random stream is drawn from.
     pub(crate) random: bool,
     /// The bytes that loops hold beyond themselves, as far as they are known: those of bodies, and
     /// of what is copied.
@@ -179,7 +179,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Whether a value is several arrays in one buffer.
+    /// True if a value is several arrays in one buffer.
     pub(crate) fn is_tuple(&self, value: ValueId) -> bool {
         matches!(self.session.graph.node(self.instruction(value).node).ty, Type::Tuple(_))
     }
@@ -192,14 +192,14 @@ impl Draft<'_> {
         }
     }
 
-    /// Whether a node computes from its operands alone: the same ones always give the same value,
+    /// True if a node computes from its operands alone: the same ones always give the same value,
     /// and nobody sees whether it is computed once, twice or not at all.
     pub(crate) fn is_pure(&self, node: NodeId) -> bool {
         let data = self.session.graph.node(node);
         !data.is_random() && data.operator.signature().effect != Effect::Write && !data.observes()
     }
 
-    /// Whether a node has to run though nobody needs its value.
+    /// True if a node has to run though nobody needs its value.
     pub(crate) fn has_effect(&self, node: NodeId) -> bool {
         let data = self.session.graph.node(node);
         data.operator.signature().effect == Effect::Write || data.observes()

@@ -61,14 +61,14 @@ impl Draft<'_> {
         Ok(kernel.unwrap_or_default())
     }
 
-    /// Whether a node computes, elementwise, from whole arrays and scalars: then its loop over all
+    /// True if a node computes, elementwise, from whole arrays and scalars: then its loop over all
     /// elements in a row is its loop over any row of them.
     pub(crate) fn is_flat(&self, node: NodeId) -> bool {
         let operands = &self.session.graph.node(node).operands;
         self.shapes.concrete(node).len() > 1 && !operands.is_empty() && !self.stretches(node)
     }
 
-    /// Whether a node that computes elementwise repeats elements of an operand.
+    /// True if a node that computes elementwise repeats elements of an operand.
     fn stretches(&self, node: NodeId) -> bool {
         let len = self.shapes.concrete(node).len();
         let operands = &self.session.graph.node(node).operands;

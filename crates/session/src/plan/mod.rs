@@ -113,7 +113,7 @@ pub(crate) struct Plan {
     /// Variables that are written, in increasing order.
     pub(crate) writes: Vec<(VariableIndex, BufferId)>,
     pub(crate) fetched: Vec<FetchSlot>,
-    /// Whether a random stream is drawn from.
+    /// True if a random stream is drawn from.
     pub(crate) random: bool,
     /// The node that each task belongs to.
     nodes: Vec<NodeId>,
@@ -142,7 +142,7 @@ pub(crate) fn key(fetches: &[NodeId], feeds: &[Feed<'_>]) -> u64 {
 }
 
 impl Plan {
-    /// Whether it was made for these fetches and feeds.
+    /// True if it was made for these fetches and feeds.
     pub(crate) fn fits(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> bool {
         self.fetches[..] == *fetches
             && self.feeds.len() == feeds.len()

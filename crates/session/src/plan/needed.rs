@@ -49,7 +49,7 @@ impl LiveNodes {
         self.nodes.ones().map(NodeId::new)
     }
 
-    /// Whether a node's value is fed.
+    /// True if a node's value is fed.
     pub(crate) fn is_fed(&self, node: NodeId) -> bool {
         self.fed.contains(node.index())
     }

@@ -176,7 +176,7 @@ fn check_operands(
     Ok(())
 }
 
-/// Whether a value can stand where a node's was described.
+/// True if a value can stand where a node's was described.
 fn same_bytes(draft: &Draft<'_>, user: ValueId, value: ValueId, node: NodeId) -> Check {
     let made = draft.instruction(value).node;
     let (found, wanted) = (node_bytes(draft, made), node_bytes(draft, node));

@@ -42,7 +42,7 @@ impl WriteOrder {
         self.before.get(&write).copied()
     }
 
-    /// Whether this write's result is the variable's value after the run.
+    /// True if this write's result is the variable's value after the run.
     pub(crate) fn is_last(&self, variable: NodeId, write: NodeId) -> bool {
         self.last.get(&variable) == Some(&write)
     }

@@ -29,7 +29,7 @@ impl Session {
         if mistakes.is_empty() { Ok(nodes) } else { Err(Error::Request(Diagnostics(mistakes))) }
     }
 
-    /// Whether these can be fetched: they are this graph's.
+    /// True if these can be fetched: they are this graph's.
     pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
         let mut list = FetchList::default();
         for port in ports {
@@ -60,7 +60,7 @@ impl Session {
         diagnostic
     }
 
-    /// Whether a node is one of the frozen graph's; else what it is instead.
+    /// True if a node is one of the frozen graph's; else what it is instead.
     fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
         if graph != self.id {
             return Err(Fault::new("belongs to another graph than the session's".to_owned())

@@ -72,7 +72,7 @@ pub(super) fn rows<'g, T: Float, I: Element>(
     Some(told(logits, message, help))
 }
 
-/// Whether weights are one number, or of the rank of the losses with sizes that are equal or 1:
+/// True if weights are one number, or of the rank of the losses with sizes that are equal or 1:
 /// TensorFlow's rule. Else the graph is told.
 #[track_caller]
 pub(super) fn weights<'g, T: Float>(

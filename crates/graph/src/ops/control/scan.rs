@@ -25,7 +25,7 @@ attributes! {
         carried: i64,
         /// Number of inputs behind those that are slices of what is gone over, at least 1.
         sequences: i64,
-        /// Whether the last slice comes first.
+        /// True if the last slice comes first.
         reverse: bool = false,
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn kernel<T: Float>(sum: ChannelSum, layout: Layout) -> Kernel {
 }
 
 impl ChannelSum {
-    /// Whether there are images enough to fill most lanes, and anything to add.
+    /// True if there are images enough to fill most lanes, and anything to add.
     pub fn prefers_interleaved(&self) -> bool {
         pays(self.images) && self.pixels * self.channels > 0
     }

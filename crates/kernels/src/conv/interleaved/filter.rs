@@ -39,7 +39,7 @@ struct Plan {
     taps: Taps,
     /// Rows that are swept at once.
     sweep: usize,
-    /// Whether the result's channels of a strip are copied to lie next to each other.
+    /// True if the result's channels of a strip are copied to lie next to each other.
     pack: bool,
 }
 

@@ -13,7 +13,7 @@ use crate::proto::AttributeProto;
 /// This family's operators.
 pub(crate) static ROWS: &[Row] = &[
     Row::new(
-        &conv::Conv2dForward,
+        &conv::Conv2d,
         "Conv, between transposes where images come from elsewhere",
         |writer, id| {
             let attributes: Conv2dAttributes = writer.attributes(id);
@@ -32,7 +32,7 @@ pub(crate) static ROWS: &[Row] = &[
             Ok(Held::images(writer.node("Conv", &[&x, &w], options)))
         },
     ),
-    Row::new(&conv::BackpropInput, "ConvTranspose", |writer, id| {
+    Row::new(&conv::Conv2dBackpropInput, "ConvTranspose", |writer, id| {
         let Conv2dBackpropAttributes { conv: attributes, .. } = writer.attributes(id);
         let (filter, images) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
         let kernel = kernel(&writer.shape(filter))?;

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use abeyance_graph::{Conv2d, Expr};
+use abeyance_graph::{ConvOptions, Expr};
 use abeyance_ir::{Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
@@ -89,13 +89,13 @@ fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, 
     Ok(windows)
 }
 
-fn options(call: &Call<'_, '_>, windows: &Windows, same: bool) -> Result<Conv2d, Reason> {
+fn options(call: &Call<'_, '_>, windows: &Windows, same: bool) -> Result<ConvOptions, Reason> {
     let groups = call.int_or("group", 1)?;
     let Some(groups) = usize::try_from(groups).ok().filter(|&groups| groups > 0) else {
         return wrong(format!("group is {groups}"));
     };
     let pair = |sizes: &[usize]| [sizes[0], sizes[1]];
-    let padding = if same { Conv2d::same() } else { Conv2d::valid() };
+    let padding = if same { ConvOptions::same() } else { ConvOptions::valid() };
     Ok(padding.stride(pair(&windows.strides)).dilation(pair(&windows.dilations)).groups(groups))
 }
 

@@ -1,7 +1,7 @@
 //! Pools of images and of sequences.
 
 use abeyance_graph::ops::strided::Parts;
-use abeyance_graph::{Expr, Pool, keep_dims};
+use abeyance_graph::{Expr, PoolOptions, keep_dims};
 use abeyance_ir::{Array, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
@@ -135,10 +135,10 @@ fn images<'g>(
     let inner = &shape[1..3];
     let (kernel, strides) =
         ([windows.kernel[0], windows.kernel[1]], [windows.strides[0], windows.strides[1]]);
-    let valid = Pool::valid(kernel).stride(strides);
+    let valid = PoolOptions::valid(kernel).stride(strides);
     let same = windows.is_same(inner) && !windows.ceil;
     if same && matches!(kind, Kind::Max | Kind::Average { counted: false }) {
-        let pool = Pool::same(kernel).stride(strides);
+        let pool = PoolOptions::same(kernel).stride(strides);
         return Ok(if kind == Kind::Max { x.max_pool(pool) } else { x.avg_pool(pool) });
     }
     let pads = windows.pads(inner)?;

@@ -17,7 +17,7 @@ pub(crate) struct Windows {
     pub dilations: Vec<usize>,
     /// What lies around the input.
     pub padding: Padding,
-    /// Whether a window that reaches over the end counts.
+    /// True if a window that reaches over the end counts.
     pub ceil: bool,
 }
 
@@ -82,7 +82,7 @@ impl Windows {
         (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilations[axis]).saturating_add(1)
     }
 
-    /// Whether the padding is that of SAME windows here, whatever the sizes that are not known will
+    /// True if the padding is that of SAME windows here, whatever the sizes that are not known will
     /// be.
     pub fn is_same(&self, input: &[Dim]) -> bool {
         match &self.padding {

@@ -64,7 +64,7 @@ impl Pass for ConstFold {
     }
 }
 
-/// Whether an instruction depends on constants alone and is small.
+/// True if an instruction depends on constants alone and is small.
 fn applies(draft: &Draft<'_>, value: ValueId) -> bool {
     let instruction = draft.instruction(value);
     if !instruction.runs() || instruction.operands.is_empty() {

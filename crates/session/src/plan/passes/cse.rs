@@ -81,7 +81,7 @@ impl Known {
     }
 }
 
-/// Whether another instruction may stand for this one.
+/// True if another instruction may stand for this one.
 fn is_shareable(draft: &Draft<'_>, instruction: &Instruction) -> bool {
     match &instruction.source {
         Source::Feed(_) | Source::Variable(_) => false,

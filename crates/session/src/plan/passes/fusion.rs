@@ -147,7 +147,7 @@ impl<'d, 'a> Grouping<'d, 'a> {
         })
     }
 
-    /// Whether it may be a member of a group.
+    /// True if it may be a member of a group.
     fn is_elementwise(&self, value: ValueId) -> bool {
         let fusibility = self.draft.instruction(value).fusibility();
         matches!(fusibility, Some(Fusibility::Elementwise | Fusibility::AnyRange))
@@ -382,7 +382,7 @@ impl<'d, 'a> Grouping<'d, 'a> {
     }
 }
 
-/// Whether a group may follow the pieces of a value.
+/// True if a group may follow the pieces of a value.
 fn can_produce_pieces(draft: &Draft<'_>, value: ValueId) -> Result<bool, Error> {
     let instruction = draft.instruction(value);
     let Some(computation) = instruction.computation() else { return Ok(false) };

@@ -208,12 +208,12 @@ impl Rewrite<'_, '_> {
         }
     }
 
-    /// Whether an operand has as many elements as an elementwise instruction's result.
+    /// True if an operand has as many elements as an elementwise instruction's result.
     fn is_full(&self, instruction: &Instruction, operand: ValueId) -> bool {
         self.concrete(operand).len() == self.draft.shapes.concrete(instruction.node).len()
     }
 
-    /// Whether an elementwise instruction is to be done on interleaved images: one of its operands
+    /// True if an elementwise instruction is to be done on interleaved images: one of its operands
     /// is there so and not otherwise, and the others can be had so or are the same for all images.
     fn interleaves(&self, instruction: &Instruction) -> bool {
         let is_elementwise = instruction.fusibility() == Some(Fusibility::Elementwise);

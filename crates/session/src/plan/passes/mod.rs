@@ -23,7 +23,7 @@ pub(crate) trait Pass: Sync {
     /// The name by which it is left out, and blamed.
     fn name(&self) -> &'static str;
 
-    /// Whether no session can leave it out.
+    /// True if no session can leave it out.
     fn is_required(&self) -> bool {
         false
     }

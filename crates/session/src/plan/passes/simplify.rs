@@ -103,7 +103,7 @@ fn node<'d>(draft: &'d Draft<'_>, instruction: &Instruction) -> Option<&'d Node>
     is_plain.then(|| draft.session.graph.node(instruction.node))
 }
 
-/// Whether a transposition undoes another. Axes may count from the end.
+/// True if a transposition undoes another. Axes may count from the end.
 fn are_inverse(outer: &[i64], inner: &[i64]) -> bool {
     let rank = outer.len() as i64;
     let axis = |axis: i64| if axis < 0 { axis + rank } else { axis };
