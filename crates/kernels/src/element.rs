@@ -4,7 +4,7 @@
 //! passes through [`Number::least`] and [`Number::greatest`]. Booleans are `u8` 0 or 1 in this
 //! crate.
 //!
-//! Long because each function stands here once for each of two float types, so that bits agree.
+//! Long because the three traits and their implementations for five types are read side by side.
 
 use std::fmt::{Debug, Display};
 use std::ops::{Add, Div, Mul, Neg, Sub};
