@@ -120,7 +120,8 @@ export class Scrub {
     const step = this.step === null ? this.steps[last] : this.step;
     const number = step === undefined ? "–" : Math.round(step).toLocaleString("en");
     this.text.textContent = `step ${number}`;
-    this.text.dataset.step = step === undefined ? "" : step;
+    const shown = step === undefined ? "" : String(step);
+    if (this.text.dataset.step !== shown) this.text.dataset.step = shown;
     this.slider.setAttribute("aria-valuetext", this.step === null ? `newest, step ${number}` : `step ${number}`);
     // The part that is played is coloured by the style sheet.
     this.slider.style.setProperty("--part", `${last > 0 ? (100 * Math.max(0, index)) / last : 0}%`);

@@ -255,18 +255,15 @@ impl Graph {
         };
         let diagnostic = self.build(|graph| {
             let other = handle.graph.ir();
-            let message = if other.name() == graph.name() {
-"a tensor of one graph is used in another".to_owned()
-} else {
-format!(
-                    "a tensor of graph `{}` is used in graph `{}`",
-                    other.name(),
-                    graph.name()
-                )
-};
-            Diagnostic::new(message, graph.context().location)
-            .note(foreign, made)
-            .help("build both in one graph, or feed the value of the one to a placeholder of the other")
+            let (theirs, ours) = (other.name(), graph.name());
+            let message = if theirs == ours {
+                "a tensor of one graph is used in another".to_owned()
+            } else {
+                format!("a tensor of graph `{theirs}` is used in graph `{ours}`")
+            };
+            let help = "build both in one graph, or feed the value of the one to a placeholder of \
+                        the other";
+            Diagnostic::new(message, graph.context().location).note(foreign, made).help(help)
         });
         self.reject(diagnostic)
     }

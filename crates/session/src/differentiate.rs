@@ -404,9 +404,9 @@ impl Backward {
         enter(graph, node);
         let operator = graph.node(node).operator.clone();
         let masked = self.masked.contains(node.index());
-        let mut cx = Derivation::new(graph, node, cotangents, &wanted, masked, &self::cotangents);
+        let cx = Derivation::new(graph, node, cotangents, &wanted, masked, &self::cotangents);
         let found = operator
-            .gradient(&mut cx)
+            .gradient(&cx)
             .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
         let masks = masked || operator.signature().zeroes_gradient;
         for (place, &operand) in operands.iter().enumerate() {

@@ -43,8 +43,7 @@ pub struct Inputs {
     pub x_2: Vec<bool>,
     /// `日本`: `u8[M, 4]`
     pub input: Vec<[u8; 4]>,
-    /// `a very long name, with \"quotes\" \\ and 'ticks', a very long name, with \"quotes\" \\ and 'ticks', a very long name, with \"quotes\" \\ and 'ticks', `:
-    /// `f32[M, 1000, 100]`
+    /// `a very long name, with \"quotes\" \\ and 'ticks', a very long name, with \"quotes\" \\ and 'ticks', a very long name, with \"quotes\" \\ and 'ticks', `: `f32[M, 1000, 100]`
     pub a_very_long_name_with_quot: Grid<[f32; 100], 2>,
 }
 

@@ -79,7 +79,7 @@ pub struct AttributeReader<'a> {
 
 impl AttributeReader<'_> {
     /// The next field.
-    pub fn next<T: AttributeValue>(&mut self) -> T {
+    pub fn take<T: AttributeValue>(&mut self) -> T {
         let first = self.values.split_first().map(|(first, rest)| {
             self.values = rest;
             &**first
@@ -266,7 +266,7 @@ macro_rules! attributes {
             fn read(reader: &mut $crate::AttributeReader<'_>) -> Self {
                 Self {
                     $($first: $crate::AttributeSet::read(reader),)?
-                    $($field: reader.next(),)*
+                    $($field: reader.take(),)*
                     $($last: $crate::AttributeSet::read(reader),)?
                 }
             }

@@ -96,10 +96,10 @@ impl Serialize for Numbers<'_> {
                             part = elements.get(row * width..(row + 1) * width).unwrap_or_default();
                         }
                         if self.flat {
-serializer.collect_seq(part.iter().map(|&element| Element(element)))
-} else {
-Nested { elements: part, dims }.serialize(serializer)
-}
+                            serializer.collect_seq(part.iter().map(|&element| Element(element)))
+                        } else {
+                            Nested { elements: part, dims }.serialize(serializer)
+                        }
                     })*
                 }
             };
