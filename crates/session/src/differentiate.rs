@@ -405,9 +405,8 @@ impl Backward {
         let operator = graph.node(node).operator.clone();
         let masked = self.masked.contains(node.index());
         let cx = Derivation::new(graph, node, cotangents, &wanted, masked, &self::cotangents);
-        let found = operator
-            .gradient(&cx)
-            .map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
+        let found =
+            operator.gradient(&cx).map_err(|fault| Some(Box::new(graph.diagnose(node, fault))))?;
         let masks = masked || operator.signature().zeroes_gradient;
         for (place, &operand) in operands.iter().enumerate() {
             let Some(part) = found.get(place).copied().flatten().filter(|_| wanted[place]) else {
