@@ -219,7 +219,8 @@ pub static SQUARE: Unary = Unary {
     domain: USUAL,
 };
 
-/// The hyperbolic tangent. Gradient: the cotangent times 1 - tanh²x, from x: [`slope::TANH_SLOPE`].
+/// The hyperbolic tangent. Gradient: the cotangent times 1 - tanh²x, from x:
+/// [`TANH_SLOPE`](super::slope::TANH_SLOPE).
 pub static TANH: Unary = Unary {
     signature: Signature::new("tanh", "the hyperbolic tangent of x", FLOAT),
     lower: real!(20.0, |x| x.tanh()),
@@ -228,7 +229,7 @@ pub static TANH: Unary = Unary {
 };
 
 /// 1 / (1 + e⁻ˣ). Gradient: the cotangent times sigmoid(x)·sigmoid(-x), from x:
-/// [`slope::SIGMOID_SLOPE`].
+/// [`SIGMOID_SLOPE`](super::slope::SIGMOID_SLOPE).
 pub static SIGMOID: Unary = Unary {
     signature: Signature::new("sigmoid", "1 / (1 + exp(-x))", FLOAT),
     lower: real!(20.0, |x| x.sigmoid()),

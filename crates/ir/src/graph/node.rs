@@ -77,7 +77,7 @@ pub struct Node {
     /// Constants of the operator: axes, shapes, initial values.
     pub attributes: Attributes,
     /// Type of the result, as inferred when the node was appended. Symbols in it may have been
-    /// found equal to others since: see [`Graph::shape`].
+    /// found equal to others since: see [`Graph::shape`](crate::Graph::shape).
     pub ty: Type,
     /// Part of the program that it belongs to.
     pub role: Role,
