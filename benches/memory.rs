@@ -1,5 +1,5 @@
-//! What a session that is fed a new batch size each time keeps, and what a plan of a new size
-//! costs. The network is `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each
+//! Memory of a session that is fed a new batch size each time, and the cost of a plan of a new
+//! size. The network is `mnist_conv_dropout`, which reads digits in batches of 1 to 791. Each
 //! measurement is a process of its own: bytes that the allocator has handed out at most, the most
 //! that was resident where the system tells, and what the session says it has.
 //!
@@ -174,8 +174,8 @@ fn random() {
     }
 }
 
-/// What a run takes that makes its plan, one that has it, and `explain`, which makes the plan and
-/// prints it: the fastest of many, since what else the machine does takes longer.
+/// Prints the time of a run that makes its plan, of one that has it, and of `explain`, which makes
+/// the plan and prints it: the fastest of many, since what else the machine does takes longer.
 fn new_size() {
     let images = images();
     let labels = Array2::from_elem((LARGEST, 10), 0.1f32);

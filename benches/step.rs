@@ -1,6 +1,6 @@
-//! What a training step of the talk's networks takes (feed, forward, backward, update), and what
-//! reading digits does, beside what this machine's processor could do: milliseconds, the fastest
-//! and the median, and the share of the measured peak. And what the engine adds to the arithmetic:
+//! Time of a training step of the talk's networks (feed, forward, backward, update), and of
+//! reading digits, beside what this machine's processor could do: milliseconds, the fastest
+//! and the median, and the share of the measured peak. And the overhead of the engine:
 //! nanoseconds a node of a chain of scalars.
 //!
 //! `cargo bench --bench step`, or `cargo bench --bench step -- conv` for what has that in its name.

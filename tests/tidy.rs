@@ -36,7 +36,7 @@ const WIDTH: usize = 100;
 const MATCHES_ON_BOOL: usize = 35;
 
 /// The number of docs that begin with one of `UNCLEAR`. Only ever lower it.
-const UNCLEAR_DOCS: usize = 693;
+const UNCLEAR_DOCS: usize = 683;
 const UNCLEAR: [&str; 3] = ["The same", "What ", "Whether "];
 
 /// A text file, by its path from the root.

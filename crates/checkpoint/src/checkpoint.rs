@@ -45,8 +45,8 @@ impl Checkpoint {
         Self { facts: None, tensors: arrays.into_iter().collect() }
     }
 
-    /// The same with only those variables whose names `keep` accepts: what a network needs that is
-    /// trained no further, for instance.
+    /// Keeps the variables whose names `keep` accepts and drops the others: those that a network
+    /// needs that is trained no further, for instance.
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         let kept = self.tensors.iter().filter(|(name, _)| keep(name));
         let tensors = kept.map(|(name, array)| (name.clone(), array.clone())).collect();

@@ -1,4 +1,4 @@
-//! What a session has learnt, in files: a [`Checkpoint`] holds the variables, optimizers' slots
+//! Checkpoints, the state of a session in files: a [`Checkpoint`] holds the variables, optimizers' slots
 //! included, and the counters and the seed from which training goes on to the same bits. It is a
 //! `safetensors` file, which other programs read too.
 //!

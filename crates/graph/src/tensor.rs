@@ -1,6 +1,5 @@
 //! Handles: what a user holds of a node.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -157,10 +156,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// What `visit` finds in, or builds of, this tensor.
     #[track_caller]
     pub(crate) fn visit<R>(self, visit: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
-        self.graph.build(|graph| {
-            let graph = RefCell::new(graph);
-            visit(Expr::new(&graph, self.id))
-        })
+        self.graph.build(|graph| Expr::with(graph, self.id, visit))
     }
 
     /// The tensor that `build` makes of this one and another.

@@ -1,4 +1,4 @@
-//! What a gradient rule may ask and do.
+//! Derivations: the view of a node and of its graph that a gradient rule gets.
 
 use std::cell::RefCell;
 

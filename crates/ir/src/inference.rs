@@ -1,4 +1,5 @@
-//! What a shape rule may ask, while the graph is built and again when feeds have settled all sizes.
+//! Shape inference: the view of a node's operands and attributes that a shape rule gets, while the
+//! graph is built and again when feeds have settled all sizes.
 
 use smallvec::SmallVec;
 

@@ -62,8 +62,7 @@ fn measure(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What the predictions are the largest of; where the network goes on to a softmax, the operand of
-/// that.
+/// Logits of a network: the operand of its softmax, or, without one, of its argmax.
 fn logits<'g>(network: &Network<'g>) -> Tensor<'g, f32> {
     let graph = network.x.graph();
     let operand = |id| graph.ir().node(id).operands[0];

@@ -1,4 +1,4 @@
-//! What every runner is fed: images and digits of MNIST in the order of the batches, and each
+//! Data that every runner is fed: images and digits of MNIST in the order of the batches, and each
 //! network's variables before training and after a little of it. Numbers are little-endian, one
 //! array after the other.
 

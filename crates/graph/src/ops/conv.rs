@@ -7,8 +7,6 @@
 //!
 //! Long because the three operators share their windows, checks, gradient rules and samples.
 
-use std::cell::RefCell;
-
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Interleaving,
     Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
@@ -691,9 +689,9 @@ impl<'g, T: Float> Tensor<'g, T> {
         let filter = this.graph().import(filter.erase());
         let of = "a transposed convolution";
         this.graph().with_shape(of, shape, |graph, shape| {
-            let graph = RefCell::new(graph);
-            let y = Expr::new(&graph, this.id());
-            y.conv2d_transpose_to(y.at(filter), shape, options).id()
+            Expr::with(graph, this.id(), |y| {
+                y.conv2d_transpose_to(y.at(filter), shape, options).id()
+            })
         })
     }
 }

@@ -446,9 +446,9 @@ impl<'g, T: Number> Tensor<'g, T> {
         let graph = this.graph();
         graph.within("tensordot", || {
             let found = graph.build(|ir| {
-                let ir = RefCell::new(ir);
-                let x = Expr::new(&ir, this.id());
-                x.tensordot(x.at(other), axes, other_axes).map(Expr::id)
+                Expr::with(ir, this.id(), |x| {
+                    x.tensordot(x.at(other), axes, other_axes).map(Expr::id)
+                })
             });
             match found {
                 Ok(id) => graph.handle(id),

@@ -1,8 +1,6 @@
 //! Elements and slices by all their coordinates: `gather_nd` and `scatter_nd`, made of
 //! `ravel_index` and the operators on rows.
 
-use std::cell::RefCell;
-
 use abeyance_ir::{
     AttributeSet, DType, DTypes, Differentiability, Dim, Domain, Fault, Graph as Ir, Inference,
     Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting,
@@ -209,9 +207,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         let graph = this.graph();
         graph.within("scatter_nd", || {
             graph.with_shape("what is added to", shape, |graph, shape| {
-                let graph = RefCell::new(graph);
-                let x = Expr::new(&graph, this.id());
-                x.scatter_nd(x.at(indices), shape).id()
+                Expr::with(graph, this.id(), |x| x.scatter_nd(x.at(indices), shape).id())
             })
         })
     }

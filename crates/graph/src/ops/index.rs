@@ -1,7 +1,5 @@
 //! Rows by their numbers: `gather`, `scatter_add`, `one_hot`.
 
-use std::cell::RefCell;
-
 use abeyance_ir::{
     AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, Dim, Domain, Fault,
     Graph as Ir, Inference, Lowered, Lowering, NodeId, OperandSpec, Operator, Sample, Shape,
@@ -483,13 +481,13 @@ impl<'g, T: Number> Tensor<'g, T> {
             let wrong = resolve_axis(axis, shape.len())
                 .ok()
                 .and_then(|axis| constant_out_of_range(graph, indices, &shape[axis..=axis]));
-            let graph = RefCell::new(graph);
-            let x = Expr::new(&graph, this.id());
-            match wrong {
-                Some(fault) => x.mistake("scatter_add", fault),
-                None => x.scatter_add_along(x.at(indices), shape, axis),
-            }
-            .id()
+            Expr::with(graph, this.id(), |x| {
+                let added = match wrong {
+                    Some(fault) => x.mistake("scatter_add", fault),
+                    None => x.scatter_add_along(x.at(indices), shape, axis),
+                };
+                added.id()
+            })
         })
     }
 }

@@ -1,8 +1,8 @@
 //! Every operator, one file a family: the handle's methods, signature, checks and shape rule,
 //! gradient rule, kernel, documentation and samples side by side.
 //!
-//! The free functions append a node to an untyped graph: they are what the typed methods and the
-//! gradient rules are made of. [`table`] lists every operator; it drives the checks, the text
+//! Methods of [`Expr`](crate::Expr) append the nodes: the typed methods and the gradient rules are
+//! made of them. [`table`] lists every operator; it drives the checks, the text
 //! form's parser and the reference.
 
 // Closures given to loops carry `#[inline(always)]`, without which the loops do not vectorise for

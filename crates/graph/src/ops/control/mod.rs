@@ -172,8 +172,7 @@ impl Graph {
             let name = name.trim_end_matches('/').to_owned();
             let operator = OperatorRef::Static(operator);
             let node = graph.add_like(&name, operator, operands, attributes);
-            let graph = RefCell::new(graph);
-            Expr::new(&graph, node).items(&names).into_iter().map(Expr::id).collect()
+            Expr::with(graph, node, |tuple| tuple.items(&names).into_iter().map(Expr::id).collect())
         });
         Y::rebuild(self, &mut results.into_iter())
     }
