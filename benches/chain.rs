@@ -1,6 +1,6 @@
 //! Overhead of the engine beside the arithmetic: a chain of scalar nodes, built, differentiated,
-//! printed, compiled and run. The reciprocal of the throughput is the time a node; that it stays about the
-//! same from ten thousand nodes to a million is what "linear" means.
+//! printed, compiled and run. The reciprocal of the throughput is the time a node; that it stays
+//! about the same from ten thousand nodes to a million is what "linear" means.
 //!
 //! `cargo bench --bench chain`
 

@@ -1,6 +1,6 @@
-//! Checkpoints, the state of a session in files: a [`Checkpoint`] holds the variables, optimizers' slots
-//! included, and the counters and the seed from which training goes on to the same bits. It is a
-//! `safetensors` file, which other programs read too.
+//! Checkpoints, the state of a session in files: a [`Checkpoint`] holds the variables, optimizers'
+//! slots included, and the counters and the seed from which training goes on to the same bits. It
+//! is a `safetensors` file, which other programs read too.
 //!
 //! [`Checkpoints`] keeps the newest few in a folder, each written as a whole or not at all.
 //! [`Restore`] takes a part of a checkpoint, under other names where need be, into another network;
