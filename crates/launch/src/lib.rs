@@ -15,6 +15,7 @@
 #![allow(unsafe_code)] // one of the few crates that may; every block says why it is sound
 
 mod aligned;
+mod layout;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,6 +24,7 @@ use bytemuck::Pod;
 use smallvec::SmallVec;
 
 pub use aligned::{AlignedBytes, OutOfMemory};
+pub use layout::Layout;
 
 /// The alignment in bytes of every buffer a kernel sees: a cache line, and enough for any SIMD
 /// register.
