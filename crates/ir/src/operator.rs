@@ -331,8 +331,10 @@ pub enum Fusibility {
     #[default]
     Opaque,
     /// Into any loop over the same elements: an element depends on the operands' elements at its
-    /// index alone, where they broadcast to it. The operator lowers to one step that cannot fail,
-    /// whatever the sizes; lowered for a row of elements it is the loop over any such row.
+    /// index alone, where they broadcast to it. The operator is lowered for a row: each operand has
+    /// as many elements as the result, or is one element for all. What broadcasts otherwise is
+    /// stretched before. It lowers to one step that cannot fail, which is the loop over any such
+    /// row.
     Elementwise,
     /// At the head of a loop: the operator fills any range of its result, wherever that starts and
     /// ends, from its index and the operands as a whole. It lowers to one step that cannot fail.

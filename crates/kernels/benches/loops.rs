@@ -1,12 +1,14 @@
 //! Everything but matrix products, on arrays of 100 000 `f32` (a few of them of other shapes), one
 //! thread.
 
-use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::element::{Number, Real};
+use abeyance_kernels::fused::{self, Fused, Read, Span};
+use abeyance_kernels::launch::{Cost, Function, Kernel};
 use abeyance_kernels::layout::Transpose;
 use abeyance_kernels::random::Stream;
 use abeyance_kernels::reduce::{ArgReduction, Operation, Reduction};
-use abeyance_kernels::{elementwise, softmax};
+use abeyance_kernels::serial::Serial;
+use abeyance_kernels::{elementwise, elementwise_chunk, softmax};
 use divan::{Bencher, counter::ItemsCount};
 
 const N: usize = 100_000;
@@ -40,36 +42,57 @@ unary! {
     softplus: Real::softplus;
 }
 
+/// A loop over a row whose second operand is stretched, a tile at a time.
+fn stretching(
+    bencher: Bencher,
+    dims: [usize; 2],
+    y: Vec<f32>,
+    sizes: &[usize],
+    f: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
+) {
+    let size = size_of::<f32>();
+    let row: Function = Box::new(move |call| {
+        let (x, y) = (call.input::<f32>(0), call.input::<f32>(1));
+        let (out, start) = (call.output(), 0);
+        elementwise::zip(
+            x,
+            y,
+            out,
+            start,
+            [false; 2],
+            #[inline(always)]
+            |x, y| f(x, y),
+        );
+        Ok(())
+    });
+    let operations = vec![
+        fused::Operation::broadcast(1, size, sizes, &dims),
+        fused::Operation {
+            run: row,
+            reads: [Read::Row(0, size as u32), Read::Made(0)].into_iter().collect(),
+            size,
+            span: Span::Row,
+            output: Some(0),
+        },
+    ];
+    let part = elementwise_chunk(N, 2 * size);
+    let fused = Fused::new(operations, 2, part).unwrap();
+    let workspace = fused.workspace();
+    let kernel = Kernel::single(2, part * size, Cost::default(), move |call| fused.run(call));
+    let mut serial = Serial::new(kernel.with_workspace(workspace), 2);
+    run(bencher, |x, out| serial.run(&[x, &y], out).unwrap());
+}
+
 #[divan::bench(args = [[1, N], [N / 200, 200], [N / 10, 10]])]
 fn add_bias(bencher: Bencher, dims: [usize; 2]) {
-    let plan = Broadcast::new(&dims, [&dims, &dims[1..]]);
-    run(bencher, |x, out| {
-        elementwise::binary(
-            &plan,
-            x,
-            &x[..dims[1]],
-            out,
-            0,
-            #[inline(always)]
-            |x: f32, y: f32| x + y,
-        );
-    });
+    let bias = vec![0.5; dims[1]];
+    stretching(bencher, dims, bias, &dims[1..], |x, y| x + y);
 }
 
 #[divan::bench(args = [[N / 200, 200], [N / 10, 10]])]
 fn multiply_by_column(bencher: Bencher, dims: [usize; 2]) {
-    let plan = Broadcast::new(&dims, [&dims, &[dims[0], 1]]);
-    run(bencher, |x, out| {
-        elementwise::binary(
-            &plan,
-            x,
-            &x[..dims[0]],
-            out,
-            0,
-            #[inline(always)]
-            |x: f32, y: f32| x * y,
-        );
-    });
+    let column = vec![0.5; dims[0]];
+    stretching(bencher, dims, column, &[dims[0], 1], |x, y| x * y);
 }
 
 #[divan::bench]

@@ -1,14 +1,16 @@
-//! One function applied to every element: of one array, of arrays of one shape, or of arrays that
-//! broadcast.
+//! One function applied to every element of a row, or of several rows of one length.
+//!
+//! What broadcasts is stretched before, a tile at a time ([`crate::fused`]): a loop knows rows and
+//! numbers only. Loops over integers that may fail ([`try_binary`]) broadcast by themselves, since
+//! they tell the element at which they do.
 //!
 //! The functions given to these loops are compiled for each instruction set only when they are
 //! inlined, so write them as `#[inline(always)] |x| ...` in the argument, or name a function that
 //! is `#[inline(always)]` itself.
 
 use crate::broadcast::Broadcast;
-use crate::dispatch::vectorized_for;
-use crate::element::{Element, Number};
-use crate::launch::Failure;
+use crate::dispatch::{vectorized, vectorized_for};
+use crate::element::Element;
 
 /// `out[i] = value`.
 pub fn fill<T: Element>(out: &mut [T], value: T) {
@@ -34,48 +36,55 @@ pub fn map<T: Element, U: Element>(x: &[T], out: &mut [U], start: usize, f: impl
     );
 }
 
-/// `out[i] = f(x[start + i], y[start + i])`.
+/// `out[i] = f(x[start + i], y[start + i])`, where an operand that `scalars` names is one element
+/// for all.
 #[inline]
 pub fn zip<T: Element, S: Element, U: Element>(
     x: &[T],
     y: &[S],
     out: &mut [U],
     start: usize,
+    scalars: [bool; 2],
     f: impl Fn(T, S) -> U,
 ) {
-    let x = &x[start..start + out.len()];
-    let y = &y[start..start + out.len()];
     vectorized_for::<T, _>(
         #[inline(always)]
-        || {
-            for ((o, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                *o = f(x, y);
-            }
-        },
+        || zip_once(x, y, out, start, scalars, f),
     );
 }
 
-/// `out[i] = f(x[start + i], y[start + i], z[start + i])`.
-#[inline]
-pub fn zip3<T: Element, S: Element, R: Element, U: Element>(
+/// As [`zip`], compiled once and not for each instruction set: for functions whose loops have no
+/// vectors.
+#[inline(always)]
+pub fn zip_once<T: Element, S: Element, U: Element>(
     x: &[T],
     y: &[S],
-    z: &[R],
     out: &mut [U],
     start: usize,
-    f: impl Fn(T, S, R) -> U,
+    scalars: [bool; 2],
+    f: impl Fn(T, S) -> U,
 ) {
-    let x = &x[start..start + out.len()];
-    let y = &y[start..start + out.len()];
-    let z = &z[start..start + out.len()];
-    vectorized_for::<T, _>(
-        #[inline(always)]
-        || {
-            for (((o, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
-                *o = f(x, y, z);
+    let end = start + out.len();
+    match scalars {
+        [false, false] => {
+            for ((o, &x), &y) in out.iter_mut().zip(&x[start..end]).zip(&y[start..end]) {
+                *o = f(x, y);
             }
-        },
-    );
+        }
+        [false, true] => {
+            let y = y[0];
+            for (o, &x) in out.iter_mut().zip(&x[start..end]) {
+                *o = f(x, y);
+            }
+        }
+        [true, false] => {
+            let x = x[0];
+            for (o, &y) in out.iter_mut().zip(&y[start..end]) {
+                *o = f(x, y);
+            }
+        }
+        [true, true] => out.fill(f(x[0], y[0])),
+    }
 }
 
 /// `out[i]` = `x[start + i]` converted, by the rules of [`Element`].
@@ -100,149 +109,64 @@ pub fn cast_to_bool<T: Element>(x: &[T], out: &mut [u8], start: usize) {
     );
 }
 
-/// A function of two operands that broadcast: `out` is the piece of the result from element `start`
-/// on.
-#[inline]
-pub fn binary<T: Element, S: Element, U: Element>(
-    plan: &Broadcast<2>,
-    x: &[T],
-    y: &[S],
-    out: &mut [U],
-    start: usize,
-    f: impl Fn(T, S) -> U,
-) {
-    let [sx, sy] = plan.inner_strides();
-    vectorized_for::<T, _>(
-        #[inline(always)]
-        || match (sx, sy) {
-            (1, 1) => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j]| {
-                    let (x, y) = (&x[i..i + len], &y[j..j + len]);
-                    for ((o, &x), &y) in out[at..at + len].iter_mut().zip(x).zip(y) {
-                        *o = f(x, y);
-                    }
-                },
-            ),
-            (1, _) => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j]| {
-                    let (x, y) = (&x[i..i + len], y[j]);
-                    for (o, &x) in out[at..at + len].iter_mut().zip(x) {
-                        *o = f(x, y);
-                    }
-                },
-            ),
-            (_, 1) => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j]| {
-                    let (x, y) = (x[i], &y[j..j + len]);
-                    for (o, &y) in out[at..at + len].iter_mut().zip(y) {
-                        *o = f(x, y);
-                    }
-                },
-            ),
-            _ => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j]| out[at..at + len].fill(f(x[i], y[j])),
-            ),
-        },
-    );
-}
-
-/// A function of three operands that broadcast, as [`binary`].
-#[inline]
-pub fn ternary<T: Element, S: Element, R: Element, U: Element>(
-    plan: &Broadcast<3>,
-    x: &[T],
-    y: &[S],
-    z: &[R],
-    out: &mut [U],
-    start: usize,
-    f: impl Fn(T, S, R) -> U,
-) {
-    let strides = plan.inner_strides();
-    vectorized_for::<U, _>(
-        #[inline(always)]
-        || match strides {
-            [1, 1, 1] => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j, k]| {
-                    let (x, y, z) = (&x[i..i + len], &y[j..j + len], &z[k..k + len]);
-                    for (((o, &x), &y), &z) in out[at..at + len].iter_mut().zip(x).zip(y).zip(z) {
-                        *o = f(x, y, z);
-                    }
-                },
-            ),
-            [1, 1, _] => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j, k]| {
-                    let (x, y, z) = (&x[i..i + len], &y[j..j + len], z[k]);
-                    for ((o, &x), &y) in out[at..at + len].iter_mut().zip(x).zip(y) {
-                        *o = f(x, y, z);
-                    }
-                },
-            ),
-            [1, _, 1] => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j, k]| {
-                    let (x, y, z) = (&x[i..i + len], y[j], &z[k..k + len]);
-                    for ((o, &x), &z) in out[at..at + len].iter_mut().zip(x).zip(z) {
-                        *o = f(x, y, z);
-                    }
-                },
-            ),
-            [a, b, c] => plan.for_each_run(
-                start,
-                out.len(),
-                #[inline(always)]
-                |at, len, [i, j, k]| {
-                    for (n, o) in out[at..at + len].iter_mut().enumerate() {
-                        *o = f(x[i + n * a], y[j + n * b], z[k + n * c]);
-                    }
-                },
-            ),
-        },
-    );
-}
-
-/// `condition ? x : y`, each broadcast; the operands of the plan are in this order.
+/// `condition[start + i] ? x[start + i] : y[start + i]`, where an operand that `scalars` names, in
+/// this order, is one element for all.
 pub fn select<T: Element>(
-    plan: &Broadcast<3>,
     condition: &[u8],
     x: &[T],
     y: &[T],
     out: &mut [T],
     start: usize,
+    scalars: [bool; 3],
 ) {
-    ternary(
-        plan,
-        condition,
-        x,
-        y,
-        out,
-        start,
+    let end = start + out.len();
+    let [one_condition, one_x, one_y] = scalars;
+    if one_condition {
+        let (taken, is_one) = if condition[0] != 0 { (x, one_x) } else { (y, one_y) };
+        if is_one {
+            out.fill(taken[0])
+        } else {
+            copy(taken, out, start)
+        }
+        return;
+    }
+    let condition = &condition[start..end];
+    vectorized(
         #[inline(always)]
-        |c: u8, x: T, y: T| if c != 0 { x } else { y },
+        || match (one_x, one_y) {
+            (false, false) => {
+                let operands = condition.iter().zip(&x[start..end]).zip(&y[start..end]);
+                for (o, ((&c, &x), &y)) in out.iter_mut().zip(operands) {
+                    *o = if c != 0 { x } else { y };
+                }
+            }
+            (false, true) => {
+                let y = y[0];
+                for ((o, &c), &x) in out.iter_mut().zip(condition).zip(&x[start..end]) {
+                    *o = if c != 0 { x } else { y };
+                }
+            }
+            (true, false) => {
+                let x = x[0];
+                for ((o, &c), &y) in out.iter_mut().zip(condition).zip(&y[start..end]) {
+                    *o = if c != 0 { x } else { y };
+                }
+            }
+            (true, true) => {
+                let (x, y) = (x[0], y[0]);
+                for (o, &c) in out.iter_mut().zip(condition) {
+                    *o = if c != 0 { x } else { y };
+                }
+            }
+        },
     );
 }
 
-/// As [`binary`], for a function that may have no result; gives the place of the first such element
-/// of the piece.
+/// A function of two operands that broadcast, and that may have no result: `out` is the piece of the
+/// result from element `start` on.
+///
+/// # Errors
+/// The index of the first element of the piece that has no result.
 pub fn try_binary<T: Element>(
     plan: &Broadcast<2>,
     x: &[T],
@@ -266,72 +190,6 @@ pub fn try_binary<T: Element>(
     failed.map_or(Ok(()), Err)
 }
 
-/// `x / y`. Integers truncate and wrap; an integer divided by zero is a failure.
-pub fn divide<T: Number>(
-    plan: &Broadcast<2>,
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-    start: usize,
-) -> Result<(), Failure> {
-    if T::IS_FLOAT {
-        binary(
-            plan,
-            x,
-            y,
-            out,
-            start,
-            #[inline(always)]
-            |x: T, y: T| x.quotient(y).unwrap_or(T::ZERO),
-        );
-        return Ok(());
-    }
-    try_binary(plan, x, y, out, start, T::quotient).map_err(|at| {
-        Failure(format!("division of an integer by zero, at element {at} of the result"))
-    })
-}
-
-/// `x / y` rounded down. Integers wrap; an integer divided by zero is a failure.
-pub fn floor_divide<T: Number>(
-    plan: &Broadcast<2>,
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-    start: usize,
-) -> Result<(), Failure> {
-    try_binary(plan, x, y, out, start, T::floor_quotient).map_err(|at| {
-        Failure(format!("division of an integer by zero, at element {at} of the result"))
-    })
-}
-
-/// `x mod y` with the sign of `y`; an integer modulo zero is a failure.
-pub fn modulo<T: Number>(
-    plan: &Broadcast<2>,
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-    start: usize,
-) -> Result<(), Failure> {
-    try_binary(plan, x, y, out, start, T::modulo)
-        .map_err(|at| Failure(format!("an integer modulo zero, at element {at} of the result")))
-}
-
-/// `x` to the power of `y`. Integers wrap; a negative exponent of an integer other than 1 and -1 is
-/// a failure.
-pub fn power<T: Number>(
-    plan: &Broadcast<2>,
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-    start: usize,
-) -> Result<(), Failure> {
-    try_binary(plan, x, y, out, start, T::power).map_err(|at| {
-        Failure(format!(
-            "an integer to the power of a negative exponent, at element {at} of the result"
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,14 +201,43 @@ mod tests {
         let mut out = vec![0.0; 30];
         map(&x, &mut out, 50, |x: f32| x + 1.0);
         assert_eq!(out[0], 51.0);
-        zip(&x, &x, &mut out, 10, |a: f32, b: f32| a * b);
+        zip(&x, &x, &mut out, 10, [false; 2], |a: f32, b: f32| a * b);
         assert_eq!(out[3], 169.0);
-        zip3(&x, &x, &x, &mut out, 10, |a: f32, b, c| a * b - c);
-        assert_eq!(out[3], 156.0);
     }
 
     #[test]
-    fn any_cut_gives_the_same_as_the_whole() {
+    fn an_operand_may_be_one_element_for_all() {
+        let (x, y) = ([1, 2, 3, 4, 5], [10, 20, 30, 40, 50]);
+        for [one_x, one_y] in [[false, false], [false, true], [true, false], [true, true]] {
+            let expected = |i: usize| {
+                let (x, y) = (if one_x { x[0] } else { x[i] }, if one_y { y[0] } else { y[i] });
+                x - y
+            };
+            for start in [0, 2] {
+                let mut out = [0; 3];
+                zip(&x, &y, &mut out, start, [one_x, one_y], |x: i32, y: i32| x - y);
+                assert_eq!(out, [expected(start), expected(start + 1), expected(start + 2)]);
+            }
+        }
+    }
+
+    #[test]
+    fn select_takes_each_side_with_any_operand_one_for_all() {
+        let (condition, x, y) = ([1, 0, 0, 1], [1, 2, 3, 4], [5, 6, 7, 8]);
+        for scalars in 0..8 {
+            let scalars = [scalars & 1 != 0, scalars & 2 != 0, scalars & 4 != 0];
+            let mut out = [0; 3];
+            select(&condition, &x, &y, &mut out, 1, scalars);
+            let at = |operand: usize, i: usize| if scalars[operand] { 0 } else { i };
+            let expected = |i: usize| {
+                if condition[at(0, i)] != 0 { x[at(1, i)] } else { y[at(2, i)] }
+            };
+            assert_eq!(out, [expected(1), expected(2), expected(3)], "{scalars:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_without_a_result_names_the_element_in_any_cut() {
         let dims = [4, 3, 5];
         let shapes: [&[usize]; 7] =
             [&[4, 3, 5], &[5], &[], &[4, 1, 1], &[3, 1], &[4, 3, 1], &[1, 1, 5]];
@@ -360,8 +247,9 @@ mod tests {
                 let y: Vec<i32> =
                     (0..b.iter().product::<usize>() as i32).map(|v| v * 1000).collect();
                 let plan = Broadcast::new(&dims, [a, b]);
+                let add = |x: i32, y: i32| Some(x + y);
                 let mut whole = vec![0; 60];
-                binary(&plan, &x, &y, &mut whole, 0, |x: i32, y: i32| x + y);
+                try_binary(&plan, &x, &y, &mut whole, 0, add).unwrap();
                 for (flat, &got) in whole.iter().enumerate() {
                     let index = [flat / 15, flat / 5 % 3, flat % 5];
                     let at = |shape: &[usize]| {
@@ -375,45 +263,18 @@ mod tests {
                 for piece in [1, 7, 16] {
                     let mut cut = vec![0; 60];
                     for (p, out) in cut.chunks_mut(piece).enumerate() {
-                        binary(&plan, &x, &y, out, p * piece, |x: i32, y: i32| x + y);
+                        try_binary(&plan, &x, &y, out, p * piece, add).unwrap();
                     }
                     assert_eq!(cut, whole);
                 }
             }
         }
-    }
-
-    #[test]
-    fn select_takes_each_side_with_any_broadcast() {
-        let plan = Broadcast::new(&[2, 3], [&[2, 1], &[3], &[]]);
-        let mut out = [0; 6];
-        select(&plan, &[1, 0], &[1, 2, 3], &[9], &mut out, 0);
-        assert_eq!(out, [1, 2, 3, 9, 9, 9]);
-        let plan = Broadcast::new(&[2, 3], [&[2, 3], &[2, 3], &[]]);
-        select(&plan, &[1, 0, 1, 0, 1, 0], &[1, 2, 3, 4, 5, 6], &[9], &mut out, 0);
-        assert_eq!(out, [1, 9, 3, 9, 5, 9]);
-    }
-
-    #[test]
-    fn integer_division_by_zero_names_the_element() {
         let plan = Broadcast::new(&[2, 2], [&[2, 2], &[2]]);
         let mut out = [0; 2];
-        let failure = divide(&plan, &[1, 2, 3, 4], &[1, 0], &mut out, 2).unwrap_err();
-        assert_eq!(failure.0, "division of an integer by zero, at element 3 of the result");
-        assert!(divide(&plan, &[1, 2, 3, i32::MIN], &[1, -1], &mut out, 2).is_ok());
+        let divide = |x: i32, y: i32| (y != 0).then(|| x.wrapping_div(y));
+        assert_eq!(try_binary(&plan, &[1, 2, 3, 4], &[1, 0], &mut out, 2, divide), Err(3));
+        try_binary(&plan, &[1, 2, 3, i32::MIN], &[1, -1], &mut out, 2, divide).unwrap();
         assert_eq!(out, [3, i32::MIN]);
-        assert!(modulo(&plan, &[1, 2, 3, 4], &[1, 0], &mut out, 0).is_err());
-        assert!(power(&plan, &[1, 2, 3, 4], &[-1, 0], &mut out, 0).is_ok());
-        assert!(power(&plan, &[1, 2, 3, 4], &[0, -1], &mut out, 0).is_err());
-    }
-
-    #[test]
-    fn float_division_by_zero_is_ieee() {
-        let plan = Broadcast::new(&[3], [&[3], &[]]);
-        let mut out = [0.0f64; 3];
-        divide(&plan, &[1.0, -1.0, 0.0], &[0.0], &mut out, 0).unwrap();
-        assert_eq!(out[..2], [f64::INFINITY, f64::NEG_INFINITY]);
-        assert!(out[2].is_nan());
     }
 
     #[test]

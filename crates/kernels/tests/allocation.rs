@@ -70,11 +70,17 @@ fn everything_else() {
     let dims = [20, 3, 50];
     let x = vec![0.5f32; 3000];
     let mut out = vec![0.0f32; 3000];
-    let bias = Broadcast::new(&dims, [&dims, &[50]]);
     allocates_nothing("map", || elementwise::map(&x, &mut out, 0, Real::tanh));
-    allocates_nothing("binary", || {
-        elementwise::binary(&bias, &x, &x[..50], &mut out, 0, |x: f32, y: f32| x + y);
-        elementwise::divide(&bias, &x, &x[..50], &mut out, 0).unwrap();
+    allocates_nothing("zip", || {
+        elementwise::zip(&x, &x, &mut out, 0, [false; 2], |x: f32, y: f32| x + y);
+        elementwise::zip(&x, &x, &mut out, 0, [false, true], |x: f32, y: f32| x / y);
+    });
+    let counts = vec![3i32; 3000];
+    let mut quotients = vec![0i32; 3000];
+    let plan = Broadcast::new(&dims, [&dims, &[50]]);
+    allocates_nothing("try_binary", || {
+        let divide = |x: i32, y: i32| x.checked_div(y);
+        elementwise::try_binary(&plan, &counts, &counts[..50], &mut quotients, 0, divide).unwrap();
     });
     for axes in [&[0][..], &[1], &[2], &[0, 2], &[0, 1, 2]] {
         let plan = Reduction::new(&dims, axes);

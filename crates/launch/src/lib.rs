@@ -424,13 +424,18 @@ impl Kernel {
         cost: Cost,
         run: impl Fn(&mut Call<'_>) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Self {
+        Self::of_function(operands, chunk, cost, Box::new(run))
+    }
+
+    /// As [`Kernel::single`], and compiled once for all loops.
+    fn of_function(operands: usize, chunk: usize, cost: Cost, run: Function) -> Self {
         let step = Step {
             reads: (0..operands).map(Source::Operand).collect(),
             writes: Target::Output,
             chunk: chunk.max(1),
             cost,
             workspace: 0,
-            run: Box::new(run),
+            run,
         };
         Self { steps: SmallVec::from_buf([step]), scratch: SmallVec::new() }
     }

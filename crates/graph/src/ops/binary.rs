@@ -78,19 +78,20 @@ pub(crate) fn broadcasts(x: &Domain, y: &Domain) -> Vec<Sample> {
         .collect()
 }
 
-/// A loop over two operands that broadcast; `flops` is the arithmetic of one element of the result.
+/// The loop over a row of two operands; `flops` is the arithmetic of one element of the result.
 pub(crate) fn zip<T: Stored, S: Stored, U: Stored>(
     cx: &Lowering<'_>,
     flops: f64,
     function: impl Fn(T, S) -> U + Send + Sync + 'static,
 ) -> Kernel {
-    zip_with::<T, S, U>(cx, flops, move |plan, x, y, out, start| {
-        elementwise::binary(
-            plan,
+    let scalars = scalars(cx);
+    kernel::<T, S, U>(cx, flops, move |x, y, out, start| {
+        elementwise::zip(
             x,
             y,
             out,
             start,
+            scalars,
             #[inline(always)]
             |x, y| function(x, y),
         );
@@ -98,16 +99,48 @@ pub(crate) fn zip<T: Stored, S: Stored, U: Stored>(
     })
 }
 
-/// The same around a loop that may fail.
-pub(crate) fn zip_with<T: Stored, S: Stored, U: Stored>(
+/// As [`zip`], compiled once and not for each instruction set: for functions without vectors.
+pub(crate) fn zip_once<T: Stored, S: Stored, U: Stored>(
     cx: &Lowering<'_>,
     flops: f64,
-    run: impl Fn(&Broadcast<2>, &[T], &[S], &mut [U], usize) -> Result<(), Failure>
-    + Send
-    + Sync
-    + 'static,
+    function: impl Fn(T, S) -> U + Send + Sync + 'static,
 ) -> Kernel {
+    let scalars = scalars(cx);
+    kernel::<T, S, U>(cx, flops, move |x, y, out, start| {
+        elementwise::zip_once(x, y, out, start, scalars, &function);
+        Ok(())
+    })
+}
+
+/// A loop over two operands of numbers that has a result for any two floats, and fails with a
+/// message where there is none for two integers. Integers broadcast, as the operator is opaque.
+pub(crate) fn zip_or_fail<T: StoredNumber>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    message: &'static str,
+    function: impl Fn(T, T) -> Option<T> + Send + Sync + 'static,
+) -> Kernel {
+    if T::IS_FLOAT {
+        return zip_once(cx, flops, move |x, y| function(x, y).unwrap_or(T::ZERO));
+    }
     let plan = Broadcast::new(cx.result.dims, [cx.operands[0].dims, cx.operands[1].dims]);
+    kernel::<T, T, T>(cx, flops, move |x, y, out, start| {
+        elementwise::try_binary(&plan, x, y, out, start, &function)
+            .map_err(|at| Failure(format!("{message}, at element {at} of the result")))
+    })
+}
+
+/// Which operands are one element for all of the result.
+pub(crate) fn scalars<const N: usize>(cx: &Lowering<'_>) -> [bool; N] {
+    let len = cx.result.len();
+    std::array::from_fn(|index| cx.operands[index].len() == 1 && len != 1)
+}
+
+fn kernel<T: Stored, S: Stored, U: Stored>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    run: impl Fn(&[T], &[S], &mut [U], usize) -> Result<(), Failure> + Send + Sync + 'static,
+) -> Kernel {
     let len = cx.result.len();
     let cost = Cost {
         flops: flops * len as f64,
@@ -117,7 +150,7 @@ pub(crate) fn zip_with<T: Stored, S: Stored, U: Stored>(
     let chunk = elementwise_chunk(len, bytes) * size_of::<U>();
     Kernel::single(2, chunk, cost, move |call| {
         let (x, y, start) = (call.input::<T>(0), call.input::<S>(1), call.start::<U>());
-        run(&plan, x, y, call.output::<U>(), start)
+        run(x, y, call.output::<U>(), start)
     })
 }
 
@@ -136,6 +169,8 @@ pub(super) const NUMBER: &[OperandSpec] =
     &[OperandSpec::new("x", DTypes::NUMBER), OperandSpec::new("y", DTypes::NUMBER)];
 pub(super) const FLOAT: &[OperandSpec] =
     &[OperandSpec::new("x", DTypes::FLOAT), OperandSpec::new("y", DTypes::FLOAT)];
+/// The failure of a division of integers.
+pub(super) const BY_ZERO: &str = "division of an integer by zero";
 const USUAL: Domain = Domain::Between(-2.0, 2.0);
 const POSITIVE: Domain = Domain::Between(0.5, 2.5);
 
@@ -190,7 +225,13 @@ pub static MUL_NO_NAN: Binary = Binary {
 pub static DIV: Binary = Binary {
     signature: Signature::new("div", "x / y", NUMBER),
     total: false,
-    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 4.0, elementwise::divide).into())),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => Ok(if T::IS_FLOAT {
+            zip::<T, T, T>(cx, 4.0, #[inline(always)] |x, y| x.quotient(y).unwrap_or(T::ZERO))
+        } else {
+            zip_or_fail::<T>(cx, 4.0, BY_ZERO, T::quotient)
+        }.into()))
+    },
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
         // Of the operands, even where something else is fed in place of the result; else the two
@@ -206,7 +247,10 @@ pub static DIV: Binary = Binary {
 pub static POW: Binary = Binary {
     signature: Signature::new("pow", "x to the power of y", NUMBER),
     total: false,
-    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 40.0, elementwise::power).into())),
+    lower: |cx| {
+        let message = "an integer to the power of a negative exponent";
+        with_type!(cx.result.dtype, T => Ok(zip_or_fail::<T>(cx, 40.0, message, T::power).into()))
+    },
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
         cx.chain(if index == 0 {

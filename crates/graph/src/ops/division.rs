@@ -1,9 +1,9 @@
 //! Division that rounds down, and what it leaves: `floor_div`, `modulo`.
 
 use abeyance_ir::{Differentiability, Domain, Operator, Signature};
-use abeyance_kernels::elementwise;
+use abeyance_kernels::element::Number as StoredNumber;
 
-use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::binary::{BY_ZERO, Binary, NUMBER, binary_methods, zip_or_fail};
 use super::with_type;
 use crate::{Number, Operand, Rule, Tensor};
 
@@ -16,7 +16,11 @@ pub static FLOOR_DIV: Binary = Binary {
     signature: Signature::new("floor_div", "x / y rounded down", NUMBER)
         .differentiability(Differentiability::Piecewise),
     total: false,
-    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 6.0, elementwise::floor_divide).into())),
+    lower: |cx| {
+        with_type!(cx.result.dtype, T => {
+            Ok(zip_or_fail::<T>(cx, 6.0, BY_ZERO, T::floor_quotient).into())
+        })
+    },
     gradient: |cx, index| cx.operand(index).fill_like(0.0),
     domains: DOMAINS,
 };
@@ -31,7 +35,10 @@ pub static MODULO: Binary = Binary {
     )
     .differentiability(Differentiability::Piecewise),
     total: false,
-    lower: |cx| with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, elementwise::modulo).into())),
+    lower: |cx| {
+        let message = "an integer modulo zero";
+        with_type!(cx.result.dtype, T => Ok(zip_or_fail::<T>(cx, 12.0, message, T::modulo).into()))
+    },
     gradient: |cx, index| {
         let (x, y) = (cx.operand(0), cx.operand(1));
         if index == 0 { cx.cotangent() } else { cx.chain(-x.floor_div(y)) }

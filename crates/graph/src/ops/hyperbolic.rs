@@ -3,9 +3,8 @@
 //! before its result does.
 
 use abeyance_ir::{DType, Domain, Operator, Signature};
-use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
+use super::unary::{FLOAT, USUAL, Unary, unary_methods};
 use super::with_float;
 use crate::{Expr, Float, Rule, Tensor};
 
@@ -14,7 +13,7 @@ macro_rules! through_f64 {
     ($flops:expr, $function:expr) => {
         |cx| {
             with_float!(cx.result.dtype, T => {
-                Ok(map::<T, T>(cx, $flops, |x| <T as Stored>::from_f64($function(Real::to_f64(x)))).into())
+                Ok($crate::ops::unary::map_once::<T>(cx, $flops, $function).into())
             })
         }
     };

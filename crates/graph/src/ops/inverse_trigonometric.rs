@@ -2,10 +2,9 @@
 //! that their results are rounded once.
 
 use abeyance_ir::{Domain, Operator, Signature};
-use abeyance_kernels::element::{Element as Stored, Real};
 
 use super::hyperbolic::through_f64;
-use super::unary::{FLOAT, USUAL, Unary, map, unary_methods};
+use super::unary::{FLOAT, USUAL, Unary, unary_methods};
 use super::with_float;
 use crate::{Float, Rule, Tensor};
 

@@ -6,7 +6,7 @@ use abeyance_ir::{
 };
 use abeyance_kernels::element::{Element as Stored, Real};
 
-use super::binary::{binary_methods, zip};
+use super::binary::{binary_methods, zip_once};
 use super::with_float;
 use crate::{Float, Index, Operand, Rule, Tensor};
 
@@ -46,8 +46,8 @@ impl Operator for Powi {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let is_long = cx.operands.get(1).is_some_and(|n| n.dtype == DType::I64);
         with_float!(cx.result.dtype, T => Ok(match is_long {
-            true => zip::<T, i64, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n))),
-            false => zip::<T, i32, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n.into()))),
+            true => zip_once::<T, i64, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n))),
+            false => zip_once::<T, i32, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n.into()))),
         }
         .into()))
     }

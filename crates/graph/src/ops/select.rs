@@ -4,12 +4,12 @@ use abeyance_ir::{
     Cotangents, DType, DTypes, Derivation, Domain, Fault, Fusibility, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Signature, Type,
 };
-use abeyance_kernels::broadcast::Broadcast;
 use abeyance_kernels::elementwise;
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::launch::{Cost, Kernel};
 
-use super::{traffic, with_type};
+use super::binary::scalars;
+use super::{traffic, with_moved};
 use crate::{Element, Expr, ExprOperand, Operand, Rule, Tensor};
 
 /// This family's operators.
@@ -51,18 +51,15 @@ impl Operator for Select {
     }
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
-        let [condition, x, y] = cx.operands else {
-            return Err(Fault::new("takes three operands"));
-        };
-        let plan = Broadcast::new(cx.result.dims, [condition.dims, x.dims, y.dims]);
+        let scalars = scalars(cx);
         let len = cx.result.len();
         let cost = Cost { flops: len as f64, bytes: traffic(cx) };
-        let kernel = with_type!(cx.result.dtype, T => {
+        let kernel = with_moved!(cx.result.dtype, T => {
             let chunk = elementwise_chunk(len, 1 + 3 * size_of::<T>()) * size_of::<T>();
             Kernel::single(3, chunk, cost, move |call| {
                 let (condition, start) = (call.input::<u8>(0), call.start::<T>());
                 let (x, y) = (call.input::<T>(1), call.input::<T>(2));
-                elementwise::select(&plan, condition, x, y, call.output(), start);
+                elementwise::select(condition, x, y, call.output(), start, scalars);
                 Ok(())
             })
         });

@@ -1,10 +1,8 @@
 //! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
 
 use abeyance_ir::{Differentiability, Domain, Operator, Signature};
-use abeyance_kernels::elementwise;
-use abeyance_kernels::launch::Failure;
 
-use super::binary::{Binary, NUMBER, binary_methods, zip_with};
+use super::binary::{Binary, NUMBER, binary_methods, zip_or_fail};
 use super::with_type;
 use crate::{Number, Operand, Rule, Tensor};
 
@@ -20,12 +18,8 @@ pub static TRUNCATE_MOD: Binary = Binary {
     .differentiability(Differentiability::Piecewise),
     total: false,
     lower: |cx| {
-        with_type!(cx.result.dtype, T => Ok(zip_with::<T, T, T>(cx, 12.0, |plan, x, y, out, start| {
-            elementwise::try_binary(plan, x, y, out, start, T::rest).map_err(|at| {
-                Failure(format!("an integer divided by zero, at element {at} of the result"))
-            })
-        })
-        .into()))
+        let message = "an integer divided by zero";
+        with_type!(cx.result.dtype, T => Ok(zip_or_fail::<T>(cx, 12.0, message, T::rest).into()))
     },
     gradient: |cx, index| {
         let (x, y, rest) = (cx.operand(0), cx.operand(1), cx.result());

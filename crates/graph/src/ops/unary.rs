@@ -77,6 +77,26 @@ pub(crate) fn map<T: Stored, U: Stored>(
     })
 }
 
+/// As [`map`], compiled once and not for each instruction set: for functions without vectors.
+pub(crate) fn map_once<T: Stored>(
+    cx: &Lowering<'_>,
+    flops: f64,
+    function: fn(f64) -> f64,
+) -> Kernel {
+    let len = cx.result.len();
+    let bytes = 2 * size_of::<T>();
+    let cost = Cost { flops: flops * len as f64, bytes: (len * bytes) as f64 };
+    let chunk = elementwise_chunk(len, bytes) * size_of::<T>();
+    Kernel::single(1, chunk, cost, move |call| {
+        let (x, start) = (call.input::<T>(0), call.start::<T>());
+        let out = call.output::<T>();
+        for (o, &x) in out.iter_mut().zip(&x[start..]) {
+            *o = T::from_f64(function(x.cast::<f64>()));
+        }
+        Ok(())
+    })
+}
+
 /// A loop for each float type. The body is that of a generic function: of a concrete `f32`,
 /// `x.exp()` would be the platform's, not the one of [`Real`] that vectorises.
 macro_rules! real {

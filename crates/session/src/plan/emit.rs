@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use abeyance_ir::{Diagnostic, Dims, Fault, Fusibility, Layout, Location, NodeId, Packing, Type};
+use abeyance_ir::{Diagnostic, Dims, Fault, Layout, Location, NodeId, Packing, Type};
 use abeyance_kernels::launch::{ALIGNMENT, Kernel, Source as Read, Step, Target};
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Write};
 use smallvec::SmallVec;
@@ -185,14 +185,6 @@ impl<'a> Emitter<'a> {
         let instruction = self.draft.instruction(value);
         if !instruction.runs() {
             return Ok(());
-        }
-        // A kernel that stretches operands does so for row-major arrays. In other layouts they are
-        // stretched apart from it, as in a group.
-        if !instruction.is_row_major()
-            && self.draft.fusibility(instruction) == Some(Fusibility::Elementwise)
-            && !self.draft.is_flat(instruction.node)
-        {
-            return self.emit_group(value.index()..value.index() + 1);
         }
         let output = self.allocate(value)?;
         let kernel = self.draft.take_kernel(value)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use abeyance_ir::{Dims, Fault, Fusibility, Layout};
+use abeyance_ir::{Fault, Fusibility};
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::fused::{Fused, Operation, Read, Span};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::draft::ValueId;
 use super::emit::{Emitter, MISSING, emit_steps, resolve};
+use super::lowering::ROW;
 use crate::Error;
 
 /// The loop of a group while it is put together.
@@ -36,22 +37,12 @@ impl Loop {
         }) as u32
     }
 
-    /// An input stretched to other sizes.
-    fn stretched(&mut self, input: u32, size: usize, from: &[usize], to: &[usize]) -> Read {
-        self.operations.push(Operation::broadcast(input, size, from, to));
-        Read::Made(self.operations.len() as u32 - 1)
-    }
-
     /// Adds the operation that makes a value.
     fn push(&mut self, value: ValueId, operation: Operation) {
         self.operation_of.insert(value, self.operations.len() as u32);
         self.operations.push(operation);
     }
 }
-
-/// The elements for which the loop of a row is lowered where operands have to be stretched; any
-/// number up to what a part has would do.
-const ROW: usize = 4096;
 
 impl Emitter<'_> {
     /// The task of a group: its members in one loop, behind the pieces of its producer if the first
@@ -200,17 +191,8 @@ impl Emitter<'_> {
             } else if from.memory_len() == len {
                 Read::Row(input, from.dtype.size() as u32)
             } else {
-                // The sizes are those the node was described with: the value may have been made
-                // with others.
-                let described = &self.draft.session.graph.node(instruction.node).operands;
-                let described = *described.get(index).ok_or_else(missing)?;
-                let mut own = Dims::from_slice(self.draft.shapes.dims(described));
-                if instruction.layout == Layout::Nhwc16n {
-                    // The operand is one and the same for all images of a block.
-                    own.push(1);
-                }
-                let to = concrete.layout.memory_dims(concrete.dims);
-                group_loop.stretched(input, from.dtype.size(), &own, &to)
+                group_loop.operations.push(self.draft.stretch(instruction, index, input));
+                Read::Made(group_loop.operations.len() as u32 - 1)
             });
         }
         let span = if is_piecewise { Span::Piece { period: None } } else { Span::Row };

@@ -9,7 +9,10 @@
 
 use std::sync::Arc;
 
-use abeyance_ir::{Concrete, Fault, Fusibility, Layout, LayoutRule, Lowered, Lowering, NodeId};
+use abeyance_ir::{
+    Concrete, Dims, Fault, Fusibility, Layout, LayoutRule, Lowered, Lowering, NodeId,
+};
+use abeyance_kernels::fused::{self, Fused, Operation, Span};
 use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
 use abeyance_kernels::layout::Reorder;
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -40,8 +43,14 @@ impl Draft<'_> {
         }
         let kernel = match computation.kind {
             Kind::Operator => {
-                let lowered = self.lower(instruction, computation.fusibility)?;
-                self.kernel_of(instruction.node, lowered)
+                if computation.fusibility == Fusibility::Elementwise
+                    && self.stretches(instruction.node)
+                {
+                    self.lower_stretching(instruction)?
+                } else {
+                    let lowered = self.lower(instruction, computation.fusibility)?;
+                    self.kernel_of(instruction.node, lowered)
+                }
             }
             Kind::Reorder => {
                 let concrete = self.shapes.concrete(instruction.node);
@@ -117,6 +126,69 @@ impl Draft<'_> {
         let len = self.shapes.concrete(node).len();
         let operands = &self.session.graph.node(node).operands;
         self.lower_row(node, len, |index| self.shapes.concrete(operands[index]).len() != len)
+    }
+
+    /// The loop of an elementwise instruction that [stretches](Self::stretches) operands: a tile of
+    /// each of these, stretched, and then the loop over a row.
+    fn lower_stretching(&self, instruction: &Instruction) -> Result<Kernel, Error> {
+        let refuse = || {
+            let fault = Fault::new("an elementwise operator lowers to one step");
+            Error::Request(self.session.graph.diagnose(instruction.node, fault).into())
+        };
+        let concrete =
+            Concrete { layout: instruction.layout, ..self.shapes.concrete(instruction.node) };
+        let (len, size) = (concrete.memory_len(), concrete.dtype.size());
+        let row = len.min(ROW);
+        let operands = &instruction.operands;
+        let is_scalar = |index: usize| self.concrete(operands[index]).memory_len() == 1;
+        let lowered = self.lower_row(instruction.node, row, is_scalar)?;
+        let mut kernel = self.kernel_of(instruction.node, lowered);
+        let (Some(step), None, true) =
+            (kernel.steps.pop(), kernel.steps.pop(), kernel.scratch.is_empty())
+        else {
+            return Err(refuse());
+        };
+        let mut operations = Vec::new();
+        let mut reads = SmallVec::new();
+        for source in &step.reads {
+            let &Read::Operand(index) = source else { return Err(refuse()) };
+            let from = self.concrete(*operands.get(index).ok_or_else(refuse)?);
+            reads.push(if from.memory_len() == 1 {
+                fused::Read::Whole(index as u32)
+            } else if from.memory_len() == len {
+                fused::Read::Row(index as u32, from.dtype.size() as u32)
+            } else {
+                operations.push(self.stretch(instruction, index, index as u32));
+                fused::Read::Made(operations.len() as u32 - 1)
+            });
+        }
+        let read: usize = operands.iter().map(|&operand| self.concrete(operand).bytes()).sum();
+        let bytes = read + concrete.bytes();
+        let part = elementwise_chunk(len, bytes.div_ceil(len));
+        let span = Span::Row;
+        operations.push(Operation { run: step.run, reads, size, span, output: Some(0) });
+        let fused = Fused::new(operations, operands.len(), part).ok_or_else(refuse)?;
+        let cost = Cost { flops: step.cost.flops * len as f64 / row as f64, bytes: bytes as f64 };
+        let workspace = fused.workspace();
+        self.held.set(self.held.get() + fused.held_bytes());
+        let kernel = Kernel::single(operands.len(), part * size, cost, move |call| fused.run(call));
+        Ok(kernel.with_workspace(workspace))
+    }
+
+    /// The operation that stretches an operand of an elementwise instruction, which is `input` of
+    /// the loop.
+    pub(super) fn stretch(&self, instruction: &Instruction, index: usize, input: u32) -> Operation {
+        // The sizes are those the node was described with: the value may have been made with
+        // others.
+        let described = &self.session.graph.node(instruction.node).operands;
+        let described = described.get(index).copied().unwrap_or(instruction.node);
+        let mut own = Dims::from_slice(self.shapes.dims(described));
+        if instruction.layout == Layout::Nhwc16n {
+            // The operand is one and the same for all images of a block.
+            own.push(1);
+        }
+        let to = instruction.layout.memory_dims(self.shapes.dims(instruction.node));
+        Operation::broadcast(input, self.shapes.concrete(described).dtype.size(), &own, &to)
     }
 
     /// The loop of an elementwise instruction over a row of `len` elements of operands that are
@@ -201,6 +273,10 @@ impl Draft<'_> {
         Ok(lowered)
     }
 }
+
+/// The elements for which the loop of a row is lowered where operands have to be stretched; any
+/// number up to what a part has would do.
+pub(super) const ROW: usize = 4096;
 
 /// A kernel that copies an operand of `len` bytes.
 pub(super) fn copy_operand(index: usize, len: usize) -> Kernel {
