@@ -1,4 +1,4 @@
-//! The text form: what a graph prints as, and the parser that reads it back.
+//! The text form: the printer of a graph, and the parser that reads the text back.
 //!
 //! ```text
 //! graph classifier {
@@ -61,10 +61,12 @@
 //! `[0.1, 0.2, ... 998 more]`, which the parser refuses as such.
 
 mod array;
+mod bodies;
 mod cursor;
 mod literal;
 mod names;
 mod parse;
+mod parser;
 mod print;
 mod signature;
 mod statement;

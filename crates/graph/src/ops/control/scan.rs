@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    AttributeSet, Body, Carried, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain,
+    AttributeSet, Body, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, DoubleBuffer,
     Fault, Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Shape,
     Signature, Split, Splitting, TensorType, Type, attributes,
 };
@@ -190,7 +190,7 @@ impl Operator for Scan {
                     // Iterations are counted by the slice they go over, so that a gradient, which
                     // goes the other way, draws the same numbers.
                     let at = if reverse { length - 1 - index } else { index };
-                    let Carried { current, next } = &mut *memory;
+                    let DoubleBuffer { current, next } = &mut *memory;
                     let (current, next) = (current.bytes(), next.bytes_mut());
                     let done = body.run(
                         &|place| match place {
@@ -210,7 +210,7 @@ impl Operator for Scan {
                         draw(run, at),
                     );
                     within(at, done)?;
-                    memory.step();
+                    memory.swap();
                 }
                 for place in 0..carried {
                     out[packing.range(place)]
