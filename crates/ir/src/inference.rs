@@ -264,8 +264,8 @@ impl<'a> Inference<'a> {
     }
 }
 
-/// The two unknown dimensions by which two tensors broadcast to each other, as of `[N2]` and `[N,
-/// 1]`: one of the tensor with fewer dimensions, against a 1 of the other, and one of the other, in
+/// The two unknown dimensions by which two tensors broadcast to each other, as `[N2]` and `[N, 1]`
+/// do: one of the tensor with fewer dimensions, against a 1 of the other, and one of the other, in
 /// front of all of its. Nothing but the lack of a dimension asks for this outer product. None where
 /// both have as many dimensions: every 1 was then written down.
 pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Option<[Dim; 2]> {

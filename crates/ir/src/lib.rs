@@ -1,6 +1,6 @@
 //! The untyped graph underneath: nodes and edges on `petgraph`, element types, shapes with symbolic
-//! dimensions, the operator trait, places in the user's source, diagnostics, and the text and file
-//! forms.
+//! dimensions, the operator trait, locations in the user's source, diagnostics, and the text and
+//! file forms.
 //!
 //! A graph is append-only: a node's operands are older than itself, so the order of ids is always a
 //! topological order. A node has one value, several (a tuple, of which `item` nodes take one each),

@@ -415,7 +415,7 @@ impl<'a> Walk<'a> {
         body.outputs().iter().map(of).collect()
     }
 
-    /// Takes some visits from those that are left. False if there are not so many.
+    /// Takes some visits from those that are left. False if fewer are left.
     fn spend(&self, visits: u64) -> bool {
         let left = self.left.get().checked_sub(visits);
         self.left.set(left.unwrap_or(0));

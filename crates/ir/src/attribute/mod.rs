@@ -247,8 +247,8 @@ impl Attributes {
     }
 
     /// The list of these values, in the order of the operator's signature. It is for values that
-    /// were read from a text or a file; programs write a declared set: `Conv2dAttributes { ..
-    /// }.into()`.
+    /// were read from a text or a file; programs convert a declared set:
+    /// `Conv2dAttributes { .. }.into()`.
     pub fn of(values: impl IntoIterator<Item = Attribute>) -> Self {
         Self(values.into_iter().map(Box::new).collect())
     }

@@ -31,8 +31,8 @@ impl PartialEq for Body {
 }
 
 impl Body {
-    /// The body that computes `outputs`, nodes of `graph`. Its inputs are the graph's [`Input`]
-    /// nodes in their order.
+    /// The body that computes `outputs`, nodes of `graph`. Its inputs are the graph's
+    /// [`Input`](crate::Input) nodes in their order.
     pub fn new(graph: Graph, outputs: Vec<NodeId>) -> Self {
         let inputs =
             graph.iter().filter(|(_, node)| is_input(&node.operator)).map(|(id, _)| id).collect();

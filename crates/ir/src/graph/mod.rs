@@ -342,7 +342,7 @@ impl Graph {
         }
     }
 
-    /// Reserves memory for so many nodes and edges in all.
+    /// Reserves memory for this number of nodes and edges in all.
     pub(crate) fn reserve(&mut self, nodes: usize, edges: usize) {
         self.nodes.reserve_exact_nodes(nodes);
         self.nodes.reserve_exact_edges(edges);

@@ -261,7 +261,7 @@ fn has_digits(word: &str) -> bool {
 pub(super) const SHORTENED: &str =
     "this text was shortened when it was printed: a part of the graph is missing here";
 
-/// The mistake of a place where something was left out.
+/// The mistake of an array from which elements were left out.
 pub(super) fn shortened() -> Box<crate::Diagnostic> {
     advise(
         SHORTENED,

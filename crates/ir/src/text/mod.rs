@@ -44,7 +44,7 @@
 //! `histogram` or `image`; only a histogram has several tensors. Signatures follow the nodes;
 //! besides inputs, outputs and what is run they say what is always fed: `feed keep = 0.75`.
 //!
-//! Left out, since it can be told from the rest: attributes that are their default; a required
+//! Left out, since the rest says it: attributes that are their default; a required
 //! attribute `dtype` or `shape` that repeats the node's type; the parentheses of a node without
 //! operands; the type before an array whose element type is the node's.
 //!

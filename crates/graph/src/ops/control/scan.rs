@@ -178,7 +178,7 @@ impl Operator for Scan {
         let (reverse, each) = (parts.reverse, body.cost());
         let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-            let run = call.draw();
+            let run = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             body.memory().lend(|LoopMemory { carried: memory, .. }| {
                 memory.grow(state.bytes())?;

@@ -124,7 +124,7 @@ impl Operator for WhileGradient {
         let carried = parts.carried;
         let stride = each.carried().bytes().next_multiple_of(8);
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-            let run = call.draw();
+            let run = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             backward.memory().lend(|memory| {
                 let LoopMemory { carried: values, history, cotangents: flow } = memory;
