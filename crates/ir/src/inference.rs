@@ -71,7 +71,7 @@ pub(crate) enum Solver<'a> {
 
 /// The operands' types and attributes, for a shape rule.
 pub struct Inference<'a> {
-    /// By reference: a node may have very many.
+    /// The types of the operands. A node may have very many, so they are references.
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,

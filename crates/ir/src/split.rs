@@ -1,6 +1,6 @@
-//! How a value lies when work is split along an unknown dimension of a graph, such as a batch's,
-//! and the view of a node that an operator gets when it is asked. The walk over a graph that asks
-//! is [`Splits`](crate::Splits).
+//! The split of a value, when work is split along an unknown dimension of a graph such as a
+//! batch's, and the view of a node that an operator gets when it is asked for the split of its
+//! result. The walk over a graph that asks is [`Splits`](crate::Splits).
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::{
     Lowering, Operands, OperatorRef, RunBody, SymbolId, TensorType,
 };
 
-/// How a value lies when work is split along an unknown dimension of the graph: each part of the
-/// work has some of the dimension's rows, of the fed values and of all that keeps them apart.
+/// The split of a value when work is split along an unknown dimension of the graph: each part of
+/// the work has some of the dimension's rows, of the fed values and of all that keeps them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Row i of the value depends on row i of what is split, and neither on other rows nor on their
@@ -148,8 +148,8 @@ impl<'a> Splitting<'a> {
         self.attributes.read()
     }
 
-    /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another
-    /// one is not asked then, and its result is mixed too.
+    /// The split of an operand. It is [`Split::Mixed`] only for an operator that has bodies;
+    /// another one is not asked then, and its result is mixed too.
     pub fn operand(&self, operand: usize) -> Split {
         self.splits.get(operand).cloned().unwrap_or(Split::Mixed)
     }
@@ -192,15 +192,15 @@ impl<'a> Splitting<'a> {
         axis.map_or(Split::Mixed, |axis| self.along(axis))
     }
 
-    /// How the result lies if the operator works along some axes of its one operand, or of several
-    /// of one shape, and never mixes elements with different indices along the other axes: along
-    /// the same axis, unless that is one of those.
+    /// The split of the result if the operator works along some axes of its one operand, or of
+    /// several of one shape, and never mixes elements with different indices along the other axes:
+    /// along the same axis, unless that is one of those.
     pub fn apart_from(&self, axes: impl FnOnce(usize) -> bool) -> Split {
         self.along_if(self.common_axis().filter(|&axis| !axes(axis)))
     }
 
-    /// How the result lies if each of its elements depends on the elements of the operands at its
-    /// index alone, where these broadcast to it, as
+    /// The split of the result if each of its elements depends on the elements of the operands at
+    /// its index alone, where these broadcast to it, as
     /// [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
     pub fn pointwise(&self) -> Split {
         // Axes are counted from the last, where shapes are aligned.
@@ -236,8 +236,8 @@ impl<'a> Splitting<'a> {
         })
     }
 
-    /// How the result lies if all of its elements are the same, whatever the operands hold: along
-    /// the one axis that grows with the dimension, whole if none does.
+    /// The split of the result if all of its elements are the same, whatever the operands hold:
+    /// along the one axis that grows with the dimension, whole if none does.
     pub fn filled(&self) -> Split {
         let axes = self.result().iter().enumerate();
         let mut growing =
@@ -260,7 +260,7 @@ impl<'a> Splitting<'a> {
         self.walk.constant(*self.nodes.get(operand)?)
     }
 
-    /// How the outputs of a body lie if its inputs lie so.
+    /// The splits of a body's outputs, from those of its inputs.
     pub fn body(&self, body: &Body, inputs: &[Split]) -> Vec<Split> {
         self.walk.body(body, inputs)
     }

@@ -1,7 +1,7 @@
-//! How all values of a graph lie when work is split along one of its unknown dimensions.
+//! The splits of all values of a graph, when work is split along one of its unknown dimensions.
 //!
-//! A walk asks each operator, in topological order, how its result lies if its operands lie as was
-//! found before.
+//! A walk asks each operator, in topological order, for the split of its result, from the splits of
+//! its operands that were found before.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -20,7 +20,7 @@ use crate::{
 /// Nested ones multiply, which a hostile file could make use of.
 const MOST_VISITS: u64 = 1 << 20;
 
-/// How the values of a graph lie when work is split along an unknown dimension.
+/// The splits of the values of a graph, when work is split along an unknown dimension.
 pub struct Splits {
     /// By node, and by array of its value. Nodes that no target depends on have none.
     values: Vec<SmallVec<[Split; 1]>>,
@@ -39,9 +39,9 @@ struct Meeting {
 
 /// The answer for one node.
 struct Visit {
-    /// How each array of its value lies.
+    /// The split of each array of its value.
     items: SmallVec<[Split; 1]>,
-    /// Why its rows meet, if it is at this node that they do.
+    /// The reason why its rows meet, if it is at this node that they do.
     meeting: Option<Meeting>,
 }
 
@@ -66,9 +66,9 @@ const SIZE: &str = "it depends on a size that depends on the whole batch";
 const ENDLESS: &str = "it has too many bodies in bodies to be looked through";
 
 impl Graph {
-    /// Finds how `targets` and all they depend on lie when work is split along the unknown
-    /// dimension `dim`. `given` has the nodes that are fed, and how they lie. It recurses into
-    /// bodies only.
+    /// Finds the splits of `targets`, and of all that they depend on, when work is split along the
+    /// unknown dimension `dim`. `given` has the nodes that are fed, and their splits. It recurses
+    /// into bodies only.
     pub fn splits(
         &self,
         dim: SymbolId,
@@ -96,7 +96,8 @@ impl Graph {
 }
 
 impl Splits {
-    /// How the value of a node lies; `None` if it has none, has several, or was not asked about.
+    /// The split of a node's value. None if it has no value or several, or if no target depends on
+    /// it.
     pub fn of(&self, node: NodeId) -> Option<&Split> {
         match self.values.get(node.index())?.as_slice() {
             [only] => Some(only),
@@ -104,7 +105,7 @@ impl Splits {
         }
     }
 
-    /// How each array of a node's value lies; none if it was not asked about.
+    /// The split of each array of a node's value. Empty if no target depends on the node.
     pub fn items(&self, node: NodeId) -> &[Split] {
         self.values.get(node.index()).map_or(&[], |items| items)
     }
@@ -136,7 +137,7 @@ pub(crate) struct Walk<'a> {
     graph: &'a Graph,
     /// The symbols of the outermost graph, which knows most about them.
     symbols: &'a Symbols,
-    /// How the nodes lie that are fed.
+    /// The splits of nodes that are fed.
     given: HashMap<NodeId, Split>,
     sizes: RefCell<Sizes>,
     /// The number of visits that are left.
@@ -195,7 +196,7 @@ impl<'a> Walk<'a> {
         splits
     }
 
-    /// How the value of a node lies, and why its rows meet if it is at this node that they do.
+    /// The split of a node's value, from those of the nodes before it.
     fn visit(&self, id: NodeId, before: &Splits) -> Visit {
         let node = self.graph.node(id);
         let types = node.ty.items();
@@ -234,7 +235,7 @@ impl<'a> Walk<'a> {
         self.ask(node, operand_splits, first)
     }
 
-    /// How the value of a node lies according to its operator. Each row of an operand that is split
+    /// The split of a node's value according to its operator. Each row of an operand that is split
     /// has `each` elements along its axis.
     fn ask(&self, node: &Node, operand_splits: SmallVec<[Split; 4]>, each: Extent) -> Visit {
         let types = node.ty.items();
@@ -381,7 +382,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How the outputs of a body lie if its inputs lie so.
+    /// The splits of a body's outputs, from those of its inputs.
     pub(crate) fn body(&self, body: &Body, inputs: &[Split]) -> Vec<Split> {
         let sizes = self.sizes.borrow().clone();
         let graph = body.graph();
@@ -438,7 +439,7 @@ fn visit_effect(node: &Node, before: &Splits) -> Option<Visit> {
     })
 }
 
-/// How the item lies that a node takes from the tuple that is its operand.
+/// The split of the item that a node takes from the tuple that is its operand.
 fn item_split(node: &Node, before: &Splits) -> Split {
     let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
     let ItemAttributes { index } = node.attributes.read();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::NodeId;
 
-/// How a [`Summary`] is shown.
+/// The form in which a [`Summary`] is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SummaryKind {
     /// A number, as a curve over the steps.
@@ -46,7 +46,7 @@ impl fmt::Display for SummaryKind {
 /// training fetches its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// How they are shown.
+    /// The form in which they are shown.
     pub kind: SummaryKind,
     /// Name of the summary: any text but the empty one, once in a graph.
     pub tag: Box<str>,

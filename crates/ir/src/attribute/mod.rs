@@ -190,13 +190,13 @@ impl Attribute {
 /// An attribute's name, kind and default in an operator's signature.
 #[derive(Clone, Copy, Debug)]
 pub struct AttributeSpec {
-    /// Its name in printouts.
+    /// Name in printouts.
     pub name: &'static str,
-    /// Its kind.
+    /// Kind of the value.
     pub kind: AttributeKind,
-    /// Its value when it is left out; such a value is not printed. Required without one.
+    /// Default, which is not printed. An attribute without one is required.
     pub default: Option<DefaultAttribute>,
-    /// Its meaning, one sentence.
+    /// Meaning, one sentence.
     pub summary: &'static str,
 }
 

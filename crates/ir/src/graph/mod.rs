@@ -49,7 +49,7 @@ pub struct Graph {
     name: String,
     nodes: DiGraph<Node, Edge, u32>,
     names: HashMap<Arc<str>, NodeId>,
-    /// For each name without a suffix, and for each scope with its `/`, the next suffix to try.
+    /// The next suffix to try, by name without a suffix, or by scope with its `/`.
     suffixes: HashMap<Box<str>, u32>,
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,

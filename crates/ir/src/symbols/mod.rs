@@ -52,7 +52,7 @@ pub struct Symbols {
     owner: u32,
     entries: Vec<Symbol>,
     by_name: HashMap<Arc<str>, SymbolId>,
-    /// For each [`Naming`], the number in the name that was given last.
+    /// The number in the name that was given last, by [`Naming`].
     counters: [u32; 2],
     /// Changes since [`Symbols::begin_trial`], oldest first.
     undo_log: Vec<Change>,
