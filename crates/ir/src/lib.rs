@@ -36,6 +36,7 @@ mod warning;
 
 /// The calling convention of kernels, for operators of one's own.
 pub use abeyance_launch as launch;
+pub use abeyance_launch::Layout;
 pub use attribute::{
     Array, Attribute, AttributeKind, AttributeReader, AttributeSet, AttributeSpec, AttributeValue,
     Attributes, DefaultAttribute, Initializer, Integers,
@@ -53,7 +54,7 @@ pub use inference::{Bindings, Inference, resolve_axis};
 pub use input::Input;
 pub use loop_memory::{DoubleBuffer, GrowableBuffer, LoopMemory, LoopMemoryPool};
 pub use operator::{
-    Concrete, Cotangents, Differentiability, Effect, Fusibility, Interleaving, Lowered, Lowering,
+    Concrete, Cotangents, Differentiability, Effect, Fusibility, LayoutRule, Lowered, Lowering,
     OperandSpec, Operator, OperatorRef, Registry, Signature, TensorType, Type,
 };
 pub use packing::{ItemAttributes, Packing};

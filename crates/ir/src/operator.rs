@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use abeyance_launch::Kernel;
+use abeyance_launch::{Kernel, Layout};
 use smallvec::SmallVec;
 
 use crate::{
@@ -242,16 +242,23 @@ impl Signature {
     }
 }
 
-/// A tensor's element type and sizes once feeds have settled them.
+/// A tensor's element type, sizes and layout once feeds have settled them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concrete<'a> {
     /// Element type.
     pub dtype: DType,
     /// Sizes, outermost first.
     pub dims: &'a [usize],
+    /// The order of its elements in memory.
+    pub layout: Layout,
 }
 
-impl Concrete<'_> {
+impl<'a> Concrete<'a> {
+    /// A row-major tensor.
+    pub fn new(dtype: DType, dims: &'a [usize]) -> Self {
+        Self { dtype, dims, layout: Layout::RowMajor }
+    }
+
     /// The number of elements. Sizes were checked to fit when the plan was made.
     pub fn len(&self) -> usize {
         self.dims.iter().product()
@@ -262,15 +269,21 @@ impl Concrete<'_> {
         self.len() == 0
     }
 
-    /// Bytes the elements take.
+    /// The number of elements in memory, those included that a blocked layout has beyond its end.
+    pub fn memory_len(&self) -> usize {
+        self.layout.memory_len(self.dims)
+    }
+
+    /// The bytes in memory.
     pub fn bytes(&self) -> usize {
-        self.len() * self.dtype.size()
+        self.memory_len() * self.dtype.size()
     }
 }
 
 /// What an operator knows when it is lowered to a kernel.
 pub struct Lowering<'a> {
-    /// Operands.
+    /// Operands. They and the result are row-major, or in the layouts of one of the operator's
+    /// [rules](Operator::layouts).
     pub operands: &'a [Concrete<'a>],
     /// The result; of a tuple the first item.
     pub result: Concrete<'a>,
@@ -326,15 +339,25 @@ pub enum Fusibility {
     AnyRange,
 }
 
-/// An operator's loops on images of which sixteen lie next to each other number by number:
-/// `abeyance_kernels::conv::interleaved`.
-pub struct Interleaving {
-    /// The loops.
-    pub kernel: Kernel,
-    /// Which operands they take interleaved.
-    pub operands: SmallVec<[bool; 3]>,
-    /// True if the result is.
-    pub result: bool,
+/// Layouts in which an operator has loops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LayoutRule {
+    /// The layouts of the operands. Those beyond the list are row-major.
+    pub operands: SmallVec<[Layout; 3]>,
+    /// The layout of the result.
+    pub result: Layout,
+}
+
+impl LayoutRule {
+    /// Operands in these layouts give a result in this one.
+    pub fn new(operands: &[Layout], result: Layout) -> Self {
+        Self { operands: SmallVec::from_slice(operands), result }
+    }
+
+    /// The layout of the operand at `index`.
+    pub fn operand(&self, index: usize) -> Layout {
+        self.operands.get(index).copied().unwrap_or_default()
+    }
 }
 
 /// The cotangents of a node's operands: `None` where none is wanted or none exists.
@@ -410,14 +433,16 @@ pub trait Operator: Any + Send + Sync {
         false
     }
 
-    /// The loops on interleaved images, for an operator on images that has such loops and whose own
-    /// ([`Operator::lower`]) give the same bits.
+    /// The layouts, other than row-major order alone, in which [`Operator::lower`] has loops; none
+    /// by default. The best stands first. Such a rule is a promise: asked with operands and a
+    /// result in these layouts, `lower` gives a kernel, and its numbers are those of the row-major
+    /// one to the last bit.
     ///
-    /// # Errors
-    /// As [`Operator::lower`].
-    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+    /// Elementwise operators need no rule: their loops are those over a row, in whatever order its
+    /// elements are.
+    fn layouts(&self, cx: &Lowering<'_>) -> Vec<LayoutRule> {
         let _ = cx;
-        Ok(None)
+        Vec::new()
     }
 
     /// What to say to somebody who feeds the tensor `wanted`, which is the operand at this place,

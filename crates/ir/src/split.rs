@@ -283,12 +283,12 @@ impl<'a> Splitting<'a> {
         let made: Vec<Dims> = self.results.iter().map(dims).collect();
         fn concrete<'c>(types: &[TensorType], dims: &'c [Dims]) -> Vec<Concrete<'c>> {
             let pairs = types.iter().zip(dims);
-            pairs.map(|(ty, dims)| Concrete { dtype: ty.dtype, dims }).collect()
+            pairs.map(|(ty, dims)| Concrete::new(ty.dtype, dims)).collect()
         }
         let results = concrete(&self.results, &made);
         ask(&Lowering {
             operands: &concrete(&self.operands, &given),
-            result: results.first().copied().unwrap_or(Concrete { dtype: DType::F32, dims: &[] }),
+            result: results.first().copied().unwrap_or(Concrete::new(DType::F32, &[])),
             results: &results,
             attributes: self.attributes,
             name: "",

@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
         };
         let ty = node.ty.tensor()?;
         let dims = known_dims(&ty.shape).filter(|dims| dims.is_empty())?;
-        let result = Concrete { dtype: ty.dtype, dims: &dims };
+        let result = Concrete::new(ty.dtype, &dims);
         let lowered = node.operator.lower(&Lowering {
             operands: &[],
             result,

@@ -2,7 +2,8 @@
 //! in floating-point operations a second (`--items-format decimal`). A multiplication with an
 //! addition counts as two, those with padding included.
 
-use abeyance_kernels::conv::{Convolution, Form};
+use abeyance_kernels::conv::{Convolution, Propagation};
+use abeyance_kernels::launch::Layout;
 use abeyance_kernels::serial::Serial;
 use abeyance_kernels::sliding::{Padding, Sliding};
 use std::ops::{Deref, DerefMut};
@@ -75,58 +76,61 @@ fn forward(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
     let (x, w) = (numbers(conv.input_len()), numbers(conv.filter_len()));
     let mut y = numbers(conv.output_len());
-    let mut kernel = Serial::new(conv.forward::<f32>(), 2);
+    let mut kernel = Serial::new(conv.kernel::<f32>(Propagation::Forward, Layout::RowMajor), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &w], &mut y));
 }
 
 #[divan::bench(args = LAYERS)]
-fn input_gradient(bencher: Bencher, layer: Layer) {
+fn backward_input(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
     let (y, w) = (numbers(conv.output_len()), numbers(conv.filter_len()));
     let mut x = numbers(conv.input_len());
-    let mut kernel = Serial::new(conv.input_gradient::<f32>(), 2);
+    let mut kernel =
+        Serial::new(conv.kernel::<f32>(Propagation::BackwardInput, Layout::RowMajor), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&w[..], &y], &mut x));
 }
 
 #[divan::bench(args = LAYERS)]
-fn filter_gradient(bencher: Bencher, layer: Layer) {
+fn backward_filter(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
     let (x, y) = (numbers(conv.input_len()), numbers(conv.output_len()));
     let mut w = numbers(conv.filter_len());
-    let mut kernel = Serial::new(conv.filter_gradient::<f32>(), 2);
+    let mut kernel =
+        Serial::new(conv.kernel::<f32>(Propagation::BackwardFilter, Layout::RowMajor), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
 }
 
-/// Images, interleaved.
-fn interleaved(images: usize, len: usize) -> Numbers {
+/// Images in blocks of sixteen.
+fn nhwc16n(images: usize, len: usize) -> Numbers {
     numbers(len / images * images.next_multiple_of(16))
 }
 
 #[divan::bench(args = LAYERS)]
-fn forward_of_interleaved(bencher: Bencher, layer: Layer) {
+fn forward_nhwc16n(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
-    let (x, w) = (interleaved(conv.images, conv.input_len()), numbers(conv.filter_len()));
-    let mut y = interleaved(conv.images, conv.output_len());
-    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::Forward), 2);
+    let (x, w) = (nhwc16n(conv.images, conv.input_len()), numbers(conv.filter_len()));
+    let mut y = nhwc16n(conv.images, conv.output_len());
+    let mut kernel = Serial::new(conv.kernel::<f32>(Propagation::Forward, Layout::Nhwc16n), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &w], &mut y));
 }
 
 #[divan::bench(args = LAYERS)]
-fn input_gradient_of_interleaved(bencher: Bencher, layer: Layer) {
+fn backward_input_nhwc16n(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
-    let (y, w) = (interleaved(conv.images, conv.output_len()), numbers(conv.filter_len()));
-    let mut x = interleaved(conv.images, conv.input_len());
-    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::InputGradient), 2);
+    let (y, w) = (nhwc16n(conv.images, conv.output_len()), numbers(conv.filter_len()));
+    let mut x = nhwc16n(conv.images, conv.input_len());
+    let mut kernel =
+        Serial::new(conv.kernel::<f32>(Propagation::BackwardInput, Layout::Nhwc16n), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&w[..], &y], &mut x));
 }
 
 #[divan::bench(args = LAYERS)]
-fn filter_gradient_of_interleaved(bencher: Bencher, layer: Layer) {
+fn backward_filter_nhwc16n(bencher: Bencher, layer: Layer) {
     let conv = convolution(layer);
-    let (x, y) =
-        (interleaved(conv.images, conv.input_len()), interleaved(conv.images, conv.output_len()));
+    let (x, y) = (nhwc16n(conv.images, conv.input_len()), nhwc16n(conv.images, conv.output_len()));
     let mut w = numbers(conv.filter_len());
-    let mut kernel = Serial::new(conv.interleaved::<f32>(Form::FilterGradient), 2);
+    let mut kernel =
+        Serial::new(conv.kernel::<f32>(Propagation::BackwardFilter, Layout::Nhwc16n), 2);
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
 }
 

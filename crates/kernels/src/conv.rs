@@ -1,40 +1,44 @@
 //! Convolutions of images `[N, H, W, C]` with filters `[h, w, C / groups, F]`, and their gradients.
 //!
+//! A module for each layout of the images, and in it a file for each direction; the forward
+//! convolution and the gradient with respect to the images are one correlation.
+//!
+//! | module | images | which convolutions |
+//! |---|---|---|
+//! | `nhwc16n` | in blocks of sixteen | many images, one group, no dilation |
+//! | `nhwc` | row-major | few images, one group, no dilation |
+//! | `reference` | row-major | all others |
+//!
 //! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three
 //! factors left out: the forward convolution gives what stands for y, the gradients what stands for
 //! x and for w.
 
 mod axis;
-mod correlation;
-mod filter;
-mod general;
-pub mod interleaved;
+mod nhwc;
+mod nhwc16n;
 mod padded;
 mod partials;
+mod reference;
 
+use crate::chain::Chain;
 use crate::lanes::Float;
-use crate::launch::{Cost, Kernel, Source, Target};
+use crate::launch::{Cost, Kernel, Layout, Source, Target};
+use crate::layout::Reorder;
 use crate::sliding::Sliding;
-use interleaved::{Chain, Interleaved};
 
-/// Which of the form's factors a kernel gives.
+pub use nhwc16n::ChannelSum;
+pub(crate) use nhwc16n::channel_sum;
+
+/// What a kernel computes of a convolution `y[n, i, j, f] =
+/// Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// y, from x and w.
+pub enum Propagation {
+    /// The result y, from x and w.
     Forward,
-    /// x, from w and y.
-    InputGradient,
-    /// w, from x and y.
-    FilterGradient,
-}
-
-/// How images lie in the arrays of a kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// One after the other.
-    Apart,
-    /// As [`interleaved`] describes.
-    Interleaved,
+    /// The gradient with respect to the images x, from w and the gradient with respect to y.
+    BackwardInput,
+    /// The gradient with respect to the filter w, from x and the gradient with respect to y.
+    BackwardFilter,
 }
 
 /// A convolution: sizes that are known to fit together.
@@ -109,22 +113,14 @@ impl Convolution {
         self.images * self.rows.output * self.columns.output * self.filters
     }
 
-    /// From `x` and `w`:
-    /// `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
-    pub fn forward<T: Float>(self) -> Kernel {
-        T::convolution(self, Form::Forward, Layout::Apart)
-    }
-
-    /// From `w` and `y`: what stands for x in the form, the gradient with respect to the images if
-    /// y is the result's.
-    pub fn input_gradient<T: Float>(self) -> Kernel {
-        T::convolution(self, Form::InputGradient, Layout::Apart)
-    }
-
-    /// From `x` and `y`: what stands for w in the form, the gradient with respect to the filter if
-    /// y is the result's.
-    pub fn filter_gradient<T: Float>(self) -> Kernel {
-        T::convolution(self, Form::FilterGradient, Layout::Apart)
+    /// A kernel whose images, operands as well as what it fills, are in a layout. The filter is
+    /// row-major.
+    ///
+    /// # Panics
+    /// For [`Layout::Nhwc16n`] and groups, a dilation or no elements, never where
+    /// [`prefers_blocks`](Self::prefers_blocks) says yes.
+    pub fn kernel<T: Float>(self, propagation: Propagation, layout: Layout) -> Kernel {
+        T::convolution(self, propagation, layout)
     }
 
     /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic,
@@ -143,50 +139,48 @@ impl Convolution {
     }
 }
 
-pub(crate) fn kernel<T: Float>(conv: Convolution, form: Form, layout: Layout) -> Kernel {
-    if layout == Layout::Interleaved {
-        assert!(conv.is_plain(), "{conv:?} has no kernel for interleaved images");
-        return interleaved::kernel::<T>(conv, form);
-    }
-    if conv.prefers_interleaved() {
-        return between_layouts::<T>(conv, form);
-    }
-    match (form, conv.is_plain()) {
-        (Form::Forward, true) => correlation::forward::<T>(conv),
-        (Form::Forward, false) => general::forward::<T>(conv),
-        (Form::InputGradient, true) => correlation::input_gradient::<T>(conv),
-        (Form::InputGradient, false) => general::input_gradient::<T>(conv),
-        (Form::FilterGradient, true) => filter::gradient::<T>(conv),
-        (Form::FilterGradient, false) => general::filter_gradient::<T>(conv),
+pub(crate) fn kernel<T: Float>(
+    conv: Convolution,
+    propagation: Propagation,
+    layout: Layout,
+) -> Kernel {
+    match layout {
+        Layout::Nhwc16n => {
+            assert!(conv.is_plain(), "{conv:?} has no kernel for images in blocks");
+            nhwc16n::kernel::<T>(conv, propagation)
+        }
+        Layout::RowMajor if conv.prefers_blocks() => reordered::<T>(conv, propagation),
+        Layout::RowMajor if conv.is_plain() => nhwc::kernel::<T>(conv, propagation),
+        Layout::RowMajor => reference::kernel::<T>(conv, propagation),
     }
 }
 
-/// The kernel for interleaved images between kernels that interleave what it reads and put one
-/// after the other what it gives.
-fn between_layouts<T: Float>(conv: Convolution, form: Form) -> Kernel {
-    let (x, y) = (conv.input_layout(), conv.output_layout());
+/// The kernel for images in blocks, between reorders of what it reads and of what it gives.
+fn reordered<T: Float>(conv: Convolution, propagation: Propagation) -> Kernel {
+    let size = size_of::<T>();
+    let (x, y) = (conv.input_reorder(), conv.output_reorder());
     let mut chain = Chain::new();
-    let interleave = |chain: &mut Chain, images: Interleaved, operand: usize| {
-        let lines = chain.scratch(images.len() * size_of::<T>());
+    let reorder = |chain: &mut Chain, images: Reorder, operand: usize| {
+        let blocks = chain.scratch(images.len() * size);
         let from = [Source::Operand(operand)];
-        chain.append(images.interleave::<T>(), &from, Target::Scratch(lines));
-        Source::Scratch(lines)
+        chain.append(images.to(Layout::Nhwc16n, size), &from, Target::Scratch(blocks));
+        Source::Scratch(blocks)
     };
-    let (operands, result) = match form {
-        Form::Forward => ([interleave(&mut chain, x, 0), Source::Operand(1)], Some(y)),
-        Form::InputGradient => ([Source::Operand(0), interleave(&mut chain, y, 1)], Some(x)),
-        Form::FilterGradient => {
-            ([interleave(&mut chain, x, 0), interleave(&mut chain, y, 1)], None)
+    let (operands, result) = match propagation {
+        Propagation::Forward => ([reorder(&mut chain, x, 0), Source::Operand(1)], Some(y)),
+        Propagation::BackwardInput => ([Source::Operand(0), reorder(&mut chain, y, 1)], Some(x)),
+        Propagation::BackwardFilter => {
+            ([reorder(&mut chain, x, 0), reorder(&mut chain, y, 1)], None)
         }
     };
-    let kernel = interleaved::kernel::<T>(conv, form);
+    let kernel = nhwc16n::kernel::<T>(conv, propagation);
     match result {
         None => chain.append(kernel, &operands, Target::Output),
         Some(images) => {
-            let lines = chain.scratch(images.len() * size_of::<T>());
-            chain.append(kernel, &operands, Target::Scratch(lines));
-            let from = [Source::Scratch(lines)];
-            chain.append(images.deinterleave::<T>(), &from, Target::Output);
+            let blocks = chain.scratch(images.len() * size);
+            chain.append(kernel, &operands, Target::Scratch(blocks));
+            let from = [Source::Scratch(blocks)];
+            chain.append(images.to(Layout::RowMajor, size), &from, Target::Output);
         }
     }
     chain.finish()

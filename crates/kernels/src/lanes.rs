@@ -4,10 +4,9 @@ use pulp::{Simd, WithSimd};
 
 pub(crate) use crate::matmul::tile::Lane;
 
-use crate::conv::interleaved::ChannelSum;
-use crate::conv::{self, Convolution, Form, Layout};
+use crate::conv::{self, ChannelSum, Convolution, Propagation};
 use crate::element::Real;
-use crate::launch::Kernel;
+use crate::launch::{Kernel, Layout};
 use crate::pool::{self, Pool};
 
 /// A loop over vectors of T.
@@ -19,13 +18,13 @@ pub(crate) trait Work<T> {
 
 #[allow(private_bounds)] // what it is sealed by
 mod sealed {
-    use super::{ChannelSum, Convolution, Form, Kernel, Layout, Pool, Simd, Work, pool};
+    use super::{ChannelSum, Convolution, Kernel, Layout, Pool, Propagation, Simd, Work, pool};
 
     pub trait Vectors: Sized {
         /// Run a loop with vectors of `S`.
         fn with<S: Simd, W: Work<Self>>(simd: S, work: W);
         // The kernels, so that they are compiled here, once, and not where they are asked for.
-        fn convolution(conv: Convolution, form: Form, layout: Layout) -> Kernel;
+        fn convolution(conv: Convolution, propagation: Propagation, layout: Layout) -> Kernel;
         fn channel_sum(sum: ChannelSum, layout: Layout) -> Kernel;
         fn pool(pool: Pool, operation: pool::Operation) -> Kernel;
     }
@@ -42,11 +41,11 @@ macro_rules! vectors {
             fn with<S: Simd, W: Work<$float>>(simd: S, work: W) {
                 work.run(simd);
             }
-            fn convolution(conv: Convolution, form: Form, layout: Layout) -> Kernel {
-                conv::kernel::<$float>(conv, form, layout)
+            fn convolution(conv: Convolution, propagation: Propagation, layout: Layout) -> Kernel {
+                conv::kernel::<$float>(conv, propagation, layout)
             }
             fn channel_sum(sum: ChannelSum, layout: Layout) -> Kernel {
-                conv::interleaved::channel_sum::kernel::<$float>(sum, layout)
+                conv::channel_sum::kernel::<$float>(sum, layout)
             }
             fn pool(pool: Pool, operation: pool::Operation) -> Kernel {
                 pool::kernel::<$float>(pool, operation)

@@ -4,6 +4,7 @@
 mod along;
 mod index;
 mod region;
+pub(crate) mod reorder;
 mod scatter;
 mod strided;
 mod transpose;
@@ -11,6 +12,7 @@ mod transpose;
 pub use along::{add_along, take_along};
 pub use index::{Gather, ScatterAdd, one_hot, ravel, segment_sum, where_indices};
 pub use region::{Concat, Pad, Slice, broadcast_to};
+pub use reorder::Reorder;
 pub use scatter::ScatterInto;
 pub use strided::{Place, Steps, Strided};
 pub use transpose::Transpose;

@@ -12,6 +12,7 @@
 #![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
 
 pub mod broadcast;
+pub mod chain;
 pub mod conv;
 mod dispatch;
 pub mod element;

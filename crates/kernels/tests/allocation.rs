@@ -2,12 +2,13 @@
 
 #![allow(unsafe_code)] // an allocator that counts
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{self, GlobalAlloc, System};
 use std::cell::Cell;
 
 use abeyance_kernels::broadcast::Broadcast;
-use abeyance_kernels::conv::Convolution;
+use abeyance_kernels::conv::{Convolution, Propagation};
 use abeyance_kernels::element::Real;
+use abeyance_kernels::launch::Layout;
 use abeyance_kernels::layout::{
     Concat, Gather, Pad, Place, ScatterAdd, Slice, Steps, Strided, Transpose, one_hot,
 };
@@ -29,12 +30,12 @@ thread_local! {
 
 // SAFETY: everything is left to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+    unsafe fn alloc(&self, layout: alloc::Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
         // SAFETY: passed on.
         unsafe { System.alloc(layout) }
     }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: alloc::Layout) {
         // SAFETY: passed on.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -134,9 +135,12 @@ fn convolutions() {
         let mut x = vec![1.0f32; conv.input_len()];
         let mut w = vec![1.0f32; conv.filter_len()];
         let mut y = vec![1.0f32; conv.output_len()];
-        let mut forward = Serial::new(conv.forward::<f32>(), 2);
-        let mut input_gradient = Serial::new(conv.input_gradient::<f32>(), 2);
-        let mut filter_gradient = Serial::new(conv.filter_gradient::<f32>(), 2);
+        let mut forward =
+            Serial::new(conv.kernel::<f32>(Propagation::Forward, Layout::RowMajor), 2);
+        let mut input_gradient =
+            Serial::new(conv.kernel::<f32>(Propagation::BackwardInput, Layout::RowMajor), 2);
+        let mut filter_gradient =
+            Serial::new(conv.kernel::<f32>(Propagation::BackwardFilter, Layout::RowMajor), 2);
         allocates_nothing("a convolution", || {
             forward.run(&[&x[..], &w], &mut y).unwrap();
             input_gradient.run(&[&w[..], &y], &mut x).unwrap();

@@ -16,7 +16,9 @@
 mod aligned;
 mod call;
 mod kernel;
+mod layout;
 
 pub use aligned::{ALIGNMENT, AlignedBytes, OutOfMemory};
 pub use call::{Call, Chunking, Inputs, OutputChunk, OutputChunks, Outputs, RawBuffer};
 pub use kernel::{Cost, Failure, Function, Kernel, Source, Step, Target};
+pub use layout::Layout;

@@ -21,7 +21,7 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
         if feeds[..index].iter().any(|other| other.node == feed.node) {
             mistakes.push(about(graph, feed.node, format!("`{name}` is fed twice")));
         }
-        let given = Concrete { dtype: feed.dtype, dims: &feed.dims };
+        let given = Concrete::new(feed.dtype, &feed.dims);
         let ty = graph.node(feed.node).ty.tensor();
         if ty.map(|tensor| tensor.dtype) != Some(feed.dtype) {
             let message = format!("`{name}` cannot hold the {} it is fed", feed.dtype);

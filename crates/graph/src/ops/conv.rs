@@ -8,11 +8,11 @@
 //! Long because the three operators share their windows, checks, gradient rules and samples.
 
 use abeyance_ir::{
-    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Interleaving,
-    Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type,
-    attributes,
+    AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Layout,
+    LayoutRule, Lowered, Lowering, OperandSpec, Operator, Sample, Shape, Signature, Split,
+    Splitting, Type, attributes,
 };
-use abeyance_kernels::conv::{Convolution, Form};
+use abeyance_kernels::conv::{Convolution, Propagation};
 
 use super::spatial::{Pair, Windows, integer, padding, pair};
 use super::with_float;
@@ -234,19 +234,17 @@ fn convolution(
     }
 }
 
-/// The loops of one of the three on interleaved images, where it computes with these anyway.
-fn interleaving(
-    cx: &Lowering<'_>,
-    conv: Convolution,
-    form: Form,
-    operands: [bool; 2],
-    result: bool,
-) -> Result<Option<Interleaving>, Fault> {
-    if !conv.prefers_interleaved() {
-        return Ok(None);
+/// The layouts of images of one of the three, where it computes in blocks anyway.
+fn layouts(
+    conv: Result<Convolution, Fault>,
+    operands: [Layout; 2],
+    result: Layout,
+) -> Vec<LayoutRule> {
+    match conv {
+        Ok(conv) if conv.prefers_blocks() => vec![LayoutRule::new(&operands, result)],
+        // An error is told where the operator is lowered.
+        _ => Vec::new(),
     }
-    let kernel = with_float!(cx.result.dtype, T => Ok(conv.interleaved::<T>(form)))?;
-    Ok(Some(Interleaving { kernel, operands: operands.into_iter().collect(), result }))
 }
 
 /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`:
@@ -284,12 +282,12 @@ impl Operator for Conv2d {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let conv = convolution(&cx.attributes(), cx.operands[0].dims, cx.operands[1].dims)?;
-        with_float!(cx.result.dtype, T => Ok(conv.forward::<T>().into()))
+        with_float!(cx.result.dtype, T => Ok(conv.kernel::<T>(Propagation::Forward, cx.result.layout).into()))
     }
 
-    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
-        let conv = convolution(&cx.attributes(), cx.operands[0].dims, cx.operands[1].dims)?;
-        interleaving(cx, conv, Form::Forward, [true, false], true)
+    fn layouts(&self, cx: &Lowering<'_>) -> Vec<LayoutRule> {
+        let conv = convolution(&cx.attributes(), cx.operands[0].dims, cx.operands[1].dims);
+        layouts(conv, [Layout::Nhwc16n, Layout::RowMajor], Layout::Nhwc16n)
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -347,13 +345,13 @@ impl Operator for Conv2dBackpropInput {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         let conv = convolution(&conv, cx.result.dims, cx.operands[0].dims)?;
-        with_float!(cx.result.dtype, T => Ok(conv.input_gradient::<T>().into()))
+        with_float!(cx.result.dtype, T => Ok(conv.kernel::<T>(Propagation::BackwardInput, cx.result.layout).into()))
     }
 
-    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+    fn layouts(&self, cx: &Lowering<'_>) -> Vec<LayoutRule> {
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
-        let conv = convolution(&conv, cx.result.dims, cx.operands[0].dims)?;
-        interleaving(cx, conv, Form::InputGradient, [false, true], true)
+        let conv = convolution(&conv, cx.result.dims, cx.operands[0].dims);
+        layouts(conv, [Layout::RowMajor, Layout::Nhwc16n], Layout::Nhwc16n)
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -463,13 +461,15 @@ impl Operator for Conv2dBackpropFilter {
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
         let conv = convolution(&conv, cx.operands[0].dims, cx.result.dims)?;
-        with_float!(cx.result.dtype, T => Ok(conv.filter_gradient::<T>().into()))
+        with_float!(cx.result.dtype, T => {
+            Ok(conv.kernel::<T>(Propagation::BackwardFilter, cx.operands[0].layout).into())
+        })
     }
 
-    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
+    fn layouts(&self, cx: &Lowering<'_>) -> Vec<LayoutRule> {
         let Conv2dBackpropAttributes { conv, .. } = cx.attributes();
-        let conv = convolution(&conv, cx.operands[0].dims, cx.result.dims)?;
-        interleaving(cx, conv, Form::FilterGradient, [true, true], false)
+        let conv = convolution(&conv, cx.operands[0].dims, cx.result.dims);
+        layouts(conv, [Layout::Nhwc16n; 2], Layout::RowMajor)
     }
 
     fn samples(&self) -> Vec<Sample> {

@@ -3,10 +3,10 @@
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Differentiability, Dim, Domain, Fault, Inference,
-    Interleaving, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Shape, Signature,
-    Split, Splitting, Type, resolve_axis,
+    Layout, LayoutRule, Lowered, Lowering, OperandSpec, Operator, OperatorRef, Sample, Shape,
+    Signature, Split, Splitting, Type, resolve_axis,
 };
-use abeyance_kernels::conv::interleaved::ChannelSum;
+use abeyance_kernels::conv::ChannelSum;
 use abeyance_kernels::launch::{Cost, Kernel, Source, Step, Target};
 use abeyance_kernels::reduce::{Operation, Reduction, TwoStage};
 use smallvec::{SmallVec, smallvec};
@@ -63,19 +63,18 @@ impl Operator for Reduce {
         if self.operation == Operation::Sum
             && let Some(sum) = channel_sum(cx)?
         {
-            return with_float!(cx.result.dtype, T => Ok(sum.of_images::<T>().into()));
+            return with_float!(cx.result.dtype, T => Ok(sum.kernel::<T>(cx.operands[0].layout).into()));
         }
         lower(cx, self.operation)
     }
 
-    fn interleaved(&self, cx: &Lowering<'_>) -> Result<Option<Interleaving>, Fault> {
-        let sum = match self.operation {
-            Operation::Sum => channel_sum(cx)?,
-            _ => None,
-        };
-        let Some(sum) = sum else { return Ok(None) };
-        let kernel = with_float!(cx.result.dtype, T => Ok(sum.of_interleaved::<T>()))?;
-        Ok(Some(Interleaving { kernel, operands: [true].into_iter().collect(), result: false }))
+    fn layouts(&self, cx: &Lowering<'_>) -> Vec<LayoutRule> {
+        match channel_sum(cx) {
+            Ok(Some(_)) if self.operation == Operation::Sum => {
+                vec![LayoutRule::new(&[Layout::Nhwc16n], Layout::RowMajor)]
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn split(&self, cx: &Splitting<'_>) -> Split {
@@ -112,13 +111,13 @@ pub(super) fn samples(dtype: abeyance_ir::DType, domain: &Domain) -> Vec<Sample>
 }
 
 /// The sum over all pixels of some images, for each channel: the gradient of a bias. It has loops
-/// of its own, which give the same bits for images that are interleaved.
+/// of its own, which give the same bits for images in blocks.
 fn channel_sum(cx: &Lowering<'_>) -> Result<Option<ChannelSum>, Fault> {
     let &[images, height, width, channels] = cx.operands[0].dims else { return Ok(None) };
     let ReduceAttributes { axes, keep_dims: _ } = cx.attributes();
     let axes = resolve_axes(&axes, 4)?;
     let sum = ChannelSum { images, pixels: height * width, channels };
-    let fits = axes[..] == [0, 1, 2] && cx.result.dtype.is_float() && sum.prefers_interleaved();
+    let fits = axes[..] == [0, 1, 2] && cx.result.dtype.is_float() && sum.prefers_blocks();
     Ok(fits.then_some(sum))
 }
 

@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use super::interleaved::{ChannelSum, LANES};
 use super::*;
 use crate::element::{Element, Real};
 use crate::lanes::tests::with_each;
@@ -115,21 +114,31 @@ fn check<T: Float>(conv: Convolution) {
         Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
         assert_eq!(out, cast::<T>(expected), "{what} of {conv:?}");
     };
-    run("forward", conv.forward::<T>(), [&x, &w], &of_y);
-    run("input_gradient", conv.input_gradient::<T>(), [&w, &y], &of_x);
-    run("filter_gradient", conv.filter_gradient::<T>(), [&x, &y], &of_w);
+    run("forward", conv.kernel::<T>(Propagation::Forward, Layout::RowMajor), [&x, &w], &of_y);
+    run(
+        "backward_input",
+        conv.kernel::<T>(Propagation::BackwardInput, Layout::RowMajor),
+        [&w, &y],
+        &of_x,
+    );
+    run(
+        "backward_filter",
+        conv.kernel::<T>(Propagation::BackwardFilter, Layout::RowMajor),
+        [&x, &y],
+        &of_w,
+    );
     if conv.is_plain() {
-        check_interleaved::<T>(conv, [&x, &w, &y], [&of_x, &of_w, &of_y]);
+        check_blocks::<T>(conv, [&x, &w, &y], [&of_x, &of_w, &of_y]);
     }
 }
 
-/// Element `[n, r]` of an interleaved array is here.
-fn place(images: Interleaved, n: usize, r: usize) -> usize {
-    (n / LANES * images.row + r) * LANES + n % LANES
+/// Element `[n, r]` of an array in blocks is here.
+fn place(images: Reorder, n: usize, r: usize) -> usize {
+    (n / Layout::BLOCK * images.row + r) * Layout::BLOCK + n % Layout::BLOCK
 }
 
-/// Lanes beyond the images are NaN.
-fn interleaved<T: Real>(images: Interleaved, x: &[T]) -> Vec<T> {
+/// What the last block has beyond the images is NaN.
+fn in_blocks<T: Real>(images: Reorder, x: &[T]) -> Vec<T> {
     let mut lines = vec![T::NAN; images.len()];
     for (i, &x) in x.iter().enumerate() {
         lines[place(images, i / images.row, i % images.row)] = x;
@@ -137,22 +146,24 @@ fn interleaved<T: Real>(images: Interleaved, x: &[T]) -> Vec<T> {
     lines
 }
 
-fn check_interleaved<T: Float>(conv: Convolution, factors: [&[T]; 3], expected: [&[f64]; 3]) {
+fn check_blocks<T: Float>(conv: Convolution, factors: [&[T]; 3], expected: [&[f64]; 3]) {
     let ([x, w, y], [of_x, of_w, of_y]) = (factors, expected);
-    let (images, result) = (conv.input_layout(), conv.output_layout());
-    let (x, y) = (interleaved(images, x), interleaved(result, y));
-    let run = |form, operands: [&[T]; 2], layout: Option<Interleaved>, expected: &[f64]| {
+    let (images, result) = (conv.input_reorder(), conv.output_reorder());
+    let (x, y) = (in_blocks(images, x), in_blocks(result, y));
+    let run = |propagation, operands: [&[T]; 2], layout: Option<Reorder>, expected: &[f64]| {
         let mut out = vec![T::NAN; layout.map_or(expected.len(), |layout| layout.len())];
-        Serial::new(conv.interleaved::<T>(form), 2).run(&operands, &mut out).unwrap();
+        Serial::new(conv.kernel::<T>(propagation, Layout::Nhwc16n), 2)
+            .run(&operands, &mut out)
+            .unwrap();
         if let Some(layout) = layout {
             let n = 0..layout.images * layout.row;
             out = n.map(|i| out[place(layout, i / layout.row, i % layout.row)]).collect();
         }
-        assert_eq!(out, cast::<T>(expected), "interleaved {form:?} of {conv:?}");
+        assert_eq!(out, cast::<T>(expected), "{propagation:?} in blocks of {conv:?}");
     };
-    run(Form::Forward, [&x, w], Some(result), of_y);
-    run(Form::InputGradient, [w, &y], Some(images), of_x);
-    run(Form::FilterGradient, [&x, &y], None, of_w);
+    run(Propagation::Forward, [&x, w], Some(result), of_y);
+    run(Propagation::BackwardInput, [w, &y], Some(images), of_x);
+    run(Propagation::BackwardFilter, [&x, &y], None, of_w);
 }
 
 fn sizes() -> impl Strategy<Value = Sizes> {
@@ -201,27 +212,32 @@ fn run_in_pieces<T: Element>(kernel: Kernel, x: &[T], len: usize, pieces: &[usiz
     out
 }
 
-fn check_layouts<T: Element>(images: Interleaved) {
+fn check_layouts<T: Element>(images: Reorder) {
     let x: Vec<T> = (0..images.images * images.row).map(|i| T::from_i32(i as i32)).collect();
     let mut expected = vec![T::default(); images.len()];
     for (i, &x) in x.iter().enumerate() {
         expected[place(images, i / images.row, i % images.row)] = x;
     }
-    let cuts = [LANES, 5 * LANES, 37 * LANES];
-    let lines = run_in_pieces(images.interleave::<T>(), &x, images.len(), &cuts);
+    let cuts = [Layout::BLOCK, 5 * Layout::BLOCK, 37 * Layout::BLOCK];
+    let lines = run_in_pieces(images.to(Layout::Nhwc16n, size_of::<T>()), &x, images.len(), &cuts);
     assert_eq!(lines, expected, "{images:?}");
-    let back = run_in_pieces(images.deinterleave::<T>(), &lines, x.len(), &[1, 7, 50, 333]);
+    let back = run_in_pieces(
+        images.to(Layout::RowMajor, size_of::<T>()),
+        &lines,
+        x.len(),
+        &[1, 7, 50, 333],
+    );
     assert_eq!(back, x, "{images:?}");
 }
 
 #[test]
-fn interleaving_and_back_in_any_cut() {
+fn reorders_there_and_back_in_any_cut() {
     for images in [1, 5, 16, 17, 40] {
         for row in [1, 3, 15, 16, 17, 48, 61] {
             with_each(|| {
-                check_layouts::<f32>(Interleaved { images, row });
-                check_layouts::<f64>(Interleaved { images, row });
-                check_layouts::<u8>(Interleaved { images, row });
+                check_layouts::<f32>(Reorder { images, row });
+                check_layouts::<f64>(Reorder { images, row });
+                check_layouts::<u8>(Reorder { images, row });
             });
         }
     }
@@ -236,11 +252,13 @@ fn sums_of_channels_are_the_same_bits_in_both_layouts() {
         let len = images * pixels * channels;
         // Of no few digits, so that another order would give other bits.
         let x: Vec<f32> = (0..len).map(|i| (i as f32 * 0.7).sin()).collect();
-        let lines = interleaved(Interleaved { images, row: pixels * channels }, &x);
+        let lines = in_blocks(Reorder { images, row: pixels * channels }, &x);
         with_each(|| {
             let mut sums = [vec![9.0f32; channels], vec![9.0; channels]];
-            Serial::new(sum.of_images::<f32>(), 1).run(&[&x], &mut sums[0]).unwrap();
-            Serial::new(sum.of_interleaved::<f32>(), 1).run(&[&lines], &mut sums[1]).unwrap();
+            Serial::new(sum.kernel::<f32>(Layout::RowMajor), 1).run(&[&x], &mut sums[0]).unwrap();
+            Serial::new(sum.kernel::<f32>(Layout::Nhwc16n), 1)
+                .run(&[&lines], &mut sums[1])
+                .unwrap();
             assert_eq!(sums[0], sums[1], "{sum:?}");
             for (c, &sum) in sums[0].iter().enumerate() {
                 let exact: f64 = x.iter().skip(c).step_by(channels).map(|&x| f64::from(x)).sum();
@@ -255,7 +273,7 @@ fn the_kernel_between_layouts_gives_the_bits_of_its_parts() {
     let axis = Sliding::new(9, 4, 2, 1, Padding::Same).unwrap();
     let conv =
         Convolution { images: 37, rows: axis, columns: axis, channels: 5, filters: 7, groups: 1 };
-    assert!(conv.prefers_interleaved());
+    assert!(conv.prefers_blocks());
     let numbers =
         |len: usize, by: f32| -> Vec<f32> { (0..len).map(|i| (i as f32 * by).sin()).collect() };
     let (x, w, y) = (
@@ -268,19 +286,44 @@ fn the_kernel_between_layouts_gives_the_bits_of_its_parts() {
         Serial::new(kernel, 2).run(&operands, &mut out).unwrap();
         out
     };
-    let (images, result) = (conv.input_layout(), conv.output_layout());
-    let (lines, lines_of_y) = (interleaved(images, &x), interleaved(result, &y));
+    let (images, result) = (conv.input_reorder(), conv.output_reorder());
+    let (lines, lines_of_y) = (in_blocks(images, &x), in_blocks(result, &y));
     with_each(|| {
-        let whole = interleaved(result, &run(conv.forward::<f32>(), [&x, &w], y.len()));
-        let part = run(conv.interleaved::<f32>(Form::Forward), [&lines, &w], result.len());
+        let whole = in_blocks(
+            result,
+            &run(conv.kernel::<f32>(Propagation::Forward, Layout::RowMajor), [&x, &w], y.len()),
+        );
+        let part = run(
+            conv.kernel::<f32>(Propagation::Forward, Layout::Nhwc16n),
+            [&lines, &w],
+            result.len(),
+        );
         assert!(whole.iter().zip(&part).all(|(a, b)| a.is_nan() || a == b));
-        let whole = interleaved(images, &run(conv.input_gradient::<f32>(), [&w, &y], x.len()));
-        let part =
-            run(conv.interleaved::<f32>(Form::InputGradient), [&w, &lines_of_y], images.len());
+        let whole = in_blocks(
+            images,
+            &run(
+                conv.kernel::<f32>(Propagation::BackwardInput, Layout::RowMajor),
+                [&w, &y],
+                x.len(),
+            ),
+        );
+        let part = run(
+            conv.kernel::<f32>(Propagation::BackwardInput, Layout::Nhwc16n),
+            [&w, &lines_of_y],
+            images.len(),
+        );
         assert!(whole.iter().zip(&part).all(|(a, b)| a.is_nan() || a == b));
         assert_eq!(
-            run(conv.filter_gradient::<f32>(), [&x, &y], w.len()),
-            run(conv.interleaved::<f32>(Form::FilterGradient), [&lines, &lines_of_y], w.len())
+            run(
+                conv.kernel::<f32>(Propagation::BackwardFilter, Layout::RowMajor),
+                [&x, &y],
+                w.len()
+            ),
+            run(
+                conv.kernel::<f32>(Propagation::BackwardFilter, Layout::Nhwc16n),
+                [&lines, &lines_of_y],
+                w.len()
+            )
         );
     });
 }
@@ -362,15 +405,18 @@ fn parts_are_neither_tiny_nor_few() {
         let axis = Sliding::new(side, window, stride, 1, Padding::Same).unwrap();
         let conv =
             Convolution { images: 100, rows: axis, columns: axis, channels, filters, groups: 1 };
-        for form in [Form::Forward, Form::InputGradient, Form::FilterGradient] {
-            let bytes = match form {
-                Form::Forward => conv.output_layout().len(),
-                Form::InputGradient => conv.input_layout().len(),
-                Form::FilterGradient => conv.filter_len(),
+        for propagation in
+            [Propagation::Forward, Propagation::BackwardInput, Propagation::BackwardFilter]
+        {
+            let bytes = match propagation {
+                Propagation::Forward => conv.output_reorder().len(),
+                Propagation::BackwardInput => conv.input_reorder().len(),
+                Propagation::BackwardFilter => conv.filter_len(),
             } * size_of::<f32>();
-            let parts = Serial::new(conv.interleaved::<f32>(form), 2).parts(bytes);
+            let parts =
+                Serial::new(conv.kernel::<f32>(propagation, Layout::Nhwc16n), 2).parts(bytes);
             let most = *parts.iter().max().unwrap();
-            assert!((6..=100).contains(&most), "{most} parts of {form:?} of {conv:?}");
+            assert!((6..=100).contains(&most), "{most} parts of {propagation:?} of {conv:?}");
         }
     }
 }
@@ -410,9 +456,21 @@ fn what_is_not_finite_reaches_what_sees_it_and_nothing_else() {
                     assert!(out.iter().zip(expected).all(same), "case {case} of {conv:?}");
                 };
                 with_each(|| {
-                    run(conv.forward::<f64>(), [&x, &w], &of_y);
-                    run(conv.input_gradient::<f64>(), [&w, &y], &of_x);
-                    run(conv.filter_gradient::<f64>(), [&x, &y], &of_w);
+                    run(
+                        conv.kernel::<f64>(Propagation::Forward, Layout::RowMajor),
+                        [&x, &w],
+                        &of_y,
+                    );
+                    run(
+                        conv.kernel::<f64>(Propagation::BackwardInput, Layout::RowMajor),
+                        [&w, &y],
+                        &of_x,
+                    );
+                    run(
+                        conv.kernel::<f64>(Propagation::BackwardFilter, Layout::RowMajor),
+                        [&x, &y],
+                        &of_w,
+                    );
                 });
             }
         }

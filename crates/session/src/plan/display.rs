@@ -13,14 +13,14 @@
 //!
 //! A line is an instruction: the value, its type, how it is made, and behind the semicolon the node
 //! whose value it is. `-> w` is the variable whose value after the run it is, `after %1` what has
-//! to be over before it starts. A value whose images are interleaved says so behind its sizes; `to
-//! interleaved` and `to row-major` are conversions. What `fused` holds is one loop.
+//! to be over before it starts. A value that is not row-major has its layout behind its sizes, in
+//! oneDNN's words; `reorder` is the operand in another layout. What `fused` holds is one loop.
 
 use std::fmt::{self, Display, Formatter};
 
 use abeyance_ir::{Concrete, DType, NodeId};
 
-use super::draft::{Draft, Instruction, Kind, Layout, Source, ValueId};
+use super::draft::{Draft, Instruction, Kind, Source, ValueId};
 
 /// The column of node names, unless a line is longer.
 const COLUMN: usize = 56;
@@ -78,7 +78,7 @@ impl Draft<'_> {
     fn line(&self, value: ValueId) -> String {
         let instruction = self.instruction(value);
         let mut line = format!("{value} {} = {}", self.ty(value), self.source(instruction));
-        if let Some(variable) = instruction.stores_to() {
+        if let Some(variable) = self.stores_to(instruction) {
             let variables = &self.session.variables;
             let node = variables.iter().find(|(_, index)| **index == variable);
             line += &format!(" -> {}", node.map_or("?".to_owned(), |(&node, _)| self.name(node)));
@@ -91,9 +91,9 @@ impl Draft<'_> {
 
     fn ty(&self, value: ValueId) -> String {
         let instruction = self.instruction(value);
-        if let Layout::Interleaved(_) = &instruction.layout {
-            let Concrete { dtype, dims } = self.concrete(value);
-            return format!("{dtype}{dims:?} interleaved");
+        if !instruction.is_row_major() {
+            let Concrete { dtype, dims, layout } = self.concrete(value);
+            return format!("{dtype}{dims:?} {}", layout.tag(dims.len()));
         }
         let items = self.shapes.items(instruction.node);
         let types: Vec<String> =
@@ -109,11 +109,11 @@ impl Draft<'_> {
                 let dtype = self.shapes.concrete(instruction.node).dtype;
                 format!("constant {}", elements(bytes, dtype))
             }
-            Source::Computed(computation) => {
+            Source::Computed(_) => {
                 let operands = list(&instruction.operands);
-                if computation.kind == Kind::Convert {
-                    let to = if instruction.is_interleaved() { "interleaved" } else { "row-major" };
-                    return format!("to {to}({operands})");
+                let kind = self.computation(instruction).map(|computation| computation.kind);
+                if kind == Some(Kind::Reorder) {
+                    return format!("reorder({operands})");
                 }
                 let node = self.session.graph.node(instruction.node);
                 let attributes = self.attributes(instruction.node);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use abeyance_ir::{Diagnostic, Dims, Fault, Fusibility, Location, NodeId, Packing, Type};
+use abeyance_ir::{Diagnostic, Dims, Fault, Fusibility, Layout, Location, NodeId, Packing, Type};
 use abeyance_kernels::launch::{ALIGNMENT, Kernel, Source as Read, Step, Target};
 use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, TaskId, Write};
 use smallvec::SmallVec;
@@ -69,7 +69,7 @@ impl<'a> Emitter<'a> {
         self.reads.sort_unstable();
         self.writes.sort_unstable();
         self.nodes.shrink_to_fit();
-        let (values, interleaved) = self.values();
+        let (values, layouts) = self.values();
         let mut plan = Plan {
             fetches: fetches.into(),
             feeds: self.request.feeds.to_vec(),
@@ -82,7 +82,7 @@ impl<'a> Emitter<'a> {
             nodes: self.nodes,
             fused_nodes: self.fused_nodes,
             values,
-            interleaved,
+            layouts,
             bytes: 0,
             used: AtomicU64::new(0),
         };
@@ -114,20 +114,20 @@ impl<'a> Emitter<'a> {
         Ok(fed)
     }
 
-    /// The nodes of all buffers that hold a value, and the buffers of interleaved ones.
-    fn values(&self) -> (Vec<(BufferId, NodeId)>, Vec<BufferId>) {
+    /// The nodes of all buffers that hold a value, and the layouts of those that are not row-major.
+    fn values(&self) -> (Vec<(BufferId, NodeId)>, Vec<(BufferId, Layout)>) {
         if self.request.outside.is_some() {
             return (Vec::new(), Vec::new());
         }
         let instructions = || self.draft.instructions.iter().zip(&self.buffers);
         let values =
             instructions().filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.node)));
-        let interleaved = instructions()
-            .filter(|(instruction, _)| instruction.is_interleaved())
-            .filter_map(|(_, buffer)| *buffer);
-        let (mut values, interleaved): (Vec<_>, _) = (values.collect(), interleaved.collect());
+        let layouts = instructions()
+            .filter(|(instruction, _)| !instruction.is_row_major())
+            .filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.layout)));
+        let (mut values, layouts): (Vec<_>, _) = (values.collect(), layouts.collect());
         values.shrink_to_fit();
-        (values, interleaved)
+        (values, layouts)
     }
 
     fn fetch(&mut self, node: NodeId) -> Result<FetchSlot, Error> {
@@ -154,22 +154,22 @@ impl<'a> Emitter<'a> {
     /// A new buffer for a value.
     pub(super) fn allocate(&mut self, value: ValueId) -> Result<BufferId, Error> {
         let instruction = self.draft.instruction(value);
-        let items = if instruction.is_interleaved() {
-            SmallVec::from_slice(&[self.draft.concrete(value)])
+        let bytes = if instruction.is_row_major() {
+            Packing::new(&self.draft.shapes.items(instruction.node)).map(|packing| packing.bytes())
         } else {
-            self.draft.shapes.items(instruction.node)
+            Some(self.draft.concrete(value).bytes())
         };
-        let Some(packing) = Packing::new(&items) else {
+        let Some(bytes) = bytes else {
             let fault = Fault::new("its results are larger than any memory");
             return Err(self.refuse(value, fault));
         };
-        let buffer = match instruction.stores_to() {
+        let buffer = match self.draft.stores_to(instruction) {
             Some(variable) => {
-                let buffer = self.program.output(packing.bytes(), ALIGNMENT);
+                let buffer = self.program.output(bytes, ALIGNMENT);
                 self.writes.push((variable, buffer));
                 buffer
             }
-            None => self.program.temporary(packing.bytes()),
+            None => self.program.temporary(bytes),
         };
         self.buffers[value.index()] = Some(buffer);
         Ok(buffer)
@@ -186,10 +186,10 @@ impl<'a> Emitter<'a> {
         if !instruction.runs() {
             return Ok(());
         }
-        // A kernel that stretches operands does so for row-major arrays. On interleaved ones they
-        // are stretched apart from it, as in a group.
-        if instruction.is_interleaved()
-            && instruction.fusibility() == Some(Fusibility::Elementwise)
+        // A kernel that stretches operands does so for row-major arrays. In other layouts they are
+        // stretched apart from it, as in a group.
+        if !instruction.is_row_major()
+            && self.draft.fusibility(instruction) == Some(Fusibility::Elementwise)
             && !self.draft.is_flat(instruction.node)
         {
             return self.emit_group(value.index()..value.index() + 1);

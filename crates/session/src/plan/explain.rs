@@ -67,8 +67,8 @@ impl Labels {
             let items = shapes.items(node);
             let types = items.iter().map(|item| format!("{}{:?}", item.dtype, item.dims));
             let mut types = types.collect::<Vec<_>>().join(" ");
-            if plan.interleaved.contains(&buffer) {
-                types += " interleaved";
+            if let Some((_, layout)) = plan.layouts.iter().find(|(of, _)| *of == buffer) {
+                types += &format!(" {}", layout.tag(shapes.dims(node).len()));
             }
             (graph.node(node).name.to_string(), types)
         };

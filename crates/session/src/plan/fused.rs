@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use abeyance_ir::{Dims, Fault, Fusibility};
+use abeyance_ir::{Dims, Fault, Fusibility, Layout};
 use abeyance_kernels::elementwise_chunk;
 use abeyance_kernels::fused::{Fused, Operation, Read, Span};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
@@ -69,7 +69,7 @@ impl Emitter<'_> {
         for value in group.clone().map(ValueId::new) {
             let instruction = self.draft.instruction(value);
             group_loop.after.extend(self.tasks_of(&instruction.runs_after));
-            if value == first && instruction.fusibility() == Some(Fusibility::Opaque) {
+            if value == first && self.draft.fusibility(instruction) == Some(Fusibility::Opaque) {
                 self.produce(value, &mut group_loop)?;
             } else {
                 let operation = self.operation(value, &mut group_loop)?;
@@ -77,7 +77,7 @@ impl Emitter<'_> {
             }
         }
         let outputs = self.outputs(group.clone());
-        let len = self.draft.concrete(ValueId::new(group.end - 1)).len();
+        let len = self.draft.concrete(ValueId::new(group.end - 1)).memory_len();
         let touched = |buffer: &BufferId| self.program.length(*buffer).unwrap_or(0) as f64;
         let written: usize = outputs.iter().map(|&value| self.draft.concrete(value).bytes()).sum();
         group_loop.cost.bytes = group_loop.reads.iter().map(touched).sum::<f64>() + written as f64;
@@ -125,7 +125,7 @@ impl Emitter<'_> {
             }
         }
         let needed = |index: &usize| {
-            self.draft.instructions[*index].stores_to().is_some()
+            self.draft.stores_to(&self.draft.instructions[*index]).is_some()
                 || self.uses[*index] > inside[index - group.start]
         };
         let mut outputs: SmallVec<[ValueId; 4]> =
@@ -179,9 +179,9 @@ impl Emitter<'_> {
             return Err(self.refuse(value, fault));
         };
         let instruction = self.draft.instruction(value);
-        let is_piecewise = instruction.fusibility() == Some(Fusibility::AnyRange);
+        let is_piecewise = self.draft.fusibility(instruction) == Some(Fusibility::AnyRange);
         let concrete = self.draft.concrete(value);
-        let (len, size) = (concrete.len(), concrete.dtype.size());
+        let (len, size) = (concrete.memory_len(), concrete.dtype.size());
         group_loop.cost.flops += step.cost.flops * len as f64 / elements as f64;
         let missing = || self.refuse(value, Fault::new(MISSING));
         let mut reads: SmallVec<[Read; 3]> = SmallVec::new();
@@ -195,9 +195,9 @@ impl Emitter<'_> {
             let buffer = self.buffers[operand.index()].ok_or_else(missing)?;
             let input = group_loop.input(buffer);
             let from = self.draft.concrete(operand);
-            reads.push(if is_piecewise || (len != 1 && from.len() == 1) {
+            reads.push(if is_piecewise || (len != 1 && from.memory_len() == 1) {
                 Read::Whole(input)
-            } else if from.len() == len {
+            } else if from.memory_len() == len {
                 Read::Row(input, from.dtype.size() as u32)
             } else {
                 // The sizes are those the node was described with: the value may have been made
@@ -205,10 +205,12 @@ impl Emitter<'_> {
                 let described = &self.draft.session.graph.node(instruction.node).operands;
                 let described = *described.get(index).ok_or_else(missing)?;
                 let mut own = Dims::from_slice(self.draft.shapes.dims(described));
-                if instruction.is_interleaved() {
+                if instruction.layout == Layout::Nhwc16n {
+                    // The operand is one and the same for all images of a block.
                     own.push(1);
                 }
-                group_loop.stretched(input, from.dtype.size(), &own, concrete.dims)
+                let to = concrete.layout.memory_dims(concrete.dims);
+                group_loop.stretched(input, from.dtype.size(), &own, &to)
             });
         }
         let span = if is_piecewise { Span::Piece { period: None } } else { Span::Row };
@@ -220,15 +222,16 @@ impl Emitter<'_> {
     fn member_kernel(&mut self, value: ValueId) -> Result<(Kernel, usize), Error> {
         let instruction = self.draft.instruction(value);
         let node = instruction.node;
-        let is_piecewise = instruction.fusibility() == Some(Fusibility::AnyRange);
+        let is_piecewise = self.draft.fusibility(instruction) == Some(Fusibility::AnyRange);
         if is_piecewise || self.draft.is_flat(node) {
             let elements = self.draft.shapes.concrete(node).len();
             return Ok((self.draft.take_kernel(value)?, elements));
         }
-        let len = self.draft.concrete(value).len();
+        let len = self.draft.concrete(value).memory_len();
         let row = len.min(ROW);
         let operands = instruction.operands.clone();
-        let scalar = |index: usize| self.draft.concrete(operands[index]).len() == 1 && len != 1;
+        let scalar =
+            |index: usize| self.draft.concrete(operands[index]).memory_len() == 1 && len != 1;
         let lowered = self.draft.lower_row(node, row, scalar)?;
         let kernel = self.draft.kernel_of(node, lowered);
         Ok((kernel, row))

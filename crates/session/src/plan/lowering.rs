@@ -4,26 +4,26 @@
 //! it aliases an operand or is a constant; so is an elementwise one whose operands are of as many
 //! elements or scalars, as the loop over all of them in a row, which serves alone and in a fused
 //! loop alike. What is certain to have a kernel waits until its form is known: an elementwise
-//! operator that stretches operands (alone, or for a row), one that also has loops on interleaved
-//! images, one with bodies (whose plans are not made for an instruction that goes).
+//! operator that stretches operands (alone, or for a row), one that also has loops in other
+//! layouts, one with bodies (whose plans are not made for an instruction that goes).
 
 use std::sync::Arc;
 
-use abeyance_ir::{Concrete, Dims, Fault, Fusibility, Interleaving, Lowered, Lowering, NodeId};
-use abeyance_kernels::conv::interleaved::{Interleaved, LANES};
+use abeyance_ir::{Concrete, Fault, Fusibility, Layout, LayoutRule, Lowered, Lowering, NodeId};
 use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
+use abeyance_kernels::layout::Reorder;
 use abeyance_kernels::{elementwise, elementwise_chunk};
 use smallvec::SmallVec;
 
 use super::body::Bodies;
-use super::draft::{Draft, Kind, Source, ValueId};
+use super::draft::{Draft, Instruction, Kind, Source, ValueId};
 use crate::Error;
 
 /// What a node's operator says when its instruction is made.
 pub(super) struct Survey {
     pub(super) fusibility: Fusibility,
-    /// The loops on interleaved images, if there are any.
-    pub(super) interleaving: Option<Box<Interleaving>>,
+    /// The layouts besides row-major order in which it has loops.
+    pub(super) layouts: Vec<LayoutRule>,
     /// What it was lowered to; `None` where that can wait until somebody asks for the kernel.
     pub(super) lowered: Option<Lowered>,
 }
@@ -32,7 +32,7 @@ impl Draft<'_> {
     /// An instruction's kernel, lowered if nobody asked for it before.
     pub(crate) fn kernel(&self, value: ValueId) -> Result<&Kernel, Error> {
         let instruction = self.instruction(value);
-        let Source::Computed(computation) = &instruction.source else {
+        let Some(computation) = self.computation(instruction) else {
             return Err(Error::Internal("what does not run has no kernel".to_owned()));
         };
         if let Some(kernel) = computation.kernel.get() {
@@ -40,12 +40,12 @@ impl Draft<'_> {
         }
         let kernel = match computation.kind {
             Kind::Operator => {
-                let lowered = self.lower(instruction.node, computation.fusibility)?;
+                let lowered = self.lower(instruction, computation.fusibility)?;
                 self.kernel_of(instruction.node, lowered)
             }
-            Kind::Convert => self.convert(instruction.node, instruction.is_interleaved()),
-            Kind::Interleaved(_) => {
-                return Err(Error::Internal("a kernel on images is gone".to_owned()));
+            Kind::Reorder => {
+                let concrete = self.shapes.concrete(instruction.node);
+                Reorder::new(concrete.dims).to(instruction.layout, concrete.dtype.size())
             }
         };
         Ok(computation.kernel.get_or_init(|| kernel))
@@ -54,11 +54,10 @@ impl Draft<'_> {
     /// An instruction's kernel, taken out of it.
     pub(crate) fn take_kernel(&mut self, value: ValueId) -> Result<Kernel, Error> {
         self.kernel(value)?;
-        let kernel = match &mut self.instructions[value.index()].source {
-            Source::Computed(computation) => computation.kernel.take(),
-            _ => None,
+        let Source::Computed(id) = self.instruction(value).source else {
+            return Ok(Kernel::default());
         };
-        Ok(kernel.unwrap_or_default())
+        Ok(self.computations[id.index()].kernel.take().unwrap_or_default())
     }
 
     /// True if a node computes, elementwise, from whole arrays and scalars: then its loop over all
@@ -80,9 +79,9 @@ impl Draft<'_> {
     pub(super) fn survey(&self, node: NodeId) -> Result<Survey, Error> {
         let graph = &self.session.graph;
         let operator = &graph.node(node).operator;
-        self.ask(node, |lowering| {
+        self.ask(node, &[], Layout::RowMajor, |lowering| {
             let fusibility = operator.fusibility(lowering);
-            let mut survey = Survey { fusibility, interleaving: None, lowered: None };
+            let mut survey = Survey { fusibility, layouts: Vec::new(), lowered: None };
             match fusibility {
                 Fusibility::Elementwise if self.is_flat(node) => {
                     survey.lowered = Some(self.lower_flat(node)?);
@@ -92,11 +91,8 @@ impl Draft<'_> {
                     survey.lowered = Some(self.checked(node, lowering)?);
                 }
                 Fusibility::Opaque => {
-                    let interleaving = operator.interleaved(lowering);
-                    survey.interleaving = interleaving
-                        .map_err(|fault| Error::Request(graph.diagnose(node, fault).into()))?
-                        .map(Box::new);
-                    if survey.interleaving.is_none() {
+                    survey.layouts = operator.layouts(lowering);
+                    if survey.layouts.is_empty() {
                         survey.lowered = Some(self.checked(node, lowering)?);
                     }
                 }
@@ -105,12 +101,15 @@ impl Draft<'_> {
         })
     }
 
-    /// A node's operator lowered at the node's shapes.
-    fn lower(&self, node: NodeId, fusibility: Fusibility) -> Result<Lowered, Error> {
+    /// An instruction's operator lowered at the node's shapes and the instruction's layouts.
+    fn lower(&self, instruction: &Instruction, fusibility: Fusibility) -> Result<Lowered, Error> {
+        let node = instruction.node;
         if fusibility == Fusibility::Elementwise && self.is_flat(node) {
             return self.lower_flat(node);
         }
-        self.ask(node, |lowering| self.checked(node, lowering))
+        let layouts = instruction.operands.iter().map(|&operand| self.instruction(operand).layout);
+        let layouts: SmallVec<[Layout; 3]> = layouts.collect();
+        self.ask(node, &layouts, instruction.layout, |lowering| self.checked(node, lowering))
     }
 
     /// The loop of an elementwise node that [is flat](Self::is_flat), over all elements as a row.
@@ -132,10 +131,10 @@ impl Draft<'_> {
         let row = [len];
         let operands = graph.node(node).operands.iter().enumerate().map(|(index, &operand)| {
             let dims = if scalar(index) { &[][..] } else { &row[..] };
-            Concrete { dtype: self.shapes.concrete(operand).dtype, dims }
+            Concrete::new(self.shapes.concrete(operand).dtype, dims)
         });
         let operands: SmallVec<[Concrete<'_>; 3]> = operands.collect();
-        let result = Concrete { dtype: self.shapes.concrete(node).dtype, dims: &row };
+        let result = Concrete::new(self.shapes.concrete(node).dtype, &row);
         let attributes = self.shapes.attributes(node);
         self.checked(
             node,
@@ -151,16 +150,25 @@ impl Draft<'_> {
         )
     }
 
-    /// What a node's operator answers at the node's shapes.
-    fn ask<R>(&self, node: NodeId, question: impl FnOnce(&Lowering<'_>) -> R) -> R {
+    /// What a node's operator answers at the node's shapes, for operands in these layouts, row-major
+    /// beyond the list, and a result in that one.
+    fn ask<R>(
+        &self,
+        node: NodeId,
+        layouts: &[Layout],
+        result: Layout,
+        question: impl FnOnce(&Lowering<'_>) -> R,
+    ) -> R {
         let graph = &self.session.graph;
         let mut operands: SmallVec<[Concrete<'_>; 3]> = SmallVec::new();
-        for &operand in &graph.node(node).operands {
-            operands.extend(self.shapes.items(operand));
+        for (index, &operand) in graph.node(node).operands.iter().enumerate() {
+            let layout = layouts.get(index).copied().unwrap_or_default();
+            let items = self.shapes.items(operand).into_iter();
+            operands.extend(items.map(|item| Concrete { layout, ..item }));
         }
         question(&Lowering {
             operands: &operands,
-            result: self.shapes.concrete(node),
+            result: Concrete { layout: result, ..self.shapes.concrete(node) },
             results: &self.shapes.items(node),
             attributes: &self.shapes.attributes(node),
             name: &graph.random_key(node),
@@ -192,28 +200,6 @@ impl Draft<'_> {
         }
         Ok(lowered)
     }
-
-    /// The loops that bring the images of a node from one layout to the other.
-    fn convert(&self, node: NodeId, interleave: bool) -> Kernel {
-        let concrete = self.shapes.concrete(node);
-        let images = concrete.dims.first().copied().unwrap_or(1);
-        let plan = Interleaved { images, row: concrete.len() / images.max(1) };
-        match (concrete.dtype.size(), interleave) {
-            (1, true) => plan.interleave::<u8>(),
-            (4, true) => plan.interleave::<i32>(),
-            (_, true) => plan.interleave::<i64>(),
-            (1, false) => plan.deinterleave::<u8>(),
-            (4, false) => plan.deinterleave::<i32>(),
-            (_, false) => plan.deinterleave::<i64>(),
-        }
-    }
-}
-
-/// The sizes of interleaved images.
-pub(super) fn interleaved_dims(dims: &[usize]) -> Box<Dims> {
-    let blocks = dims.first().copied().unwrap_or(1).div_ceil(LANES);
-    let inner = dims.iter().skip(1).copied();
-    Box::new(std::iter::once(blocks).chain(inner).chain([LANES]).collect())
 }
 
 /// A kernel that copies an operand of `len` bytes.

@@ -33,7 +33,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use abeyance_ir::{Body, DType, Diagnostic, Dims, Graph, Location, NodeId};
+use abeyance_ir::{Body, DType, Diagnostic, Dims, Graph, Layout, Location, NodeId};
 use abeyance_scheduler::{BufferId, Program, RunError, TaskId};
 use smallvec::SmallVec;
 
@@ -122,8 +122,8 @@ pub(crate) struct Plan {
     /// The node whose value each buffer holds, by which traces and explanations name it; a buffer
     /// without one is scratch. Empty in the plan of a body, whose tasks nobody lists.
     values: Vec<(BufferId, NodeId)>,
-    /// The buffers that hold their value interleaved, a part of `values`.
-    interleaved: Vec<BufferId>,
+    /// The layouts of those of `values` that are not row-major.
+    layouts: Vec<(BufferId, Layout)>,
     /// The bytes that it takes, the plans of its bodies included.
     pub(crate) bytes: usize,
     /// The time of its last use, by the clock of the [`PlanCache`].
@@ -169,7 +169,7 @@ impl Plan {
             + self.fused_nodes.capacity() * size_of::<(TaskId, Vec<NodeId>)>()
             + fused.sum::<usize>()
             + self.values.capacity() * size_of::<(BufferId, NodeId)>()
-            + self.interleaved.capacity() * size_of::<BufferId>()
+            + self.layouts.capacity() * size_of::<(BufferId, Layout)>()
     }
 
     /// The error of a failed run, told of the node whose task failed.

@@ -70,13 +70,13 @@ impl<'a> Shapes<'a> {
             None => self.dims(node),
         };
         let items = self.graph.node(node).ty.items().iter().enumerate();
-        items.map(|(place, item)| Concrete { dtype: item.dtype, dims: dims(place) }).collect()
+        items.map(|(place, item)| Concrete::new(item.dtype, dims(place))).collect()
     }
 
     /// The type of a node's value, with these sizes; of a tuple the first item.
     pub(crate) fn concrete(&self, node: NodeId) -> Concrete<'_> {
         let tensor = self.graph.node(node).ty.tensor();
-        Concrete { dtype: tensor.map_or(DType::F32, |tensor| tensor.dtype), dims: self.dims(node) }
+        Concrete::new(tensor.map_or(DType::F32, |tensor| tensor.dtype), self.dims(node))
     }
 
     /// Attributes with numbers in place of symbols.

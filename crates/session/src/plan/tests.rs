@@ -382,7 +382,9 @@ fn damaged(damage: impl FnOnce(&mut Draft<'_>)) -> String {
 /// `%0 x, %1 w, %2 two, %3 sum, %4 y, %5 z, %6 step`
 #[test]
 fn the_verifier_names_the_pass_and_the_rule_that_it_broke() {
-    use super::draft::{Layout, ValueId};
+    use abeyance_ir::Layout;
+
+    use super::draft::ValueId;
     let id = ValueId::new;
     let errors = [
         damaged(|draft| draft.instructions[3].operands[0] = id(4)),
@@ -392,12 +394,11 @@ fn the_verifier_names_the_pass_and_the_rule_that_it_broke() {
         damaged(|draft| draft.instructions[2].source = Source::Constant(vec![0; 8].into())),
         damaged(|draft| draft.instructions[1].source = Source::Feed(0)),
         damaged(|draft| {
-            let dims = Box::new([1, 3, 16].into_iter().collect());
-            draft.instructions[3].layout = Layout::Interleaved(dims);
+            draft.instructions[3].layout = Layout::Nhwc16n;
         }),
         damaged(|draft| {
-            if let Source::Computed(computation) = &mut draft.instructions[4].source {
-                computation.stores_to = Some(VariableIndex(0));
+            if let Source::Computed(id) = draft.instructions[4].source {
+                draft.computations[id.index()].stores_to = Some(VariableIndex(0));
             }
         }),
         damaged(|draft| draft.instructions.truncate(6)),

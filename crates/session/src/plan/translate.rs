@@ -8,12 +8,12 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use abeyance_ir::{Effect, Fault, Fusibility, Lowered, NodeId};
+use abeyance_ir::{Effect, Fault, Fusibility, Layout, Lowered, NodeId};
 use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use super::compiler::Request;
-use super::draft::{Completion, Computation, Draft, Instruction, Kind, Layout, Source, ValueId};
+use super::draft::{Completion, Computation, Draft, Instruction, Kind, Source, ValueId};
 use super::lowering;
 use super::needed::LiveNodes;
 use super::shapes::Shapes;
@@ -34,6 +34,7 @@ impl<'a> Draft<'a> {
             shapes,
             fetches: request.fetches,
             instructions: Vec::with_capacity(live.nodes.count_ones(..)),
+            computations: Vec::with_capacity(live.nodes.count_ones(..)),
             groups: Vec::new(),
             values: vec![None; graph.len()],
             completions: HashMap::new(),
@@ -72,12 +73,12 @@ impl<'a> Draft<'a> {
         let operands = self.operands(node, write_order)?;
         if data.attributes.bodies().next().is_some() {
             let computation = Computation::new(Kind::Operator, Fusibility::Opaque);
-            self.compute(node, computation, operands, write_order);
+            self.push_computation(node, computation, operands, write_order);
             return Ok(());
         }
         let survey = self.survey(node)?;
         let mut computation = Computation::new(Kind::Operator, survey.fusibility);
-        computation.interleaving = survey.interleaving;
+        computation.layouts = survey.layouts;
         let is_write = data.operator.signature().effect == Effect::Write;
         match survey.lowered {
             Some(Lowered::Alias(index)) if !is_write => {
@@ -100,11 +101,11 @@ impl<'a> Draft<'a> {
             }
             None => {}
         }
-        self.compute(node, computation, operands, write_order);
+        self.push_computation(node, computation, operands, write_order);
         Ok(())
     }
 
-    fn compute(
+    fn push_computation(
         &mut self,
         node: NodeId,
         mut computation: Computation,
@@ -118,7 +119,8 @@ impl<'a> Draft<'a> {
         let variable = variable.and_then(|variable| self.session.variables.get(variable));
         computation.stores_to = variable.copied();
         let runs_after = self.controls(node).into_iter().collect();
-        self.push(node, Source::Computed(Box::new(computation)), operands, runs_after);
+        let source = self.compute(computation);
+        self.push(node, source, operands, runs_after);
     }
 
     fn push(

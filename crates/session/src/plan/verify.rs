@@ -5,11 +5,10 @@
 //! - **Sources.** A feed and a variable are the source of one value each; a constant has the bytes
 //!   of its type. They have no operands, wait for nothing and are row-major.
 //! - **Operands.** An operator has as many operands as its node, each of as many bytes, and with
-//!   elements as large, as the node's. A conversion has one.
-//! - **Layout.** Interleaved sizes are those of the node's images. Operators get row-major
-//!   operands, but images where their loops take interleaved ones; elementwise loops on images get
-//!   operands of as many images, or such that all images share. A conversion changes the layout.
-//! - **Kernels.** An operator on images still has its loops.
+//!   elements as large, as the node's. A reorder has one.
+//! - **Layout.** Operands and results of operators are row-major or in the layouts of one of the
+//!   operator's rules; elementwise loops on images in blocks get operands of as many images, or such
+//!   that all images share. A reorder changes the layout.
 //! - **Effects.** The value of a node that writes, watches or draws is its own instruction's.
 //! - **Writers.** A variable has one last writer, which is a write to it.
 //! - **Names.** A node's value exists, and so does what has to run for a node without one.
@@ -26,11 +25,9 @@
 
 use std::collections::HashSet;
 
-use abeyance_ir::{Effect, Fusibility, NodeId, Packing, Type};
-use abeyance_kernels::conv::interleaved::LANES;
+use abeyance_ir::{Effect, Fusibility, Layout, LayoutRule, NodeId, Packing, Type};
 
-use super::draft::{Computation, Draft, Instruction, Kind, Layout, Source, ValueId};
-use super::lowering::interleaved_dims;
+use super::draft::{Computation, Draft, Instruction, Kind, Source, ValueId};
 use crate::Error;
 
 /// Checks a draft as the pass of this name has left it.
@@ -86,7 +83,8 @@ fn check_values(draft: &Draft<'_>) -> Check {
                     )
                 })?;
             }
-            Source::Computed(computation) => {
+            Source::Computed(id) => {
+                let computation = &draft.computations[id.index()];
                 check_operands(draft, value, instruction, computation)?;
                 check_effects(draft, value, instruction)?;
                 if let Some(variable) = computation.stores_to {
@@ -97,7 +95,7 @@ fn check_values(draft: &Draft<'_>) -> Check {
             }
         }
         let refers = !instruction.operands.is_empty() || !instruction.runs_after.is_empty();
-        ensure(!refers && !instruction.is_interleaved(), || {
+        ensure(!refers && instruction.is_row_major(), || {
             format!("{value} does not run and refers to others or has a layout")
         })?;
     }
@@ -120,60 +118,67 @@ fn check_operands(
     instruction: &Instruction,
     computation: &Computation,
 ) -> Check {
-    if let Layout::Interleaved(dims) = &instruction.layout {
-        let wanted = interleaved_dims(draft.shapes.dims(instruction.node));
-        ensure(**dims == *wanted, || format!("{value} is interleaved as what its node is not"))?;
-    }
     let described = &draft.session.graph.node(instruction.node).operands;
-    if computation.kind == Kind::Convert {
+    if computation.kind == Kind::Reorder {
         let [operand] = instruction.operands[..] else {
-            return Err(format!("{value} is a conversion of several operands"));
+            return Err(format!("{value} is a reorder of several operands"));
         };
-        let from = draft.instruction(operand).is_interleaved();
-        ensure(from != instruction.is_interleaved(), || format!("{value} converts nothing"))?;
+        let changes = draft.instruction(operand).layout != instruction.layout;
+        ensure(changes, || format!("{value} is a reorder to the same layout"))?;
         return same_bytes(draft, value, operand, instruction.node);
     }
     ensure(instruction.operands.len() == described.len(), || {
         format!("{value} has not as many operands as its node")
     })?;
-    for (index, (&operand, &node)) in instruction.operands.iter().zip(described).enumerate() {
+    for (&operand, &node) in instruction.operands.iter().zip(described) {
         same_bytes(draft, value, operand, node)?;
-        let wanted = match &computation.kind {
-            Kind::Interleaved(operands) => operands.get(index) == Some(&true),
-            _ if instruction.is_interleaved() => {
-                ensure(computation.fusibility == Fusibility::Elementwise, || {
-                    format!("{value} is interleaved and not elementwise")
-                })?;
-                let len = draft.shapes.concrete(instruction.node).len();
-                draft.shapes.concrete(node).len() == len
-            }
-            _ => false,
-        };
-        ensure(draft.instruction(operand).is_interleaved() == wanted, || {
-            format!("{value} gets {operand} in a layout that its loops do not take")
-        })?;
-        if wanted {
-            let dims = &draft.instruction(operand).layout;
-            // Elementwise loops go by the images of the result, others by those of the operand.
-            let as_node = if instruction.is_interleaved() && computation.kind == Kind::Operator {
-                instruction.node
-            } else {
-                node
-            };
-            let images = |node: NodeId| draft.shapes.dims(node).first().copied();
-            let images = images(as_node).map(|images| images.div_ceil(LANES));
-            let found = match dims {
-                Layout::Interleaved(dims) => dims.first().copied(),
-                Layout::RowMajor => None,
-            };
-            ensure(images == found, || format!("{value} gets {operand} for other images"))?;
-        }
     }
-    if matches!(computation.kind, Kind::Interleaved(_)) {
-        let kept = computation.kernel.get().is_some();
-        ensure(kept, || format!("{value} has lost its loops on images"))?;
+    let operands = instruction.operands.iter().zip(described);
+    let all_row_major = instruction.is_row_major()
+        && instruction.operands.iter().all(|&operand| draft.instruction(operand).is_row_major());
+    if all_row_major {
+        return Ok(());
+    }
+    if computation.fusibility == Fusibility::Elementwise {
+        let len = draft.shapes.concrete(instruction.node).len();
+        for (&operand, &node) in operands {
+            let is_whole = draft.shapes.concrete(node).len() == len;
+            let wanted = if is_whole { instruction.layout } else { Layout::RowMajor };
+            check_layout(draft, value, operand, wanted, instruction.node)?;
+        }
+        return Ok(());
+    }
+    let fits = |rule: &&LayoutRule| {
+        let mut operands = instruction.operands.iter().enumerate();
+        rule.result == instruction.layout
+            && operands
+                .all(|(index, &operand)| draft.instruction(operand).layout == rule.operand(index))
+    };
+    let rule = computation.layouts.iter().find(fits);
+    let rule =
+        rule.ok_or_else(|| format!("{value} has no loops for the layouts of its operands"))?;
+    for (index, (&operand, &node)) in operands.enumerate() {
+        check_layout(draft, value, operand, rule.operand(index), node)?;
     }
     Ok(())
+}
+
+/// Checks that an operand is in a layout, as an array with as many images as that of `node`.
+fn check_layout(
+    draft: &Draft<'_>,
+    user: ValueId,
+    operand: ValueId,
+    layout: Layout,
+    node: NodeId,
+) -> Check {
+    let made = draft.instruction(operand);
+    ensure(made.layout == layout, || {
+        format!("{user} gets {operand} in a layout that its loops do not take")
+    })?;
+    let images = |node: NodeId| draft.shapes.dims(node).first().copied();
+    ensure(layout == Layout::RowMajor || images(made.node) == images(node), || {
+        format!("{user} gets {operand} for other images")
+    })
 }
 
 /// True if a value can stand where a node's was described.
@@ -192,7 +197,7 @@ fn same_bytes(draft: &Draft<'_>, user: ValueId, value: ValueId, node: NodeId) ->
 }
 
 fn check_effects(draft: &Draft<'_>, value: ValueId, instruction: &Instruction) -> Check {
-    let Some(variable) = instruction.stores_to() else { return Ok(()) };
+    let Some(variable) = draft.stores_to(instruction) else { return Ok(()) };
     let data = draft.session.graph.node(instruction.node);
     let is_write = data.operator.signature().effect == Effect::Write;
     let target = data.operands.first().and_then(|target| draft.session.variables.get(target));
@@ -230,8 +235,8 @@ fn check_names(draft: &Draft<'_>) -> Check {
         let Some(value) = draft.value(fetch) else {
             return Err(format!("the fetched `{}` has no value", name()));
         };
-        let is_row_major = !draft.instruction(value).is_interleaved();
-        ensure(is_row_major, || format!("the fetched `{}` is interleaved", name()))?;
+        let is_row_major = draft.instruction(value).is_row_major();
+        ensure(is_row_major, || format!("the fetched `{}` is not row-major", name()))?;
         let found = node_bytes(draft, draft.instruction(value).node);
         ensure(found == node_bytes(draft, fetch), || {
             format!("the fetched `{}` has {} bytes", name(), in_words(found))
@@ -247,23 +252,23 @@ fn check_groups(draft: &Draft<'_>) -> Check {
         end = group.end;
         ensure(end <= draft.instructions.len(), || format!("a group is {group:?}"))?;
         let first = ValueId::new(group.start);
-        let has_producer = draft.instruction(first).fusibility() == Some(Fusibility::Opaque);
-        let len = draft.concrete(first).len();
+        let has_producer = draft.fusibility(draft.instruction(first)) == Some(Fusibility::Opaque);
+        let len = draft.concrete(first).memory_len();
         for value in group.clone().map(ValueId::new) {
             let instruction = draft.instruction(value);
             let is_elementwise = matches!(
-                instruction.fusibility(),
+                draft.fusibility(instruction),
                 Some(Fusibility::Elementwise | Fusibility::AnyRange)
             );
             ensure(is_elementwise || (value == first && has_producer), || {
                 format!("{value} is in a group and not elementwise")
             })?;
-            ensure(!draft.is_tuple(value) && draft.concrete(value).len() == len, || {
+            ensure(!draft.is_tuple(value) && draft.concrete(value).memory_len() == len, || {
                 format!("{value} has not as many elements as {first}, which it is fused with")
             })?;
             let reads_inside =
                 instruction.operands.iter().any(|operand| group.contains(&operand.index()));
-            let is_pointwise = instruction.fusibility() == Some(Fusibility::Elementwise);
+            let is_pointwise = draft.fusibility(instruction) == Some(Fusibility::Elementwise);
             ensure(!reads_inside || is_pointwise, || {
                 format!("{value} reads all of what is made piece by piece")
             })?;

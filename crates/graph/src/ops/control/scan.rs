@@ -163,9 +163,7 @@ impl Operator for Scan {
             .iter()
             .enumerate()
             .map(|(place, operand)| match operand.dims {
-                [_, rest @ ..] if parts.is_sequence(place) => {
-                    Concrete { dtype: operand.dtype, dims: rest }
-                }
+                [_, rest @ ..] if parts.is_sequence(place) => Concrete::new(operand.dtype, rest),
                 _ => *operand,
             })
             .collect();

@@ -108,9 +108,9 @@ fn evaluate(draft: &mut Draft<'_>, value: ValueId) -> Result<Option<Arc<[u8]>>, 
         }
     };
     if bytes.is_none()
-        && let Source::Computed(computation) = &mut draft.instructions[value.index()].source
+        && let Source::Computed(id) = draft.instruction(value).source
     {
-        computation.kernel = give_back(lent).into();
+        draft.computations[id.index()].kernel = give_back(lent).into();
     }
     Ok(bytes)
 }

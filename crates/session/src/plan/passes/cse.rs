@@ -12,11 +12,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
+use abeyance_ir::Layout;
 use smallvec::SmallVec;
 
 use super::Pass;
 use crate::Error;
-use crate::plan::draft::{Draft, Instruction, Kind, Layout, Renaming, Source, ValueId};
+use crate::plan::draft::{Draft, Instruction, Kind, Renaming, Source, ValueId};
 
 pub(crate) struct Cse;
 
@@ -86,8 +87,9 @@ fn is_shareable(draft: &Draft<'_>, instruction: &Instruction) -> bool {
     match &instruction.source {
         Source::Feed(_) | Source::Variable(_) => false,
         Source::Constant(_) => true,
-        Source::Computed(computation) => {
-            computation.kind == Kind::Operator
+        Source::Computed(_) => {
+            let kind = draft.computation(instruction).map(|computation| computation.kind);
+            kind == Some(Kind::Operator)
                 && instruction.layout == Layout::RowMajor
                 && draft.is_pure(instruction.node)
         }

@@ -149,9 +149,9 @@ impl<'d, 'a> Grouping<'d, 'a> {
 
     /// True if it may be a member of a group.
     fn is_elementwise(&self, value: ValueId) -> bool {
-        let fusibility = self.draft.instruction(value).fusibility();
+        let fusibility = self.draft.fusibility(self.draft.instruction(value));
         matches!(fusibility, Some(Fusibility::Elementwise | Fusibility::AnyRange))
-            && self.draft.concrete(value).len() > 1
+            && self.draft.concrete(value).memory_len() > 1
     }
 
     fn edge(&self, value: ValueId, operand: ValueId) -> Edge {
@@ -159,9 +159,9 @@ impl<'d, 'a> Grouping<'d, 'a> {
             return Edge::There;
         }
         let is_pointwise =
-            self.draft.instruction(value).fusibility() == Some(Fusibility::Elementwise);
+            self.draft.fusibility(self.draft.instruction(value)) == Some(Fusibility::Elementwise);
         let is_full = !self.draft.is_tuple(operand)
-            && self.draft.concrete(operand).len() == self.draft.concrete(value).len();
+            && self.draft.concrete(operand).memory_len() == self.draft.concrete(value).memory_len();
         if !is_pointwise || !is_full {
             Edge::Run
         } else if self.is_elementwise(operand) {
@@ -385,7 +385,7 @@ impl<'d, 'a> Grouping<'d, 'a> {
 /// True if a group may follow the pieces of a value.
 fn can_produce_pieces(draft: &Draft<'_>, value: ValueId) -> Result<bool, Error> {
     let instruction = draft.instruction(value);
-    let Some(computation) = instruction.computation() else { return Ok(false) };
+    let Some(computation) = draft.computation(instruction) else { return Ok(false) };
     let data = draft.session.graph.node(instruction.node);
     if computation.fusibility != Fusibility::Opaque
         || computation.stores_to.is_some()

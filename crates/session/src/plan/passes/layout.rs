@@ -1,23 +1,19 @@
-//! Layout assignment: images stay interleaved between the operators that compute with sixteen at
-//! once.
+//! Layout assignment: values stay in blocked layouts between the operators that compute in them.
 //!
-//! A convolution of many images interleaves them, computes, and puts its result back into row-major
-//! order ([`abeyance_kernels::conv::interleaved`]). Where the next one would interleave it again,
-//! and what is between them is elementwise, the interleaved layout is propagated forwards over all
-//! of it: the same loops on the same numbers in another order in memory. It is one walk over the
-//! list. An operator with loops on images takes those, an elementwise instruction takes the layout
-//! of its operands where each can be had so, and a conversion is put in, once for each value, where
-//! another layout is needed.
+//! A convolution of many images reorders them to blocks of sixteen, computes, and reorders its
+//! result back to row-major order. Where the next one would reorder it again, and what is between
+//! them is elementwise, the blocked layout is propagated forwards over all of it: the same loops on
+//! the same numbers in another order in memory. It is one walk over the list. An operator with
+//! [rules](abeyance_ir::Operator::layouts) takes its first, an elementwise instruction takes the
+//! layout of its operands where each can be had so, and a reorder is put in, once for each value,
+//! where another layout is needed.
 
-use abeyance_ir::{Concrete, Fusibility, NodeId};
+use abeyance_ir::{Concrete, Fusibility, Layout, LayoutRule, NodeId};
 use smallvec::SmallVec;
 
 use super::{Pass, missing};
 use crate::Error;
-use crate::plan::draft::{
-    Computation, Draft, Instruction, Kind, Layout, Renaming, Source, ValueId,
-};
-use crate::plan::lowering::interleaved_dims;
+use crate::plan::draft::{Computation, Draft, Instruction, Kind, Renaming, ValueId};
 
 /// The pass; a layout itself is a [`Layout`].
 pub(crate) struct Layouts;
@@ -29,7 +25,9 @@ impl Pass for Layouts {
 
     fn run(&self, draft: &mut Draft<'_>) -> Result<(), Error> {
         let offers = |instruction: &Instruction| {
-            instruction.computation().is_some_and(|computation| computation.interleaving.is_some())
+            draft
+                .computation(instruction)
+                .is_some_and(|computation| !computation.layouts.is_empty())
         };
         if !draft.instructions.iter().any(offers) {
             return Ok(());
@@ -37,8 +35,8 @@ impl Pass for Layouts {
         let old = std::mem::take(&mut draft.instructions);
         let count = old.len();
         draft.instructions.reserve(count + count / 8);
-        let (row_major, interleaved) = (Renaming::empty(count), vec![None; count]);
-        let mut rewrite = Rewrite { draft, row_major, interleaved };
+        let (row_major, blocked) = (Renaming::empty(count), vec![None; count]);
+        let mut rewrite = Rewrite { draft, row_major, blocked };
         for (index, instruction) in old.into_iter().enumerate() {
             rewrite.visit(ValueId::new(index), instruction)?;
         }
@@ -48,11 +46,11 @@ impl Pass for Layouts {
                 rewrite.row_major(value)?;
             }
         }
-        let Rewrite { row_major: mut renaming, interleaved, draft } = rewrite;
-        for (index, interleaved) in interleaved.into_iter().enumerate() {
+        let Rewrite { row_major: mut renaming, blocked, draft } = rewrite;
+        for (index, blocked) in blocked.into_iter().enumerate() {
             let value = ValueId::new(index);
-            if let (None, Some(interleaved)) = (renaming.value(value), interleaved) {
-                renaming.set(value, Some(interleaved.value));
+            if let (None, Some(blocked)) = (renaming.value(value), blocked) {
+                renaming.set(value, Some(blocked.value));
             }
         }
         draft.rename(&renaming);
@@ -65,15 +63,16 @@ struct Rewrite<'d, 'a> {
     draft: &'d mut Draft<'a>,
     /// By value before the pass, the one in row-major order.
     row_major: Renaming,
-    /// By value before the pass, the interleaved one.
-    interleaved: Vec<Option<Interleaved>>,
+    /// By value before the pass, the one in a blocked layout.
+    blocked: Vec<Option<Blocked>>,
 }
 
-/// An interleaved value. The same bytes can stand for other shapes, with other numbers of images,
-/// whose interleaved forms are others.
+/// A value in a blocked layout. The same bytes can stand for other shapes, with other numbers of
+/// images, whose blocks are others.
 #[derive(Clone, Copy)]
-struct Interleaved {
+struct Blocked {
     value: ValueId,
+    layout: Layout,
     images: usize,
 }
 
@@ -85,8 +84,8 @@ impl Rewrite<'_, '_> {
 
     /// The value in either layout, row-major if it is there.
     fn either(&self, value: ValueId) -> Option<ValueId> {
-        let interleaved = self.interleaved[value.index()];
-        self.row_major.value(value).or(interleaved.map(|interleaved| interleaved.value))
+        let blocked = self.blocked[value.index()];
+        self.row_major.value(value).or(blocked.map(|blocked| blocked.value))
     }
 
     /// The value's type in row-major order.
@@ -95,35 +94,49 @@ impl Rewrite<'_, '_> {
         self.draft.shapes.concrete(node)
     }
 
-    /// The value in row-major order, converted if need be.
+    /// The value in a layout, as an array of the sizes of `node`, in whose place it stands; reordered
+    /// if need be.
+    fn in_layout(
+        &mut self,
+        value: ValueId,
+        layout: Layout,
+        node: NodeId,
+    ) -> Result<ValueId, Error> {
+        match layout {
+            Layout::RowMajor => self.row_major(value),
+            blocked => self.blocked(value, blocked, node),
+        }
+    }
+
+    /// The value in row-major order, reordered if need be.
     fn row_major(&mut self, value: ValueId) -> Result<ValueId, Error> {
         if let Some(row_major) = self.row_major.value(value) {
             return Ok(row_major);
         }
-        let interleaved = self.interleaved[value.index()].ok_or_else(missing)?.value;
-        let node = self.draft.instruction(interleaved).node;
-        let row_major = self.convert(interleaved, node, Layout::RowMajor);
+        let blocked = self.blocked[value.index()].ok_or_else(missing)?.value;
+        let node = self.draft.instruction(blocked).node;
+        let row_major = self.reorder(blocked, node, Layout::RowMajor);
         self.row_major.set(value, Some(row_major));
         Ok(row_major)
     }
 
-    /// The value interleaved, as the images of `node`, in whose place it stands.
-    fn interleaved(&mut self, value: ValueId, node: NodeId) -> Result<ValueId, Error> {
+    fn blocked(&mut self, value: ValueId, layout: Layout, node: NodeId) -> Result<ValueId, Error> {
         let images = self.images(node);
-        let there = self.interleaved[value.index()].filter(|there| there.images == images);
-        if let Some(interleaved) = there {
-            return Ok(interleaved.value);
+        let fits = |there: &Blocked| (there.layout, there.images) == (layout, images);
+        if let Some(there) = self.blocked[value.index()].filter(fits) {
+            return Ok(there.value);
         }
         let row_major = self.row_major(value)?;
-        let interleaved = self.convert(row_major, node, self.layout(node));
-        self.interleaved[value.index()].get_or_insert(Interleaved { value: interleaved, images });
-        Ok(interleaved)
+        let blocked = self.reorder(row_major, node, layout);
+        self.blocked[value.index()].get_or_insert(Blocked { value: blocked, layout, images });
+        Ok(blocked)
     }
 
-    fn convert(&mut self, operand: ValueId, node: NodeId, layout: Layout) -> ValueId {
+    fn reorder(&mut self, operand: ValueId, node: NodeId, layout: Layout) -> ValueId {
+        let source = self.draft.compute(Computation::new(Kind::Reorder, Fusibility::Opaque));
         self.push(Instruction {
             node,
-            source: Source::Computed(Box::new(Computation::new(Kind::Convert, Fusibility::Opaque))),
+            source,
             operands: SmallVec::from_slice(&[operand]),
             runs_after: SmallVec::new(),
             layout,
@@ -134,77 +147,55 @@ impl Rewrite<'_, '_> {
         self.draft.shapes.dims(node).first().copied().unwrap_or(1)
     }
 
-    /// The layout of a node's images interleaved.
-    fn layout(&self, node: NodeId) -> Layout {
-        Layout::Interleaved(interleaved_dims(self.draft.shapes.dims(node)))
-    }
-
     fn visit(&mut self, value: ValueId, mut instruction: Instruction) -> Result<(), Error> {
         for before in &mut instruction.runs_after {
             *before = self.either(*before).ok_or_else(missing)?;
         }
-        if let Source::Computed(computation) = &mut instruction.source
-            && let Some(interleaving) = computation.interleaving.take()
+        if let Some(computation) = self.draft.computation_mut(&instruction)
+            && let Some(rule) = computation.layouts.first().cloned()
             && computation.stores_to.is_none()
         {
-            computation.kind = Kind::Interleaved(interleaving.operands);
-            computation.kernel = interleaving.kernel.into();
-            return self.visit_images(value, instruction, interleaving.result);
+            // One that was lowered before is row-major.
+            computation.kernel.take();
+            return self.visit_by_rule(value, instruction, &rule);
         }
-        let interleaves = self.interleaves(&instruction);
+        instruction.layout = self.elementwise_layout(&instruction).unwrap_or_default();
         for index in 0..instruction.operands.len() {
             let operand = instruction.operands[index];
-            instruction.operands[index] = if interleaves && self.is_full(&instruction, operand) {
-                self.interleaved(operand, instruction.node)?
-            } else {
-                self.row_major(operand)?
-            };
-        }
-        if interleaves {
-            instruction.layout = self.layout(instruction.node);
+            let is_full = self.is_full(&instruction, operand);
+            let layout = if is_full { instruction.layout } else { Layout::RowMajor };
+            instruction.operands[index] = self.in_layout(operand, layout, instruction.node)?;
         }
         self.finish(value, instruction);
         Ok(())
     }
 
-    /// An operator that computes on images.
-    fn visit_images(
+    /// An operator that has loops in the layouts of a rule.
+    fn visit_by_rule(
         &mut self,
         value: ValueId,
         mut instruction: Instruction,
-        result: bool,
+        rule: &LayoutRule,
     ) -> Result<(), Error> {
         let graph = &self.draft.session.graph;
         let described: SmallVec<[NodeId; 3]> =
             graph.node(instruction.node).operands.clone().into_iter().collect();
         for (index, &node) in described.iter().enumerate() {
             let operand = *instruction.operands.get(index).ok_or_else(missing)?;
-            let takes = match instruction.computation().map(|computation| &computation.kind) {
-                Some(Kind::Interleaved(operands)) => operands.get(index) == Some(&true),
-                _ => false,
-            };
-            instruction.operands[index] = if takes {
-                // As what the operator was described with: the value may be that of another shape.
-                self.interleaved(operand, node)?
-            } else {
-                self.row_major(operand)?
-            };
+            // As what the operator was described with: the value may be that of another shape.
+            instruction.operands[index] = self.in_layout(operand, rule.operand(index), node)?;
         }
-        if result {
-            instruction.layout = self.layout(instruction.node);
-        }
+        instruction.layout = rule.result;
         self.finish(value, instruction);
         Ok(())
     }
 
     fn finish(&mut self, value: ValueId, instruction: Instruction) {
-        let (is_interleaved, node) = (instruction.is_interleaved(), instruction.node);
+        let (layout, images) = (instruction.layout, self.images(instruction.node));
         let new = self.push(instruction);
-        if is_interleaved {
-            let images = self.images(node);
-            self.interleaved[value.index()] = Some(Interleaved { value: new, images });
-        } else {
-            self.row_major.set(value, Some(new));
+        match layout {
+            Layout::RowMajor => self.row_major.set(value, Some(new)),
+            layout => self.blocked[value.index()] = Some(Blocked { value: new, layout, images }),
         }
     }
 
@@ -213,29 +204,31 @@ impl Rewrite<'_, '_> {
         self.concrete(operand).len() == self.draft.shapes.concrete(instruction.node).len()
     }
 
-    /// True if an elementwise instruction is to be done on interleaved images: one of its operands
-    /// is there so and not otherwise, and the others can be had so or are the same for all images.
-    fn interleaves(&self, instruction: &Instruction) -> bool {
-        let is_elementwise = instruction.fusibility() == Some(Fusibility::Elementwise);
-        if !is_elementwise || instruction.stores_to().is_some() {
-            return false;
+    /// The layout in which an elementwise instruction is to be done, if it is a blocked one: one of
+    /// its operands is there so and not otherwise, and the others can be had so or are the same for
+    /// all images.
+    fn elementwise_layout(&self, instruction: &Instruction) -> Option<Layout> {
+        let computation = self.draft.computation(instruction)?;
+        let is_elementwise = computation.fusibility == Fusibility::Elementwise;
+        if !is_elementwise || computation.stores_to.is_some() {
+            return None;
         }
         let shapes = self.draft.shapes;
         let dims = shapes.dims(instruction.node);
-        let Some(&images) = dims.first().filter(|&&images| images > 1) else {
-            return false;
-        };
+        let &images = dims.first().filter(|&&images| images > 1)?;
         let data = self.draft.session.graph.node(instruction.node);
-        let mut found = false;
+        let mut layout = None;
         let fits = instruction.operands.iter().enumerate().all(|(index, &operand)| {
             if self.is_full(instruction, operand) {
-                found |= self.row_major.value(operand).is_none();
+                if self.row_major.value(operand).is_none() {
+                    layout = self.blocked[operand.index()].map(|blocked| blocked.layout);
+                }
                 return self.concrete(operand).dims.first() == Some(&images);
             }
             // Told by the sizes the node was described with.
             let own = data.operands.get(index).map_or(&[][..], |&node| shapes.dims(node));
             own.len() < dims.len() || own.first() == Some(&1)
         });
-        fits && found
+        layout.filter(|_| fits)
     }
 }

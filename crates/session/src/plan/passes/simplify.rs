@@ -98,8 +98,8 @@ fn undone(draft: &Draft<'_>, value: ValueId) -> Option<ValueId> {
 
 /// The node of an instruction, if that is one that computes, on row-major values.
 fn node<'d>(draft: &'d Draft<'_>, instruction: &Instruction) -> Option<&'d Node> {
-    let computation = instruction.computation()?;
-    let is_plain = computation.kind == Kind::Operator && !instruction.is_interleaved();
+    let computation = draft.computation(instruction)?;
+    let is_plain = computation.kind == Kind::Operator && instruction.is_row_major();
     is_plain.then(|| draft.session.graph.node(instruction.node))
 }
 

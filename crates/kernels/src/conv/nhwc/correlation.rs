@@ -17,9 +17,9 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::axis::{Axis, Direction};
-use super::padded::{Copy, Padded, finite};
-use super::{Convolution, general};
+use crate::conv::axis::{Axis, Direction};
+use crate::conv::padded::{Copy, Padded, finite};
+use crate::conv::{Convolution, reference};
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 use crate::matmul::pack;
@@ -148,7 +148,7 @@ impl Correlation {
         row % self.rows.period()
     }
 
-    /// Elements of the filter turned for [`general`], which are packed too where it needs them.
+    /// Elements of the filter turned for [`reference`], which are packed too where it needs them.
     fn turned(&self) -> usize {
         match self.rows.direction {
             Direction::Forward => 0,
@@ -165,7 +165,7 @@ impl Correlation {
         let w = match self.rows.direction {
             Direction::Forward => w,
             Direction::Backward => {
-                general::turn_filter(&self.conv, w, turned);
+                reference::turn_filter(&self.conv, w, turned);
                 turned
             }
         };
@@ -303,10 +303,10 @@ impl<T: Float> Work<T> for Rows<'_, T> {
             } else {
                 match plan.rows.direction {
                     Direction::Forward => {
-                        general::forward_rows(&plan.conv, x, w, out, first + done)
+                        reference::forward_rows(&plan.conv, x, w, out, first + done)
                     }
                     Direction::Backward => {
-                        general::input_gradient_rows(&plan.conv, turned, x, out, first + done);
+                        reference::input_gradient_rows(&plan.conv, turned, x, out, first + done);
                     }
                 }
             }

@@ -3,8 +3,8 @@
 
 use smallvec::smallvec;
 
-use super::Convolution;
 use super::partials::Partials;
+use super::{Convolution, Propagation};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::launch::{Call, Cost, Kernel, Source, Step, Target};
@@ -69,7 +69,15 @@ fn axpy<T: Real>(a: T, x: &[T], out: &mut [T]) {
     }
 }
 
-pub(super) fn forward<T: Real>(conv: Convolution) -> Kernel {
+pub(super) fn kernel<T: Real>(conv: Convolution, propagation: Propagation) -> Kernel {
+    match propagation {
+        Propagation::Forward => forward::<T>(conv),
+        Propagation::BackwardInput => input_gradient::<T>(conv),
+        Propagation::BackwardFilter => filter_gradient::<T>(conv),
+    }
+}
+
+fn forward<T: Real>(conv: Convolution) -> Kernel {
     let width = conv.columns.output * conv.filters;
     let each = conv.multiplications() / (conv.images * conv.rows.output).max(1) as f64;
     let chunk = conv.rows_in_part(conv.rows.output, each) * width * size_of::<T>();
@@ -117,7 +125,7 @@ pub(super) fn forward_rows<T: Real>(
     }
 }
 
-pub(super) fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
+fn input_gradient<T: Real>(conv: Convolution) -> Kernel {
     let width = conv.columns.input * conv.channels;
     let each = conv.multiplications() / (conv.images * conv.rows.input).max(1) as f64;
     let chunk = conv.rows_in_part(conv.rows.input, each) * width * size_of::<T>();
@@ -208,7 +216,7 @@ pub(super) fn input_gradient_rows<T: Real>(
     }
 }
 
-pub(super) fn filter_gradient<T: Real>(conv: Convolution) -> Kernel {
+fn filter_gradient<T: Real>(conv: Convolution) -> Kernel {
     let partials = Partials::new(&conv);
     partials.kernel::<T>(&conv, move |call| {
         let (x, y) = (call.input::<T>(0), call.input::<T>(1));

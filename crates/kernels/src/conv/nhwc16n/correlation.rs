@@ -11,10 +11,10 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::super::Convolution;
-use super::super::axis::{Axis, Direction};
-use super::LANES;
+use super::BLOCK;
 use super::tile::{Second, Start, Strip, widths};
+use crate::conv::Convolution;
+use crate::conv::axis::{Axis, Direction};
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
 
@@ -126,8 +126,8 @@ impl Plan {
         /// Multiplications that take about five microseconds with 512 bits in a register.
         const WORTH: f64 = (1 << 19) as f64;
         let rows = self.rows.target();
-        let blocks = self.conv.images.div_ceil(LANES);
-        let each = self.conv.multiplications() / (self.conv.images * rows) as f64 * LANES as f64;
+        let blocks = self.conv.images.div_ceil(BLOCK);
+        let each = self.conv.multiplications() / (self.conv.images * rows) as f64 * BLOCK as f64;
         let least = (WORTH / each).ceil() as usize;
         if least <= rows / 2 {
             rows.div_ceil(rows / least.max(1))
@@ -207,7 +207,7 @@ pub(super) fn kernel<T: Float>(conv: Convolution, direction: Direction) -> Kerne
         Direction::Forward => (Source::Operand(1), Source::Operand(0)),
         Direction::Backward => (Source::Operand(0), Source::Operand(1)),
     };
-    let width = plan.columns.target() * plan.to * LANES;
+    let width = plan.columns.target() * plan.to * BLOCK;
     let part = plan.rows_in_part();
     let filter_bytes = conv.filter_len() * size;
     // Whole bundles of the widest, of which all but the last few are.
@@ -260,8 +260,8 @@ impl<T: Float> Work<T> for Rows<'_, T> {
     {
         let Self { plan, x, filters, out, first } = self;
         let rows = plan.rows.target();
-        let width = plan.columns.target() * plan.to * LANES;
-        let block_len = plan.rows.source() * plan.columns.source() * plan.from * LANES;
+        let width = plan.columns.target() * plan.to * BLOCK;
+        let block_len = plan.rows.source() * plan.columns.source() * plan.from * BLOCK;
         assert_eq!(filters.len(), plan.conv.filter_len());
         let mut done = 0;
         while done * width < out.len() {
@@ -325,11 +325,11 @@ impl<T: Float> Block<'_, T> {
         T: Lane<S>,
     {
         let plan = self.plan;
-        let (from, to) = (plan.from * LANES, plan.to * LANES);
+        let (from, to) = (plan.from * BLOCK, plan.to * BLOCK);
         let (from_pitch, to_pitch) = (plan.columns.source() * from, plan.columns.target() * to);
         let row = down.first + rows.start * plan.rows.period() - self.rows.start;
         let column = across.first + columns.start * plan.columns.period();
-        let out = &mut self.out[row * to_pitch + column * to + bundle.first * LANES..];
+        let out = &mut self.out[row * to_pitch + column * to + bundle.first * BLOCK..];
         let out_step = match rows.len() {
             1 => plan.columns.period() * to,
             _ => plan.rows.period() * to_pitch,
@@ -357,7 +357,7 @@ impl<T: Float> Block<'_, T> {
             x_step,
             out_step,
             rows: down.taps,
-            x_walk: (from_pitch, LANES),
+            x_walk: (from_pitch, BLOCK),
             y_walk: (taps * tap, bundle.width),
             starts: &[Start { x: 0, y: 0, out: 0, run: across.taps * plan.from }],
         };

@@ -5,14 +5,15 @@ use crate::launch::{Kernel, Source, Step, Target};
 /// A kernel made of others, the later of which read what the earlier ones filled.
 ///
 /// ```
-/// use abeyance_kernels::conv::interleaved::{Chain, Interleaved};
-/// use abeyance_kernels::launch::{Source, Target};
+/// use abeyance_kernels::chain::Chain;
+/// use abeyance_kernels::layout::Reorder;
+/// use abeyance_kernels::launch::{Layout, Source, Target};
 /// use abeyance_kernels::serial::Serial;
-/// let images = Interleaved { images: 3, row: 5 };
+/// let images = Reorder { images: 3, row: 5 };
 /// let mut chain = Chain::new();
-/// let lines = chain.scratch(images.len() * size_of::<f32>());
-/// chain.append(images.interleave::<f32>(), &[Source::Operand(0)], Target::Scratch(lines));
-/// chain.append(images.deinterleave::<f32>(), &[Source::Scratch(lines)], Target::Output);
+/// let blocks = chain.scratch(images.len() * size_of::<f32>());
+/// chain.append(images.to(Layout::Nhwc16n, 4), &[Source::Operand(0)], Target::Scratch(blocks));
+/// chain.append(images.to(Layout::RowMajor, 4), &[Source::Scratch(blocks)], Target::Output);
 /// let x: Vec<f32> = (0..15).map(|i| i as f32).collect();
 /// let mut back = vec![0.0; 15];
 /// Serial::new(chain.finish(), 1).run(&[&x], &mut back)?;

@@ -10,12 +10,12 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::super::Convolution;
-use super::super::axis::{Axis, Direction};
 use super::correlation::Run;
 use super::lines::add_lines;
 use super::tile::{Second, Start, Strip, widths};
-use super::{LANES, Places, add_rows, forget, places_of};
+use super::{BLOCK, Places, add_rows, forget, places_of};
+use crate::conv::Convolution;
+use crate::conv::axis::{Axis, Direction};
 use crate::dispatch::vectorized;
 use crate::lanes::{Float, Lane, Work, dispatch};
 use crate::launch::{Cost, Kernel, Source, Step, Target};
@@ -75,8 +75,8 @@ impl Plan {
         const APART: usize = 2048;
         let (rows, columns) = (conv.rows, conv.columns);
         let (channels, filters) = (conv.channels, conv.filters);
-        let line = LANES * size_of::<T>();
-        let all = conv.images.div_ceil(LANES) * rows.output;
+        let line = BLOCK * size_of::<T>();
+        let all = conv.images.div_ceil(BLOCK) * rows.output;
         let wanted = (conv.multiplications() / WORTH).clamp(1.0, PARTS as f64) as usize;
         let groups = (all * columns.output / PIXELS).clamp(1, wanted);
         let tap_len = channels * filters;
@@ -108,10 +108,10 @@ impl Plan {
                 (columns.element(places.start, q), places.start)
             };
             Start {
-                x: x * channels * LANES,
+                x: x * channels * BLOCK,
                 y,
                 // Within a part.
-                out: if let Taps::Channels(_) = taps { 0 } else { q * tap_len * LANES },
+                out: if let Taps::Channels(_) = taps { 0 } else { q * tap_len * BLOCK },
                 run: places.len(),
             }
         });
@@ -160,7 +160,7 @@ impl Plan {
 
     /// Elements of the copy of the result's channels of a strip.
     fn packed(&self) -> usize {
-        if self.pack { self.sweep * self.conv.columns.output * WIDEST * LANES } else { 0 }
+        if self.pack { self.sweep * self.conv.columns.output * WIDEST * BLOCK } else { 0 }
     }
 }
 
@@ -183,12 +183,12 @@ pub(super) fn kernel<T: Float>(conv: Convolution) -> Kernel {
         writes: if groups == 1 { Target::Output } else { Target::Scratch(0) },
         chunk: part * size,
         cost: conv.cost::<T>(),
-        workspace: pack::workspace::<T>(part * LANES, plan.packed()),
+        workspace: pack::workspace::<T>(part * BLOCK, plan.packed()),
         run: Box::new(move |call| {
             let (inputs, outputs, workspace) = call.split();
             let (x, y, out) = (inputs.get::<T>(0), inputs.get::<T>(1), outputs.first());
             let (group, piece) = (out.start::<T>() / len, plan.piece(out.start::<T>() % len));
-            let (sums, packed) = blocks::<T>(workspace, part * LANES, plan.packed());
+            let (sums, packed) = blocks::<T>(workspace, part * BLOCK, plan.packed());
             dispatch::<T>(Part { plan: &plan, x, y, group, piece, sums, packed });
             add_lines(sums, out.cast::<T>());
             Ok(())
@@ -238,8 +238,8 @@ impl<T: Float> Work<T> for Part<'_, T> {
         let Self { plan, x, y, group, piece, sums, packed } = self;
         let conv = &plan.conv;
         let height = conv.rows.output;
-        let x_len = conv.rows.input * conv.columns.input * conv.channels * LANES;
-        let y_len = height * conv.columns.output * conv.filters * LANES;
+        let x_len = conv.rows.input * conv.columns.input * conv.channels * BLOCK;
+        let y_len = height * conv.columns.output * conv.filters * BLOCK;
         let rows = group * plan.each..((group + 1) * plan.each).min(plan.rows);
         sums.fill(T::ZERO);
         for Places { block, range, images } in places_of(rows, height, conv.images) {
@@ -285,27 +285,27 @@ impl<T: Float> Sweep<'_, T> {
         if end <= first {
             return;
         }
-        let pitch = columns.input * channels * LANES;
-        let x = (run.source + rows.start * stride) * pitch + piece.channels.start * LANES;
+        let pitch = columns.input * channels * BLOCK;
+        let x = (run.source + rows.start * stride) * pitch + piece.channels.start * BLOCK;
         let x = &self.x[x..];
-        let y = &self.y[(run.first + rows.start) * columns.output * filters * LANES..];
+        let y = &self.y[(run.first + rows.start) * columns.output * filters * BLOCK..];
         // Of one channel several rows of taps are taken at once, of many several channels.
         let (taps, count, x_step, out_step) = match channels {
-            1 => (end - first, end - first, pitch, plan.row_len() * LANES),
-            _ => (1, piece.channels.len(), LANES, filters * LANES),
+            1 => (end - first, end - first, pitch, plan.row_len() * BLOCK),
+            _ => (1, piece.channels.len(), BLOCK, filters * BLOCK),
         };
         let mut filter = 0;
         while let Some(width) = widths(WIDEST).find(|&width| width <= filters - filter) {
-            let y = &y[filter * LANES..];
+            let y = &y[filter * BLOCK..];
             let (y, step) = match plan.pack && width < filters {
-                false => (y, filters * LANES),
+                false => (y, filters * BLOCK),
                 true => {
-                    let pixels = self.packed.chunks_exact_mut(width * LANES);
+                    let pixels = self.packed.chunks_exact_mut(width * BLOCK);
                     let count = rows.len() * columns.output;
-                    for (to, from) in pixels.take(count).zip(y.chunks(filters * LANES)) {
-                        to.copy_from_slice(&from[..width * LANES]);
+                    for (to, from) in pixels.take(count).zip(y.chunks(filters * BLOCK)) {
+                        to.copy_from_slice(&from[..width * BLOCK]);
                     }
-                    (&*self.packed, width * LANES)
+                    (&*self.packed, width * BLOCK)
                 }
             };
             for p in (first..end).step_by(taps) {
@@ -313,13 +313,13 @@ impl<T: Float> Sweep<'_, T> {
                 let strip = Strip {
                     x: &x[(p - run.skip) * pitch..],
                     y,
-                    out: &mut self.sums[sums * LANES..],
+                    out: &mut self.sums[sums * BLOCK..],
                     count,
                     width,
                     x_step,
                     out_step,
                     rows: rows.len(),
-                    x_walk: (stride * pitch, columns.stride * channels * LANES),
+                    x_walk: (stride * pitch, columns.stride * channels * BLOCK),
                     y_walk: (columns.output * step, step),
                     starts: &plan.starts[piece.taps.clone()],
                 };

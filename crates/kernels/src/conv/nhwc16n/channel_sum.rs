@@ -4,20 +4,19 @@ use std::ops::Range;
 
 use smallvec::smallvec;
 
-use super::super::Layout;
 use super::lines::add_lines;
-use super::{LANES, Places, add_rows, forget, pays, places_of};
+use super::{BLOCK, Places, add_rows, forget, pays, places_of};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::Float;
-use crate::launch::{Cost, Kernel, Source, Step, Target};
+use crate::launch::{Cost, Kernel, Layout, Source, Step, Target};
 use crate::matmul::pack::{self, blocks};
 
 /// The sum of images `[N, P, C]` over N and P, such as the gradient with respect to a bias `[C]`.
 ///
 /// Each of sixteen images and of some neighbouring pixels has a sum of its own, over all groups of
-/// sixteen images and over every so many pixels; these are added in the end. It is the same for
-/// interleaved images as for others, bit for bit.
+/// sixteen images and over every so many pixels; these are added in the end. It is the same in
+/// every layout, bit for bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelSum {
     /// Images, N.
@@ -30,30 +29,25 @@ pub struct ChannelSum {
 
 pub(crate) fn kernel<T: Float>(sum: ChannelSum, layout: Layout) -> Kernel {
     match layout {
-        Layout::Apart => sum.kernel::<T, false>(),
-        Layout::Interleaved => sum.kernel::<T, true>(),
+        Layout::RowMajor => sum.steps::<T, false>(),
+        Layout::Nhwc16n => sum.steps::<T, true>(),
     }
 }
 
 impl ChannelSum {
-    /// True if there are images enough to fill most lanes, and anything to add.
-    pub fn prefers_interleaved(&self) -> bool {
+    /// True if there are images enough to fill most of their blocks, and anything to add.
+    pub fn prefers_blocks(&self) -> bool {
         pays(self.images) && self.pixels * self.channels > 0
     }
 
-    /// A kernel from interleaved images to the sums `[C]`.
-    pub fn of_interleaved<T: Float>(self) -> Kernel {
-        T::channel_sum(self, Layout::Interleaved)
-    }
-
-    /// A kernel from images `[N, P, C]` to the sums `[C]`.
-    pub fn of_images<T: Float>(self) -> Kernel {
-        T::channel_sum(self, Layout::Apart)
+    /// A kernel from images in a layout to the sums `[C]`.
+    pub fn kernel<T: Float>(self, layout: Layout) -> Kernel {
+        T::channel_sum(self, layout)
     }
 
     /// Blocks of images.
     fn blocks(&self) -> usize {
-        self.images.div_ceil(LANES)
+        self.images.div_ceil(BLOCK)
     }
 
     /// Neighbouring pixels that have sums of their own, so that loops over their channels are not
@@ -68,27 +62,27 @@ impl ChannelSum {
     }
 
     /// A kernel of two steps: sums of parts of the images, then their sum.
-    fn kernel<T: Float, const INTERLEAVED: bool>(self) -> Kernel {
+    fn steps<T: Float, const BLOCKED: bool>(self) -> Kernel {
         let (channels, size) = (self.channels, size_of::<T>());
         let all = self.blocks() * self.pixels;
         let groups = all.div_ceil(self.each()).max(1);
-        let sums = self.period() * channels * LANES;
+        let sums = self.period() * channels * BLOCK;
         let elements = self.images as f64 * self.pixels as f64 * channels as f64;
         let first = Step {
             reads: smallvec![Source::Operand(0)],
             writes: Target::Scratch(0),
             chunk: (channels * size).max(1),
             cost: Cost { flops: elements, bytes: elements * size as f64 },
-            workspace: pack::workspace::<T>(sums, channels * LANES),
+            workspace: pack::workspace::<T>(sums, channels * BLOCK),
             run: Box::new(move |call| {
                 let group = call.part();
                 let (inputs, outputs, workspace) = call.split();
                 let (x, out) = (inputs.get::<T>(0), outputs.first().cast::<T>());
                 let range = group * self.each()..((group + 1) * self.each()).min(all);
-                let (sums, lines) = blocks::<T>(workspace, sums, channels * LANES);
+                let (sums, lines) = blocks::<T>(workspace, sums, channels * BLOCK);
                 vectorized(
                     #[inline(always)]
-                    || self.add_up::<T, INTERLEAVED>(x, range, sums, lines),
+                    || self.add_up::<T, BLOCKED>(x, range, sums, lines),
                 );
                 add_lines(lines, out);
                 Ok(())
@@ -112,7 +106,7 @@ impl ChannelSum {
 
     /// The sums over some pixels, counted through all blocks.
     #[inline(always)]
-    fn add_up<T: Float, const INTERLEAVED: bool>(
+    fn add_up<T: Float, const BLOCKED: bool>(
         &self,
         x: &[T],
         range: Range<usize>,
@@ -123,20 +117,20 @@ impl ChannelSum {
         let numbers = self.period() * channels;
         sums.fill(T::ZERO);
         for Places { block, range, images } in places_of(range, pixels, self.images) {
-            if INTERLEAVED {
-                let block = &x[block * pixels * channels * LANES..];
-                self.add(block, range, channels * LANES, sums);
+            if BLOCKED {
+                let block = &x[block * pixels * channels * BLOCK..];
+                self.add(block, range, channels * BLOCK, sums);
                 forget(images, sums);
             } else {
                 for lane in 0..images {
-                    let image = &x[(block * LANES + lane) * pixels * channels..];
+                    let image = &x[(block * BLOCK + lane) * pixels * channels..];
                     self.add(image, range.clone(), channels, &mut sums[lane * numbers..]);
                 }
             }
         }
         // A line for each channel, the first of each place in the period.
-        let (to_lane, to_number) = if INTERLEAVED { (1, LANES) } else { (numbers, 1) };
-        for (c, line) in lines.chunks_exact_mut(LANES).enumerate() {
+        let (to_lane, to_number) = if BLOCKED { (1, BLOCK) } else { (numbers, 1) };
+        for (c, line) in lines.chunks_exact_mut(BLOCK).enumerate() {
             line.fill(T::ZERO);
             for number in (c..numbers).step_by(channels) {
                 for (lane, sum) in line.iter_mut().enumerate() {

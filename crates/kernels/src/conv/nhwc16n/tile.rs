@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::LANES;
+use super::BLOCK;
 use crate::lanes::{Float, Lane, Work, within};
 
 /// Where a walk begins, and how many rounds its inner loop has.
@@ -140,16 +140,16 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
         let x = &x[first * x_step + start.x..];
         let y = &y[start.y * walk.y.1..];
         let out = &mut out[first * out_step + start.out..];
-        assert!(out.len() >= (A - 1) * out_step + O * LANES, "the sums are in bounds");
+        assert!(out.len() >= (A - 1) * out_step + O * BLOCK, "the sums are in bounds");
         if walk.rows * walk.run > 0 {
             let furthest = |(row, run)| (walk.rows - 1) * row + (walk.run - 1) * run;
-            let furthest_x = (A - 1) * x_step + furthest(walk.x) + LANES;
+            let furthest_x = (A - 1) * x_step + furthest(walk.x) + BLOCK;
             assert!(x.len() >= furthest_x, "the first operand is in bounds");
-            let furthest_y = furthest(walk.y) + if LINES { O * LANES } else { O };
+            let furthest_y = furthest(walk.y) + if LINES { O * BLOCK } else { O };
             assert!(y.len() >= furthest_y, "the second operand is in bounds");
         }
         let lanes = size_of::<T::Vector>() / size_of::<T>();
-        for lane in (0..LANES).step_by(lanes) {
+        for lane in (0..BLOCK).step_by(lanes) {
             let mut from = [x.as_ptr().wrapping_add(lane); A];
             let to = out.as_mut_ptr().wrapping_add(lane);
             let mut sums = [[T::splat(simd, T::ZERO); O]; A];
@@ -157,7 +157,7 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
                 *from = from.wrapping_add(a * x_step);
                 if LINES {
                     for (o, sum) in sums.iter_mut().enumerate() {
-                        let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
+                        let to = to.wrapping_add(a * out_step + o * BLOCK).cast::<T::Vector>();
                         // SAFETY: the first assertion is about the furthest of these; it is read
                         // without regard to alignment.
                         *sum = unsafe { to.read_unaligned() };
@@ -169,7 +169,7 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
             unsafe { add_products::<S, T, LINES, A, O>(simd, from, y, walk, &mut sums) };
             for (a, sums) in sums.iter().enumerate() {
                 for (o, &sum) in sums.iter().enumerate() {
-                    let to = to.wrapping_add(a * out_step + o * LANES).cast::<T::Vector>();
+                    let to = to.wrapping_add(a * out_step + o * BLOCK).cast::<T::Vector>();
                     // SAFETY: the first assertion is about the furthest of these; it is written
                     // without regard to alignment.
                     unsafe { to.write_unaligned(sum) };
@@ -223,7 +223,7 @@ unsafe fn add_products<S: Simd, T: Lane<S>, const LINES: bool, const A: usize, c
                 // SAFETY: as above.
                 let y = unsafe {
                     if LINES {
-                        y.wrapping_add(o * LANES).cast::<T::Vector>().read_unaligned()
+                        y.wrapping_add(o * BLOCK).cast::<T::Vector>().read_unaligned()
                     } else {
                         T::splat(simd, *y.wrapping_add(o))
                     }

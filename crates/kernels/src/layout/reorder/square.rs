@@ -2,17 +2,20 @@
 
 use bytemuck::Pod;
 
-use super::LANES;
+use abeyance_launch::Layout;
+
+/// Rows and columns of a square.
+pub(crate) const BLOCK: usize = Layout::BLOCK;
 
 /// Sixteen elements next to each other.
-pub(super) type Line<T> = [T; LANES];
+pub(crate) type Line<T> = [T; BLOCK];
 
 /// Elements by their size.
-pub(super) trait Word: Pod {
+pub(crate) trait Word: Pod {
     /// Element `[i, j]` of the result is element `[j, i]` of the lines.
     #[inline(always)]
-    fn turn(lines: [&Line<Self>; LANES]) -> [Line<Self>; LANES] {
-        let mut out = [[Self::zeroed(); LANES]; LANES];
+    fn turn(lines: [&Line<Self>; BLOCK]) -> [Line<Self>; BLOCK] {
+        let mut out = [[Self::zeroed(); BLOCK]; BLOCK];
         for (i, out) in out.iter_mut().enumerate() {
             for (out, line) in out.iter_mut().zip(&lines) {
                 *out = line[i];
@@ -24,14 +27,14 @@ pub(super) trait Word: Pod {
     /// The same with registers of 256 bits.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn turn_by_256(_: pulp::x86::V3, lines: [&Line<Self>; LANES]) -> [Line<Self>; LANES] {
+    fn turn_by_256(_: pulp::x86::V3, lines: [&Line<Self>; BLOCK]) -> [Line<Self>; BLOCK] {
         Self::turn(lines)
     }
 
     /// The same with registers of 512 bits.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn turn_by_512(_: pulp::x86::V4, lines: [&Line<Self>; LANES]) -> [Line<Self>; LANES] {
+    fn turn_by_512(_: pulp::x86::V4, lines: [&Line<Self>; BLOCK]) -> [Line<Self>; BLOCK] {
         Self::turn(lines)
     }
 }
@@ -43,8 +46,8 @@ impl Word for u32 {}
 impl Word for u64 {}
 
 /// A way to turn a square.
-pub(super) trait Turn<W>: Copy {
-    fn turn(self, lines: [&Line<W>; LANES]) -> [Line<W>; LANES];
+pub(crate) trait Turn<W>: Copy {
+    fn turn(self, lines: [&Line<W>; BLOCK]) -> [Line<W>; BLOCK];
 }
 
 /// By a plain loop.
@@ -53,18 +56,18 @@ struct Plain;
 
 impl<W: Word> Turn<W> for Plain {
     #[inline(always)]
-    fn turn(self, lines: [&Line<W>; LANES]) -> [Line<W>; LANES] {
+    fn turn(self, lines: [&Line<W>; BLOCK]) -> [Line<W>; BLOCK] {
         W::turn(lines)
     }
 }
 
 /// A loop over squares.
-pub(super) trait Squares<W> {
+pub(crate) trait Squares<W> {
     fn run(self, by: impl Turn<W>);
 }
 
 /// Run a loop by the best way this processor has.
-pub(super) fn dispatch<W: Word>(work: impl Squares<W>) {
+pub(crate) fn dispatch<W: Word>(work: impl Squares<W>) {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = x86::by_512() {
         return pulp::Simd::vectorize(
@@ -92,7 +95,7 @@ mod x86 {
     use pulp::cast;
     use pulp::x86::{V3, V4};
 
-    use super::{LANES, Line, Turn, Word};
+    use super::{BLOCK, Line, Turn, Word};
 
     /// The instruction set with registers of 512 bits, if this processor has it.
     pub fn by_512() -> Option<V4> {
@@ -114,25 +117,25 @@ mod x86 {
 
     impl<W: Word> Turn<W> for V3 {
         #[inline(always)]
-        fn turn(self, lines: [&Line<W>; LANES]) -> [Line<W>; LANES] {
+        fn turn(self, lines: [&Line<W>; BLOCK]) -> [Line<W>; BLOCK] {
             W::turn_by_256(self, lines)
         }
     }
 
     impl<W: Word> Turn<W> for V4 {
         #[inline(always)]
-        fn turn(self, lines: [&Line<W>; LANES]) -> [Line<W>; LANES] {
+        fn turn(self, lines: [&Line<W>; BLOCK]) -> [Line<W>; BLOCK] {
             W::turn_by_512(self, lines)
         }
     }
 
     impl Word for u32 {
         #[inline(always)]
-        fn turn_by_256(simd: V3, lines: [&Line<u32>; LANES]) -> [Line<u32>; LANES] {
+        fn turn_by_256(simd: V3, lines: [&Line<u32>; BLOCK]) -> [Line<u32>; BLOCK] {
             let avx = simd.avx;
-            let mut out = [[0; LANES]; LANES];
+            let mut out = [[0; BLOCK]; BLOCK];
             for half in [0, 8] {
-                for c in (0..LANES).step_by(4) {
+                for c in (0..BLOCK).step_by(4) {
                     let mut v = [avx._mm256_setzero_ps(); 4];
                     for (j, v) in v.iter_mut().enumerate() {
                         *v = avx._mm256_castps128_ps256(four(lines[half + j], c));
@@ -152,10 +155,10 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn turn_by_512(simd: V4, lines: [&Line<u32>; LANES]) -> [Line<u32>; LANES] {
+        fn turn_by_512(simd: V4, lines: [&Line<u32>; BLOCK]) -> [Line<u32>; BLOCK] {
             let avx = simd.avx512f;
-            let mut out = [[0; LANES]; LANES];
-            for c in (0..LANES).step_by(4) {
+            let mut out = [[0; BLOCK]; BLOCK];
+            for c in (0..BLOCK).step_by(4) {
                 let mut v = [avx._mm512_setzero_ps(); 4];
                 for (j, v) in v.iter_mut().enumerate() {
                     *v = avx._mm512_castps128_ps512(four(lines[j], c));
@@ -178,11 +181,11 @@ mod x86 {
 
     impl Word for u64 {
         #[inline(always)]
-        fn turn_by_256(simd: V3, lines: [&Line<u64>; LANES]) -> [Line<u64>; LANES] {
+        fn turn_by_256(simd: V3, lines: [&Line<u64>; BLOCK]) -> [Line<u64>; BLOCK] {
             let avx = simd.avx;
-            let mut out = [[0; LANES]; LANES];
+            let mut out = [[0; BLOCK]; BLOCK];
             for quarter in [0, 4, 8, 12] {
-                for c in (0..LANES).step_by(2) {
+                for c in (0..BLOCK).step_by(2) {
                     let mut v = [avx._mm256_setzero_pd(); 2];
                     for (j, v) in v.iter_mut().enumerate() {
                         *v = avx._mm256_castpd128_pd256(two(lines[quarter + j], c));
@@ -196,11 +199,11 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn turn_by_512(simd: V4, lines: [&Line<u64>; LANES]) -> [Line<u64>; LANES] {
+        fn turn_by_512(simd: V4, lines: [&Line<u64>; BLOCK]) -> [Line<u64>; BLOCK] {
             let (avx, dq) = (simd.avx512f, simd.avx512dq);
-            let mut out = [[0; LANES]; LANES];
+            let mut out = [[0; BLOCK]; BLOCK];
             for half in [0, 8] {
-                for c in (0..LANES).step_by(2) {
+                for c in (0..BLOCK).step_by(2) {
                     let mut v = [avx._mm512_setzero_pd(); 2];
                     for (j, v) in v.iter_mut().enumerate() {
                         *v = avx._mm512_castpd128_pd512(two(lines[half + j], c));

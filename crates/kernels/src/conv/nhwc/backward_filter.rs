@@ -14,9 +14,9 @@ use std::ops::Range;
 use pulp::Simd;
 use smallvec::smallvec;
 
-use super::Convolution;
-use super::padded::{Copy, Padded, finite};
-use super::partials::Partials;
+use crate::conv::Convolution;
+use crate::conv::padded::{Copy, Padded, finite};
+use crate::conv::partials::Partials;
 use crate::dispatch::vectorized;
 use crate::element::Real;
 use crate::lanes::{Float, Lane, Work, dispatch, lanes};
