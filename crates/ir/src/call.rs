@@ -1,15 +1,15 @@
-//! What a user called, where a node is one of several that a call appended.
+//! Calls of a user's program that append several nodes, for messages about these nodes.
 
 use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// One call of a function that appends several nodes on a user's behalf, or one under another name
-/// than its own: messages about them speak of the call. It is small, since every node has room for
+/// A call of a function that appends several nodes on a user's behalf, or one whose operator has
+/// another name. Messages about the nodes are about the call. It is small, since every node has
 /// one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Which of [`NAMES`], counted from 1.
+    /// The number of the name in [`NAMES`], counted from 1.
     name: NonZeroU16,
     /// Tells calls of one function apart.
     number: u32,
@@ -42,9 +42,8 @@ impl Call {
         names.get(usize::from(self.name.get()) - 1).copied().unwrap_or("call")
     }
 
-    /// What is said of the call: the message behind the function's name, unless it begins with
-    /// that.
-    pub fn say(self, message: String) -> String {
+    /// The message about the call, behind the function's name unless it begins with that.
+    pub fn message(self, message: String) -> String {
         let name = self.name();
         let rest = message.strip_prefix(name);
         if rest.is_some_and(|rest| rest.starts_with([':', ' '])) {

@@ -1,23 +1,25 @@
-//! Nodes that are read from somewhere: how their declared types are held against the inferred ones.
+//! Nodes that are read from a text or a file: how their declared types are compared with the
+//! inferred ones.
 
 use smallvec::SmallVec;
 
-use crate::shape::Mark;
+use crate::symbols::Mark;
 use crate::{Attributes, Dim, Fault, Graph, NodeId, OperatorRef, Role, Type};
 
-/// What is written down of a node besides its name and what it computes.
+/// The properties of a node that a text or file states besides name, operator, operands and
+/// attributes.
 pub(crate) struct Declared {
-    /// The type that the node had.
+    /// The type that the node had when it was written.
     pub(crate) ty: Type,
-    /// For what it is.
+    /// The part of the program that it belongs to.
     pub(crate) role: Role,
     /// Nodes that run before it.
     pub(crate) controls: SmallVec<[NodeId; 2]>,
 }
 
 impl Graph {
-    /// Appends a node that was written down, with the checks and the inference of one that is
-    /// built, and holds the inferred type against the declared one.
+    /// Appends a node that was read, with the checks and the inference of one that is built, and
+    /// compares the inferred type with the declared one.
     pub(crate) fn declare(
         &mut self,
         name: &str,
@@ -51,15 +53,15 @@ impl Graph {
         }
         // No type mentions a symbol that inference made: the declared ones stand for those, and the
         // names that they took are free again for declarations further down.
-        self.symbols_mut().rewind(mark);
+        self.symbols_mut().truncate(mark);
     }
 }
 
-/// True if a node can have the declared type. What inference left open is then settled by it.
+/// True if a node can have the declared type, which then gives the sizes that inference left open.
 ///
-/// The declared type stands where inference knows more. That is how the graph was when it was
-/// printed: the node was made before something further down found two sizes equal, or a size to be
-/// a number; and a graph that is read is the graph that was printed.
+/// Where inference knows more, the declared type stays. The graph was so when it was printed: the
+/// node was made before something further down found two sizes equal, or a size to be a number. A
+/// graph that is read is the graph that was printed.
 fn agree(graph: &mut Graph, mark: Mark, inferred: &Type, declared: &Type) -> bool {
     if std::mem::discriminant(inferred) != std::mem::discriminant(declared) {
         return false;

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use crate::{AttributeSet, Dim, Fault, Graph, NodeId, Shape, element_count, known_dims};
 
-/// A node and its cotangent.
+/// A node and the node of its cotangent.
 pub type Seed = (NodeId, NodeId);
 
 /// Appends to a graph the cotangents of some nodes from those of others ([`Seed`]), as
@@ -14,7 +14,7 @@ pub type Seed = (NodeId, NodeId);
 pub type Differentiate<'a> =
     &'a dyn Fn(&mut Graph, &[Seed], &[NodeId], bool) -> Result<Vec<Option<NodeId>>, Fault>;
 
-/// A graph to which handles append, each of which holds a shared reference to it.
+/// A graph to which handles append, although each of them has a shared reference to it.
 pub trait GraphCell {
     /// Calls `visit` once with the graph. It must not use a handle of the graph meanwhile.
     fn with_graph(&self, visit: &mut dyn FnMut(&mut Graph));
@@ -49,10 +49,12 @@ pub struct Derivation<'a> {
 }
 
 impl<'a> Derivation<'a> {
-    /// The derivation of `node`, the items of whose result have these cotangents (one at least is
-    /// there); `wanted` says of which operands a cotangent is asked for, `masked` whether exact
-    /// zeros in the cotangent stand for elements that did not count. `differentiate` serves for
-    /// bodies.
+    /// The derivation of `node`.
+    ///
+    /// - `cotangents` are those of the items of its result, of which one at least is there.
+    /// - `wanted` is true for the operands whose cotangents are asked for.
+    /// - `masked` is true if exact zeros in the cotangent stand for elements that did not count.
+    /// - `differentiate` differentiates bodies.
     pub fn new(
         graph: &'a mut Graph,
         node: NodeId,
@@ -75,14 +77,14 @@ impl<'a> Derivation<'a> {
         given.unwrap_or(self.node)
     }
 
-    /// The nodes of the cotangents of the result's items; `None` where the loss does not depend on
-    /// one.
+    /// The nodes of the cotangents of the result's items. None where the loss does not depend on
+    /// the item.
     pub fn cotangent_ids(&self) -> SmallVec<[Option<NodeId>; 4]> {
         self.cotangents.into()
     }
 
     /// Appends to `graph`, a body that is being made, the nodes that compute the cotangents of `xs`
-    /// from the nodes whose cotangents are known. `None` for one on which those do not depend.
+    /// from those of `seeds`. None for one on which no seed depends.
     ///
     /// # Errors
     /// A node on the way has no gradient rule, or a wrong one.
@@ -126,7 +128,7 @@ impl<'a> Derivation<'a> {
         self.graph.borrow().shape(id).unwrap_or_default()
     }
 
-    /// The number of elements along some axes, if known.
+    /// The number of elements of a shape, if known.
     pub fn known_size(&self, shape: &[Dim]) -> Option<usize> {
         element_count(&known_dims(shape)?)
     }

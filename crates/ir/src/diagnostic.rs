@@ -1,13 +1,13 @@
-//! What is wrong with a program, said the way a compiler says it.
+//! Diagnostics: the mistakes of a program, printed as a compiler prints them.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// Where a node was made.
+/// The location at which a node was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Location {
-    /// Not known.
+    /// An unknown location.
     #[default]
     Unknown,
     /// A call in a Rust program.
@@ -24,13 +24,13 @@ pub struct SourcePlace {
     column: u32,
 }
 
-/// Files that graphs name are kept for as long as the program runs, since locations are copied all
-/// over; together they may take this many bytes.
+/// The most bytes that the names of files in graphs may take together. They are kept for as long as
+/// the program runs, since locations are copied all over.
 const MOST_FILE_NAMES: usize = 1 << 20;
 
 impl SourcePlace {
-    /// A place that was written down elsewhere: by the program that saved a graph. `None` if there
-    /// are too many files, or the name of this one is too long to be one.
+    /// A place that was recorded by the program that saved a graph. None if there are too many
+    /// files, or the name of this one is longer than 4096 bytes.
     pub fn recorded(file: &str, line: u32, column: u32) -> Option<Self> {
         static FILES: Mutex<(BTreeSet<&'static str>, usize)> = Mutex::new((BTreeSet::new(), 0));
         let mut kept = FILES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +65,8 @@ impl SourcePlace {
 }
 
 impl Location {
-    /// Where the function that calls this was called from, through every `#[track_caller]`.
+    /// The place from which the function that calls this was called, through every
+    /// `#[track_caller]`.
     #[track_caller]
     pub fn caller() -> Self {
         let at = std::panic::Location::caller();
@@ -83,12 +84,13 @@ impl fmt::Display for Location {
     }
 }
 
-/// What a rule of an operator objects to; the graph adds node, operands and places.
+/// A fault that a rule of an operator finds. The graph makes a [`Diagnostic`] of it, with node,
+/// operands and places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What is wrong, with the shapes or numbers concerned.
+    /// The fault, with the shapes or numbers concerned.
     pub message: String,
-    /// How to mend it, where that is known.
+    /// The way to mend it, where that is known.
     pub help: Option<String>,
 }
 
@@ -111,27 +113,27 @@ impl From<abeyance_launch::Failure> for Fault {
     }
 }
 
-/// A thing that a diagnostic points at: an operand, the other write, where a dimension came from.
+/// A thing that a diagnostic points at: an operand, the other write, the origin of a dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What it is: `flat : f32[N, 784]`.
+    /// The thing in words: `flat : f32[N, 784]`.
     pub text: String,
-    /// Where it was made.
+    /// The location at which it was made.
     pub location: Location,
 }
 
-/// One mistake.
+/// A mistake of a program.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What is wrong.
+    /// The mistake in words.
     pub message: String,
     /// The name of the node it is about, if there is one.
     pub node: Option<String>,
-    /// Where that node was made.
+    /// The location at which that node was made.
     pub location: Location,
-    /// Its operands and whatever else bears on it.
+    /// The operands and whatever else bears on the mistake.
     pub notes: Vec<Note>,
-    /// How to mend it.
+    /// The way to mend it.
     pub help: Option<String>,
 }
 
@@ -189,7 +191,7 @@ impl fmt::Debug for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// All mistakes of a program, reported together. Never empty.
+/// All mistakes of a program, reported together, at least one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
 

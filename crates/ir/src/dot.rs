@@ -30,7 +30,8 @@ impl Graph {
         self.to_dot_of(|_| true)
     }
 
-    /// The same of some of its nodes, and the edges between them.
+    /// Some of the nodes and the edges between them as Graphviz source, as [`Graph::to_dot`] draws
+    /// them.
     pub fn to_dot_of(&self, is_drawn: impl Fn(&Node) -> bool) -> String {
         let labels = self.structure().filter_map(
             |index, node| {

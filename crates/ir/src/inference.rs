@@ -1,24 +1,26 @@
 //! Shape inference: the view of a node's operands and attributes that a shape rule gets, while the
-//! graph is built and again when feeds have settled all sizes.
+//! graph is built and again when feeds give all sizes.
 
 use smallvec::SmallVec;
 
-use crate::shape::{Naming, SymbolId, Symbols};
-use crate::{AttributeSet, Attributes, DType, Dim, Fault, Shape, TensorType, Type};
+use crate::{
+    AttributeSet, Attributes, DType, Dim, Fault, Naming, Shape, SymbolId, Symbols, TensorType, Type,
+};
 
-/// The sizes that feeds have given to symbols, by the index of each class's representative.
+/// The sizes that feeds have given to symbols.
 #[derive(Clone, Debug, Default)]
 pub struct Bindings {
+    /// By index of a symbol that is the oldest of those equal to it.
     values: Vec<Option<usize>>,
 }
 
 impl Bindings {
-    /// Nothing bound, for a graph with these symbols.
+    /// No sizes yet, for a graph with these symbols.
     pub fn new(symbols: &Symbols) -> Self {
         Self { values: vec![None; symbols.len()] }
     }
 
-    /// The simplest equal dimension, bound symbols replaced by their sizes.
+    /// The simplest equal dimension: its size, or the oldest equal symbol if that is not bound.
     pub fn resolve(&self, symbols: &Symbols, dim: Dim) -> Dim {
         match symbols.resolve(dim) {
             Dim::Symbol(id) => match self.values.get(id.index()) {
@@ -29,21 +31,22 @@ impl Bindings {
         }
     }
 
-    /// Binds the symbols of a body that are settled outside of it, where they have the same ids.
+    /// Binds the symbols of a body whose sizes are known outside of it, where they have the same
+    /// ids.
     pub fn adopt(&mut self, symbols: &Symbols, outer: &Bindings, outer_symbols: &Symbols) {
         for index in 0..symbols.len().min(outer_symbols.len()) {
             let dim = Dim::Symbol(symbols.id(index as u32));
             if let Dim::Known(size) = outer.resolve(outer_symbols, dim) {
-                // A symbol that has another size already is one that the body settled itself.
+                // A symbol that has another size already got it in the body.
                 let _ = self.bind(symbols, dim, size);
             }
         }
     }
 
-    /// Binds a dimension to a size; the other size if it already has one.
+    /// Binds a dimension to a size.
     ///
     /// # Errors
-    /// The size it had before.
+    /// Another size that it has already.
     pub fn bind(&mut self, symbols: &Symbols, dim: Dim, size: usize) -> Result<(), usize> {
         match self.resolve(symbols, dim) {
             Dim::Known(before) if before == size => Ok(()),
@@ -58,21 +61,21 @@ impl Bindings {
     }
 }
 
-/// How equalities between dimensions are settled.
+/// The tables by which dimensions are resolved and made equal.
 pub(crate) enum Solver<'a> {
-    /// While the graph is built: unknown dimensions become equal.
+    /// The symbols of a graph that is built: unknown dimensions become equal.
     Building(&'a mut Symbols),
-    /// When a plan is made: all are numbers.
+    /// The symbols and sizes of a plan that is made: all dimensions are numbers.
     Planning(&'a Symbols, &'a Bindings),
 }
 
 /// The operands' types and attributes, for a shape rule.
 pub struct Inference<'a> {
-    /// By reference: a node may have very many.
+    /// The types of the operands. A node may have very many, so they are references.
     pub(crate) operands: SmallVec<[&'a TensorType; 4]>,
     pub(crate) attributes: &'a Attributes,
     pub(crate) solver: Solver<'a>,
-    /// True if two unknown dimensions, one of either operand, stretched each other.
+    /// True if two operands broadcast to each other along unknown dimensions: see [`crossed`].
     pub(crate) crossing: bool,
 }
 
@@ -107,17 +110,17 @@ impl<'a> Inference<'a> {
         self.operands[operand].dtype
     }
 
-    /// The shape of an operand, with what is known of its dimensions by now.
+    /// The shape of an operand, its dimensions as far as they are known by now.
     pub fn shape(&self, operand: usize) -> Shape {
         self.operands[operand].shape.iter().map(|&dim| self.resolve(dim)).collect()
     }
 
-    /// The type of an operand, with what is known of its dimensions by now.
+    /// The type of an operand, its dimensions as far as they are known by now.
     pub fn operand(&self, operand: usize) -> TensorType {
         TensorType::new(self.dtype(operand), self.shape(operand))
     }
 
-    /// True if a dimension is one of which only a body knows the size.
+    /// True if only a body knows the size of a dimension.
     pub fn is_inner(&self, dim: Dim) -> bool {
         match (&self.solver, self.resolve(dim)) {
             (Solver::Building(symbols), Dim::Symbol(id)) => symbols.origin(id).is_none(),
@@ -135,7 +138,7 @@ impl<'a> Inference<'a> {
         self.operands[operand].shape.len()
     }
 
-    /// The attributes. Dimensions of shapes among them are what is known of them by now.
+    /// The attributes, dimensions of shapes among them as far as they are known by now.
     pub fn attributes<A: AttributeSet>(&self) -> A {
         self.attributes.read_resolved(&|dim| self.resolve(dim))
     }
@@ -148,7 +151,8 @@ impl<'a> Inference<'a> {
         }
     }
 
-    /// Makes two dimensions equal; `None` if they are two different numbers.
+    /// Makes two dimensions equal, and gives the simplest of them. None if they are two different
+    /// numbers.
     pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
         match &mut self.solver {
             Solver::Building(symbols) => symbols.unify(a, b),
@@ -254,15 +258,16 @@ impl<'a> Inference<'a> {
         resolve_axis(axis, rank)
     }
 
-    /// A tensor as result.
+    /// The type of a tensor, as the result of a shape rule.
     pub fn tensor(&self, dtype: DType, shape: Shape) -> Result<Type, Fault> {
         Ok(Type::Tensor(TensorType { dtype, shape }))
     }
 }
 
-/// An unknown dimension of the tensor with fewer dimensions that meets a 1 of the other, and one of
-/// the other in front of all of its: an outer product that nothing but the lack of a dimension asks
-/// for, as of `[N2]` and `[N, 1]`. Where both have as many dimensions, every 1 was written down.
+/// The two unknown dimensions by which two tensors broadcast to each other, as `[N2]` and `[N, 1]`
+/// do: one of the tensor with fewer dimensions, against a 1 of the other, and one of the other, in
+/// front of all of its. Nothing but the lack of a dimension asks for this outer product. None where
+/// both have as many dimensions: every 1 was then written down.
 pub(crate) fn crossed(resolve: impl Fn(Dim) -> Dim, a: &[Dim], b: &[Dim]) -> Option<[Dim; 2]> {
     let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let (front, behind) = long.split_at_checked(long.len() - short.len())?;

@@ -1,16 +1,16 @@
-//! What a loop keeps from one iteration to the next, in memory that lasts from run to run.
+//! Memory for the values that a loop carries from one iteration to the next, kept from run to run.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use abeyance_launch::Failure;
 
-/// Bytes aligned for any element type, of which there are never fewer again.
+/// Bytes aligned for any element type, whose number only grows.
 #[derive(Debug, Default)]
-pub struct Room(Vec<u64>);
+pub struct GrowableBuffer(Vec<u64>);
 
-impl Room {
-    /// At least so many bytes; what was there stays.
+impl GrowableBuffer {
+    /// Grows to at least `bytes` bytes. Those that are there stay, new ones are 0.
     ///
     /// # Errors
     /// There is not so much memory.
@@ -27,79 +27,80 @@ impl Room {
         Ok(())
     }
 
-    /// Its bytes.
+    /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         bytemuck::cast_slice(&self.0)
     }
 
-    /// Its bytes, to be written.
+    /// The bytes, to be written.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         bytemuck::cast_slice_mut(&mut self.0)
     }
 }
 
-/// Two places for what a loop carries: what an iteration starts from, and what it gives.
+/// Two buffers for the values that a loop carries, of which an iteration reads one and fills the
+/// other.
 #[derive(Debug, Default)]
-pub struct Carried {
-    /// What the iteration starts from.
-    pub current: Room,
-    /// What it gives.
-    pub next: Room,
+pub struct DoubleBuffer {
+    /// The values that the iteration reads.
+    pub current: GrowableBuffer,
+    /// The values that the iteration gives.
+    pub next: GrowableBuffer,
 }
 
-impl Carried {
-    /// At least so many bytes in both places.
+impl DoubleBuffer {
+    /// Grows both buffers to at least `bytes` bytes.
     ///
     /// # Errors
-    /// As [`Room::grow`].
+    /// There is not so much memory.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Failure> {
         self.current.grow(bytes)?;
         self.next.grow(bytes)
     }
 
-    /// What was given is what the next iteration starts from.
-    pub fn step(&mut self) {
+    /// Exchanges the two, so that the next iteration reads the values that this one gave.
+    pub fn swap(&mut self) {
         std::mem::swap(&mut self.current, &mut self.next);
     }
 }
 
-/// The memory of one run of a loop, of which each kind of loop uses what it needs.
+/// The memory of one run of a loop. No kind of loop uses all of it.
 #[derive(Debug, Default)]
 pub struct LoopMemory {
-    /// What it carries.
-    pub carried: Carried,
-    /// What each iteration started from, for a gradient.
-    pub history: Room,
-    /// The cotangents of what it carries, in a gradient.
-    pub cotangents: Carried,
+    /// The carried values.
+    pub carried: DoubleBuffer,
+    /// The carried values that each iteration read, for a gradient.
+    pub history: GrowableBuffer,
+    /// The cotangents of the carried values, in a gradient.
+    pub cotangents: DoubleBuffer,
 }
 
 impl LoopMemory {
-    /// The bytes that it takes.
+    /// The memory that it takes, in bytes.
     fn size(&self) -> usize {
         let Self { carried, history, cotangents } = self;
-        let rooms =
+        let buffers =
             [&carried.current, &carried.next, history, &cotangents.current, &cotangents.next];
-        rooms.iter().map(|room| room.0.capacity() * size_of::<u64>()).sum()
+        buffers.iter().map(|buffer| buffer.0.capacity() * size_of::<u64>()).sum()
     }
 }
 
-/// The memories of runs of a loop that are over, for runs to come, whatever the sizes. There are as
-/// many as runs went on at a time.
+/// The memories that runs of a loop leave to later ones, whatever the sizes. There are as many as
+/// there were runs at a time.
 #[derive(Debug)]
-pub struct LoopMemories {
+pub struct LoopMemoryPool {
     idle: Mutex<Vec<LoopMemory>>,
     bytes: AtomicUsize,
 }
 
-impl Default for LoopMemories {
+impl Default for LoopMemoryPool {
     fn default() -> Self {
         Self { idle: Mutex::new(Vec::with_capacity(4)), bytes: AtomicUsize::new(0) }
     }
 }
 
-impl LoopMemories {
-    /// Calls `run` with memory that nobody else uses.
+impl LoopMemoryPool {
+    /// Calls `run` with memory that no other run uses meanwhile.
     pub fn lend<R>(&self, run: impl FnOnce(&mut LoopMemory) -> R) -> R {
         let lock = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let idle = lock().pop();
@@ -112,7 +113,7 @@ impl LoopMemories {
         result
     }
 
-    /// The bytes of those that no run uses now.
+    /// The size of the memories that no run uses now, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Relaxed)
     }
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn memory_grows_lasts_and_counts() {
-        let memories = LoopMemories::default();
+        let memories = LoopMemoryPool::default();
         for bytes in [100, 1000, 10, 1000] {
             memories.lend(|memory| memory.carried.grow(bytes)).unwrap();
         }

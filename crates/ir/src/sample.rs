@@ -1,8 +1,8 @@
-//! Valid uses of an operator, as data: what drives the tables of checks.
+//! Valid uses of an operator, as data that drives tables of checks.
 
 use crate::{Attributes, DType};
 
-/// Where the values of a sample's operand come from.
+/// The numbers that a sample's operand is filled with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Domain {
     /// Numbers in `[low, high)`.

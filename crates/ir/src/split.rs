@@ -1,5 +1,6 @@
-//! How values lie when work is split along an unknown dimension of a graph, such as a batch's: what
-//! an operator says of itself. The walk over a graph that asks is [`Splits`](crate::Splits).
+//! The split of a value, when work is split along an unknown dimension of a graph such as a
+//! batch's, and the view of a node that an operator gets when it is asked for the split of its
+//! result. The walk over a graph that asks is [`Splits`](crate::Splits).
 
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use crate::{
     Lowering, Operands, OperatorRef, RunBody, SymbolId, TensorType,
 };
 
-/// How a value lies when work is split along an unknown dimension of the graph: each part of the
-/// work has some of the dimension's rows, of the fed values and of all that keeps them apart.
+/// The split of a value when work is split along an unknown dimension of the graph: each part of
+/// the work has some of the dimension's rows, of the fed values and of all that keeps them apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Row i of the value depends on row i of what is split, and neither on other rows nor on their
@@ -26,12 +27,12 @@ pub enum Split {
 }
 
 impl Split {
-    /// Split along an axis whose size is the dimension's.
+    /// Rows along an axis whose size is the dimension's.
     pub fn along(axis: usize) -> Self {
         Split::Along(Rows { axis, each: Extent::one() })
     }
 
-    /// The rows, of a value that is split.
+    /// The rows, if the value is split.
     pub fn rows(&self) -> Option<&Rows> {
         match self {
             Split::Along(rows) => Some(rows),
@@ -40,7 +41,7 @@ impl Split {
     }
 }
 
-/// Where the rows of a split value are.
+/// The position of the rows of a split value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows {
     /// The axis along which they lie, one after the other.
@@ -50,7 +51,8 @@ pub struct Rows {
     pub each: Extent,
 }
 
-/// A number of elements that may depend on unknown sizes: a number times some of these.
+/// A number of elements that may depend on unknown sizes: the product of a number and some of
+/// these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
     number: usize,
@@ -100,9 +102,9 @@ impl Extent {
     }
 }
 
-/// What an operator is told when it is asked how its result lies: the operands' types and how they
-/// lie, and its attributes. Sizes are the simplest known to be equal, so that equal ones compare
-/// equal.
+/// The view of a node that its operator gets when it is asked how the result lies: the operands'
+/// types, how they lie, and the attributes. Sizes are the simplest known to be equal, so that equal
+/// ones compare equal.
 pub struct Splitting<'a> {
     pub(crate) operands: SmallVec<[TensorType; 4]>,
     pub(crate) splits: SmallVec<[Split; 4]>,
@@ -110,7 +112,7 @@ pub struct Splitting<'a> {
     pub(crate) nodes: Operands,
     pub(crate) results: SmallVec<[TensorType; 1]>,
     pub(crate) attributes: &'a Attributes,
-    /// Of all operands that are split.
+    /// The number of elements that belong to one row, in all operands that are split.
     pub(crate) each: Extent,
     pub(crate) walk: &'a Walk<'a>,
 }
@@ -146,13 +148,13 @@ impl<'a> Splitting<'a> {
         self.attributes.read()
     }
 
-    /// How an operand lies. It is [`Split::Mixed`] only for an operator that has bodies; another
-    /// one is not asked then, and its result is mixed too.
+    /// The split of an operand. It is [`Split::Mixed`] only for an operator that has bodies;
+    /// another one is not asked then, and its result is mixed too.
     pub fn operand(&self, operand: usize) -> Split {
         self.splits.get(operand).cloned().unwrap_or(Split::Mixed)
     }
 
-    /// The axis along which an operand is split, `None` of one that is not.
+    /// The axis along which an operand is split. None if it is not.
     pub fn axis(&self, operand: usize) -> Option<usize> {
         self.splits.get(operand)?.rows().map(|rows| rows.axis)
     }
@@ -174,7 +176,7 @@ impl<'a> Splitting<'a> {
         &self.each
     }
 
-    /// True if a size is the dimension's or grows with it.
+    /// True if a size is the dimension's, or grows with it.
     pub fn grows(&self, dim: Dim) -> bool {
         self.walk.each(dim).is_some()
     }
@@ -184,20 +186,21 @@ impl<'a> Splitting<'a> {
         Split::Along(Rows { axis, each: self.each.clone() })
     }
 
-    /// [`Splitting::along`] if there is an axis, else mixed.
+    /// A result that is split along an axis if there is one, as by [`Splitting::along`]; else
+    /// mixed.
     pub fn along_if(&self, axis: Option<usize>) -> Split {
         axis.map_or(Split::Mixed, |axis| self.along(axis))
     }
 
-    /// How the result of an operator lies that works along some axes of its one operand, or of
-    /// several of one shape, and treats all elements apart that stand at different places of the
-    /// others: along the same axis.
+    /// The split of the result if the operator works along some axes of its one operand, or of
+    /// several of one shape, and never mixes elements with different indices along the other axes:
+    /// along the same axis, unless that is one of those.
     pub fn apart_from(&self, axes: impl FnOnce(usize) -> bool) -> Split {
         self.along_if(self.common_axis().filter(|&axis| !axes(axis)))
     }
 
-    /// How the result lies if each of its elements depends on nothing but the elements of the
-    /// operands at its own place, where these broadcast to it: what
+    /// The split of the result if each of its elements depends on the elements of the operands at
+    /// its index alone, where these broadcast to it, as
     /// [`Fusibility::Elementwise`](crate::Fusibility::Elementwise) says.
     pub fn pointwise(&self) -> Split {
         // Axes are counted from the last, where shapes are aligned.
@@ -223,7 +226,7 @@ impl<'a> Splitting<'a> {
     }
 
     /// True if operands that are not split have a single element along the axis that is `place`
-    /// from the end.
+    /// dimensions from the end.
     fn repeat(&self, place: usize) -> bool {
         (0..self.operands()).filter(|&operand| self.axis(operand).is_none()).all(|operand| {
             match self.rank(operand).checked_sub(place) {
@@ -233,8 +236,8 @@ impl<'a> Splitting<'a> {
         })
     }
 
-    /// How the result lies if all of its elements are the same, whatever the operands hold: along
-    /// the one axis that grows with the dimension, whole if none does.
+    /// The split of the result if all of its elements are the same, whatever the operands hold:
+    /// along the one axis that grows with the dimension, whole if none does.
     pub fn filled(&self) -> Split {
         let axes = self.result().iter().enumerate();
         let mut growing =
@@ -257,13 +260,13 @@ impl<'a> Splitting<'a> {
         self.walk.constant(*self.nodes.get(operand)?)
     }
 
-    /// How the outputs of a body lie if its inputs lie so.
+    /// The splits of a body's outputs, from those of its inputs.
     pub fn body(&self, body: &Body, inputs: &[Split]) -> Vec<Split> {
         self.walk.body(body, inputs)
     }
 
-    /// Asks what is asked of an operator that is lowered, at sizes that are made up: 2 for the
-    /// dimension, 3 for other unknown ones.
+    /// Calls `ask` with the view that a kernel is lowered from, at sizes that are made up: 2 for
+    /// the dimension, 3 for other unknown ones.
     pub(crate) fn made_up<R>(&self, ask: impl FnOnce(&Lowering<'_>) -> R) -> R {
         let size = |&dim: &Dim| match dim {
             Dim::Known(size) => size,
@@ -295,7 +298,7 @@ impl<'a> Splitting<'a> {
     }
 }
 
-/// Compiles nothing: what is asked for here has no need of it.
+/// A compiler of no body, for questions that need none.
 pub(crate) struct NoBodies;
 
 impl BodyCompiler for NoBodies {

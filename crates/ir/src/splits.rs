@@ -1,38 +1,61 @@
-//! How all values of a graph lie when work is split along one of its unknown dimensions: the walk
-//! that asks each operator.
+//! The splits of all values of a graph, when work is split along one of its unknown dimensions.
+//!
+//! A walk asks each operator, in topological order, for the split of its result, from the splits of
+//! its operands that were found before.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 
 use smallvec::SmallVec;
 
-use crate::shape::Symbols;
 use crate::split::NoBodies;
 use crate::{
     Array, Attribute, Attributes, Body, Concrete, DType, Diagnostic, Dim, Effect, Extent, Fault,
     Graph, ItemAttributes, Lowered, Lowering, Node, NodeId, Note, Shape, Split, Splitting,
-    SymbolId, TensorType, Type, known_dims, shorten,
+    SymbolId, Symbols, TensorType, Type, known_dims, shorten,
 };
 
-/// A walk visits so many nodes more than the graph has: bodies are visited once for each node that
-/// runs them, and those of loops again where what they carry turns out to be mixed. Nested ones
-/// multiply, which a hostile file could make use of.
+/// The most visits of a walk besides one for each node of the graph. Bodies are visited once for
+/// each node that runs them, and those of loops again where a carried value turns out to be mixed.
+/// Nested ones multiply, which a hostile file could make use of.
 const MOST_VISITS: u64 = 1 << 20;
 
-/// How the values of a graph lie when work is split along an unknown dimension.
+/// The splits of the values of a graph, when work is split along an unknown dimension.
 pub struct Splits {
-    /// Of each node that was asked about, for each array of its value.
+    /// By node, and by array of its value. Nodes that no target depends on have none.
     values: Vec<SmallVec<[Split; 1]>>,
-    /// Of nodes whose rows are mixed: where that began.
+    /// By node whose rows are mixed, the node at which they met first.
     culprits: HashMap<NodeId, NodeId>,
+    /// By node at which rows met, the reason.
     meetings: HashMap<NodeId, Meeting>,
 }
 
-/// Why rows meet at a node whose operands keep them apart.
+/// The reason why rows meet at a node whose operands keep them apart.
 struct Meeting {
     why: &'static str,
-    /// Where in a body of it.
+    /// The node of a body of it at which they meet.
     inner: Option<Note>,
+}
+
+/// The answer for one node.
+struct Visit {
+    /// The split of each array of its value.
+    items: SmallVec<[Split; 1]>,
+    /// The reason why its rows meet, if it is at this node that they do.
+    meeting: Option<Meeting>,
+}
+
+impl Visit {
+    /// The answer that all arrays of a value lie so.
+    fn all(types: &[TensorType], split: Split) -> Self {
+        Self { items: SmallVec::from_elem(split, types.len()), meeting: None }
+    }
+
+    /// The answer that rows meet at the node.
+    fn meets(types: &[TensorType], why: &'static str) -> Self {
+        let meeting = Some(Meeting { why, inner: None });
+        Self { meeting, ..Self::all(types, Split::Mixed) }
+    }
 }
 
 const OPERATOR: &str = "the rows of a batch meet in it";
@@ -43,8 +66,9 @@ const SIZE: &str = "it depends on a size that depends on the whole batch";
 const ENDLESS: &str = "it has too many bodies in bodies to be looked through";
 
 impl Graph {
-    /// How `targets` and all they depend on lie when work is split along the unknown dimension
-    /// `dim`: `given` are nodes that are fed, and how they lie. Nothing recurses but into bodies.
+    /// Finds the splits of `targets`, and of all that they depend on, when work is split along the
+    /// unknown dimension `dim`. `given` has the nodes that are fed, and their splits. It recurses
+    /// into bodies only.
     pub fn splits(
         &self,
         dim: SymbolId,
@@ -72,7 +96,8 @@ impl Graph {
 }
 
 impl Splits {
-    /// How the value of a node lies; `None` if it has none, has several, or was not asked about.
+    /// The split of a node's value. None if it has no value or several, or if no target depends on
+    /// it.
     pub fn of(&self, node: NodeId) -> Option<&Split> {
         match self.values.get(node.index())?.as_slice() {
             [only] => Some(only),
@@ -80,13 +105,14 @@ impl Splits {
         }
     }
 
-    /// How each array of a node's value lies; none if it was not asked about.
+    /// The split of each array of a node's value. Empty if no target depends on the node.
     pub fn items(&self, node: NodeId) -> &[Split] {
         self.values.get(node.index()).map_or(&[], |items| items)
     }
 
-    /// What to say of a node whose rows are mixed: about the node where that began.
-    pub fn blame(&self, graph: &Graph, node: NodeId) -> Option<Diagnostic> {
+    /// The mistake of a node whose rows are mixed, about the node at which they met first. None if
+    /// they are not mixed.
+    pub fn diagnose(&self, graph: &Graph, node: NodeId) -> Option<Diagnostic> {
         let culprit = *self.culprits.get(&node)?;
         let meeting = self.meetings.get(&culprit)?;
         let mut diagnostic = graph.diagnose(culprit, Fault::new(meeting.why));
@@ -97,24 +123,26 @@ impl Splits {
     }
 }
 
-/// What is known of unknown sizes.
+/// The unknown sizes whose relation to the dimension is known. Others may depend on it in any way.
 #[derive(Clone)]
 struct Sizes {
-    /// Those that grow with the dimension, and by how much with each row.
+    /// The sizes that grow with the dimension, and by how much with each row.
     growing: HashMap<SymbolId, Extent>,
-    /// Those that have nothing to do with it. What is in neither may depend on it in any way.
+    /// The sizes that have nothing to do with the dimension.
     free: HashSet<SymbolId>,
 }
 
 /// A walk over a graph, or over a body of one of its nodes.
 pub(crate) struct Walk<'a> {
     graph: &'a Graph,
-    /// Those of the outermost graph, which knows most of them.
+    /// The symbols of the outermost graph, which knows most about them.
     symbols: &'a Symbols,
+    /// The splits of nodes that are fed.
     given: HashMap<NodeId, Split>,
     sizes: RefCell<Sizes>,
+    /// The number of visits that are left.
     left: &'a Cell<u64>,
-    /// Where rows met in the body that was looked at last.
+    /// The node at which rows met in the body that was looked at last.
     inner: RefCell<Option<Note>>,
 }
 
@@ -127,7 +155,7 @@ impl<'a> Walk<'a> {
         self.symbols.resolve(self.graph.symbols().resolve(dim))
     }
 
-    /// By how much a size grows with each row, if it does.
+    /// The amount by which a size grows with each row, if it does.
     pub(crate) fn each(&self, dim: Dim) -> Option<Extent> {
         match self.resolve(dim) {
             Dim::Symbol(id) => self.sizes.borrow().growing.get(&id).cloned(),
@@ -154,7 +182,7 @@ impl<'a> Walk<'a> {
         }
         let needed = self.graph.ancestors(targets, |id| self.given.contains_key(&id));
         for id in needed.ones().map(NodeId::new) {
-            let (items, meeting) = self.visit(id, &splits);
+            let Visit { items, meeting } = self.visit(id, &splits);
             if items.contains(&Split::Mixed) {
                 let operands = &self.graph.node(id).operands;
                 let inherited = operands.iter().find_map(|operand| splits.culprits.get(operand));
@@ -168,60 +196,51 @@ impl<'a> Walk<'a> {
         splits
     }
 
-    /// How the value of a node lies, and why its rows meet if it is at this node that they do.
-    fn visit(&self, id: NodeId, before: &Splits) -> (SmallVec<[Split; 1]>, Option<Meeting>) {
+    /// The split of a node's value, from those of the nodes before it.
+    fn visit(&self, id: NodeId, before: &Splits) -> Visit {
         let node = self.graph.node(id);
         let types = node.ty.items();
-        let all = |split: Split| SmallVec::from_elem(split, types.len());
-        let met = |why| (all(Split::Mixed), Some(Meeting { why, inner: None }));
         if let Some(split) = self.given.get(&id) {
-            return (all(split.clone()), None);
+            return Visit::all(types, split.clone());
         }
         if matches!(node.ty, Type::Operation | Type::Invalid) {
-            return (all(Split::Mixed), None);
+            return Visit::all(types, Split::Mixed);
         }
         if !self.spend(1 + node.operands.len() as u64) {
-            return met(ENDLESS);
+            return Visit::meets(types, ENDLESS);
         }
-        let signature = node.operator.signature();
-        match signature.effect {
-            Effect::Read => return (all(Split::Whole), None),
-            Effect::Write => return met(WRITE),
-            Effect::Feed => {
-                return match node.operands.first() {
-                    Some(default) => (before.items(*default).into(), None),
-                    None => met(FED),
-                };
-            }
-            Effect::Random => return met(RANDOM),
-            Effect::None | Effect::Order => {}
+        if let Some(visit) = visit_effect(node, before) {
+            return visit;
         }
-        if signature.takes_tuple {
-            let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
-            let ItemAttributes { index } = node.attributes.read();
-            let place = usize::try_from(index).ok();
-            let item = place.and_then(|place| tuple.get(place)).cloned();
-            return (all(item.unwrap_or(Split::Mixed)), None);
+        if node.operator.signature().takes_tuple {
+            return Visit::all(types, item_split(node, before));
         }
         let of = |operand: &NodeId| before.of(*operand).cloned().unwrap_or(Split::Mixed);
         let operand_splits: SmallVec<[Split; 4]> = node.operands.iter().map(of).collect();
-        let is_mixed = operand_splits.contains(&Split::Mixed);
-        let has_bodies = node.attributes.bodies().next().is_some();
         let mentioned = self.mentioned(id, &node.attributes);
         if mentioned == Mentioned::Dependent {
-            return met(SIZE);
+            return Visit::meets(types, SIZE);
         }
         let is_whole = operand_splits.iter().all(|split| *split == Split::Whole);
         if is_whole && mentioned == Mentioned::Nothing {
             types.iter().for_each(|ty| self.learn(&self.resolved(ty), &Split::Whole));
-            return (all(Split::Whole), None);
+            return Visit::all(types, Split::Whole);
         }
         let mut each =
             operand_splits.iter().filter_map(|split| split.rows()).map(|rows| &rows.each);
         let first = each.next().cloned().unwrap_or(Extent::one());
         if !each.all(|other| *other == first) {
-            return met(OPERATOR);
+            return Visit::meets(types, OPERATOR);
         }
+        self.ask(node, operand_splits, first)
+    }
+
+    /// The split of a node's value according to its operator. Each row of an operand that is split
+    /// has `each` elements along its axis.
+    fn ask(&self, node: &Node, operand_splits: SmallVec<[Split; 4]>, each: Extent) -> Visit {
+        let types = node.ty.items();
+        let is_mixed = operand_splits.contains(&Split::Mixed);
+        let has_bodies = node.attributes.bodies().next().is_some();
         let ty = |operand: &NodeId| {
             let ty = self.graph.node(*operand).ty.tensor();
             ty.map_or(TensorType::new(DType::F32, Shape::new()), |ty| self.resolved(ty))
@@ -232,27 +251,29 @@ impl<'a> Walk<'a> {
             nodes: node.operands.clone(),
             results: types.iter().map(|ty| self.resolved(ty)).collect(),
             attributes: &node.attributes,
-            each: first,
+            each,
             walk: self,
         };
         self.inner.replace(None);
-        let splits = match is_mixed && !has_bodies {
-            true if node.operator.is_settled(&cx) => all(cx.filled()),
-            true => return (all(Split::Mixed), None),
-            false => node.operator.splits(&cx),
+        let splits = if !is_mixed || has_bodies {
+            node.operator.splits(&cx)
+        } else if node.operator.is_settled(&cx) {
+            SmallVec::from_elem(cx.filled(), types.len())
+        } else {
+            return Visit::all(types, Split::Mixed);
         };
         if splits.len() != types.len() {
-            return met(OPERATOR);
+            return Visit::meets(types, OPERATOR);
         }
         let checked = splits.into_iter().zip(&cx.results);
         let checked: SmallVec<[Split; 1]> =
             checked.map(|(split, ty)| self.checked(split, ty)).collect();
         let meeting = Meeting { why: OPERATOR, inner: self.inner.take() };
         let meets = checked.contains(&Split::Mixed) && (!is_mixed || meeting.inner.is_some());
-        (checked, meets.then_some(meeting))
+        Visit { items: checked, meeting: meets.then_some(meeting) }
     }
 
-    /// What an operator says, unless sizes speak against it.
+    /// The operator's answer, or mixed if the sizes of the result contradict it.
     fn checked(&self, split: Split, ty: &TensorType) -> Split {
         let rows = match &split {
             Split::Mixed => return Split::Mixed,
@@ -283,7 +304,8 @@ impl<'a> Walk<'a> {
         split
     }
 
-    /// Notes what a value says of the sizes in its shape.
+    /// Notes the relation of the sizes in a value's shape to the dimension, from how the value
+    /// lies.
     fn learn(&self, ty: &TensorType, split: &Split) {
         let mut sizes = self.sizes.borrow_mut();
         for (axis, &dim) in ty.shape.iter().enumerate() {
@@ -300,7 +322,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What the shapes among some attributes, and in bodies among them, speak of.
+    /// The relation to the dimension of the shapes among a node's attributes, and in its bodies.
     fn mentioned(&self, id: NodeId, attributes: &Attributes) -> Mentioned {
         let mut most = Mentioned::Nothing;
         for attribute in attributes.iter() {
@@ -329,8 +351,8 @@ impl<'a> Walk<'a> {
         most
     }
 
-    /// The value of a node that is a constant scalar, or that could be fed, is not, and has such a
-    /// value then.
+    /// The value of a node that is a constant scalar, or that could be fed, is not, and has a
+    /// constant scalar by default.
     pub(crate) fn constant(&self, id: NodeId) -> Option<Array> {
         let mut at = id;
         let node: &Node = loop {
@@ -360,7 +382,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How the outputs of a body lie if its inputs lie so.
+    /// The splits of a body's outputs, from those of its inputs.
     pub(crate) fn body(&self, body: &Body, inputs: &[Split]) -> Vec<Split> {
         let sizes = self.sizes.borrow().clone();
         let graph = body.graph();
@@ -394,7 +416,7 @@ impl<'a> Walk<'a> {
         body.outputs().iter().map(of).collect()
     }
 
-    /// True if there is so much left to be spent.
+    /// Takes some visits from those that are left. False if fewer are left.
     fn spend(&self, visits: u64) -> bool {
         let left = self.left.get().checked_sub(visits);
         self.left.set(left.unwrap_or(0));
@@ -402,7 +424,30 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What attributes speak of, least first.
+/// The answer for a node with an effect, which its operator is not asked for.
+fn visit_effect(node: &Node, before: &Splits) -> Option<Visit> {
+    let types = node.ty.items();
+    Some(match node.operator.signature().effect {
+        Effect::Read => Visit::all(types, Split::Whole),
+        Effect::Write => Visit::meets(types, WRITE),
+        Effect::Feed => match node.operands.first() {
+            Some(default) => Visit { items: before.items(*default).into(), meeting: None },
+            None => Visit::meets(types, FED),
+        },
+        Effect::Random => Visit::meets(types, RANDOM),
+        Effect::None | Effect::Order => return None,
+    })
+}
+
+/// The split of the item that a node takes from the tuple that is its operand.
+fn item_split(node: &Node, before: &Splits) -> Split {
+    let tuple = node.operands.first().map_or(&[][..], |&tuple| before.items(tuple));
+    let ItemAttributes { index } = node.attributes.read();
+    let index = usize::try_from(index).ok();
+    index.and_then(|index| tuple.get(index)).cloned().unwrap_or(Split::Mixed)
+}
+
+/// The relation of a node's attributes to the dimension, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Mentioned {
     /// No size that has to do with the dimension.

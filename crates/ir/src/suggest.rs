@@ -1,19 +1,24 @@
 //! "Did you mean": the nearest of the names there are.
 
-/// Longer names are not compared: nobody mistypes those.
+use strsim::levenshtein;
+
+/// The longest name that is compared, in bytes: nobody mistypes longer ones.
 const LONGEST: usize = 64;
 
-/// The candidate that takes the fewest edits to reach from `name`, if a third of its letters is
-/// enough.
+/// The candidate that takes the fewest edits to reach from `name`, by Levenshtein's distance; the
+/// first of several. None if more than a third of the letters of `name`, and more than one, would
+/// have to change.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > LONGEST {
         return None;
     }
-    let mut limit = (name.len() / 3).max(1) + 1;
+    let letters = name.chars().count();
+    let mut limit = (letters / 3).max(1) + 1;
     let mut best = None;
     for candidate in candidates {
-        if candidate.len() <= LONGEST && candidate.len().abs_diff(name.len()) < limit {
-            let distance = distance(name.as_bytes(), candidate.as_bytes());
+        // The lengths alone tell of most candidates that they are too far.
+        if candidate.len() <= LONGEST && candidate.chars().count().abs_diff(letters) < limit {
+            let distance = levenshtein(name, candidate);
             if distance < limit {
                 limit = distance;
                 best = Some(candidate);
@@ -23,7 +28,8 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     best
 }
 
-/// The name that was meant: one that ends in the same part behind its scopes, or else the nearest.
+/// The candidate whose last part, behind the last `/`, is that of `name`, or else the
+/// [`nearest`] one.
 pub fn near<'a, I: IntoIterator<Item = &'a str>>(
     name: &str,
     candidates: impl Fn() -> I,
@@ -32,25 +38,6 @@ pub fn near<'a, I: IntoIterator<Item = &'a str>>(
     let wanted = name.rsplit('/').next();
     let mut ends = candidates().into_iter();
     ends.find(|&candidate| last(candidate) == wanted).or_else(|| nearest(name, candidates()))
-}
-
-/// Levenshtein's distance.
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (slot, y) in row.iter_mut().skip(1).zip(b) {
-            let cost = diagonal + usize::from(x != y);
-            diagonal = *slot;
-            left = cost.min(*slot + 1).min(left + 1);
-            *slot = left;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -65,5 +52,10 @@ mod tests {
         assert_eq!(nearest("reduce_summ", names), Some("reduce_sum"));
         assert_eq!(nearest("softmax", names), None);
         assert_eq!(nearest("", names), None);
+    }
+
+    #[test]
+    fn a_letter_is_one_edit_however_many_bytes_it_has() {
+        assert_eq!(nearest("né", ["ne"]), Some("ne"));
     }
 }

@@ -1,11 +1,11 @@
-//! What is no mistake by any rule, and seldom meant.
+//! Warnings: uses that break no rule and are seldom meant.
 
 use std::fmt;
 
 use crate::inference::crossed;
 use crate::{Diagnostic, Dim, Graph, Location, NodeId, Role, Shape};
 
-/// Something to look at: the program is right, and may not be what was meant.
+/// A use that breaks no rule and is seldom meant.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Warning(pub Diagnostic);
 
@@ -21,11 +21,11 @@ impl fmt::Debug for Warning {
     }
 }
 
-/// So many warnings are told: a graph that is read may have any number.
+/// The most warnings that are given: a graph that is read may have any number.
 const MOST_WARNINGS: usize = 100;
 
 impl Graph {
-    /// What is to be looked at in the graph and its bodies, in the order in which it was made.
+    /// The warnings about the graph and its bodies, in the order of the nodes; at most 100.
     ///
     /// Two tensors like `[N2]` and `[N, 1]`, whose unknown sizes are not known to be equal,
     /// broadcast to all pairs, `[N, N2]`. Where a loss is meant, that trains on nonsense, and on
@@ -51,8 +51,8 @@ impl Graph {
         warnings
     }
 
-    /// What to say of a node at which unknown dimensions stretch each other, as far as they are
-    /// known by now.
+    /// The warning about a node at which unknown dimensions broadcast to each other. None if their
+    /// sizes are known by now, or known to be equal.
     fn warn(&self, node: NodeId) -> Option<Warning> {
         let data = self.node(node);
         let shapes: Vec<Shape> = data.operands.iter().filter_map(|&id| self.shape(id)).collect();

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::broadcast::Broadcast;
 use crate::element::Element;
-use crate::launch::{ALIGNMENT, Call, Cut, Failure, Function, Piece, RawBuffer};
+use crate::launch::{ALIGNMENT, Call, Chunking, Failure, Function, OutputChunk, RawBuffer};
 use crate::layout;
 
 /// What the values that are alive in a tile take together: most of a first-level cache.
@@ -277,7 +277,7 @@ impl Fused {
     /// What the host says; a call whose outputs or workspace are not those that the loop was made
     /// for.
     pub fn run(&self, call: &mut Call<'_>) -> Result<(), Failure> {
-        let (part, draw) = (call.part(), call.draw());
+        let (part, draw) = (call.part(), call.run_counter());
         let (inputs, outputs, workspace) = call.split();
         let pieces: SmallVec<[Output; 6]> = outputs.into_iter().map(Output::new).collect();
         let mut filled = self.operations.iter().filter_map(|operation| match operation.place {
@@ -382,7 +382,7 @@ impl Fused {
                 // overlaps neither.
                 unsafe {
                     let room = std::slice::from_raw_parts_mut(own, room);
-                    let writes = [Cut::all(row as u32)];
+                    let writes = [Chunking::whole(row as u32)];
                     let mut call =
                         Call::window(&table, &operation.reads, &writes, room, part, first, draw);
                     (operation.run)(&mut call)?;
@@ -404,7 +404,7 @@ struct Output {
 }
 
 impl Output {
-    fn new(piece: Piece<'_>) -> Self {
+    fn new(piece: OutputChunk<'_>) -> Self {
         let (length, offset) = (piece.bytes.len(), piece.offset);
         Self { pointer: piece.bytes.as_mut_ptr(), length, offset }
     }
@@ -481,7 +481,7 @@ mod tests {
         let reads: Vec<u32> = (0..inputs.len() as u32).collect();
         let mut writes = Vec::new();
         for output in &mut filled {
-            writes.push(Cut { row: table.len() as u32, chunk: 4 * part });
+            writes.push(Chunking { row: table.len() as u32, chunk: 4 * part });
             table.push(RawBuffer { pointer: output.as_mut_ptr().cast::<u8>(), length: 4 * len });
         }
         for number in 0..len.div_ceil(part) {
@@ -546,7 +546,7 @@ mod tests {
             let row = |pointer, length| RawBuffer { pointer, length };
             let mut table = vec![row(x.as_ptr().cast(), 32)];
             table.extend(filled.iter_mut().map(|out| row(out.as_mut_ptr().cast(), 4 * out.len())));
-            let writes = [Cut { row: 1, chunk: 32 }, Cut { row: 2, chunk: 32 }];
+            let writes = [Chunking { row: 1, chunk: 32 }, Chunking { row: 2, chunk: 32 }];
             // SAFETY: rows are of slices that live, outputs of vectors that nothing else touches
             // meanwhile.
             let mut call = unsafe { Call::new(&table, &[0], &writes, room.bytes(), 0, 0) };

@@ -3,7 +3,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::launch::{ALIGNMENT, Call, Cut, Failure, Kernel, RawBuffer, Source, Target};
+use crate::launch::{ALIGNMENT, Call, Chunking, Failure, Kernel, RawBuffer, Source, Target};
 
 /// Lines of a cache, for buffers aligned as kernels ask for.
 #[derive(Clone, Copy)]
@@ -104,7 +104,7 @@ impl Serial {
                 }
             };
             self.table[row] = target;
-            let writes = [Cut { row: row as u32, chunk: step.chunk }];
+            let writes = [Chunking { row: row as u32, chunk: step.chunk }];
             let workspace = &mut self.workspace.bytes()[..step.workspace];
             for part in 0..target.length.div_ceil(step.chunk) {
                 // SAFETY: operands are borrowed for the whole call, and scratch buffers live in

@@ -1,13 +1,17 @@
 //! Bytes aligned for kernels, whose allocation can fail without taking the process down.
 
+#![allow(unsafe_code)] // every block says why it is sound
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use crate::ALIGNMENT;
+/// The alignment in bytes of every buffer a kernel sees: a cache line, and enough for any SIMD
+/// register.
+pub const ALIGNMENT: usize = 64;
 
-/// The memory asked for is not to be had.
+/// The error of an allocation that the system refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("would need {bytes} bytes of memory, which the system does not have")]
 pub struct OutOfMemory {
@@ -15,9 +19,9 @@ pub struct OutOfMemory {
     pub bytes: usize,
 }
 
-/// From so many bytes on the system is asked for zero pages, which take no memory until they are
-/// touched. The standard library asks so only where no alignment beyond a word's is wanted, and
-/// otherwise writes every byte.
+/// The smallest allocation, in bytes, for which the system is asked for zero pages, which take no
+/// memory until they are touched. The standard library asks so only where no alignment beyond a
+/// word's is wanted, and otherwise writes every byte.
 const PAGES: usize = 64 * 1024;
 
 /// A fixed number of bytes, aligned to [`ALIGNMENT`] and zero at first. Of many bytes, those that
@@ -26,11 +30,11 @@ pub struct AlignedBytes {
     /// The first byte.
     pointer: NonNull<u8>,
     length: usize,
-    /// Where the allocation starts, which is up to `ALIGNMENT` before the first byte.
+    /// The start of the allocation, up to `ALIGNMENT` bytes before the first byte.
     start: NonNull<u8>,
 }
 
-/// The allocation for so many bytes, above zero.
+/// The layout of the allocation for `length` bytes, more than zero.
 fn layout(length: usize) -> Option<Layout> {
     match length {
         PAGES.. => Layout::from_size_align(length.checked_add(ALIGNMENT)?, align_of::<usize>()),
@@ -40,7 +44,7 @@ fn layout(length: usize) -> Option<Layout> {
 }
 
 impl AlignedBytes {
-    /// Memory of `length` zero bytes; no bytes take no memory.
+    /// Allocates `length` zero bytes. No bytes take no memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] where the system refuses, which includes any length that no address space
@@ -60,10 +64,10 @@ impl AlignedBytes {
         Ok(Self { pointer, length, start })
     }
 
-    /// An aligned copy of `bytes`.
+    /// Allocates an aligned copy of `bytes`.
     ///
     /// # Errors
-    /// [`OutOfMemory`], as [`AlignedBytes::zeroed`].
+    /// [`OutOfMemory`] where the system refuses.
     pub fn copy_of(bytes: &[u8]) -> Result<Self, OutOfMemory> {
         let mut copy = Self::zeroed(bytes.len())?;
         copy.copy_from_slice(bytes);

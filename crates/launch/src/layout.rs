@@ -49,9 +49,9 @@ impl Layout {
         }
     }
 
-    /// The layout of an array of this rank in oneDNN's words: a letter for each dimension, outermost
-    /// first, large where the dimension is cut into blocks, and the block behind them. The letters
-    /// of four dimensions are those of images.
+    /// The layout of an array of this rank in oneDNN's words: a letter for each dimension,
+    /// outermost first, large where the dimension is cut into blocks, and the block behind them.
+    /// The letters of four dimensions are those of images.
     ///
     /// ```
     /// use abeyance_launch::Layout;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use abeyance_launch::{ALIGNMENT, Cut};
+use abeyance_launch::{ALIGNMENT, Chunking};
 
 use abeyance_launch::AlignedBytes;
 
@@ -43,8 +43,8 @@ pub struct Write {
 
 impl Write {
     /// The same buffers as rows of the buffer table.
-    pub(crate) fn cuts(writes: &[Write]) -> &[Cut] {
-        const { assert!(size_of::<Write>() == size_of::<Cut>()) };
+    pub(crate) fn chunkings(writes: &[Write]) -> &[Chunking] {
+        const { assert!(size_of::<Write>() == size_of::<Chunking>()) };
         // SAFETY: both are C structs of a `u32`, which `BufferId` transparently is, and a `usize`.
         unsafe { std::slice::from_raw_parts(writes.as_ptr().cast(), writes.len()) }
     }

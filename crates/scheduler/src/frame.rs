@@ -18,7 +18,7 @@ use abeyance_launch::{AlignedBytes, OutOfMemory};
 pub(crate) struct Frame {
     /// Where each buffer is. Rows of inputs and outputs are empty until bound.
     pub table: Vec<RawBuffer>,
-    pub draw: u64,
+    pub run_counter: u64,
     /// The counters of a parallel run.
     pub queue: Queue,
     /// Owns what the rows of temporaries point to.
@@ -219,10 +219,10 @@ impl<'a> Job<'a> {
     /// threads, else it is 0; no other thread may run parts under it.
     #[inline(always)]
     unsafe fn call(&self, Part { task, part }: Part, thread: usize) -> Result<(), Failure> {
-        let Frame { table, workspaces, draw, .. } = self.frame;
+        let Frame { table, workspaces, run_counter, .. } = self.frame;
         let record = &self.program.tasks[task as usize];
         let reads = BufferId::rows(self.program.reads.get(record.reads));
-        let writes = Write::cuts(self.program.writes.get(record.writes));
+        let writes = Write::chunkings(self.program.writes.get(record.writes));
         // SAFETY: the frame fits the program, so each thread that may run parts has `each`
         // initialised bytes, which is what the task with the largest workspace asks for; only this
         // thread has the number, and it runs one part at a time.
@@ -239,7 +239,8 @@ impl<'a> Job<'a> {
         // pieces, and every other task that touches the buffers, or others that share their memory,
         // is ordered by the builder before this one (and has finished) or after it (and has not
         // started). The builder refuses a task that reads what it writes.
-        let mut call = unsafe { Call::new(table, reads, writes, workspace, part as usize, *draw) };
+        let mut call =
+            unsafe { Call::new(table, reads, writes, workspace, part as usize, *run_counter) };
         (record.run)(&mut call)
     }
 }

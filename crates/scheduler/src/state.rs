@@ -155,21 +155,21 @@ impl State {
         self.frame.bytes() + self.bound.capacity()
     }
 
-    /// Starts a run with nothing bound. `draw` keys the random streams of this run.
+    /// Starts a run with nothing bound. `run_counter` keys the random streams of this run.
     ///
     /// # Errors
     /// [`OutOfMemory`], as [`State::fit`].
     pub fn begin<'r>(
         &'r mut self,
         program: &'r Program,
-        draw: u64,
+        run_counter: u64,
     ) -> Result<Run<'r>, OutOfMemory> {
         self.fit(program)?;
         for id in &program.bound {
             self.frame.table[id.index()] = RawBuffer::EMPTY;
             self.bound[id.index()] = false;
         }
-        self.frame.draw = draw;
+        self.frame.run_counter = run_counter;
         Ok(Run { state: self, program, executed: false, outputs: PhantomData })
     }
 }

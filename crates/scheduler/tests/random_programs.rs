@@ -105,7 +105,7 @@ struct Built {
 /// What the kernel of a task does, but for the failure.
 fn work(call: &mut Call<'_>, task: usize, workspace: usize) {
     let reads: Vec<&[u64]> = (0..call.inputs()).map(|index| call.input(index)).collect();
-    let (part, draw) = (call.part(), call.draw());
+    let (part, draw) = (call.part(), call.run_counter());
     let (_, outputs, bytes) = call.split();
     assert_eq!((bytes.len(), bytes.as_ptr().addr() % ALIGNMENT), (workspace * 8, 0));
     // The values go by way of the workspace, so that they are wrong if another thread has the same.

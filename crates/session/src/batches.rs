@@ -37,7 +37,7 @@ pub(crate) fn check(graph: &Graph, signature: &GraphSignature) -> Result<(), Dia
         if splits.of(*node) == Some(&Split::along(0)) {
             continue;
         }
-        let blamed = splits.blame(graph, *node).unwrap_or_else(|| {
+        let blamed = splits.diagnose(graph, *node).unwrap_or_else(|| {
             about(
                 graph,
                 *node,

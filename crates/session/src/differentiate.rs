@@ -195,7 +195,7 @@ pub(crate) fn differentiate_from(
                 (None, Unconnected::Mistake) => {
                     let mut diagnostic = backward.explain_break(graph, x, &before);
                     if let Some(call) = before.call {
-                        diagnostic.message = call.say(diagnostic.message);
+                        diagnostic.message = call.message(diagnostic.message);
                     }
                     graph.report(diagnostic);
                     graph.add(&Invalid, &[], ())
@@ -218,7 +218,7 @@ pub(crate) fn differentiate_from(
 fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), Stop> {
     let call = graph.context().call;
     let say = |message: String| match call {
-        Some(call) => call.say(message),
+        Some(call) => call.message(message),
         None => message,
     };
     if ys.is_empty() {

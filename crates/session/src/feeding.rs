@@ -72,7 +72,7 @@ fn check_size(
         (Dim::Symbol(own), Dim::Known(known)) => {
             let diagnostic = about(graph, feed.node, fed(format!("{known}, not {size}")));
             let text = format!("made dimension {axis} of `{name}` {known}");
-            Some(settled(graph, diagnostic, &symbols.settlers(own), &text))
+            Some(settled(graph, diagnostic, &symbols.causes(own), &text))
         }
         (_, Dim::Symbol(symbol)) => {
             let own = match dim {
@@ -98,7 +98,7 @@ fn check_size(
                 .note(graph.describe(feed.node), graph.node(feed.node).location)
                 .help("both must have the same size: feed batches that belong together");
             // What made both equal is on the one way to the common symbol or on the other.
-            let [mine, theirs] = [own, others].map(|symbol| symbols.settlers(symbol));
+            let [mine, theirs] = [own, others].map(|symbol| symbols.causes(symbol));
             let only = |of: &[NodeId], other: &[NodeId]| -> Vec<NodeId> {
                 of.iter().copied().filter(|id| !other.contains(id)).collect()
             };

@@ -82,7 +82,7 @@ impl Operator for LogUniformCandidates {
         };
         // Which candidates are new depends on all before them: one part.
         let kernel = Kernel::single(0, cx.result.bytes(), cost, move |call| {
-            let draw = call.draw();
+            let draw = call.run_counter();
             let (_, outputs, workspace) = call.split();
             let out: &mut [i64] = outputs.first().cast();
             let seen: &mut [u64] = bytemuck::cast_slice_mut(&mut workspace[..8 * table]);

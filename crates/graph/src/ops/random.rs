@@ -154,7 +154,7 @@ impl Operator for Random {
             // Drawing takes several times as long as writing.
             let chunk = elementwise_chunk(len, 8 * size_of::<T>()) * size_of::<T>();
             Ok(Kernel::single(0, chunk, cost, move |call| {
-                let (draw, start) = (call.draw(), call.start::<T>());
+                let (draw, start) = (call.run_counter(), call.start::<T>());
                 distribution.fill(stream, draw, start, call.output::<T>(), parameters);
                 Ok(())
             })

@@ -1,4 +1,4 @@
-//! Attributes as structs: the one place that knows which value stands where.
+//! Attributes as structs: the one file that knows the index of each value.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub trait AttributeValue: Sized {
     /// The value for a text or a file.
     fn into_attribute(self) -> Attribute;
 
-    /// Stands in where an attribute is missing, which [`AttributeReader`] says never to happen.
+    /// The value in place of a missing attribute, which [`AttributeReader`] says never to happen.
     fn missing() -> Self;
 }
 
@@ -188,7 +188,7 @@ pub const fn field_name(field: &'static str) -> &'static str {
 ///         window: Integers,
 ///         /// Elements from one position to the next.
 ///         strides: Integers = [1, 1],
-///         /// Whether zeros are put around the images.
+///         /// True if zeros are put around the images.
 ///         same: bool = false,
 ///     }
 /// }

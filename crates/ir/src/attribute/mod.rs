@@ -37,7 +37,7 @@ impl Array {
         Array { dtype, dims: dims.into(), bytes: bytemuck::cast_slice(elements).to_vec() }
     }
 
-    /// A scalar of a type, from a number (rounded or truncated as `as` does).
+    /// A scalar of a type, from a number that is rounded or truncated as `as` does.
     pub fn scalar(dtype: DType, value: f64) -> Array {
         let mut bytes = Vec::with_capacity(8);
         match dtype {
@@ -67,13 +67,12 @@ impl Array {
     }
 }
 
-/// How a variable's first value is made, in the session, from the session's seed and the variable's
-/// name.
+/// The first value of a variable. A session makes it from its seed and the variable's name.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Initializer {
-    /// All 0.
+    /// Zeros.
     Zeros,
-    /// All 1.
+    /// Ones.
     Ones,
     /// These elements; a scalar fills the whole shape.
     Constant(Arc<Array>),
@@ -125,7 +124,7 @@ pub enum Attribute {
     Body(Arc<Body>),
 }
 
-/// Which variant of [`Attribute`] an operator expects.
+/// The variants of [`Attribute`], by which an operator says which one it expects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum AttributeKind {
@@ -142,19 +141,18 @@ pub enum AttributeKind {
 }
 
 impl Attribute {
-    fn same(&self, other: &Attribute) -> bool {
+    fn is_identical(&self, other: &Attribute) -> bool {
         match (self, other) {
             (Attribute::Real(a), Attribute::Real(b)) => a.to_bits() == b.to_bits(),
             (Attribute::Array(a), Attribute::Array(b)) => Arc::ptr_eq(a, b) || **a == **b,
             (Attribute::Body(a), Attribute::Body(b)) => Arc::ptr_eq(a, b),
-            // Of these no two that are equal differ in what they mean to a kernel; first values are
-            // none's.
+            // Only variables have first values, and two variables are never one.
             (Attribute::Initializer(_), Attribute::Initializer(_)) => false,
             _ => self == other,
         }
     }
 
-    fn digest(&self, hasher: &mut impl Hasher) {
+    fn hash_bits(&self, hasher: &mut impl Hasher) {
         match self {
             Attribute::Flag(value) => value.hash(hasher),
             Attribute::Integer(value) => value.hash(hasher),
@@ -172,7 +170,7 @@ impl Attribute {
         }
     }
 
-    /// Its variant.
+    /// The variant.
     pub fn kind(&self) -> AttributeKind {
         match self {
             Attribute::Flag(_) => AttributeKind::Flag,
@@ -192,13 +190,13 @@ impl Attribute {
 /// An attribute's name, kind and default in an operator's signature.
 #[derive(Clone, Copy, Debug)]
 pub struct AttributeSpec {
-    /// Its name in printouts.
+    /// Name in printouts.
     pub name: &'static str,
-    /// Its kind.
+    /// Kind of the value.
     pub kind: AttributeKind,
-    /// Its value when it is left out; such a value is not printed. Required without one.
+    /// Default, which is not printed. An attribute without one is required.
     pub default: Option<DefaultAttribute>,
-    /// What it means, one sentence.
+    /// Meaning, one sentence.
     pub summary: &'static str,
 }
 
@@ -230,30 +228,32 @@ impl From<DefaultAttribute> for Attribute {
 pub struct Attributes(SmallVec<[Box<Attribute>; 1]>);
 
 impl Attributes {
-    /// True if these are the same to the last bit: unlike `==`, which takes 0 for -0 and NaN for
-    /// nothing.
-    pub fn same(&self, other: &Attributes) -> bool {
+    /// True if two lists are equal to the last bit. `==` takes 0 for -0, and NaN for unequal to
+    /// itself.
+    pub fn is_identical(&self, other: &Attributes) -> bool {
         let mut pairs = self.iter().zip(other.iter());
-        self.len() == other.len() && pairs.all(|(a, b)| a.same(b))
+        self.len() == other.len() && pairs.all(|(a, b)| a.is_identical(b))
     }
 
-    /// Feeds a hasher what [`Attributes::same`] compares, or a part of it.
-    pub fn digest(&self, hasher: &mut impl Hasher) {
-        self.iter().for_each(|value| value.digest(hasher));
+    /// Hashes the values, such that lists that [are identical](Attributes::is_identical) have the
+    /// same hash.
+    pub fn hash_bits(&self, hasher: &mut impl Hasher) {
+        self.iter().for_each(|value| value.hash_bits(hasher));
     }
 
-    /// No attributes.
+    /// A list of no attributes.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Values that were read from a text or a file, in the order of the operator's signature.
-    /// Programs write a declared set instead: `Conv2dAttributes { .. }.into()`.
+    /// The list of these values, in the order of the operator's signature. It is for values that
+    /// were read from a text or a file; programs convert a declared set:
+    /// `Conv2dAttributes { .. }.into()`.
     pub fn of(values: impl IntoIterator<Item = Attribute>) -> Self {
         Self(values.into_iter().map(Box::new).collect())
     }
 
-    /// How many there are.
+    /// The number of attributes.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -263,7 +263,7 @@ impl Attributes {
         self.0.is_empty()
     }
 
-    /// All of them.
+    /// All attributes, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Attribute> {
         self.0.iter().map(|value| &**value)
     }

@@ -1,4 +1,4 @@
-//! The container: what stands before and behind the records.
+//! The container: magic, version, flags and length before the records, a checksum behind them.
 
 use crate::{Diagnostic, Location};
 
@@ -6,8 +6,8 @@ use crate::{Diagnostic, Location};
 /// each kind and an end-of-file mark show at once if a transfer took the file for text.
 pub const MAGIC: [u8; 8] = *b"\x89ABY\r\n\x1a\n";
 
-/// The version of the form that is written: major, minor. Readers of one major version read all of
-/// its minor versions.
+/// The version of the file form that is written: major, minor. A reader of a major version reads
+/// all of its minor versions.
 ///
 /// 1.1: names of signatures and of their inputs and outputs are any texts.
 ///
@@ -17,12 +17,12 @@ pub const VERSION: (u16, u16) = (1, 2);
 /// The flag of a file that has summaries, which a reader must know to read it.
 pub(super) const SUMMARIES: u32 = 1;
 
-/// Magic, version, flags, length.
+/// The length of magic, version, flags and length of the records, in bytes.
 const HEAD: usize = 8 + 2 + 2 + 4 + 8;
-/// The checksum.
+/// The length of the checksum, in bytes.
 const TAIL: usize = 4;
 
-/// What is wrong with a file as a whole.
+/// A mistake of a file as a whole.
 pub(super) fn damaged(message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(message, Location::Unknown)
 }
@@ -77,14 +77,13 @@ pub(super) fn open(file: &[u8]) -> Result<(u32, &[u8]), Diagnostic> {
     let length = u64::from_le_bytes(*length);
     let held = rest.len().checked_sub(TAIL).ok_or_else(cut)?;
     if length != held as u64 {
-        return Err(match length > held as u64 {
-            true => cut_short(file.len()).note(
+        return Err(if length > held as u64 {
+            cut_short(file.len()).note(
                 format!("it says {length} bytes of records, and has {held}"),
                 Location::Unknown,
-            ),
-            false => {
-                damaged(format!("{} bytes follow the end of the graph file", held as u64 - length))
-            }
+            )
+        } else {
+            damaged(format!("{} bytes follow the end of the graph file", held as u64 - length))
         });
     }
     let (covered, sum) = file.split_at(file.len() - TAIL);

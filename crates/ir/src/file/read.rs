@@ -18,11 +18,11 @@ use crate::{
     Role, Shape, SignaturePart, SourcePlace, SummaryKind, TensorType, Type, element_count,
 };
 
-/// Reading stops after so many mistakes.
+/// The number of mistakes after which reading stops.
 const MOST_MISTAKES: usize = 20;
 
-/// Nor are more mistakes looked for when what is said of those takes so many bytes.
-const MOST_SAID: usize = 8 << 10;
+/// The length of all messages after which reading stops, in bytes.
+const MOST_MESSAGE_BYTES: usize = 8 << 10;
 
 impl Graph {
     /// Reads the file form of a graph, whose operators are looked up in `registry`. Every node
@@ -31,8 +31,8 @@ impl Graph {
     /// Memory is in proportion to the bytes, whatever they hold.
     ///
     /// # Errors
-    /// Bytes that are no such file, or damaged, or of a version to come; operators that are not
-    /// registered; nodes that do not go together, up to about 20.
+    /// Bytes that are no such file, or damaged, or of a newer major version; operators that are not
+    /// registered; nodes that do not go together. Up to about 20 mistakes are reported.
     pub fn from_bytes(bytes: &[u8], registry: &Registry) -> Result<Graph, Diagnostics> {
         let (flags, payload) = open(bytes)?;
         let mut reader = Reader::new(flags, payload, registry)?;
@@ -46,13 +46,13 @@ impl Graph {
     }
 }
 
-/// An operator of the file, and which of the file's attributes each of its own is.
+/// An operator of the file, with the attributes that it has there.
 struct Known<'a> {
     operator: OperatorRef,
     record: OperatorRecord<'a>,
 }
 
-/// A graph in the midst of which a body is being read.
+/// The state of a graph in the midst of which a body is being read.
 struct Frame {
     graph: Graph,
     bodies: Vec<Arc<Body>>,
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Where in the file the next record begins.
+    /// The offset of the next record in the payload, in bytes.
     fn offset(&self) -> usize {
         self.payload.len() - self.rest.len()
     }
@@ -150,7 +150,7 @@ impl<'a> Reader<'a> {
             };
             done.map_err(|error| at(offset, error))?;
             if self.graph.error_count() >= MOST_MISTAKES
-                || self.graph.diagnostic_bytes() >= MOST_SAID
+                || self.graph.diagnostic_bytes() >= MOST_MESSAGE_BYTES
             {
                 return Ok(());
             }
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
     fn node(&mut self, record: NodeRecord<'a>) -> Result<(), String> {
         let known = usize::try_from(record.operator)
             .ok()
-            .and_then(|place| self.operators.get(place))
+            .and_then(|index| self.operators.get(index))
             .ok_or_else(|| {
                 format!("node `{}` is of no operator", crate::shorten::word(record.name))
             })?;
@@ -197,37 +197,33 @@ impl<'a> Reader<'a> {
             ),
             TypeRecord::Operation => Type::Operation,
         };
-        let mut values: SmallVec<[Option<Attribute>; 8]> = SmallVec::new();
+        let values = self.attributes(record.name, record.attributes)?;
+        let attributes = complete(&operator, &names, values)?;
+        self.graph.context_mut().location = self.location(&record.location);
+        let declared = Declared { ty, role, controls };
+        self.graph.declare(record.name, operator, &operands, attributes, declared);
+        Ok(())
+    }
+
+    /// Reads the attributes of a node, in the order of the file's table of operators. Its bodies
+    /// are those that wait.
+    fn attributes(
+        &mut self,
+        node: &str,
+        records: List<AttributeRecord<'a>, MOST_ATTRIBUTES>,
+    ) -> Result<SmallVec<[Option<Attribute>; 8]>, String> {
+        let mut values = SmallVec::new();
         let mut bodies = std::mem::take(&mut self.bodies).into_iter();
-        for value in record.attributes.0 {
+        for value in records.0 {
             values.push(Some(self.attribute(value, &mut bodies)?));
         }
         if bodies.next().is_some() {
             return Err(format!(
                 "node `{}` has more bodies than it takes",
-                crate::shorten::word(record.name)
+                crate::shorten::word(node)
             ));
         }
-        let mut attributes = SmallVec::<[Attribute; 8]>::new();
-        for spec in operator.signature().attributes {
-            let place = names.iter().position(|name| *name == spec.name);
-            let value = place.and_then(|place| values.get_mut(place)).and_then(Option::take);
-            match (value, spec.default) {
-                (Some(value), _) => attributes.push(value),
-                (None, Some(default)) => attributes.push(default.into()),
-                // The table of operators was checked.
-                (None, None) => return Err(format!("attribute `{}` is missing", spec.name)),
-            }
-        }
-        self.graph.context_mut().location = self.location(&record.location);
-        self.graph.declare(
-            record.name,
-            operator,
-            &operands,
-            Attributes::of(attributes),
-            Declared { ty, role, controls },
-        );
-        Ok(())
+        Ok(values)
     }
 
     fn nodes<N: FromIterator<NodeId>>(&self, places: &[u64]) -> Result<N, String> {
@@ -407,6 +403,28 @@ fn at(offset: usize, error: String) -> Diagnostic {
     damaged(format!("the graph file is damaged at byte {offset} of its records: {error}"))
 }
 
+/// Puts attributes, which the file has under `names`, into the order of the operator's signature,
+/// and adds the defaults of those that the file does not have.
+fn complete(
+    operator: &OperatorRef,
+    names: &[&str],
+    mut values: SmallVec<[Option<Attribute>; 8]>,
+) -> Result<Attributes, String> {
+    let mut attributes = SmallVec::<[Attribute; 8]>::new();
+    for spec in operator.signature().attributes {
+        let index = names.iter().position(|name| *name == spec.name);
+        let value = index.and_then(|index| values.get_mut(index)).and_then(Option::take);
+        match (value, spec.default) {
+            (Some(value), _) => attributes.push(value),
+            (None, Some(default)) => attributes.push(default.into()),
+            // The table of operators was checked.
+            (None, None) => return Err(format!("attribute `{}` is missing", spec.name)),
+        }
+    }
+    Ok(Attributes::of(attributes))
+}
+
+/// A claimed number, if it is at most `most`.
 fn limited(claimed: u64, most: usize) -> Option<usize> {
     usize::try_from(claimed).ok().filter(|&claimed| claimed <= most)
 }
@@ -457,7 +475,8 @@ fn no_operator(registry: &Registry, name: &str) -> Diagnostic {
     }
 }
 
-/// An operator may have got attributes since the file was written, which have defaults then.
+/// Checks that an operator has the attributes that it has in the file. It may have got others
+/// since, which have defaults then.
 fn check_attributes(operator: &OperatorRef, record: &OperatorRecord<'_>) -> Result<(), Diagnostic> {
     let specs = operator.signature().attributes;
     let names = &record.attributes.0;

@@ -12,7 +12,7 @@ use super::list::List;
 use crate::Diagnostic;
 use crate::file::container::damaged;
 
-/// No record is larger.
+/// The most bytes of a record.
 const MOST_BYTES: usize = 1 << 30;
 
 const FORM: Configuration<LittleEndian, Fixint, Limit<MOST_BYTES>> = bincode::config::standard()
@@ -20,24 +20,25 @@ const FORM: Configuration<LittleEndian, Fixint, Limit<MOST_BYTES>> = bincode::co
     .with_fixed_int_encoding()
     .with_limit::<MOST_BYTES>();
 
-/// A dimension has this many bytes in a file, as well as its tag.
+/// The most dimensions of a shape.
 pub(super) const MOST_RANK: usize = crate::graph::MAX_RANK;
-/// An operator has at most so many attributes.
+/// The most attributes of an operator.
 pub(super) const MOST_ATTRIBUTES: usize = 32;
-/// A node has at most so many results.
+/// The most results of a node.
 pub(super) const MOST_ITEMS: usize = 1024;
 
 /// The fewest bytes that a node takes: a name of one letter, an operation, nothing in any list.
 pub(super) const NODE_BYTES: usize = 4 + 8 + 1 + 4 + 3 * 8 + 3 * 4;
-/// What a body costs for each unknown dimension that is known around it, whose table it copies.
+/// The bytes that a body costs for each unknown dimension of the graph around it, whose table it
+/// copies.
 const SYMBOL_BYTES: usize = 128;
 
-/// The bytes that the tables of all bodies of a file may take together: in proportion to it.
+/// The bytes that the tables of all bodies of a file may take together, in proportion to the file.
 pub(super) fn symbol_budget(payload: usize) -> usize {
     payload.saturating_add(32 << 10)
 }
 
-/// What a body takes of that.
+/// The bytes that a body takes of [`symbol_budget`].
 pub(super) fn symbol_cost(symbols: usize) -> usize {
     symbols.saturating_mul(SYMBOL_BYTES)
 }
@@ -45,18 +46,18 @@ pub(super) fn symbol_cost(symbols: usize) -> usize {
 /// The bytes that an operand or a node to run before takes.
 pub(super) const EDGE_BYTES: usize = 8;
 
-/// What stands first.
+/// The first record.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Head<'a> {
     /// The graph's name.
     pub(super) name: &'a str,
     /// Its seed.
     pub(super) seed: Option<u64>,
-    /// How many nodes the program itself has.
+    /// The number of nodes of the program itself.
     pub(super) nodes: u64,
-    /// How many operands and nodes to run before they have together.
+    /// The number of operands and nodes to run before that they have together.
     pub(super) edges: u64,
-    /// Operators that nodes are of.
+    /// The operators of nodes.
     #[serde(borrow)]
     pub(super) operators: List<OperatorRecord<'a>>,
     /// The names of unknown dimensions.
@@ -65,7 +66,7 @@ pub(super) struct Head<'a> {
     pub(super) files: List<&'a str>,
 }
 
-/// An operator, by name, and which attributes its nodes have in which order.
+/// An operator by name, and the names of the attributes of its nodes in their order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct OperatorRecord<'a> {
     pub(super) name: &'a str,
@@ -73,7 +74,7 @@ pub(super) struct OperatorRecord<'a> {
     pub(super) attributes: List<&'a str, MOST_ATTRIBUTES>,
 }
 
-/// What follows, up to [`Record::End`].
+/// The records behind the [`Head`], up to [`Record::End`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Record<'a> {
     /// A node of the innermost graph that is open.
@@ -81,12 +82,12 @@ pub(super) enum Record<'a> {
     Node(NodeRecord<'a>),
     /// Opens the graph of a body.
     Body { name: &'a str },
-    /// Closes it. The next node with bodies takes those closed since the last such node, in their
-    /// order.
+    /// Closes the graph of a body. The next node with bodies takes those closed since the last such
+    /// node, in their order.
     EndBody { outputs: List<u64> },
     /// A signature, when all nodes are there.
     Signature(SignatureRecord<'a>),
-    /// The end.
+    /// The end of the records.
     End,
     /// A summary, when all nodes are there; only in files that say so by
     /// [`SUMMARIES`](super::container::SUMMARIES).
@@ -96,7 +97,7 @@ pub(super) enum Record<'a> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct NodeRecord<'a> {
     pub(super) name: &'a str,
-    /// Its place in [`Head::operators`].
+    /// Index in [`Head::operators`].
     pub(super) operator: u32,
     /// Nodes of its graph, by their order.
     pub(super) operands: List<u64>,
@@ -156,7 +157,7 @@ pub(super) enum InitializerRecord<'a> {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum DimRecord {
     Known(u64),
-    /// Its place in [`Head::symbols`].
+    /// Index in [`Head::symbols`].
     Symbol(u64),
 }
 
@@ -183,7 +184,7 @@ pub(super) enum RoleRecord {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum LocationRecord {
     Unknown,
-    /// `file` is a place in [`Head::files`].
+    /// A line of a Rust program; `file` is an index in [`Head::files`].
     Source {
         file: u64,
         line: u32,
@@ -225,13 +226,13 @@ pub(super) fn encode(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), D
 
 /// Takes a record off the front of what is left.
 pub(super) fn decode<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, String> {
-    let (record, taken) = bincode::serde::borrow_decode_from_slice(rest, FORM).map_err(said)?;
+    let (record, taken) = bincode::serde::borrow_decode_from_slice(rest, FORM).map_err(message)?;
     *rest = rest.get(taken..).unwrap_or_default();
     Ok(record)
 }
 
-/// What is wrong with a record, for a reader who does not know the encoding.
-fn said(error: DecodeError) -> String {
+/// The mistake of a record, in words for a reader who does not know the encoding.
+fn message(error: DecodeError) -> String {
     match error {
         DecodeError::UnexpectedEnd { .. } => "it says to be longer than the file".to_owned(),
         DecodeError::LimitExceeded => {

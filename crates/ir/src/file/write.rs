@@ -18,8 +18,8 @@ impl Graph {
     /// [`Graph::from_bytes`] reads it.
     ///
     /// # Errors
-    /// The graph's mistakes, if it has any: only what could run is saved. So many bodies with so
-    /// many unknown dimensions that reading the file would take memory out of proportion.
+    /// The graph's mistakes, if it has any: only a graph that could run is saved. So many bodies
+    /// with so many unknown dimensions that reading the file would take memory out of proportion.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Diagnostics> {
         self.check()?;
         let mut tables = Tables::default();
@@ -67,30 +67,32 @@ impl Graph {
     }
 }
 
-/// Things that records refer to by number, in the order in which they are first met.
+/// A table of things that records refer to by index, in the order in which they are first met.
 struct Table<K, V> {
-    places: HashMap<K, usize>,
+    indices: HashMap<K, usize>,
     entries: Vec<V>,
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { places: HashMap::new(), entries: Vec::new() }
+        Self { indices: HashMap::new(), entries: Vec::new() }
     }
 }
 
 impl<K: std::hash::Hash + Eq, V> Table<K, V> {
+    /// Adds a thing, unless it was met before.
     fn meet(&mut self, key: K, entry: impl FnOnce() -> V) {
-        let Table { places, entries } = self;
-        places.entry(key).or_insert_with(|| {
+        let Table { indices, entries } = self;
+        indices.entry(key).or_insert_with(|| {
             entries.push(entry());
             entries.len() - 1
         });
     }
 
-    fn place(&self, key: &K) -> u64 {
+    /// The index of a thing that was met.
+    fn index(&self, key: &K) -> u64 {
         // Everything was met before anything is written.
-        self.places.get(key).copied().unwrap_or(usize::MAX) as u64
+        self.indices.get(key).copied().unwrap_or(usize::MAX) as u64
     }
 }
 
@@ -99,7 +101,7 @@ struct Tables<'g> {
     operators: Table<&'g str, (&'g str, &'static [crate::AttributeSpec])>,
     symbols: Table<SymbolId, Box<str>>,
     files: Table<&'static str, &'static str>,
-    /// What the bodies' tables of unknown dimensions cost a reader, at most.
+    /// The most bytes that the bodies' tables of unknown dimensions cost a reader.
     bodies: usize,
 }
 
@@ -156,7 +158,7 @@ impl<'g> Tables<'g> {
     fn node<'n>(&self, graph: &Graph, id: NodeId, node: &'n Node) -> NodeRecord<'n> {
         NodeRecord {
             name: &node.name,
-            operator: self.operators.place(&node.operator.signature().name) as u32,
+            operator: self.operators.index(&node.operator.signature().name) as u32,
             operands: node.operands.iter().copied().map(number).collect(),
             controls: graph.controls(id).into_iter().map(number).collect(),
             attributes: node.attributes.iter().map(|value| self.attribute(graph, value)).collect(),
@@ -176,7 +178,7 @@ impl<'g> Tables<'g> {
             location: match node.location {
                 Location::Unknown => LocationRecord::Unknown,
                 Location::Source(at) => LocationRecord::Source {
-                    file: self.files.place(&at.file()),
+                    file: self.files.index(&at.file()),
                     line: at.line(),
                     column: at.column(),
                 },
@@ -195,7 +197,7 @@ impl<'g> Tables<'g> {
     fn shape(&self, graph: &Graph, shape: &Shape) -> impl Iterator<Item = DimRecord> {
         shape.iter().map(|&dim| match graph.symbols().resolve(dim) {
             Dim::Known(size) => DimRecord::Known(size as u64),
-            Dim::Symbol(id) => DimRecord::Symbol(self.symbols.place(&id)),
+            Dim::Symbol(id) => DimRecord::Symbol(self.symbols.index(&id)),
         })
     }
 

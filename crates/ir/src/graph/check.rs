@@ -1,20 +1,22 @@
-//! What is asked of a node before it counts: operands, attributes, sizes, and the operator's shape
+//! Checks of a node before it is appended: operands, attributes, sizes, and the operator's shape
 //! rule.
 
-use petgraph::graph::NodeIndex;
+use petgraph::graph::{DiGraph, NodeIndex};
 use smallvec::SmallVec;
 
-use crate::body::is_input;
-use crate::shape::Symbols;
+use crate::input::is_input;
 use crate::{
-    Attribute, Attributes, Dim, Effect, Fault, Inference, OperandSpec, OperatorRef, TensorType,
-    Type, element_count, known_dims,
+    Attribute, Attributes, Dim, Effect, Fault, Inference, OperandSpec, OperatorRef, Signature,
+    Symbols, TensorType, Type, element_count, known_dims, shorten,
 };
 
-use super::{Graph, NodeId, Role};
+use super::{Edge, Graph, Node, NodeId, Role};
 
 impl Graph {
-    /// The result's type; `Err(None)` where an operand is already invalid.
+    /// The type of the result of a node that is appended next, by its operator's shape rule.
+    ///
+    /// # Errors
+    /// The fault; none where an operand is invalid, whose fault has been reported.
     pub(super) fn infer(
         &mut self,
         id: NodeId,
@@ -23,35 +25,7 @@ impl Graph {
         attributes: &Attributes,
     ) -> Result<Type, Option<Fault>> {
         let signature = *operator.signature();
-        let mut types: SmallVec<[&TensorType; 4]> = SmallVec::new();
-        for &operand in operands {
-            match &self.nodes[NodeIndex::from(operand)].ty {
-                Type::Tensor(tensor) => types.push(tensor),
-                Type::Invalid => return Err(None),
-                Type::Tuple(items) if signature.takes_tuple && operands.len() == 1 => {
-                    types.extend(items);
-                }
-                Type::Tuple(_) if signature.effect == Effect::Order => {}
-                Type::Tuple(items) => {
-                    return Err(Some(
-                        Fault::new(format!(
-                            "`{}` has {} results",
-                            crate::shorten::name(&self.node(operand).name),
-                            items.len()
-                        ))
-                        .help("take one of them with `item`"),
-                    ));
-                }
-                // A group depends on operations without taking a value from them.
-                Type::Operation if signature.effect == Effect::Order => {}
-                Type::Operation => {
-                    return Err(Some(Fault::new(format!(
-                        "`{}` is an operation and has no value",
-                        crate::shorten::name(&self.node(operand).name)
-                    ))));
-                }
-            }
-        }
+        let types = operand_types(&self.nodes, &signature, operands)?;
         if signature.effect != Effect::Order && !signature.takes_tuple {
             check_operands(&signature, &types)?;
         }
@@ -61,22 +35,16 @@ impl Graph {
             body.check(self)?;
         }
         if let (Effect::Write, Some(&target)) = (signature.effect, operands.first()) {
-            let target = self.node(target);
-            if target.operator.signature().effect != Effect::Read {
-                let name = crate::shorten::name(&target.name);
-                return Err(Some(Fault::new(format!("`{name}` is not a variable")).help(
-                    "only variables can be assigned to; make one with `g.variable(name, initial)`",
-                )));
-            }
+            check_variable(self.node(target))?;
         }
         // What a rule found out about dimensions before it objected is not true: without this, one
         // mistake would bring about others.
-        let mark = self.symbols.try_out(id);
+        let mark = self.symbols.begin_trial(id);
         let mut cx = Inference::building(types, attributes, &mut self.symbols);
         let inferred = operator.infer(&mut cx);
         let crossing = cx.crossing;
         drop(cx);
-        self.symbols.set_settler(None);
+        self.symbols.set_cause(None);
         let inferred = inferred.and_then(|ty| {
             for tensor in ty.items() {
                 check_size(&self.resolve(&tensor.shape), tensor.dtype.size())?;
@@ -87,12 +55,12 @@ impl Graph {
             self.crossings.push(id);
         }
         inferred.map_err(|fault| {
-            self.symbols.forget(mark);
+            self.symbols.roll_back(mark);
             Some(fault)
         })
     }
 
-    /// A body has no effects, and a program no inputs.
+    /// Checks that an operator can stand in this graph: a body has no effects, a program no inputs.
     fn check_place(&self, operator: &OperatorRef) -> Result<(), Fault> {
         let effect = operator.signature().effect;
         match (self.depth, is_input(operator)) {
@@ -111,7 +79,61 @@ impl Graph {
     }
 }
 
-fn check_operands(signature: &crate::Signature, types: &[&TensorType]) -> Result<(), Fault> {
+/// The types of the values that an operator gets from its operands: the items of a tuple if it
+/// takes one.
+///
+/// # Errors
+/// An operand without one value; no fault where an operand is invalid.
+fn operand_types<'g>(
+    nodes: &'g DiGraph<Node, Edge, u32>,
+    signature: &Signature,
+    operands: &[NodeId],
+) -> Result<SmallVec<[&'g TensorType; 4]>, Option<Fault>> {
+    let mut types: SmallVec<[&TensorType; 4]> = SmallVec::new();
+    for &operand in operands {
+        let node = &nodes[NodeIndex::from(operand)];
+        match &node.ty {
+            Type::Tensor(tensor) => types.push(tensor),
+            Type::Invalid => return Err(None),
+            Type::Tuple(items) if signature.takes_tuple && operands.len() == 1 => {
+                types.extend(items);
+            }
+            Type::Tuple(_) if signature.effect == Effect::Order => {}
+            Type::Tuple(items) => {
+                return Err(Some(
+                    Fault::new(format!(
+                        "`{}` has {} results",
+                        shorten::name(&node.name),
+                        items.len()
+                    ))
+                    .help("take one of them with `item`"),
+                ));
+            }
+            // A group depends on operations without taking a value from them.
+            Type::Operation if signature.effect == Effect::Order => {}
+            Type::Operation => {
+                return Err(Some(Fault::new(format!(
+                    "`{}` is an operation and has no value",
+                    shorten::name(&node.name)
+                ))));
+            }
+        }
+    }
+    Ok(types)
+}
+
+/// Checks that the first operand of a write is a variable.
+fn check_variable(target: &Node) -> Result<(), Fault> {
+    if target.operator.signature().effect == Effect::Read {
+        return Ok(());
+    }
+    let name = shorten::name(&target.name);
+    Err(Fault::new(format!("`{name}` is not a variable"))
+        .help("only variables can be assigned to; make one with `g.variable(name, initial)`"))
+}
+
+/// Checks number and element types of the operands.
+fn check_operands(signature: &Signature, types: &[&TensorType]) -> Result<(), Fault> {
     if !signature.accepts(types.len()) {
         return Err(Fault::new(format!(
             "takes {} operand{}{}, not {}",
@@ -149,8 +171,9 @@ fn check_operands(signature: &crate::Signature, types: &[&TensorType]) -> Result
     Ok(())
 }
 
+/// Checks number, kinds and dimensions of the attributes.
 fn check_attributes(
-    signature: &crate::Signature,
+    signature: &Signature,
     attributes: &Attributes,
     symbols: &Symbols,
 ) -> Result<(), Fault> {
@@ -187,6 +210,7 @@ fn check_attributes(
 /// The most dimensions a tensor may have.
 pub(crate) const MAX_RANK: usize = 32;
 
+/// Checks that a tensor fits memory, as far as its sizes are known. `element` is in bytes.
 fn check_size(shape: &[Dim], element: usize) -> Result<(), Fault> {
     if shape.len() > MAX_RANK {
         return Err(Fault::new(format!(

@@ -1,11 +1,21 @@
 //! The graph: nodes that know their operands, and edges on `petgraph` for every walk over them.
 //!
-//! [`node`] has what a graph is made of, [`check`] what is asked of a node before it counts,
-//! [`names`] how names stay unique, and [`walk`] what depends on what.
+//! | file | contents |
+//! | --- | --- |
+//! | [`id`], [`node`] | ids; nodes, edges, and the context in which nodes are appended |
+//! | [`check`] | checks of a node before it is appended |
+//! | [`names`] | names, which stay unique |
+//! | [`diagnose`] | diagnostics about nodes |
+//! | [`signatures`], [`summaries`] | named uses of a graph; tensors that are worth watching |
+//! | [`walk`] | walks along edges |
 
 mod check;
+mod diagnose;
+mod id;
 mod names;
 mod node;
+mod signatures;
+mod summaries;
 mod walk;
 
 use std::collections::HashMap;
@@ -17,33 +27,37 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 use smallvec::SmallVec;
 
-use crate::body::MAX_DEPTH;
-use crate::shape::{Origin, Symbols};
 use crate::summary::Summaries;
 use crate::{
-    Attributes, DType, Diagnostic, Diagnostics, Dim, GraphSignature, Location, OperatorRef, Shape,
-    TensorType, Type, near,
+    Attributes, DType, Diagnostic, Diagnostics, Dim, GraphSignature, Location, OperatorRef, Origin,
+    Shape, Symbols, TensorType, Type, near,
 };
 
 pub(crate) use check::MAX_RANK;
+pub use id::{GraphId, NodeId};
 pub(crate) use names::is_name;
-pub use node::{Context, Edge, GraphId, Node, NodeId, Operands, Role};
+pub use node::{Context, Edge, Node, Operands, Role};
 
-/// A computation as data.
+/// The most bodies that may be nested in each other. Printing, differentiating and planning go down
+/// a body at a time, so the bound keeps them within any thread's stack.
+pub const MAX_DEPTH: u32 = 32;
+
+/// A computation as data: nodes and their operands, in the order in which they were made.
 #[derive(Clone)]
 pub struct Graph {
     id: GraphId,
     name: String,
     nodes: DiGraph<Node, Edge, u32>,
     names: HashMap<Arc<str>, NodeId>,
+    /// The next suffix to try, by name without a suffix, or by scope with its `/`.
     suffixes: HashMap<Box<str>, u32>,
     symbols: Symbols,
     diagnostics: Vec<Diagnostic>,
-    /// Nodes whose operands have unknown dimensions that stretch each other: see
+    /// Nodes at which unknown dimensions of two operands broadcast to each other: see
     /// [`Graph::warnings`].
     crossings: Vec<NodeId>,
     context: Context,
-    /// Of how many bodies it is inside: 0 for a program.
+    /// The number of bodies that it is inside of: 0 for a program.
     depth: u32,
     seed: Option<u64>,
     signatures: Vec<GraphSignature>,
@@ -57,7 +71,7 @@ impl Default for Graph {
 }
 
 impl Graph {
-    /// An empty graph. The name is for printouts.
+    /// An empty graph. The name prints, and in a body keys random streams.
     pub fn new(name: &str) -> Self {
         Self {
             id: GraphId::fresh(),
@@ -76,17 +90,17 @@ impl Graph {
         }
     }
 
-    /// What tells it from other graphs.
+    /// The id, which no other graph has but frozen copies of this one.
     pub fn id(&self) -> GraphId {
         self.id
     }
 
-    /// Its name in printouts.
+    /// The name in printouts.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Changes its name in printouts.
+    /// Sets the name in printouts. The default is `graph`.
     pub fn set_name(&mut self, name: &str) {
         name.clone_into(&mut self.name);
     }
@@ -96,7 +110,7 @@ impl Graph {
         self.seed
     }
 
-    /// Changes the seed.
+    /// Sets the seed of first values and random nodes. By default there is none.
     pub fn set_seed(&mut self, seed: Option<u64>) {
         self.seed = seed;
     }
@@ -106,27 +120,14 @@ impl Graph {
         &self.signatures
     }
 
-    /// The same, to add to.
-    pub(crate) fn signatures_mut(&mut self) -> &mut Vec<GraphSignature> {
-        &mut self.signatures
-    }
-
-    /// The summaries and their tags.
-    pub(crate) fn summary_table(&self) -> &Summaries {
-        &self.summaries
-    }
-
-    /// The same, to add to.
-    pub(crate) fn summary_table_mut(&mut self) -> &mut Summaries {
-        &mut self.summaries
-    }
-
-    /// Of how many bodies it is inside: 0 for a program, 1 for a body of one of its nodes.
+    /// The number of bodies that it is inside of: 0 for a program, 1 for a body of one of its
+    /// nodes.
     pub fn depth(&self) -> u32 {
         self.depth
     }
 
-    /// Makes it a body's graph.
+    /// Makes this the graph of a body, inside of `depth` bodies with its own, with the symbols of
+    /// the graph around it.
     pub(crate) fn make_body(&mut self, depth: u32, symbols: Symbols) {
         self.depth = depth;
         self.symbols = symbols;
@@ -157,12 +158,12 @@ impl Graph {
         self.len() == 0
     }
 
-    /// A node. Ids come from this graph or a longer-lived copy of it, so it exists.
+    /// The node of that id, which is of this graph or of one that it was copied from.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[NodeIndex::from(id)]
     }
 
-    /// A node, if the graph has one of that id.
+    /// The node of that id, if the graph has one.
     pub fn get(&self, id: NodeId) -> Option<&Node> {
         self.nodes.node_weight(id.into())
     }
@@ -172,10 +173,10 @@ impl Graph {
         self.names.get(name).copied()
     }
 
-    /// The node of that name, or else what to say, with the name that may have been meant.
+    /// The node of that name.
     ///
     /// # Errors
-    /// There is none.
+    /// There is none: names the nearest.
     pub fn find_near(&self, name: &str) -> Result<NodeId, Diagnostic> {
         self.find(name).ok_or_else(|| {
             let message = format!("graph `{}` has no node `{name}`", self.name);
@@ -187,7 +188,7 @@ impl Graph {
         })
     }
 
-    /// The tensor of that name with elements of this type, or else what to say.
+    /// The tensor of that name with elements of this type.
     ///
     /// # Errors
     /// There is none, or it is something else.
@@ -213,7 +214,7 @@ impl Graph {
             .map(|(index, node)| (NodeId::new(index), &node.weight))
     }
 
-    /// The structure, for `petgraph`'s algorithms.
+    /// The nodes and edges, for `petgraph`'s algorithms.
     pub fn structure(&self) -> &DiGraph<Node, Edge, u32> {
         &self.nodes
     }
@@ -223,26 +224,26 @@ impl Graph {
         &self.symbols
     }
 
-    /// The unknown dimensions, to add to.
+    /// The unknown dimensions, to change.
     pub fn symbols_mut(&mut self) -> &mut Symbols {
         &mut self.symbols
     }
 
-    /// Makes two dimensions equal for the sake of the node that is appended next; `None` if they
-    /// are two different numbers, or one of another graph.
+    /// Makes two dimensions equal on account of the node that is appended next, and gives the
+    /// simplest of them. None if they are two different numbers, or one is another graph's.
     pub fn unify(&mut self, a: Dim, b: Dim) -> Option<Dim> {
-        self.symbols.set_settler(Some(NodeId::new(self.len())));
+        self.symbols.set_cause(Some(NodeId::new(self.len())));
         let unified = self.symbols.unify(a, b);
-        self.symbols.set_settler(None);
+        self.symbols.set_cause(None);
         unified
     }
 
-    /// What new nodes take over.
+    /// The properties that new nodes get: location, scope, role.
     pub fn context(&self) -> &Context {
         &self.context
     }
 
-    /// What new nodes take over, to change.
+    /// The properties that new nodes get, to change.
     pub fn context_mut(&mut self) -> &mut Context {
         &mut self.context
     }
@@ -259,7 +260,7 @@ impl Graph {
         controls
     }
 
-    /// The nodes that have `id` as operand, latest first; one that has it twice comes twice.
+    /// The nodes that have `id` as an operand, youngest first; one that has it twice comes twice.
     pub fn users(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         self.nodes
             .edges_directed(id.into(), Direction::Outgoing)
@@ -279,7 +280,7 @@ impl Graph {
         shape.iter().map(|&dim| self.symbols.resolve(dim)).collect()
     }
 
-    /// `f32[N, 10]`, `(f32[N, 10], i64[])`, `operation` or `invalid`.
+    /// The type as it prints: `f32[N, 10]`, `(f32[N, 10], i64[])`, `operation` or `invalid`.
     pub fn display_type(&self, id: NodeId) -> String {
         let display = |tensor: &TensorType| {
             format!("{}{}", tensor.dtype, self.symbols.display(&tensor.shape))
@@ -295,36 +296,36 @@ impl Graph {
         }
     }
 
-    /// `flat : f32[N, 784]`, for messages: a very long name is cut short.
+    /// Name and type for messages, `flat : f32[N, 784]`. A very long name is cut short.
     pub fn describe(&self, id: NodeId) -> String {
         format!("{} : {}", crate::shorten::name(&self.node(id).name), self.display_type(id))
     }
 
-    /// How many mistakes were made so far.
+    /// The number of mistakes made so far.
     pub(crate) fn error_count(&self) -> usize {
         self.diagnostics.len()
     }
 
-    /// How many bytes what is said of them takes.
+    /// The length of the messages and notes of all mistakes, in bytes.
     pub(crate) fn diagnostic_bytes(&self) -> usize {
-        let said = |diagnostic: &Diagnostic| {
+        let bytes = |diagnostic: &Diagnostic| {
             let notes: usize = diagnostic.notes.iter().map(|note| note.text.len()).sum();
             diagnostic.message.len() + notes
         };
-        self.diagnostics.iter().map(said).sum()
+        self.diagnostics.iter().map(bytes).sum()
     }
 
-    /// The nodes at which unknown dimensions stretched each other when they were made.
+    /// The nodes at which unknown dimensions broadcast to each other when they were made.
     pub(crate) fn crossings(&self) -> &[NodeId] {
         &self.crossings
     }
 
-    /// Moves the mistakes made so far out.
+    /// Takes the mistakes made so far out of the graph.
     pub fn take_mistakes(&mut self) -> Vec<Diagnostic> {
         std::mem::take(&mut self.diagnostics)
     }
 
-    /// Remembers where the symbols of a node's type first stood.
+    /// Sets the origins of the symbols that first stand in a node's type.
     pub(crate) fn set_origins(&mut self, node: NodeId) {
         let items = self.node(node).ty.items().to_vec();
         for (axis, &dim) in items.iter().flat_map(|item| item.shape.iter().enumerate()) {
@@ -334,21 +335,19 @@ impl Graph {
         }
     }
 
-    /// Changes what a node is taken to give.
+    /// Changes the type of a node.
     pub(crate) fn set_type(&mut self, id: NodeId, ty: Type) {
         if let Some(node) = self.nodes.node_weight_mut(id.into()) {
             node.ty = ty;
         }
     }
 
-    /// Room for so many nodes and edges in all.
+    /// Reserves memory for this number of nodes and edges in all.
     pub(crate) fn reserve(&mut self, nodes: usize, edges: usize) {
         self.nodes.reserve_exact_nodes(nodes);
         self.nodes.reserve_exact_edges(edges);
         self.names.reserve(nodes);
     }
-
-    // ---- building ---------------------------------------------------------------------------------------------
 
     /// Appends a node with a name made from the operator's.
     pub fn add(
@@ -372,10 +371,13 @@ impl Graph {
         self.append(None, Some(base), operator.into(), operands, attributes.into())
     }
 
-    /// Appends a node. A wrong one is appended too, remembered as a diagnostic, and has the type
-    /// [`Type::Invalid`]; nodes that depend on it are not reported again.
+    /// Appends a node, under `name` behind the current scope, or with a name made from the
+    /// operator's.
     ///
-    /// A `name` is put behind the current scope and must be free there.
+    /// # Errors
+    /// Operands, attributes or shapes that the operator does not take, and a name that is taken,
+    /// are reported with the graph's mistakes. The node is appended nevertheless, with the type
+    /// [`Type::Invalid`] or another name; nodes that depend on an invalid one are not reported.
     pub fn add_named(
         &mut self,
         name: Option<&str>,
@@ -433,23 +435,23 @@ impl Graph {
         id
     }
 
-    /// Remembers a mistake that is not a node's.
+    /// Adds a mistake that is not a node's.
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Remembers a mistake of the call that is going on, under the name of what the user called.
+    /// Adds a mistake of the user's call that is going on, under the name of the function.
     pub fn report_call(&mut self, mut diagnostic: Diagnostic) {
         if let Some(call) = self.context.call {
-            diagnostic.message = call.say(diagnostic.message);
+            diagnostic.message = call.message(diagnostic.message);
         }
         self.report(diagnostic);
     }
 
-    /// All mistakes made so far.
+    /// Checks that no mistake was made so far.
     ///
     /// # Errors
-    /// The mistakes, if there are any.
+    /// All mistakes, if there are any.
     pub fn check(&self) -> Result<(), Diagnostics> {
         if self.diagnostics.is_empty() {
             Ok(())

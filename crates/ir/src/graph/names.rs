@@ -10,6 +10,8 @@ use crate::{Diagnostic, Location};
 use super::{Graph, NodeId};
 
 impl Graph {
+    /// The name of a node that is appended: `wanted` if there is one and it is free, else `base`,
+    /// with a number behind it if that is taken.
     pub(super) fn unique_name(&mut self, wanted: Option<&str>, base: &str, id: NodeId) -> Arc<str> {
         let scope = &self.context.scope;
         if let Some(wanted) = wanted {
@@ -38,8 +40,10 @@ impl Graph {
         }
     }
 
-    /// Gives a node another name, behind the current scope. A name that is taken is a mistake, and
-    /// changes nothing.
+    /// Gives a node another name, behind the current scope.
+    ///
+    /// # Errors
+    /// A name that is taken, or none, is reported with the graph's mistakes and changes nothing.
     pub fn rename(&mut self, id: NodeId, name: &str) {
         let full = format!("{}{name}", self.context.scope);
         if *self.node(id).name == *full {
@@ -70,8 +74,11 @@ impl Graph {
         name
     }
 
-    /// A scope name that no other scope of this graph has: `layer`, `layer_1`, ...; with the
-    /// current scope before it and a `/` behind.
+    /// A scope that no other scope of this graph is: `layer/`, `layer_1/`, ..., behind the current
+    /// scope.
+    ///
+    /// # Errors
+    /// A name that is none is reported with the graph's mistakes; the scope is `scope/` then.
     pub fn unique_scope(&mut self, name: &str) -> String {
         let plain = format!("{}{name}", self.context.scope);
         if !is_name(name) {
@@ -93,7 +100,8 @@ impl Graph {
         scope
     }
 
-    /// The same for the names of a node's bodies, which key random streams.
+    /// Keeps [`Graph::unique_scope`] from giving out the names of a node's bodies, which key random
+    /// streams, and the scopes before them.
     pub(crate) fn claim_body_scopes(&mut self, id: NodeId) {
         let bodies: Vec<_> = self.node(id).attributes.bodies().cloned().collect();
         for body in bodies {
@@ -107,8 +115,7 @@ impl Graph {
         }
     }
 
-    /// Keeps [`Graph::unique_scope`] from giving out the scopes that stand before a name which it
-    /// did not make.
+    /// Keeps [`Graph::unique_scope`] from giving out the scopes before a name that it did not make.
     pub(crate) fn claim_scopes(&mut self, name: &str) {
         // Nobody nests deeper or names longer by hand; the bounds keep a hostile name, each of
         // whose scopes is a name of its own, from costing its length squared.
@@ -138,9 +145,9 @@ fn bad_name(name: &str, location: Location) -> Diagnostic {
     )
 }
 
-/// So many of the scopes before a name that was read are kept from being given out again.
+/// The most scopes before a name that was read which are kept from being given out again.
 const MOST_SCOPES: usize = 8;
-/// Those that are no longer than this.
+/// The length of the longest of them, in bytes.
 const LONGEST_SCOPE: usize = 200;
 
 /// True if a node can be called that.

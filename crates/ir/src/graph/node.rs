@@ -1,71 +1,30 @@
-//! What a graph is made of: ids, nodes, edges, and the context in which nodes are appended.
+//! Nodes, edges, and the context in which nodes are appended.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use petgraph::graph::NodeIndex;
 use smallvec::SmallVec;
 
-use crate::{Attributes, Call, Effect, Location, Operator, OperatorRef, Type};
-
-/// Names a node within one graph. Ids grow with age, so operands have smaller ids than their users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(u32);
-
-impl NodeId {
-    /// The node at a place of the graph's order.
-    pub fn new(index: usize) -> Self {
-        Self(index as u32)
-    }
-
-    /// Its place in the graph's order.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl From<NodeId> for NodeIndex<u32> {
-    fn from(id: NodeId) -> Self {
-        NodeIndex::new(id.index())
-    }
-}
-
-impl From<NodeIndex<u32>> for NodeId {
-    fn from(index: NodeIndex<u32>) -> Self {
-        NodeId::new(index.index())
-    }
-}
-
-/// Tells one graph from another; a frozen copy has the id of the graph it was taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct GraphId(u64);
-
-impl GraphId {
-    pub(super) fn fresh() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        GraphId(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
+use crate::{Attributes, Call, Effect, Location, NodeId, Operator, OperatorRef, Type};
 
 /// The operands of a node, in order.
 pub type Operands = SmallVec<[NodeId; 4]>;
 
-/// What part of the program a node belongs to.
+/// The part of the program that a node belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Role {
-    /// What the user described.
+    /// The computation that the user described.
     #[default]
     Forward,
-    /// Made by the gradient rule of a forward node.
+    /// The derivatives, made by gradient rules.
     Backward {
-        /// That node.
+        /// The forward node whose rule made it.
         of: NodeId,
     },
-    /// Made by an optimizer to change variables.
+    /// The changes of variables, made by an optimizer.
     Update,
 }
 
-/// A step of the computation.
+/// A node: one use of an operator in a graph.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Name, unique in the graph: the key of random streams, variables and printouts.
@@ -81,7 +40,7 @@ pub struct Node {
     pub ty: Type,
     /// Part of the program that it belongs to.
     pub role: Role,
-    /// Line of the program that made it.
+    /// Line of the user's program that made it.
     pub location: Location,
     /// Call of the program that made it, where the operator does not say so: a call that is several
     /// nodes, or has another name.
@@ -100,33 +59,33 @@ impl Node {
             || self.attributes.bodies().any(|body| body.is_random())
     }
 
-    /// True if it tells someone outside of a value, itself or in a body of it: see
+    /// True if it shows a value to someone outside, itself or in a body of it: see
     /// [`Signature::observes`](crate::Signature::observes).
     pub fn observes(&self) -> bool {
         self.operator.signature().observes || self.attributes.bodies().any(|body| body.observes())
     }
 }
 
-/// Why one node comes before another.
+/// The reason why one node comes before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
-    /// It is the operand at this place.
+    /// It is the operand of this index.
     Operand(u32),
-    /// It was asked to run before.
+    /// It was asked to run before: TensorFlow's control dependency.
     Control,
 }
 
-/// What every node made from now on takes over.
+/// The properties that a graph gives to every node that is appended, until they are changed.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    /// Where nodes are being made.
+    /// Line of the user's program that makes nodes.
     pub location: Location,
-    /// By which call of the user's.
+    /// Call of the user's program that makes nodes, where the operator does not say so.
     pub call: Option<Call>,
     /// Prefix of names: empty, or ending in `/`.
     pub scope: String,
-    /// The part of the program they belong to.
+    /// The part of the program that nodes belong to.
     pub role: Role,
-    /// Nodes that must run before them.
+    /// Nodes that must run before those that are appended.
     pub controls: SmallVec<[NodeId; 2]>,
 }

@@ -7,8 +7,8 @@ use petgraph::visit::{Dfs, EdgeFiltered, EdgeRef, Reversed};
 use super::{Edge, Graph, NodeId};
 
 impl Graph {
-    /// The nodes that `targets` depend on by operands or order, themselves included, not going
-    /// beyond nodes for which `stop` holds.
+    /// The nodes that `targets` depend on by operands or order, and the targets, by index. Nodes
+    /// for which `stop` holds are included, but not those before them.
     pub fn ancestors(
         &self,
         targets: impl IntoIterator<Item = NodeId>,
@@ -18,15 +18,15 @@ impl Graph {
         self.reach(Reversed(&filtered), targets)
     }
 
-    /// The nodes that depend on `sources` by operands for which `follow(user, place)` holds,
-    /// themselves included.
+    /// The nodes that depend on `sources` by operands, and the sources, by index. Only operands are
+    /// followed for which `follow(user, index)` holds.
     pub fn descendants(
         &self,
         sources: impl IntoIterator<Item = NodeId>,
         follow: impl Fn(NodeId, usize) -> bool,
     ) -> FixedBitSet {
         let filtered = EdgeFiltered::from_fn(&self.nodes, |edge| match *edge.weight() {
-            Edge::Operand(place) => follow(edge.target().into(), place as usize),
+            Edge::Operand(index) => follow(edge.target().into(), index as usize),
             Edge::Control => false,
         });
         self.reach(&filtered, sources)

@@ -2,21 +2,29 @@
 
 use std::fmt::{self, Write};
 
-use super::write::Cut;
 use crate::{Array, DType, element_count};
 
-/// All `fill(..)` of one text together may claim this many bytes: what they stand for is not in
-/// proportion to the text's length, so that a short text could otherwise take any amount of memory.
+/// The most bytes that all `fill(..)` of one text may stand for together. They are not in
+/// proportion to the text's length, so a short text could otherwise take any amount of memory.
 /// Larger arrays are printed in full.
 pub(super) const FILL_LIMIT: usize = 64 << 20;
 
-/// Arrays of more equal elements than this are printed as `fill(..)`.
+/// The most equal elements that are printed each; more are printed as `fill(..)`.
 const LISTED: usize = 4;
 
-/// Stands for the elements that were left out; no number begins with it.
-pub(super) const CUT: &str = "...";
+/// The mark of elements that were left out; no number begins with it.
+pub(super) const ELLIPSIS: &str = "...";
 
-/// How an array is written.
+/// The limits by which long lists are cut short.
+#[derive(Clone, Copy)]
+pub(super) struct Truncation {
+    /// The length of the longest list that is written whole.
+    pub(super) longest: usize,
+    /// The number of elements that are written of a longer one.
+    pub(super) shown: usize,
+}
+
+/// The form in which an array is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// All elements, in brackets by dimension.
@@ -25,7 +33,7 @@ pub(super) enum Form {
     Filled,
     /// No elements.
     Empty,
-    /// The bytes are not as many as the sizes say; there is no way to read this back.
+    /// The number of bytes, which is not as the sizes say. It cannot be read back.
     Malformed,
 }
 
@@ -69,12 +77,12 @@ fn word<const N: usize>(bytes: &[u8]) -> [u8; N] {
     bytes.try_into().unwrap_or([0; N])
 }
 
-/// Writes the elements in that form.
+/// Writes the elements in a form, cut short if they are listed and there is a limit.
 pub(super) fn write_data(
     out: &mut dyn Write,
     array: &Array,
     form: Form,
-    cut: Option<Cut>,
+    truncation: Option<Truncation>,
 ) -> fmt::Result {
     match form {
         Form::Empty => out.write_str("[]"),
@@ -84,15 +92,15 @@ pub(super) fn write_data(
             out.write_char(')')
         }
         Form::Malformed => write!(out, "({} bytes)", array.bytes.len()),
-        Form::Listed => match cut.filter(|cut| array.len() > cut.longest) {
-            Some(cut) => {
+        Form::Listed => match truncation.filter(|limits| array.len() > limits.longest) {
+            Some(Truncation { shown, .. }) => {
                 out.write_char('[')?;
-                for index in 0..cut.shown {
+                for index in 0..shown {
                     write_element(out, array, index)?;
                     out.write_str(", ")?;
                 }
-                // What the parser knows a shortened text by.
-                write!(out, "{CUT} {} more]", array.len() - cut.shown)
+                // The parser knows a shortened text by it.
+                write!(out, "{ELLIPSIS} {} more]", array.len() - shown)
             }
             None => write_nested(out, array),
         },

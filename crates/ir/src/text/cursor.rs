@@ -18,7 +18,7 @@ pub(super) fn advise(message: impl Into<String>, help: impl Into<String>) -> Box
     Box::new(Diagnostic::new(message, Location::Unknown).help(help))
 }
 
-/// What is left of a line.
+/// The rest of a line that is read from left to right.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'t> {
     rest: &'t str,
@@ -32,7 +32,7 @@ impl<'t> Cursor<'t> {
         Self { rest: line, has_more: false }
     }
 
-    /// The line up to its comment, split at its first colon if it has one.
+    /// Splits a line, without its comment, at its first colon if it has one.
     pub(super) fn split(line: &'t str) -> (Self, Option<Self>) {
         let (mut is_quoted, mut is_escaped, mut colon) = (false, false, None);
         let mut end = line.len();
@@ -169,13 +169,13 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// The mistake that something else should be next.
+    /// The mistake that `what` should be next.
     pub(super) fn expected(&mut self, what: &str) -> Box<Diagnostic> {
         let found = self.found();
         mistake(format!("expected {what}, found {found}"))
     }
 
-    /// What is next, for a message.
+    /// The word or mark that is next, for a message.
     fn found(&mut self) -> String {
         if self.is_at_end() {
             return if self.has_more { "`:`" } else { "the end of the line" }.to_owned();
@@ -191,7 +191,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Nothing may be left, of this part nor of the line.
+    /// Checks that nothing is left of the line.
     pub(super) fn finish(&mut self) -> Read<()> {
         if self.is_at_end() && !self.has_more {
             Ok(())

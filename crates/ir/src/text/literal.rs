@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::array::{CUT, FILL_LIMIT};
+use super::array::{ELLIPSIS, FILL_LIMIT};
 use super::cursor::{Cursor, Read, advise, mistake};
 use crate::graph::MAX_RANK;
 use crate::{Array, DType, Dims, Graph, TensorType, element_count, known_dims};
@@ -25,7 +25,7 @@ pub(super) fn read_array(
     let mut bytes = Vec::new();
     if word != "fill" {
         read_element(word, dtype, &mut bytes)?;
-        return finish(dtype, Dims::new(), dims.filter(|dims| dims.told), bytes);
+        return finish(dtype, Dims::new(), dims.filter(|dims| dims.is_stated), bytes);
     }
     cursor.expect(b'(', "`fill`")?;
     match cursor.word() {
@@ -55,11 +55,11 @@ pub(super) fn read_array(
 /// The sizes that an array should have.
 struct Sizes {
     dims: Dims,
-    /// True if the text says them of this array, rather than of the node.
-    told: bool,
+    /// True if the text states them for this array, rather than for the node.
+    is_stated: bool,
 }
 
-/// `f32[2, 3]` before an array; else what the node's type says.
+/// Reads the type before an array, `f32[2, 3]`. Without one it is the node's type.
 fn read_type(
     cursor: &mut Cursor<'_>,
     graph: &Graph,
@@ -81,7 +81,7 @@ fn read_type(
                 None => Err(cursor.expected("the size of a dimension")),
             }
         })?;
-        return Ok((dtype, Some(Sizes { dims, told: true })));
+        return Ok((dtype, Some(Sizes { dims, is_stated: true })));
     }
     let Some(result) = result else {
         return Err(advise(
@@ -90,66 +90,97 @@ fn read_type(
         ));
     };
     let dims = known_dims(&graph.resolve(&result.shape));
-    Ok((result.dtype, dims.map(|dims| Sizes { dims, told: false })))
+    Ok((result.dtype, dims.map(|dims| Sizes { dims, is_stated: false })))
 }
 
-/// Brackets within brackets, without recursion.
+/// Reads brackets within brackets, without recursion.
 fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> Read<Array> {
     let mut bytes = Vec::new();
-    // The items so far of each list that is open, outermost first.
-    let mut open: SmallVec<[usize; 8]> = SmallVec::new();
-    // The length of the first list at each depth that was closed: the others must be as long.
-    let mut lengths: SmallVec<[Option<usize>; 8]> = SmallVec::new();
-    let mut leaves = None;
+    let mut nesting = Nesting::default();
     loop {
         if cursor.eat(b'[') {
-            if open.len() == MAX_RANK {
-                return Err(too_deep());
-            }
-            if leaves.is_some_and(|leaves| open.len() >= leaves) {
-                return Err(mistake("a list where the array has numbers before"));
-            }
-            open.push(0);
-            if lengths.len() < open.len() {
-                lengths.push(None);
-            }
-            if open.len() == 1 && cursor.eat(b']') {
-                let Some(Sizes { dims, .. }) = sizes else {
-                    return Err(unknown_sizes("[]", dtype));
-                };
-                return match element_count(&dims) {
-                    Some(0) => Ok(Array { dtype, dims, bytes }),
-                    _ => Err(mistake(format!("no elements for the sizes [{}]", join(&dims)))),
-                };
+            nesting.open()?;
+            if nesting.open.len() == 1 && cursor.eat(b']') {
+                return read_empty(dtype, sizes);
             }
             continue;
         }
         let Some(word) = cursor.word() else {
             return Err(cursor.expected("a number or `[`"));
         };
-        if word.starts_with(CUT) {
+        if word.starts_with(ELLIPSIS) {
             return Err(shortened());
         }
-        if *leaves.get_or_insert(open.len()) != open.len() {
-            return Err(mistake(format!(
-                "`{}` where the array has lists before",
-                crate::shorten::word(word)
-            )));
-        }
+        nesting.check_depth(word)?;
         read_element(word, dtype, &mut bytes)?;
-        // An item is complete: so may be the lists it ends.
+        if nesting.read_closing(cursor)? {
+            let dims = nesting.lengths.into_iter().flatten().collect();
+            return finish(dtype, dims, sizes.filter(|sizes| sizes.is_stated), bytes);
+        }
+    }
+}
+
+/// The array that `[]` stands for: its sizes have to be known, and one of them 0.
+fn read_empty(dtype: DType, sizes: Option<Sizes>) -> Read<Array> {
+    let Some(Sizes { dims, .. }) = sizes else {
+        return Err(unknown_sizes("[]", dtype));
+    };
+    match element_count(&dims) {
+        Some(0) => Ok(Array { dtype, dims, bytes: Vec::new() }),
+        _ => Err(mistake(format!("no elements for the sizes [{}]", join(&dims)))),
+    }
+}
+
+/// The lists that are open while an array is read, and the sizes that they showed so far.
+#[derive(Default)]
+struct Nesting {
+    /// The items so far of each list that is open, outermost first.
+    open: SmallVec<[usize; 8]>,
+    /// The length of the first list at each depth that was closed: the others must be as long.
+    lengths: SmallVec<[Option<usize>; 8]>,
+    /// The number of lists around the first number: there must be as many around the others.
+    depth: Option<usize>,
+}
+
+impl Nesting {
+    /// Opens a list.
+    fn open(&mut self) -> Read<()> {
+        if self.open.len() == MAX_RANK {
+            return Err(too_deep());
+        }
+        if self.depth.is_some_and(|depth| self.open.len() >= depth) {
+            return Err(mistake("a list where the array has numbers before"));
+        }
+        self.open.push(0);
+        if self.lengths.len() < self.open.len() {
+            self.lengths.push(None);
+        }
+        Ok(())
+    }
+
+    /// Checks that a number may stand in the list that is open.
+    fn check_depth(&mut self, word: &str) -> Read<()> {
+        if *self.depth.get_or_insert(self.open.len()) == self.open.len() {
+            return Ok(());
+        }
+        Err(mistake(format!("`{}` where the array has lists before", crate::shorten::word(word))))
+    }
+
+    /// Reads the comma behind a number, or the brackets of the lists that it ends. True if all
+    /// lists are closed then.
+    fn read_closing(&mut self, cursor: &mut Cursor<'_>) -> Read<bool> {
         loop {
-            if let Some(count) = open.last_mut() {
+            if let Some(count) = self.open.last_mut() {
                 *count += 1;
             }
             if cursor.eat(b',') {
-                break;
+                return Ok(false);
             }
             if !cursor.eat(b']') {
                 return Err(cursor.expected("`,` or `]`"));
             }
-            let count = open.pop().unwrap_or_default();
-            if let Some(length) = lengths.get_mut(open.len()) {
+            let count = self.open.pop().unwrap_or_default();
+            if let Some(length) = self.lengths.get_mut(self.open.len()) {
                 let length = *length.get_or_insert(count);
                 if length != count {
                     return Err(mistake(format!(
@@ -157,9 +188,8 @@ fn read_listed(cursor: &mut Cursor<'_>, dtype: DType, sizes: Option<Sizes>) -> R
                     )));
                 }
             }
-            if open.is_empty() {
-                let dims = lengths.into_iter().flatten().collect();
-                return finish(dtype, dims, sizes.filter(|sizes| sizes.told), bytes);
+            if self.open.is_empty() {
+                return Ok(true);
             }
         }
     }
@@ -212,7 +242,7 @@ fn push<const N: usize, E>(element: Result<[u8; N], E>, bytes: &mut Vec<u8>) -> 
     element.map(|element| bytes.extend(element)).is_ok()
 }
 
-/// A number; `None` for what is none, and for digits beyond the largest.
+/// The number that a word stands for. None if it stands for none, or is beyond the largest.
 pub(super) fn read_real(word: &str) -> Option<f64> {
     let value: f64 = word.parse().ok()?;
     match value {
@@ -226,12 +256,12 @@ fn has_digits(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// The one mistake of a text that was written for a person: what is missing can be told by nothing
-/// else in it.
+/// The one mistake of a text that was written for a person: nothing else in it tells the elements
+/// that are missing.
 pub(super) const SHORTENED: &str =
     "this text was shortened when it was printed: a part of the graph is missing here";
 
-/// The mistake of a place where something was left out.
+/// The mistake of an array from which elements were left out.
 pub(super) fn shortened() -> Box<crate::Diagnostic> {
     advise(
         SHORTENED,

@@ -1,4 +1,4 @@
-//! The text form: what a graph prints as, and the parser that reads it back.
+//! The text form: the printer of a graph, and the parser that reads the text back.
 //!
 //! ```text
 //! graph classifier {
@@ -44,7 +44,7 @@
 //! `histogram` or `image`; only a histogram has several tensors. Signatures follow the nodes;
 //! besides inputs, outputs and what is run they say what is always fed: `feed keep = 0.75`.
 //!
-//! Left out, since it can be told from the rest: attributes that are their default; a required
+//! Left out, since the rest says it: attributes that are their default; a required
 //! attribute `dtype` or `shape` that repeats the node's type; the parentheses of a node without
 //! operands; the type before an array whose element type is the node's.
 //!
@@ -61,10 +61,12 @@
 //! `[0.1, 0.2, ... 998 more]`, which the parser refuses as such.
 
 mod array;
+mod bodies;
 mod cursor;
 mod literal;
 mod names;
 mod parse;
+mod parser;
 mod print;
 mod signature;
 mod statement;

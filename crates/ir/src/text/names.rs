@@ -33,7 +33,7 @@ pub(super) fn write_quoted(out: &mut dyn Write, name: &str) -> fmt::Result {
     out.write_char('"')
 }
 
-/// What stands between quotes, without its escapes; `None` if one of them means nothing.
+/// The text between quotes with its escapes replaced. None if one of them means nothing.
 pub(super) fn unquote(inner: &str) -> Option<String> {
     let mut name = String::with_capacity(inner.len());
     let mut chars = inner.chars();

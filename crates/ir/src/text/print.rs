@@ -9,9 +9,10 @@ use super::summary::write_summaries;
 use super::write::Writer;
 use crate::{Attribute, Body, Graph, Node, NodeId, Role};
 
-/// Longer names stand out of their column.
+/// The width of the widest name that widens its column; longer ones stand out of it.
 const NAME_COLUMN: usize = 24;
-/// Longer definitions push their type to the right, and no other.
+/// The width of the widest definition that widens its column; longer ones push their type to the
+/// right, and no other.
 const DEFINITION_COLUMN: usize = 48;
 
 impl fmt::Display for Graph {
@@ -22,12 +23,12 @@ impl fmt::Display for Graph {
     }
 }
 
-/// `graph NAME {`, blocks, summaries, signatures, `}`.
+/// Writes `graph NAME {`, blocks, summaries, signatures, `}`.
 fn write_graph(out: &mut dyn Write, graph: &Graph, writer: Writer<'_>) -> fmt::Result {
     write_parts(out, graph, writer, true)
 }
 
-/// The same, with summaries or without.
+/// Writes a graph, with its summaries or without them.
 fn write_parts(
     out: &mut dyn Write,
     graph: &Graph,
@@ -50,7 +51,7 @@ fn write_parts(
 }
 
 impl Graph {
-    /// The text form with every element of every array: what [`Graph::parse`] reads back to a graph
+    /// The text form with every element of every array. [`Graph::parse`] reads it back to a graph
     /// that prints the same, byte for byte.
     pub fn to_text(&self) -> String {
         let mut text = String::new();
@@ -59,9 +60,8 @@ impl Graph {
         text
     }
 
-    /// A number that is equal for graphs whose texts are the same but for summaries, and most
-    /// likely for no others: FNV-1a of [`Graph::to_text`] without these lines. What a graph
-    /// computes does not depend on what is watched of it.
+    /// A hash by which a checkpoint knows its graph: FNV-1a, in 64 bits, of [`Graph::to_text`]
+    /// without the lines of summaries. The results of a graph do not depend on its summaries.
     pub fn fingerprint(&self) -> u64 {
         struct Hash(u64);
         impl Write for Hash {
@@ -127,7 +127,8 @@ struct Printer<'g> {
 }
 
 impl Printer<'_> {
-    /// All nodes in blocks by their role; in a body, forward nodes stand in it without a block.
+    /// Writes all nodes in blocks by their role. Forward nodes of a body stand in it without a
+    /// block.
     fn blocks(&mut self, out: &mut dyn Write) -> fmt::Result {
         let graph = self.graph;
         let mut start = 0;
@@ -156,7 +157,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// `then cond/then {`, the nodes, what they give, `}`.
+    /// Writes a body: `then cond/then {`, the nodes, `return` and the outputs, `}`.
     fn body(&mut self, out: &mut dyn Write, keyword: &str, body: &Body) -> fmt::Result {
         let indent = self.indent;
         write!(out, "{:indent$}{keyword} ", "")?;
@@ -178,7 +179,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Lines with columns of their own.
+    /// Writes the lines of some nodes, aligned to columns of their own.
     fn lines(
         &mut self,
         out: &mut dyn Write,
@@ -258,7 +259,7 @@ fn width(limit: usize, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Opt
     write(&mut measure).ok().map(|()| measure.width)
 }
 
-/// Counts what goes through it.
+/// Counts the characters that are written through it, to align columns.
 struct Column<'a> {
     out: &'a mut dyn Write,
     width: usize,

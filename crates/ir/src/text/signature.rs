@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use super::cursor::{Cursor, Read, advise};
 use super::literal::read_array;
 use super::names::write_name;
-use super::parse::Parser;
+use super::parser::Parser;
 use super::write::Writer;
 use crate::{Graph, NodeId, SignaturePart};
 

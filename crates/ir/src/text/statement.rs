@@ -3,13 +3,13 @@
 use smallvec::SmallVec;
 
 use super::cursor::{Cursor, Read, advise, mistake};
-use super::parse::{Parser, Section, WaitingBody};
+use super::parser::{Parser, Section, WaitingBody};
 use super::value::{read_attribute, read_type};
 use crate::declare::Declared;
 use crate::graph::is_name;
 use crate::{
-    Attribute, AttributeKind, Attributes, Diagnostic, Input, NodeId, Operands, Operator,
-    OperatorRef, Role, Signature, TensorType,
+    Attribute, AttributeKind, AttributeSpec, Attributes, Diagnostic, Input, NodeId, Operands,
+    Operator, OperatorRef, Role, Signature, TensorType,
 };
 
 impl<'t> Parser<'t> {
@@ -51,8 +51,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Everything behind `NAME =`. `Ok(false)` where the node cannot be made for reasons that have
-    /// been reported.
+    /// Reads everything behind `NAME =`, and makes the node. False where it cannot be made for
+    /// reasons that have been reported.
     fn read_definition(
         &mut self,
         section: Section,
@@ -107,7 +107,7 @@ impl<'t> Parser<'t> {
         })
     }
 
-    /// Names of nodes in brackets. `None` if one of them is missing, which has been reported.
+    /// Reads names of nodes in brackets. None if one of them is missing, which has been reported.
     fn read_references<N>(&mut self, cursor: &mut Cursor<'t>, brackets: [u8; 2]) -> Read<Option<N>>
     where
         N: Default + Extend<NodeId>,
@@ -124,7 +124,7 @@ impl<'t> Parser<'t> {
         Ok(is_complete.then_some(found))
     }
 
-    /// What stands behind the colon: type, forward node, controls. `None` if a node that is
+    /// Reads the part behind the colon: type, forward node, controls. None if a node that is
     /// mentioned is missing, which has been reported.
     fn read_tail(&mut self, section: Section, mut cursor: Cursor<'t>) -> Read<Option<Declared>> {
         let ty = read_type(&mut cursor, &mut self.graph)?;
@@ -169,8 +169,8 @@ impl<'t> Parser<'t> {
         Ok(Some(Declared { ty, role, controls }))
     }
 
-    /// The attributes in the signature's order, those left out filled in. `None` where a body of it
-    /// is broken.
+    /// Reads the attributes behind the operands, in any order. None where a body of the node is
+    /// broken.
     fn read_attributes(
         &mut self,
         mut cursor: Cursor<'t>,
@@ -203,36 +203,50 @@ impl<'t> Parser<'t> {
             })?);
             cursor = ahead;
         }
-        let mut attributes = SmallVec::<[Attribute; 4]>::new();
-        for (spec, value) in signature.attributes.iter().zip(values) {
-            if spec.kind == AttributeKind::Body
-                && let Some(waiting) = bodies.iter().find(|body| *body.keyword == *spec.name)
-            {
-                match &waiting.body {
-                    Some(body) => attributes.push(Attribute::Body(body.clone())),
-                    None => return Ok(None),
-                }
-                continue;
+        complete(signature, values, result, bodies)
+    }
+}
+
+/// The attributes in the signature's order: `values` as they were read, bodies, and those left out.
+/// None where a body is broken.
+fn complete(
+    signature: &Signature,
+    values: SmallVec<[Option<Attribute>; 4]>,
+    result: Option<&TensorType>,
+    bodies: &[WaitingBody],
+) -> Read<Option<Attributes>> {
+    let mut attributes = SmallVec::<[Attribute; 4]>::new();
+    for (spec, value) in signature.attributes.iter().zip(values) {
+        if spec.kind == AttributeKind::Body
+            && let Some(waiting) = bodies.iter().find(|body| *body.keyword == *spec.name)
+        {
+            match &waiting.body {
+                Some(body) => attributes.push(Attribute::Body(body.clone())),
+                None => return Ok(None),
             }
-            let implied = || match (spec.default, spec.name, spec.kind, result) {
-                (Some(default), ..) => Some(default.into()),
-                (_, "dtype", AttributeKind::DType, Some(result)) => {
-                    Some(Attribute::DType(result.dtype))
-                }
-                (_, "shape", AttributeKind::Shape, Some(result)) => {
-                    Some(Attribute::Shape(result.shape.clone()))
-                }
-                _ => None,
-            };
-            attributes.push(value.or_else(implied).ok_or_else(|| match spec.kind {
-                AttributeKind::Body => advise(
-                    format!("`{}` lacks its body `{}`", signature.name, spec.name),
-                    format!("it stands in a block before the line: `{} NAME {{`", spec.name),
-                ),
-                _ => mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name)),
-            })?);
+            continue;
         }
-        Ok(Some(Attributes::of(attributes)))
+        let value = value.or_else(|| implied(spec, result));
+        attributes.push(value.ok_or_else(|| match spec.kind {
+            AttributeKind::Body => advise(
+                format!("`{}` lacks its body `{}`", signature.name, spec.name),
+                format!("it stands in a block before the line: `{} NAME {{`", spec.name),
+            ),
+            _ => mistake(format!("`{}` lacks its attribute `{}`", signature.name, spec.name)),
+        })?);
+    }
+    Ok(Some(Attributes::of(attributes)))
+}
+
+/// The value of an attribute that is left out: its default, or the node's element type or shape.
+fn implied(spec: &AttributeSpec, result: Option<&TensorType>) -> Option<Attribute> {
+    match (spec.default, spec.name, spec.kind, result) {
+        (Some(default), ..) => Some(default.into()),
+        (_, "dtype", AttributeKind::DType, Some(result)) => Some(Attribute::DType(result.dtype)),
+        (_, "shape", AttributeKind::Shape, Some(result)) => {
+            Some(Attribute::Shape(result.shape.clone()))
+        }
+        _ => None,
     }
 }
 

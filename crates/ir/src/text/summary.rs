@@ -4,10 +4,10 @@ use std::fmt::{self, Write};
 
 use super::cursor::{Cursor, Read, advise, mistake};
 use super::names::write_name;
-use super::parse::Parser;
+use super::parser::Parser;
 use crate::{Graph, SummaryKind};
 
-/// What a line of it looks like.
+/// The forms of the line, for messages.
 const LINE: &str = "`summary scalar TAG = TENSOR`, `summary histogram TAG = TENSOR, TENSOR` or `summary image TAG = TENSOR`";
 
 /// Writes all summaries of a graph: `summary histogram weights = layer1/w, w`.
@@ -25,7 +25,7 @@ pub(super) fn write_summaries(out: &mut dyn Write, graph: &Graph) -> fmt::Result
 }
 
 impl<'t> Parser<'t> {
-    /// Reads what stands behind `summary`: `scalar loss = mul`.
+    /// Reads the rest of a line behind `summary`: `scalar loss = mul`.
     pub(super) fn read_summary(&mut self, cursor: Cursor<'t>) -> Read<()> {
         self.read_kind_and_tensors(cursor).map_err(|mut diagnostic| {
             diagnostic.help.get_or_insert_with(|| format!("its line is {LINE}"));

@@ -2,36 +2,26 @@
 
 use std::fmt::{self, Write};
 
-use super::array::{FILL_LIMIT, Form, form, write_data, write_real};
+use super::array::{FILL_LIMIT, Form, Truncation, form, write_data, write_real};
 use super::names::{write_name, write_quoted, write_symbol};
 use crate::{
     Array, Attribute, AttributeSpec, DefaultAttribute, Dim, Graph, Initializer, Node, TensorType,
     Type, known_dims,
 };
 
-/// Lists that are cut short: which, and how much of them is shown.
-#[derive(Clone, Copy)]
-pub(super) struct Cut {
-    /// Longer ones are.
-    pub(super) longest: usize,
-    /// So many elements stand before what says how many are missing.
-    pub(super) shown: usize,
-}
+/// The limits of all lists, where a node has one line.
+const BRIEF: Truncation = Truncation { longest: 8, shown: 4 };
+/// The limits of arrays, which are a graph's weights, where a person reads the graph.
+const READER: Truncation = Truncation { longest: 64, shown: 8 };
 
-/// Where a line has to do: of any list.
-const BRIEF: Cut = Cut { longest: 8, shown: 4 };
-/// Where a person reads a graph: of arrays, which are its weights. What is no longer is read at a
-/// glance.
-const READER: Cut = Cut { longest: 64, shown: 8 };
-
-/// How much is written.
+/// The amount of detail that is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
-    /// Everything: what can be read back.
+    /// Everything, so that it can be read back.
     Whole,
-    /// All but the elements of long arrays.
+    /// Everything but the elements of long arrays.
     Shortened,
-    /// What fits into a line.
+    /// As much as fits into a line.
     Brief,
 }
 
@@ -60,7 +50,7 @@ impl<'g> Writer<'g> {
         Self { graph, detail: Detail::Brief, fills: usize::MAX }
     }
 
-    /// `matmul(flat, w) transpose_b=true`
+    /// Writes operator, operands and attributes: `matmul(flat, w) transpose_b=true`.
     pub(super) fn definition(&mut self, out: &mut dyn Write, node: &Node) -> fmt::Result {
         let graph = self.graph;
         let signature = node.operator.signature();
@@ -88,7 +78,7 @@ impl<'g> Writer<'g> {
         Ok(())
     }
 
-    /// `f32[N, 10]`, `operation` or `invalid`
+    /// Writes a type: `f32[N, 10]`, `operation` or `invalid`.
     pub(super) fn ty(&mut self, out: &mut dyn Write, ty: &Type) -> fmt::Result {
         match ty {
             Type::Tensor(tensor) => self.tensor(out, tensor),
@@ -112,22 +102,22 @@ impl<'g> Writer<'g> {
         self.shape(out, &tensor.shape)
     }
 
-    /// A writer for a body, which claims from the same budget; to be given [back](Self::resume).
+    /// A writer for a body, with the same budget. [`Self::resume`] takes back what is left of it.
     pub(super) fn enter<'b>(&self, body: &'b Graph) -> Writer<'b> {
         Writer { graph: body, detail: self.detail, fills: self.fills }
     }
 
-    /// Goes on after a body.
+    /// Takes over the budget that the writer of a body has left.
     pub(super) fn resume(&mut self, body: &Writer<'_>) {
         self.fills = body.fills;
     }
 
-    /// True if a line has to do.
+    /// True if a node has one line.
     pub(super) fn is_brief(&self) -> bool {
         self.detail == Detail::Brief
     }
 
-    /// True if the parser knows the attribute without being told.
+    /// True if the parser knows the attribute without its being written.
     fn is_implied(
         &self,
         spec: &AttributeSpec,
@@ -204,7 +194,7 @@ impl<'g> Writer<'g> {
         out.write_char(')')
     }
 
-    /// An array; `result` is the type of the node that it stands by.
+    /// Writes an array; `result` is the type of the node that it stands by.
     pub(super) fn array(
         &mut self,
         out: &mut dyn Write,
@@ -215,24 +205,24 @@ impl<'g> Writer<'g> {
         if form == Form::Filled {
             self.fills -= array.bytes.len();
         }
-        let is_told = result.is_some_and(|result| {
+        let is_implied = result.is_some_and(|result| {
             result.dtype == array.dtype
                 && match form {
                     Form::Listed => true,
                     _ => known_dims(&self.graph.resolve(&result.shape)) == Some(array.dims.clone()),
                 }
         });
-        if !is_told {
+        if !is_implied {
             out.write_str(array.dtype.name())?;
             self.list(out, ['[', ']'], &array.dims, |out, dim| write!(out, "{dim}"))?;
             out.write_char(' ')?;
         }
-        let cut = match self.detail {
+        let truncation = match self.detail {
             Detail::Whole => None,
             Detail::Shortened => Some(READER),
             Detail::Brief => Some(BRIEF),
         };
-        write_data(out, array, form, cut)
+        write_data(out, array, form, truncation)
     }
 
     fn shape(&mut self, out: &mut dyn Write, shape: &[Dim]) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! What is said about texts that are wrong.
+//! The mistakes that are reported in texts that are wrong.
 
 use abeyance_ir::Graph;
 

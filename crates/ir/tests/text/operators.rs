@@ -114,7 +114,7 @@ operator!(
 );
 
 operator!(
-    /// The same shape as its operand.
+    /// A result of its operand's shape.
     Negate,
     Signature::new("negate", "", ONE),
     |cx| {

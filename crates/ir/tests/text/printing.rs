@@ -1,4 +1,4 @@
-//! What graphs print as.
+//! The texts that graphs print as.
 
 use std::sync::Arc;
 

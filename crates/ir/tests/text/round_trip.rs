@@ -1,4 +1,4 @@
-//! What is printed is read back: the same graph, and the same text.
+//! A text is read back to a graph that is equal and prints the same.
 
 use std::sync::Arc;
 

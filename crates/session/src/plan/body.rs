@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
-use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, LoopMemories, RunBody};
+use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, LoopMemoryPool, RunBody};
 use abeyance_kernels::launch::{Cost, Failure};
 use abeyance_scheduler::{BufferId, RunError, State, TaskId, Workers};
 
@@ -140,7 +140,7 @@ impl RunBody for Ready {
         self.cost
     }
 
-    fn memory(&self) -> &LoopMemories {
+    fn memory(&self) -> &LoopMemoryPool {
         &self.memory.loops
     }
 }

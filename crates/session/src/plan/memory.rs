@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use abeyance_ir::{Body, LoopMemories};
+use abeyance_ir::{Body, LoopMemoryPool};
 use abeyance_scheduler::States;
 
 /// Where runs of a session keep what they compute. It grows to what the largest plan takes, once
@@ -20,7 +20,7 @@ pub(crate) struct RunMemory {
 /// The memory of one branch or loop.
 pub(crate) struct BodyMemory {
     pub(crate) runs: States,
-    pub(crate) loops: LoopMemories,
+    pub(crate) loops: LoopMemoryPool,
 }
 
 impl RunMemory {
@@ -33,7 +33,8 @@ impl RunMemory {
     pub(crate) fn of_body(&self, body: &Arc<Body>) -> Arc<BodyMemory> {
         // What is at an address that was another body's before would serve just as well.
         let address = Arc::as_ptr(body).addr();
-        let new = || Arc::new(BodyMemory { runs: States::new(1), loops: LoopMemories::default() });
+        let new =
+            || Arc::new(BodyMemory { runs: States::new(1), loops: LoopMemoryPool::default() });
         self.lock().entry(address).or_insert_with(new).clone()
     }
 

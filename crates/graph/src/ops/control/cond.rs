@@ -197,7 +197,7 @@ impl Operator for Cond {
             bytes: costs[0].bytes.max(costs[1].bytes),
         };
         Ok(Kernel::single(count, packing.bytes(), cost, move |call| {
-            let draw = call.draw();
+            let draw = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             let is_false = inputs.get::<u8>(0) == [0];
             let (body, places) = &branches[usize::from(is_false)];

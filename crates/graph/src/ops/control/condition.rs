@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    Body, Carried, Concrete, DType, Fault, Inference, LoopMemories, Lowering, Packing, RunBody,
-    TensorType, attributes,
+    Body, Concrete, DType, DoubleBuffer, Fault, Inference, LoopMemoryPool, Lowering, Packing,
+    RunBody, TensorType, attributes,
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs};
 
@@ -150,7 +150,7 @@ impl Loop {
     }
 
     /// Memory for runs of it.
-    pub(super) fn memory(&self) -> &LoopMemories {
+    pub(super) fn memory(&self) -> &LoopMemoryPool {
         self.body.memory()
     }
 
@@ -166,7 +166,7 @@ impl Loop {
     pub(super) fn run(
         &self,
         inputs: Inputs<'_>,
-        memory: &mut Carried,
+        memory: &mut DoubleBuffer,
         run: u64,
         mut before: impl FnMut(usize, &[u8]) -> Result<(), Failure>,
     ) -> Result<usize, Failure> {
@@ -179,7 +179,7 @@ impl Loop {
         let mut iteration = 0;
         loop {
             let draw = draw(run, iteration);
-            let Carried { current, next } = &mut *memory;
+            let DoubleBuffer { current, next } = &mut *memory;
             let current = current.bytes();
             let input = |behind: usize| {
                 move |place: usize| match place.checked_sub(carried) {
@@ -211,7 +211,7 @@ impl Loop {
                 draw,
             );
             within(iteration, done)?;
-            memory.step();
+            memory.swap();
             iteration += 1;
         }
     }

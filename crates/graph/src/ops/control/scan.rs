@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use abeyance_ir::{
-    AttributeSet, Body, Carried, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain,
+    AttributeSet, Body, Concrete, Cotangents, DType, DTypes, Derivation, Dim, Domain, DoubleBuffer,
     Fault, Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Shape,
     Signature, Split, Splitting, TensorType, Type, attributes,
 };
@@ -176,7 +176,7 @@ impl Operator for Scan {
         let (reverse, each) = (parts.reverse, body.cost());
         let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-            let run = call.draw();
+            let run = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             body.memory().lend(|LoopMemory { carried: memory, .. }| {
                 memory.grow(state.bytes())?;
@@ -188,7 +188,7 @@ impl Operator for Scan {
                     // Iterations are counted by the slice they go over, so that a gradient, which
                     // goes the other way, draws the same numbers.
                     let at = if reverse { length - 1 - index } else { index };
-                    let Carried { current, next } = &mut *memory;
+                    let DoubleBuffer { current, next } = &mut *memory;
                     let (current, next) = (current.bytes(), next.bytes_mut());
                     let done = body.run(
                         &|place| match place {
@@ -208,7 +208,7 @@ impl Operator for Scan {
                         draw(run, at),
                     );
                     within(at, done)?;
-                    memory.step();
+                    memory.swap();
                 }
                 for place in 0..carried {
                     out[packing.range(place)]

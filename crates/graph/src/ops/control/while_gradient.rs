@@ -1,7 +1,7 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
 use abeyance_ir::{
-    AttributeSet, Carried, Cotangents, DType, DTypes, Derivation, Differentiability, Fault,
+    AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, DoubleBuffer, Fault,
     Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
     attributes,
 };
@@ -124,7 +124,7 @@ impl Operator for WhileGradient {
         let carried = parts.carried;
         let stride = each.carried().bytes().next_multiple_of(8);
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
-            let run = call.draw();
+            let run = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             backward.memory().lend(|memory| {
                 let LoopMemory { carried: values, history, cotangents: flow } = memory;
@@ -143,7 +143,7 @@ impl Operator for WhileGradient {
                 out.fill(0);
                 for iteration in (0..count).rev() {
                     let start = &history.bytes()[iteration * stride..];
-                    let Carried { current, next } = &mut *flow;
+                    let DoubleBuffer { current, next } = &mut *flow;
                     let (current, next) = (current.bytes(), next.bytes_mut());
                     let done = backward.run(
                         &|place| match place.checked_sub(carried) {
@@ -165,7 +165,7 @@ impl Operator for WhileGradient {
                         draw(run, iteration),
                     );
                     within(iteration, done)?;
-                    flow.step();
+                    flow.swap();
                 }
                 let bytes = cotangents.bytes();
                 out[..bytes].copy_from_slice(&flow.current.bytes()[..bytes]);

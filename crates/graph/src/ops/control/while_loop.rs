@@ -113,7 +113,7 @@ impl Operator for WhileLoop {
         let each = Loop::new(&parts, cx, 0)?;
         let bytes = each.carried().bytes();
         Ok(Kernel::single(cx.operands.len(), bytes, each.cost(), move |call| {
-            let run = call.draw();
+            let run = call.run_counter();
             let (inputs, out) = call.inputs_and_output::<u8>();
             each.memory().lend(|LoopMemory { carried, .. }| {
                 each.run(inputs, carried, run, |_, _| Ok(()))?;

@@ -106,7 +106,10 @@ fn are_equal(draft: &Draft<'_>, one: &Instruction, other: &Instruction) -> bool 
             let graph = &draft.session.graph;
             one.operands == other.operands
                 && graph.node(one.node).operator.is(&graph.node(other.node).operator)
-                && draft.shapes.attributes(one.node).same(&draft.shapes.attributes(other.node))
+                && draft
+                    .shapes
+                    .attributes(one.node)
+                    .is_identical(&draft.shapes.attributes(other.node))
         }
         _ => false,
     }
@@ -125,7 +128,7 @@ fn hash(hasher: &RandomState, draft: &Draft<'_>, instruction: &Instruction) -> u
             let node = draft.session.graph.node(instruction.node);
             node.operator.signature().name.hash(&mut hasher);
             instruction.operands.hash(&mut hasher);
-            draft.shapes.attributes(instruction.node).digest(&mut hasher);
+            draft.shapes.attributes(instruction.node).hash_bits(&mut hasher);
         }
     }
     hasher.finish()

@@ -1,14 +1,17 @@
-//! Diagnostics about nodes: whose line and whose words. What a call made on a user's behalf is told
-//! of as the call, and what a gradient rule made as the node that it is the derivative of.
+//! Diagnostics about nodes, with the user's line and in the user's words: about a node that a call
+//! appended as about the call, about a node of a gradient as about the node that it is the
+//! derivative of.
 
 use std::collections::HashSet;
 
-use crate::{Diagnostic, Effect, Fault, Graph, Location, Node, NodeId, Role, shorten};
+use crate::{Diagnostic, Effect, Fault, Location, Node, NodeId, Role, shorten};
 
-/// A diagnostic points at so many tensors.
+use super::Graph;
+
+/// The most tensors that a diagnostic points at.
 const MOST_NOTES: usize = 16;
-/// Of a branch or a loop at so many: what it carries stands first, and what its bodies capture is
-/// seldom to blame.
+/// The most tensors that a diagnostic about a branch or a loop points at: carried values stand
+/// first, and captured ones are seldom to blame.
 const MOST_NOTES_OF_BODIES: usize = 4;
 
 impl Graph {
@@ -30,7 +33,7 @@ impl Graph {
             format!("in its gradient, {}: {}", own(node), fault.message)
         };
         let message = match subject.call {
-            Some(call) => call.say(message),
+            Some(call) => call.message(message),
             None => format!("{title}: {message}"),
         };
         let mut diagnostic = Diagnostic::new(message, subject.location)
@@ -52,11 +55,10 @@ impl Graph {
         if let more @ 1.. = given.len().saturating_sub(most) {
             diagnostic = diagnostic.note(format!("and {more} more operands"), Location::Unknown);
         }
-        match forward == id {
-            true => diagnostic,
-            false => {
-                diagnostic.note(format!("its gradient: {}", self.print_call(id)), node.location)
-            }
+        if forward == id {
+            diagnostic
+        } else {
+            diagnostic.note(format!("its gradient: {}", self.print_call(id)), node.location)
         }
     }
 
@@ -73,8 +75,8 @@ impl Graph {
         at
     }
 
-    /// What a node was given, each once: its operands, or where it is one of several that a call
-    /// appended, the tensors that were given to the call.
+    /// The tensors that a node was given, each once: its operands, or where it is one of several
+    /// that a call appended, the tensors that were given to the call.
     fn given(&self, id: NodeId) -> Vec<NodeId> {
         let node = self.node(id);
         // The nodes of a training step lead to the whole graph.
@@ -102,8 +104,8 @@ impl Graph {
         given
     }
 
-    /// The node under whose name this one stands, `stack_1` of `stack_1/concat`: of a graph that
-    /// was read, the call is not known.
+    /// The node under whose name this one stands, `stack_1` of `stack_1/concat`. A graph that was
+    /// read does not know calls.
     fn whole(&self, id: NodeId) -> Option<NodeId> {
         let node = self.node(id);
         if node.call.is_some() || node.operator.signature().effect == Effect::Read {
