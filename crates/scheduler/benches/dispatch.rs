@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abeyance_launch::Cost;
-use abeyance_scheduler::{BufferId, Program, Task, Workers, Write};
+use abeyance_scheduler::{BufferId, Program, Task, ThreadPool, Write};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -59,7 +59,7 @@ fn run(
     threads: usize,
     pause: Option<Duration>,
 ) {
-    let workers = Workers::new(threads).unwrap();
+    let pool = ThreadPool::new(threads).unwrap();
     let mut state = program.state(threads).unwrap();
     let feed = abeyance_scheduler::AlignedBytes::zeroed(8).unwrap();
     bencher
@@ -68,7 +68,7 @@ fn run(
         .bench_local_values(|_| {
             let mut run = state.begin(&program, 0).unwrap();
             run.bind(x, &feed).unwrap();
-            run.execute(&workers).unwrap();
+            run.execute(&pool).unwrap();
         });
 }
 

@@ -5,7 +5,7 @@
 //! the ordering that the sharing of memory asks for, so a program that exists is safe to run
 //! whatever its author passed in. A [`State`] holds what one run at a time needs, of whichever
 //! program; once there is room, [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`]
-//! allocate nothing. [`States`] lends them to runs. [`Workers`] is the pool of threads, shared by
+//! allocate nothing. [`States`] lends them to runs. [`ThreadPool`] is the pool of threads, shared by
 //! any number of runs.
 //!
 //! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes,
@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use abeyance_launch::Cost;
-//! use abeyance_scheduler::{Program, Task, Workers, Write};
+//! use abeyance_scheduler::{Program, Task, ThreadPool, Write};
 //!
 //! let mut builder = Program::builder();
 //! let x = builder.input(12, align_of::<f32>());
@@ -35,13 +35,13 @@
 //! });
 //! let program = builder.build()?;
 //!
-//! let workers = Workers::new(2)?;
-//! let mut state = program.state(workers.threads())?;
+//! let pool = ThreadPool::new(2)?;
+//! let mut state = program.state(pool.threads())?;
 //! let feed: Vec<u8> = [1.0f32, 2.0, 3.0].iter().flat_map(|x| x.to_ne_bytes()).collect();
 //! # let feed = { let mut a = abeyance_scheduler::AlignedBytes::zeroed(12)?; a.copy_from_slice(&feed); a };
 //! let mut run = state.begin(&program, 0)?;
 //! run.bind(x, &feed)?;
-//! run.execute(&workers)?;
+//! run.execute(&pool)?;
 //! assert_eq!(run.read(doubled)?[8..], 6.0f32.to_ne_bytes());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -54,12 +54,12 @@
 //! - `frame`: the memory of one run and the one place where a task's part runs.
 //! - `state`: the safe surface over it: binding, running, reading; `states`: those that no run has.
 //! - `recording`: when each part ran, for whoever asks.
-//! - `queue`: the parallel run of one frame; `workers`: the threads; `idle`: how they sleep.
+//! - `queue`: the parallel run of one frame; `thread_pool`: the threads; `idle`: how they sleep.
 //!
 //! # Invariants
 //! 1. A byte that a task writes is touched by no other task that is not ordered before or after it
 //!    (`program::builder`, guarded by `tests/random_programs.rs`).
-//! 2. No thread touches a frame after `execute` returned (`workers::Lane`, guarded by
+//! 2. No thread touches a frame after `execute` returned (`thread_pool::Lane`, guarded by
 //!    `tests/concurrent_runs.rs` under the thread and address sanitizers).
 //! 3. `begin` to `read` allocate nothing where the state has room for the program
 //!    (`tests/allocations.rs`).
@@ -76,7 +76,7 @@ mod queue;
 mod recording;
 mod state;
 mod states;
-mod workers;
+mod thread_pool;
 
 pub use abeyance_launch::{AlignedBytes, OutOfMemory};
 pub use buffers::{BufferId, BufferInfo, BufferKind, Write};
@@ -85,4 +85,4 @@ pub use program::{Estimate, Memory, Program, TaskId, TaskInfo};
 pub use recording::{PartTime, Recording};
 pub use state::{BindError, Run, RunError, State};
 pub use states::States;
-pub use workers::{Workers, WorkersError};
+pub use thread_pool::{ThreadPool, ThreadPoolError};

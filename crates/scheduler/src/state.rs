@@ -9,7 +9,7 @@ use crate::buffers::{BufferId, BufferKind};
 use crate::frame::{Frame, Job, reserve};
 use crate::program::{Program, TaskId};
 use crate::recording::Recording;
-use crate::workers::Workers;
+use crate::thread_pool::ThreadPool;
 use abeyance_launch::OutOfMemory;
 
 /// A buffer or a state that does not fit the program.
@@ -236,12 +236,12 @@ impl<'r> Run<'r> {
     ///
     /// # Errors
     /// [`RunError::Unbound`] where an input or output is missing, [`RunError::Threads`] where the
-    /// workers are more than the state is for. Otherwise the failure or panic of a kernel: that of
-    /// the lowest task that has one, whatever the number of threads. The state, the program and the
-    /// workers are as good as before; bound outputs and kept temporaries are void.
-    pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
-        let share = self.would_share(workers);
-        self.execute_with(workers, share, None)
+    /// pool has more threads than the state is for. Otherwise the failure or panic of a kernel:
+    /// that of the lowest task that has one, whatever the number of threads. The state, the program
+    /// and the pool are as good as before; bound outputs and kept temporaries are void.
+    pub fn execute(&mut self, pool: &ThreadPool) -> Result<(), RunError> {
+        let share = self.would_share(pool);
+        self.execute_with(pool, share, None)
     }
 
     /// The same, with the times of every part written down.
@@ -251,27 +251,27 @@ impl<'r> Run<'r> {
     /// After a failure the recording has the parts that ended.
     pub fn execute_recorded(
         &mut self,
-        workers: &Workers,
+        pool: &ThreadPool,
         recording: &mut Recording,
     ) -> Result<(), RunError> {
         if recording.program != self.program.id {
             return Err(RunError::ForeignRecording);
         }
-        let share = self.would_share(workers);
-        recording.begin(if share { workers.threads() } else { 1 });
-        let result = self.execute_with(workers, share, Some(recording));
+        let share = self.would_share(pool);
+        recording.begin(if share { pool.threads() } else { 1 });
+        let result = self.execute_with(pool, share, Some(recording));
         recording.end();
         result
     }
 
     /// True if a run now would be more than the caller's.
-    fn would_share(&self, workers: &Workers) -> bool {
-        self.state.frame.parallel && workers.would_share(self.program)
+    fn would_share(&self, pool: &ThreadPool) -> bool {
+        self.state.frame.parallel && pool.would_share(self.program)
     }
 
     fn execute_with(
         &mut self,
-        workers: &Workers,
+        pool: &ThreadPool,
         share: bool,
         recording: Option<&Recording>,
     ) -> Result<(), RunError> {
@@ -279,7 +279,7 @@ impl<'r> Run<'r> {
         if let Some(&missing) = self.program.bound.iter().find(|id| !self.state.bound[id.index()]) {
             return Err(RunError::Unbound(missing));
         }
-        let (threads, most) = (workers.threads(), self.state.frame.threads);
+        let (threads, most) = (pool.threads(), self.state.frame.threads);
         if threads > most {
             return Err(RunError::Threads { threads, most });
         }
@@ -289,11 +289,11 @@ impl<'r> Run<'r> {
         // and writers from inputs.
         let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
         // While the caller works for long, one helper less is wanted by others.
-        let _busy = (self.program.units.work_ns >= BUSY_NS).then(|| workers.busy());
+        let _busy = (self.program.units.work_ns >= BUSY_NS).then(|| pool.busy());
         if share {
             job.queue().reset(self.program);
             // SAFETY: the frame is parallel and for as many threads, as was just checked.
-            unsafe { workers.run(job) };
+            unsafe { pool.run(job) };
             job.queue().take_failure().map_or(Ok(()), Err)?;
         } else {
             // SAFETY: nothing of this job runs.

@@ -133,7 +133,7 @@ mod tests {
     use abeyance_launch::Cost;
 
     use super::*;
-    use crate::{Task, Workers, Write};
+    use crate::{Task, ThreadPool, Write};
 
     /// Fills so many bytes with a number, in a temporary that is kept.
     fn program(length: usize, number: u8) -> (Program, crate::BufferId) {
@@ -156,14 +156,14 @@ mod tests {
 
     #[test]
     fn programs_take_turns_in_one_state() {
-        let (workers, states) = (Workers::new(1).unwrap(), States::new(1));
+        let (pool, states) = (ThreadPool::new(1).unwrap(), States::new(1));
         let programs = [program(1000, 1), program(100_000, 2), program(10, 3)];
         let mut bytes = Vec::new();
         for _ in 0..3 {
             for (index, (program, buffer)) in programs.iter().enumerate() {
                 let run = |state: &mut State| {
                     let mut run = state.begin(program, 0).unwrap();
-                    run.execute(&workers).unwrap();
+                    run.execute(&pool).unwrap();
                     run.read(*buffer).unwrap().to_vec()
                 };
                 let filled = states.with(program, run).unwrap();

@@ -2,7 +2,7 @@
 
 use abeyance_launch::{Cost, Function};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, Workers, Write,
+    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, ThreadPool, Write,
 };
 
 fn nothing() -> Function {
@@ -245,9 +245,9 @@ fn implied_dependencies_are_dropped() {
 
 #[test]
 fn empty_buffers_and_empty_programs_run() {
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     let program = Program::builder().build().unwrap();
-    program.state(2).unwrap().begin(&program, 0).unwrap().execute(&workers).unwrap();
+    program.state(2).unwrap().begin(&program, 0).unwrap().execute(&pool).unwrap();
 
     let mut builder = Program::builder();
     let x = builder.input(0, 64);
@@ -279,7 +279,7 @@ fn empty_buffers_and_empty_programs_run() {
     let mut run = state.begin(&program, 0).unwrap();
     run.bind(x, &feed).unwrap();
     run.bind_mut(out, &mut result).unwrap();
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
     assert_eq!(run.read(count).unwrap(), 3u64.to_ne_bytes());
     assert!(run.read(nothing).unwrap().is_empty());
 }
@@ -309,9 +309,9 @@ fn a_chain_of_a_million_tasks_builds_runs_and_drops() {
     assert_eq!(program.memory().arena, 128);
     assert_eq!(program.estimate().units, 1);
     assert!(program.runs_inline(64));
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     let mut state = program.state(2).unwrap();
     let mut run = state.begin(&program, 0).unwrap();
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
     assert_eq!(run.read(last).unwrap(), count.to_ne_bytes());
 }

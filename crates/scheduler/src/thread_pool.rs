@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPoolBuilder;
 
 use crate::frame::Job;
 use crate::idle::{Idle, Patience};
@@ -24,7 +24,7 @@ const MOST_THREADS: usize = 1024;
 /// The system refused a thread.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start {threads} threads: {reason}")]
-pub struct WorkersError {
+pub struct ThreadPoolError {
     threads: usize,
     reason: String,
 }
@@ -41,10 +41,10 @@ pub struct WorkersError {
 /// work at a time, but where there are more callers than that, and each of `n` callers has a thread
 /// to itself. A kernel must not wait for rayon's current pool as a whole (`rayon::broadcast`):
 /// where it runs on a helper that is this pool, whose threads do nothing else.
-pub struct Workers {
+pub struct ThreadPool {
     threads: usize,
     shared: Arc<Shared>,
-    pool: Option<ThreadPool>,
+    pool: Option<rayon::ThreadPool>,
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -58,13 +58,13 @@ struct Shared {
     started: AtomicUsize,
 }
 
-impl Workers {
+impl ThreadPool {
     /// A pool of `threads` threads, the caller's included; 0 is as many as the machine runs at
     /// once.
     ///
     /// # Errors
-    /// [`WorkersError`] where the system refuses a thread.
-    pub fn new(threads: usize) -> Result<Self, WorkersError> {
+    /// [`ThreadPoolError`] where the system refuses a thread.
+    pub fn new(threads: usize) -> Result<Self, ThreadPoolError> {
         let threads = match threads {
             0 => std::thread::available_parallelism().map_or(1, |threads| threads.get()),
             threads => threads.min(MOST_THREADS),
@@ -91,7 +91,7 @@ impl Workers {
             })
             .build();
         workers.handles = handles.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let pool = pool.map_err(|error| WorkersError { threads, reason: error.to_string() })?;
+        let pool = pool.map_err(|error| ThreadPoolError { threads, reason: error.to_string() })?;
         // The caller of a run is thread 0 in it.
         pool.spawn_broadcast(move |context| shared.help(threads, context.index() + 1));
         workers.pool = Some(pool);
@@ -156,7 +156,7 @@ impl Drop for Busy<'_> {
     }
 }
 
-impl Drop for Workers {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.shared.stop.store(true, SeqCst);
         self.shared.idle.wake();
@@ -171,9 +171,9 @@ impl Drop for Workers {
     }
 }
 
-impl std::fmt::Debug for Workers {
+impl std::fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Workers({} threads)", self.threads)
+        write!(f, "ThreadPool({} threads)", self.threads)
     }
 }
 
@@ -188,7 +188,7 @@ impl Shared {
             let mut worked = false;
             for lane in 0..LANES {
                 if let Some(guest) = self.lanes[(first + lane) % LANES].enter() {
-                    // SAFETY: `Workers::run` announces only jobs for as many threads as the pool
+                    // SAFETY: `ThreadPool::run` announces only jobs for as many threads as the pool
                     // has, and this thread's number is its own.
                     let mut visit = unsafe {
                         Visit::new(guest.job(), &self.idle, &self.callers, threads, thread)
