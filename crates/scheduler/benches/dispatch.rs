@@ -1,4 +1,5 @@
-//! What the scheduler adds to the work: nanoseconds a task, and how long a pool takes to wake.
+//! The time that the scheduler adds to the work: nanoseconds a task, and how long a pool takes to
+//! wake.
 
 use std::time::Duration;
 
@@ -90,7 +91,7 @@ fn independent_tiny(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(10_000, 1.0, 0), threads, None);
 }
 
-/// The same tasks passed off as larger ones, so that every one goes through the queue.
+/// Tiny tasks passed off as larger ones, so that every one goes through the queue.
 #[divan::bench(args = [1, 2])]
 fn independent_queued(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(10_000, 8e4, 0), threads, None);
@@ -108,7 +109,7 @@ fn hundred_awake(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(100, 8e4, 3_000), threads, None);
 }
 
-/// The same with pauses after which the helper is asleep.
+/// Shared work with pauses after which the helper is asleep.
 #[divan::bench(args = [1, 2])]
 fn hundred_asleep(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(100, 8e4, 3_000), threads, Some(Duration::from_millis(2)));

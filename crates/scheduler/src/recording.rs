@@ -4,9 +4,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Instant;
 
-use crate::frame::Part;
-use crate::program::{Program, TaskId};
 use abeyance_launch::OutOfMemory;
+
+use crate::ids::TaskId;
+use crate::part::Part;
+use crate::program::Program;
 
 /// One part of a task as it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +52,18 @@ struct Slot {
 
 const NOBODY: u32 = u32::MAX;
 
+impl Program {
+    /// Makes room for the times of one run, in nanoseconds since `epoch`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for all parts.
+    pub fn recording(&self, epoch: Instant) -> Result<Recording, OutOfMemory> {
+        Recording::new(self, epoch)
+    }
+}
+
 impl Recording {
-    pub(crate) fn new(program: &Program, epoch: Instant) -> Result<Self, OutOfMemory> {
+    fn new(program: &Program, epoch: Instant) -> Result<Self, OutOfMemory> {
         let mut firsts = Vec::new();
         let tasks = program.tasks.len() + 1;
         let refused = OutOfMemory { bytes: tasks.saturating_mul(size_of::<usize>()) };
@@ -73,7 +85,7 @@ impl Recording {
         Ok(Self { program: program.id, epoch, firsts, slots, run: (0, 0), threads: 0 })
     }
 
-    /// What was recorded before is gone.
+    /// Starts a recording and drops what was recorded before.
     pub(crate) fn begin(&mut self, threads: usize) {
         for slot in &mut self.slots {
             *slot.thread.get_mut() = NOBODY;
@@ -91,7 +103,7 @@ impl Recording {
         self.epoch.elapsed().as_nanos() as u64
     }
 
-    /// A part that started at `start` ends now.
+    /// Notes that a part that started at `start` ends now.
     pub(crate) fn note(&self, Part { task, part }: Part, thread: usize, start: u64) {
         let slot = &self.slots[self.firsts[task as usize] + part as usize];
         slot.start.store(start, Relaxed);

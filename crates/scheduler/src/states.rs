@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use abeyance_launch::OutOfMemory;
+
 use crate::program::Program;
 use crate::state::State;
-use abeyance_launch::OutOfMemory;
 
 /// States for the runs of any number of programs: each run is lent one. There are as many as runs
 /// went on at a time, and each has grown to what the largest program that it ran asks for.

@@ -1,4 +1,4 @@
-//! What makes a program, what does not, and what its memory comes to.
+//! Programs that can be built and those that cannot, and the memory of those that can.
 
 use abeyance_launch::{Cost, Function};
 use abeyance_scheduler::{

@@ -102,7 +102,7 @@ struct Built {
     buffers: Vec<(Written, BufferId)>,
 }
 
-/// What the kernel of a task does, but for the failure.
+/// The work of a task's kernel, but for the failure.
 fn work(call: &mut Call<'_>, task: usize, workspace: usize) {
     let reads: Vec<&[u64]> = (0..call.inputs()).map(|index| call.input(index)).collect();
     let (part, draw) = (call.part(), call.draw());

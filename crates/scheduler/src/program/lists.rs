@@ -1,6 +1,6 @@
 //! Many short lists in few allocations.
 
-/// List number `i` is `items[starts[i]..starts[i + 1]]`.
+/// Lists in one allocation: number `i` is `items[starts[i]..starts[i + 1]]`.
 #[derive(Debug)]
 pub(crate) struct Lists<T> {
     starts: Vec<usize>,
@@ -81,10 +81,10 @@ impl<T> Default for Pool<T> {
 
 impl<T: Copy> Pool<T> {
     /// Appends a list, or returns `None` where 32 bits no longer count the items.
-    pub fn push(&mut self, list: &[T]) -> Option<Slice> {
+    pub fn push(&mut self, list: impl ExactSizeIterator<Item = T>) -> Option<Slice> {
         let start = u32::try_from(self.0.len()).ok()?;
         let end = start.checked_add(u32::try_from(list.len()).ok()?)?;
-        self.0.extend_from_slice(list);
+        self.0.extend(list);
         Some(Slice { start, end })
     }
 
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_slice_finds_its_list() {
         let mut pool = Pool::default();
-        let [first, none, second] = ["ab", "", "c"].map(|list| pool.push(list.as_bytes()).unwrap());
+        let [first, none, second] = ["ab", "", "c"].map(|list| pool.push(list.bytes()).unwrap());
         assert_eq!(
             (pool.get(first), pool.get(none), pool.get(second)),
             (&b"ab"[..], &b""[..], &b"c"[..])
