@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use abeyance_ir::{Dims, Fault, Fusibility};
 use abeyance_kernels::elementwise_chunk;
-use abeyance_kernels::fused::{Fused, Operation, Read, Span};
+use abeyance_kernels::fused::{self, Fused, Operation, Read};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
 use abeyance_scheduler::{BufferId, Task, TaskId, Write};
 use smallvec::SmallVec;
@@ -39,7 +39,7 @@ impl Loop {
     /// An input stretched to other sizes.
     fn stretched(&mut self, input: u32, size: usize, from: &[usize], to: &[usize]) -> Read {
         self.operations.push(Operation::broadcast(input, size, from, to));
-        Read::Made(self.operations.len() as u32 - 1)
+        Read::Value(self.operations.len() as u32 - 1)
     }
 
     /// Adds the operation that makes a value.
@@ -163,9 +163,9 @@ impl Emitter<'_> {
         group_loop.cost.flops += last.cost.flops;
         group_loop.part = Some(last.chunk.min(concrete.bytes()) / concrete.dtype.size());
         let reads = (0..last.reads.len() as u32).map(Read::Whole).collect();
-        let span = Span::Part { workspace: last.workspace };
+        let range = fused::Range::Part { workspace: last.workspace };
         let size = concrete.dtype.size();
-        group_loop.push(value, Operation { run: last.run, reads, size, span, output: None });
+        group_loop.push(value, Operation { run: last.run, reads, size, range, output: None });
         Ok(())
     }
 
@@ -189,7 +189,7 @@ impl Emitter<'_> {
             let &Source::Operand(index) = source else { return Err(missing()) };
             let &operand = instruction.operands.get(index).ok_or_else(missing)?;
             if let Some(&made) = group_loop.operation_of.get(&operand) {
-                reads.push(Read::Made(made));
+                reads.push(Read::Value(made));
                 continue;
             }
             let buffer = self.buffers[operand.index()].ok_or_else(missing)?;
@@ -211,8 +211,9 @@ impl Emitter<'_> {
                 group_loop.stretched(input, from.dtype.size(), &own, concrete.dims)
             });
         }
-        let span = if is_piecewise { Span::Piece { period: None } } else { Span::Row };
-        Ok(Operation { run: step.run, reads, size, span, output: None })
+        let range =
+            if is_piecewise { fused::Range::Tile { period: None } } else { fused::Range::Row };
+        Ok(Operation { run: step.run, reads, size, range, output: None })
     }
 
     /// A member's kernel for any row, or any piece, of elements, and the number of elements that it
