@@ -241,8 +241,10 @@ pub fn select<T: Element>(
     );
 }
 
-/// As [`binary`], for a function that may have no result; gives the place of the first such element
-/// of the piece.
+/// A function of two operands that broadcast, as [`binary`], which may have no result.
+///
+/// # Errors
+/// The index in the result of the first element of the piece that has none.
 pub fn try_binary<T: Element>(
     plan: &Broadcast<2>,
     x: &[T],
