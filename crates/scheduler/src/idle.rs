@@ -1,18 +1,18 @@
-//! How threads wait: awake for a while, then asleep until someone has work.
+//! The waiting of threads: awake for a while, then asleep until someone has work.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread without work stays awake: longer than a training loop takes between two steps,
-/// short enough not to matter to whoever else wants the core.
+/// The time that a thread without work stays awake: longer than a training loop takes between two
+/// steps, short enough not to matter to whoever else wants the core.
 const AWAKE: Duration = Duration::from_micros(200);
 /// Rounds between looks at the clock.
 const CLOCK: u32 = 16;
 
-/// How long a thread has been waiting in vain: it spins for a few microseconds, then offers the
-/// core to others at each round, and is told to sleep after [`AWAKE`].
+/// The backoff of a thread without work: it spins for a few microseconds, then offers the core to
+/// others at each round, and is told to sleep after [`AWAKE`].
 #[derive(Default)]
 pub(crate) struct Backoff {
     /// Spins in seven rounds of 1, 2, .., 64 pauses, then yields.

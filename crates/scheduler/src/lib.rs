@@ -5,8 +5,8 @@
 //! the ordering that the sharing of memory asks for, so a program that exists is safe to run
 //! whatever its author passed in. A [`State`] holds what one run at a time needs, of whichever
 //! program; once there is room, [`State::begin`], [`Run::bind`], [`Run::execute`] and [`Run::read`]
-//! allocate nothing. [`States`] lends them to runs. [`ThreadPool`] is the pool of threads, shared by
-//! any number of runs.
+//! allocate nothing. [`States`] lends them to runs. [`ThreadPool`] is the pool of threads, shared
+//! by any number of runs.
 //!
 //! This crate knows tasks, dependencies, costs and buffers. It must not know tensors, shapes,
 //! element types or graphs.

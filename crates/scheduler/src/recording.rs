@@ -1,4 +1,4 @@
-//! When each part of a run started and ended, and on which thread.
+//! Recordings of a run: the times at which each part started and ended, and its thread.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
@@ -15,13 +15,13 @@ use crate::program::Program;
 pub struct PartTime {
     /// The task.
     pub task: TaskId,
-    /// Which of its parts, counted from 0.
+    /// The number of the part in its task, counted from 0.
     pub part: u32,
     /// The thread that ran it: 0 for the caller's, 1 and up for the pool's own.
     pub thread: usize,
-    /// When the kernel was called, in nanoseconds since the recording's epoch.
+    /// The time at which the kernel was called, in nanoseconds since the recording's epoch.
     pub start_ns: u64,
-    /// When it returned.
+    /// The time at which it returned, in nanoseconds since the recording's epoch.
     pub end_ns: u64,
 }
 
@@ -131,12 +131,12 @@ impl Recording {
         })
     }
 
-    /// When the run started, in nanoseconds since the epoch.
+    /// The time at which the run started, in nanoseconds since the epoch.
     pub fn start_ns(&self) -> u64 {
         self.run.0
     }
 
-    /// When it ended.
+    /// The time at which it ended, in nanoseconds since the epoch.
     pub fn end_ns(&self) -> u64 {
         self.run.1
     }

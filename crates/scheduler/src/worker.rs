@@ -26,7 +26,7 @@ enum Claim {
     /// The units in these slots, of one claim each.
     Units(Range<usize>),
     /// One of several claims of a unit.
-    Piece { unit: u32, claim: u32 },
+    Parts { unit: u32, claim: u32 },
 }
 
 /// The callers that are at work, of whom each keeps a thread of the pool from helping: the last
@@ -35,10 +35,12 @@ enum Claim {
 pub(crate) struct ActiveCallers(CachePadded<AtomicUsize>);
 
 impl ActiveCallers {
+    /// Counts a caller in.
     pub fn enter(&self) {
         self.0.fetch_add(1, Relaxed);
     }
 
+    /// Counts a caller out.
     pub fn leave(&self) {
         self.0.fetch_sub(1, Relaxed);
     }
@@ -100,7 +102,7 @@ impl<'a> Worker<'a> {
                         self.run_units(unit, slot == last);
                     }
                 }
-                Claim::Piece { unit, claim } => self.run_piece(unit, claim),
+                Claim::Parts { unit, claim } => self.run_parts(unit, claim),
             }
         }
         self.settle();
@@ -127,7 +129,7 @@ impl<'a> Worker<'a> {
                     let _ = queue.head.compare_exchange(head, head + 1, AcqRel, Relaxed);
                 }
                 if claim < record.claims {
-                    return Some(Claim::Piece { unit, claim });
+                    return Some(Claim::Parts { unit, claim });
                 }
                 continue;
             }
@@ -161,7 +163,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Runs some parts of a unit that consists of one task.
-    fn run_piece(&mut self, unit: u32, claim: u32) {
+    fn run_parts(&mut self, unit: u32, claim: u32) {
         let program = self.job.program();
         let record = program.units.units[unit as usize];
         self.run_tasks(program.units.tasks.get(unit as usize), |task| {
@@ -169,7 +171,7 @@ impl<'a> Worker<'a> {
             let end = start.saturating_add(record.grain);
             start..end.min(program.tasks[task as usize].parts)
         });
-        // Acquire and release: whoever finishes the last piece has seen what the other pieces
+        // Acquire and release: whoever finishes the last claim has seen what those of the others
         // wrote.
         let done = self.job.queue().units[unit as usize].done.fetch_add(1, AcqRel);
         if done + 1 == record.claims

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use abeyance_launch::Cost;
+use abeyance_launch::{Call, Cost};
 use abeyance_scheduler::{
     AlignedBytes, BufferId, Program, ProgramBuilder, States, Task, TaskId, ThreadPool, Write,
 };
@@ -282,6 +282,37 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
     }
 }
 
+/// Waits until a count is `least`, for so many seconds at most. Returns true if it is.
+fn wait_for(count: &AtomicUsize, least: usize, seconds: u64) -> bool {
+    let start = Instant::now();
+    while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(seconds) {
+        std::thread::yield_now();
+    }
+    count.load(SeqCst) >= least
+}
+
+/// Appends a task of one part, whose buffer it returns.
+fn add_task(
+    builder: &mut ProgramBuilder,
+    reads: &[BufferId],
+    cost: Cost,
+    run: impl Fn(&mut Call<'_>) + Send + Sync + 'static,
+) -> BufferId {
+    let buffer = builder.temporary(64);
+    builder.task(Task {
+        reads,
+        writes: &[Write { buffer, chunk: 64 }],
+        cost,
+        workspace: 0,
+        run: Box::new(move |call| {
+            run(call);
+            Ok(())
+        }),
+        after: &[],
+    });
+    buffer
+}
+
 #[test]
 fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     const RUNS: usize = 4;
@@ -289,23 +320,11 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     // so far; in between are many parts, for which helpers would come.
     let (started, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let meet = |builder: &mut ProgramBuilder, reads: &[BufferId], count: &Arc<AtomicUsize>| {
-        let (buffer, count) = (builder.temporary(64), count.clone());
-        builder.task(Task {
-            reads,
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: MUCH,
-            workspace: 0,
-            run: Box::new(move |_| {
-                count.fetch_add(1, SeqCst);
-                let start = Instant::now();
-                while count.load(SeqCst) < RUNS && start.elapsed() < Duration::from_secs(20) {
-                    std::thread::yield_now();
-                }
-                Ok(())
-            }),
-            after: &[],
-        });
-        buffer
+        let count = count.clone();
+        add_task(builder, reads, MUCH, move |_| {
+            count.fetch_add(1, SeqCst);
+            wait_for(&count, RUNS, 20);
+        })
     };
     let mut builder = Program::builder();
     let mut last = meet(&mut builder, &[], &started);
@@ -347,76 +366,50 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     }
 }
 
-#[test]
-fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
-    let wait_for = |count: &AtomicUsize, least: usize| {
-        let start = Instant::now();
-        while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(5) {
-            std::thread::yield_now();
-        }
-        count.load(SeqCst) >= least
-    };
-    let counter = || Arc::new(AtomicUsize::new(0));
-    let (arrived, others, ended) = (counter(), counter(), counter());
-
-    // Two long tasks, of which a helper has one; it goes on until another caller is at work and
-    // this one asleep. Then there are two short ones, which are not worth waking anybody, and the
-    // helper is one thread too many.
+/// Two long tasks, of which a helper has one; it goes on until another caller is at work and the
+/// first caller, this thread, asleep. Then there are two short tasks, which are not worth waking
+/// anybody, and the helper is one thread too many.
+fn long_then_short(
+    arrived: &Arc<AtomicUsize>,
+    others: &Arc<AtomicUsize>,
+    ended: &Arc<AtomicUsize>,
+) -> Program {
     let caller = std::thread::current().id();
     let mut builder = Program::builder();
     let first = [(); 2].map(|()| {
-        let (buffer, arrived, others) = (builder.temporary(64), arrived.clone(), others.clone());
-        builder.task(Task {
-            reads: &[],
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: MUCH,
-            workspace: 0,
-            run: Box::new(move |_| {
-                arrived.fetch_add(1, SeqCst);
-                wait_for(&arrived, 2);
-                if std::thread::current().id() != caller {
-                    wait_for(&others, 1);
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Ok(())
-            }),
-            after: &[],
-        });
-        buffer
+        let (arrived, others) = (arrived.clone(), others.clone());
+        add_task(&mut builder, &[], MUCH, move |_| {
+            arrived.fetch_add(1, SeqCst);
+            wait_for(&arrived, 2, 5);
+            if std::thread::current().id() != caller {
+                wait_for(&others, 1, 5);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        })
     });
     for _ in 0..2 {
-        let (buffer, ended) = (builder.temporary(64), ended.clone());
-        builder.task(Task {
-            reads: &first,
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: Cost { flops: 1e4, bytes: 0.0 },
-            workspace: 0,
-            run: Box::new(move |_| {
-                ended.fetch_add(1, SeqCst);
-                Ok(())
-            }),
-            after: &[],
+        let ended = ended.clone();
+        add_task(&mut builder, &first, Cost { flops: 1e4, bytes: 0.0 }, move |_| {
+            ended.fetch_add(1, SeqCst);
         });
     }
-    let program = builder.build().unwrap();
+    builder.build().unwrap()
+}
+
+#[test]
+fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
+    let counter = || Arc::new(AtomicUsize::new(0));
+    let (arrived, others, ended) = (counter(), counter(), counter());
+    let program = long_then_short(&arrived, &others, &ended);
 
     // The other caller's, on its own thread.
     let mut builder = Program::builder();
-    let met = builder.temporary(64);
-    builder.keep(met);
     let (entered, all) = (others.clone(), ended.clone());
-    builder.task(Task {
-        reads: &[],
-        writes: &[Write { buffer: met, chunk: 64 }],
-        cost: MUCH,
-        workspace: 0,
-        run: Box::new(move |call| {
-            entered.fetch_add(1, SeqCst);
-            call.output::<u8>().fill(u8::from(wait_for(&all, 2)));
-            Ok(())
-        }),
-        after: &[],
+    let met = add_task(&mut builder, &[], MUCH, move |call| {
+        entered.fetch_add(1, SeqCst);
+        call.output::<u8>().fill(u8::from(wait_for(&all, 2, 5)));
     });
+    builder.keep(met);
     let other = builder.build().unwrap();
 
     let pool = ThreadPool::new(2).unwrap();
@@ -428,7 +421,7 @@ fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
         }
         let met = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
-                wait_for(&arrived, 2);
+                wait_for(&arrived, 2, 5);
                 let mut state = other.state(2).unwrap();
                 let mut run = state.begin(&other, 0).unwrap();
                 run.execute(&pool).unwrap();

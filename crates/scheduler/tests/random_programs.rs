@@ -261,7 +261,7 @@ fn quietly() {
     }));
 }
 
-/// As many cases as `PROPTEST_CASES` says, which sanitizers keep low.
+/// The number of cases that `PROPTEST_CASES` says, which sanitizers keep low.
 fn config() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),

@@ -10,8 +10,8 @@ pub(crate) struct Lifetime {
 }
 
 /// Places buffers so that no two that are alive at one time share a byte. Returns the offset of
-/// each, and the end of all. The largest is placed first, each at the lowest place that is free as long as it lives.
-/// `None` where that outgrows the address space.
+/// each, and the end of all. The largest is placed first, each at the lowest place that is free as
+/// long as it lives. `None` where that outgrows the address space.
 ///
 /// Takes time in the square of their number.
 pub(crate) fn pack(buffers: &[Lifetime]) -> Option<(Vec<usize>, usize)> {

@@ -11,7 +11,8 @@ use crate::ids::TaskId;
 /// A unit, as the queue sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unit {
-    /// The number of claims by which it is handed out: 1, or the runs of `grain` parts of its only task.
+    /// The number of claims by which it is handed out: 1, or the runs of `grain` parts of its only
+    /// task.
     pub claims: u32,
     /// Parts a claim.
     pub grain: u32,
