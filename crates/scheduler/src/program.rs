@@ -15,7 +15,7 @@ use abeyance_launch::{Cost, Cut, Function};
 
 use crate::buffers::{Buffer, BufferInfo, Write};
 use crate::ids::{BufferId, TaskId};
-use lists::{Lists, Pool, Slice};
+use lists::{ListPool, ListRange, Lists};
 use units::Units;
 
 /// A task as a program holds it, for printing.
@@ -65,8 +65,8 @@ pub struct Estimate {
 pub(crate) struct TaskRecord {
     pub run: Function,
     /// The buffers it reads and fills, in the program's `reads` and `writes`.
-    pub reads: Slice,
-    pub writes: Slice,
+    pub reads: ListRange,
+    pub writes: ListRange,
     pub workspace: usize,
     pub parts: u32,
 }
@@ -85,9 +85,9 @@ pub struct Program {
     /// The work of each task.
     pub(crate) costs: Vec<Cost>,
     /// The buffers that tasks read.
-    pub(crate) reads: Pool<BufferId>,
+    pub(crate) reads: ListPool<BufferId>,
     /// The buffers that tasks fill, as rows of the buffer table.
-    pub(crate) writes: Pool<Cut>,
+    pub(crate) writes: ListPool<Cut>,
     pub(crate) dependencies: Lists<TaskId>,
     pub(crate) units: Units,
     pub(crate) memory: Memory,

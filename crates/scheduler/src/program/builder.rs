@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use abeyance_launch::{ALIGNMENT, AlignedBytes, Cost, Cut, Function};
 
 use super::layout::{NONE, Unordered, lay_out};
-use super::lists::Pool;
+use super::lists::ListPool;
 use super::units::Units;
 use super::{Program, TaskRecord, estimate};
 use crate::buffers::{Buffer, BufferKind, Write};
@@ -38,7 +38,7 @@ pub struct Task<'a> {
 
 /// Gathers buffers and tasks, and makes a [`Program`] of them.
 ///
-/// Its methods never fail: the first mistake is remembered and returned by
+/// Its methods never fail: the first error is remembered and returned by
 /// [`ProgramBuilder::build`].
 #[derive(Default)]
 pub struct ProgramBuilder {
@@ -48,11 +48,11 @@ pub struct ProgramBuilder {
     tasks: Vec<TaskRecord>,
     costs: Vec<Cost>,
     /// The buffers that tasks read and fill.
-    reads: Pool<BufferId>,
-    writes: Pool<Cut>,
+    reads: ListPool<BufferId>,
+    writes: ListPool<Cut>,
     /// Pairs of a task and one that it follows.
     after: Vec<(u32, TaskId)>,
-    mistake: Option<BuildError>,
+    error: Option<BuildError>,
 }
 
 impl Program {
@@ -96,7 +96,7 @@ impl ProgramBuilder {
     pub fn keep(&mut self, buffer: BufferId) {
         match self.buffers.get_mut(buffer.index()) {
             Some(buffer) => buffer.info.keep = true,
-            None => self.blame(BuildError::NoSuchBuffer(buffer)),
+            None => self.note_error(BuildError::NoSuchBuffer(buffer)),
         }
     }
 
@@ -108,7 +108,7 @@ impl ProgramBuilder {
                 let reads = self.reads.push(task.reads.iter().copied());
                 let writes = self.writes.push(task.writes.iter().map(|&write| write.into()));
                 let (Some(reads), Some(writes)) = (reads, writes) else {
-                    self.blame(BuildError::TooMany);
+                    self.note_error(BuildError::TooMany);
                     return id;
                 };
                 self.after.extend(task.after.iter().map(|&after| (id.0, after)));
@@ -116,7 +116,7 @@ impl ProgramBuilder {
                 let Task { run, workspace, .. } = task;
                 self.tasks.push(TaskRecord { run, reads, writes, workspace, parts });
             }
-            Err(mistake) => self.blame(mistake),
+            Err(error) => self.note_error(error),
         }
         id
     }
@@ -124,10 +124,10 @@ impl ProgramBuilder {
     /// Lays out the memory, derives the order and returns the program.
     ///
     /// # Errors
-    /// The first mistake in the order in which the builder was told.
+    /// The first error in the order in which the builder was told.
     pub fn build(mut self) -> Result<Program, BuildError> {
-        if let Some(mistake) = self.mistake.take() {
-            return Err(mistake);
+        if let Some(error) = self.error.take() {
+            return Err(error);
         }
         for (index, buffer) in self.buffers.iter().enumerate() {
             let asked_for = buffer.info.keep
@@ -180,20 +180,20 @@ impl ProgramBuilder {
         let Some(id) =
             u32::try_from(self.buffers.len()).ok().filter(|&id| id != NONE).map(BufferId)
         else {
-            self.blame(BuildError::TooMany);
+            self.note_error(BuildError::TooMany);
             return BufferId(NONE);
         };
         let alignment = buffer.info.alignment;
         if !alignment.is_power_of_two() || alignment > ALIGNMENT {
-            self.blame(BuildError::Alignment { buffer: id, alignment });
+            self.note_error(BuildError::Alignment { buffer: id, alignment });
         }
         self.buffers.push(buffer);
         self.writers.push(NONE);
         id
     }
 
-    fn blame(&mut self, mistake: BuildError) {
-        self.mistake.get_or_insert(mistake);
+    fn note_error(&mut self, error: BuildError) {
+        self.error.get_or_insert(error);
     }
 
     /// The number of parts of a task, which from now on is the writer of what it fills, or what is

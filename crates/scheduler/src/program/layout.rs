@@ -7,7 +7,7 @@ use abeyance_launch::Cut;
 
 use super::ancestry::{Ancestry, Clock};
 use super::arena::{Arena, DISTANCE, LARGE, Occupants, Wait, rounded};
-use super::lists::{Lists, Pool};
+use super::lists::{ListPool, Lists};
 use super::pack::{Lifetime, pack};
 use super::{Memory, TaskRecord};
 use crate::buffers::{Buffer, BufferKind};
@@ -31,8 +31,8 @@ pub(crate) struct Unordered<'a> {
     /// The task that writes each buffer, or [`NONE`].
     pub writers: &'a [u32],
     pub tasks: &'a [TaskRecord],
-    pub reads: &'a Pool<BufferId>,
-    pub writes: &'a Pool<Cut>,
+    pub reads: &'a ListPool<BufferId>,
+    pub writes: &'a ListPool<Cut>,
     /// Pairs of a task and one that it follows.
     pub after: &'a [(u32, TaskId)],
 }
