@@ -134,7 +134,7 @@ fn backward_filter_nhwc16n(bencher: Bencher, layer: Layer) {
     bencher.counter(flops(&conv)).bench_local(|| kernel.run(&[&x[..], &y], &mut w));
 }
 
-/// As fast as this processor multiplies and adds when all is in registers.
+/// The most that this processor multiplies and adds, when all is in registers.
 #[divan::bench]
 fn peak(bencher: Bencher) {
     const STEPS: usize = 10_000;

@@ -2,7 +2,7 @@
 //! thread.
 
 use abeyance_kernels::element::{Number, Real};
-use abeyance_kernels::fused::{self, Fused, Read, Span};
+use abeyance_kernels::fused::{self, Fused, Read};
 use abeyance_kernels::launch::{Cost, Function, Kernel};
 use abeyance_kernels::layout::Transpose;
 use abeyance_kernels::random::Stream;
@@ -69,9 +69,9 @@ fn stretching(
         fused::Operation::broadcast(1, size, sizes, &dims),
         fused::Operation {
             run: row,
-            reads: [Read::Row(0, size as u32), Read::Made(0)].into_iter().collect(),
+            reads: [Read::Row(0, size as u32), Read::Value(0)].into_iter().collect(),
             size,
-            span: Span::Row,
+            range: fused::Range::Row,
             output: Some(0),
         },
     ];

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-/// How `N` operands are walked to give each element of a result they broadcast to.
+/// A walk over `N` operands that gives each element of a result that they broadcast to.
 ///
 /// Dimensions of size 1 are dropped and neighbours that every operand walks evenly are merged, so
 /// that equal shapes are one loop and `[N, 10] + [10]` is two. In the innermost loop an operand
@@ -58,7 +58,7 @@ impl<const N: usize> Broadcast<N> {
         Self { outer: nest.into_iter().collect(), inner, inner_strides }
     }
 
-    /// How far each operand moves in the innermost loop: 1 or 0.
+    /// The stride of each operand in the innermost loop: 1 or 0.
     pub fn inner_strides(&self) -> [usize; N] {
         self.inner_strides
     }

@@ -7,7 +7,7 @@
 
 use crate::element::Element;
 
-/// Run `body` compiled for the best instruction set this processor has.
+/// Runs `body` compiled for the best instruction set this processor has.
 ///
 /// Only what is inlined into `body` is compiled again, so write the closure, and whatever it calls
 /// in its loop, with `#[inline(always)]`.
@@ -16,15 +16,16 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(body)
 }
 
-/// As [`vectorized`] for loops over floats; those over integers are compiled once. They are rare,
-/// and three times the code for each made the operators take twice as long to build.
+/// Runs loops over floats as [`vectorized`] does, and those over integers as they are. Loops over
+/// integers are rare, and three times the code for each made the operators take twice as long to
+/// build.
 #[inline(always)]
 pub(crate) fn vectorized_for<T: Element, R>(body: impl FnOnce() -> R) -> R {
     if T::IS_FLOAT { vectorized(body) } else { body() }
 }
 
-/// How many elements of an elementwise loop one part fills: a fixed number of bytes, so that the
-/// cut depends on shapes only.
+/// The number of elements of an elementwise loop that one part fills: a fixed number of bytes, so
+/// that the cut depends on shapes only.
 ///
 /// `bytes_per_element` counts what is read and written for one element. A part touches about 256
 /// KiB, which stays in a second-level cache and takes some ten microseconds; the result is a
@@ -34,8 +35,8 @@ pub fn elementwise_chunk(len: usize, bytes_per_element: usize) -> usize {
     if len <= chunk { len.max(1) } else { chunk }
 }
 
-/// How many elements one part fills when it has to fill whole rows of `width` elements, each row
-/// reading and writing `bytes_per_row`. At least one row.
+/// The number of elements that one part fills when it has to fill whole rows of `width` elements,
+/// each row reading and writing `bytes_per_row`. At least one row.
 pub fn rows_chunk(rows: usize, width: usize, bytes_per_row: usize) -> usize {
     let each = (256 * 1024 / bytes_per_row.max(1)).max(1);
     each.min(rows.max(1)) * width.max(1)

@@ -17,7 +17,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What an array can hold: `f32 f64 i32 i64 u8`.
+/// The types of an array's elements: `f32 f64 i32 i64 u8`.
 pub trait Element:
     Pod + sealed::Sealed + PartialEq + PartialOrd + Default + Debug + Display + Send + Sync
 {
@@ -75,7 +75,7 @@ pub trait Number: Element {
     /// The largest integer not above `self / other`; `None` for a division of integers by zero,
     /// which wrap.
     fn floor_quotient(self, other: Self) -> Option<Self>;
-    /// What is left of the division that rounds down, so with the sign of `other` (as Python's and
+    /// The remainder of the division that rounds down, so with the sign of `other` (as Python's and
     /// TensorFlow's `%`); `None` for integers by zero.
     fn modulo(self, other: Self) -> Option<Self>;
     /// `self` to the power of `other`, wrapping for integers, where a negative exponent gives

@@ -156,13 +156,6 @@ pub fn softplus_f64(x: f64) -> f64 {
     if x > 0.0 { x + rest } else { rest }
 }
 
-/// The loss of a logit `x` against a probability `z`: max(x, 0) - x·z + ln(1 + e⁻|ˣ|), TensorFlow's
-/// `sigmoid_cross_entropy_with_logits`.
-#[inline(always)]
-pub fn sigmoid_cross_entropy<T: crate::element::Real>(x: T, z: T) -> T {
-    x.relu() - x * z + (-x.absolute()).exp().ln_1p()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,13 +314,5 @@ mod tests {
     fn softplus_is_accurate() {
         check("softplus", softplus, softplus_f64, 4.0);
         assert_eq!(softplus(1e4), 1e4);
-    }
-
-    #[test]
-    fn sigmoid_cross_entropy_is_finite_at_large_logits() {
-        assert_eq!(sigmoid_cross_entropy(1e4f32, 1.0), 0.0);
-        assert_eq!(sigmoid_cross_entropy(-1e4f32, 1.0), 1e4);
-        assert_eq!(sigmoid_cross_entropy(1e4f64, 0.0), 1e4);
-        assert!((sigmoid_cross_entropy(0.0f64, 0.5) - std::f64::consts::LN_2).abs() < 1e-15);
     }
 }

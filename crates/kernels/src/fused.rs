@@ -10,117 +10,29 @@
 //! The first operation may be a *host*, which fills all of a part before the tiles begin: a matmul
 //! or a convolution, whose result is still in the cache when bias and activation follow.
 
+mod operation;
+mod workspace;
+
+pub use operation::{Operation, Range, Read};
+
 use smallvec::SmallVec;
 
-use crate::broadcast::Broadcast;
-use crate::element::Element;
-use crate::launch::{ALIGNMENT, Call, Chunking, Failure, Function, OutputChunk, RawBuffer};
-use crate::layout;
+use crate::launch::{Call, Chunking, Failure, Function, Inputs, OutputChunk, RawBuffer};
+use workspace::{Slot, TileSlots, aligned, allocate, tile};
 
-/// What the values that are alive in a tile take together: most of a first-level cache.
-const TILES: usize = 32 * 1024;
-/// The longest tile, in elements.
-const LONGEST: usize = 2048;
-/// The shortest one: below, calling the loops takes longer than running them.
-const SHORTEST: usize = 128;
-
-/// What an operation reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// An input of the call, as a whole.
-    Whole(u32),
-    /// The elements of an input that are in the tile's place; each has so many bytes.
-    Row(u32, u32),
-    /// The result of an earlier operation: its elements in the tile's place.
-    Made(u32),
-}
-
-/// Which elements a call of an operation makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Span {
-    /// Those of a whole part, before the tiles begin: the first operation only. It needs so many
-    /// bytes to work in.
-    Part {
-        /// Its [`Step::workspace`](crate::launch::Step::workspace).
-        workspace: usize,
-    },
-    /// Those of a tile, told where it starts.
-    Piece {
-        /// After so many elements the result repeats itself.
-        period: Option<usize>,
-    },
-    /// Those of a tile, as of any row.
-    Row,
-}
-
-/// One of the loops.
-pub struct Operation {
-    /// The loop.
-    pub run: Function,
-    /// What it reads, in the order in which it counts its inputs.
-    pub reads: SmallVec<[Read; 3]>,
-    /// The bytes of an element of its result.
-    pub size: usize,
-    /// Which elements a call makes.
-    pub span: Span,
-    /// Which output of the call its result is, if it is one.
-    pub output: Option<u32>,
-}
-
-impl Operation {
-    /// An input of elements of `size` bytes and of sizes `from`, repeated along dimensions of size
-    /// 1 to fill `dims`.
-    ///
-    /// # Panics
-    /// If `from` does not broadcast to `dims`.
-    pub fn broadcast(input: u32, size: usize, from: &[usize], dims: &[usize]) -> Self {
-        let plan = Broadcast::new(dims, [from]);
-        let lead = dims.len() - from.len();
-        let first = from.iter().position(|&dim| dim != 1).unwrap_or(from.len());
-        let run: Function = match size {
-            1 => Box::new(move |call| spread::<u8>(&plan, call)),
-            4 => Box::new(move |call| spread::<i32>(&plan, call)),
-            _ => Box::new(move |call| spread::<i64>(&plan, call)),
-        };
-        Self {
-            run,
-            reads: SmallVec::from_slice(&[Read::Whole(input)]),
-            size,
-            span: Span::Piece { period: Some(dims[lead + first..].iter().product()) },
-            output: None,
-        }
-    }
-}
-
-fn spread<T: Element>(plan: &Broadcast<1>, call: &mut Call<'_>) -> Result<(), Failure> {
-    let (x, start) = (call.input::<T>(0), call.start::<T>());
-    layout::broadcast_to(plan, x, call.output(), start);
-    Ok(())
-}
-
-/// Where the result of an operation is made.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// In the workspace from this byte on, the elements of the tile.
-    Tile(usize),
-    /// In the workspace from this byte on, the elements of the part.
-    Part(usize),
-    /// In its output.
-    Output(usize),
-}
-
-struct Planned {
+/// An operation whose result has a place.
+struct Placed {
     run: Function,
     /// Rows of the table of a tile.
     reads: SmallVec<[u32; 4]>,
     size: usize,
-    span: Span,
-    place: Place,
+    range: Range,
+    slot: Slot,
 }
 
 /// Operations that run together.
 pub struct Fused {
-    operations: Vec<Planned>,
+    operations: Vec<Placed>,
     inputs: usize,
     /// Inputs of which a tile's elements are read, and the bytes of an element. Their rows come
     /// after those of inputs, and before those of results.
@@ -137,120 +49,33 @@ impl Fused {
     /// inputs whose parts make at most `part` elements. `None` if an operation reads what is not
     /// there, or two fill one output.
     pub fn new(operations: Vec<Operation>, inputs: usize, part: usize) -> Option<Self> {
-        let made = |read: &Read| match *read {
-            Read::Made(index) => Some(index as usize),
-            _ => None,
-        };
-        let mut outputs: SmallVec<[u32; 6]> =
-            operations.iter().filter_map(|operation| operation.output).collect();
-        outputs.sort_unstable();
-        if outputs.windows(2).any(|pair| pair[0] == pair[1]) {
+        let mut valid = operations.iter().enumerate();
+        if !valid.all(|(index, operation)| operation.is_valid_at(index, inputs))
+            || !outputs_differ(&operations)
+        {
             return None;
         }
-        let mut rows: Vec<(u32, usize)> = Vec::new();
-        let mut last_use: Vec<usize> = (0..operations.len()).collect();
-        for (index, operation) in operations.iter().enumerate() {
-            let valid = |read: &Read| match *read {
-                Read::Whole(input) | Read::Row(input, _) => (input as usize) < inputs,
-                Read::Made(earlier) => (earlier as usize) < index,
-            };
-            let misplaced = match operation.span {
-                Span::Part { .. } => index > 0,
-                Span::Piece { period } => period == Some(0),
-                Span::Row => false,
-            };
-            if !operation.reads.iter().all(valid) || operation.size == 0 || misplaced {
-                return None;
-            }
-            for read in &operation.reads {
-                if let Read::Row(input, size) = *read
-                    && !rows.contains(&(input, size as usize))
-                {
-                    rows.push((input, size as usize));
-                }
-            }
-            for earlier in operation.reads.iter().filter_map(made) {
-                last_use[earlier] = index;
-            }
-        }
-        // Slots of the workspace, by the bytes of an element; a free one is taken again.
-        let mut slots: Vec<usize> = Vec::new();
-        let mut free: Vec<usize> = Vec::new();
-        let mut slot_of: Vec<Option<usize>> = vec![None; operations.len()];
-        for (index, operation) in operations.iter().enumerate() {
-            if operation.output.is_none() && !matches!(operation.span, Span::Part { .. }) {
-                let repeats = matches!(operation.span, Span::Piece { period: Some(_) });
-                // What repeats itself is made once for many tiles, in a slot that is its own.
-                let found = free.iter().position(|&slot| slots[slot] == operation.size && !repeats);
-                slot_of[index] = Some(match found {
-                    Some(found) => free.swap_remove(found),
-                    None => {
-                        slots.push(operation.size);
-                        slots.len() - 1
-                    }
-                });
-            }
-            let mut over: SmallVec<[usize; 4]> = operation.reads.iter().filter_map(made).collect();
-            over.sort_unstable();
-            over.dedup();
-            for earlier in over {
-                let repeats = matches!(operations[earlier].span, Span::Piece { period: Some(_) });
-                if last_use[earlier] == index && !repeats {
-                    free.extend(slot_of[earlier]);
-                }
-            }
-        }
+        let rows = rows_read(&operations);
+        let tile_slots = TileSlots::new(&operations);
         let outputs = operations.iter().filter(|operation| operation.output.is_some());
-        let bytes = slots.iter().sum::<usize>()
+        let bytes = tile_slots.bytes()
             + rows.iter().map(|(_, size)| size).sum::<usize>()
             + outputs.map(|operation| operation.size).sum::<usize>();
         let tile = tile(bytes, part, &operations);
-
-        let aligned = |bytes: usize| bytes.next_multiple_of(ALIGNMENT);
-        let mut workspace = 0;
-        let places: Vec<usize> = slots
-            .iter()
-            .map(|size| {
-                let place = workspace;
-                workspace += aligned(tile * size);
-                place
-            })
-            .collect();
-        let table = inputs + rows.len();
-        let mut planned = Vec::with_capacity(operations.len());
-        for (index, operation) in operations.into_iter().enumerate() {
-            let place = match (operation.output, slot_of[index]) {
-                (Some(output), _) => Place::Output(output as usize),
-                (None, Some(slot)) => Place::Tile(places[slot]),
-                (None, None) => {
-                    let place = workspace;
-                    workspace += aligned(part * operation.size);
-                    Place::Part(place)
-                }
-            };
-            let reads = operation.reads.iter().map(|read| match *read {
-                Read::Whole(input) => input,
-                Read::Row(input, size) => {
-                    let row = rows.iter().position(|row| *row == (input, size as usize));
-                    (inputs + row.unwrap_or(0)) as u32
-                }
-                Read::Made(earlier) => table as u32 + earlier,
-            });
-            planned.push(Planned {
-                reads: reads.collect(),
-                run: operation.run,
-                size: operation.size,
-                span: operation.span,
-                place,
-            });
-        }
-        // The host's own room comes last.
-        if let Some(Span::Part { workspace: own }) =
-            planned.first().map(|operation: &Planned| operation.span)
-        {
+        let (slots, mut workspace) = allocate(&operations, &tile_slots, tile, part);
+        // The host's own workspace comes last.
+        if let Some(Range::Part { workspace: own }) = operations.first().map(|first| first.range) {
             workspace += aligned(own);
         }
-        Some(Self { operations: planned, inputs, rows, part, tile, workspace })
+        let mut placed = Vec::with_capacity(operations.len());
+        placed.extend(operations.into_iter().zip(slots).map(|(operation, slot)| Placed {
+            reads: operation.reads.iter().map(|&read| table_row(read, inputs, &rows)).collect(),
+            run: operation.run,
+            size: operation.size,
+            range: operation.range,
+            slot,
+        }));
+        Some(Self { operations: placed, inputs, rows, part, tile, workspace })
     }
 
     /// The bytes that a call needs to work in.
@@ -261,7 +86,7 @@ impl Fused {
     /// The bytes that it holds beyond itself: its loops, as far as they are known.
     pub fn held_bytes(&self) -> usize {
         let loops = self.operations.iter().map(|operation| size_of_val(&*operation.run));
-        self.operations.capacity() * size_of::<Planned>()
+        self.operations.capacity() * size_of::<Placed>()
             + self.rows.capacity() * size_of::<(u32, usize)>()
             + loops.sum::<usize>()
     }
@@ -274,128 +99,98 @@ impl Fused {
     /// Fills a part of every output.
     ///
     /// # Errors
-    /// What the host says; a call whose outputs or workspace are not those that the loop was made
-    /// for.
+    /// A failure of the host; a call whose outputs or workspace are not those that the loop was
+    /// made for.
     pub fn run(&self, call: &mut Call<'_>) -> Result<(), Failure> {
         let (part, draw) = (call.part(), call.run_counter());
         let (inputs, outputs, workspace) = call.split();
-        let pieces: SmallVec<[Output; 6]> = outputs.into_iter().map(Output::new).collect();
-        let mut filled = self.operations.iter().filter_map(|operation| match operation.place {
-            Place::Output(output) => Some((pieces.get(output).copied(), operation.size)),
-            _ => None,
-        });
-        // Elements of the part and where they start: the same for every output.
-        let span = |(piece, size): (Option<Output>, usize)| {
-            let piece = piece.filter(|piece| piece.length.is_multiple_of(size))?;
-            Some((piece.offset / size, piece.length / size))
-        };
-        let first = filled.next().and_then(span);
+        let outputs: SmallVec<[Output; 6]> = outputs.into_iter().map(Output::new).collect();
         let fits = |&(_, len): &(usize, usize)| {
             len <= self.part && inputs.len() == self.inputs && workspace.len() >= self.workspace
         };
-        let Some((start, len)) =
-            first.filter(fits).filter(|_| filled.all(|output| span(output) == first))
-        else {
+        let Some((start, len)) = self.extent(&outputs).filter(fits) else {
             return Err(Failure("internal: a fused loop is called for what it is not".to_owned()));
         };
-        let workspace = workspace.as_mut_ptr();
         // Whole inputs, inputs of the tile, results.
-        let made = self.inputs + self.rows.len();
         let mut table: SmallVec<[RawBuffer; 48]> =
             (0..self.inputs).map(|input| inputs.row(input)).collect();
-        table.resize(made + self.operations.len(), RawBuffer::EMPTY);
-        // By operation that repeats itself: where in its period what it has made begins, and how
-        // long that is.
-        let mut repeated: SmallVec<[(usize, usize); 24]> =
-            SmallVec::from_elem((0, 0), self.operations.len());
-        let mut at = 0;
-        while at < len {
-            let elements = self.tile.min(len - at);
-            for (row, &(input, size)) in self.rows.iter().enumerate() {
-                let bytes = inputs.get::<u8>(input as usize);
-                let first = (start + at) * size;
-                let bytes = &bytes[first..first + elements * size];
-                table[self.inputs + row] =
-                    RawBuffer { pointer: bytes.as_ptr(), length: bytes.len() };
-            }
+        let results = self.inputs + self.rows.len();
+        table.resize(results + self.operations.len(), RawBuffer::EMPTY);
+        let mut tiles = Tiles {
+            fused: self,
+            outputs,
+            workspace: workspace.as_mut_ptr(),
+            table,
+            repeated: SmallVec::from_elem((0, 0), self.operations.len()),
+            start,
+            len,
+            part,
+            draw,
+            at: 0,
+            elements: 0,
+        };
+        while tiles.at < len {
+            tiles.elements = self.tile.min(len - tiles.at);
+            tiles.point_to_rows(&inputs);
             for (index, operation) in self.operations.iter().enumerate() {
-                let row = made + index;
-                let size = operation.size;
-                // SAFETY: a tile and a part lie inside the workspace, which was laid out for them
-                // and is large enough; every piece of an output has `len` elements: both were
-                // checked above.
-                let (whole, pointer) = unsafe {
-                    match operation.place {
-                        Place::Tile(place) => (workspace, workspace.add(place)),
-                        Place::Part(place) => {
-                            (workspace.add(place), workspace.add(place + at * size))
-                        }
-                        Place::Output(output) => {
-                            let piece = &pieces[output];
-                            (piece.pointer, piece.pointer.add(at * size))
-                        }
-                    }
-                };
-                let tile = RawBuffer { pointer, length: elements * size };
-                let (first, room) = match operation.span {
-                    Span::Part { .. } if at > 0 => {
-                        table[row] = tile;
-                        continue;
-                    }
-                    Span::Part { workspace: own } => {
-                        table[row] = RawBuffer { pointer: whole, length: len * size };
-                        (start * size, own)
-                    }
-                    Span::Piece { period: Some(period) } => {
-                        table[row] = tile;
-                        let phase = (start + at) % period;
-                        let (before, length) = repeated[index];
-                        if matches!(operation.place, Place::Tile(_))
-                            && before == phase
-                            && length >= elements
-                        {
-                            continue;
-                        }
-                        repeated[index] = (phase, elements);
-                        ((start + at) * size, 0)
-                    }
-                    Span::Piece { period: None } => {
-                        table[row] = tile;
-                        ((start + at) * size, 0)
-                    }
-                    Span::Row => {
-                        table[row] = tile;
-                        (0, 0)
-                    }
-                };
-                let own = match operation.span {
-                    // SAFETY: the host's room lies at the end of the workspace.
-                    Span::Part { .. } => unsafe {
-                        workspace.add(self.workspace - room.next_multiple_of(ALIGNMENT))
-                    },
-                    _ => workspace,
-                };
-                // SAFETY: rows of inputs are readable, as those of the call; rows of results point
-                // into the workspace or into pieces of outputs, which are this part's alone, and
-                // were filled by earlier operations. The row that is filled is none of those read:
-                // a result's slot is taken while those of its operands are. The host's room
-                // overlaps neither.
-                unsafe {
-                    let room = std::slice::from_raw_parts_mut(own, room);
-                    let writes = [Chunking::whole(row as u32)];
-                    let mut call =
-                        Call::window(&table, &operation.reads, &writes, room, part, first, draw);
-                    (operation.run)(&mut call)?;
-                }
-                table[row] = tile;
+                tiles.run_operation(index, operation)?;
             }
-            at += elements;
+            tiles.at += tiles.elements;
         }
         Ok(())
     }
+
+    /// The element at which the part of every output starts, and the elements that it has. `None`
+    /// if there is no output, or one differs from the others.
+    fn extent(&self, outputs: &[Output]) -> Option<(usize, usize)> {
+        let filled = self.operations.iter().filter_map(|operation| match operation.slot {
+            Slot::Output(output) => Some((outputs.get(output), operation.size)),
+            _ => None,
+        });
+        let mut extents = filled.map(|(output, size)| {
+            let output = output.filter(|output| output.length.is_multiple_of(size))?;
+            Some((output.offset / size, output.length / size))
+        });
+        let first = extents.next()??;
+        extents.all(|extent| extent == Some(first)).then_some(first)
+    }
 }
 
-/// A piece of an output, without its lifetime.
+/// True if no two operations fill one output.
+fn outputs_differ(operations: &[Operation]) -> bool {
+    let mut outputs: SmallVec<[u32; 6]> =
+        operations.iter().filter_map(|operation| operation.output).collect();
+    outputs.sort_unstable();
+    outputs.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// The inputs of which a tile's elements are read, each once, and the bytes of an element.
+fn rows_read(operations: &[Operation]) -> Vec<(u32, usize)> {
+    let mut rows = Vec::new();
+    for read in operations.iter().flat_map(|operation| &operation.reads) {
+        if let Read::Row(input, size) = *read
+            && !rows.contains(&(input, size as usize))
+        {
+            rows.push((input, size as usize));
+        }
+    }
+    rows
+}
+
+/// The row of the table of a tile in which an operand is found: inputs come first, then `rows`,
+/// then results.
+fn table_row(read: Read, inputs: usize, rows: &[(u32, usize)]) -> u32 {
+    match read {
+        Read::Whole(input) => input,
+        Read::Row(input, size) => {
+            let row = rows.iter().position(|row| *row == (input, size as usize));
+            (inputs + row.unwrap_or(0)) as u32
+        }
+        Read::Value(earlier) => (inputs + rows.len()) as u32 + earlier,
+    }
+}
+
+/// A part of an output, without its lifetime.
 #[derive(Clone, Copy)]
 struct Output {
     pointer: *mut u8,
@@ -410,25 +205,129 @@ impl Output {
     }
 }
 
-/// The elements of a tile: as many as the cache holds, and a multiple of what repeats itself, so
-/// that it is made once.
-fn tile(bytes: usize, part: usize, operations: &[Operation]) -> usize {
-    let most = (TILES / bytes.max(1)).clamp(SHORTEST, LONGEST).min(part.max(1));
-    let mut step = 16;
-    for operation in operations {
-        if let Span::Piece { period: Some(period) } = operation.span {
-            let (a, b) = (step.max(1), period.max(1));
-            let common = a / gcd(a, b) * b;
-            if common <= most {
-                step = common;
+/// The tiles of one part, one after the other.
+///
+/// The outputs are this part's alone and have `len` elements each; `workspace` points to at least
+/// as many bytes as `fused` asks for, which are this part's too; the rows of inputs in `table` are
+/// those of the call; `at + elements` is at most `len`.
+struct Tiles<'a> {
+    fused: &'a Fused,
+    outputs: SmallVec<[Output; 6]>,
+    workspace: *mut u8,
+    table: SmallVec<[RawBuffer; 48]>,
+    /// By operation that repeats itself: the place in its period at which the elements that it has
+    /// made begin, and the number of them.
+    repeated: SmallVec<[(usize, usize); 24]>,
+    /// The element of the whole outputs at which the part starts.
+    start: usize,
+    /// Elements of the part.
+    len: usize,
+    part: usize,
+    draw: u64,
+    /// The element of the part at which the tile starts.
+    at: usize,
+    /// Elements of the tile.
+    elements: usize,
+}
+
+impl Tiles<'_> {
+    /// Points rows of the table to the tile's elements of inputs.
+    #[inline(always)]
+    fn point_to_rows(&mut self, inputs: &Inputs<'_>) {
+        for (row, &(input, size)) in self.fused.rows.iter().enumerate() {
+            let bytes = inputs.get::<u8>(input as usize);
+            let first = (self.start + self.at) * size;
+            let bytes = &bytes[first..first + self.elements * size];
+            self.table[self.fused.inputs + row] =
+                RawBuffer { pointer: bytes.as_ptr(), length: bytes.len() };
+        }
+    }
+
+    /// Makes the tile's elements of an operation's result, the host's those of the whole part, if
+    /// they are not there already, and points the result's row of the table to the tile's.
+    #[inline(always)]
+    fn run_operation(&mut self, index: usize, operation: &Placed) -> Result<(), Failure> {
+        let row = self.fused.inputs + self.fused.rows.len() + index;
+        let size = operation.size;
+        let (whole, pointer) = self.addresses(operation);
+        let tile = RawBuffer { pointer, length: self.elements * size };
+        let tile_start = (self.start + self.at) * size;
+        // The row to be filled, where it starts in the whole result, and the bytes to work in.
+        let (filled, first, room) = match operation.range {
+            Range::Part { .. } if self.at > 0 => {
+                self.table[row] = tile;
+                return Ok(());
+            }
+            Range::Part { workspace } => {
+                let part = RawBuffer { pointer: whole, length: self.len * size };
+                (part, self.start * size, workspace)
+            }
+            Range::Tile { period: Some(period) } => {
+                if self.is_repeated(index, operation, period) {
+                    self.table[row] = tile;
+                    return Ok(());
+                }
+                (tile, tile_start, 0)
+            }
+            Range::Tile { period: None } => (tile, tile_start, 0),
+            Range::Row => (tile, 0, 0),
+        };
+        self.table[row] = filled;
+        let own = match operation.range {
+            // SAFETY: the host's workspace lies at the end of the workspace.
+            Range::Part { .. } => unsafe {
+                self.workspace.add(self.fused.workspace - aligned(room))
+            },
+            _ => self.workspace,
+        };
+        // SAFETY: rows of inputs are readable, as those of the call; rows of results point into the
+        // workspace or into parts of outputs, which are this part's alone, and were filled by
+        // earlier operations. The row that is filled is none of those read: a result's slot is
+        // taken while those of its operands are. The host's workspace overlaps neither.
+        unsafe {
+            let room = std::slice::from_raw_parts_mut(own, room);
+            let writes = [Chunking::whole(row as u32)];
+            let (table, reads) = (&self.table, &operation.reads);
+            let mut call = Call::window(table, reads, &writes, room, self.part, first, self.draw);
+            (operation.run)(&mut call)?;
+        }
+        self.table[row] = tile;
+        Ok(())
+    }
+
+    /// The addresses of an operation's result, of the whole part where it is kept whole, and of the
+    /// tile.
+    #[inline(always)]
+    fn addresses(&self, operation: &Placed) -> (*mut u8, *mut u8) {
+        let before = self.at * operation.size;
+        // SAFETY: a tile and a part lie inside the workspace, which was laid out for them and is
+        // large enough; every part of an output has `len` elements, and the tile is within.
+        unsafe {
+            match operation.slot {
+                Slot::Tile(offset) => (self.workspace, self.workspace.add(offset)),
+                Slot::Part(offset) => {
+                    (self.workspace.add(offset), self.workspace.add(offset + before))
+                }
+                Slot::Output(output) => {
+                    let pointer = self.outputs[output].pointer;
+                    (pointer, pointer.add(before))
+                }
             }
         }
     }
-    if most < step { most } else { most / step * step }
-}
 
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
+    /// True if an operation that repeats itself has made the tile's elements already, in a slot of
+    /// its own. Otherwise notes that it makes them now.
+    #[inline(always)]
+    fn is_repeated(&mut self, index: usize, operation: &Placed, period: usize) -> bool {
+        let phase = (self.start + self.at) % period;
+        let (before, length) = self.repeated[index];
+        if matches!(operation.slot, Slot::Tile(_)) && before == phase && length >= self.elements {
+            return true;
+        }
+        self.repeated[index] = (phase, self.elements);
+        false
+    }
 }
 
 #[cfg(test)]
@@ -460,8 +359,8 @@ mod tests {
         })
     }
 
-    fn operation(run: Function, reads: &[Read], span: Span, output: Option<u32>) -> Operation {
-        Operation { run, reads: reads.into(), size: 4, span, output }
+    fn operation(run: Function, reads: &[Read], range: Range, output: Option<u32>) -> Operation {
+        Operation { run, reads: reads.into(), size: 4, range, output }
     }
 
     fn run(
@@ -507,11 +406,11 @@ mod tests {
             let z: Vec<f32> = (0..len).map(|i| (i % 83) as f32 * 0.5).collect();
             let bias: Vec<f32> = (0..period).map(|i| i as f32 * 0.25).collect();
             let operations = vec![
-                operation(twice(), &[Read::Whole(0)], Span::Part { workspace: 100 }, None),
+                operation(twice(), &[Read::Whole(0)], Range::Part { workspace: 100 }, None),
                 Operation::broadcast(1, 4, &[period], &[rows, period]),
-                operation(sum(0.0), &[Read::Made(0), Read::Made(1)], Span::Row, Some(1)),
-                operation(sum(1.0), &[Read::Made(2), Read::Row(2, 4)], Span::Row, None),
-                operation(sum(2.0), &[Read::Made(3), Read::Made(0)], Span::Row, Some(0)),
+                operation(sum(0.0), &[Read::Value(0), Read::Value(1)], Range::Row, Some(1)),
+                operation(sum(1.0), &[Read::Value(2), Read::Row(2, 4)], Range::Row, None),
+                operation(sum(2.0), &[Read::Value(3), Read::Value(0)], Range::Row, Some(0)),
             ];
             let fused = Fused::new(operations, 3, part).unwrap();
             let found = run(&fused, &[&x, &bias, &z], 2, len, part);
@@ -526,18 +425,19 @@ mod tests {
 
     #[test]
     fn what_reads_what_is_not_there_is_refused() {
-        let later = operation(sum(0.0), &[Read::Made(0)], Span::Row, Some(0));
+        let later = operation(sum(0.0), &[Read::Value(0)], Range::Row, Some(0));
         assert!(Fused::new(vec![later], 1, 10).is_none());
-        let absent = operation(sum(0.0), &[Read::Row(1, 4)], Span::Row, Some(0));
+        let absent = operation(sum(0.0), &[Read::Row(1, 4)], Range::Row, Some(0));
         assert!(Fused::new(vec![absent], 1, 10).is_none());
-        let twice = || operation(sum(0.0), &[Read::Row(0, 4), Read::Row(0, 4)], Span::Row, Some(0));
+        let twice =
+            || operation(sum(0.0), &[Read::Row(0, 4), Read::Row(0, 4)], Range::Row, Some(0));
         assert!(Fused::new(vec![twice(), twice()], 1, 10).is_none());
     }
 
     #[test]
     fn a_call_with_other_outputs_is_an_error() {
         let both = [Read::Row(0, 4), Read::Row(0, 4)];
-        let operations = (0..2).map(|out| operation(sum(0.0), &both, Span::Row, Some(out)));
+        let operations = (0..2).map(|out| operation(sum(0.0), &both, Range::Row, Some(out)));
         let fused = Fused::new(operations.collect(), 1, 8).unwrap();
         let x = [1.0f32; 8];
         let mut room = crate::serial::Workspace::new(fused.workspace());

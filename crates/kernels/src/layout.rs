@@ -14,5 +14,5 @@ pub use index::{Gather, ScatterAdd, one_hot, ravel, segment_sum, where_indices};
 pub use region::{Concat, Pad, Slice, broadcast_to};
 pub use reorder::Reorder;
 pub use scatter::ScatterInto;
-pub use strided::{Place, Steps, Strided};
+pub use strided::{Steps, Strided, StridedScatter};
 pub use transpose::Transpose;

@@ -9,15 +9,15 @@
 //! shapes. What a loop needs besides numbers is worked out once, in a plan such as
 //! [`broadcast::Broadcast`] or [`reduce::Reduction`]; the loops allocate nothing.
 
-#![allow(unsafe_code)] // one of the two crates that may; every block says why it is sound
-
 pub mod broadcast;
 pub mod chain;
+#[allow(unsafe_code)] // tiles in registers, from bounds that were checked
 pub mod conv;
 mod dispatch;
 pub mod element;
 pub mod elementwise;
 pub mod functions;
+#[allow(unsafe_code)] // tiles of the workspace and of outputs as buffers of other loops
 pub mod fused;
 mod lanes;
 pub mod layout;
@@ -28,6 +28,7 @@ pub mod prod_except;
 pub mod random;
 pub mod reduce;
 pub mod scan;
+#[allow(unsafe_code)] // calls kernels on slices
 pub mod serial;
 pub mod sliding;
 pub mod softmax;

@@ -10,11 +10,14 @@
 //! and the fused multiply-add depend on the instruction set, hence the last bits may differ between
 //! kinds of processor.
 
-mod ahead;
 mod batch;
+#[allow(unsafe_code)] // calls the kernel of a tile, whose bounds it has checked
 mod blocks;
 mod integer;
 pub(crate) mod pack;
+#[allow(unsafe_code)] // an instruction that only hints
+mod prefetch;
+#[allow(unsafe_code)] // loads and stores in registers, at addresses that were checked
 pub(crate) mod tile;
 
 pub use batch::BatchedMatmul;
@@ -47,8 +50,8 @@ impl Matmul {
         Self { m, k, n, transpose_a, transpose_b }
     }
 
-    /// How many rows of C one part computes: enough for some 10 microseconds of arithmetic or more,
-    /// and to use what is read of B often enough.
+    /// The number of rows of C that one part computes: enough for some 10 microseconds of
+    /// arithmetic or more, and to use what is read of B often enough.
     pub fn row_block(&self) -> usize {
         /// Rows that use each packed element of B often enough.
         const ROWS: usize = 48;
@@ -74,11 +77,11 @@ impl Matmul {
         blocks::workspace::<T>(self, rows.min(self.m))
     }
 
-    /// The rows of C from `first_row` on, as many as fit into `out`, which is whole rows. Integers
-    /// wrap; k = 0 gives zeros.
+    /// Computes the rows of C from `first_row` on, as many as fit into `out`, which is whole rows.
+    /// Integers wrap; k = 0 gives zeros.
     ///
     /// # Panics
-    /// Where a length does not fit, or `workspace` has not the bytes that [`Matmul::workspace`]
+    /// A length does not fit, or `workspace` has not the bytes that [`Matmul::workspace`]
     /// asks for or is not aligned to an element.
     pub fn run<T: Number>(
         &self,

@@ -20,7 +20,7 @@ pub struct Pool {
     pub channels: usize,
 }
 
-/// What is made of windows.
+/// An operation on windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// From images: the largest elements of windows, NaN where there is one.
@@ -70,7 +70,7 @@ impl Pool {
         self.output_len() as f64 * taps.min(self.rows.input as f64 * self.columns.input as f64)
     }
 
-    /// How many elements of the result one part fills: whole rows.
+    /// The number of elements of the result that one part fills: whole rows.
     fn output_chunk(&self, size: usize) -> usize {
         let bytes = (self.rows.stride.min(self.rows.input) * self.input_width()
             + self.output_width())
@@ -78,8 +78,9 @@ impl Pool {
         rows_chunk(self.images * self.rows.output, self.output_width(), bytes)
     }
 
-    /// How many elements of the images' gradient one part fills: whole rows, and whole images where
-    /// these are small, since windows over the border between two parts are looked at twice.
+    /// The number of elements of the images' gradient that one part fills: whole rows, and whole
+    /// images where these are small, since windows over the border between two parts are looked at
+    /// twice.
     fn input_chunk(&self, size: usize) -> usize {
         let width = self.input_width();
         let chunk = rows_chunk(self.images * self.rows.input, width, 2 * width * size);
@@ -167,8 +168,8 @@ impl Pool {
         );
     }
 
-    /// Combine the elements of each window in row-major order, then finish the row of a pixel from
-    /// the number of them.
+    /// Combines the elements of each window in row-major order, then finishes the row of a pixel
+    /// from the number of them.
     #[inline(always)]
     fn combine<T: Real>(
         &self,
@@ -187,8 +188,8 @@ impl Pool {
                 out.fill(first);
                 for (i, out) in out.chunks_exact_mut(width).enumerate() {
                     let (image, place) = Self::split(start / width + i, rows.output);
-                    let seen = rows.taps(place);
-                    for p in seen.clone() {
+                    let down = rows.taps(place);
+                    for p in down.clone() {
                         let x = &x[(image * rows.input + rows.element(place, p)) * from..][..from];
                         for (place, out) in out.chunks_exact_mut(channels).enumerate() {
                             let taps = columns.taps(place);
@@ -204,7 +205,7 @@ impl Pool {
                         }
                     }
                     for (place, out) in out.chunks_exact_mut(channels).enumerate() {
-                        finish(out, seen.len() * columns.taps(place).len());
+                        finish(out, down.len() * columns.taps(place).len());
                     }
                 }
             },

@@ -15,13 +15,14 @@ pub use two_stage::TwoStage;
 
 use std::marker::PhantomData;
 
+use num_integer::Integer;
 use smallvec::SmallVec;
 
 use crate::dispatch::vectorized_for;
 use crate::element::Number;
 use crate::launch::Failure;
 
-/// What is computed of the reduced elements.
+/// The value that is computed of the reduced elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// The sum, wrapping for integers; 0 of nothing.
@@ -44,7 +45,7 @@ pub enum Operation {
     FiniteMax,
 }
 
-/// How elements combine. Each is a type of its own so that loops are compiled for each.
+/// A way in which elements combine. Each is a type of its own so that loops are compiled for each.
 trait Combine<T>: Copy {
     fn identity() -> T;
     fn combine(a: T, b: T) -> T;
@@ -103,9 +104,9 @@ pub struct Reduction {
     inner: usize,
     /// True if that one is reduced or kept.
     inner_is_reduced: bool,
-    /// How many elements make up one.
+    /// The number of elements that make up one of the result.
     count: usize,
-    /// How many elements the result has.
+    /// The number of elements of the result.
     outputs: usize,
 }
 
@@ -141,12 +142,12 @@ impl Reduction {
         Self { kept: pick(false), reduced: pick(true), inner, inner_is_reduced, count, outputs }
     }
 
-    /// How many elements make up one of the result.
+    /// The number of elements that make up one of the result.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// How many elements the result has.
+    /// The number of elements of the result.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
@@ -159,7 +160,7 @@ impl Reduction {
         each.max(least).clamp(1, self.outputs.max(1))
     }
 
-    /// Reduce `x` into `out`, the piece of the result from element `start` on.
+    /// Reduces `x` into `out`, the piece of the result from element `start` on.
     ///
     /// # Errors
     /// For a maximum, a minimum or a mean of integers of no elements.
@@ -178,7 +179,8 @@ impl Reduction {
         Ok(())
     }
 
-    /// As `run`, without the last step of a mean and of a finite maximum.
+    /// Combines elements as [`Reduction::run`], without the last step of a mean and of a finite
+    /// maximum.
     fn accumulate<T: Number>(
         &self,
         operation: Operation,
@@ -302,7 +304,7 @@ impl Reduction {
         }
     }
 
-    /// How many narrow rows of the elements to be reduced follow each other without a gap, if they
+    /// The number of rows of elements to be reduced that follow each other without a gap, if they
     /// are narrow and enough of them do.
     fn narrow_rows(&self) -> Option<usize> {
         let &(rows, stride) = self.reduced.last()?;
@@ -310,9 +312,9 @@ impl Reduction {
         (self.inner < NARROW && stride == self.inner && enough).then_some(rows)
     }
 
-    /// As [`Reduction::reduce_columns`] for narrow rows, runs of `rows` of which follow each other:
-    /// a run is walked in steps of several rows that are whole vectors, and the rows of a step are
-    /// combined in the end.
+    /// Reduces columns of narrow rows, runs of `rows` of which follow each other: a run is walked
+    /// in steps of several rows that are whole vectors, and the rows of a step are combined in the
+    /// end.
     #[inline(always)]
     fn reduce_narrow<T: Number, C: Combine<T>>(
         &self,
@@ -328,7 +330,7 @@ impl Reduction {
         const STEP: usize = 256;
         let width = self.inner;
         // The smallest number of rows that is whole vectors, several times over.
-        let whole = LANES / gcd(width, LANES);
+        let whole = LANES / width.gcd(&LANES);
         let step_rows = whole * (STEP / (whole * width)).max(1);
         let step = step_rows * width;
         let runs = self.count / rows;
@@ -413,10 +415,6 @@ fn combine_into<T: Number, C: Combine<T>>(sums: &mut [T], x: &[T]) {
     for (sum, &v) in sums.iter_mut().zip(x) {
         *sum = C::combine(*sum, v);
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// The place in the input of element `index` of the dimensions `dims`.

@@ -5,7 +5,7 @@
 
 use crate::element::{Element as _, Number, Real};
 
-/// How the blocks of an array are scanned.
+/// A scan of the blocks of an array.
 #[derive(Clone, Copy, Debug)]
 pub struct Scan {
     len: usize,
@@ -14,7 +14,7 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Along `axis` of an array of shape `dims`, from its end if `reverse`.
+    /// A scan along `axis` of an array of shape `dims`, from its end if `reverse`.
     pub fn new(dims: &[usize], axis: usize, reverse: bool) -> Self {
         Self { len: dims[axis], inner: dims[axis + 1..].iter().product(), reverse }
     }
@@ -106,7 +106,7 @@ impl Scan {
         });
     }
 
-    /// Where the row of number `t` in the direction of the scan begins in its block.
+    /// The place in its block at which the row of number `t` in the direction of the scan begins.
     #[inline(always)]
     fn row(&self, t: usize) -> usize {
         if self.reverse { (self.len - 1 - t) * self.inner } else { t * self.inner }

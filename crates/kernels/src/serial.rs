@@ -6,14 +6,9 @@ use bytemuck::{Pod, Zeroable};
 use crate::launch::{ALIGNMENT, Call, Chunking, Failure, Kernel, RawBuffer, Source, Target};
 
 /// Lines of a cache, for buffers aligned as kernels ask for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Zeroable, Pod)]
 #[repr(C, align(64))]
 struct Line([u8; ALIGNMENT]);
-
-// SAFETY: bytes may be zero.
-unsafe impl Zeroable for Line {}
-// SAFETY: 64 bytes aligned to 64 have no padding, and any bytes are valid.
-unsafe impl Pod for Line {}
 
 /// Memory for a kernel to work in: [`Call::workspace`].
 pub struct Workspace(Vec<Line>);
@@ -71,16 +66,16 @@ impl Serial {
             .collect()
     }
 
-    /// Cut a step into other parts, of so many bytes of what it fills.
+    /// Cuts a step into other parts, of so many bytes of what it fills.
     #[cfg(test)]
     pub fn cut(&mut self, step: usize, chunk: usize) {
         self.kernel.steps[step].chunk = chunk;
     }
 
-    /// Run it on operands of one type.
+    /// Runs it on operands of one type.
     ///
     /// # Errors
-    /// What a part says.
+    /// The failure of a part.
     pub fn run<T: Pod>(&mut self, operands: &[&[T]], output: &mut [T]) -> Result<(), Failure> {
         for (row, operand) in self.table.iter_mut().zip(operands) {
             *row = RawBuffer { pointer: operand.as_ptr().cast(), length: size_of_val(*operand) };

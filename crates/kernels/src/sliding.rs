@@ -1,8 +1,8 @@
-//! Windows that slide along a dimension: how many places they have, and which elements they see.
+//! Windows that slide along a dimension: the number of their places, and the elements they see.
 
 use std::ops::Range;
 
-/// What lies beyond the borders of an image.
+/// The padding beyond the borders of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
     /// Zeros, so many that with a stride of 1 the result is as large as the input; the odd one is

@@ -1,6 +1,7 @@
-//! Softmax and the cross-entropies along the last axis, stable at any logits.
+//! Softmax and cross-entropies, stable at any logits.
 //!
-//! Arrays are `[rows, n]`, and a piece of a result of that shape begins and ends with a row.
+//! Those along the last axis take arrays `[rows, n]`, and a piece of a result of that shape begins
+//! and ends with a row.
 
 use crate::dispatch::vectorized;
 use crate::element::{Element, Real};
@@ -376,6 +377,13 @@ fn class<I: Element>(label: I, n: usize, row: usize) -> Result<usize, Failure> {
     }
 }
 
+/// The loss of a logit `x` against a probability `z`: max(x, 0) - x·z + ln(1 + e⁻|ˣ|), TensorFlow's
+/// `sigmoid_cross_entropy_with_logits`.
+#[inline(always)]
+pub fn sigmoid_cross_entropy<T: Real>(x: T, z: T) -> T {
+    x.relu() - x * z + (-x.absolute()).exp().ln_1p()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -489,5 +497,13 @@ mod tests {
         sparse_softmax_cross_entropy_gradient(&[0.0; 4], &[1i32, 0], &[2.0, 1.0], 2, &mut out, 0)
             .unwrap();
         assert_eq!(out, [1.0, -1.0, -0.5, 0.5]);
+    }
+
+    #[test]
+    fn sigmoid_cross_entropy_is_finite_at_large_logits() {
+        assert_eq!(sigmoid_cross_entropy(1e4f32, 1.0), 0.0);
+        assert_eq!(sigmoid_cross_entropy(-1e4f32, 1.0), 1e4);
+        assert_eq!(sigmoid_cross_entropy(1e4f64, 0.0), 1e4);
+        assert!((sigmoid_cross_entropy(0.0f64, 0.5) - std::f64::consts::LN_2).abs() < 1e-15);
     }
 }

@@ -1,9 +1,9 @@
-//! What an array holds, in a few numbers.
+//! Summaries of an array in a few numbers.
 
 use crate::dispatch::vectorized;
 use crate::element::{Number, Real};
 
-/// How many elements are not finite.
+/// The numbers of elements that are not finite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NotFinite {
     /// NaN.
@@ -12,7 +12,7 @@ pub struct NotFinite {
     pub infinite: usize,
 }
 
-/// `out[i] = x[start + i]`, and whether all of these are finite.
+/// Copies `out[i] = x[start + i]`. Returns true if all of these are finite.
 #[must_use]
 pub fn copy_if_finite<T: Real>(x: &[T], out: &mut [T], start: usize) -> bool {
     let x = &x[start..start + out.len()];
@@ -29,7 +29,7 @@ pub fn copy_if_finite<T: Real>(x: &[T], out: &mut [T], start: usize) -> bool {
     )
 }
 
-/// Counts what is not finite.
+/// Counts the elements that are not finite.
 pub fn not_finite<T: Real>(x: &[T]) -> NotFinite {
     let mut found = NotFinite::default();
     for x in x.iter().filter(|x| !x.is_finite()) {
@@ -38,7 +38,7 @@ pub fn not_finite<T: Real>(x: &[T]) -> NotFinite {
     found
 }
 
-/// Bounds and mean of what is not NaN.
+/// Bounds and mean of the elements that are not NaN.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary<T> {
     /// The smallest.
@@ -47,11 +47,11 @@ pub struct Summary<T> {
     pub max: T,
     /// The mean.
     pub mean: f64,
-    /// How many there are.
+    /// The number of them.
     pub count: usize,
 }
 
-/// Bounds and mean of what is not NaN.
+/// Bounds and mean of the elements that are not NaN.
 pub fn summary<T: Number>(x: &[T]) -> Summary<T> {
     let (mut min, mut max) = (T::HIGHEST, T::LOWEST);
     let (mut sum, mut count) = (0.0, 0);

@@ -10,7 +10,7 @@ use abeyance_kernels::conv::{Convolution, Propagation};
 use abeyance_kernels::element::Real;
 use abeyance_kernels::launch::Layout;
 use abeyance_kernels::layout::{
-    Concat, Gather, Pad, Place, ScatterAdd, Slice, Steps, Strided, Transpose, one_hot,
+    Concat, Gather, Pad, ScatterAdd, Slice, Steps, Strided, StridedScatter, Transpose, one_hot,
 };
 use abeyance_kernels::matmul::Matmul;
 use abeyance_kernels::order::{order_rows, places as first_places};
@@ -111,7 +111,7 @@ fn everything_else() {
         one_hot(&places[..60], 50, 1.0, 0.0, &mut out, 0);
     });
     let steps = dims.map(Steps::reversed);
-    let (pick, place) = (Strided::new(&dims, &steps), Place::new(&dims, &steps));
+    let (pick, place) = (Strided::new(&dims, &steps), StridedScatter::new(&dims, &steps));
     let mut pairs = vec![[0; 2]; 3000];
     let mut order = [0i64; 30];
     allocates_nothing("strided copies, scans and order", || {

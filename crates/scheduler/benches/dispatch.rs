@@ -1,9 +1,10 @@
-//! What the scheduler adds to the work: nanoseconds a task, and how long a pool takes to wake.
+//! The time that the scheduler adds to the work: nanoseconds a task, and how long a pool takes to
+//! wake.
 
 use std::time::Duration;
 
 use abeyance_launch::Cost;
-use abeyance_scheduler::{BufferId, Program, Task, Workers, Write};
+use abeyance_scheduler::{BufferId, Program, Task, ThreadPool, Write};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -59,7 +60,7 @@ fn run(
     threads: usize,
     pause: Option<Duration>,
 ) {
-    let workers = Workers::new(threads).unwrap();
+    let pool = ThreadPool::new(threads).unwrap();
     let mut state = program.state(threads).unwrap();
     let feed = abeyance_scheduler::AlignedBytes::zeroed(8).unwrap();
     bencher
@@ -68,7 +69,7 @@ fn run(
         .bench_local_values(|_| {
             let mut run = state.begin(&program, 0).unwrap();
             run.bind(x, &feed).unwrap();
-            run.execute(&workers).unwrap();
+            run.execute(&pool).unwrap();
         });
 }
 
@@ -90,7 +91,7 @@ fn independent_tiny(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(10_000, 1.0, 0), threads, None);
 }
 
-/// The same tasks passed off as larger ones, so that every one goes through the queue.
+/// Tiny tasks passed off as larger ones, so that every one goes through the queue.
 #[divan::bench(args = [1, 2])]
 fn independent_queued(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(10_000, 8e4, 0), threads, None);
@@ -108,7 +109,7 @@ fn hundred_awake(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(100, 8e4, 3_000), threads, None);
 }
 
-/// The same with pauses after which the helper is asleep.
+/// Shared work with pauses after which the helper is asleep.
 #[divan::bench(args = [1, 2])]
 fn hundred_asleep(bencher: Bencher<'_, '_>, threads: usize) {
     run(bencher, independent(100, 8e4, 3_000), threads, Some(Duration::from_millis(2)));

@@ -1,22 +1,21 @@
 //! The memory of one run, and the one place where a part of a task runs.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use abeyance_launch::{ALIGNMENT, AlignedBytes, Call, Failure, OutOfMemory, RawBuffer};
+use bytemuck::TransparentWrapper;
 
-use abeyance_launch::{ALIGNMENT, Call, Failure, RawBuffer};
-
-use crate::buffers::{BufferId, BufferKind, Write};
-use crate::program::{Program, TaskId};
+use crate::buffers::BufferKind;
+use crate::error::RunError;
+use crate::ids::BufferId;
+use crate::memory::{grow, reserve};
+use crate::part::{Part, catch};
+use crate::program::Program;
 use crate::queue::Queue;
 use crate::recording::Recording;
-use crate::state::RunError;
-use abeyance_launch::{AlignedBytes, OutOfMemory};
 
-/// What one run at a time needs, of one program after the other. It grows and never shrinks.
+/// The memory of one run at a time, of one program after the other. It grows and never shrinks.
 #[derive(Default)]
 pub(crate) struct Frame {
-    /// Where each buffer is. Rows of inputs and outputs are empty until bound.
+    /// The place of each buffer. Rows of inputs and outputs are empty until bound.
     pub table: Vec<RawBuffer>,
     pub run_counter: u64,
     /// The counters of a parallel run.
@@ -30,7 +29,7 @@ pub(crate) struct Frame {
     pub parallel: bool,
 }
 
-/// What each thread works in while it runs a part.
+/// The memory that each thread works in while it runs a part.
 #[derive(Default)]
 struct Workspaces {
     bytes: AlignedBytes,
@@ -39,8 +38,8 @@ struct Workspaces {
 }
 
 impl Workspaces {
-    /// What programs of such a largest workspace take on so many threads: bytes a thread, and
-    /// bytes; as many as an address counts where that outgrows it.
+    /// The bytes of a thread's workspace for a program, and those of `threads` threads together; as
+    /// many as an address counts where that outgrows it.
     fn size(program: &Program, threads: usize) -> (usize, usize) {
         // Lines are fetched in pairs, and threads should not take them from each other.
         let each = program.workspace.checked_next_multiple_of(2 * ALIGNMENT);
@@ -55,31 +54,6 @@ impl Workspaces {
         self.each = each;
         Ok(())
     }
-}
-
-/// Makes room for `length` bytes, whatever is in them; there is room for fewer after an error. What
-/// grows again and again takes a sixteenth more each time, so that many programs, each a little
-/// larger than the last, are not as many allocations.
-fn grow(bytes: &mut AlignedBytes, length: usize) -> Result<(), OutOfMemory> {
-    let before = bytes.len();
-    if before >= length {
-        return Ok(());
-    }
-    // The old memory goes before the new comes: what is in it is void, and the two together would
-    // be the peak.
-    *bytes = AlignedBytes::default();
-    let ample = length.max(before.saturating_add(before / 16));
-    *bytes = match AlignedBytes::zeroed(ample) {
-        Err(_) if ample > length => AlignedBytes::zeroed(length)?,
-        grown => grown?,
-    };
-    Ok(())
-}
-
-/// Makes room for `length` items.
-pub(crate) fn reserve<T>(items: &mut Vec<T>, length: usize) -> Result<(), OutOfMemory> {
-    let refused = OutOfMemory { bytes: length.saturating_mul(size_of::<T>()) };
-    items.try_reserve(length.saturating_sub(items.len())).map_err(|_| refused)
 }
 
 impl Frame {
@@ -127,13 +101,6 @@ impl Frame {
     }
 }
 
-/// A part of a task. The order is that in which one thread would run them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Part {
-    pub task: u32,
-    pub part: u32,
-}
-
 /// A program, the frame in which it runs and where its times are noted.
 #[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
@@ -143,6 +110,8 @@ pub(crate) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
+    /// A job of running `program` in `frame`.
+    ///
     /// # Safety
     /// `frame` must have been made to fit `program` last, its rows of inputs and outputs must point
     /// to as many bytes as the program asks for, initialised, and until the job and every copy of
@@ -221,8 +190,8 @@ impl<'a> Job<'a> {
     unsafe fn call(&self, Part { task, part }: Part, thread: usize) -> Result<(), Failure> {
         let Frame { table, workspaces, run_counter, .. } = self.frame;
         let record = &self.program.tasks[task as usize];
-        let reads = BufferId::rows(self.program.reads.get(record.reads));
-        let writes = Write::chunkings(self.program.writes.get(record.writes));
+        let reads = BufferId::peel_slice(self.program.reads.get(record.reads));
+        let writes = self.program.writes.get(record.writes);
         // SAFETY: the frame fits the program, so each thread that may run parts has `each`
         // initialised bytes, which is what the task with the largest workspace asks for; only this
         // thread has the number, and it runs one part at a time.
@@ -243,40 +212,4 @@ impl<'a> Job<'a> {
             unsafe { Call::new(table, reads, writes, workspace, part as usize, *run_counter) };
         (record.run)(&mut call)
     }
-}
-
-/// Runs `parts`, which notes where it is, and names the part at which it failed or panicked.
-pub(crate) fn catch(
-    parts: impl FnOnce(&Cell<Part>) -> Result<(), Failure>,
-) -> Result<(), (Part, RunError)> {
-    let at = Cell::new(Part { task: 0, part: 0 });
-    // A panic leaves nothing broken behind: parts write buffers, whose contents are void after an
-    // error.
-    let result = catch_unwind(AssertUnwindSafe(|| parts(&at)));
-    let part = at.get();
-    let task = TaskId(part.task);
-    match result {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(failure)) => Err((part, RunError::Failed { task, failure })),
-        Err(payload) => Err((part, RunError::Panicked { task, message: message(payload) })),
-    }
-}
-
-/// What a panic said.
-fn message(payload: Box<dyn Any + Send>) -> String {
-    let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "a panic without a message".to_owned(),
-    };
-    // Dropping a foreign payload may panic in its turn, with another payload.
-    let mut payload = payload;
-    for _ in 0..8 {
-        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            Ok(()) => return message,
-            Err(next) => payload = next,
-        }
-    }
-    std::mem::forget(payload);
-    message
 }

@@ -1,47 +1,44 @@
-//! How threads wait: awake for a while, then asleep until someone has work.
+//! The waiting of threads: awake for a while, then asleep until someone has work.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a thread without work stays awake: longer than a training loop takes between two steps,
-/// short enough not to matter to whoever else wants the core.
+/// The time that a thread without work stays awake: longer than a training loop takes between two
+/// steps, short enough not to matter to whoever else wants the core.
 const AWAKE: Duration = Duration::from_micros(200);
-/// Rounds of pure spinning, a few microseconds, before the core is offered to others at each round.
-const SPINS: u32 = 100;
 /// Rounds between looks at the clock.
 const CLOCK: u32 = 16;
 
-/// How long a thread has been waiting in vain.
+/// The backoff of a thread without work: it spins for a few microseconds, then offers the core to
+/// others at each round, and is told to sleep after [`AWAKE`].
 #[derive(Default)]
-pub(crate) struct Patience {
+pub(crate) struct Backoff {
+    /// Spins in seven rounds of 1, 2, .., 64 pauses, then yields.
+    spin: crossbeam_utils::Backoff,
     rounds: u32,
     since: Option<Instant>,
 }
 
-impl Patience {
+impl Backoff {
     /// Waits for a moment. False when it has been long enough to go to sleep.
     pub fn wait(&mut self) -> bool {
-        self.rounds = self.rounds.saturating_add(1);
-        if self.rounds < SPINS {
-            std::hint::spin_loop();
-            return true;
-        }
-        std::thread::yield_now();
+        self.spin.snooze();
+        self.rounds = self.rounds.wrapping_add(1);
         if !self.rounds.is_multiple_of(CLOCK) {
             return true;
         }
         self.since.get_or_insert_with(Instant::now).elapsed() < AWAKE
     }
 
-    /// There was something to do.
+    /// Starts anew, since there was something to do.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 }
 
-/// Where threads sleep.
+/// A place in which threads sleep.
 ///
 /// Whoever makes work first publishes it by a sequentially consistent operation and then calls
 /// [`Idle::wake`]; whoever goes to sleep first counts itself and then looks for work once more, by
@@ -69,7 +66,7 @@ impl Idle {
         }
     }
 
-    /// How many threads sleep.
+    /// The number of threads that sleep.
     pub fn sleepers(&self) -> usize {
         self.sleepers.load(Relaxed)
     }
@@ -112,10 +109,10 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_and_starts_anew() {
-        let mut patience = Patience::default();
-        while patience.wait() {}
-        patience.reset();
-        assert!(patience.wait());
+    fn a_backoff_ends_and_starts_anew() {
+        let mut backoff = Backoff::default();
+        while backoff.wait() {}
+        backoff.reset();
+        assert!(backoff.wait());
     }
 }

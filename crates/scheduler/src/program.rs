@@ -4,47 +4,27 @@ pub(crate) mod ancestry;
 pub(crate) mod arena;
 pub(crate) mod builder;
 pub(crate) mod estimate;
+pub(crate) mod layout;
 pub(crate) mod lists;
 pub(crate) mod pack;
 pub(crate) mod units;
 
 use std::fmt;
-use std::time::Instant;
 
-use abeyance_launch::{Cost, Function};
+use abeyance_launch::{Chunking, Cost, Function};
 
-use crate::buffers::{Buffer, BufferId, BufferInfo, Write};
-use crate::recording::Recording;
-use crate::state::State;
-use abeyance_launch::OutOfMemory;
-use builder::ProgramBuilder;
-use lists::{Lists, Pool, Slice};
+use crate::buffers::{Buffer, BufferInfo, Write};
+use crate::ids::{BufferId, TaskId};
+use lists::{ListPool, ListRange, Lists};
 use units::Units;
 
-/// A task of one program, counted from 0 in the order in which the builder was told of it, which is
-/// an order in which they can run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(pub u32);
-
-impl TaskId {
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-impl fmt::Display for TaskId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "t{}", self.0)
-    }
-}
-
 /// A task as a program holds it, for printing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TaskInfo<'a> {
-    /// What it reads, in the order in which the kernel counts its inputs.
+    /// The buffers it reads, in the order in which the kernel counts its inputs.
     pub reads: &'a [BufferId],
-    /// What it fills, in the order in which the kernel counts its outputs.
-    pub writes: &'a [Write],
+    /// The buffers it fills, in the order in which the kernel counts its outputs.
+    pub writes: Vec<Write>,
     /// The number of parts; none where what it fills has no bytes.
     pub parts: u32,
     /// Its work, as its author gave it.
@@ -62,15 +42,15 @@ pub struct TaskInfo<'a> {
 /// The memory of a program's temporaries, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The arena, for which a [`State`] has room while it runs the program.
+    /// The arena, for which a [`State`](crate::State) has room while it runs the program.
     pub arena: usize,
-    /// What the arena would take without any reuse.
+    /// The size of the arena without any reuse.
     pub total: usize,
     /// The most that is alive at once when tasks run in their order, which no arena can go below.
     pub lower_bound: usize,
 }
 
-/// What a program is expected to take.
+/// The time that a program is expected to take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// Nanoseconds on one thread.
@@ -81,20 +61,20 @@ pub struct Estimate {
     pub units: usize,
 }
 
-/// What a task needs while it runs.
+/// A task as it is called.
 pub(crate) struct TaskRecord {
     pub run: Function,
-    /// What it reads and fills, in the program's `reads` and `writes`.
-    pub reads: Slice,
-    pub writes: Slice,
+    /// The buffers it reads and fills, in the program's `reads` and `writes`.
+    pub reads: ListRange,
+    pub writes: ListRange,
     pub workspace: usize,
     pub parts: u32,
 }
 
 /// Tasks, their order and their memory, ready to run.
 ///
-/// Made by [`ProgramBuilder::build`]. A program is shared freely between threads; each run at a
-/// time needs a [`State`] of its own.
+/// Made by [`ProgramBuilder::build`](crate::ProgramBuilder::build). A program is shared freely
+/// between threads; each run at a time needs a [`State`](crate::State) of its own.
 pub struct Program {
     /// Tells the program from every other of this process.
     pub(crate) id: u64,
@@ -104,10 +84,10 @@ pub struct Program {
     pub(crate) tasks: Vec<TaskRecord>,
     /// The work of each task.
     pub(crate) costs: Vec<Cost>,
-    /// What tasks read.
-    pub(crate) reads: Pool<BufferId>,
-    /// What tasks fill.
-    pub(crate) writes: Pool<Write>,
+    /// The buffers that tasks read.
+    pub(crate) reads: ListPool<BufferId>,
+    /// The buffers that tasks fill, as rows of the buffer table.
+    pub(crate) writes: ListPool<Chunking>,
     pub(crate) dependencies: Lists<TaskId>,
     pub(crate) units: Units,
     pub(crate) memory: Memory,
@@ -116,29 +96,6 @@ pub struct Program {
 }
 
 impl Program {
-    /// A builder with nothing in it.
-    pub fn builder() -> ProgramBuilder {
-        ProgramBuilder::default()
-    }
-
-    /// A [`State`] for runs on up to `threads` threads, with room for this program.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] where the system has no room for the arena or the workspaces.
-    pub fn state(&self, threads: usize) -> Result<State, OutOfMemory> {
-        let mut state = State::new(threads);
-        state.fit(self)?;
-        Ok(state)
-    }
-
-    /// Room for the times of one run, in nanoseconds since `epoch`.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] where the system has no room for all parts.
-    pub fn recording(&self, epoch: Instant) -> Result<Recording, OutOfMemory> {
-        Recording::new(self, epoch)
-    }
-
     /// The number of buffers.
     pub fn buffers(&self) -> usize {
         self.buffers.len()
@@ -159,7 +116,7 @@ impl Program {
         let task = self.tasks.get(id.index())?;
         Some(TaskInfo {
             reads: self.reads.get(task.reads),
-            writes: self.writes.get(task.writes),
+            writes: self.writes.get(task.writes).iter().map(|&cut| cut.into()).collect(),
             parts: task.parts,
             cost: self.costs[id.index()],
             workspace: task.workspace,
@@ -191,7 +148,7 @@ impl Program {
             + self.units.bytes()
     }
 
-    /// What it is expected to take.
+    /// The time that it is expected to take.
     pub fn estimate(&self) -> Estimate {
         Estimate {
             work_ns: self.units.work_ns,

@@ -1,25 +1,27 @@
-//! When each part of a run started and ended, and on which thread.
+//! Recordings of a run: the times at which each part started and ended, and its thread.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Instant;
 
-use crate::frame::Part;
-use crate::program::{Program, TaskId};
 use abeyance_launch::OutOfMemory;
+
+use crate::ids::TaskId;
+use crate::part::Part;
+use crate::program::Program;
 
 /// One part of a task as it ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartTime {
     /// The task.
     pub task: TaskId,
-    /// Which of its parts, counted from 0.
+    /// The number of the part in its task, counted from 0.
     pub part: u32,
     /// The thread that ran it: 0 for the caller's, 1 and up for the pool's own.
     pub thread: usize,
-    /// When the kernel was called, in nanoseconds since the recording's epoch.
+    /// The time at which the kernel was called, in nanoseconds since the recording's epoch.
     pub start_ns: u64,
-    /// When it returned.
+    /// The time at which it returned, in nanoseconds since the recording's epoch.
     pub end_ns: u64,
 }
 
@@ -50,8 +52,18 @@ struct Slot {
 
 const NOBODY: u32 = u32::MAX;
 
+impl Program {
+    /// Makes room for the times of one run, in nanoseconds since `epoch`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for all parts.
+    pub fn recording(&self, epoch: Instant) -> Result<Recording, OutOfMemory> {
+        Recording::new(self, epoch)
+    }
+}
+
 impl Recording {
-    pub(crate) fn new(program: &Program, epoch: Instant) -> Result<Self, OutOfMemory> {
+    fn new(program: &Program, epoch: Instant) -> Result<Self, OutOfMemory> {
         let mut firsts = Vec::new();
         let tasks = program.tasks.len() + 1;
         let refused = OutOfMemory { bytes: tasks.saturating_mul(size_of::<usize>()) };
@@ -73,7 +85,7 @@ impl Recording {
         Ok(Self { program: program.id, epoch, firsts, slots, run: (0, 0), threads: 0 })
     }
 
-    /// What was recorded before is gone.
+    /// Starts a recording and drops what was recorded before.
     pub(crate) fn begin(&mut self, threads: usize) {
         for slot in &mut self.slots {
             *slot.thread.get_mut() = NOBODY;
@@ -91,7 +103,7 @@ impl Recording {
         self.epoch.elapsed().as_nanos() as u64
     }
 
-    /// A part that started at `start` ends now.
+    /// Notes that a part that started at `start` ends now.
     pub(crate) fn note(&self, Part { task, part }: Part, thread: usize, start: u64) {
         let slot = &self.slots[self.firsts[task as usize] + part as usize];
         slot.start.store(start, Relaxed);
@@ -119,12 +131,12 @@ impl Recording {
         })
     }
 
-    /// When the run started, in nanoseconds since the epoch.
+    /// The time at which the run started, in nanoseconds since the epoch.
     pub fn start_ns(&self) -> u64 {
         self.run.0
     }
 
-    /// When it ended.
+    /// The time at which it ended, in nanoseconds since the epoch.
     pub fn end_ns(&self) -> u64 {
         self.run.1
     }

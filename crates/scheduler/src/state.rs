@@ -3,106 +3,19 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use abeyance_launch::{Failure, RawBuffer};
+use abeyance_launch::{OutOfMemory, RawBuffer};
 
-use crate::buffers::{BufferId, BufferKind};
-use crate::frame::{Frame, Job, reserve};
-use crate::program::{Program, TaskId};
+use crate::buffers::BufferKind;
+use crate::error::{BindError, RunError};
+use crate::frame::{Frame, Job};
+use crate::ids::BufferId;
+use crate::memory::reserve;
+use crate::program::Program;
 use crate::recording::Recording;
-use crate::workers::Workers;
-use abeyance_launch::OutOfMemory;
+use crate::thread_pool::ThreadPool;
 
-/// A buffer or a state that does not fit the program.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// A buffer that the program does not have.
-    #[error("{0} is not a buffer of this program")]
-    NoSuchBuffer(BufferId),
-    /// Bytes for a buffer that is not bound that way.
-    #[error("{buffer} is bound as {asked:?}, but it is {kind:?}")]
-    Kind {
-        /// The buffer.
-        buffer: BufferId,
-        /// What it is.
-        kind: BufferKind,
-        /// What it was bound as.
-        asked: BufferKind,
-    },
-    /// Bytes of the wrong number.
-    #[error("{buffer} takes {expected} bytes, but {given} are given")]
-    Length {
-        /// The buffer.
-        buffer: BufferId,
-        /// Its length in bytes.
-        expected: usize,
-        /// The length of what was bound.
-        given: usize,
-    },
-    /// Bytes at an address that is not aligned as the buffer asks.
-    #[error("{buffer} takes bytes aligned to {alignment}")]
-    Alignment {
-        /// The buffer.
-        buffer: BufferId,
-        /// What its address must be a multiple of.
-        alignment: usize,
-    },
-    /// A read of a buffer that is gone at the end of a run.
-    #[error("{0} does not outlive the run, since it is not kept")]
-    NotKept(BufferId),
-    /// A read before the run has succeeded.
-    #[error("{0} has no value yet, since the run has not succeeded")]
-    NotExecuted(BufferId),
-}
-
-/// Nanoseconds of work from which a caller counts as busy. Every parallel run has more.
-const BUSY_NS: f64 = 10_000.0;
-
-/// Why a run has no results.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// An input or output was not bound.
-    #[error("{0} is not bound")]
-    Unbound(BufferId),
-    /// More threads than the state has room for.
-    #[error("the state was made for {most} threads, not {threads}")]
-    Threads {
-        /// The threads of the pool.
-        threads: usize,
-        /// What the [`State`] was made for.
-        most: usize,
-    },
-    /// A recording made for another program.
-    #[error("this recording was made for another program")]
-    ForeignRecording,
-    /// A kernel could not finish.
-    #[error("{task}: {failure}")]
-    Failed {
-        /// Whose kernel.
-        task: TaskId,
-        /// What it said.
-        failure: Failure,
-    },
-    /// A kernel panicked.
-    #[error("{task} panicked: {message}")]
-    Panicked {
-        /// Whose kernel.
-        task: TaskId,
-        /// What it said.
-        message: String,
-    },
-}
-
-impl RunError {
-    /// The task that failed or panicked.
-    pub fn task(&self) -> Option<TaskId> {
-        match self {
-            RunError::Unbound(_) | RunError::Threads { .. } | RunError::ForeignRecording => None,
-            RunError::Failed { task, .. } | RunError::Panicked { task, .. } => Some(*task),
-        }
-    }
-}
+/// Nanoseconds of work from which a caller counts as active. Every parallel run has more.
+const ACTIVE_NS: f64 = 10_000.0;
 
 /// The memory of one run at a time, of one program after the other: an arena, workspaces, a table
 /// of buffers, counters. It grows to what the largest of them asks for and never shrinks, so that a
@@ -113,6 +26,18 @@ pub struct State {
     program: Option<u64>,
     /// True if each buffer is bound in the present run.
     bound: Vec<bool>,
+}
+
+impl Program {
+    /// Makes a [`State`] for runs on up to `threads` threads, with room for this program.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] where the system has no room for the arena or the workspaces.
+    pub fn state(&self, threads: usize) -> Result<State, OutOfMemory> {
+        let mut state = State::new(threads);
+        state.fit(self)?;
+        Ok(state)
+    }
 }
 
 impl State {
@@ -236,42 +161,42 @@ impl<'r> Run<'r> {
     ///
     /// # Errors
     /// [`RunError::Unbound`] where an input or output is missing, [`RunError::Threads`] where the
-    /// workers are more than the state is for. Otherwise the failure or panic of a kernel: that of
-    /// the lowest task that has one, whatever the number of threads. The state, the program and the
-    /// workers are as good as before; bound outputs and kept temporaries are void.
-    pub fn execute(&mut self, workers: &Workers) -> Result<(), RunError> {
-        let share = self.would_share(workers);
-        self.execute_with(workers, share, None)
+    /// pool has more threads than the state is for. Otherwise the failure or panic of a kernel:
+    /// that of the lowest task that has one, whatever the number of threads. The state, the program
+    /// and the pool are as good as before; bound outputs and kept temporaries are void.
+    pub fn execute(&mut self, pool: &ThreadPool) -> Result<(), RunError> {
+        let share = self.would_share(pool);
+        self.execute_with(pool, share, None)
     }
 
-    /// The same, with the times of every part written down.
+    /// Runs every task, as [`Run::execute`], and writes down the times of every part.
     ///
     /// # Errors
     /// As [`Run::execute`], and [`RunError::ForeignRecording`] for a recording of another program.
     /// After a failure the recording has the parts that ended.
     pub fn execute_recorded(
         &mut self,
-        workers: &Workers,
+        pool: &ThreadPool,
         recording: &mut Recording,
     ) -> Result<(), RunError> {
         if recording.program != self.program.id {
             return Err(RunError::ForeignRecording);
         }
-        let share = self.would_share(workers);
-        recording.begin(if share { workers.threads() } else { 1 });
-        let result = self.execute_with(workers, share, Some(recording));
+        let share = self.would_share(pool);
+        recording.begin(if share { pool.threads() } else { 1 });
+        let result = self.execute_with(pool, share, Some(recording));
         recording.end();
         result
     }
 
     /// True if a run now would be more than the caller's.
-    fn would_share(&self, workers: &Workers) -> bool {
-        self.state.frame.parallel && workers.would_share(self.program)
+    fn would_share(&self, pool: &ThreadPool) -> bool {
+        self.state.frame.parallel && pool.would_share(self.program)
     }
 
     fn execute_with(
         &mut self,
-        workers: &Workers,
+        pool: &ThreadPool,
         share: bool,
         recording: Option<&Recording>,
     ) -> Result<(), RunError> {
@@ -279,7 +204,7 @@ impl<'r> Run<'r> {
         if let Some(&missing) = self.program.bound.iter().find(|id| !self.state.bound[id.index()]) {
             return Err(RunError::Unbound(missing));
         }
-        let (threads, most) = (workers.threads(), self.state.frame.threads);
+        let (threads, most) = (pool.threads(), self.state.frame.threads);
         if threads > most {
             return Err(RunError::Threads { threads, most });
         }
@@ -289,11 +214,11 @@ impl<'r> Run<'r> {
         // and writers from inputs.
         let job = unsafe { Job::new(self.program, &self.state.frame, recording) };
         // While the caller works for long, one helper less is wanted by others.
-        let _busy = (self.program.units.work_ns >= BUSY_NS).then(|| workers.busy());
+        let _active = (self.program.units.work_ns >= ACTIVE_NS).then(|| pool.count_caller());
         if share {
             job.queue().reset(self.program);
             // SAFETY: the frame is parallel and for as many threads, as was just checked.
-            unsafe { workers.run(job) };
+            unsafe { pool.run(job) };
             job.queue().take_failure().map_or(Ok(()), Err)?;
         } else {
             // SAFETY: nothing of this job runs.

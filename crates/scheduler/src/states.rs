@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use abeyance_launch::OutOfMemory;
+
 use crate::program::Program;
 use crate::state::State;
-use abeyance_launch::OutOfMemory;
 
 /// States for the runs of any number of programs: each run is lent one. There are as many as runs
 /// went on at a time, and each has grown to what the largest program that it ran asks for.
@@ -133,7 +134,7 @@ mod tests {
     use abeyance_launch::Cost;
 
     use super::*;
-    use crate::{Task, Workers, Write};
+    use crate::{Task, ThreadPool, Write};
 
     /// Fills so many bytes with a number, in a temporary that is kept.
     fn program(length: usize, number: u8) -> (Program, crate::BufferId) {
@@ -156,14 +157,14 @@ mod tests {
 
     #[test]
     fn programs_take_turns_in_one_state() {
-        let (workers, states) = (Workers::new(1).unwrap(), States::new(1));
+        let (pool, states) = (ThreadPool::new(1).unwrap(), States::new(1));
         let programs = [program(1000, 1), program(100_000, 2), program(10, 3)];
         let mut bytes = Vec::new();
         for _ in 0..3 {
             for (index, (program, buffer)) in programs.iter().enumerate() {
                 let run = |state: &mut State| {
                     let mut run = state.begin(program, 0).unwrap();
-                    run.execute(&workers).unwrap();
+                    run.execute(&pool).unwrap();
                     run.read(*buffer).unwrap().to_vec()
                 };
                 let filled = states.with(program, run).unwrap();

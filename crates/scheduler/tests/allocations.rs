@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use abeyance_launch::Cost;
-use abeyance_scheduler::{BufferId, Program, States, Task, Workers, Write};
+use abeyance_scheduler::{BufferId, Program, States, Task, ThreadPool, Write};
 
 struct Counting;
 
@@ -93,14 +93,14 @@ fn programs_by_turns_allocate_nothing() {
     let feed = abeyance_scheduler::AlignedBytes::copy_of(&[1; 4096]).unwrap();
     let mut result = abeyance_scheduler::AlignedBytes::zeroed(4096).unwrap();
     for threads in [1, 3] {
-        let (workers, states) = (Workers::new(threads).unwrap(), States::new(threads));
+        let (pool, states) = (ThreadPool::new(threads).unwrap(), States::new(threads));
         let mut turn = || {
             for (program, x, next) in &programs {
                 let ran = states.with(program, |state| {
                     let mut run = state.begin(program, 0).unwrap();
                     run.bind(*x, &feed).unwrap();
                     run.bind_mut(*next, &mut result).unwrap();
-                    run.execute(&workers).unwrap();
+                    run.execute(&pool).unwrap();
                 });
                 ran.unwrap();
             }
@@ -118,7 +118,7 @@ fn the_steady_state_allocates_nothing() {
     let feed = abeyance_scheduler::AlignedBytes::copy_of(&[1; 4096]).unwrap();
     let mut result = abeyance_scheduler::AlignedBytes::zeroed(4096).unwrap();
     for threads in [1, 3] {
-        let workers = Workers::new(threads).unwrap();
+        let pool = ThreadPool::new(threads).unwrap();
         assert_eq!(program.runs_inline(threads), threads == 1);
         let mut state = program.state(threads).unwrap();
         let mut recording = program.recording(std::time::Instant::now()).unwrap();
@@ -127,8 +127,8 @@ fn the_steady_state_allocates_nothing() {
             run.bind(x, &feed).unwrap();
             run.bind_mut(next, &mut result).unwrap();
             match draw % 3 {
-                0 => run.execute_recorded(&workers, &mut recording).unwrap(),
-                _ => run.execute(&workers).unwrap(),
+                0 => run.execute_recorded(&pool, &mut recording).unwrap(),
+                _ => run.execute(&pool).unwrap(),
             }
             run.read(next).unwrap()[0]
         };

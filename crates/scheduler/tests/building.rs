@@ -1,8 +1,8 @@
-//! What makes a program, what does not, and what its memory comes to.
+//! Programs that can be built and those that cannot, and the memory of those that can.
 
 use abeyance_launch::{Cost, Function};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, Workers, Write,
+    AlignedBytes, BufferId, BuildError, Program, ProgramBuilder, Task, TaskId, ThreadPool, Write,
 };
 
 fn nothing() -> Function {
@@ -26,9 +26,14 @@ fn mistake(build: impl FnOnce(&mut ProgramBuilder)) -> BuildError {
     builder.build().unwrap_err()
 }
 
+fn fill(builder: &mut ProgramBuilder, writes: &[Write]) {
+    let (cost, workspace, run) = (Cost::default(), 0, nothing());
+    builder.task(Task { reads: &[], writes, cost, workspace, run, after: &[] });
+}
+
 #[test]
-fn mistakes_are_found() {
-    let (b0, b1, t0, t1) = (BufferId(0), BufferId(1), TaskId(0), TaskId(1));
+fn a_buffer_that_cannot_be_is_refused() {
+    let (b0, b1) = (BufferId(0), BufferId(1));
     let found = mistake(|builder| {
         builder.input(8, 3);
     });
@@ -42,11 +47,26 @@ fn mistakes_are_found() {
         builder.output(8, 8);
     });
     assert_eq!(found, BuildError::NeverWritten(b0));
+}
+
+#[test]
+fn a_read_of_what_is_not_there_is_refused() {
+    let (b0, b1, t0) = (BufferId(0), BufferId(1), TaskId(0));
     let found = mistake(|builder| {
         let out = builder.temporary(8);
         task(builder, &[b1], out);
     });
     assert_eq!(found, BuildError::NoSuchBuffer(b1));
+    let found = mistake(|builder| {
+        let out = builder.temporary(8);
+        task(builder, &[out], out);
+    });
+    assert_eq!(found, BuildError::ReadBeforeWritten { task: t0, buffer: b0 });
+}
+
+#[test]
+fn a_write_of_what_is_not_to_be_written_is_refused() {
+    let (b0, t0, t1) = (BufferId(0), TaskId(0), TaskId(1));
     let found = mistake(|builder| {
         task(builder, &[], b0);
     });
@@ -58,25 +78,21 @@ fn mistakes_are_found() {
     assert_eq!(found, BuildError::ReadOnly { task: t0, buffer: b0 });
     let found = mistake(|builder| {
         let out = builder.temporary(8);
-        task(builder, &[out], out);
-    });
-    assert_eq!(found, BuildError::ReadBeforeWritten { task: t0, buffer: b0 });
-    let found = mistake(|builder| {
-        let out = builder.temporary(8);
         task(builder, &[], out);
         task(builder, &[], out);
     });
     assert_eq!(found, BuildError::WrittenTwice { task: t1, buffer: b0 });
-    let fill = |builder: &mut ProgramBuilder, writes: &[Write]| {
-        let (cost, workspace, run) = (Cost::default(), 0, nothing());
-        builder.task(Task { reads: &[], writes, cost, workspace, run, after: &[] });
-    };
     assert_eq!(mistake(|builder| fill(builder, &[])), BuildError::NoWrite(t0));
     let found = mistake(|builder| {
         let write = Write { buffer: builder.temporary(8), chunk: 8 };
         fill(builder, &[write, write]);
     });
     assert_eq!(found, BuildError::NamedTwice { task: t0, buffer: b0 });
+}
+
+#[test]
+fn a_task_whose_parts_do_not_fit_is_refused() {
+    let (b0, b1, t0) = (BufferId(0), BufferId(1), TaskId(0));
     for (lengths, chunks, parts) in
         [([64, 128], [8, 8], [8, 16]), ([64, 0], [64, 8], [1, 0]), ([64, 65], [32, 32], [2, 3])]
     {
@@ -102,6 +118,11 @@ fn mistakes_are_found() {
         });
         assert_eq!(found, BuildError::Chunk { task: t0, chunk });
     }
+}
+
+#[test]
+fn a_task_after_one_that_does_not_come_before_it_is_refused() {
+    let t0 = TaskId(0);
     let found = mistake(|builder| {
         let writes = builder.temporary(8);
         builder.task(Task {
@@ -114,6 +135,10 @@ fn mistakes_are_found() {
         });
     });
     assert_eq!(found, BuildError::AfterLater { task: t0, after: t0 });
+}
+
+#[test]
+fn temporaries_that_outgrow_the_address_space_are_refused() {
     let found = mistake(|builder| {
         for _ in 0..3 {
             let writes = builder.temporary(usize::MAX / 2);
@@ -245,9 +270,9 @@ fn implied_dependencies_are_dropped() {
 
 #[test]
 fn empty_buffers_and_empty_programs_run() {
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     let program = Program::builder().build().unwrap();
-    program.state(2).unwrap().begin(&program, 0).unwrap().execute(&workers).unwrap();
+    program.state(2).unwrap().begin(&program, 0).unwrap().execute(&pool).unwrap();
 
     let mut builder = Program::builder();
     let x = builder.input(0, 64);
@@ -279,7 +304,7 @@ fn empty_buffers_and_empty_programs_run() {
     let mut run = state.begin(&program, 0).unwrap();
     run.bind(x, &feed).unwrap();
     run.bind_mut(out, &mut result).unwrap();
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
     assert_eq!(run.read(count).unwrap(), 3u64.to_ne_bytes());
     assert!(run.read(nothing).unwrap().is_empty());
 }
@@ -309,9 +334,9 @@ fn a_chain_of_a_million_tasks_builds_runs_and_drops() {
     assert_eq!(program.memory().arena, 128);
     assert_eq!(program.estimate().units, 1);
     assert!(program.runs_inline(64));
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     let mut state = program.state(2).unwrap();
     let mut run = state.begin(&program, 0).unwrap();
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
     assert_eq!(run.read(last).unwrap(), count.to_ne_bytes());
 }

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use abeyance_launch::Cost;
+use abeyance_launch::{Call, Cost};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, Program, ProgramBuilder, States, Task, TaskId, Workers, Write,
+    AlignedBytes, BufferId, Program, ProgramBuilder, States, Task, TaskId, ThreadPool, Write,
 };
 
 /// Enough to be worth threads.
@@ -70,19 +70,19 @@ fn feed(value: u64) -> AlignedBytes {
 fn four_threads_share_one_pool() {
     let (program, x, sum) = branches(5, 10);
     for threads in [2, 4] {
-        let workers = Arc::new(Workers::new(threads).unwrap());
+        let pool = Arc::new(ThreadPool::new(threads).unwrap());
         std::thread::scope(|scope| {
             for caller in 0..4u64 {
-                let (workers, program) = (workers.clone(), &program);
+                let (pool, program) = (pool.clone(), &program);
                 scope.spawn(move || {
-                    let mut state = program.state(workers.threads()).unwrap();
+                    let mut state = program.state(pool.threads()).unwrap();
                     for round in 0..300u64 {
                         // The feed goes at the end of every round: nobody may hold on to it.
                         let value = caller * 1000 + round;
                         let feed = feed(value);
                         let mut run = state.begin(program, round).unwrap();
                         run.bind(x, &feed).unwrap();
-                        run.execute(&workers).unwrap();
+                        run.execute(&pool).unwrap();
                         let expected = 5 * (value + 10) + 10;
                         assert_eq!(run.read(sum).unwrap()[..8], expected.to_ne_bytes());
                     }
@@ -100,10 +100,10 @@ fn programs_of_all_sizes_share_as_many_states_as_there_are_runs_at_a_time() {
         (program, x, sum, width, depth as u64)
     });
     for threads in [1, 3] {
-        let (workers, states) = (Workers::new(threads).unwrap(), States::new(threads));
+        let (pool, states) = (ThreadPool::new(threads).unwrap(), States::new(threads));
         std::thread::scope(|scope| {
             for caller in 0..CALLERS {
-                let (workers, states, programs) = (&workers, &states, &programs);
+                let (pool, states, programs) = (&pool, &states, &programs);
                 scope.spawn(move || {
                     for round in 0..100usize {
                         let (program, x, sum, width, depth) =
@@ -113,7 +113,7 @@ fn programs_of_all_sizes_share_as_many_states_as_there_are_runs_at_a_time() {
                         let run = states.with(program, |state| {
                             let mut run = state.begin(program, 0).unwrap();
                             run.bind(*x, &feed).unwrap();
-                            run.execute(workers).unwrap();
+                            run.execute(pool).unwrap();
                             run.read(*sum).unwrap()[..8].to_vec()
                         });
                         // Branch b gives value + b + depth.
@@ -140,18 +140,18 @@ fn programs_of_all_sizes_share_as_many_states_as_there_are_runs_at_a_time() {
 #[test]
 fn more_runs_at_once_than_helpers_can_join() {
     let (program, x, sum) = branches(3, 3);
-    let workers = Workers::new(3).unwrap();
+    let pool = ThreadPool::new(3).unwrap();
     let barrier = Barrier::new(24);
     std::thread::scope(|scope| {
         for _ in 0..24 {
             scope.spawn(|| {
                 let feed = feed(1);
-                let mut state = program.state(workers.threads()).unwrap();
+                let mut state = program.state(pool.threads()).unwrap();
                 barrier.wait();
                 for draw in 0..50 {
                     let mut run = state.begin(&program, draw).unwrap();
                     run.bind(x, &feed).unwrap();
-                    run.execute(&workers).unwrap();
+                    run.execute(&pool).unwrap();
                     assert_eq!(run.read(sum).unwrap()[..8], (3 * 4 + 3u64).to_ne_bytes());
                 }
             });
@@ -162,14 +162,14 @@ fn more_runs_at_once_than_helpers_can_join() {
 #[test]
 fn ten_thousand_runs_in_a_row() {
     let (program, x, sum) = branches(4, 4);
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     assert!(!program.runs_inline(2));
-    let mut state = program.state(workers.threads()).unwrap();
+    let mut state = program.state(pool.threads()).unwrap();
     for value in 0..10_000u64 {
         let feed = feed(value);
         let mut run = state.begin(&program, value).unwrap();
         run.bind(x, &feed).unwrap();
-        run.execute(&workers).unwrap();
+        run.execute(&pool).unwrap();
         assert_eq!(run.read(sum).unwrap()[56..], (4 * (value + 4) + 6).to_ne_bytes());
     }
 }
@@ -205,15 +205,15 @@ fn rendezvous(tasks: usize, parts: usize, arrived: &Arc<AtomicUsize>) -> Program
 fn meets(tasks: usize, parts: usize) {
     let arrived = Arc::new(AtomicUsize::new(0));
     let program = rendezvous(tasks, parts, &arrived);
-    let workers = Workers::new(tasks * parts).unwrap();
-    let mut state = program.state(workers.threads()).unwrap();
+    let pool = ThreadPool::new(tasks * parts).unwrap();
+    let mut state = program.state(pool.threads()).unwrap();
     for round in 0..20 {
         arrived.store(0, SeqCst);
         if round % 5 == 4 {
             std::thread::sleep(Duration::from_millis(2)); // helpers are asleep by now
         }
         let mut run = state.begin(&program, 0).unwrap();
-        run.execute(&workers).unwrap();
+        run.execute(&pool).unwrap();
         for task in 0..tasks {
             assert!(run.read(BufferId(task as u32)).unwrap().iter().all(|&met| met == 1));
         }
@@ -272,14 +272,45 @@ fn a_sleeping_pool_wakes_for_work_that_appears_in_the_middle_of_a_run() {
         });
     }
     let program = builder.build().unwrap();
-    let workers = Workers::new(2).unwrap();
-    let mut state = program.state(workers.threads()).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
+    let mut state = program.state(pool.threads()).unwrap();
     for _ in 0..10 {
         arrived.store(0, SeqCst);
         let mut run = state.begin(&program, 0).unwrap();
-        run.execute(&workers).unwrap();
+        run.execute(&pool).unwrap();
         assert!(met.iter().all(|&out| run.read(out).unwrap()[0] == 1));
     }
+}
+
+/// Waits until a count is `least`, for so many seconds at most. Returns true if it is.
+fn wait_for(count: &AtomicUsize, least: usize, seconds: u64) -> bool {
+    let start = Instant::now();
+    while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(seconds) {
+        std::thread::yield_now();
+    }
+    count.load(SeqCst) >= least
+}
+
+/// Appends a task of one part, whose buffer it returns.
+fn add_task(
+    builder: &mut ProgramBuilder,
+    reads: &[BufferId],
+    cost: Cost,
+    run: impl Fn(&mut Call<'_>) + Send + Sync + 'static,
+) -> BufferId {
+    let buffer = builder.temporary(64);
+    builder.task(Task {
+        reads,
+        writes: &[Write { buffer, chunk: 64 }],
+        cost,
+        workspace: 0,
+        run: Box::new(move |call| {
+            run(call);
+            Ok(())
+        }),
+        after: &[],
+    });
+    buffer
 }
 
 #[test]
@@ -289,23 +320,11 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     // so far; in between are many parts, for which helpers would come.
     let (started, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let meet = |builder: &mut ProgramBuilder, reads: &[BufferId], count: &Arc<AtomicUsize>| {
-        let (buffer, count) = (builder.temporary(64), count.clone());
-        builder.task(Task {
-            reads,
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: MUCH,
-            workspace: 0,
-            run: Box::new(move |_| {
-                count.fetch_add(1, SeqCst);
-                let start = Instant::now();
-                while count.load(SeqCst) < RUNS && start.elapsed() < Duration::from_secs(20) {
-                    std::thread::yield_now();
-                }
-                Ok(())
-            }),
-            after: &[],
-        });
-        buffer
+        let count = count.clone();
+        add_task(builder, reads, MUCH, move |_| {
+            count.fetch_add(1, SeqCst);
+            wait_for(&count, RUNS, 20);
+        })
     };
     let mut builder = Program::builder();
     let mut last = meet(&mut builder, &[], &started);
@@ -327,16 +346,16 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     }
     meet(&mut builder, &[last], &ended);
     let program = builder.build().unwrap();
-    let workers = Workers::new(RUNS).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(RUNS).build().unwrap();
+    let pool = ThreadPool::new(RUNS).unwrap();
+    let foreign = rayon::ThreadPoolBuilder::new().num_threads(RUNS).build().unwrap();
     for _ in 0..20 {
         started.store(0, SeqCst);
         ended.store(0, SeqCst);
-        let helped = pool.broadcast(|_| {
+        let helped = foreign.broadcast(|_| {
             let mut state = program.state(RUNS).unwrap();
             let mut recording = program.recording(Instant::now()).unwrap();
             let mut run = state.begin(&program, 0).unwrap();
-            run.execute_recorded(&workers, &mut recording).unwrap();
+            run.execute_recorded(&pool, &mut recording).unwrap();
             assert_eq!(recording.threads(), RUNS);
             // The first tasks may have had help, before every run had started.
             recording.parts().filter(|part| part.task > TaskId(0) && part.thread > 0).count()
@@ -347,79 +366,53 @@ fn where_every_thread_has_a_run_of_its_own_nobody_helps() {
     }
 }
 
-#[test]
-fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
-    let wait_for = |count: &AtomicUsize, least: usize| {
-        let start = Instant::now();
-        while count.load(SeqCst) < least && start.elapsed() < Duration::from_secs(5) {
-            std::thread::yield_now();
-        }
-        count.load(SeqCst) >= least
-    };
-    let counter = || Arc::new(AtomicUsize::new(0));
-    let (arrived, others, ended) = (counter(), counter(), counter());
-
-    // Two long tasks, of which a helper has one; it goes on until another caller is at work and
-    // this one asleep. Then there are two short ones, which are not worth waking anybody, and the
-    // helper is one thread too many.
+/// Two long tasks, of which a helper has one; it goes on until another caller is at work and the
+/// first caller, this thread, asleep. Then there are two short tasks, which are not worth waking
+/// anybody, and the helper is one thread too many.
+fn long_then_short(
+    arrived: &Arc<AtomicUsize>,
+    others: &Arc<AtomicUsize>,
+    ended: &Arc<AtomicUsize>,
+) -> Program {
     let caller = std::thread::current().id();
     let mut builder = Program::builder();
     let first = [(); 2].map(|()| {
-        let (buffer, arrived, others) = (builder.temporary(64), arrived.clone(), others.clone());
-        builder.task(Task {
-            reads: &[],
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: MUCH,
-            workspace: 0,
-            run: Box::new(move |_| {
-                arrived.fetch_add(1, SeqCst);
-                wait_for(&arrived, 2);
-                if std::thread::current().id() != caller {
-                    wait_for(&others, 1);
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Ok(())
-            }),
-            after: &[],
-        });
-        buffer
+        let (arrived, others) = (arrived.clone(), others.clone());
+        add_task(&mut builder, &[], MUCH, move |_| {
+            arrived.fetch_add(1, SeqCst);
+            wait_for(&arrived, 2, 5);
+            if std::thread::current().id() != caller {
+                wait_for(&others, 1, 5);
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        })
     });
     for _ in 0..2 {
-        let (buffer, ended) = (builder.temporary(64), ended.clone());
-        builder.task(Task {
-            reads: &first,
-            writes: &[Write { buffer, chunk: 64 }],
-            cost: Cost { flops: 1e4, bytes: 0.0 },
-            workspace: 0,
-            run: Box::new(move |_| {
-                ended.fetch_add(1, SeqCst);
-                Ok(())
-            }),
-            after: &[],
+        let ended = ended.clone();
+        add_task(&mut builder, &first, Cost { flops: 1e4, bytes: 0.0 }, move |_| {
+            ended.fetch_add(1, SeqCst);
         });
     }
-    let program = builder.build().unwrap();
+    builder.build().unwrap()
+}
+
+#[test]
+fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
+    let counter = || Arc::new(AtomicUsize::new(0));
+    let (arrived, others, ended) = (counter(), counter(), counter());
+    let program = long_then_short(&arrived, &others, &ended);
 
     // The other caller's, on its own thread.
     let mut builder = Program::builder();
-    let met = builder.temporary(64);
-    builder.keep(met);
     let (entered, all) = (others.clone(), ended.clone());
-    builder.task(Task {
-        reads: &[],
-        writes: &[Write { buffer: met, chunk: 64 }],
-        cost: MUCH,
-        workspace: 0,
-        run: Box::new(move |call| {
-            entered.fetch_add(1, SeqCst);
-            call.output::<u8>().fill(u8::from(wait_for(&all, 2)));
-            Ok(())
-        }),
-        after: &[],
+    let met = add_task(&mut builder, &[], MUCH, move |call| {
+        entered.fetch_add(1, SeqCst);
+        call.output::<u8>().fill(u8::from(wait_for(&all, 2, 5)));
     });
+    builder.keep(met);
     let other = builder.build().unwrap();
 
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     assert!(!program.runs_inline(2) && other.runs_inline(2));
     let mut state = program.state(2).unwrap();
     for _ in 0..5 {
@@ -428,16 +421,16 @@ fn a_helper_that_stands_aside_leaves_nothing_to_a_caller_asleep() {
         }
         let met = std::thread::scope(|scope| {
             let other = scope.spawn(|| {
-                wait_for(&arrived, 2);
+                wait_for(&arrived, 2, 5);
                 let mut state = other.state(2).unwrap();
                 let mut run = state.begin(&other, 0).unwrap();
-                run.execute(&workers).unwrap();
+                run.execute(&pool).unwrap();
                 let met = run.read(met).unwrap()[0];
                 // Wakes everybody, for the test to end if the promise is broken.
-                drop(program.state(2).unwrap().begin(&program, 0).unwrap().execute(&workers));
+                drop(program.state(2).unwrap().begin(&program, 0).unwrap().execute(&pool));
                 met
             });
-            state.begin(&program, 0).unwrap().execute(&workers).unwrap();
+            state.begin(&program, 0).unwrap().execute(&pool).unwrap();
             other.join().unwrap()
         });
         assert_eq!(met, 1, "a short task was left behind");
@@ -458,12 +451,12 @@ fn threads_that_sleep_are_not_woken_for_little() {
     });
     let program = builder.build().unwrap();
     assert!(!program.runs_inline(2));
-    let workers = Workers::new(2).unwrap();
+    let pool = ThreadPool::new(2).unwrap();
     let mut state = program.state(2).unwrap();
     let mut recording = program.recording(Instant::now()).unwrap();
     let mut threads = || {
         let mut run = state.begin(&program, 0).unwrap();
-        run.execute_recorded(&workers, &mut recording).unwrap();
+        run.execute_recorded(&pool, &mut recording).unwrap();
         recording.threads()
     };
     // On a busy machine it takes a while to fall asleep.
@@ -477,10 +470,10 @@ fn threads_that_sleep_are_not_woken_for_little() {
 #[test]
 fn a_pool_is_dropped_while_idle_awake_or_asleep() {
     for threads in [1, 2, 5] {
-        drop(Workers::new(threads).unwrap());
-        let workers = Workers::new(threads).unwrap();
+        drop(ThreadPool::new(threads).unwrap());
+        let pool = ThreadPool::new(threads).unwrap();
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(workers.threads(), threads);
+        assert_eq!(pool.threads(), threads);
     }
-    assert!(Workers::new(0).unwrap().threads() >= 1);
+    assert!(ThreadPool::new(0).unwrap().threads() >= 1);
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use abeyance_launch::{Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, Workers, Write,
+    AlignedBytes, BindError, BufferKind, Program, RunError, Task, TaskId, ThreadPool, Write,
 };
 
 const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
@@ -13,8 +13,8 @@ const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
 /// Miri, under which a run takes seconds, has a few.
 const ROUNDS: usize = if cfg!(miri) { 2 } else { 50 };
 
-static POOLS: LazyLock<Vec<Workers>> =
-    LazyLock::new(|| [1, 2, 5].map(|threads| Workers::new(threads).unwrap()).into());
+static POOLS: LazyLock<Vec<ThreadPool>> =
+    LazyLock::new(|| [1, 2, 5].map(|threads| ThreadPool::new(threads).unwrap()).into());
 
 /// 40 tasks of 4 parts, of which task 17 does what `act` says while `armed`, followed by 40 that
 /// read them.
@@ -49,12 +49,12 @@ fn program(armed: &Arc<AtomicBool>, act: fn() -> Result<(), Failure>) -> Program
 fn fails_then_recovers(act: fn() -> Result<(), Failure>, expected: RunError) {
     let armed = Arc::new(AtomicBool::new(true));
     let program = program(&armed, act);
-    for workers in POOLS.iter() {
-        let mut state = program.state(workers.threads()).unwrap();
+    for pool in POOLS.iter() {
+        let mut state = program.state(pool.threads()).unwrap();
         for _ in 0..ROUNDS {
             armed.store(true, SeqCst);
             let mut run = state.begin(&program, 0).unwrap();
-            let error = run.execute(workers).unwrap_err();
+            let error = run.execute(pool).unwrap_err();
             assert_eq!(error, expected);
             assert_eq!(error.task(), Some(TaskId(17)));
             let last = abeyance_scheduler::BufferId(79);
@@ -62,7 +62,7 @@ fn fails_then_recovers(act: fn() -> Result<(), Failure>, expected: RunError) {
 
             armed.store(false, SeqCst);
             let mut run = state.begin(&program, 0).unwrap();
-            run.execute(workers).unwrap();
+            run.execute(pool).unwrap();
             assert_eq!(run.read(last).unwrap(), [7; 256]);
         }
     }
@@ -129,12 +129,12 @@ fn what_does_not_fit_is_refused() {
         });
     }
     let program = builder.build().unwrap();
-    let workers = Workers::new(1).unwrap();
+    let pool = ThreadPool::new(1).unwrap();
     let bytes = AlignedBytes::zeroed(16).unwrap();
     let mut result = AlignedBytes::zeroed(8).unwrap();
     let mut state = program.state(1).unwrap();
     let mut run = state.begin(&program, 0).unwrap();
-    assert_eq!(run.execute(&workers), Err(RunError::Unbound(x)));
+    assert_eq!(run.execute(&pool), Err(RunError::Unbound(x)));
     let length = BindError::Length { buffer: x, expected: 8, given: 16 };
     assert_eq!(run.bind(x, &bytes), Err(length));
     let alignment = BindError::Alignment { buffer: x, alignment: 8 };
@@ -144,22 +144,22 @@ fn what_does_not_fit_is_refused() {
     let nobody = abeyance_scheduler::BufferId(99);
     assert_eq!(run.bind(nobody, &bytes), Err(BindError::NoSuchBuffer(nobody)));
     run.bind(x, &bytes[..8]).unwrap();
-    assert_eq!(run.execute(&workers), Err(RunError::Unbound(out)));
+    assert_eq!(run.execute(&pool), Err(RunError::Unbound(out)));
     run.bind_mut(out, &mut result).unwrap();
     assert_eq!(run.read(out), Err(BindError::NotExecuted(out)));
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
     assert_eq!(run.read(out).unwrap(), [0; 8]);
     assert_eq!(run.read(middle), Err(BindError::NotKept(middle)));
 
     // More threads than the state has room for.
-    let two = Workers::new(2).unwrap();
+    let two = ThreadPool::new(2).unwrap();
     let mut run = state.begin(&program, 1).unwrap();
     run.bind(x, &bytes[..8]).unwrap();
     run.bind_mut(out, &mut result).unwrap();
     assert_eq!(run.execute(&two), Err(RunError::Threads { threads: 2, most: 1 }));
-    run.execute(&workers).unwrap();
+    run.execute(&pool).unwrap();
 
     // What was bound belongs to the run it was bound in.
     let mut run = state.begin(&program, 1).unwrap();
-    assert_eq!(run.execute(&workers), Err(RunError::Unbound(x)));
+    assert_eq!(run.execute(&pool), Err(RunError::Unbound(x)));
 }

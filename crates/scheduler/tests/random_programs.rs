@@ -3,19 +3,19 @@
 
 use abeyance_launch::{ALIGNMENT, Call, Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, Program, Run, RunError, State, States, Task, TaskId, TaskInfo, Workers,
-    Write,
+    AlignedBytes, BufferId, Program, Run, RunError, State, States, Task, TaskId, TaskInfo,
+    ThreadPool, Write,
 };
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
 /// Pools are shared by all cases; more threads than cores make the interleavings more various.
-static POOLS: LazyLock<Vec<Workers>> =
-    LazyLock::new(|| [1, 2, 3, 8].map(|threads| Workers::new(threads).unwrap()).into());
+static POOLS: LazyLock<Vec<ThreadPool>> =
+    LazyLock::new(|| [1, 2, 3, 8].map(|threads| ThreadPool::new(threads).unwrap()).into());
 
 /// So are the states of each, in which every program finds what others have left.
 static STATES: LazyLock<Vec<States>> =
-    LazyLock::new(|| POOLS.iter().map(|workers| States::new(workers.threads())).collect());
+    LazyLock::new(|| POOLS.iter().map(|pool| States::new(pool.threads())).collect());
 
 /// A buffer that a task fills.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ struct Built {
     buffers: Vec<(Written, BufferId)>,
 }
 
-/// What the kernel of a task does, but for the failure.
+/// The work of a task's kernel, but for the failure.
 fn work(call: &mut Call<'_>, task: usize, workspace: usize) {
     let reads: Vec<&[u64]> = (0..call.inputs()).map(|index| call.input(index)).collect();
     let (part, draw) = (call.part(), call.run_counter());
@@ -212,7 +212,7 @@ fn words(bytes: &[u8]) -> Vec<u64> {
     bytes.chunks_exact(8).map(|word| u64::from_ne_bytes(word.try_into().unwrap())).collect()
 }
 
-fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Workers, draw: u64) {
+fn check(sketches: &[Sketch], built: &Built, state: &mut State, pool: &ThreadPool, draw: u64) {
     let input: Vec<u64> = (0..INPUT as u64).map(|index| index * draw).collect();
     let mut bytes = AlignedBytes::zeroed(INPUT * 8).unwrap();
     for (slot, word) in bytes.chunks_exact_mut(8).zip(&input) {
@@ -229,7 +229,7 @@ fn check(sketches: &[Sketch], built: &Built, state: &mut State, workers: &Worker
             run.bind_mut(*buffer, output).unwrap();
         }
     }
-    let result = run.execute(workers);
+    let result = run.execute(pool);
     match serially(sketches, &input, draw) {
         Ok(values) => {
             result.unwrap();
@@ -261,7 +261,7 @@ fn quietly() {
     }));
 }
 
-/// As many cases as `PROPTEST_CASES` says, which sanitizers keep low.
+/// The number of cases that `PROPTEST_CASES` says, which sanitizers keep low.
 fn config() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),
@@ -275,9 +275,9 @@ proptest! {
     #[test]
     fn any_number_of_threads_gives_the_same_bits(sketches in prop::collection::vec(sketch(false), 1..150)) {
         let built = build(&sketches);
-        for (workers, states) in POOLS.iter().zip(STATES.iter()) {
+        for (pool, states) in POOLS.iter().zip(STATES.iter()) {
             let run = |state: &mut State| {
-                (1..4).for_each(|draw| check(&sketches, &built, state, workers, draw));
+                (1..4).for_each(|draw| check(&sketches, &built, state, pool, draw));
             };
             states.with(&built.program, run).unwrap();
         }
@@ -287,9 +287,9 @@ proptest! {
     fn any_number_of_threads_gives_the_same_error(sketches in prop::collection::vec(sketch(true), 1..150)) {
         quietly();
         let built = build(&sketches);
-        for (workers, states) in POOLS.iter().zip(STATES.iter()) {
+        for (pool, states) in POOLS.iter().zip(STATES.iter()) {
             let run = |state: &mut State| {
-                (1..4).for_each(|draw| check(&sketches, &built, state, workers, draw));
+                (1..4).for_each(|draw| check(&sketches, &built, state, pool, draw));
             };
             states.with(&built.program, run).unwrap();
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use abeyance_launch::{Cost, Failure};
 use abeyance_scheduler::{
-    AlignedBytes, BufferId, PartTime, Program, RunError, Task, TaskId, Workers, Write,
+    AlignedBytes, BufferId, PartTime, Program, RunError, Task, TaskId, ThreadPool, Write,
 };
 
 const MUCH: Cost = Cost { flops: 1e8, bytes: 0.0 };
@@ -52,13 +52,13 @@ fn every_part_is_there_in_the_order_of_its_dependencies() {
     let (program, last) = layers(12, 5, None);
     let mut results = vec![];
     for threads in [1, 2, 5] {
-        let workers = Workers::new(threads).unwrap();
+        let pool = ThreadPool::new(threads).unwrap();
         let mut state = program.state(threads).unwrap();
         let mut recording = program.recording(Instant::now()).unwrap();
         assert_eq!(recording.parts().count(), 0);
         for _ in 0..ROUNDS {
             let mut run = state.begin(&program, 0).unwrap();
-            run.execute_recorded(&workers, &mut recording).unwrap();
+            run.execute_recorded(&pool, &mut recording).unwrap();
             results.push(run.read(last).unwrap().to_vec());
 
             let parts: Vec<PartTime> = recording.parts().collect();
@@ -90,7 +90,7 @@ fn every_part_is_there_in_the_order_of_its_dependencies() {
             }
         }
         let mut run = state.begin(&program, 0).unwrap();
-        run.execute(&workers).unwrap();
+        run.execute(&pool).unwrap();
         results.push(run.read(last).unwrap().to_vec());
     }
     assert!(results.iter().all(|result| *result == results[0]));
@@ -100,11 +100,11 @@ fn every_part_is_there_in_the_order_of_its_dependencies() {
 fn after_a_failure_the_parts_that_ended_are_there() {
     let (program, _) = layers(4, 3, Some(4));
     for threads in [1, 3] {
-        let workers = Workers::new(threads).unwrap();
+        let pool = ThreadPool::new(threads).unwrap();
         let mut state = program.state(threads).unwrap();
         let mut recording = program.recording(Instant::now()).unwrap();
         let mut run = state.begin(&program, 0).unwrap();
-        let error = run.execute_recorded(&workers, &mut recording).unwrap_err();
+        let error = run.execute_recorded(&pool, &mut recording).unwrap_err();
         assert_eq!(error.task(), Some(TaskId(4)));
         let parts: Vec<_> = recording.parts().map(|part| (part.task.0, part.part)).collect();
         // What one thread would have run is there on any number of them; what waits for the failed
@@ -117,11 +117,11 @@ fn after_a_failure_the_parts_that_ended_are_there() {
 #[test]
 fn a_recording_is_for_one_program() {
     let [(program, _), (other, _)] = [layers(2, 2, None), layers(2, 2, None)];
-    let workers = Workers::new(1).unwrap();
+    let pool = ThreadPool::new(1).unwrap();
     let mut state = program.state(1).unwrap();
     let mut recording = other.recording(Instant::now()).unwrap();
     let mut run = state.begin(&program, 0).unwrap();
     let refused = Err(RunError::ForeignRecording);
-    assert_eq!(run.execute_recorded(&workers, &mut recording), refused);
+    assert_eq!(run.execute_recorded(&pool, &mut recording), refused);
     assert_eq!(recording.parts().count(), 0);
 }

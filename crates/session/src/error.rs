@@ -26,7 +26,7 @@ pub enum Error {
     Memory(#[from] abeyance_scheduler::OutOfMemory),
     /// The threads could not be started.
     #[error("error: {0}")]
-    Threads(#[from] abeyance_scheduler::WorkersError),
+    Threads(#[from] abeyance_scheduler::ThreadPoolError),
     /// The engine contradicts itself; please report it.
     #[error("error: internal: {0}")]
     Internal(String),

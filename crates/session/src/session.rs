@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use abeyance_graph::ops::source::{Variable, VariableAttributes};
 use abeyance_graph::{Element, Graph};
 use abeyance_ir::{self as ir, Effect, GraphId, Location, NodeId};
-use abeyance_scheduler::{AlignedBytes, Recording, Workers};
+use abeyance_scheduler::{AlignedBytes, Recording, ThreadPool};
 
 use crate::feed::{Bytes, Feed};
 use crate::fetch::{Collect, Fetch, FetchList};
@@ -42,7 +42,7 @@ pub struct Session {
     /// training does not change it.
     draws: AtomicU64,
     plans: PlanCache,
-    workers: Arc<Workers>,
+    workers: Arc<ThreadPool>,
     fingerprint: OnceLock<u64>,
 }
 
@@ -537,8 +537,8 @@ fn bytes<'a>(bytes: &'a Bytes<'_>) -> Result<&'a [u8], Error> {
 }
 
 /// The threads for sessions of that many: one set a process, as long as a session uses it.
-fn workers(threads: usize) -> Result<Arc<Workers>, Error> {
-    static SHARED: Mutex<Vec<(usize, Weak<Workers>)>> = Mutex::new(Vec::new());
+fn workers(threads: usize) -> Result<Arc<ThreadPool>, Error> {
+    static SHARED: Mutex<Vec<(usize, Weak<ThreadPool>)>> = Mutex::new(Vec::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let found = shared
         .iter()
@@ -547,7 +547,7 @@ fn workers(threads: usize) -> Result<Arc<Workers>, Error> {
     if let Some(workers) = found {
         return Ok(workers);
     }
-    let workers = Arc::new(Workers::new(threads)?);
+    let workers = Arc::new(ThreadPool::new(threads)?);
     shared.retain(|(_, workers)| workers.strong_count() > 0);
     shared.push((threads, Arc::downgrade(&workers)));
     Ok(workers)

@@ -8,7 +8,7 @@ use abeyance_ir::{
     TensorType, Type, resolve_axis,
 };
 use abeyance_kernels::launch::{Cost, Kernel};
-use abeyance_kernels::{functions, rows_chunk, softmax as kernels};
+use abeyance_kernels::{rows_chunk, softmax as kernels};
 
 use super::softmax::{before_softmax, row_loop};
 use super::{binary, traffic, with_float, with_index};
@@ -333,7 +333,7 @@ impl Operator for SigmoidCrossEntropy {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         with_float!(cx.result.dtype, T => {
-            Ok(binary::zip::<T, T, T>(cx, 44.0, #[inline(always)] |z, x| functions::sigmoid_cross_entropy(x, z)).into())
+            Ok(binary::zip::<T, T, T>(cx, 44.0, #[inline(always)] |z, x| kernels::sigmoid_cross_entropy(x, z)).into())
         })
     }
 

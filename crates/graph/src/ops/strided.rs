@@ -4,7 +4,7 @@ use abeyance_ir::{
     AttributeSet, Cotangents, DTypes, Derivation, Dim, Domain, Fault, Inference, Lowered, Lowering,
     OperandSpec, Operator, Sample, Shape, Signature, Split, Splitting, Type, attributes,
 };
-use abeyance_kernels::layout::{Place, Steps, Strided};
+use abeyance_kernels::layout::{Steps, Strided, StridedScatter};
 use smallvec::SmallVec;
 
 use super::reduce::resolve_axes;
@@ -289,7 +289,7 @@ pub(crate) fn pick(cx: &Lowering<'_>, steps: &[Steps]) -> Lowered {
 
 /// Operand 0 at the places in the result that are meant, and zeros elsewhere.
 pub(crate) fn place(cx: &Lowering<'_>, dims: &[usize], steps: &[Steps]) -> Lowered {
-    let plan = Place::new(dims, steps);
+    let plan = StridedScatter::new(dims, steps);
     with_moved!(cx.result.dtype, T => movement::<T>(cx, move |x, out, start| plan.run(x, out, start)))
         .into()
 }

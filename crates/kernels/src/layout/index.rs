@@ -89,8 +89,8 @@ impl ScatterAdd {
         self.add(g, ids, out, start, |v| v)
     }
 
-    /// As [`ScatterAdd::run`] with sums in `f64`, each of which is rounded once. `sums` is as long
-    /// as `out`.
+    /// Adds rows as [`ScatterAdd::run`], with sums in `f64`, each of which is rounded once. `sums`
+    /// is as long as `out`.
     ///
     /// # Errors
     /// As for [`ScatterAdd::run`].
@@ -185,8 +185,8 @@ pub fn where_indices(x: &[u8], dims: &[usize], out: &mut [i64]) {
     rows.for_each(|row| row.fill(-1));
 }
 
-/// As [`ScatterAdd`] with one array for `ids` that never fall, so that a part reads its own rows
-/// only. The part that begins the result checks all of the ids.
+/// Adds rows as [`ScatterAdd`], of one array and by `ids` that never fall, so that a part reads its
+/// own rows only. The part that begins the result checks all of the ids.
 ///
 /// # Errors
 /// If a number is negative, not below the limit, or below the one before it.

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::broadcast::Broadcast;
 use crate::element::Element;
 
-/// Repeat `x` along the dimensions in which it broadcasts: `out` is the piece of the result from
+/// Repeats `x` along the dimensions in which it broadcasts: `out` is the piece of the result from
 /// element `start` on.
 pub fn broadcast_to<T: Element>(plan: &Broadcast<1>, x: &[T], out: &mut [T], start: usize) {
     let [stride] = plan.inner_strides();
@@ -21,8 +21,8 @@ pub fn broadcast_to<T: Element>(plan: &Broadcast<1>, x: &[T], out: &mut [T], sta
 /// Arrays one after the other along an axis.
 #[derive(Clone, Debug)]
 pub struct Concat {
-    /// What each array adds to a row of the result: its size along the axis times the sizes behind
-    /// it.
+    /// The elements that each array adds to a row of the result: its size along the axis times the
+    /// sizes behind it.
     widths: SmallVec<[usize; 4]>,
     total: usize,
 }
@@ -35,7 +35,7 @@ impl Concat {
         Self { total: widths.iter().sum(), widths }
     }
 
-    /// Fill `out`, the piece of the result from element `start` on; `array(n)` gives the array of
+    /// Fills `out`, the piece of the result from element `start` on; `array(n)` gives the array of
     /// number `n`.
     pub fn run<'a, T: Element>(
         &self,
@@ -108,7 +108,7 @@ impl Slice {
         Self { outer: nest, inner, origin }
     }
 
-    /// Fill `out`, the piece of the box from element `start` on, with what stands there in `x`.
+    /// Fills `out`, the piece of the box from element `start` on, with what stands there in `x`.
     pub fn run<T: Element>(&self, x: &[T], out: &mut [T], start: usize) {
         self.for_each_run(start, out.len(), |at, len, from| {
             out[at..at + len].copy_from_slice(&x[from..from + len]);
@@ -137,10 +137,10 @@ impl Slice {
 /// An array with a border around it: the inverse of [`Slice`] and its gradient.
 #[derive(Clone, Debug)]
 pub struct Pad {
-    /// Of each dimension of the result, outermost first: its size, where the array begins, and
-    /// where it ends.
+    /// By dimension of the result but the innermost, outermost first: its size, and the places at
+    /// which the array begins and ends.
     outer: SmallVec<[[usize; 3]; 4]>,
-    /// The same of the innermost one.
+    /// The size of the innermost dimension, and the places at which the array begins and ends.
     inner: [usize; 3],
 }
 
@@ -166,7 +166,7 @@ impl Pad {
         Self { outer: nest, inner }
     }
 
-    /// Fill `out`, the piece of the result from element `start` on; the border is `value`.
+    /// Fills `out`, the piece of the result from element `start` on; the border is `value`.
     pub fn run<T: Element>(&self, x: &[T], out: &mut [T], start: usize, value: T) {
         let [size, begin, end] = self.inner;
         let mut done = 0;
@@ -188,7 +188,7 @@ impl Pad {
         }
     }
 
-    /// Which row of the array stands in row `index` of the result; `None` if that is border.
+    /// The row of the array that is row `index` of the result; `None` if that is border.
     fn row(&self, mut index: usize) -> Option<usize> {
         let (mut row, mut stride) = (0, 1);
         for &[size, begin, end] in self.outer.iter().rev() {

@@ -4,7 +4,7 @@ use super::index::check;
 use crate::element::Element;
 use crate::launch::Failure;
 
-/// Which rows of an array `[limit, width]` change.
+/// A change of some rows of an array `[limit, width]`.
 #[derive(Clone, Copy, Debug)]
 pub struct ScatterInto {
     limit: usize,
@@ -12,7 +12,7 @@ pub struct ScatterInto {
 }
 
 impl ScatterInto {
-    /// In an array of `limit` rows of `width` elements each.
+    /// A change of rows in an array of `limit` rows of `width` elements each.
     pub fn new(limit: usize, width: usize) -> Self {
         Self { limit, width }
     }

@@ -5,14 +5,14 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 
-/// Which elements are meant along one dimension of an array.
+/// A choice of elements along one dimension of an array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Steps {
     /// The place of the first.
     pub begin: usize,
     /// From one to the next; negative to go backwards. Never 0.
     pub step: isize,
-    /// How many; all of them are within the dimension.
+    /// The number of elements; all of them are within the dimension.
     pub count: usize,
 }
 
@@ -34,8 +34,9 @@ pub struct Strided {
     /// Of each dimension of the result but the last, after merging, outermost first: its size and
     /// the array's stride.
     outer: SmallVec<[(usize, isize); 4]>,
-    /// The same of the last.
+    /// The size of the last dimension of the result.
     inner: usize,
+    /// The array's stride along the last dimension of the result.
     inner_stride: isize,
     /// The place of the first element.
     origin: usize,
@@ -68,7 +69,7 @@ impl Strided {
         Self { outer: nest, inner, inner_stride, origin }
     }
 
-    /// Fill `out`, the piece of the result from element `start` on, with what stands there in `x`.
+    /// Fills `out`, the piece of the result from element `start` on, with what stands there in `x`.
     pub fn run<T: Element>(&self, x: &[T], out: &mut [T], start: usize) {
         let mut done = 0;
         while done < out.len() {
@@ -99,46 +100,46 @@ impl Strided {
     }
 }
 
-/// A dimension of the result of [`Place`], its steps turned so that they go forward.
+/// A dimension of the result of a [`StridedScatter`], its steps reversed if they go backward.
 #[derive(Clone, Copy, Debug)]
 struct Grid {
     size: usize,
     first: usize,
     step: usize,
     count: usize,
-    backward: bool,
+    is_backward: bool,
 }
 
 impl Grid {
     fn new(size: usize, steps: &Steps) -> Self {
         let step = steps.step.unsigned_abs();
-        let backward = steps.step < 0;
+        let is_backward = steps.step < 0;
         Self {
             size,
-            first: if backward {
+            first: if is_backward {
                 steps.begin - steps.count.saturating_sub(1) * step
             } else {
                 steps.begin
             },
             step,
             count: steps.count,
-            backward,
+            is_backward,
         }
     }
 
     fn is_whole(&self) -> bool {
-        self.first == 0 && self.step == 1 && self.count == self.size && !self.backward
+        self.first == 0 && self.step == 1 && self.count == self.size && !self.is_backward
     }
 
-    /// Which element of the array is the one of number `index` counted forward.
+    /// The element of the array that is number `index` counted forward.
     fn element(&self, index: usize) -> usize {
-        if self.backward { self.count - 1 - index } else { index }
+        if self.is_backward { self.count - 1 - index } else { index }
     }
 }
 
 /// An array placed at even steps among zeros: the adjoint of [`Strided`] and its gradient.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct StridedScatter {
     /// Of each dimension of the result but the last that is not whole.
     outer: SmallVec<[Grid; 4]>,
     inner: Grid,
@@ -146,7 +147,7 @@ pub struct Place {
     width: usize,
 }
 
-impl Place {
+impl StridedScatter {
     /// The plan for a result of shape `dims`.
     pub fn new(dims: &[usize], steps: &[Steps]) -> Self {
         let mut nest: SmallVec<[Grid; 4]> = dims
@@ -169,7 +170,7 @@ impl Place {
         Self { outer: nest, inner, width }
     }
 
-    /// Fill `out`, the piece of the result from element `start` on.
+    /// Fills `out`, the piece of the result from element `start` on.
     pub fn run<T: Element>(&self, x: &[T], out: &mut [T], start: usize) {
         let Grid { size, first, step, count, .. } = self.inner;
         let (width, row_len) = (self.width, size * self.width);
@@ -202,7 +203,7 @@ impl Place {
         }
     }
 
-    /// Which row of the array stands in row `index` of the result; `None` if that is zeros.
+    /// The row of the array that is row `index` of the result; `None` if that is zeros.
     fn row(&self, mut index: usize) -> Option<usize> {
         let (mut row, mut stride) = (0, 1);
         for grid in self.outer.iter().rev() {
@@ -262,7 +263,7 @@ mod tests {
                 picked.push(x[at]);
                 placed[at] = x[at];
             }
-            let (pick, place) = (Strided::new(&dims, &case), Place::new(&dims, &case));
+            let (pick, place) = (Strided::new(&dims, &case), StridedScatter::new(&dims, &case));
             for piece in [1, 3, 7, 120] {
                 let out = in_pieces(count, piece, |out, start| pick.run(&x, out, start));
                 assert_eq!(out, picked, "{case:?}");
@@ -276,8 +277,8 @@ mod tests {
     fn no_dimensions_and_no_elements() {
         let out = in_pieces(1, 1, |out, start| Strided::new(&[], &[]).run(&[7], out, start));
         assert_eq!(out, [7]);
-        let out = in_pieces(1, 1, |out, start| Place::new(&[], &[]).run(&[7], out, start));
+        let out = in_pieces(1, 1, |out, start| StridedScatter::new(&[], &[]).run(&[7], out, start));
         assert_eq!(out, [7]);
-        Place::new(&[0, 3], &[Steps::all(0), steps(2, -2, 2)]).run::<i32>(&[], &mut [], 0);
+        StridedScatter::new(&[0, 3], &[Steps::all(0), steps(2, -2, 2)]).run::<i32>(&[], &mut [], 0);
     }
 }

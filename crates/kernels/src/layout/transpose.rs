@@ -78,7 +78,7 @@ impl Transpose {
         }
     }
 
-    /// Where the matrix of number `index` begins in the input.
+    /// The place in the input at which the matrix of number `index` begins.
     fn matrix(&self, mut index: usize) -> usize {
         let mut at = 0;
         for &(size, stride) in self.outer.iter().rev() {

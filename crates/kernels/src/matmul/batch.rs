@@ -23,8 +23,8 @@ impl BatchedMatmul {
         let (mut at_a, mut at_b) = (1, 1);
         let mut dims: SmallVec<[(usize, usize, usize); 4]> = SmallVec::new(); // innermost first
         let back = |own: &[usize], back| own.iter().rev().nth(back).copied().unwrap_or(1);
-        for (place, &size) in lead.iter().rev().enumerate() {
-            let (x, y) = (back(a, place), back(b, place));
+        for (axis, &size) in lead.iter().rev().enumerate() {
+            let (x, y) = (back(a, axis), back(b, axis));
             let stride = |own, stride| if own == 1 { 0 } else { stride };
             if size != 1 {
                 dims.push((size, stride(x, at_a), stride(y, at_b)));
@@ -35,8 +35,8 @@ impl BatchedMatmul {
         Self { plan, lead: dims, count: lead.iter().product() }
     }
 
-    /// How many rows of the result one part computes: a block of a large product, several whole
-    /// small ones.
+    /// The number of rows of the result that one part computes: a block of a large product, several
+    /// whole small ones.
     pub fn row_block(&self) -> usize {
         let Matmul { m, k, n, .. } = self.plan;
         let block = self.plan.row_block();
@@ -57,8 +57,8 @@ impl BatchedMatmul {
         self.plan.workspace::<T>(self.row_block())
     }
 
-    /// The rows of the result from `first_row` on, counted through all matrices, as many as fit
-    /// into `out`, which is no more than a part.
+    /// Computes the rows of the result from `first_row` on, counted through all matrices, as many
+    /// as fit into `out`, which is no more than a part.
     ///
     /// # Panics
     /// As [`Matmul::run`].

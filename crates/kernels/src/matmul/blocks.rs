@@ -9,14 +9,14 @@
 use pulp::Simd;
 
 use super::Matmul;
-use super::ahead::Ahead;
-use super::pack::{self, panel, turned};
+use super::pack::{self, pack_panel, pack_transposed};
+use super::prefetch::Prefetch;
 use super::tile::{
-    ALONG, BESIDE, Kernel, Kernels, Lane, Registers16, Registers32, STEPS, Tile, lanes,
+    COLUMN_MAJOR, Kernel, Kernels, Lane, ROW_MAJOR, Registers16, Registers32, STEPS, Tile, lanes,
 };
 use crate::lanes::{Float, Work, dispatch};
 
-/// Rows of C from `first_row` on into `out`. Lengths were checked against the plan.
+/// Computes rows of C from `first_row` on, into `out`. Lengths were checked against the plan.
 pub(super) fn multiply<T: Float>(
     plan: &Matmul,
     a: &[T],
@@ -37,7 +37,7 @@ pub(super) fn workspace<T>(plan: &Matmul, rows: usize) -> usize {
     pack::workspace::<T>(size_a, size_b)
 }
 
-/// How a product is cut into blocks.
+/// The cut of a product into blocks.
 #[derive(Clone, Copy)]
 struct Blocks {
     /// Steps of one block. Depends on the plan only, not on the number of rows either, and with it
@@ -55,8 +55,8 @@ impl Blocks {
         /// Steps of a block at most. Its panel is then in a second-level cache, which is fast
         /// enough, and C is written once or twice.
         const DEPTH: usize = 1024;
-        /// The same where lines of B are so long that each is on a page of its own, and far enough
-        /// apart to fall on few sets of a cache.
+        /// Steps of a block at most where lines of B are so long that each is on a page of its own,
+        /// and far enough apart to fall on few sets of a cache.
         const DEPTH_OF_WIDE: usize = Matmul::SHALLOW;
         /// Bytes that make a line of B or C long.
         const WIDE: usize = 2048;
@@ -124,8 +124,8 @@ fn tiles(
     })
 }
 
-/// Where a tile's operands stand, to be checked against its size.
-struct Place<'a, T> {
+/// The operands of a tile, to be checked against its size.
+struct Operands<'a, T> {
     a: &'a [T],
     stride_a: (usize, usize),
     b: &'a [T],
@@ -134,12 +134,12 @@ struct Place<'a, T> {
     read: usize,
     c: &'a mut [T],
     stride_c: usize,
-    /// Where B is packed to, if the kernel does.
+    /// The place to which B is packed, if the kernel packs it.
     packed: &'a mut [T],
 }
 
-impl<T: Float> Place<'_, T> {
-    /// Compute `rows` rows and `count` columns of C, `depth` steps deep.
+impl<T: Float> Operands<'_, T> {
+    /// Computes `rows` rows and `count` columns of C, `depth` steps deep.
     #[inline(always)]
     fn compute<S: Simd>(
         self,
@@ -147,7 +147,7 @@ impl<T: Float> Place<'_, T> {
         kernel: Kernel<T, S>,
         (rows, count, depth): (usize, usize, usize),
         accumulate: bool,
-        ahead: &mut [Ahead; 2],
+        prefetch: &mut [Prefetch; 2],
     ) {
         let Self { a, stride_a, b, stride_b, read, c, stride_c, packed } = self;
         let furthest = (rows - 1) * stride_a.0 + (depth - 1) * stride_a.1;
@@ -169,7 +169,31 @@ impl<T: Float> Place<'_, T> {
         // SAFETY: `kernel` is for `rows` rows and as many vectors as `count` columns need and reads
         // `read` elements of B in a step: the assertions above say that they are there. `packed` is
         // as long as what the kernel packs.
-        unsafe { kernel(simd, &tile, ahead) };
+        unsafe { kernel(simd, &tile, prefetch) };
+    }
+}
+
+/// The first of some rows, columns or steps, and their number.
+type Range = (usize, usize);
+
+/// The kernel of a tile that packs B or not, is two vectors wide or one, reads A in column-major
+/// order or in row-major order, and has `height` rows.
+#[inline(always)]
+fn choose<T: Float, S: Simd, K: Kernels<T, S>>(
+    packs: bool,
+    is_wide: bool,
+    is_column_major: bool,
+    height: usize,
+) -> Kernel<T, S> {
+    match (packs, is_wide, is_column_major) {
+        (true, true, true) => K::packing::<2, COLUMN_MAJOR>(),
+        (true, true, false) => K::packing::<2, ROW_MAJOR>(),
+        (true, false, true) => K::packing::<1, COLUMN_MAJOR>(),
+        (true, false, false) => K::packing::<1, ROW_MAJOR>(),
+        (false, true, true) => K::whole::<2, COLUMN_MAJOR>(height),
+        (false, true, false) => K::whole::<2, ROW_MAJOR>(height),
+        (false, false, true) => K::whole::<1, COLUMN_MAJOR>(height),
+        (false, false, false) => K::whole::<1, ROW_MAJOR>(height),
     }
 }
 
@@ -196,11 +220,11 @@ impl<T: Float> Product<'_, T> {
         let (k, n) = (self.plan.k, self.plan.n);
         let rows = self.out.len() / n;
         let Blocks { depth: most, columns: step, .. } = self.blocks;
-        let mut ahead = [Ahead::NONE; 2];
+        let mut prefetch = [Prefetch::NONE; 2];
         for first in (0..k).step_by(most) {
             let depth = most.min(k - first);
             if rows <= K::FEW && !self.plan.transpose_b {
-                self.few::<S, K>(simd, (first, depth), &mut ahead);
+                self.few::<S, K>(simd, (first, depth), &mut prefetch);
                 continue;
             }
             // A first tile that packs B pays only if others follow.
@@ -210,7 +234,7 @@ impl<T: Float> Product<'_, T> {
                 let a = &self.a[self.first_row * strides.0 + first * strides.1..];
                 for (i, height) in tiles(rows, lead, K::HEIGHT) {
                     let to = &mut self.packed_a[i * depth..];
-                    panel(&a[i * strides.0..], strides, (height, depth), height, to);
+                    pack_panel(&a[i * strides.0..], strides, (height, depth), height, to);
                 }
             }
             for block in (0..n).step_by(step) {
@@ -219,13 +243,13 @@ impl<T: Float> Product<'_, T> {
                     if block + columns < n { (first, block + columns) } else { (first + most, 0) };
                 let panels = columns.div_ceil(2 * lanes::<T, S>());
                 let calls = tiles(rows, lead, K::HEIGHT).len() * panels * depth.div_ceil(STEPS);
-                ahead[1] = self.ahead_of_block(next, calls);
-                self.block::<S, K>(simd, (first, depth), (block, columns), lead, &mut ahead);
+                prefetch[1] = self.prefetch_block(next, calls);
+                self.block::<S, K>(simd, (first, depth), (block, columns), lead, &mut prefetch);
             }
         }
     }
 
-    /// One block of B times all rows of A.
+    /// Multiplies all rows of A with one block of B.
     #[inline(always)]
     fn block<S: Simd, K: Kernels<T, S>>(
         &mut self,
@@ -233,76 +257,88 @@ impl<T: Float> Product<'_, T> {
         (first, depth): (usize, usize),
         (block, columns): (usize, usize),
         lead: usize,
-        ahead: &mut [Ahead; 2],
+        prefetch: &mut [Prefetch; 2],
     ) where
         T: Lane<S>,
     {
-        let (k, n) = (self.plan.k, self.plan.n);
+        let n = self.plan.n;
         let rows = self.out.len() / n;
-        let lanes = lanes::<T, S>();
-        let width = 2 * lanes;
+        let width = 2 * lanes::<T, S>();
         let panels = columns.div_ceil(width);
         for (i, height) in tiles(rows, lead, K::HEIGHT) {
             // Where rows come back for another panel of the same block, or never.
             if panels > 1 || columns == n {
                 let next = K::HEIGHT.min(rows - (i + height));
-                ahead[0] = self.ahead_of_rows(i + height, next, (first, depth), panels);
+                prefetch[0] = self.prefetch_rows(i + height, next, (first, depth), panels);
             }
             for j in (0..columns).step_by(width) {
                 let (column, count) = (block + j, width.min(columns - j));
-                let group = if count > lanes { width } else { lanes };
-                let stored = if self.plan.transpose_b {
-                    &self.b[column * k + first..]
-                } else {
-                    &self.b[first * n + column..]
-                };
-                let panel_b = &mut self.packed_b[j * depth..];
-                let packs = i == 0 && lead > 0 && !self.plan.transpose_b;
-                // Where B is whole and gone through only once, as it stands will do.
-                let stands = lead == 0 && !self.plan.transpose_b && count == group;
-                if i == 0 && self.plan.transpose_b {
-                    turned(simd, stored, k, (count, depth), group, panel_b);
-                } else if i == 0 && !packs && !stands {
-                    panel(stored, (1, n), (count, depth), group, panel_b);
-                }
-                let beside = self.plan.transpose_a || self.blocks.pack_a;
-                let kernel = match (packs, count > lanes, beside) {
-                    (true, true, true) => K::packing::<2, BESIDE>(),
-                    (true, true, false) => K::packing::<2, ALONG>(),
-                    (true, false, true) => K::packing::<1, BESIDE>(),
-                    (true, false, false) => K::packing::<1, ALONG>(),
-                    (false, true, true) => K::whole::<2, BESIDE>(height),
-                    (false, true, false) => K::whole::<2, ALONG>(height),
-                    (false, false, true) => K::whole::<1, BESIDE>(height),
-                    (false, false, false) => K::whole::<1, ALONG>(height),
-                };
-                let strides = self.plan.strides_a();
-                let (a, stride_a) = if self.blocks.pack_a {
-                    (&self.packed_a[i * depth..], (1, height))
-                } else {
-                    let at = (self.first_row + i) * strides.0 + first * strides.1;
-                    (&self.a[at..], strides)
-                };
-                let (b, stride_b, read, packed) = if packs {
-                    (stored, n, count, &mut panel_b[..depth * group])
-                } else if stands {
-                    (stored, n, group, &mut [][..])
-                } else {
-                    (&panel_b[..], group, group, &mut [][..])
-                };
-                let c = &mut self.out[i * n + column..];
-                let place = Place { a, stride_a, b, stride_b, read, c, stride_c: n, packed };
-                place.compute(simd, kernel, (height, count, depth), first > 0, ahead);
+                let tile = ((i, height), (column, count), (first, depth));
+                self.tile::<S, K>(simd, tile, j, lead, prefetch);
             }
         }
     }
-    /// All rows, which are few, and the steps from `first` on: B is read once, as it stands.
+
+    /// Computes one tile: `height` rows from row `i` of `out` on, and `count` columns from `column`
+    /// on, which is column `j` of its block of B. The first tile of a column of tiles packs the
+    /// panel of B for the others.
+    #[inline(always)]
+    fn tile<S: Simd, K: Kernels<T, S>>(
+        &mut self,
+        simd: S,
+        ((i, height), (column, count), (first, depth)): (Range, Range, Range),
+        j: usize,
+        lead: usize,
+        prefetch: &mut [Prefetch; 2],
+    ) where
+        T: Lane<S>,
+    {
+        let (k, n) = (self.plan.k, self.plan.n);
+        let lanes = lanes::<T, S>();
+        let group = if count > lanes { 2 * lanes } else { lanes };
+        let stored = if self.plan.transpose_b {
+            &self.b[column * k + first..]
+        } else {
+            &self.b[first * n + column..]
+        };
+        let panel_b = &mut self.packed_b[j * depth..];
+        let packs = i == 0 && lead > 0 && !self.plan.transpose_b;
+        // Where B is whole and gone through only once, as it stands will do.
+        let is_in_place = lead == 0 && !self.plan.transpose_b && count == group;
+        if i == 0 && self.plan.transpose_b {
+            pack_transposed(simd, stored, k, (count, depth), group, panel_b);
+        } else if i == 0 && !packs && !is_in_place {
+            pack_panel(stored, (1, n), (count, depth), group, panel_b);
+        }
+        let is_column_major = self.plan.transpose_a || self.blocks.pack_a;
+        let kernel = choose::<T, S, K>(packs, count > lanes, is_column_major, height);
+        let strides = self.plan.strides_a();
+        let (a, stride_a) = if self.blocks.pack_a {
+            (&self.packed_a[i * depth..], (1, height))
+        } else {
+            let at = (self.first_row + i) * strides.0 + first * strides.1;
+            (&self.a[at..], strides)
+        };
+        let (b, stride_b, read, packed) = if packs {
+            (stored, n, count, &mut panel_b[..depth * group])
+        } else if is_in_place {
+            (stored, n, group, &mut [][..])
+        } else {
+            (&panel_b[..], group, group, &mut [][..])
+        };
+        let c = &mut self.out[i * n + column..];
+        let operands = Operands { a, stride_a, b, stride_b, read, c, stride_c: n, packed };
+        operands.compute(simd, kernel, (height, count, depth), first > 0, prefetch);
+    }
+
+    /// Computes all rows, which are few, with the steps from `first` on: B is read once, as it
+    /// stands.
     #[inline(always)]
     fn few<S: Simd, K: Kernels<T, S>>(
         &mut self,
         simd: S,
         (first, depth): (usize, usize),
-        ahead: &mut [Ahead; 2],
+        prefetch: &mut [Prefetch; 2],
     ) where
         T: Lane<S>,
     {
@@ -316,56 +352,65 @@ impl<T: Float> Product<'_, T> {
             let wide = n - column > (K::WIDTH - 1) * lanes;
             let count = (n - column).min(if wide { K::WIDTH * lanes } else { lanes });
             let kernel = if self.plan.transpose_a {
-                K::few::<BESIDE>(rows, wide)
+                K::few::<COLUMN_MAJOR>(rows, wide)
             } else {
-                K::few::<ALONG>(rows, wide)
+                K::few::<ROW_MAJOR>(rows, wide)
             };
             let b = &self.b[first * n + column..];
             let c = &mut self.out[column..];
-            let place =
-                Place { a, stride_a, b, stride_b: n, read: count, c, stride_c: n, packed: &mut [] };
-            place.compute(simd, kernel, (rows, count, depth), first > 0, ahead);
+            let operands = Operands {
+                a,
+                stride_a,
+                b,
+                stride_b: n,
+                read: count,
+                c,
+                stride_c: n,
+                packed: &mut [],
+            };
+            operands.compute(simd, kernel, (rows, count, depth), first > 0, prefetch);
             column += count;
         }
     }
 
-    /// The `rows` rows of A from `row` on, to be fetched while a tile goes through `panels` panels.
+    /// The `rows` rows of A from `row` on, to be prefetched while a tile goes through `panels`
+    /// panels.
     #[inline(always)]
-    fn ahead_of_rows(
+    fn prefetch_rows(
         &self,
         row: usize,
         rows: usize,
         (first, depth): (usize, usize),
         panels: usize,
-    ) -> Ahead {
+    ) -> Prefetch {
         // A packed A was just written.
         if rows == 0 || self.blocks.pack_a {
-            return Ahead::NONE;
+            return Prefetch::NONE;
         }
         let (calls, row) = (panels * depth.div_ceil(STEPS), self.first_row + row);
         if self.plan.transpose_a {
             let m = self.plan.m;
-            Ahead::new(&self.a[first * m + row..], (depth, rows), m, calls)
+            Prefetch::new(&self.a[first * m + row..], (depth, rows), m, calls)
         } else {
             let k = self.plan.k;
-            Ahead::new(&self.a[row * k + first..], (rows, depth), k, calls)
+            Prefetch::new(&self.a[row * k + first..], (rows, depth), k, calls)
         }
     }
 
-    /// The block of B at step `first` and column `column`, if there is one, to be fetched in
-    /// `calls` calls.
+    /// The block of B at step `first` and column `column`, if there is one, to be prefetched
+    /// in `calls` calls.
     #[inline(always)]
-    fn ahead_of_block(&self, (first, column): (usize, usize), calls: usize) -> Ahead {
+    fn prefetch_block(&self, (first, column): (usize, usize), calls: usize) -> Prefetch {
         let (k, n) = (self.plan.k, self.plan.n);
         if first >= k {
-            return Ahead::NONE;
+            return Prefetch::NONE;
         }
         let depth = self.blocks.depth.min(k - first);
         let columns = self.blocks.columns.min(n - column);
         if self.plan.transpose_b {
-            Ahead::new(&self.b[column * k + first..], (columns, depth), k, calls)
+            Prefetch::new(&self.b[column * k + first..], (columns, depth), k, calls)
         } else {
-            Ahead::new(&self.b[first * n + column..], (depth, columns), n, calls)
+            Prefetch::new(&self.b[first * n + column..], (depth, columns), n, calls)
         }
     }
 }

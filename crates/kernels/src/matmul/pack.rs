@@ -28,11 +28,11 @@ pub(crate) fn blocks<T: Pod>(
     (&mut a[..first], bytemuck::cast_slice_mut(b))
 }
 
-/// Pack `lanes` lines of a matrix, each `depth` deep, into `out[p][l]`, `width` to a group; lines
+/// Packs `lanes` lines of a matrix, each `depth` deep, into `out[p][l]`, `width` to a group; lines
 /// beyond `lanes` are zero. Element p of line l is `x[l * line + p * step]`, and one of `line` and
 /// `step` is 1.
 #[inline(always)]
-pub(super) fn panel<T: Pod>(
+pub(super) fn pack_panel<T: Pod>(
     x: &[T],
     (line, step): (usize, usize),
     (lanes, depth): (usize, usize),
@@ -80,9 +80,10 @@ pub(super) fn panel<T: Pod>(
     }
 }
 
-/// As [`panel`] for lines that are `stride` apart and whose elements stand side by side.
+/// Packs `lines` lines of a matrix, each `depth` deep, as [`pack_panel`] does: lines that are
+/// `stride` apart and whose elements stand side by side.
 #[inline(always)]
-pub(super) fn turned<T: Pod, S: pulp::Simd>(
+pub(super) fn pack_transposed<T: Pod, S: pulp::Simd>(
     simd: S,
     x: &[T],
     stride: usize,
@@ -95,22 +96,22 @@ pub(super) fn turned<T: Pod, S: pulp::Simd>(
         let (x, out) = (bytemuck::cast_slice(x), bytemuck::cast_slice_mut(out));
         let set: &dyn Any = &simd;
         if let Some(&simd) = set.downcast_ref::<pulp::x86::V4>() {
-            return squares(simd, sixteen, x, stride, (lines, depth), width, out);
+            return pack_squares(simd, transpose_16, x, stride, (lines, depth), width, out);
         }
         if let Some(&simd) = set.downcast_ref::<pulp::x86::V3>() {
-            return squares(simd, eight, x, stride, (lines, depth), width, out);
+            return pack_squares(simd, transpose_8, x, stride, (lines, depth), width, out);
         }
     }
-    panel(x, (stride, 1), (lines, depth), width, out);
+    pack_panel(x, (stride, 1), (lines, depth), width, out);
 }
 
-/// Pack in squares of `SIDE` lines and steps, which `turn` transposes in registers. `width` is a
-/// multiple of `SIDE`.
+/// Packs in squares of `SIDE` lines and steps, which `transpose` transposes in registers. `width`
+/// is a multiple of `SIDE`.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn squares<S: pulp::Simd, const SIDE: usize>(
+fn pack_squares<S: pulp::Simd, const SIDE: usize>(
     simd: S,
-    turn: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; SIDE],
+    transpose: impl Fn(S, [S::f32s; SIDE]) -> [S::f32s; SIDE],
     x: &[f32],
     stride: usize,
     (lines, depth): (usize, usize),
@@ -137,7 +138,7 @@ fn squares<S: pulp::Simd, const SIDE: usize>(
                     }
                 }
             }
-            let square = turn(simd, square);
+            let square = transpose(simd, square);
             for (q, &line) in square.iter().enumerate() {
                 if q < deep {
                     let to = (p + q) * width + first;
@@ -149,10 +150,10 @@ fn squares<S: pulp::Simd, const SIDE: usize>(
     }
 }
 
-/// A square of 16 lines turned round.
+/// Transposes a square of 16 lines.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn sixteen(simd: pulp::x86::V4, x: [pulp::f32x16; 16]) -> [pulp::f32x16; 16] {
+fn transpose_16(simd: pulp::x86::V4, x: [pulp::f32x16; 16]) -> [pulp::f32x16; 16] {
     let f = simd.avx512f;
     let x: [std::arch::x86_64::__m512; 16] = pulp::cast(x);
     let low = |a, b| f._mm512_unpacklo_ps(a, b);
@@ -185,10 +186,10 @@ fn sixteen(simd: pulp::x86::V4, x: [pulp::f32x16; 16]) -> [pulp::f32x16; 16] {
     pulp::cast(z)
 }
 
-/// A square of 8 lines turned round.
+/// Transposes a square of 8 lines.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn eight(simd: pulp::x86::V3, x: [pulp::f32x8; 8]) -> [pulp::f32x8; 8] {
+fn transpose_8(simd: pulp::x86::V3, x: [pulp::f32x8; 8]) -> [pulp::f32x8; 8] {
     let f = simd.avx;
     let x: [std::arch::x86_64::__m256; 8] = pulp::cast(x);
     let low = |a, b| f._mm256_unpacklo_ps(a, b);

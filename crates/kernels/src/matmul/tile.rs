@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use pulp::{MemMask, Simd, WithSimd};
 
-use super::ahead::{Ahead, fetch_row};
+use super::prefetch::{Prefetch, prefetch_row};
 use crate::element::Real;
 use crate::lanes::{Float, Work};
 
@@ -11,7 +11,7 @@ use crate::lanes::{Float, Work};
 pub(crate) trait Lane<S: Simd>: Real {
     /// A register of them.
     type Vector: Copy + Pod;
-    /// Which lanes of a register are read or written.
+    /// The lanes of a register that are read or written.
     type Mask: Copy;
     fn splat(simd: S, x: Self) -> Self::Vector;
     /// a·b + c, fused where the processor can.
@@ -92,25 +92,26 @@ lane!(
     mask_store_ptr_f64s
 );
 
-/// How many elements of T a register has.
+/// The number of elements of T that a register has.
 #[inline(always)]
 pub(super) const fn lanes<T: Lane<S>, S: Simd>() -> usize {
     size_of::<T::Vector>() / size_of::<T>()
 }
 
-/// How A stands: its rows side by side, step after step, as where it is transposed or packed.
-pub(super) const BESIDE: u8 = 0;
-/// How A stands: a row's steps side by side.
-pub(super) const ALONG: u8 = 1;
+/// The order of A: column-major, so its rows are side by side, step after step, as where it is
+/// transposed or packed.
+pub(super) const COLUMN_MAJOR: u8 = 0;
+/// The order of A: row-major, so a row's steps are side by side.
+pub(super) const ROW_MAJOR: u8 = 1;
 
-/// How B is read: whole vectors.
+/// The reading of B: whole vectors.
 pub(super) const WHOLE: u8 = 0;
-/// How B is read: of the last vector only the tile's columns.
+/// The reading of B: of the last vector only the tile's columns.
 pub(super) const MASKED: u8 = 1;
-/// How B is read: as [`MASKED`], and packed on the way, with zeros for what is not there.
+/// The reading of B: as [`MASKED`], and packed on the way, with zeros for what is not there.
 pub(super) const PACKING: u8 = 2;
 
-/// Steps between two looks ahead.
+/// Steps between two calls of [`Prefetch::step`].
 pub(super) const STEPS: usize = 8;
 
 /// A tile of C, at most as large as the registers hold, and the lines of A and B it is made of.
@@ -130,7 +131,7 @@ pub(super) struct Tile<T> {
     pub count: usize,
     /// True if to add to what stands in C.
     pub accumulate: bool,
-    /// Where B is packed to.
+    /// The place to which B is packed.
     pub packed: *mut T,
 }
 
@@ -164,14 +165,16 @@ fn opaque<T>(pointer: *const T) -> *const T {
 }
 
 impl<T: Real> Tile<T> {
-    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns, with A and B
-    /// standing as the constants `A` and `B` say.
+    /// `c[i, j] (+)= ∑ₚ a[i, p] · b[p, j]` for `ROWS` rows and `count` columns, with A in the
+    /// order `A` and B read as `B` says.
+    ///
+    /// One function, long as it is: its sums have to stay in registers through all of it.
     ///
     /// # Safety
     /// `count` must be more than the elements of `VECTORS` - 1 vectors and at most those of
     /// `VECTORS`. For p below `depth` and i below `ROWS`:
     /// - `a` is readable at `i·stride_a.0 + p·stride_a.1`, where the first stride is 1 with
-    ///   `BESIDE`, the second with `ALONG`;
+    ///   `COLUMN_MAJOR`, the second with `ROW_MAJOR`;
     /// - `b` is readable at `p·stride_b` for `count` elements, with `WHOLE` for `VECTORS` vectors;
     /// - `c` is readable and writable at `i·stride_c` for `count` elements, and so is, with
     ///   `PACKING`, `packed` for `depth · VECTORS` vectors.
@@ -179,7 +182,7 @@ impl<T: Real> Tile<T> {
     unsafe fn compute<S: Simd, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8>(
         &self,
         simd: S,
-        ahead: &mut [Ahead; 2],
+        prefetch: &mut [Prefetch; 2],
     ) where
         T: Lane<S>,
     {
@@ -187,10 +190,11 @@ impl<T: Real> Tile<T> {
         /// times an index.
         const SHARE: usize = 3;
         let lanes = lanes::<T, S>();
-        let (row, step) = if A == BESIDE { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
+        let (row, step) =
+            if A == COLUMN_MAJOR { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
         let last = T::mask(simd, self.count - (VECTORS - 1) * lanes);
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
-        // A and C are kept as bases and C's next row to look ahead at; a base beyond the last row
+        // A and C are kept as bases and C's next row to prefetch; a base beyond the last row
         // is not read.
         let mut bases: [*const T; 5] =
             std::array::from_fn(|group| self.a.wrapping_add(group * SHARE * row));
@@ -198,10 +202,10 @@ impl<T: Real> Tile<T> {
         let (mut c, mut rows_of_c) = (self.c, ROWS);
         let mut left = self.depth;
         while left > 0 {
-            ahead[0].step();
-            ahead[1].step();
+            prefetch[0].step();
+            prefetch[1].step();
             if rows_of_c > 0 {
-                fetch_row(c, self.count);
+                prefetch_row(c, self.count);
                 c = c.wrapping_add(self.stride_c);
                 rows_of_c -= 1;
             }
@@ -230,7 +234,11 @@ impl<T: Real> Tile<T> {
                 each_row!(i, {
                     // SAFETY: `a` is readable for every row.
                     let x = unsafe {
-                        if A == BESIDE { *a.add(i) } else { *bases[i / SHARE].add(i % SHARE * row) }
+                        if A == COLUMN_MAJOR {
+                            *a.add(i)
+                        } else {
+                            *bases[i / SHARE].add(i % SHARE * row)
+                        }
                     };
                     let x = T::splat(simd, x);
                     each_vector!(v, {
@@ -238,7 +246,7 @@ impl<T: Real> Tile<T> {
                     });
                 });
                 // Beyond the last step these may point outside, where nothing is read.
-                if A == BESIDE {
+                if A == COLUMN_MAJOR {
                     a = a.wrapping_add(step);
                 } else {
                     each_row!(i, {
@@ -292,7 +300,7 @@ impl<T: Real> Tile<T> {
 }
 
 /// [`Tile::compute`] for one kind of tile.
-pub(super) type Kernel<T, S> = unsafe fn(S, &Tile<T>, &mut [Ahead; 2]);
+pub(super) type Kernel<T, S> = unsafe fn(S, &Tile<T>, &mut [Prefetch; 2]);
 
 /// [`Tile::compute`] as a function of its own, so that the compiler gives it all registers.
 ///
@@ -308,11 +316,11 @@ pub(super) unsafe fn kernel<
 >(
     simd: S,
     tile: &Tile<T>,
-    ahead: &mut [Ahead; 2],
+    prefetch: &mut [Prefetch; 2],
 ) {
     struct Run<'a, T, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8> {
         tile: &'a Tile<T>,
-        ahead: &'a mut [Ahead; 2],
+        prefetch: &'a mut [Prefetch; 2],
     }
     impl<T: Float, const ROWS: usize, const VECTORS: usize, const A: u8, const B: u8> WithSimd
         for Run<'_, T, ROWS, VECTORS, A, B>
@@ -332,10 +340,10 @@ pub(super) unsafe fn kernel<
             T: Lane<S>,
         {
             // SAFETY: passed on.
-            unsafe { self.tile.compute::<S, ROWS, VECTORS, A, B>(simd, self.ahead) }
+            unsafe { self.tile.compute::<S, ROWS, VECTORS, A, B>(simd, self.prefetch) }
         }
     }
-    simd.vectorize(Run::<T, ROWS, VECTORS, A, B> { tile, ahead });
+    simd.vectorize(Run::<T, ROWS, VECTORS, A, B> { tile, prefetch });
 }
 
 /// The kernels of an instruction set with so many registers.

@@ -8,7 +8,7 @@ use super::{COLUMNS, NARROW, Reduction, kept_in_front, offset};
 use crate::dispatch::vectorized;
 use crate::element::Real;
 
-/// What becomes of the sum of squares of `n` elements.
+/// A measure that is computed from the sum of squares of `n` elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
     /// √Σx², the Euclidean length.
@@ -102,18 +102,18 @@ impl Squares {
         Self { entries, entry, blocks, stride, block: part(each), last, outputs, count }
     }
 
-    /// How many blocks an entry has: of one the result is made in one step, by
+    /// The number of blocks of an entry: of one the result is made in one step, by
     /// [`run`](Squares::run).
     pub fn blocks(&self) -> usize {
         self.blocks
     }
 
-    /// How many elements each block's row of the buffer between the stages has.
+    /// The number of elements of each block's row of the buffer between the stages.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// How many elements the buffer between the stages has.
+    /// The number of elements of the buffer between the stages.
     pub fn scratch(&self) -> usize {
         self.entries * self.blocks * self.outputs
     }
@@ -291,8 +291,8 @@ fn columns<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     }
 }
 
-/// As [`columns`] for narrow rows that follow each other: several are taken as one, and combined in
-/// the end.
+/// Sums of squares of columns of narrow rows that follow each other: several rows are taken as one,
+/// and combined in the end.
 #[inline(always)]
 fn narrow<T: Real>(plan: &Reduction, x: &[T], out: &mut [Sum], start: usize) {
     let width = plan.inner;

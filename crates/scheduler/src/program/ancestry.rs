@@ -1,4 +1,4 @@
-//! Which tasks surely run before which: a bounded answer to reachability.
+//! Tasks that surely run before others: a bounded answer to reachability.
 //!
 //! Tasks are strung into chains, each task of which depends on the one before it. A task then
 //! remembers, for each of [`CHAINS`] chains, the last task of it that it comes after: a vector

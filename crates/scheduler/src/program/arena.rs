@@ -1,4 +1,4 @@
-//! Where temporaries lie: one arena, reused as buffers die.
+//! The places of temporaries: one arena, reused as buffers die.
 //!
 //! Buffers of [`LARGE`] or more are placed with all of them in view, the largest first, each as low
 //! as those that are alive with it leave room ([`pack`]): their tasks are cut into parts, so there
@@ -29,12 +29,12 @@ pub(crate) const LARGE: usize = 64 * 1024;
 /// The bytes that small buffers may spread over without waiting for anyone: they stay in a core's
 /// cache.
 const ROOM: usize = 1 << 20;
-/// How many free blocks are looked at for one buffer.
+/// The free blocks that are looked at for one buffer.
 const CANDIDATES: usize = 8;
 /// A block with more previous occupants than this is taken to make someone wait.
 const OCCUPANTS: usize = 16;
 
-/// What taking the memory of an earlier buffer would cost; the worst is greatest.
+/// The cost of taking the memory of an earlier buffer; the worst is greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wait {
     /// Nothing: its users come before anyway.
@@ -56,7 +56,7 @@ pub(crate) struct Arena {
     end: usize,
 }
 
-/// Who had each byte last.
+/// The buffer that had each byte last.
 #[derive(Default)]
 pub(crate) struct Occupants {
     /// Start to (end, buffer). Never two over one byte.

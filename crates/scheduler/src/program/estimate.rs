@@ -1,5 +1,5 @@
-//! What work takes, roughly: the figures by which a program is cut into units and given threads or
-//! not.
+//! The time that work takes, roughly: the figures by which a program is cut into units and given
+//! threads or not.
 //!
 //! They need to be right within a factor of a few. Nothing about results depends on them.
 //!
@@ -24,13 +24,13 @@ const UNIT_NS: f64 = 60.0;
 /// Parts are claimed in runs of at least this many nanoseconds, which keeps the claiming below a
 /// tenth.
 const CLAIM_NS: f64 = 2_000.0;
-/// What sharing the work with threads that are awake must save, in nanoseconds: another thread is
-/// there after half to one and a half microseconds, for each step of a chain that is shared.
+/// Nanoseconds that sharing the work with threads that are awake must save: another thread is there
+/// after half to one and a half microseconds, for each step of a chain that is shared.
 const WORTH_SHARING_NS: f64 = 6_000.0;
-/// And as a share of the work, for the caches that data has to move between.
+/// The share of the work that sharing must save, for the caches that data has to move between.
 const WORTH_SHARING: f64 = 0.1;
-/// What it must save where the threads sleep: to wake one takes the caller 15 microseconds, and it
-/// comes after 20 to 50.
+/// Nanoseconds that sharing must save where the threads sleep: to wake one takes the caller 15
+/// microseconds, and it comes after 20 to 50.
 const WORTH_WAKING_NS: f64 = 40_000.0;
 
 /// The nanoseconds of a task on one thread.
@@ -40,14 +40,14 @@ pub(crate) fn task_ns(cost: Cost) -> f64 {
     TASK_NS + at(cost.flops, FLOPS_PER_NS) + at(cost.bytes, BYTES_PER_NS)
 }
 
-/// How many of a task's parts a thread should claim at once.
+/// The number of a task's parts that a thread should claim at once.
 pub(crate) fn grain(ns: f64, parts: u32) -> u32 {
     let part_ns = ns / f64::from(parts.max(1));
     // Casting saturates, so any estimate gives at least one part and at most all.
     ((CLAIM_NS / part_ns).ceil() as u32).clamp(1, parts.max(1))
 }
 
-/// What `threads` threads make of work that takes one so long, in nanoseconds.
+/// The time of work on one thread, and the time that sharing it saves, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sharing {
     work: f64,
@@ -55,7 +55,8 @@ pub(crate) struct Sharing {
 }
 
 impl Sharing {
-    /// Of `work` nanoseconds in so many units, the longest way through which takes `critical`.
+    /// The sharing of `work` nanoseconds in so many units among `threads` threads; the longest way
+    /// through takes `critical` nanoseconds.
     pub fn new(work: f64, critical: f64, units: usize, threads: usize) -> Self {
         let shared = (work + UNIT_NS * units as f64) / threads.max(1) as f64;
         Self { work, saved: work - shared.max(critical) }

@@ -1,6 +1,6 @@
 //! Many short lists in few allocations.
 
-/// List number `i` is `items[starts[i]..starts[i + 1]]`.
+/// Lists in one allocation: number `i` is `items[starts[i]..starts[i + 1]]`.
 #[derive(Debug)]
 pub(crate) struct Lists<T> {
     starts: Vec<usize>,
@@ -61,31 +61,31 @@ impl<T: Copy + Default> Lists<T> {
     }
 }
 
-/// A list in a [`Pool`].
+/// A list in a [`ListPool`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Slice {
+pub(crate) struct ListRange {
     start: u32,
     end: u32,
 }
 
-/// The items of lists that are found without a look-up, by a [`Slice`] that stands where the list
-/// belongs.
+/// The items of lists that are found without a look-up, by a [`ListRange`] that stands where the
+/// list belongs.
 #[derive(Debug)]
-pub(crate) struct Pool<T>(Vec<T>);
+pub(crate) struct ListPool<T>(Vec<T>);
 
-impl<T> Default for Pool<T> {
+impl<T> Default for ListPool<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<T: Copy> Pool<T> {
+impl<T: Copy> ListPool<T> {
     /// Appends a list, or returns `None` where 32 bits no longer count the items.
-    pub fn push(&mut self, list: &[T]) -> Option<Slice> {
+    pub fn push(&mut self, list: impl ExactSizeIterator<Item = T>) -> Option<ListRange> {
         let start = u32::try_from(self.0.len()).ok()?;
         let end = start.checked_add(u32::try_from(list.len()).ok()?)?;
-        self.0.extend_from_slice(list);
-        Some(Slice { start, end })
+        self.0.extend(list);
+        Some(ListRange { start, end })
     }
 
     /// The bytes that they take.
@@ -94,7 +94,7 @@ impl<T: Copy> Pool<T> {
     }
 
     #[inline]
-    pub fn get(&self, Slice { start, end }: Slice) -> &[T] {
+    pub fn get(&self, ListRange { start, end }: ListRange) -> &[T] {
         &self.0[start as usize..end as usize]
     }
 }
@@ -118,8 +118,8 @@ mod tests {
 
     #[test]
     fn a_slice_finds_its_list() {
-        let mut pool = Pool::default();
-        let [first, none, second] = ["ab", "", "c"].map(|list| pool.push(list.as_bytes()).unwrap());
+        let mut pool = ListPool::default();
+        let [first, none, second] = ["ab", "", "c"].map(|list| pool.push(list.bytes()).unwrap());
         assert_eq!(
             (pool.get(first), pool.get(none), pool.get(second)),
             (&b"ab"[..], &b""[..], &b"c"[..])

@@ -9,9 +9,9 @@ pub(crate) struct Lifetime {
     pub size: usize,
 }
 
-/// Where each buffer starts, so that no two that are alive at one time share a byte, and the end of
-/// all. The largest is placed first, each at the lowest place that is free as long as it lives.
-/// `None` where that outgrows the address space.
+/// Places buffers so that no two that are alive at one time share a byte. Returns the offset of
+/// each, and the end of all. The largest is placed first, each at the lowest place that is free as
+/// long as it lives. `None` where that outgrows the address space.
 ///
 /// Takes time in the square of their number.
 pub(crate) fn pack(buffers: &[Lifetime]) -> Option<(Vec<usize>, usize)> {

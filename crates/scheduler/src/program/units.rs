@@ -4,14 +4,15 @@
 //! one to wait for the task before it and waits for nothing else. Such a chain offers nothing to a
 //! second thread, so grouping it costs no parallelism and saves the queue's work for each link.
 
-use super::TaskId;
 use super::estimate::{self, Sharing};
 use super::lists::Lists;
+use crate::ids::TaskId;
 
 /// A unit, as the queue sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unit {
-    /// How many times a piece of it is claimed: 1, or the runs of `grain` parts of its only task.
+    /// The number of claims by which it is handed out: 1, or the runs of `grain` parts of its only
+    /// task.
     pub claims: u32,
     /// Parts a claim.
     pub grain: u32,
@@ -27,9 +28,9 @@ pub(crate) struct Units {
     pub units: Vec<Unit>,
     /// The tasks of each unit, in the order to run them.
     pub tasks: Lists<u32>,
-    /// Who waits for each unit; the one with most work behind it first.
+    /// The units that wait for each unit; the one with most work behind it first.
     pub dependents: Lists<u32>,
-    /// Who waits for nothing; the one with most work behind it first.
+    /// The units that wait for nothing; the one with most work behind it first.
     pub roots: Vec<u32>,
     /// The unit of each task.
     pub of_task: Vec<u32>,
@@ -42,44 +43,7 @@ pub(crate) struct Units {
 impl Units {
     /// Groups tasks, given each one's nanoseconds and number of parts, and what it depends on.
     pub fn new(tasks: &[(f64, u32)], dependencies: &Lists<TaskId>) -> Self {
-        let mut dependents = vec![0u32; tasks.len()];
-        for task in 0..tasks.len() {
-            for &TaskId(dependency) in dependencies.get(task) {
-                dependents[dependency as usize] += 1;
-            }
-        }
-        let whole = |task: usize| estimate::grain(tasks[task].0, tasks[task].1) >= tasks[task].1;
-
-        let mut units: Vec<Unit> = Vec::new();
-        let mut of_task: Vec<u32> = Vec::with_capacity(tasks.len());
-        let mut heads: Vec<u32> = Vec::new();
-        for (task, &(ns, parts)) in tasks.iter().enumerate() {
-            let joins = match *dependencies.get(task) {
-                [TaskId(before)]
-                    if dependents[before as usize] == 1
-                        && whole(before as usize)
-                        && whole(task) =>
-                {
-                    Some(of_task[before as usize])
-                }
-                _ => None,
-            };
-            if let Some(unit) = joins {
-                units[unit as usize].ns += ns;
-                of_task.push(unit);
-            } else {
-                let grain = estimate::grain(ns, parts);
-                of_task.push(units.len() as u32);
-                heads.push(task as u32);
-                units.push(Unit {
-                    claims: parts.div_ceil(grain).max(1),
-                    grain,
-                    waits: dependencies.get(task).len() as u32,
-                    ns,
-                });
-            }
-        }
-
+        let Grouping { units, of_task, heads } = Grouping::new(tasks, dependencies);
         let tasks_of = Lists::from_pairs(
             units.len(),
             (0..tasks.len()).map(|task| (of_task[task] as usize, task as u32)),
@@ -93,15 +57,7 @@ impl Units {
                 .map(move |&TaskId(before)| (of_task[before as usize] as usize, unit as u32))
         });
         let mut dependents = Lists::from_pairs(units.len(), edges);
-
-        // A unit's first task has a higher index than those it waits for, so units are in
-        // topological order too.
-        let mut behind = vec![0.0f64; units.len()];
-        for unit in (0..units.len()).rev() {
-            let Unit { claims, ns, .. } = units[unit];
-            let after = dependents.get(unit).iter().map(|&next| behind[next as usize]);
-            behind[unit] = ns / f64::from(claims) + after.fold(0.0, f64::max);
-        }
+        let behind = longest_ways(&units, &dependents);
         let most_first = |a: &u32, b: &u32| behind[*b as usize].total_cmp(&behind[*a as usize]);
         dependents.sort_each_by(most_first);
         let mut roots: Vec<u32> =
@@ -127,10 +83,76 @@ impl Units {
             + (self.roots.capacity() + self.of_task.capacity()) * size_of::<u32>()
     }
 
-    /// What `threads` threads make of it.
+    /// The time of `threads` threads for it.
     pub fn sharing(&self, threads: usize) -> Sharing {
         Sharing::new(self.work_ns, self.critical_ns, self.units.len(), threads)
     }
+}
+
+/// Tasks in groups.
+struct Grouping {
+    units: Vec<Unit>,
+    /// The unit of each task.
+    of_task: Vec<u32>,
+    /// The first task of each unit.
+    heads: Vec<u32>,
+}
+
+impl Grouping {
+    /// Makes a unit of each task that does not join that of the task before it.
+    fn new(tasks: &[(f64, u32)], dependencies: &Lists<TaskId>) -> Self {
+        let mut dependents = vec![0u32; tasks.len()];
+        for task in 0..tasks.len() {
+            for &TaskId(dependency) in dependencies.get(task) {
+                dependents[dependency as usize] += 1;
+            }
+        }
+        let is_whole = |task: usize| estimate::grain(tasks[task].0, tasks[task].1) >= tasks[task].1;
+
+        let mut units: Vec<Unit> = Vec::new();
+        let mut of_task: Vec<u32> = Vec::with_capacity(tasks.len());
+        let mut heads: Vec<u32> = Vec::new();
+        for (task, &(ns, parts)) in tasks.iter().enumerate() {
+            let joins = match *dependencies.get(task) {
+                [TaskId(before)]
+                    if dependents[before as usize] == 1
+                        && is_whole(before as usize)
+                        && is_whole(task) =>
+                {
+                    Some(of_task[before as usize])
+                }
+                _ => None,
+            };
+            if let Some(unit) = joins {
+                units[unit as usize].ns += ns;
+                of_task.push(unit);
+            } else {
+                let grain = estimate::grain(ns, parts);
+                of_task.push(units.len() as u32);
+                heads.push(task as u32);
+                units.push(Unit {
+                    claims: parts.div_ceil(grain).max(1),
+                    grain,
+                    waits: dependencies.get(task).len() as u32,
+                    ns,
+                });
+            }
+        }
+        Self { units, of_task, heads }
+    }
+}
+
+/// The nanoseconds of the longest way from each unit, itself included, to the end of the program.
+fn longest_ways(units: &[Unit], dependents: &Lists<u32>) -> Vec<f64> {
+    // A unit's first task has a higher index than those it waits for, so units are in topological
+    // order too.
+    let mut behind = vec![0.0f64; units.len()];
+    for unit in (0..units.len()).rev() {
+        let Unit { claims, ns, .. } = units[unit];
+        let after = dependents.get(unit).iter().map(|&next| behind[next as usize]);
+        behind[unit] = ns / f64::from(claims) + after.fold(0.0, f64::max);
+    }
+    behind
 }
 
 #[cfg(test)]

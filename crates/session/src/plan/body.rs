@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use abeyance_ir::{Body, BodyCompiler, Concrete, Fault, LoopMemoryPool, RunBody};
 use abeyance_kernels::launch::{Cost, Failure};
-use abeyance_scheduler::{BufferId, RunError, State, TaskId, Workers};
+use abeyance_scheduler::{BufferId, RunError, State, TaskId, ThreadPool};
 
 use super::memory::BodyMemory;
 use super::shapes::Shapes;
@@ -146,10 +146,10 @@ impl RunBody for Ready {
 }
 
 /// The one thread that calls, for bodies run on the thread of their node.
-pub(crate) fn alone() -> Result<&'static Workers, Error> {
-    static ALONE: OnceLock<Option<Workers>> = OnceLock::new();
+pub(crate) fn alone() -> Result<&'static ThreadPool, Error> {
+    static ALONE: OnceLock<Option<ThreadPool>> = OnceLock::new();
     ALONE
-        .get_or_init(|| Workers::new(1).ok())
+        .get_or_init(|| ThreadPool::new(1).ok())
         .as_ref()
         .ok_or_else(|| Error::Internal("no thread".to_owned()))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use abeyance_ir::{Fault, Fusibility};
 use abeyance_kernels::elementwise_chunk;
-use abeyance_kernels::fused::{Fused, Operation, Read, Span};
+use abeyance_kernels::fused::{self, Fused, Operation, Read};
 use abeyance_kernels::launch::{Cost, Kernel, Source};
 use abeyance_scheduler::{BufferId, Task, TaskId, Write};
 use smallvec::SmallVec;
@@ -154,9 +154,9 @@ impl Emitter<'_> {
         group_loop.cost.flops += last.cost.flops;
         group_loop.part = Some(last.chunk.min(concrete.bytes()) / concrete.dtype.size());
         let reads = (0..last.reads.len() as u32).map(Read::Whole).collect();
-        let span = Span::Part { workspace: last.workspace };
+        let range = fused::Range::Part { workspace: last.workspace };
         let size = concrete.dtype.size();
-        group_loop.push(value, Operation { run: last.run, reads, size, span, output: None });
+        group_loop.push(value, Operation { run: last.run, reads, size, range, output: None });
         Ok(())
     }
 
@@ -180,7 +180,7 @@ impl Emitter<'_> {
             let &Source::Operand(index) = source else { return Err(missing()) };
             let &operand = instruction.operands.get(index).ok_or_else(missing)?;
             if let Some(&made) = group_loop.operation_of.get(&operand) {
-                reads.push(Read::Made(made));
+                reads.push(Read::Value(made));
                 continue;
             }
             let buffer = self.buffers[operand.index()].ok_or_else(missing)?;
@@ -192,11 +192,12 @@ impl Emitter<'_> {
                 Read::Row(input, from.dtype.size() as u32)
             } else {
                 group_loop.operations.push(self.draft.stretch(instruction, index, input));
-                Read::Made(group_loop.operations.len() as u32 - 1)
+                Read::Value(group_loop.operations.len() as u32 - 1)
             });
         }
-        let span = if is_piecewise { Span::Piece { period: None } } else { Span::Row };
-        Ok(Operation { run: step.run, reads, size, span, output: None })
+        let range =
+            if is_piecewise { fused::Range::Tile { period: None } } else { fused::Range::Row };
+        Ok(Operation { run: step.run, reads, size, range, output: None })
     }
 
     /// A member's kernel for any row, or any piece, of elements, and the number of elements that it

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use abeyance_ir::{
     Concrete, Dims, Fault, Fusibility, Layout, LayoutRule, Lowered, Lowering, NodeId,
 };
-use abeyance_kernels::fused::{self, Fused, Operation, Span};
+use abeyance_kernels::fused::{self, Fused, Operation};
 use abeyance_kernels::launch::{Cost, Kernel, Source as Read};
 use abeyance_kernels::layout::Reorder;
 use abeyance_kernels::{elementwise, elementwise_chunk};
@@ -159,14 +159,14 @@ impl Draft<'_> {
                 fused::Read::Row(index as u32, from.dtype.size() as u32)
             } else {
                 operations.push(self.stretch(instruction, index, index as u32));
-                fused::Read::Made(operations.len() as u32 - 1)
+                fused::Read::Value(operations.len() as u32 - 1)
             });
         }
         let read: usize = operands.iter().map(|&operand| self.concrete(operand).bytes()).sum();
         let bytes = read + concrete.bytes();
         let part = elementwise_chunk(len, bytes.div_ceil(len));
-        let span = Span::Row;
-        operations.push(Operation { run: step.run, reads, size, span, output: Some(0) });
+        let range = fused::Range::Row;
+        operations.push(Operation { run: step.run, reads, size, range, output: Some(0) });
         let fused = Fused::new(operations, operands.len(), part).ok_or_else(refuse)?;
         let cost = Cost { flops: step.cost.flops * len as f64 / row as f64, bytes: bytes as f64 };
         let workspace = fused.workspace();

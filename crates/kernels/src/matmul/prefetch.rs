@@ -1,19 +1,20 @@
-//! Fetching memory into the cache before it is needed.
+//! Prefetching: asking for memory before it is needed, so that it is in the cache then.
 //!
 //! The operands of a layer come from beyond the second-level cache more often than not: a training
 //! step touches every weight, slot and activation once. Products walk through them in steps of
-//! thousands of bytes, which the processor does not foresee. A tile that fetches a little of what
-//! the next one reads, every few steps of its arithmetic, hides most of the wait: 214 µs for 246 µs
-//! to 298 µs where (m, k, n) = (784, 100, 200), A transposed, comes from a third-level cache.
+//! thousands of bytes, which the processor does not foresee. A tile that prefetches a little of
+//! what the next one reads, every few steps of its arithmetic, hides most of the wait: 214 µs for
+//! 246 µs to 298 µs where (m, k, n) = (784, 100, 200), A transposed, comes from a third-level
+//! cache.
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
-/// Lines that are fetched at once.
+/// Lines that are prefetched at once.
 const LINES: usize = 3;
 
-/// Hint that a line will be read. Any address will do.
+/// Prefetches a line to be read. Any address will do: it is a hint.
 #[inline(always)]
-fn fetch<T>(at: *const T) {
+fn prefetch_line<T>(at: *const T) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: a hint, which reads nothing.
     unsafe {
@@ -23,19 +24,19 @@ fn fetch<T>(at: *const T) {
     let _ = at;
 }
 
-/// Hint that the lines of `count` elements, at most those of two vectors, will be written. Any
-/// address will do.
+/// Prefetches the lines of `count` elements to be written, at most those of two vectors. Any
+/// address will do: it is a hint.
 #[inline(always)]
-pub(super) fn fetch_row<T>(at: *mut T, count: usize) {
-    fetch(at);
-    fetch(at.wrapping_byte_add(LINE));
-    fetch(at.wrapping_add(count - 1));
+pub(super) fn prefetch_row<T>(at: *mut T, count: usize) {
+    prefetch_line(at);
+    prefetch_line(at.wrapping_byte_add(LINE));
+    prefetch_line(at.wrapping_add(count - 1));
 }
 
-/// Rows of memory that will be read soon, a little of them at a time.
+/// Rows of memory to be prefetched, a little of them at a time.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead {
-    /// What comes next.
+pub(super) struct Prefetch {
+    /// The line that comes next.
     at: *const u8,
     /// The row this is in, its length in bytes, and the bytes from one row to the next.
     row: *const u8,
@@ -43,13 +44,13 @@ pub(super) struct Ahead {
     stride: usize,
     /// Rows that are left.
     rows: usize,
-    /// How often `LINES` lines are fetched in one call.
+    /// The number of times that `LINES` lines are prefetched in one call.
     rate: usize,
 }
 
-impl Ahead {
-    /// Nothing to fetch.
-    pub const NONE: Ahead = Ahead {
+impl Prefetch {
+    /// Nothing to prefetch.
+    pub const NONE: Prefetch = Prefetch {
         at: std::ptr::null(),
         row: std::ptr::null(),
         width: 0,
@@ -58,8 +59,8 @@ impl Ahead {
         rate: 0,
     };
 
-    /// `rows` rows of `width` elements, `stride` apart, the first of them at the start of `x`,
-    /// within `calls` calls of [`Ahead::step`] if that is possible.
+    /// `rows` rows of `width` elements, `stride` apart, the first of them at the start of `x`, to
+    /// be prefetched within `calls` calls of [`Prefetch::step`] if that is possible.
     #[inline(always)]
     pub fn new<T>(x: &[T], (rows, width): (usize, usize), stride: usize, calls: usize) -> Self {
         /// More in one call would hold up the arithmetic: a processor waits for some 10 to 20 lines
@@ -77,7 +78,7 @@ impl Ahead {
         }
     }
 
-    /// Fetch what is due.
+    /// Prefetches the lines that are due.
     #[inline(always)]
     pub fn step(&mut self) {
         for _ in 0..self.rate {
@@ -86,7 +87,7 @@ impl Ahead {
                 return;
             }
             for line in 0..LINES {
-                fetch(self.at.wrapping_add(line * LINE));
+                prefetch_line(self.at.wrapping_add(line * LINE));
             }
             self.at = self.at.wrapping_add(LINES * LINE);
             if self.at.addr() - self.row.addr() >= self.width {
@@ -106,18 +107,18 @@ mod tests {
     fn every_row_is_visited_in_the_calls_allowed() {
         let x = [0.0f32; 1000];
         // 100 elements are 400 bytes, which take three visits.
-        let mut ahead = Ahead::new(&x, (5, 100), 200, 15);
+        let mut prefetch = Prefetch::new(&x, (5, 100), 200, 15);
         for _ in 0..14 {
-            ahead.step();
-            assert!(ahead.rows > 0);
+            prefetch.step();
+            assert!(prefetch.rows > 0);
         }
-        ahead.step();
-        assert_eq!(ahead.rows, 0);
-        ahead.step();
-        let mut hurried = Ahead::new(&x, (4, 30), 100, 2);
+        prefetch.step();
+        assert_eq!(prefetch.rows, 0);
+        prefetch.step();
+        let mut hurried = Prefetch::new(&x, (4, 30), 100, 2);
         hurried.step();
         hurried.step();
         assert_eq!(hurried.rows, 0);
-        Ahead::NONE.clone().step();
+        Prefetch::NONE.clone().step();
     }
 }
