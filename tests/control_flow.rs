@@ -567,7 +567,7 @@ fn sizes_that_only_a_body_knows_may_be_used_in_it() {
 
 #[test]
 fn a_struct_of_handles_can_be_carried() {
-    /// What a cell with a memory carries.
+    /// The state that a cell with a memory carries from step to step.
     #[derive(Clone, Copy)]
     struct State<'g> {
         memory: Tensor<'g, f64>,
@@ -861,7 +861,7 @@ fn training_through_time_gives_the_same_bits_on_1_2_3_and_8_threads() {
 
 // ---- text -----------------------------------------------------------------------------------------------------
 
-/// What is wrong with a text.
+/// The error of a text.
 fn refused(text: &str) -> String {
     Graph::parse(text).unwrap_err().to_string()
 }

@@ -1,4 +1,4 @@
-//! What goes into a run and what comes out of it.
+//! Feeds and fetches: values that go into a run and come out of it.
 
 use abeyance::prelude::*;
 use abeyance::session::{Feed, Port, Value};

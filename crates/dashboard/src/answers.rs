@@ -1,4 +1,4 @@
-//! What the page asks for, as JSON.
+//! Answers to the page, as JSON.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -91,7 +91,7 @@ pub(crate) fn tests(run: &Run) -> Option<Value> {
     }))
 }
 
-/// What the test images were taken for at a step or before.
+/// The classes predicted for the test images at a step, or at the last one before it.
 pub(crate) fn test(run: &Run, step: i64) -> Option<Value> {
     let test = run.test(step)?;
     Some(json!({ "step": test.step, "predictions": packed(&test.predictions) }))

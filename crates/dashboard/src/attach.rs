@@ -58,7 +58,7 @@ impl Dashboard {
         Self::attach_with(session, addr, Recorder::new(session))
     }
 
-    /// The same with a recording that is told more:
+    /// Attaches a dashboard to a training, with options of the recording:
     /// `Recorder::new(&session).folder("runs/relu").steps(2000)`.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Dashboard {
         Ok(Self { recorder, live, server, is_stopped })
     }
 
-    /// What to open in a browser.
+    /// The address to open in a browser.
     pub fn url(&self) -> String {
         self.server.url()
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a training is asked for between two steps.
+/// A request to a training, which it answers between two steps.
 #[derive(Debug)]
 pub enum Ask {
     /// To save now, and to say how that went.

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The error of a dashboard.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub enum Error {
         /// Why not.
         source: io::Error,
     },
-    /// What is recorded cannot be.
+    /// An error of the recording.
     #[error(transparent)]
     Record(#[from] abeyance_record::Error),
     /// There are no runs.

@@ -70,7 +70,7 @@ fn ticking(mut reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> 
 }
 
 impl Reader {
-    /// What is new, if anything is.
+    /// The next news, if there are any.
     fn next(&mut self) -> Option<Event> {
         let now = clock();
         let id = |seq: u32| format!("{}:{seq}", self.boot);

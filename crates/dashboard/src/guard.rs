@@ -17,7 +17,7 @@ pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-abeyance-token")
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is asked of a request.
+/// Checks whether a request is meant for this server.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) token: String,

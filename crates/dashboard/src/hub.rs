@@ -1,4 +1,4 @@
-//! What a server shows: runs, and what can be done with those that are training in this process.
+//! The runs that a server shows, with the controls of those that are training in this process.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,11 +11,11 @@ use crate::predictor::Predictor;
 /// A run, and what can be done with it.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// What is known of it.
+    /// The recording.
     pub run: Arc<Run>,
     /// How its training is paused and stopped, if it goes on in this process.
     pub controls: Option<Arc<Controls>>,
-    /// What classifies drawn digits.
+    /// Classifies drawn digits.
     pub predictor: Option<Arc<Predictor>>,
 }
 

@@ -11,7 +11,7 @@ use crate::controls::{Ask, Controls};
 use crate::hub::Shown;
 use crate::predictor::Predictor;
 
-/// What a training and those who watch it have in common. The training calls
+/// The state that a training shares with those who watch it. The training calls
 /// [`Live::between_steps`] once a step and [`Live::finish`] at its end.
 #[derive(Clone, Debug)]
 pub struct Live {

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The name of the signature that is added.
 const SIGNATURE: &str = "abeyance/draw";
 
-/// What a drawn image is taken for.
+/// A prediction for a drawn image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prediction {
     /// Of each class.

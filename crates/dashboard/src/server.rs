@@ -97,7 +97,7 @@ impl Server {
         self.addr
     }
 
-    /// What to open in a browser.
+    /// The address to open in a browser.
     pub fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }
@@ -187,7 +187,7 @@ async fn about(
     }
 }
 
-/// What the address asks for behind its `?`.
+/// The parameters behind an address's `?`.
 struct Query {
     points: usize,
     steps: RangeInclusive<i64>,

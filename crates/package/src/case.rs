@@ -73,7 +73,7 @@ pub(crate) fn to_file(cases: &[Case]) -> Checkpoint {
     Checkpoint::of_arrays(arrays)
 }
 
-/// What a file of cases holds, with a package in `folder` that says how many there are.
+/// Loads a file of cases, with a package in `folder` that says how many there are.
 pub(crate) fn load(folder: &Path, file: Option<&Path>, count: usize) -> Result<Vec<Case>, Error> {
     let Some(file) = file else {
         return match count {

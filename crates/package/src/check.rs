@@ -7,7 +7,7 @@ use abeyance_session::{Session, Value};
 use crate::tolerance::compare;
 use crate::{Error, Package, Processor, Tolerance};
 
-/// What was compared.
+/// The result of a check: the numbers of cases and elements that were compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Checked {
     /// How many cases.
@@ -31,7 +31,7 @@ pub struct Difference {
     pub index: Vec<usize>,
     /// That element as it was recorded, or the output's element type and shape where these differ.
     pub was: String,
-    /// The same as it is now.
+    /// The element as it is now.
     pub is: String,
     /// How many elements of the output differ.
     pub differing: usize,

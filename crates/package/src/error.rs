@@ -1,4 +1,4 @@
-//! What can go wrong with packages.
+//! The error of packages.
 
 use std::fmt;
 use std::io;
@@ -15,11 +15,11 @@ pub enum Error {
     /// The disk objects.
     #[error("cannot {what} `{path}`: {error}", path = .path.display())]
     Disk {
-        /// What was tried: read, write, list.
+        /// The attempt that failed: read, write, list.
         what: &'static str,
         /// With which file or folder.
         path: PathBuf,
-        /// What it says.
+        /// The system's error.
         error: io::Error,
     },
     /// A file or a folder is not what it should be.
@@ -27,12 +27,12 @@ pub enum Error {
     File {
         /// Which.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         message: String,
         /// How to mend it.
         help: Option<String>,
     },
-    /// What should be a graph's file is a checkpoint.
+    /// A checkpoint stands where a graph is wanted.
     #[error("`{path}` is a checkpoint, and a graph is wanted", path = .path.display())]
     CheckpointForGraph {
         /// The file.
@@ -53,11 +53,11 @@ pub enum Error {
     /// The session objects.
     #[error("{0}")]
     Session(abeyance_session::Error),
-    /// What is asked of a package cannot be: a signature that writes, a name that no address can
+    /// A request that no package can meet: a signature that writes, a name that no address can
     /// hold.
     #[error("{message}{help}", help = advice(.help))]
     Request {
-        /// What is wrong.
+        /// The reason.
         message: String,
         /// How to mend it.
         help: Option<String>,
@@ -67,7 +67,7 @@ pub enum Error {
     Case {
         /// Its number, counted from 0.
         case: usize,
-        /// What the session says.
+        /// The session's error.
         error: abeyance_session::Error,
     },
     /// The model does not give what a golden case says.
@@ -79,7 +79,7 @@ fn advice(help: &Option<String>) -> String {
     help.as_ref().map_or_else(String::new, |help| format!("\n   = help: {help}"))
 }
 
-/// What `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the error for people too, since `unwrap` and a `main` that returns it show this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,4 +1,4 @@
-//! What lies in a folder: a package's files, or a graph and a checkpoint as people keep them.
+//! The files of a folder: a package's, or a graph and a checkpoint as people keep them.
 
 use std::fs::DirEntry;
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::{Error, is_onnx};
 
-/// What makes a folder a package.
+/// A package's manifest, which makes a folder a package.
 pub(crate) const MANIFEST: &str = "model.json";
 /// A package's graph.
 pub(crate) const GRAPH: &str = "graph.graph";
@@ -35,7 +35,7 @@ pub(crate) struct Found {
     pub(crate) graph: PathBuf,
     /// A checkpoint, or a folder of them.
     pub(crate) checkpoint: Option<PathBuf>,
-    /// What makes it a package.
+    /// The manifest, if it is a package.
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) cases: Option<PathBuf>,
 }
@@ -154,7 +154,7 @@ fn has_checkpoints(folder: &Path) -> Result<bool, Error> {
     Ok(entries(folder)?.iter().any(is_one))
 }
 
-/// What is in a folder and not hidden.
+/// The entries of a folder that are not hidden.
 fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
     let failed = |error| Error::disk("list", folder)(error);
     let mut found = Vec::new();
@@ -213,7 +213,7 @@ fn state(path: &Path) -> Result<(PathBuf, u64, SystemTime), Error> {
     Ok((path.to_owned(), data.len(), changed))
 }
 
-/// The same of a file that may be gone since the folder was listed.
+/// The length and time of a file that may be gone since the folder was listed.
 fn state_if_there(path: &Path) -> Result<Option<(PathBuf, u64, SystemTime)>, Error> {
     match state(path) {
         Ok(state) => Ok(Some(state)),

@@ -16,7 +16,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// a metric.
 const LONGEST_NAME: usize = 128;
 
-/// What a package says of itself.
+/// A package's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
@@ -33,7 +33,7 @@ pub(crate) struct Manifest {
     pub(crate) made_by: String,
 }
 
-/// What tells forms apart, whatever else they hold.
+/// The number of a manifest's form, whatever else it holds.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
@@ -73,7 +73,7 @@ impl Manifest {
     }
 }
 
-/// What is wrong with the name of a model: it stands in addresses as it is.
+/// The reason why a model cannot have this name, which stands in addresses as it is.
 pub(crate) fn name_fault(name: &str) -> Option<String> {
     let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
     let is_right = name.len() <= LONGEST_NAME

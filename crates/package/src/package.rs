@@ -16,12 +16,11 @@ use crate::{
 /// A model that was packed, or its parts as people keep them.
 #[derive(Debug)]
 pub struct Package {
-    /// What it is called: as it says, or as its file or folder is called. Fit to stand in an
-    /// address.
+    /// The model's name: its own, or that of its file or folder. Fit to stand in an address.
     pub name: String,
-    /// What computes.
+    /// The graph.
     pub graph: Graph,
-    /// What it has learnt; `None` where that is in the graph, as a model of ONNX has it, or
+    /// The trained variables. `None` where they are in the graph, as a model of ONNX has them, or
     /// nowhere.
     pub checkpoint: Option<Checkpoint>,
     /// The signature that answers where none is asked for. `None` if the graph has none that can be
@@ -117,9 +116,9 @@ impl Package {
         Ok(())
     }
 
-    /// The same model with what another training has learnt: a checkpoint's file, or the newest in
-    /// a folder. Golden cases stay, so that [`Package::check`] objects if the weights are not those
-    /// that the cases were recorded with.
+    /// Replaces the trained variables by those of a checkpoint: a file, or the newest in a folder.
+    /// Golden cases stay, so that [`Package::check`] objects if the weights are not those that the
+    /// cases were recorded with.
     ///
     /// # Errors
     /// It cannot be read or is damaged; the folder has none.

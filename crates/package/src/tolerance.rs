@@ -26,7 +26,7 @@ impl Default for Tolerance {
 }
 
 impl Tolerance {
-    /// What is wrong with it.
+    /// The reason why it is no tolerance.
     pub(crate) fn fault(self) -> Option<String> {
         let is_right = |limit: f64, most: f64| limit.is_finite() && (0.0..=most).contains(&limit);
         if !is_right(self.relative, 1.0) {

@@ -14,7 +14,7 @@ use crate::manifest::{FORMAT, Manifest, name_fault};
 use crate::package::check_servable;
 use crate::{Case, Error, Processor, Tolerance, case, is_package, servable, variables};
 
-/// What goes into a package.
+/// The content of a package.
 #[derive(Debug)]
 pub struct Packing<'a> {
     name: &'a str,
@@ -100,12 +100,13 @@ impl<'a> Packing<'a> {
     }
 }
 
-/// What was written.
+/// The files that were written, and the variables that were left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// The files and their lengths.
     pub files: Vec<(&'static str, usize)>,
-    /// What of the checkpoint was left out, by name: no servable signature reads it.
+    /// The names of the checkpoint's variables that were left out, since no servable signature
+    /// reads them.
     pub left_out: Vec<String>,
 }
 
@@ -118,7 +119,8 @@ pub fn write(folder: &Path, packing: &Packing<'_>) -> Result<Written, Error> {
     write_on(&Disk, folder, packing)
 }
 
-/// The same on another storage than the disk itself: one that fails, for tests.
+/// Packs a model as [`write()`] does, on another storage than the disk itself: one that fails, for
+/// tests.
 ///
 /// # Errors
 /// As [`write()`].

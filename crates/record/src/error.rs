@@ -1,16 +1,16 @@
-//! What goes wrong with recordings.
+//! The error of recordings.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a recording. Displays as a sentence or two for people.
+/// An error of a recording. Displays as a sentence or two for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The disk objects.
     #[error("{what} `{}`: {source}", path.display())]
     Disk {
-        /// What was tried: "cannot open".
+        /// The attempt that failed: "cannot open".
         what: &'static str,
         /// With which file or folder.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         path: PathBuf,
         /// Where the record begins.
         offset: u64,
-        /// What it is instead.
+        /// The reason.
         reason: String,
     },
     /// A file that was cut while it was read.
@@ -77,7 +77,7 @@ pub enum Error {
     /// A recorder that was asked for what it cannot do.
     #[error("{0}")]
     Request(String),
-    /// What a session says.
+    /// A session's error.
     #[error(transparent)]
     Session(#[from] abeyance_session::Error),
 }

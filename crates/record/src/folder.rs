@@ -37,7 +37,7 @@ pub fn event_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
 /// Stands for the graph among tags.
 const GRAPH: &str = "\0graph";
 
-/// What was found wrong in files that were read over.
+/// Descriptions of the damage in files that were read over.
 pub type Damage = Vec<String>;
 
 /// Makes a run's recording end at `step`: the events of all files of the folder up to it, in one
@@ -113,7 +113,7 @@ fn first_steps(files: &[PathBuf], damage: &mut Damage) -> Result<Vec<HashMap<Str
     Ok(firsts)
 }
 
-/// What an event speaks of: the tags of its values, or a word of its own for what has none.
+/// The tags of an event's values, or a word of its own for an event that has none.
 fn tags(event: &Event) -> Vec<&str> {
     match &event.what {
         Some(What::Summary(summary)) => summary.value.iter().map(|value| &*value.tag).collect(),

@@ -75,7 +75,7 @@ impl Logs {
         self.runs.values().map(|log| &log.run)
     }
 
-    /// What was damaged or could not be read since this was asked last.
+    /// Takes the errors since the last call: files that were damaged or could not be read.
     pub fn mistakes(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.mistakes)
     }

@@ -44,13 +44,13 @@ pub mod tags {
     pub const TEST_IMAGES: &str = "abeyance/images/test";
     /// Their classes.
     pub const TEST_LABELS: &str = "abeyance/labels/test";
-    /// What they are taken for.
+    /// The classes predicted for the test images.
     pub const TEST_PREDICTIONS: &str = "abeyance/predictions/test";
     /// A training batch in one picture.
     pub const BATCH: &str = "abeyance/batch";
     /// Its classes.
     pub const BATCH_LABELS: &str = "abeyance/batch/labels";
-    /// What they are taken for.
+    /// The classes predicted for the batch.
     pub const BATCH_PREDICTIONS: &str = "abeyance/batch/predictions";
 }
 

@@ -18,12 +18,12 @@ pub struct Event {
     /// Training steps done.
     #[prost(int64, tag = "2")]
     pub step: i64,
-    /// What it says.
+    /// The event's content.
     #[prost(oneof = "What", tags = "3, 4, 5, 7, 8, 9")]
     pub what: Option<What>,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum What {
     /// The first record of a file: `brain.Event:2`.
@@ -95,7 +95,7 @@ pub struct Value {
     pub content: Option<Content>,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Content {
     /// A scalar of the old form.
@@ -369,13 +369,13 @@ pub struct StepStats {
     pub dev_stats: Vec<DeviceStepStats>,
 }
 
-/// What a device did.
+/// The work of a device in a step.
 #[derive(Clone, PartialEq, Message)]
 pub struct DeviceStepStats {
     /// Its name.
     #[prost(string, tag = "1")]
     pub device: String,
-    /// What it ran.
+    /// The nodes that it ran.
     #[prost(message, repeated, tag = "2")]
     pub node_stats: Vec<NodeExecStats>,
     /// The names of its threads.
@@ -401,7 +401,7 @@ pub struct NodeExecStats {
     /// The end after that.
     #[prost(int64, tag = "5")]
     pub all_end_rel_micros: i64,
-    /// What it computed, for people: all nodes of a fused task.
+    /// A description of the work, for people: all nodes of a fused task.
     #[prost(string, tag = "8")]
     pub timeline_label: String,
     /// The thread.

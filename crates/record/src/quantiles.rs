@@ -64,7 +64,7 @@ impl Quantiles {
         }
     }
 
-    /// The same of slices of `f32`.
+    /// Summarizes slices of `f32`.
     pub fn of_f32(&mut self, arrays: &[&[f32]]) -> Spread {
         match arrays.iter().map(|array| array.len()).sum::<usize>() {
             // Clearing the tables would take longer.
@@ -194,7 +194,7 @@ fn ranks(count: u64) -> Option<[u64; 9]> {
     Some(PERCENTILES.map(|p| ((u128::from(last) * 2 * u128::from(p) + 100) / 200) as u64))
 }
 
-/// The same of any numbers.
+/// Summarizes any numbers.
 pub fn of_f64(numbers: impl IntoIterator<Item = f64>) -> Spread {
     let mut spread = Spread::default();
     let mut finite = Vec::new();

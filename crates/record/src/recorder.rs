@@ -71,12 +71,12 @@ pub struct Recorder {
     graph: Mutex<Option<abeyance_ir::Graph>>,
 }
 
-/// What the threads have in common.
+/// The state that the threads share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     /// The first thing that went wrong.
     error: Mutex<Option<Error>>,
-    /// What went wrong and was not asked for yet.
+    /// Warnings that nobody has asked for yet.
     trouble: Mutex<Vec<String>>,
 }
 
@@ -299,7 +299,7 @@ impl Recorder {
         }
     }
 
-    /// What went wrong since this was asked last, for people: damaged records of a run that was
+    /// Takes the warnings since the last call, for people: damaged records of a run that was
     /// resumed, a disk that is full. Each is told once.
     pub fn trouble(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner))

@@ -92,7 +92,7 @@ pub fn settings(settings: &Map<String, Json>) -> Value {
     value(SETTINGS, PLUGIN, class::TENSOR, strings(&[], vec![json.into_bytes()]))
 }
 
-/// What a run is doing.
+/// The state of a run.
 pub fn state(state: &str) -> Value {
     value(STATE, PLUGIN, class::TENSOR, strings(&[], vec![state.as_bytes().to_vec()]))
 }

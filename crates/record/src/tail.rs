@@ -21,7 +21,7 @@ pub(crate) struct Tail {
     is_over: bool,
 }
 
-/// What tells a file from another of the same name.
+/// The device and number of a file, which tell it from another of the same name.
 type Identity = (u64, u64);
 
 impl Tail {

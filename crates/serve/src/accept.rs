@@ -35,11 +35,11 @@ const STREAMS: u32 = 256;
 const LAST: Duration = Duration::from_millis(2);
 /// How long a connection that was just accepted may take to send its request when the port stops.
 const SETTLE: Duration = Duration::from_millis(200);
-/// What is told to a client for which there is no room, in HTTP.
+/// The HTTP answer to a client for which there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
     Connection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"as many connections are open as may be: try again\"}";
 
-/// What a port needs to know.
+/// The options of a port: its protocol, its limits and its times.
 #[derive(Clone)]
 pub(crate) struct Port {
     pub(crate) protocol: Protocol,

@@ -1,4 +1,5 @@
-//! What all protocols share: models, threads, limits, and the road of a request.
+//! The state that all protocols share, and the path of a request through it: models, threads,
+//! limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -13,7 +13,7 @@ pub enum Error {
     /// Options do not go together.
     #[error("cannot serve with these options: {why}")]
     Options {
-        /// What is wrong.
+        /// The reason.
         why: String,
     },
     /// Other machines could ask.

@@ -36,7 +36,8 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What a thread sends back: outputs in the order of the signature's.
+/// Receives the outputs of a job, in the order of the signature's, or the reason why there are
+/// none.
 pub(crate) type Receiver = oneshot::Receiver<Outcome>;
 
 #[derive(Debug)]
@@ -208,7 +209,7 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// What waits is still computed.
+    /// Computes the requests that still wait, then ends the threads.
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
         self.shared.wake.notify_all();

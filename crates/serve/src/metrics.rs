@@ -1,4 +1,4 @@
-//! What is counted for Prometheus.
+//! Counters, gauges and histograms for Prometheus.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use abeyance_session::Error;
 
-/// What kind of reason it is, from which HTTP's status and gRPC's code follow.
+/// The kind of an error, from which HTTP's status and gRPC's code follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The request is wrong and will be wrong again.
@@ -63,7 +63,7 @@ impl Refusal {
     }
 }
 
-/// What a run says of the values that it was given is the client's matter, all else the server's.
+/// An error about the values of a request is the client's, every other one the server's.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let kind = match &error {

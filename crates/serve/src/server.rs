@@ -33,7 +33,7 @@ const DRAIN: Duration = Duration::from_millis(300);
 /// How long the sockets stay open for what is not sent yet, once all is computed.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What is served.
+/// The models that a server serves: one, or a folder of them.
 #[derive(Clone, Debug)]
 pub struct Models(Source);
 
@@ -182,7 +182,7 @@ impl Server {
         self.grpc
     }
 
-    /// What to open in a browser; empty where no HTTP is spoken.
+    /// The address to open in a browser. Empty where no HTTP is spoken.
     pub fn url(&self) -> String {
         let scheme = if self.app.options.tls.is_some() { "https" } else { "http" };
         self.http.map(|addr| format!("{scheme}://{addr}/")).unwrap_or_default()

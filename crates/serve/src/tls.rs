@@ -32,7 +32,7 @@ struct Now {
     looked: Instant,
 }
 
-/// What accepts TLS connections that speak one of these protocols (`h2`, `http/1.1`).
+/// Makes an acceptor of TLS connections that speak one of these protocols (`h2`, `http/1.1`).
 ///
 /// # Errors
 /// The files cannot be read, hold no certificate or no key, or the key is another certificate's.

@@ -1,4 +1,4 @@
-//! What a server would answer, path by path, as one JSON object.
+//! The answers of a server, path by path, as one JSON object.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! What keys do.
+//! The keys and their actions.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -14,7 +14,7 @@ pub(super) enum Wish {
     Leave,
 }
 
-/// What the user has chosen, and what he waits for.
+/// The user's choices, and the answers that are awaited.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
     pub(super) choice: Choice,

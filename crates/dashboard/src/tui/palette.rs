@@ -33,7 +33,7 @@ impl Palette {
         })
     }
 
-    /// What curves are drawn with: without colours the test's are of dots.
+    /// The marker that curves are drawn with. Without colours those of the test are dots.
     pub(super) fn marker(self, side: Side) -> Marker {
         match side {
             Side::Test if !self.has_colours => Marker::Dot,

@@ -24,12 +24,12 @@ const HELP: [&str; 7] = [
     "train is blue, test is red; digits on red were missed",
 ];
 
-/// What the user has chosen, and is told.
+/// The user's choices, and the message to them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Choice {
     pub(super) is_zoomed: bool,
     pub(super) is_help: bool,
-    /// What stands in the last line in place of the keys.
+    /// The last line. `None` shows the keys.
     pub(super) message: Option<String>,
     /// The number of the run and how many there are.
     pub(super) place: [usize; 2],

@@ -1,4 +1,4 @@
-//! What a reader asks a [`Run`] for: whole histories made small enough to draw, single pictures,
+//! Answers to a reader of a [`Run`]: whole histories made small enough to draw, single pictures,
 //! and what is new.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::proto::{GraphDef, RunMetadata};
 use crate::series::Point;
 use crate::{graph_def, run_metadata};
 
-/// What there is of a run.
+/// An overview of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
     /// Its name among others.
@@ -117,7 +117,7 @@ pub struct Batch {
     pub png: Vec<u8>,
     /// Their classes.
     pub labels: Vec<u16>,
-    /// What they were taken for.
+    /// The classes predicted for them.
     pub predictions: Vec<u16>,
 }
 
@@ -140,7 +140,7 @@ pub struct Tests {
     pub labels: Arc<[u16]>,
 }
 
-/// What the test images were taken for at a step.
+/// The classes predicted for the test images at a step.
 #[derive(Clone, Debug)]
 pub struct Test {
     /// The step.
@@ -193,7 +193,7 @@ pub struct TraceName {
 /// Step, time and the values at the percentiles: a flat row, as the page takes it.
 type BandRow = (i64, f64, f32, f32, f32, f32, f32, f32, f32, f32, f32);
 
-/// What is new of a run.
+/// The news of a run since a time.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Update {
     /// See [`Overview::state`].
@@ -233,7 +233,7 @@ pub struct Update {
     /// There are new texts.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub texts: bool,
-    /// What is after this step is void: training was resumed from there.
+    /// The step that training was resumed from. Everything after it is void.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<i64>,
     /// How many points there are in it.
@@ -242,7 +242,7 @@ pub struct Update {
 }
 
 impl Run {
-    /// What there is.
+    /// An overview of the run.
     pub fn overview(&self) -> Overview {
         let model = self.read();
         Overview {
@@ -353,7 +353,7 @@ impl Run {
         })
     }
 
-    /// What the test images were taken for at a step or before.
+    /// The classes predicted for the test images at a step, or at the last one before it.
     pub fn test(&self, step: i64) -> Option<Test> {
         let (step, held) = at(&self.read().predictions, step)?;
         let event = held.event()?;
@@ -436,7 +436,7 @@ impl Run {
         }
     }
 
-    /// What was added after one time of the clock and up to another. `None` if nothing was.
+    /// The news after one time of the clock and up to another. `None` if there are none.
     pub fn since(&self, after: u32, upto: u32) -> Option<Update> {
         let model = self.read();
         if model.changed <= after {

@@ -1,4 +1,4 @@
-//! What waits to be written.
+//! The queue of things to be written.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,8 @@ const MOST: usize = 1 << 16;
 const MOST_LARGE: usize = 128;
 const MOST_BYTES: usize = 64 << 20;
 
-/// What can wait: small things are all written, of the large ones of a sort the newest.
+/// A thing that waits in the queue. Small things are all written, and of the large ones of a sort
+/// the newest.
 pub trait Waiting {
     /// The sort of a large thing and the bytes that it takes; none of a small one.
     fn large(&self) -> Option<(u8, usize)>;

@@ -1,4 +1,4 @@
-//! What a recorder is told before it begins.
+//! The options of a recorder, and its start.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -172,7 +172,7 @@ impl RecorderOptions {
     }
 }
 
-/// What is fetched, by the summaries of a graph.
+/// The tensors that are fetched for the summaries of a graph.
 fn layout(summaries: &[SessionSummary], classifier: Option<Classifier>) -> Layout {
     let mut ports: Vec<Port<Value>> = Vec::new();
     let mut places = std::collections::HashMap::new();

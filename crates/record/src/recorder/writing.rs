@@ -23,7 +23,7 @@ const MOST_IMAGES: usize = 100;
 /// Images of an image summary, as TensorFlow's `max_outputs`.
 const MOST_SHOWN: usize = 3;
 
-/// What a training thread hands over: nothing in it is computed yet.
+/// An item that a training thread hands over. Nothing in it is computed yet.
 pub enum Item {
     Scalars { step: i64, wall: f64, scalars: Vec<(Arc<str>, f32)> },
     Large { step: i64, wall: f64, large: Large },
@@ -120,7 +120,7 @@ impl Writing {
         }
     }
 
-    /// What is written before anything else.
+    /// Sets the events that are written before all others.
     pub fn begin(&mut self, events: Vec<Event>) {
         self.begin = events;
     }

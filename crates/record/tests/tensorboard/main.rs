@@ -1,5 +1,5 @@
-//! What is recorded is what TensorBoard shows: its own reader and its server's answers, with both
-//! of its loaders. In the Python that `ABEYANCE_TENSORBOARD_PYTHON` names or else `python3`.
+//! TensorBoard shows what was recorded: its own reader and its server's answers, with both of its
+//! loaders. In the Python that `ABEYANCE_TENSORBOARD_PYTHON` names, or else `python3`.
 
 #[path = "../network/mod.rs"]
 mod network;
@@ -31,7 +31,7 @@ fn is_there() -> bool {
     found
 }
 
-/// What TensorBoard says of the run `small` in a folder.
+/// The answers of TensorBoard about the run `small` in a folder.
 fn tensorboard(folder: &Path) -> Json {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tensorboard/read.py");
     let output = Command::new(python()).arg(script).arg(folder).output().unwrap();

@@ -137,7 +137,7 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<W
     Ok(Whole { bytes, _share: share })
 }
 
-/// What came, and what it takes of the budget.
+/// Reads the bytes of a body, with the part of the budget that they take.
 async fn collect(mut body: Body, mut share: Share, most: usize) -> Result<(Bytes, Share), Refusal> {
     let mut first: Option<Bytes> = None;
     let mut all: Vec<u8> = Vec::new();

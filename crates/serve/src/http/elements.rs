@@ -13,7 +13,7 @@ pub(crate) const MOST_RANK: usize = 16;
 /// No tensor of a request has more elements.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// What is wrong with a request's JSON, and where.
+/// The error for a body that is no JSON, with the place in it.
 pub(crate) fn malformed(jiter: &Jiter<'_>, error: &JiterError) -> Refusal {
     Refusal::invalid(format!("the body's JSON is wrong: {}", error.description(jiter)))
 }
@@ -115,7 +115,7 @@ impl Elements {
     }
 }
 
-/// What a token is, for a message.
+/// Describes a token, for a message.
 fn token(jiter: &mut Jiter<'_>, peek: Peek) -> String {
     match peek {
         Peek::String => "a text".to_owned(),
@@ -224,7 +224,7 @@ fn beyond(jiter: &Jiter<'_>, dtype: DType) -> Refusal {
 }
 
 mod num {
-    /// What parsing needs to know of a float.
+    /// The special values of a float that JSON has no number for.
     pub(super) trait Limits {
         const NAN: Self;
         const INFINITY: Self;

@@ -1,4 +1,4 @@
-//! What is asked of every request before it is answered, and what is noted of it then.
+//! Checks of every request before it is answered, and the log of those that were.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,14 +100,14 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-/// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last
-/// part, which is one route with the model's own path.
+/// The methods that a path of TensorFlow Serving's takes. The action stands behind a colon in its
+/// last part, which is one route with the model's own path.
 fn allowed(path: &str) -> Option<&'static str> {
     let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
     Some(if last.ends_with(":predict") { "POST" } else { "GET,HEAD" })
 }
 
-/// What the log says of a request.
+/// A request as the access log tells it.
 struct Note {
     id: String,
     line: Option<Line>,

@@ -14,7 +14,7 @@ use crate::refusal::Refusal;
 /// No request names more inputs or outputs.
 const MOST_TENSORS: usize = 1024;
 
-/// What a request asks.
+/// A request that was read.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     pub(crate) id: Option<String>,
@@ -114,7 +114,7 @@ pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// What is left of the bytes behind the JSON.
+/// The raw bytes behind the JSON that no input has taken yet.
 struct Raw<'b> {
     rest: &'b [u8],
 }

@@ -7,7 +7,7 @@ use super::elements::{Elements, malformed, nested, wrong_type};
 use crate::model::{Inputs, Port, Served, Version, shortened};
 use crate::refusal::Refusal;
 
-/// What a request asks.
+/// A request that was read.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) signature: usize,

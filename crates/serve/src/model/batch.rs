@@ -8,7 +8,7 @@ use super::rows::{cut, joined};
 use super::{Version, planned};
 use crate::refusal::{Kind, Refusal};
 
-/// What became of one request.
+/// The outputs of one request, or why there are none.
 pub(crate) type Outcome = Result<Vec<Value>, Refusal>;
 
 /// Computes the requests of one batch: for each its values in the order of the signature's inputs.
@@ -113,7 +113,7 @@ fn contradiction() -> Refusal {
     Refusal::new(Kind::Failed, "internal: the rows of a batch do not fit together")
 }
 
-/// What panics outside of a kernel is told too, and the thread goes on.
+/// Runs, and turns a panic outside of a kernel into an error, so that the thread goes on.
 fn guarded<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         Err(Refusal::new(Kind::Failed, "internal: the model panicked on this request"))

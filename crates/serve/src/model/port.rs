@@ -1,4 +1,4 @@
-//! What a signature takes and gives: names, element types, shapes.
+//! The inputs and outputs of a signature: names, element types, shapes.
 
 use abeyance_ir::{self as ir, DType, Dim, NodeId};
 use abeyance_session::Value;

@@ -1,4 +1,4 @@
-//! What a version has done so far.
+//! Statistics of a version: requests, rows, batches, times.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};

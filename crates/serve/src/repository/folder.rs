@@ -8,7 +8,7 @@ use std::time::SystemTime;
 /// A file of a version, as far as it tells whether the version has changed.
 pub(super) type Stamp = (PathBuf, u64, SystemTime);
 
-/// What lies in a version's folder.
+/// A version's files as they lie in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) path: PathBuf,

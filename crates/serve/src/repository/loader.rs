@@ -15,7 +15,7 @@ use crate::Error;
 use crate::executor::Batching;
 use crate::metrics::Metrics;
 
-/// What is served.
+/// The place that models are loaded from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// One model, as version 1.
@@ -24,7 +24,7 @@ pub(crate) enum Source {
         path: PathBuf,
         /// Where its variables are, if not in it.
         checkpoint: Option<PathBuf>,
-        /// What it is called, if not as it says itself.
+        /// The name of the model. The default is the one that it gives itself.
         name: Option<String>,
     },
     /// `NAME/VERSION/...`
@@ -120,8 +120,8 @@ fn step_behind() {
 /// The versions of all models, as they were found.
 type Everything = BTreeMap<String, BTreeMap<u64, Found>>;
 
-/// What was found now, and what was there at the last look and is not now: while a version is
-/// replaced, there is none for a moment, so that only what is missing at two looks is gone.
+/// Adds the versions that the last look found and this one did not. While a version is replaced
+/// there is none for a moment, so that only a version that is missing at two looks is gone.
 fn with_what_just_went(mut now: Everything, last: &Everything) -> Everything {
     for (name, versions) in last {
         let model = now.entry(name.clone()).or_default();
@@ -141,7 +141,7 @@ struct Work {
     seen: HashMap<PathBuf, Vec<Stamp>>,
     /// Files as they were when their version was loaded, or could not be.
     tried: HashMap<PathBuf, Vec<Stamp>>,
-    /// What was found at the last look.
+    /// The versions that the last look found.
     last: Everything,
 }
 
