@@ -12,8 +12,8 @@ use crate::executor::{Executor, Job};
 use crate::http::{Access, Budget};
 use crate::metrics::Metrics;
 use crate::model::{Version, rows};
-use crate::refusal::Refusal;
 use crate::repository::Registry;
+use crate::request_error::RequestError;
 
 /// A server's state.
 #[derive(Debug)]
@@ -51,18 +51,18 @@ impl App {
         signature: usize,
         inputs: Vec<Value>,
         timeout: Option<Duration>,
-    ) -> Result<Vec<Value>, Refusal> {
+    ) -> Result<Vec<Value>, RequestError> {
         let began = Instant::now();
         let rows = rows(&inputs);
         let timeout = timeout.map_or(self.options.timeout, |own| own.min(self.options.timeout));
         let deadline = began.checked_add(timeout);
         let job = Job { version: version.clone(), signature, inputs, deadline };
         let outcome = match self.executor.submit(job) {
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
             Ok(receiver) => match tokio::time::timeout(timeout, receiver).await {
                 Ok(Ok(outcome)) => outcome,
                 // The thread drops what is too late; so does this.
-                Ok(Err(_)) | Err(_) => Err(Refusal::late()),
+                Ok(Err(_)) | Err(_) => Err(RequestError::deadline_exceeded()),
             },
         };
         version.statistics.request(began, rows, outcome.is_ok());

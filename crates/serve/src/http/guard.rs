@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::route;
 use crate::app::App;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -33,15 +33,15 @@ pub(crate) struct Access {
 ///
 /// # Errors
 /// Why not.
-pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), RequestError> {
     if let Some(token) = &access.token {
         let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
         let scheme = b"bearer ";
         let bearer = given.split_at_checked(scheme.len());
         let bearer = bearer.filter(|(named, _)| named.eq_ignore_ascii_case(scheme));
         if !bearer.is_some_and(|(_, bearer)| is_same(bearer.trim_ascii(), token.as_bytes())) {
-            return Err(Refusal::new(
-                Kind::Unauthenticated,
+            return Err(RequestError::new(
+                ErrorKind::Unauthenticated,
                 "the token is missing or wrong: send it as `Authorization: Bearer TOKEN`",
             ));
         }
@@ -49,7 +49,7 @@ pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Ref
     if let Some(names) = &access.names
         && let Some(why) = names.refuse(headers, "server", "--host")
     {
-        return Err(Refusal::new(Kind::Forbidden, why));
+        return Err(RequestError::new(ErrorKind::Forbidden, why));
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Ref
 /// Checks a request, counts its answer, and says in it what a browser may do with it.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let note = Note::of(&app, &request);
+    let note = LoggedRequest::of(&app, &request);
     // Whether the server lives is asked by who holds no token, and told to a page that does not
     // hold one yet is the page itself.
     let path = request.uri().path();
@@ -68,10 +68,10 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         is_allowed(&app.access, request.headers())
     };
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let allowed = allowed(path);
+    let allowed = allowed_methods(path);
     let is_page = path == "/" || path.starts_with("/page/");
     let mut response = match access {
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
         Ok(()) => next.run(request).await,
     };
     let status = response.status();
@@ -102,25 +102,25 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
 
 /// The methods that a path of TensorFlow Serving's takes. The action stands behind a colon in its
 /// last part, which is one route with the model's own path.
-fn allowed(path: &str) -> Option<&'static str> {
+fn allowed_methods(path: &str) -> Option<&'static str> {
     let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
     Some(if last.ends_with(":predict") { "POST" } else { "GET,HEAD" })
 }
 
 /// A request as the access log tells it.
-struct Note {
+struct LoggedRequest {
     id: String,
-    line: Option<Line>,
+    line: Option<LogLine>,
 }
 
-struct Line {
+struct LogLine {
     method: String,
     path: String,
     trace: Option<String>,
     client: Option<SocketAddr>,
 }
 
-impl Note {
+impl LoggedRequest {
     fn of(app: &App, request: &Request) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let headers = request.headers();
@@ -132,7 +132,7 @@ impl Note {
             Some(id) => id.to_owned(),
             None => format!("{}-{:x}", app.boot, NEXT.fetch_add(1, Ordering::Relaxed)),
         };
-        let line = app.options.access_log.then(|| Line {
+        let line = app.options.access_log.then(|| LogLine {
             method: request.method().to_string(),
             path: crate::model::shortened(request.uri().path()),
             trace: text(&TRACE).and_then(trace_id).map(str::to_owned),
