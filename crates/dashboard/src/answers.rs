@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use abeyance_record::{Overview, Run};
 
-use crate::hub::{Runs, Shown};
+use crate::runs::{Runs, ShownRun};
 
 pub(crate) type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
 
@@ -33,7 +33,7 @@ pub(crate) fn runs(runs: &Runs, boot: &str, controls: bool) -> Value {
         controls: bool,
     }
     let seq = abeyance_record::clock();
-    let row = |shown: Shown| Row {
+    let row = |shown: ShownRun| Row {
         overview: shown.run.overview(),
         draw: shown.predictor.is_some(),
         controls: shown.controls.is_some(),

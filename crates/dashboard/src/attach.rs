@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abeyance_record::{Recorder, RecorderOptions};
 use abeyance_session::{Collect, Feed, Fetch, Session};
 
-use crate::hub::Runs;
 use crate::live::Live;
+use crate::runs::Runs;
 use crate::{Error, Server};
 
 /// The page of a session that trains in this program: two lines, one that attaches it and one that

@@ -11,7 +11,7 @@ use tokio_stream::{Stream, StreamExt};
 
 use abeyance_record::{Update, clock};
 
-use crate::hub::Runs;
+use crate::runs::Runs;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(100);

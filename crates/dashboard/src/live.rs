@@ -7,9 +7,9 @@ use abeyance_graph::Graph;
 use abeyance_record::{Recorder, Run};
 use abeyance_session::Session;
 
-use crate::controls::{Ask, Controls};
-use crate::hub::Shown;
+use crate::controls::{ControlRequest, Controls};
 use crate::predictor::Predictor;
+use crate::runs::ShownRun;
 
 /// The state that a training shares with those who watch it. The training calls
 /// [`Live::between_steps`] once a step and [`Live::finish`] at its end.
@@ -43,8 +43,8 @@ impl Live {
     }
 
     /// It as one of a server's runs.
-    pub fn shown(&self) -> Shown {
-        Shown {
+    pub fn shown(&self) -> ShownRun {
+        ShownRun {
             run: self.run.clone(),
             controls: Some(self.controls.clone()),
             predictor: self.predictor.clone(),
@@ -72,10 +72,10 @@ impl Live {
                 predictor.give(session.snapshot());
             }
         };
-        while let Some(ask) = self.controls.check(&is_over, waiting) {
-            match ask {
-                Ask::Save(reply) => reply.send(save()),
-                Ask::Stop => return true,
+        while let Some(request) = self.controls.check(&is_over, waiting) {
+            match request {
+                ControlRequest::Save(reply) => reply.send(save()),
+                ControlRequest::Stop => return true,
             }
         }
         false

@@ -155,7 +155,7 @@ pub(crate) fn check_fit(graph: &Graph, signature: &str, cases: &[Case]) -> Resul
                         .map_or_else(String::new, |near| format!("; it has `{near}`"));
                     return Err(format!("{}: there is no such {kind}{near}", about(name)));
                 };
-                fits(graph, *node, value).map_err(|fault| format!("{}: {fault}", about(name)))?;
+                fits(graph, *node, value).map_err(|reason| format!("{}: {reason}", about(name)))?;
             }
             let is_there = |port: &str| values.iter().any(|(name, _)| **name == *port);
             if let Some((missing, _)) = ports.iter().find(|(port, _)| !is_there(port)) {

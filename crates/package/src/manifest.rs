@@ -60,8 +60,8 @@ impl Manifest {
             .advise("read it with a newer version of Abeyance, or pack the model again"));
         }
         let manifest: Manifest = serde_json::from_slice(&bytes).map_err(unread)?;
-        match name_fault(&manifest.name).or_else(|| manifest.tolerance.fault()) {
-            Some(fault) => Err(Error::file(path, fault)),
+        match name_error(&manifest.name).or_else(|| manifest.tolerance.error()) {
+            Some(reason) => Err(Error::file(path, reason)),
             None => Ok(manifest),
         }
     }
@@ -74,7 +74,7 @@ impl Manifest {
 }
 
 /// The reason why a model cannot have this name, which stands in addresses as it is.
-pub(crate) fn name_fault(name: &str) -> Option<String> {
+pub(crate) fn name_error(name: &str) -> Option<String> {
     let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
     let is_right = name.len() <= LONGEST_NAME
         && name.starts_with(|sign: char| sign.is_ascii_alphanumeric() || sign == '_')

@@ -6,7 +6,7 @@ use abeyance_checkpoint::{Checkpoint, Restore};
 use abeyance_graph::Graph;
 use abeyance_session::{Session, SessionOptions};
 
-use crate::folder::{self, Found, GRAPH, WEIGHTS};
+use crate::folder::{self, GRAPH, ModelFiles, WEIGHTS};
 use crate::manifest::{Manifest, name_of};
 use crate::signatures::default_signature;
 use crate::{
@@ -50,11 +50,10 @@ impl Package {
     /// # Errors
     /// It cannot be read; a part is missing, damaged, or does not go with the others.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let found = match path.is_dir() {
-            true => folder::find(path)?,
-            false => {
-                Found { graph: path.to_owned(), checkpoint: None, manifest: None, cases: None }
-            }
+        let found = if path.is_dir() {
+            folder::find(path)?
+        } else {
+            ModelFiles { graph: path.to_owned(), checkpoint: None, manifest: None, cases: None }
         };
         let manifest = found.manifest.as_deref().map(Manifest::load).transpose()?;
         let graph = reading::graph(&found.graph)?;
@@ -93,7 +92,7 @@ impl Package {
         let cases = case::load(path, found.cases.as_deref(), manifest.cases)?;
         let signature = package.signature.as_deref().unwrap_or_default();
         case::check_fit(&package.graph.ir(), signature, &cases)
-            .map_err(|fault| Error::file(&path.join(folder::CASES), fault))?;
+            .map_err(|reason| Error::file(&path.join(folder::CASES), reason))?;
         Ok(Self { cases, ..package })
     }
 

@@ -27,7 +27,7 @@ impl Default for Tolerance {
 
 impl Tolerance {
     /// The reason why it is no tolerance.
-    pub(crate) fn fault(self) -> Option<String> {
+    pub(crate) fn error(self) -> Option<String> {
         let is_right = |limit: f64, most: f64| limit.is_finite() && (0.0..=most).contains(&limit);
         if !is_right(self.relative, 1.0) {
             return Some(format!(
@@ -153,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_tolerance_that_accepts_everything_is_none() {
-        assert_eq!(Tolerance::default().fault(), None);
+        assert_eq!(Tolerance::default().error(), None);
         for (relative, absolute) in
             [(-1.0, 0.0), (f64::NAN, 0.0), (2.0, 0.0), (0.0, f64::INFINITY), (0.0, -1.0)]
         {
-            assert!(Tolerance { relative, absolute }.fault().is_some(), "{relative} {absolute}");
+            assert!(Tolerance { relative, absolute }.error().is_some(), "{relative} {absolute}");
         }
     }
 }

@@ -10,7 +10,7 @@ use abeyance_ir::known_dims;
 use abeyance_storage::{Disk, Storage, replace_folder};
 
 use crate::folder::{CASES, FILES, GRAPH, MANIFEST, MODEL, WEIGHTS};
-use crate::manifest::{FORMAT, Manifest, name_fault};
+use crate::manifest::{FORMAT, Manifest, name_error};
 use crate::package::check_servable;
 use crate::{Case, Error, Processor, Tolerance, case, is_package, servable, variables};
 
@@ -130,8 +130,8 @@ pub fn write_on(
     packing: &Packing<'_>,
 ) -> Result<Written, Error> {
     check_place(folder)?;
-    if let Some(fault) = name_fault(packing.name).or_else(|| packing.tolerance.fault()) {
-        return Err(Error::request(fault));
+    if let Some(reason) = name_error(packing.name).or_else(|| packing.tolerance.error()) {
+        return Err(Error::request(reason));
     }
     packing.graph.check().map_err(Error::Graph)?;
     let ir = packing.graph.ir();

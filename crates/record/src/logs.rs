@@ -169,10 +169,12 @@ fn name(root: &Path) -> String {
 fn id(root: &Path, name: &str, folder: &Path) -> String {
     let parts = folder.strip_prefix(root).unwrap_or(folder).components();
     let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    match parts.is_empty() {
-        true => name.to_owned(),
-        false if parts == [name] => format!("./{name}"),
-        false => parts.join("/"),
+    if parts.is_empty() {
+        name.to_owned()
+    } else if parts == [name] {
+        format!("./{name}")
+    } else {
+        parts.join("/")
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Arc, Band, Content, Event, Held, Image, Model, RangeInclusive, Run, Series, Summary, Value,
+    Arc, Band, Content, Event, EventRef, Image, Model, RangeInclusive, Run, Series, Summary, Value,
     What, is_graph, tags,
 };
 use crate::bands::PERCENTILES;
@@ -503,7 +503,7 @@ fn newest<T>(series: &Series<T>, after: u32, upto: u32) -> Option<i64> {
     series.get(series.added(after, upto).next_back()?).map(|point| point.step)
 }
 
-fn at(series: &Series<Held>, step: i64) -> Option<(i64, Held)> {
+fn at(series: &Series<EventRef>, step: i64) -> Option<(i64, EventRef)> {
     series.at(step).map(|point| (point.step, point.value.clone()))
 }
 

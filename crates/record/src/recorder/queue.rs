@@ -1,8 +1,9 @@
 //! The queue of things to be written.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// So much may wait; then who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
@@ -14,7 +15,7 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// A thing that waits in the queue. Small things are all written, and of the large ones of a sort
 /// the newest.
-pub trait Waiting {
+pub trait Queued {
     /// The sort of a large thing and the bytes that it takes; none of a small one.
     fn large(&self) -> Option<(u8, usize)>;
 }
@@ -40,7 +41,7 @@ struct State<T> {
     is_abandoned: bool,
 }
 
-impl<T: Waiting> State<T> {
+impl<T: Queued> State<T> {
     /// Drops the oldest large things of a sort, so that one of so many bytes may wait too.
     fn make_room(&mut self, sort: u8, bytes: usize) {
         let of_sort = |item: &T| item.large().filter(|(other, _)| *other == sort);
@@ -58,7 +59,7 @@ impl<T: Waiting> State<T> {
     }
 }
 
-impl<T: Waiting> Queue<T> {
+impl<T: Queued> Queue<T> {
     pub fn new() -> Self {
         let state =
             State { items: VecDeque::new(), dropped: 0, is_ended: false, is_abandoned: false };
@@ -66,7 +67,7 @@ impl<T: Waiting> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Adds something, and waits while too much waits. After the end, or where nobody takes, it is
@@ -74,7 +75,7 @@ impl<T: Waiting> Queue<T> {
     pub fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= MOST && !state.is_abandoned {
-            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.emptied.wait(&mut state);
         }
         if state.is_abandoned || state.is_ended {
             return;
@@ -93,8 +94,7 @@ impl<T: Waiting> Queue<T> {
         let mut state = self.lock();
         while state.items.is_empty() && !state.is_ended {
             let Some(rest) = until.checked_duration_since(Instant::now()) else { break };
-            let waited = self.filled.wait_timeout(state, rest);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.filled.wait_for(&mut state, rest);
         }
         if state.items.is_empty() && state.is_ended {
             return None;
@@ -136,7 +136,7 @@ mod tests {
         Large(u8, usize, usize),
     }
 
-    impl Waiting for Item {
+    impl Queued for Item {
         fn large(&self) -> Option<(u8, usize)> {
             match self {
                 Item::Small(_) => None,

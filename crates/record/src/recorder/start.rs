@@ -1,8 +1,8 @@
 //! The options of a recorder, and its start.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex};
 
 use abeyance_ir::{Graph, NodeId, SummaryKind};
 use abeyance_session::{Port, Session, SessionSummary, Value};

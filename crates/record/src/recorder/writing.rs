@@ -9,7 +9,7 @@ use abeyance_session::Value;
 
 use super::Shared;
 use super::pictures::{self, Grey};
-use super::queue::{Queue, Waiting};
+use super::queue::{Queue, Queued};
 use crate::csv::Csv;
 use crate::proto::{self, Content, Event, What};
 use crate::quantiles::Quantiles;
@@ -48,7 +48,7 @@ pub struct Batch {
     pub predictions: Value,
 }
 
-impl Waiting for Item {
+impl Queued for Item {
     fn large(&self) -> Option<(u8, usize)> {
         let bytes = |value: &Value| value.shape().iter().product::<usize>() * value.dtype().size();
         match self {
@@ -381,9 +381,9 @@ mod tests {
         // The run in memory has everything, in memory.
         assert_eq!(run.curves(&[], crate::ALL, 10).tags["loss"].step, [0, 1, 2]);
         assert_eq!(run.batch(2).unwrap().step, 2);
-        let trouble = std::mem::take(&mut *shared.trouble.lock().unwrap());
-        assert_eq!(trouble.len(), 1);
-        assert!(trouble[0].starts_with("cannot write `/dev/full`: No space left"), "{trouble:?}");
-        assert!(shared.error.lock().unwrap().is_some());
+        let warnings = std::mem::take(&mut *shared.warnings.lock());
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].starts_with("cannot write `/dev/full`: No space left"), "{warnings:?}");
+        assert!(shared.error.lock().is_some());
     }
 }
