@@ -26,7 +26,8 @@ use crate::{Error, Server};
 /// let session = Session::new(&g)?;
 /// let dashboard = Dashboard::attach(&session, "127.0.0.1:6006")?;
 /// for _ in 0..1000 {
-///     dashboard.run(&session, loss, feeds![x => &batch()])?; // `session.run`, and what the page shows along with it
+///     // `session.run`, and what the page shows along with it.
+///     dashboard.run(&session, loss, feeds![x => &batch()])?;
 ///     if dashboard.is_stopped() {
 ///         break;
 ///     }

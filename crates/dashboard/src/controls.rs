@@ -15,7 +15,7 @@ pub enum ControlRequest {
     Stop,
 }
 
-/// Where the answer to [`ControlRequest::Save`] goes.
+/// The channel for the answer to [`ControlRequest::Save`].
 #[derive(Debug)]
 pub struct Reply(Sender<Result<String, String>>);
 
@@ -43,7 +43,7 @@ struct Requests {
 }
 
 impl Controls {
-    /// Nothing is asked for.
+    /// Makes controls that ask for nothing.
     pub fn new() -> Self {
         Self::default()
     }

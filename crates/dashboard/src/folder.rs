@@ -10,7 +10,7 @@ use abeyance_record::{Error, Logs};
 
 use crate::runs::{Runs, ShownRun};
 
-/// Between two looks at files that have not grown.
+/// The time between two looks at files that have not grown.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Reads a folder's runs on a thread of its own, and adds them to those that are shown. It ends

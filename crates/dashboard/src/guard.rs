@@ -50,7 +50,7 @@ pub(crate) async fn check(
 }
 
 impl Guard {
-    /// Why a request is refused.
+    /// The reason why a request is refused, if it is.
     fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<String> {
         if let Some(why) = self.names.refuse(headers, "dashboard", "--dashboard-host") {
             return Some(why);

@@ -42,7 +42,7 @@ impl Live {
         &self.controls
     }
 
-    /// It as one of a server's runs.
+    /// The training as one of a server's runs.
     pub fn shown(&self) -> ShownRun {
         ShownRun {
             run: self.run.clone(),

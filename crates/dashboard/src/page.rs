@@ -18,7 +18,7 @@ macro_rules! files {
     };
 }
 
-/// Where the page begins.
+/// The first file of the page.
 pub(crate) const INDEX: &str = include_str!("../page/index.html");
 
 /// All others.

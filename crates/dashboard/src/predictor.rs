@@ -15,7 +15,7 @@ use serde::Serialize;
 
 /// Weights are not copied more often.
 const COPY_EVERY: Duration = Duration::from_millis(200);
-/// How long somebody who draws waits for the first weights.
+/// The time that somebody who draws waits for the first weights.
 const FIRST_WEIGHTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The name of the signature that is added.
 const SIGNATURE: &str = "abeyance/draw";
@@ -23,11 +23,11 @@ const SIGNATURE: &str = "abeyance/draw";
 /// A prediction for a drawn image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prediction {
-    /// Of each class.
+    /// The probability of each class.
     pub probabilities: Vec<f32>,
     /// The derivative of the logarithm of the greatest probability by each pixel.
     pub saliency: Vec<f32>,
-    /// After so many steps.
+    /// The number of steps that the weights come from.
     pub step: u64,
 }
 

@@ -14,7 +14,7 @@ use crate::predictor::Predictor;
 pub struct ShownRun {
     /// The recording.
     pub run: Arc<Run>,
-    /// How its training is paused and stopped, if it goes on in this process.
+    /// Pauses and stops the training, if it goes on in this process.
     pub controls: Option<Arc<Controls>>,
     /// Classifies drawn digits.
     pub predictor: Option<Arc<Predictor>>,
@@ -32,7 +32,7 @@ impl ShownRun {
 pub struct Runs(Arc<RwLock<BTreeMap<String, ShownRun>>>);
 
 impl Runs {
-    /// None yet.
+    /// Makes an empty collection.
     pub fn new() -> Self {
         Self::default()
     }

@@ -29,9 +29,9 @@ use crate::{Error, events, graph, page};
 const MOST_BODY: usize = 256 << 10;
 /// Points of a curve, if the page does not say.
 const POINTS: usize = 2_000;
-/// No answer has more of them.
+/// The most points of a curve in an answer.
 const MOST_POINTS: usize = 100_000;
-/// How long somebody who wants to save waits for the end of a step.
+/// The time that somebody who wants to save waits for the end of a step.
 const SAVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server on a thread of its own. It ends when this is dropped.
@@ -92,7 +92,7 @@ impl Server {
         Ok(Self { addr, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }

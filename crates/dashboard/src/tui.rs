@@ -34,7 +34,7 @@ use self::palette::Palette;
 use self::scene::Scene;
 use crate::{Controls, Error, Runs, ShownRun};
 
-/// Between two pictures.
+/// The time between two pictures.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// A view of runs that fills the terminal, on a thread of its own. It only reads; dropping it gives

@@ -44,7 +44,7 @@ impl Case {
         Ok(Self { inputs, outputs: names.zip(values).collect() })
     }
 
-    /// Its inputs, for a run.
+    /// The case's inputs, for a run.
     pub(crate) fn feeds<'a>(
         &'a self,
         run: &SignatureRun<'_>,

@@ -8,16 +8,16 @@ use abeyance_ir::Diagnostics;
 
 use crate::Difference;
 
-/// Why a model could not be read, packed, or found right.
+/// An error of reading, packing or checking a model.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The disk objects.
+    /// The disk fails, or a file is not there.
     #[error("cannot {what} `{path}`: {error}", path = .path.display())]
     Disk {
         /// The attempt that failed: read, write, list.
         what: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
         /// The system's error.
         error: io::Error,
@@ -25,11 +25,11 @@ pub enum Error {
     /// A file or a folder is not what it should be.
     #[error("`{path}`: {message}{help}", path = .path.display(), help = advice(.help))]
     File {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// The reason.
         message: String,
-        /// How to mend it.
+        /// The way to mend it.
         help: Option<String>,
     },
     /// A checkpoint stands where a graph is wanted.
@@ -50,7 +50,7 @@ pub enum Error {
     /// A checkpoint does not read, or does not fit the graph.
     #[error("{0}")]
     Checkpoint(abeyance_checkpoint::Error),
-    /// The session objects.
+    /// A session cannot be made, or a run fails.
     #[error("{0}")]
     Session(abeyance_session::Error),
     /// A request that no package can meet: a signature that writes, a name that no address can
@@ -59,7 +59,7 @@ pub enum Error {
     Request {
         /// The reason.
         message: String,
-        /// How to mend it.
+        /// The way to mend it.
         help: Option<String>,
     },
     /// A golden case could not be run.
@@ -104,7 +104,7 @@ impl Error {
         Error::Request { message: message.into(), help: None }
     }
 
-    /// With advice.
+    /// Adds advice, which stands behind the message.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         if let Error::File { help, .. } | Error::Request { help, .. } = &mut self {
             *help = Some(advice.into());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Processor, Tolerance};
 
-/// No larger one is read.
+/// The most bytes of the file.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// The form of packages that is written. Readers refuse newer ones.
@@ -24,9 +24,9 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     /// The signature that answers where none is asked for, and that golden cases are of.
     pub(crate) signature: String,
-    /// Where the golden cases were recorded.
+    /// The kind of processor that recorded the golden cases.
     pub(crate) processor: Processor,
-    /// How far outputs may be from the recorded ones elsewhere.
+    /// The tolerance for outputs on another kind of processor.
     pub(crate) tolerance: Tolerance,
     /// The number of golden cases.
     pub(crate) cases: usize,

@@ -28,9 +28,9 @@ pub struct Package {
     pub signature: Option<String>,
     /// The golden cases.
     pub cases: Vec<Case>,
-    /// Where they were recorded.
+    /// The kind of processor that recorded the golden cases.
     pub processor: Option<Processor>,
-    /// How far outputs may be from theirs on another kind of processor.
+    /// The tolerance for outputs on another kind of processor.
     pub tolerance: Tolerance,
     /// The program that packed it.
     pub made_by: Option<String>,

@@ -1,4 +1,4 @@
-//! Which processors compute the same bits.
+//! Kinds of processors that compute the same bits.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How far an output may be from the one that was recorded, on another kind of processor.
+//! The tolerance of an output on another kind of processor than the one that recorded it.
 
 use abeyance_ir::{Array, DType};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
-    /// Of the recorded number.
+    /// The part of the recorded number by which an output may differ.
     pub relative: f64,
-    /// In any case.
+    /// The distance by which an output may differ in any case.
     pub absolute: f64,
 }
 
@@ -50,12 +50,12 @@ impl Tolerance {
     }
 }
 
-/// Where two arrays of one type and shape differ.
+/// The differing elements of two arrays of one type and shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Differing {
     /// The first element that does.
     pub(crate) first: usize,
-    /// How many do.
+    /// The number of them.
     pub(crate) count: usize,
     /// The largest difference of finite floats, 0 if it is none.
     pub(crate) largest: f64,

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::folder::for_each_event;
 use crate::proto::{Content, What};
 
-/// Its name.
+/// The name of the file.
 pub const NAME: &str = "metrics.csv";
 
 /// A table of a row a step: the step, the wall time of its first number, and a column a tag, empty

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The disk objects.
+    /// The disk fails, or the file is not there.
     #[error("{what} `{}`: {source}", path.display())]
     Disk {
         /// The attempt that failed: "cannot open".
         what: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// A file that does not begin with a record.
@@ -28,7 +28,7 @@ pub enum Error {
     Length {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
     },
     /// Data that their checksum does not confirm. The next record can be read.
@@ -36,9 +36,9 @@ pub enum Error {
     Checksum {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
-        /// How many bytes of data it has.
+        /// The length of its data, in bytes.
         length: u64,
     },
     /// A record that is larger than any that is read. The next record can be read.
@@ -46,9 +46,9 @@ pub enum Error {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
-        /// How many bytes of data it has.
+        /// The length of its data, in bytes.
         length: u64,
     },
     /// A record that is no event. The next record can be read.
@@ -56,7 +56,7 @@ pub enum Error {
     Message {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
         /// The reason.
         reason: String,
@@ -66,9 +66,9 @@ pub enum Error {
     Shrunk {
         /// The file.
         path: PathBuf,
-        /// How far it was read.
+        /// The offset up to which it was read, in bytes.
         offset: u64,
-        /// How long it is now.
+        /// The file's length now, in bytes.
         length: u64,
     },
     /// Pixels that make no picture, or a picture that has no pixels.

@@ -11,11 +11,11 @@ use crate::{Error, Run};
 
 /// Folders below the one that is opened are looked into so deep.
 const DEEPEST: usize = 8;
-/// So many folders are looked into.
+/// The most folders that are looked into.
 const MOST_FOLDERS: usize = 10_000;
-/// Between two looks for new runs and files.
+/// The time between two looks for new runs and files.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// So many runs are read at once, each with a file or two that is open meanwhile.
+/// The most runs that are read at once, each with a file or two that is open meanwhile.
 const MOST_AT_ONCE: usize = 100;
 /// Events that are read of a run before another has its turn.
 const TURN: usize = 5_000;
@@ -38,7 +38,7 @@ pub struct Logs {
     name: String,
     runs: BTreeMap<PathBuf, Log>,
     looked: Option<Instant>,
-    /// How long the last look took.
+    /// The duration of the last look.
     took: Duration,
     mistakes: Vec<Error>,
 }

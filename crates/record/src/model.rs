@@ -50,7 +50,7 @@ pub mod tags {
     pub const TEST_PREDICTIONS: &str = "abeyance/predictions/test";
     /// A training batch in one picture.
     pub const BATCH: &str = "abeyance/batch";
-    /// Its classes.
+    /// The classes of the training batch.
     pub const BATCH_LABELS: &str = "abeyance/batch/labels";
     /// The classes predicted for the batch.
     pub const BATCH_PREDICTIONS: &str = "abeyance/batch/predictions";
@@ -58,7 +58,7 @@ pub mod tags {
 
 /// The plugin of the graph of a function that TensorFlow 2 traced.
 const TRACED_GRAPH: &str = "graph_run_metadata_graph";
-/// How many large things of a kind are kept in memory where there is no file.
+/// The most large things of a kind that are kept in memory where there is no file.
 const MOST_HELD: usize = 256;
 /// A text of a tag that is logged again and again: so many are kept.
 const MOST_TEXTS: usize = 64;
@@ -90,7 +90,7 @@ impl EventRef {
 struct Model {
     /// The clock of the last change.
     changed: u32,
-    /// How many there were.
+    /// The number of changes.
     changes: u64,
     started: Option<f64>,
     updated: f64,
@@ -127,7 +127,7 @@ impl Run {
         Arc::new(Self { id: id.into(), model: RwLock::default() })
     }
 
-    /// Its name among others.
+    /// The run's id.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -176,7 +176,7 @@ impl Run {
         self.change(|model, _| model.state = Some(state.to_owned()));
     }
 
-    /// How often it has changed.
+    /// The number of changes so far.
     pub fn changes(&self) -> u64 {
         self.read().changes
     }

@@ -87,7 +87,7 @@ pub struct Value {
     /// The tag.
     #[prost(string, tag = "1")]
     pub tag: String,
-    /// How it is shown. In a file the first value of a tag alone may have it.
+    /// The plugin that shows the value. In a file the first value of a tag alone may have it.
     #[prost(message, optional, tag = "9")]
     pub metadata: Option<SummaryMetadata>,
     /// The value.
@@ -112,7 +112,7 @@ pub enum Content {
     Tensor(TensorProto),
 }
 
-/// Which plugin shows a value.
+/// The plugin that shows a value, and its data.
 #[derive(Clone, PartialEq, Message)]
 pub struct SummaryMetadata {
     /// The plugin.
@@ -160,7 +160,7 @@ pub struct HistogramProto {
     /// The greatest value.
     #[prost(double, tag = "2")]
     pub max: f64,
-    /// How many values.
+    /// The number of values.
     #[prost(double, tag = "3")]
     pub num: f64,
     /// Their sum.
@@ -283,7 +283,7 @@ pub struct NodeDef {
     /// Its operands: `name`, `name:1`, or `^name` for a node that runs before.
     #[prost(string, repeated, tag = "3")]
     pub input: Vec<String>,
-    /// Where it runs.
+    /// The device that it runs on.
     #[prost(string, tag = "4")]
     pub device: String,
     /// Its attributes.

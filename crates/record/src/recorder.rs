@@ -97,7 +97,7 @@ impl Shared {
     }
 }
 
-/// Which tensors are fetched, and what they are.
+/// The tensors that are fetched, and their tags.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     /// Tags of scalars, whose ports come first.
@@ -110,9 +110,9 @@ pub(crate) struct Layout {
     pub(crate) images: Arc<[(String, usize)]>,
     /// The places of images, labels and predictions.
     pub(crate) classifier: Option<[usize; 3]>,
-    /// By scalar, its place among the ports.
+    /// For each scalar, its index among the ports.
     pub(crate) places: Vec<usize>,
-    /// How many ports the scalars have.
+    /// The number of ports that the scalars have.
     pub(crate) small: usize,
 }
 
@@ -171,7 +171,7 @@ impl Recorder {
         self.layout.ports.clone()
     }
 
-    /// Those of numbers, which are recorded at every step that [`Recorder::wants`].
+    /// The tensors of numbers, which are recorded at every step that [`Recorder::wants`].
     pub fn ports_of_numbers(&self) -> Vec<Port<Value>> {
         self.layout.ports.iter().take(self.layout.small).copied().collect()
     }
@@ -306,7 +306,8 @@ impl Recorder {
         std::mem::take(&mut *self.shared.warnings.lock())
     }
 
-    /// How many histograms, images and batches were dropped because the writer did not keep up.
+    /// The number of histograms, images and batches that were dropped because the writer did not
+    /// keep up.
     pub fn dropped(&self) -> u64 {
         self.queue.dropped()
     }

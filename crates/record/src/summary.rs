@@ -36,8 +36,8 @@ pub fn scalar(tag: &str, number: f32) -> Value {
     value(tag, "scalars", class::SCALAR, tensor)
 }
 
-/// How numbers are spread: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32`
-/// are its largest numbers.
+/// A histogram: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32` are its
+/// largest numbers.
 pub fn histogram(tag: &str, spread: &Spread) -> Value {
     let rows = spread.buckets.iter().flatten();
     let content = rows.flat_map(|&number| narrow(number).to_le_bytes()).collect();

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Which protocol a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// HTTP/1.1.
@@ -31,9 +31,10 @@ pub(crate) enum Protocol {
 const LONGEST_HEAD: usize = 64 << 10;
 /// Streams of one HTTP/2 connection at a time.
 const STREAMS: u32 = 256;
-/// How long a port that stops waits for one more connection that was there before.
+/// The time that a port that stops waits for one more connection that was there before.
 const LAST: Duration = Duration::from_millis(2);
-/// How long a connection that was just accepted may take to send its request when the port stops.
+/// The time that a connection that was just accepted may take to send its request when the port
+/// stops.
 const SETTLE: Duration = Duration::from_millis(200);
 /// The HTTP answer to a client for which there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
@@ -46,9 +47,9 @@ pub(crate) struct PortOptions {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) connections: Arc<AtomicUsize>,
     pub(crate) max_connections: usize,
-    /// How long a client may take for a request's head, or between requests.
+    /// The time that a client may take for a request's head, or between requests.
     pub(crate) slow: Duration,
-    /// How long what runs may take when the server stops.
+    /// The time that requests that run may take when the server stops.
     pub(crate) grace: Duration,
 }
 

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant, SystemTime};
 use abeyance_session::Value;
 
 use crate::ServerOptions;
+use crate::access::Access;
+use crate::budget::Budget;
 use crate::executor::{Executor, Job};
-use crate::http::{Access, Budget};
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::model::{Version, rows};
 use crate::repository::Registry;
 use crate::request_error::RequestError;
@@ -38,6 +39,16 @@ impl App {
     /// True if requests may be sent here.
     pub(crate) fn is_ready(&self) -> bool {
         !self.stopping.load(Ordering::Relaxed) && self.registry.is_ready()
+    }
+
+    /// The metrics as they are now, in the text form of OpenMetrics.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.metrics.text(&Gauges {
+            waiting: self.executor.waiting(),
+            connections: self.connections.load(Ordering::Relaxed),
+            uptime: self.started.0.elapsed(),
+            live: self.registry.live(),
+        })
     }
 
     /// Has a signature of a version computed on values for its inputs, in their order; gives its

@@ -1,6 +1,7 @@
-//! Threads that compute, and what waits for them. Nothing here is async: a request waits in a key
-//! until a thread is free, which takes along what waits in the same key; the answer goes back
-//! through a channel.
+//! Threads that compute, and the queues of requests that wait for them.
+//!
+//! Nothing here is async. A request waits in the queue of its [`BatchKey`] until a thread is free,
+//! which takes along what waits in the same queue. The answer goes back through a channel.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use tokio::sync::oneshot;
 use crate::model::{Outcome, Version, compute, rows};
 use crate::request_error::{ErrorKind, RequestError};
 
-/// How requests are put together.
+/// The limits of batches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batching {
     /// The most rows of one run.
     pub(crate) most: usize,
-    /// How long a request may wait for others.
+    /// The time that a request may wait for others.
     pub(crate) delay: Duration,
     /// The most requests that wait.
     pub(crate) queue: usize,
@@ -56,8 +57,8 @@ impl QueuedRequest {
     }
 }
 
-/// Which requests can be run together: those of one version and signature, whose sizes are the same
-/// but for the rows.
+/// The key of requests that can be run together: those of one version and signature, whose sizes
+/// are the same but for the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct BatchKey {
     version: u64,
@@ -86,11 +87,11 @@ fn batches(job: &Job) -> bool {
 #[derive(Debug, Default)]
 struct State {
     queues: HashMap<BatchKey, VecDeque<QueuedRequest>>,
-    /// Keys in which something waits, each once, in the order of their turns.
+    /// The keys of queues that are not empty, each once, in the order of their turns.
     turns: VecDeque<BatchKey>,
     waiting: usize,
     running: usize,
-    /// True if a thread watches for what comes instead of sleeping.
+    /// True if a thread spins, waiting for requests, instead of sleeping.
     is_spinning: bool,
     stopping: bool,
 }
@@ -116,8 +117,8 @@ struct Shared {
     batching: Batching,
 }
 
-/// How long a thread that has nothing to do watches for more before it sleeps. To wake a thread
-/// takes longer than many a model; who waits for one answer before asking again finds it awake.
+/// The time that a thread with nothing to do spins before it sleeps (backoff). To wake a thread
+/// takes longer than many a model: who waits for one answer before asking again finds it awake.
 /// Threads with something to do go first meanwhile.
 const SPIN: Duration = Duration::from_micros(200);
 
@@ -129,7 +130,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// So many threads.
+    /// Starts so many threads.
     pub(crate) fn start(threads: usize, batching: Batching) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -147,17 +148,17 @@ impl Executor {
         Ok(executor)
     }
 
-    /// How many threads there are.
+    /// The number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.threads.len()
     }
 
-    /// How requests are put together.
+    /// The limits of batches.
     pub(crate) fn batching(&self) -> Batching {
         self.shared.batching
     }
 
-    /// How many requests wait.
+    /// The number of requests that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.lock().waiting
     }
@@ -193,7 +194,7 @@ impl Executor {
             }
         }
         self.shared.arrivals.fetch_add(1, Ordering::Release);
-        // Whoever watches looks once more, under the lock, before it sleeps.
+        // A thread that spins looks once more, under the lock, before it sleeps.
         let is_spinning = state.is_spinning;
         drop(state);
         if !is_spinning {
@@ -276,7 +277,7 @@ impl Shared {
         }
     }
 
-    /// Takes what runs together from a key, whose turn it is; or says when it will be due. A key
+    /// Takes what runs together from a queue, whose turn it is; or says when it will be due. A queue
     /// in which something is left has another turn.
     fn take(
         &self,

@@ -1,5 +1,6 @@
 //! Counters, gauges and histograms for Prometheus.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
@@ -10,7 +11,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::App;
 use crate::model::Version;
 use crate::request_error::{ErrorKind, RequestError};
 
@@ -40,7 +40,19 @@ struct LoadLabels {
     outcome: &'static str,
 }
 
-/// Counters and histograms, and how they are told.
+/// The state of a server that its gauges show.
+pub(crate) struct Gauges {
+    /// The number of requests that wait.
+    pub(crate) waiting: usize,
+    /// The number of connections that are open.
+    pub(crate) connections: usize,
+    /// The time since the server started.
+    pub(crate) uptime: Duration,
+    /// The versions that answer.
+    pub(crate) live: Vec<Arc<Version>>,
+}
+
+/// Counters, gauges and histograms, and their text form.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -59,7 +71,7 @@ pub(crate) struct Metrics {
     computed: Family<ModelLabels, Gauge<f64, AtomicU64>>,
 }
 
-/// From 0.1 ms to 10 s.
+/// A histogram of durations from 0.1 ms to 10 s.
 fn durations() -> Histogram {
     Histogram::new([
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -184,20 +196,19 @@ impl Metrics {
         self.loads.get_or_create(&LoadLabels { model: model.to_owned(), outcome }).inc();
     }
 
-    /// All of it, in the text form of OpenMetrics.
-    pub(crate) fn text(&self, app: &App) -> String {
-        self.waiting.set(i64::try_from(app.executor.waiting()).unwrap_or(i64::MAX));
-        let connections = app.connections.load(std::sync::atomic::Ordering::Relaxed);
-        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
-        self.uptime.set(app.started.0.elapsed().as_secs_f64());
+    /// All metrics with these gauges, in the text form of OpenMetrics.
+    pub(crate) fn text(&self, gauges: &Gauges) -> String {
+        self.waiting.set(i64::try_from(gauges.waiting).unwrap_or(i64::MAX));
+        self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));
+        self.uptime.set(gauges.uptime.as_secs_f64());
         for family in [&self.ready, &self.memory, &self.batches] {
             family.clear();
         }
         for family in [&self.queued, &self.computed] {
             family.clear();
         }
-        for version in app.registry.live() {
-            let of = of_model(&version);
+        for version in &gauges.live {
+            let of = of_model(version);
             let measured = version.statistics.measured();
             let memory = version.session.memory();
             let bytes = memory.variable_bytes + memory.plan_bytes + memory.arena_bytes;

@@ -9,7 +9,7 @@ use abeyance_session::Error;
 pub(crate) enum ErrorKind {
     /// The request is wrong and will be wrong again.
     Invalid,
-    /// Nothing is there under that name.
+    /// There is nothing of that name.
     NotFound,
     /// The path is there, for other methods.
     MethodNotAllowed,

@@ -15,9 +15,11 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use crate::accept::{self, PortOptions, Protocol};
+use crate::access::Access;
 use crate::app::App;
+use crate::budget::Budget;
 use crate::executor::{Batching, Executor};
-use crate::http::{self, Access, Budget};
+use crate::http;
 use crate::metrics::Metrics;
 use crate::repository::{Loader, Registry, Source, Watch};
 use crate::{Error, ServerOptions, grpc, tls};
@@ -26,12 +28,12 @@ use crate::{Error, ServerOptions, grpc, tls};
 const IO_THREADS: usize = 2;
 /// Threads for what takes long and does not compute: long bodies.
 const LONG_THREADS: usize = 8;
-/// How long requests that run may take when the server stops.
+/// The time that requests that run may take when the server stops.
 const GRACE: Duration = Duration::from_secs(30);
-/// How long connections are told to close with their next answer before they are closed: a request
-/// that is sent on one just as it is closed would be lost.
+/// The time in which connections are told to close with their next answer, before they are closed.
+/// A request that is sent on one just as it is closed would be lost.
 const DRAIN: Duration = Duration::from_millis(300);
-/// How long the sockets stay open for what is not sent yet, once all is computed.
+/// The time that sockets stay open for what is not sent yet, once all is computed.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// The models that a server serves: one, or a folder of them.
@@ -144,12 +146,12 @@ impl Server {
         })
     }
 
-    /// Where HTTP is spoken.
+    /// The address of HTTP, if it is spoken.
     pub fn http(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Where gRPC is spoken.
+    /// The address of gRPC, if it is spoken.
     pub fn grpc(&self) -> Option<SocketAddr> {
         self.grpc
     }

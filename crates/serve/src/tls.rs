@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Error;
 
-/// How often the files are looked at.
+/// The time between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Gives the certificate as the files have it.

@@ -117,8 +117,8 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     })
 }
 
-/// Where the best of the test set is decided: the last three percent once it is there, else around
-/// the best.
+/// The range of values where the best of the test set is decided: the last three percent once it is
+/// there, else around the best.
 fn last_percent(panel: &Panel) -> Option<[f64; 2]> {
     let has_test =
         panel.lines.iter().any(|line| line.side == Side::Test && !line.points.is_empty());

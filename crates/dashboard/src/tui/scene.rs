@@ -35,7 +35,7 @@ pub(super) struct Line {
     pub(super) last: Option<f64>,
 }
 
-/// How a variable's numbers are spread.
+/// The percentiles of a variable's numbers.
 #[derive(Debug)]
 pub(super) struct Bar {
     pub(super) tag: String,

@@ -1,4 +1,4 @@
-//! Where things stand in the terminal.
+//! The layout of the terminal.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};

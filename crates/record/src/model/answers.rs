@@ -18,7 +18,7 @@ use crate::{graph_def, run_metadata};
 /// An overview of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
-    /// Its name among others.
+    /// The run's id.
     pub id: String,
     /// Training goes on in this process.
     pub live: bool,
@@ -26,13 +26,13 @@ pub struct Overview {
     pub state: Option<String>,
     /// Training steps done.
     pub step: i64,
-    /// How many there are to be.
+    /// The number of steps that the training is to have, if it is known.
     pub steps: Option<i64>,
     /// Images a second.
     pub speed: Option<f64>,
     /// Seconds since 1970 of the first event.
     pub started: Option<f64>,
-    /// Of the last event.
+    /// The time of the last event.
     pub updated: f64,
     /// The settings it was begun with.
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -59,7 +59,7 @@ pub struct Overview {
 pub struct Curves {
     /// The clock they were taken at.
     pub seq: u32,
-    /// By tag.
+    /// The curves by tag.
     pub tags: BTreeMap<String, Curve>,
 }
 
@@ -72,7 +72,7 @@ pub struct Curve {
     pub wall: Vec<f64>,
     /// Values.
     pub value: Vec<f32>,
-    /// How many points there are in the range, of which these were taken.
+    /// The number of points in the range, of which these were taken.
     pub count: usize,
 }
 
@@ -81,9 +81,9 @@ pub struct Curve {
 pub struct BandsOf {
     /// The clock they were taken at.
     pub seq: u32,
-    /// Which percentiles.
+    /// The percentiles of the bands.
     pub percentiles: [u8; 9],
-    /// By tag.
+    /// The bands by tag.
     pub tags: BTreeMap<String, Bands>,
 }
 
@@ -152,7 +152,7 @@ pub struct Test {
 /// Image summaries.
 #[derive(Clone, Debug, Serialize)]
 pub struct Images {
-    /// By tag.
+    /// The images by tag.
     pub tags: BTreeMap<String, ImageTag>,
 }
 
@@ -161,14 +161,14 @@ pub struct Images {
 pub struct ImageTag {
     /// When there were images.
     pub steps: Vec<i64>,
-    /// How many at a step.
+    /// The number of images at a step.
     pub count: usize,
 }
 
 /// Text summaries.
 #[derive(Clone, Debug, Serialize)]
 pub struct Texts {
-    /// By tag.
+    /// The texts by tag.
     pub tags: BTreeMap<String, Vec<Text>>,
 }
 
@@ -236,7 +236,7 @@ pub struct Update {
     /// The step that training was resumed from. Everything after it is void.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<i64>,
-    /// How many points there are in it.
+    /// The number of points in the news.
     #[serde(skip)]
     pub points: usize,
 }

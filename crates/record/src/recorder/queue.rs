@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-/// So much may wait; then who records waits too, so that no number is lost.
+/// The most items that wait. Beyond it who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped.
-/// A small network does a thousand steps while the page's first picture is made, and 128 of its
-/// recordings are some 10 MB.
+/// The most large items of a sort that wait, beside the most bytes of them. Beyond it the oldest
+/// are dropped. A small network does a thousand steps while the page's first picture is made, and
+/// 128 of its recordings are some 10 MB.
 const MOST_LARGE: usize = 128;
 const MOST_BYTES: usize = 64 << 20;
 
@@ -105,7 +105,7 @@ impl<T: Queued> Queue<T> {
         Some(items)
     }
 
-    /// Nothing more will come.
+    /// Ends the queue: nothing more will come.
     pub fn end(&self) {
         self.lock().is_ended = true;
         self.filled.notify_all();
@@ -120,7 +120,7 @@ impl<T: Queued> Queue<T> {
         self.emptied.notify_all();
     }
 
-    /// How many large things were dropped.
+    /// The number of large items that were dropped.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }

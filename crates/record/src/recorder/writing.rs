@@ -94,7 +94,7 @@ pub struct Writing {
     begin: Vec<Event>,
     /// The recording's earlier part is read first.
     is_resumed: bool,
-    /// How many test images there are.
+    /// The number of test images, once they are recorded.
     test_images: Option<usize>,
     flushed: Instant,
 }

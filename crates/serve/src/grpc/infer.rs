@@ -17,7 +17,7 @@ use crate::http::{byte_count, from_bytes, shape, to_bytes};
 use crate::model::{Inputs, ServedSignature, Version, datatype, dtype_of, shortened};
 use crate::request_error::{ErrorKind, RequestError};
 
-/// No request names more inputs or outputs.
+/// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
 /// Tensors that are longer are copied on a thread where that may take its time.
 const LONG: usize = 1 << 20;

@@ -19,8 +19,8 @@ use super::inference::{
     ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
     StatisticDuration,
 };
+use crate::access::{Access, is_allowed};
 use crate::app::App;
-use crate::http::is_allowed;
 use crate::model::{TensorSpec, Version, datatype};
 use crate::request_error::RequestError;
 use crate::statistics;
@@ -55,7 +55,7 @@ impl Service {
 
     fn allowed<T>(&self, request: &Request<T>) -> Result<(), RequestError> {
         let headers = request.metadata().clone().into_headers();
-        let access = crate::http::Access { names: None, ..self.app.access.clone() };
+        let access = Access { names: None, ..self.app.access.clone() };
         is_allowed(&access, &headers)
     }
 

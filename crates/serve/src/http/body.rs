@@ -1,8 +1,6 @@
 //! Bodies of requests: read whole, bounded in size and time, decompressed.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -11,51 +9,11 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 
 use crate::app::App;
+use crate::budget::BudgetShare;
 use crate::request_error::{ErrorKind, RequestError};
 
 /// Bodies that are longer are decompressed and parsed on a thread where that may take its time.
 pub(crate) const LONG: usize = 128 << 10;
-
-/// Bytes of bodies that are in memory, of all requests together.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    taken: AtomicUsize,
-    most: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { taken: AtomicUsize::new(0), most })
-    }
-}
-
-/// A part of the budget; given back when dropped.
-#[derive(Debug)]
-struct BudgetShare {
-    budget: Arc<Budget>,
-    taken: usize,
-}
-
-impl BudgetShare {
-    fn take(&mut self, bytes: usize) -> Result<(), RequestError> {
-        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.taken += bytes;
-        if before.saturating_add(bytes) > self.budget.most {
-            Err(RequestError::new(
-                ErrorKind::Busy,
-                "the bodies of other requests take all the memory there is for them: try again",
-            ))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Drop for BudgetShare {
-    fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.taken, Ordering::Relaxed);
-    }
-}
 
 /// A body that has come whole. Its memory is counted as long as it lives.
 #[derive(Debug)]
@@ -71,12 +29,12 @@ fn too_large(most: usize) -> RequestError {
     )
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Identity,
     Gzip,
-    /// That is zlib's form.
+    /// Deflate in zlib's form.
     Deflate,
 }
 
@@ -114,7 +72,7 @@ pub(crate) async fn read(
     if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|l| l > most as u64) {
         return Err(too_large(most));
     }
-    let share = BudgetShare { budget: app.budget.clone(), taken: 0 };
+    let share = BudgetShare::new(app.budget.clone());
     let slow = app.options.slow;
     let (bytes, mut share) =
         tokio::time::timeout(slow, collect(body, share, most)).await.map_err(|_| {
@@ -156,7 +114,7 @@ async fn collect(
         })?;
         let Ok(chunk) = frame.into_data() else { continue };
         share.take(chunk.len())?;
-        if share.taken > most {
+        if share.taken() > most {
             return Err(too_large(most));
         }
         // Most bodies come in one piece, which needs no copy.

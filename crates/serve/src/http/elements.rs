@@ -8,9 +8,9 @@ use ndarray::{ArrayD, IxDyn};
 use crate::model::datatype;
 use crate::request_error::{ErrorKind, RequestError};
 
-/// No tensor has more dimensions.
+/// The most dimensions of a tensor.
 pub(crate) const MOST_RANK: usize = 16;
-/// No tensor of a request has more elements.
+/// The most elements of a tensor of a request.
 const MOST_ELEMENTS: usize = 1 << 31;
 
 /// The error for a body that is no JSON, with the place in it.
@@ -30,7 +30,7 @@ pub(crate) enum Elements {
 }
 
 impl Elements {
-    /// None yet, with room for so many.
+    /// An empty list with room for so many elements.
     fn new(dtype: DType, capacity: usize) -> Self {
         match dtype {
             DType::F32 => Elements::F32(Vec::with_capacity(capacity)),
@@ -53,7 +53,7 @@ impl Elements {
         }
     }
 
-    /// No elements.
+    /// An empty list of this type.
     pub(crate) fn none(dtype: DType) -> Self {
         Self::new(dtype, 0)
     }
@@ -382,7 +382,7 @@ pub(crate) fn to_bytes(value: &Value, bytes: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes the elements of an array are.
+/// The length of an array's elements, in bytes.
 pub(crate) fn byte_count(value: &Value) -> usize {
     value.shape().iter().product::<usize>() * value.dtype().size()
 }

@@ -5,54 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use abeyance_web::{Names, is_same};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::route;
+use crate::access::{Access, is_allowed};
 use crate::app::App;
-use crate::request_error::{ErrorKind, RequestError};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
-
-/// Who may ask.
-#[derive(Clone, Debug)]
-pub(crate) struct Access {
-    pub(crate) token: Option<String>,
-    /// By which names, where that matters: on addresses of this machine alone that anybody on it
-    /// may ask, and so any page in its browsers.
-    pub(crate) names: Option<Names>,
-}
-
-/// True if a request with these headers may ask.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), RequestError> {
-    if let Some(token) = &access.token {
-        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-        let scheme = b"bearer ";
-        let bearer = given.split_at_checked(scheme.len());
-        let bearer = bearer.filter(|(named, _)| named.eq_ignore_ascii_case(scheme));
-        if !bearer.is_some_and(|(_, bearer)| is_same(bearer.trim_ascii(), token.as_bytes())) {
-            return Err(RequestError::new(
-                ErrorKind::Unauthenticated,
-                "the token is missing or wrong: send it as `Authorization: Bearer TOKEN`",
-            ));
-        }
-    }
-    if let Some(names) = &access.names
-        && let Some(why) = names.refuse(headers, "server", "--host")
-    {
-        return Err(RequestError::new(ErrorKind::Forbidden, why));
-    }
-    Ok(())
-}
 
 /// Checks a request, counts its answer, and says in it what a browser may do with it.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -189,20 +154,5 @@ mod tests {
         ] {
             assert_eq!(trace_id(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_token_is_asked_for_by_its_scheme() {
-        let access = Access { token: Some("0123456789abcdef".to_owned()), names: None };
-        let with = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-            is_allowed(&access, &headers).is_ok()
-        };
-        assert!(with("Bearer 0123456789abcdef") && with("bearer 0123456789abcdef"));
-        for wrong in ["", "0123456789abcdef", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"] {
-            assert!(!with(wrong), "{wrong}");
-        }
-        assert!(is_allowed(&access, &HeaderMap::new()).is_err());
     }
 }

@@ -25,9 +25,7 @@ use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-pub(crate) use body::Budget;
 pub(crate) use elements::{byte_count, from_bytes, shape, to_bytes};
-pub(crate) use guard::{Access, is_allowed};
 
 use crate::app::App;
 use crate::request_error::{ErrorKind, RequestError};
@@ -96,11 +94,7 @@ async fn method_not_allowed() -> RequestError {
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    answers::bytes(
-        StatusCode::OK,
-        HeaderValue::from_static(kind),
-        app.metrics.text(&app).into_bytes(),
-    )
+    answers::bytes(StatusCode::OK, HeaderValue::from_static(kind), app.metrics_text().into_bytes())
 }
 
 /// The model and the version that a path names.

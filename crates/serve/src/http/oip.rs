@@ -22,7 +22,8 @@ use crate::statistics;
 
 type Answer = Result<Response, RequestError>;
 
-/// Where JSON ends and raw bytes begin, in requests and answers. Counted before compression.
+/// The header with the length of the JSON before raw bytes, in requests and answers. Counted before
+/// compression.
 pub(crate) const HEADER_LENGTH: HeaderName =
     HeaderName::from_static("inference-header-content-length");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -112,7 +113,7 @@ pub(super) async fn infer(
     offload_if(is_long, move || response(&version, signature, &request, &outputs)).await
 }
 
-/// How much of the body is JSON.
+/// The number of bytes of the body that are JSON.
 fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, RequestError> {
     let mut all = headers.get_all(&HEADER_LENGTH).iter();
     let Some(length) = all.next() else { return Ok(body) };

@@ -11,7 +11,7 @@ use super::elements::{Elements, from_bytes, malformed, nested, shape, wrong_type
 use crate::model::{dtype_of, shortened};
 use crate::request_error::RequestError;
 
-/// No request names more inputs or outputs.
+/// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
 
 /// A request that was read.
@@ -23,7 +23,7 @@ pub(crate) struct Request {
     /// True if outputs are to be raw bytes, where an output does not say so itself.
     pub(crate) binary_output: bool,
     pub(crate) inputs: Vec<(String, Value)>,
-    /// Which outputs, and whether as raw bytes; all if it does not say.
+    /// The outputs that are asked for. `None` means all.
     pub(crate) outputs: Option<Vec<RequestedOutput>>,
 }
 

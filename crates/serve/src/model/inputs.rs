@@ -5,7 +5,7 @@ use abeyance_session::Value;
 use super::{ServedSignature, shortened};
 use crate::request_error::RequestError;
 
-/// No request has more rows, however few elements they have.
+/// The most rows of a request, however few elements they have.
 const MOST_ROWS: usize = 1 << 22;
 
 /// Values for the inputs of a signature, each checked as it comes.

@@ -1,4 +1,4 @@
-//! How long things took lately, as quantiles.
+//! Quantiles of the durations of the last minute.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Buckets for each power of two: quantiles are right within 6 %.
 const BUCKETS_PER_OCTAVE: usize = 8;
-/// From a microsecond to an hour.
+/// The number of buckets, from a microsecond to an hour.
 const BUCKETS: usize = 33 * BUCKETS_PER_OCTAVE;
 /// Slices of time that are kept, of [`SLICE_SECONDS`] seconds each.
 const SLICES: usize = 7;
@@ -22,12 +22,12 @@ pub(crate) struct Latency {
 
 #[derive(Debug)]
 struct TimeSlice {
-    /// Which ten seconds since the start it counts, from 1.
+    /// The ten seconds since the start that it counts, by their number from 1.
     number: AtomicU64,
     counts: Vec<AtomicU32>,
 }
 
-/// In microseconds.
+/// Quantiles of durations, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Quantiles {
     pub(crate) p50: f64,
@@ -82,7 +82,7 @@ impl Latency {
         sums
     }
 
-    /// How many there were a second, over the last minute or since the start.
+    /// The number of durations a second, over the last minute or since the start.
     pub(crate) fn per_second(&self, since_start: Duration) -> f64 {
         let all: u64 = self.counts(since_start).iter().sum();
         let whole = since_start.as_secs_f64();

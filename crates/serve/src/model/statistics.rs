@@ -65,7 +65,7 @@ impl Statistics {
         }
     }
 
-    /// How long it has been counting.
+    /// The time since the counting began.
     pub(crate) fn age(&self) -> Duration {
         self.start.elapsed()
     }

@@ -17,7 +17,7 @@ use super::{ServedSignature, Statistics, TensorSpec, Version, compute, planned_s
 use crate::executor::{Batching, Executor, Job};
 use crate::request_error::ErrorKind;
 
-/// Its operand; a kernel that panics on numbers below zero.
+/// An operator that gives its operand. Its kernel panics on numbers below zero.
 struct Positive;
 
 const SIGNATURE: Signature =

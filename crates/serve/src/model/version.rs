@@ -19,7 +19,7 @@ pub(crate) struct Version {
     pub(crate) id: u64,
     pub(crate) session: Session,
     pub(crate) signatures: Vec<ServedSignature>,
-    /// Which signature is meant if none is named.
+    /// The index of the signature that is meant if none is named.
     pub(crate) default: usize,
     pub(crate) statistics: Statistics,
     /// Golden cases that it gave when it was loaded.
@@ -35,7 +35,7 @@ pub(crate) struct ServedSignature {
     pub(crate) name: Box<str>,
     pub(crate) inputs: Vec<TensorSpec>,
     pub(crate) outputs: Vec<TensorSpec>,
-    /// Why requests cannot be run together, if they cannot.
+    /// The reason why requests cannot be run together, if they cannot.
     pub(crate) mixes: Option<String>,
 }
 

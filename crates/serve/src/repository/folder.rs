@@ -15,7 +15,7 @@ pub(super) struct VersionFiles {
     pub(super) stamps: Vec<FileState>,
 }
 
-/// No model has more versions that are looked at, no folder more models.
+/// The most versions of a model, and the most models of a folder, that are looked at.
 const MOST: usize = 10_000;
 
 /// The models and their versions in a folder. What is no folder, or whose name begins with a point,

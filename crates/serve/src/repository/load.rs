@@ -11,7 +11,7 @@ use abeyance_session::{Session, SessionOptions};
 use crate::executor::Batching;
 use crate::model::{ServedSignature, Statistics, TensorSpec, Version, planned_sizes};
 
-/// How versions are loaded.
+/// Options with which versions are loaded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loading {
     pub(super) threads: usize,

@@ -22,7 +22,7 @@ pub(crate) enum Source {
     Single {
         /// A package, a graph, a model of ONNX.
         path: PathBuf,
-        /// Where its variables are, if not in it.
+        /// The checkpoint with its variables, if they are not in the file itself.
         checkpoint: Option<PathBuf>,
         /// The name of the model. The default is the one that it gives itself.
         name: Option<String>,
@@ -31,7 +31,7 @@ pub(crate) enum Source {
     Folder(PathBuf),
 }
 
-/// How the folder is looked at.
+/// Options of the watch on a folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     pub(crate) threads: usize,

@@ -1,4 +1,5 @@
-//! Which models there are, and in which state: what a loader's thread writes and requests read.
+//! The registry of models, their versions and states. A loader's thread writes it, and requests
+//! read it.
 
 mod folder;
 mod load;
@@ -20,13 +21,13 @@ use crate::request_error::{ErrorKind, RequestError};
 /// A version's state, as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is being loaded.
+    /// The version is being loaded.
     Loading,
-    /// It answers.
+    /// The version answers.
     Ready,
-    /// It could not be loaded.
+    /// The version could not be loaded.
     Failed,
-    /// It answered once, and a newer one does now.
+    /// The version answered once, and a newer one does now.
     Retired,
 }
 
@@ -47,7 +48,8 @@ pub(crate) struct Slot {
     pub(crate) state: State,
     pub(crate) since: SystemTime,
     pub(crate) path: PathBuf,
-    /// Why it could not be loaded; beside a live one, why its files as they are now cannot.
+    /// The reason why it could not be loaded. Beside a live one, why its files as they are now
+    /// cannot.
     pub(crate) error: Option<String>,
     pub(crate) live: Option<Arc<Version>>,
 }
