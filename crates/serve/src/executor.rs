@@ -277,8 +277,8 @@ impl Shared {
         }
     }
 
-    /// Takes what runs together from a queue, whose turn it is; or says when it will be due. A queue
-    /// in which something is left has another turn.
+    /// Takes what runs together from a queue, whose turn it is; or says when it will be due. A
+    /// queue in which something is left has another turn.
     fn take(
         &self,
         state: &mut State,

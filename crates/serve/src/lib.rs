@@ -3,8 +3,8 @@
 //!
 //! The road of a request:
 //!
-//! 1. A connection (`accept`) gives it to `http` or `grpc`, which read it into values for the inputs
-//!    of a signature.
+//! 1. A connection (`accept`) gives it to `http` or `grpc`, which read it into values for the
+//!    inputs of a signature.
 //! 2. `app` has it computed. It waits in a queue of the `executor`, whose threads run what waits
 //!    together (`model`).
 //! 3. The answer goes back the same way.

@@ -58,8 +58,8 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// The defaults: HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a queue of 1,000
-    /// requests, bodies of up to 64 MiB.
+    /// The defaults: HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a
+    /// queue of 1,000 requests, bodies of up to 64 MiB.
     pub fn new() -> Self {
         Self::default()
     }
@@ -154,8 +154,8 @@ impl ServerOptions {
         self
     }
 
-    /// Adds a name by which clients may call this machine, besides its numbers and `localhost`. With
-    /// a token they may use any.
+    /// Adds a name by which clients may call this machine, besides its numbers and `localhost`.
+    /// With a token they may use any.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self

@@ -81,8 +81,8 @@ impl RecorderOptions {
         self
     }
 
-    /// Adds settings of the training by name, for the table of runs. `steps` among them is taken for
-    /// [`RecorderOptions::steps`].
+    /// Adds settings of the training by name, for the table of runs. `steps` among them is taken
+    /// for [`RecorderOptions::steps`].
     pub fn settings(
         mut self,
         settings: impl IntoIterator<Item = (impl Into<String>, impl Into<Json>)>,
