@@ -150,7 +150,7 @@ fn sizes(what: &str, sizes: impl IntoIterator<Item = usize>) {
     line(what, &session);
 }
 
-/// What is kept must not grow with the number of runs.
+/// Checks that memory does not grow with the number of runs.
 fn random() {
     let (session, images) = (session(), images());
     for tenth in 1..=10 {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use abeyance::prelude::*;
 use abeyance::record::{Logs, Recorder, Run};
 use abeyance::session::{SignatureRun, Value};
-use abeyance_dashboard::{Runs, Server, Shown};
+use abeyance_dashboard::{Runs, Server, ShownRun};
 
 const BATCHES: usize = 100;
 const ROUNDS: usize = 7;
@@ -183,7 +183,7 @@ fn compare(name: &str, steps: usize, mnist: &Mnist) -> Result<(), Failure> {
             let run = Run::new(name);
             let recorder = training.recorder(&scratch.0, &run, steps)?;
             let runs = Runs::new();
-            runs.add(Shown::recorded(run));
+            runs.add(ShownRun::recorded(run));
             let server = Server::start(runs, "0", &[])?;
             let mut open = Vec::new();
             if let Some(stuck) = readers {

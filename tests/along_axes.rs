@@ -264,7 +264,7 @@ fn a_mask_may_have_several_unknown_sizes() {
     assert_eq!(slope, arr3(&[[[0.0, 0.0], [12.0, 14.0], [10.0, 12.0]]]).into_dyn());
 }
 
-/// What a user writes once for both float types.
+/// A function that a user writes once for both float types.
 fn smooth_step<'g, T: Float>(x: Tensor<'g, T>) -> Tensor<'g, T> {
     let [zero, one, two, three] = [0.0, 1.0, 2.0, 3.0].map(T::from_f64);
     let t = x.maximum(zero).minimum(one);

@@ -137,7 +137,8 @@ fn training_and_evaluation_take_no_batch_of_requests_and_say_why() {
     assert!(why("evaluate").contains("is a scalar"), "{}", why("evaluate"));
 }
 
-/// What a graph whose signature `f` maps `x` to `y` says of batches.
+/// The verdict on batches of a graph whose signature `f` maps `x` to `y`: `apart`, or why rows are
+/// mixed.
 fn verdict(build: impl for<'g> Fn(&'g Graph, Tensor<'g, f32>) -> Tensor<'g, f32>) -> String {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims!["N", 4, 3]);

@@ -19,7 +19,7 @@ fn slopes_f32(f: F32, x: &[f32]) -> Vec<f32> {
     Session::new(&g).unwrap().run(slope, []).unwrap().into_raw_vec_and_offset().0
 }
 
-/// The same, differentiated `order` times.
+/// The derivative of order `order` at these points.
 fn slopes(f: F64, x: &[f64], order: usize) -> Vec<f64> {
     let g = Graph::new();
     let x = g.constant_array(&arr1(x));

@@ -84,7 +84,7 @@ fn check_by_differences<const N: usize>(
     }
 }
 
-// ---- branches -------------------------------------------------------------------------------------------------
+// ---- branches -----------------------------------------------------------------------------------
 
 #[test]
 fn a_branch_is_taken_by_a_predicate_and_captures_what_it_uses() {
@@ -151,7 +151,7 @@ fn a_branch_has_second_derivatives() {
     round_trip(&g);
 }
 
-// ---- while loops ----------------------------------------------------------------------------------------------
+// ---- while loops --------------------------------------------------------------------------------
 
 #[test]
 fn a_loop_and_its_gradient_are_those_of_the_unrolled_graph_bit_for_bit() {
@@ -238,7 +238,7 @@ fn a_loop_is_differentiated_once() {
     insta::assert_snapshot!(mistakes(&g));
 }
 
-// ---- scans ----------------------------------------------------------------------------------------------------
+// ---- scans --------------------------------------------------------------------------------------
 
 /// A recurrent cell over `[T, N, 2]`, by `scan` and unrolled: the last state, all states, and the
 /// cotangents of xs, h0, the weights.
@@ -368,7 +368,7 @@ fn a_scan_may_carry_nothing_or_collect_nothing() {
     round_trip(&g);
 }
 
-// ---- nesting, names, dimensions -------------------------------------------------------------------------------
+// ---- nesting, names, dimensions -----------------------------------------------------------------
 
 #[test]
 fn branches_and_loops_nest_and_capture_through_each_other() {
@@ -567,7 +567,7 @@ fn sizes_that_only_a_body_knows_may_be_used_in_it() {
 
 #[test]
 fn a_struct_of_handles_can_be_carried() {
-    /// What a cell with a memory carries.
+    /// The state that a cell with a memory carries from step to step.
     #[derive(Clone, Copy)]
     struct State<'g> {
         memory: Tensor<'g, f64>,
@@ -645,7 +645,7 @@ fn a_branch_added_to_a_graph_that_was_read_draws_from_streams_of_its_own() {
     assert_ne!(first, second);
 }
 
-// ---- mistakes -------------------------------------------------------------------------------------------------
+// ---- mistakes -----------------------------------------------------------------------------------
 
 #[test]
 fn a_carried_value_that_changes_its_shape_is_named_with_both_shapes() {
@@ -773,7 +773,7 @@ fn a_loop_prints_with_its_bodies() {
     round_trip(&g);
 }
 
-// ---- training -------------------------------------------------------------------------------------------------
+// ---- training -----------------------------------------------------------------------------------
 
 /// Sums of two numbers, bit by bit from the lowest: `[T, N, 2]` and `[T, N, 1]`.
 fn sums(length: usize, count: usize, seed: u64) -> (Array3<f32>, Array3<f32>) {
@@ -859,9 +859,9 @@ fn training_through_time_gives_the_same_bits_on_1_2_3_and_8_threads() {
     }
 }
 
-// ---- text -----------------------------------------------------------------------------------------------------
+// ---- text ---------------------------------------------------------------------------------------
 
-/// What is wrong with a text.
+/// The error of a text.
 fn refused(text: &str) -> String {
     Graph::parse(text).unwrap_err().to_string()
 }

@@ -24,7 +24,7 @@ fn numbers(dims: &[usize], seed: usize) -> ArrayD<f64> {
     array(dims, &values)
 }
 
-/// What `build` makes of constants.
+/// The value of a node that `build` makes of constants.
 fn evaluate<const N: usize>(
     operands: [&ArrayD<f64>; N],
     build: impl for<'g> FnOnce([Tensor<'g, f64>; N]) -> Tensor<'g, f64>,

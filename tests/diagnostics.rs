@@ -66,7 +66,7 @@ fn session(graph: &Graph) -> Session {
     Session::with_options(graph, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-// ---- shapes that do not fit -----------------------------------------------------------------------------------
+// ---- shapes that do not fit ---------------------------------------------------------------------
 
 #[test]
 fn a_wrong_matmul_names_both_shapes_and_the_line() {
@@ -345,7 +345,7 @@ fn an_assignment_to_what_is_no_variable() {
     "#);
 }
 
-// ---- names and graphs -----------------------------------------------------------------------------------------
+// ---- names and graphs ---------------------------------------------------------------------------
 
 #[test]
 fn a_name_that_is_taken() {
@@ -416,7 +416,7 @@ fn an_unknown_size_of_another_graph() {
     "#);
 }
 
-// ---- gradients ------------------------------------------------------------------------------------------------
+// ---- gradients ----------------------------------------------------------------------------------
 
 #[test]
 fn a_gradient_through_argmax() {
@@ -514,7 +514,7 @@ fn a_loss_that_is_not_one_number() {
     ");
 }
 
-// ---- several mistakes -----------------------------------------------------------------------------------------
+// ---- several mistakes ---------------------------------------------------------------------------
 
 #[test]
 fn several_mistakes_are_reported_together_and_their_consequences_are_not() {
@@ -617,7 +617,7 @@ fn a_pinned_place_is_that_of_every_mistake() {
     }
 }
 
-// ---- requests -------------------------------------------------------------------------------------------------
+// ---- requests -----------------------------------------------------------------------------------
 
 #[test]
 fn a_placeholder_that_is_not_fed() {
@@ -945,7 +945,7 @@ fn nodes_that_are_not_there() {
     ");
 }
 
-// ---- values ---------------------------------------------------------------------------------------------------
+// ---- values -------------------------------------------------------------------------------------
 
 #[test]
 fn an_index_out_of_range() {
@@ -1012,7 +1012,7 @@ fn the_largest_of_nothing() {
     "#);
 }
 
-// ---- what stands in for wrong nodes ---------------------------------------------------------------------------
+// ---- what stands in for wrong nodes -------------------------------------------------------------
 
 #[test]
 fn the_invalid_operator_stands_in_for_what_is_wrong_and_is_not_reported_again() {
@@ -1057,7 +1057,7 @@ fn a_message_that_shows_only_with_feeds_names_the_run() {
     }
 }
 
-// ---- sizes and labels that are fed --------------------------------------------------------------------------------
+// ---- sizes and labels that are fed --------------------------------------------------------------
 
 #[test]
 fn a_fed_size_that_an_operator_settled() {
@@ -1193,7 +1193,7 @@ fn a_loop_with_many_captures_is_told_in_a_few_lines() {
     "#);
 }
 
-// ---- what is no mistake, and seldom meant -------------------------------------------------------------------------
+// ---- what is no mistake, and seldom meant -------------------------------------------------------
 
 #[test]
 fn two_unknown_sizes_that_stretch_each_other_are_warned_of() {

@@ -7,7 +7,7 @@ use ndarray::{Array1, arr1};
 
 type Function<T> = for<'g> fn(Tensor<'g, T>) -> Tensor<'g, T>;
 
-/// What a function gives and its slope, at numbers of f32.
+/// The values and slopes of a function at numbers of f32.
 fn of_f32(function: Function<f32>, x: &[f32]) -> (Vec<f32>, Vec<f32>) {
     let g = Graph::new();
     let input = g.variable("x", arr1(x));

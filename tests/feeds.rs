@@ -1,4 +1,4 @@
-//! What goes into a run and what comes out of it.
+//! Feeds and fetches: values that go into a run and come out of it.
 
 use abeyance::prelude::*;
 use abeyance::session::{Feed, Port, Value};
@@ -14,7 +14,7 @@ fn list<T: Clone>(array: &ArrayD<T>) -> Vec<T> {
     array.iter().cloned().collect()
 }
 
-// ---- what can be fed ------------------------------------------------------------------------------------------
+// ---- what can be fed ----------------------------------------------------------------------------
 
 #[test]
 fn a_placeholder_has_the_value_that_is_fed() {
@@ -130,7 +130,7 @@ fn the_order_of_feeds_changes_nothing() {
     }
 }
 
-// ---- as what it can be fed ------------------------------------------------------------------------------------
+// ---- as what it can be fed ----------------------------------------------------------------------
 
 #[test]
 fn numbers_slices_vectors_arrays_and_views_are_fed_alike() {
@@ -265,7 +265,7 @@ fn batches_of_different_sizes_each_have_a_plan() {
     }
 }
 
-// ---- what can be fetched --------------------------------------------------------------------------------------
+// ---- what can be fetched ------------------------------------------------------------------------
 
 #[test]
 fn a_placeholder_a_variable_and_a_constant_are_fetched_as_they_are() {
@@ -354,7 +354,7 @@ fn fetches_come_back_in_the_form_in_which_they_were_asked_for() {
     assert_eq!(fifty, [9.0; 50]);
 }
 
-// ---- into place, and prepared ---------------------------------------------------------------------------------
+// ---- into place, and prepared -------------------------------------------------------------------
 
 #[test]
 fn run_into_fills_what_is_there_and_replaces_what_does_not_fit() {

@@ -1,5 +1,5 @@
-//! What a session keeps does not grow with the number of shapes it has met: arenas are shared by
-//! its plans, and plans are kept as far as a number of bytes goes.
+//! Memory of a session: it does not grow with the number of shapes that the session has met. Its
+//! plans share arenas, and are kept as far as a number of bytes goes.
 //!
 //! A program of its own, without the test harness: its main thread allocates when it likes, and
 //! everything is counted here.

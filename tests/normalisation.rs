@@ -218,8 +218,8 @@ fn value_and_slope<T: abeyance::graph::Float>(
     (y.into_raw_vec_and_offset().0, slope.into_raw_vec_and_offset().0)
 }
 
-/// What is invariant to scale is the same at the ends of the range of f32 and f64, and so is its
-/// slope but for the scale.
+/// Checks that a function that is invariant to scale has the same values at the ends of the range
+/// of f32 and f64, and the same slope but for the scale.
 fn check_scales(
     dims: &[usize],
     values: &[f64],

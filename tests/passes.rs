@@ -1,4 +1,4 @@
-//! What plans become between a program as it was described and as it runs, and that no bit of a
+//! Plans on their way from a program as it was described to the program that runs. No bit of a
 //! result changes.
 
 use abeyance::prelude::*;

@@ -17,7 +17,7 @@ fn counting(dims: &[usize]) -> ArrayD<f64> {
     array(dims, &(0..len).map(|i| i as f64).collect::<Vec<_>>())
 }
 
-/// What `build` makes of a constant.
+/// The value of a node that `build` makes of a constant.
 fn evaluate(
     x: &ArrayD<f64>,
     build: impl for<'g> FnOnce(Tensor<'g, f64>) -> Tensor<'g, f64>,

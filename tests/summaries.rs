@@ -1,4 +1,4 @@
-//! What a graph says is worth watching is fetched along with a step, and changes nothing of it.
+//! Summaries of a graph are fetched along with a step, and change nothing of it.
 
 use abeyance::ir::{NodeId, SummaryKind};
 use abeyance::prelude::*;

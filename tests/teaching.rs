@@ -44,7 +44,7 @@ fn part(graph: &str, name: &str) -> String {
     text(&inner.collect::<Vec<_>>().join("\n"))
 }
 
-/// What stands behind each mark.
+/// The blocks of the page by their marks.
 fn blocks() -> Vec<(&'static str, String)> {
     let g = Graph::named("mnist_softmax");
     let network = networks::softmax(&g);

@@ -1,4 +1,4 @@
-//! The same bits, whatever the number of threads.
+//! Results have equal bits on any number of threads.
 
 use abeyance::prelude::*;
 

@@ -29,7 +29,7 @@ fn readable(message: &impl std::fmt::Display) -> String {
     places::readable(message, file!(), include_str!("user_operators.rs"))
 }
 
-// ---- gradients of one's own -----------------------------------------------------------------------------------
+// ---- gradients of one's own ---------------------------------------------------------------------
 
 #[test]
 fn a_gradient_of_ones_own_takes_the_place_of_the_rules() {
@@ -100,7 +100,7 @@ fn a_cotangent_of_the_wrong_shape_is_a_mistake() {
     insta::assert_snapshot!(mistakes(&g));
 }
 
-// ---- closures -------------------------------------------------------------------------------------------------
+// ---- closures -----------------------------------------------------------------------------------
 
 #[test]
 fn a_closure_computes_on_views_of_the_arguments() {
@@ -225,7 +225,7 @@ fn a_closure_without_a_name_is_a_mistake() {
     insta::assert_snapshot!(mistakes(&g));
 }
 
-// ---- the trait ------------------------------------------------------------------------------------------------
+// ---- the trait ----------------------------------------------------------------------------------
 
 /// a x² with a from an attribute. Gradient: 2 a x dy, as nodes.
 struct ScaledSquare;

@@ -29,7 +29,7 @@ fn number<T: Element>(session: &Session, name: &str) -> T {
     session.variable::<T>(name).unwrap()[[]]
 }
 
-// ---- reading and writing --------------------------------------------------------------------------------------
+// ---- reading and writing ------------------------------------------------------------------------
 
 #[test]
 fn first_values_are_what_was_asked_for() {
@@ -179,7 +179,7 @@ fn two_writes_in_an_order_build_on_each_other() {
     assert_eq!(number::<f32>(&session, "a"), 5.0);
 }
 
-// ---- order ----------------------------------------------------------------------------------------------------
+// ---- order --------------------------------------------------------------------------------------
 
 #[test]
 fn groups_and_controls_run_what_they_name() {
@@ -250,7 +250,7 @@ fn a_control_orders_tasks_on_any_number_of_threads() {
     }
 }
 
-// ---- failures -------------------------------------------------------------------------------------------------
+// ---- failures -----------------------------------------------------------------------------------
 
 #[test]
 fn a_run_that_fails_changes_nothing() {
@@ -300,7 +300,7 @@ fn random_numbers_of_a_step_that_failed_are_those_of_the_step_that_follows() {
     assert_eq!(one.variable::<f64>("kept").unwrap(), other.variable::<f64>("kept").unwrap());
 }
 
-// ---- from outside ---------------------------------------------------------------------------------------------
+// ---- from outside -------------------------------------------------------------------------------
 
 #[test]
 fn variables_are_read_and_set_by_name() {
@@ -343,7 +343,7 @@ fn sessions_of_one_graph_have_variables_of_their_own() {
     assert_eq!((number::<i64>(&one, "w"), number::<i64>(&two, "w")), (2, 1));
 }
 
-// ---- seeds ----------------------------------------------------------------------------------------------------
+// ---- seeds --------------------------------------------------------------------------------------
 
 /// First values of three variables, with others before and between them if asked for.
 fn first_values(seed: u64, others: bool) -> Vec<ArrayD<f32>> {
@@ -459,7 +459,7 @@ fn the_step_counts_runs_that_wrote() {
     assert_eq!(session.step(), 5);
 }
 
-// ---- many threads ---------------------------------------------------------------------------------------------
+// ---- many threads -------------------------------------------------------------------------------
 
 #[test]
 fn inference_on_many_threads_sees_whole_steps_of_a_training() {
@@ -515,7 +515,7 @@ fn inference_on_many_threads_sees_whole_steps_of_a_training() {
     assert_eq!(number::<i64>(&session, "count"), 300);
 }
 
-// ---- operators of a user's own --------------------------------------------------------------------------------
+// ---- operators of a user's own ------------------------------------------------------------------
 
 /// An operator of a test: its operand's shape, and a kernel that calls `run` with the operand and
 /// what it is to fill.

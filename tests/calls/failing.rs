@@ -50,7 +50,7 @@ pub fn rows() -> Vec<(&'static str, Run)> {
     }
 }
 
-/// What is wrong in a gradient is told of what it is the gradient of.
+/// An error in a gradient names the call that it is the gradient of.
 #[test]
 fn a_failing_gradient_is_told_as_what_it_is_the_gradient_of() {
     let g = Graph::new();

@@ -50,7 +50,7 @@ fn rows() -> Vec<Row> {
 }
 
 impl Row {
-    /// What the user wrote: `exp` of `Tensor::exp`, `Dense` of `Dense::apply`.
+    /// The call as the user wrote it: `exp` of `Tensor::exp`, `Dense` of `Dense::apply`.
     fn called(&self) -> &'static str {
         called(self.key)
     }
@@ -81,7 +81,7 @@ fn strangers(graph: &ir::Graph, list: &mut Vec<String>) {
     }
 }
 
-/// What is wrong with how a mistake is told, if anything.
+/// The fault in how a diagnostic is told, if there is one.
 fn fault(diagnostic: &ir::Diagnostic, called: &str) -> Option<String> {
     let rest = diagnostic.message.strip_prefix(called);
     if !is_here(&diagnostic.location) {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::versions::{files, folders};
 
-/// What the reader says of a file; `None` where there is no Python.
+/// Reads a file with the reader in Python. `None` where there is no Python.
 fn read(path: &Path) -> Option<Value> {
     let reader = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/read_graph.py");
     let run = Command::new("python3").arg(reader).arg("--json").arg(path).output();

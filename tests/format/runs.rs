@@ -1,4 +1,4 @@
-//! What the signatures of a graph give, as lines with the bits of every element.
+//! The outputs of a graph's signatures, as lines with the bits of every element.
 
 use std::fmt::Write;
 

@@ -62,7 +62,7 @@ fn the_corpus_is_what_the_generator_makes() {
     assert!(bytes < 1 << 20, "{bytes} bytes");
 }
 
-/// What loading a file comes to.
+/// Loads a file and describes the result.
 fn outcome(name: &str, bytes: Vec<u8>) -> Result<String, String> {
     let what = name.to_owned();
     let is_checkpoint = name.ends_with(".safetensors");

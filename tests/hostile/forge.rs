@@ -12,12 +12,12 @@ pub fn container(payload: &[u8]) -> Vec<u8> {
 /// The flag of a file with summaries.
 pub const SUMMARIES: u32 = 1;
 
-/// The same for records that need flags.
+/// A file of records that need flags.
 pub fn with_flags(flags: u32, payload: &[u8]) -> Vec<u8> {
     container_of((1, 2), flags, payload.len() as u64, payload)
 }
 
-/// The same, whatever it says of itself.
+/// A container with any version, flags and length in its head.
 pub fn container_of(version: (u16, u16), flags: u32, length: u64, payload: &[u8]) -> Vec<u8> {
     let mut file = MAGIC.to_vec();
     file.extend(version.0.to_le_bytes());
@@ -149,7 +149,7 @@ fn attribute(out: Bytes, value: &A) -> Bytes {
     }
 }
 
-/// What a node is said to give.
+/// The type that a node is said to have.
 #[derive(Clone, Debug)]
 pub enum T {
     Tensor(u8, Vec<D>),

@@ -37,7 +37,7 @@ const EDGES: [u64; 14] = [
     u64::MAX,
 ];
 
-/// The same as words.
+/// Borderline numbers as words, for texts.
 const WORDS: [&str; 22] = [
     "0",
     "-1",
@@ -118,7 +118,7 @@ fn change_text(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
     *bytes = lines.join("\n").into_bytes();
 }
 
-/// What is loaded, from what, and how it is changed.
+/// A target of the fuzzer: a loader, its seeds, and how they are changed.
 struct Target {
     name: &'static str,
     ending: &'static str,

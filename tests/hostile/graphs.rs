@@ -81,7 +81,7 @@ fn cond() -> N {
     n("c", COND, &[0, 1], vec![A::Body, A::Body], f32(&[]))
 }
 
-/// What a `cond` stands behind.
+/// The nodes before a `cond`.
 fn before_cond() -> Forge {
     forge().node(source("p", PLACEHOLDER, 5, vec![])).node(placeholder("x", &[]))
 }

@@ -8,15 +8,17 @@ use abeyance::prelude::*;
 
 use crate::memory;
 
-/// What a load may take whatever the file's length: the table of operators, a few mistakes.
+/// The bytes that a load may take whatever the file's length: the table of operators, a few
+/// mistakes.
 pub const GROUND: usize = 64 << 10;
-/// What it may take for each byte of a graph file.
+/// The bytes that a load may take for each byte of a graph file.
 pub const FILE: usize = 8;
 /// And of a checkpoint: `safetensors` reads its header, of which a tensor is 60 bytes, into tables.
 pub const CHECKPOINT: usize = 16;
-/// What it may take for each byte of a text, in which a node can be 15 bytes long.
+/// The bytes that a load may take for each byte of a text, in which a node can be 15 bytes long.
 pub const TEXT: usize = 48;
-/// What all `fill(..)` of a text may take together, and again while an array is put in place.
+/// The bytes that all `fill(..)` of a text may take together, and again while an array is put in
+/// place.
 pub const FILLS: usize = 64 << 20;
 
 /// Longer than any load takes on a machine however busy; not a measurement.
@@ -54,7 +56,7 @@ pub fn graph(bytes: &[u8]) -> (Result<Graph, String>, usize) {
     (read.map_err(|mistakes| mistakes.to_string()), peak)
 }
 
-/// The same where the memory is held against what it may take.
+/// Loads a graph and checks the memory that this took against what it may take.
 pub fn bounded_graph(what: &str, bytes: &[u8]) -> Result<Graph, String> {
     let (read, peak) = graph(bytes);
     let is_text = bytes.first() != abeyance::ir::MAGIC.first();

@@ -1,4 +1,4 @@
-//! What a thread holds of the heap, and held at most.
+//! The bytes of the heap that a thread holds, and held at most.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -51,7 +51,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What `work` gives, and by how many bytes what this thread holds rose at most in the meantime.
+/// Runs `work`. Gives its result, and by how many bytes the memory of this thread rose at most.
 pub fn peak<R>(work: impl FnOnce() -> R) -> (R, usize) {
     let before = HELD.get();
     PEAK.set(before);

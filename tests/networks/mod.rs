@@ -28,7 +28,7 @@ pub struct Network<'g> {
 }
 
 impl<'g> Network<'g> {
-    /// What a training step is fed.
+    /// The feeds of a training step.
     pub fn feeds<'a>(&self, batch: &'a abeyance::datasets::Batch) -> Vec<Feed<'a>> {
         let mut feeds = vec![Feed::new(self.x, &batch.images), Feed::new(self.y_, &batch.labels)];
         feeds.extend(self.keep.map(|keep| Feed::new(keep, 0.75)));
@@ -79,12 +79,12 @@ pub fn five_layers_relu(g: &Graph) -> Network<'_> {
     five_layers(g, Activation::Relu, false, false)
 }
 
-/// The same with a rate that decays.
+/// The network of five layers with a rate that decays.
 pub fn five_layers_decay(g: &Graph) -> Network<'_> {
     five_layers(g, Activation::Relu, true, false)
 }
 
-/// The same with dropout.
+/// The network of five layers with a rate that decays and dropout.
 pub fn five_layers_dropout(g: &Graph) -> Network<'_> {
     five_layers(g, Activation::Relu, true, true)
 }
@@ -135,7 +135,8 @@ pub fn arithmetic(network: &Network<'_>, images: usize) -> f64 {
     products(network.loss.graph(), AnyTensor::from(network.train_step).id(), images)
 }
 
-/// The same for whatever a node depends on.
+/// The multiplications and additions of the products and convolutions that a node depends on, for
+/// batches of `images`.
 pub fn products(graph: &Graph, node: NodeId, images: usize) -> f64 {
     let graph = graph.ir();
     let needed = graph.ancestors([node], |_| false);

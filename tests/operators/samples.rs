@@ -73,7 +73,7 @@ impl Case {
         Self::with(operator, sample, false)
     }
 
-    /// The same between elementwise operators that change nothing and that it may be fused with;
+    /// A sample between elementwise operators that change nothing and that it may be fused with.
     /// `z` has the value of `y`.
     pub fn surrounded(operator: &'static dyn Operator, sample: &Sample) -> Case {
         Self::with(operator, sample, true)

@@ -1,4 +1,4 @@
-//! What holds for every operator.
+//! Properties of every operator in the table.
 
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Differentiability, Effect, OperatorRef};

@@ -8,7 +8,7 @@ use abeyance::prelude::*;
 use abeyance::record::{Classifier, Recorder};
 use abeyance::session::{Port, SignatureRun, Value};
 use abeyance_dashboard::tui::Tui;
-use abeyance_dashboard::{Live, Runs, Server, Shown, Watch};
+use abeyance_dashboard::{Live, Runs, Server, ShownRun, Watch};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
@@ -55,7 +55,7 @@ impl Watched {
     }
 
     /// Opens the page, if it is asked for, and reads what is to be seen beside.
-    fn open(&self, shown: Shown) -> Result<(Option<Server>, Option<Watch>), Failure> {
+    fn open(&self, shown: ShownRun) -> Result<(Option<Server>, Option<Watch>), Failure> {
         let Some(addr) = &self.dashboard else { return Ok((None, None)) };
         let runs = Runs::new();
         runs.add(shown);
@@ -228,11 +228,11 @@ impl<'a> Watching<'a> {
     /// Does what the page asks for between two steps, and gives whether it asks to stop. `save`
     /// saves a checkpoint and says where.
     pub fn obey(&self, session: &Session, save: impl Fn() -> Result<String, String>) -> bool {
-        for trouble in self.recorder.trouble() {
+        for warning in self.recorder.warnings() {
             if let Some(tui) = &self.tui {
-                tui.say(trouble.clone());
+                tui.say(warning.clone());
             }
-            output::note(trouble);
+            output::note(warning);
         }
         self.live.between_steps(session, &self.recorder, stop::is_asked, save)
     }

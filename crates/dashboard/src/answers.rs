@@ -1,4 +1,4 @@
-//! What the page asks for, as JSON.
+//! Answers to the page, as JSON.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use abeyance_record::{Overview, Run};
 
-use crate::hub::{Runs, Shown};
+use crate::runs::{Runs, ShownRun};
 
 pub(crate) type Answer = Result<Json<Value>, (StatusCode, Json<Value>)>;
 
@@ -33,7 +33,7 @@ pub(crate) fn runs(runs: &Runs, boot: &str, controls: bool) -> Value {
         controls: bool,
     }
     let seq = abeyance_record::clock();
-    let row = |shown: Shown| Row {
+    let row = |shown: ShownRun| Row {
         overview: shown.run.overview(),
         draw: shown.predictor.is_some(),
         controls: shown.controls.is_some(),
@@ -91,7 +91,7 @@ pub(crate) fn tests(run: &Run) -> Option<Value> {
     }))
 }
 
-/// What the test images were taken for at a step or before.
+/// The classes predicted for the test images at a step, or at the last one before it.
 pub(crate) fn test(run: &Run, step: i64) -> Option<Value> {
     let test = run.test(step)?;
     Some(json!({ "step": test.step, "predictions": packed(&test.predictions) }))

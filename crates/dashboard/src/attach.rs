@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use abeyance_record::{Recorder, RecorderOptions};
 use abeyance_session::{Collect, Feed, Fetch, Session};
 
-use crate::hub::Runs;
 use crate::live::Live;
+use crate::runs::Runs;
 use crate::{Error, Server};
 
 /// The page of a session that trains in this program: two lines, one that attaches it and one that
@@ -26,7 +26,8 @@ use crate::{Error, Server};
 /// let session = Session::new(&g)?;
 /// let dashboard = Dashboard::attach(&session, "127.0.0.1:6006")?;
 /// for _ in 0..1000 {
-///     dashboard.run(&session, loss, feeds![x => &batch()])?; // `session.run`, and what the page shows along with it
+///     // `session.run`, and what the page shows along with it.
+///     dashboard.run(&session, loss, feeds![x => &batch()])?;
 ///     if dashboard.is_stopped() {
 ///         break;
 ///     }
@@ -58,7 +59,7 @@ impl Dashboard {
         Self::attach_with(session, addr, Recorder::new(session))
     }
 
-    /// The same with a recording that is told more:
+    /// Attaches a dashboard to a training, with options of the recording:
     /// `Recorder::new(&session).folder("runs/relu").steps(2000)`.
     ///
     /// # Errors
@@ -80,7 +81,7 @@ impl Dashboard {
         Ok(Self { recorder, live, server, is_stopped })
     }
 
-    /// What to open in a browser.
+    /// The address to open in a browser.
     pub fn url(&self) -> String {
         self.server.url()
     }

@@ -2,19 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What a training is asked for between two steps.
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// A request to a training, which it answers between two steps.
 #[derive(Debug)]
-pub enum Ask {
+pub enum ControlRequest {
     /// To save now, and to say how that went.
     Save(Reply),
     /// To end.
     Stop,
 }
 
-/// Where the answer to [`Ask::Save`] goes.
+/// The channel for the answer to [`ControlRequest::Save`].
 #[derive(Debug)]
 pub struct Reply(Sender<Result<String, String>>);
 
@@ -30,97 +31,97 @@ impl Reply {
 pub struct Controls {
     /// True if there is anything to look at: all that a step costs.
     is_asked: AtomicBool,
-    wanted: Mutex<Wanted>,
+    requests: Mutex<Requests>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Wanted {
+struct Requests {
     pause: bool,
     stop: bool,
     saves: Vec<Reply>,
 }
 
 impl Controls {
-    /// Nothing is asked for.
+    /// Makes controls that ask for nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    fn wanted(&self) -> MutexGuard<'_, Wanted> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock()
     }
 
-    fn ask(&self, ask: impl FnOnce(&mut Wanted)) {
-        let mut wanted = self.wanted();
-        ask(&mut wanted);
+    fn request(&self, change: impl FnOnce(&mut Requests)) {
+        let mut requests = self.requests();
+        change(&mut requests);
         self.is_asked.store(true, Ordering::Release);
         self.changed.notify_all();
     }
 
     /// Asks the training to wait after its step.
     pub fn pause(&self) {
-        self.ask(|wanted| wanted.pause = true);
+        self.request(|requests| requests.pause = true);
     }
 
     /// Lets it go on.
     pub fn resume(&self) {
-        self.ask(|wanted| wanted.pause = false);
+        self.request(|requests| requests.pause = false);
     }
 
     /// Asks it to end.
     pub fn stop(&self) {
-        self.ask(|wanted| wanted.stop = true);
+        self.request(|requests| requests.stop = true);
     }
 
     /// Asks it to save, and gives where the answer comes.
     pub fn save(&self) -> Receiver<Result<String, String>> {
         let (sender, receiver) = channel();
-        self.ask(|wanted| wanted.saves.push(Reply(sender)));
+        self.request(|requests| requests.saves.push(Reply(sender)));
         receiver
     }
 
     /// True if it is asked to wait.
     pub fn is_paused(&self) -> bool {
-        self.wanted().pause
+        self.requests().pause
     }
 
     /// Called by the training between two steps: what it is asked for. Waits while it is paused,
     /// unless `is_over` says that it has to end for another reason, and calls `waiting` then, with
     /// whether it begins or ends.
-    pub fn check(&self, is_over: impl Fn() -> bool, mut waiting: impl FnMut(bool)) -> Option<Ask> {
+    pub fn check(
+        &self,
+        is_over: impl Fn() -> bool,
+        mut waiting: impl FnMut(bool),
+    ) -> Option<ControlRequest> {
         if !self.is_asked.load(Ordering::Acquire) {
             return None;
         }
-        let mut wanted = self.wanted();
+        let mut requests = self.requests();
         let mut waits = false;
         loop {
-            let ask = match wanted.saves.pop() {
-                Some(reply) => Some(Ask::Save(reply)),
-                None if wanted.stop => Some(Ask::Stop),
+            let request = match requests.saves.pop() {
+                Some(reply) => Some(ControlRequest::Save(reply)),
+                None if requests.stop => Some(ControlRequest::Stop),
                 None => None,
             };
-            if ask.is_some() || !wanted.pause || is_over() {
-                let is_more = wanted.stop || wanted.pause || !wanted.saves.is_empty();
+            if request.is_some() || !requests.pause || is_over() {
+                let is_more = requests.stop || requests.pause || !requests.saves.is_empty();
                 self.is_asked.store(is_more, Ordering::Release);
-                drop(wanted);
+                drop(requests);
                 if waits {
                     waiting(false);
                 }
-                return ask;
+                return request;
             }
             if !waits {
                 waits = true;
-                drop(wanted);
+                drop(requests);
                 waiting(true);
-                wanted = self.wanted();
+                requests = self.requests();
                 continue;
             }
-            let (guard, _) = self
-                .changed
-                .wait_timeout(wanted, Duration::from_millis(100))
-                .unwrap_or_else(PoisonError::into_inner);
-            wanted = guard;
+            self.changed.wait_for(&mut requests, Duration::from_millis(100));
         }
     }
 }
@@ -142,7 +143,7 @@ mod tests {
         controls.pause();
         let answer = controls.save();
         match controls.check(|| false, |_| ()) {
-            Some(Ask::Save(reply)) => reply.send(Ok("saved".to_owned())),
+            Some(ControlRequest::Save(reply)) => reply.send(Ok("saved".to_owned())),
             other => panic!("{other:?}"),
         }
         assert_eq!(answer.recv().unwrap().unwrap(), "saved");
@@ -169,6 +170,6 @@ mod tests {
         let controls = Controls::new();
         controls.pause();
         controls.stop();
-        assert!(matches!(controls.check(|| false, |_| ()), Some(Ask::Stop)));
+        assert!(matches!(controls.check(|| false, |_| ()), Some(ControlRequest::Stop)));
     }
 }

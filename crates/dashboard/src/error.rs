@@ -1,9 +1,9 @@
-//! What can go wrong.
+//! The error of a dashboard.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a dashboard cannot be shown.
+/// An error that keeps a dashboard from being shown or exported.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address cannot be listened on.
@@ -12,10 +12,10 @@ pub enum Error {
     /// The server cannot start.
     #[error("cannot start the dashboard: {source}")]
     Start {
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
-    /// What is recorded cannot be.
+    /// An error of the recording.
     #[error(transparent)]
     Record(#[from] abeyance_record::Error),
     /// There are no runs.
@@ -29,15 +29,15 @@ pub enum Error {
         most / 1_000_000
     )]
     TooLarge {
-        /// In bytes.
+        /// The limit, in bytes.
         most: u64,
     },
     /// A file cannot be written.
     #[error("cannot write `{}`: {source}", path.display())]
     Write {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// There is no terminal to draw in.
@@ -45,7 +45,7 @@ pub enum Error {
         "there is no terminal to draw in: {why}\n   = help: `--tui` needs a terminal of its own; `--dashboard` shows the same in a browser"
     )]
     Terminal {
-        /// Why not.
+        /// The reason.
         why: String,
     },
 }

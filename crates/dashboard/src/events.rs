@@ -11,12 +11,12 @@ use tokio_stream::{Stream, StreamExt};
 
 use abeyance_record::{Update, clock};
 
-use crate::hub::Runs;
+use crate::runs::Runs;
 
-/// Between two looks.
+/// The time between two looks.
 const PERIOD: Duration = Duration::from_millis(100);
-/// So many points and no more are sent at once: with more to catch up with, loading the curves
-/// anew, made smaller, is less.
+/// The most points that are sent at once. With more to catch up with, loading the curves anew, made
+/// smaller, is less.
 const MOST_POINTS: usize = 20_000;
 
 #[derive(Serialize)]
@@ -34,15 +34,15 @@ struct Row {
     update: Update,
 }
 
-/// Where a reader is.
+/// The position of a reader in the stream.
 struct Reader {
     runs: Runs,
     boot: String,
     seen: u32,
     known: HashSet<String>,
-    /// It is of another start of the server: what it knows means nothing here.
+    /// True if it knows another start of the server, which means nothing here.
     is_lost: bool,
-    /// It has not been told where it is.
+    /// True if it has not been told its position yet.
     is_new: bool,
 }
 
@@ -70,7 +70,7 @@ fn ticking(mut reader: Reader) -> impl Stream<Item = Result<Event, Infallible>> 
 }
 
 impl Reader {
-    /// What is new, if anything is.
+    /// The next news, if there are any.
     fn next(&mut self) -> Option<Event> {
         let now = clock();
         let id = |seq: u32| format!("{}:{seq}", self.boot);

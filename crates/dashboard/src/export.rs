@@ -94,7 +94,7 @@ impl Write for Limited<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Shown;
+    use crate::ShownRun;
     use abeyance_record::Run;
 
     fn folder(name: &str) -> std::path::PathBuf {
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn the_size_that_is_told_is_the_files() {
         let runs = Runs::new();
-        runs.add(Shown::recorded(Run::new("a")));
+        runs.add(ShownRun::recorded(Run::new("a")));
         let path = folder("size").join("a.html");
         let bytes = export(&runs, &path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().len(), bytes);
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_named() {
         let runs = Runs::new();
-        runs.add(Shown::recorded(Run::new("a")));
+        runs.add(ShownRun::recorded(Run::new("a")));
         let path = folder("gone").join("none").join("a.html");
         let error = export(&runs, &path).unwrap_err().to_string();
         assert!(error.contains("none/a.html"), "{error}");
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn too_much_is_refused_and_leaves_no_file() {
         let runs = Runs::new();
-        runs.add(Shown::recorded(Run::new("a")));
+        runs.add(ShownRun::recorded(Run::new("a")));
         let folder = folder("much");
         let path = folder.join("a.html");
         let bytes = export_within(&runs, &path, u64::MAX).unwrap();

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use abeyance_record::{Error, Logs};
 
-use crate::hub::{Runs, Shown};
+use crate::runs::{Runs, ShownRun};
 
-/// Between two looks at files that have not grown.
+/// The time between two looks at files that have not grown.
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// Reads a folder's runs on a thread of its own, and adds them to those that are shown. It ends
@@ -71,7 +71,7 @@ pub fn read_folder(folder: impl AsRef<Path>) -> Result<(Runs, Vec<Error>), Error
 fn add(logs: &Logs, runs: &Runs) {
     for run in logs.runs() {
         if runs.get(run.id()).is_none() {
-            runs.add(Shown::recorded(run.clone()));
+            runs.add(ShownRun::recorded(run.clone()));
         }
     }
 }

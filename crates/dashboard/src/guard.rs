@@ -17,7 +17,7 @@ pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-abeyance-token")
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// What is asked of a request.
+/// Checks whether a request is meant for this server.
 #[derive(Debug)]
 pub(crate) struct Guard {
     pub(crate) token: String,
@@ -50,7 +50,7 @@ pub(crate) async fn check(
 }
 
 impl Guard {
-    /// Why a request is refused.
+    /// The reason why a request is refused, if it is.
     fn refuses(&self, method: &Method, headers: &HeaderMap) -> Option<String> {
         if let Some(why) = self.names.refuse(headers, "dashboard", "--dashboard-host") {
             return Some(why);

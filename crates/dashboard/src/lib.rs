@@ -6,7 +6,7 @@
 //! reads: what it is asked for never waits for training, nor training for it.
 //!
 //! - `attach.rs`: a [`Dashboard`] of a program's own session
-//! - `hub.rs`: the runs; `live.rs`: one that trains in this process, with its `controls.rs` and
+//! - `runs.rs`: the runs; `live.rs`: one that trains in this process, with its `controls.rs` and
 //!   `predictor.rs`
 //! - `folder.rs`: reads recordings
 //! - `export.rs`: runs as one file that needs no server; `tui.rs`: a run in a terminal
@@ -23,19 +23,19 @@ mod export;
 mod folder;
 mod graph;
 mod guard;
-mod hub;
 mod live;
 mod page;
 mod predictor;
+mod runs;
 mod server;
 pub mod tui;
 
 pub use attach::Dashboard;
-pub use controls::{Ask, Controls, Reply};
+pub use controls::{ControlRequest, Controls, Reply};
 pub use error::Error;
 pub use export::export;
 pub use folder::{Watch, read_folder};
-pub use hub::{Runs, Shown};
 pub use live::Live;
 pub use predictor::{Prediction, Predictor};
+pub use runs::{Runs, ShownRun};
 pub use server::Server;

@@ -7,11 +7,11 @@ use abeyance_graph::Graph;
 use abeyance_record::{Recorder, Run};
 use abeyance_session::Session;
 
-use crate::controls::{Ask, Controls};
-use crate::hub::Shown;
+use crate::controls::{ControlRequest, Controls};
 use crate::predictor::Predictor;
+use crate::runs::ShownRun;
 
-/// What a training and those who watch it have in common. The training calls
+/// The state that a training shares with those who watch it. The training calls
 /// [`Live::between_steps`] once a step and [`Live::finish`] at its end.
 #[derive(Clone, Debug)]
 pub struct Live {
@@ -42,9 +42,9 @@ impl Live {
         &self.controls
     }
 
-    /// It as one of a server's runs.
-    pub fn shown(&self) -> Shown {
-        Shown {
+    /// The training as one of a server's runs.
+    pub fn shown(&self) -> ShownRun {
+        ShownRun {
             run: self.run.clone(),
             controls: Some(self.controls.clone()),
             predictor: self.predictor.clone(),
@@ -72,10 +72,10 @@ impl Live {
                 predictor.give(session.snapshot());
             }
         };
-        while let Some(ask) = self.controls.check(&is_over, waiting) {
-            match ask {
-                Ask::Save(reply) => reply.send(save()),
-                Ask::Stop => return true,
+        while let Some(request) = self.controls.check(&is_over, waiting) {
+            match request {
+                ControlRequest::Save(reply) => reply.send(save()),
+                ControlRequest::Stop => return true,
             }
         }
         false

@@ -18,7 +18,7 @@ macro_rules! files {
     };
 }
 
-/// Where the page begins.
+/// The first file of the page.
 pub(crate) const INDEX: &str = include_str!("../page/index.html");
 
 /// All others.
@@ -60,7 +60,7 @@ pub(crate) const FILES: &[File] = files![
     "view.js" SCRIPT,
 ];
 
-/// What stands in the page for the token that controls are sent with.
+/// The placeholder in the page for the token that controls are sent with.
 pub(crate) const TOKEN: &str = "@TOKEN@";
 
 /// The page as a server gives it: with its token, and with all modules named at its head, so that a

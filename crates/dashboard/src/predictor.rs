@@ -5,29 +5,29 @@
 //! draws.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use abeyance_graph::Graph;
 use abeyance_ir::{Array, DType, Dim, GraphSignature, NodeId};
 use abeyance_session::{Session, SessionOptions, SignatureRun, Snapshot, Value, gradients};
+use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 
 /// Weights are not copied more often.
 const COPY_EVERY: Duration = Duration::from_millis(200);
-/// How long somebody who draws waits for the first weights.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time that somebody who draws waits for the first weights.
+const FIRST_WEIGHTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The name of the signature that is added.
 const SIGNATURE: &str = "abeyance/draw";
 
-/// What a drawn image is taken for.
+/// A prediction for a drawn image.
 #[derive(Clone, Debug, Serialize)]
 pub struct Prediction {
-    /// Of each class.
+    /// The probability of each class.
     pub probabilities: Vec<f32>,
     /// The derivative of the logarithm of the greatest probability by each pixel.
     pub saliency: Vec<f32>,
-    /// After so many steps.
+    /// The number of steps that the weights come from.
     pub step: u64,
 }
 
@@ -76,7 +76,7 @@ impl Predictor {
     /// Called by the training between two steps: copies its weights if somebody draws.
     pub fn offer(&self, session: &Session) {
         if self.is_wanted.load(Ordering::Relaxed) {
-            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let state = self.state.lock();
             let is_fresh = state.copied.is_some_and(|copied| copied.elapsed() < COPY_EVERY);
             drop(state);
             if !is_fresh {
@@ -88,7 +88,7 @@ impl Predictor {
     /// Gives it weights, such as those at the end.
     pub fn give(&self, snapshot: Snapshot) {
         self.is_wanted.store(false, Ordering::Relaxed);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         state.snapshot = Some(snapshot);
         state.copied = Some(Instant::now());
         self.arrived.notify_all();
@@ -110,13 +110,10 @@ impl Predictor {
             return Err("a pixel is no number".to_owned());
         }
         self.is_wanted.store(true, Ordering::Relaxed);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if state.snapshot.is_none() {
             let none_yet = |state: &mut State| state.snapshot.is_none();
-            state = match self.arrived.wait_timeout_while(state, PATIENCE, none_yet) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            self.arrived.wait_while_for(&mut state, none_yet, FIRST_WEIGHTS_TIMEOUT);
         }
         let State { snapshot, session, .. } = &mut *state;
         let Some(snapshot) = snapshot else {

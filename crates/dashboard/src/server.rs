@@ -22,17 +22,17 @@ use abeyance_record::ALL;
 
 use crate::answers::{self, Answer, failure};
 use crate::guard::{self, Guard};
-use crate::hub::{Runs, Shown};
+use crate::runs::{Runs, ShownRun};
 use crate::{Error, events, graph, page};
 
 /// A drawn digit of 28 by 28 numbers takes 16 kB; this allows images of four times the sides.
 const MOST_BODY: usize = 256 << 10;
 /// Points of a curve, if the page does not say.
 const POINTS: usize = 2_000;
-/// No answer has more of them.
+/// The most points of a curve in an answer.
 const MOST_POINTS: usize = 100_000;
-/// How long somebody who wants to save waits for the end of a step.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time that somebody who wants to save waits for the end of a step.
+const SAVE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server on a thread of its own. It ends when this is dropped.
 #[derive(Debug)]
@@ -92,12 +92,12 @@ impl Server {
         Ok(Self { addr, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// What to open in a browser.
+    /// The address to open in a browser.
     pub fn url(&self) -> String {
         format!("http://{}/", self.addr)
     }
@@ -166,10 +166,10 @@ async fn file(Path(name): Path<String>) -> Response {
 }
 
 /// Answers about a run, on a thread where it may take its time.
-async fn about(
+async fn run_answer(
     app: Arc<App>,
     id: String,
-    ask: impl FnOnce(&Shown) -> Option<String> + Send + 'static,
+    ask: impl FnOnce(&ShownRun) -> Option<String> + Send + 'static,
 ) -> Response {
     let Some(shown) = app.runs.get(&id) else {
         return failure(StatusCode::NOT_FOUND, format!("there is no run `{id}`")).into_response();
@@ -187,7 +187,7 @@ async fn about(
     }
 }
 
-/// What the address asks for behind its `?`.
+/// The parameters behind an address's `?`.
 struct Query {
     points: usize,
     steps: RangeInclusive<i64>,
@@ -243,7 +243,7 @@ async fn curves(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = Query::of(query.as_deref());
-    about(app, id, move |shown| {
+    run_answer(app, id, move |shown| {
         answers::text(&shown.run.curves(&query.tags, query.steps, query.points))
     })
     .await
@@ -255,50 +255,51 @@ async fn bands(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = Query::of(query.as_deref());
-    about(app, id, move |shown| answers::text(&shown.run.bands(query.steps, query.points))).await
+    run_answer(app, id, move |shown| answers::text(&shown.run.bands(query.steps, query.points)))
+        .await
 }
 
 async fn batches(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&json!({ "steps": shown.run.batches() }))).await
+    run_answer(app, id, |shown| answers::text(&json!({ "steps": shown.run.batches() }))).await
 }
 
 async fn batch(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
-    about(app, id, move |shown| answers::text(&answers::batch(&shown.run, step)?)).await
+    run_answer(app, id, move |shown| answers::text(&answers::batch(&shown.run, step)?)).await
 }
 
 async fn tests(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&answers::tests(&shown.run)?)).await
+    run_answer(app, id, |shown| answers::text(&answers::tests(&shown.run)?)).await
 }
 
 async fn test(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
-    about(app, id, move |shown| answers::text(&answers::test(&shown.run, step)?)).await
+    run_answer(app, id, move |shown| answers::text(&answers::test(&shown.run, step)?)).await
 }
 
 async fn graph_of(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&graph::graph(&shown.run)?)).await
+    run_answer(app, id, |shown| answers::text(&graph::graph(&shown.run)?)).await
 }
 
 async fn traces(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&json!({ "traces": shown.run.traces() }))).await
+    run_answer(app, id, |shown| answers::text(&json!({ "traces": shown.run.traces() }))).await
 }
 
 async fn trace(State(app): State<Arc<App>>, Path((id, step)): Path<(String, i64)>) -> Response {
-    about(app, id, move |shown| answers::text(&graph::trace(&shown.run, step)?)).await
+    run_answer(app, id, move |shown| answers::text(&graph::trace(&shown.run, step)?)).await
 }
 
 async fn texts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&shown.run.texts())).await
+    run_answer(app, id, |shown| answers::text(&shown.run.texts())).await
 }
 
 async fn images(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    about(app, id, |shown| answers::text(&shown.run.images())).await
+    run_answer(app, id, |shown| answers::text(&shown.run.images())).await
 }
 
 /// Sends an image, which is read on a thread where that may take its time.
-async fn picture(
+async fn image_answer(
     app: Arc<App>,
     id: String,
-    ask: impl FnOnce(&Shown) -> Option<Vec<u8>> + Send + 'static,
+    ask: impl FnOnce(&ShownRun) -> Option<Vec<u8>> + Send + 'static,
 ) -> Response {
     let missing =
         || failure(StatusCode::NOT_FOUND, format!("run `{id}` has no such image")).into_response();
@@ -313,14 +314,14 @@ async fn picture(
 }
 
 async fn sprite(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    picture(app, id, |shown| shown.run.tests().map(|tests| tests.png)).await
+    image_answer(app, id, |shown| shown.run.tests().map(|tests| tests.png)).await
 }
 
 async fn image(
     State(app): State<Arc<App>>,
     Path((id, tag, step, index)): Path<(String, String, i64, usize)>,
 ) -> Response {
-    picture(app, id, move |shown| shown.run.image(&tag, step, index)).await
+    image_answer(app, id, move |shown| shown.run.image(&tag, step, index)).await
 }
 
 async fn stream(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
@@ -384,7 +385,7 @@ async fn control(
         }
         "save" => {
             let answer = controls.save();
-            match tokio::task::spawn_blocking(move || answer.recv_timeout(PATIENCE)).await {
+            match tokio::task::spawn_blocking(move || answer.recv_timeout(SAVE_TIMEOUT)).await {
                 Ok(Ok(Ok(said))) => said,
                 Ok(Ok(Err(why))) => return Err(failure(StatusCode::CONFLICT, why)),
                 _ => {

@@ -17,23 +17,24 @@ mod tests;
 mod view;
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use abeyance_record::Run;
 
-use self::keys::{Desk, Wish};
+use self::keys::{AfterKey, KeyState};
 use self::palette::Palette;
 use self::scene::Scene;
-use crate::{Controls, Error, Runs, Shown};
+use crate::{Controls, Error, Runs, ShownRun};
 
-/// Between two pictures.
+/// The time between two pictures.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// A view of runs that fills the terminal, on a thread of its own. It only reads; dropping it gives
@@ -68,8 +69,8 @@ struct Shared {
 }
 
 impl Shared {
-    fn said(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    fn said(&self) -> MutexGuard<'_, Vec<String>> {
+        self.said.lock()
     }
 }
 
@@ -90,7 +91,7 @@ impl Tui {
     /// The standard output is no terminal, or another view has it.
     pub fn start(run: Arc<Run>, controls: Option<Arc<Controls>>) -> Result<Self, Error> {
         let runs = Runs::new();
-        runs.add(Shown { run, controls, predictor: None });
+        runs.add(ShownRun { run, controls, predictor: None });
         Self::of(runs)
     }
 
@@ -150,7 +151,7 @@ impl Drop for Tui {
 fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
     let palette = Palette::of_environment();
-    let (mut desk, mut scene) = (Desk::default(), Scene::default());
+    let (mut keys, mut scene) = (KeyState::default(), Scene::default());
     let mut heard = 0;
     let mut drawn: Option<(String, u64)> = None;
     let mut is_stale = true;
@@ -160,7 +161,7 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
         if event::poll(wait)? {
             match event::read()? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => {
-                    if desk.press(key, runs) == Wish::Leave {
+                    if keys.press(key, runs) == AfterKey::Leave {
                         return Ok(());
                     }
                     is_stale = true;
@@ -176,13 +177,13 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
         {
             let said = shared.said();
             if said.len() > heard {
-                desk.choice.message = said.last().cloned();
+                keys.options.message = said.last().cloned();
                 (heard, is_stale) = (said.len(), true);
             }
         }
-        is_stale |= desk.listen();
-        let Some(shown) = desk.shown(runs) else { continue };
-        if desk.has_left() {
+        is_stale |= keys.listen();
+        let Some(shown) = keys.shown(runs) else { continue };
+        if keys.has_left() {
             return Ok(());
         }
         let now = (shown.run.id().to_owned(), shown.run.changes());
@@ -196,7 +197,7 @@ fn show(runs: &Runs, shared: &Shared) -> io::Result<()> {
         }
         if std::mem::take(&mut is_stale) {
             let picture = || {
-                terminal.draw(|frame| view::draw(frame, &scene, &desk.choice, palette)).map(drop)
+                terminal.draw(|frame| view::draw(frame, &scene, &keys.options, palette)).map(drop)
             };
             terminal::with(picture)?;
         }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use abeyance_dashboard::{Controls, Error, Runs, Server, Shown};
+use abeyance_dashboard::{Controls, Error, Runs, Server, ShownRun};
 use abeyance_record::{ALL, Run, summary};
 use abeyance_web::AddressError;
 use serde_json::Value;
@@ -93,7 +93,7 @@ fn write(run: &Run, steps: std::ops::Range<i64>) {
 fn serve(runs: &[&Arc<Run>]) -> Server {
     let all = Runs::new();
     for run in runs {
-        all.add(Shown::recorded(Arc::clone(run)));
+        all.add(ShownRun::recorded(Arc::clone(run)));
     }
     Server::start(all, "0", &[]).unwrap()
 }
@@ -172,8 +172,8 @@ fn controls_want_the_token_and_a_run_that_trains_here() {
     let run = Run::new("net");
     let switches = Arc::new(Controls::new());
     let runs = Runs::new();
-    runs.add(Shown { run, controls: Some(switches.clone()), predictor: None });
-    runs.add(Shown::recorded(Run::new("old")));
+    runs.add(ShownRun { run, controls: Some(switches.clone()), predictor: None });
+    runs.add(ShownRun::recorded(Run::new("old")));
     let server = Server::start(runs, "0", &[]).unwrap();
     let addr = server.addr();
     let pause = r#"{"run":"net","do":"pause"}"#;

@@ -44,7 +44,7 @@ impl Case {
         Ok(Self { inputs, outputs: names.zip(values).collect() })
     }
 
-    /// Its inputs, for a run.
+    /// The case's inputs, for a run.
     pub(crate) fn feeds<'a>(
         &'a self,
         run: &SignatureRun<'_>,
@@ -73,7 +73,7 @@ pub(crate) fn to_file(cases: &[Case]) -> Checkpoint {
     Checkpoint::of_arrays(arrays)
 }
 
-/// What a file of cases holds, with a package in `folder` that says how many there are.
+/// Loads a file of cases, with a package in `folder` that says how many there are.
 pub(crate) fn load(folder: &Path, file: Option<&Path>, count: usize) -> Result<Vec<Case>, Error> {
     let Some(file) = file else {
         return match count {
@@ -155,7 +155,7 @@ pub(crate) fn check_fit(graph: &Graph, signature: &str, cases: &[Case]) -> Resul
                         .map_or_else(String::new, |near| format!("; it has `{near}`"));
                     return Err(format!("{}: there is no such {kind}{near}", about(name)));
                 };
-                fits(graph, *node, value).map_err(|fault| format!("{}: {fault}", about(name)))?;
+                fits(graph, *node, value).map_err(|reason| format!("{}: {reason}", about(name)))?;
             }
             let is_there = |port: &str| values.iter().any(|(name, _)| **name == *port);
             if let Some((missing, _)) = ports.iter().find(|(port, _)| !is_there(port)) {

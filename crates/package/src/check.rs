@@ -7,12 +7,12 @@ use abeyance_session::{Session, Value};
 use crate::tolerance::compare;
 use crate::{Error, Package, Processor, Tolerance};
 
-/// What was compared.
+/// The result of a check: the numbers of cases and elements that were compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Checked {
-    /// How many cases.
+    /// The number of cases.
     pub cases: usize,
-    /// How many numbers of their outputs.
+    /// The number of elements of their outputs.
     pub elements: usize,
     /// The tolerance, where bits need not be the same.
     pub within: Option<Tolerance>,
@@ -31,17 +31,17 @@ pub struct Difference {
     pub index: Vec<usize>,
     /// That element as it was recorded, or the output's element type and shape where these differ.
     pub was: String,
-    /// The same as it is now.
+    /// The element as it is now.
     pub is: String,
-    /// How many elements of the output differ.
+    /// The number of elements of the output that differ.
     pub differing: usize,
-    /// Of how many.
+    /// The number of elements of the output.
     pub elements: usize,
     /// The largest difference of floats, 0 where there are none.
     pub largest: f64,
     /// The tolerance, where bits need not be the same.
     pub within: Option<Tolerance>,
-    /// Where the case was recorded.
+    /// The kind of processor that recorded the case.
     pub recorded_on: Option<Processor>,
     /// The program that recorded it.
     pub recorded_by: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) fn check(
     Ok(checked)
 }
 
-/// How two values of an output differ, without what is known of the case.
+/// The difference of two values of an output, without what is known of the case.
 fn differ(was: &Value, is: &Value, within: Option<Tolerance>) -> Option<Difference> {
     let mut difference = Difference {
         case: 0,

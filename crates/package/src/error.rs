@@ -1,4 +1,4 @@
-//! What can go wrong with packages.
+//! The error of packages.
 
 use std::fmt;
 use std::io;
@@ -8,31 +8,31 @@ use abeyance_ir::Diagnostics;
 
 use crate::Difference;
 
-/// Why a model could not be read, packed, or found right.
+/// An error of reading, packing or checking a model.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The disk objects.
+    /// The disk fails, or a file is not there.
     #[error("cannot {what} `{path}`: {error}", path = .path.display())]
     Disk {
-        /// What was tried: read, write, list.
+        /// The attempt that failed: read, write, list.
         what: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What it says.
+        /// The system's error.
         error: io::Error,
     },
     /// A file or a folder is not what it should be.
     #[error("`{path}`: {message}{help}", path = .path.display(), help = advice(.help))]
     File {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         message: String,
-        /// How to mend it.
+        /// The way to mend it.
         help: Option<String>,
     },
-    /// What should be a graph's file is a checkpoint.
+    /// A checkpoint stands where a graph is wanted.
     #[error("`{path}` is a checkpoint, and a graph is wanted", path = .path.display())]
     CheckpointForGraph {
         /// The file.
@@ -50,16 +50,16 @@ pub enum Error {
     /// A checkpoint does not read, or does not fit the graph.
     #[error("{0}")]
     Checkpoint(abeyance_checkpoint::Error),
-    /// The session objects.
+    /// A session cannot be made, or a run fails.
     #[error("{0}")]
     Session(abeyance_session::Error),
-    /// What is asked of a package cannot be: a signature that writes, a name that no address can
+    /// A request that no package can meet: a signature that writes, a name that no address can
     /// hold.
     #[error("{message}{help}", help = advice(.help))]
     Request {
-        /// What is wrong.
+        /// The reason.
         message: String,
-        /// How to mend it.
+        /// The way to mend it.
         help: Option<String>,
     },
     /// A golden case could not be run.
@@ -67,7 +67,7 @@ pub enum Error {
     Case {
         /// Its number, counted from 0.
         case: usize,
-        /// What the session says.
+        /// The session's error.
         error: abeyance_session::Error,
     },
     /// The model does not give what a golden case says.
@@ -79,7 +79,7 @@ fn advice(help: &Option<String>) -> String {
     help.as_ref().map_or_else(String::new, |help| format!("\n   = help: {help}"))
 }
 
-/// What `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the error for people too, since `unwrap` and a `main` that returns it show this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -104,7 +104,7 @@ impl Error {
         Error::Request { message: message.into(), help: None }
     }
 
-    /// With advice.
+    /// Adds advice, which stands behind the message.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         if let Error::File { help, .. } | Error::Request { help, .. } = &mut self {
             *help = Some(advice.into());

@@ -1,4 +1,4 @@
-//! What lies in a folder: a package's files, or a graph and a checkpoint as people keep them.
+//! The files of a folder: a package's, or a graph and a checkpoint as people keep them.
 
 use std::fs::DirEntry;
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::{Error, is_onnx};
 
-/// What makes a folder a package.
+/// A package's manifest, which makes a folder a package.
 pub(crate) const MANIFEST: &str = "model.json";
 /// A package's graph.
 pub(crate) const GRAPH: &str = "graph.graph";
@@ -31,11 +31,11 @@ pub fn is_package(path: &Path) -> bool {
 
 /// The parts of a model in a folder.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct ModelFiles {
     pub(crate) graph: PathBuf,
     /// A checkpoint, or a folder of them.
     pub(crate) checkpoint: Option<PathBuf>,
-    /// What makes it a package.
+    /// The manifest, if it is a package.
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) cases: Option<PathBuf>,
 }
@@ -45,11 +45,11 @@ pub(crate) struct Found {
 /// # Errors
 /// The folder cannot be read; it has no graph, or several things of which one is wanted: their
 /// names.
-pub(crate) fn find(folder: &Path) -> Result<Found, Error> {
+pub(crate) fn find(folder: &Path) -> Result<ModelFiles, Error> {
     if is_package(folder) { find_package(folder) } else { find_loose(folder) }
 }
 
-fn find_package(folder: &Path) -> Result<Found, Error> {
+fn find_package(folder: &Path) -> Result<ModelFiles, Error> {
     let part = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
     let graph = match (part(GRAPH), part(MODEL)) {
         (Some(graph), None) | (None, Some(graph)) => graph,
@@ -68,7 +68,7 @@ fn find_package(folder: &Path) -> Result<Found, Error> {
             .advise("copy the folder as a whole, or pack the model again"));
         }
     };
-    Ok(Found {
+    Ok(ModelFiles {
         graph,
         checkpoint: part(WEIGHTS),
         manifest: Some(folder.join(MANIFEST)),
@@ -76,7 +76,7 @@ fn find_package(folder: &Path) -> Result<Found, Error> {
     })
 }
 
-fn find_loose(folder: &Path) -> Result<Found, Error> {
+fn find_loose(folder: &Path) -> Result<ModelFiles, Error> {
     let (mut graphs, mut texts) = (Vec::new(), Vec::new());
     let (mut checkpoints, mut series) = (Vec::new(), Vec::new());
     for entry in entries(folder)? {
@@ -129,7 +129,7 @@ fn find_loose(folder: &Path) -> Result<Found, Error> {
              `*.safetensors` beside it",
         )
     })?;
-    Ok(Found { graph, checkpoint, manifest: None, cases: None })
+    Ok(ModelFiles { graph, checkpoint, manifest: None, cases: None })
 }
 
 fn has_extension(path: &Path, wanted: &str) -> bool {
@@ -154,7 +154,7 @@ fn has_checkpoints(folder: &Path) -> Result<bool, Error> {
     Ok(entries(folder)?.iter().any(is_one))
 }
 
-/// What is in a folder and not hidden.
+/// The entries of a folder that are not hidden.
 fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
     let failed = |error| Error::disk("list", folder)(error);
     let mut found = Vec::new();
@@ -183,22 +183,19 @@ fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
 /// The file or the folder is not there or cannot be read.
 pub fn files(path: &Path) -> Result<Vec<(PathBuf, u64, SystemTime)>, Error> {
     let mut found = Vec::new();
-    match path.is_dir() {
-        false => found.push(state(path)?),
-        true => {
-            for entry in entries(path)? {
-                let path = entry.path();
-                match path.is_dir() {
-                    false => found.extend(state_if_there(&path)?),
-                    true => {
-                        for entry in entries(&path)? {
-                            let path = entry.path();
-                            if !path.is_dir() {
-                                found.extend(state_if_there(&path)?);
-                            }
-                        }
-                    }
-                }
+    if !path.is_dir() {
+        return Ok(vec![state(path)?]);
+    }
+    for entry in entries(path)? {
+        let path = entry.path();
+        if !path.is_dir() {
+            found.extend(state_if_there(&path)?);
+            continue;
+        }
+        for entry in entries(&path)? {
+            let path = entry.path();
+            if !path.is_dir() {
+                found.extend(state_if_there(&path)?);
             }
         }
     }
@@ -213,7 +210,7 @@ fn state(path: &Path) -> Result<(PathBuf, u64, SystemTime), Error> {
     Ok((path.to_owned(), data.len(), changed))
 }
 
-/// The same of a file that may be gone since the folder was listed.
+/// The length and time of a file that may be gone since the folder was listed.
 fn state_if_there(path: &Path) -> Result<Option<(PathBuf, u64, SystemTime)>, Error> {
     match state(path) {
         Ok(state) => Ok(Some(state)),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Processor, Tolerance};
 
-/// No larger one is read.
+/// The most bytes of the file.
 const MOST_BYTES: u64 = 1 << 20;
 
 /// The form of packages that is written. Readers refuse newer ones.
@@ -16,7 +16,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// a metric.
 const LONGEST_NAME: usize = 128;
 
-/// What a package says of itself.
+/// A package's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
@@ -24,16 +24,16 @@ pub(crate) struct Manifest {
     pub(crate) name: String,
     /// The signature that answers where none is asked for, and that golden cases are of.
     pub(crate) signature: String,
-    /// Where the golden cases were recorded.
+    /// The kind of processor that recorded the golden cases.
     pub(crate) processor: Processor,
-    /// How far outputs may be from the recorded ones elsewhere.
+    /// The tolerance for outputs on another kind of processor.
     pub(crate) tolerance: Tolerance,
     /// The number of golden cases.
     pub(crate) cases: usize,
     pub(crate) made_by: String,
 }
 
-/// What tells forms apart, whatever else they hold.
+/// The number of a manifest's form, whatever else it holds.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
@@ -60,8 +60,8 @@ impl Manifest {
             .advise("read it with a newer version of Abeyance, or pack the model again"));
         }
         let manifest: Manifest = serde_json::from_slice(&bytes).map_err(unread)?;
-        match name_fault(&manifest.name).or_else(|| manifest.tolerance.fault()) {
-            Some(fault) => Err(Error::file(path, fault)),
+        match name_error(&manifest.name).or_else(|| manifest.tolerance.error()) {
+            Some(reason) => Err(Error::file(path, reason)),
             None => Ok(manifest),
         }
     }
@@ -73,8 +73,8 @@ impl Manifest {
     }
 }
 
-/// What is wrong with the name of a model: it stands in addresses as it is.
-pub(crate) fn name_fault(name: &str) -> Option<String> {
+/// The reason why a model cannot have this name, which stands in addresses as it is.
+pub(crate) fn name_error(name: &str) -> Option<String> {
     let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_.".contains(sign);
     let is_right = name.len() <= LONGEST_NAME
         && name.starts_with(|sign: char| sign.is_ascii_alphanumeric() || sign == '_')

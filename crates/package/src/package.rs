@@ -6,7 +6,7 @@ use abeyance_checkpoint::{Checkpoint, Restore};
 use abeyance_graph::Graph;
 use abeyance_session::{Session, SessionOptions};
 
-use crate::folder::{self, Found, GRAPH, WEIGHTS};
+use crate::folder::{self, GRAPH, ModelFiles, WEIGHTS};
 use crate::manifest::{Manifest, name_of};
 use crate::signatures::default_signature;
 use crate::{
@@ -16,12 +16,11 @@ use crate::{
 /// A model that was packed, or its parts as people keep them.
 #[derive(Debug)]
 pub struct Package {
-    /// What it is called: as it says, or as its file or folder is called. Fit to stand in an
-    /// address.
+    /// The model's name: its own, or that of its file or folder. Fit to stand in an address.
     pub name: String,
-    /// What computes.
+    /// The graph.
     pub graph: Graph,
-    /// What it has learnt; `None` where that is in the graph, as a model of ONNX has it, or
+    /// The trained variables. `None` where they are in the graph, as a model of ONNX has them, or
     /// nowhere.
     pub checkpoint: Option<Checkpoint>,
     /// The signature that answers where none is asked for. `None` if the graph has none that can be
@@ -29,9 +28,9 @@ pub struct Package {
     pub signature: Option<String>,
     /// The golden cases.
     pub cases: Vec<Case>,
-    /// Where they were recorded.
+    /// The kind of processor that recorded the golden cases.
     pub processor: Option<Processor>,
-    /// How far outputs may be from theirs on another kind of processor.
+    /// The tolerance for outputs on another kind of processor.
     pub tolerance: Tolerance,
     /// The program that packed it.
     pub made_by: Option<String>,
@@ -51,11 +50,10 @@ impl Package {
     /// # Errors
     /// It cannot be read; a part is missing, damaged, or does not go with the others.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let found = match path.is_dir() {
-            true => folder::find(path)?,
-            false => {
-                Found { graph: path.to_owned(), checkpoint: None, manifest: None, cases: None }
-            }
+        let found = if path.is_dir() {
+            folder::find(path)?
+        } else {
+            ModelFiles { graph: path.to_owned(), checkpoint: None, manifest: None, cases: None }
         };
         let manifest = found.manifest.as_deref().map(Manifest::load).transpose()?;
         let graph = reading::graph(&found.graph)?;
@@ -94,7 +92,7 @@ impl Package {
         let cases = case::load(path, found.cases.as_deref(), manifest.cases)?;
         let signature = package.signature.as_deref().unwrap_or_default();
         case::check_fit(&package.graph.ir(), signature, &cases)
-            .map_err(|fault| Error::file(&path.join(folder::CASES), fault))?;
+            .map_err(|reason| Error::file(&path.join(folder::CASES), reason))?;
         Ok(Self { cases, ..package })
     }
 
@@ -117,9 +115,9 @@ impl Package {
         Ok(())
     }
 
-    /// The same model with what another training has learnt: a checkpoint's file, or the newest in
-    /// a folder. Golden cases stay, so that [`Package::check`] objects if the weights are not those
-    /// that the cases were recorded with.
+    /// Replaces the trained variables by those of a checkpoint: a file, or the newest in a folder.
+    /// Golden cases stay, so that [`Package::check`] objects if the weights are not those that the
+    /// cases were recorded with.
     ///
     /// # Errors
     /// It cannot be read or is damaged; the folder has none.

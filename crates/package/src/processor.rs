@@ -1,4 +1,4 @@
-//! Which processors compute the same bits.
+//! Kinds of processors that compute the same bits.
 
 use std::fmt;
 
@@ -47,10 +47,12 @@ fn instructions() -> &'static str {
         ($($feature:tt),*) => { $(std::arch::is_x86_feature_detected!($feature))&&* };
     }
     let is_v3 = has!("sse4.2", "popcnt", "avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt");
-    match is_v3 && has!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl") {
-        true => "x86-64-v4",
-        false if is_v3 => "x86-64-v3",
-        false => "x86-64",
+    if is_v3 && has!("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl") {
+        "x86-64-v4"
+    } else if is_v3 {
+        "x86-64-v3"
+    } else {
+        "x86-64"
     }
 }
 

@@ -10,7 +10,7 @@ use abeyance_ir::{Diagnostics, Location};
 use crate::folder::{self, WEIGHTS};
 use crate::{Error, is_package};
 
-/// No larger model is read; protobuf ends there.
+/// The most bytes of a model of ONNX, where protobuf ends.
 const MOST_MODEL_BYTES: u64 = 1 << 31;
 
 /// True if a file is a model of ONNX, by its name: such files have no mark.

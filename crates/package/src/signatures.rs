@@ -1,4 +1,4 @@
-//! What a signature needs and does: whether it writes, and which variables it reads.
+//! The effects of a signature: whether it writes, and which variables it reads.
 
 use std::collections::BTreeSet;
 

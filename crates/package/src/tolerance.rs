@@ -1,4 +1,4 @@
-//! How far an output may be from the one that was recorded, on another kind of processor.
+//! The tolerance of an output on another kind of processor than the one that recorded it.
 
 use abeyance_ir::{Array, DType};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tolerance {
-    /// Of the recorded number.
+    /// The part of the recorded number by which an output may differ.
     pub relative: f64,
-    /// In any case.
+    /// The distance by which an output may differ in any case.
     pub absolute: f64,
 }
 
@@ -26,8 +26,8 @@ impl Default for Tolerance {
 }
 
 impl Tolerance {
-    /// What is wrong with it.
-    pub(crate) fn fault(self) -> Option<String> {
+    /// The reason why it is no tolerance.
+    pub(crate) fn error(self) -> Option<String> {
         let is_right = |limit: f64, most: f64| limit.is_finite() && (0.0..=most).contains(&limit);
         if !is_right(self.relative, 1.0) {
             return Some(format!(
@@ -50,12 +50,12 @@ impl Tolerance {
     }
 }
 
-/// Where two arrays of one type and shape differ.
+/// The differing elements of two arrays of one type and shape.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Differing {
     /// The first element that does.
     pub(crate) first: usize,
-    /// How many do.
+    /// The number of them.
     pub(crate) count: usize,
     /// The largest difference of finite floats, 0 if it is none.
     pub(crate) largest: f64,
@@ -153,11 +153,11 @@ mod tests {
 
     #[test]
     fn a_tolerance_that_accepts_everything_is_none() {
-        assert_eq!(Tolerance::default().fault(), None);
+        assert_eq!(Tolerance::default().error(), None);
         for (relative, absolute) in
             [(-1.0, 0.0), (f64::NAN, 0.0), (2.0, 0.0), (0.0, f64::INFINITY), (0.0, -1.0)]
         {
-            assert!(Tolerance { relative, absolute }.fault().is_some(), "{relative} {absolute}");
+            assert!(Tolerance { relative, absolute }.error().is_some(), "{relative} {absolute}");
         }
     }
 }

@@ -10,11 +10,11 @@ use abeyance_ir::known_dims;
 use abeyance_storage::{Disk, Storage, replace_folder};
 
 use crate::folder::{CASES, FILES, GRAPH, MANIFEST, MODEL, WEIGHTS};
-use crate::manifest::{FORMAT, Manifest, name_fault};
+use crate::manifest::{FORMAT, Manifest, name_error};
 use crate::package::check_servable;
 use crate::{Case, Error, Processor, Tolerance, case, is_package, servable, variables};
 
-/// What goes into a package.
+/// The content of a package.
 #[derive(Debug)]
 pub struct Packing<'a> {
     name: &'a str,
@@ -100,12 +100,13 @@ impl<'a> Packing<'a> {
     }
 }
 
-/// What was written.
+/// The files that were written, and the variables that were left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// The files and their lengths.
     pub files: Vec<(&'static str, usize)>,
-    /// What of the checkpoint was left out, by name: no servable signature reads it.
+    /// The names of the checkpoint's variables that were left out, since no servable signature
+    /// reads them.
     pub left_out: Vec<String>,
 }
 
@@ -118,7 +119,8 @@ pub fn write(folder: &Path, packing: &Packing<'_>) -> Result<Written, Error> {
     write_on(&Disk, folder, packing)
 }
 
-/// The same on another storage than the disk itself: one that fails, for tests.
+/// Packs a model as [`write()`] does, on another storage than the disk itself: one that fails, for
+/// tests.
 ///
 /// # Errors
 /// As [`write()`].
@@ -128,8 +130,8 @@ pub fn write_on(
     packing: &Packing<'_>,
 ) -> Result<Written, Error> {
     check_place(folder)?;
-    if let Some(fault) = name_fault(packing.name).or_else(|| packing.tolerance.fault()) {
-        return Err(Error::request(fault));
+    if let Some(reason) = name_error(packing.name).or_else(|| packing.tolerance.error()) {
+        return Err(Error::request(reason));
     }
     packing.graph.check().map_err(Error::Graph)?;
     let ir = packing.graph.ir();

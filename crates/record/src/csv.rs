@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use abeyance_storage::{Disk, replace};
 
 use crate::Error;
-use crate::folder::each;
+use crate::folder::for_each_event;
 use crate::proto::{Content, What};
 
-/// Its name.
+/// The name of the file.
 pub const NAME: &str = "metrics.csv";
 
 /// A table of a row a step: the step, the wall time of its first number, and a column a tag, empty
@@ -46,7 +46,7 @@ impl Csv {
     /// A table of all scalars of an event file.
     pub fn of_events(folder: &Path, events: &Path) -> Result<Self, Error> {
         let mut csv = Self::create(folder)?;
-        each(events, |event| {
+        for_each_event(events, |event| {
             let Ok(event) = event else { return Ok(()) };
             let Some(What::Summary(summary)) = &event.what else { return Ok(()) };
             for value in &summary.value {

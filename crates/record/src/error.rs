@@ -1,20 +1,20 @@
-//! What goes wrong with recordings.
+//! The error of recordings.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a recording. Displays as a sentence or two for people.
+/// An error of a recording. Displays as a sentence or two for people.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The disk objects.
+    /// The disk fails, or the file is not there.
     #[error("{what} `{}`: {source}", path.display())]
     Disk {
-        /// What was tried: "cannot open".
+        /// The attempt that failed: "cannot open".
         what: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// A file that does not begin with a record.
@@ -28,7 +28,7 @@ pub enum Error {
     Length {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
     },
     /// Data that their checksum does not confirm. The next record can be read.
@@ -36,9 +36,9 @@ pub enum Error {
     Checksum {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
-        /// How many bytes of data it has.
+        /// The length of its data, in bytes.
         length: u64,
     },
     /// A record that is larger than any that is read. The next record can be read.
@@ -46,9 +46,9 @@ pub enum Error {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
-        /// How many bytes of data it has.
+        /// The length of its data, in bytes.
         length: u64,
     },
     /// A record that is no event. The next record can be read.
@@ -56,9 +56,9 @@ pub enum Error {
     Message {
         /// The file.
         path: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record, in bytes.
         offset: u64,
-        /// What it is instead.
+        /// The reason.
         reason: String,
     },
     /// A file that was cut while it was read.
@@ -66,9 +66,9 @@ pub enum Error {
     Shrunk {
         /// The file.
         path: PathBuf,
-        /// How far it was read.
+        /// The offset up to which it was read, in bytes.
         offset: u64,
-        /// How long it is now.
+        /// The file's length now, in bytes.
         length: u64,
     },
     /// Pixels that make no picture, or a picture that has no pixels.
@@ -77,7 +77,7 @@ pub enum Error {
     /// A recorder that was asked for what it cannot do.
     #[error("{0}")]
     Request(String),
-    /// What a session says.
+    /// A session's error.
     #[error(transparent)]
     Session(#[from] abeyance_session::Error),
 }

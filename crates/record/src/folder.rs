@@ -37,7 +37,7 @@ pub fn event_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, Error> {
 /// Stands for the graph among tags.
 const GRAPH: &str = "\0graph";
 
-/// What was found wrong in files that were read over.
+/// Descriptions of the damage in files that were read over.
 pub type Damage = Vec<String>;
 
 /// Makes a run's recording end at `step`: the events of all files of the folder up to it, in one
@@ -93,7 +93,7 @@ fn first_steps(files: &[PathBuf], damage: &mut Damage) -> Result<Vec<HashMap<Str
     let mut firsts = Vec::new();
     for file in files {
         let mut first: HashMap<String, i64> = HashMap::new();
-        each(file, |result| {
+        for_each_event(file, |result| {
             match result {
                 Err(error) => damage.push(error.to_string()),
                 Ok(event) => {
@@ -113,7 +113,7 @@ fn first_steps(files: &[PathBuf], damage: &mut Damage) -> Result<Vec<HashMap<Str
     Ok(firsts)
 }
 
-/// What an event speaks of: the tags of its values, or a word of its own for what has none.
+/// The tags of an event's values, or a word of its own for an event that has none.
 fn tags(event: &Event) -> Vec<&str> {
     match &event.what {
         Some(What::Summary(summary)) => summary.value.iter().map(|value| &*value.tag).collect(),
@@ -144,7 +144,7 @@ fn copy(
         let counts = |tag: &str, at: i64| {
             at <= step && later.iter().all(|first| first.get(tag).is_none_or(|&first| at < first))
         };
-        each(file, |result| {
+        for_each_event(file, |result| {
             let Ok(mut event) = result else { return Ok(()) };
             match &mut event.what {
                 Some(What::FileVersion(_)) => return Ok(()),
@@ -176,7 +176,7 @@ fn copy(
 }
 
 /// Calls for every event of a file and for everything that is damaged in it.
-pub(crate) fn each(
+pub(crate) fn for_each_event(
     file: &Path,
     mut call: impl FnMut(Result<Event, Error>) -> Result<(), Error>,
 ) -> Result<(), Error> {
@@ -203,7 +203,7 @@ mod tests {
         let mut found = std::collections::BTreeMap::new();
         for file in event_files(folder).unwrap() {
             let mut of_file = std::collections::BTreeMap::new();
-            each(&file, |event| {
+            for_each_event(&file, |event| {
                 let event = event?;
                 if let Some(What::Summary(summary)) = &event.what
                     && let Some(crate::proto::Content::Tensor(tensor)) = &summary.value[0].content

@@ -80,7 +80,7 @@ pub fn read(bytes: &[u8]) -> Option<GraphDef> {
     (!is_too_large(bytes)).then(|| GraphDef::decode(bytes).ok())?
 }
 
-/// The same of a graph inside a `MetaGraphDef`.
+/// Reads the graph inside a `MetaGraphDef`. `None` if it is damaged, too large or without a graph.
 pub fn read_meta(bytes: &[u8]) -> Option<GraphDef> {
     (!parts(bytes, 2).any(is_too_large))
         .then(|| MetaGraphDef::decode(bytes).ok())?

@@ -1,4 +1,4 @@
-//! What a run leaves behind: summaries written as TensorBoard event files, and read back.
+//! Records of a run: summaries written as TensorBoard event files, and read back.
 //!
 //! [`EventWriter`] and [`EventReader`] are files of [`proto::Event`]s, [`folder`] is a run's files
 //! together, [`Logs`] a folder of runs. [`summary`] makes values, [`Recorder`] records a training,

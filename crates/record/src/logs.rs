@@ -11,11 +11,11 @@ use crate::{Error, Run};
 
 /// Folders below the one that is opened are looked into so deep.
 const DEEPEST: usize = 8;
-/// So many folders are looked into.
+/// The most folders that are looked into.
 const MOST_FOLDERS: usize = 10_000;
-/// Between two looks for new runs and files.
+/// The time between two looks for new runs and files.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// So many runs are read at once, each with a file or two that is open meanwhile.
+/// The most runs that are read at once, each with a file or two that is open meanwhile.
 const MOST_AT_ONCE: usize = 100;
 /// Events that are read of a run before another has its turn.
 const TURN: usize = 5_000;
@@ -38,7 +38,7 @@ pub struct Logs {
     name: String,
     runs: BTreeMap<PathBuf, Log>,
     looked: Option<Instant>,
-    /// How long the last look took.
+    /// The duration of the last look.
     took: Duration,
     mistakes: Vec<Error>,
 }
@@ -75,7 +75,7 @@ impl Logs {
         self.runs.values().map(|log| &log.run)
     }
 
-    /// What was damaged or could not be read since this was asked last.
+    /// Takes the errors since the last call: files that were damaged or could not be read.
     pub fn mistakes(&mut self) -> Vec<Error> {
         std::mem::take(&mut self.mistakes)
     }
@@ -169,10 +169,12 @@ fn name(root: &Path) -> String {
 fn id(root: &Path, name: &str, folder: &Path) -> String {
     let parts = folder.strip_prefix(root).unwrap_or(folder).components();
     let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
-    match parts.is_empty() {
-        true => name.to_owned(),
-        false if parts == [name] => format!("./{name}"),
-        false => parts.join("/"),
+    if parts.is_empty() {
+        name.to_owned()
+    } else if parts == [name] {
+        format!("./{name}")
+    } else {
+        parts.join("/")
     }
 }
 

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::bands::{self, Band};
 use crate::proto::{Content, Event, Image, Summary, TensorProto, Value, What};
@@ -44,19 +46,19 @@ pub mod tags {
     pub const TEST_IMAGES: &str = "abeyance/images/test";
     /// Their classes.
     pub const TEST_LABELS: &str = "abeyance/labels/test";
-    /// What they are taken for.
+    /// The classes predicted for the test images.
     pub const TEST_PREDICTIONS: &str = "abeyance/predictions/test";
     /// A training batch in one picture.
     pub const BATCH: &str = "abeyance/batch";
-    /// Its classes.
+    /// The classes of the training batch.
     pub const BATCH_LABELS: &str = "abeyance/batch/labels";
-    /// What they are taken for.
+    /// The classes predicted for the batch.
     pub const BATCH_PREDICTIONS: &str = "abeyance/batch/predictions";
 }
 
 /// The plugin of the graph of a function that TensorFlow 2 traced.
 const TRACED_GRAPH: &str = "graph_run_metadata_graph";
-/// How many large things of a kind are kept in memory where there is no file.
+/// The most large things of a kind that are kept in memory where there is no file.
 const MOST_HELD: usize = 256;
 /// A text of a tag that is logged again and again: so many are kept.
 const MOST_TEXTS: usize = 64;
@@ -70,16 +72,16 @@ pub struct Run {
 
 /// An event, in memory or in a file.
 #[derive(Clone, Debug)]
-enum Held {
-    Here(Arc<Event>),
-    At(Place),
+enum EventRef {
+    InMemory(Arc<Event>),
+    InFile(Place),
 }
 
-impl Held {
+impl EventRef {
     fn event(&self) -> Option<Arc<Event>> {
         match self {
-            Held::Here(event) => Some(event.clone()),
-            Held::At(place) => read_at(place).ok().map(Arc::new),
+            EventRef::InMemory(event) => Some(event.clone()),
+            EventRef::InFile(place) => read_at(place).ok().map(Arc::new),
         }
     }
 }
@@ -88,7 +90,7 @@ impl Held {
 struct Model {
     /// The clock of the last change.
     changed: u32,
-    /// How many there were.
+    /// The number of changes.
     changes: u64,
     started: Option<f64>,
     updated: f64,
@@ -103,14 +105,14 @@ struct Model {
     scalars: BTreeMap<String, Series<f32>>,
     exact: BTreeMap<String, Series<Band>>,
     estimated: BTreeMap<String, Series<Band>>,
-    batches: Series<Held>,
-    predictions: Series<Held>,
-    test_images: Option<Held>,
+    batches: Series<EventRef>,
+    predictions: Series<EventRef>,
+    test_images: Option<EventRef>,
     test_labels: Option<Arc<[u16]>>,
-    images: BTreeMap<String, Series<(Held, usize)>>,
+    images: BTreeMap<String, Series<(EventRef, usize)>>,
     texts: BTreeMap<String, Series<Arc<str>>>,
-    graph: Option<Held>,
-    traces: Series<(Held, String)>,
+    graph: Option<EventRef>,
+    traces: Series<(EventRef, String)>,
     /// When the run went back, and to which step.
     resets: Vec<(u32, i64)>,
     /// When what there is one of came last.
@@ -125,17 +127,17 @@ impl Run {
         Arc::new(Self { id: id.into(), model: RwLock::default() })
     }
 
-    /// Its name among others.
+    /// The run's id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Model> {
-        self.model.read().unwrap_or_else(PoisonError::into_inner)
+        self.model.read()
     }
 
     fn change(&self, change: impl FnOnce(&mut Model, u32)) {
-        let mut model = self.model.write().unwrap_or_else(PoisonError::into_inner);
+        let mut model = self.model.write();
         // Under the lock: who looked at the clock before has an earlier time, who looks after finds
         // the change when the lock is free.
         let now = CLOCK.load(Ordering::Acquire);
@@ -174,7 +176,7 @@ impl Run {
         self.change(|model, _| model.state = Some(state.to_owned()));
     }
 
-    /// How often it has changed.
+    /// The number of changes so far.
     pub fn changes(&self) -> u64 {
         self.read().changes
     }
@@ -188,8 +190,8 @@ impl Model {
             self.updated = self.updated.max(event.wall_time);
         }
         let held = || match place {
-            Some(place) => Held::At(place.clone()),
-            None => Held::Here(Arc::new(event.clone())),
+            Some(place) => EventRef::InFile(place.clone()),
+            None => EventRef::InMemory(Arc::new(event.clone())),
         };
         match &event.what {
             Some(What::Summary(summary)) => self.summary(event, summary, &held, now),
@@ -209,7 +211,7 @@ impl Model {
         }
     }
 
-    fn summary(&mut self, event: &Event, summary: &Summary, held: &dyn Fn() -> Held, now: u32) {
+    fn summary(&mut self, event: &Event, summary: &Summary, held: &dyn Fn() -> EventRef, now: u32) {
         let mut went_back = false;
         for value in &summary.value {
             went_back |= self.value(event, value, held, now);
@@ -222,7 +224,13 @@ impl Model {
     }
 
     /// Takes a value in, and gives whether the run went back.
-    fn value(&mut self, event: &Event, value: &Value, held: &dyn Fn() -> Held, now: u32) -> bool {
+    fn value(
+        &mut self,
+        event: &Event,
+        value: &Value,
+        held: &dyn Fn() -> EventRef,
+        now: u32,
+    ) -> bool {
         let (step, wall, tag) = (event.step, event.wall_time, value.tag.as_str());
         if tag.starts_with(tags::PREFIX) {
             return self.own(event, value, held, now);
@@ -287,7 +295,14 @@ impl Model {
         }
     }
 
-    fn image(&mut self, tag: &str, step: i64, wall: f64, held: (Held, usize), now: u32) -> bool {
+    fn image(
+        &mut self,
+        tag: &str,
+        step: i64,
+        wall: f64,
+        held: (EventRef, usize),
+        now: u32,
+    ) -> bool {
         self.images_changed = now;
         let series = entry(&mut self.images, tag);
         let went_back = series.push(step, wall, held, now);
@@ -307,7 +322,7 @@ impl Model {
     }
 
     /// A value of our own.
-    fn own(&mut self, event: &Event, value: &Value, held: &dyn Fn() -> Held, now: u32) -> bool {
+    fn own(&mut self, event: &Event, value: &Value, held: &dyn Fn() -> EventRef, now: u32) -> bool {
         let Some(Content::Tensor(tensor)) = &value.content else { return false };
         let (step, wall) = (event.step, event.wall_time);
         let text = || {
@@ -387,8 +402,9 @@ fn entry<'a, T>(map: &'a mut BTreeMap<String, Series<T>>, tag: &str) -> &'a mut 
 }
 
 /// Drops every other large thing where many are kept in memory.
-fn thin<T>(series: &mut Series<T>, held: impl Fn(&T) -> &Held) {
-    let is_here = series.last().is_some_and(|point| matches!(held(point.value), Held::Here(_)));
+fn thin<T>(series: &mut Series<T>, held: impl Fn(&T) -> &EventRef) {
+    let is_here =
+        series.last().is_some_and(|point| matches!(held(point.value), EventRef::InMemory(_)));
     if is_here && series.len() > MOST_HELD {
         series.thin();
     }

@@ -18,12 +18,12 @@ pub struct Event {
     /// Training steps done.
     #[prost(int64, tag = "2")]
     pub step: i64,
-    /// What it says.
+    /// The event's content.
     #[prost(oneof = "What", tags = "3, 4, 5, 7, 8, 9")]
     pub what: Option<What>,
 }
 
-/// What an event says.
+/// The content of an event.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum What {
     /// The first record of a file: `brain.Event:2`.
@@ -87,7 +87,7 @@ pub struct Value {
     /// The tag.
     #[prost(string, tag = "1")]
     pub tag: String,
-    /// How it is shown. In a file the first value of a tag alone may have it.
+    /// The plugin that shows the value. In a file the first value of a tag alone may have it.
     #[prost(message, optional, tag = "9")]
     pub metadata: Option<SummaryMetadata>,
     /// The value.
@@ -95,7 +95,7 @@ pub struct Value {
     pub content: Option<Content>,
 }
 
-/// What a value is.
+/// The content of a value.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum Content {
     /// A scalar of the old form.
@@ -112,7 +112,7 @@ pub enum Content {
     Tensor(TensorProto),
 }
 
-/// Which plugin shows a value.
+/// The plugin that shows a value, and its data.
 #[derive(Clone, PartialEq, Message)]
 pub struct SummaryMetadata {
     /// The plugin.
@@ -160,7 +160,7 @@ pub struct HistogramProto {
     /// The greatest value.
     #[prost(double, tag = "2")]
     pub max: f64,
-    /// How many values.
+    /// The number of values.
     #[prost(double, tag = "3")]
     pub num: f64,
     /// Their sum.
@@ -283,7 +283,7 @@ pub struct NodeDef {
     /// Its operands: `name`, `name:1`, or `^name` for a node that runs before.
     #[prost(string, repeated, tag = "3")]
     pub input: Vec<String>,
-    /// Where it runs.
+    /// The device that it runs on.
     #[prost(string, tag = "4")]
     pub device: String,
     /// Its attributes.
@@ -369,13 +369,13 @@ pub struct StepStats {
     pub dev_stats: Vec<DeviceStepStats>,
 }
 
-/// What a device did.
+/// The work of a device in a step.
 #[derive(Clone, PartialEq, Message)]
 pub struct DeviceStepStats {
     /// Its name.
     #[prost(string, tag = "1")]
     pub device: String,
-    /// What it ran.
+    /// The nodes that it ran.
     #[prost(message, repeated, tag = "2")]
     pub node_stats: Vec<NodeExecStats>,
     /// The names of its threads.
@@ -401,7 +401,7 @@ pub struct NodeExecStats {
     /// The end after that.
     #[prost(int64, tag = "5")]
     pub all_end_rel_micros: i64,
-    /// What it computed, for people: all nodes of a fused task.
+    /// A description of the work, for people: all nodes of a fused task.
     #[prost(string, tag = "8")]
     pub timeline_label: String,
     /// The thread.

@@ -1,4 +1,4 @@
-//! How numbers are spread: exact percentiles and a histogram of one or several arrays together.
+//! Exact percentiles and a histogram of the numbers of one or several arrays together.
 //!
 //! `f32` takes no sort: its bits, turned so that they are ordered as the numbers are, are counted
 //! by their upper half, and by their lower half where a percentile falls.
@@ -10,14 +10,14 @@ use crate::PERCENTILES;
 /// Buckets of a histogram.
 pub const BUCKETS: usize = 30;
 
-/// How numbers are spread.
+/// The distribution of numbers: percentiles and a histogram.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spread {
-    /// How many are finite: what the percentiles and the histogram are of.
+    /// The number of finite ones, of which the percentiles and the histogram are.
     pub finite: u64,
-    /// How many are NaN.
+    /// The number of NaN.
     pub nan: u64,
-    /// How many are infinite, negative ones included.
+    /// The number of infinite ones, negative ones included.
     pub infinite: u64,
     /// The percentiles [`PERCENTILES`] by nearest rank: of n finite numbers in order, counted from
     /// 0, the one at p / 100 · (n - 1), rounded, halves up. None where no number is finite.
@@ -34,22 +34,22 @@ pub struct Spread {
 pub struct Quantiles {
     upper: Vec<u32>,
     lower: Vec<u32>,
-    /// By upper half, its table of lower halves, counted from 1.
+    /// For each upper half the number of its table of lower halves, counted from 1.
     tables: Vec<u8>,
 }
 
-/// So many numbers are counted.
+/// The count of numbers from which on tables are faster than sorting.
 const FEW: usize = 20_000;
 /// The halves of a number's bits.
 const HALF: usize = 1 << 16;
 
 impl Quantiles {
-    /// Nothing counted yet.
+    /// Makes empty tables.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How the elements of these arrays are spread, all together. Truth values count as 0 and 1;
+    /// Summarizes the elements of these arrays, all together. Truth values count as 0 and 1;
     /// integers beyond 2^53 are rounded.
     pub fn spread(&mut self, arrays: &[&Value]) -> Spread {
         let floats: Option<Vec<&[f32]>> = (arrays.iter())
@@ -64,7 +64,7 @@ impl Quantiles {
         }
     }
 
-    /// The same of slices of `f32`.
+    /// Summarizes slices of `f32`.
     pub fn of_f32(&mut self, arrays: &[&[f32]]) -> Spread {
         match arrays.iter().map(|array| array.len()).sum::<usize>() {
             // Clearing the tables would take longer.
@@ -194,7 +194,7 @@ fn ranks(count: u64) -> Option<[u64; 9]> {
     Some(PERCENTILES.map(|p| ((u128::from(last) * 2 * u128::from(p) + 100) / 200) as u64))
 }
 
-/// The same of any numbers.
+/// Summarizes any numbers.
 pub fn of_f64(numbers: impl IntoIterator<Item = f64>) -> Spread {
     let mut spread = Spread::default();
     let mut finite = Vec::new();

@@ -17,7 +17,7 @@ const MOST_VALUES: usize = 1 << 18;
 /// and some thirty in memory.
 const MOST_TEXTS: usize = 1 << 21;
 
-/// Where an event's record lies.
+/// The place of an event's record in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file.
@@ -42,9 +42,9 @@ pub struct Place {
 pub struct EventReader {
     path: Arc<Path>,
     file: BufReader<File>,
-    /// Where the next record begins.
+    /// The offset of the next record, in bytes.
     offset: u64,
-    /// How long the file was when it was last asked.
+    /// The length of the file when it was last asked.
     length: u64,
     /// A record without a believable length was met.
     stopped: bool,
@@ -76,7 +76,7 @@ impl EventReader {
         &self.path
     }
 
-    /// Where the next record begins.
+    /// The offset of the next record, in bytes.
     pub fn offset(&self) -> u64 {
         self.offset
     }

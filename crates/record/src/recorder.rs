@@ -7,11 +7,12 @@ mod start;
 mod thinning;
 mod writing;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use abeyance_session::{Collect, Feed, Fetch, NodeCost, Port, Session, Trace, Value};
+use parking_lot::Mutex;
 use prost::Message;
 
 pub use self::classifier::Classifier;
@@ -55,7 +56,7 @@ use crate::{Error, summary};
 /// Numbers are never dropped: if the writer were 65,536 of them behind, training would wait for it.
 /// Of what is large (histograms, images, batches) the newest 128 of a sort are written where the
 /// writer does not keep up, and only some steps have it in the first place: [`Thinning`]. A disk
-/// that is full ends the recording and not the training: [`Recorder::trouble`] says so once,
+/// that is full ends the recording and not the training: [`Recorder::warnings`] says so once,
 /// [`Recorder::finish`] at the end.
 pub struct Recorder {
     layout: Layout,
@@ -71,32 +72,32 @@ pub struct Recorder {
     graph: Mutex<Option<abeyance_ir::Graph>>,
 }
 
-/// What the threads have in common.
+/// The state that the threads share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     /// The first thing that went wrong.
     error: Mutex<Option<Error>>,
-    /// What went wrong and was not asked for yet.
-    trouble: Mutex<Vec<String>>,
+    /// Warnings that nobody has asked for yet.
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Shared {
     /// Something went wrong. The same is told once.
     pub(crate) fn fail(&self, error: Error) {
         self.warn(error.to_string());
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.error.lock().get_or_insert(error);
     }
 
     /// Something should be told, and is no failure.
     pub(crate) fn warn(&self, message: String) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        if !trouble.contains(&message) {
-            trouble.push(message);
+        let mut warnings = self.warnings.lock();
+        if !warnings.contains(&message) {
+            warnings.push(message);
         }
     }
 }
 
-/// Which tensors are fetched, and what they are.
+/// The tensors that are fetched, and their tags.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     /// Tags of scalars, whose ports come first.
@@ -109,9 +110,9 @@ pub(crate) struct Layout {
     pub(crate) images: Arc<[(String, usize)]>,
     /// The places of images, labels and predictions.
     pub(crate) classifier: Option<[usize; 3]>,
-    /// By scalar, its place among the ports.
+    /// For each scalar, its index among the ports.
     pub(crate) places: Vec<usize>,
-    /// How many ports the scalars have.
+    /// The number of ports that the scalars have.
     pub(crate) small: usize,
 }
 
@@ -170,7 +171,7 @@ impl Recorder {
         self.layout.ports.clone()
     }
 
-    /// Those of numbers, which are recorded at every step that [`Recorder::wants`].
+    /// The tensors of numbers, which are recorded at every step that [`Recorder::wants`].
     pub fn ports_of_numbers(&self) -> Vec<Port<Value>> {
         self.layout.ports.iter().take(self.layout.small).copied().collect()
     }
@@ -285,13 +286,13 @@ impl Recorder {
 
     /// True if the graph was recorded without what its nodes cost, which can still be given.
     pub fn wants_costs(&self) -> bool {
-        self.graph.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.graph.lock().is_some()
     }
 
     /// Records the graph anew with what its nodes cost: [`Session::costs`]. [`Recorder::run`] does
     /// so by itself.
     pub fn costs(&self, costs: &[NodeCost]) {
-        let graph = self.graph.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let graph = self.graph.lock().take();
         if let Some(graph) = graph {
             let step = self.newest.load(Ordering::Relaxed);
             let what = What::GraphDef(graph_def(&graph, costs).encode_to_vec());
@@ -299,13 +300,14 @@ impl Recorder {
         }
     }
 
-    /// What went wrong since this was asked last, for people: damaged records of a run that was
+    /// Takes the warnings since the last call, for people: damaged records of a run that was
     /// resumed, a disk that is full. Each is told once.
-    pub fn trouble(&self) -> Vec<String> {
-        std::mem::take(&mut *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.warnings.lock())
     }
 
-    /// How many histograms, images and batches were dropped because the writer did not keep up.
+    /// The number of histograms, images and batches that were dropped because the writer did not
+    /// keep up.
     pub fn dropped(&self) -> u64 {
         self.queue.dropped()
     }
@@ -316,13 +318,13 @@ impl Recorder {
     /// The first thing that went wrong with writing.
     pub fn finish(&self) -> Result<(), Error> {
         self.queue.end();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if let Some(thread) = thread
             && thread.join().is_err()
         {
             self.shared.fail(Error::Request("the thread that records has panicked".to_owned()));
         }
-        let error = self.shared.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = self.shared.error.lock().take();
         error.map_or(Ok(()), Err)
     }
 

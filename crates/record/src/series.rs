@@ -110,7 +110,7 @@ impl<T> Series<T> {
         Some(Point { step: self.steps.get(index)?, wall: *self.walls.get(index)?, value })
     }
 
-    /// How many points there are up to a step.
+    /// The number of points up to a step.
     fn upto(&self, step: i64) -> usize {
         step.checked_add(1).map_or(self.len(), |next| self.steps.below(next))
     }

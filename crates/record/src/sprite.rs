@@ -80,7 +80,7 @@ impl Sprite {
     }
 }
 
-/// What a pixel is.
+/// The channels of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channels {
     /// One number.

@@ -36,8 +36,8 @@ pub fn scalar(tag: &str, number: f32) -> Value {
     value(tag, "scalars", class::SCALAR, tensor)
 }
 
-/// How numbers are spread: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32`
-/// are its largest numbers.
+/// A histogram: a tensor `[k, 3]` of left edge, right edge, count. Edges beyond `f32` are its
+/// largest numbers.
 pub fn histogram(tag: &str, spread: &Spread) -> Value {
     let rows = spread.buckets.iter().flatten();
     let content = rows.flat_map(|&number| narrow(number).to_le_bytes()).collect();
@@ -92,7 +92,7 @@ pub fn settings(settings: &Map<String, Json>) -> Value {
     value(SETTINGS, PLUGIN, class::TENSOR, strings(&[], vec![json.into_bytes()]))
 }
 
-/// What a run is doing.
+/// The state of a run.
 pub fn state(state: &str) -> Value {
     value(STATE, PLUGIN, class::TENSOR, strings(&[], vec![state.as_bytes().to_vec()]))
 }

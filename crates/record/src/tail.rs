@@ -11,17 +11,17 @@ use crate::{Error, EventReader, Place};
 pub(crate) struct Tail {
     path: PathBuf,
     reader: Option<EventReader>,
-    /// Where the next record begins.
+    /// The offset of the next record, in bytes.
     offset: u64,
     /// The file's length when it was opened last.
     length: Option<u64>,
-    /// Which file had the name then.
+    /// The identity of the file when it was opened last.
     file: Option<Identity>,
-    /// Nothing behind can be read, which has been told.
+    /// True once nothing behind can be read, which has been told.
     is_over: bool,
 }
 
-/// What tells a file from another of the same name.
+/// The device and number of a file, which tell it from another of the same name.
 type Identity = (u64, u64);
 
 impl Tail {
@@ -73,7 +73,8 @@ fn identity(path: &Path) -> Option<Identity> {
     Some((data.dev(), data.ino()))
 }
 
-/// Where files have no number of their own: whether there is one.
+/// The identity of a file on systems where files have no number of their own: the same for every
+/// file that is there.
 #[cfg(not(unix))]
 fn identity(path: &Path) -> Option<Identity> {
     path.is_file().then_some((0, 0))

@@ -12,13 +12,13 @@ impl TensorProto {
         shape.dim.iter().map(|dim| usize::try_from(dim.size).ok()).collect()
     }
 
-    /// How many elements its shape has.
+    /// The number of elements that its shape has.
     fn count(&self) -> Option<usize> {
         self.dims()?.iter().try_fold(1usize, |count, &size| count.checked_mul(size))
     }
 
-    /// Its numbers, row-major, as f64; `None` for texts, for types that are not known here, and
-    /// where elements are missing.
+    /// The tensor's numbers, row-major, as f64. `None` for texts, for types that are not known
+    /// here, and where elements are missing.
     ///
     /// A list that is shorter than the shape stands for itself with its last element repeated, as
     /// TensorFlow writes tensors of one value; that is read up to a million elements.
@@ -67,7 +67,7 @@ impl TensorProto {
         }
     }
 
-    /// Its one number, if it has one.
+    /// The only number of a tensor with one element.
     pub fn number(&self) -> Option<f64> {
         match self.numbers()?.as_slice() {
             [number] => Some(*number),

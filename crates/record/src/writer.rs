@@ -15,10 +15,10 @@ use crate::{Error, Place, frame};
 
 /// The first record of a file.
 pub const VERSION: &str = "brain.Event:2";
-/// What the names of event files have in common; TensorBoard takes every file for one whose name
-/// has it.
+/// The part that the names of event files have in common. TensorBoard takes every file for one
+/// whose name has it.
 pub const MARK: &str = "tfevents";
-/// What is written goes to the disk by itself when it is more.
+/// The most bytes that wait in memory. When there are more, they go to the disk by themselves.
 const MOST_PENDING: usize = 1 << 18;
 
 /// Writes events to a file of its own, named as TensorFlow names them:

@@ -1,4 +1,4 @@
-//! What is written is read back, whole or cut or damaged.
+//! Event files are read back as they were written, whole or cut or damaged.
 
 use std::path::{Path, PathBuf};
 

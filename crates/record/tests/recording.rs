@@ -43,7 +43,7 @@ fn what_trains_is_the_same_to_the_last_bit_with_a_recorder() {
             recorder.run(&watched, fetches, network.feeds(&batch(step))).unwrap();
         }
         recorder.finish().unwrap();
-        assert_eq!(recorder.trouble(), [""; 0]);
+        assert_eq!(recorder.warnings(), [""; 0]);
         assert!(variables(&watched) == variables(&alone));
     }
 }
@@ -196,8 +196,8 @@ fn test_images_are_written_once_and_predictions_each_time() {
         }
         recorder.test(20, &labels[2..]);
         recorder.finish().unwrap();
-        let trouble = recorder.trouble();
-        assert_eq!(trouble, ["8 test predictions came for 10 test images, and were not recorded"]);
+        let warnings = recorder.warnings();
+        assert_eq!(warnings, ["8 test predictions came for 10 test images, and were not recorded"]);
     };
     write(None);
     write(Some(10));
@@ -240,7 +240,7 @@ fn a_run_that_is_resumed_twice_is_one_run() {
             recorder.run(&session, fetches, network.feeds(&batch(step))).unwrap();
         }
         recorder.finish().unwrap();
-        assert_eq!(recorder.trouble(), [""; 0]);
+        assert_eq!(recorder.warnings(), [""; 0]);
         assert_eq!(live.curves(&[], ALL, 1000).tags["train/loss"].step[0], 0);
     }
     assert_eq!(folder::event_files(&folder).unwrap().len(), 1);

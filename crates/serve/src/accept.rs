@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Which protocol a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// HTTP/1.1.
@@ -31,24 +31,25 @@ pub(crate) enum Protocol {
 const LONGEST_HEAD: usize = 64 << 10;
 /// Streams of one HTTP/2 connection at a time.
 const STREAMS: u32 = 256;
-/// How long a port that stops waits for one more connection that was there before.
+/// The time that a port that stops waits for one more connection that was there before.
 const LAST: Duration = Duration::from_millis(2);
-/// How long a connection that was just accepted may take to send its request when the port stops.
+/// The time that a connection that was just accepted may take to send its request when the port
+/// stops.
 const SETTLE: Duration = Duration::from_millis(200);
-/// What is told to a client for which there is no room, in HTTP.
+/// The HTTP answer to a client for which there is no room.
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n\
     Connection: close\r\nContent-Length: 61\r\n\r\n{\"error\":\"as many connections are open as may be: try again\"}";
 
-/// What a port needs to know.
+/// The options of a port: its protocol, its limits and its times.
 #[derive(Clone)]
-pub(crate) struct Port {
+pub(crate) struct PortOptions {
     pub(crate) protocol: Protocol,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) connections: Arc<AtomicUsize>,
-    pub(crate) most: usize,
-    /// How long a client may take for a request's head, or between requests.
+    pub(crate) max_connections: usize,
+    /// The time that a client may take for a request's head, or between requests.
     pub(crate) slow: Duration,
-    /// How long what runs may take when the server stops.
+    /// The time that requests that run may take when the server stops.
     pub(crate) grace: Duration,
 }
 
@@ -56,7 +57,7 @@ pub(crate) struct Port {
 /// says.
 pub(crate) async fn serve<S, B>(
     listener: TcpListener,
-    port: Port,
+    port: PortOptions,
     service: S,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -71,33 +72,9 @@ pub(crate) async fn serve<S, B>(
 {
     let graceful = GracefulShutdown::new();
     let mut stopping = false;
-    loop {
-        let accepted = if stopping {
-            // Who has connected before is still answered.
-            match tokio::time::timeout(LAST, listener.accept()).await {
-                Ok(accepted) => accepted,
-                Err(_) => break,
-            }
-        } else {
-            tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = stop.changed() => {
-                    stopping = true;
-                    continue;
-                }
-            }
-        };
-        let (stream, client) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Too many open files, for one: others may be closed meanwhile.
-                tracing::warn!(%error, "a connection cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Some(open) = Open::new(&port) else {
-            tokio::spawn(refuse(stream, port.protocol));
+    while let Some((stream, client)) = next_connection(&listener, &mut stop, &mut stopping).await {
+        let Some(open) = OpenConnection::new(&port) else {
+            tokio::spawn(answer_full(stream, port.protocol));
             continue;
         };
         // Answers are small and whole: waiting for more to send along helps nobody.
@@ -106,7 +83,7 @@ pub(crate) async fn serve<S, B>(
         let (port, service) = (port.clone(), service.clone());
         tokio::spawn(async move {
             let _open = open;
-            connection(stream, client, port, service, watcher).await;
+            serve_connection(stream, client, port, service, watcher).await;
         });
     }
     drop(listener);
@@ -120,34 +97,65 @@ pub(crate) async fn serve<S, B>(
     }
 }
 
-/// A connection counted as long as it lives.
-struct Open(Arc<AtomicUsize>);
-
-impl Open {
-    fn new(port: &Port) -> Option<Self> {
-        let before = port.connections.fetch_add(1, Ordering::Relaxed);
-        let open = Self(port.connections.clone());
-        (before < port.most).then_some(open)
+/// Waits for the next connection. `None` once the port stops and nobody is left who connected
+/// before.
+async fn next_connection(
+    listener: &TcpListener,
+    stop: &mut watch::Receiver<bool>,
+    stopping: &mut bool,
+) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        let accepted = if *stopping {
+            // Who has connected before is still answered.
+            tokio::time::timeout(LAST, listener.accept()).await.ok()?
+        } else {
+            tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stop.changed() => {
+                    *stopping = true;
+                    continue;
+                }
+            }
+        };
+        match accepted {
+            Ok(accepted) => return Some(accepted),
+            Err(error) => {
+                // Too many open files, for one: others may be closed meanwhile.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 }
 
-impl Drop for Open {
+/// A connection counted as long as it lives.
+struct OpenConnection(Arc<AtomicUsize>);
+
+impl OpenConnection {
+    fn new(port: &PortOptions) -> Option<Self> {
+        let before = port.connections.fetch_add(1, Ordering::Relaxed);
+        let open = Self(port.connections.clone());
+        (before < port.max_connections).then_some(open)
+    }
+}
+
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-async fn refuse(mut stream: TcpStream, protocol: Protocol) {
+async fn answer_full(mut stream: TcpStream, protocol: Protocol) {
     if protocol == Protocol::Http {
         // It may have gone away already.
         let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(FULL)).await;
     }
 }
 
-async fn connection<S, B>(
+async fn serve_connection<S, B>(
     stream: TcpStream,
     client: SocketAddr,
-    port: Port,
+    port: PortOptions,
     service: S,
     watcher: Watcher,
 ) where

@@ -1,4 +1,5 @@
-//! What all protocols share: models, threads, limits, and the road of a request.
+//! The state that all protocols share, and the path of a request through it: models, threads,
+//! limits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime};
 use abeyance_session::Value;
 
 use crate::ServerOptions;
+use crate::access::Access;
+use crate::budget::Budget;
 use crate::executor::{Executor, Job};
-use crate::http::{Access, Budget};
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::model::{Version, rows};
-use crate::refusal::Refusal;
 use crate::repository::Registry;
+use crate::request_error::RequestError;
 
 /// A server's state.
 #[derive(Debug)]
@@ -39,6 +41,16 @@ impl App {
         !self.stopping.load(Ordering::Relaxed) && self.registry.is_ready()
     }
 
+    /// The metrics as they are now, in the text form of OpenMetrics.
+    pub(crate) fn metrics_text(&self) -> String {
+        self.metrics.text(&Gauges {
+            waiting: self.executor.waiting(),
+            connections: self.connections.load(Ordering::Relaxed),
+            uptime: self.started.0.elapsed(),
+            live: self.registry.live(),
+        })
+    }
+
     /// Has a signature of a version computed on values for its inputs, in their order; gives its
     /// outputs, in theirs.
     ///
@@ -50,18 +62,18 @@ impl App {
         signature: usize,
         inputs: Vec<Value>,
         timeout: Option<Duration>,
-    ) -> Result<Vec<Value>, Refusal> {
+    ) -> Result<Vec<Value>, RequestError> {
         let began = Instant::now();
         let rows = rows(&inputs);
         let timeout = timeout.map_or(self.options.timeout, |own| own.min(self.options.timeout));
         let deadline = began.checked_add(timeout);
         let job = Job { version: version.clone(), signature, inputs, deadline };
         let outcome = match self.executor.submit(job) {
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
             Ok(receiver) => match tokio::time::timeout(timeout, receiver).await {
                 Ok(Ok(outcome)) => outcome,
                 // The thread drops what is too late; so does this.
-                Ok(Err(_)) | Err(_) => Err(Refusal::late()),
+                Ok(Err(_)) | Err(_) => Err(RequestError::deadline_exceeded()),
             },
         };
         version.statistics.request(began, rows, outcome.is_ok());

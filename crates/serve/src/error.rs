@@ -1,9 +1,9 @@
-//! Why a server does not start.
+//! The error of a server that does not start.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a server does not start.
+/// An error that keeps a server from starting.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,7 +13,7 @@ pub enum Error {
     /// Options do not go together.
     #[error("cannot serve with these options: {why}")]
     Options {
-        /// What is wrong.
+        /// The reason.
         why: String,
     },
     /// Other machines could ask.
@@ -27,17 +27,17 @@ pub enum Error {
     /// A model cannot be served.
     #[error("cannot serve `{}`: {why}", path.display())]
     Model {
-        /// Its file or folder.
+        /// The model's file or folder.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// The folder of models cannot be read.
     #[error("cannot read the folder `{}`: {source}", path.display())]
     Folder {
-        /// Which.
+        /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// Certificates or their key cannot be used.
@@ -45,13 +45,13 @@ pub enum Error {
     Certificate {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         why: String,
     },
     /// Threads cannot be started.
     #[error("cannot start the server: {source}")]
     Start {
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,26 +1,28 @@
-//! Threads that compute, and what waits for them. Nothing here is async: a request waits in a lane
-//! until a thread is free, which takes along what waits in the same lane; the answer goes back
-//! through a channel.
+//! Threads that compute, and the queues of requests that wait for them.
+//!
+//! Nothing here is async. A request waits in the queue of its [`BatchKey`] until a thread is free,
+//! which takes along what waits in the same queue. The answer goes back through a channel.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use abeyance_session::Value;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::model::{Outcome, Version, compute, rows};
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
-/// How requests are put together.
+/// The limits of batches.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batching {
     /// The most rows of one run.
     pub(crate) most: usize,
-    /// How long a request may wait for others.
+    /// The time that a request may wait for others.
     pub(crate) delay: Duration,
     /// The most requests that wait.
     pub(crate) queue: usize,
@@ -36,35 +38,36 @@ pub(crate) struct Job {
     pub(crate) deadline: Option<Instant>,
 }
 
-/// What a thread sends back: outputs in the order of the signature's.
+/// Receives the outputs of a job, in the order of the signature's, or the reason why there are
+/// none.
 pub(crate) type Receiver = oneshot::Receiver<Outcome>;
 
 #[derive(Debug)]
-struct Waiting {
+struct QueuedRequest {
     job: Job,
     since: Instant,
     rows: usize,
     answer: oneshot::Sender<Outcome>,
 }
 
-impl Waiting {
+impl QueuedRequest {
     /// True if nobody wants its answer any more.
-    fn is_void(&self, now: Instant) -> bool {
+    fn is_abandoned(&self, now: Instant) -> bool {
         self.answer.is_closed() || self.job.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
 
-/// Which requests can be run together: those of one version and signature, whose sizes are the same
-/// but for the rows.
+/// The key of requests that can be run together: those of one version and signature, whose sizes
+/// are the same but for the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Lane {
+struct BatchKey {
     version: u64,
     signature: usize,
     /// The sizes of all inputs, each behind its rank.
     sizes: SmallVec<[usize; 12]>,
 }
 
-impl Lane {
+impl BatchKey {
     fn of(job: &Job) -> Self {
         let batches = batches(job);
         let mut sizes = SmallVec::new();
@@ -78,27 +81,27 @@ impl Lane {
 }
 
 fn batches(job: &Job) -> bool {
-    job.version.signatures.get(job.signature).is_some_and(|signature| signature.batches())
+    job.version.signatures.get(job.signature).is_some_and(|signature| signature.can_batch())
 }
 
 #[derive(Debug, Default)]
 struct State {
-    lanes: HashMap<Lane, VecDeque<Waiting>>,
-    /// Lanes in which something waits, each once, in the order of their turns.
-    turns: VecDeque<Lane>,
+    queues: HashMap<BatchKey, VecDeque<QueuedRequest>>,
+    /// The keys of queues that are not empty, each once, in the order of their turns.
+    turns: VecDeque<BatchKey>,
     waiting: usize,
     running: usize,
-    /// True if a thread watches for what comes instead of sleeping.
-    watching: bool,
+    /// True if a thread spins, waiting for requests, instead of sleeping.
+    is_spinning: bool,
     stopping: bool,
 }
 
 impl State {
     /// Frees the places of requests that nobody waits for any more.
-    fn forget(&mut self, now: Instant) {
+    fn drop_abandoned(&mut self, now: Instant) {
         let mut left = 0;
-        for queue in self.lanes.values_mut() {
-            queue.retain(|entry| !entry.is_void(now));
+        for queue in self.queues.values_mut() {
+            queue.retain(|entry| !entry.is_abandoned(now));
             left += queue.len();
         }
         self.waiting = left;
@@ -110,14 +113,14 @@ struct Shared {
     state: Mutex<State>,
     wake: Condvar,
     /// Requests that have come so far.
-    come: AtomicUsize,
+    arrivals: AtomicUsize,
     batching: Batching,
 }
 
-/// How long a thread that has nothing to do watches for more before it sleeps. To wake a thread
-/// takes longer than many a model; who waits for one answer before asking again finds it awake.
+/// The time that a thread with nothing to do spins before it sleeps (backoff). To wake a thread
+/// takes longer than many a model: who waits for one answer before asking again finds it awake.
 /// Threads with something to do go first meanwhile.
-const WATCH: Duration = Duration::from_micros(200);
+const SPIN: Duration = Duration::from_micros(200);
 
 /// The threads.
 #[derive(Debug)]
@@ -127,12 +130,12 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    /// So many threads.
+    /// Starts so many threads.
     pub(crate) fn start(threads: usize, batching: Batching) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             wake: Condvar::new(),
-            come: AtomicUsize::new(0),
+            arrivals: AtomicUsize::new(0),
             batching,
         });
         let mut executor = Self { shared, threads: Vec::new() };
@@ -145,17 +148,17 @@ impl Executor {
         Ok(executor)
     }
 
-    /// How many threads there are.
+    /// The number of threads.
     pub(crate) fn threads(&self) -> usize {
         self.threads.len()
     }
 
-    /// How requests are put together.
+    /// The limits of batches.
     pub(crate) fn batching(&self) -> Batching {
         self.shared.batching
     }
 
-    /// How many requests wait.
+    /// The number of requests that wait.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.lock().waiting
     }
@@ -164,37 +167,37 @@ impl Executor {
     ///
     /// # Errors
     /// As many wait as may.
-    pub(crate) fn submit(&self, job: Job) -> Result<Receiver, Refusal> {
-        let lane = Lane::of(&job);
+    pub(crate) fn submit(&self, job: Job) -> Result<Receiver, RequestError> {
+        let key = BatchKey::of(&job);
         let rows = if batches(&job) { rows(&job.inputs) } else { 1 };
         let (answer, receiver) = oneshot::channel();
-        let waiting = Waiting { job, since: Instant::now(), rows, answer };
+        let waiting = QueuedRequest { job, since: Instant::now(), rows, answer };
         let mut state = self.shared.lock();
         if state.stopping {
-            return Err(Refusal::new(Kind::Unready, "the server is stopping"));
+            return Err(RequestError::new(ErrorKind::Unavailable, "the server is stopping"));
         }
         if state.waiting >= self.shared.batching.queue {
-            state.forget(waiting.since);
+            state.drop_abandoned(waiting.since);
         }
         if state.waiting >= self.shared.batching.queue {
-            return Err(Refusal::new(
-                Kind::Busy,
+            return Err(RequestError::new(
+                ErrorKind::Busy,
                 format!("{} requests wait already, as many as may: try again", state.waiting),
             ));
         }
         state.waiting += 1;
-        match state.lanes.get_mut(&lane) {
+        match state.queues.get_mut(&key) {
             Some(queue) => queue.push_back(waiting),
             None => {
-                state.turns.push_back(lane.clone());
-                state.lanes.insert(lane, VecDeque::from([waiting]));
+                state.turns.push_back(key.clone());
+                state.queues.insert(key, VecDeque::from([waiting]));
             }
         }
-        self.shared.come.fetch_add(1, Ordering::Release);
-        // Whoever watches looks once more, under the lock, before it sleeps.
-        let is_watched = state.watching;
+        self.shared.arrivals.fetch_add(1, Ordering::Release);
+        // A thread that spins looks once more, under the lock, before it sleeps.
+        let is_spinning = state.is_spinning;
         drop(state);
-        if !is_watched {
+        if !is_spinning {
             self.shared.wake.notify_one();
         }
         Ok(receiver)
@@ -208,7 +211,7 @@ impl Executor {
 }
 
 impl Drop for Executor {
-    /// What waits is still computed.
+    /// Computes the requests that still wait, then ends the threads.
     fn drop(&mut self) {
         self.shared.lock().stopping = true;
         self.shared.wake.notify_all();
@@ -221,19 +224,19 @@ impl Drop for Executor {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The next batch; `None` at the end.
-    fn next(&self) -> Option<Vec<Waiting>> {
+    fn next(&self) -> Option<Vec<QueuedRequest>> {
         let mut state = self.lock();
-        let mut watched = false;
+        let mut has_spun = false;
         loop {
             let now = Instant::now();
             let mut next_due: Option<Instant> = None;
             for _ in 0..state.turns.len() {
-                let Some(lane) = state.turns.pop_front() else { break };
-                match self.take(&mut state, &lane, now) {
+                let Some(key) = state.turns.pop_front() else { break };
+                match self.take(&mut state, &key, now) {
                     Ok(batch) if batch.is_empty() => {}
                     Ok(batch) => {
                         state.running += batch.len();
@@ -246,44 +249,47 @@ impl Shared {
                     }
                     Err(due) => {
                         next_due = Some(next_due.map_or(due, |other| other.min(due)));
-                        state.turns.push_back(lane);
+                        state.turns.push_back(key);
                     }
                 }
             }
             if state.stopping && state.waiting == 0 {
                 return None;
             }
-            if next_due.is_none() && !watched && !state.watching {
-                watched = true;
-                state.watching = true;
-                let come = self.come.load(Ordering::Acquire);
+            if next_due.is_none() && !has_spun && !state.is_spinning {
+                has_spun = true;
+                state.is_spinning = true;
+                let arrivals = self.arrivals.load(Ordering::Acquire);
                 drop(state);
-                while self.come.load(Ordering::Acquire) == come && now.elapsed() < WATCH {
+                while self.arrivals.load(Ordering::Acquire) == arrivals && now.elapsed() < SPIN {
                     std::thread::yield_now();
                 }
                 state = self.lock();
-                state.watching = false;
+                state.is_spinning = false;
                 continue;
             }
-            state = match next_due {
-                None => self.wake.wait(state).unwrap_or_else(PoisonError::into_inner),
+            match next_due {
+                None => self.wake.wait(&mut state),
                 Some(due) => {
-                    let wait = due.saturating_duration_since(now);
-                    let woken = self.wake.wait_timeout(state, wait);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
+                    self.wake.wait_for(&mut state, due.saturating_duration_since(now));
                 }
-            };
+            }
         }
     }
 
-    /// Takes what runs together from a lane, whose turn it is; or says when it will be due. A lane
-    /// in which something is left has another turn.
-    fn take(&self, state: &mut State, lane: &Lane, now: Instant) -> Result<Vec<Waiting>, Instant> {
-        let State { lanes, turns, waiting, stopping, .. } = state;
-        let Some(queue) = lanes.get_mut(lane) else { return Ok(Vec::new()) };
+    /// Takes what runs together from a queue, whose turn it is; or says when it will be due. A
+    /// queue in which something is left has another turn.
+    fn take(
+        &self,
+        state: &mut State,
+        key: &BatchKey,
+        now: Instant,
+    ) -> Result<Vec<QueuedRequest>, Instant> {
+        let State { queues, turns, waiting, stopping, .. } = state;
+        let Some(queue) = queues.get_mut(key) else { return Ok(Vec::new()) };
         let before = queue.len();
         // A client that went away frees its place also while others wait for company.
-        queue.retain(|entry| !entry.is_void(now));
+        queue.retain(|entry| !entry.is_abandoned(now));
         *waiting -= before - queue.len();
         let most = self.batching.most;
         if let Some(oldest) = queue.front()
@@ -298,7 +304,7 @@ impl Shared {
                 return Err(due);
             }
         }
-        let mut batch: Vec<Waiting> = Vec::new();
+        let mut batch: Vec<QueuedRequest> = Vec::new();
         let mut rows = 0;
         while let Some(entry) = queue.front() {
             let alone = !batches(&entry.job);
@@ -310,9 +316,9 @@ impl Shared {
         }
         *waiting -= batch.len();
         if queue.is_empty() {
-            drop(lanes.remove(lane))
+            drop(queues.remove(key))
         } else {
-            turns.push_back(lane.clone())
+            turns.push_back(key.clone())
         }
         Ok(batch)
     }
@@ -326,7 +332,7 @@ fn work(shared: &Shared) {
     }
 }
 
-fn run(batch: Vec<Waiting>, most: usize) {
+fn run(batch: Vec<QueuedRequest>, most: usize) {
     let Some(first) = batch.first() else { return };
     let (version, signature) = (first.job.version.clone(), first.job.signature);
     let began = Instant::now();

@@ -1,5 +1,6 @@
-//! What is counted for Prometheus.
+//! Counters, gauges and histograms for Prometheus.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
@@ -10,56 +11,67 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::App;
 use crate::model::Version;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfRequest {
+struct RequestLabels {
     protocol: &'static str,
     route: String,
     code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfModel {
+struct ModelLabels {
     model: String,
     version: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfOutcome {
+struct OutcomeLabels {
     model: String,
     version: String,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfLoad {
+struct LoadLabels {
     model: String,
     outcome: &'static str,
 }
 
-/// Counters and histograms, and how they are told.
+/// The state of a server that its gauges show.
+pub(crate) struct Gauges {
+    /// The number of requests that wait.
+    pub(crate) waiting: usize,
+    /// The number of connections that are open.
+    pub(crate) connections: usize,
+    /// The time since the server started.
+    pub(crate) uptime: Duration,
+    /// The versions that answer.
+    pub(crate) live: Vec<Arc<Version>>,
+}
+
+/// Counters, gauges and histograms, and their text form.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<OfRequest, Counter>,
-    inferences: Family<OfOutcome, Counter>,
-    rows: Family<OfModel, Counter>,
-    duration: Family<OfModel, Histogram>,
-    loads: Family<OfLoad, Counter>,
+    requests: Family<RequestLabels, Counter>,
+    inferences: Family<OutcomeLabels, Counter>,
+    rows: Family<ModelLabels, Counter>,
+    duration: Family<ModelLabels, Histogram>,
+    loads: Family<LoadLabels, Counter>,
     waiting: Gauge,
     connections: Gauge,
     uptime: Gauge<f64, AtomicU64>,
-    ready: Family<OfModel, Gauge>,
-    memory: Family<OfModel, Gauge>,
-    batches: Family<OfModel, Gauge<i64, AtomicI64>>,
-    queued: Family<OfModel, Gauge<f64, AtomicU64>>,
-    computed: Family<OfModel, Gauge<f64, AtomicU64>>,
+    ready: Family<ModelLabels, Gauge>,
+    memory: Family<ModelLabels, Gauge>,
+    batches: Family<ModelLabels, Gauge<i64, AtomicI64>>,
+    queued: Family<ModelLabels, Gauge<f64, AtomicU64>>,
+    computed: Family<ModelLabels, Gauge<f64, AtomicU64>>,
 }
 
-/// From 0.1 ms to 10 s.
+/// A histogram of durations from 0.1 ms to 10 s.
 fn durations() -> Histogram {
     Histogram::new([
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -149,7 +161,7 @@ impl Metrics {
 
     /// A request was answered. `route` is one of the server's, never what a client made up.
     pub(crate) fn request(&self, protocol: &'static str, route: &str, code: &str) {
-        let labels = OfRequest { protocol, route: route.to_owned(), code: code.to_owned() };
+        let labels = RequestLabels { protocol, route: route.to_owned(), code: code.to_owned() };
         self.requests.get_or_create(&labels).inc();
     }
 
@@ -159,19 +171,20 @@ impl Metrics {
         version: &Version,
         took: Duration,
         rows: usize,
-        refusal: Option<&Refusal>,
+        error: Option<&RequestError>,
     ) {
-        let outcome = match refusal.map(|refusal| refusal.kind) {
+        let outcome = match error.map(|error| error.kind) {
             None => "success",
-            Some(Kind::Busy) => "busy",
-            Some(Kind::Late) => "late",
-            Some(Kind::Failed) => "failed",
+            Some(ErrorKind::Busy) => "busy",
+            Some(ErrorKind::DeadlineExceeded) => "late",
+            Some(ErrorKind::Internal) => "failed",
             Some(_) => "refused",
         };
         let of = of_model(version);
-        let labels = OfOutcome { model: of.model.clone(), version: of.version.clone(), outcome };
+        let labels =
+            OutcomeLabels { model: of.model.clone(), version: of.version.clone(), outcome };
         self.inferences.get_or_create(&labels).inc();
-        if refusal.is_none() {
+        if error.is_none() {
             self.rows.get_or_create(&of).inc_by(rows as u64);
             self.duration.get_or_create(&of).observe(took.as_secs_f64());
         }
@@ -180,23 +193,22 @@ impl Metrics {
     /// A version was loaded, or could not be.
     pub(crate) fn load(&self, model: &str, succeeded: bool) {
         let outcome = if succeeded { "success" } else { "failure" };
-        self.loads.get_or_create(&OfLoad { model: model.to_owned(), outcome }).inc();
+        self.loads.get_or_create(&LoadLabels { model: model.to_owned(), outcome }).inc();
     }
 
-    /// All of it, in the text form of OpenMetrics.
-    pub(crate) fn text(&self, app: &App) -> String {
-        self.waiting.set(i64::try_from(app.executor.waiting()).unwrap_or(i64::MAX));
-        let connections = app.connections.load(std::sync::atomic::Ordering::Relaxed);
-        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
-        self.uptime.set(app.started.0.elapsed().as_secs_f64());
+    /// All metrics with these gauges, in the text form of OpenMetrics.
+    pub(crate) fn text(&self, gauges: &Gauges) -> String {
+        self.waiting.set(i64::try_from(gauges.waiting).unwrap_or(i64::MAX));
+        self.connections.set(i64::try_from(gauges.connections).unwrap_or(i64::MAX));
+        self.uptime.set(gauges.uptime.as_secs_f64());
         for family in [&self.ready, &self.memory, &self.batches] {
             family.clear();
         }
         for family in [&self.queued, &self.computed] {
             family.clear();
         }
-        for version in app.registry.live() {
-            let of = of_model(&version);
+        for version in &gauges.live {
+            let of = of_model(version);
             let measured = version.statistics.measured();
             let memory = version.session.memory();
             let bytes = memory.variable_bytes + memory.plan_bytes + memory.arena_bytes;
@@ -215,6 +227,6 @@ impl Metrics {
     }
 }
 
-fn of_model(version: &Version) -> OfModel {
-    OfModel { model: version.model.to_string(), version: version.number.to_string() }
+fn of_model(version: &Version) -> ModelLabels {
+    ModelLabels { model: version.model.to_string(), version: version.number.to_string() }
 }

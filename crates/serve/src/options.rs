@@ -1,4 +1,4 @@
-//! How a server is started.
+//! The options of a server.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::model::LARGEST_BATCH;
 
-/// How a [`Server`](crate::Server) listens, batches and limits.
+/// The options of a [`Server`](crate::Server): addresses, batches, limits, access.
 ///
 /// ```
 /// use abeyance_serve::ServerOptions;
@@ -58,120 +58,130 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a queue of 1,000
-    /// requests, bodies of up to 64 MiB.
+    /// The defaults: HTTP on `127.0.0.1:8000`, no gRPC, batches of up to 64 rows without delay, a
+    /// queue of 1,000 requests, bodies of up to 64 MiB.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The address for HTTP, `127.0.0.1:8000` unless said: `127.0.0.1:0` takes a port that is free.
+    /// Sets the address for HTTP. The default is `127.0.0.1:8000`; `127.0.0.1:0` takes a port that
+    /// is free.
     pub fn http(mut self, addr: impl Into<String>) -> Self {
         self.http = Some(addr.into());
         self
     }
 
-    /// The address for gRPC; there is none unless said.
+    /// Sets the address for gRPC. The default is none.
     pub fn grpc(mut self, addr: impl Into<String>) -> Self {
         self.grpc = Some(addr.into());
         self
     }
 
-    /// Threads that compute, 0 for one on each core. They change no result.
+    /// Sets the number of threads that compute. The default, 0, is one on each core. They change no
+    /// result.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// The most rows of one run, from 1 to 1,024. Requests that wait at the same time are run
-    /// together where the model treats rows apart, which changes no bit of any answer; 1 runs each
-    /// alone.
+    /// Sets the most rows of one run, from 1 to 1,024. The default is 64. Requests that wait at the
+    /// same time are run together where the model treats rows apart, which changes no bit of any
+    /// answer. 1 runs each alone.
     pub fn max_batch(mut self, rows: usize) -> Self {
         self.max_batch = rows;
         self
     }
 
-    /// How long a request may wait for others to be run with; not at all unless said. What came
+    /// Sets the time that a request may wait for others to be run with. The default is 0. What came
     /// while others were computed runs together anyway.
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = delay;
         self
     }
 
-    /// The most requests that wait. Others are answered 503 with Retry-After.
+    /// Sets the most requests that wait. The default is 1,000. Others are answered 503 with
+    /// Retry-After.
     pub fn queue(mut self, requests: usize) -> Self {
         self.queue = requests;
         self
     }
 
-    /// The longest that a request may take until its answer begins, its waiting included.
+    /// Sets the longest time until the answer of a request begins, its waiting included. The
+    /// default is 60 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The longest that a client may take to send a request's head, and then its body.
+    /// Sets the longest time that a client may take to send a request's head, and then its body.
+    /// The default is 30 seconds.
     pub fn slow(mut self, patience: Duration) -> Self {
         self.slow = patience;
         self
     }
 
-    /// The most bytes of a request's body, as sent and decompressed.
+    /// Sets the most bytes of a request's body, as sent and decompressed. The default is 64 MiB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
-    /// The most connections that are open at a time, over both protocols.
+    /// Sets the most connections that are open at a time, over both protocols. The default is
+    /// 4,096.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Asks each request for `Authorization: Bearer TOKEN`, but for the health of the server.
+    /// Asks each request for `Authorization: Bearer TOKEN`, but for the health of the server. The
+    /// default is no token.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
         self
     }
 
     /// Speaks TLS with the certificates and the private key in these files (PEM), which are read
-    /// again when they change.
+    /// again when they change. The default is no TLS.
     pub fn tls(mut self, certificates: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.tls = Some((certificates.into(), key.into()));
         self
     }
 
-    /// True if an address that other machines can reach may be served without a token.
+    /// Allows an address that other machines can reach to be served without a token. The default is
+    /// no.
     pub fn allow_public(mut self, allow: bool) -> Self {
         self.allow_public = allow;
         self
     }
 
-    /// A name by which clients may call this machine, besides its numbers and `localhost`; with a
-    /// token they may use any.
+    /// Adds a name by which clients may call this machine, besides its numbers and `localhost`.
+    /// With a token they may use any.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self
     }
 
-    /// How many of the newest versions of each model in a folder are served.
+    /// Sets how many of the newest versions of each model in a folder are served. The default is 1.
     pub fn versions(mut self, versions: usize) -> Self {
         self.versions = versions;
         self
     }
 
-    /// How often a folder of models is looked at.
+    /// Sets the time between two looks at a folder of models. The default is one second.
     pub fn poll(mut self, every: Duration) -> Self {
         self.poll = every;
         self
     }
 
-    /// True if each answered request is logged, by `tracing` at level INFO with the target
-    /// `access`.
+    /// Logs each answered request by `tracing`, at level INFO with the target `access`. The default
+    /// is no.
     pub fn access_log(mut self, log: bool) -> Self {
         self.access_log = log;
         self
     }
 
+    /// Checks that the options go together.
+    ///
     /// # Errors
     /// A number out of its range; no address; an address that others reach without a token.
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -12,11 +12,14 @@ use abeyance_web::Names;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
-use crate::accept::{self, Port, Protocol};
+use crate::accept::{self, PortOptions, Protocol};
+use crate::access::Access;
 use crate::app::App;
+use crate::budget::Budget;
 use crate::executor::{Batching, Executor};
-use crate::http::{self, Access, Budget};
+use crate::http;
 use crate::metrics::Metrics;
 use crate::repository::{Loader, Registry, Source, Watch};
 use crate::{Error, ServerOptions, grpc, tls};
@@ -25,15 +28,15 @@ use crate::{Error, ServerOptions, grpc, tls};
 const IO_THREADS: usize = 2;
 /// Threads for what takes long and does not compute: long bodies.
 const LONG_THREADS: usize = 8;
-/// How long requests that run may take when the server stops.
+/// The time that requests that run may take when the server stops.
 const GRACE: Duration = Duration::from_secs(30);
-/// How long connections are told to close with their next answer before they are closed: a request
-/// that is sent on one just as it is closed would be lost.
+/// The time in which connections are told to close with their next answer, before they are closed.
+/// A request that is sent on one just as it is closed would be lost.
 const DRAIN: Duration = Duration::from_millis(300);
-/// How long the sockets stay open for what is not sent yet, once all is computed.
+/// The time that sockets stay open for what is not sent yet, once all is computed.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What is served.
+/// The models that a server serves: one, or a folder of them.
 #[derive(Clone, Debug)]
 pub struct Models(Source);
 
@@ -87,23 +90,11 @@ impl Server {
     /// cannot be served, a folder that cannot be read.
     pub fn start(models: Models, options: ServerOptions) -> Result<Self, Error> {
         options.check()?;
-        let failed = |source| Error::Start { source };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = if options.threads == 0 { cores } else { options.threads };
         // Addresses first: they are what is most often wrong, and models take long.
-        let listen = |addr: &Option<String>| -> Result<_, Error> {
-            Ok(addr.as_deref().map(abeyance_web::listen).transpose()?)
-        };
-        let (http, grpc) = (listen(&options.http)?, listen(&options.grpc)?);
-        let addr = |listener: &Option<std::net::TcpListener>| {
-            listener.as_ref().map(std::net::TcpListener::local_addr).transpose().map_err(failed)
-        };
-        let (http_addr, grpc_addr) = (addr(&http)?, addr(&grpc)?);
-        let acceptor = |protocol: &[u8]| match &options.tls {
-            Some((certificates, key)) => tls::acceptor(certificates, key, &[protocol]).map(Some),
-            None => Ok(None),
-        };
-        let (http_tls, grpc_tls) = (acceptor(b"http/1.1")?, acceptor(b"h2")?);
+        let http = Endpoint::open(Protocol::Http, options.http.as_deref(), &options)?;
+        let grpc = Endpoint::open(Protocol::Grpc, options.grpc.as_deref(), &options)?;
         let pool = Session::with_options(&Graph::new(), SessionOptions::new().threads(threads))
             .map_err(|error| failed(std::io::Error::other(error.to_string())))?;
         let batching =
@@ -111,7 +102,6 @@ impl Server {
         let (registry, metrics) = (Arc::new(Registry::default()), Arc::new(Metrics::new()));
         let watch = Watch { threads, batching, versions: options.versions, poll: options.poll };
         let loader = Loader::start(models.0, registry.clone(), metrics.clone(), watch)?;
-        let connections = Arc::new(AtomicUsize::new(0));
         let names = if options.token.is_none() && !options.allow_public {
             Some(Names::new(options.hosts.iter().cloned()))
         } else {
@@ -122,13 +112,13 @@ impl Server {
             executor: Executor::start(threads, batching).map_err(failed)?,
             metrics,
             budget: Budget::new(options.max_body.saturating_mul(4).max(256 << 20)),
-            connections: connections.clone(),
+            connections: Arc::new(AtomicUsize::new(0)),
             access: Access { token: options.token.clone(), names },
             boot: abeyance_web::secret(4).map_err(failed)?,
             started: (Instant::now(), SystemTime::now()),
             stopping: AtomicBool::new(false),
-            http: http_addr.map(|addr| addr.to_string()),
-            grpc: grpc_addr.map(|addr| addr.to_string()),
+            http: http.as_ref().map(|endpoint| endpoint.addr.to_string()),
+            grpc: grpc.as_ref().map(|endpoint| endpoint.addr.to_string()),
             options,
         });
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -139,27 +129,11 @@ impl Server {
             .build()
             .map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
-        let port = |protocol, tls| Port {
-            protocol,
-            tls,
-            connections: connections.clone(),
-            most: app.options.max_connections,
-            slow: app.options.slow,
-            grace: GRACE,
-        };
+        let (http_addr, grpc_addr) = (addr(&http), addr(&grpc));
         let mut ports = Vec::new();
-        let _inside = runtime.enter();
-        if let Some(listener) = http {
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-            let (port, router) = (port(Protocol::Http, http_tls), http::router(app.clone()));
-            ports.push(runtime.spawn(accept::serve(listener, port, router, stopped.clone())));
+        for endpoint in [http, grpc].into_iter().flatten() {
+            ports.push(endpoint.spawn(&runtime, &app, stopped.clone())?);
         }
-        if let Some(listener) = grpc {
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
-            let (port, routes) = (port(Protocol::Grpc, grpc_tls), grpc::routes(app.clone()));
-            ports.push(runtime.spawn(accept::serve(listener, port, routes, stopped)));
-        }
-        drop(_inside);
         Ok(Self {
             app,
             http: http_addr,
@@ -172,17 +146,17 @@ impl Server {
         })
     }
 
-    /// Where HTTP is spoken.
+    /// The address of HTTP, if it is spoken.
     pub fn http(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Where gRPC is spoken.
+    /// The address of gRPC, if it is spoken.
     pub fn grpc(&self) -> Option<SocketAddr> {
         self.grpc
     }
 
-    /// What to open in a browser; empty where no HTTP is spoken.
+    /// The address to open in a browser. Empty where no HTTP is spoken.
     pub fn url(&self) -> String {
         let scheme = if self.app.options.tls.is_some() { "https" } else { "http" };
         self.http.map(|addr| format!("{scheme}://{addr}/")).unwrap_or_default()
@@ -219,6 +193,76 @@ impl Server {
         runtime.shutdown_timeout(LINGER);
         is_idle
     }
+}
+
+fn failed(source: std::io::Error) -> Error {
+    Error::Start { source }
+}
+
+/// An address that is listened on, and what is spoken there.
+struct Endpoint {
+    protocol: Protocol,
+    listener: std::net::TcpListener,
+    addr: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Endpoint {
+    /// Listens on an address, if there is one.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or the certificates cannot be used.
+    fn open(
+        protocol: Protocol,
+        addr: Option<&str>,
+        options: &ServerOptions,
+    ) -> Result<Option<Self>, Error> {
+        let Some(addr) = addr else { return Ok(None) };
+        let listener = abeyance_web::listen(addr)?;
+        let addr = listener.local_addr().map_err(failed)?;
+        let name: &[u8] = match protocol {
+            Protocol::Http => b"http/1.1",
+            Protocol::Grpc => b"h2",
+        };
+        let tls = match &options.tls {
+            Some((certificates, key)) => Some(tls::acceptor(certificates, key, &[name])?),
+            None => None,
+        };
+        Ok(Some(Self { protocol, listener, addr, tls }))
+    }
+
+    /// Begins to accept connections, until `stopped` says so.
+    fn spawn(
+        self,
+        runtime: &Runtime,
+        app: &Arc<App>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<JoinHandle<()>, Error> {
+        let _inside = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(self.listener).map_err(failed)?;
+        let port = PortOptions {
+            protocol: self.protocol,
+            tls: self.tls,
+            connections: app.connections.clone(),
+            max_connections: app.options.max_connections,
+            slow: app.options.slow,
+            grace: GRACE,
+        };
+        Ok(match self.protocol {
+            Protocol::Http => {
+                let router = http::router(app.clone());
+                runtime.spawn(accept::serve(listener, port, router, stopped))
+            }
+            Protocol::Grpc => {
+                let routes = grpc::routes(app.clone());
+                runtime.spawn(accept::serve(listener, port, routes, stopped))
+            }
+        })
+    }
+}
+
+fn addr(endpoint: &Option<Endpoint>) -> Option<SocketAddr> {
+    endpoint.as_ref().map(|endpoint| endpoint.addr)
 }
 
 impl Drop for Server {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::model::Version;
 use crate::repository::{Registry, State};
 
-/// What is spoken beyond the protocol itself, by its names.
+/// The names of the extensions of the Open Inference Protocol that are spoken here.
 pub(crate) const EXTENSIONS: [&str; 3] = ["binary_tensor_data", "statistics", "model_repository"];
 
 /// A version's statistics.

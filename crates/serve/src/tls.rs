@@ -1,9 +1,10 @@
 //! Certificates, read again when their files change.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -14,25 +15,25 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Error;
 
-/// How often the files are looked at.
+/// The time between two looks at the files.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Gives the certificate as the files have it.
 #[derive(Debug)]
-struct Reloaded {
+struct ReloadingCertificate {
     certificates: PathBuf,
     key: PathBuf,
-    now: RwLock<Now>,
+    current: RwLock<Loaded>,
 }
 
 #[derive(Debug)]
-struct Now {
+struct Loaded {
     certified: Arc<CertifiedKey>,
     stamps: [Option<SystemTime>; 2],
     looked: Instant,
 }
 
-/// What accepts TLS connections that speak one of these protocols (`h2`, `http/1.1`).
+/// Makes an acceptor of TLS connections that speak one of these protocols (`h2`, `http/1.1`).
 ///
 /// # Errors
 /// The files cannot be read, hold no certificate or no key, or the key is another certificate's.
@@ -41,8 +42,8 @@ pub(crate) fn acceptor(
     key: &Path,
     protocols: &[&[u8]],
 ) -> Result<TlsAcceptor, Error> {
-    let resolver = Reloaded {
-        now: RwLock::new(Now {
+    let resolver = ReloadingCertificate {
+        current: RwLock::new(Loaded {
             certified: read(certificates, key)?,
             stamps: stamps(certificates, key),
             looked: Instant::now(),
@@ -82,33 +83,33 @@ fn read(certificates: &Path, key: &Path) -> Result<Arc<CertifiedKey>, Error> {
     Ok(Arc::new(certified))
 }
 
-impl Reloaded {
+impl ReloadingCertificate {
     fn certified(&self) -> Arc<CertifiedKey> {
         {
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
-            if now.looked.elapsed() < LOOK {
-                return now.certified.clone();
+            let current = self.current.read();
+            if current.looked.elapsed() < LOOK {
+                return current.certified.clone();
             }
         }
-        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
-        now.looked = Instant::now();
+        let mut current = self.current.write();
+        current.looked = Instant::now();
         let stamps = stamps(&self.certificates, &self.key);
-        if stamps != now.stamps {
+        if stamps != current.stamps {
             match read(&self.certificates, &self.key) {
                 Ok(certified) => {
-                    now.certified = certified;
-                    now.stamps = stamps;
+                    current.certified = certified;
+                    current.stamps = stamps;
                     tracing::info!(path = %self.certificates.display(), "the certificate was read again");
                 }
                 // The other of the two files may be about to be written: it is tried again.
                 Err(error) => tracing::warn!(%error, "the certificate stays as it was"),
             }
         }
-        now.certified.clone()
+        current.certified.clone()
     }
 }
 
-impl ResolvesServerCert for Reloaded {
+impl ResolvesServerCert for ReloadingCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.certified())
     }

@@ -1,4 +1,5 @@
-//! The Rust of gRPC's messages and services is what `proto/` gives, so that users build neither protox nor prost-build.
+//! The Rust of gRPC's messages and services is what `proto/` gives, so that users build neither
+//! protox nor prost-build.
 
 use std::path::Path;
 

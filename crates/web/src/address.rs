@@ -3,18 +3,18 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
-/// Why an address cannot be listened on.
+/// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    /// It is none.
+    /// The text is no address.
     #[error(
         "`{addr}` is no address to listen on\n   = help: an address and a port are wanted, such as `127.0.0.1:6006`, or a port alone; port 0 takes one that is free"
     )]
     Address {
-        /// As it was given.
+        /// The address as it was given.
         addr: String,
     },
-    /// Its port is taken.
+    /// The port is taken.
     #[error(
         "`{addr}` is in use by another program\n   = help: name another port, or port 0, which takes one that is free"
     )]
@@ -27,7 +27,7 @@ pub enum AddressError {
     Listen {
         /// The address.
         addr: String,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
 }

@@ -1,5 +1,5 @@
-//! Whether a request is meant for this server: a foreign page, or a foreign name for this machine,
-//! can make a browser send one.
+//! Checks that a request is meant for this server: a foreign page, or a foreign name for this
+//! machine, can make a browser send one.
 
 use std::net::IpAddr;
 

@@ -1,6 +1,6 @@
-//! What the servers of this workspace have in common before they answer anything: [where](listen)
-//! they listen, whether a request [may be meant for them](Names) and not for a page that tricks a
-//! browser, and [secrets](secret) that are [compared](is_same) without telling where they differ.
+//! Code that the servers of this workspace share: [addresses](listen) to listen on, a
+//! [check](Names) that a request is meant for them and not sent by a page that tricks a browser,
+//! and [secrets](secret) that are [compared](is_same) without telling where they differ.
 //!
 //! It must not know what is served.
 

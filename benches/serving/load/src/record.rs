@@ -1,4 +1,4 @@
-//! What is printed in the end.
+//! The results that are printed in the end.
 
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ impl Record {
         self.json.to_string()
     }
 
-    /// The same for a person.
+    /// The results as a table for a person.
     pub fn table(&self) -> String {
         let json = &self.json;
         let number = |value: &Value| value.as_f64().unwrap_or_default();

@@ -17,9 +17,8 @@ fn grids_have_as_many_elements_as_their_sizes_say() {
     assert!(Grid::<f32, 2>::new([7, 0], Vec::new()).is_some());
 }
 
-#[test]
-fn all_element_types_and_ranks_go_out_and_come_back() {
-    use odd_names::{Client, Grid, Inputs};
+/// A server that answers with an output of each element type.
+fn server_of_all_types() -> OneRequest {
     let outputs = [
         ("self", "FP32", vec![], 1.5f32.to_le_bytes().to_vec()),
         ("Sequence", "FP64", vec![1, 2, 2], [1.0f64, 2.0, 3.0, 4.0].map(f64::to_le_bytes).concat()),
@@ -36,7 +35,13 @@ fn all_element_types_and_ranks_go_out_and_come_back() {
         })
         .collect();
     let data: Vec<u8> = outputs.iter().flat_map(|(.., data)| data.clone()).collect();
-    let server = OneRequest::answering(Answer::binary(&json!({ "outputs": described }), data));
+    OneRequest::answering(Answer::binary(&json!({ "outputs": described }), data))
+}
+
+#[test]
+fn all_element_types_and_ranks_go_out_and_come_back() {
+    use odd_names::{Client, Grid, Inputs};
+    let server = server_of_all_types();
     let answered = Client::new(&server.address())
         .infer(&Inputs {
             r#type: 0.5,

@@ -6,11 +6,11 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 
-/// What is answered.
+/// An HTTP answer.
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
-    /// What `Inference-Header-Content-Length` says, if it is sent.
+    /// The value of `Inference-Header-Content-Length`, if it is sent.
     pub json_length: Option<usize>,
 }
 

@@ -17,7 +17,7 @@ const ENTRY: [&str; 2] = [r#"<script type="module" src=""#, r#""></script>"#];
 const CHARSET: &str = r#"<meta charset="utf-8">"#;
 const END: &str = "</body>";
 
-/// What stands before the recording and after it.
+/// The parts of the page before the recording and after it.
 pub(super) fn around() -> [String; 2] {
     let map = json!({ "imports": modules() }).to_string();
     let (mut head, mut policy) = (String::new(), Policy::default());
@@ -48,7 +48,7 @@ pub(super) fn around() -> [String; 2] {
     ]
 }
 
-/// What stands between a begin and an end in a line.
+/// The text between a begin and an end in a line.
 fn between<'a>(line: &'a str, [begin, end]: [&str; 2]) -> Option<&'a str> {
     line.trim().strip_prefix(begin)?.strip_suffix(end)
 }
@@ -81,7 +81,8 @@ fn with_names(module: &str) -> String {
     text
 }
 
-/// What a browser may run and show: that which stands in the file, and nothing from elsewhere.
+/// The content security policy of the file: a browser may run and show what stands in it, and
+/// nothing from elsewhere.
 #[derive(Default)]
 struct Policy {
     scripts: Vec<String>,

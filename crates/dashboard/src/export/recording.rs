@@ -1,4 +1,4 @@
-//! What a server would answer, path by path, as one JSON object.
+//! The answers of a server, path by path, as one JSON object.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use abeyance_record::{ALL, Run};
 
-use crate::hub::Runs;
+use crate::runs::Runs;
 use crate::{answers, graph};
 
 /// Points of a curve and of a band.
@@ -186,7 +186,7 @@ mod tests {
     use abeyance_record::{sprite::Sprite, tags};
 
     use super::*;
-    use crate::hub::Shown;
+    use crate::runs::ShownRun;
 
     fn picture(count: usize) -> Sprite {
         Sprite { width: 2, height: 2, columns: 10, count, png: b"\x89PNG".to_vec() }
@@ -220,7 +220,7 @@ mod tests {
         ];
         run.apply(&event(2.0, 600, test), None);
         let runs = Runs::new();
-        runs.add(Shown::recorded(run.clone()));
+        runs.add(ShownRun::recorded(run.clone()));
         let (bytes, all) = written(&runs);
         assert!(!bytes.contains(&b'<'));
         let at = |path: &str| &all[format!("/api/runs/a%2Fb%20c/{path}")];
@@ -246,7 +246,7 @@ mod tests {
         let run = Run::new(".");
         run.apply(&event(1.0, 0, vec![scalar("x", f32::NAN)]), None);
         let runs = Runs::new();
-        runs.add(Shown::recorded(run));
+        runs.add(ShownRun::recorded(run));
         let (_, all) = written(&runs);
         assert_eq!(all["/api/runs/./curves?points=5000"]["tags"]["x"]["value"], json!([null]));
         assert_eq!(all["/api/runs/./batches"]["steps"], json!([]));

@@ -1,4 +1,4 @@
-//! How weights and biases are spread.
+//! Bars that show the percentiles of weights and biases.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -13,7 +13,7 @@ pub(super) const ROWS: u16 = 2;
 /// Shades between percentiles, from the least number to the greatest: the darker, the nearer to the
 /// median.
 const SHADES: [&str; 8] = ["·", "░", "▒", "▓", "▓", "▒", "░", "·"];
-/// Where the median is.
+/// The sign of the median.
 const MEDIAN: &str = "┃";
 
 /// Draws as many as there is room for.

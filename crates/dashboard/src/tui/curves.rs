@@ -44,7 +44,7 @@ fn split(area: Rect) -> [Rect; 2] {
     [head, body]
 }
 
-/// What is measured, and the newest values.
+/// The title of a panel: the measure, and the newest values.
 fn title(panel: &Panel, palette: Palette) -> Line<'static> {
     let mut spans = vec![Span::styled(panel.title.clone(), palette.title())];
     let is_alone = panel.lines.len() == 1;
@@ -95,7 +95,7 @@ fn label(value: f64, [low, high]: [f64; 2], is_percent: bool) -> String {
     format!("{value:.digits$}")
 }
 
-/// What is seen: steps and values. Nothing where there are no points.
+/// The ranges of the axes: steps and values. `None` where there are no points.
 fn ranges(panel: &Panel, is_zoomed: bool) -> Option<([f64; 2], [f64; 2])> {
     let points = || panel.lines.iter().flat_map(|line| line.points.iter().copied());
     let x = range(points().map(|(step, _)| step))?;
@@ -117,8 +117,8 @@ fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     })
 }
 
-/// Where the best of the test set is decided: the last three percent once it is there, else around
-/// the best.
+/// The range of values where the best of the test set is decided: the last three percent once it is
+/// there, else around the best.
 fn last_percent(panel: &Panel) -> Option<[f64; 2]> {
     let has_test =
         panel.lines.iter().any(|line| line.side == Side::Test && !line.points.is_empty());

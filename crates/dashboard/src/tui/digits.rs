@@ -40,8 +40,8 @@ pub(super) fn text_width(batch: &Batch) -> u16 {
     (columns(batch) * text_cell(batch)).max(20)
 }
 
-/// How many pixels wide and high an image can be in so many columns and rows, of which each is two
-/// pixels high.
+/// The width and height in pixels that an image can have in so many columns and rows, of which each
+/// is two pixels high.
 pub(super) fn side(batch: &Batch, [width, height]: [u16; 2]) -> Option<u16> {
     batch.image(0)?;
     let side = (width / columns(batch)).min(2 * (height / rows(batch)));

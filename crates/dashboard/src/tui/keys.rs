@@ -1,23 +1,23 @@
-//! What keys do.
+//! The keys and their actions.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::view::Choice;
-use crate::{Runs, Shown};
+use super::view::ViewOptions;
+use crate::{Runs, ShownRun};
 
-/// True if to go on.
+/// The effect of a key on the view: it stays, or the user leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum AfterKey {
     Stay,
     Leave,
 }
 
-/// What the user has chosen, and what he waits for.
+/// The user's choices, and the answers that are awaited.
 #[derive(Debug, Default)]
-pub(super) struct Desk {
-    pub(super) choice: Choice,
+pub(super) struct KeyState {
+    pub(super) options: ViewOptions,
     run: Option<String>,
     is_stopping: bool,
     /// The training has ended: there is nothing to control any more.
@@ -25,9 +25,9 @@ pub(super) struct Desk {
     saving: Option<Receiver<Result<String, String>>>,
 }
 
-impl Desk {
+impl KeyState {
     /// The run that is looked at, or the first.
-    pub(super) fn shown(&mut self, runs: &Runs) -> Option<Shown> {
+    pub(super) fn shown(&mut self, runs: &Runs) -> Option<ShownRun> {
         let list = runs.list();
         let place = list.iter().position(|shown| Some(shown.run.id()) == self.run.as_deref());
         let place = place.unwrap_or(0);
@@ -38,8 +38,8 @@ impl Desk {
             shown.controls = None;
         }
         self.run = Some(shown.run.id().to_owned());
-        self.choice.place = [place + 1, count];
-        self.choice.has_controls = shown.controls.is_some();
+        self.options.place = [place + 1, count];
+        self.options.has_controls = shown.controls.is_some();
         Some(shown)
     }
 
@@ -49,9 +49,9 @@ impl Desk {
     }
 
     /// Does what a key says.
-    pub(super) fn press(&mut self, key: KeyEvent, runs: &Runs) -> Wish {
-        let is_help = std::mem::take(&mut self.choice.is_help);
-        self.choice.message = None;
+    pub(super) fn press(&mut self, key: KeyEvent, runs: &Runs) -> AfterKey {
+        let is_help = std::mem::take(&mut self.options.is_help);
+        self.options.message = None;
         let controls = self.shown(runs).and_then(|shown| shown.controls);
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
@@ -64,7 +64,7 @@ impl Desk {
                         self.is_stopping = true;
                         self.say("stopping after this step; q again leaves this view");
                     }
-                    _ => return Wish::Leave,
+                    _ => return AfterKey::Leave,
                 }
             }
             KeyCode::Char(' ') => match controls {
@@ -85,13 +85,13 @@ impl Desk {
                 }
                 None => self.say("this run does not train here: there is nothing to save"),
             },
-            KeyCode::Char('z') => self.choice.is_zoomed = !self.choice.is_zoomed,
-            KeyCode::Char('?' | 'h') => self.choice.is_help = !is_help,
+            KeyCode::Char('z') => self.options.is_zoomed = !self.options.is_zoomed,
+            KeyCode::Char('?' | 'h') => self.options.is_help = !is_help,
             KeyCode::Tab => self.turn(runs, 1),
             KeyCode::BackTab => self.turn(runs, -1),
             _ => {}
         }
-        Wish::Stay
+        AfterKey::Stay
     }
 
     /// Hears how saving went, and gives whether there is anything new to say.
@@ -109,7 +109,7 @@ impl Desk {
     }
 
     fn say(&mut self, text: &str) {
-        self.choice.message = Some(text.to_owned());
+        self.options.message = Some(text.to_owned());
     }
 
     /// Looks at another run.
@@ -123,7 +123,7 @@ impl Desk {
     }
 }
 
-fn is_over(shown: &Shown) -> bool {
+fn is_over(shown: &ShownRun) -> bool {
     let state = shown.run.overview().state.unwrap_or_default();
     matches!(state.as_str(), "done" | "stopped") || state.starts_with("failed")
 }

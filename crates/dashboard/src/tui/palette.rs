@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::Marker;
 
-/// How things look.
+/// The colours, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Palette {
     pub(super) has_colours: bool,
@@ -17,7 +17,7 @@ pub(super) enum Side {
 }
 
 impl Palette {
-    /// As <https://no-color.org> has it.
+    /// Reads `NO_COLOR`: <https://no-color.org>.
     pub(super) fn of_environment() -> Self {
         Self { has_colours: std::env::var_os("NO_COLOR").is_none_or(|text| text.is_empty()) }
     }
@@ -33,7 +33,7 @@ impl Palette {
         })
     }
 
-    /// What curves are drawn with: without colours the test's are of dots.
+    /// The marker that curves are drawn with. Without colours those of the test are dots.
     pub(super) fn marker(self, side: Side) -> Marker {
         match side {
             Side::Test if !self.has_colours => Marker::Dot,

@@ -1,4 +1,4 @@
-//! What is seen: read from a run, ready to be drawn.
+//! The content of the screen: read from a run, ready to be drawn.
 
 use abeyance_record::sprite::Sprite;
 use abeyance_record::{ALL, Overview, Run};
@@ -10,7 +10,7 @@ const POINTS: usize = 1_000;
 /// Points by which the range of a bar is found.
 const RANGE_POINTS: usize = 100;
 
-/// What is seen of a run.
+/// The content of the screen for a run.
 #[derive(Debug, Default)]
 pub(super) struct Scene {
     pub(super) overview: Option<Overview>,
@@ -35,7 +35,7 @@ pub(super) struct Line {
     pub(super) last: Option<f64>,
 }
 
-/// How a variable's numbers are spread.
+/// The percentiles of a variable's numbers.
 #[derive(Debug)]
 pub(super) struct Bar {
     pub(super) tag: String,

@@ -1,10 +1,11 @@
 //! The terminal: taken as a whole, and given back whatever happens.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
@@ -19,7 +20,7 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 static DRAWING: Mutex<()> = Mutex::new(());
 /// A thread that panics while it draws holds that lock itself, and waits no longer than this for
 /// it.
-const PATIENCE: Duration = Duration::from_millis(200);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// True if a [`super::Tui`] has the terminal: then nothing else may write to the standard output or
 /// the standard error.
@@ -56,15 +57,7 @@ pub(super) fn take() -> Result<(), Error> {
 
 /// Gives the terminal back as it was. Does nothing where it is not taken.
 pub(super) fn give_back() {
-    let begun = Instant::now();
-    let _guard = loop {
-        match DRAWING.try_lock() {
-            Ok(guard) => break Some(guard),
-            Err(TryLockError::Poisoned(guard)) => break Some(guard.into_inner()),
-            Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => break None,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-        }
-    };
+    let _guard = DRAWING.try_lock_for(LOCK_TIMEOUT);
     if TAKEN.swap(false, Ordering::AcqRel) {
         // What fails here fails on a terminal that is gone.
         let _ = disable_raw_mode();
@@ -75,6 +68,6 @@ pub(super) fn give_back() {
 
 /// Draws, unless the terminal was given back.
 pub(super) fn with<T>(draw: impl FnOnce() -> io::Result<T>) -> io::Result<Option<T>> {
-    let _guard = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = DRAWING.lock();
     if is_taken() { draw().map(Some) } else { Ok(None) }
 }

@@ -12,11 +12,11 @@ use ratatui::style::{Color, Modifier};
 use ratatui::{Terminal, layout::Position};
 use serde_json::json;
 
-use super::keys::{Desk, Wish};
+use super::keys::{AfterKey, KeyState};
 use super::palette::Palette;
 use super::scene::Scene;
 use super::{Tui, view};
-use crate::{Ask, Controls, Error, Runs, Shown};
+use crate::{ControlRequest, Controls, Error, Runs, ShownRun};
 
 const COLOURS: Palette = Palette { has_colours: true };
 const PLAIN: Palette = Palette { has_colours: false };
@@ -73,23 +73,23 @@ fn run(id: &str) -> Arc<Run> {
 }
 
 fn drawn(
-    desk: &mut Desk,
+    keys: &mut KeyState,
     runs: &Runs,
     [width, height]: [u16; 2],
     palette: Palette,
 ) -> Terminal<TestBackend> {
     let mut scene = Scene::default();
-    if let Some(shown) = desk.shown(runs) {
+    if let Some(shown) = keys.shown(runs) {
         scene.read(&shown.run);
     }
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view::draw(frame, &scene, &desk.choice, palette)).unwrap();
+    terminal.draw(|frame| view::draw(frame, &scene, &keys.options, palette)).unwrap();
     terminal
 }
 
 fn runs(run: Arc<Run>, controls: Option<Arc<Controls>>) -> Runs {
     let runs = Runs::new();
-    runs.add(Shown { run, controls, predictor: None });
+    runs.add(ShownRun { run, controls, predictor: None });
     runs
 }
 
@@ -100,22 +100,22 @@ fn key(letter: char) -> KeyEvent {
 #[test]
 fn a_training_in_a_small_terminal() {
     let runs = runs(run("."), Some(Arc::new(Controls::new())));
-    insta::assert_snapshot!(drawn(&mut Desk::default(), &runs, [80, 24], COLOURS).backend());
+    insta::assert_snapshot!(drawn(&mut KeyState::default(), &runs, [80, 24], COLOURS).backend());
 }
 
 #[test]
 fn a_training_in_a_large_terminal_without_colours() {
     let runs = runs(run("."), Some(Arc::new(Controls::new())));
-    insta::assert_snapshot!(drawn(&mut Desk::default(), &runs, [200, 60], PLAIN).backend());
+    insta::assert_snapshot!(drawn(&mut KeyState::default(), &runs, [200, 60], PLAIN).backend());
 }
 
 #[test]
 fn zoomed_to_the_last_percent_with_help() {
     let runs = runs(run("a/b"), None);
-    let mut desk = Desk::default();
-    assert_eq!(desk.press(key('z'), &runs), Wish::Stay);
-    assert_eq!(desk.press(key('?'), &runs), Wish::Stay);
-    insta::assert_snapshot!(drawn(&mut desk, &runs, [80, 24], COLOURS).backend());
+    let mut keys = KeyState::default();
+    assert_eq!(keys.press(key('z'), &runs), AfterKey::Stay);
+    assert_eq!(keys.press(key('?'), &runs), AfterKey::Stay);
+    insta::assert_snapshot!(drawn(&mut keys, &runs, [80, 24], COLOURS).backend());
 }
 
 #[test]
@@ -125,19 +125,19 @@ fn a_run_of_another_program() {
         run.apply(&event(10.0, step, vec![scalar("epoch_mae", 1.0 / (1.0 + step as f32))]), None);
     }
     insta::assert_snapshot!(
-        drawn(&mut Desk::default(), &runs(run, None), [60, 14], COLOURS).backend()
+        drawn(&mut KeyState::default(), &runs(run, None), [60, 14], COLOURS).backend()
     );
 }
 
 #[test]
 fn a_digit_that_was_missed_stands_on_red() {
     let runs = runs(run("."), None);
-    let terminal = drawn(&mut Desk::default(), &runs, [80, 24], COLOURS);
+    let terminal = drawn(&mut KeyState::default(), &runs, [80, 24], COLOURS);
     // The batch is the last eleven rows above the keys; the fourth image was missed.
     let cell = |column: u16| terminal.backend().buffer().cell(Position::new(column, 13)).unwrap();
     assert_eq!((cell(7).symbol(), cell(7).bg), ("4", Color::Indexed(255)));
     assert_eq!((cell(10).symbol(), cell(10).bg), ("2", Color::Indexed(160)));
-    let terminal = drawn(&mut Desk::default(), &runs, [80, 24], PLAIN);
+    let terminal = drawn(&mut KeyState::default(), &runs, [80, 24], PLAIN);
     let cell = |column: u16| terminal.backend().buffer().cell(Position::new(column, 13)).unwrap();
     assert!(!cell(7).modifier.contains(Modifier::REVERSED));
     assert!(cell(10).modifier.contains(Modifier::REVERSED));
@@ -150,7 +150,7 @@ fn every_size_is_drawn() {
     let runs = runs(run("."), None);
     for width in (0..240).step_by(7).chain([1, 29, 30]) {
         for height in (0..80).step_by(3).chain([1, 7, 8]) {
-            drawn(&mut Desk::default(), &runs, [width, height], COLOURS);
+            drawn(&mut KeyState::default(), &runs, [width, height], COLOURS);
         }
     }
 }
@@ -158,80 +158,84 @@ fn every_size_is_drawn() {
 #[test]
 fn numbers_that_are_none_and_empty_runs_are_drawn() {
     let run = Run::new("\u{1b}[2J");
-    drawn(&mut Desk::default(), &runs(run.clone(), None), [80, 24], COLOURS);
+    drawn(&mut KeyState::default(), &runs(run.clone(), None), [80, 24], COLOURS);
     let values = vec![scalar("train/loss", f32::NAN), scalar("train/accuracy", f32::INFINITY)];
     run.apply(&event(f64::NAN, i64::MAX, values), None);
-    let terminal = drawn(&mut Desk::default(), &runs(run, None), [80, 24], COLOURS);
+    let terminal = drawn(&mut KeyState::default(), &runs(run, None), [80, 24], COLOURS);
     let text = terminal.backend().to_string();
     assert!(text.contains("not finite"), "{text}");
     assert!(!text.contains('\u{1b}'));
-    drawn(&mut Desk::default(), &Runs::new(), [80, 24], COLOURS);
+    drawn(&mut KeyState::default(), &Runs::new(), [80, 24], COLOURS);
 }
 
 #[test]
 fn keys_turn_the_switches_of_the_training() {
     let controls = Arc::new(Controls::new());
     let runs = runs(run("."), Some(controls.clone()));
-    let mut desk = Desk::default();
-    desk.press(key(' '), &runs);
+    let mut keys = KeyState::default();
+    keys.press(key(' '), &runs);
     assert!(controls.is_paused());
-    desk.press(key(' '), &runs);
+    keys.press(key(' '), &runs);
     assert!(!controls.is_paused());
-    desk.press(key('s'), &runs);
-    assert!(!desk.listen(), "nothing is saved yet");
+    keys.press(key('s'), &runs);
+    assert!(!keys.listen(), "nothing is saved yet");
     match controls.check(|| false, |_| ()) {
-        Some(Ask::Save(reply)) => reply.send(Ok("saved `a`".to_owned())),
+        Some(ControlRequest::Save(reply)) => reply.send(Ok("saved `a`".to_owned())),
         other => panic!("{other:?}"),
     }
-    assert!(desk.listen());
-    assert_eq!(desk.choice.message.as_deref(), Some("saved `a`"));
+    assert!(keys.listen());
+    assert_eq!(keys.options.message.as_deref(), Some("saved `a`"));
     let stop = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert_eq!(desk.press(stop, &runs), Wish::Stay);
-    assert!(matches!(controls.check(|| false, |_| ()), Some(Ask::Stop)));
-    assert_eq!(desk.press(stop, &runs), Wish::Leave, "a second time, of a step that takes long");
+    assert_eq!(keys.press(stop, &runs), AfterKey::Stay);
+    assert!(matches!(controls.check(|| false, |_| ()), Some(ControlRequest::Stop)));
+    assert_eq!(
+        keys.press(stop, &runs),
+        AfterKey::Leave,
+        "a second time, of a step that takes long"
+    );
 }
 
 #[test]
 fn a_training_that_has_ended_is_left_with_one_key() {
     let (run, controls) = (run("."), Arc::new(Controls::new()));
     let runs = runs(run.clone(), Some(controls));
-    let mut stopped = Desk::default();
-    assert_eq!(stopped.press(key('q'), &runs), Wish::Stay);
+    let mut stopped = KeyState::default();
+    assert_eq!(stopped.press(key('q'), &runs), AfterKey::Stay);
     assert!(!stopped.has_left(), "a step is still under way");
     run.apply(&event(1130.0, 1200, vec![state("stopped")]), None);
     stopped.shown(&runs);
     assert!(stopped.has_left());
-    let mut watched = Desk::default();
+    let mut watched = KeyState::default();
     watched.shown(&runs);
     assert!(!watched.has_left(), "what ended by itself stays to be looked at");
-    assert!(!watched.choice.has_controls);
-    assert_eq!(watched.press(key('q'), &runs), Wish::Leave);
+    assert!(!watched.options.has_controls);
+    assert_eq!(watched.press(key('q'), &runs), AfterKey::Leave);
 }
 
 #[test]
 fn a_run_that_trains_elsewhere_is_left() {
     let runs = runs(run("."), None);
-    let mut desk = Desk::default();
-    assert_eq!(desk.press(key('c'), &runs), Wish::Stay);
-    assert_eq!(desk.press(key(' '), &runs), Wish::Stay);
-    assert!(desk.choice.message.is_some_and(|text| text.contains("does not train here")));
-    assert_eq!(Desk::default().press(key('q'), &runs), Wish::Leave);
+    let mut keys = KeyState::default();
+    assert_eq!(keys.press(key('c'), &runs), AfterKey::Stay);
+    assert_eq!(keys.press(key(' '), &runs), AfterKey::Stay);
+    assert!(keys.options.message.is_some_and(|text| text.contains("does not train here")));
+    assert_eq!(KeyState::default().press(key('q'), &runs), AfterKey::Leave);
 }
 
 #[test]
 fn tab_goes_round_the_runs() {
     let runs = Runs::new();
     for id in ["a", "b", "c"] {
-        runs.add(Shown::recorded(Run::new(id)));
+        runs.add(ShownRun::recorded(Run::new(id)));
     }
-    let mut desk = Desk::default();
+    let mut keys = KeyState::default();
     let mut seen = Vec::new();
     for code in [KeyCode::Tab, KeyCode::Tab, KeyCode::Tab, KeyCode::BackTab] {
-        desk.press(KeyEvent::new(code, KeyModifiers::NONE), &runs);
-        seen.extend(desk.shown(&runs).map(|shown| shown.run.id().to_owned()));
+        keys.press(KeyEvent::new(code, KeyModifiers::NONE), &runs);
+        seen.extend(keys.shown(&runs).map(|shown| shown.run.id().to_owned()));
     }
     assert_eq!(seen, ["b", "c", "a", "c"]);
-    assert_eq!(desk.choice.place, [3, 3]);
+    assert_eq!(keys.options.place, [3, 3]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where things stand in the terminal.
+//! The layout of the terminal.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -24,12 +24,12 @@ const HELP: [&str; 7] = [
     "train is blue, test is red; digits on red were missed",
 ];
 
-/// What the user has chosen, and is told.
+/// The user's choices, and the message to them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Choice {
+pub(super) struct ViewOptions {
     pub(super) is_zoomed: bool,
     pub(super) is_help: bool,
-    /// What stands in the last line in place of the keys.
+    /// The last line. `None` shows the keys.
     pub(super) message: Option<String>,
     /// The number of the run and how many there are.
     pub(super) place: [usize; 2],
@@ -37,7 +37,7 @@ pub(super) struct Choice {
     pub(super) has_controls: bool,
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, choice: &Choice, palette: Palette) {
+pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, options: &ViewOptions, palette: Palette) {
     let area = frame.area();
     if area.width < LEAST[0] || area.height < LEAST[1] {
         frame.render_widget(Paragraph::new("make this larger"), area);
@@ -45,15 +45,21 @@ pub(super) fn draw(frame: &mut Frame<'_>, scene: &Scene, choice: &Choice, palett
     }
     let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)];
     let [head, body, foot] = Layout::vertical(rows).areas(area);
-    frame.render_widget(header(scene, choice, palette, head.width), head);
-    frame.render_widget(footer(choice, palette), foot);
-    panels(frame, body, scene, choice, palette);
-    if choice.is_help {
+    frame.render_widget(header(scene, options, palette, head.width), head);
+    frame.render_widget(footer(options, palette), foot);
+    panels(frame, body, scene, options, palette);
+    if options.is_help {
         help(frame, body, palette);
     }
 }
 
-fn panels(frame: &mut Frame<'_>, body: Rect, scene: &Scene, choice: &Choice, palette: Palette) {
+fn panels(
+    frame: &mut Frame<'_>,
+    body: Rect,
+    scene: &Scene,
+    options: &ViewOptions,
+    palette: Palette,
+) {
     let batch = scene.batch.as_ref();
     // Images beside the curves where there is room for them.
     let room = [body.width / 2, body.height.saturating_sub(1)];
@@ -66,7 +72,7 @@ fn panels(frame: &mut Frame<'_>, body: Rect, scene: &Scene, choice: &Choice, pal
         let bars = (scene.bars.len() as u16 * bars::ROWS + 1).min(left.height / 3);
         let rows = [Constraint::Min(0), Constraint::Length(bars)];
         let [top, bottom] = Layout::vertical(rows).areas(left);
-        curves_in(frame, top, scene, choice, palette);
+        curves_in(frame, top, scene, options, palette);
         bars::draw(frame, bottom, &scene.bars, palette);
         return;
     }
@@ -78,7 +84,7 @@ fn panels(frame: &mut Frame<'_>, body: Rect, scene: &Scene, choice: &Choice, pal
     let below = if body.height >= wanted + LEAST_CURVES { wanted } else { 0 };
     let rows = [Constraint::Min(0), Constraint::Length(below)];
     let [top, bottom] = Layout::vertical(rows).areas(body);
-    curves_in(frame, top, scene, choice, palette);
+    curves_in(frame, top, scene, options, palette);
     match batch {
         Some(batch) => {
             let width = digits::text_width(batch).min(bottom.width);
@@ -91,7 +97,13 @@ fn panels(frame: &mut Frame<'_>, body: Rect, scene: &Scene, choice: &Choice, pal
     }
 }
 
-fn curves_in(frame: &mut Frame<'_>, area: Rect, scene: &Scene, choice: &Choice, palette: Palette) {
+fn curves_in(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    scene: &Scene,
+    options: &ViewOptions,
+    palette: Palette,
+) {
     if scene.panels.is_empty() {
         frame.render_widget(Paragraph::new("no numbers yet").style(palette.quiet()), area);
         return;
@@ -103,11 +115,11 @@ fn curves_in(frame: &mut Frame<'_>, area: Rect, scene: &Scene, choice: &Choice, 
         Layout::vertical(scene.panels.iter().map(|_| Constraint::Fill(1)))
     };
     for (panel, &area) in scene.panels.iter().zip(layout.split(area).iter()) {
-        curves::draw(frame, area, panel, choice.is_zoomed, palette);
+        curves::draw(frame, area, panel, options.is_zoomed, palette);
     }
 }
 
-fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<'static> {
+fn header(scene: &Scene, options: &ViewOptions, palette: Palette, width: u16) -> Line<'static> {
     let mut parts = Vec::new();
     let Some(run) = &scene.overview else { return Line::from("") };
     let text = |name: &str| run.settings.get(name).and_then(|value| value.as_str());
@@ -115,7 +127,7 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
         "." => text("graph").or_else(|| text("network")).unwrap_or("training").to_owned(),
         id => id.to_owned(),
     };
-    let [place, count] = choice.place;
+    let [place, count] = options.place;
     parts.push(if count > 1 { format!("{name} ({place} of {count})") } else { name });
     let step = grouped(run.step);
     parts.push(match run.steps.filter(|&steps| steps > 0) {
@@ -134,7 +146,7 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
     let state = run
         .state
         .clone()
-        .filter(|_| choice.has_controls || run.state.as_deref() != Some("running"));
+        .filter(|_| options.has_controls || run.state.as_deref() != Some("running"));
     // One line, whatever stands in a log; what does not fit is left out from the back, and the
     // state never.
     let state = plain(state.as_deref().unwrap_or("recorded"));
@@ -154,14 +166,17 @@ fn header(scene: &Scene, choice: &Choice, palette: Palette, width: u16) -> Line<
     Line::from(spans)
 }
 
-fn footer(choice: &Choice, palette: Palette) -> Line<'static> {
-    if let Some(message) = &choice.message {
+fn footer(options: &ViewOptions, palette: Palette) -> Line<'static> {
+    if let Some(message) = &options.message {
         return Line::styled(plain(message), palette.title());
     }
-    let mut keys =
-        if choice.has_controls { vec!["q stop", "space pause", "s save"] } else { vec!["q leave"] };
-    keys.push(if choice.is_zoomed { "z show all" } else { "z last percent" });
-    if choice.place[1] > 1 {
+    let mut keys = if options.has_controls {
+        vec!["q stop", "space pause", "s save"]
+    } else {
+        vec!["q leave"]
+    };
+    keys.push(if options.is_zoomed { "z show all" } else { "z last percent" });
+    if options.place[1] > 1 {
         keys.push("Tab next run");
     }
     keys.push("? help");

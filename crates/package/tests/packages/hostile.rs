@@ -83,35 +83,30 @@ fn a_description_that_is_none_is_told_what_is_wrong() {
     assert!(load(&path).unwrap_err().contains("1048576"));
 }
 
-#[test]
-fn a_case_that_is_not_of_the_signature_is_named() {
-    let folder = Folder::new("cases");
-    let path = folder.path("model");
-    pack(&path, 1);
-    let file = path.join("cases.safetensors");
-    let right: Vec<(String, Array)> = Checkpoint::load(&file)
-        .unwrap()
-        .variables()
-        .map(|(name, array)| (name.to_owned(), array.clone()))
-        .collect();
-    let renamed = |from: &str, to: &str| -> Vec<(String, Array)> {
+type Arrays = Vec<(String, Array)>;
+
+/// The arrays, with another value for one of them.
+fn replaced(right: &[(String, Array)], at: &str, value: Value) -> Arrays {
+    let change = |(name, array): &(String, Array)| {
+        (name.clone(), if name == at { value.to_array() } else { array.clone() })
+    };
+    right.iter().map(change).collect()
+}
+
+/// Files of cases that are not of the signature, each with a part of its error.
+fn wrong_cases(right: &[(String, Array)]) -> Vec<(Arrays, &'static str)> {
+    let renamed = |from: &str, to: &str| -> Arrays {
         let change = |(name, array): &(String, Array)| {
             (if name == from { to.to_owned() } else { name.clone() }, array.clone())
         };
         right.iter().map(change).collect()
     };
-    let replaced = |at: &str, value: Value| -> Vec<(String, Array)> {
-        let change = |(name, array): &(String, Array)| {
-            (name.clone(), if name == at { value.to_array() } else { array.clone() })
-        };
-        right.iter().map(change).collect()
-    };
-    let half: Vec<(String, Array)> =
-        right.iter().filter(|(name, _)| name.starts_with("0/")).cloned().collect();
+    let replaced = |at: &str, value: Value| replaced(right, at, value);
+    let half: Arrays = right.iter().filter(|(name, _)| name.starts_with("0/")).cloned().collect();
     let wide = Value::from(ndarray::Array2::<f32>::zeros((1, 4)));
     let flat = Value::from(ndarray::Array1::<f32>::zeros(3));
     let other = Value::from(ndarray::Array2::<f64>::zeros((1, 3)));
-    for (arrays, said) in [
+    vec![
         (
             renamed("0/input/numbers", "0/input/number"),
             "golden case 0, input `number` of signature `predict`: there is no such input; it has `numbers`",
@@ -138,13 +133,27 @@ fn a_case_that_is_not_of_the_signature_is_named() {
         (replaced("0/input/numbers", flat), "it is f32[3], and the graph's is f32[N, 3]"),
         (replaced("0/input/numbers", other), "it is f64[1, 3], and the graph's is f32[N, 3]"),
         (replaced("1/output/sum", numbers(2)), "golden case 1, output `sum`"),
-    ] {
+    ]
+}
+
+#[test]
+fn a_case_that_is_not_of_the_signature_is_named() {
+    let folder = Folder::new("cases");
+    let path = folder.path("model");
+    pack(&path, 1);
+    let file = path.join("cases.safetensors");
+    let right: Arrays = Checkpoint::load(&file)
+        .unwrap()
+        .variables()
+        .map(|(name, array)| (name.to_owned(), array.clone()))
+        .collect();
+    for (arrays, said) in wrong_cases(&right) {
         Checkpoint::of_arrays(arrays).save(&file).unwrap();
         let error = load(&path).unwrap_err();
         assert!(error.contains(said) && error.contains("cases.safetensors"), "{said}\n{error}");
     }
     // Another number of rows than was recorded is another shape.
-    Checkpoint::of_arrays(replaced("1/input/numbers", numbers(5))).save(&file).unwrap();
+    Checkpoint::of_arrays(replaced(&right, "1/input/numbers", numbers(5))).save(&file).unwrap();
     let error = load(&path).unwrap_err();
     assert!(error.contains("it was f32[2, 2] and is f32[5, 2]"), "{error}");
 }

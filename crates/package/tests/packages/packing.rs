@@ -81,12 +81,11 @@ fn a_package_is_replaced_as_a_whole() {
         }
         let error = written.unwrap_err().to_string();
         assert!(error.contains(Failing::MESSAGE) && error.contains("model"), "{error}");
-        match found == old {
-            true => assert_eq!(folder.names(), ["model"], "call {call}"),
-            false => {
-                news += 1;
-                assert_eq!(Package::load(&path).unwrap().name, "other", "call {call}");
-            }
+        if found == old {
+            assert_eq!(folder.names(), ["model"], "call {call}");
+        } else {
+            news += 1;
+            assert_eq!(Package::load(&path).unwrap().name, "other", "call {call}");
         }
         for name in folder.names().into_iter().filter(|name| name != "model") {
             std::fs::remove_dir_all(folder.path(&name)).unwrap();

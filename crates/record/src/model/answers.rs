@@ -1,4 +1,4 @@
-//! What a reader asks a [`Run`] for: whole histories made small enough to draw, single pictures,
+//! Answers to a reader of a [`Run`]: whole histories made small enough to draw, single pictures,
 //! and what is new.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Arc, Band, Content, Event, Held, Image, Model, RangeInclusive, Run, Series, Summary, Value,
+    Arc, Band, Content, Event, EventRef, Image, Model, RangeInclusive, Run, Series, Summary, Value,
     What, is_graph, tags,
 };
 use crate::bands::PERCENTILES;
@@ -15,10 +15,10 @@ use crate::proto::{GraphDef, RunMetadata};
 use crate::series::Point;
 use crate::{graph_def, run_metadata};
 
-/// What there is of a run.
+/// An overview of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Overview {
-    /// Its name among others.
+    /// The run's id.
     pub id: String,
     /// Training goes on in this process.
     pub live: bool,
@@ -26,13 +26,13 @@ pub struct Overview {
     pub state: Option<String>,
     /// Training steps done.
     pub step: i64,
-    /// How many there are to be.
+    /// The number of steps that the training is to have, if it is known.
     pub steps: Option<i64>,
     /// Images a second.
     pub speed: Option<f64>,
     /// Seconds since 1970 of the first event.
     pub started: Option<f64>,
-    /// Of the last event.
+    /// The time of the last event.
     pub updated: f64,
     /// The settings it was begun with.
     pub settings: serde_json::Map<String, serde_json::Value>,
@@ -59,7 +59,7 @@ pub struct Overview {
 pub struct Curves {
     /// The clock they were taken at.
     pub seq: u32,
-    /// By tag.
+    /// The curves by tag.
     pub tags: BTreeMap<String, Curve>,
 }
 
@@ -72,7 +72,7 @@ pub struct Curve {
     pub wall: Vec<f64>,
     /// Values.
     pub value: Vec<f32>,
-    /// How many points there are in the range, of which these were taken.
+    /// The number of points in the range, of which these were taken.
     pub count: usize,
 }
 
@@ -81,9 +81,9 @@ pub struct Curve {
 pub struct BandsOf {
     /// The clock they were taken at.
     pub seq: u32,
-    /// Which percentiles.
+    /// The percentiles of the bands.
     pub percentiles: [u8; 9],
-    /// By tag.
+    /// The bands by tag.
     pub tags: BTreeMap<String, Bands>,
 }
 
@@ -117,7 +117,7 @@ pub struct Batch {
     pub png: Vec<u8>,
     /// Their classes.
     pub labels: Vec<u16>,
-    /// What they were taken for.
+    /// The classes predicted for them.
     pub predictions: Vec<u16>,
 }
 
@@ -140,7 +140,7 @@ pub struct Tests {
     pub labels: Arc<[u16]>,
 }
 
-/// What the test images were taken for at a step.
+/// The classes predicted for the test images at a step.
 #[derive(Clone, Debug)]
 pub struct Test {
     /// The step.
@@ -152,7 +152,7 @@ pub struct Test {
 /// Image summaries.
 #[derive(Clone, Debug, Serialize)]
 pub struct Images {
-    /// By tag.
+    /// The images by tag.
     pub tags: BTreeMap<String, ImageTag>,
 }
 
@@ -161,14 +161,14 @@ pub struct Images {
 pub struct ImageTag {
     /// When there were images.
     pub steps: Vec<i64>,
-    /// How many at a step.
+    /// The number of images at a step.
     pub count: usize,
 }
 
 /// Text summaries.
 #[derive(Clone, Debug, Serialize)]
 pub struct Texts {
-    /// By tag.
+    /// The texts by tag.
     pub tags: BTreeMap<String, Vec<Text>>,
 }
 
@@ -193,7 +193,7 @@ pub struct TraceName {
 /// Step, time and the values at the percentiles: a flat row, as the page takes it.
 type BandRow = (i64, f64, f32, f32, f32, f32, f32, f32, f32, f32, f32);
 
-/// What is new of a run.
+/// The news of a run since a time.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Update {
     /// See [`Overview::state`].
@@ -233,16 +233,16 @@ pub struct Update {
     /// There are new texts.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub texts: bool,
-    /// What is after this step is void: training was resumed from there.
+    /// The step that training was resumed from. Everything after it is void.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reset: Option<i64>,
-    /// How many points there are in it.
+    /// The number of points in the news.
     #[serde(skip)]
     pub points: usize,
 }
 
 impl Run {
-    /// What there is.
+    /// An overview of the run.
     pub fn overview(&self) -> Overview {
         let model = self.read();
         Overview {
@@ -353,7 +353,7 @@ impl Run {
         })
     }
 
-    /// What the test images were taken for at a step or before.
+    /// The classes predicted for the test images at a step, or at the last one before it.
     pub fn test(&self, step: i64) -> Option<Test> {
         let (step, held) = at(&self.read().predictions, step)?;
         let event = held.event()?;
@@ -436,7 +436,7 @@ impl Run {
         }
     }
 
-    /// What was added after one time of the clock and up to another. `None` if nothing was.
+    /// The news after one time of the clock and up to another. `None` if there are none.
     pub fn since(&self, after: u32, upto: u32) -> Option<Update> {
         let model = self.read();
         if model.changed <= after {
@@ -503,7 +503,7 @@ fn newest<T>(series: &Series<T>, after: u32, upto: u32) -> Option<i64> {
     series.get(series.added(after, upto).next_back()?).map(|point| point.step)
 }
 
-fn at(series: &Series<Held>, step: i64) -> Option<(i64, Held)> {
+fn at(series: &Series<EventRef>, step: i64) -> Option<(i64, EventRef)> {
     series.at(step).map(|point| (point.step, point.value.clone()))
 }
 

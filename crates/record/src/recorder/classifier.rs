@@ -11,15 +11,15 @@ pub struct Classifier {
     pub images: Port<Value>,
     /// Their classes: `[N]`, or one-hot `[N, classes]`.
     pub labels: Port<Value>,
-    /// What they are taken for: classes `[N]`, or scores `[N, classes]`.
+    /// The predictions for them: classes `[N]`, or scores `[N, classes]`.
     pub predictions: Port<Value>,
 }
 
 impl Classifier {
-    /// What the graph's signatures say: images and labels are the inputs of these names of `train`,
-    /// and what images are taken for is an output of `predict`: classes, integers `[N]`, or else
-    /// scores, f32 `[N, classes]`. None where they say nothing of the kind, or where `predict`
-    /// takes an input that training does not have.
+    /// Finds the classifier that the graph's signatures describe. Images and labels are the inputs
+    /// of these names of `train`. The predictions are an output of `predict`: classes, integers
+    /// `[N]`, or else scores, f32 `[N, classes]`. `None` where the signatures describe nothing of
+    /// the kind, or where `predict` takes an input that training does not have.
     pub fn of(session: &Session) -> Option<Self> {
         let graph = session.graph();
         let train = graph.find_signature("train").ok()?;

@@ -48,12 +48,12 @@ impl Grey {
         Ok(Self { pixels, width, height })
     }
 
-    /// How many there are.
+    /// The number of images.
     pub fn count(&self) -> usize {
         self.pixels.len() / (self.width * self.height).max(1)
     }
 
-    /// As a sprite that is about as wide as it is high, counted in tiles.
+    /// Draws them as a sprite that is about as wide as it is high, counted in tiles.
     pub fn sprite(&self) -> Result<Sprite, Error> {
         let count = self.count();
         let columns = count.isqrt() + usize::from(count.isqrt() * count.isqrt() < count);

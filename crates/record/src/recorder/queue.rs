@@ -1,19 +1,21 @@
-//! What waits to be written.
+//! The queue of things to be written.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So much may wait; then who records waits too, so that no number is lost.
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+/// The most items that wait. Beyond it who records waits too, so that no number is lost.
 const MOST: usize = 1 << 16;
-/// So many large things of a sort may wait, and so many bytes of them; then the oldest are dropped.
-/// A small network does a thousand steps while the page's first picture is made, and 128 of its
-/// recordings are some 10 MB.
+/// The most large items of a sort that wait, beside the most bytes of them. Beyond it the oldest
+/// are dropped. A small network does a thousand steps while the page's first picture is made, and
+/// 128 of its recordings are some 10 MB.
 const MOST_LARGE: usize = 128;
 const MOST_BYTES: usize = 64 << 20;
 
-/// What can wait: small things are all written, of the large ones of a sort the newest.
-pub trait Waiting {
+/// A thing that waits in the queue. Small things are all written, and of the large ones of a sort
+/// the newest.
+pub trait Queued {
     /// The sort of a large thing and the bytes that it takes; none of a small one.
     fn large(&self) -> Option<(u8, usize)>;
 }
@@ -39,7 +41,7 @@ struct State<T> {
     is_abandoned: bool,
 }
 
-impl<T: Waiting> State<T> {
+impl<T: Queued> State<T> {
     /// Drops the oldest large things of a sort, so that one of so many bytes may wait too.
     fn make_room(&mut self, sort: u8, bytes: usize) {
         let of_sort = |item: &T| item.large().filter(|(other, _)| *other == sort);
@@ -57,7 +59,7 @@ impl<T: Waiting> State<T> {
     }
 }
 
-impl<T: Waiting> Queue<T> {
+impl<T: Queued> Queue<T> {
     pub fn new() -> Self {
         let state =
             State { items: VecDeque::new(), dropped: 0, is_ended: false, is_abandoned: false };
@@ -65,7 +67,7 @@ impl<T: Waiting> Queue<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Adds something, and waits while too much waits. After the end, or where nobody takes, it is
@@ -73,7 +75,7 @@ impl<T: Waiting> Queue<T> {
     pub fn push(&self, item: T) {
         let mut state = self.lock();
         while state.items.len() >= MOST && !state.is_abandoned {
-            state = self.emptied.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.emptied.wait(&mut state);
         }
         if state.is_abandoned || state.is_ended {
             return;
@@ -92,8 +94,7 @@ impl<T: Waiting> Queue<T> {
         let mut state = self.lock();
         while state.items.is_empty() && !state.is_ended {
             let Some(rest) = until.checked_duration_since(Instant::now()) else { break };
-            let waited = self.filled.wait_timeout(state, rest);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.filled.wait_for(&mut state, rest);
         }
         if state.items.is_empty() && state.is_ended {
             return None;
@@ -104,7 +105,7 @@ impl<T: Waiting> Queue<T> {
         Some(items)
     }
 
-    /// Nothing more will come.
+    /// Ends the queue: nothing more will come.
     pub fn end(&self) {
         self.lock().is_ended = true;
         self.filled.notify_all();
@@ -119,7 +120,7 @@ impl<T: Waiting> Queue<T> {
         self.emptied.notify_all();
     }
 
-    /// How many large things were dropped.
+    /// The number of large items that were dropped.
     pub fn dropped(&self) -> u64 {
         self.lock().dropped
     }
@@ -135,7 +136,7 @@ mod tests {
         Large(u8, usize, usize),
     }
 
-    impl Waiting for Item {
+    impl Queued for Item {
         fn large(&self) -> Option<(u8, usize)> {
             match self {
                 Item::Small(_) => None,

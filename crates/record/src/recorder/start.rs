@@ -1,11 +1,12 @@
-//! What a recorder is told before it begins.
+//! The options of a recorder, and its start.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex};
 
 use abeyance_ir::{Graph, NodeId, SummaryKind};
 use abeyance_session::{Port, Session, SessionSummary, Value};
+use parking_lot::Mutex;
 use prost::Message;
 use serde_json::{Map, Value as Json};
 
@@ -17,14 +18,14 @@ use crate::proto::{Event, What};
 use crate::writer::now;
 use crate::{Error, Run, folder, summary};
 
-/// Steps between two that are recorded, unless it is said.
+/// The default of [`RecorderOptions::every`], in steps.
 const EVERY: u64 = 20;
-/// Before the tag of a scalar that is run along with training steps.
+/// The prefix of the tags of scalars that are run along with training steps.
 const TRAINING: &str = "train/";
 /// The tag of the printed graph.
 const PRINTED: &str = "graph";
 
-/// How a training is recorded, before it begins: [`Recorder::new`].
+/// The options of a recorder, before it begins: [`Recorder::new`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is recorded before `start`"]
 pub struct RecorderOptions {
@@ -67,20 +68,21 @@ impl RecorderOptions {
         self
     }
 
-    /// Records every so many steps, 20 unless it is said.
+    /// Sets the number of steps from one that is recorded to the next. The default is 20.
     pub fn every(mut self, steps: u64) -> Self {
         self.every = steps.max(1);
         self
     }
 
-    /// How many steps there will be, by which what is large is spread evenly: [`Thinning`].
+    /// Sets the number of steps that there will be. Large things are spread evenly over them:
+    /// [`Thinning`].
     pub fn steps(mut self, steps: u64) -> Self {
         self.steps = Some(steps);
         self
     }
 
-    /// Settings of the training by name, for the table of runs; `steps` among them is taken for
-    /// [`RecorderOptions::steps`].
+    /// Adds settings of the training by name, for the table of runs. `steps` among them is taken
+    /// for [`RecorderOptions::steps`].
     pub fn settings(
         mut self,
         settings: impl IntoIterator<Item = (impl Into<String>, impl Into<Json>)>,
@@ -105,11 +107,11 @@ impl RecorderOptions {
         self
     }
 
-    /// Begins.
+    /// Starts the recorder and its thread.
     ///
     /// # Errors
-    /// The folder holds a recording and it was not said to resume it; the disk objects; no thread
-    /// is to be had; a step or a number of steps is none.
+    /// The folder holds a recording and [`RecorderOptions::resume`] was not called; the disk fails;
+    /// no thread can be started; the step to resume at is below 0.
     pub fn start(mut self) -> Result<Recorder, Error> {
         let known = self.settings.get("steps").and_then(Json::as_u64);
         let steps = self.steps.or(known);
@@ -172,7 +174,7 @@ impl RecorderOptions {
     }
 }
 
-/// What is fetched, by the summaries of a graph.
+/// The tensors that are fetched for the summaries of a graph.
 fn layout(summaries: &[SessionSummary], classifier: Option<Classifier>) -> Layout {
     let mut ports: Vec<Port<Value>> = Vec::new();
     let mut places = std::collections::HashMap::new();

@@ -1,14 +1,14 @@
-//! Which steps are recorded.
+//! The choice of steps that are recorded.
 
 /// At most so many of what is large are kept of a run whose length is known, and more than half of
 /// that where there are so many: as many as a curve of that width has pixels for. Twice as many
 /// cost twice as much, 2 % of a training of five layers.
 const MOST: u64 = 300;
-/// So many of the first are kept of a run whose length is not known.
+/// The number of first steps that are kept of a run whose length is not known.
 const FIRST: u64 = 128;
 
-/// Which steps are recorded: numbers every so many steps, and what is large (histograms, images,
-/// batches) at some of these.
+/// The choice of steps that are recorded: numbers every so many steps, and large things
+/// (histograms, images, batches) at some of these.
 ///
 /// Where it is known how many steps there will be, large things are spread evenly over all of them:
 /// every k-th recorded step, for the smallest k that leaves at most 300. Where it is not, the first

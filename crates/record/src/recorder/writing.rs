@@ -9,7 +9,7 @@ use abeyance_session::Value;
 
 use super::Shared;
 use super::pictures::{self, Grey};
-use super::queue::{Queue, Waiting};
+use super::queue::{Queue, Queued};
 use crate::csv::Csv;
 use crate::proto::{self, Content, Event, What};
 use crate::quantiles::Quantiles;
@@ -23,7 +23,7 @@ const MOST_IMAGES: usize = 100;
 /// Images of an image summary, as TensorFlow's `max_outputs`.
 const MOST_SHOWN: usize = 3;
 
-/// What a training thread hands over: nothing in it is computed yet.
+/// An item that a training thread hands over. Nothing in it is computed yet.
 pub enum Item {
     Scalars { step: i64, wall: f64, scalars: Vec<(Arc<str>, f32)> },
     Large { step: i64, wall: f64, large: Large },
@@ -48,7 +48,7 @@ pub struct Batch {
     pub predictions: Value,
 }
 
-impl Waiting for Item {
+impl Queued for Item {
     fn large(&self) -> Option<(u8, usize)> {
         let bytes = |value: &Value| value.shape().iter().product::<usize>() * value.dtype().size();
         match self {
@@ -94,7 +94,7 @@ pub struct Writing {
     begin: Vec<Event>,
     /// The recording's earlier part is read first.
     is_resumed: bool,
-    /// How many test images there are.
+    /// The number of test images, once they are recorded.
     test_images: Option<usize>,
     flushed: Instant,
 }
@@ -120,7 +120,7 @@ impl Writing {
         }
     }
 
-    /// What is written before anything else.
+    /// Sets the events that are written before all others.
     pub fn begin(&mut self, events: Vec<Event>) {
         self.begin = events;
     }
@@ -381,9 +381,9 @@ mod tests {
         // The run in memory has everything, in memory.
         assert_eq!(run.curves(&[], crate::ALL, 10).tags["loss"].step, [0, 1, 2]);
         assert_eq!(run.batch(2).unwrap().step, 2);
-        let trouble = std::mem::take(&mut *shared.trouble.lock().unwrap());
-        assert_eq!(trouble.len(), 1);
-        assert!(trouble[0].starts_with("cannot write `/dev/full`: No space left"), "{trouble:?}");
-        assert!(shared.error.lock().unwrap().is_some());
+        let warnings = std::mem::take(&mut *shared.warnings.lock());
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].starts_with("cannot write `/dev/full`: No space left"), "{warnings:?}");
+        assert!(shared.error.lock().is_some());
     }
 }

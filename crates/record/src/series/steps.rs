@@ -64,7 +64,7 @@ impl Steps {
         self.len = self.len.min(len);
     }
 
-    /// How many are smaller than this.
+    /// The number of steps that are smaller than this one.
     pub(crate) fn below(&self, step: i64) -> usize {
         let after = self.stretches.partition_point(|stretch| stretch.first < step);
         let Some(stretch) = after.checked_sub(1).and_then(|last| self.stretches.get(last)) else {

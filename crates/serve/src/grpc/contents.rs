@@ -6,7 +6,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::inference::InferTensorContents;
 use crate::model::datatype;
-use crate::refusal::Refusal;
+use crate::request_error::RequestError;
 
 /// The array of a list of elements.
 ///
@@ -17,7 +17,7 @@ pub(super) fn value(
     contents: &InferTensorContents,
     dtype: DType,
     dims: &[usize],
-) -> Result<Value, Refusal> {
+) -> Result<Value, RequestError> {
     let lists = [
         ("bool_contents", contents.bool_contents.len()),
         ("int_contents", contents.int_contents.len()),
@@ -37,21 +37,21 @@ pub(super) fn value(
         DType::Bool => "bool_contents",
     };
     if let Some((other, count)) = lists.iter().find(|(name, count)| *name != field && *count > 0) {
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "`contents.{other}` has {count} elements, and those of {} are in `{field}`",
             datatype(dtype)
         )));
     }
     let array = |count: usize| {
-        Refusal::invalid(format!(
+        RequestError::invalid(format!(
             "`contents.{field}` has {count} elements, which do not fill shape {dims:?}"
         ))
     };
     fn shaped<T: Clone>(
         elements: &[T],
         dims: &[usize],
-        wrong: impl Fn(usize) -> Refusal,
-    ) -> Result<ArrayD<T>, Refusal> {
+        wrong: impl Fn(usize) -> RequestError,
+    ) -> Result<ArrayD<T>, RequestError> {
         if abeyance_ir::element_count(dims) != Some(elements.len()) {
             return Err(wrong(elements.len()));
         }
@@ -67,7 +67,7 @@ pub(super) fn value(
             let bytes: Result<Vec<u8>, _> =
                 contents.uint_contents.iter().map(|&number| u8::try_from(number)).collect();
             let bytes = bytes.map_err(|_| {
-                Refusal::invalid("`contents.uint_contents` holds a number that UINT8 has not")
+                RequestError::invalid("`contents.uint_contents` holds a number that UINT8 has not")
             })?;
             Value::U8(shaped(&bytes, dims, array)?)
         }

@@ -12,7 +12,7 @@ use super::health_v1::health_server;
 use super::health_v1::{HealthCheckRequest, HealthCheckResponse};
 use crate::app::App;
 
-/// How often a watched status is looked at.
+/// The time between two looks at a status that is watched.
 const LOOK: Duration = Duration::from_millis(500);
 
 pub(super) struct Health {

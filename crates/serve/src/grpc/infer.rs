@@ -14,10 +14,10 @@ use super::inference::model_infer_response::InferOutputTensor;
 use super::inference::{InferParameter, ModelInferRequest, ModelInferResponse};
 use crate::app::App;
 use crate::http::{byte_count, from_bytes, shape, to_bytes};
-use crate::model::{Inputs, Served, Version, datatype, dtype_of, shortened};
-use crate::refusal::{Kind, Refusal};
+use crate::model::{Inputs, ServedSignature, Version, datatype, dtype_of, shortened};
+use crate::request_error::{ErrorKind, RequestError};
 
-/// No request names more inputs or outputs.
+/// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
 /// Tensors that are longer are copied on a thread where that may take its time.
 const LONG: usize = 1 << 20;
@@ -27,7 +27,7 @@ pub(super) async fn infer(
     app: &App,
     request: ModelInferRequest,
     timeout: Option<Duration>,
-) -> Result<ModelInferResponse, Refusal> {
+) -> Result<ModelInferResponse, RequestError> {
     let version = app.registry.version(&request.model_name, Some(&request.model_version))?;
     let named = text(&request, "signature")?;
     let signature = version.signature(named.as_deref())?;
@@ -42,14 +42,14 @@ pub(super) async fn infer(
         let served = asked
             .signatures
             .get(signature)
-            .ok_or_else(|| Refusal::invalid("the model has no signature"))?;
+            .ok_or_else(|| RequestError::invalid("the model has no signature"))?;
         let outputs = wanted(&request, served)?;
         Ok((values(&request, served)?, outputs, request.id))
     };
     let (values, outputs, id) = if size > LONG {
-        tokio::task::spawn_blocking(read)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked")))?
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| {
+            Err(RequestError::new(ErrorKind::Internal, "internal: the request panicked"))
+        })?
     } else {
         read()?
     };
@@ -62,17 +62,18 @@ fn parameter<'r>(request: &'r ModelInferRequest, name: &str) -> Option<&'r Param
     parameter.and_then(|parameter| parameter.parameter_choice.as_ref())
 }
 
-fn text(request: &ModelInferRequest, name: &str) -> Result<Option<String>, Refusal> {
+fn text(request: &ModelInferRequest, name: &str) -> Result<Option<String>, RequestError> {
     match parameter(request, name) {
         None => Ok(None),
         Some(ParameterChoice::StringParam(text)) => Ok((!text.is_empty()).then(|| text.clone())),
-        Some(_) => Err(Refusal::invalid(format!("parameter `{name}` is to be a text"))),
+        Some(_) => Err(RequestError::invalid(format!("parameter `{name}` is to be a text"))),
     }
 }
 
 /// The time that a request gives itself, in its own parameter.
-fn micros(request: &ModelInferRequest) -> Result<Option<Duration>, Refusal> {
-    let wrong = || Refusal::invalid("parameter `timeout` is to be a whole number of microseconds");
+fn micros(request: &ModelInferRequest) -> Result<Option<Duration>, RequestError> {
+    let wrong =
+        || RequestError::invalid("parameter `timeout` is to be a whole number of microseconds");
     let micros = match parameter(request, "timeout") {
         None => return Ok(None),
         Some(ParameterChoice::Int64Param(micros)) => u64::try_from(*micros).map_err(|_| wrong())?,
@@ -99,43 +100,49 @@ pub(super) fn deadline(metadata: &MetadataMap) -> Option<Duration> {
 }
 
 /// The outputs that are asked for, by their places: all if none is named.
-fn wanted(request: &ModelInferRequest, served: &Served) -> Result<Vec<usize>, Refusal> {
+fn wanted(
+    request: &ModelInferRequest,
+    served: &ServedSignature,
+) -> Result<Vec<usize>, RequestError> {
     if request.outputs.is_empty() {
         return Ok((0..served.outputs.len()).collect());
     }
     if request.outputs.len() > MOST_TENSORS {
-        return Err(Refusal::invalid(format!("`outputs` has more than {MOST_TENSORS}")));
+        return Err(RequestError::invalid(format!("`outputs` has more than {MOST_TENSORS}")));
     }
     let place = |(place, output): (
         usize,
         &super::inference::model_infer_request::InferRequestedOutputTensor,
     )| {
         if output.parameters.contains_key("classification") {
-            return Err(Refusal::invalid(
+            return Err(RequestError::invalid(
                 "`classification` is not done here: take the output itself",
             ));
         }
-        served.output(&output.name).map_err(|refusal| refusal.within(&format!("outputs[{place}]")))
+        served.output(&output.name).map_err(|error| error.within(&format!("outputs[{place}]")))
     };
     let places: Vec<usize> =
-        request.outputs.iter().enumerate().map(place).collect::<Result<_, Refusal>>()?;
+        request.outputs.iter().enumerate().map(place).collect::<Result<_, RequestError>>()?;
     let mut once = std::collections::BTreeSet::new();
     match places.iter().find(|place| !once.insert(**place)) {
         Some(twice) => {
-            let name = served.outputs.get(*twice).map_or("", |port| &port.name);
-            Err(Refusal::invalid(format!("output `{name}` is asked for twice")))
+            let name = served.outputs.get(*twice).map_or("", |spec| &spec.name);
+            Err(RequestError::invalid(format!("output `{name}` is asked for twice")))
         }
         None => Ok(places),
     }
 }
 
-fn values(request: &ModelInferRequest, served: &Served) -> Result<Vec<Value>, Refusal> {
+fn values(
+    request: &ModelInferRequest,
+    served: &ServedSignature,
+) -> Result<Vec<Value>, RequestError> {
     let raw = &request.raw_input_contents;
     if request.inputs.len() > MOST_TENSORS {
-        return Err(Refusal::invalid(format!("`inputs` has more than {MOST_TENSORS}")));
+        return Err(RequestError::invalid(format!("`inputs` has more than {MOST_TENSORS}")));
     }
     if !raw.is_empty() && raw.len() != request.inputs.len() {
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "`raw_input_contents` has {} elements and `inputs` has {}: they must be as many",
             raw.len(),
             request.inputs.len()
@@ -143,29 +150,29 @@ fn values(request: &ModelInferRequest, served: &Served) -> Result<Vec<Value>, Re
     }
     let mut inputs = Inputs::new(served);
     for (place, input) in request.inputs.iter().enumerate() {
-        let value = value(input, raw.get(place)).map_err(|refusal| {
-            refusal.within(&format!("inputs[{place}] `{}`", shortened(&input.name)))
+        let value = value(input, raw.get(place)).map_err(|error| {
+            error.within(&format!("inputs[{place}] `{}`", shortened(&input.name)))
         })?;
         inputs.put(&input.name, value)?;
     }
     inputs.finish()
 }
 
-fn value(input: &InferInputTensor, raw: Option<&Bytes>) -> Result<Value, Refusal> {
+fn value(input: &InferInputTensor, raw: Option<&Bytes>) -> Result<Value, RequestError> {
     if input.parameters.contains_key("shared_memory_region") {
-        return Err(Refusal::invalid("there is no shared memory here: send the data"));
+        return Err(RequestError::invalid("there is no shared memory here: send the data"));
     }
     let dtype = dtype_of(&input.datatype)?;
     let dims = shape(&input.shape)?;
     match (raw, &input.contents) {
-        (Some(_), Some(_)) => Err(Refusal::invalid(
+        (Some(_), Some(_)) => Err(RequestError::invalid(
             "there are both `contents` and `raw_input_contents`: its elements come as the one or as the other",
         )),
         (Some(bytes), None) => from_bytes(bytes, dtype, &dims),
         (None, Some(list)) => contents::value(list, dtype, &dims),
         // No elements are no bytes, which a message does not tell from none.
         (None, None) if dims.contains(&0) => from_bytes(&[], dtype, &dims),
-        (None, None) => Err(Refusal::invalid(
+        (None, None) => Err(RequestError::invalid(
             "`contents` is missing, and so is an element of `raw_input_contents`",
         )),
     }
@@ -178,7 +185,7 @@ fn answer(
     outputs: &[usize],
     results: &[Value],
 ) -> ModelInferResponse {
-    let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
+    let specs = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
     let mut response = ModelInferResponse {
         model_name: version.model.to_string(),
         model_version: version.number.to_string(),
@@ -186,12 +193,12 @@ fn answer(
         ..ModelInferResponse::default()
     };
     for &place in outputs {
-        let Some((port, value)) = ports.get(place).zip(results.get(place)) else { continue };
+        let Some((spec, value)) = specs.get(place).zip(results.get(place)) else { continue };
         let mut bytes = Vec::with_capacity(byte_count(value));
         to_bytes(value, &mut bytes);
         response.raw_output_contents.push(bytes.into());
         response.outputs.push(InferOutputTensor {
-            name: port.name.to_string(),
+            name: spec.name.to_string(),
             datatype: datatype(value.dtype()).to_owned(),
             shape: value.shape().iter().map(|&size| size as i64).collect(),
             ..InferOutputTensor::default()

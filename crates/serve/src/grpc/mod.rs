@@ -27,7 +27,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 
 use crate::app::App;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 /// Everything that is answered.
 pub(crate) fn routes(app: Arc<App>) -> Routes {
@@ -45,25 +45,25 @@ pub(crate) fn routes(app: Arc<App>) -> Routes {
     Routes::new(service).add_service(health).prepare()
 }
 
-impl Refusal {
+impl RequestError {
     /// gRPC's code.
     pub(crate) fn code(&self) -> Code {
         match self.kind {
-            Kind::Invalid | Kind::Unsupported => Code::InvalidArgument,
-            Kind::NotFound => Code::NotFound,
-            Kind::Method => Code::Unimplemented,
-            Kind::Unauthenticated => Code::Unauthenticated,
-            Kind::Forbidden => Code::PermissionDenied,
-            Kind::TooLarge => Code::ResourceExhausted,
-            Kind::Busy | Kind::Unready => Code::Unavailable,
-            Kind::Slow | Kind::Late => Code::DeadlineExceeded,
-            Kind::Failed => Code::Internal,
+            ErrorKind::Invalid | ErrorKind::Unsupported => Code::InvalidArgument,
+            ErrorKind::NotFound => Code::NotFound,
+            ErrorKind::MethodNotAllowed => Code::Unimplemented,
+            ErrorKind::Unauthenticated => Code::Unauthenticated,
+            ErrorKind::Forbidden => Code::PermissionDenied,
+            ErrorKind::TooLarge => Code::ResourceExhausted,
+            ErrorKind::Busy | ErrorKind::Unavailable => Code::Unavailable,
+            ErrorKind::BodyTimeout | ErrorKind::DeadlineExceeded => Code::DeadlineExceeded,
+            ErrorKind::Internal => Code::Internal,
         }
     }
 }
 
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        Status::new(refusal.code(), refusal.message)
+impl From<RequestError> for Status {
+    fn from(error: RequestError) -> Self {
+        Status::new(error.code(), error.message)
     }
 }

@@ -19,10 +19,10 @@ use super::inference::{
     ServerMetadataRequest, ServerMetadataResponse, ServerReadyRequest, ServerReadyResponse,
     StatisticDuration,
 };
+use crate::access::{Access, is_allowed};
 use crate::app::App;
-use crate::http::is_allowed;
-use crate::model::{Port, Version, datatype};
-use crate::refusal::Refusal;
+use crate::model::{TensorSpec, Version, datatype};
+use crate::request_error::RequestError;
 use crate::statistics;
 
 pub(super) struct Service {
@@ -35,7 +35,7 @@ impl Service {
         &self,
         call: &'static str,
         began: Instant,
-        result: Result<T, Refusal>,
+        result: Result<T, RequestError>,
     ) -> Result<Response<T>, Status> {
         let result = result.map_err(Status::from);
         let code = result.as_ref().err().map_or(tonic::Code::Ok, Status::code);
@@ -53,17 +53,17 @@ impl Service {
         result.map(Response::new)
     }
 
-    fn allowed<T>(&self, request: &Request<T>) -> Result<(), Refusal> {
+    fn allowed<T>(&self, request: &Request<T>) -> Result<(), RequestError> {
         let headers = request.metadata().clone().into_headers();
-        let access = crate::http::Access { names: None, ..self.app.access.clone() };
+        let access = Access { names: None, ..self.app.access.clone() };
         is_allowed(&access, &headers)
     }
 
     fn answer<T>(
         &self,
         call: &'static str,
-        access: Result<(), Refusal>,
-        answer: impl FnOnce() -> Result<T, Refusal>,
+        access: Result<(), RequestError>,
+        answer: impl FnOnce() -> Result<T, RequestError>,
     ) -> Result<Response<T>, Status> {
         let began = Instant::now();
         self.counted(call, began, access.and_then(|()| answer()))
@@ -95,7 +95,9 @@ impl GrpcInferenceService for Service {
             let asked = request.get_ref();
             let found = self.app.registry.version(&asked.name, Some(&asked.version));
             match found {
-                Err(refusal) if refusal.kind != crate::refusal::Kind::Unready => Err(refusal),
+                Err(error) if error.kind != crate::request_error::ErrorKind::Unavailable => {
+                    Err(error)
+                }
                 found => Ok(ModelReadyResponse { ready: found.is_ok() }),
             }
         })
@@ -121,21 +123,21 @@ impl GrpcInferenceService for Service {
         self.answer("ModelMetadata", self.allowed(&request), || {
             let asked = request.get_ref();
             let version = self.app.registry.version(&asked.name, Some(&asked.version))?;
-            let ports = |ports: &[Port]| -> Vec<TensorMetadata> {
-                let told = |port: &Port| TensorMetadata {
-                    name: port.name.to_string(),
-                    datatype: datatype(port.dtype).to_owned(),
-                    shape: port.sizes(),
+            let specs = |specs: &[TensorSpec]| -> Vec<TensorMetadata> {
+                let told = |spec: &TensorSpec| TensorMetadata {
+                    name: spec.name.to_string(),
+                    datatype: datatype(spec.dtype).to_owned(),
+                    shape: spec.sizes(),
                 };
-                ports.iter().map(told).collect()
+                specs.iter().map(told).collect()
             };
             let served = version.signatures.get(version.default);
             Ok(ModelMetadataResponse {
                 name: version.model.to_string(),
                 versions: self.app.registry.live_versions(&asked.name),
                 platform: "abeyance".to_owned(),
-                inputs: served.map(|served| ports(&served.inputs)).unwrap_or_default(),
-                outputs: served.map(|served| ports(&served.outputs)).unwrap_or_default(),
+                inputs: served.map(|served| specs(&served.inputs)).unwrap_or_default(),
+                outputs: served.map(|served| specs(&served.outputs)).unwrap_or_default(),
             })
         })
     }
@@ -147,7 +149,7 @@ impl GrpcInferenceService for Service {
         let began = Instant::now();
         let (access, timeout) = (self.allowed(&request), deadline(request.metadata()));
         let result = match access {
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
             Ok(()) => infer::infer(&self.app, request.into_inner(), timeout).await,
         };
         self.counted("ModelInfer", began, result)
@@ -173,8 +175,8 @@ impl GrpcInferenceService for Service {
                         error_message: String::new(),
                         infer_response: Some(answer),
                     },
-                    Err(refusal) => ModelStreamInferResponse {
-                        error_message: refusal.message,
+                    Err(error) => ModelStreamInferResponse {
+                        error_message: error.message,
                         infer_response: Some(ModelInferResponse {
                             id,
                             ..ModelInferResponse::default()

@@ -5,44 +5,44 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::refusal::{Kind, RETRY_AFTER, Refusal};
+use crate::request_error::{ErrorKind, RETRY_AFTER, RequestError};
 
 /// Exactly this: clients compare it, and read an error's message only under it.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-impl Refusal {
+impl RequestError {
     /// HTTP's status.
     pub(crate) fn status(&self) -> StatusCode {
         match self.kind {
-            Kind::Invalid => StatusCode::BAD_REQUEST,
-            Kind::NotFound => StatusCode::NOT_FOUND,
-            Kind::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Kind::Forbidden => StatusCode::FORBIDDEN,
-            Kind::Slow => StatusCode::REQUEST_TIMEOUT,
-            Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Kind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Kind::Busy | Kind::Unready => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::Late => StatusCode::GATEWAY_TIMEOUT,
-            Kind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ErrorKind::Forbidden => StatusCode::FORBIDDEN,
+            ErrorKind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ErrorKind::Busy | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+            ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
         let status = self.status();
         let mut response = json(status, &serde_json::json!({ "error": self.message }));
         let headers = response.headers_mut();
         match self.kind {
-            Kind::Busy | Kind::Unready => {
+            ErrorKind::Busy | ErrorKind::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
             }
-            Kind::Unauthenticated => {
+            ErrorKind::Unauthenticated => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             // What is left of a body that is not read would be taken for the next request.
-            Kind::TooLarge | Kind::Slow => {
+            ErrorKind::TooLarge | ErrorKind::BodyTimeout => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             _ => {}

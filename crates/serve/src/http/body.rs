@@ -1,8 +1,6 @@
 //! Bodies of requests: read whole, bounded in size and time, decompressed.
 
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -11,76 +9,36 @@ use flate2::write::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 
 use crate::app::App;
-use crate::refusal::{Kind, Refusal};
+use crate::budget::BudgetShare;
+use crate::request_error::{ErrorKind, RequestError};
 
 /// Bodies that are longer are decompressed and parsed on a thread where that may take its time.
 pub(crate) const LONG: usize = 128 << 10;
 
-/// Bytes of bodies that are in memory, of all requests together.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    taken: AtomicUsize,
-    most: usize,
-}
-
-impl Budget {
-    pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { taken: AtomicUsize::new(0), most })
-    }
-}
-
-/// A part of the budget; given back when dropped.
-#[derive(Debug)]
-struct Share {
-    budget: Arc<Budget>,
-    taken: usize,
-}
-
-impl Share {
-    fn take(&mut self, bytes: usize) -> Result<(), Refusal> {
-        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.taken += bytes;
-        if before.saturating_add(bytes) > self.budget.most {
-            Err(Refusal::new(
-                Kind::Busy,
-                "the bodies of other requests take all the memory there is for them: try again",
-            ))
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.budget.taken.fetch_sub(self.taken, Ordering::Relaxed);
-    }
-}
-
 /// A body that has come whole. Its memory is counted as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct RequestBody {
     pub(crate) bytes: Bytes,
-    _share: Share,
+    _share: BudgetShare,
 }
 
-fn too_large(most: usize) -> Refusal {
-    Refusal::new(
-        Kind::TooLarge,
+fn too_large(most: usize) -> RequestError {
+    RequestError::new(
+        ErrorKind::TooLarge,
         format!("the body has more than {most} bytes, which is the limit (`--max-body`)"),
     )
 }
 
-/// How a body is compressed.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
     Identity,
     Gzip,
-    /// That is zlib's form.
+    /// Deflate in zlib's form.
     Deflate,
 }
 
-fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+fn encoding(headers: &HeaderMap) -> Result<Encoding, RequestError> {
     let Some(named) = headers.get(header::CONTENT_ENCODING) else {
         return Ok(Encoding::Identity);
     };
@@ -88,8 +46,8 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
         "" | "identity" => Ok(Encoding::Identity),
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),
         "deflate" => Ok(Encoding::Deflate),
-        other => Err(Refusal::new(
-            Kind::Unsupported,
+        other => Err(RequestError::new(
+            ErrorKind::Unsupported,
             format!(
                 "Content-Encoding `{}` is not understood: gzip and deflate are",
                 crate::model::shortened(other)
@@ -103,19 +61,23 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
 /// # Errors
 /// It is longer than allowed, also once decompressed, or does not come in time, or breaks off, or
 /// is not compressed as it says.
-pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Refusal> {
+pub(crate) async fn read(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<RequestBody, RequestError> {
     let most = app.options.max_body;
     let encoding = encoding(headers)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|l| l > most as u64) {
         return Err(too_large(most));
     }
-    let share = Share { budget: app.budget.clone(), taken: 0 };
+    let share = BudgetShare::new(app.budget.clone());
     let slow = app.options.slow;
     let (bytes, mut share) =
         tokio::time::timeout(slow, collect(body, share, most)).await.map_err(|_| {
-            Refusal::new(
-                Kind::Slow,
+            RequestError::new(
+                ErrorKind::BodyTimeout,
                 format!("the body did not come within {} seconds", slow.as_secs_f64()),
             )
         })??;
@@ -128,25 +90,31 @@ pub(crate) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<W
                 inflated.map(|bytes| (bytes, share))
             };
             let done = tokio::task::spawn_blocking(work).await;
-            let (bytes, given) =
-                done.map_err(|_| Refusal::new(Kind::Failed, "internal: decompression failed"))??;
+            let (bytes, given) = done.map_err(|_| {
+                RequestError::new(ErrorKind::Internal, "internal: decompression failed")
+            })??;
             share = given;
             bytes
         }
     };
-    Ok(Whole { bytes, _share: share })
+    Ok(RequestBody { bytes, _share: share })
 }
 
-/// What came, and what it takes of the budget.
-async fn collect(mut body: Body, mut share: Share, most: usize) -> Result<(Bytes, Share), Refusal> {
+/// Reads the bytes of a body, with the part of the budget that they take.
+async fn collect(
+    mut body: Body,
+    mut share: BudgetShare,
+    most: usize,
+) -> Result<(Bytes, BudgetShare), RequestError> {
     let mut first: Option<Bytes> = None;
     let mut all: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame
-            .map_err(|error| Refusal::invalid(format!("the body broke off: {}", told(&error))))?;
+        let frame = frame.map_err(|error| {
+            RequestError::invalid(format!("the body broke off: {}", innermost_cause(&error)))
+        })?;
         let Ok(chunk) = frame.into_data() else { continue };
         share.take(chunk.len())?;
-        if share.taken > most {
+        if share.taken() > most {
             return Err(too_large(most));
         }
         // Most bodies come in one piece, which needs no copy.
@@ -163,7 +131,7 @@ async fn collect(mut body: Body, mut share: Share, most: usize) -> Result<(Bytes
 }
 
 /// An error with its cause, where that says more.
-fn told(error: &axum::Error) -> String {
+fn innermost_cause(error: &axum::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
@@ -172,14 +140,14 @@ fn told(error: &axum::Error) -> String {
 }
 
 /// Takes no more than so many bytes.
-struct Bounded<'s> {
+struct BoundedWriter<'s> {
     bytes: Vec<u8>,
     most: usize,
-    share: &'s mut Share,
-    refusal: Option<Refusal>,
+    share: &'s mut BudgetShare,
+    error: Option<RequestError>,
 }
 
-impl Write for Bounded<'_> {
+impl Write for BoundedWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let taken = if bytes.len() > self.most - self.bytes.len() {
             Err(too_large(self.most))
@@ -191,8 +159,8 @@ impl Write for Bounded<'_> {
                 self.bytes.extend_from_slice(bytes);
                 Ok(bytes.len())
             }
-            Err(refusal) => {
-                self.refusal = Some(refusal);
+            Err(error) => {
+                self.error = Some(error);
                 Err(std::io::Error::other("too large"))
             }
         }
@@ -207,9 +175,9 @@ fn inflate(
     encoding: Encoding,
     bytes: &[u8],
     most: usize,
-    share: &mut Share,
-) -> Result<Bytes, Refusal> {
-    let mut bounded = Bounded { bytes: Vec::new(), most, share, refusal: None };
+    share: &mut BudgetShare,
+) -> Result<Bytes, RequestError> {
+    let mut bounded = BoundedWriter { bytes: Vec::new(), most, share, error: None };
     let done = match encoding {
         Encoding::Gzip => {
             let mut decoder = MultiGzDecoder::new(&mut bounded);
@@ -220,9 +188,9 @@ fn inflate(
             decoder.write_all(bytes).and_then(|()| decoder.try_finish())
         }
     };
-    match (done, bounded.refusal) {
-        (_, Some(refusal)) => Err(refusal),
-        (Err(error), None) => Err(Refusal::invalid(format!(
+    match (done, bounded.error) {
+        (_, Some(error)) => Err(error),
+        (Err(error), None) => Err(RequestError::invalid(format!(
             "the body is not compressed as its Content-Encoding says: {error}"
         ))),
         (Ok(()), None) => Ok(bounded.bytes.into()),

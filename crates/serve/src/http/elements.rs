@@ -6,16 +6,16 @@ use jiter::{Jiter, JiterError, Peek};
 use ndarray::{ArrayD, IxDyn};
 
 use crate::model::datatype;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
-/// No tensor has more dimensions.
+/// The most dimensions of a tensor.
 pub(crate) const MOST_RANK: usize = 16;
-/// No tensor of a request has more elements.
+/// The most elements of a tensor of a request.
 const MOST_ELEMENTS: usize = 1 << 31;
 
-/// What is wrong with a request's JSON, and where.
-pub(crate) fn malformed(jiter: &Jiter<'_>, error: &JiterError) -> Refusal {
-    Refusal::invalid(format!("the body's JSON is wrong: {}", error.description(jiter)))
+/// The error for a body that is no JSON, with the place in it.
+pub(crate) fn malformed(jiter: &Jiter<'_>, error: &JiterError) -> RequestError {
+    RequestError::invalid(format!("the body's JSON is wrong: {}", error.description(jiter)))
 }
 
 /// Elements of one type, in row-major order.
@@ -30,7 +30,7 @@ pub(crate) enum Elements {
 }
 
 impl Elements {
-    /// None yet, with room for so many.
+    /// An empty list with room for so many elements.
     fn new(dtype: DType, capacity: usize) -> Self {
         match dtype {
             DType::F32 => Elements::F32(Vec::with_capacity(capacity)),
@@ -53,7 +53,7 @@ impl Elements {
         }
     }
 
-    /// No elements.
+    /// An empty list of this type.
     pub(crate) fn none(dtype: DType) -> Self {
         Self::new(dtype, 0)
     }
@@ -73,7 +73,7 @@ impl Elements {
     }
 
     /// The next token as an element.
-    fn push(&mut self, jiter: &mut Jiter<'_>, peek: Peek) -> Result<(), Refusal> {
+    fn push(&mut self, jiter: &mut Jiter<'_>, peek: Peek) -> Result<(), RequestError> {
         match self {
             Elements::F32(elements) => elements.push(float(jiter, peek, DType::F32)?),
             Elements::F64(elements) => elements.push(float(jiter, peek, DType::F64)?),
@@ -84,7 +84,7 @@ impl Elements {
                 Peek::True | Peek::False => {
                     elements.push(jiter.known_bool(peek).map_err(|error| malformed(jiter, &error))?)
                 }
-                _ => return Err(unfit(jiter, peek, DType::Bool)),
+                _ => return Err(wrong_token(jiter, peek, DType::Bool)),
             },
         }
         Ok(())
@@ -94,15 +94,17 @@ impl Elements {
     ///
     /// # Errors
     /// There are more or fewer elements than that.
-    pub(crate) fn shaped(self, dims: &[usize]) -> Result<Value, Refusal> {
+    pub(crate) fn shaped(self, dims: &[usize]) -> Result<Value, RequestError> {
         let count = self.len();
         if element_count(dims) != Some(count) {
-            return Err(Refusal::invalid(format!("{count} elements do not fill shape {dims:?}")));
+            return Err(RequestError::invalid(format!(
+                "{count} elements do not fill shape {dims:?}"
+            )));
         }
         let dims = IxDyn(dims);
-        fn array<T>(dims: IxDyn, elements: Vec<T>) -> Result<ArrayD<T>, Refusal> {
+        fn array<T>(dims: IxDyn, elements: Vec<T>) -> Result<ArrayD<T>, RequestError> {
             ArrayD::from_shape_vec(dims, elements)
-                .map_err(|error| Refusal::invalid(format!("the shape is impossible: {error}")))
+                .map_err(|error| RequestError::invalid(format!("the shape is impossible: {error}")))
         }
         Ok(match self {
             Elements::F32(elements) => Value::F32(array(dims, elements)?),
@@ -115,7 +117,7 @@ impl Elements {
     }
 }
 
-/// What a token is, for a message.
+/// Describes a token, for a message.
 fn token(jiter: &mut Jiter<'_>, peek: Peek) -> String {
     match peek {
         Peek::String => "a text".to_owned(),
@@ -134,7 +136,7 @@ fn token(jiter: &mut Jiter<'_>, peek: Peek) -> String {
     }
 }
 
-fn unfit(jiter: &mut Jiter<'_>, peek: Peek, dtype: DType) -> Refusal {
+fn wrong_token(jiter: &mut Jiter<'_>, peek: Peek, dtype: DType) -> RequestError {
     let position = jiter.current_position();
     let token = token(jiter, peek);
     let hint = match (peek, dtype) {
@@ -142,7 +144,7 @@ fn unfit(jiter: &mut Jiter<'_>, peek: Peek, dtype: DType) -> Refusal {
         (_, DType::Bool) => ": these are true and false",
         _ => "",
     };
-    Refusal::invalid(format!(
+    RequestError::invalid(format!(
         "{token} at line {} column {} is no element of datatype {}{hint}",
         position.line,
         position.column,
@@ -151,11 +153,11 @@ fn unfit(jiter: &mut Jiter<'_>, peek: Peek, dtype: DType) -> Refusal {
 }
 
 /// A number, or null, or NaN and the infinities by their names.
-fn float<T: std::str::FromStr + num::Limits>(
+fn float<T: std::str::FromStr + special::SpecialValues>(
     jiter: &mut Jiter<'_>,
     peek: Peek,
     dtype: DType,
-) -> Result<T, Refusal> {
+) -> Result<T, RequestError> {
     match peek {
         Peek::Null => {
             jiter.known_null().map_err(|error| malformed(jiter, &error))?;
@@ -172,7 +174,7 @@ fn float<T: std::str::FromStr + num::Limits>(
             };
             return match named {
                 Some(number) => Ok(number),
-                None => Err(Refusal::invalid(format!(
+                None => Err(RequestError::invalid(format!(
                     "a text at line {} column {} is no element of datatype {}: numbers are written without quotes, but for \"NaN\", \"Infinity\" and \"-Infinity\"",
                     position.line,
                     position.column,
@@ -183,7 +185,7 @@ fn float<T: std::str::FromStr + num::Limits>(
         _ => {}
     }
     if !peek.is_num() {
-        return Err(unfit(jiter, peek, dtype));
+        return Err(wrong_token(jiter, peek, dtype));
     }
     let (digits, parsed) = match jiter.known_number_bytes(peek) {
         Ok(bytes) => {
@@ -194,7 +196,7 @@ fn float<T: std::str::FromStr + num::Limits>(
     };
     match parsed {
         Some(number) if !(digits && number.is_infinite()) => Ok(number),
-        _ => Err(beyond(jiter, dtype)),
+        _ => Err(out_of_range(jiter, dtype)),
     }
 }
 
@@ -202,20 +204,20 @@ fn integer<T: std::str::FromStr>(
     jiter: &mut Jiter<'_>,
     peek: Peek,
     dtype: DType,
-) -> Result<T, Refusal> {
+) -> Result<T, RequestError> {
     if !peek.is_num() {
-        return Err(unfit(jiter, peek, dtype));
+        return Err(wrong_token(jiter, peek, dtype));
     }
     let parsed = match jiter.known_number_bytes(peek) {
         Ok(bytes) => std::str::from_utf8(bytes).unwrap_or_default().parse::<T>().ok(),
         Err(error) => return Err(malformed(jiter, &error)),
     };
-    parsed.ok_or_else(|| beyond(jiter, dtype))
+    parsed.ok_or_else(|| out_of_range(jiter, dtype))
 }
 
-fn beyond(jiter: &Jiter<'_>, dtype: DType) -> Refusal {
+fn out_of_range(jiter: &Jiter<'_>, dtype: DType) -> RequestError {
     let position = jiter.current_position();
-    Refusal::invalid(format!(
+    RequestError::invalid(format!(
         "the number before line {} column {} is not one that datatype {} has",
         position.line,
         position.column,
@@ -223,15 +225,15 @@ fn beyond(jiter: &Jiter<'_>, dtype: DType) -> Refusal {
     ))
 }
 
-mod num {
-    /// What parsing needs to know of a float.
-    pub(super) trait Limits {
+mod special {
+    /// The special values of a float that JSON has no number for.
+    pub(super) trait SpecialValues {
         const NAN: Self;
         const INFINITY: Self;
         const NEG_INFINITY: Self;
         fn is_infinite(&self) -> bool;
     }
-    impl Limits for f32 {
+    impl SpecialValues for f32 {
         const NAN: f32 = f32::NAN;
         const INFINITY: f32 = f32::INFINITY;
         const NEG_INFINITY: f32 = f32::NEG_INFINITY;
@@ -239,7 +241,7 @@ mod num {
             f32::is_infinite(*self)
         }
     }
-    impl Limits for f64 {
+    impl SpecialValues for f64 {
         const NAN: f64 = f64::NAN;
         const INFINITY: f64 = f64::INFINITY;
         const NEG_INFINITY: f64 = f64::NEG_INFINITY;
@@ -259,51 +261,52 @@ pub(crate) fn nested(
     peek: Peek,
     dtype: DType,
     most: usize,
-) -> Result<(Elements, Vec<usize>), Refusal> {
+) -> Result<(Elements, Vec<usize>), RequestError> {
     // `most` may be far beyond what comes.
     let room = if most == usize::MAX { 0 } else { most.min(1 << 14) };
     let mut elements = Elements::new(dtype, room);
     let mut dims: Vec<Option<usize>> = Vec::new();
-    level(jiter, peek, &mut elements, &mut dims, 0, most)?;
+    read_level(jiter, peek, &mut elements, &mut dims, 0, most)?;
     Ok((elements, dims.into_iter().map(|size| size.unwrap_or(0)).collect()))
 }
 
-fn level(
+fn read_level(
     jiter: &mut Jiter<'_>,
     peek: Peek,
     elements: &mut Elements,
     dims: &mut Vec<Option<usize>>,
     depth: usize,
     most: usize,
-) -> Result<(), Refusal> {
+) -> Result<(), RequestError> {
     let uneven = |jiter: &Jiter<'_>, what: String| {
         let position = jiter.current_position();
         let (line, column) = (position.line, position.column);
-        Refusal::invalid(format!("the lists are uneven at line {line} column {column}: {what}"))
+        RequestError::invalid(format!(
+            "the lists are uneven at line {line} column {column}: {what}"
+        ))
     };
     if peek != Peek::Array {
         if depth < dims.len() {
             return Err(uneven(jiter, "a number stands where others have a list".to_owned()));
         }
         if elements.len() >= most {
-            return Err(Refusal::invalid(format!("there are more than {most} elements")));
+            return Err(RequestError::invalid(format!("there are more than {most} elements")));
         }
         return elements.push(jiter, peek);
     }
     if depth >= MOST_RANK {
-        return Err(Refusal::invalid(format!("lists lie more than {MOST_RANK} deep")));
+        return Err(RequestError::invalid(format!("lists lie more than {MOST_RANK} deep")));
     }
-    match dims.len() == depth {
-        true if elements.len() > 0 || dims.contains(&Some(0)) => {
+    if dims.len() == depth {
+        if elements.len() > 0 || dims.contains(&Some(0)) {
             return Err(uneven(jiter, "a list stands where others have a number".to_owned()));
         }
-        true => dims.push(None),
-        false => {}
+        dims.push(None);
     }
     let mut count = 0;
     let mut next = jiter.known_array().map_err(|error| malformed(jiter, &error))?;
     while let Some(peek) = next {
-        level(jiter, peek, elements, dims, depth + 1, most)?;
+        read_level(jiter, peek, elements, dims, depth + 1, most)?;
         count += 1;
         next = jiter.array_step().map_err(|error| malformed(jiter, &error))?;
     }
@@ -324,12 +327,16 @@ fn level(
 ///
 /// # Errors
 /// They are more or fewer than the shape says, or a truth value is neither 0 nor 1.
-pub(crate) fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<Value, Refusal> {
+pub(crate) fn from_bytes(
+    bytes: &[u8],
+    dtype: DType,
+    dims: &[usize],
+) -> Result<Value, RequestError> {
     let size = dtype.size();
     let wanted = element_count(dims).and_then(|count| count.checked_mul(size));
     if wanted != Some(bytes.len()) {
         let wanted = wanted.map_or("more than there can be".to_owned(), |count| count.to_string());
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "{} bytes do not fill {} of shape {dims:?}, which is {wanted}",
             bytes.len(),
             datatype(dtype)
@@ -353,7 +360,7 @@ pub(crate) fn from_bytes(bytes: &[u8], dtype: DType, dims: &[usize]) -> Result<V
         DType::U8 => Elements::U8(bytes.to_vec()),
         DType::Bool => {
             if let Some(wrong) = bytes.iter().find(|byte| **byte > 1) {
-                return Err(Refusal::invalid(format!(
+                return Err(RequestError::invalid(format!(
                     "a BOOL is the byte 0 or 1, and one is {wrong}"
                 )));
             }
@@ -375,7 +382,7 @@ pub(crate) fn to_bytes(value: &Value, bytes: &mut Vec<u8>) {
     }
 }
 
-/// How many bytes the elements of an array are.
+/// The length of an array's elements, in bytes.
 pub(crate) fn byte_count(value: &Value) -> usize {
     value.shape().iter().product::<usize>() * value.dtype().size()
 }
@@ -384,9 +391,9 @@ pub(crate) fn byte_count(value: &Value) -> usize {
 ///
 /// # Errors
 /// A size is negative or more than there can be; there are too many.
-pub(crate) fn shape(sizes: &[i64]) -> Result<Vec<usize>, Refusal> {
+pub(crate) fn shape(sizes: &[i64]) -> Result<Vec<usize>, RequestError> {
     if sizes.len() > MOST_RANK {
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "a shape of {} sizes: at most {MOST_RANK} are possible",
             sizes.len()
         )));
@@ -399,11 +406,11 @@ pub(crate) fn shape(sizes: &[i64]) -> Result<Vec<usize>, Refusal> {
     };
     match dims {
         Some(dims) if fits(&dims) => Ok(dims),
-        _ => Err(Refusal::invalid(format!("no tensor has shape {sizes:?}"))),
+        _ => Err(RequestError::invalid(format!("no tensor has shape {sizes:?}"))),
     }
 }
 
-/// The refusal of something that is not what a field takes.
-pub(crate) fn wrong_type(field: &str, wanted: &str) -> Refusal {
-    Refusal::new(Kind::Invalid, format!("`{field}` is to be {wanted}"))
+/// The error of something that is not what a field takes.
+pub(crate) fn wrong_type(field: &str, wanted: &str) -> RequestError {
+    RequestError::new(ErrorKind::Invalid, format!("`{field}` is to be {wanted}"))
 }

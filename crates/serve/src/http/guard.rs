@@ -1,63 +1,28 @@
-//! What is asked of every request before it is answered, and what is noted of it then.
+//! Checks of every request before it is answered, and the log of those that were.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use abeyance_web::{Names, is_same};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::route;
+use crate::access::{Access, is_allowed};
 use crate::app::App;
-use crate::refusal::{Kind, Refusal};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
-/// Who may ask.
-#[derive(Clone, Debug)]
-pub(crate) struct Access {
-    pub(crate) token: Option<String>,
-    /// By which names, where that matters: on addresses of this machine alone that anybody on it
-    /// may ask, and so any page in its browsers.
-    pub(crate) names: Option<Names>,
-}
-
-/// True if a request with these headers may ask.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn is_allowed(access: &Access, headers: &HeaderMap) -> Result<(), Refusal> {
-    if let Some(token) = &access.token {
-        let given = headers.get(header::AUTHORIZATION).map_or(&b""[..], HeaderValue::as_bytes);
-        let scheme = b"bearer ";
-        let bearer = given.split_at_checked(scheme.len());
-        let bearer = bearer.filter(|(named, _)| named.eq_ignore_ascii_case(scheme));
-        if !bearer.is_some_and(|(_, bearer)| is_same(bearer.trim_ascii(), token.as_bytes())) {
-            return Err(Refusal::new(
-                Kind::Unauthenticated,
-                "the token is missing or wrong: send it as `Authorization: Bearer TOKEN`",
-            ));
-        }
-    }
-    if let Some(names) = &access.names
-        && let Some(why) = names.refuse(headers, "server", "--host")
-    {
-        return Err(Refusal::new(Kind::Forbidden, why));
-    }
-    Ok(())
-}
-
 /// Checks a request, counts its answer, and says in it what a browser may do with it.
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
-    let note = Note::of(&app, &request);
+    let note = LoggedRequest::of(&app, &request);
     // Whether the server lives is asked by who holds no token, and told to a page that does not
     // hold one yet is the page itself.
     let path = request.uri().path();
@@ -68,10 +33,10 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
         is_allowed(&app.access, request.headers())
     };
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let allowed = allowed(path);
+    let allowed = allowed_methods(path);
     let is_page = path == "/" || path.starts_with("/page/");
     let mut response = match access {
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
         Ok(()) => next.run(request).await,
     };
     let status = response.status();
@@ -100,27 +65,27 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-/// What a path of TensorFlow Serving's takes: what it is to do stands behind a colon in its last
-/// part, which is one route with the model's own path.
-fn allowed(path: &str) -> Option<&'static str> {
+/// The methods that a path of TensorFlow Serving's takes. The action stands behind a colon in its
+/// last part, which is one route with the model's own path.
+fn allowed_methods(path: &str) -> Option<&'static str> {
     let last = path.strip_prefix("/v1/models/")?.rsplit('/').next()?;
     Some(if last.ends_with(":predict") { "POST" } else { "GET,HEAD" })
 }
 
-/// What the log says of a request.
-struct Note {
+/// A request as the access log tells it.
+struct LoggedRequest {
     id: String,
-    line: Option<Line>,
+    line: Option<LogLine>,
 }
 
-struct Line {
+struct LogLine {
     method: String,
     path: String,
     trace: Option<String>,
     client: Option<SocketAddr>,
 }
 
-impl Note {
+impl LoggedRequest {
     fn of(app: &App, request: &Request) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let headers = request.headers();
@@ -132,7 +97,7 @@ impl Note {
             Some(id) => id.to_owned(),
             None => format!("{}-{:x}", app.boot, NEXT.fetch_add(1, Ordering::Relaxed)),
         };
-        let line = app.options.access_log.then(|| Line {
+        let line = app.options.access_log.then(|| LogLine {
             method: request.method().to_string(),
             path: crate::model::shortened(request.uri().path()),
             trace: text(&TRACE).and_then(trace_id).map(str::to_owned),
@@ -189,20 +154,5 @@ mod tests {
         ] {
             assert_eq!(trace_id(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn a_token_is_asked_for_by_its_scheme() {
-        let access = Access { token: Some("0123456789abcdef".to_owned()), names: None };
-        let with = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).unwrap());
-            is_allowed(&access, &headers).is_ok()
-        };
-        assert!(with("Bearer 0123456789abcdef") && with("bearer 0123456789abcdef"));
-        for wrong in ["", "0123456789abcdef", "Basic 0123456789abcdef", "Bearer 0123456789abcdeF"] {
-            assert!(!with(wrong), "{wrong}");
-        }
-        assert!(is_allowed(&access, &HeaderMap::new()).is_err());
     }
 }

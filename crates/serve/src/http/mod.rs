@@ -25,12 +25,10 @@ use axum::{Router, middleware};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
-pub(crate) use body::Budget;
 pub(crate) use elements::{byte_count, from_bytes, shape, to_bytes};
-pub(crate) use guard::{Access, is_allowed};
 
 use crate::app::App;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 /// Answers that are shorter are not worth compressing.
 const SHORT: u64 = 1 << 10;
@@ -66,56 +64,53 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v2/repository/index", post(oip::index))
         .route(
             "/v1/models/{model}",
-            get(tensorflow::status).post(tensorflow::act).layer(answers_long.clone()),
+            get(tensorflow::status).post(tensorflow::predict).layer(answers_long.clone()),
         )
         .route(
             "/v1/models/{model}/versions/{version}",
-            get(tensorflow::status).post(tensorflow::act).layer(answers_long),
+            get(tensorflow::status).post(tensorflow::predict).layer(answers_long),
         )
         .route("/v1/models/{model}/metadata", get(tensorflow::metadata))
         .route("/v1/models/{model}/versions/{version}/metadata", get(tensorflow::metadata))
-        .fallback(nothing)
-        .method_not_allowed_fallback(not_so)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), guard::check))
         .with_state(app)
 }
 
-async fn nothing() -> Refusal {
-    Refusal::new(
-        Kind::NotFound,
+async fn not_found() -> RequestError {
+    RequestError::new(
+        ErrorKind::NotFound,
         "there is nothing at this path: `/openapi.json` lists what there is",
     )
 }
 
-async fn not_so() -> Refusal {
-    Refusal::new(
-        Kind::Method,
+async fn method_not_allowed() -> RequestError {
+    RequestError::new(
+        ErrorKind::MethodNotAllowed,
         "this path does not take that method: `/openapi.json` lists what it takes",
     )
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    answers::bytes(
-        StatusCode::OK,
-        HeaderValue::from_static(kind),
-        app.metrics.text(&app).into_bytes(),
-    )
+    answers::bytes(StatusCode::OK, HeaderValue::from_static(kind), app.metrics_text().into_bytes())
 }
 
 /// The model and the version that a path names.
 #[derive(Debug)]
-pub(crate) struct Named {
+pub(crate) struct ModelPath {
     pub(crate) model: String,
     pub(crate) version: Option<String>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Named {
-    type Rejection = Refusal;
+impl<S: Send + Sync> FromRequestParts<S> for ModelPath {
+    type Rejection = RequestError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         let params = RawPathParams::from_request_parts(parts, state).await;
-        let params = params.map_err(|_| Refusal::invalid("the path holds what is not UTF-8"))?;
+        let params =
+            params.map_err(|_| RequestError::invalid("the path holds what is not UTF-8"))?;
         let get = |wanted: &str| {
             let mut params = params.iter();
             params.find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
@@ -130,14 +125,14 @@ fn route(matched: Option<&MatchedPath>) -> &str {
 }
 
 /// Does what takes long away from the threads that answer, and what does not right here.
-async fn away_if<T: Send + 'static>(
+async fn offload_if<T: Send + 'static>(
     is_long: bool,
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+    work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
+) -> Result<T, RequestError> {
     if is_long {
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or_else(|_| Err(Refusal::new(Kind::Failed, "internal: the request panicked")))
+        tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+            Err(RequestError::new(ErrorKind::Internal, "internal: the request panicked"))
+        })
     } else {
         work()
     }

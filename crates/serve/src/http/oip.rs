@@ -11,18 +11,19 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::answers::{Numbers, bytes, json as answer};
-use super::body::{self, LONG, Whole};
+use super::body::{self, LONG, RequestBody};
 use super::elements::{byte_count, to_bytes};
-use super::oip_request::{self, Request, Wanted};
-use super::{Named, away_if};
+use super::oip_request::{self, Request, RequestedOutput};
+use super::{ModelPath, offload_if};
 use crate::app::App;
-use crate::model::{Inputs, Port, Version, datatype};
-use crate::refusal::Refusal;
+use crate::model::{Inputs, TensorSpec, Version, datatype};
+use crate::request_error::RequestError;
 use crate::statistics;
 
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, RequestError>;
 
-/// Where JSON ends and raw bytes begin, in requests and answers. Counted before compression.
+/// The header with the length of the JSON before raw bytes, in requests and answers. Counted before
+/// compression.
 pub(crate) const HEADER_LENGTH: HeaderName =
     HeaderName::from_static("inference-header-content-length");
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -44,17 +45,18 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     answer(status, &json!({ "ready": ready }))
 }
 
-pub(super) async fn model_ready(State(app): State<Arc<App>>, named: Named) -> Answer {
+pub(super) async fn model_ready(State(app): State<Arc<App>>, named: ModelPath) -> Answer {
     let version = app.registry.version(&named.model, named.version.as_deref())?;
     Ok(answer(StatusCode::OK, &json!({ "name": &*version.model, "ready": true })))
 }
 
-pub(super) async fn model(State(app): State<Arc<App>>, named: Named) -> Answer {
+pub(super) async fn model(State(app): State<Arc<App>>, named: ModelPath) -> Answer {
     let version = app.registry.version(&named.model, named.version.as_deref())?;
-    let ports =
-        |ports: &[Port]| -> Vec<serde_json::Value> { ports.iter().map(Port::metadata).collect() };
+    let specs = |specs: &[TensorSpec]| -> Vec<serde_json::Value> {
+        specs.iter().map(TensorSpec::metadata).collect()
+    };
     let Some(signature) = version.signatures.get(version.default) else {
-        return Err(Refusal::invalid("the model has no signature"));
+        return Err(RequestError::invalid("the model has no signature"));
     };
     let versions: Vec<String> = app.registry.live_versions(&named.model);
     Ok(answer(
@@ -63,13 +65,13 @@ pub(super) async fn model(State(app): State<Arc<App>>, named: Named) -> Answer {
             "name": &*version.model,
             "versions": versions,
             "platform": "abeyance",
-            "inputs": ports(&signature.inputs),
-            "outputs": ports(&signature.outputs),
+            "inputs": specs(&signature.inputs),
+            "outputs": specs(&signature.outputs),
         }),
     ))
 }
 
-pub(super) async fn statistics(State(app): State<Arc<App>>, named: Named) -> Answer {
+pub(super) async fn statistics(State(app): State<Arc<App>>, named: ModelPath) -> Answer {
     let versions = app.registry.versions(&named.model, named.version.as_deref())?;
     let all: Vec<_> = versions.iter().map(|version| statistics::of(version)).collect();
     Ok(answer(StatusCode::OK, &json!({ "model_stats": all })))
@@ -85,7 +87,7 @@ pub(super) async fn index(State(app): State<Arc<App>>) -> Response {
 }
 
 /// A request with what it asks of which version.
-struct Asked {
+struct ParsedRequest {
     request: Request,
     version: Arc<Version>,
     signature: usize,
@@ -94,7 +96,7 @@ struct Asked {
 
 pub(super) async fn infer(
     State(app): State<Arc<App>>,
-    named: Named,
+    named: ModelPath,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
@@ -103,40 +105,46 @@ pub(super) async fn infer(
     let whole = body::read(&app, &headers, body).await?;
     let head = head_length(&headers, whole.bytes.len())?;
     let is_long = whole.bytes.len() > LONG;
-    let asked = away_if(is_long, move || asked(&whole, head, version)).await?;
-    let Asked { request, version, signature, values } = asked;
+    let asked = offload_if(is_long, move || parse(&whole, head, version)).await?;
+    let ParsedRequest { request, version, signature, values } = asked;
     let timeout = request.timeout;
     let outputs = app.infer(version.clone(), signature, values, timeout).await?;
     let is_long = outputs.iter().map(byte_count).sum::<usize>() > LONG;
-    away_if(is_long, move || written(&version, signature, &request, &outputs)).await
+    offload_if(is_long, move || response(&version, signature, &request, &outputs)).await
 }
 
-/// How much of the body is JSON.
-fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, Refusal> {
+/// The number of bytes of the body that are JSON.
+fn head_length(headers: &HeaderMap, body: usize) -> Result<usize, RequestError> {
     let mut all = headers.get_all(&HEADER_LENGTH).iter();
     let Some(length) = all.next() else { return Ok(body) };
     if all.any(|other| other != length) {
-        return Err(Refusal::invalid("Inference-Header-Content-Length is given twice"));
+        return Err(RequestError::invalid("Inference-Header-Content-Length is given twice"));
     }
     let digits = length.to_str().ok().filter(|length| !length.starts_with('+'));
     let Some(length) = digits.and_then(|length| length.trim().parse::<usize>().ok()) else {
-        return Err(Refusal::invalid("Inference-Header-Content-Length is to be a number of bytes"));
+        return Err(RequestError::invalid(
+            "Inference-Header-Content-Length is to be a number of bytes",
+        ));
     };
     if length <= body {
         Ok(length)
     } else {
-        Err(Refusal::invalid(format!(
+        Err(RequestError::invalid(format!(
             "Inference-Header-Content-Length is {length}, and the body has {body} bytes"
         )))
     }
 }
 
-fn asked(whole: &Whole, head: usize, version: Arc<Version>) -> Result<Asked, Refusal> {
+fn parse(
+    whole: &RequestBody,
+    head: usize,
+    version: Arc<Version>,
+) -> Result<ParsedRequest, RequestError> {
     let (json, raw) = whole.bytes.split_at_checked(head).unwrap_or((&whole.bytes, &[]));
     let mut request = oip_request::read(json, raw)?;
     let signature = version.signature(request.signature.as_deref())?;
     let Some(served) = version.signatures.get(signature) else {
-        return Err(Refusal::invalid("the model has no signature"));
+        return Err(RequestError::invalid("the model has no signature"));
     };
     let mut inputs = Inputs::new(served);
     for (name, value) in request.inputs.drain(..) {
@@ -146,7 +154,7 @@ fn asked(whole: &Whole, head: usize, version: Arc<Version>) -> Result<Asked, Ref
         served.output(&wanted.name)?;
     }
     let values = inputs.finish()?;
-    Ok(Asked { request, version, signature, values })
+    Ok(ParsedRequest { request, version, signature, values })
 }
 
 #[derive(Serialize)]
@@ -164,21 +172,22 @@ struct Output<'a> {
     datatype: &'static str,
     shape: &'a [usize],
     #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<Sized>,
+    parameters: Option<BinarySize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Numbers<'a>>,
 }
 
 #[derive(Serialize)]
-struct Sized {
+struct BinarySize {
     binary_data_size: usize,
 }
 
-fn written(version: &Version, signature: usize, request: &Request, outputs: &[Value]) -> Answer {
-    let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
-    let all = || -> Vec<Wanted> {
-        let wanted = |port: &Port| Wanted { name: port.name.to_string(), binary: None };
-        ports.iter().map(wanted).collect()
+fn response(version: &Version, signature: usize, request: &Request, outputs: &[Value]) -> Answer {
+    let specs = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
+    let all = || -> Vec<RequestedOutput> {
+        let wanted =
+            |spec: &TensorSpec| RequestedOutput { name: spec.name.to_string(), binary: None };
+        specs.iter().map(wanted).collect()
     };
     let everything;
     let wanted = match &request.outputs {
@@ -196,17 +205,17 @@ fn written(version: &Version, signature: usize, request: &Request, outputs: &[Va
     };
     let mut raw: Vec<&Value> = Vec::new();
     for wanted in wanted {
-        let place = ports.iter().position(|port| *port.name == *wanted.name);
-        let Some((port, value)) = place.and_then(|place| ports.get(place).zip(outputs.get(place)))
+        let place = specs.iter().position(|spec| *spec.name == *wanted.name);
+        let Some((spec, value)) = place.and_then(|place| specs.get(place).zip(outputs.get(place)))
         else {
             continue;
         };
         let binary = wanted.binary.unwrap_or(request.binary_output);
         head.outputs.push(Output {
-            name: &port.name,
+            name: &spec.name,
             datatype: datatype(value.dtype()),
             shape: value.shape(),
-            parameters: binary.then(|| Sized { binary_data_size: byte_count(value) }),
+            parameters: binary.then(|| BinarySize { binary_data_size: byte_count(value) }),
             data: (!binary).then_some(Numbers { value, flat: true, row: None }),
         });
         if binary {
@@ -219,7 +228,7 @@ fn written(version: &Version, signature: usize, request: &Request, outputs: &[Va
     let size = raw.iter().map(|value| byte_count(value)).sum::<usize>();
     let mut whole = Vec::with_capacity(256 + size);
     serde_json::to_writer(&mut whole, &head).map_err(|error| {
-        Refusal::new(crate::refusal::Kind::Failed, format!("internal: {error}"))
+        RequestError::new(crate::request_error::ErrorKind::Internal, format!("internal: {error}"))
     })?;
     let length = whole.len();
     raw.into_iter().for_each(|value| to_bytes(value, &mut whole));

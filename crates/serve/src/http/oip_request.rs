@@ -9,12 +9,12 @@ use jiter::{Jiter, Peek};
 
 use super::elements::{Elements, from_bytes, malformed, nested, shape, wrong_type};
 use crate::model::{dtype_of, shortened};
-use crate::refusal::Refusal;
+use crate::request_error::RequestError;
 
-/// No request names more inputs or outputs.
+/// The most inputs, and the most outputs, that a request may name.
 const MOST_TENSORS: usize = 1024;
 
-/// What a request asks.
+/// A request that was read.
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     pub(crate) id: Option<String>,
@@ -23,13 +23,13 @@ pub(crate) struct Request {
     /// True if outputs are to be raw bytes, where an output does not say so itself.
     pub(crate) binary_output: bool,
     pub(crate) inputs: Vec<(String, Value)>,
-    /// Which outputs, and whether as raw bytes; all if it does not say.
-    pub(crate) outputs: Option<Vec<Wanted>>,
+    /// The outputs that are asked for. `None` means all.
+    pub(crate) outputs: Option<Vec<RequestedOutput>>,
 }
 
 /// An output that is asked for.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct RequestedOutput {
     pub(crate) name: String,
     pub(crate) binary: Option<bool>,
 }
@@ -49,14 +49,14 @@ struct Parameters {
 ///
 /// # Errors
 /// What is wrong with it, by its field.
-pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
+pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, RequestError> {
     let mut jiter = Jiter::new(json).with_allow_inf_nan();
-    let mut raw = Raw { rest: raw };
+    let mut raw = RawBytes { rest: raw };
     let mut request = Request::default();
     let mut has_inputs = false;
     let mut next = match jiter.peek() {
         Ok(Peek::Object) => key(jiter.known_object().map(|key| key.map(str::to_owned)), &jiter)?,
-        Ok(_) => return Err(Refusal::invalid("the body is to be a JSON object")),
+        Ok(_) => return Err(RequestError::invalid("the body is to be a JSON object")),
         Err(error) => return Err(malformed(&jiter, &error)),
     };
     while let Some(field) = next {
@@ -68,45 +68,27 @@ pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
                 request.timeout = parameters.timeout;
                 request.binary_output = parameters.binary_data_output.unwrap_or(false);
             }
-            "inputs" if has_inputs => return Err(Refusal::invalid("`inputs` stands twice")),
+            "inputs" if has_inputs => return Err(RequestError::invalid("`inputs` stands twice")),
             "inputs" => {
                 has_inputs = true;
                 list(&mut jiter, "inputs", |jiter, place| {
                     let input = input(jiter, &mut raw);
-                    let input =
-                        input.map_err(|refusal| refusal.within(&format!("inputs[{place}]")));
+                    let input = input.map_err(|error| error.within(&format!("inputs[{place}]")));
                     request.inputs.push(input?);
                     Ok(())
                 })?;
             }
-            "outputs" => {
-                let mut outputs = Vec::new();
-                list(&mut jiter, "outputs", |jiter, place| {
-                    let output = output(jiter);
-                    let output: Wanted =
-                        output.map_err(|refusal| refusal.within(&format!("outputs[{place}]")))?;
-                    if outputs.iter().any(|other: &Wanted| other.name == output.name) {
-                        let name = shortened(&output.name);
-                        return Err(Refusal::invalid(format!(
-                            "output `{name}` is asked for twice"
-                        )));
-                    }
-                    outputs.push(output);
-                    Ok(())
-                })?;
-                // As other servers have it: none named is all.
-                request.outputs = (!outputs.is_empty()).then_some(outputs);
-            }
+            "outputs" => request.outputs = outputs(&mut jiter)?,
             _ => jiter.next_skip().map_err(|error| malformed(&jiter, &error))?,
         }
         next = key(jiter.next_key().map(|key| key.map(str::to_owned)), &jiter)?;
     }
     jiter.finish().map_err(|error| malformed(&jiter, &error))?;
     if !has_inputs {
-        return Err(Refusal::invalid("`inputs` is missing: a list of tensors"));
+        return Err(RequestError::invalid("`inputs` is missing: a list of tensors"));
     }
     if !raw.rest.is_empty() {
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "{} bytes behind the JSON belong to no input: `binary_data_size` of the inputs says how many each has",
             raw.rest.len()
         )));
@@ -114,15 +96,32 @@ pub(crate) fn read(json: &[u8], raw: &[u8]) -> Result<Request, Refusal> {
     Ok(request)
 }
 
-/// What is left of the bytes behind the JSON.
-struct Raw<'b> {
+/// The outputs that are asked for. `None`, which means all, if none is named, as other servers have
+/// it.
+fn outputs(jiter: &mut Jiter<'_>) -> Result<Option<Vec<RequestedOutput>>, RequestError> {
+    let mut outputs: Vec<RequestedOutput> = Vec::new();
+    list(jiter, "outputs", |jiter, place| {
+        let output = output(jiter);
+        let output = output.map_err(|error| error.within(&format!("outputs[{place}]")))?;
+        if outputs.iter().any(|other| other.name == output.name) {
+            let name = shortened(&output.name);
+            return Err(RequestError::invalid(format!("output `{name}` is asked for twice")));
+        }
+        outputs.push(output);
+        Ok(())
+    })?;
+    Ok((!outputs.is_empty()).then_some(outputs))
+}
+
+/// The raw bytes behind the JSON that no input has taken yet.
+struct RawBytes<'b> {
     rest: &'b [u8],
 }
 
-impl<'b> Raw<'b> {
-    fn take(&mut self, size: usize) -> Result<&'b [u8], Refusal> {
+impl<'b> RawBytes<'b> {
+    fn take(&mut self, size: usize) -> Result<&'b [u8], RequestError> {
         let Some((taken, rest)) = self.rest.split_at_checked(size) else {
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "`binary_data_size` is {size}, and {} bytes are left behind the JSON",
                 self.rest.len()
             )));
@@ -135,12 +134,12 @@ impl<'b> Raw<'b> {
 fn key(
     key: Result<Option<String>, jiter::JiterError>,
     jiter: &Jiter<'_>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, RequestError> {
     key.map_err(|error| malformed(jiter, &error))
 }
 
 /// A text, or null for none.
-fn text(jiter: &mut Jiter<'_>, field: &str) -> Result<Option<String>, Refusal> {
+fn text(jiter: &mut Jiter<'_>, field: &str) -> Result<Option<String>, RequestError> {
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     let text = match peek {
         Peek::Null => jiter.known_null().map(|()| None),
@@ -154,8 +153,8 @@ fn text(jiter: &mut Jiter<'_>, field: &str) -> Result<Option<String>, Refusal> {
 fn list<'j>(
     jiter: &mut Jiter<'j>,
     field: &str,
-    mut read: impl FnMut(&mut Jiter<'j>, usize) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
+    mut read: impl FnMut(&mut Jiter<'j>, usize) -> Result<(), RequestError>,
+) -> Result<(), RequestError> {
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     if peek != Peek::Array {
         return Err(wrong_type(field, "a list of objects"));
@@ -167,7 +166,7 @@ fn list<'j>(
             return Err(wrong_type(&format!("{field}[{place}]"), "an object"));
         }
         if place == MOST_TENSORS {
-            return Err(Refusal::invalid(format!("`{field}` has more than {MOST_TENSORS}")));
+            return Err(RequestError::invalid(format!("`{field}` has more than {MOST_TENSORS}")));
         }
         read(jiter, place)?;
         place += 1;
@@ -176,99 +175,122 @@ fn list<'j>(
     Ok(())
 }
 
-fn input(jiter: &mut Jiter<'_>, raw: &mut Raw<'_>) -> Result<(String, Value), Refusal> {
+/// The fields of an input, as far as they have been read.
+#[derive(Default)]
+struct InputFields<'j> {
+    name: Option<String>,
+    dtype: Option<DType>,
+    dims: Option<Vec<usize>>,
+    /// `binary_data_size`, of the parameters.
+    size: Option<usize>,
+    data: Option<Value>,
+    /// The JSON of the data, if they come before their type and shape.
+    deferred: Option<&'j [u8]>,
+}
+
+/// Reads an input: its name and its value.
+fn input(jiter: &mut Jiter<'_>, raw: &mut RawBytes<'_>) -> Result<(String, Value), RequestError> {
+    input_fields(jiter)?.value(raw)
+}
+
+fn input_fields<'j>(jiter: &mut Jiter<'j>) -> Result<InputFields<'j>, RequestError> {
     let mut once = std::collections::BTreeSet::new();
-    let mut name = None;
-    let mut dtype = None;
-    let mut dims: Option<Vec<usize>> = None;
-    let mut size = None;
-    let mut data: Option<Value> = None;
-    // Where the data stand, if they come before what says how they are to be read.
-    let mut later: Option<&[u8]> = None;
+    let mut fields = InputFields::default();
     let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
     while let Some(field) = next {
         match field.as_str() {
             "name" | "datatype" | "shape" if !once.insert(field.clone()) => {
-                return Err(Refusal::invalid(format!("`{field}` stands twice")));
+                return Err(RequestError::invalid(format!("`{field}` stands twice")));
             }
-            "name" => name = text(jiter, "name")?,
+            "name" => fields.name = text(jiter, "name")?,
             "datatype" => {
                 let text = text(jiter, "datatype")?;
                 let text = text.ok_or_else(|| wrong_type("datatype", "a text such as FP32"))?;
-                dtype = Some(dtype_of(&text)?);
+                fields.dtype = Some(dtype_of(&text)?);
             }
-            "shape" => dims = Some(sizes(jiter)?),
+            "shape" => fields.dims = Some(sizes(jiter)?),
             "parameters" => {
                 let parameters = parameters(jiter, "parameters")?;
-                size = parameters.binary_data_size;
+                fields.size = parameters.binary_data_size;
             }
-            "data" if data.is_some() || later.is_some() => {
-                return Err(Refusal::invalid("`data` stands twice"));
+            "data" if fields.data.is_some() || fields.deferred.is_some() => {
+                return Err(RequestError::invalid("`data` stands twice"));
             }
             // As a client leaves them out that sends raw bytes.
             "data" if jiter.peek().is_ok_and(|peek| peek == Peek::Null) => {
                 jiter.known_null().map_err(|error| malformed(jiter, &error))?;
             }
-            "data" => match (dtype, &dims) {
-                (Some(dtype), Some(dims)) => data = Some(self::data(jiter, dtype, dims)?),
+            "data" => match (fields.dtype, &fields.dims) {
+                (Some(dtype), Some(dims)) => fields.data = Some(data(jiter, dtype, dims)?),
                 _ => {
                     jiter.peek().map_err(|error| malformed(jiter, &error))?;
                     let start = jiter.current_index();
                     jiter.next_skip().map_err(|error| malformed(jiter, &error))?;
-                    later = Some(jiter.slice_to_current(start));
+                    fields.deferred = Some(jiter.slice_to_current(start));
                 }
             },
             _ => jiter.next_skip().map_err(|error| malformed(jiter, &error))?,
         }
         next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
     }
-    let missing = |field: &str| Refusal::invalid(format!("`{field}` is missing"));
-    let name = name.filter(|name| !name.is_empty()).ok_or_else(|| missing("name"))?;
-    let within = |refusal: Refusal| refusal.within(&format!("input `{}`", shortened(&name)));
-    let dtype = dtype.ok_or_else(|| within(missing("datatype")))?;
-    let dims = dims.ok_or_else(|| within(missing("shape")))?;
-    if let Some(later) = later {
-        let mut jiter = Jiter::new(later).with_allow_inf_nan();
-        data = Some(self::data(&mut jiter, dtype, &dims).map_err(within)?);
+    Ok(fields)
+}
+
+impl InputFields<'_> {
+    /// The name, and the value out of the data or the raw bytes.
+    ///
+    /// # Errors
+    /// A field is missing or contradicts another.
+    fn value(self, raw: &mut RawBytes<'_>) -> Result<(String, Value), RequestError> {
+        let Self { name, dtype, dims, size, mut data, deferred } = self;
+        let missing = |field: &str| RequestError::invalid(format!("`{field}` is missing"));
+        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| missing("name"))?;
+        let within = |error: RequestError| error.within(&format!("input `{}`", shortened(&name)));
+        let dtype = dtype.ok_or_else(|| within(missing("datatype")))?;
+        let dims = dims.ok_or_else(|| within(missing("shape")))?;
+        if let Some(deferred) = deferred {
+            let mut jiter = Jiter::new(deferred).with_allow_inf_nan();
+            data = Some(self::data(&mut jiter, dtype, &dims).map_err(within)?);
+        }
+        let value = match (data, size) {
+            (Some(_), Some(_)) => {
+                return Err(within(RequestError::invalid(
+                    "there are both `data` and a `binary_data_size`: its elements come as the one or as the other",
+                )));
+            }
+            (Some(value), None) => value,
+            (None, Some(size)) => {
+                let bytes = raw.take(size).map_err(within)?;
+                from_bytes(bytes, dtype, &dims).map_err(within)?
+            }
+            (None, None) => {
+                return Err(within(RequestError::invalid(
+                    "`data` is missing, and so is a `binary_data_size` among its parameters",
+                )));
+            }
+        };
+        Ok((name, value))
     }
-    let value = match (data, size) {
-        (Some(_), Some(_)) => {
-            return Err(within(Refusal::invalid(
-                "there are both `data` and a `binary_data_size`: its elements come as the one or as the other",
-            )));
-        }
-        (Some(value), None) => value,
-        (None, Some(size)) => {
-            let bytes = raw.take(size).map_err(within)?;
-            from_bytes(bytes, dtype, &dims).map_err(within)?
-        }
-        (None, None) => {
-            return Err(within(Refusal::invalid(
-                "`data` is missing, and so is a `binary_data_size` among its parameters",
-            )));
-        }
-    };
-    Ok((name, value))
 }
 
 /// The elements of a tensor, flat or in lists that lie in each other as its shape says.
-fn data(jiter: &mut Jiter<'_>, dtype: DType, dims: &[usize]) -> Result<Value, Refusal> {
+fn data(jiter: &mut Jiter<'_>, dtype: DType, dims: &[usize]) -> Result<Value, RequestError> {
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     let most = element_count(dims).unwrap_or(0);
     let (elements, found): (Elements, Vec<usize>) = nested(jiter, peek, dtype, most)
-        .map_err(|refusal| refusal.within(&format!("`data` for shape {dims:?}")))?;
+        .map_err(|error| error.within(&format!("`data` for shape {dims:?}")))?;
     let is_flat = found.len() <= 1;
     // An empty list stops where it is empty.
     let is_empty = most == 0 && dims.starts_with(&found);
     if !is_flat && !is_empty && found != dims {
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "`data` are lists of shape {found:?}, and `shape` says {dims:?}"
         )));
     }
-    elements.shaped(dims).map_err(|refusal| refusal.within("`data`"))
+    elements.shaped(dims).map_err(|error| error.within("`data`"))
 }
 
-fn sizes(jiter: &mut Jiter<'_>) -> Result<Vec<usize>, Refusal> {
+fn sizes(jiter: &mut Jiter<'_>) -> Result<Vec<usize>, RequestError> {
     let wrong = || wrong_type("shape", "a list of whole numbers");
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     if peek != Peek::Array {
@@ -290,8 +312,8 @@ fn sizes(jiter: &mut Jiter<'_>) -> Result<Vec<usize>, Refusal> {
     shape(&sizes)
 }
 
-fn output(jiter: &mut Jiter<'_>) -> Result<Wanted, Refusal> {
-    let mut wanted = Wanted { name: String::new(), binary: None };
+fn output(jiter: &mut Jiter<'_>) -> Result<RequestedOutput, RequestError> {
+    let mut wanted = RequestedOutput { name: String::new(), binary: None };
     let mut next = key(jiter.known_object().map(|key| key.map(str::to_owned)), jiter)?;
     while let Some(field) = next {
         match field.as_str() {
@@ -300,7 +322,7 @@ fn output(jiter: &mut Jiter<'_>) -> Result<Wanted, Refusal> {
                 let parameters = parameters(jiter, "parameters")?;
                 wanted.binary = parameters.binary_data;
                 if parameters.classification {
-                    return Err(Refusal::invalid(
+                    return Err(RequestError::invalid(
                         "`classification` is not done here: take the output itself",
                     ));
                 }
@@ -309,10 +331,14 @@ fn output(jiter: &mut Jiter<'_>) -> Result<Wanted, Refusal> {
         }
         next = key(jiter.next_key().map(|key| key.map(str::to_owned)), jiter)?;
     }
-    if wanted.name.is_empty() { Err(Refusal::invalid("`name` is missing")) } else { Ok(wanted) }
+    if wanted.name.is_empty() {
+        Err(RequestError::invalid("`name` is missing"))
+    } else {
+        Ok(wanted)
+    }
 }
 
-fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal> {
+fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, RequestError> {
     let mut parameters = Parameters::default();
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     match peek {
@@ -347,7 +373,7 @@ fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal>
                 parameters.classification = whole(jiter, "classification", "a number")? > 0;
             }
             "shared_memory_region" => {
-                return Err(Refusal::invalid("there is no shared memory here: send the data"));
+                return Err(RequestError::invalid("there is no shared memory here: send the data"));
             }
             _ => jiter.next_skip().map_err(|error| malformed(jiter, &error))?,
         }
@@ -356,7 +382,7 @@ fn parameters(jiter: &mut Jiter<'_>, field: &str) -> Result<Parameters, Refusal>
     Ok(parameters)
 }
 
-fn whole(jiter: &mut Jiter<'_>, field: &str, wanted: &str) -> Result<usize, Refusal> {
+fn whole(jiter: &mut Jiter<'_>, field: &str, wanted: &str) -> Result<usize, RequestError> {
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     if !peek.is_num() {
         return Err(wrong_type(field, wanted));
@@ -370,7 +396,7 @@ fn whole(jiter: &mut Jiter<'_>, field: &str, wanted: &str) -> Result<usize, Refu
     }
 }
 
-fn truth(jiter: &mut Jiter<'_>, field: &str) -> Result<bool, Refusal> {
+fn truth(jiter: &mut Jiter<'_>, field: &str) -> Result<bool, RequestError> {
     let peek = jiter.peek().map_err(|error| malformed(jiter, &error))?;
     match peek {
         Peek::True | Peek::False => {

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::answers::bytes;
 
-/// Written by hand; `tests/openapi.rs` holds it against the routes.
+/// Written by hand; `tests/clients/openapi.py` holds it against the routes.
 const DOCUMENT: &str = include_str!("openapi.json");
 
 pub(super) async fn document() -> Response {

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::answers::bytes;
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
@@ -45,11 +45,11 @@ pub(super) async fn index() -> Response {
     bytes(StatusCode::OK, HeaderValue::from_static(HTML), INDEX.as_bytes().to_vec())
 }
 
-pub(super) async fn file(params: RawPathParams) -> Result<Response, Refusal> {
+pub(super) async fn file(params: RawPathParams) -> Result<Response, RequestError> {
     let wanted = params.iter().find(|(name, _)| *name == "file").map_or("", |(_, file)| file);
     let found = FILES.iter().find(|(name, ..)| *name == wanted);
     let (_, kind, text) =
-        found.ok_or_else(|| Refusal::new(Kind::NotFound, "the page has no such file"))?;
+        found.ok_or_else(|| RequestError::new(ErrorKind::NotFound, "the page has no such file"))?;
     Ok(bytes(StatusCode::OK, HeaderValue::from_static(kind), text.as_bytes().to_vec()))
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::answers::json as answer;
 use crate::app::App;
-use crate::model::{Port, Version};
+use crate::model::{TensorSpec, Version};
 use crate::repository::{Model, Slot};
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
@@ -20,7 +20,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
     let server = json!({
         "name": "abeyance",
         "version": env!("CARGO_PKG_VERSION"),
-        "started": written(app.started.1),
+        "started": iso_8601(app.started.1),
         "uptime_s": seconds(app.started.0.elapsed()),
         "ready": app.is_ready(),
         "threads": app.executor.threads(),
@@ -52,7 +52,7 @@ fn of_slot(number: u64, slot: &Slot) -> Value {
         "version": number.to_string(),
         "state": slot.state.name(),
         "error": slot.error,
-        "since": written(slot.since),
+        "since": iso_8601(slot.since),
         "path": slot.path.display().to_string(),
     });
     if let (Some(version), Some(told)) = (&slot.live, told.as_object_mut()) {
@@ -62,16 +62,17 @@ fn of_slot(number: u64, slot: &Slot) -> Value {
 }
 
 fn of_version(version: &Version) -> serde_json::Map<String, Value> {
-    let ports = |ports: &[Port]| -> Vec<Value> { ports.iter().map(Port::metadata).collect() };
+    let specs =
+        |specs: &[TensorSpec]| -> Vec<Value> { specs.iter().map(TensorSpec::metadata).collect() };
     let signatures: Vec<Value> = version
         .signatures
         .iter()
         .map(|served| {
             json!({
                 "name": served.name,
-                "inputs": ports(&served.inputs),
-                "outputs": ports(&served.outputs),
-                "batches": served.batches(),
+                "inputs": specs(&served.inputs),
+                "outputs": specs(&served.outputs),
+                "batches": served.can_batch(),
                 "mixes": served.mixes,
             })
         })
@@ -86,12 +87,12 @@ fn of_version(version: &Version) -> serde_json::Map<String, Value> {
         .collect();
     let memory = version.session.memory();
     let told = json!({
-        "batches": default.is_some_and(|served| served.batches()),
+        "batches": default.is_some_and(|served| served.can_batch()),
         "mixes": default.and_then(|served| served.mixes.clone()),
         "cases": version.cases,
         "parameters": version.parameters,
         "bytes": memory.variable_bytes + memory.plan_bytes + memory.arena_bytes,
-        "loaded": written(version.since),
+        "loaded": iso_8601(version.since),
         "default_signature": default.map(|served| &*served.name),
         "signatures": signatures,
         "statistics": {
@@ -118,7 +119,7 @@ fn seconds(time: Duration) -> f64 {
 }
 
 /// A time as ISO 8601 writes it, to the second, in UTC.
-fn written(time: SystemTime) -> String {
+fn iso_8601(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn times_are_written_as_iso_8601_has_them() {
-        let at = |seconds| written(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let at = |seconds| iso_8601(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(at(1_767_225_599), "2025-12-31T23:59:59Z");

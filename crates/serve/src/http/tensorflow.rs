@@ -16,18 +16,18 @@ use super::answers::{Numbers, json as answer};
 use super::body::{self, LONG};
 use super::elements::byte_count;
 use super::tensorflow_request::{self as request, Request};
-use super::{Named, away_if};
+use super::{ModelPath, offload_if};
 use crate::app::App;
-use crate::model::{Port, Served, shortened};
-use crate::refusal::{Kind, Refusal};
+use crate::model::{ServedSignature, TensorSpec, shortened};
 use crate::repository::{Slot, State as Stage};
+use crate::request_error::{ErrorKind, RequestError};
 
-type Answer = Result<Response, Refusal>;
+type Answer = Result<Response, RequestError>;
 
-pub(super) async fn status(State(app): State<Arc<App>>, named: Named) -> Answer {
+pub(super) async fn status(State(app): State<Arc<App>>, named: ModelPath) -> Answer {
     let last = named.version.as_deref().unwrap_or(&named.model);
     if last.ends_with(":predict") && app.registry.model(&named.model).is_err() {
-        return Err(Refusal::new(Kind::Method, "`:predict` takes a POST"));
+        return Err(RequestError::new(ErrorKind::MethodNotAllowed, "`:predict` takes a POST"));
     }
     let model = app.registry.model(&named.model)?;
     let told = |(number, slot): (&u64, &Slot)| {
@@ -51,23 +51,23 @@ pub(super) async fn status(State(app): State<Arc<App>>, named: Named) -> Answer 
             vec![told(found.ok_or_else(|| {
                 let version = shortened(version);
                 let message = format!("model `{}` has no version `{version}`", named.model);
-                Refusal::new(Kind::NotFound, message)
+                RequestError::new(ErrorKind::NotFound, message)
             })?)]
         }
     };
     Ok(answer(StatusCode::OK, &json!({ "model_version_status": all })))
 }
 
-pub(super) async fn metadata(State(app): State<Arc<App>>, named: Named) -> Answer {
+pub(super) async fn metadata(State(app): State<Arc<App>>, named: ModelPath) -> Answer {
     let version = app.registry.version(&named.model, named.version.as_deref())?;
-    let ports = |ports: &[Port]| {
-        let told = |port: &Port| (port.name.to_string(), port_info(port));
-        ports.iter().map(told).collect::<serde_json::Map<_, _>>()
+    let specs = |specs: &[TensorSpec]| {
+        let told = |spec: &TensorSpec| (spec.name.to_string(), tensor_info(spec));
+        specs.iter().map(told).collect::<serde_json::Map<_, _>>()
     };
-    let def = |served: &Served| {
+    let def = |served: &ServedSignature| {
         json!({
-            "inputs": ports(&served.inputs),
-            "outputs": ports(&served.outputs),
+            "inputs": specs(&served.inputs),
+            "outputs": specs(&served.outputs),
             "method_name": "tensorflow/serving/predict",
             "defaults": {},
         })
@@ -88,8 +88,8 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, named: Named) -> Answe
     ))
 }
 
-fn port_info(port: &Port) -> serde_json::Value {
-    let dtype = match port.dtype {
+fn tensor_info(spec: &TensorSpec) -> serde_json::Value {
+    let dtype = match spec.dtype {
         DType::F32 => "DT_FLOAT",
         DType::F64 => "DT_DOUBLE",
         DType::I32 => "DT_INT32",
@@ -98,25 +98,25 @@ fn port_info(port: &Port) -> serde_json::Value {
         DType::Bool => "DT_BOOL",
     };
     let dims: Vec<_> =
-        port.sizes().iter().map(|size| json!({ "size": size.to_string(), "name": "" })).collect();
+        spec.sizes().iter().map(|size| json!({ "size": size.to_string(), "name": "" })).collect();
     json!({
         "dtype": dtype,
         "tensor_shape": { "dim": dims, "unknown_rank": false },
-        "name": port.name,
+        "name": spec.name,
     })
 }
 
 /// `NAME:predict`, which is one segment of the path.
-pub(super) async fn act(
+pub(super) async fn predict(
     State(app): State<Arc<App>>,
-    named: Named,
+    named: ModelPath,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
     let last = named.version.as_deref().unwrap_or(&named.model);
     let Some((before, action)) = last.rsplit_once(':') else {
-        return Err(Refusal::new(
-            Kind::Method,
+        return Err(RequestError::new(
+            ErrorKind::MethodNotAllowed,
             "a POST to a model says what it wants: `/v1/models/NAME:predict`",
         ));
     };
@@ -127,25 +127,25 @@ pub(super) async fn act(
     let version = app.registry.version(model, version)?;
     if action != "predict" {
         let action = shortened(action);
-        return Err(Refusal::invalid(format!(
+        return Err(RequestError::invalid(format!(
             "`:{action}` is not done here: `:predict` is, and gives what the model gives"
         )));
     }
     let whole = body::read(&app, &headers, body).await?;
     let is_long = whole.bytes.len() > LONG;
     let asked = version.clone();
-    let asked = away_if(is_long, move || request::read(&whole.bytes, &asked)).await?;
+    let asked = offload_if(is_long, move || request::read(&whole.bytes, &asked)).await?;
     let Request { signature, values, by_rows } = asked;
     let outputs = app.infer(version.clone(), signature, values, None).await?;
     let is_long = outputs.iter().map(byte_count).sum::<usize>() > LONG;
-    away_if(is_long, move || {
-        let ports = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
+    offload_if(is_long, move || {
+        let specs = version.signatures.get(signature).map_or(&[][..], |served| &served.outputs);
         if by_rows {
-            rows(ports, &outputs)
+            rows(specs, &outputs)
         } else {
             Ok(answer(
                 StatusCode::OK,
-                &Columns { outputs: All { ports, values: &outputs, row: None } },
+                &Columns { outputs: OutputValues { specs, values: &outputs, row: None } },
             ))
         }
     })
@@ -154,45 +154,45 @@ pub(super) async fn act(
 
 #[derive(Serialize)]
 struct Columns<'a> {
-    outputs: All<'a>,
+    outputs: OutputValues<'a>,
 }
 
 #[derive(Serialize)]
 struct Rows<'a> {
-    predictions: Vec<All<'a>>,
+    predictions: Vec<OutputValues<'a>>,
 }
 
-/// All outputs: the only one alone, several by their names.
-struct All<'a> {
-    ports: &'a [Port],
+/// OutputValues outputs: the only one alone, several by their names.
+struct OutputValues<'a> {
+    specs: &'a [TensorSpec],
     values: &'a [Value],
     row: Option<usize>,
 }
 
-impl Serialize for All<'_> {
+impl Serialize for OutputValues<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let numbers = |value| Numbers { value, flat: false, row: self.row };
         if let [only] = self.values {
             return numbers(only).serialize(serializer);
         }
         let mut map = serializer.serialize_map(Some(self.values.len()))?;
-        for (port, value) in self.ports.iter().zip(self.values) {
-            map.serialize_entry(&port.name, &numbers(value))?;
+        for (spec, value) in self.specs.iter().zip(self.values) {
+            map.serialize_entry(&spec.name, &numbers(value))?;
         }
         map.end()
     }
 }
 
-fn rows(ports: &[Port], values: &[Value]) -> Answer {
+fn rows(specs: &[TensorSpec], values: &[Value]) -> Answer {
     let count = |value: &Value| value.shape().first().copied();
     let first = values.first().and_then(count);
     let odd = values.iter().position(|value| count(value).is_none() || count(value) != first);
-    if let Some(port) = odd.and_then(|odd| ports.get(odd)) {
-        return Err(Refusal::invalid(format!(
+    if let Some(spec) = odd.and_then(|odd| specs.get(odd)) {
+        return Err(RequestError::invalid(format!(
             "output `{}` has no value for each row, so that there are no predictions by rows: ask by columns, with `inputs`",
-            port.name
+            spec.name
         )));
     }
-    let all = (0..first.unwrap_or(0)).map(|row| All { ports, values, row: Some(row) });
+    let all = (0..first.unwrap_or(0)).map(|row| OutputValues { specs, values, row: Some(row) });
     Ok(answer(StatusCode::OK, &Rows { predictions: all.collect() }))
 }

@@ -6,10 +6,10 @@ use abeyance_session::Value;
 
 use super::rows::{cut, joined};
 use super::{Version, planned};
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
-/// What became of one request.
-pub(crate) type Outcome = Result<Vec<Value>, Refusal>;
+/// The outputs of one request, or why there are none.
+pub(crate) type Outcome = Result<Vec<Value>, RequestError>;
 
 /// Computes the requests of one batch: for each its values in the order of the signature's inputs.
 /// A request whose values a node refuses is told so, and the others are computed without it. No run
@@ -20,13 +20,13 @@ pub(crate) fn compute(
     requests: &[&[Value]],
     most: usize,
 ) -> Vec<Outcome> {
-    let batches = version.signatures.get(signature).is_some_and(|signature| signature.batches());
+    let batches = version.signatures.get(signature).is_some_and(|signature| signature.can_batch());
     if let ([request], false) = (requests, batches) {
         return vec![guarded(|| Ok(version.run(signature, request)?))];
     }
     match guarded(|| together(version, signature, requests, most)) {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        Err(refusal) if requests.len() == 1 => vec![Err(refusal)],
+        Err(error) if requests.len() == 1 => vec![Err(error)],
         // One of them is at fault, or each: alone it is told, and the others have their answers.
         Err(_) => {
             let alone = |request: &&[Value]| {
@@ -44,7 +44,7 @@ fn together(
     signature: usize,
     requests: &[&[Value]],
     most: usize,
-) -> Result<Vec<Vec<Value>>, Refusal> {
+) -> Result<Vec<Vec<Value>>, RequestError> {
     let rows: Vec<usize> = requests.iter().map(|request| rows(request)).collect();
     let all: usize = rows.iter().sum();
     if all == 0 {
@@ -85,7 +85,7 @@ fn in_pieces(
     request: &[Value],
     all: usize,
     most: usize,
-) -> Result<Vec<Value>, Refusal> {
+) -> Result<Vec<Value>, RequestError> {
     let mut pieces: Vec<Vec<Value>> = Vec::with_capacity(all.div_ceil(most));
     for start in (0..all).step_by(most) {
         let rows = most.min(all - start);
@@ -109,13 +109,13 @@ pub(crate) fn rows(request: &[Value]) -> usize {
     request.first().and_then(|value| value.shape().first().copied()).unwrap_or(1)
 }
 
-fn contradiction() -> Refusal {
-    Refusal::new(Kind::Failed, "internal: the rows of a batch do not fit together")
+fn contradiction() -> RequestError {
+    RequestError::new(ErrorKind::Internal, "internal: the rows of a batch do not fit together")
 }
 
-/// What panics outside of a kernel is told too, and the thread goes on.
-fn guarded<T>(run: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
+/// Runs, and turns a panic outside of a kernel into an error, so that the thread goes on.
+fn guarded<T>(run: impl FnOnce() -> Result<T, RequestError>) -> Result<T, RequestError> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
-        Err(Refusal::new(Kind::Failed, "internal: the model panicked on this request"))
+        Err(RequestError::new(ErrorKind::Internal, "internal: the model panicked on this request"))
     })
 }

@@ -2,20 +2,20 @@
 
 use abeyance_session::Value;
 
-use super::{Served, shortened};
-use crate::refusal::Refusal;
+use super::{ServedSignature, shortened};
+use crate::request_error::RequestError;
 
-/// No request has more rows, however few elements they have.
+/// The most rows of a request, however few elements they have.
 const MOST_ROWS: usize = 1 << 22;
 
 /// Values for the inputs of a signature, each checked as it comes.
 pub(crate) struct Inputs<'s> {
-    signature: &'s Served,
+    signature: &'s ServedSignature,
     values: Vec<Option<Value>>,
 }
 
 impl<'s> Inputs<'s> {
-    pub(crate) fn new(signature: &'s Served) -> Self {
+    pub(crate) fn new(signature: &'s ServedSignature) -> Self {
         Self { signature, values: signature.inputs.iter().map(|_| None).collect() }
     }
 
@@ -23,17 +23,17 @@ impl<'s> Inputs<'s> {
     ///
     /// # Errors
     /// There is no such input, it has one already, or the value does not fit it.
-    pub(crate) fn put(&mut self, name: &str, value: Value) -> Result<(), Refusal> {
+    pub(crate) fn put(&mut self, name: &str, value: Value) -> Result<(), RequestError> {
         let place = self.signature.input(name)?;
-        if let Some(port) = self.signature.inputs.get(place) {
-            port.check(value.dtype(), value.shape())?;
+        if let Some(spec) = self.signature.inputs.get(place) {
+            spec.check(value.dtype(), value.shape())?;
         }
         match self.values.get_mut(place) {
             Some(free @ None) => {
                 *free = Some(value);
                 Ok(())
             }
-            _ => Err(Refusal::invalid(format!("input `{}` is given twice", shortened(name)))),
+            _ => Err(RequestError::invalid(format!("input `{}` is given twice", shortened(name)))),
         }
     }
 
@@ -41,39 +41,39 @@ impl<'s> Inputs<'s> {
     ///
     /// # Errors
     /// An input has none; inputs that are to have as many rows do not.
-    pub(crate) fn finish(self) -> Result<Vec<Value>, Refusal> {
+    pub(crate) fn finish(self) -> Result<Vec<Value>, RequestError> {
         let mut values = Vec::with_capacity(self.values.len());
-        for (value, port) in self.values.into_iter().zip(&self.signature.inputs) {
+        for (value, spec) in self.values.into_iter().zip(&self.signature.inputs) {
             let Some(value) = value else {
-                return Err(Refusal::invalid(format!(
+                return Err(RequestError::invalid(format!(
                     "input `{}` is missing: signature `{}` takes {} of shape {:?}",
-                    port.name,
+                    spec.name,
                     self.signature.name,
-                    super::datatype(port.dtype),
-                    port.sizes()
+                    super::datatype(spec.dtype),
+                    spec.sizes()
                 )));
             };
             values.push(value);
         }
         if let Some(rows) = values.first().map(|first| super::rows(std::slice::from_ref(first)))
-            && self.signature.batches()
+            && self.signature.can_batch()
             && rows > MOST_ROWS
         {
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "{rows} rows are more than one request may have: {MOST_ROWS}"
             )));
         }
-        if self.signature.batches() {
+        if self.signature.can_batch() {
             let rows = |value: &Value| value.shape().first().copied();
             let first = values.first().and_then(rows);
             let odd = values.iter().position(|value| rows(value) != first);
-            if let Some((value, port)) =
+            if let Some((value, spec)) =
                 odd.and_then(|odd| values.get(odd).zip(self.signature.inputs.get(odd)))
             {
-                let name = self.signature.inputs.first().map_or("", |port| &port.name);
-                return Err(Refusal::invalid(format!(
+                let name = self.signature.inputs.first().map_or("", |spec| &spec.name);
+                return Err(RequestError::invalid(format!(
                     "input `{}` has {} rows and input `{name}` has {}: they must be as many",
-                    port.name,
+                    spec.name,
                     rows(value).unwrap_or(0),
                     first.unwrap_or(0),
                 )));

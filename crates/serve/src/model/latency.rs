@@ -1,33 +1,33 @@
-//! How long things took lately, as quantiles.
+//! Quantiles of the durations of the last minute.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// Parts of a power of two: quantiles are right within 6 %.
-const PARTS: usize = 8;
-/// From a microsecond to an hour.
-const BUCKETS: usize = 33 * PARTS;
-/// Stretches of time that are kept, of [`STRETCH`] seconds each.
-const STRETCHES: usize = 7;
-const STRETCH: u64 = 10;
+/// Buckets for each power of two: quantiles are right within 6 %.
+const BUCKETS_PER_OCTAVE: usize = 8;
+/// The number of buckets, from a microsecond to an hour.
+const BUCKETS: usize = 33 * BUCKETS_PER_OCTAVE;
+/// Slices of time that are kept, of [`SLICE_SECONDS`] seconds each.
+const SLICES: usize = 7;
+const SLICE_SECONDS: u64 = 10;
 
 /// Durations of the last minute, counted in buckets that grow by an eighth of a power of two.
 /// Adding one takes no lock.
 #[derive(Debug)]
 pub(crate) struct Latency {
-    stretches: [Stretch; STRETCHES],
+    slices: [TimeSlice; SLICES],
 }
 
 #[derive(Debug)]
-struct Stretch {
-    /// Which ten seconds since the start it counts, from 1.
+struct TimeSlice {
+    /// The ten seconds since the start that it counts, by their number from 1.
     number: AtomicU64,
     counts: Vec<AtomicU32>,
 }
 
-/// In microseconds.
+/// Quantiles of durations, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Quantiles {
     pub(crate) p50: f64,
@@ -37,57 +37,57 @@ pub(crate) struct Quantiles {
 
 impl Default for Latency {
     fn default() -> Self {
-        let stretch = || Stretch {
+        let slice = || TimeSlice {
             number: AtomicU64::new(0),
             counts: (0..BUCKETS).map(|_| AtomicU32::new(0)).collect(),
         };
-        Self { stretches: std::array::from_fn(|_| stretch()) }
+        Self { slices: std::array::from_fn(|_| slice()) }
     }
 }
 
 impl Latency {
     /// Counts one that ended so long after the server's start.
     pub(crate) fn add(&self, took: Duration, since_start: Duration) {
-        let number = since_start.as_secs() / STRETCH + 1;
-        let Some(stretch) = self.stretches.get(number as usize % STRETCHES) else { return };
-        let before = stretch.number.load(Ordering::Acquire);
-        // Whoever is first in a stretch empties what was counted a minute ago; a few that come in
+        let number = since_start.as_secs() / SLICE_SECONDS + 1;
+        let Some(slice) = self.slices.get(number as usize % SLICES) else { return };
+        let before = slice.number.load(Ordering::Acquire);
+        // Whoever is first in a slice empties what was counted a minute ago; a few that come in
         // just then may be lost.
         if before != number
-            && stretch
+            && slice
                 .number
                 .compare_exchange(before, number, Ordering::AcqRel, Ordering::Acquire)
                 .is_ok()
         {
-            stretch.counts.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+            slice.counts.iter().for_each(|count| count.store(0, Ordering::Relaxed));
         }
-        if let Some(count) = stretch.counts.get(bucket(took)) {
+        if let Some(count) = slice.counts.get(bucket(took)) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// The counts of the last minute.
     fn counts(&self, since_start: Duration) -> Vec<u64> {
-        let now = since_start.as_secs() / STRETCH + 1;
+        let now = since_start.as_secs() / SLICE_SECONDS + 1;
         let mut sums = vec![0; BUCKETS];
-        for stretch in &self.stretches {
-            let number = stretch.number.load(Ordering::Acquire);
-            if number == 0 || number + (STRETCHES as u64) <= now {
+        for slice in &self.slices {
+            let number = slice.number.load(Ordering::Acquire);
+            if number == 0 || number + (SLICES as u64) <= now {
                 continue;
             }
-            for (sum, count) in sums.iter_mut().zip(&stretch.counts) {
+            for (sum, count) in sums.iter_mut().zip(&slice.counts) {
                 *sum += u64::from(count.load(Ordering::Relaxed));
             }
         }
         sums
     }
 
-    /// How many there were a second, over the last minute or since the start.
+    /// The number of durations a second, over the last minute or since the start.
     pub(crate) fn per_second(&self, since_start: Duration) -> f64 {
         let all: u64 = self.counts(since_start).iter().sum();
         let whole = since_start.as_secs_f64();
-        // The stretch that runs now is not full yet.
-        let kept = (STRETCHES as u64 - 1) as f64 * STRETCH as f64 + whole % STRETCH as f64;
+        // The slice that runs now is not full yet.
+        let kept = (SLICES as u64 - 1) as f64 * SLICE_SECONDS as f64 + whole % SLICE_SECONDS as f64;
         (all as f64 / whole.min(kept).max(1.0) * 10.0).round() / 10.0
     }
 
@@ -114,13 +114,13 @@ impl Latency {
 
 fn bucket(took: Duration) -> usize {
     let micros = took.as_nanos() as f64 / 1e3;
-    let place = micros.max(1.0).log2() * PARTS as f64;
+    let place = micros.max(1.0).log2() * BUCKETS_PER_OCTAVE as f64;
     (place as usize).min(BUCKETS - 1)
 }
 
 /// The middle of a bucket, in microseconds.
 fn middle(bucket: usize) -> f64 {
-    let micros = ((bucket as f64 + 0.5) / PARTS as f64).exp2();
+    let micros = ((bucket as f64 + 0.5) / BUCKETS_PER_OCTAVE as f64).exp2();
     (micros * 10.0).round() / 10.0
 }
 

@@ -3,19 +3,19 @@
 mod batch;
 mod inputs;
 mod latency;
-mod port;
 mod rows;
 mod sizes;
 mod statistics;
+mod tensor_spec;
 mod version;
 
 pub(crate) use batch::{Outcome, compute, rows};
 pub(crate) use inputs::Inputs;
 pub(crate) use latency::Latency;
-pub(crate) use port::{Port, datatype, dtype_of};
 pub(crate) use sizes::{LARGEST_BATCH, planned, planned_sizes};
 pub(crate) use statistics::Statistics;
-pub(crate) use version::{Served, Version, shortened};
+pub(crate) use tensor_spec::{TensorSpec, datatype, dtype_of};
+pub(crate) use version::{ServedSignature, Version, shortened};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -3,7 +3,7 @@
 use abeyance_session::Value;
 use ndarray::{ArrayD, IxDyn};
 
-/// The same expression for an array of each element type, as a value of that type.
+/// Evaluates one expression for an array of any element type, and gives a value of that type.
 macro_rules! map {
     ($value:expr, $array:ident => $result:expr) => {
         match $value {

@@ -1,6 +1,6 @@
 //! Sizes of batches for which there are plans.
 
-/// No batch has more rows; what comes with more is computed in pieces.
+/// The most rows of a batch. A request of more is computed in pieces.
 pub(crate) const LARGEST_BATCH: usize = 1024;
 
 /// The number of rows with which so many are computed: the next power of two, or one and a half

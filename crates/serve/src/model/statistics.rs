@@ -1,9 +1,10 @@
-//! What a version has done so far.
+//! Statistics of a version: requests, rows, batches, times.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::Latency;
 
@@ -64,7 +65,7 @@ impl Statistics {
         }
     }
 
-    /// How long it has been counting.
+    /// The time since the counting began.
     pub(crate) fn age(&self) -> Duration {
         self.start.elapsed()
     }
@@ -95,7 +96,7 @@ impl Statistics {
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.compute.fetch_add(nanos(took), Ordering::Relaxed);
         self.computed.add(took, self.age());
-        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sizes = self.sizes.lock();
         let (count, time) = sizes.entry(rows.min(super::LARGEST_BATCH)).or_default();
         *count += 1;
         *time += nanos(took);
@@ -105,7 +106,7 @@ impl Statistics {
     pub(crate) fn measured(&self) -> Measured {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let requests = load(&self.requests);
-        let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let sizes = self.sizes.lock();
         Measured {
             requests,
             failures: load(&self.failures),

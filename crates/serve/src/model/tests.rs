@@ -13,11 +13,11 @@ use abeyance_kernels::launch::{Cost, Kernel};
 use abeyance_session::{Session, SessionOptions, Value};
 use ndarray::array;
 
-use super::{Port, Served, Statistics, Version, compute, planned_sizes};
+use super::{ServedSignature, Statistics, TensorSpec, Version, compute, planned_sizes};
 use crate::executor::{Batching, Executor, Job};
-use crate::refusal::Kind;
+use crate::request_error::ErrorKind;
 
-/// Its operand; a kernel that panics on numbers below zero.
+/// An operator that gives its operand. Its kernel panics on numbers below zero.
 struct Positive;
 
 const SIGNATURE: Signature =
@@ -53,10 +53,18 @@ impl Operator for Positive {
 pub(crate) fn version(g: &Graph, mixes: Option<&str>) -> Version {
     let session = Session::with_options(g, SessionOptions::new().threads(1)).unwrap();
     let ir = g.ir();
-    let signatures = ir.signatures().iter().map(|signature| Served {
+    let signatures = ir.signatures().iter().map(|signature| ServedSignature {
         name: signature.name.clone(),
-        inputs: signature.inputs.iter().map(|(name, node)| Port::new(&ir, name, *node)).collect(),
-        outputs: signature.outputs.iter().map(|(name, node)| Port::new(&ir, name, *node)).collect(),
+        inputs: signature
+            .inputs
+            .iter()
+            .map(|(name, node)| TensorSpec::new(&ir, name, *node))
+            .collect(),
+        outputs: signature
+            .outputs
+            .iter()
+            .map(|(name, node)| TensorSpec::new(&ir, name, *node))
+            .collect(),
         mixes: mixes.map(str::to_owned),
     });
     Version {
@@ -96,9 +104,9 @@ fn a_kernel_that_panics_fails_its_request_and_no_other_of_the_batch() {
     for _ in 0..3 {
         let outcomes = compute(&version, 0, &batch, 64);
         assert_eq!(outcomes[0].as_ref().unwrap(), &row(2.0, 4.0));
-        let refusal = outcomes[1].as_ref().unwrap_err();
-        assert_eq!(refusal.kind, Kind::Failed);
-        assert!(refusal.message.contains("positive"), "{}", refusal.message);
+        let error = outcomes[1].as_ref().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Internal);
+        assert!(error.message.contains("positive"), "{}", error.message);
         assert_eq!(outcomes[2].as_ref().unwrap(), &row(6.0, 8.0));
     }
 }
@@ -115,7 +123,7 @@ fn values_that_a_node_refuses_fail_their_request_and_no_other_of_the_batch() {
     let batch: Vec<&[Value]> = requests.iter().map(Vec::as_slice).collect();
     let outcomes = compute(&version, 0, &batch, 64);
     assert_eq!(outcomes[0].as_ref().unwrap(), &[Value::from(array![2i32])]);
-    assert_eq!(outcomes[1].as_ref().unwrap_err().kind, Kind::Invalid);
+    assert_eq!(outcomes[1].as_ref().unwrap_err().kind, ErrorKind::Invalid);
     assert_eq!(outcomes[2].as_ref().unwrap(), &[Value::from(array![4i32])]);
 }
 
@@ -190,8 +198,8 @@ fn a_full_queue_refuses_and_an_abandoned_request_makes_room() {
     let executor = Executor::start(1, lonely).unwrap();
     let mut waiting: Vec<_> =
         (0..5).map(|n| executor.submit(job(&version, n as f32)).unwrap()).collect();
-    let refusal = executor.submit(job(&version, 9.0)).unwrap_err();
-    assert_eq!(refusal.kind, Kind::Busy);
+    let error = executor.submit(job(&version, 9.0)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Busy);
     drop(waiting.pop());
     // Whoever asks next finds the place of whoever went away.
     let late = executor.submit(job(&version, 9.0));

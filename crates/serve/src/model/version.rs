@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use abeyance_session::{Error, Session, Value};
 
-use super::{Port, Statistics, planned_sizes};
-use crate::refusal::{Kind, Refusal};
+use super::{Statistics, TensorSpec, planned_sizes};
+use crate::request_error::{ErrorKind, RequestError};
 
 /// A loaded version: its session, what can be asked of it, what it did.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub(crate) struct Version {
     /// before.
     pub(crate) id: u64,
     pub(crate) session: Session,
-    pub(crate) signatures: Vec<Served>,
-    /// Which signature is meant if none is named.
+    pub(crate) signatures: Vec<ServedSignature>,
+    /// The index of the signature that is meant if none is named.
     pub(crate) default: usize,
     pub(crate) statistics: Statistics,
     /// Golden cases that it gave when it was loaded.
@@ -31,40 +31,40 @@ pub(crate) struct Version {
 
 /// A signature that can be asked for: one that writes no variables.
 #[derive(Clone, Debug)]
-pub(crate) struct Served {
+pub(crate) struct ServedSignature {
     pub(crate) name: Box<str>,
-    pub(crate) inputs: Vec<Port>,
-    pub(crate) outputs: Vec<Port>,
-    /// Why requests cannot be run together, if they cannot.
+    pub(crate) inputs: Vec<TensorSpec>,
+    pub(crate) outputs: Vec<TensorSpec>,
+    /// The reason why requests cannot be run together, if they cannot.
     pub(crate) mixes: Option<String>,
 }
 
-impl Served {
+impl ServedSignature {
     /// True if requests can be run together.
-    pub(crate) fn batches(&self) -> bool {
+    pub(crate) fn can_batch(&self) -> bool {
         self.mixes.is_none()
     }
 
-    pub(crate) fn input(&self, name: &str) -> Result<usize, Refusal> {
+    pub(crate) fn input(&self, name: &str) -> Result<usize, RequestError> {
         let place = self.inputs.iter().position(|input| *input.name == *name);
         place.ok_or_else(|| unknown("input", name, &self.name, &self.inputs))
     }
 
-    pub(crate) fn output(&self, name: &str) -> Result<usize, Refusal> {
+    pub(crate) fn output(&self, name: &str) -> Result<usize, RequestError> {
         let place = self.outputs.iter().position(|output| *output.name == *name);
         place.ok_or_else(|| unknown("output", name, &self.name, &self.outputs))
     }
 }
 
-fn unknown(what: &str, name: &str, signature: &str, known: &[Port]) -> Refusal {
-    let known: Vec<String> = known.iter().map(|port| format!("`{}`", port.name)).collect();
+fn unknown(what: &str, name: &str, signature: &str, known: &[TensorSpec]) -> RequestError {
+    let known: Vec<String> = known.iter().map(|spec| format!("`{}`", spec.name)).collect();
     let name = shortened(name);
     let known = if known.is_empty() {
         "there are none".to_owned()
     } else {
         format!("its {what}s are {}", known.join(", "))
     };
-    Refusal::invalid(format!("signature `{signature}` has no {what} `{name}`; {known}"))
+    RequestError::invalid(format!("signature `{signature}` has no {what} `{name}`; {known}"))
 }
 
 /// A name as a message holds it.
@@ -85,14 +85,14 @@ impl Version {
     }
 
     /// The signature of that name, or the one that is meant without.
-    pub(crate) fn signature(&self, name: Option<&str>) -> Result<usize, Refusal> {
+    pub(crate) fn signature(&self, name: Option<&str>) -> Result<usize, RequestError> {
         let Some(name) = name else { return Ok(self.default) };
         let place = self.signatures.iter().position(|signature| *signature.name == *name);
         place.ok_or_else(|| {
             let known = self.signatures.iter().map(|signature| format!("`{}`", signature.name));
             let known: Vec<String> = known.collect();
-            Refusal::new(
-                Kind::NotFound,
+            RequestError::new(
+                ErrorKind::NotFound,
                 format!(
                     "model `{}` has no signature `{}` that can be asked for; it has {}",
                     self.model,
@@ -109,7 +109,7 @@ impl Version {
         let run = self.session.signature(&served.name)?;
         let fed = served.inputs.iter().zip(inputs);
         let feeds: Result<Vec<_>, Error> =
-            fed.map(|(port, value)| run.feed_value(&port.name, value)).collect();
+            fed.map(|(spec, value)| run.feed_value(&spec.name, value)).collect();
         run.run(feeds?)
     }
 
@@ -118,11 +118,11 @@ impl Version {
     /// them, and is tried with nothing else.
     pub(crate) fn warm(&self, most: usize, runs: usize) -> Result<(), Error> {
         for (place, signature) in self.signatures.iter().enumerate() {
-            let sizes = if signature.batches() { planned_sizes(most) } else { vec![1] };
+            let sizes = if signature.can_batch() { planned_sizes(most) } else { vec![1] };
             for size in sizes {
                 self.warm_size(place, size)?;
             }
-            let largest = if signature.batches() { most } else { 1 };
+            let largest = if signature.can_batch() { most } else { 1 };
             let results: Vec<Result<(), Error>> = std::thread::scope(|scope| {
                 let start = || scope.spawn(|| self.warm_size(place, largest));
                 let running: Vec<_> = (0..runs).map(|_| start()).collect();
@@ -136,7 +136,7 @@ impl Version {
     fn warm_size(&self, signature: usize, rows: usize) -> Result<(), Error> {
         let Some(served) = self.signatures.get(signature) else { return Ok(()) };
         let values: Option<Vec<Value>> =
-            served.inputs.iter().map(|port| port.zeros(rows)).collect();
+            served.inputs.iter().map(|spec| spec.zeros(rows)).collect();
         let Some(values) = values else { return Ok(()) };
         match self.run(signature, &values) {
             Err(Error::Node(_) | Error::Panic(_) | Error::Request(_)) | Ok(_) => Ok(()),

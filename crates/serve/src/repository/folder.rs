@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A file of a version, as far as it tells whether the version has changed.
-pub(super) type Stamp = (PathBuf, u64, SystemTime);
+pub(super) type FileState = (PathBuf, u64, SystemTime);
 
-/// What lies in a version's folder.
+/// A version's files as they lie in its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct VersionFiles {
     pub(super) path: PathBuf,
-    pub(super) stamps: Vec<Stamp>,
+    pub(super) stamps: Vec<FileState>,
 }
 
-/// No model has more versions that are looked at, no folder more models.
+/// The most versions of a model, and the most models of a folder, that are looked at.
 const MOST: usize = 10_000;
 
 /// The models and their versions in a folder. What is no folder, or whose name begins with a point,
 /// is passed over; so are versions that are no whole numbers.
-pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, Found>>> {
+pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, VersionFiles>>> {
     let mut models = BTreeMap::new();
     for entry in std::fs::read_dir(folder)?.take(MOST) {
         let entry = entry?;
@@ -37,7 +37,7 @@ pub(super) fn scan(folder: &Path) -> io::Result<BTreeMap<String, BTreeMap<u64, F
                 let path = version.path();
                 // What cannot be listed cannot be loaded either, and is told then.
                 let stamps = abeyance_package::files(&path).unwrap_or_default();
-                versions.insert(number, Found { path, stamps });
+                versions.insert(number, VersionFiles { path, stamps });
             }
         }
         if !versions.is_empty() {

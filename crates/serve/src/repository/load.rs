@@ -9,9 +9,9 @@ use abeyance_package::{Package, servable, variables};
 use abeyance_session::{Session, SessionOptions};
 
 use crate::executor::Batching;
-use crate::model::{Port, Served, Statistics, Version, planned_sizes};
+use crate::model::{ServedSignature, Statistics, TensorSpec, Version, planned_sizes};
 
-/// How versions are loaded.
+/// Options with which versions are loaded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loading {
     pub(super) threads: usize,
@@ -90,17 +90,17 @@ fn served(
     graph: &Graph,
     session: &Session,
     found: &[GraphSignature],
-) -> Result<Vec<Served>, abeyance_session::Error> {
+) -> Result<Vec<ServedSignature>, abeyance_session::Error> {
     let mut signatures = Vec::with_capacity(found.len());
     for signature in found {
-        let ports = |ports: &[(Box<str>, NodeId)]| -> Vec<Port> {
-            ports.iter().map(|(name, node)| Port::new(graph, name, *node)).collect()
+        let specs = |specs: &[(Box<str>, NodeId)]| -> Vec<TensorSpec> {
+            specs.iter().map(|(name, node)| TensorSpec::new(graph, name, *node)).collect()
         };
         let mixes = session.signature(&signature.name)?.batches().err();
-        signatures.push(Served {
+        signatures.push(ServedSignature {
             name: signature.name.clone(),
-            inputs: ports(&signature.inputs),
-            outputs: ports(&signature.outputs),
+            inputs: specs(&signature.inputs),
+            outputs: specs(&signature.outputs),
             mixes: mixes.map(|why| why.to_string()),
         });
     }

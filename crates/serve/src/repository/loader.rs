@@ -8,30 +8,30 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
-use super::folder::{self, Found, Stamp};
+use super::folder::{self, FileState, VersionFiles};
 use super::load::{Loading, load};
 use super::{Registry, Slot, State};
 use crate::Error;
 use crate::executor::Batching;
 use crate::metrics::Metrics;
 
-/// What is served.
+/// The place that models are loaded from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// One model, as version 1.
     Single {
         /// A package, a graph, a model of ONNX.
         path: PathBuf,
-        /// Where its variables are, if not in it.
+        /// The checkpoint with its variables, if they are not in the file itself.
         checkpoint: Option<PathBuf>,
-        /// What it is called, if not as it says itself.
+        /// The name of the model. The default is the one that it gives itself.
         name: Option<String>,
     },
     /// `NAME/VERSION/...`
     Folder(PathBuf),
 }
 
-/// How the folder is looked at.
+/// Options of the watch on a folder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watch {
     pub(crate) threads: usize,
@@ -60,7 +60,7 @@ impl Loader {
         watch: Watch,
     ) -> Result<Self, Error> {
         let loading = Loading { threads: watch.threads, batching: watch.batching };
-        let mut work = Work {
+        let mut work = LoaderThread {
             registry,
             metrics,
             loading,
@@ -118,11 +118,11 @@ fn step_behind() {
 }
 
 /// The versions of all models, as they were found.
-type Everything = BTreeMap<String, BTreeMap<u64, Found>>;
+type FoundModels = BTreeMap<String, BTreeMap<u64, VersionFiles>>;
 
-/// What was found now, and what was there at the last look and is not now: while a version is
-/// replaced, there is none for a moment, so that only what is missing at two looks is gone.
-fn with_what_just_went(mut now: Everything, last: &Everything) -> Everything {
+/// Adds the versions that the last look found and this one did not. While a version is replaced
+/// there is none for a moment, so that only a version that is missing at two looks is gone.
+fn with_just_missing(mut now: FoundModels, last: &FoundModels) -> FoundModels {
     for (name, versions) in last {
         let model = now.entry(name.clone()).or_default();
         for (number, found) in versions {
@@ -132,20 +132,20 @@ fn with_what_just_went(mut now: Everything, last: &Everything) -> Everything {
     now
 }
 
-struct Work {
+struct LoaderThread {
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     loading: Loading,
     watch: Watch,
     /// Files as they were at the last look.
-    seen: HashMap<PathBuf, Vec<Stamp>>,
+    seen: HashMap<PathBuf, Vec<FileState>>,
     /// Files as they were when their version was loaded, or could not be.
-    tried: HashMap<PathBuf, Vec<Stamp>>,
-    /// What was found at the last look.
-    last: Everything,
+    tried: HashMap<PathBuf, Vec<FileState>>,
+    /// The versions that the last look found.
+    last: FoundModels,
 }
 
-impl Work {
+impl LoaderThread {
     fn single(
         &mut self,
         path: &Path,
@@ -172,8 +172,8 @@ impl Work {
     /// Brings the registry to what was found. At the first look everything is loaded as it is;
     /// later, files that just changed are left until they have been the same at two looks, since
     /// they may still be copied.
-    fn look(&mut self, now: Everything, first: bool) {
-        let found = with_what_just_went(now.clone(), &self.last);
+    fn look(&mut self, now: FoundModels, first: bool) {
+        let found = with_just_missing(now.clone(), &self.last);
         self.last = now;
         for (name, versions) in &found {
             self.model(&Arc::from(name.as_str()), versions, first);
@@ -186,12 +186,12 @@ impl Work {
             tracing::info!(model = %name, "the model is gone from the folder");
             self.registry.change(|models| drop(models.remove(&name)));
         }
-        let stamps = |found: &Found| (found.path.clone(), found.stamps.clone());
+        let stamps = |found: &VersionFiles| (found.path.clone(), found.stamps.clone());
         self.seen = found.values().flat_map(BTreeMap::values).map(stamps).collect();
         self.tried.retain(|path, _| self.seen.contains_key(path));
     }
 
-    fn model(&mut self, name: &Arc<str>, versions: &BTreeMap<u64, Found>, first: bool) {
+    fn model(&mut self, name: &Arc<str>, versions: &BTreeMap<u64, VersionFiles>, first: bool) {
         let mut serving: BTreeSet<u64> = BTreeSet::new();
         // The newest first, until there are enough.
         for (&number, found) in versions.iter().rev() {
@@ -239,7 +239,7 @@ impl Work {
             .is_some_and(|slot| slot.live.is_some())
     }
 
-    fn load(&mut self, name: &Arc<str>, number: u64, found: &Found) {
+    fn load(&mut self, name: &Arc<str>, number: u64, found: &VersionFiles) {
         self.tried.insert(found.path.clone(), found.stamps.clone());
         self.registry.change(|models| {
             let slot =

@@ -1,4 +1,5 @@
-//! Which models there are, and in which state: what a loader's thread writes and requests read.
+//! The registry of models, their versions and states. A loader's thread writes it, and requests
+//! read it.
 
 mod folder;
 mod load;
@@ -6,25 +7,27 @@ mod loader;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
+
+use parking_lot::RwLock;
 
 pub(crate) use loader::{Loader, Source, Watch};
 
 use crate::model::{Version, shortened};
-use crate::refusal::{Kind, Refusal};
+use crate::request_error::{ErrorKind, RequestError};
 
 /// A version's state, as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It is being loaded.
+    /// The version is being loaded.
     Loading,
-    /// It answers.
+    /// The version answers.
     Ready,
-    /// It could not be loaded.
+    /// The version could not be loaded.
     Failed,
-    /// It answered once, and a newer one does now.
+    /// The version answered once, and a newer one does now.
     Retired,
 }
 
@@ -45,7 +48,8 @@ pub(crate) struct Slot {
     pub(crate) state: State,
     pub(crate) since: SystemTime,
     pub(crate) path: PathBuf,
-    /// Why it could not be loaded; beside a live one, why its files as they are now cannot.
+    /// The reason why it could not be loaded. Beside a live one, why its files as they are now
+    /// cannot.
     pub(crate) error: Option<String>,
     pub(crate) live: Option<Arc<Version>>,
 }
@@ -66,14 +70,14 @@ pub(crate) struct Registry {
 impl Registry {
     /// All models as they are now.
     pub(crate) fn models(&self) -> Arc<Models> {
-        self.models.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.models.read().clone()
     }
 
     /// Changes them, at once for who looks.
     fn change(&self, change: impl FnOnce(&mut Models)) {
         let mut models = (*self.models()).clone();
         change(&mut models);
-        *self.models.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(models);
+        *self.models.write() = Arc::new(models);
     }
 
     /// The first look at the files is finished.
@@ -107,7 +111,7 @@ impl Registry {
         &self,
         name: &str,
         version: Option<&str>,
-    ) -> Result<Vec<Arc<Version>>, Refusal> {
+    ) -> Result<Vec<Arc<Version>>, RequestError> {
         let newest = self.version(name, version)?;
         if version.is_some_and(|version| !version.is_empty()) {
             return Ok(vec![newest]);
@@ -121,7 +125,7 @@ impl Registry {
     ///
     /// # Errors
     /// There is none of that name.
-    pub(crate) fn model(&self, name: &str) -> Result<Model, Refusal> {
+    pub(crate) fn model(&self, name: &str) -> Result<Model, RequestError> {
         let models = self.models();
         models.get(name).cloned().ok_or_else(|| {
             let near = abeyance_ir::near(name, || models.keys().map(|name| &**name));
@@ -132,7 +136,10 @@ impl Registry {
                 None if known.is_empty() => "there are none".to_owned(),
                 None => format!("there are {}", known.join(", ")),
             };
-            Refusal::new(Kind::NotFound, format!("there is no model `{}`; {help}", shortened(name)))
+            RequestError::new(
+                ErrorKind::NotFound,
+                format!("there is no model `{}`; {help}", shortened(name)),
+            )
         })
     }
 
@@ -144,7 +151,7 @@ impl Registry {
         &self,
         name: &str,
         version: Option<&str>,
-    ) -> Result<Arc<Version>, Refusal> {
+    ) -> Result<Arc<Version>, RequestError> {
         let models = self.models();
         let Some(model) = models.get(name) else {
             return Err(self.model(name).err().unwrap_or_else(|| gone(name)));
@@ -162,8 +169,8 @@ impl Registry {
                 let live = model.iter().filter(|(_, slot)| slot.live.is_some());
                 let known: Vec<String> = live.map(|(number, _)| number.to_string()).collect();
                 let known = known.join(", ");
-                Err(Refusal::new(
-                    Kind::NotFound,
+                Err(RequestError::new(
+                    ErrorKind::NotFound,
                     format!(
                         "model `{name}` has no version `{}`; it has {known}",
                         shortened(wanted)
@@ -174,18 +181,21 @@ impl Registry {
     }
 }
 
-fn gone(name: &str) -> Refusal {
-    Refusal::new(Kind::Unready, format!("no version of model `{name}` answers: see the page `/`"))
+fn gone(name: &str) -> RequestError {
+    RequestError::new(
+        ErrorKind::Unavailable,
+        format!("no version of model `{name}` answers: see the page `/`"),
+    )
 }
 
-fn unready(name: &str, version: &str, slot: &Slot) -> Refusal {
+fn unready(name: &str, version: &str, slot: &Slot) -> RequestError {
     match slot.state {
-        State::Retired => Refusal::new(
-            Kind::NotFound,
+        State::Retired => RequestError::new(
+            ErrorKind::NotFound,
             format!("version {version} of model `{name}` is no longer served: a newer one is"),
         ),
-        state => Refusal::new(
-            Kind::Unready,
+        state => RequestError::new(
+            ErrorKind::Unavailable,
             format!("version {version} of model `{name}` does not answer: it is {}", state.name()),
         ),
     }

@@ -116,7 +116,7 @@ impl Answers {
         }
     }
 
-    /// What stands before a mark, or nothing if the connection is closed before it.
+    /// Reads up to a mark. Gives the bytes before it, or nothing if the connection is closed first.
     fn before(&mut self, mark: &[u8]) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(at) = self.buffer.windows(mark.len()).position(|part| part == mark) {

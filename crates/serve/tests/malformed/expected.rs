@@ -1,4 +1,4 @@
-//! What must be answered.
+//! The answers that malformed requests must have.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use expected::{failure, next_is_served, report};
 
-/// What the server may hold at most above what it held before, in MiB: four bodies of the longest,
-/// and what reading them takes.
+/// The most memory that the server may hold above what it held before, in MiB: four bodies of the
+/// longest, and what reading them takes.
 const MOST_MEMORY: u64 = 640;
 
 fn server(options: ServerOptions) -> Server {

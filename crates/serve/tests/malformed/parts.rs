@@ -1,5 +1,5 @@
-//! What the lines of http.jsonl and grpc.jsonl are made of: their bytes, and when to wait. Their
-//! form stands in form.py.
+//! Parts of the requests in http.jsonl and grpc.jsonl: their bytes, and when to wait. form.py
+//! describes their form.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -86,7 +86,7 @@ fn write_one(part: &Value, host: &str, out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-/// What kind of part it is, and what it holds.
+/// The kind of a part and its content.
 fn kind(part: &Value) -> (&str, &Value) {
     let fields = part.as_object().unwrap_or_else(|| panic!("{part} is no part"));
     let qualifies = ["times", "to", "flag", "every_ms"];
@@ -95,7 +95,7 @@ fn kind(part: &Value) -> (&str, &Value) {
     (kind, inner)
 }
 
-/// What parts say, in memory.
+/// The bytes of parts, in memory.
 pub fn bytes(parts: &[Value], host: &str) -> Vec<u8> {
     let mut out = Vec::new();
     write(parts, host, &mut out).unwrap();
@@ -139,7 +139,7 @@ pub enum Step<'l> {
     Stall,
 }
 
-/// What to do, part by part.
+/// The steps that send a request, part by part.
 pub fn steps<'l>(parts: &'l [Value], host: &str) -> Vec<Step<'l>> {
     let step = |part: &'l Value| match kind(part) {
         ("drip", inner) => {

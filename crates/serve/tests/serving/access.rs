@@ -108,7 +108,7 @@ fn certify(folder: &Path) -> CertificateDer<'static> {
     made.cert.der().clone()
 }
 
-/// What a server that has this certificate says of itself; an error if it has another.
+/// Asks a server that has this certificate for its metadata. An error if it has another.
 fn over_tls(addr: SocketAddr, trusted: &CertificateDer<'static>) -> std::io::Result<String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();

@@ -1,4 +1,4 @@
-//! What a server promises beyond its protocols: the same bits in any batch, versions that change
+//! Promises of a server beyond its protocols: the same bits in any batch, versions that change
 //! without a failed request, limits that hold, an end that loses nothing.
 
 mod access;

@@ -9,7 +9,7 @@ use abeyance_serve::ServerOptions;
 
 use crate::support::{Folder, expected, pack, request, rows, serve, session};
 
-/// What became of a request.
+/// The end of a request.
 enum Outcome {
     Answered(String),
     /// There was no connection any more, or the system closed one that the server had not accepted.

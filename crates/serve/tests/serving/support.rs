@@ -71,7 +71,7 @@ pub fn rows(count: usize, from: usize) -> Vec<f32> {
         .collect()
 }
 
-/// What a session gives for rows.
+/// The outputs that a session computes for rows.
 pub fn expected(session: &Session, rows: &[f32]) -> Vec<f32> {
     let x =
         Value::from(ndarray::Array2::from_shape_vec((rows.len() / 7, 7), rows.to_vec()).unwrap());
@@ -110,13 +110,13 @@ pub fn agent() -> ureq::Agent {
         .into()
 }
 
-/// What a server answers to a POST.
+/// Sends a POST. Gives the status and the answer.
 pub fn post(agent: &ureq::Agent, server: &str, path: &str, body: &Json) -> (u16, Json) {
     let mut answer = agent.post(format!("{server}{path}")).send_json(body).unwrap();
     (answer.status().as_u16(), answer.body_mut().read_json().unwrap())
 }
 
-/// What a server answers to a GET.
+/// Sends a GET. Gives the status and the answer.
 pub fn get(agent: &ureq::Agent, server: &str, path: &str) -> (u16, Json) {
     let mut answer = agent.get(format!("{server}{path}")).call().unwrap();
     (answer.status().as_u16(), answer.body_mut().read_json().unwrap())

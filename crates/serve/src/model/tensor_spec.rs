@@ -1,20 +1,20 @@
-//! What a signature takes and gives: names, element types, shapes.
+//! The inputs and outputs of a signature: names, element types, shapes.
 
 use abeyance_ir::{self as ir, DType, Dim, NodeId};
 use abeyance_session::Value;
 
-use crate::refusal::Refusal;
+use crate::request_error::RequestError;
 
 /// An input or an output.
 #[derive(Clone, Debug)]
-pub(crate) struct Port {
+pub(crate) struct TensorSpec {
     pub(crate) name: Box<str>,
     pub(crate) dtype: DType,
     /// Sizes, outermost first; `None` where any fits.
     pub(crate) shape: Vec<Option<usize>>,
 }
 
-impl Port {
+impl TensorSpec {
     pub(crate) fn new(graph: &ir::Graph, name: &str, node: NodeId) -> Self {
         let known = |dim: &Dim| dim.known();
         Self {
@@ -41,11 +41,11 @@ impl Port {
     ///
     /// # Errors
     /// What is wrong, with the name of the input.
-    pub(crate) fn check(&self, dtype: DType, dims: &[usize]) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, dtype: DType, dims: &[usize]) -> Result<(), RequestError> {
         let name = &self.name;
         if dtype != self.dtype {
             let (given, wanted) = (datatype(dtype), datatype(self.dtype));
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "input `{name}` has datatype {given}, and the model takes {wanted}"
             )));
         }
@@ -53,7 +53,7 @@ impl Port {
         if dims.len() != self.shape.len() || !self.shape.iter().zip(dims).all(fits) {
             let wanted = self.sizes();
             let free = if wanted.contains(&-1) { " (-1 is any size)" } else { "" };
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "input `{name}` has shape {dims:?}, and the model takes {wanted:?}{free}"
             )));
         }
@@ -92,7 +92,7 @@ pub(crate) fn datatype(dtype: DType) -> &'static str {
 ///
 /// # Errors
 /// There is none, or models here have none.
-pub(crate) fn dtype_of(name: &str) -> Result<DType, Refusal> {
+pub(crate) fn dtype_of(name: &str) -> Result<DType, RequestError> {
     Ok(match name {
         "FP32" => DType::F32,
         "FP64" => DType::F64,
@@ -101,13 +101,13 @@ pub(crate) fn dtype_of(name: &str) -> Result<DType, Refusal> {
         "UINT8" => DType::U8,
         "BOOL" => DType::Bool,
         "FP16" | "BF16" | "INT8" | "INT16" | "UINT16" | "UINT32" | "UINT64" | "BYTES" => {
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "no model here takes datatype {name}; they take FP32, FP64, INT32, INT64, UINT8 and BOOL"
             )));
         }
         _ => {
             let name: String = name.chars().take(40).collect();
-            return Err(Refusal::invalid(format!(
+            return Err(RequestError::invalid(format!(
                 "there is no datatype `{name}`; FP32, FP64, INT32, INT64, UINT8 and BOOL are taken"
             )));
         }
