@@ -18,7 +18,7 @@ pub struct Batch {
     pub labels: Array2<f32>,
     /// The labels as class numbers, `[N]`.
     pub digits: Array1<u8>,
-    /// Which batch this is, counted from 0 at the start of training.
+    /// The number of the batch, counted from 0 at the start of training.
     pub step: u64,
 }
 
@@ -58,7 +58,7 @@ impl<'d> Batches<'d> {
         }
     }
 
-    /// Shuffles by another seed; it is 0 unless said otherwise.
+    /// Sets the seed of the permutations. The default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -66,15 +66,14 @@ impl<'d> Batches<'d> {
         self
     }
 
-    /// Goes on with batch `step`, counted from 0: what training that has done `step` steps sees
-    /// next.
+    /// Goes on with batch `step`, counted from 0: the one that training sees next after `step` steps.
     #[must_use]
     pub fn starting_at(mut self, step: u64) -> Self {
         self.step = step;
         self
     }
 
-    /// How many examples are in each batch.
+    /// The number of examples in each batch.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size

@@ -1,4 +1,4 @@
-//! The file form: `safetensors`, with one entry of its metadata for what is not a tensor.
+//! The file format: `safetensors`, with one entry of its metadata for what is not a tensor.
 //! `docs/format.md` describes it.
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::error::Error;
 
 /// The entry of the metadata. One alone, since the library writes several in an order that changes
 /// from run to run.
@@ -20,31 +20,31 @@ const HEAD: usize = 8;
 /// The version of the entry. Readers refuse newer ones.
 const VERSION: u32 = 1;
 
-/// What a checkpoint says besides the values of variables.
+/// The entry of a checkpoint besides the values of variables: counters, seed, notes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Facts {
+pub(crate) struct Metadata {
     pub(crate) version: u32,
     /// The graph's name.
     pub(crate) graph: String,
-    /// Tells the graph's text from others.
+    /// A hash of the graph's text.
     pub(crate) fingerprint: String,
     pub(crate) seed: u64,
     pub(crate) step: u64,
     pub(crate) draws: u64,
-    /// What whoever trained it wants to remember.
+    /// Settings of the training, by the keys of [`Checkpoint::note`](crate::Checkpoint::note).
     pub(crate) notes: BTreeMap<String, String>,
-    /// CRC-32C of all this, with this field empty, and of the tensors: see [`checksum`].
+    /// CRC-32C of the entry, with this field empty, and of the tensors: see [`checksum`].
     pub(crate) checksum: String,
 }
 
 /// Tensors by name.
 pub(crate) type Tensors = BTreeMap<String, Array>;
 
-/// CRC-32C of the facts as JSON without their checksum, and of each tensor in the order of names:
-/// length and bytes of the name, tag of the element type, number of dimensions, dimensions, bytes.
+/// CRC-32C of the metadata as JSON without their checksum, and of each tensor in the order of
+/// names: length and bytes of the name, tag of the element type, number of dimensions, dimensions, bytes.
 /// Numbers are 64 bits, little-endian.
-fn checksum(facts: &Facts, tensors: &Tensors) -> Result<String, Error> {
-    let json = serde_json::to_string(&Facts { checksum: String::new(), ..facts.clone() })
+fn checksum(metadata: &Metadata, tensors: &Tensors) -> Result<String, Error> {
+    let json = serde_json::to_string(&Metadata { checksum: String::new(), ..metadata.clone() })
         .map_err(|error| Error::damaged(error.to_string()))?;
     let number =
         |sum: u32, number: usize| crc32c::crc32c_append(sum, &(number as u64).to_le_bytes());
@@ -62,11 +62,12 @@ fn checksum(facts: &Facts, tensors: &Tensors) -> Result<String, Error> {
     Ok(format!("{sum:08x}"))
 }
 
-/// The bytes of a checkpoint, the same for the same facts and tensors.
-pub(crate) fn write(facts: &Facts, tensors: &Tensors) -> Result<Vec<u8>, Error> {
-    let mut facts = Facts { version: VERSION, ..facts.clone() };
-    facts.checksum = checksum(&facts, tensors)?;
-    let json = serde_json::to_string(&facts).map_err(|error| Error::damaged(error.to_string()))?;
+/// The bytes of a checkpoint, the same for the same metadata and tensors.
+pub(crate) fn write(metadata: &Metadata, tensors: &Tensors) -> Result<Vec<u8>, Error> {
+    let mut metadata = Metadata { version: VERSION, ..metadata.clone() };
+    metadata.checksum = checksum(&metadata, tensors)?;
+    let json =
+        serde_json::to_string(&metadata).map_err(|error| Error::damaged(error.to_string()))?;
     let mut views = Vec::with_capacity(tensors.len());
     for (name, array) in tensors {
         let view = TensorView::new(dtype(array.dtype), array.dims.to_vec(), &array.bytes)
@@ -77,8 +78,8 @@ pub(crate) fn write(facts: &Facts, tensors: &Tensors) -> Result<Vec<u8>, Error> 
         .map_err(|error| Error::damaged(error.to_string()))
 }
 
-/// What bytes hold: facts, unless another program wrote them, and tensors.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
+/// Reads the bytes of a checkpoint: metadata, unless another program wrote it, and tensors.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Metadata>, Tensors), Error> {
     let damaged = |error: safetensors::SafeTensorError| {
         // The library names one of several, and not always the same.
         let what = match error {
@@ -90,7 +91,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
         Error::damaged(format!("this is no checkpoint, or it is damaged: {what}"))
             .advise("checkpoints are `safetensors` files; take another copy, or the checkpoint before this one")
     };
-    crate::sketch::check(bytes).map_err(|fault| {
+    crate::header::check(bytes).map_err(|fault| {
         Error::damaged(format!("this is no checkpoint, or it is damaged: {fault}"))
     })?;
     let (length, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
@@ -133,15 +134,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
         // A damaged name of the entry must not make one of ours another program's, which has no
         // checksum.
         let others = header.metadata().iter().flat_map(|metadata| metadata.values());
-        return if others.into_iter().any(|value| serde_json::from_str::<Facts>(value).is_ok()) {
-            Err(Error::damaged("it is damaged: its facts are not where they should be")
+        return if others.into_iter().any(|value| serde_json::from_str::<Metadata>(value).is_ok()) {
+            Err(Error::damaged("it is damaged: its metadata is not under the key `abeyance`")
                 .advise("take another copy of it, or the checkpoint before this one"))
         } else {
             Ok((None, tensors))
         };
     };
     let version: Version = serde_json::from_str(entry).map_err(|error| {
-        Error::damaged(format!("it is damaged: its facts do not read: {error}"))
+        Error::damaged(format!("it is damaged: its metadata cannot be read: {error}"))
     })?;
     if version.version != VERSION {
         return Err(Error::damaged(format!(
@@ -150,18 +151,18 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Facts>, Tensors), Error> {
         ))
         .advise("read it with a newer version of Abeyance"));
     }
-    let facts: Facts = serde_json::from_str(entry).map_err(|error| {
-        Error::damaged(format!("it is damaged: its facts do not read: {error}"))
+    let metadata: Metadata = serde_json::from_str(entry).map_err(|error| {
+        Error::damaged(format!("it is damaged: its metadata cannot be read: {error}"))
     })?;
-    if checksum(&facts, &tensors)? == facts.checksum {
-        Ok((Some(facts), tensors))
+    if checksum(&metadata, &tensors)? == metadata.checksum {
+        Ok((Some(metadata), tensors))
     } else {
         Err(Error::damaged("it is damaged: its checksum does not agree with its bytes")
             .advise("take another copy of it, or the checkpoint before this one"))
     }
 }
 
-/// What tells versions apart, whatever else they hold.
+/// The version of an entry, whatever else is in it.
 #[derive(Deserialize)]
 struct Version {
     version: u32,
