@@ -38,8 +38,8 @@ impl Checkpoint {
         Self { metadata: Some(metadata), tensors }
     }
 
-    /// Makes a checkpoint of arrays by name, without a training. Of two of one name the last counts.
-    /// Its file has a checksum as every checkpoint's, and is of step 0 and of no graph.
+    /// Makes a checkpoint of arrays by name, without a training. Of two of one name the last
+    /// counts. Its file has a checksum as every checkpoint's, and is of step 0 and of no graph.
     pub fn of_arrays(arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
         Self { metadata: None, tensors: arrays.into_iter().collect() }
     }

@@ -1,4 +1,5 @@
-//! The comparison of a checkpoint with a session: the values that fit, and everything that does not.
+//! The comparison of a checkpoint with a session: the values that fit, and everything that does
+//! not.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -113,7 +114,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The slots of an optimizer, such as `w/Adam` and `w/Adam_1` for `w`: many names that say one thing.
+/// The slots of an optimizer, such as `w/Adam` and `w/Adam_1` for `w`: many names that say one
+/// thing.
 #[derive(Default)]
 struct Slots<'a> {
     /// The parts of the names behind those of variables.

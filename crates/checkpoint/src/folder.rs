@@ -19,8 +19,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Opens a folder of checkpoints, which is made if it is not there. Temporary files that a killed
-    /// program left are removed, so one program at a time may save there.
+    /// Opens a folder of checkpoints, which is made if it is not there. Temporary files that a
+    /// killed program left are removed, so one program at a time may save there.
     ///
     /// # Errors
     /// The folder cannot be made or read.
@@ -28,8 +28,8 @@ impl Checkpoints {
         Self::open_on(folder, Box::new(Disk))
     }
 
-    /// Opens a folder of checkpoints on another [`Storage`] than the disk, such as one that fails, for
-    /// tests.
+    /// Opens a folder of checkpoints on another [`Storage`] than the disk, such as one that fails,
+    /// for tests.
     ///
     /// # Errors
     /// The folder cannot be made or read.
@@ -74,13 +74,14 @@ impl Checkpoints {
     /// the path of the new file.
     ///
     /// # Errors
-    /// The operating system refuses to write or remove a file. Checkpoints that were there are then there still, as a whole.
+    /// The operating system refuses to write or remove a file. Checkpoints that were there are then
+    /// there still, as a whole.
     pub fn save(&self, session: &Session) -> Result<PathBuf, Error> {
         self.save_checkpoint(&Checkpoint::of(session))
     }
 
-    /// Saves a checkpoint that was made already, then removes the oldest beyond those that are kept.
-    /// Returns the path of the new file.
+    /// Saves a checkpoint that was made already, then removes the oldest beyond those that are
+    /// kept. Returns the path of the new file.
     ///
     /// # Errors
     /// The operating system refuses to write or remove a file. Checkpoints that were there are then

@@ -46,8 +46,8 @@ impl Restore {
         self
     }
 
-    /// Restores only variables of the session with this name, or below it, as `name/..`. Several calls
-    /// add up.
+    /// Restores only variables of the session with this name, or below it, as `name/..`. Several
+    /// calls add up.
     pub fn only(mut self, name: &str) -> Self {
         self.only.push(name.to_owned());
         self
@@ -59,16 +59,16 @@ impl Restore {
         self
     }
 
-    /// Allows variables that the checkpoint lacks, which keep their values, and values that no variable
-    /// takes.
+    /// Allows variables that the checkpoint lacks, which keep their values, and values that no
+    /// variable takes.
     pub fn partial(mut self) -> Self {
         self.may_miss = true;
         self.may_leave = true;
         self
     }
 
-    /// Allows values that no variable takes, such as those of an optimizer where nothing is trained.
-    /// Every variable must still have one.
+    /// Allows values that no variable takes, such as those of an optimizer where nothing is
+    /// trained. Every variable must still have one.
     pub fn leave_extra(mut self) -> Self {
         self.may_leave = true;
         self
@@ -138,8 +138,7 @@ impl Restore {
         unused.map(|(from, _)| from.clone()).collect()
     }
 
-    /// Sets the session's variables, all at once. Its step and random streams stay as
-    /// they are.
+    /// Sets the session's variables, all at once. Its step and random streams stay as they are.
     ///
     /// # Errors
     /// Whatever [`Restore::compare`] finds not to fit, all of it. The session is then as it was.

@@ -20,6 +20,9 @@ const HEAD: usize = 8;
 /// The version of the entry. Readers refuse newer ones.
 const VERSION: u32 = 1;
 
+/// The advice for a damaged file.
+const ANOTHER_COPY: &str = "take another copy of it, or the checkpoint before this one";
+
 /// The entry of a checkpoint besides the values of variables: counters, seed, notes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Metadata {
@@ -41,8 +44,8 @@ pub(crate) struct Metadata {
 pub(crate) type Tensors = BTreeMap<String, Array>;
 
 /// CRC-32C of the metadata as JSON without their checksum, and of each tensor in the order of
-/// names: length and bytes of the name, tag of the element type, number of dimensions, dimensions, bytes.
-/// Numbers are 64 bits, little-endian.
+/// names: length and bytes of the name, tag of the element type, number of dimensions, dimensions,
+/// bytes. Numbers are 64 bits, little-endian.
 fn checksum(metadata: &Metadata, tensors: &Tensors) -> Result<String, Error> {
     let json = serde_json::to_string(&Metadata { checksum: String::new(), ..metadata.clone() })
         .map_err(|error| Error::damaged(error.to_string()))?;
@@ -97,68 +100,76 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Option<Metadata>, Tensors), Error> {
     let (length, header) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let data = bytes.get(HEAD + length..).unwrap_or_default();
     let mut tensors = Tensors::new();
-    let mut strange = Vec::new();
+    let mut foreign = Vec::new();
     for (name, info) in header.tensors() {
         let (from, to) = info.data_offsets;
-        let view =
-            TensorView::new(info.dtype, info.shape.clone(), data.get(from..to).unwrap_or_default())
-                .map_err(damaged)?;
-        let Some(dtype) = known_dtype(view.dtype()) else {
-            strange.push(format!("`{name}` is {:?}", view.dtype()));
-            continue;
-        };
-        let count = element_count(view.shape()).and_then(|count| count.checked_mul(dtype.size()));
-        if count != Some(view.data().len()) {
-            return Err(Error::damaged(format!(
-                "`{name}` has not as many bytes as its shape says"
-            )));
+        let data = data.get(from..to).unwrap_or_default();
+        let view = TensorView::new(info.dtype, info.shape.clone(), data).map_err(damaged)?;
+        match known_dtype(view.dtype()) {
+            Some(dtype) => drop(tensors.insert(name.clone(), array(&name, dtype, &view)?)),
+            None => foreign.push(format!("`{name}` is {:?}", view.dtype())),
         }
-        if dtype == DType::Bool && view.data().iter().any(|&byte| byte > 1) {
-            return Err(Error::damaged(format!(
-                "`{name}` holds a truth value that is neither 0 nor 1"
-            )));
-        }
-        let array = Array { dtype, dims: view.shape().into(), bytes: view.data().to_vec() };
-        tensors.insert(name, array);
     }
-    if !strange.is_empty() {
-        strange.sort();
-        return Err(Error::damaged(format!(
-            "element types that no graph has: {}",
-            strange.join(", ")
-        ))
-        .advise("convert them to f32, f64, i32, i64, u8 or bool"));
+    if !foreign.is_empty() {
+        foreign.sort();
+        let message = format!("element types that no graph has: {}", foreign.join(", "));
+        return Err(
+            Error::damaged(message).advise("convert them to f32, f64, i32, i64, u8 or bool")
+        );
     }
-    let entry = header.metadata().as_ref().and_then(|metadata| metadata.get(ENTRY));
-    let Some(entry) = entry else {
+    let metadata = header.metadata().as_ref();
+    match metadata.and_then(|metadata| metadata.get(ENTRY)) {
+        Some(entry) => Ok((Some(read_entry(entry, &tensors)?), tensors)),
         // A damaged name of the entry must not make one of ours another program's, which has no
         // checksum.
-        let others = header.metadata().iter().flat_map(|metadata| metadata.values());
-        return if others.into_iter().any(|value| serde_json::from_str::<Metadata>(value).is_ok()) {
-            Err(Error::damaged("it is damaged: its metadata is not under the key `abeyance`")
-                .advise("take another copy of it, or the checkpoint before this one"))
-        } else {
+        None => {
+            let mut others = metadata.into_iter().flat_map(|metadata| metadata.values());
+            if others.any(|value| serde_json::from_str::<Metadata>(value).is_ok()) {
+                return Err(Error::damaged(
+                    "it is damaged: its metadata is not under the key `abeyance`",
+                )
+                .advise(ANOTHER_COPY));
+            }
             Ok((None, tensors))
-        };
-    };
-    let version: Version = serde_json::from_str(entry).map_err(|error| {
-        Error::damaged(format!("it is damaged: its metadata cannot be read: {error}"))
-    })?;
-    if version.version != VERSION {
+        }
+    }
+}
+
+/// The array of a tensor.
+///
+/// # Errors
+/// The tensor has not as many bytes as its shape says, or truth values other than 0 and 1.
+fn array(name: &str, dtype: DType, view: &TensorView<'_>) -> Result<Array, Error> {
+    let count = element_count(view.shape()).and_then(|count| count.checked_mul(dtype.size()));
+    if count != Some(view.data().len()) {
+        return Err(Error::damaged(format!("`{name}` has not as many bytes as its shape says")));
+    }
+    if dtype == DType::Bool && view.data().iter().any(|&byte| byte > 1) {
         return Err(Error::damaged(format!(
-            "it is of version {}, and this program reads version {VERSION}",
-            version.version
+            "`{name}` holds a truth value that is neither 0 nor 1"
+        )));
+    }
+    Ok(Array { dtype, dims: view.shape().into(), bytes: view.data().to_vec() })
+}
+
+/// Reads the entry of the metadata, and compares its checksum.
+fn read_entry(entry: &str, tensors: &Tensors) -> Result<Metadata, Error> {
+    let unreadable = |error: serde_json::Error| {
+        Error::damaged(format!("it is damaged: its metadata cannot be read: {error}"))
+    };
+    let Version { version } = serde_json::from_str(entry).map_err(unreadable)?;
+    if version != VERSION {
+        return Err(Error::damaged(format!(
+            "it is of version {version}, and this program reads version {VERSION}"
         ))
         .advise("read it with a newer version of Abeyance"));
     }
-    let metadata: Metadata = serde_json::from_str(entry).map_err(|error| {
-        Error::damaged(format!("it is damaged: its metadata cannot be read: {error}"))
-    })?;
-    if checksum(&metadata, &tensors)? == metadata.checksum {
-        Ok((Some(metadata), tensors))
+    let metadata: Metadata = serde_json::from_str(entry).map_err(unreadable)?;
+    if checksum(&metadata, tensors)? == metadata.checksum {
+        Ok(metadata)
     } else {
         Err(Error::damaged("it is damaged: its checksum does not agree with its bytes")
-            .advise("take another copy of it, or the checkpoint before this one"))
+            .advise(ANOTHER_COPY))
     }
 }
 

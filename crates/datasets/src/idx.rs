@@ -135,7 +135,8 @@ fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, IdxErrorKind> {
             more: rest.len() as u64 == TRAILING_COUNTED,
         });
     }
-    Ok(Idx { dims: shape, data: T::from_big_endian(bytes)? })
+    let data = T::from_big_endian(bytes).map_err(|_| IdxErrorKind::Memory { bytes: promised })?;
+    Ok(Idx { dims: shape, data })
 }
 
 /// Reads the four bytes of the magic number: the number of dimensions of a file of `T`, else what

@@ -167,8 +167,8 @@ fn find(
     })
 }
 
-/// The folder with MNIST: the folder named by the environment variable, if it is set and not empty, or
-/// in the repository.
+/// The folder with MNIST: the folder named by the environment variable, if it is set and not empty,
+/// or in the repository.
 fn data_folder(variable: Option<OsString>) -> PathBuf {
     match variable.filter(|value| !value.is_empty()) {
         Some(value) => {

@@ -34,9 +34,9 @@ impl FolderWriter<'_> {
 /// it, as `.NAME.PROCESS-NUMBER.unfinished`.
 ///
 /// # Errors
-/// `fill` or the disk fails. The folder at `path` is then as it was, unless the last
-/// steps fail, the sync of the folder around it and the removal of the old one: then it is the new
-/// one, as a whole.
+/// `fill` or the disk fails. The folder at `path` is then as it was, unless the last steps fail,
+/// the sync of the folder around it and the removal of the old one: then it is the new one, as a
+/// whole.
 pub fn replace_folder(
     storage: &dyn Storage,
     path: &Path,

@@ -110,8 +110,8 @@ const UNFINISHED: &str = ".unfinished";
 /// Replaces the file at `path` by one with the bytes that `write` writes, or makes it.
 ///
 /// # Errors
-/// `write` or the disk fails. The file at `path` is then as it was, but for an error of
-/// the last step, the sync of the folder: then it is the old one or the new one, as a whole.
+/// `write` or the disk fails. The file at `path` is then as it was, but for an error of the last
+/// step, the sync of the folder: then it is the old one or the new one, as a whole.
 pub fn replace(
     storage: &dyn Storage,
     path: &Path,
