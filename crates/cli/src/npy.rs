@@ -56,7 +56,7 @@ impl<'a> Header<'a> {
         let dims = field("shape").and_then(|rest| rest.strip_prefix('(')?.split(')').next());
         let dims = dims.ok_or_else(damaged)?.split(',').map(str::trim);
         let dims = dims.filter(|dim| !dim.is_empty()).map(|dim| dim.parse().map_err(|_| damaged()));
-        let dims = dims.collect::<Result<_, _>>()?;
+        let dims: Vec<usize> = dims.collect::<Result<_, _>>()?;
         let (order, element) = descr.split_at_checked(1).ok_or_else(damaged)?;
         if !["<", ">", "|", "="].contains(&order) {
             return Err(damaged());
