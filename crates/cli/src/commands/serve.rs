@@ -7,7 +7,7 @@ use abeyance_serve::{Models, Server, ServerOptions};
 use clap::Args;
 
 use crate::error::Error;
-use crate::{files, output, stop};
+use crate::{files, interrupt, output};
 
 #[derive(Args)]
 pub struct Options {
