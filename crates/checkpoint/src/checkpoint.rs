@@ -1,14 +1,13 @@
-//! One checkpoint.
+//! A checkpoint, its bytes and its file.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use abeyance_ir::Array;
 use abeyance_session::{Session, Snapshot};
 use abeyance_storage::{Disk, Storage, replace};
 
-use crate::form::{self, Facts, Tensors};
-use crate::{Comparison, Error, Restore};
+use crate::error::Error;
+use crate::safetensors::{self, Metadata, Tensors};
 
 /// No larger file is read.
 const MOST_BYTES: u64 = 1 << 36;
@@ -18,31 +17,31 @@ const MOST_BYTES: u64 = 1 << 36;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
     /// `None` if another program wrote the file: then it has values, and nothing to go on from.
-    facts: Option<Facts>,
-    tensors: Tensors,
+    pub(crate) metadata: Option<Metadata>,
+    pub(crate) tensors: Tensors,
 }
 
 impl Checkpoint {
-    /// What a session has come to, between two of its runs.
+    /// Takes a checkpoint of a session, between two of its runs.
     pub fn of(session: &Session) -> Self {
         let Snapshot { seed, step, draws, variables } = session.snapshot();
-        let facts = Facts {
+        let metadata = Metadata {
             graph: session.graph_name().to_owned(),
             fingerprint: fingerprint(session),
             seed,
             step,
             draws,
-            ..Facts::default()
+            ..Metadata::default()
         };
         let tensors =
             variables.into_iter().map(|(name, array)| (name.to_string(), array)).collect();
-        Self { facts: Some(facts), tensors }
+        Self { metadata: Some(metadata), tensors }
     }
 
-    /// Arrays under names, without a training behind them. Of two of one name the last counts. Its
-    /// file has a checksum as every checkpoint's, and is of step 0 and of no graph.
+    /// Makes a checkpoint of arrays by name, without a training. Of two of one name the last
+    /// counts. Its file has a checksum as every checkpoint's, and is of step 0 and of no graph.
     pub fn of_arrays(arrays: impl IntoIterator<Item = (String, Array)>) -> Self {
-        Self { facts: None, tensors: arrays.into_iter().collect() }
+        Self { metadata: None, tensors: arrays.into_iter().collect() }
     }
 
     /// Keeps the variables whose names `keep` accepts and drops the others: those that a network
@@ -50,52 +49,52 @@ impl Checkpoint {
     pub fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
         let kept = self.tensors.iter().filter(|(name, _)| keep(name));
         let tensors = kept.map(|(name, array)| (name.clone(), array.clone())).collect();
-        Self { facts: self.facts.clone(), tensors }
+        Self { metadata: self.metadata.clone(), tensors }
     }
 
-    /// Remembers something besides, such as the size of batches.
+    /// Adds a note, such as the size of batches, under a key.
     pub fn note(mut self, key: &str, value: impl ToString) -> Self {
-        let facts = self.facts.get_or_insert_default();
-        facts.notes.insert(key.to_owned(), value.to_string());
+        let metadata = self.metadata.get_or_insert_default();
+        metadata.notes.insert(key.to_owned(), value.to_string());
         self
     }
 
-    /// What was noted.
+    /// The notes, with their keys, in the order of keys.
     pub fn notes(&self) -> impl Iterator<Item = (&str, &str)> {
-        let notes = self.facts.iter().flat_map(|facts| &facts.notes);
+        let notes = self.metadata.iter().flat_map(|metadata| &metadata.notes);
         notes.map(|(key, value)| (&**key, &**value))
     }
 
-    /// What was noted under that name.
+    /// The note under a key.
     pub fn noted(&self, key: &str) -> Option<&str> {
-        self.facts.as_ref()?.notes.get(key).map(|value| &**value)
+        self.metadata.as_ref()?.notes.get(key).map(|value| &**value)
     }
 
     /// The number of training steps behind it; 0 if another program wrote it.
     pub fn step(&self) -> u64 {
-        self.facts.as_ref().map_or(0, |facts| facts.step)
+        self.metadata.as_ref().map_or(0, |metadata| metadata.step)
     }
 
     /// The seed of the session it was taken of, which a session that goes on from it must have; 0
     /// if another program wrote it.
     pub fn seed(&self) -> u64 {
-        self.facts.as_ref().map_or(0, |facts| facts.seed)
+        self.metadata.as_ref().map_or(0, |metadata| metadata.seed)
     }
 
     /// The name of the graph it was taken of; empty if another program wrote it.
     pub fn graph(&self) -> &str {
-        self.facts.as_ref().map_or("", |facts| &facts.graph)
+        self.metadata.as_ref().map_or("", |metadata| &metadata.graph)
     }
 
     /// True if the session's graph is to the letter the one it was taken of. One that differs can
     /// still be restored if its variables are the same, but need not go on to the same bits.
     pub fn is_of(&self, session: &Session) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.fingerprint == fingerprint(session))
+        self.metadata.as_ref().is_some_and(|metadata| metadata.fingerprint == fingerprint(session))
     }
 
     /// True if it says how training goes on. One that another program wrote has only values.
     pub fn is_complete(&self) -> bool {
-        self.facts.is_some()
+        self.metadata.is_some()
     }
 
     /// The values of variables by name, in the order of names.
@@ -113,23 +112,22 @@ impl Checkpoint {
     /// # Errors
     /// More than 100 MB of names.
     pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
-        form::write(self.facts.as_ref().unwrap_or(&Facts::default()), &self.tensors)
+        safetensors::write(self.metadata.as_ref().unwrap_or(&Metadata::default()), &self.tensors)
     }
 
     /// Reads the bytes of a file, of Abeyance or of another program that writes `safetensors`.
     ///
     /// # Errors
-    /// They are no such file, damaged, of a version to come, or hold element types that no graph
-    /// has.
+    /// They are no such file, damaged, of a newer version, or hold element types that no graph has.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let (facts, tensors) = form::read(bytes)?;
-        Ok(Self { facts, tensors })
+        let (metadata, tensors) = safetensors::read(bytes)?;
+        Ok(Self { metadata, tensors })
     }
 
     /// Writes it to a file, which is replaced as a whole or, if anything fails, not at all.
     ///
     /// # Errors
-    /// What the disk objects to.
+    /// The operating system refuses to write the file.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         self.save_to(&Disk, path.as_ref())
     }
@@ -155,38 +153,6 @@ impl Checkpoint {
             error,
         })?;
         Self::from_bytes(&bytes).map_err(|error| error.of(path))
-    }
-
-    /// Puts a session where this one was: all variables, the step and the random streams. Training
-    /// then goes on to the same bits as if it had never stopped.
-    ///
-    /// # Errors
-    /// Variables that are missing, unknown or of another shape or type, all of them; another seed;
-    /// a file of another program. The session is then as it was.
-    pub fn restore(&self, session: &Session) -> Result<(), Error> {
-        let Some(facts) = &self.facts else {
-            return Err(Error::damaged(
-                "it was written by another program, and does not say how training goes on",
-            )
-            .advise("take its values with `Restore::new().apply(&checkpoint, &session)`"));
-        };
-        let comparison = Restore::new().compare(self, session);
-        if !comparison.fits() {
-            return Err(Error::Mismatch(Box::new(comparison)));
-        }
-        let variables = self.tensors.iter();
-        let snapshot = Snapshot {
-            seed: facts.seed,
-            step: facts.step,
-            draws: facts.draws,
-            variables: variables.map(|(name, array)| (Arc::from(&**name), array.clone())).collect(),
-        };
-        Ok(session.restore(&snapshot)?)
-    }
-
-    /// What would fit and what would not: a dry run of [`Checkpoint::restore`].
-    pub fn compare(&self, session: &Session) -> Comparison {
-        Restore::new().compare(self, session)
     }
 }
 

@@ -1,41 +1,41 @@
-//! What can go wrong with checkpoints.
+//! The error of writing, reading and restoring checkpoints.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::Comparison;
+use crate::comparison::Comparison;
 
-/// Why a checkpoint could not be written, read or restored. Nothing is changed then.
+/// A checkpoint could not be written, read or restored. Nothing is changed then.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The disk objects.
+    /// The operating system refuses to read or write.
     #[error("cannot {what} `{path}`: {error}", path = .path.display())]
     Disk {
-        /// What was tried: read, write, list.
+        /// The operation: read, write, list, remove.
         what: &'static str,
-        /// With which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What it says.
+        /// The error of the operating system.
         error: io::Error,
     },
     /// A file is no checkpoint, or damaged.
     #[error("{in_file}: {message}{help}", in_file = in_file(.path), help = advice(.help))]
     File {
-        /// Which, if it came from a file.
+        /// The file; `None` for bytes.
         path: Option<PathBuf>,
-        /// What is wrong.
+        /// A sentence that says what is wrong.
         message: String,
-        /// How to mend it.
+        /// A sentence that says how to mend it.
         help: Option<String>,
     },
-    /// The checkpoint does not fit the session: everything that does not.
+    /// The checkpoint does not fit the session. All that does not fit is in the comparison.
     #[error(
         "{0}\n   = help: make the graph that the checkpoint is of, or take what fits with `Restore::new().rename(..).partial()`"
     )]
     Mismatch(Box<Comparison>),
-    /// The session objects.
+    /// The session refuses the values.
     #[error("{0}")]
     Session(#[from] abeyance_session::Error),
 }
@@ -51,7 +51,7 @@ fn advice(help: &Option<String>) -> String {
     help.as_ref().map_or_else(String::new, |help| format!("\n   = help: {help}"))
 }
 
-/// What `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the message, which `unwrap` and a `main` that returns this error show.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -59,12 +59,12 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// A file that is no checkpoint.
+    /// An error of a file that is no checkpoint, or damaged.
     pub(crate) fn damaged(message: impl Into<String>) -> Self {
         Error::File { path: None, message: message.into(), help: None }
     }
 
-    /// With advice.
+    /// Adds a sentence that says how to mend it.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         if let Error::File { help, .. } = &mut self {
             *help = Some(advice.into());
@@ -72,7 +72,7 @@ impl Error {
         self
     }
 
-    /// Of that file.
+    /// Adds the file.
     pub(crate) fn of(mut self, file: &std::path::Path) -> Self {
         if let Error::File { path, .. } = &mut self {
             *path = Some(file.to_owned());

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use abeyance_session::Session;
 use abeyance_storage::{Disk, Storage};
 
-use crate::{Checkpoint, Error};
+use crate::checkpoint::Checkpoint;
+use crate::error::Error;
 
-/// As many checkpoints are kept unless something else is said, as TensorFlow's `Saver` does.
+/// The number of checkpoints that are kept by default, as by TensorFlow's `Saver`.
 pub const DEFAULT_KEEP: usize = 5;
 
 /// A folder of checkpoints, one file for a step: `step-2000.safetensors`.
@@ -18,8 +19,8 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// The checkpoints in a folder, which is made if it is not there. What a killed program left
-    /// unfinished is removed, so one program at a time may save there.
+    /// Opens a folder of checkpoints, which is made if it is not there. Temporary files that a
+    /// killed program left are removed, so one program at a time may save there.
     ///
     /// # Errors
     /// The folder cannot be made or read.
@@ -27,10 +28,11 @@ impl Checkpoints {
         Self::open_on(folder, Box::new(Disk))
     }
 
-    /// The same on another storage than the disk itself: one that fails, for tests.
+    /// Opens a folder of checkpoints on another [`Storage`] than the disk, such as one that fails,
+    /// for tests.
     ///
     /// # Errors
-    /// As [`Checkpoints::open`].
+    /// The folder cannot be made or read.
     pub fn open_on(
         folder: impl AsRef<Path>,
         storage: Box<dyn Storage + Send + Sync>,
@@ -41,15 +43,15 @@ impl Checkpoints {
             move |error| Error::Disk { what, path, error }
         };
         std::fs::create_dir_all(&folder).map_err(failed("make the folder"))?;
-        for path in abeyance_storage::unfinished(&folder).map_err(failed("list"))? {
+        for path in abeyance_storage::temporary_files(&folder).map_err(failed("list"))? {
             // If it cannot be removed it does no harm.
             let _ = storage.remove(&path);
         }
         Ok(Self { folder, keep: DEFAULT_KEEP, storage })
     }
 
-    /// Keeps the newest so many, at least 1; 0 keeps all. It is [`DEFAULT_KEEP`] unless said
-    /// otherwise.
+    /// Sets the number of checkpoints that are kept, the newest ones; 0 keeps all. The default is
+    /// [`DEFAULT_KEEP`].
     pub fn keep(mut self, newest: usize) -> Self {
         self.keep = newest;
         self
@@ -68,19 +70,22 @@ impl Checkpoints {
         list(&self.folder)
     }
 
-    /// Saves what a session has come to, and then removes the oldest beyond those that are kept.
-    /// Tells the file.
+    /// Saves a checkpoint of a session, then removes the oldest beyond those that are kept. Returns
+    /// the path of the new file.
     ///
     /// # Errors
-    /// What the disk objects to. Checkpoints that were there are then there still, as a whole.
+    /// The operating system refuses to write or remove a file. Checkpoints that were there are then
+    /// there still, as a whole.
     pub fn save(&self, session: &Session) -> Result<PathBuf, Error> {
         self.save_checkpoint(&Checkpoint::of(session))
     }
 
-    /// The same with a checkpoint that was made already.
+    /// Saves a checkpoint that was made already, then removes the oldest beyond those that are
+    /// kept. Returns the path of the new file.
     ///
     /// # Errors
-    /// As [`Checkpoints::save`].
+    /// The operating system refuses to write or remove a file. Checkpoints that were there are then
+    /// there still, as a whole.
     pub fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<PathBuf, Error> {
         let path = self.folder.join(file_name(checkpoint.step()));
         checkpoint.save_to(&*self.storage, &path)?;

@@ -34,13 +34,15 @@
 //! ```
 
 mod checkpoint;
+mod comparison;
 mod error;
 mod folder;
-mod form;
+mod header;
 mod restore;
-mod sketch;
+mod safetensors;
 
 pub use checkpoint::Checkpoint;
+pub use comparison::{Comparison, Mismatch};
 pub use error::Error;
 pub use folder::{Checkpoints, DEFAULT_KEEP};
-pub use restore::{Comparison, Misfit, Restore};
+pub use restore::Restore;

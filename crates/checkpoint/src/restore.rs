@@ -1,12 +1,14 @@
 //! Taking values out of a checkpoint: all or some, under the same names or others.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fmt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use abeyance_ir::{Array, DType, Dims, near};
-use abeyance_session::Session;
+use abeyance_ir::{Array, DType, Dims};
+use abeyance_session::{Session, Snapshot};
 
-use crate::{Checkpoint, Error};
+use crate::checkpoint::Checkpoint;
+use crate::comparison::{Comparison, Mismatch};
+use crate::error::Error;
 
 /// Which values of a checkpoint go to which variables of a session. By default every variable gets
 /// the value of its own name, and there may be none missing and none left over.
@@ -32,41 +34,41 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Everything, under the same names.
+    /// Takes every value under its own name. None may be missing and none left over.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the checkpoint calls `from`, or what stands behind `from/`, is called `to` in the
+    /// Renames values: `from` of the checkpoint, and all that begins with `from/`, is `to` in the
     /// session.
     pub fn rename(mut self, from: &str, to: &str) -> Self {
         self.renames.push((from.to_owned(), to.to_owned()));
         self
     }
 
-    /// Only variables of the session that are called so, or stand behind it and a `/`. Several add
-    /// up.
+    /// Restores only variables of the session with this name, or below it, as `name/..`. Several
+    /// calls add up.
     pub fn only(mut self, name: &str) -> Self {
         self.only.push(name.to_owned());
         self
     }
 
-    /// No variables of the session that are called so, or stand behind it and a `/`.
+    /// Restores no variable of the session with this name, or below it, as `name/..`.
     pub fn except(mut self, name: &str) -> Self {
         self.except.push(name.to_owned());
         self
     }
 
-    /// Variables that the checkpoint lacks keep their values, and values that no variable takes are
-    /// left.
+    /// Allows variables that the checkpoint lacks, which keep their values, and values that no
+    /// variable takes.
     pub fn partial(mut self) -> Self {
         self.may_miss = true;
         self.may_leave = true;
         self
     }
 
-    /// Values that no variable takes are left, such as those of an optimizer where nothing is
-    /// trained. Every variable must have one.
+    /// Allows values that no variable takes, such as those of an optimizer where nothing is
+    /// trained. Every variable must still have one.
     pub fn leave_extra(mut self) -> Self {
         self.may_leave = true;
         self
@@ -77,7 +79,7 @@ impl Restore {
         (self.only.is_empty() || any(&self.only)) && !any(&self.except)
     }
 
-    /// What the session calls what the checkpoint calls `name`.
+    /// The name in the session of a value of the checkpoint.
     fn renamed(&self, name: &str) -> String {
         for (from, to) in &self.renames {
             if is_under(name, from) {
@@ -87,7 +89,7 @@ impl Restore {
         name.to_owned()
     }
 
-    /// What would go where, and what does not fit: a dry run.
+    /// Compares a checkpoint with a session: a dry run of [`Restore::apply`].
     pub fn compare(&self, checkpoint: &Checkpoint, session: &Session) -> Comparison {
         let mut offered: BTreeMap<String, (&str, &Array)> = BTreeMap::new();
         let mut doubled = Vec::new();
@@ -116,7 +118,7 @@ impl Restore {
                 Some((name, array)) if array.dtype == dtype && array.dims == dims => {
                     comparison.pairs.push((name.to_owned(), variable.to_owned()));
                 }
-                Some((name, array)) => comparison.misfits.push(Misfit {
+                Some((name, array)) => comparison.mismatches.push(Mismatch {
                     name: name.to_owned(),
                     variable: variable.to_owned(),
                     found: show(array.dtype, &array.dims),
@@ -136,8 +138,7 @@ impl Restore {
         unused.map(|(from, _)| from.clone()).collect()
     }
 
-    /// Gives the session's variables their values, all at once. Its step and random streams stay as
-    /// they are.
+    /// Sets the session's variables, all at once. Its step and random streams stay as they are.
     ///
     /// # Errors
     /// Whatever [`Restore::compare`] finds not to fit, all of it. The session is then as it was.
@@ -154,6 +155,40 @@ impl Restore {
     }
 }
 
+impl Checkpoint {
+    /// Puts a session where this one was: all variables, the step and the random streams. Training
+    /// then goes on to the same bits as if it had never stopped.
+    ///
+    /// # Errors
+    /// Variables that are missing, unknown or of another shape or type, all of them; another seed;
+    /// a file of another program. The session is then as it was.
+    pub fn restore(&self, session: &Session) -> Result<(), Error> {
+        let Some(metadata) = &self.metadata else {
+            return Err(Error::damaged(
+                "it was written by another program, and does not say how training goes on",
+            )
+            .advise("take its values with `Restore::new().apply(&checkpoint, &session)`"));
+        };
+        let comparison = Restore::new().compare(self, session);
+        if !comparison.fits() {
+            return Err(Error::Mismatch(Box::new(comparison)));
+        }
+        let variables = self.tensors.iter();
+        let snapshot = Snapshot {
+            seed: metadata.seed,
+            step: metadata.step,
+            draws: metadata.draws,
+            variables: variables.map(|(name, array)| (Arc::from(&**name), array.clone())).collect(),
+        };
+        Ok(session.restore(&snapshot)?)
+    }
+
+    /// Compares the checkpoint with a session: a dry run of [`Checkpoint::restore`].
+    pub fn compare(&self, session: &Session) -> Comparison {
+        Restore::new().compare(self, session)
+    }
+}
+
 /// True if a name is `prefix`, or stands behind it and a `/`.
 fn is_under(name: &str, prefix: &str) -> bool {
     let prefix = prefix.trim_end_matches('/');
@@ -162,156 +197,4 @@ fn is_under(name: &str, prefix: &str) -> bool {
 
 fn show(dtype: DType, dims: &Dims) -> String {
     format!("{dtype}{:?}", &dims[..])
-}
-
-/// What of a checkpoint fits a session. It prints as a list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// Names in the checkpoint and the variables that take their values.
-    pub pairs: Vec<(String, String)>,
-    /// Variables of the session that the checkpoint has no value for.
-    pub missing: Vec<String>,
-    /// Names in the checkpoint that no variable of the session takes.
-    pub extra: Vec<String>,
-    /// Values that differ from their variables in shape or element type.
-    pub misfits: Vec<Misfit>,
-    /// Names in the checkpoint that a rename makes the same.
-    pub doubled: Vec<(String, String)>,
-    /// Renames that rename nothing.
-    pub unused: Vec<String>,
-    /// Where the checkpoint is of another graph than the session, or of another version of it: the
-    /// names of both.
-    pub other: Option<(String, String)>,
-    /// True if missing ones are as wanted.
-    may_miss: bool,
-    /// True if extra ones are.
-    may_leave: bool,
-}
-
-/// A value that a variable cannot take.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Misfit {
-    /// What the checkpoint calls it.
-    pub name: String,
-    /// The variable.
-    pub variable: String,
-    /// What the value is: `f32[784, 10]`.
-    pub found: String,
-    /// What the variable is.
-    pub wanted: String,
-}
-
-impl Comparison {
-    /// True if it can be restored.
-    pub fn fits(&self) -> bool {
-        let is_clean = self.misfits.is_empty() && self.doubled.is_empty() && self.unused.is_empty();
-        let is_complete = self.may_miss || self.missing.is_empty();
-        is_clean && is_complete && (self.may_leave || self.extra.is_empty())
-    }
-}
-
-impl fmt::Display for Comparison {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.fits() {
-            write!(f, "the checkpoint fits: {} variables are restored", self.pairs.len())?
-        } else {
-            match &self.other {
-                Some((of, graph)) if of != graph => write!(
-                    f,
-                    "the checkpoint is of another graph: it was taken of `{of}`, and does not fit `{graph}`"
-                )?,
-                Some((of, _)) => write!(
-                    f,
-                    "the checkpoint is of another version of the graph `{of}`, and does not fit this one"
-                )?,
-                None => f.write_str("the checkpoint does not fit the graph")?,
-            }
-        }
-        let likely =
-            |name: &str, others: &[String]| match near(name, || others.iter().map(|s| &**s)) {
-                Some(near) => format!("  (perhaps `{near}`)"),
-                None => String::new(),
-            };
-        for Misfit { name, variable, found, wanted } in &self.misfits {
-            let named = if name == variable {
-                format!("`{variable}`")
-            } else {
-                format!("`{variable}` (`{name}` in the checkpoint)")
-            };
-            write!(f, "\n   | shape    {named} is {wanted}, and the checkpoint has {found}")?;
-        }
-        let of_checkpoint = self.pairs.iter().map(|(name, _)| name);
-        let of_checkpoint = of_checkpoint.chain(self.misfits.iter().map(|misfit| &misfit.name));
-        let of_session = self.pairs.iter().map(|(_, variable)| variable);
-        let of_session = of_session.chain(self.misfits.iter().map(|misfit| &misfit.variable));
-        let (missing, missing_slots) = Slots::folded(&self.missing, of_session);
-        let (extra, extra_slots) = Slots::folded(&self.extra, of_checkpoint);
-        for name in missing {
-            let likely = likely(name, &self.extra);
-            write!(f, "\n   | missing  `{name}` is not in the checkpoint{likely}")?;
-        }
-        if !missing_slots.is_empty() {
-            write!(f, "\n   | missing  {missing_slots} are not in the checkpoint")?;
-        }
-        for name in extra {
-            write!(f, "\n   | extra    `{name}` is in the checkpoint only")?;
-        }
-        if !extra_slots.is_empty() {
-            write!(f, "\n   | extra    {extra_slots} are in the checkpoint only")?;
-        }
-        for (one, other) in &self.doubled {
-            write!(f, "\n   | rename   `{one}` and `{other}` would get the same name")?;
-        }
-        for name in &self.unused {
-            write!(f, "\n   | rename   nothing in the checkpoint is called `{name}`")?;
-        }
-        Ok(())
-    }
-}
-
-/// What an optimizer keeps for variables, `w/Adam` and `w/Adam_1` for `w`: many names that say one
-/// thing.
-#[derive(Default)]
-struct Slots<'a> {
-    /// What stands behind the variables' names.
-    kinds: BTreeSet<&'a str>,
-    /// The variables.
-    variables: BTreeSet<&'a str>,
-}
-
-impl<'a> Slots<'a> {
-    /// Names without those of slots, and these. A slot is what stands behind the name of another of
-    /// the names, or of `others`.
-    fn folded(
-        names: &'a [String],
-        others: impl Iterator<Item = &'a String>,
-    ) -> (Vec<&'a str>, Self) {
-        let known: HashSet<&str> = names.iter().chain(others).map(|name| &**name).collect();
-        let mut slots = Self::default();
-        let mut rest = Vec::new();
-        for name in names {
-            match name.rsplit_once('/').filter(|(variable, _)| known.contains(variable)) {
-                Some((variable, kind)) => {
-                    slots.kinds.insert(kind);
-                    slots.variables.insert(variable);
-                }
-                None => rest.push(&**name),
-            }
-        }
-        (rest, slots)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.kinds.is_empty()
-    }
-}
-
-impl fmt::Display for Slots<'_> {
-    /// ``slots `Adam`, `Adam_1` of 4 variables``
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds: Vec<String> = self.kinds.iter().map(|kind| format!("`{kind}`")).collect();
-        let count = self.variables.len();
-        let variables = if count == 1 { "variable" } else { "variables" };
-        write!(f, "slots {} of {count} {variables}", kinds.join(", "))
-    }
 }

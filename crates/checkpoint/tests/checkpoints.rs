@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use abeyance_checkpoint::{Checkpoint, Checkpoints, Error, Restore};
 use abeyance_graph::{Graph, Operation, Tensor, dims, glorot_uniform, ones, zeros};
 use abeyance_session::{Session, SessionOptions, feeds};
-use abeyance_storage::Failing;
+use abeyance_storage::FaultyDisk;
 use abeyance_train::{Adam, Optimizer, global_step};
 use ndarray::{Array2, array};
 
@@ -209,7 +209,7 @@ fn whatever_fails_while_saving_the_old_checkpoint_is_whole_and_the_failure_is_to
         Checkpoints::open(&folder.0).unwrap().save(&session).unwrap();
         let next = Session::new(&g).unwrap();
         train(&next, net, 2);
-        let storage = Failing::at(at);
+        let storage = FaultyDisk::at(at);
         let failing = Checkpoints::open_on(&folder.0, Box::new(storage.clone())).unwrap().keep(1);
         let saved = failing.save(&next);
         let newest = Checkpoints::open(&folder.0).unwrap().latest().unwrap().unwrap();
@@ -221,7 +221,7 @@ fn whatever_fails_while_saving_the_old_checkpoint_is_whole_and_the_failure_is_to
                 break;
             }
             Ok(_) => panic!("the failure of call {at} was not told"),
-            Err(Error::Disk { error, .. }) => assert_eq!(error.to_string(), Failing::MESSAGE),
+            Err(Error::Disk { error, .. }) => assert_eq!(error.to_string(), FaultyDisk::MESSAGE),
             Err(other) => panic!("{other}"),
         }
         failures += 1;

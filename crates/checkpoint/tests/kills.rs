@@ -82,10 +82,10 @@ fn after_each_of_200_kills_the_newest_checkpoint_is_whole_and_not_older_than_wha
     for kill in 0..KILLS {
         fraction = (fraction + 0.618_033_988_749_894_9_f64) % 1.0;
         let told = run_and_kill(&folder, Duration::from_micros((fraction * 8000.0) as u64));
-        leftovers += abeyance_storage::unfinished(&folder).unwrap().len();
+        leftovers += abeyance_storage::temporary_files(&folder).unwrap().len();
 
         let checkpoints = Checkpoints::open(&folder).unwrap().keep(2);
-        assert!(abeyance_storage::unfinished(&folder).unwrap().is_empty(), "kill {kill}");
+        assert!(abeyance_storage::temporary_files(&folder).unwrap().is_empty(), "kill {kill}");
         let newest = checkpoints.latest().unwrap_or_else(|error| panic!("kill {kill}: {error}"));
         let Some(newest) = newest else {
             assert_eq!(told, 0, "kill {kill}");

@@ -10,9 +10,9 @@ use clap::Args;
 use ndarray::{Array1, Array2, Array4, ArrayD, IxDyn};
 
 use crate::arrays::is_like;
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// Which images.
+/// The option for the data set.
 #[derive(Args)]
 pub struct Data {
     /// `mnist`, or a folder of four IDX files under MNIST's names, gzipped or not
@@ -21,21 +21,21 @@ pub struct Data {
 }
 
 impl Data {
-    pub fn load(&self) -> Result<Mnist, Failure> {
+    pub fn load(&self) -> Result<Mnist, Error> {
         let data = match self.data.as_str() {
             "mnist" => Mnist::load(),
             folder => Mnist::from_folder(Path::new(folder)),
         }?;
         for (what, half) in [("training", &data.train), ("test", &data.test)] {
             if half.is_empty() {
-                return Err(Failure::Failed(format!("`{}` has no {what} images", self.data)));
+                return Err(Error::Failed(format!("`{}` has no {what} images", self.data)));
             }
         }
         Ok(data)
     }
 }
 
-/// How images and labels are shaped for a signature.
+/// The shapes in which a signature takes images and labels.
 pub struct Inputs {
     /// The sizes of an image in the input `images`.
     image: Vec<usize>,
@@ -43,7 +43,7 @@ pub struct Inputs {
     labels: Option<Labels>,
 }
 
-/// What the input `labels` takes.
+/// The forms of labels that the input `labels` may take.
 #[derive(Clone, Copy)]
 enum Labels {
     /// `f32[N, classes]`
@@ -56,10 +56,13 @@ const HELP: &str = "the inputs `images` and `labels` are fed: f32[N, height, wid
                     f32[N, classes] one-hot or class numbers i32, i64 or u8[N]";
 
 impl Inputs {
-    /// The inputs of a signature for such data, or what does not fit.
-    pub fn new(graph: &Graph, signature: &GraphSignature, data: &Dataset) -> Result<Self, Failure> {
+    /// The inputs of a signature for a data set.
+    ///
+    /// # Errors
+    /// An input is missing, has no meaning here, or does not fit the data.
+    pub fn new(graph: &Graph, signature: &GraphSignature, data: &Dataset) -> Result<Self, Error> {
         let refuse = |what: String| {
-            Failure::Failed(format!("signature `{}`: {what}\n   = help: {HELP}", signature.name))
+            Error::Failed(format!("signature `{}`: {what}\n   = help: {HELP}", signature.name))
         };
         for (name, _) in &signature.inputs {
             if !["images", "labels"].contains(&&**name) {
@@ -106,12 +109,12 @@ impl Inputs {
         Ok(Self { image, labels })
     }
 
-    /// The inputs for a batch, with their names.
+    /// The values of the inputs for a batch, by name.
     pub fn of_batch(&self, batch: Batch) -> Vec<(&'static str, Value)> {
         self.values(batch.images, batch.labels, batch.digits)
     }
 
-    /// The same for a batch that is borrowed.
+    /// The values of the inputs for a borrowed batch, by name.
     pub fn of_view(&self, batch: &BatchView<'_>) -> Vec<(&'static str, Value)> {
         self.values(batch.images.to_owned(), batch.labels.to_owned(), batch.digits.to_owned())
     }
@@ -124,8 +127,8 @@ impl Inputs {
     ) -> Vec<(&'static str, Value)> {
         let mut dims = vec![digits.len()];
         dims.extend(&self.image);
-        // As many elements as before, which was settled at the beginning; otherwise the run says
-        // what does not fit.
+        // `new` has shown that the number of elements is the same. Otherwise the run says what does
+        // not fit.
         let images: ArrayD<f32> = match images.into_shape_with_order(IxDyn(&dims)) {
             Ok(images) => images,
             Err(_) => ArrayD::zeros(IxDyn(&[0])),

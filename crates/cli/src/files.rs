@@ -9,9 +9,9 @@ use abeyance_package::Package;
 pub use abeyance_package::is_onnx;
 use clap::Args;
 
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// Where a session runs.
+/// The option for the number of threads.
 #[derive(Args)]
 pub struct Threads {
     /// Threads; 0 for one on each core. They do not change results
@@ -19,7 +19,7 @@ pub struct Threads {
     pub threads: usize,
 }
 
-/// Which variables a session starts with.
+/// The option for the values of variables.
 #[derive(Args)]
 pub struct From {
     /// Take variables from this checkpoint, or from the newest in this folder
@@ -27,14 +27,13 @@ pub struct From {
     pub checkpoint: Option<PathBuf>,
 }
 
-/// A graph from a file, whatever its form, or a package's.
-pub fn graph(path: &Path) -> Result<Graph, Failure> {
+/// Reads a graph from a file of any form, or from a package.
+pub fn graph(path: &Path) -> Result<Graph, Error> {
     Ok(abeyance_package::graph(path)?)
 }
 
-/// A graph with its weights: those of the checkpoint that is named, or else what lies with it in a
-/// folder.
-pub fn model(path: &Path, from: &From) -> Result<Package, Failure> {
+/// Reads a graph with its weights: those of the checkpoint that is named, or else of its package.
+pub fn model(path: &Path, from: &From) -> Result<Package, Error> {
     let package = Package::load(path)?;
     Ok(match &from.checkpoint {
         Some(checkpoint) => package.with_checkpoint(checkpoint)?,
@@ -46,25 +45,25 @@ pub fn model(path: &Path, from: &From) -> Result<Package, Failure> {
 ///
 /// # Errors
 /// The graph has none of that name.
-pub fn signature(graph: &Graph, name: &str) -> Result<GraphSignature, Failure> {
+pub fn signature(graph: &Graph, name: &str) -> Result<GraphSignature, Error> {
     let ir = graph.ir();
     if !ir.signatures().is_empty() {
         return Ok(ir.find_signature(name).map_err(ir::Diagnostics::from)?.clone());
     }
-    Err(Failure::Failed(format!(
+    Err(Error::Failed(format!(
         "graph `{}` has no signatures: nothing says what is fed to it and fetched\n   = help: the program that saves it names them; without, it can be printed, checked, compared and converted",
         graph.name()
     )))
 }
 
-/// A checkpoint from a file, the newest in a folder, or a package's weights.
-pub fn checkpoint(path: &Path) -> Result<Checkpoint, Failure> {
+/// Reads a checkpoint from a file, the newest in a folder, or the weights of a package.
+pub fn checkpoint(path: &Path) -> Result<Checkpoint, Error> {
     Ok(abeyance_package::checkpoint(path)?)
 }
 
-/// A session with a model's weights, for runs that train nothing: what only training needs may be
-/// in the checkpoint or not.
-pub fn session(model: &Package, threads: &Threads) -> Result<Session, Failure> {
+/// Makes a session with a model's weights, for runs that train nothing: values that only training
+/// needs may be missing or left over.
+pub fn session(model: &Package, threads: &Threads) -> Result<Session, Error> {
     let session = model.session(SessionOptions::new().threads(threads.threads))?;
     if model.checkpoint.is_none() && session.variables().next().is_some() {
         crate::output::note(if model.is_onnx {

@@ -2,25 +2,27 @@
 //! predicts, prints, checks, compares and converts graphs, and packs them to be served, without the
 //! Rust code that built them.
 //!
-//! Results go to the standard output, everything else to the standard error. It ends with 0, with 1
-//! and one message if something failed, with 2 if it was called wrongly, with 130 if it was
-//! interrupted; `diff` ends with 1 if graphs differ.
+//! Results go to the standard output, everything else to the standard error. The exit code is 0, 1
+//! with one message if something failed, 2 if the command was called wrongly, 130 if it was
+//! interrupted; that of `diff` is 1 if graphs differ.
 
 mod arrays;
 mod client;
 mod commands;
 mod data;
-mod failure;
-mod feeding;
+mod error;
+mod feeds;
 mod files;
-mod given;
+mod input_files;
+mod interrupt;
 mod metrics;
+mod monitor;
+mod npy;
 mod output;
 mod picture;
 mod progress;
-mod sample;
-mod stop;
-mod watching;
+mod quantity;
+mod random_inputs;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,6 @@ struct Arguments {
 fn main() -> ExitCode {
     match Arguments::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(error) => error.report(),
     }
 }

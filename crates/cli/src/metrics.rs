@@ -4,13 +4,13 @@ use abeyance::datasets::Dataset;
 use abeyance::session::{Port, Session, Value};
 
 use crate::data::Inputs;
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 
 /// Numbers with their names, in the order of the signature.
 pub type Metrics = Vec<(String, f64)>;
 
-/// The outputs that are one number. `values` are all of the signature's.
+/// Picks the outputs that are one number from all those of the signature.
 pub fn metrics(names: &[String], values: &[Value]) -> Metrics {
     let single = names.iter().zip(values).filter(|(_, value)| value.shape().is_empty());
     single
@@ -18,14 +18,14 @@ pub fn metrics(names: &[String], values: &[Value]) -> Metrics {
         .collect()
 }
 
-/// `loss 0.1234  accuracy 0.9800`
+/// Shows metrics on a line: `loss 0.1234  accuracy 0.9800`.
 pub fn show(metrics: &Metrics) -> String {
     let shown: Vec<String> =
         metrics.iter().map(|(name, value)| format!("{name} {}", number(*value))).collect();
     shown.join("  ")
 }
 
-/// Four decimals, or an exponent where they would say nothing.
+/// Shows a number with four decimals, or with an exponent where it is very small or large.
 pub fn number(value: f64) -> String {
     match value.abs() {
         size if size != 0.0 && !(1e-3..1e6).contains(&size) => format!("{value:.3e}"),
@@ -33,13 +33,13 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// As a JSON object, in which a number that is none is null.
+/// The metrics as a JSON object, in which NaN and infinities are null.
 pub fn object(metrics: &Metrics) -> serde_json::Value {
     metrics.iter().map(|(name, value)| (name.clone(), serde_json::Value::from(*value))).collect()
 }
 
-/// The means of a signature's numbers over a data set: each batch counts by its size. `also` is
-/// fetched along, and its classes are collected.
+/// Evaluates a signature on a data set: the means of its numbers, with each batch weighted by its
+/// size. `also` is fetched along, and its classes are collected.
 pub fn evaluate(
     session: &Session,
     signature: &str,
@@ -47,7 +47,7 @@ pub fn evaluate(
     dataset: &Dataset,
     batch: usize,
     also: Option<Port<Value>>,
-) -> Result<(Metrics, Vec<u16>), Failure> {
+) -> Result<(Metrics, Vec<u16>), Error> {
     let run = session.signature(signature)?.fetching(also)?;
     let names: Vec<String> =
         run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
@@ -64,11 +64,11 @@ pub fn evaluate(
             }
         }
         if let Some(taken) = outputs.get(names.len()) {
-            classes.extend(abeyance::record::classes(taken, usize::MAX).map_err(Failure::failed)?);
+            classes.extend(abeyance::record::classes(taken, usize::MAX).map_err(Error::failed)?);
         }
     }
     if sums.is_empty() {
-        return Err(Failure::Failed(format!(
+        return Err(Error::Failed(format!(
             "no output of the signature `{signature}` is one number\n   = help: the program that saves the graph names them: a loss, an accuracy, each the mean over the batch"
         )));
     }

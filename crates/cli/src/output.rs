@@ -1,4 +1,4 @@
-//! What goes to the standard output.
+//! Writing to the standard output and the standard error: lines, JSON, notes, tables.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clap::Args;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// Whether a program reads the output.
+/// The option that makes the output JSON, for programs.
 #[derive(Args)]
 pub struct Json {
     /// Print JSON, one object on a line
@@ -17,111 +17,73 @@ pub struct Json {
     pub json: bool,
 }
 
-/// Lines and notes that wait until the terminal is free; `None` while it is free.
-static HELD: Mutex<Option<Vec<Said>>> = Mutex::new(None);
+/// Messages that wait until the terminal is free; `None` while it is free.
+static WAITING: Mutex<Option<Vec<Message>>> = Mutex::new(None);
 
-enum Said {
+enum Message {
     Line(String),
     Note(String),
 }
 
-/// Something else draws in the terminal: what is said from now on waits until [`release`].
-pub fn hold() {
-    held().get_or_insert_default();
+/// Keeps messages back until [`resume`], while something else draws in the terminal.
+pub fn pause() {
+    waiting().get_or_insert_default();
 }
 
-/// Says what has waited.
-pub fn release() {
-    for said in held().take().into_iter().flatten() {
-        match said {
-            // Who would read it has gone.
-            Said::Line(text) => drop(line(text)),
-            Said::Note(text) => note(text),
+/// Writes the messages that have waited, and from now on each at once.
+pub fn resume() {
+    let messages = waiting().take();
+    for message in messages.into_iter().flatten() {
+        match message {
+            // An error is that nobody reads the output any more.
+            Message::Line(text) => drop(line(text)),
+            Message::Note(text) => note(text),
         }
     }
 }
 
-fn held() -> MutexGuard<'static, Option<Vec<Said>>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+fn waiting() -> MutexGuard<'static, Option<Vec<Message>>> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes a line.
-pub fn line(text: impl Display) -> Result<(), Failure> {
-    if let Some(held) = &mut *held() {
-        held.push(Said::Line(text.to_string()));
+pub fn line(text: impl Display) -> Result<(), Error> {
+    if let Some(waiting) = &mut *waiting() {
+        waiting.push(Message::Line(text.to_string()));
         return Ok(());
     }
-    written(writeln!(io::stdout().lock(), "{text}"))
+    checked(writeln!(io::stdout().lock(), "{text}"))
 }
 
-/// Writes an object on a line.
-pub fn json(value: &impl Serialize) -> Result<(), Failure> {
-    line(serde_json::to_string(value).map_err(Failure::failed)?)
+/// Writes a value as JSON on a line.
+pub fn json(value: &impl Serialize) -> Result<(), Error> {
+    line(serde_json::to_string(value).map_err(Error::failed)?)
 }
 
 /// Writes bytes as they are.
-pub fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+pub fn bytes(bytes: &[u8]) -> Result<(), Error> {
     let mut out = io::stdout().lock();
-    written(out.write_all(bytes).and_then(|()| out.flush()))
+    checked(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+fn checked(result: io::Result<()>) -> Result<(), Error> {
     result.map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::Closed,
-        _ => Failure::Failed(format!("cannot write the output: {error}")),
+        ErrorKind::BrokenPipe => Error::Closed,
+        _ => Error::Failed(format!("cannot write the output: {error}")),
     })
 }
 
-/// Says something that is not the result.
+/// Writes a note to the standard error.
 pub fn note(text: impl Display) {
-    if let Some(held) = &mut *held() {
-        held.push(Said::Note(text.to_string()));
+    if let Some(waiting) = &mut *waiting() {
+        waiting.push(Message::Note(text.to_string()));
         return;
     }
     eprintln!("note: {text}");
 }
 
-/// `12,345,678`
-pub fn grouped(number: impl Into<u128>) -> String {
-    let digits = number.into().to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// `7.9 MB`: powers of a thousand.
-pub fn bytes_of(bytes: f64) -> String {
-    scaled(bytes, "B", &["kB", "MB", "GB", "TB"])
-}
-
-/// `5.6 GFLOP`
-pub fn flops_of(flops: f64) -> String {
-    scaled(flops, "FLOP", &["kFLOP", "MFLOP", "GFLOP", "TFLOP"])
-}
-
-fn scaled(mut value: f64, unit: &str, larger: &[&str]) -> String {
-    let mut named = unit;
-    for next in larger {
-        if value < 999.5 {
-            break;
-        }
-        value /= 1000.0;
-        named = next;
-    }
-    match named == unit {
-        true => format!("{value:.0} {named}"),
-        false if value < 99.5 => format!("{value:.1} {named}"),
-        false => format!("{value:.0} {named}"),
-    }
-}
-
-/// Lines with columns as wide as their widest entry, the first `left` of them aligned to the left
-/// and the others to the right.
+/// Lays out rows as lines with columns as wide as their widest entry, the first `left` of them
+/// aligned to the left and the others to the right.
 pub fn table(left: usize, rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -148,18 +110,7 @@ pub fn table(left: usize, rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes_of, grouped, table};
-
-    #[test]
-    fn numbers_are_for_reading() {
-        assert_eq!(grouped(0u8), "0");
-        assert_eq!(grouped(999u32), "999");
-        assert_eq!(grouped(1_234_567u32), "1,234,567");
-        assert_eq!(bytes_of(0.0), "0 B");
-        assert_eq!(bytes_of(999.6), "1.0 kB");
-        assert_eq!(bytes_of(3_136_000.0), "3.1 MB");
-        assert_eq!(bytes_of(313_600.0), "314 kB");
-    }
+    use super::table;
 
     #[test]
     fn columns_are_as_wide_as_their_widest() {

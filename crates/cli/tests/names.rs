@@ -107,7 +107,7 @@ fn what_is_not_kept_and_what_was_not_learnt_is_noted_at_once() {
     let folder = Folder::with_network("notes");
     let ran = folder.run("train net.graph --data data --steps 2");
     assert_eq!(ran.code, Some(0));
-    assert!(ran.errors.contains("what is learnt is thrown away at the end"), "{}", ran.errors);
+    assert!(ran.errors.contains("the trained variables are lost at the end"), "{}", ran.errors);
     let ran = folder.run("train net.graph --data data --steps 2 --checkpoint c");
     assert_eq!(ran.errors, "");
     // Of zeros too, whose untrained answers look like answers.

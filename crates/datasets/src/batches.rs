@@ -18,7 +18,7 @@ pub struct Batch {
     pub labels: Array2<f32>,
     /// The labels as class numbers, `[N]`.
     pub digits: Array1<u8>,
-    /// Which batch this is, counted from 0 at the start of training.
+    /// The number of the batch, counted from 0 at the start of training.
     pub step: u64,
 }
 
@@ -46,8 +46,29 @@ pub struct Batches<'d> {
     order_of: Option<u64>,
 }
 
+impl Dataset {
+    /// Batches of `size` examples for training, shuffled anew every epoch, without end.
+    ///
+    /// `size` is taken to be at least 1 and at most [`len`](Self::len). An empty data set gives no
+    /// batches.
+    ///
+    /// ```
+    /// # use abeyance_datasets::Dataset;
+    /// # use ndarray::{Array1, Array3};
+    /// # let set = Dataset::new(Array3::zeros((300, 28, 28)), Array1::zeros(300), 10)?;
+    /// for batch in set.batches(100).take(5) {
+    ///     assert_eq!(batch.images.shape(), [100, 28, 28, 1]);
+    /// }
+    /// # Ok::<(), abeyance_datasets::DatasetError>(())
+    /// ```
+    #[must_use]
+    pub fn batches(&self, size: usize) -> Batches<'_> {
+        Batches::new(self, size)
+    }
+}
+
 impl<'d> Batches<'d> {
-    pub(crate) fn new(dataset: &'d Dataset, size: usize) -> Self {
+    fn new(dataset: &'d Dataset, size: usize) -> Self {
         Self {
             dataset,
             size: size.min(dataset.len()).max(1),
@@ -58,7 +79,7 @@ impl<'d> Batches<'d> {
         }
     }
 
-    /// Shuffles by another seed; it is 0 unless said otherwise.
+    /// Sets the seed of the permutations. The default is 0.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -66,15 +87,15 @@ impl<'d> Batches<'d> {
         self
     }
 
-    /// Goes on with batch `step`, counted from 0: what training that has done `step` steps sees
-    /// next.
+    /// Goes on with batch `step`, counted from 0: the one that training sees next after `step`
+    /// steps.
     #[must_use]
     pub fn starting_at(mut self, step: u64) -> Self {
         self.step = step;
         self
     }
 
-    /// How many examples are in each batch.
+    /// The number of examples in each batch.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size

@@ -5,9 +5,7 @@ use std::fmt::Display;
 use ndarray::{Array1, Array2, Array3, Array4, Axis};
 use rayon::prelude::*;
 
-use crate::batches::Batches;
 use crate::error::DatasetError;
-use crate::sequential::Sequential;
 
 /// Below this many pixels a thread does not pay for itself.
 const PIXELS_A_THREAD: usize = 1 << 16;
@@ -97,47 +95,10 @@ impl Dataset {
         self.len() == 0
     }
 
-    /// How many classes there are: the width of [`labels`](Self::labels).
+    /// The number of classes: the width of [`labels`](Self::labels).
     #[must_use]
     pub fn classes(&self) -> usize {
         self.labels.len_of(Axis(1))
-    }
-
-    /// Batches of `size` examples for training, shuffled anew every epoch, without end.
-    ///
-    /// `size` is taken to be at least 1 and at most [`len`](Self::len). An empty data set gives no
-    /// batches.
-    ///
-    /// ```
-    /// # use abeyance_datasets::Dataset;
-    /// # use ndarray::{Array1, Array3};
-    /// # let set = Dataset::new(Array3::zeros((300, 28, 28)), Array1::zeros(300), 10)?;
-    /// for batch in set.batches(100).take(5) {
-    ///     assert_eq!(batch.images.shape(), [100, 28, 28, 1]);
-    /// }
-    /// # Ok::<(), abeyance_datasets::DatasetError>(())
-    /// ```
-    #[must_use]
-    pub fn batches(&self, size: usize) -> Batches<'_> {
-        Batches::new(self, size)
-    }
-
-    /// Batches of `size` examples for evaluation: all of them once, in order, as views. The last
-    /// may be smaller.
-    ///
-    /// `size` is taken to be at least 1.
-    ///
-    /// ```
-    /// # use abeyance_datasets::Dataset;
-    /// # use ndarray::{Array1, Array3};
-    /// # let set = Dataset::new(Array3::zeros((250, 28, 28)), Array1::zeros(250), 10)?;
-    /// let counts: Vec<usize> = set.sequential(100).map(|batch| batch.digits.len()).collect();
-    /// assert_eq!(counts, [100, 100, 50]);
-    /// # Ok::<(), abeyance_datasets::DatasetError>(())
-    /// ```
-    #[must_use]
-    pub fn sequential(&self, size: usize) -> Sequential<'_> {
-        Sequential::new(self, size)
     }
 }
 

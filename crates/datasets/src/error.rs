@@ -1,4 +1,4 @@
-//! What can be wrong with a data set.
+//! The error of loading a data set.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub enum DatasetError {
     NoFolder {
         /// The folder looked for.
         folder: PathBuf,
-        /// What to do.
+        /// A sentence that says how to mend it.
         help: &'static str,
     },
 
@@ -55,9 +55,9 @@ pub enum DatasetError {
     Rank {
         /// The file.
         file: String,
-        /// What it was expected to hold.
+        /// The array that was expected.
         expected: &'static str,
-        /// What it holds.
+        /// The dimensions of the array in the file.
         dims: Vec<usize>,
     },
 
@@ -66,13 +66,13 @@ pub enum DatasetError {
         "{images} images in {images_file}, but {labels} labels in {labels_file}, expected as many\n  help: take both from the same half of the same data set, training or test"
     )]
     Counts {
-        /// Where the images are from.
+        /// The file of the images.
         images_file: String,
-        /// How many there are.
+        /// The number of images.
         images: usize,
-        /// Where the labels are from.
+        /// The file of the labels.
         labels_file: String,
-        /// How many there are.
+        /// The number of labels.
         labels: usize,
     },
 
@@ -82,7 +82,7 @@ pub enum DatasetError {
         classes.saturating_sub(1)
     )]
     Label {
-        /// Where the labels are from.
+        /// The file of the labels.
         file: String,
         /// Which label, counted from 0.
         position: usize,
@@ -97,11 +97,11 @@ pub enum DatasetError {
         "{train_file} holds images of {train:?} pixels, but {test_file} of {test:?}, expected one size\n  help: take both from the same data set"
     )]
     Sizes {
-        /// Where the training images are from.
+        /// The file of the training images.
         train_file: String,
         /// Their height and width.
         train: [usize; 2],
-        /// Where the test images are from.
+        /// The file of the test images.
         test_file: String,
         /// Their height and width.
         test: [usize; 2],
@@ -112,14 +112,14 @@ pub enum DatasetError {
         "there is no memory for {elements} numbers of {file}\n  help: load a part of the data set"
     )]
     Memory {
-        /// Where they come from.
+        /// The file.
         file: String,
-        /// How many there are.
+        /// The number of elements.
         elements: usize,
     },
 }
 
-/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the message, which `unwrap` and a `main` that returns this error show.
 impl fmt::Debug for DatasetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -24,8 +24,8 @@
 //! ```
 
 mod element;
-mod fault;
-mod lookalike;
+mod error;
+mod foreign_format;
 mod source;
 
 use std::fs::{self, File};
@@ -35,8 +35,8 @@ use std::path::Path;
 use ndarray::{ArrayD, IxDyn, ShapeError};
 
 pub use element::Element;
-pub use fault::{Fault, IdxError};
-pub use lookalike::Lookalike;
+pub use error::{IdxError, IdxErrorKind};
+pub use foreign_format::ForeignFormat;
 
 use element::element_name;
 use source::Source;
@@ -83,7 +83,7 @@ pub fn read<T: Element>(path: impl AsRef<Path>) -> Result<Idx<T>, IdxError> {
     let path = path.as_ref();
     open(path)
         .and_then(|file| decode(&mut &file))
-        .map_err(|fault| IdxError::new(path.display().to_string(), fault))
+        .map_err(|kind| IdxError::new(path.display().to_string(), kind))
 }
 
 /// Reads one IDX file, gzipped or not, from `reader` to its end; `name` is what errors call it.
@@ -94,25 +94,25 @@ pub fn from_reader<T: Element>(
     mut reader: impl Read,
     name: impl Into<String>,
 ) -> Result<Idx<T>, IdxError> {
-    decode(&mut reader).map_err(|fault| IdxError::new(name.into(), fault))
+    decode(&mut reader).map_err(|kind| IdxError::new(name.into(), kind))
 }
 
-fn open(path: &Path) -> Result<File, Fault> {
+fn open(path: &Path) -> Result<File, IdxErrorKind> {
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Fault::Missing,
-        _ => Fault::Io(error),
+        io::ErrorKind::NotFound => IdxErrorKind::Missing,
+        _ => IdxErrorKind::Io(error),
     })?;
     if metadata.is_dir() {
-        return Err(Fault::Directory);
+        return Err(IdxErrorKind::Directory);
     }
     // Opening a pipe waits for a writer, and a device may never end.
     if !metadata.is_file() {
-        return Err(Fault::NotRegular);
+        return Err(IdxErrorKind::NotRegular);
     }
-    File::open(path).map_err(Fault::Io)
+    File::open(path).map_err(IdxErrorKind::Io)
 }
 
-fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, Fault> {
+fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, IdxErrorKind> {
     let mut source = Source::new(reader)?;
     let rank = read_magic::<T>(&mut source)?;
     let dims = read_dims(&mut source, rank)?;
@@ -122,50 +122,54 @@ fn decode<T: Element>(reader: &mut dyn Read) -> Result<Idx<T>, Fault> {
     source.read_up_to(promised, &mut bytes)?;
     let found = bytes.len() as u64;
     if found < promised {
-        return Err(Fault::Truncated { dims, promised, found });
+        return Err(IdxErrorKind::Truncated { dims, promised, found });
     }
     // Reading on also makes the gzip decoder compare its checksum.
     let mut rest = Vec::new();
     source.read_up_to(TRAILING_COUNTED, &mut rest)?;
     if !rest.is_empty() {
-        return Err(Fault::Trailing {
+        return Err(IdxErrorKind::Trailing {
             dims,
             promised,
             extra: rest.len() as u64,
             more: rest.len() as u64 == TRAILING_COUNTED,
         });
     }
-    Ok(Idx { dims: shape, data: T::from_big_endian(bytes)? })
+    let data = T::from_big_endian(bytes).map_err(|_| IdxErrorKind::Memory { bytes: promised })?;
+    Ok(Idx { dims: shape, data })
 }
 
 /// Reads the four bytes of the magic number: the number of dimensions of a file of `T`, else what
 /// is wrong with it.
-fn read_magic<T: Element>(source: &mut Source<'_>) -> Result<u8, Fault> {
+fn read_magic<T: Element>(source: &mut Source<'_>) -> Result<u8, IdxErrorKind> {
     let mut head = Vec::new();
     source.read_up_to(4, &mut head)?;
     match *head.as_slice() {
-        [] => Err(Fault::Empty),
+        [] => Err(IdxErrorKind::Empty),
         [0, 0, code, rank] if code == T::CODE => Ok(rank),
         [0, 0, code, _] => Err(match element_name(code) {
-            Some(found) => Fault::OtherElement { found, wanted: T::NAME },
-            None => Fault::UnknownElement { code },
+            Some(found) => IdxErrorKind::OtherElement { found, wanted: T::NAME },
+            None => IdxErrorKind::UnknownElement { code },
         }),
         [0] | [0, 0] | [0, 0, _] => {
-            Err(Fault::ShortHeader { expected: 4, found: head.len() as u64 })
+            Err(IdxErrorKind::ShortHeader { expected: 4, found: head.len() as u64 })
         }
         _ => {
             source.read_up_to(HEAD - 4, &mut head)?;
-            Err(Fault::NotIdx { looks_like: lookalike::recognise(&head), head })
+            Err(IdxErrorKind::NotIdx { looks_like: foreign_format::recognise(&head), head })
         }
     }
 }
 
-fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, Fault> {
+fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, IdxErrorKind> {
     let expected = 4 * u64::from(rank);
     let mut bytes = Vec::new();
     source.read_up_to(expected, &mut bytes)?;
     if (bytes.len() as u64) < expected {
-        return Err(Fault::ShortHeader { expected: 4 + expected, found: 4 + bytes.len() as u64 });
+        return Err(IdxErrorKind::ShortHeader {
+            expected: 4 + expected,
+            found: 4 + bytes.len() as u64,
+        });
     }
     let (dims, _) = bytes.as_chunks::<4>();
     Ok(dims.iter().map(|&dim| u32::from_be_bytes(dim)).collect())
@@ -176,8 +180,8 @@ fn read_dims(source: &mut Source<'_>, rank: u8) -> Result<Vec<u32>, Fault> {
 ///
 /// A dimension of 0 counts as 1 against the ceiling: an array of no images of a size that no array
 /// can have is refused.
-fn checked_shape(dims: &[u32], element: usize) -> Result<(Vec<usize>, u64), Fault> {
-    let oversized = || Fault::Oversized { dims: dims.to_vec(), element: element as u64 };
+fn checked_shape(dims: &[u32], element: usize) -> Result<(Vec<usize>, u64), IdxErrorKind> {
+    let oversized = || IdxErrorKind::Oversized { dims: dims.to_vec(), element: element as u64 };
     let extent = dims
         .iter()
         .try_fold(element as u64, |product, &dim| product.checked_mul(u64::from(dim.max(1))))

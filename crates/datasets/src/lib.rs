@@ -4,7 +4,8 @@
 //! ```
 //! use abeyance_datasets::Mnist;
 //!
-//! # if !std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist")).is_dir() { return Ok(()); }
+//! # let data = concat!(env!("CARGO_MANIFEST_DIR"), "/data/mnist");
+//! # if !std::path::Path::new(data).is_dir() { return Ok(()); }
 //! let mnist = Mnist::load()?;
 //! assert_eq!(mnist.train.images.shape(), [60_000, 28, 28, 1]);
 //! assert_eq!(mnist.test.labels.shape(), [10_000, 10]);

@@ -13,7 +13,7 @@ use crate::idx::{self, Idx};
 /// The environment variable that tells [`Mnist::load`] where the data is.
 pub const DATA_VARIABLE: &str = "ABEYANCE_DATA";
 
-/// Classes there are at least: those of MNIST, even if a small excerpt of it lacks some.
+/// The least number of classes: those of MNIST, even if a small excerpt of it lacks some.
 const MIN_CLASSES: usize = 10;
 
 /// A data set of grey images in two halves, such as MNIST: 60,000 handwritten digits to train on
@@ -22,9 +22,9 @@ const MIN_CLASSES: usize = 10;
 /// By Y. LeCun, C. Cortes and C. Burges, out of NIST's Special Databases 1 and 3.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mnist {
-    /// What to train on.
+    /// The training images and labels.
     pub train: Dataset,
-    /// What to test on.
+    /// The test images and labels.
     pub test: Dataset,
 }
 
@@ -167,8 +167,8 @@ fn find(
     })
 }
 
-/// Where MNIST is: in the folder named by the environment variable, if it is set and not empty, or
-/// in the repository.
+/// The folder with MNIST: the folder named by the environment variable, if it is set and not empty,
+/// or in the repository.
 fn data_folder(variable: Option<OsString>) -> PathBuf {
     match variable.filter(|value| !value.is_empty()) {
         Some(value) => {

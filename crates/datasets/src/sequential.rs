@@ -26,9 +26,23 @@ pub struct Sequential<'d> {
     next: usize,
 }
 
-impl<'d> Sequential<'d> {
-    pub(crate) fn new(dataset: &'d Dataset, size: usize) -> Self {
-        Self { dataset, size: size.max(1), next: 0 }
+impl Dataset {
+    /// Batches of `size` examples for evaluation: all of them once, in order, as views. The last
+    /// may be smaller.
+    ///
+    /// `size` is taken to be at least 1.
+    ///
+    /// ```
+    /// # use abeyance_datasets::Dataset;
+    /// # use ndarray::{Array1, Array3};
+    /// # let set = Dataset::new(Array3::zeros((250, 28, 28)), Array1::zeros(250), 10)?;
+    /// let counts: Vec<usize> = set.sequential(100).map(|batch| batch.digits.len()).collect();
+    /// assert_eq!(counts, [100, 100, 50]);
+    /// # Ok::<(), abeyance_datasets::DatasetError>(())
+    /// ```
+    #[must_use]
+    pub fn sequential(&self, size: usize) -> Sequential<'_> {
+        Sequential { dataset: self, size: size.max(1), next: 0 }
     }
 }
 

@@ -4,16 +4,16 @@ mod scratch;
 
 use std::io::{self, Read};
 
-use abeyance_datasets::idx::{self, Fault, Idx, Lookalike, MAX_BYTES};
+use abeyance_datasets::idx::{self, ForeignFormat, Idx, IdxErrorKind, MAX_BYTES};
 use scratch::{Scratch, gzip, idx};
 
-fn read(bytes: &[u8]) -> Result<Idx<u8>, Fault> {
+fn read(bytes: &[u8]) -> Result<Idx<u8>, IdxErrorKind> {
     idx::from_reader(bytes, "the file").map_err(|error| {
         assert_eq!(error.file, "the file");
         let message = error.to_string();
         assert!(message.starts_with("the file: "), "{message}");
         assert!(message.contains("\n  help: "), "{message}");
-        error.fault
+        error.kind
     })
 }
 
@@ -47,17 +47,17 @@ fn gzip_members_one_after_another_are_one_file() {
 fn every_truncation_is_an_error() {
     for file in [sound(), gzip(&sound())] {
         for length in 0..file.len() {
-            let fault = read(&file[..length]).unwrap_err();
+            let kind = read(&file[..length]).unwrap_err();
             assert!(
                 matches!(
-                    fault,
-                    Fault::Empty
-                        | Fault::ShortHeader { .. }
-                        | Fault::Truncated { .. }
-                        | Fault::Gzip { .. }
-                        | Fault::NotIdx { .. }
+                    kind,
+                    IdxErrorKind::Empty
+                        | IdxErrorKind::ShortHeader { .. }
+                        | IdxErrorKind::Truncated { .. }
+                        | IdxErrorKind::Gzip { .. }
+                        | IdxErrorKind::NotIdx { .. }
                 ),
-                "{length}: {fault}"
+                "{length}: {kind}"
             );
         }
     }
@@ -111,7 +111,7 @@ fn a_gigantic_claim_takes_no_memory() {
         vec![u32::MAX; 255],
         vec![0, u32::MAX, u32::MAX],
     ] {
-        assert!(matches!(read(&idx(0x08, &dims, b"")), Err(Fault::Oversized { .. })));
+        assert!(matches!(read(&idx(0x08, &dims, b"")), Err(IdxErrorKind::Oversized { .. })));
     }
     let text = message(&idx(0x08, &[1 << 30, 1 << 30], b""));
     assert!(
@@ -122,7 +122,10 @@ fn a_gigantic_claim_takes_no_memory() {
     // As much as is allowed, but not there.
     let limit = idx(0x08, &[1 << 16, 1 << 16], b"1234");
     for file in [&limit, &gzip(&limit)] {
-        assert!(matches!(read(file), Err(Fault::Truncated { promised: MAX_BYTES, found: 4, .. })));
+        assert!(matches!(
+            read(file),
+            Err(IdxErrorKind::Truncated { promised: MAX_BYTES, found: 4, .. })
+        ));
     }
 }
 
@@ -133,7 +136,7 @@ fn a_gzip_bomb_expands_no_further_than_its_header_says() {
     let bomb = gzip(&bomb);
     assert!(bomb.len() < 100_000);
     let counted = match read(&bomb) {
-        Err(Fault::Trailing { extra, more: true, .. }) => extra,
+        Err(IdxErrorKind::Trailing { extra, more: true, .. }) => extra,
         other => panic!("{other:?}"),
     };
     assert_eq!(counted, 1 << 16);
@@ -164,20 +167,22 @@ fn truncated_and_trailing_say_how_many_bytes() {
 #[test]
 fn a_file_of_another_kind_is_recognised() {
     for (bytes, expected) in [
-        (&b"\n <html><body>404"[..], Lookalike::Markup),
-        (b"<?xml", Lookalike::Markup),
-        (b"version https://git-lfs.github.com/spec/v1\n", Lookalike::LfsPointer),
-        (b"PK\x03\x04\x14\0", Lookalike::Zip),
-        (b"\xfd7zXZ\0\0", Lookalike::Packed),
-        (b"\x93NUMPY\x01\0", Lookalike::Npy),
-        (b"\x89PNG\r\n", Lookalike::Picture),
-        (b"PAR1....", Lookalike::Parquet),
-        (b"\x03\x08\0\0", Lookalike::LittleEndian),
-        (b"5,0,0,12\n", Lookalike::Text),
+        (&b"\n <html><body>404"[..], ForeignFormat::Markup),
+        (b"<?xml", ForeignFormat::Markup),
+        (b"version https://git-lfs.github.com/spec/v1\n", ForeignFormat::LfsPointer),
+        (b"PK\x03\x04\x14\0", ForeignFormat::Zip),
+        (b"\xfd7zXZ\0\0", ForeignFormat::Packed),
+        (b"\x93NUMPY\x01\0", ForeignFormat::Npy),
+        (b"\x89PNG\r\n", ForeignFormat::Picture),
+        (b"PAR1....", ForeignFormat::Parquet),
+        (b"\x03\x08\0\0", ForeignFormat::LittleEndian),
+        (b"5,0,0,12\n", ForeignFormat::Text),
     ] {
         for file in [bytes.to_vec(), gzip(bytes)] {
             match read(&file) {
-                Err(Fault::NotIdx { looks_like: Some(found), .. }) => assert_eq!(found, expected),
+                Err(IdxErrorKind::NotIdx { looks_like: Some(found), .. }) => {
+                    assert_eq!(found, expected)
+                }
                 other => panic!("{expected:?}: {other:?}"),
             }
         }
@@ -212,14 +217,14 @@ fn element_types_are_read_or_named() {
 fn a_path_that_is_no_file_is_told() {
     let folder = Scratch::new("paths");
     let error = idx::read::<u8>(folder.path()).unwrap_err();
-    assert!(matches!(error.fault, Fault::Directory), "{error}");
+    assert!(matches!(error.kind, IdxErrorKind::Directory), "{error}");
     let error = idx::read::<u8>(folder.path().join("absent")).unwrap_err();
-    assert!(matches!(error.fault, Fault::Missing), "{error}");
+    assert!(matches!(error.kind, IdxErrorKind::Missing), "{error}");
     assert!(error.to_string().contains("absent: no such file"), "{error}");
     #[cfg(unix)]
     {
         let error = idx::read::<u8>("/dev/zero").unwrap_err();
-        assert!(matches!(error.fault, Fault::NotRegular), "{error}");
+        assert!(matches!(error.kind, IdxErrorKind::NotRegular), "{error}");
     }
     let path = folder.write("named.png", &gzip(&sound()));
     assert_eq!(idx::read::<u8>(path).unwrap(), read(&sound()).unwrap());

@@ -2,7 +2,7 @@
 //! failure is told.
 
 use abeyance_graph::{Graph, dims};
-use abeyance_storage::{Failing, unfinished};
+use abeyance_storage::{FaultyDisk, temporary_files};
 
 fn graph(name: &str) -> Graph {
     let g = Graph::named(name);
@@ -21,17 +21,17 @@ fn whichever_call_to_the_disk_fails_the_old_graph_or_the_new_one_loads() {
     let mut failures = 0;
     for call in 0.. {
         old.save(&path).unwrap();
-        let storage = Failing::at(call);
+        let storage = FaultyDisk::at(call);
         let saved = new.save_on(&storage, &path);
         let found = Graph::load(&path).unwrap_or_else(|error| panic!("call {call}: {error}"));
-        assert!(unfinished(&folder).unwrap().is_empty(), "call {call}");
+        assert!(temporary_files(&folder).unwrap().is_empty(), "call {call}");
         if !storage.has_failed() {
             saved.unwrap();
             assert_eq!(found.to_string(), new.to_string());
             break;
         }
         let error = saved.unwrap_err().to_string();
-        assert!(error.contains(Failing::MESSAGE) && error.contains("model.graph"), "{error}");
+        assert!(error.contains(FaultyDisk::MESSAGE) && error.contains("model.graph"), "{error}");
         assert!(["old", "new"].contains(&&*found.name()), "call {call}");
         failures += 1;
     }

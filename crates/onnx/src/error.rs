@@ -1,56 +1,56 @@
-//! What stands in the way of an import or export: everything that does, together.
+//! The errors of import and export, each with all its problems.
 
 use std::fmt;
 
-/// Why bytes did not become a graph.
+/// A model could not be imported.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImportError {
-    /// The bytes are not an ONNX model: how they are not.
+    /// The bytes are not an ONNX model, for this reason.
     #[error("not an ONNX model: {0}")]
     NotAModel(String),
     /// The model is of a set of operators that is not read.
     #[error("the model is of opset {found}, and opsets {oldest} to {newest} are read")]
     Opset {
-        /// What the model says.
+        /// The opset of the model.
         found: i64,
-        /// The oldest that is read.
+        /// The oldest opset that is read.
         oldest: i64,
-        /// The newest that is read.
+        /// The newest opset that is read.
         newest: i64,
     },
     /// Parts of the model have no counterpart or are wrong.
     #[error("the model cannot be imported:{}", Listed(.0))]
-    Refused(Vec<Refusal>),
+    Refused(Vec<ImportProblem>),
 }
 
-/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the message, which `unwrap` and a `main` that returns this error show.
 impl fmt::Debug for ImportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// One thing that cannot be imported, and where it stands.
+/// A part of a model that cannot be imported, and the places where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
+pub struct ImportProblem {
     /// The operator, with its domain unless that is ONNX's own; `None` for what is about no
     /// operator.
     pub operator: Option<String>,
-    /// Which nodes, inputs or initializers it is about, by name; a node without a name is called by
-    /// its first result.
+    /// The nodes, inputs or initializers, by name; a node without a name goes by that of its first
+    /// result.
     pub places: Vec<String>,
-    /// Why.
-    pub reason: Reason,
+    /// The reason.
+    pub reason: ProblemKind,
 }
 
-/// Why something cannot be imported.
+/// The reason why a part of a model cannot be imported.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum ProblemKind {
     /// The operator has no counterpart.
     NoCounterpart,
-    /// It is used in a way that has none.
+    /// The operator is used in a way that has no counterpart.
     Unsupported(String),
     /// The values of this input, which is fed, have to be known: give them to
     /// [`Importer::value`](crate::Importer::value).
@@ -61,17 +61,17 @@ pub enum Reason {
     External(String),
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Reason::NoCounterpart => f.write_str("has no counterpart here"),
-            Reason::Unsupported(what) => f.write_str(what),
-            Reason::NeedsValue(input) => write!(
+            ProblemKind::NoCounterpart => f.write_str("has no counterpart here"),
+            ProblemKind::Unsupported(what) => f.write_str(what),
+            ProblemKind::NeedsValue(input) => write!(
                 f,
                 "the values of the input `{input}` have to be known when the model is imported"
             ),
-            Reason::Wrong(what) => f.write_str(what),
-            Reason::External(file) => write!(
+            ProblemKind::Wrong(what) => f.write_str(what),
+            ProblemKind::External(file) => write!(
                 f,
                 "the values are in the file {file:?} beside the model, which is not read: save the model with its values inside"
             ),
@@ -79,7 +79,7 @@ impl fmt::Display for Reason {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ImportProblem {
     /// `Resize (2 times: /up1/Resize, /up2/Resize): has no counterpart here`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
@@ -97,42 +97,42 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a graph did not become a model.
+/// A graph could not be exported.
 #[derive(Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
     /// The graph has no signature of that name.
-    #[error("the graph has no signature `{name}`{}", Known(.known))]
+    #[error("the graph has no signature `{name}`{}", OtherSignatures(.known))]
     NoSignature {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// What there is.
+        /// The names of all signatures.
         known: Vec<String>,
     },
-    /// Parts of the graph cannot be said in ONNX.
+    /// Parts of the graph have no counterpart in ONNX.
     #[error("the graph cannot be exported:{}", Listed(.0))]
-    Refused(Vec<Obstacle>),
+    Refused(Vec<ExportProblem>),
 }
 
-/// The message, as for an import.
+/// Prints the message, which `unwrap` and a `main` that returns this error show.
 impl fmt::Debug for ExportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// One thing that cannot be exported.
+/// An operator that cannot be exported, and its nodes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Obstacle {
+pub struct ExportProblem {
     /// The operator.
     pub operator: String,
     /// The nodes, by name.
     pub nodes: Vec<String>,
-    /// Why.
+    /// A sentence that says why.
     pub reason: String,
 }
 
-impl fmt::Display for Obstacle {
+impl fmt::Display for ExportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         let names: Vec<&str> = self.nodes.iter().take(SHOWN).map(String::as_str).collect();
@@ -153,9 +153,9 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
     }
 }
 
-struct Known<'a>(&'a [String]);
+struct OtherSignatures<'a>(&'a [String]);
 
-impl fmt::Display for Known<'_> {
+impl fmt::Display for OtherSignatures<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             [] => f.write_str(" and no other"),

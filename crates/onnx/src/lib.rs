@@ -24,7 +24,7 @@ mod proto {
     include!("proto/onnx.rs");
 }
 
-pub use error::{ExportError, ImportError, Obstacle, Reason, Refusal};
+pub use error::{ExportError, ExportProblem, ImportError, ImportProblem, ProblemKind};
 pub use export::{EXPORTED_OPSET, export};
 pub use import::{Importer, NEWEST_OPSET, OLDEST_OPSET, import};
 pub use operators::{Counterpart, exported_operators, imported_operators};
@@ -33,8 +33,8 @@ pub use operators::{Counterpart, exported_operators, imported_operators};
 ///
 /// # Errors
 /// The bytes are no tensor, or one whose elements do not exist here.
-pub fn tensor(bytes: &[u8]) -> Result<abeyance_ir::Array, Reason> {
+pub fn tensor(bytes: &[u8]) -> Result<abeyance_ir::Array, ProblemKind> {
     let message = <proto::TensorProto as prost::Message>::decode(bytes)
-        .map_err(|error| Reason::Wrong(format!("not a tensor: {error}")))?;
+        .map_err(|error| ProblemKind::Wrong(format!("not a tensor: {error}")))?;
     tensor::read(&message)
 }

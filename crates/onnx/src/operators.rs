@@ -2,29 +2,29 @@
 
 use crate::{export, import};
 
-/// An operator and what becomes of it.
+/// An operator and its counterpart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counterpart {
     /// The family that it belongs to.
     pub family: &'static str,
     /// Its name: of an imported operator that in ONNX, of an exported one that here.
     pub operator: &'static str,
-    /// What it becomes.
+    /// The operators that it becomes.
     pub counterpart: &'static str,
-    /// Which uses are refused; empty where none is.
-    pub limits: &'static str,
+    /// The uses that are refused; empty where none is.
+    pub unsupported: &'static str,
 }
 
 /// The operators of ONNX that are imported, by family.
 pub fn imported_operators() -> Vec<Counterpart> {
     let families = import::table::FAMILIES.iter();
     families
-        .flat_map(|(family, rows)| {
-            rows.iter().map(|row| Counterpart {
+        .flat_map(|(family, entries)| {
+            entries.iter().map(|entry| Counterpart {
                 family,
-                operator: row.name,
-                counterpart: row.how,
-                limits: row.limits,
+                operator: entry.name,
+                counterpart: entry.note,
+                unsupported: entry.unsupported,
             })
         })
         .collect()
@@ -34,12 +34,12 @@ pub fn imported_operators() -> Vec<Counterpart> {
 pub fn exported_operators() -> Vec<Counterpart> {
     let families = export::table::FAMILIES.iter();
     families
-        .flat_map(|(family, rows)| {
-            rows.iter().map(|row| Counterpart {
+        .flat_map(|(family, entries)| {
+            entries.iter().map(|entry| Counterpart {
                 family,
-                operator: row.operator.signature().name,
-                counterpart: row.how,
-                limits: "",
+                operator: entry.operator.signature().name,
+                counterpart: entry.note,
+                unsupported: "",
             })
         })
         .collect()

@@ -3,7 +3,7 @@
 use abeyance_ir::{Array, DType, Dims, element_count};
 
 use crate::element_type;
-use crate::error::Reason;
+use crate::error::ProblemKind;
 use crate::proto::TensorProto;
 use crate::proto::tensor_proto::DataLocation;
 
@@ -15,16 +15,16 @@ const MAX_RANK: usize = 32;
 /// # Errors
 /// Its elements are of a type that does not exist here, are in another file, or are not as many as
 /// its sizes say. Nothing is allocated for sizes that the elements do not bear out.
-pub(crate) fn read(tensor: &TensorProto) -> Result<Array, Reason> {
-    let wrong = |what: String| Err(Reason::Wrong(what));
+pub(crate) fn read(tensor: &TensorProto) -> Result<Array, ProblemKind> {
+    let wrong = |what: String| Err(ProblemKind::Wrong(what));
     if tensor.data_location == Some(DataLocation::External.into()) {
         let entry = tensor.external_data.iter().find(|entry| entry.key() == "location");
-        return Err(Reason::External(entry.map_or("", |entry| entry.value()).to_owned()));
+        return Err(ProblemKind::External(entry.map_or("", |entry| entry.value()).to_owned()));
     }
     if tensor.segment.is_some() {
-        return Err(Reason::Unsupported("arrays in segments are not read".to_owned()));
+        return Err(ProblemKind::Unsupported("arrays in segments are not read".to_owned()));
     }
-    let dtype = element_type::read(tensor.data_type()).map_err(Reason::Unsupported)?;
+    let dtype = element_type::read(tensor.data_type()).map_err(ProblemKind::Unsupported)?;
     if tensor.dims.len() > MAX_RANK {
         return wrong(format!("{} dimensions are more than {MAX_RANK}", tensor.dims.len()));
     }

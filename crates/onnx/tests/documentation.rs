@@ -14,8 +14,9 @@ fn table(title: [&str; 3], rows: &[Counterpart]) -> String {
         if row.family != family {
             family = row.family;
             write!(text, "\n### {family}\n\n").expect("a text");
-            let limits = rows.iter().any(|row| row.family == family && !row.limits.is_empty());
-            if limits {
+            let has_unsupported =
+                rows.iter().any(|row| row.family == family && !row.unsupported.is_empty());
+            if has_unsupported {
                 writeln!(
                     text,
                     "| {} | {} | {} |\n| --- | --- | --- |",
@@ -26,15 +27,16 @@ fn table(title: [&str; 3], rows: &[Counterpart]) -> String {
             }
             .expect("a text");
         }
-        let limits = rows.iter().any(|other| other.family == family && !other.limits.is_empty());
+        let has_unsupported =
+            rows.iter().any(|other| other.family == family && !other.unsupported.is_empty());
         let cell = |text: &str| text.replace('|', "\\|");
-        if limits {
+        if has_unsupported {
             writeln!(
                 text,
                 "| {} | {} | {} |",
                 row.operator,
                 cell(row.counterpart),
-                cell(row.limits)
+                cell(row.unsupported)
             )
         } else {
             writeln!(text, "| {} | {} |", row.operator, cell(row.counterpart))

@@ -1,4 +1,5 @@
-//! The Rust of ONNX's messages is what `proto/onnx.proto` gives, so that users build neither protox nor prost-build.
+//! The Rust of ONNX's messages is what `proto/onnx.proto` gives, so that users build neither protox
+//! nor prost-build.
 
 use std::path::Path;
 

@@ -193,7 +193,7 @@ pub(crate) fn for_each_event(
 
 #[cfg(test)]
 mod tests {
-    use abeyance_storage::Failing;
+    use abeyance_storage::FaultyDisk;
 
     use super::*;
     use crate::summary;
@@ -237,7 +237,7 @@ mod tests {
         let mut outcomes = [0, 0];
         for call in 0.. {
             write();
-            let disk = Failing::at(call);
+            let disk = FaultyDisk::at(call);
             let result = resume_on(&disk, &folder, 4);
             assert_eq!(result.is_err(), disk.has_failed(), "call {call}");
             if !disk.has_failed() {

@@ -4,19 +4,19 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{Storage, folder, name, unfinished_name, write_to};
+use crate::{Storage, folder, name, temporary_name, write_to};
 
-/// A folder that is being filled, beside the place where it will stand.
-pub struct Filling<'s> {
+/// Writes the files of a new folder, which has a temporary name until it is complete.
+pub struct FolderWriter<'s> {
     storage: &'s dyn Storage,
     folder: PathBuf,
 }
 
-impl Filling<'_> {
-    /// Writes and syncs a file of that name in it.
+impl FolderWriter<'_> {
+    /// Writes and syncs a file of that name.
     ///
     /// # Errors
-    /// What `write` or the disk objects to; the folder has such a file already.
+    /// `write` or the disk fails, or the folder has such a file already.
     pub fn file(
         &self,
         name: &str,
@@ -26,8 +26,7 @@ impl Filling<'_> {
     }
 }
 
-/// Puts a folder with the files that `fill` writes in the place of the folder at `path`, or makes
-/// that folder.
+/// Replaces the folder at `path` by one with the files that `fill` writes, or makes it.
 ///
 /// Where a folder stands at `path` it is set aside and the new one takes its name, by two renames
 /// one after the other, since no system renames over a folder with files in it. A program that
@@ -35,28 +34,28 @@ impl Filling<'_> {
 /// it, as `.NAME.PROCESS-NUMBER.unfinished`.
 ///
 /// # Errors
-/// What `fill` or the disk objects to. The folder at `path` is then as it was, unless the last
-/// steps fail, the sync of the folder around it and the removal of the old one: then it is the new
-/// one, as a whole.
+/// `fill` or the disk fails. The folder at `path` is then as it was, unless the last steps fail,
+/// the sync of the folder around it and the removal of the old one: then it is the new one, as a
+/// whole.
 pub fn replace_folder(
     storage: &dyn Storage,
     path: &Path,
-    fill: impl FnOnce(&Filling<'_>) -> io::Result<()>,
+    fill: impl FnOnce(&FolderWriter<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
     let name: &OsStr = name(path, "folder")?;
     let around = folder(path);
-    let unfinished = around.join(unfinished_name(name));
-    let filled = storage.create_folder(&unfinished).and_then(|()| {
-        fill(&Filling { storage, folder: unfinished.clone() })?;
-        storage.sync_folder(&unfinished)
+    let temporary = around.join(temporary_name(name));
+    let filled = storage.create_folder(&temporary).and_then(|()| {
+        fill(&FolderWriter { storage, folder: temporary.clone() })?;
+        storage.sync_folder(&temporary)
     });
     let is_there = path.symlink_metadata().is_ok();
-    let aside = is_there.then(|| around.join(unfinished_name(name)));
+    let aside = is_there.then(|| around.join(temporary_name(name)));
     let placed = filled.and_then(|()| {
         if let Some(aside) = &aside {
             storage.rename(path, aside)?;
         }
-        storage.rename(&unfinished, path).inspect_err(|_| {
+        storage.rename(&temporary, path).inspect_err(|_| {
             // Back as it was; the error that counts is the first.
             if let Some(aside) = &aside {
                 let _ = storage.rename(aside, path);
@@ -64,7 +63,7 @@ pub fn replace_folder(
         })
     });
     if let Err(error) = placed {
-        let _ = storage.remove_folder(&unfinished);
+        let _ = storage.remove_folder(&temporary);
         return Err(error);
     }
     storage.sync_folder(around)?;

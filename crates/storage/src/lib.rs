@@ -4,14 +4,14 @@
 //!
 //! [`replace_folder`] does so with a folder of files.
 //!
-//! [`Storage`] is what that asks of a disk, so that tests can make every step of it fail
-//! ([`Failing`]). This crate must not know what is in a file.
+//! [`Storage`] has the operations that this needs, so that tests can make every one of them fail
+//! ([`FaultyDisk`]). This crate must not know what is in a file.
 
-mod failing;
+mod faulty_disk;
 mod folder;
 
-pub use failing::Failing;
-pub use folder::{Filling, replace_folder};
+pub use faulty_disk::FaultyDisk;
+pub use folder::{FolderWriter, replace_folder};
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -19,7 +19,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What replacing a file asks of a disk.
+/// The operations on a disk that replacing a file or a folder needs.
 pub trait Storage {
     /// Makes a file that is not there yet, for writing.
     ///
@@ -27,13 +27,13 @@ pub trait Storage {
     /// As [`OpenOptions::open`].
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>>;
 
-    /// Gives a file another name in the same folder, in place of the file that has it.
+    /// Renames a file within its folder, and replaces a file of the new name.
     ///
     /// # Errors
     /// As [`fs::rename`].
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
-    /// Makes what happened to the names in a folder last.
+    /// Syncs a folder, so that new names in it survive a power failure.
     ///
     /// # Errors
     /// As [`File::sync_all`].
@@ -51,7 +51,7 @@ pub trait Storage {
     /// As [`fs::create_dir`].
     fn create_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Removes a folder and what is in it.
+    /// Removes a folder with its files.
     ///
     /// # Errors
     /// As [`fs::remove_dir_all`].
@@ -60,7 +60,7 @@ pub trait Storage {
 
 /// A file that is being written.
 pub trait Output: Write {
-    /// Makes what was written last.
+    /// Syncs the file, so that its bytes survive a power failure.
     ///
     /// # Errors
     /// As [`File::sync_all`].
@@ -104,14 +104,14 @@ impl Output for File {
     }
 }
 
-/// Ends the names of files that are being written.
+/// The end of the names of temporary files.
 const UNFINISHED: &str = ".unfinished";
 
-/// Puts what `write` writes in the place of the file at `path`, or makes that file.
+/// Replaces the file at `path` by one with the bytes that `write` writes, or makes it.
 ///
 /// # Errors
-/// What `write` or the disk objects to. The file at `path` is then as it was, but for an error of
-/// the last step, the sync of the folder: then it is the old one or the new one, as a whole.
+/// `write` or the disk fails. The file at `path` is then as it was, but for an error of the last
+/// step, the sync of the folder: then it is the old one or the new one, as a whole.
 pub fn replace(
     storage: &dyn Storage,
     path: &Path,
@@ -119,12 +119,12 @@ pub fn replace(
 ) -> io::Result<()> {
     let name = name(path, "file")?;
     let folder = folder(path);
-    let unfinished = folder.join(unfinished_name(name));
+    let temporary = folder.join(temporary_name(name));
     let written =
-        write_to(storage, &unfinished, write).and_then(|()| storage.rename(&unfinished, path));
+        write_to(storage, &temporary, write).and_then(|()| storage.rename(&temporary, path));
     if let Err(error) = written {
         // What is left over is removed if it can be; the error that counts is the first.
-        let _ = storage.remove(&unfinished);
+        let _ = storage.remove(&temporary);
         return Err(error);
     }
     storage.sync_folder(folder)
@@ -157,21 +157,22 @@ fn folder(path: &Path) -> &Path {
     }
 }
 
-/// `.model.graph.4711-0.unfinished`: hidden, of this process, and no other's of it.
-fn unfinished_name(name: &OsStr) -> OsString {
+/// A temporary name beside `name`, such as `.model.graph.4711-0.unfinished`: hidden, with the
+/// process and a number that it has not used yet.
+fn temporary_name(name: &OsStr) -> OsString {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut unfinished = OsString::from(".");
-    unfinished.push(name);
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    unfinished.push(format!(".{}-{number}{UNFINISHED}", std::process::id()));
-    unfinished
+    temporary.push(format!(".{}-{number}{UNFINISHED}", std::process::id()));
+    temporary
 }
 
-/// The files in a folder that a killed program did not finish writing.
+/// The temporary files in a folder, which a killed program did not finish writing.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn temporary_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -183,7 +184,7 @@ pub fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// All bytes of a file of at most `most` bytes. Its length is asked for before memory is taken.
+/// Reads a file of at most `most` bytes. Its length is checked before memory is taken.
 ///
 /// # Errors
 /// It cannot be read, is no file, or is longer.
@@ -202,7 +203,7 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     }
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(usize::try_from(data.len()).unwrap_or(usize::MAX))?;
-    // What is no plain file may go on for ever.
+    // A device or a pipe may go on for ever.
     let mut limited = io::Read::take(file, most.saturating_add(1));
     io::Read::read_to_end(&mut limited, &mut bytes)?;
     if bytes.len() as u64 > most { Err(too_long(bytes.len() as u64)) } else { Ok(bytes) }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use abeyance_storage::{Disk, Failing, replace, unfinished};
+use abeyance_storage::{Disk, FaultyDisk, replace, temporary_files};
 
 /// A folder of this test's own, empty, removed at the end.
 struct Folder(PathBuf);
@@ -33,16 +33,16 @@ fn whichever_call_fails_the_file_is_the_old_one_or_after_the_rename_the_new_one(
             if let Some(old) = old {
                 std::fs::write(&path, old).unwrap();
             }
-            let storage = Failing::at(call);
+            let storage = FaultyDisk::at(call);
             let replaced = replace(&storage, &path, |file| file.write_all(&new));
             let found = std::fs::read(&path).ok();
-            assert!(unfinished(&folder.0).unwrap().is_empty(), "call {call}");
+            assert!(temporary_files(&folder.0).unwrap().is_empty(), "call {call}");
             if !storage.has_failed() {
                 replaced.unwrap();
                 assert_eq!(found.as_deref(), Some(&new[..]));
                 break;
             }
-            assert_eq!(replaced.unwrap_err().to_string(), Failing::MESSAGE, "call {call}");
+            assert_eq!(replaced.unwrap_err().to_string(), FaultyDisk::MESSAGE, "call {call}");
             let is_new = found.as_deref() == Some(&new[..]);
             assert!(is_new || found.as_deref() == old, "call {call}: {found:?}");
             seen.push(is_new);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use abeyance_storage::{Disk, Failing, replace_folder};
+use abeyance_storage::{Disk, FaultyDisk, replace_folder};
 
 /// A folder of this test's own, empty, removed at the end.
 struct Folder(PathBuf);
@@ -16,7 +16,7 @@ impl Folder {
         Self(path)
     }
 
-    /// What is in it.
+    /// The names of the files and folders in it.
     fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.0).unwrap();
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -57,7 +57,7 @@ fn whichever_call_fails_the_folder_is_the_old_one_or_the_new_one() {
                 old.iter()
                     .for_each(|(name, bytes)| std::fs::write(path.join(name), bytes).unwrap());
             }
-            let storage = Failing::at(call);
+            let storage = FaultyDisk::at(call);
             let replaced = replace_folder(&storage, &path, |filling| {
                 new.iter()
                     .try_for_each(|(name, bytes)| filling.file(name, |file| file.write_all(bytes)))
@@ -69,7 +69,7 @@ fn whichever_call_fails_the_folder_is_the_old_one_or_the_new_one() {
                 assert_eq!(folder.names(), ["model"]);
                 break;
             }
-            assert_eq!(replaced.unwrap_err().to_string(), Failing::MESSAGE, "call {call}");
+            assert_eq!(replaced.unwrap_err().to_string(), FaultyDisk::MESSAGE, "call {call}");
             let is_new = found.as_ref() == Some(&new);
             assert!(is_new || found == with_old.then(|| old.clone()), "call {call}: {found:?}");
             news += usize::from(is_new);

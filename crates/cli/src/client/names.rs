@@ -5,7 +5,7 @@ use std::collections::HashSet;
 /// Longer ones are cut.
 const LONGEST: usize = 26;
 
-/// What cannot be a name, in any edition, unless it is written raw.
+/// Keywords, of any edition, which are names only where they are written raw.
 const KEYWORDS: [&str; 48] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
@@ -14,7 +14,7 @@ const KEYWORDS: [&str; 48] = [
     "virtual", "where", "while", "yield",
 ];
 
-/// What cannot be a name even raw.
+/// Keywords that are not names even where they are written raw.
 const RESERVED: [&str; 3] = ["crate", "self", "super"];
 
 /// A field's name for each text, no two the same: letters in snake case, digits, `_` for what else

@@ -8,11 +8,12 @@ use abeyance::session::{SignatureRun, Value};
 use clap::Args;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 use crate::files;
 use crate::output::{self, Json};
-use crate::sample::{self, Sizes};
+use crate::quantity;
+use crate::random_inputs::{self, Sizes};
 
 /// Runs before the clock starts: the first compiles, the second finds the caches warm.
 const WARM_UP: usize = 3;
@@ -46,7 +47,7 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let graph = files::graph(&options.graph)?;
     files::signature(&graph, &options.signature)?;
     let mut rows = vec![
@@ -59,7 +60,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         for &threads in &options.threads {
             let session = Session::with_options(&graph, SessionOptions::new().threads(threads))?;
             let run = session.signature(&options.signature)?;
-            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
+            let inputs = random_inputs::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
             let flops = run.explain(feeds(&run, &inputs)?)?.flops;
             let times = time(&run, &inputs, Duration::from_secs_f64(options.seconds))?;
             let fastest = times.first().copied().unwrap_or_default().as_secs_f64();
@@ -69,7 +70,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
                 session.threads().to_string(),
                 format!("{:.4}", median * 1e3),
                 format!("{:.4}", fastest * 1e3),
-                output::grouped((batch as f64 / median) as u64),
+                quantity::count((batch as f64 / median) as u64),
                 format!("{:.1}", flops / median / 1e9),
             ]);
             objects.push(json!({
@@ -90,7 +91,7 @@ fn time(
     run: &SignatureRun<'_>,
     inputs: &[(String, Value)],
     budget: Duration,
-) -> Result<Vec<Duration>, Failure> {
+) -> Result<Vec<Duration>, Error> {
     for _ in 0..WARM_UP {
         run.run(feeds(run, inputs)?)?;
     }

@@ -9,8 +9,9 @@ use abeyance_package::{Checked, Package, Tolerance};
 use clap::Args;
 use serde_json::json;
 
-use crate::failure::{self, Failure};
+use crate::error::{self, Error};
 use crate::output::{self, Json};
+use crate::quantity;
 
 #[derive(Args)]
 pub struct Options {
@@ -20,26 +21,39 @@ pub struct Options {
     json: Json,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
-    let checked = match abeyance_package::graph(&options.graph) {
-        Err(abeyance_package::Error::Graph(mistakes)) => Err(failure::mistakes(mistakes)),
-        Err(error @ abeyance_package::Error::CheckpointForGraph { .. }) => {
-            Err(failure::checkpoint_for_graph(&error))
-        }
-        read => Ok(read?),
-    };
-    let (graph, session) = match checked.and_then(|graph| {
-        let session = Session::new(&graph);
-        Ok((graph, session.map_err(of_session)?))
-    }) {
+pub fn run(options: &Options) -> Result<(), Error> {
+    let (graph, session) = match read(&options.graph)? {
         Ok(checked) => checked,
         Err(mistakes) if options.json.json => {
             output::json(&json!({ "ok": false, "errors": objects(&mistakes) }))?;
-            return Err(Failure::Differs);
+            return Err(Error::Differs);
         }
         Err(mistakes) => return Err(mistakes.into()),
     };
     let golden = golden(&options.graph)?;
+    report(options, &graph, &session, golden)
+}
+
+/// Reads a graph and makes a session of it, or lists everything that is wrong with it.
+fn read(path: &Path) -> Result<Result<(Graph, Session), Diagnostics>, Error> {
+    use abeyance_package::Error as PackageError;
+    let graph = match abeyance_package::graph(path) {
+        Err(PackageError::Graph(mistakes)) => return Ok(Err(error::mistakes(mistakes))),
+        Err(error @ PackageError::CheckpointForGraph { .. }) => {
+            return Ok(Err(error::checkpoint_for_graph(&error)));
+        }
+        read => read?,
+    };
+    Ok(Session::new(&graph).map(|session| (graph, session)).map_err(of_session))
+}
+
+/// Writes the warnings, the parts of a graph and the outcome of its golden cases.
+fn report(
+    options: &Options,
+    graph: &Graph,
+    session: &Session,
+    golden: Option<Checked>,
+) -> Result<(), Error> {
     let warnings = graph.warnings();
     let ir = graph.ir();
     let count = |is: &dyn Fn(Role) -> bool| ir.iter().filter(|(_, node)| is(node.role)).count();
@@ -67,7 +81,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         "{}: {} nodes ({forward} forward, {backward} backward, {update} update), {variables} variables of {} numbers",
         ir.name(),
         ir.len(),
-        output::grouped(numbers)
+        quantity::count(u64::try_from(numbers).unwrap_or(u64::MAX))
     ))?;
     if !summaries.is_empty() {
         output::line(format!("summaries: {}", summaries.join(", ")))?;
@@ -83,8 +97,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
-/// Runs the golden cases of a package; `None` for what is none.
-fn golden(path: &Path) -> Result<Option<Checked>, Failure> {
+/// Runs the golden cases of a package; `None` if the path is not that of a package.
+fn golden(path: &Path) -> Result<Option<Checked>, Error> {
     if !abeyance_package::is_package(path) {
         return Ok(None);
     }
@@ -93,7 +107,7 @@ fn golden(path: &Path) -> Result<Option<Checked>, Failure> {
     Ok(Some(package.check(&session)?))
 }
 
-/// What is told of golden cases that were run.
+/// A sentence about the golden cases that were run.
 pub fn said(checked: &Checked) -> String {
     let Checked { cases, elements, within } = checked;
     let how = match within {
@@ -106,14 +120,14 @@ pub fn said(checked: &Checked) -> String {
     };
     match cases {
         0 => "no golden cases".to_owned(),
-        _ => format!("golden cases: {cases}, {} numbers, {how}", output::grouped(*elements as u64)),
+        _ => format!("golden cases: {cases}, {} numbers, {how}", quantity::count(*elements as u64)),
     }
 }
 
 fn of_session(error: session::Error) -> Diagnostics {
     match error {
         session::Error::Program(mistakes) | session::Error::Request(mistakes) => {
-            failure::mistakes(mistakes)
+            error::mistakes(mistakes)
         }
         other => ir::Diagnostic::new(format!("{other:?}"), Location::Unknown).into(),
     }

@@ -6,7 +6,7 @@ use abeyance_package::Package;
 use clap::Args;
 
 use crate::client::{self, Client};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files;
 use crate::output;
 
@@ -17,7 +17,7 @@ pub struct Options {
     /// The signature; otherwise the one that the server takes where none is asked for
     #[arg(long, value_name = "NAME")]
     signature: Option<String>,
-    /// What the server calls the model; otherwise as the file or the package is called
+    /// Name of the model on the server; otherwise that of the file or the package
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The file of Rust; otherwise it goes to the standard output
@@ -28,13 +28,13 @@ pub struct Options {
     force: bool,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let model = Package::load(&options.graph)?;
     let default = model.signature.as_deref();
     let signature = options.signature.as_deref().or(default).unwrap_or("predict");
     let signature = files::signature(&model.graph, signature)?;
     if signature.outputs.is_empty() {
-        return Err(Failure::Failed(format!(
+        return Err(Error::Failed(format!(
             "signature `{}` has no outputs, so there is nothing to ask for",
             signature.name
         )));
@@ -50,7 +50,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         return output::bytes(generated.as_bytes());
     };
     if !options.force && path.exists() && !is_generated(path) {
-        return Err(Failure::Failed(format!(
+        return Err(Error::Failed(format!(
             "`{}` is there already, and is no generated client\n   = help: `--force` writes over it",
             path.display()
         )));
@@ -58,11 +58,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     abeyance_storage::replace(&abeyance_storage::Disk, path, |file| {
         file.write_all(generated.as_bytes())
     })
-    .map_err(|error| Failure::Failed(format!("cannot write `{}`: {error}", path.display())))?;
+    .map_err(|error| Error::Failed(format!("cannot write `{}`: {error}", path.display())))?;
     output::line(format!("wrote `{}`, a client of signature `{}`", path.display(), signature.name))
 }
 
-/// Whether a file says in its head that it was generated, so that no work is lost with it.
+/// Returns true if a file says in its head that it was generated, so that no work is lost with it.
 fn is_generated(path: &Path) -> bool {
     const MOST_BYTES: u64 = 16 << 20;
     abeyance_storage::read(path, MOST_BYTES)

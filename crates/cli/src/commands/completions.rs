@@ -3,7 +3,7 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::output;
 
 #[derive(Args)]
@@ -12,7 +12,7 @@ pub struct Options {
     shell: Shell,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let mut script = Vec::new();
     clap_complete::generate(
         options.shell,

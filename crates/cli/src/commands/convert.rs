@@ -7,9 +7,9 @@ use abeyance::onnx::{self, ExportError};
 use abeyance::prelude::*;
 use clap::{Args, ValueEnum};
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files;
-use crate::output;
+use crate::{output, quantity};
 
 #[derive(Args)]
 pub struct Options {
@@ -53,20 +53,20 @@ impl Form {
     }
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let shown = options.to.display();
     let form = options.form.or_else(|| Form::of(&options.to)).ok_or_else(|| {
-        Failure::Usage(format!(
+        Error::Usage(format!(
             "the form of `{shown}` is not known by its name: say `--form binary`, `--form text` or `--form onnx`"
         ))
     })?;
     if options.checkpoint.is_some() && form != Form::Onnx {
-        return Err(Failure::Usage(
+        return Err(Error::Usage(
             "a graph holds first values, not a checkpoint's: `--checkpoint` is for ONNX".to_owned(),
         ));
     }
     if options.to.exists() && !options.force {
-        return Err(Failure::Failed(format!(
+        return Err(Error::Failed(format!(
             "`{shown}` is there already\n   = help: `--force` writes over it"
         )));
     }
@@ -79,14 +79,14 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             abeyance_storage::replace(&abeyance_storage::Disk, &options.to, |file| {
                 file.write_all(&bytes)
             })
-            .map_err(|error| Failure::Failed(format!("cannot write `{shown}`: {error}")))?;
+            .map_err(|error| Error::Failed(format!("cannot write `{shown}`: {error}")))?;
         }
     }
     let bytes = std::fs::metadata(&options.to).map_or(0, |data| data.len());
-    output::line(format!("wrote `{shown}`, {}", output::bytes_of(bytes as f64)))
+    output::line(format!("wrote `{shown}`, {}", quantity::bytes(bytes as f64)))
 }
 
-fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
+fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Error> {
     files::signature(graph, &options.signature)?;
     let checkpoint = options.checkpoint.as_deref().map(files::checkpoint).transpose()?;
     // Checked as a whole first, so that what does not fit is told as such.
@@ -97,7 +97,7 @@ fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
     let value = |name: &str| checkpoint.as_ref()?.variable(name).cloned();
     let model = onnx::export(graph, &options.signature, &value);
     if checkpoint.is_some() || files::is_onnx(&options.from) {
-        return model.map_err(Failure::failed);
+        return model.map_err(Error::failed);
     }
     // Without its weights a model is of no use, whether it has random ones, which cannot be said,
     // or zeros.
@@ -110,15 +110,15 @@ fn export(options: &Options, graph: &Graph) -> Result<Vec<u8>, Failure> {
             }
             Ok(model)
         }
-        Err(ExportError::Refused(obstacles))
-            if obstacles.iter().all(|obstacle| obstacle.operator == "variable") =>
+        Err(ExportError::Refused(problems))
+            if problems.iter().all(|problem| problem.operator == "variable") =>
         {
-            let count: usize = obstacles.iter().map(|obstacle| obstacle.nodes.len()).sum();
-            Err(Failure::Failed(format!(
+            let count: usize = problems.iter().map(|problem| problem.nodes.len()).sum();
+            Err(Error::Failed(format!(
                 "a model of ONNX holds its weights, and {count} variables of graph `{}` have none before training\n   = help: say which with `--checkpoint FILE|FOLDER`, as `abeyance train --checkpoint FOLDER` saves them",
                 graph.name()
             )))
         }
-        Err(error) => Err(Failure::failed(error)),
+        Err(error) => Err(Error::failed(error)),
     }
 }

@@ -7,8 +7,8 @@ use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Runs, Server, Watch};
 use clap::Args;
 
-use crate::failure::Failure;
-use crate::{output, stop};
+use crate::error::Error;
+use crate::{interrupt, output, quantity};
 
 #[derive(Args)]
 pub struct Options {
@@ -29,13 +29,13 @@ pub struct Options {
     tui: bool,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     if let Some(file) = &options.export {
         return export(options, file);
     }
     let runs = Runs::new();
     let tell = |error: abeyance::record::Error| output::note(error);
-    let watch = Watch::start(&options.folder, runs.clone(), tell).map_err(Failure::failed)?;
+    let watch = Watch::start(&options.folder, runs.clone(), tell).map_err(Error::failed)?;
     if runs.list().is_empty() {
         output::note(format!(
             "there is no recording in `{}` yet: `abeyance train GRAPH --log FOLDER` makes one",
@@ -43,28 +43,28 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         ));
     }
     if options.tui {
-        let mut tui = Tui::of(runs).map_err(Failure::failed)?;
-        output::hold();
+        let mut tui = Tui::of(runs).map_err(Error::failed)?;
+        output::pause();
         tui.wait();
         tui.finish();
-        output::release();
+        output::resume();
         return Ok(());
     }
     let server =
-        Server::start(runs, &options.addr, &options.dashboard_host).map_err(Failure::failed)?;
-    stop::listen_quietly()?;
+        Server::start(runs, &options.addr, &options.dashboard_host).map_err(Error::failed)?;
+    interrupt::listen_quietly()?;
     output::line(format!("the dashboard is at {}; Ctrl-C ends it", server.url()))?;
-    while !stop::is_asked() {
+    while !interrupt::is_requested() {
         std::thread::sleep(Duration::from_millis(50));
     }
     drop((server, watch));
     Ok(())
 }
 
-fn export(options: &Options, file: &Path) -> Result<(), Failure> {
+fn export(options: &Options, file: &Path) -> Result<(), Error> {
     let (runs, mistakes) =
-        abeyance_dashboard::read_folder(&options.folder).map_err(Failure::failed)?;
+        abeyance_dashboard::read_folder(&options.folder).map_err(Error::failed)?;
     mistakes.into_iter().for_each(output::note);
-    let bytes = abeyance_dashboard::export(&runs, file).map_err(Failure::failed)?;
-    output::line(format!("wrote `{}`, {}", file.display(), output::bytes_of(bytes as f64)))
+    let bytes = abeyance_dashboard::export(&runs, file).map_err(Error::failed)?;
+    output::line(format!("wrote `{}`, {}", file.display(), quantity::bytes(bytes as f64)))
 }

@@ -1,4 +1,4 @@
-//! `abeyance diff`: what differs between two graphs as programs. Names that nobody chose (`add_3`)
+//! `abeyance diff`: the differences of two graphs as programs. Names that nobody chose (`add_3`)
 //! move when a node is put in before them, so nodes are paired by what they compute, in order, and
 //! only then by name.
 
@@ -12,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files;
 use crate::output::{self, Json};
 
@@ -26,7 +26,7 @@ pub struct Options {
     json: Json,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let (a, b) = (files::graph(&options.a)?, files::graph(&options.b)?);
     let (a, b) = (a.ir(), b.ir());
     let difference = Difference::of(&a, &b);
@@ -35,22 +35,22 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     } else {
         output::line(difference.show(&a, &b))?
     }
-    if difference.is_empty() { Ok(()) } else { Err(Failure::Differs) }
+    if difference.is_empty() { Ok(()) } else { Err(Error::Differs) }
 }
 
 struct Difference {
     removed: Vec<NodeId>,
     added: Vec<NodeId>,
-    /// Nodes that stand for each other, and differ.
+    /// Nodes that are paired, and differ.
     changed: Vec<(NodeId, NodeId)>,
     /// Nodes that are the same but for their names.
     renamed: Vec<(NodeId, NodeId)>,
-    /// What differs besides nodes.
+    /// Differences besides those of nodes, as sentences.
     other: Vec<String>,
 }
 
-/// What a node is without its name and its operands: those with equal keys may stand for each
-/// other. What is fed, read or drawn goes by its name, so that is part of what it is.
+/// A description of a node without its name and operands: nodes with equal keys may be paired. That
+/// of a placeholder or variable has the name too, since values go by it.
 fn key(graph: &Graph, id: NodeId, node: &Node) -> String {
     let signature = node.operator.signature();
     let name = match signature.effect {
@@ -84,7 +84,7 @@ impl Difference {
                 }
             }
         }
-        // What is left is paired by name: such nodes were changed, or moved.
+        // The rest is paired by name: these nodes were changed, or moved.
         let mut by_name: HashMap<&str, NodeId> =
             only_a.iter().map(|&id| (&*a.node(id).name, id)).collect();
         let mut added = Vec::new();
@@ -174,7 +174,7 @@ impl Difference {
     }
 }
 
-/// Whether two nodes compute the same from operands that stand for each other.
+/// Returns true if two nodes compute the same from operands that are paired.
 fn is_same(
     a: &Graph,
     b: &Graph,
@@ -196,7 +196,7 @@ fn is_same(
         && are_same(&a.controls(old), &b.controls(new))
 }
 
-/// Whether attributes of two graphs say the same. Symbols are compared by their names.
+/// Returns true if attributes of two graphs are equal. Symbols are compared by their names.
 fn is_equal((a, one): (&Graph, &Attribute), (b, other): (&Graph, &Attribute)) -> bool {
     match (one, other) {
         (Attribute::Shape(one), Attribute::Shape(other)) => {
@@ -250,7 +250,7 @@ fn others(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
     found
 }
 
-/// Differences of what is watched, by tag.
+/// Differences of summaries, by tag.
 fn summaries(a: &Graph, b: &Graph, to_b: &HashMap<NodeId, NodeId>) -> Vec<String> {
     let by_tag = |graph: &Graph| -> HashMap<Box<str>, Summary> {
         let summaries = graph.summaries().iter();

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::data::{Data, Inputs};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files::{self, From, Threads};
 use crate::metrics;
 use crate::output::{self, Json};
@@ -37,7 +37,7 @@ enum Half {
     Test,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let model = files::model(&options.graph, &options.from)?;
     let signature = files::signature(&model.graph, "evaluate")?;
     let session = files::session(&model, &options.threads)?;

@@ -6,11 +6,12 @@ use abeyance::prelude::*;
 use clap::Args;
 use serde_json::json;
 
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 use crate::files::{self, Threads};
 use crate::output::{self, Json};
-use crate::sample::{self, Sizes};
+use crate::quantity;
+use crate::random_inputs::{self, Sizes};
 
 #[derive(Args)]
 pub struct Options {
@@ -30,7 +31,7 @@ pub struct Options {
     json: Json,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let graph = files::graph(&options.graph)?;
     let with = SessionOptions::new().threads(options.threads.threads);
     let session = Session::with_options(&graph, with)?;
@@ -59,15 +60,15 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         files::signature(&graph, name)?;
         let run = session.signature(name)?;
         for &batch in &options.batch {
-            let inputs = sample::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
+            let inputs = random_inputs::inputs(&graph, run.signature(), batch, &options.sizes, 0)?;
             let found = run.explain(feeds(&run, &inputs)?)?;
             rows.push(vec![
                 name.clone(),
                 batch.to_string(),
-                output::flops_of(found.flops),
-                output::bytes_of(found.bytes),
-                output::bytes_of(found.memory as f64),
-                output::bytes_of(found.least_memory as f64),
+                quantity::flops(found.flops),
+                quantity::bytes(found.bytes),
+                quantity::bytes(found.memory as f64),
+                quantity::bytes(found.least_memory as f64),
                 found.tasks.to_string(),
             ]);
             objects.push(json!({
@@ -81,6 +82,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             &json!({ "graph": graph.name(), "variables": variables as u64, "runs": objects }),
         );
     }
-    output::line(format!("variables {}\n", output::bytes_of(variables as f64)))?;
+    output::line(format!("variables {}\n", quantity::bytes(variables as f64)))?;
     output::line(output::table(1, &rows))
 }

@@ -11,11 +11,12 @@ use serde_json::json;
 
 use crate::commands::check::said;
 use crate::data::{Data, Inputs};
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files::{self, From, Threads};
-use crate::given;
+use crate::input_files;
 use crate::output::{self, Json};
-use crate::sample::{self, Sizes};
+use crate::quantity;
+use crate::random_inputs::{self, Sizes};
 
 /// More cases than this say no more, and a server runs all of them before it lets a model answer.
 const MOST_CASES: usize = 1000;
@@ -36,7 +37,7 @@ pub struct Options {
     /// writes nothing
     #[arg(long, value_name = "NAME")]
     signature: Option<String>,
-    /// What the model is called where it is served; otherwise as the graph's file is
+    /// Name of the model where it is served; otherwise that of the graph's file
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Golden inputs: NumPy arrays, PNG images or IDX files as `predict --input` takes them, a case
@@ -56,7 +57,7 @@ pub struct Options {
     /// How far floats may be from the recorded ones on another kind of processor, relative to these
     #[arg(long, value_name = "RELATIVE", default_value_t = Tolerance::default().relative)]
     tolerance: f64,
-    /// The same in any case, for numbers near 0
+    /// How far floats may be from the recorded ones in any case, for numbers near 0
     #[arg(long, value_name = "ABSOLUTE", default_value_t = Tolerance::default().absolute)]
     absolute_tolerance: f64,
     #[command(flatten)]
@@ -67,7 +68,7 @@ pub struct Options {
     json: Json,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let model = files::model(&options.graph, &options.from)?;
     let graph = &model.graph;
     let signature = match (&options.signature, &model.signature) {
@@ -79,7 +80,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let name = options.name.as_deref().unwrap_or(&model.name);
     let bytes = if model.is_onnx {
         Some(abeyance_storage::read(&model.source, MOST_MODEL_BYTES).map_err(|error| {
-            Failure::Failed(format!("cannot read `{}`: {error}", model.source.display()))
+            Error::Failed(format!("cannot read `{}`: {error}", model.source.display()))
         })?)
     } else {
         None
@@ -115,7 +116,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     for (file, bytes) in &written {
         let path = options.output.join(file);
-        output::line(format!("wrote `{}`, {}", path.display(), output::bytes_of(*bytes as f64)))?;
+        output::line(format!("wrote `{}`, {}", path.display(), quantity::bytes(*bytes as f64)))?;
     }
     if !left_out.is_empty() {
         output::line(format!("left out: {}", shortened(&left_out)))?;
@@ -128,7 +129,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// Says early that a signature writes, before anything is run.
-fn refuse_to_write(graph: &Graph, signature: &GraphSignature) -> Result<(), Failure> {
+fn refuse_to_write(graph: &Graph, signature: &GraphSignature) -> Result<(), Error> {
     let ir = graph.ir();
     let Some(variable) = abeyance_package::writes(&ir, signature) else {
         return Ok(());
@@ -141,7 +142,7 @@ fn refuse_to_write(graph: &Graph, signature: &GraphSignature) -> Result<(), Fail
     } else {
         format!("`--signature` names one that writes nothing: {}", known.join(", "))
     };
-    Err(Failure::Failed(format!(
+    Err(Error::Failed(format!(
         "signature `{}` writes the variable `{variable}`, and what is served answers without learning\n   = help: {help}",
         signature.name
     )))
@@ -167,14 +168,14 @@ struct Golden {
     from: String,
 }
 
-fn golden(options: &Options, graph: &Graph, run: &SignatureRun<'_>) -> Result<Golden, Failure> {
+fn golden(options: &Options, graph: &Graph, run: &SignatureRun<'_>) -> Result<Golden, Error> {
     let signature = run.signature();
     if !options.case.is_empty() {
-        let (inputs, _) = given::inputs(&options.case, options.invert, graph, signature)?;
-        let cases = match given::examples(run, &inputs) {
+        let (inputs, _) = input_files::inputs(&options.case, options.invert, graph, signature)?;
+        let cases = match input_files::examples(run, &inputs) {
             Some(count) => {
                 refuse_many(count)?;
-                (0..count).map(|at| given::part(&inputs, at..at + 1)).collect()
+                (0..count).map(|at| input_files::part(&inputs, at..at + 1)).collect()
             }
             None => vec![inputs],
         };
@@ -184,14 +185,14 @@ fn golden(options: &Options, graph: &Graph, run: &SignatureRun<'_>) -> Result<Go
     if let Some(golden) = test_images(options, graph, signature)? {
         return Ok(golden);
     }
-    let made_up = |seed| sample::inputs(graph, signature, 1, &options.sizes, seed as u64);
+    let made_up = |seed| random_inputs::inputs(graph, signature, 1, &options.sizes, seed as u64);
     let cases = (0..options.cases).map(made_up).collect::<Result<_, _>>()?;
     Ok(Golden { cases, from: "made-up inputs".to_owned() })
 }
 
-fn refuse_many(count: usize) -> Result<(), Failure> {
+fn refuse_many(count: usize) -> Result<(), Error> {
     if count > MOST_CASES {
-        Err(Failure::Failed(format!(
+        Err(Error::Failed(format!(
             "{count} golden cases are more than the {MOST_CASES} there may be: each is run whenever the model is loaded"
         )))
     } else {
@@ -205,7 +206,7 @@ fn test_images(
     options: &Options,
     graph: &Graph,
     signature: &GraphSignature,
-) -> Result<Option<Golden>, Failure> {
+) -> Result<Option<Golden>, Error> {
     let is_asked_for = options.data.is_some();
     // Without an input of that name there is no need to read any.
     if signature.input("images").is_none() && !is_asked_for || options.cases == 0 {
@@ -228,9 +229,9 @@ fn test_images(
     });
     match taken {
         Ok(golden) => Ok(Some(golden)),
-        Err(failure) if is_asked_for => Err(failure),
-        Err(failure) => {
-            output::note(format!("no test images: {}", failure.brief()));
+        Err(error) if is_asked_for => Err(error),
+        Err(error) => {
+            output::note(format!("no test images: {}", error.brief()));
             Ok(None)
         }
     }

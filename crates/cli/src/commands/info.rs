@@ -7,10 +7,11 @@ use abeyance::session::Value;
 use clap::Args;
 use serde_json::json;
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::files;
 use crate::metrics;
 use crate::output::{self, Json};
+use crate::quantity;
 
 #[derive(Args)]
 pub struct Options {
@@ -20,12 +21,12 @@ pub struct Options {
     json: Json,
 }
 
-/// What is told of a variable's numbers.
+/// Statistics of a variable's numbers.
 struct Summary {
     least: f64,
     mean: f64,
     most: f64,
-    /// How many are NaN or infinite.
+    /// The number of those that are NaN or infinite.
     odd: usize,
 }
 
@@ -42,7 +43,7 @@ impl Summary {
     }
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let checkpoint = files::checkpoint(&options.checkpoint)?;
     let total: usize = checkpoint.variables().map(|(_, array)| array.len()).sum();
     let bytes: usize = checkpoint.variables().map(|(_, array)| array.bytes.len()).sum();
@@ -62,12 +63,11 @@ pub fn run(options: &Options) -> Result<(), Failure> {
             "variables": variables.collect::<Vec<_>>(),
         }));
     }
-    match checkpoint.is_complete() {
-        true => {
-            let (graph, step, seed) = (checkpoint.graph(), checkpoint.step(), checkpoint.seed());
-            output::line(format!("graph {graph}, step {step}, seed {seed}"))?;
-        }
-        false => output::line("values only: written by another program")?,
+    if checkpoint.is_complete() {
+        let (graph, step, seed) = (checkpoint.graph(), checkpoint.step(), checkpoint.seed());
+        output::line(format!("graph {graph}, step {step}, seed {seed}"))?;
+    } else {
+        output::line("values only: written by another program")?;
     }
     for (key, value) in checkpoint.notes() {
         output::line(format!("{key} {value}"))?;
@@ -90,6 +90,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     }
     output::line(format!("\n{}\n", output::table(2, &rows)))?;
     let count = rows.len() - 1;
-    let (total, bytes) = (output::grouped(total as u64), output::bytes_of(bytes as f64));
+    let (total, bytes) = (quantity::count(total as u64), quantity::bytes(bytes as f64));
     output::line(format!("{count} variables, {total} numbers, {bytes}"))
 }

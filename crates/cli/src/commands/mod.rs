@@ -18,7 +18,7 @@ mod train;
 
 use clap::Subcommand;
 
-use crate::failure::Failure;
+use crate::error::Error;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -55,7 +55,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub fn run(self) -> Result<(), Failure> {
+    pub fn run(self) -> Result<(), Error> {
         match self {
             Command::Train(options) => train::run(&options),
             Command::Eval(options) => eval::run(&options),

@@ -10,12 +10,12 @@ use clap::Args;
 use ndarray::{Axis, concatenate};
 use serde_json::json;
 
-use crate::arrays;
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 use crate::files::{self, From, Threads};
-use crate::given::{self, Files};
+use crate::input_files::{self, Files};
 use crate::metrics;
+use crate::npy;
 use crate::output::{self, Json};
 
 /// More numbers of one output are not shown in a line.
@@ -51,22 +51,23 @@ pub struct Options {
     json: Json,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let model = files::model(&options.graph, &options.from)?;
     let graph = &model.graph;
     files::signature(graph, &options.signature)?;
     let session = files::session(&model, &options.threads)?;
     let run = session.signature(&options.signature)?;
-    let (inputs, read) = given::inputs(&options.input, options.invert, graph, run.signature())?;
+    let (inputs, read) =
+        input_files::inputs(&options.input, options.invert, graph, run.signature())?;
     let outputs = batches(&run, &inputs, options.batch as usize)?;
     let names: Vec<&str> = run.signature().outputs.iter().map(|(name, _)| &**name).collect();
     if let Some(folder) = &options.output {
         std::fs::create_dir_all(folder).map_err(|error| {
-            Failure::Failed(format!("cannot make the folder `{}`: {error}", folder.display()))
+            Error::Failed(format!("cannot make the folder `{}`: {error}", folder.display()))
         })?;
         for ((name, value), file) in names.iter().zip(&outputs).zip(file_names(&names)) {
             let path = folder.join(file);
-            arrays::write_npy(&path, value)?;
+            npy::write(&path, value)?;
             let (shown, dtype, shape) = (path.display(), value.dtype(), value.shape());
             output::line(format!("wrote `{shown}`, {dtype}{shape:?}, the output `{name}`"))?;
         }
@@ -124,24 +125,24 @@ fn batches(
     run: &SignatureRun<'_>,
     inputs: &[(String, Value)],
     batch: usize,
-) -> Result<Vec<Value>, Failure> {
-    let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Failure> {
+) -> Result<Vec<Value>, Error> {
+    let once = |inputs: &[(String, Value)]| -> Result<Vec<Value>, Error> {
         Ok(run.run(feeds(run, inputs)?)?)
     };
-    let count = match given::examples(run, inputs) {
+    let count = match input_files::examples(run, inputs) {
         Some(count) if count > batch => count,
         _ => return once(inputs),
     };
     let mut parts: Vec<Vec<Value>> = Vec::new();
     for start in (0..count).step_by(batch) {
-        parts.push(once(&given::part(inputs, start..(start + batch).min(count)))?);
+        parts.push(once(&input_files::part(inputs, start..(start + batch).min(count)))?);
     }
     let outputs = parts.first().map_or(0, Vec::len);
     (0..outputs).map(|place| joined(&parts, place)).collect()
 }
 
 /// One output of all parts, one after another.
-fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Failure> {
+fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Error> {
     macro_rules! join {
         ($variant:ident) => {{
             let views: Vec<_> = parts
@@ -151,7 +152,7 @@ fn joined(parts: &[Vec<Value>], place: usize) -> Result<Value, Failure> {
                     _ => None,
                 })
                 .collect();
-            Value::$variant(concatenate(Axis(0), &views).map_err(Failure::failed)?)
+            Value::$variant(concatenate(Axis(0), &views).map_err(Error::failed)?)
         }};
     }
     Ok(match parts.first().and_then(|part| part.get(place)).map(Value::dtype) {
@@ -171,7 +172,7 @@ fn show(
     outputs: &[Value],
     rows: Option<usize>,
     files: &Files,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let Some(rows) = rows else {
         return names.iter().zip(outputs).try_for_each(|(name, value)| {
             output::line(format!("{name} {}", numbers(value.dtype(), &value.to_f64())))

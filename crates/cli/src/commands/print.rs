@@ -6,12 +6,12 @@ use abeyance::ir::{self, Role};
 use abeyance::prelude::*;
 use clap::Args;
 
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 use crate::files::{self, Threads};
 use crate::output;
 use crate::picture;
-use crate::sample::{self, Sizes};
+use crate::random_inputs::{self, Sizes};
 
 /// A picture of more nodes takes long and shows nothing.
 const MOST_DRAWN: usize = 1000;
@@ -45,7 +45,7 @@ pub struct Options {
     threads: Threads,
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let graph = files::graph(&options.graph)?;
     if let Some(signature) = &options.plan {
         return output::line(plan(options, &graph, signature)?);
@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     if options.svg {
         let nodes = ir.iter().filter(|(_, node)| is_shown(node)).count();
         if nodes > MOST_DRAWN {
-            return Err(Failure::Failed(format!(
+            return Err(Error::Failed(format!(
                 "a picture of {nodes} nodes shows nothing; {MOST_DRAWN} are drawn at most\n   = help: `--dot` gives Graphviz source of any size"
             )));
         }
@@ -68,12 +68,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     output::line(if options.backward { text } else { forward(&text) })
 }
 
-fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Failure> {
+fn plan(options: &Options, graph: &Graph, signature: &str) -> Result<String, Error> {
     let with = SessionOptions::new().threads(options.threads.threads);
     files::signature(graph, signature)?;
     let session = Session::with_options(graph, with)?;
     let run = session.signature(signature)?;
-    let inputs = sample::inputs(graph, run.signature(), options.batch, &options.sizes, 0)?;
+    let inputs = random_inputs::inputs(graph, run.signature(), options.batch, &options.sizes, 0)?;
     Ok(run.explain(feeds(&run, &inputs)?)?.to_string())
 }
 

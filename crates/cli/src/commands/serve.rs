@@ -6,8 +6,8 @@ use std::time::Duration;
 use abeyance_serve::{Models, Server, ServerOptions};
 use clap::Args;
 
-use crate::failure::Failure;
-use crate::{files, output, stop};
+use crate::error::Error;
+use crate::{files, interrupt, output};
 
 #[derive(Args)]
 pub struct Options {
@@ -16,7 +16,7 @@ pub struct Options {
     model: PathBuf,
     #[command(flatten)]
     from: files::From,
-    /// What the model is called, if not as its file
+    /// Name of the model; otherwise that of its file
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Where HTTP is spoken: an address and a port, or a port of this machine alone; port 0 takes
@@ -83,28 +83,28 @@ fn milliseconds(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "a number of milliseconds is wanted, at most 60000".to_owned())
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let models = models(options)?;
     log(options.json_log);
-    stop::listen_quietly()?;
-    let server = Server::start(models, server_options(options)?).map_err(Failure::failed)?;
+    interrupt::listen_quietly()?;
+    let server = Server::start(models, server_options(options)?).map_err(Error::failed)?;
     output::line(format!("serving at {}; Ctrl-C ends it", server.url()))?;
     if let Some(grpc) = server.grpc() {
         output::line(format!("gRPC at {grpc}"))?;
     }
-    while !stop::is_asked() {
+    while !interrupt::is_requested() {
         std::thread::sleep(Duration::from_millis(20));
     }
     if server.stop() {
         Ok(())
     } else {
-        Err(Failure::Failed("some requests did not end within 30 seconds".to_owned()))
+        Err(Error::Failed("some requests did not end within 30 seconds".to_owned()))
     }
 }
 
 /// One model, or a folder of many: that is a folder which is no model itself and in which folders
 /// of versions lie.
-fn models(options: &Options) -> Result<Models, Failure> {
+fn models(options: &Options) -> Result<Models, Error> {
     let path = &options.model;
     if !is_repository(path) {
         let checkpoint = options.from.checkpoint.clone();
@@ -115,7 +115,7 @@ fn models(options: &Options) -> Result<Models, Failure> {
         (None, Some(_)) => "--name",
         (None, None) => return Ok(Models::folder(path)),
     };
-    Err(Failure::Failed(format!(
+    Err(Error::Failed(format!(
         "`{}` is a folder of models, and `{flag}` is for one\n   = help: name the model's own file or folder",
         path.display()
     )))
@@ -138,7 +138,7 @@ fn is_repository(path: &Path) -> bool {
         && (is_empty() || folders(path).iter().any(has_versions))
 }
 
-fn server_options(options: &Options) -> Result<ServerOptions, Failure> {
+fn server_options(options: &Options) -> Result<ServerOptions, Error> {
     let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
     let mut server = ServerOptions::new()
         .http(&options.http)
@@ -162,7 +162,7 @@ fn server_options(options: &Options) -> Result<ServerOptions, Failure> {
     }
     if let Some(file) = &options.token_file {
         let failed = |why: &dyn std::fmt::Display| {
-            Failure::Failed(format!("cannot read the token in `{}`: {why}", file.display()))
+            Error::Failed(format!("cannot read the token in `{}`: {why}", file.display()))
         };
         let bytes = abeyance_storage::read(file, 4096).map_err(|error| failed(&error))?;
         let text = String::from_utf8(bytes).map_err(|_| failed(&"it is no text"))?;

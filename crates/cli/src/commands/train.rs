@@ -10,20 +10,20 @@ use clap::Args;
 use serde_json::json;
 
 use crate::data::{Data, Inputs};
-use crate::failure::Failure;
-use crate::feeding::feeds;
+use crate::error::Error;
+use crate::feeds::feeds;
 use crate::files::{self, Threads};
+use crate::interrupt;
 use crate::metrics::{self, Metrics};
+use crate::monitor::{Monitor, MonitorOptions, Training};
 use crate::output::{self, Json};
 use crate::progress::Progress;
-use crate::stop;
-use crate::watching::{About, Watched, Watching};
 
-/// Steps between two evaluations of a training that nobody watches.
+/// Steps between two evaluations of a training that is not monitored.
 const EVAL_EVERY: u64 = 1000;
-/// Evaluations of one that is watched: the points of its test curves.
-const WATCHED_EVALUATIONS: u64 = 50;
-/// What a checkpoint remembers of the data, so that training does not go on with others.
+/// Evaluations of one that is monitored: the points of its test curves.
+const MONITORED_EVALUATIONS: u64 = 50;
+/// The keys under which a checkpoint notes the data, so that training does not go on with others.
 const BATCH: &str = "batch";
 const IMAGES: &str = "images";
 
@@ -61,44 +61,31 @@ pub struct Options {
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
-    watched: Watched,
+    monitor: MonitorOptions,
     #[command(flatten)]
     json: Json,
 }
 
 impl Options {
     fn eval_every(&self) -> u64 {
-        self.eval_every.unwrap_or(if self.watched.is_watched() {
-            (self.steps / WATCHED_EVALUATIONS).max(1)
+        self.eval_every.unwrap_or(if self.monitor.is_enabled() {
+            (self.steps / MONITORED_EVALUATIONS).max(1)
         } else {
             EVAL_EVERY
         })
     }
 }
 
-pub fn run(options: &Options) -> Result<(), Failure> {
+pub fn run(options: &Options) -> Result<(), Error> {
     let graph = files::graph(&options.graph)?;
-    if options.watched.is_watched() && graph.ir().summaries().is_empty() {
-        // A graph that names nothing to watch.
+    if options.monitor.is_enabled() && graph.ir().summaries().is_empty() {
+        // The graph has no summaries of its own.
         graph.summaries().variables();
     }
     files::signature(&graph, "train")?;
     let data = options.data.load()?;
     let start = Start::new(options, &data.train)?;
-    let mut with = SessionOptions::new().threads(options.threads.threads);
-    if let Some(seed) = start.seed {
-        with = with.seed(seed);
-    }
-    let session = Session::with_options(&graph, with)?;
-    if let Some(checkpoint) = &start.checkpoint {
-        checkpoint.restore(&session)?;
-        if !checkpoint.is_of(&session) {
-            output::note(
-                "the checkpoint is of another version of this graph, with the same variables",
-            );
-        }
-        output::note(format!("going on from step {}", session.step()));
-    }
+    let session = start.session(&graph, options.threads.threads)?;
     if session.step() >= options.steps {
         let done = session.step();
         output::note(format!(
@@ -109,10 +96,10 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let (batch, resumes) = (start.batch, start.checkpoint.is_some());
     let mut trainer = Trainer::new(options, &graph, &session, &data, start)?;
     // Last of all that can be refused: it makes files.
-    let watching = if options.watched.is_watched() {
-        Some(Watching::start(
-            &options.watched,
-            &About {
+    let monitor = if options.monitor.is_enabled() {
+        Some(Monitor::start(
+            &options.monitor,
+            &Training {
                 session: &session,
                 data: &data,
                 file: options.graph.display().to_string(),
@@ -124,27 +111,27 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     } else {
         None
     };
-    trainer.watching = watching.as_ref();
+    trainer.monitor = monitor.as_ref();
     if options.checkpoint.is_none() {
         output::note(
-            "no --checkpoint: what is learnt is thrown away at the end; `--checkpoint FOLDER` keeps it",
+            "no --checkpoint: the trained variables are lost at the end; `--checkpoint FOLDER` saves them",
         );
     }
-    stop::listen()?;
+    interrupt::listen()?;
     let trained = trainer.train().and_then(|evaluated| trainer.finish(evaluated));
-    if let Some(watching) = watching {
+    if let Some(monitor) = monitor {
         let state = match &trained {
             Ok(()) => "done".to_owned(),
-            Err(Failure::Interrupted) => "stopped".to_owned(),
-            Err(failure) => format!("failed: {}", failure.brief()),
+            Err(Error::Interrupted) => "stopped".to_owned(),
+            Err(error) => format!("failed: {}", error.brief()),
         };
-        let is_well = matches!(trained, Ok(()) | Err(Failure::Interrupted));
-        watching.finish(&session, &state, is_well);
+        let is_well = matches!(trained, Ok(()) | Err(Error::Interrupted));
+        monitor.finish(&session, &state, is_well);
     }
     trained
 }
 
-/// Where training begins.
+/// The beginning of training: at step 0, or at that of a checkpoint.
 struct Start {
     checkpoint: Option<Checkpoint>,
     checkpoints: Option<Checkpoints>,
@@ -153,12 +140,12 @@ struct Start {
 }
 
 impl Start {
-    fn new(options: &Options, data: &Dataset) -> Result<Self, Failure> {
+    fn new(options: &Options, data: &Dataset) -> Result<Self, Error> {
         let asked = options.batch.map(|batch| batch as usize);
         if let Some(batch) = asked
             && batch > data.len()
         {
-            return Err(Failure::Failed(format!(
+            return Err(Error::Failed(format!(
                 "--batch {batch}: there are {} training images",
                 data.len()
             )));
@@ -174,7 +161,7 @@ impl Start {
         let shown = folder.display();
         match (checkpoints.list()?.last(), options.resume) {
             (Some((step, _)), false) => {
-                return Err(Failure::Failed(format!(
+                return Err(Error::Failed(format!(
                     "there are checkpoints in `{shown}` already, the newest of step {step}\n   = help: go on from it with `--resume`, or name another folder"
                 )));
             }
@@ -190,6 +177,25 @@ impl Start {
         Ok(start)
     }
 
+    /// Makes the session that is to be trained, with the variables of the checkpoint.
+    fn session(&self, graph: &Graph, threads: usize) -> Result<Session, Error> {
+        let mut options = SessionOptions::new().threads(threads);
+        if let Some(seed) = self.seed {
+            options = options.seed(seed);
+        }
+        let session = Session::with_options(graph, options)?;
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint.restore(&session)?;
+            if !checkpoint.is_of(&session) {
+                output::note(
+                    "the checkpoint is of another version of this graph, with the same variables",
+                );
+            }
+            output::note(format!("going on from step {}", session.step()));
+        }
+        Ok(session)
+    }
+
     /// Goes on from a checkpoint as it was trained.
     fn resume(
         &mut self,
@@ -197,11 +203,11 @@ impl Start {
         folder: &Path,
         options: &Options,
         data: &Dataset,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let Some(checkpoint) = checkpoint else { return Ok(()) };
         let shown = folder.display();
         let other = |what: &str, was: &str, asked: &str| {
-            Failure::Failed(format!(
+            Error::Failed(format!(
                 "the checkpoint in `{shown}` was trained with {what} {was}, not {asked}\n   = help: leave that out to go on as it was trained, or name another folder"
             ))
         };
@@ -244,7 +250,7 @@ struct Trainer<'a> {
     inputs: Inputs,
     /// Of the signature `evaluate`, where there is one.
     evaluation: Option<Inputs>,
-    watching: Option<&'a Watching<'a>>,
+    monitor: Option<&'a Monitor<'a>>,
 }
 
 impl<'a> Trainer<'a> {
@@ -254,10 +260,10 @@ impl<'a> Trainer<'a> {
         session: &'a Session,
         data: &'a Mnist,
         start: Start,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let run = session.signature("train")?;
         if run.signature().steps.is_empty() {
-            return Err(Failure::Failed(
+            return Err(Error::Failed(
                 "the signature `train` runs no training step\n   = help: the program that saves the graph adds one to the signature: the operation that an optimizer gives".to_owned(),
             ));
         }
@@ -271,11 +277,11 @@ impl<'a> Trainer<'a> {
                 None
             }
         };
-        Ok(Self { options, session, data, start, run, inputs, evaluation, watching: None })
+        Ok(Self { options, session, data, start, run, inputs, evaluation, monitor: None })
     }
 
-    /// Trains, and gives what the last step was evaluated to if it was its turn.
-    fn train(&self) -> Result<Option<Metrics>, Failure> {
+    /// Trains, and returns the metrics of the last step if it was evaluated.
+    fn train(&self) -> Result<Option<Metrics>, Error> {
         let (from, to) = (self.session.step(), self.options.steps);
         let mut progress = Progress::new((from, to), self.start.batch, self.options.json.json);
         let trained = self.steps((from, to), &mut progress);
@@ -287,13 +293,13 @@ impl<'a> Trainer<'a> {
         &self,
         (from, to): (u64, u64),
         progress: &mut Progress,
-    ) -> Result<Option<Metrics>, Failure> {
+    ) -> Result<Option<Metrics>, Error> {
         let names: Vec<String> =
             self.run.signature().outputs.iter().map(|(name, _)| name.to_string()).collect();
         let batches = self.data.train.batches(self.start.batch).seed(self.session.seed());
         let every = |period: u64, step: u64| period > 0 && step.is_multiple_of(period);
         let eval_every = self.options.eval_every();
-        if self.watching.is_some() && from == 0 && eval_every > 0 && to > 0 {
+        if self.monitor.is_some() && from == 0 && eval_every > 0 && to > 0 {
             // Where the curves begin. That it was looked at is not to be seen in a checkpoint
             // either, which counts draws.
             let begin = self.session.snapshot();
@@ -304,8 +310,8 @@ impl<'a> Trainer<'a> {
         for (step, batch) in (from..to).zip(batches.starting_at(from)) {
             let values = self.inputs.of_batch(batch);
             let feeds = feeds(&self.run, &values)?;
-            let outputs = match self.watching {
-                Some(watching) => watching.step(step, &self.run, feeds, &names)?,
+            let outputs = match self.monitor {
+                Some(monitor) => monitor.step(step, &self.run, feeds, &names)?,
                 None => self.run.run(feeds)?,
             };
             let (done, train) = (step + 1, metrics::metrics(&names, &outputs));
@@ -322,12 +328,12 @@ impl<'a> Trainer<'a> {
                 progress.restart(done);
                 evaluated = Some(test);
             }
-            let is_stopped = self.watching.is_some_and(|watching| {
-                watching.obey(self.session, || {
-                    self.save_now().map_err(|failure| failure.brief().to_owned())
+            let is_stopped = self.monitor.is_some_and(|monitor| {
+                monitor.handle_requests(self.session, || {
+                    self.save_now().map_err(|error| error.brief().to_owned())
                 })
             });
-            if (stop::is_asked() || is_stopped) && done < to {
+            if (interrupt::is_requested() || is_stopped) && done < to {
                 return Err(self.stopped(progress)?);
             }
             if done < to && every(self.options.save_every, done) {
@@ -337,18 +343,18 @@ impl<'a> Trainer<'a> {
         Ok(evaluated)
     }
 
-    /// A loss that is no number stays so: the checkpoints of before are worth more than those that
-    /// would follow.
-    fn refuse_nan(&self, step: u64, train: &Metrics) -> Result<(), Failure> {
+    /// Stops training at a loss that is NaN or infinite. It stays so, and the checkpoints before it
+    /// are worth more than those that would follow.
+    fn refuse_nan(&self, step: u64, train: &Metrics) -> Result<(), Error> {
         let Some((name, value)) = train.iter().find(|(_, value)| !value.is_finite()) else {
             return Ok(());
         };
-        Err(Failure::Failed(format!(
-            "`{name}` is {value} at step {step}: nothing is learnt any more\n   = help: a smaller learning rate, or a loss of logits such as `softmax_cross_entropy`; a `check_numerics` in the graph says where it comes from"
+        Err(Error::Failed(format!(
+            "`{name}` is {value} at step {step}: training cannot recover from it\n   = help: a smaller learning rate, or a loss of logits such as `softmax_cross_entropy`; a `check_numerics` in the graph says where it comes from"
         )))
     }
 
-    fn stopped(&self, progress: &Progress) -> Result<Failure, Failure> {
+    fn stopped(&self, progress: &Progress) -> Result<Error, Error> {
         progress.finish();
         let at = format!("stopped at step {} of {}", self.session.step(), self.options.steps);
         match self.save()? {
@@ -357,10 +363,10 @@ impl<'a> Trainer<'a> {
             }
             None => eprintln!("{at}; nothing is saved without `--checkpoint FOLDER`"),
         }
-        Ok(Failure::Interrupted)
+        Ok(Error::Interrupted)
     }
 
-    fn save(&self) -> Result<Option<PathBuf>, Failure> {
+    fn save(&self) -> Result<Option<PathBuf>, Error> {
         let Some(checkpoints) = &self.start.checkpoints else { return Ok(None) };
         let checkpoint = Checkpoint::of(self.session)
             .note(BATCH, self.start.batch)
@@ -368,34 +374,32 @@ impl<'a> Trainer<'a> {
         Ok(Some(checkpoints.save_checkpoint(&checkpoint)?))
     }
 
-    fn evaluate(&self) -> Result<Metrics, Failure> {
+    fn evaluate(&self) -> Result<Metrics, Error> {
         let Some(inputs) = &self.evaluation else { return Ok(Metrics::new()) };
-        let also = self.watching.and_then(Watching::predictions);
+        let also = self.monitor.and_then(Monitor::predictions);
         let (test, predictions) =
             metrics::evaluate(self.session, "evaluate", inputs, &self.data.test, 100, also)?;
-        if let Some(watching) = self.watching {
-            watching.tested(self.session.step(), &test, &predictions);
+        if let Some(monitor) = self.monitor {
+            monitor.record_test(self.session.step(), &test, &predictions);
         }
         Ok(test)
     }
 
     fn say_speed(&self, step: u64, speed: f64) {
-        if let Some(watching) = self.watching {
-            watching.speed(step, speed);
+        if let Some(monitor) = self.monitor {
+            monitor.speed(step, speed);
         }
     }
 
     /// Saves because somebody asks for it, and says where.
-    fn save_now(&self) -> Result<String, Failure> {
+    fn save_now(&self) -> Result<String, Error> {
         match self.save()? {
             Some(path) => Ok(format!("saved `{}`", path.display())),
-            None => {
-                Err(Failure::Failed("nothing is saved without `--checkpoint FOLDER`".to_owned()))
-            }
+            None => Err(Error::Failed("nothing is saved without `--checkpoint FOLDER`".to_owned())),
         }
     }
 
-    fn finish(&self, evaluated: Option<Metrics>) -> Result<(), Failure> {
+    fn finish(&self, evaluated: Option<Metrics>) -> Result<(), Error> {
         let saved = self.save()?;
         let test = match evaluated {
             Some(test) => test,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct Link {
     pub from: usize,
     pub to: usize,
-    /// Whether it is order without data.
+    /// True for a control dependency, which carries no data.
     pub is_order: bool,
 }
 
@@ -30,9 +30,9 @@ pub struct Layout {
 const GAP: f64 = 36.0;
 /// Between neighbours in a row.
 const BESIDE: f64 = 18.0;
-/// What a line takes of a row.
+/// The width that a line takes of a row.
 const LANE: f64 = 6.0;
-/// How often the order of rows is improved, and then the places.
+/// The number of times that the order of rows is improved, and then the places.
 const ROUNDS: usize = 12;
 
 /// A box, or the place of a line in a row that it goes through.

@@ -10,7 +10,7 @@ use abeyance::ir::{Edge, Graph, Node};
 
 use self::layout::{Layout, Link};
 
-/// Letters are of one width, so that what fits a box is known without a font.
+/// The width of a letter. All have the same, so that the size of a box is known without a font.
 const LETTER: f64 = 6.6;
 const LINE: f64 = 14.0;
 /// Between a box and its text.
@@ -20,7 +20,7 @@ const MARGIN: f64 = 12.0;
 /// Longer lines of a box are cut.
 const LONGEST: usize = 44;
 
-/// The nodes that are to be drawn, and the edges between them.
+/// Draws the nodes for which `is_drawn` is true, and the edges between them.
 pub fn svg(graph: &Graph, is_drawn: impl Fn(&Node) -> bool) -> String {
     let mut places = HashMap::new();
     let mut boxes = Vec::new();
@@ -101,12 +101,11 @@ fn draw(boxes: &[NodeBox], links: &[Link], layout: &Layout) -> Result<String, st
             }
             // Straight through a row, and from one row to the next a curve that leaves and enters
             // straight.
-            match x0 == x1 {
-                true => write!(path, "V{y1:.1}")?,
-                false => {
-                    let middle = (y0 + y1) / 2.0;
-                    write!(path, "C{x0:.1} {middle:.1} {x1:.1} {middle:.1} {x1:.1} {y1:.1}")?;
-                }
+            if x0 == x1 {
+                write!(path, "V{y1:.1}")?;
+            } else {
+                let middle = (y0 + y1) / 2.0;
+                write!(path, "C{x0:.1} {middle:.1} {x1:.1} {middle:.1} {x1:.1} {y1:.1}")?;
             }
         }
         writeln!(out, "<path d=\"{path}\"{dashed} marker-end=\"url(#end)\"/>")?;

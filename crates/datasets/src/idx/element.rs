@@ -1,6 +1,6 @@
 //! The six element types of IDX.
 
-use super::Fault;
+use std::collections::TryReserveError;
 
 /// An element type that an IDX file can hold: `u8`, `i8`, `i16`, `i32`, `f32` and `f64`. Sealed.
 pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
@@ -12,8 +12,11 @@ pub trait Element: Copy + Send + Sync + sealed::Sealed + 'static {
     const SIZE: usize;
 
     /// The elements stored big-endian in `bytes`, a whole number of them.
+    ///
+    /// # Errors
+    /// There is not enough memory.
     #[doc(hidden)]
-    fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, Fault>;
+    fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, TryReserveError>;
 }
 
 mod sealed {
@@ -27,7 +30,7 @@ impl Element for u8 {
     const NAME: &'static str = "u8";
     const SIZE: usize = 1;
 
-    fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, Fault> {
+    fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, TryReserveError> {
         Ok(bytes)
     }
 }
@@ -42,12 +45,10 @@ macro_rules! elements {
                 const NAME: &'static str = stringify!($element);
                 const SIZE: usize = size_of::<$element>();
 
-                fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, Fault> {
+                fn from_big_endian(bytes: Vec<u8>) -> Result<Vec<Self>, TryReserveError> {
                     let (encoded, _) = bytes.as_chunks::<{ size_of::<$element>() }>();
                     let mut elements = Vec::new();
-                    elements
-                        .try_reserve_exact(encoded.len())
-                        .map_err(|_| Fault::Memory { bytes: bytes.len() as u64 })?;
+                    elements.try_reserve_exact(encoded.len())?;
                     elements.extend(encoded.iter().map(|&bytes| $element::from_be_bytes(bytes)));
                     Ok(elements)
                 }

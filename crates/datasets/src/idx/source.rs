@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read};
 
 use flate2::read::MultiGzDecoder;
 
-use super::Fault;
+use super::IdxErrorKind;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -20,9 +20,12 @@ pub(super) struct Source<'r> {
 
 impl<'r> Source<'r> {
     /// Looks at the first two bytes of `reader` and decompresses it if they are those of gzip.
-    pub(super) fn new(reader: &'r mut dyn Read) -> Result<Self, Fault> {
+    pub(super) fn new(reader: &'r mut dyn Read) -> Result<Self, IdxErrorKind> {
         let mut magic = Vec::new();
-        (&mut *reader).take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic).map_err(Fault::Io)?;
+        (&mut *reader)
+            .take(GZIP_MAGIC.len() as u64)
+            .read_to_end(&mut magic)
+            .map_err(IdxErrorKind::Io)?;
         let gzip = magic == GZIP_MAGIC;
         let whole = Cursor::new(magic).chain(reader);
         let reader: Box<dyn Read + 'r> =
@@ -34,8 +37,12 @@ impl<'r> Source<'r> {
     ///
     /// Memory grows with the bytes that arrive, not with `limit`, and running out of it is an
     /// error.
-    pub(super) fn read_up_to(&mut self, limit: u64, into: &mut Vec<u8>) -> Result<(), Fault> {
-        let no_memory = || Fault::Memory { bytes: limit };
+    pub(super) fn read_up_to(
+        &mut self,
+        limit: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), IdxErrorKind> {
+        let no_memory = || IdxErrorKind::Memory { bytes: limit };
         let reserve = usize::try_from(limit.min(FIRST_RESERVE)).map_err(|_| no_memory())?;
         into.try_reserve(reserve).map_err(|_| no_memory())?;
 
@@ -50,9 +57,9 @@ impl<'r> Source<'r> {
             | io::ErrorKind::InvalidInput
                 if self.gzip =>
             {
-                Fault::Gzip { after: self.position, detail: error.to_string() }
+                IdxErrorKind::Gzip { after: self.position, detail: error.to_string() }
             }
-            _ => Fault::Io(error),
+            _ => IdxErrorKind::Io(error),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests write: folders of their own, and files to put there.
+//! Folders of the tests' own, and files to put there.
 
 // Every test file is a program of its own and uses a part of this.
 #![allow(dead_code)]
@@ -11,7 +11,7 @@ use std::process;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// A folder that is gone with the value.
+/// A folder that is removed when the value is dropped.
 pub struct Scratch(PathBuf);
 
 impl Scratch {

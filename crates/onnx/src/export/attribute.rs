@@ -26,6 +26,11 @@ pub(crate) fn ints(name: &str, values: &[i64]) -> AttributeProto {
     }
 }
 
+/// The attribute `perm` of a transpose.
+pub(crate) fn order(order: [usize; 4]) -> AttributeProto {
+    ints("perm", &order.map(|axis| axis as i64))
+}
+
 /// An attribute that is a number.
 pub(crate) fn float(name: &str, value: f64) -> AttributeProto {
     AttributeProto {

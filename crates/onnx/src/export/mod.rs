@@ -1,13 +1,14 @@
 //! From a graph to a model's bytes.
 //!
-//! What a signature's outputs depend on is settled first ([`settled`]: what a fed value decides,
-//! such as that nothing is dropped), then gone through in order, and each node handed to the
-//! function of its operator in the [`table`]. Nothing stops at the first node that cannot be said
-//! in ONNX: all of them are reported together.
+//! First the constants are found that follow from the signature's feeds ([`constants`]), such as
+//! that nothing is dropped. Then the nodes on which the outputs depend are visited in order, and
+//! each is handed to the function of its operator in the [`table`]. The first node without a
+//! counterpart does not end the export: all of them are reported together.
 
 mod attribute;
+mod constants;
+mod entry;
 mod ops;
-mod settled;
 mod sizes;
 pub(crate) mod table;
 mod writer;
@@ -18,10 +19,10 @@ use abeyance_graph::Graph;
 use abeyance_ir::{Array, Dim, GraphSignature, NodeId, Type};
 use prost::Message;
 
-use self::settled::Settled;
+use self::constants::ConstantState;
 use self::writer::Writer;
 use crate::element_type;
-use crate::error::{ExportError, Obstacle};
+use crate::error::{ExportError, ExportProblem};
 use crate::proto::tensor_shape_proto::{Dimension, dimension};
 use crate::proto::type_proto::{Tensor as TensorType, Value as TypeValue};
 use crate::proto::{
@@ -32,17 +33,17 @@ use crate::proto::{
 pub const EXPORTED_OPSET: i64 = 17;
 /// The version of ONNX's format that models are written in.
 const IR_VERSION: i64 = 8;
-/// A message of protobuf holds less than this.
+/// The length that a message of protobuf may not reach, in bytes.
 const LARGEST: usize = i32::MAX as usize;
 
-/// A graph as an ONNX model (opset 17, IR version 8): what the outputs of a signature need, with
-/// the weights inside.
+/// Exports a graph as an ONNX model (opset 17, IR version 8): the nodes that the outputs of a
+/// signature need, with the weights inside.
 ///
 /// `values` gives the value of a variable by its name, usually out of a session or a checkpoint; of
 /// one that it does not know the first value is taken where that is not random. Unknown dimensions
-/// have their names as `dim_param`s. What the signature feeds, and what stands in for a placeholder
-/// that is not fed, is settled: a dropout that keeps everything is left out. Summaries are left
-/// out: ONNX has no word for them.
+/// have their names as `dim_param`s. Values that the signature feeds, and defaults of placeholders
+/// that it does not feed, are constants: a dropout that keeps everything is left out. Summaries are
+/// left out: ONNX has none.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -57,9 +58,9 @@ const LARGEST: usize = i32::MAX as usize;
 /// ```
 ///
 /// # Errors
-/// There is no such signature, or everything in the graph that cannot be said in ONNX: operators
-/// without a counterpart, random numbers that are drawn, variables without a value, placeholders
-/// that the signature does not feed.
+/// There is no such signature, or parts of the graph have no counterpart in ONNX: operators, random
+/// numbers that are drawn, variables without a value, placeholders that the signature does not
+/// feed. All of these are reported together.
 pub fn export(
     graph: &Graph,
     signature: &str,
@@ -72,16 +73,17 @@ pub fn export(
             known: ir.signatures().iter().map(|known| known.name.to_string()).collect(),
         });
     };
-    let settled = Settled::of(&ir, signature);
-    let needed = needed(&ir, signature, &settled);
-    let mut writer = Writer::new(&ir, signature, &settled, &needed, values);
+    let constants = ConstantState::of(&ir, signature);
+    let needed = needed(&ir, signature, &constants);
+    let mut writer = Writer::new(&ir, signature, &constants, &needed, values);
     for &id in &needed {
-        writer.write(id);
+        let entry = table::find(ir.node(id));
+        writer.write(id, entry.map(|entry| entry.write));
     }
     let outputs = writer.outputs();
-    let obstacles = writer.obstacles();
-    if !obstacles.is_empty() {
-        return Err(ExportError::Refused(obstacles));
+    let problems = gathered(writer.refused());
+    if !problems.is_empty() {
+        return Err(ExportError::Refused(problems));
     }
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
@@ -103,7 +105,7 @@ pub fn export(
     };
     match model.encoded_len() {
         length if length < LARGEST => Ok(model.encode_to_vec()),
-        length => Err(ExportError::Refused(vec![Obstacle {
+        length => Err(ExportError::Refused(vec![ExportProblem {
             operator: "variable".to_owned(),
             nodes: Vec::new(),
             reason: format!("{length} bytes are more than a model's file holds"),
@@ -111,15 +113,19 @@ pub fn export(
     }
 }
 
-/// The nodes that the outputs depend on, oldest first, as far as nothing is settled.
-fn needed(ir: &abeyance_ir::Graph, signature: &GraphSignature, settled: &Settled) -> Vec<NodeId> {
+/// The nodes that the outputs depend on, oldest first. A node of constant value needs none.
+fn needed(
+    ir: &abeyance_ir::Graph,
+    signature: &GraphSignature,
+    constants: &ConstantState,
+) -> Vec<NodeId> {
     let fed: HashSet<NodeId> = signature.inputs.iter().map(|(_, id)| *id).collect();
     let mut found: HashSet<NodeId> = HashSet::new();
     let mut pending: Vec<NodeId> =
-        signature.outputs.iter().map(|(_, id)| settled.resolve(*id)).collect();
+        signature.outputs.iter().map(|(_, id)| constants.resolve(*id)).collect();
     while let Some(id) = pending.pop() {
-        if found.insert(id) && !fed.contains(&id) && !settled.is_value(id) {
-            pending.extend(ir.node(id).operands.iter().map(|&operand| settled.resolve(operand)));
+        if found.insert(id) && !fed.contains(&id) && !constants.is_value(id) {
+            pending.extend(ir.node(id).operands.iter().map(|&operand| constants.resolve(operand)));
         }
     }
     let mut order: Vec<NodeId> = found.into_iter().collect();
@@ -127,7 +133,7 @@ fn needed(ir: &abeyance_ir::Graph, signature: &GraphSignature, settled: &Settled
     order
 }
 
-/// What an input or output is called and consists of.
+/// The name and the type of an input or output.
 fn port(ir: &abeyance_ir::Graph, name: &str, id: NodeId) -> ValueInfoProto {
     let elem_type = match &ir.node(id).ty {
         Type::Tensor(tensor) => Some(element_type::write(tensor.dtype)),
@@ -152,22 +158,22 @@ fn port(ir: &abeyance_ir::Graph, name: &str, id: NodeId) -> ValueInfoProto {
     }
 }
 
-/// Obstacles of one kind together.
-fn gathered(found: &[(String, String, String)]) -> Vec<Obstacle> {
-    let mut obstacles: Vec<Obstacle> = Vec::new();
+/// Gathers problems of one operator and one reason.
+fn gathered(found: &[(String, String, String)]) -> Vec<ExportProblem> {
+    let mut problems: Vec<ExportProblem> = Vec::new();
     let mut at: HashMap<(&str, &str), usize> = HashMap::new();
     for (operator, node, reason) in found {
         let index = *at.entry((operator, reason)).or_insert_with(|| {
-            obstacles.push(Obstacle {
+            problems.push(ExportProblem {
                 operator: operator.clone(),
                 nodes: Vec::new(),
                 reason: reason.clone(),
             });
-            obstacles.len() - 1
+            problems.len() - 1
         });
-        if let Some(obstacle) = obstacles.get_mut(index) {
-            obstacle.nodes.push(node.clone());
+        if let Some(problem) = problems.get_mut(index) {
+            problem.nodes.push(node.clone());
         }
     }
-    obstacles
+    problems
 }

@@ -4,7 +4,8 @@
 use abeyance_ir::{Dim, SymbolId, known_dims};
 
 use super::attribute::int;
-use super::writer::{TO_ONNX, Writer};
+use super::writer::Writer;
+use crate::layout::NHWC_TO_NCHW;
 
 impl Writer<'_> {
     /// A vector of one element: the size of an unknown dimension.
@@ -15,10 +16,10 @@ impl Writer<'_> {
         let Some(&(id, axis)) = self.sources.get(&symbol) else {
             return Err(format!("the size {} is that of no value", self.ir.symbols().name(symbol)));
         };
-        let held = self.held(id);
-        let (of, axis) = match held.images.filter(|_| held.plain.is_none()) {
+        let names = self.names(id);
+        let (of, axis) = match names.images.filter(|_| names.plain.is_none()) {
             Some(images) => {
-                (images, TO_ONNX.iter().position(|&at| at == axis as i64).unwrap_or(axis))
+                (images, NHWC_TO_NCHW.iter().position(|&at| at == axis).unwrap_or(axis))
             }
             None => (self.value(id), axis),
         };

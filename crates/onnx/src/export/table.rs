@@ -1,43 +1,23 @@
-//! The table of operators: for each of the engine's what it is in ONNX.
+//! The table of operators that are exported, by family.
 
-use abeyance_ir::{Node, NodeId, Operator};
+use abeyance_ir::Node;
 
+use super::entry::OpEntry;
 use super::ops;
-use super::writer::{Writer, Written};
-
-/// How an operator is exported.
-pub(crate) struct Row {
-    /// What it is here.
-    pub operator: &'static dyn Operator,
-    /// What it becomes: a line for the documentation.
-    pub how: &'static str,
-    /// Writes a node of it.
-    pub write: fn(&mut Writer<'_>, NodeId) -> Written,
-}
-
-impl Row {
-    pub const fn new(
-        operator: &'static dyn Operator,
-        how: &'static str,
-        write: fn(&mut Writer<'_>, NodeId) -> Written,
-    ) -> Self {
-        Self { operator, how, write }
-    }
-}
 
 /// Every operator that is exported, by family.
-pub(crate) static FAMILIES: &[(&str, &[Row])] = &[
-    ("Sources", ops::source::ROWS),
-    ("Element by element", ops::pointwise::ROWS),
-    ("Two and more operands", ops::binary::ROWS),
-    ("Products", ops::product::ROWS),
-    ("Images", ops::images::ROWS),
-    ("Reductions and classes", ops::reduction::ROWS),
-    ("Shapes", ops::shape::ROWS),
-    ("Parts and indices", ops::index::ROWS),
+pub(crate) static FAMILIES: &[(&str, &[OpEntry])] = &[
+    ("Sources", ops::source::ENTRIES),
+    ("Element by element", ops::pointwise::ENTRIES),
+    ("Two and more operands", ops::binary::ENTRIES),
+    ("Products", ops::product::ENTRIES),
+    ("Images", ops::images::ENTRIES),
+    ("Reductions and classes", ops::reduction::ENTRIES),
+    ("Shapes", ops::shape::ENTRIES),
+    ("Parts and indices", ops::index::ENTRIES),
 ];
 
-/// The row of a node's operator.
-pub(crate) fn find(node: &Node) -> Option<&'static Row> {
-    FAMILIES.iter().flat_map(|(_, rows)| rows.iter()).find(|row| node.is(row.operator))
+/// The entry of a node's operator.
+pub(crate) fn find(node: &Node) -> Option<&'static OpEntry> {
+    FAMILIES.iter().flat_map(|(_, entries)| entries.iter()).find(|entry| node.is(entry.operator))
 }

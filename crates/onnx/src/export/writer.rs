@@ -1,4 +1,4 @@
-//! A model while it is written: nodes with their names, initializers, and what is known of values.
+//! The writer of a model: nodes with their names, initializers, and the names of values.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,25 +10,23 @@ use abeyance_ir::{
     known_dims,
 };
 
-use super::attribute::ints;
-use super::settled::Settled;
-use super::{gathered, table};
-use crate::error::Obstacle;
+use super::attribute::order;
+use super::constants::ConstantState;
+use crate::layout::{self, HWIO_TO_OIHW, NCHW_TO_NHWC, NHWC_TO_NCHW, OIHW_TO_HWIO};
 use crate::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::tensor;
 
-/// Why a node cannot be said.
-pub(crate) type Written = Result<Held, String>;
+/// The names of a node's value in the model, or a sentence that says why it has none.
+pub(crate) type Lowered = Result<Names, String>;
 
-/// The names under which the model has a value: with its dimensions as here, as ONNX has those of
-/// images (the last of four second), or both.
+/// The names under which the model has a value: with its dimensions as here, as NCHW, or both.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct Names {
     pub(super) plain: Option<String>,
     pub(super) images: Option<String>,
 }
 
-impl Held {
+impl Names {
     pub fn plain(name: String) -> Self {
         Self { plain: Some(name), images: None }
     }
@@ -42,38 +40,31 @@ impl Held {
         self.plain.unwrap_or_default()
     }
 
-    /// True if it is held with its channels second, and not as here.
+    /// True if the model has it as NCHW only.
     pub fn is_images(&self) -> bool {
         self.images.is_some() && self.plain.is_none()
     }
 }
 
-/// The order of images' dimensions in ONNX, by their places here.
-pub(crate) const TO_ONNX: [i64; 4] = [0, 3, 1, 2];
-/// The order of images' dimensions here, by their places in ONNX.
-const FROM_ONNX: [i64; 4] = [0, 2, 3, 1];
-/// The order of a filter's dimensions in ONNX, `[F, C, h, w]`, by their places here,
-/// `[h, w, C, F]`.
-const FILTER: [usize; 4] = [3, 2, 0, 1];
-
+/// Writes the nodes of a graph as those of a model.
 pub(crate) struct Writer<'a> {
     pub ir: &'a Graph,
-    settled: &'a Settled,
+    constants: &'a ConstantState,
     values: &'a dyn Fn(&str) -> Option<Array>,
     signature: &'a GraphSignature,
     pub nodes: Vec<NodeProto>,
     pub initializers: Vec<TensorProto>,
-    held: HashMap<NodeId, Held>,
-    /// Filters that stand in the model in ONNX's order of dimensions.
+    names: HashMap<NodeId, Names>,
+    /// The names of filters that the model has as OIHW.
     filters: HashMap<NodeId, String>,
-    /// Variables that are nothing but filters.
+    /// Variables that are used as filters only.
     only_filters: HashSet<NodeId>,
-    /// How many of the nodes that are needed use each.
+    /// For each node, the number of its uses.
     uses: HashMap<NodeId, usize>,
-    /// For each unknown dimension a value that has it.
+    /// For each unknown dimension, a value and its axis of that size.
     pub(super) sources: HashMap<SymbolId, (NodeId, usize)>,
     pub(super) sizes: HashMap<SymbolId, String>,
-    /// Names of values that were made for one node and may be used for others.
+    /// Names of values that were made for one node and may be used by others.
     pub(super) shared: HashSet<String>,
     taken: HashSet<String>,
     counts: HashMap<String, usize>,
@@ -86,19 +77,19 @@ impl<'a> Writer<'a> {
     pub fn new(
         ir: &'a Graph,
         signature: &'a GraphSignature,
-        settled: &'a Settled,
+        constants: &'a ConstantState,
         needed: &[NodeId],
         values: &'a dyn Fn(&str) -> Option<Array>,
     ) -> Self {
         let ports = signature.inputs.iter().chain(&signature.outputs);
         let mut writer = Writer {
             ir,
-            settled,
+            constants,
             values,
             signature,
             nodes: Vec::new(),
             initializers: Vec::new(),
-            held: HashMap::new(),
+            names: HashMap::new(),
             filters: HashMap::new(),
             only_filters: HashSet::new(),
             uses: HashMap::new(),
@@ -116,7 +107,7 @@ impl<'a> Writer<'a> {
 
     fn count_uses(&mut self, needed: &[NodeId]) {
         let mut others: HashSet<NodeId> =
-            self.signature.outputs.iter().map(|(_, id)| self.settled.resolve(*id)).collect();
+            self.signature.outputs.iter().map(|(_, id)| self.constants.resolve(*id)).collect();
         for &id in needed {
             let node = self.ir.node(id);
             let filter = if node.is(&conv::Conv2d) {
@@ -127,7 +118,7 @@ impl<'a> Writer<'a> {
                 None
             };
             for (place, &operand) in self.ir.node(id).operands.iter().enumerate() {
-                let operand = self.settled.resolve(operand);
+                let operand = self.constants.resolve(operand);
                 *self.uses.entry(operand).or_insert(0) += 1;
                 if Some(place) == filter && self.ir.node(operand).is(&source::Variable) {
                     self.only_filters.insert(operand);
@@ -139,37 +130,37 @@ impl<'a> Writer<'a> {
         self.only_filters.retain(|id| !others.contains(id));
     }
 
-    /// Writes a node, if it can be said.
-    pub fn write(&mut self, id: NodeId) {
+    /// Writes a node by the function of its operator, or notes why it has no counterpart.
+    pub fn write(&mut self, id: NodeId, lower: Option<fn(&mut Self, NodeId) -> Lowered>) {
         let node = self.ir.node(id);
         let explained = node.operands.iter().any(|&operand| {
-            let operand = self.settled.resolve(operand);
+            let operand = self.constants.resolve(operand);
             operand != id
-                && !self.held.contains_key(&operand)
+                && !self.names.contains_key(&operand)
                 && !self.filters.contains_key(&operand)
         });
         let input = self.signature.inputs.iter().find(|(_, input)| *input == id);
-        let held = if let Some((name, _)) = input {
-            Ok(Held::plain(name.to_string()))
-        } else if let Some(value) = self.settled.value(id).cloned() {
+        let names = if let Some((name, _)) = input {
+            Ok(Names::plain(name.to_string()))
+        } else if let Some(value) = self.constants.value(id).cloned() {
             self.current = node.name.to_string();
-            Ok(Held::plain(self.initializer(&node.name, &value)))
-        } else if explained && table::find(node).is_some() {
-            // What it depends on cannot be said, which has been told.
+            Ok(Names::plain(self.initializer(&node.name, &value)))
+        } else if explained && lower.is_some() {
+            // An operand has no counterpart, which is noted already.
             return;
         } else {
             self.current = node.name.to_string();
-            match table::find(node) {
-                Some(row) => {
+            match lower {
+                Some(lower) => {
                     let first = self.nodes.len();
-                    (row.write)(self, id).map(|held| self.renamed(held, first, &node.name))
+                    lower(self, id).map(|names| self.renamed(names, first, &node.name))
                 }
                 None => Err("has no counterpart in ONNX".to_owned()),
             }
         };
-        match held {
-            Ok(held) => {
-                self.held.insert(id, held);
+        match names {
+            Ok(names) => {
+                self.names.insert(id, names);
                 for (axis, dim) in self.shape(id).into_iter().enumerate() {
                     if let Dim::Symbol(symbol) = dim {
                         self.sources.entry(symbol).or_insert((id, axis));
@@ -184,30 +175,30 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Calls what a node gives by the node's name.
-    fn renamed(&mut self, held: Held, first: usize, name: &str) -> Held {
-        let is_images = held.is_images();
-        let Some(own) = held.images.clone().filter(|_| is_images).or(held.plain.clone()) else {
-            return held;
+    /// Gives the result of a node the node's name.
+    fn renamed(&mut self, names: Names, first: usize, name: &str) -> Names {
+        let is_images = names.is_images();
+        let Some(own) = names.images.clone().filter(|_| is_images).or(names.plain.clone()) else {
+            return names;
         };
         let wanted = if is_images { format!("{name}/nchw") } else { name.to_owned() };
         // What others may ask for keeps the name that they know it by.
         if self.shared.contains(&own) {
-            return held;
+            return names;
         }
         let made =
             self.nodes.iter_mut().skip(first).rev().find(|node| node.output.first() == Some(&own));
         let Some(made) = made else {
-            return held;
+            return names;
         };
         if !self.taken.insert(wanted.clone()) {
-            return held;
+            return names;
         }
         made.output[0] = wanted.clone();
         if is_images {
-            Held { images: Some(wanted), ..held }
+            Names { images: Some(wanted), ..names }
         } else {
-            Held { plain: Some(wanted), ..held }
+            Names { plain: Some(wanted), ..names }
         }
     }
 
@@ -216,8 +207,8 @@ impl<'a> Writer<'a> {
         let mut outputs = Vec::new();
         let mut done: HashSet<String> = HashSet::new();
         for (name, id) in &self.signature.outputs {
-            let id = self.settled.resolve(*id);
-            if !self.held.contains_key(&id) {
+            let id = self.constants.resolve(*id);
+            if !self.names.contains_key(&id) {
                 continue;
             }
             self.current = self.ir.node(id).name.to_string();
@@ -232,8 +223,8 @@ impl<'a> Writer<'a> {
                         }
                     }
                 }
-                for held in self.held.values_mut() {
-                    for other in [&mut held.plain, &mut held.images] {
+                for names in self.names.values_mut() {
+                    for other in [&mut names.plain, &mut names.images] {
                         if other.as_ref() == Some(&own) {
                             *other = Some(name.to_string());
                         }
@@ -253,12 +244,12 @@ impl<'a> Writer<'a> {
         outputs
     }
 
-    /// What could not be said.
-    pub fn obstacles(&self) -> Vec<Obstacle> {
-        gathered(&self.refused)
+    /// The nodes without a counterpart: operator, name and reason.
+    pub fn refused(&self) -> &[(String, String, String)] {
+        &self.refused
     }
 
-    // ---- what the graph says ----------------------------------------------------------------------------------
+    // ---- attributes and types ------------------------------------------------------------------
 
     pub fn attributes<A: AttributeSet>(&self, id: NodeId) -> A {
         self.ir.node(id).attributes.read()
@@ -266,7 +257,7 @@ impl<'a> Writer<'a> {
 
     pub fn operand(&self, id: NodeId, place: usize) -> Result<NodeId, String> {
         match self.ir.node(id).operands.get(place) {
-            Some(&operand) => Ok(self.settled.resolve(operand)),
+            Some(&operand) => Ok(self.constants.resolve(operand)),
             None => Err(format!("operand {place} is missing")),
         }
     }
@@ -280,14 +271,14 @@ impl<'a> Writer<'a> {
     }
 
     /// The sizes of a value, all of which have to be known.
-    pub fn known(&self, id: NodeId) -> Result<Vec<usize>, String> {
+    pub fn known_dims(&self, id: NodeId) -> Result<Vec<usize>, String> {
         match known_dims(&self.shape(id)) {
             Some(dims) => Ok(dims.to_vec()),
             None => Err(format!("the sizes of `{}` have to be known", self.ir.describe(id))),
         }
     }
 
-    // ---- names and nodes --------------------------------------------------------------------------------------
+    // ---- names and nodes -----------------------------------------------------------------------
 
     fn fresh(&mut self, part: &str) -> String {
         let base = format!("{}/{part}", self.current);
@@ -356,28 +347,25 @@ impl<'a> Writer<'a> {
         self.constant("number", &Array::scalar(dtype, number))
     }
 
-    // ---- values -----------------------------------------------------------------------------------------------
+    // ---- values --------------------------------------------------------------------------------
 
-    pub fn held(&self, id: NodeId) -> Held {
-        self.held.get(&id).cloned().unwrap_or_default()
+    pub fn names(&self, id: NodeId) -> Names {
+        self.names.get(&id).cloned().unwrap_or_default()
     }
 
     /// The name of a value with its dimensions as here.
     pub fn value(&mut self, id: NodeId) -> String {
-        let held = self.held(id);
-        if let Some(name) = held.plain {
+        let names = self.names(id);
+        if let Some(name) = names.plain {
             return name;
         }
-        let own = match (held.images, self.filters.get(&id).cloned()) {
-            (Some(images), _) => self.node("Transpose", &[&images], vec![ints("perm", &FROM_ONNX)]),
-            (None, Some(filter)) => {
-                // ONNX's order back to the one here: `[h, w, C, F]`.
-                self.node("Transpose", &[&filter], vec![ints("perm", &[2, 3, 1, 0])])
-            }
+        let own = match (names.images, self.filters.get(&id).cloned()) {
+            (Some(images), _) => self.node("Transpose", &[&images], vec![order(NCHW_TO_NHWC)]),
+            (None, Some(filter)) => self.node("Transpose", &[&filter], vec![order(OIHW_TO_HWIO)]),
             (None, None) => String::new(),
         };
         self.shared.insert(own.clone());
-        self.held.entry(id).or_default().plain = Some(own.clone());
+        self.names.entry(id).or_default().plain = Some(own.clone());
         own
     }
 
@@ -387,33 +375,33 @@ impl<'a> Writer<'a> {
         Ok(self.value(operand))
     }
 
-    /// The name of images with their channels second.
+    /// The name of images as NCHW.
     pub fn images(&mut self, id: NodeId) -> String {
-        if let Some(name) = self.held(id).images {
+        if let Some(name) = self.names(id).images {
             return name;
         }
         let plain = self.value(id);
-        let name = self.node("Transpose", &[&plain], vec![ints("perm", &TO_ONNX)]);
+        let name = self.node("Transpose", &[&plain], vec![order(NHWC_TO_NCHW)]);
         self.shared.insert(name.clone());
-        self.held.entry(id).or_default().images = Some(name.clone());
+        self.names.entry(id).or_default().images = Some(name.clone());
         name
     }
 
-    /// The name of a filter `[h, w, C, F]` in ONNX's order `[F, C, h, w]`.
+    /// The name of a filter as OIHW.
     pub fn filter(&mut self, id: NodeId) -> String {
         if let Some(name) = self.filters.get(&id) {
             return name.clone();
         }
         let plain = self.value(id);
-        let name = self.node("Transpose", &[&plain], vec![ints("perm", &[3, 2, 0, 1])]);
+        let name = self.node("Transpose", &[&plain], vec![order(HWIO_TO_OIHW)]);
         self.shared.insert(name.clone());
         self.filters.insert(id, name.clone());
         name
     }
 
-    /// The sum of a convolution that is used for nothing else and a vector that stands in the
-    /// model: the convolution with a bias. `None` for any other sum.
-    pub fn bias(&mut self, sum: NodeId) -> Result<Option<Held>, String> {
+    /// Writes the sum of a convolution and a vector as the bias of the convolution. `None` for any
+    /// other sum, and where the convolution has other uses.
+    pub fn bias(&mut self, sum: NodeId) -> Result<Option<Names>, String> {
         let operands = [self.operand(sum, 0)?, self.operand(sum, 1)?];
         for [product, bias] in [operands, [operands[1], operands[0]]] {
             let vector = self.ir.node(bias);
@@ -421,7 +409,7 @@ impl<'a> Writer<'a> {
                 && self.shape(bias).len() == 1
                 && self.shape(bias).last() == self.shape(product).last();
             let is_output =
-                self.signature.outputs.iter().any(|(_, id)| self.settled.resolve(*id) == product);
+                self.signature.outputs.iter().any(|(_, id)| self.constants.resolve(*id) == product);
             if !self.ir.node(product).is(&conv::Conv2d)
                 || !is_vector
                 || is_output
@@ -429,7 +417,7 @@ impl<'a> Writer<'a> {
             {
                 continue;
             }
-            let Some(images) = self.held(product).images else {
+            let Some(images) = self.names(product).images else {
                 continue;
             };
             let bias = self.value(bias);
@@ -437,30 +425,30 @@ impl<'a> Writer<'a> {
                 self.nodes.iter_mut().rev().find(|node| node.output.first() == Some(&images));
             if let Some(made) = made.filter(|made| made.input.len() == 2) {
                 made.input.push(bias);
-                return Ok(Some(Held::images(images)));
+                return Ok(Some(Names::images(images)));
             }
         }
         Ok(None)
     }
 
     /// A variable as an initializer.
-    pub fn variable(&mut self, id: NodeId) -> Written {
+    pub fn variable(&mut self, id: NodeId) -> Lowered {
         let node = self.ir.node(id);
         let array = self.variable_value(id)?;
         let name = node.name.to_string();
         if self.only_filters.contains(&id) {
-            let turned = crate::layout::transposed(&array, FILTER);
-            let name = self.initializer(&name, &turned);
+            let filter = layout::transposed(&array, HWIO_TO_OIHW);
+            let name = self.initializer(&name, &filter);
             self.filters.insert(id, name);
-            return Ok(Held::default());
+            return Ok(Names::default());
         }
-        Ok(Held::plain(self.initializer(&name, &array)))
+        Ok(Names::plain(self.initializer(&name, &array)))
     }
 
     /// The value that is given for a variable, or its first value.
     fn variable_value(&self, id: NodeId) -> Result<Array, String> {
         let node = self.ir.node(id);
-        let (dims, dtype) = (self.known(id)?, self.dtype(id));
+        let (dims, dtype) = (self.known_dims(id)?, self.dtype(id));
         if let Some(array) = (self.values)(&node.name) {
             return if array.dtype == dtype && array.dims[..] == dims[..] {
                 Ok(array)

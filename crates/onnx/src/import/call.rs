@@ -9,13 +9,14 @@ use abeyance_graph::ops::source::{Constant, ConstantAttributes};
 use abeyance_graph::{Element, Expr, Graph, Tensor};
 use abeyance_ir::{self as ir, Array, DType, Dim, resolve_axis};
 
-use super::value::{Known, Size, Value};
-use crate::error::Reason;
+use super::size::Size;
+use super::value::{StaticValue, Value};
+use crate::error::ProblemKind;
 use crate::proto::{AttributeProto, NodeProto, attribute_proto::AttributeType};
 use crate::tensor;
 
-/// What an operator's import gives: the values of its outputs, as many of the first as it knows of.
-pub(crate) type Imported<'g> = Result<Vec<Value<'g>>, Reason>;
+/// The values of a node's outputs: the first ones, as many as the operator supports.
+pub(crate) type Imported<'g> = Result<Vec<Value<'g>>, ProblemKind>;
 
 /// A node of the model.
 pub(crate) struct Call<'m, 'g> {
@@ -24,18 +25,18 @@ pub(crate) struct Call<'m, 'g> {
     pub opset: i64,
     /// `None` for an input that is left out.
     pub inputs: Vec<Option<Rc<Value<'g>>>>,
-    /// Bytes that what is made may still take.
+    /// The memory that new nodes may still take, in bytes.
     pub budget: &'m Cell<usize>,
 }
 
-/// The node is used in a way that is not imported.
-pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Reason> {
-    Err(Reason::Unsupported(what.into()))
+/// The error of a node that is used in a way that is not imported.
+pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, ProblemKind> {
+    Err(ProblemKind::Unsupported(what.into()))
 }
 
-/// The node is wrong.
-pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, Reason> {
-    Err(Reason::Wrong(what.into()))
+/// The error of a node that is wrong.
+pub(crate) fn wrong<T>(what: impl Into<String>) -> Result<T, ProblemKind> {
+    Err(ProblemKind::Wrong(what.into()))
 }
 
 impl<'m, 'g> Call<'m, 'g> {
@@ -46,7 +47,7 @@ impl<'m, 'g> Call<'m, 'g> {
         &self,
         name: &str,
         kind: AttributeType,
-    ) -> Result<Option<&'m AttributeProto>, Reason> {
+    ) -> Result<Option<&'m AttributeProto>, ProblemKind> {
         let Some(found) = self.node.attribute.iter().find(|attribute| attribute.name() == name)
         else {
             return Ok(None);
@@ -64,48 +65,48 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// An integer.
-    pub fn int(&self, name: &str) -> Result<Option<i64>, Reason> {
+    pub fn int(&self, name: &str) -> Result<Option<i64>, ProblemKind> {
         Ok(self.attribute(name, AttributeType::Int)?.map(AttributeProto::i))
     }
 
-    /// An integer, or what it is when nothing is said.
-    pub fn int_or(&self, name: &str, default: i64) -> Result<i64, Reason> {
+    /// An integer, or a default.
+    pub fn int_or(&self, name: &str, default: i64) -> Result<i64, ProblemKind> {
         Ok(self.int(name)?.unwrap_or(default))
     }
 
-    /// True if an integer is other than 0.
-    pub fn flag(&self, name: &str, default: bool) -> Result<bool, Reason> {
+    /// True if an integer is other than 0, or a default.
+    pub fn flag(&self, name: &str, default: bool) -> Result<bool, ProblemKind> {
         Ok(self.int_or(name, default.into())? != 0)
     }
 
-    /// A number, or what it is when nothing is said.
-    pub fn float_or(&self, name: &str, default: f32) -> Result<f64, Reason> {
+    /// A number, or a default.
+    pub fn float_or(&self, name: &str, default: f32) -> Result<f64, ProblemKind> {
         let found = self.attribute(name, AttributeType::Float)?;
         Ok(f64::from(found.map_or(default, AttributeProto::f)))
     }
 
     /// Integers.
-    pub fn ints(&self, name: &str) -> Result<Option<&'m [i64]>, Reason> {
+    pub fn ints(&self, name: &str) -> Result<Option<&'m [i64]>, ProblemKind> {
         let found = self.attribute(name, AttributeType::Ints)?;
         Ok(found.map(|attribute| &attribute.ints[..]))
     }
 
     /// Numbers.
-    pub fn floats(&self, name: &str) -> Result<Option<&'m [f32]>, Reason> {
+    pub fn floats(&self, name: &str) -> Result<Option<&'m [f32]>, ProblemKind> {
         let found = self.attribute(name, AttributeType::Floats)?;
         Ok(found.map(|attribute| &attribute.floats[..]))
     }
 
     /// Texts.
-    pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, Reason> {
+    pub fn strings(&self, name: &str) -> Result<Option<Vec<String>>, ProblemKind> {
         let found = self.attribute(name, AttributeType::Strings)?;
         Ok(found.map(|attribute| {
             attribute.strings.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect()
         }))
     }
 
-    /// A text, or what it is when nothing is said.
-    pub fn string_or(&self, name: &str, default: &str) -> Result<String, Reason> {
+    /// A text, or a default.
+    pub fn string_or(&self, name: &str, default: &str) -> Result<String, ProblemKind> {
         let found = self.attribute(name, AttributeType::String)?;
         Ok(match found {
             Some(attribute) => String::from_utf8_lossy(attribute.s()).into_owned(),
@@ -114,7 +115,7 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// An array.
-    pub fn tensor_attribute(&self, name: &str) -> Result<Option<Array>, Reason> {
+    pub fn tensor_attribute(&self, name: &str) -> Result<Option<Array>, ProblemKind> {
         match self.attribute(name, AttributeType::Tensor)? {
             Some(AttributeProto { t: Some(tensor), .. }) => tensor::read(tensor).map(Some),
             Some(_) => wrong(format!("attribute `{name}` holds no array")),
@@ -135,7 +136,7 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The input at that place.
-    pub fn value(&self, index: usize) -> Result<&Rc<Value<'g>>, Reason> {
+    pub fn value(&self, index: usize) -> Result<&Rc<Value<'g>>, ProblemKind> {
         match self.optional(index) {
             Some(value) => Ok(value),
             None => wrong(format!("input {index} is missing")),
@@ -143,7 +144,7 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The node of an input, its dimensions as in the model.
-    pub fn tensor(&self, index: usize) -> Result<Expr<'g>, Reason> {
+    pub fn tensor(&self, index: usize) -> Result<Expr<'g>, ProblemKind> {
         Ok(self.value(index)?.as_plain(self.graph))
     }
 
@@ -153,29 +154,29 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// All inputs, which must be there.
-    pub fn tensors(&self) -> Result<Vec<Expr<'g>>, Reason> {
+    pub fn tensors(&self) -> Result<Vec<Expr<'g>>, ProblemKind> {
         (0..self.inputs.len()).map(|index| self.tensor(index)).collect()
     }
 
-    /// The values of an input have to be known.
-    pub fn needs(&self, index: usize) -> Reason {
+    /// The problem of an input whose value has to be known.
+    pub fn needs(&self, index: usize) -> ProblemKind {
         let name = self.node.input.get(index).cloned().unwrap_or_default();
-        Reason::NeedsValue(name)
+        ProblemKind::NeedsValue(name)
     }
 
     /// The integers that an input holds, if there is one; they must be known.
-    pub fn known_integers(&self, index: usize) -> Result<Option<Vec<i64>>, Reason> {
+    pub fn known_integers(&self, index: usize) -> Result<Option<Vec<i64>>, ProblemKind> {
         let Some(value) = self.optional(index) else {
             return Ok(None);
         };
-        match value.known.as_ref().and_then(Known::integers) {
+        match value.known.as_ref().and_then(StaticValue::integers) {
             Some(integers) => Ok(Some(integers)),
             None => Err(self.needs(index)),
         }
     }
 
     /// The one integer that an input holds, if there is one; it must be known.
-    pub fn known_integer(&self, index: usize) -> Result<Option<i64>, Reason> {
+    pub fn known_integer(&self, index: usize) -> Result<Option<i64>, ProblemKind> {
         match self.known_integers(index)?.as_deref() {
             None => Ok(None),
             Some(&[only]) => Ok(Some(only)),
@@ -184,26 +185,26 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The sizes that an input holds, as far as they are known.
-    pub fn known_sizes(&self, index: usize) -> Result<Vec<Size>, Reason> {
-        match self.value(index)?.known.as_ref().and_then(Known::sizes) {
+    pub fn known_sizes(&self, index: usize) -> Result<Vec<Size>, ProblemKind> {
+        match self.value(index)?.known.as_ref().and_then(StaticValue::sizes) {
             Some(sizes) => Ok(sizes),
             None => Err(self.needs(index)),
         }
     }
 
     /// The array that an input holds, if there is one; it must be known.
-    pub fn known_array(&self, index: usize) -> Result<Option<Arc<Array>>, Reason> {
+    pub fn known_array(&self, index: usize) -> Result<Option<Arc<Array>>, ProblemKind> {
         let Some(value) = self.optional(index) else {
             return Ok(None);
         };
-        match value.known.as_ref().and_then(Known::array) {
+        match value.known.as_ref().and_then(StaticValue::array) {
             Some(array) => Ok(Some(array)),
             None => Err(self.needs(index)),
         }
     }
 
     /// The one number that an input holds, if there is one; it must be known.
-    pub fn known_number(&self, index: usize) -> Result<Option<f64>, Reason> {
+    pub fn known_number(&self, index: usize) -> Result<Option<f64>, ProblemKind> {
         match self.known_array(index)?.map(|array| tensor::reals(&array)).as_deref() {
             None => Ok(None),
             Some(&[only]) => Ok(Some(only)),
@@ -217,7 +218,7 @@ impl<'m, 'g> Call<'m, 'g> {
         name: &str,
         input_since: i64,
         input: usize,
-    ) -> Result<Option<Vec<i64>>, Reason> {
+    ) -> Result<Option<Vec<i64>>, ProblemKind> {
         if self.opset >= input_since {
             return self.known_integers(input);
         }
@@ -227,7 +228,7 @@ impl<'m, 'g> Call<'m, 'g> {
     // ---- shapes -------------------------------------------------------------------------------
 
     /// The size of a dimension that has to be known.
-    pub fn size(&self, x: Expr<'g>, axis: usize) -> Result<usize, Reason> {
+    pub fn size(&self, x: Expr<'g>, axis: usize) -> Result<usize, ProblemKind> {
         match x.shape().get(axis) {
             Some(Dim::Known(size)) => Ok(*size),
             Some(Dim::Symbol(_)) => {
@@ -238,17 +239,17 @@ impl<'m, 'g> Call<'m, 'g> {
     }
 
     /// The dimension that an axis means, negative ones counted from the end.
-    pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, Reason> {
-        resolve_axis(axis, rank).map_err(|fault| Reason::Wrong(fault.message))
+    pub fn axis(&self, axis: i64, rank: usize) -> Result<usize, ProblemKind> {
+        resolve_axis(axis, rank).map_err(|fault| ProblemKind::Wrong(fault.message))
     }
 
-    /// The element type of a node; `f32` of one that is a mistake, which has been told.
+    /// The element type of a node; `f32` of one that is a mistake, which is reported already.
     pub fn dtype(&self, x: Expr<'g>) -> DType {
         x.dtype().unwrap_or(DType::F32)
     }
 
     /// The element type of a node, which must be a float.
-    pub fn float_type(&self, x: Expr<'g>) -> Result<DType, Reason> {
+    pub fn float_type(&self, x: Expr<'g>) -> Result<DType, ProblemKind> {
         match x.dtype() {
             Some(dtype) if !dtype.is_float() => {
                 unsupported(format!("elements of type {dtype} are not taken, only f32 and f64"))
@@ -265,13 +266,13 @@ impl<'m, 'g> Call<'m, 'g> {
         self.graph.any(x.id()).assume()
     }
 
-    /// Takes from what may still be made. Nothing stops at once: what a single node asks for is
-    /// bounded by its operator.
+    /// Takes bytes from the budget. Nothing stops at once: the memory of a single node is bounded
+    /// by its operator.
     pub fn spend(&self, bytes: usize) {
         self.budget.set(self.budget.get().saturating_sub(bytes));
     }
 
-    /// A constant, whose bytes are taken from what may still be made.
+    /// Appends a constant, and takes its bytes from the budget.
     pub fn constant(&self, array: Array) -> Expr<'g> {
         self.spend(array.bytes.len());
         let attributes = ConstantAttributes { value: Arc::new(array) };

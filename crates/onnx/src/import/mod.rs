@@ -1,26 +1,30 @@
 //! From a model's bytes to a graph.
 //!
-//! The nodes of a model are gone through in order, which is a topological one, and each is handed
-//! to the function of its operator in the [`table`]. What a name stands for is a
-//! [`Value`](value::Value): nodes, and what is known of it. Nothing stops at the first refusal:
-//! what depends on a refused node is passed over, and all that was refused is reported together.
+//! The nodes of a model are visited in their order, which is a topological one, and each is handed
+//! to the function of its operator in the [`table`]. The [`Value`](value::Value) of a name has the
+//! nodes that hold it, and its elements where they are known. The first problem does not end the
+//! import: nodes that depend on a refused one are passed over, and all problems are reported
+//! together.
 
 // Models are outside data: what they say is looked at before it is believed.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod arithmetic;
 mod call;
+mod entry;
+mod importer;
+mod inputs;
 mod naming;
 // Axes and ranks are checked before they index; `tests/import/hostile.rs` tries what gets past
 // that.
 #[allow(clippy::indexing_slicing)]
 mod ops;
-mod ports;
-mod preflight;
+mod outputs;
+mod propagate;
+mod size;
+mod size_check;
 pub(crate) mod table;
 mod uses;
 mod value;
-mod walk;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -30,8 +34,8 @@ use abeyance_graph::Graph;
 use abeyance_ir::Array;
 use prost::Message;
 
-use self::walk::Import;
-use crate::error::{ImportError, Reason, Refusal};
+use self::importer::Import;
+use crate::error::{ImportError, ImportProblem, ProblemKind};
 use crate::proto::{GraphProto, ModelProto, NodeProto};
 
 /// The oldest set of operators that is read.
@@ -39,39 +43,40 @@ pub const OLDEST_OPSET: i64 = 7;
 /// The newest set of operators that is read.
 pub const NEWEST_OPSET: i64 = 27;
 
-/// Memory for what is made of a model: so many bytes for each of its own, and this much in any
-/// case.
-const SHARE: usize = 64;
-const ALLOWANCE: usize = 64 << 20;
+/// The memory that a graph may take for each byte of its model, in bytes.
+const BYTES_PER_MODEL_BYTE: usize = 64;
+/// The memory that a graph may take besides, in bytes.
+const BYTES_IN_ANY_CASE: usize = 64 << 20;
 
-/// The graph of an ONNX model: [`Importer::import`] with nothing said beforehand.
+/// Imports an ONNX model as a graph, with the defaults of [`Importer`].
 ///
 /// # Errors
-/// Everything that stands in the way, together.
+/// The bytes are no model, or parts of it have no counterpart or are wrong: all of these together.
 pub fn import(bytes: &[u8]) -> Result<Graph, ImportError> {
     Importer::new().import(bytes)
 }
 
-/// Reads models, with what is said about them beforehand.
+/// Imports models, with values of inputs that are known beforehand.
 #[derive(Clone, Debug, Default)]
 pub struct Importer {
     values: HashMap<String, Arc<Array>>,
 }
 
 impl Importer {
-    /// Nothing said.
+    /// An importer for which no value is known beforehand.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Says what an input of the model is. It is no placeholder then: shapes, axes and sizes that a
-    /// model wants fed have to be known when its graph is built ([`Reason::NeedsValue`]).
+    /// Sets the value of an input of the model, which is then a constant and no placeholder.
+    /// Shapes, axes and sizes that a model takes as inputs have to be known when its graph is built
+    /// ([`ProblemKind::NeedsValue`]).
     pub fn value(mut self, input: &str, value: Array) -> Self {
         self.values.insert(input.to_owned(), Arc::new(value));
         self
     }
 
-    /// The graph of a model, `bytes` being what its file holds:
+    /// Imports a model from the bytes of its file:
     ///
     /// - Inputs become placeholders. A dimension with a name is one unknown size wherever that name
     ///   stands, one without a name is unknown by itself.
@@ -89,7 +94,7 @@ impl Importer {
     /// [`NEWEST_OPSET`], or parts of it have no counterpart or are wrong: all of these together. No
     /// bytes make it panic.
     pub fn import(&self, bytes: &[u8]) -> Result<Graph, ImportError> {
-        preflight::check(bytes)?;
+        size_check::check(bytes)?;
         let model =
             ModelProto::decode(bytes).map_err(|error| ImportError::NotAModel(error.to_string()))?;
         let opset = opset(&model)?;
@@ -102,8 +107,9 @@ impl Importer {
         let refused = {
             // Nodes come from here, whichever function appends them.
             let _pin = built.pin_location();
-            // What a model is made of may be more than its bytes, but not out of all proportion.
-            let budget = Cell::new(bytes.len().saturating_mul(SHARE).saturating_add(ALLOWANCE));
+            // A graph may take more memory than its model, but not out of all proportion.
+            let most = bytes.len().saturating_mul(BYTES_PER_MODEL_BYTE);
+            let budget = Cell::new(most.saturating_add(BYTES_IN_ANY_CASE));
             let mut import = Import::new(&built, opset, graph, &self.values, &budget);
             import.run();
             import.refused
@@ -112,7 +118,7 @@ impl Importer {
     }
 }
 
-/// The set of operators that a model is of.
+/// The opset of a model.
 fn opset(model: &ModelProto) -> Result<i64, ImportError> {
     let own = model.opset_import.iter().find(|set| matches!(set.domain(), "" | "ai.onnx"));
     // Models before opset sets existed are of the first.
@@ -131,18 +137,20 @@ fn operator(node: &NodeProto) -> String {
     }
 }
 
-/// What a node is called in messages.
-fn place(node: &NodeProto) -> String {
+/// The name of a node in messages: its own, or that of its first result.
+fn node_name(node: &NodeProto) -> String {
     match node.name() {
         "" => node.output.iter().find(|name| !name.is_empty()).cloned().unwrap_or_default(),
         name => name.to_owned(),
     }
 }
 
+/// Checks that every operator has a counterpart.
+///
 /// # Errors
-/// Operators without a counterpart, each with all its nodes.
+/// Operators without one, each with all its nodes.
 fn refuse_unknown(graph: &GraphProto) -> Result<(), ImportError> {
-    let mut refusals: Vec<Refusal> = Vec::new();
+    let mut refusals: Vec<ImportProblem> = Vec::new();
     let mut at: HashMap<String, usize> = HashMap::new();
     for node in &graph.node {
         let name = operator(node);
@@ -150,15 +158,15 @@ fn refuse_unknown(graph: &GraphProto) -> Result<(), ImportError> {
             continue;
         }
         let index = *at.entry(name.clone()).or_insert_with(|| {
-            refusals.push(Refusal {
+            refusals.push(ImportProblem {
                 operator: Some(name),
                 places: Vec::new(),
-                reason: Reason::NoCounterpart,
+                reason: ProblemKind::NoCounterpart,
             });
             refusals.len() - 1
         });
         if let Some(refusal) = refusals.get_mut(index) {
-            refusal.places.push(place(node));
+            refusal.places.push(node_name(node));
         }
     }
     if refusals.is_empty() { Ok(()) } else { Err(ImportError::Refused(refusals)) }

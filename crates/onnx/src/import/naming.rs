@@ -9,16 +9,16 @@ use super::value::Value;
 /// Longer names are cut: they are for people to read.
 const LONGEST: usize = 200;
 
-/// A name with `_` for every sign that a graph's names do not hold; `/a/b` is `a/b`.
+/// A name with `_` for every character that names of a graph may not have; `/a/b` is `a/b`.
 pub(crate) fn sanitized(name: &str, otherwise: &str) -> String {
-    let is_held = |sign: char| sign.is_ascii_alphanumeric() || "_./".contains(sign);
-    let sign = |sign: char| if is_held(sign) { sign } else { '_' };
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_./".contains(c);
+    let replaced = |c: char| if is_allowed(c) { c } else { '_' };
     let name: String =
-        name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(sign).collect();
+        name.trim_start_matches(['/', '.']).chars().take(LONGEST).map(replaced).collect();
     if name.is_empty() { otherwise.to_owned() } else { name }
 }
 
-/// The scope of a node's parts.
+/// The name of the scope for a node's parts.
 pub(crate) fn scope(node: &str, operator: &str) -> String {
     let name = sanitized(node, operator);
     match name.trim_end_matches(['/', '.']) {
@@ -35,10 +35,10 @@ pub(crate) fn graph_name(name: &str) -> String {
 
 /// True if an unknown dimension can have that name as it is.
 pub(crate) fn is_symbol(name: &str) -> bool {
-    let mut signs = name.chars();
+    let mut characters = name.chars();
     name.len() <= LONGEST
-        && signs.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
-        && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
+        && characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// The nearest name that an unknown dimension can have. Two names of a model may become one only if
@@ -48,7 +48,7 @@ pub(crate) fn symbol(name: &str) -> String {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     let word: String =
-        name.chars().take(40).map(|s| if s.is_ascii_alphanumeric() { s } else { '_' }).collect();
+        name.chars().take(40).map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("_{word}_{:08x}", hasher.finish() as u32)
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The name of a model, or the same with a number behind it where it is taken.
+    /// A free name for a name of the model: itself, or with a number behind it where it is taken.
     pub fn free(&mut self, graph: &Graph, name: &str, otherwise: &str) -> String {
         let name = sanitized(name, otherwise);
         if graph.ir().find(&name).is_none() {
@@ -84,7 +84,7 @@ impl Names {
         first_new: usize,
         name: &str,
     ) {
-        let Some(node) = value.held().filter(|node| node.id().index() >= first_new) else {
+        let Some(node) = value.existing_node().filter(|node| node.id().index() >= first_new) else {
             return;
         };
         let name = self.free(graph, name, "value");

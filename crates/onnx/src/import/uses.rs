@@ -1,31 +1,31 @@
-//! Where the names of a model stand: what an initializer is for.
+//! The uses of names in a model, which decide whether an initializer is a variable.
 
 use std::collections::HashMap;
 
 use super::table;
 use crate::proto::GraphProto;
 
-/// What an initializer is for, by the places where it stands.
+/// The number of uses of a name, by kind of use.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Uses {
-    /// At places whose values have to be known.
+    /// Uses as an input whose value has to be known.
     pub known: usize,
-    /// Where a running average stands.
+    /// Uses as a running average.
     pub state: usize,
-    /// Where a filter stands.
+    /// Uses as a filter.
     pub filter: usize,
-    /// Anywhere else.
+    /// Other uses.
     pub other: usize,
 }
 
 impl Uses {
-    /// True if all are those that are counted.
+    /// Returns true if there are uses, and `count` of them are all.
     pub fn only(self, count: usize) -> bool {
         count > 0 && count == self.known + self.state + self.filter + self.other
     }
 }
 
-/// The graph and all those in attributes of its nodes.
+/// The graph and those in attributes of its nodes, at any depth.
 pub(crate) fn with_branches(graph: &GraphProto) -> Vec<&GraphProto> {
     let mut graphs = vec![graph];
     let mut next = 0;
@@ -37,18 +37,18 @@ pub(crate) fn with_branches(graph: &GraphProto) -> Vec<&GraphProto> {
     graphs
 }
 
-/// Where each name stands.
+/// Counts the uses of each name.
 pub(crate) fn uses<'m>(graphs: &[&'m GraphProto]) -> HashMap<&'m str, Uses> {
     let mut all: HashMap<&str, Uses> = HashMap::new();
     for graph in graphs {
         for node in &graph.node {
-            let row = table::find(node.op_type());
+            let entry = table::find(node.op_type());
             for (index, input) in node.input.iter().enumerate() {
                 let uses = all.entry(input).or_default();
-                match row {
-                    Some(row) if row.known.contains(&index) => uses.known += 1,
-                    Some(row) if row.state.contains(&index) => uses.state += 1,
-                    Some(row) if row.filter == Some(index) => uses.filter += 1,
+                match entry {
+                    Some(entry) if entry.known.contains(&index) => uses.known += 1,
+                    Some(entry) if entry.state.contains(&index) => uses.state += 1,
+                    Some(entry) if entry.filter == Some(index) => uses.filter += 1,
                     _ => uses.other += 1,
                 }
             }

@@ -1,4 +1,4 @@
-//! What a name of the model stands for while it is imported.
+//! The value of a name of the model while it is imported.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,35 +8,16 @@ use abeyance_graph::ops::source::{Constant, ConstantAttributes, Invalid};
 use abeyance_graph::{Expr, Graph};
 use abeyance_ir::{Array, DType, Dim, Shape};
 
-use super::ops::pointwise::converted;
+use super::size::Size;
+use crate::layout::{HWIO_TO_OIHW, NCHW_TO_NHWC, NHWC_TO_NCHW, OIHW_TO_HWIO};
 use crate::tensor;
 
-/// An integer that is known when the model is imported, as far as it is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Size {
-    /// A number.
-    Number(i64),
-    /// An unknown dimension.
-    Dim(Dim),
-    /// Something that follows from unknown dimensions.
-    Open,
-}
-
-impl From<Dim> for Size {
-    fn from(dim: Dim) -> Self {
-        match dim {
-            Dim::Known(size) => i64::try_from(size).map_or(Size::Open, Size::Number),
-            Dim::Symbol(_) => Size::Dim(dim),
-        }
-    }
-}
-
-/// What is known of a value when the model is imported.
+/// A value that is known when the model is imported, in whole or in part.
 #[derive(Clone, Debug)]
-pub(crate) enum Known {
-    /// All of it.
+pub(crate) enum StaticValue {
+    /// An array that is known in whole.
     Array(Arc<Array>),
-    /// The sizes that it consists of: a vector, or a single number.
+    /// A vector of sizes or a single one, some of which may be open.
     Sizes {
         /// The numbers.
         sizes: Vec<Size>,
@@ -47,12 +28,12 @@ pub(crate) enum Known {
     },
 }
 
-impl Known {
+impl StaticValue {
     /// Its elements, if they are integers.
     pub fn integers(&self) -> Option<Vec<i64>> {
         match self {
-            Known::Array(array) => tensor::integers(array),
-            Known::Sizes { sizes, .. } => sizes
+            StaticValue::Array(array) => tensor::integers(array),
+            StaticValue::Sizes { sizes, .. } => sizes
                 .iter()
                 .map(|size| match size {
                     Size::Number(number) => Some(*number),
@@ -65,36 +46,36 @@ impl Known {
     /// Its elements as sizes, if it is a vector or a single number of integers.
     pub fn sizes(&self) -> Option<Vec<Size>> {
         match self {
-            Known::Array(array) if array.dims.len() <= 1 => {
+            StaticValue::Array(array) if array.dims.len() <= 1 => {
                 let integers = tensor::integers(array)?;
                 Some(integers.into_iter().map(Size::Number).collect())
             }
-            Known::Array(_) => None,
-            Known::Sizes { sizes, .. } => Some(sizes.clone()),
+            StaticValue::Array(_) => None,
+            StaticValue::Sizes { sizes, .. } => Some(sizes.clone()),
         }
     }
 
     /// The type of its elements.
     pub fn dtype(&self) -> DType {
         match self {
-            Known::Array(array) => array.dtype,
-            Known::Sizes { dtype, .. } => *dtype,
+            StaticValue::Array(array) => array.dtype,
+            StaticValue::Sizes { dtype, .. } => *dtype,
         }
     }
 
     /// True if it has no dimensions.
     pub fn is_scalar(&self) -> bool {
         match self {
-            Known::Array(array) => array.dims.is_empty(),
-            Known::Sizes { is_scalar, .. } => *is_scalar,
+            StaticValue::Array(array) => array.dims.is_empty(),
+            StaticValue::Sizes { is_scalar, .. } => *is_scalar,
         }
     }
 
     /// The whole, if all of it is known.
     pub fn array(&self) -> Option<Arc<Array>> {
         match self {
-            Known::Array(array) => Some(array.clone()),
-            Known::Sizes { sizes, is_scalar, dtype } => {
+            StaticValue::Array(array) => Some(array.clone()),
+            StaticValue::Sizes { sizes, is_scalar, dtype } => {
                 let integers = self.integers()?;
                 let dims = [sizes.len()];
                 let dims: &[usize] = if *is_scalar { &[] } else { &dims };
@@ -111,32 +92,23 @@ impl Known {
     }
 }
 
-/// A value of the model: nodes of the graph that hold it, as far as they were needed, and what is
-/// known of it.
+/// A value of the model: nodes of the graph that hold it, as far as they were needed, and its
+/// elements, as far as they are known.
 ///
-/// ONNX's images are `[N, C, H, W]`, those here `[N, H, W, C]`. A value of four dimensions may
-/// exist in either order or in both, so that transposes stand only where one is asked for in the
-/// order that it does not have yet.
+/// ONNX's images are NCHW, those here NHWC. A value of four dimensions may exist in either order or
+/// in both, so that transposes stand only where one is asked for in the order that it does not have
+/// yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Value<'g> {
-    /// What is known of it.
-    pub known: Option<Known>,
-    /// With its dimensions as in the model.
+    /// The value, as far as it is known.
+    pub known: Option<StaticValue>,
+    /// The node that holds it with its dimensions as in the model.
     plain: Cell<Option<Expr<'g>>>,
-    /// With the second of its four dimensions last.
+    /// The node that holds it as NHWC.
     images: Cell<Option<Expr<'g>>>,
-    /// With its dimensions in the order of a filter here: `[F, C, h, w]` as `[h, w, C, F]`.
+    /// The node that holds it as HWIO.
     filter: Cell<Option<Expr<'g>>>,
 }
-
-/// The order of images' dimensions here, by their places in ONNX.
-pub(crate) const TO_IMAGES: [usize; 4] = [0, 2, 3, 1];
-/// The order of images' dimensions in ONNX, by their places here.
-pub(crate) const FROM_IMAGES: [usize; 4] = [0, 3, 1, 2];
-/// The order of a filter's dimensions here, by their places in ONNX.
-pub(crate) const TO_FILTER: [usize; 4] = [2, 3, 1, 0];
-/// The order of a filter's dimensions in ONNX, by their places here.
-pub(crate) const FROM_FILTER: [usize; 4] = [3, 2, 0, 1];
 
 impl<'g> Value<'g> {
     /// A value that a node holds as the model says.
@@ -160,13 +132,13 @@ impl<'g> Value<'g> {
     }
 
     /// A value that is known.
-    pub fn known(known: Known) -> Self {
+    pub fn known(known: StaticValue) -> Self {
         Self { known: Some(known), ..Self::default() }
     }
 
     /// A value that is known whole.
     pub fn array(array: Array) -> Self {
-        Self::known(Known::Array(Arc::new(array)))
+        Self::known(StaticValue::Array(Arc::new(array)))
     }
 
     /// True if it exists as images here and not as the model says.
@@ -180,14 +152,14 @@ impl<'g> Value<'g> {
     }
 
     /// A node that holds it, if there is one.
-    pub fn held(&self) -> Option<Expr<'g>> {
+    pub fn existing_node(&self) -> Option<Expr<'g>> {
         [&self.plain, &self.images, &self.filter].into_iter().find_map(Cell::get)
     }
 
     /// The number of its dimensions.
     pub fn rank(&self, graph: &'g Graph) -> usize {
         match (&self.known, self.is_images() || self.filter.get().is_some()) {
-            (Some(Known::Array(array)), _) => array.dims.len(),
+            (Some(StaticValue::Array(array)), _) => array.dims.len(),
             (_, true) => 4,
             _ => self.as_plain(graph).rank(),
         }
@@ -199,8 +171,8 @@ impl<'g> Value<'g> {
             return tensor;
         }
         let tensor = match (self.images.get(), self.filter.get()) {
-            (Some(images), _) => images.transpose_to(&FROM_IMAGES),
-            (None, Some(filter)) => filter.transpose_to(&FROM_FILTER),
+            (Some(images), _) => images.transpose_to(&NHWC_TO_NCHW),
+            (None, Some(filter)) => filter.transpose_to(&HWIO_TO_OIHW),
             (None, None) => self.materialized(graph),
         };
         self.plain.set(Some(tensor));
@@ -212,7 +184,7 @@ impl<'g> Value<'g> {
         if let Some(tensor) = self.images.get() {
             return tensor;
         }
-        let tensor = self.as_plain(graph).transpose_to(&TO_IMAGES);
+        let tensor = self.as_plain(graph).transpose_to(&NCHW_TO_NHWC);
         self.images.set(Some(tensor));
         tensor
     }
@@ -222,19 +194,19 @@ impl<'g> Value<'g> {
         if let Some(tensor) = self.filter.get() {
             return tensor;
         }
-        let tensor = self.as_plain(graph).transpose_to(&TO_FILTER);
+        let tensor = self.as_plain(graph).transpose_to(&OIHW_TO_HWIO);
         self.filter.set(Some(tensor));
         tensor
     }
 
-    /// The node of a value of which there is only knowledge so far.
+    /// Appends a node for a value that no node holds yet.
     fn materialized(&self, graph: &'g Graph) -> Expr<'g> {
         let known = self.known.as_ref();
-        if let Some(value) = known.and_then(Known::array) {
+        if let Some(value) = known.and_then(StaticValue::array) {
             return graph.apply(&Constant, &[], ConstantAttributes { value }).expr();
         }
         let dims: Option<Vec<Dim>> = match known {
-            Some(Known::Sizes { sizes, .. }) => sizes
+            Some(StaticValue::Sizes { sizes, .. }) => sizes
                 .iter()
                 .map(|size| match size {
                     Size::Number(number) => usize::try_from(*number).ok().map(Dim::Known),
@@ -252,4 +224,9 @@ impl<'g> Value<'g> {
         let vector = converted(vector, dtype);
         if is_scalar { vector.reshape(Shape::new()) } else { vector }
     }
+}
+
+/// Casts a node; gives the node itself if its elements are of that type already.
+pub(crate) fn converted(x: Expr<'_>, to: DType) -> Expr<'_> {
+    if x.dtype() == Some(to) { x } else { x.cast(to) }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use abeyance_graph::Graph;
 use abeyance_ir::{Array, DType};
-use abeyance_onnx::{ExportError, ImportError, Importer, Reason};
+use abeyance_onnx::{ExportError, ImportError, Importer, ProblemKind};
 use abeyance_session::{Session, Value};
 use prost::Message;
 
@@ -34,9 +34,9 @@ pub struct Case {
 #[derive(Debug)]
 pub enum Verdict {
     Passed,
-    /// Why it is not run.
+    /// The reason why it is not run.
     LeftOut(String),
-    /// What differs.
+    /// The differences.
     Failed(String),
 }
 
@@ -155,16 +155,16 @@ impl Case {
                             ImportError::Refused(refusals)
                                 if refusals
                                     .iter()
-                                    .all(|r| !matches!(r.reason, Reason::Wrong(_))) =>
+                                    .all(|r| !matches!(r.reason, ProblemKind::Wrong(_))) =>
                             {
                                 let reasons: Vec<String> = refusals
                                     .iter()
                                     .map(|refusal| match &refusal.reason {
-                                        Reason::NoCounterpart => format!(
+                                        ProblemKind::NoCounterpart => format!(
                                             "{} has no counterpart",
                                             refusal.operator.as_deref().unwrap_or_default()
                                         ),
-                                        Reason::NeedsValue(_) => {
+                                        ProblemKind::NeedsValue(_) => {
                                             "a value that is computed has to be known".to_owned()
                                         }
                                         reason => reason.to_string(),
@@ -254,7 +254,7 @@ fn needed(error: &ImportError) -> Vec<String> {
         return Vec::new();
     };
     let named = refusals.iter().filter_map(|refusal| match &refusal.reason {
-        Reason::NeedsValue(name) => Some(name.clone()),
+        ProblemKind::NeedsValue(name) => Some(name.clone()),
         _ => None,
     });
     named.collect()

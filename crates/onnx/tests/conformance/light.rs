@@ -16,7 +16,7 @@ fn input(dims: &[usize]) -> Array {
     Array::new(DType::F32, dims, &elements)
 }
 
-/// What a model gives here.
+/// Imports and runs a model.
 ///
 /// # Errors
 /// It cannot be imported or run.

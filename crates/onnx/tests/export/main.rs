@@ -1,6 +1,6 @@
-//! What is exported means the same: to the import, and to onnxruntime where Python has it.
+//! Exported models give the same outputs: in the import, and in onnxruntime where Python has it.
 
+mod constants;
 mod networks;
 mod runtime;
 mod samples;
-mod settled;

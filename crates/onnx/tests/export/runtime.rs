@@ -34,11 +34,11 @@ pub struct Run {
     pub name: String,
     pub model: Vec<u8>,
     pub inputs: Vec<(String, Array)>,
-    /// What it must give, output by output.
+    /// The outputs that it must give.
     pub wanted: Vec<Value>,
 }
 
-/// What is wrong with each run, by name: the model is refused by the checker or the runtime, or its
+/// The runs that go wrong, by name: the model is refused by the checker or the runtime, or its
 /// outputs are further from those wanted than `tolerance`.
 pub fn faults(runs: &[Run], tolerance: f64) -> Vec<String> {
     let folder = std::env::temp_dir().join(format!(

@@ -1,4 +1,4 @@
-//! What an import makes of a model, what it refuses, and that no bytes break it.
+//! The import of models: the graphs it makes, the problems it reports, and that no bytes break it.
 
 mod graphs;
 mod hostile;

@@ -1,7 +1,7 @@
-//! What is refused, and how that is said.
+//! The problems that an import reports, as they are printed.
 
 use abeyance_ir::{Array, DType};
-use abeyance_onnx::{ImportError, Importer, Reason, import};
+use abeyance_onnx::{ImportError, Importer, ProblemKind, import};
 
 use crate::model::{
     OperatorSetIdProto, StringStringEntryProto, bytes, floats, int, integers, ints, model, node,
@@ -92,7 +92,7 @@ fn an_input_whose_values_have_to_be_known_can_be_told() {
     );
     let error = import(&bytes(&model)).expect_err("a refusal");
     let ImportError::Refused(refusals) = &error else { panic!("{error}") };
-    assert_eq!(refusals[0].reason, Reason::NeedsValue("to".to_owned()));
+    assert_eq!(refusals[0].reason, ProblemKind::NeedsValue("to".to_owned()));
     let told = Importer::new().value("to", Array::new(DType::I64, &[2], &[2i64, 3]));
     let graph = told.import(&bytes(&model)).expect("an import");
     let ir = graph.ir();

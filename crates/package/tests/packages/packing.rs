@@ -4,7 +4,7 @@ use abeyance_checkpoint::Checkpoint;
 use abeyance_graph::{Graph, dims};
 use abeyance_package::{Case, Error, Package, Packing, Processor, Tolerance, write, write_on};
 use abeyance_session::{SessionOptions, Value};
-use abeyance_storage::Failing;
+use abeyance_storage::FaultyDisk;
 
 use crate::support::{Folder, contents, network, numbers, pack, session};
 
@@ -68,7 +68,7 @@ fn a_package_is_replaced_as_a_whole() {
     for call in 0.. {
         std::fs::remove_dir_all(&path).unwrap();
         pack(&path, 1);
-        let storage = Failing::at(call);
+        let storage = FaultyDisk::at(call);
         let written = write_on(&storage, &path, &packing);
         let found = contents(&path).unwrap();
         if !storage.has_failed() {
@@ -80,7 +80,7 @@ fn a_package_is_replaced_as_a_whole() {
             break;
         }
         let error = written.unwrap_err().to_string();
-        assert!(error.contains(Failing::MESSAGE) && error.contains("model"), "{error}");
+        assert!(error.contains(FaultyDisk::MESSAGE) && error.contains("model"), "{error}");
         if found == old {
             assert_eq!(folder.names(), ["model"], "call {call}");
         } else {

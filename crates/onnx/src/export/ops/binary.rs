@@ -7,8 +7,9 @@ use abeyance_graph::ops::{
 use abeyance_ir::{Dim, NodeId};
 
 use super::super::attribute::ints;
-use super::super::table::Row;
-use super::super::writer::{Held, TO_ONNX, Writer, Written};
+use super::super::entry::OpEntry;
+use super::super::writer::{Lowered, Names, Writer};
+use crate::layout::NHWC_TO_NCHW;
 
 /// The operands where they broadcast, and whether they are images with their channels second: that
 /// order is kept where one of them is in it and the others can be brought into it at little cost.
@@ -28,7 +29,7 @@ fn aligned(
             _ => false,
         }
     };
-    let images = operands.iter().any(|&operand| writer.held(operand).is_images())
+    let images = operands.iter().any(|&operand| writer.names(operand).is_images())
         && operands.iter().all(|&operand| can_be_images(writer, operand));
     let mut names = Vec::new();
     for operand in operands {
@@ -52,16 +53,16 @@ fn together(
     id: NodeId,
     count: usize,
     function: impl FnOnce(&mut Writer<'_>, &[&str]) -> String,
-) -> Written {
+) -> Lowered {
     let (names, images) = aligned(writer, id, count)?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let result = function(writer, &names);
-    Ok(if images { Held::images(result) } else { Held::plain(result) })
+    Ok(if images { Names::images(result) } else { Names::plain(result) })
 }
 
 macro_rules! direct {
     ($operator:expr, $onnx:literal, $count:literal) => {
-        Row::new($operator, $onnx, |writer, id| {
+        OpEntry::new($operator, $onnx, |writer, id| {
             together(writer, id, $count, |writer, operands| {
                 writer.node($onnx, operands, Vec::new())
             })
@@ -70,13 +71,13 @@ macro_rules! direct {
 }
 
 /// This family's operators.
-pub(crate) static ROWS: &[Row] = &[
-    Row::new(
+pub(crate) static ENTRIES: &[OpEntry] = &[
+    OpEntry::new(
         &binary::ADD,
         "Add; of a convolution and a number for each channel the bias of Conv",
         |writer, id| {
-            if let Some(held) = writer.bias(id)? {
-                return Ok(held);
+            if let Some(names) = writer.bias(id)? {
+                return Ok(names);
             }
             together(writer, id, 2, |writer, operands| writer.node("Add", operands, Vec::new()))
         },
@@ -86,7 +87,7 @@ pub(crate) static ROWS: &[Row] = &[
     direct!(&binary::DIV, "Div", 2),
     direct!(&binary::POW, "Pow", 2),
     direct!(&powi::Powi, "Pow", 2),
-    Row::new(&truncated::TRUNCATE_MOD, "Mod", |writer, id| {
+    OpEntry::new(&truncated::TRUNCATE_MOD, "Mod", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             writer.node("Mod", operands, vec![super::super::attribute::int("fmod", 1)])
         })
@@ -102,13 +103,13 @@ pub(crate) static ROWS: &[Row] = &[
     direct!(&logical::LOGICAL_OR, "Or", 2),
     direct!(&logical::LOGICAL_XOR, "Xor", 2),
     direct!(&select::Select, "Where", 3),
-    Row::new(&comparison::NOT_EQUAL, "Equal and Not", |writer, id| {
+    OpEntry::new(&comparison::NOT_EQUAL, "Equal and Not", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             let equal = writer.node("Equal", operands, Vec::new());
             writer.node("Not", &[&equal], Vec::new())
         })
     }),
-    Row::new(&binary::MUL_NO_NAN, "Mul, Equal and Where", |writer, id| {
+    OpEntry::new(&binary::MUL_NO_NAN, "Mul, Equal and Where", |writer, id| {
         together(writer, id, 2, |writer, operands| {
             let zero = writer.number(writer.dtype(id), 0.0);
             let product = writer.node("Mul", operands, Vec::new());
@@ -116,55 +117,58 @@ pub(crate) static ROWS: &[Row] = &[
             writer.node("Where", &[&none, &zero, &product], Vec::new())
         })
     }),
-    Row::new(&division::FLOOR_DIV, "Div and Floor; of integers Mod, Sub and Div", |writer, id| {
+    OpEntry::new(
+        &division::FLOOR_DIV,
+        "Div and Floor; of integers Mod, Sub and Div",
+        |writer, id| {
+            let is_float = writer.dtype(id).is_float();
+            together(writer, id, 2, |writer, operands| {
+                if is_float {
+                    let quotient = writer.node("Div", operands, Vec::new());
+                    writer.node("Floor", &[&quotient], Vec::new())
+                } else {
+                    let rest = writer.node("Mod", operands, Vec::new());
+                    let whole = writer.node("Sub", &[operands[0], &rest], Vec::new());
+                    writer.node("Div", &[&whole, operands[1]], Vec::new())
+                }
+            })
+        },
+    ),
+    OpEntry::new(&division::MODULO, "Mod; of floats Div, Floor, Mul and Sub", |writer, id| {
         let is_float = writer.dtype(id).is_float();
-        together(writer, id, 2, |writer, operands| match is_float {
-            true => {
-                let quotient = writer.node("Div", operands, Vec::new());
-                writer.node("Floor", &[&quotient], Vec::new())
+        together(writer, id, 2, |writer, operands| {
+            if !is_float {
+                return writer.node("Mod", operands, Vec::new());
             }
-            false => {
-                let rest = writer.node("Mod", operands, Vec::new());
-                let whole = writer.node("Sub", &[operands[0], &rest], Vec::new());
-                writer.node("Div", &[&whole, operands[1]], Vec::new())
-            }
+            let quotient = writer.node("Div", operands, Vec::new());
+            let floor = writer.node("Floor", &[&quotient], Vec::new());
+            let whole = writer.node("Mul", &[&floor, operands[1]], Vec::new());
+            writer.node("Sub", &[operands[0], &whole], Vec::new())
         })
     }),
-    Row::new(&division::MODULO, "Mod; of floats Div, Floor, Mul and Sub", |writer, id| {
-        let is_float = writer.dtype(id).is_float();
-        together(writer, id, 2, |writer, operands| match is_float {
-            false => writer.node("Mod", operands, Vec::new()),
-            true => {
-                let quotient = writer.node("Div", operands, Vec::new());
-                let floor = writer.node("Floor", &[&quotient], Vec::new());
-                let whole = writer.node("Mul", &[&floor, operands[1]], Vec::new());
-                writer.node("Sub", &[operands[0], &whole], Vec::new())
-            }
-        })
-    }),
-    Row::new(&join::Concat, "Concat", |writer, id| {
+    OpEntry::new(&join::Concat, "Concat", |writer, id| {
         let ConcatAttributes { axis } = writer.attributes(id);
         let rank = writer.shape(id).len();
         let axis = if axis < 0 { axis + rank as i64 } else { axis };
         let count = writer.ir.node(id).operands.len();
         let operands: Vec<NodeId> =
             (0..count).map(|place| writer.operand(id, place)).collect::<Result<_, _>>()?;
-        let images = rank == 4 && operands.iter().any(|&operand| writer.held(operand).is_images());
+        let images = rank == 4 && operands.iter().any(|&operand| writer.names(operand).is_images());
         let mut names = Vec::new();
         for operand in operands {
             names.push(if images { writer.images(operand) } else { writer.value(operand) });
         }
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let axis = if images {
-            TO_ONNX.iter().position(|&at| at == axis).unwrap_or(0) as i64
+            NHWC_TO_NCHW.iter().position(|&at| at as i64 == axis).unwrap_or(0) as i64
         } else {
             axis
         };
         let joined =
             writer.node("Concat", &names, vec![super::super::attribute::int("axis", axis)]);
-        Ok(if images { Held::images(joined) } else { Held::plain(joined) })
+        Ok(if images { Names::images(joined) } else { Names::plain(joined) })
     }),
-    Row::new(
+    OpEntry::new(
         &cross_entropy::SigmoidCrossEntropy,
         "Max, Mul, Abs, Neg, Softplus, Sub and Add",
         |writer, id| {

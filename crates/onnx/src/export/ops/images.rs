@@ -6,13 +6,13 @@ use abeyance_graph::ops::{conv, pool};
 use abeyance_ir::Dim;
 
 use super::super::attribute::{int, ints, text};
-use super::super::table::Row;
-use super::super::writer::Held;
+use super::super::entry::OpEntry;
+use super::super::writer::Names;
 use crate::proto::AttributeProto;
 
 /// This family's operators.
-pub(crate) static ROWS: &[Row] = &[
-    Row::new(
+pub(crate) static ENTRIES: &[OpEntry] = &[
+    OpEntry::new(
         &conv::Conv2d,
         "Conv, between transposes where images come from elsewhere",
         |writer, id| {
@@ -29,10 +29,10 @@ pub(crate) static ROWS: &[Row] = &[
                 ints("kernel_shape", &kernel),
             ]);
             let (x, w) = (writer.images(images), writer.filter(filter));
-            Ok(Held::images(writer.node("Conv", &[&x, &w], options)))
+            Ok(Names::images(writer.node("Conv", &[&x, &w], options)))
         },
     ),
-    Row::new(&conv::Conv2dBackpropInput, "ConvTranspose", |writer, id| {
+    OpEntry::new(&conv::Conv2dBackpropInput, "ConvTranspose", |writer, id| {
         let Conv2dBackpropAttributes { conv: attributes, .. } = writer.attributes(id);
         let (filter, images) = (writer.operand(id, 0)?, writer.operand(id, 1)?);
         let kernel = kernel(&writer.shape(filter))?;
@@ -66,19 +66,19 @@ pub(crate) static ROWS: &[Row] = &[
             ints("output_padding", &more),
         ];
         let (x, w) = (writer.images(images), writer.filter(filter));
-        Ok(Held::images(writer.node("ConvTranspose", &[&x, &w], options)))
+        Ok(Names::images(writer.node("ConvTranspose", &[&x, &w], options)))
     }),
-    Row::new(&pool::MaxPool, "MaxPool", |writer, id| {
+    OpEntry::new(&pool::MaxPool, "MaxPool", |writer, id| {
         let images = writer.operand(id, 0)?;
         let options = pool(&writer.attributes(id), &writer.shape(images))?;
         let x = writer.images(images);
-        Ok(Held::images(writer.node("MaxPool", &[&x], options)))
+        Ok(Names::images(writer.node("MaxPool", &[&x], options)))
     }),
-    Row::new(&pool::AvgPool, "AveragePool", |writer, id| {
+    OpEntry::new(&pool::AvgPool, "AveragePool", |writer, id| {
         let images = writer.operand(id, 0)?;
         let options = pool(&writer.attributes(id), &writer.shape(images))?;
         let x = writer.images(images);
-        Ok(Held::images(writer.node("AveragePool", &[&x], options)))
+        Ok(Names::images(writer.node("AveragePool", &[&x], options)))
     }),
 ];
 

@@ -9,8 +9,8 @@ use abeyance_graph::ops::{along, gather_nd, index, slice, sort, strided, where_i
 use abeyance_ir::{Array, DType, Dim};
 
 use super::super::attribute::int;
-use super::super::table::Row;
-use super::super::writer::Held;
+use super::super::entry::OpEntry;
+use super::super::writer::Names;
 use super::source::cast;
 
 /// Beyond the end of any dimension.
@@ -19,8 +19,8 @@ const END: i64 = i64::MAX;
 const BEFORE: i64 = i64::MIN + 1;
 
 /// This family's operators.
-pub(crate) static ROWS: &[Row] = &[
-    Row::new(&slice::Slice, "Slice", |writer, id| {
+pub(crate) static ENTRIES: &[OpEntry] = &[
+    OpEntry::new(&slice::Slice, "Slice", |writer, id| {
         let SliceAttributes { begin, size } = writer.attributes(id);
         let end: Vec<i64> = begin
             .iter()
@@ -29,12 +29,12 @@ pub(crate) static ROWS: &[Row] = &[
             .collect();
         let x = writer.input(id, 0)?;
         if begin.is_empty() {
-            return Ok(Held::plain(writer.node("Identity", &[&x], Vec::new())));
+            return Ok(Names::plain(writer.node("Identity", &[&x], Vec::new())));
         }
         let (starts, ends) = (writer.integers("starts", &begin), writer.integers("ends", &end));
-        Ok(Held::plain(writer.node("Slice", &[&x, &starts, &ends], Vec::new())))
+        Ok(Names::plain(writer.node("Slice", &[&x, &starts, &ends], Vec::new())))
     }),
-    Row::new(
+    OpEntry::new(
         &strided::StridedSlice,
         "Slice, and a Gather for each dimension that goes",
         |writer, id| {
@@ -76,31 +76,31 @@ pub(crate) static ROWS: &[Row] = &[
                 let index = writer.constant("index", &Array::new(DType::I64, &[], &[begin[axis]]));
                 x = writer.node("Gather", &[&x, &index], vec![int("axis", axis as i64)]);
             }
-            Ok(Held::plain(x))
+            Ok(Names::plain(x))
         },
     ),
-    Row::new(&strided::Reverse, "Slice with steps of -1", |writer, id| {
+    OpEntry::new(&strided::Reverse, "Slice with steps of -1", |writer, id| {
         let ReverseAttributes { axes } = writer.attributes(id);
         let x = writer.input(id, 0)?;
         if axes.is_empty() {
-            return Ok(Held::plain(writer.node("Identity", &[&x], Vec::new())));
+            return Ok(Names::plain(writer.node("Identity", &[&x], Vec::new())));
         }
         let starts = writer.integers("starts", &vec![END; axes.len()]);
         let ends = writer.integers("ends", &vec![BEFORE; axes.len()]);
         let steps = writer.integers("steps", &vec![-1; axes.len()]);
         let axes = writer.integers("axes", &axes);
-        Ok(Held::plain(writer.node("Slice", &[&x, &starts, &ends, &axes, &steps], Vec::new())))
+        Ok(Names::plain(writer.node("Slice", &[&x, &starts, &ends, &axes, &steps], Vec::new())))
     }),
-    Row::new(&index::Gather, "Gather", |writer, id| {
+    OpEntry::new(&index::Gather, "Gather", |writer, id| {
         let GatherAttributes { axis } = writer.attributes(id);
         let (params, indices) = (writer.input(id, 0)?, writer.input(id, 1)?);
-        Ok(Held::plain(writer.node("Gather", &[&params, &indices], vec![int("axis", axis)])))
+        Ok(Names::plain(writer.node("Gather", &[&params, &indices], vec![int("axis", axis)])))
     }),
-    Row::new(&along::TakeAlong, "GatherElements", |writer, id| {
+    OpEntry::new(&along::TakeAlong, "GatherElements", |writer, id| {
         let (x, indices) = (writer.input(id, 0)?, writer.input(id, 1)?);
-        Ok(Held::plain(writer.node("GatherElements", &[&x, &indices], vec![int("axis", -1)])))
+        Ok(Names::plain(writer.node("GatherElements", &[&x, &indices], vec![int("axis", -1)])))
     }),
-    Row::new(&gather_nd::RavelIndex, "Mul and ReduceSum", |writer, id| {
+    OpEntry::new(&gather_nd::RavelIndex, "Mul and ReduceSum", |writer, id| {
         let RavelIndexAttributes { shape } = writer.attributes(id);
         let of = writer.ir.resolve(&shape);
         let indices = writer.input(id, 0)?;
@@ -115,9 +115,9 @@ pub(crate) static ROWS: &[Row] = &[
         let indices = cast(writer, &indices, DType::I64);
         let places = writer.node("Mul", &[&indices, &steps], Vec::new());
         let last = writer.integers("axes", &[-1]);
-        Ok(Held::plain(writer.node("ReduceSum", &[&places, &last], vec![int("keepdims", 0)])))
+        Ok(Names::plain(writer.node("ReduceSum", &[&places, &last], vec![int("keepdims", 0)])))
     }),
-    Row::new(&index::OneHot, "Less, Where and OneHot", |writer, id| {
+    OpEntry::new(&index::OneHot, "Less, Where and OneHot", |writer, id| {
         let OneHotAttributes { depth, dtype } = writer.attributes(id);
         let operand = writer.operand(id, 0)?;
         let is_scalar = writer.shape(operand).is_empty();
@@ -141,12 +141,12 @@ pub(crate) static ROWS: &[Row] = &[
             let first = writer.integers("axes", &[0]);
             hot = writer.node("Squeeze", &[&hot, &first], Vec::new());
         }
-        Ok(Held::plain(match dtype {
+        Ok(Names::plain(match dtype {
             DType::F32 => hot,
             other => cast(writer, &hot, other),
         }))
     }),
-    Row::new(
+    OpEntry::new(
         &sort::TOP_K_INDICES,
         "TopK and Cast; where NaN stand is each runtime's own",
         |writer, id| {
@@ -154,10 +154,10 @@ pub(crate) static ROWS: &[Row] = &[
             let x = writer.input(id, 0)?;
             let k = writer.integers("k", &[k]);
             let both = writer.nodes_of("TopK", &[&x, &k], vec![int("axis", -1)], 2);
-            Ok(Held::plain(cast(writer, &both[1], dtype)))
+            Ok(Names::plain(cast(writer, &both[1], dtype)))
         },
     ),
-    Row::new(
+    OpEntry::new(
         &sort::ARGSORT,
         "TopK of all elements and Cast; where NaN stand is each runtime's own",
         |writer, id| {
@@ -170,10 +170,10 @@ pub(crate) static ROWS: &[Row] = &[
             let k = writer.integers("k", &[last as i64]);
             let options = vec![int("axis", -1), int("largest", descending.into())];
             let both = writer.nodes_of("TopK", &[&x, &k], options, 2);
-            Ok(Held::plain(cast(writer, &both[1], dtype)))
+            Ok(Names::plain(cast(writer, &both[1], dtype)))
         },
     ),
-    Row::new(
+    OpEntry::new(
         &where_indices::WhereIndices,
         "none: refused, since ONNX gives as many as there are",
         |_, _| Err("gives a row for every element, which ONNX does not".to_owned()),

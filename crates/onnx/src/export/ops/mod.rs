@@ -1,5 +1,5 @@
-//! The engine's operators in ONNX, a file a family: each is a [`Row`](super::table::Row) of the
-//! table with the function that writes it.
+//! The engine's operators in ONNX, a file a family: each is an [`OpEntry`](super::entry::OpEntry)
+//! of the table with the function that writes it.
 
 pub(crate) mod binary;
 pub(crate) mod images;

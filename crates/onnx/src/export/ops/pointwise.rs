@@ -9,8 +9,8 @@ use abeyance_graph::ops::{
 use abeyance_ir::NodeId;
 
 use super::super::attribute::float;
-use super::super::table::Row;
-use super::super::writer::{Held, Writer, Written};
+use super::super::entry::OpEntry;
+use super::super::writer::{Lowered, Names, Writer};
 use super::source::cast;
 
 /// A function of the operand's elements, which keeps images in the order that they are in.
@@ -18,23 +18,20 @@ fn each(
     writer: &mut Writer<'_>,
     id: NodeId,
     function: impl FnOnce(&mut Writer<'_>, &str) -> String,
-) -> Written {
+) -> Lowered {
     let operand = writer.operand(id, 0)?;
-    match writer.held(operand).is_images() {
-        true => {
-            let x = writer.images(operand);
-            Ok(Held::images(function(writer, &x)))
-        }
-        false => {
-            let x = writer.value(operand);
-            Ok(Held::plain(function(writer, &x)))
-        }
+    if writer.names(operand).is_images() {
+        let x = writer.images(operand);
+        Ok(Names::images(function(writer, &x)))
+    } else {
+        let x = writer.value(operand);
+        Ok(Names::plain(function(writer, &x)))
     }
 }
 
 macro_rules! direct {
     ($operator:expr, $onnx:literal) => {
-        Row::new($operator, $onnx, |writer, id| {
+        OpEntry::new($operator, $onnx, |writer, id| {
             each(writer, id, |writer, x| writer.node($onnx, &[x], Vec::new()))
         })
     };
@@ -47,7 +44,7 @@ fn before(writer: &mut Writer<'_>, id: NodeId, operator: &str, number: f64, x: &
 }
 
 /// This family's operators.
-pub(crate) static ROWS: &[Row] = &[
+pub(crate) static ENTRIES: &[OpEntry] = &[
     direct!(&unary::IDENTITY, "Identity"),
     direct!(&unary::STOP_GRADIENT, "Identity"),
     direct!(&watch::CheckNumerics, "Identity"),
@@ -84,7 +81,7 @@ pub(crate) static ROWS: &[Row] = &[
     direct!(&classify::IS_NAN, "IsNaN"),
     direct!(&classify::IS_INF, "IsInf"),
     direct!(&logical::LOGICAL_NOT, "Not"),
-    Row::new(&activation::SELU, "Selu", |writer, id| {
+    OpEntry::new(&activation::SELU, "Selu", |writer, id| {
         each(writer, id, |writer, x| {
             let attributes = vec![
                 float("alpha", 1.673_263_242_354_377_2),
@@ -93,43 +90,43 @@ pub(crate) static ROWS: &[Row] = &[
             writer.node("Selu", &[x], attributes)
         })
     }),
-    Row::new(&activation::LeakyRelu, "LeakyRelu", |writer, id| {
+    OpEntry::new(&activation::LeakyRelu, "LeakyRelu", |writer, id| {
         let LeakyReluAttributes { alpha } = writer.attributes(id);
         each(writer, id, |writer, x| writer.node("LeakyRelu", &[x], vec![float("alpha", alpha)]))
     }),
-    Row::new(&cast::Cast, "Cast", |writer, id| {
+    OpEntry::new(&cast::Cast, "Cast", |writer, id| {
         let CastAttributes { dtype: to } = writer.attributes(id);
         each(writer, id, |writer, x| cast(writer, x, to))
     }),
-    Row::new(&unary::SQUARE, "Mul", |writer, id| {
+    OpEntry::new(&unary::SQUARE, "Mul", |writer, id| {
         each(writer, id, |writer, x| writer.node("Mul", &[x, x], Vec::new()))
     }),
-    Row::new(&unary::RSQRT, "Sqrt and Reciprocal", |writer, id| {
+    OpEntry::new(&unary::RSQRT, "Sqrt and Reciprocal", |writer, id| {
         each(writer, id, |writer, x| {
             let root = writer.node("Sqrt", &[x], Vec::new());
             writer.node("Reciprocal", &[&root], Vec::new())
         })
     }),
-    Row::new(&unary::EXPM1, "Exp and Sub", |writer, id| {
+    OpEntry::new(&unary::EXPM1, "Exp and Sub", |writer, id| {
         each(writer, id, |writer, x| {
             let exp = writer.node("Exp", &[x], Vec::new());
             let one = writer.number(writer.dtype(id), 1.0);
             writer.node("Sub", &[&exp, &one], Vec::new())
         })
     }),
-    Row::new(&unary::LOG1P, "Add and Log", |writer, id| {
+    OpEntry::new(&unary::LOG1P, "Add and Log", |writer, id| {
         each(writer, id, |writer, x| {
             let more = before(writer, id, "Add", 1.0, x);
             writer.node("Log", &[&more], Vec::new())
         })
     }),
-    Row::new(&error_function::ERFC, "Erf and Sub", |writer, id| {
+    OpEntry::new(&error_function::ERFC, "Erf and Sub", |writer, id| {
         each(writer, id, |writer, x| {
             let erf = writer.node("Erf", &[x], Vec::new());
             before(writer, id, "Sub", 1.0, &erf)
         })
     }),
-    Row::new(&classify::IS_FINITE, "IsNaN, IsInf, Or and Not", |writer, id| {
+    OpEntry::new(&classify::IS_FINITE, "IsNaN, IsInf, Or and Not", |writer, id| {
         each(writer, id, |writer, x| {
             let nan = writer.node("IsNaN", &[x], Vec::new());
             let infinite = writer.node("IsInf", &[x], Vec::new());

@@ -6,46 +6,56 @@ use abeyance_graph::ops::{random, sequence, source};
 use abeyance_ir::{Array, DType, element_count, known_dims};
 
 use super::super::attribute::{array, int};
-use super::super::table::Row;
-use super::super::writer::{Held, Writer};
+use super::super::entry::OpEntry;
+use super::super::writer::{Names, Writer};
 
 /// This family's operators.
-pub(crate) static ROWS: &[Row] = &[
-    Row::new(&source::Constant, "an initializer", |writer, id| {
+pub(crate) static ENTRIES: &[OpEntry] = &[
+    OpEntry::new(&source::Constant, "an initializer", |writer, id| {
         let ConstantAttributes { value } = writer.attributes(id);
         let node = writer.ir.node(id);
-        Ok(Held::plain(writer.initializer(&node.name, &value)))
+        Ok(Names::plain(writer.initializer(&node.name, &value)))
     }),
-    Row::new(
+    OpEntry::new(
         &source::Variable,
         "an initializer; a filter in ONNX's order of dimensions",
         |writer, id| writer.variable(id),
     ),
-    Row::new(
-        &source::Placeholder,
-        "an input",
-        |_, _| Err("is not fed by the signature".to_owned()),
+    OpEntry::new(&source::Placeholder, "an input", |_, _| {
+        Err("is not fed by the signature".to_owned())
+    }),
+    OpEntry::new(
+        &random::RANDOM_UNIFORM,
+        "none: refused, unless constants make it unnecessary",
+        random,
     ),
-    Row::new(&random::RANDOM_UNIFORM, "none: refused, unless what it is for is settled", random),
-    Row::new(&random::RANDOM_NORMAL, "none: refused, unless what it is for is settled", random),
-    Row::new(&random::TRUNCATED_NORMAL, "none: refused, unless what it is for is settled", random),
-    Row::new(&source::Fill, "ConstantOfShape", |writer, id| {
+    OpEntry::new(
+        &random::RANDOM_NORMAL,
+        "none: refused, unless constants make it unnecessary",
+        random,
+    ),
+    OpEntry::new(
+        &random::TRUNCATED_NORMAL,
+        "none: refused, unless constants make it unnecessary",
+        random,
+    ),
+    OpEntry::new(&source::Fill, "ConstantOfShape", |writer, id| {
         let FillAttributes { value, shape } = writer.attributes(id);
         let one = Array { dtype: value.dtype, dims: [1][..].into(), bytes: value.bytes.clone() };
         let shape = writer.shape_vector(&shape)?;
-        Ok(Held::plain(writer.node("ConstantOfShape", &[&shape], vec![array("value", &one)])))
+        Ok(Names::plain(writer.node("ConstantOfShape", &[&shape], vec![array("value", &one)])))
     }),
-    Row::new(&source::Size, "Shape, ReduceProd and Cast", |writer, id| {
+    OpEntry::new(&source::Size, "Shape, ReduceProd and Cast", |writer, id| {
         let SizeAttributes { dtype, of } = writer.attributes(id);
         let shape = writer.shape_vector(&of)?;
         let product = writer.node("ReduceProd", &[&shape], vec![int("keepdims", 0)]);
-        Ok(Held::plain(cast(writer, &product, dtype)))
+        Ok(Names::plain(cast(writer, &product, dtype)))
     }),
-    Row::new(&sequence::ShapeOf, "Shape and Concat", |writer, id| {
+    OpEntry::new(&sequence::ShapeOf, "Shape and Concat", |writer, id| {
         let ShapeOfAttributes { of } = writer.attributes(id);
-        Ok(Held::plain(writer.shape_vector(&of)?))
+        Ok(Names::plain(writer.shape_vector(&of)?))
     }),
-    Row::new(&sequence::Range, "Range, Cast, Mul and Add", |writer, id| {
+    OpEntry::new(&sequence::Range, "Range, Cast, Mul and Add", |writer, id| {
         let RangeAttributes { start, delta, shape } = writer.attributes(id);
         let length = writer.shape_vector(&shape)?;
         let length = writer.node("Squeeze", &[&length], Vec::new());
@@ -54,9 +64,9 @@ pub(crate) static ROWS: &[Row] = &[
         let places = cast(writer, &places, start.dtype);
         let (start, delta) = (writer.constant("start", &start), writer.constant("delta", &delta));
         let steps = writer.node("Mul", &[&places, &delta], Vec::new());
-        Ok(Held::plain(writer.node("Add", &[&steps, &start], Vec::new())))
+        Ok(Names::plain(writer.node("Add", &[&steps, &start], Vec::new())))
     }),
-    Row::new(&sequence::Linspace, "an initializer", |writer, id| {
+    OpEntry::new(&sequence::Linspace, "an initializer", |writer, id| {
         let attributes: LinspaceAttributes = writer.attributes(id);
         let number = |array: &Array| crate::tensor::reals(array).first().copied();
         let (Some(start), Some(stop)) = (number(&attributes.start), number(&attributes.stop))
@@ -76,12 +86,12 @@ pub(crate) static ROWS: &[Row] = &[
             bytes.extend(Array::scalar(dtype, value).bytes);
         }
         let value = Array { dtype, dims: [count][..].into(), bytes };
-        Ok(Held::plain(writer.constant("values", &value)))
+        Ok(Names::plain(writer.constant("values", &value)))
     }),
 ];
 
-fn random(_: &mut Writer<'_>, _: abeyance_ir::NodeId) -> super::super::writer::Written {
-    Err("draws random numbers: let the signature feed what settles that none are needed, such as the probability to keep an element as 1".to_owned())
+fn random(_: &mut Writer<'_>, _: abeyance_ir::NodeId) -> super::super::writer::Lowered {
+    Err("draws random numbers: let the signature feed a value by which none are needed, such as 1 for the probability to keep an element".to_owned())
 }
 
 /// A value as another element type.

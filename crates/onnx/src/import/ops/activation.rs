@@ -3,31 +3,31 @@
 use abeyance_graph::Expr;
 
 use super::super::call::{unsupported, with_float};
-use super::super::table::Row;
+use super::super::entry::OpEntry;
 use super::arithmetic::broadcast_pair;
 use super::pointwise::each;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Relu", "`relu`", |call| each(call, |x| x.relu())),
-    Row::new("Sigmoid", "`sigmoid`", |call| each(call, |x| x.sigmoid())),
-    Row::new("Softplus", "`softplus`", |call| each(call, |x| x.softplus())),
-    Row::new("LeakyRelu", "`leaky_relu`", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Relu", "`relu`", |call| each(call, |x| x.relu())),
+    OpEntry::new("Sigmoid", "`sigmoid`", |call| each(call, |x| x.sigmoid())),
+    OpEntry::new("Softplus", "`softplus`", |call| each(call, |x| x.softplus())),
+    OpEntry::new("LeakyRelu", "`leaky_relu`", |call| {
         let alpha = call.float_or("alpha", 0.01)?;
         each(call, |x| x.leaky_relu(alpha))
     }),
-    Row::new("PRelu", "`x` where it is positive, else `slope` times `x`", |call| {
+    OpEntry::new("PRelu", "`x` where it is positive, else `slope` times `x`", |call| {
         broadcast_pair(call, |x, slope| x.greater(0.0).select(x, slope * x))
     }),
-    Row::new("ThresholdedRelu", "`x` above `alpha`, else 0", |call| {
+    OpEntry::new("ThresholdedRelu", "`x` above `alpha`, else 0", |call| {
         let alpha = call.float_or("alpha", 1.0)?;
         each(call, |x| x.greater(alpha).select(x, 0.0))
     }),
-    Row::new("Elu", "`elu`, scaled where it is negative", |call| {
+    OpEntry::new("Elu", "`elu`, scaled where it is negative", |call| {
         let alpha = call.float_or("alpha", 1.0)?;
         each(call, |x| if alpha == 1.0 { x.elu() } else { scaled_below(x, x.elu(), alpha) })
     }),
-    Row::new("Celu", "`x` where it is positive, else `alpha expm1(x / alpha)`", |call| {
+    OpEntry::new("Celu", "`x` where it is positive, else `alpha expm1(x / alpha)`", |call| {
         let alpha = call.float_or("alpha", 1.0)?;
         each(call, |x| {
             // What is not taken is kept from overflowing.
@@ -35,12 +35,12 @@ pub(crate) const ROWS: &[Row] = &[
             x.greater(0.0).select(x, below)
         })
     }),
-    Row::new("Selu", "`elu`, scaled", |call| {
+    OpEntry::new("Selu", "`elu`, scaled", |call| {
         let alpha = call.float_or("alpha", 1.673_263_2)?;
         let gamma = call.float_or("gamma", 1.050_701)?;
         each(call, |x| scaled_below(x, x.elu(), alpha) * gamma)
     }),
-    Row::new("Gelu", "the nodes of `gelu`; of the approximation `x sigmoid(..)`", |call| {
+    OpEntry::new("Gelu", "the nodes of `gelu`; of the approximation `x sigmoid(..)`", |call| {
         let approximate = match call.string_or("approximate", "none")?.as_str() {
             "none" => false,
             "tanh" => true,
@@ -56,19 +56,19 @@ pub(crate) const ROWS: &[Row] = &[
             x * ((x + x * x.square() * 0.044_715) * twice).sigmoid()
         })
     }),
-    Row::new("HardSigmoid", "`clip(alpha x + beta, 0, 1)`", |call| {
+    OpEntry::new("HardSigmoid", "`clip(alpha x + beta, 0, 1)`", |call| {
         let (alpha, beta) = (call.float_or("alpha", 0.2)?, call.float_or("beta", 0.5)?);
         each(call, |x| hard_sigmoid(x, alpha, beta))
     }),
-    Row::new("HardSwish", "`x clip(x / 6 + 1 / 2, 0, 1)`", |call| {
+    OpEntry::new("HardSwish", "`x clip(x / 6 + 1 / 2, 0, 1)`", |call| {
         each(call, |x| x * hard_sigmoid(x, 1.0 / 6.0, 0.5))
     }),
-    Row::new("Swish", "`x sigmoid(alpha x)`", |call| {
+    OpEntry::new("Swish", "`x sigmoid(alpha x)`", |call| {
         let alpha = call.float_or("alpha", 1.0)?;
         each(call, |x| if alpha == 1.0 { x * x.sigmoid() } else { x * (x * alpha).sigmoid() })
     }),
-    Row::new("Mish", "`x tanh(softplus(x))`", |call| each(call, |x| x * x.softplus().tanh())),
-    Row::new("Softsign", "`x / (1 + |x|)`", |call| each(call, |x| x / (x.abs() + 1.0))),
+    OpEntry::new("Mish", "`x tanh(softplus(x))`", |call| each(call, |x| x * x.softplus().tanh())),
+    OpEntry::new("Softsign", "`x / (1 + |x|)`", |call| each(call, |x| x / (x.abs() + 1.0))),
 ];
 
 /// `y` where `x` is positive, else `alpha` times `y`.

@@ -4,11 +4,11 @@ use abeyance_graph::Expr;
 use abeyance_ir::{DType, Dim};
 
 use super::super::call::{Call, Imported, ordered, wrong};
-use super::super::table::Row;
-use super::super::value::TO_IMAGES;
-use super::pointwise::converted;
+use super::super::entry::OpEntry;
+use super::super::value::converted;
 use super::shape::{reshaped, with_rank};
-use crate::error::Reason;
+use crate::error::ProblemKind;
+use crate::layout::NCHW_TO_NHWC;
 
 /// Two inputs that broadcast under a function of each pair of elements. Where one of them is images
 /// in the order used here, the other is brought into that order, and the result stays in it.
@@ -24,7 +24,7 @@ pub(crate) fn broadcast_pair<'g>(
 pub(crate) fn aligned<'g>(
     call: &Call<'_, 'g>,
     places: &[usize],
-) -> Result<(Vec<Expr<'g>>, bool), Reason> {
+) -> Result<(Vec<Expr<'g>>, bool), ProblemKind> {
     let mut values = Vec::new();
     for &place in places {
         values.push(call.value(place)?.clone());
@@ -44,7 +44,7 @@ pub(crate) fn aligned<'g>(
 fn beside_images(x: Expr<'_>) -> Expr<'_> {
     match x.shape()[..] {
         [channels, Dim::Known(1), Dim::Known(1)] => reshaped(x, [channels]),
-        _ => with_rank(x, 4).transpose_to(&TO_IMAGES),
+        _ => with_rank(x, 4).transpose_to(&NCHW_TO_NHWC),
     }
 }
 
@@ -53,7 +53,7 @@ fn beside_images(x: Expr<'_>) -> Expr<'_> {
 fn joined<'g>(
     call: &Call<'_, 'g>,
     function: impl Fn(Expr<'g>, Expr<'g>) -> Expr<'g>,
-) -> Result<(Expr<'g>, bool), Reason> {
+) -> Result<(Expr<'g>, bool), ProblemKind> {
     let places: Vec<usize> = (0..call.inputs.len()).collect();
     let (operands, images) = aligned(call, &places)?;
     match operands.into_iter().reduce(function) {
@@ -72,20 +72,24 @@ fn variadic<'g>(
 }
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Add", "`add`", |call| broadcast_pair(call, |x, y| x + y)),
-    Row::new("Sub", "`sub`", |call| broadcast_pair(call, |x, y| x - y)),
-    Row::new("Mul", "`mul`", |call| broadcast_pair(call, |x, y| x * y)),
-    Row::new("Div", "`div`", |call| broadcast_pair(call, |x, y| x / y)),
-    Row::new("Sum", "`add`, one after the other", |call| variadic(call, |x, y| x + y)),
-    Row::new("Mean", "`add`, and a `div` by their number", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Add", "`add`", |call| broadcast_pair(call, |x, y| x + y)),
+    OpEntry::new("Sub", "`sub`", |call| broadcast_pair(call, |x, y| x - y)),
+    OpEntry::new("Mul", "`mul`", |call| broadcast_pair(call, |x, y| x * y)),
+    OpEntry::new("Div", "`div`", |call| broadcast_pair(call, |x, y| x / y)),
+    OpEntry::new("Sum", "`add`, one after the other", |call| variadic(call, |x, y| x + y)),
+    OpEntry::new("Mean", "`add`, and a `div` by their number", |call| {
         let (sum, images) = joined(call, |x, y| x + y)?;
         let count = call.inputs.len();
         ordered(if count == 1 { sum } else { sum / count as f64 }, images)
     }),
-    Row::new("Max", "`maximum`, one after the other", |call| variadic(call, |x, y| x.maximum(y))),
-    Row::new("Min", "`minimum`, one after the other", |call| variadic(call, |x, y| x.minimum(y))),
-    Row::new(
+    OpEntry::new("Max", "`maximum`, one after the other", |call| {
+        variadic(call, |x, y| x.maximum(y))
+    }),
+    OpEntry::new("Min", "`minimum`, one after the other", |call| {
+        variadic(call, |x, y| x.minimum(y))
+    }),
+    OpEntry::new(
         "Pow",
         "`pow`, in a type that holds both operands; of a float and integers `powi`, where these \
             are not known to be small",
@@ -98,8 +102,8 @@ pub(crate) const ROWS: &[Row] = &[
             broadcast_pair(call, |x, y| power(call, x, y, small))
         },
     )
-    .limits("a negative exponent of integers fails when it is run"),
-    Row::new("Mod", "`modulo`; with `fmod=1` `truncate_mod`", |call| {
+    .unsupported("a negative exponent of integers fails when it is run"),
+    OpEntry::new("Mod", "`modulo`; with `fmod=1` `truncate_mod`", |call| {
         let truncated = call.flag("fmod", false)?;
         broadcast_pair(call, |x, y| if truncated { x.truncate_mod(y) } else { x.modulo(y) })
     }),

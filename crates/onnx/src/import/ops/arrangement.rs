@@ -5,15 +5,16 @@ use abeyance_graph::ops::strided::Parts;
 use abeyance_ir::{Array, DType, Dim};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::{FROM_IMAGES, Value};
+use super::super::entry::OpEntry;
+use super::super::value::Value;
 use super::shape::{reshaped, resolved};
 use super::spatial::padded;
-use crate::error::Reason;
+use crate::error::ProblemKind;
+use crate::layout::NHWC_TO_NCHW;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Concat", "`concat`, of images in the order that they are in", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Concat", "`concat`, of images in the order that they are in", |call| {
         let values: Vec<_> = (0..call.inputs.len())
             .map(|index| call.value(index).cloned())
             .collect::<Result<_, _>>()?;
@@ -28,16 +29,20 @@ pub(crate) const ROWS: &[Row] = &[
             return wrong("there are no inputs");
         };
         let axis = call.axis(call.int_or("axis", 1)?, first.rank())?;
-        let axis = if images { FROM_IMAGES[axis] } else { axis };
+        let axis = if images { NHWC_TO_NCHW[axis] } else { axis };
         ordered(first.concat(&parts, axis as i64), images)
     }),
-    Row::new("Split", "`slice`, one for each part", split)
-        .limits("a dimension of unknown size without sizes of the parts")
+    OpEntry::new("Split", "`slice`, one for each part", split)
+        .unsupported("a dimension of unknown size without sizes of the parts")
         .known(&[1]),
-    Row::new("Slice", "`strided_slice`", sliced).known(&[1, 2, 3, 4]),
-    Row::new("Pad", "`pad` or `pad_constant`; other modes by `gather`, a node for each axis", pad)
-        .known(&[1, 3]),
-    Row::new("Trilu", "`select` by a comparison of places", |call| {
+    OpEntry::new("Slice", "`strided_slice`", sliced).known(&[1, 2, 3, 4]),
+    OpEntry::new(
+        "Pad",
+        "`pad` or `pad_constant`; other modes by `gather`, a node for each axis",
+        pad,
+    )
+    .known(&[1, 3]),
+    OpEntry::new("Trilu", "`select` by a comparison of places", |call| {
         let x = call.tensor(0)?;
         let k = call.known_integer(1)?.unwrap_or(0);
         let upper = call.flag("upper", true)?;
@@ -179,39 +184,64 @@ fn pad<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         return wrong(format!("{} pads for {} axes", given.len(), axes.len()));
     }
     let images = value.is_images();
-    let mut x = value.any(call.graph);
+    let x = value.any(call.graph);
     let mut around = vec![(0i64, 0i64); rank];
     for (place, &axis) in axes.iter().enumerate() {
-        let axis = if images { FROM_IMAGES[axis] } else { axis };
+        let axis = if images { NHWC_TO_NCHW[axis] } else { axis };
         around[axis] = (given[place], given[place + axes.len()]);
     }
-    // Negative numbers cut away.
-    if around.iter().any(|&(before, after)| before < 0 || after < 0) {
-        let mut parts = Parts::all(rank);
-        for (axis, (before, after)) in around.iter_mut().enumerate() {
-            let begin = (*before < 0).then(|| before.saturating_neg());
-            let end = (*after < 0).then_some(*after);
-            parts = parts.with(axis, begin, end, 1);
-            (*before, *after) = ((*before).max(0), (*after).max(0));
-        }
-        x = x.strided_slice(&parts);
+    let x = cut(x, &around);
+    for (before, after) in &mut around {
+        (*before, *after) = ((*before).max(0), (*after).max(0));
     }
     let mode = call.string_or("mode", "constant")?;
-    if mode == "constant" {
-        let around: Vec<(usize, usize)> =
-            around.iter().map(|&(before, after)| (before as usize, after as usize)).collect();
-        if call.opset < 11 {
-            return ordered(padded(x, &around, call.float_or("value", 0.0)?), images);
-        }
-        let Some(value) = call.optional_tensor(2) else {
-            return ordered(padded(x, &around, 0.0), images);
-        };
-        let [before, after]: [Vec<i64>; 2] = [
-            around.iter().map(|&(before, _)| before as i64).collect(),
-            around.iter().map(|&(_, after)| after as i64).collect(),
-        ];
-        return ordered(x.pad_constant(reshaped(value, []), &before, &after), images);
+    let padded = if mode == "constant" {
+        pad_constant(call, x, &around)?
+    } else {
+        pad_from_inside(call, x, &around, &mode)?
+    };
+    ordered(padded, images)
+}
+
+/// Cuts away elements where the numbers of those before and after a dimension are negative.
+fn cut<'g>(x: Expr<'g>, around: &[(i64, i64)]) -> Expr<'g> {
+    if around.iter().all(|&(before, after)| before >= 0 && after >= 0) {
+        return x;
     }
+    let mut parts = Parts::all(around.len());
+    for (axis, &(before, after)) in around.iter().enumerate() {
+        let begin = (before < 0).then(|| before.saturating_neg());
+        let end = (after < 0).then_some(after);
+        parts = parts.with(axis, begin, end, 1);
+    }
+    x.strided_slice(&parts)
+}
+
+/// Pads with one value: an attribute before opset 11, an input since.
+fn pad_constant<'g>(
+    call: &Call<'_, 'g>,
+    x: Expr<'g>,
+    around: &[(i64, i64)],
+) -> Result<Expr<'g>, ProblemKind> {
+    let counts: Vec<(usize, usize)> =
+        around.iter().map(|&(before, after)| (before as usize, after as usize)).collect();
+    if call.opset < 11 {
+        return Ok(padded(x, &counts, call.float_or("value", 0.0)?));
+    }
+    let Some(value) = call.optional_tensor(2) else {
+        return Ok(padded(x, &counts, 0.0));
+    };
+    let (before, after): (Vec<i64>, Vec<i64>) = around.iter().copied().unzip();
+    Ok(x.pad_constant(reshaped(value, []), &before, &after))
+}
+
+/// Pads with elements of the tensor itself, which the mode picks.
+fn pad_from_inside<'g>(
+    call: &Call<'_, 'g>,
+    mut x: Expr<'g>,
+    around: &[(i64, i64)],
+    mode: &str,
+) -> Result<Expr<'g>, ProblemKind> {
     for (axis, &(before, after)) in around.iter().enumerate() {
         if (before, after) == (0, 0) {
             continue;
@@ -223,16 +253,16 @@ fn pad<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
         }
         let mut indices = Vec::new();
         for place in -before..size + after {
-            indices.push(source_of(place, size, &mode)?);
+            indices.push(source_of(place, size, mode)?);
         }
         let indices = call.constant(Array::new(DType::I64, &[indices.len()], &indices));
         x = x.gather_along(indices, axis as i64);
     }
-    ordered(x, images)
+    Ok(x)
 }
 
 /// The element that stands at a place in or around `size` of them.
-fn source_of(place: i64, size: i64, mode: &str) -> Result<i64, Reason> {
+fn source_of(place: i64, size: i64, mode: &str) -> Result<i64, ProblemKind> {
     match mode {
         "edge" => Ok(place.clamp(0, size - 1)),
         "wrap" => Ok(place.rem_euclid(size)),

@@ -6,23 +6,24 @@ use abeyance_graph::{ConvOptions, Expr};
 use abeyance_ir::{Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::{TO_FILTER, TO_IMAGES, Value};
+use super::super::entry::OpEntry;
+use super::super::value::Value;
 use super::shape::reshaped;
 use super::spatial::{Padding, Windows, around_images, padded, sizes};
-use crate::error::Reason;
+use crate::error::ProblemKind;
+use crate::layout::{NCHW_TO_NHWC, OIHW_TO_HWIO};
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new(
         "Conv",
         "`conv2d` between transposes; of sequences as images one element wide",
         convolution,
     )
-    .limits("three and more spatial dimensions")
+    .unsupported("three and more spatial dimensions")
     .filter(1),
-    Row::new("ConvTranspose", "`conv2d_backprop_input` between transposes", transposed)
-        .limits("three and more spatial dimensions; images of unknown size")
+    OpEntry::new("ConvTranspose", "`conv2d_backprop_input` between transposes", transposed)
+        .unsupported("three and more spatial dimensions; images of unknown size")
         .filter(1),
 ];
 
@@ -34,7 +35,7 @@ struct Operands<'g> {
     is_sequence: bool,
 }
 
-fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
+fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, ProblemKind> {
     let (x, w) = (call.value(0)?, call.value(1)?);
     let graph = call.graph;
     let ranks = (x.rank(graph), w.rank(graph));
@@ -50,7 +51,7 @@ fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
                 let wide = reshaped(plain, plain.shape().into_iter().chain([Dim::Known(1)]));
                 wide.transpose_to(order)
             };
-            let (images, filter) = (image(x, &TO_IMAGES), image(w, &TO_FILTER));
+            let (images, filter) = (image(x, &NCHW_TO_NHWC), image(w, &OIHW_TO_HWIO));
             call.float_type(images)?;
             Ok(Operands { images, filter, is_sequence: true })
         }
@@ -63,7 +64,7 @@ fn operands<'g>(call: &Call<'_, 'g>) -> Result<Operands<'g>, Reason> {
 
 /// The windows of a filter `[h, w, C, F]`; of a sequence with nothing along the dimension that it
 /// does not have.
-fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, Reason> {
+fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, ProblemKind> {
     let shape = operands.filter.shape();
     let (Some(&Dim::Known(h)), Some(&Dim::Known(w))) = (shape.first(), shape.get(1)) else {
         return unsupported("the size of the filter has to be known");
@@ -89,7 +90,7 @@ fn windows<'g>(call: &Call<'_, 'g>, operands: &Operands<'g>) -> Result<Windows, 
     Ok(windows)
 }
 
-fn options(call: &Call<'_, '_>, windows: &Windows, same: bool) -> Result<ConvOptions, Reason> {
+fn options(call: &Call<'_, '_>, windows: &Windows, same: bool) -> Result<ConvOptions, ProblemKind> {
     let groups = call.int_or("group", 1)?;
     let Some(groups) = usize::try_from(groups).ok().filter(|&groups| groups > 0) else {
         return wrong(format!("group is {groups}"));
@@ -127,6 +128,37 @@ fn convolution<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     finished(call, images.conv2d(operands.filter, options), operands.is_sequence)
 }
 
+/// The length of a transposed convolution along an axis before anything is cut away, and the
+/// numbers of elements to cut from its beginning and its end; negative ones are added.
+///
+/// `more` is ONNX's `output_padding`, `wanted` the length in its `output_shape`.
+fn uncut(
+    windows: &Windows,
+    axis: usize,
+    input: usize,
+    more: usize,
+    wanted: Option<usize>,
+) -> (usize, (i64, i64)) {
+    let (extent, stride) = (windows.extent(axis), windows.strides[axis]);
+    let whole = input.saturating_sub(1).saturating_mul(stride).saturating_add(extent);
+    // The operator here allows less than a stride beyond the last window.
+    let inside = more.min(stride - 1);
+    let target = whole.saturating_add(more) as i64;
+    let (before, after) = match (&windows.padding, wanted) {
+        (Padding::Explicit(pads), None) => (pads[axis].0 as i64, pads[axis].1 as i64),
+        (padding, wanted) => {
+            let wanted = wanted.unwrap_or(input.saturating_mul(stride));
+            let total = target.saturating_sub(wanted as i64);
+            let half = total.div_euclid(2);
+            match padding {
+                Padding::SameUpper => (half, total - half),
+                _ => (total - half, half),
+            }
+        }
+    };
+    (whole.saturating_add(inside), (before, after - (more - inside) as i64))
+}
+
 /// The convolution of which the node is the gradient with respect to images, without padding; what
 /// is around the result is cut away or added afterwards.
 fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
@@ -150,25 +182,9 @@ fn transposed<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
     let mut cuts: Vec<(i64, i64)> = Vec::new();
     for axis in 0..2 {
         let input = call.size(operands.images, axis + 1)?;
-        let (extent, stride) = (windows.extent(axis), windows.strides[axis]);
-        let whole = input.saturating_sub(1).saturating_mul(stride).saturating_add(extent);
-        // What is beyond the last window, as far as the operator here allows it.
-        let inside = more[axis].min(stride - 1);
-        let target = whole.saturating_add(more[axis]) as i64;
-        let cut = match (&windows.padding, wanted[axis]) {
-            (Padding::Explicit(pads), None) => (pads[axis].0 as i64, pads[axis].1 as i64),
-            (padding, wanted) => {
-                let wanted = wanted.unwrap_or(input.saturating_mul(stride));
-                let total = target.saturating_sub(wanted as i64);
-                let half = total.div_euclid(2);
-                match padding {
-                    Padding::SameUpper => (half, total - half),
-                    _ => (total - half, half),
-                }
-            }
-        };
-        full.push(Dim::Known(whole.saturating_add(inside)));
-        cuts.push((cut.0, cut.1 - (more[axis] - inside) as i64));
+        let (length, cut) = uncut(&windows, axis, input, more[axis], wanted[axis]);
+        full.push(Dim::Known(length));
+        cuts.push(cut);
     }
     let depth = operands.filter.shape().get(2).copied().unwrap_or(Dim::Known(1));
     let channels = match depth {

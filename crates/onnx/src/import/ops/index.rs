@@ -4,21 +4,20 @@ use abeyance_graph::Expr;
 use abeyance_ir::{Array, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::Value;
-use super::pointwise::converted;
+use super::super::entry::OpEntry;
+use super::super::value::{Value, converted};
 use super::shape::{move_axis, reshaped};
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Gather", "`gather`, negative indices made positive before", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Gather", "`gather`, negative indices made positive before", |call| {
         let (x, indices) = (call.tensor(0)?, call.tensor(1)?);
         let axis = call.axis(call.int_or("axis", 0)?, x.rank())?;
         let indices = from_start(call, 1, indices, x.shape()[axis])?;
         one(x.gather_along(indices, axis as i64))
     }),
-    Row::new("GatherElements", "`take_along` between transposes", |call| {
+    OpEntry::new("GatherElements", "`take_along` between transposes", |call| {
         let (x, indices) = (call.tensor(0)?, call.tensor(1)?);
         let axis = call.axis(call.int_or("axis", 0)?, x.rank())?;
         let indices = from_start(call, 1, indices, x.shape()[axis])?;
@@ -27,7 +26,7 @@ pub(crate) const ROWS: &[Row] = &[
         let (x, indices) = (move_axis(x, axis, last), move_axis(indices, axis, last));
         one(move_axis(x.take_along(indices), last, axis))
     }),
-    Row::new("GatherND", "`ravel_index` and `gather`", |call| {
+    OpEntry::new("GatherND", "`ravel_index` and `gather`", |call| {
         if call.int_or("batch_dims", 0)? != 0 {
             return unsupported("batch_dims other than 0");
         }
@@ -35,21 +34,22 @@ pub(crate) const ROWS: &[Row] = &[
         let indices = from_start_nd(call, x, indices)?;
         one(x.gather_nd(indices))
     })
-    .limits("`batch_dims` other than 0"),
-    Row::new("ScatterND", "`scatter_nd`, chosen by `select` or added", |call| {
+    .unsupported("`batch_dims` other than 0"),
+    OpEntry::new("ScatterND", "`scatter_nd`, chosen by `select` or added", |call| {
         let (x, indices, updates) = (call.tensor(0)?, call.tensor(1)?, call.tensor(2)?);
         let indices = from_start_nd(call, x, indices)?;
         let shape = x.shape();
         scattered(call, x, updates, |updates| updates.scatter_nd(indices, shape.clone()))
     })
-    .limits("`reduction` other than none and add; elements other than f32 and f64"),
-    Row::new("ScatterElements", "`add_along`, chosen by `select` or added", scatter_elements)
-        .limits(
+    .unsupported("`reduction` other than none and add; elements other than f32 and f64"),
+    OpEntry::new("ScatterElements", "`add_along`, chosen by `select` or added", scatter_elements)
+        .unsupported(
             "`reduction` other than none and add; indices of other dimensions than the data's, \
             but for the axis; elements other than f32 and f64",
         ),
-    Row::new("Scatter", "as ScatterElements", scatter_elements).limits("as ScatterElements"),
-    Row::new("OneHot", "`one_hot` and `select`", |call| {
+    OpEntry::new("Scatter", "as ScatterElements", scatter_elements)
+        .unsupported("as ScatterElements"),
+    OpEntry::new("OneHot", "`one_hot` and `select`", |call| {
         let indices = call.tensor(0)?;
         let Some(depth) = call.known_number(1)? else {
             return wrong("the depth is missing");
@@ -66,7 +66,7 @@ pub(crate) const ROWS: &[Row] = &[
         one(hot.select(on, off))
     })
     .known(&[1]),
-    Row::new("TopK", "`top_k_indices` or `argsort`, and `take_along`", |call| {
+    OpEntry::new("TopK", "`top_k_indices` or `argsort`, and `take_along`", |call| {
         let x = call.tensor(0)?;
         let k = if call.opset >= 10 { call.known_integer(1)? } else { call.int("k")? };
         let Some(k) = k else {
@@ -86,7 +86,7 @@ pub(crate) const ROWS: &[Row] = &[
         Ok([values, places].map(|x| Value::plain(move_axis(x, rank - 1, axis))).into())
     })
     .known(&[1]),
-    Row::new("Compress", "`gather`", |call| {
+    OpEntry::new("Compress", "`gather`", |call| {
         let (x, Some(condition)) = (call.tensor(0)?, call.known_array(1)?) else {
             return wrong("the condition is missing");
         };
@@ -109,7 +109,7 @@ fn from_start<'g>(
     input: usize,
     indices: Expr<'g>,
     dim: Dim,
-) -> Result<Expr<'g>, Reason> {
+) -> Result<Expr<'g>, ProblemKind> {
     let known = call.value(input)?.known.as_ref().and_then(|known| known.integers());
     if known.is_some_and(|known| known.iter().all(|&index| index >= 0)) {
         return Ok(indices);
@@ -126,12 +126,13 @@ fn wrapped<'g>(indices: Expr<'g>, size: Expr<'g>) -> Expr<'g> {
     indices.less(0.0).select(indices + size, indices)
 }
 
-/// The same for indices that name a place along several dimensions in their last.
+/// Indices counted from the start, where the last dimension names a place along several dimensions
+/// of `x`: negative ones count from the end.
 fn from_start_nd<'g>(
     call: &Call<'_, 'g>,
     x: Expr<'g>,
     indices: Expr<'g>,
-) -> Result<Expr<'g>, Reason> {
+) -> Result<Expr<'g>, ProblemKind> {
     let known = call.value(1)?.known.as_ref().and_then(|known| known.integers());
     if known.is_some_and(|known| known.iter().all(|&index| index >= 0)) {
         return Ok(indices);
@@ -150,7 +151,7 @@ fn from_start_nd<'g>(
 
 /// The part of `x` that indices can reach, which along all axes but one stand where what they name
 /// stands.
-fn within<'g>(x: Expr<'g>, indices: Expr<'g>, axis: usize) -> Result<Expr<'g>, Reason> {
+fn within<'g>(x: Expr<'g>, indices: Expr<'g>, axis: usize) -> Result<Expr<'g>, ProblemKind> {
     let (own, wanted) = (x.shape(), indices.shape());
     if own.len() != wanted.len() {
         return wrong(format!("indices of {} dimensions into {}", wanted.len(), own.len()));

@@ -4,26 +4,26 @@ use abeyance_graph::Expr;
 use abeyance_ir::DType;
 
 use super::super::call::{Call, unsupported, wrong};
-use super::super::table::Row;
+use super::super::entry::OpEntry;
 use super::super::value::Value;
 use super::shape::{move_axis, reshaped};
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("SoftmaxCrossEntropyLoss", "`log_softmax`, `take_along` and reductions", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("SoftmaxCrossEntropyLoss", "`log_softmax`, `take_along` and reductions", |call| {
         let logs = classes_last(call, call.tensor(0)?)?.log_softmax();
         let loss = likelihood(call, logs)?;
         let back = move_axis(logs, logs.rank().saturating_sub(1), 1);
         Ok(vec![loss, Value::plain(back)])
     }),
-    Row::new("NegativeLogLikelihoodLoss", "`take_along` and reductions", |call| {
+    OpEntry::new("NegativeLogLikelihoodLoss", "`take_along` and reductions", |call| {
         let logs = classes_last(call, call.tensor(0)?)?;
         Ok(vec![likelihood(call, logs)?])
     }),
 ];
 
-fn classes_last<'g>(call: &Call<'_, 'g>, x: Expr<'g>) -> Result<Expr<'g>, Reason> {
+fn classes_last<'g>(call: &Call<'_, 'g>, x: Expr<'g>) -> Result<Expr<'g>, ProblemKind> {
     call.float_type(x)?;
     match x.rank() {
         rank if rank < 2 => wrong("scores have two dimensions or more, [N, C, ...]"),
@@ -32,7 +32,7 @@ fn classes_last<'g>(call: &Call<'_, 'g>, x: Expr<'g>) -> Result<Expr<'g>, Reason
 }
 
 /// Minus the weighted logarithms `[N, ..., C]` that the labels, input 1, name, and their reduction.
-fn likelihood<'g>(call: &Call<'_, 'g>, logs: Expr<'g>) -> Result<Value<'g>, Reason> {
+fn likelihood<'g>(call: &Call<'_, 'g>, logs: Expr<'g>) -> Result<Value<'g>, ProblemKind> {
     let labels = call.tensor(1)?;
     let ignored = call.int("ignore_index")?;
     let weights = call.optional_tensor(2);

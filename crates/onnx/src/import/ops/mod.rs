@@ -1,5 +1,5 @@
-//! The operators of ONNX, a file a family: each is a [`Row`](super::table::Row) of the table with
-//! the function that appends its nodes.
+//! The operators of ONNX, a file a family: each is an [`OpEntry`](super::entry::OpEntry) of the
+//! table with the function that appends its nodes.
 
 pub(crate) mod activation;
 pub(crate) mod arithmetic;

@@ -4,24 +4,24 @@ use abeyance_graph::{Axes, Expr, keep_dims};
 use abeyance_ir::Dim;
 
 use super::super::call::{Call, Imported, one, unsupported, wrong};
-use super::super::table::Row;
+use super::super::entry::OpEntry;
 use super::super::value::Value;
 use super::pool::power;
 use super::reduction::length;
 use super::shape::{move_axis, reshaped, vector_along};
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Softmax", "`softmax`; up to opset 12 of all axes from one on together", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Softmax", "`softmax`; up to opset 12 of all axes from one on together", |call| {
         along(call, |x| Ok(x.softmax()))
     }),
-    Row::new(
+    OpEntry::new(
         "LogSoftmax",
         "`log_softmax`; up to opset 12 of all axes from one on together",
         |call| along(call, |x| Ok(x.log_softmax())),
     ),
-    Row::new(
+    OpEntry::new(
         "Hardmax",
         "`argmax` and `one_hot`; up to opset 12 of all axes from one on together",
         |call| {
@@ -31,16 +31,16 @@ pub(crate) const ROWS: &[Row] = &[
             })
         },
     )
-    .limits("an axis of unknown size"),
-    Row::new(
+    .unsupported("an axis of unknown size"),
+    OpEntry::new(
         "BatchNormalization",
         "the nodes of `batch_normalization`, along the last dimension where the \
             images are; in training of the batch's moments",
         batch_normalization,
     )
-    .limits("`spatial=0`; five outputs")
+    .unsupported("`spatial=0`; five outputs")
     .state(&[3, 4]),
-    Row::new(
+    OpEntry::new(
         "InstanceNormalization",
         "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
         |call| {
@@ -55,13 +55,13 @@ pub(crate) const ROWS: &[Row] = &[
             one(scaled(normal, call.tensor(1)?, call.tensor(2)?))
         },
     ),
-    Row::new(
+    OpEntry::new(
         "GroupNormalization",
         "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
         group_normalization,
     )
-    .limits("channels of unknown number"),
-    Row::new(
+    .unsupported("channels of unknown number"),
+    OpEntry::new(
         "LayerNormalization",
         "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
         |call| {
@@ -74,14 +74,14 @@ pub(crate) const ROWS: &[Row] = &[
             Ok([result, mean, inverse].map(Value::plain).into())
         },
     ),
-    Row::new("RMSNormalization", "`reduce_root_mean_square` and arithmetic", |call| {
+    OpEntry::new("RMSNormalization", "`reduce_root_mean_square` and arithmetic", |call| {
         let x = call.tensor(0)?;
         let epsilon = call.float_or("epsilon", 1e-5)?;
         let axes = from_axis(call, x, -1)?;
         let normal = x / x.root_mean_square(keep_dims(&axes[..]), epsilon);
         one(normal * call.tensor(1)?)
     }),
-    Row::new(
+    OpEntry::new(
         "MeanVarianceNormalization",
         "`reduce_mean`, `reduce_root_mean_square` and arithmetic",
         |call| {
@@ -92,7 +92,7 @@ pub(crate) const ROWS: &[Row] = &[
             one(centred / (centred.root_mean_square(keep_dims(axes), 0.0) + 1e-9))
         },
     ),
-    Row::new(
+    OpEntry::new(
         "LpNormalization",
         "`abs` and `reduce_sum`, or the nodes of `l2_norm`, and `div`; 0 where the norm is 0",
         |call| {
@@ -106,7 +106,7 @@ pub(crate) const ROWS: &[Row] = &[
             one(x / norm.equal(0.0).select(1.0, norm))
         },
     ),
-    Row::new(
+    OpEntry::new(
         "LRN",
         "`square`, slices along the channels that are added up, `pow` and `div`",
         local_response,
@@ -117,7 +117,7 @@ pub(crate) const ROWS: &[Row] = &[
 /// before that all from one on together.
 fn along<'g>(
     call: &Call<'_, 'g>,
-    function: impl FnOnce(Expr<'g>) -> Result<Expr<'g>, Reason>,
+    function: impl FnOnce(Expr<'g>) -> Result<Expr<'g>, ProblemKind>,
 ) -> Imported<'g> {
     let x = call.tensor(0)?;
     let shape = x.shape();
@@ -139,7 +139,7 @@ fn along<'g>(
 }
 
 /// The axes from the one that a node names on.
-fn from_axis<'g>(call: &Call<'_, 'g>, x: Expr<'g>, default: i64) -> Result<Vec<i64>, Reason> {
+fn from_axis<'g>(call: &Call<'_, 'g>, x: Expr<'g>, default: i64) -> Result<Vec<i64>, ProblemKind> {
     let rank = x.rank();
     let first = call.axis(call.int_or("axis", default)?, rank)?;
     Ok((first as i64..rank as i64).collect())

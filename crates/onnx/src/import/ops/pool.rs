@@ -5,16 +5,16 @@ use abeyance_graph::{Expr, PoolOptions, keep_dims};
 use abeyance_ir::{Array, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::TO_IMAGES;
-use super::pointwise::converted;
+use super::super::entry::OpEntry;
+use super::super::value::converted;
 use super::shape::reshaped;
 use super::spatial::{Padding, Windows, around_images, padded, sizes};
-use crate::error::Reason;
+use crate::error::ProblemKind;
+use crate::layout::NCHW_TO_NHWC;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new(
         "MaxPool",
         "`max_pool` between transposes; other than two dimensions, and dilations, by slices",
         |call| {
@@ -24,8 +24,8 @@ pub(crate) const ROWS: &[Row] = &[
             pool(call, Kind::Max)
         },
     )
-    .limits("the output `Indices`; f32 and f64 only"),
-    Row::new(
+    .unsupported("the output `Indices`; f32 and f64 only"),
+    OpEntry::new(
         "AveragePool",
         "`avg_pool` between transposes; padding that counts, or does not, by a mask",
         |call| {
@@ -33,17 +33,17 @@ pub(crate) const ROWS: &[Row] = &[
             pool(call, Kind::Average { counted })
         },
     ),
-    Row::new("LpPool", "`pow`, `avg_pool`, `mul` and `pow` in f64", |call| {
+    OpEntry::new("LpPool", "`pow`, `avg_pool`, `mul` and `pow` in f64", |call| {
         let p = call.int_or("p", 2)?;
         pool(call, Kind::Norm { p: p as f64 })
     }),
-    Row::new("GlobalAveragePool", "`reduce_mean`", |call| {
+    OpEntry::new("GlobalAveragePool", "`reduce_mean`", |call| {
         global(call, |x, axes| x.reduce_mean(keep_dims(axes)))
     }),
-    Row::new("GlobalMaxPool", "`reduce_max`", |call| {
+    OpEntry::new("GlobalMaxPool", "`reduce_max`", |call| {
         global(call, |x, axes| x.reduce_max(keep_dims(axes)))
     }),
-    Row::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow` in f64", |call| {
+    OpEntry::new("GlobalLpPool", "`pow`, `reduce_sum` and `pow` in f64", |call| {
         let p = call.int_or("p", 2)? as f64;
         global(call, |x, axes| {
             in_f64(call, x, |x| power(power(x.abs(), p).reduce_sum(keep_dims(axes)), 1.0 / p))
@@ -61,7 +61,7 @@ pub(crate) fn power(x: Expr<'_>, p: f64) -> Expr<'_> {
     }
 }
 
-/// Something computed in f64, which holds the powers of all that f32 does.
+/// A function computed in f64, which holds the powers of all that f32 does.
 fn in_f64<'g>(
     call: &Call<'_, 'g>,
     x: Expr<'g>,
@@ -115,7 +115,7 @@ fn pool<'g>(call: &Call<'_, 'g>, kind: Kind) -> Imported<'g> {
         if let Padding::Explicit(pads) = &mut windows.padding {
             pads.push((0, 0));
         }
-        let pooled = images(call, wide.transpose_to(&TO_IMAGES), &windows, kind)?;
+        let pooled = images(call, wide.transpose_to(&NCHW_TO_NHWC), &windows, kind)?;
         let &[n, length, _, channels] = &pooled.shape()[..] else {
             return one(pooled);
         };
@@ -130,7 +130,7 @@ fn images<'g>(
     x: Expr<'g>,
     windows: &Windows,
     kind: Kind,
-) -> Result<Expr<'g>, Reason> {
+) -> Result<Expr<'g>, ProblemKind> {
     let shape = x.shape();
     let inner = &shape[1..3];
     let (kernel, strides) =
@@ -171,7 +171,7 @@ fn mask<'g>(
     axes: &[usize],
     pads: &[(usize, usize, usize)],
     counted: bool,
-) -> Result<Mask<'g>, Reason> {
+) -> Result<Mask<'g>, ProblemKind> {
     let not_counted = |&(before, after, over): &(usize, usize, usize)| {
         if counted { (0, over) } else { (before, after + over) }
     };
@@ -192,13 +192,31 @@ fn mask<'g>(
 /// More elements in a window than this are not taken one by one.
 const MOST_TAPS: usize = 512;
 
+/// The number of windows along each dimension behind `[N, C]`.
+fn places<'g>(
+    call: &Call<'_, 'g>,
+    x: Expr<'g>,
+    windows: &Windows,
+    pads: &[(usize, usize, usize)],
+) -> Result<Vec<usize>, ProblemKind> {
+    let mut places = Vec::new();
+    for (axis, &(before, after, over)) in pads.iter().enumerate() {
+        let whole = call.size(x, axis + 2)?.saturating_add(before + after + over);
+        let Some(room) = whole.checked_sub(windows.extent(axis)) else {
+            return wrong("a window is larger than the images");
+        };
+        places.push(room / windows.strides[axis] + 1);
+    }
+    Ok(places)
+}
+
 /// A pool of any number of dimensions: for each element of the window a slice of the input.
 fn by_slices<'g>(
     call: &Call<'_, 'g>,
     x: Expr<'g>,
     windows: &Windows,
     kind: Kind,
-) -> Result<Expr<'g>, Reason> {
+) -> Result<Expr<'g>, ProblemKind> {
     let rank = windows.kernel.len();
     let taps = windows.kernel.iter().try_fold(1usize, |all, &size| all.checked_mul(size));
     let Some(taps) = taps.filter(|&taps| taps <= MOST_TAPS) else {
@@ -208,14 +226,7 @@ fn by_slices<'g>(
     };
     let shape = x.shape();
     let pads = windows.pads(&shape[2..])?;
-    let mut places = Vec::new();
-    for (axis, &(before, after, over)) in pads.iter().enumerate() {
-        let whole = call.size(x, axis + 2)?.saturating_add(before + after + over);
-        let Some(room) = whole.checked_sub(windows.extent(axis)) else {
-            return wrong("a window is larger than the images");
-        };
-        places.push(room / windows.strides[axis] + 1);
-    }
+    let places = places(call, x, windows, &pads)?;
     let around: Vec<_> = [(0, 0), (0, 0)]
         .into_iter()
         .chain(pads.iter().map(|&(before, after, over)| (before, after + over)))

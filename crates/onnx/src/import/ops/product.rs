@@ -4,13 +4,13 @@ use abeyance_graph::Expr;
 use abeyance_ir::Dim;
 
 use super::super::call::{one, wrong};
-use super::super::table::Row;
+use super::super::entry::OpEntry;
 use super::shape::reshaped;
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("MatMul", "`matmul`, vectors as matrices of one row or column", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("MatMul", "`matmul`, vectors as matrices of one row or column", |call| {
         let (x, y) = (call.tensor(0)?, call.tensor(1)?);
         let (x_shape, y_shape) = (x.shape(), y.shape());
         if x_shape.is_empty() || y_shape.is_empty() {
@@ -38,7 +38,7 @@ pub(crate) const ROWS: &[Row] = &[
         }
         one(reshaped(product, shape))
     }),
-    Row::new("Gemm", "`matmul` with its flags, `mul` and `add`", |call| {
+    OpEntry::new("Gemm", "`matmul` with its flags, `mul` and `add`", |call| {
         let (x, y) = (call.tensor(0)?, call.tensor(1)?);
         let (alpha, beta) = (call.float_or("alpha", 1.0)?, call.float_or("beta", 1.0)?);
         let (turn_x, turn_y) = (call.flag("transA", false)?, call.flag("transB", false)?);
@@ -50,11 +50,11 @@ pub(crate) const ROWS: &[Row] = &[
         let bias = if beta == 1.0 { bias } else { bias * beta };
         one(scaled + bias)
     }),
-    Row::new("Einsum", "the nodes of `einsum`", |call| {
+    OpEntry::new("Einsum", "the nodes of `einsum`", |call| {
         let equation = call.string_or("equation", "")?;
         match Expr::einsum(&equation, &call.tensors()?) {
             Ok(product) => one(product),
-            Err(fault) => Err(Reason::Unsupported(fault.message)),
+            Err(fault) => Err(ProblemKind::Unsupported(fault.message)),
         }
     }),
 ];

@@ -1,21 +1,21 @@
 //! Recurrent layers, as `scan`s.
 
-use abeyance_graph::{Element, Expr, Float, Tensor};
+use abeyance_graph::{Element, Expr, Float, Graph, Tensor};
 use abeyance_ir::{Array, Dim, Shape};
 
 use super::super::call::{Call, Imported, unsupported, with_float, wrong};
-use super::super::table::Row;
+use super::super::entry::OpEntry;
 use super::super::value::Value;
 use super::shape::reshaped;
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 const LIMITS: &str = "`sequence_lens`, `clip`, activations other than Sigmoid, Tanh and Relu";
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("RNN", "`scan`", |call| recurrent(call, Cell::Simple)).limits(LIMITS),
-    Row::new("GRU", "`scan`", |call| recurrent(call, Cell::Gru)).limits(LIMITS),
-    Row::new("LSTM", "`scan`", |call| recurrent(call, Cell::Lstm)).limits(
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("RNN", "`scan`", |call| recurrent(call, Cell::Simple)).unsupported(LIMITS),
+    OpEntry::new("GRU", "`scan`", |call| recurrent(call, Cell::Gru)).unsupported(LIMITS),
+    OpEntry::new("LSTM", "`scan`", |call| recurrent(call, Cell::Lstm)).unsupported(
         "`sequence_lens`, `clip`, `input_forget`, activations other than Sigmoid, Tanh and Relu",
     ),
 ];
@@ -28,7 +28,7 @@ enum Cell {
 }
 
 impl Cell {
-    /// How many blocks of rows its weights have.
+    /// The number of blocks of rows in its weights.
     fn gates(self) -> usize {
         match self {
             Cell::Simple => 1,
@@ -54,7 +54,7 @@ enum Activation {
 }
 
 impl Activation {
-    fn named(name: &str) -> Result<Self, Reason> {
+    fn named(name: &str) -> Result<Self, ProblemKind> {
         match name {
             "Sigmoid" => Ok(Self::Sigmoid),
             "Tanh" => Ok(Self::Tanh),
@@ -179,7 +179,7 @@ fn direction<'g, T: Float>(
     batch: Dim,
     hidden: usize,
     batch_first: bool,
-) -> Result<Direction<'g, T>, Reason> {
+) -> Result<Direction<'g, T>, ProblemKind> {
     let (w, r) = (call.tensor(1)?, call.tensor(2)?);
     let typed = |x: Expr<'g>| call.typed::<T>(x);
     let start = |input: usize| match call.optional_tensor(input) {
@@ -219,93 +219,111 @@ fn run<'g, T: Float>(
     activations: &[Activation],
     reverse: bool,
     hidden: usize,
-) -> Result<Run<'g>, Reason> {
-    let graph = call.graph;
-    // What the inputs bring is computed for all steps at once.
-    let brought = x.matmul_with(own.w, false, true);
-    let xs = call.typed::<T>(own.input_bias.map_or(brought, |bias| brought + bias));
-    let size = hidden as i64;
-    // Columns of a block of gates.
-    let gate = move |x: Tensor<'g, T>, index: i64| {
+) -> Result<Run<'g>, ProblemKind> {
+    // The products with the inputs are computed for all steps at once.
+    let products = x.matmul_with(own.w, false, true);
+    let xs = call.typed::<T>(own.input_bias.map_or(products, |bias| products + bias));
+    let steps = Steps { graph: call.graph, own, xs, reverse, hidden: hidden as i64 };
+    match (cell, activations) {
+        (Cell::Simple, &[f]) => Ok(steps.simple(f)),
+        (Cell::Gru, &[f, g]) => Ok(steps.gru(f, g, call.flag("linear_before_reset", false)?)),
+        (Cell::Lstm, &[f, g, last]) => Ok(steps.lstm(f, g, last)),
+        _ => wrong("an activation is missing"),
+    }
+}
+
+/// The steps of one direction.
+struct Steps<'s, 'g, T: Element> {
+    graph: &'g Graph,
+    own: &'s Direction<'g, T>,
+    /// The products of the inputs with their weights, with the bias: `[T, N, gates · H]`.
+    xs: Tensor<'g, T>,
+    reverse: bool,
+    hidden: i64,
+}
+
+impl<'g, T: Float> Steps<'_, 'g, T> {
+    /// The columns of a gate.
+    fn gate(&self, x: Tensor<'g, T>, index: i64) -> Tensor<'g, T> {
         let rank = x.shape().len();
         let mut begin = vec![0; rank];
         let mut lengths = vec![-1; rank];
         if let (Some(begin), Some(length)) = (begin.last_mut(), lengths.last_mut()) {
-            (*begin, *length) = (index * size, size);
+            (*begin, *length) = (index * self.hidden, self.hidden);
         }
         x.slice(begin, lengths)
-    };
-    let (r, bias) = (own.r, own.own_bias);
-    let with_bias = move |x: Tensor<'g, T>| match bias {
-        Some(bias) => x + bias,
-        None => x,
-    };
-    let peepholes = own.peepholes;
-    match (cell, activations) {
-        (Cell::Simple, &[f]) => {
-            let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
-                let h = f.of(x + with_bias(h.matmul_with(r, false, true)));
-                (h, h)
-            };
-            let (h, all) = if reverse {
-                graph.scan_reverse(own.h, xs, step)
+    }
+
+    /// The products of the state with its weights for all gates, with the bias.
+    fn products(&self, h: Tensor<'g, T>) -> Tensor<'g, T> {
+        let products = h.matmul_with(self.own.r, false, true);
+        self.own.own_bias.map_or(products, |bias| products + bias)
+    }
+
+    /// The product of the state with its weights for a gate, with the bias.
+    fn product(&self, h: Tensor<'g, T>, index: i64) -> Tensor<'g, T> {
+        let (begin, size) = (index * self.hidden, self.hidden);
+        let product = h.matmul_with(self.own.r.slice([begin, 0], [size, -1]), false, true);
+        self.own.own_bias.map_or(product, |bias| product + bias.slice([begin], [size]))
+    }
+
+    /// A gate with the weighted cell state added, where the layer has peepholes.
+    fn with_peephole(&self, y: Tensor<'g, T>, c: Tensor<'g, T>, index: i64) -> Tensor<'g, T> {
+        let (begin, size) = (index * self.hidden, self.hidden);
+        self.own.peepholes.map_or(y, |weights| y + weights.slice([begin], [size]) * c)
+    }
+
+    fn simple(&self, f: Activation) -> Run<'g> {
+        let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
+            let h = f.of(x + self.products(h));
+            (h, h)
+        };
+        let (h, all) = if self.reverse {
+            self.graph.scan_reverse(self.own.h, self.xs, step)
+        } else {
+            self.graph.scan(self.own.h, self.xs, step)
+        };
+        (all.erase().expr(), h.erase().expr(), None)
+    }
+
+    fn gru(&self, f: Activation, g: Activation, linear_before_reset: bool) -> Run<'g> {
+        let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
+            let update = f.of(self.gate(x, 0) + self.product(h, 0));
+            let reset = f.of(self.gate(x, 1) + self.product(h, 1));
+            let candidate = if linear_before_reset {
+                g.of(self.gate(x, 2) + reset * self.product(h, 2))
             } else {
-                graph.scan(own.h, xs, step)
+                g.of(self.gate(x, 2) + self.product(reset * h, 2))
             };
-            Ok((all.erase().expr(), h.erase().expr(), None))
-        }
-        (Cell::Gru, &[f, g]) => {
-            let before = call.flag("linear_before_reset", false)?;
-            let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
-                let (rows, bias) =
-                    (|index: i64| r.slice([index * size, 0], [size, -1]), own.own_bias);
-                let add = |y: Tensor<'g, T>, index: i64| match bias {
-                    Some(bias) => y + bias.slice([index * size], [size]),
-                    None => y,
-                };
-                let own = |h: Tensor<'g, T>, index: i64| {
-                    add(h.matmul_with(rows(index), false, true), index)
-                };
-                let update = f.of(gate(x, 0) + own(h, 0));
-                let reset = f.of(gate(x, 1) + own(h, 1));
-                let candidate = if before {
-                    g.of(gate(x, 2) + reset * own(h, 2))
-                } else {
-                    g.of(gate(x, 2) + own(reset * h, 2))
-                };
-                let h = candidate + update * (h - candidate);
-                (h, h)
-            };
-            let (h, all) = if reverse {
-                graph.scan_reverse(own.h, xs, step)
-            } else {
-                graph.scan(own.h, xs, step)
-            };
-            Ok((all.erase().expr(), h.erase().expr(), None))
-        }
-        (Cell::Lstm, &[f, g, last]) => {
-            let step = |(h, c): (Tensor<'g, T>, Tensor<'g, T>), x: Tensor<'g, T>| {
-                let all = x + with_bias(h.matmul_with(r, false, true));
-                // Peepholes come in the order i, o, f; gates in the order i, o, f, c.
-                let look = |y: Tensor<'g, T>, c: Tensor<'g, T>, index: i64| match peepholes {
-                    Some(p) => y + p.slice([index * size], [size]) * c,
-                    None => y,
-                };
-                let input = f.of(look(gate(all, 0), c, 0));
-                let forget = f.of(look(gate(all, 2), c, 2));
-                let candidate = g.of(gate(all, 3));
-                let c = forget * c + input * candidate;
-                let output = f.of(look(gate(all, 1), c, 1));
-                let h = output * last.of(c);
-                ((h, c), h)
-            };
-            let ((h, c), all) = if reverse {
-                graph.scan_reverse((own.h, own.c), xs, step)
-            } else {
-                graph.scan((own.h, own.c), xs, step)
-            };
-            Ok((all.erase().expr(), h.erase().expr(), Some(c.erase().expr())))
-        }
-        _ => wrong("an activation is missing"),
+            let h = candidate + update * (h - candidate);
+            (h, h)
+        };
+        let (h, all) = if self.reverse {
+            self.graph.scan_reverse(self.own.h, self.xs, step)
+        } else {
+            self.graph.scan(self.own.h, self.xs, step)
+        };
+        (all.erase().expr(), h.erase().expr(), None)
+    }
+
+    fn lstm(&self, f: Activation, g: Activation, last: Activation) -> Run<'g> {
+        let step = |(h, c): (Tensor<'g, T>, Tensor<'g, T>), x: Tensor<'g, T>| {
+            let all = x + self.products(h);
+            // Peepholes come in the order i, o, f; gates in the order i, o, f, c.
+            let input = f.of(self.with_peephole(self.gate(all, 0), c, 0));
+            let forget = f.of(self.with_peephole(self.gate(all, 2), c, 2));
+            let candidate = g.of(self.gate(all, 3));
+            let c = forget * c + input * candidate;
+            let output = f.of(self.with_peephole(self.gate(all, 1), c, 1));
+            let h = output * last.of(c);
+            ((h, c), h)
+        };
+        let first = (self.own.h, self.own.c);
+        let ((h, c), all) = if self.reverse {
+            self.graph.scan_reverse(first, self.xs, step)
+        } else {
+            self.graph.scan(first, self.xs, step)
+        };
+        (all.erase().expr(), h.erase().expr(), Some(c.erase().expr()))
     }
 }

@@ -4,37 +4,37 @@ use abeyance_graph::{AxisList, Expr};
 use abeyance_ir::{Array, DType, Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, with_float, wrong};
-use super::super::table::Row;
-use super::super::value::FROM_IMAGES;
-use super::pointwise::converted;
+use super::super::entry::OpEntry;
+use super::super::value::converted;
+use crate::layout::NHWC_TO_NCHW;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("ReduceSum", "`reduce_sum`", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("ReduceSum", "`reduce_sum`", |call| {
         reduction(call, 13, |x, axes| x.reduce_sum(axes))
     })
     .known(&[1]),
-    Row::new("ReduceMean", "`reduce_mean`", |call| {
+    OpEntry::new("ReduceMean", "`reduce_mean`", |call| {
         reduction(call, 18, |x, axes| x.reduce_mean(axes))
     })
     .known(&[1]),
-    Row::new("ReduceProd", "`reduce_prod`", |call| {
+    OpEntry::new("ReduceProd", "`reduce_prod`", |call| {
         reduction(call, 18, |x, axes| x.reduce_prod(axes))
     })
     .known(&[1]),
-    Row::new("ReduceMax", "`reduce_max`; of truth values through u8", |call| {
+    OpEntry::new("ReduceMax", "`reduce_max`; of truth values through u8", |call| {
         reduction(call, 18, |x, axes| extreme(call, x, axes, true))
     })
     .known(&[1]),
-    Row::new("ReduceMin", "`reduce_min`; of truth values through u8", |call| {
+    OpEntry::new("ReduceMin", "`reduce_min`; of truth values through u8", |call| {
         reduction(call, 18, |x, axes| extreme(call, x, axes, false))
     })
     .known(&[1]),
-    Row::new("ReduceL1", "`abs` and `reduce_sum`", |call| {
+    OpEntry::new("ReduceL1", "`abs` and `reduce_sum`", |call| {
         reduction(call, 18, |x, axes| x.abs().reduce_sum(axes))
     })
     .known(&[1]),
-    Row::new("ReduceL2", "the nodes of `l2_norm`; of integers through f64", |call| {
+    OpEntry::new("ReduceL2", "the nodes of `l2_norm`; of integers through f64", |call| {
         reduction(call, 18, |x, axes| {
             let dtype = call.dtype(x);
             if dtype.is_float() {
@@ -44,25 +44,25 @@ pub(crate) const ROWS: &[Row] = &[
         })
     })
     .known(&[1]),
-    Row::new("ReduceSumSquare", "`square` and `reduce_sum`", |call| {
+    OpEntry::new("ReduceSumSquare", "`square` and `reduce_sum`", |call| {
         reduction(call, 18, |x, axes| x.square().reduce_sum(axes))
     })
     .known(&[1]),
-    Row::new("ReduceLogSum", "`reduce_sum` and `log`", |call| {
+    OpEntry::new("ReduceLogSum", "`reduce_sum` and `log`", |call| {
         reduction(call, 18, |x, axes| x.reduce_sum(axes).log())
     })
     .known(&[1]),
-    Row::new("ReduceLogSumExp", "the nodes of `reduce_logsumexp`", |call| {
+    OpEntry::new("ReduceLogSumExp", "the nodes of `reduce_logsumexp`", |call| {
         let dtype = call.float_type(call.value(0)?.any(call.graph))?;
         reduction(call, 18, |x, axes| {
             with_float!(dtype, T => call.typed::<T>(x).reduce_logsumexp(axes).erase().expr())
         })
     })
     .known(&[1]),
-    Row::new("ArgMax", "`argmax`", |call| place(call, Expr::argmax)),
-    Row::new("ArgMin", "`argmin`", |call| place(call, Expr::argmin)),
-    Row::new("CumSum", "`cumsum`", |call| running(call, Expr::cumsum)).known(&[1]),
-    Row::new("CumProd", "`cumprod`", |call| running(call, Expr::cumprod)).known(&[1]),
+    OpEntry::new("ArgMax", "`argmax`", |call| place(call, Expr::argmax)),
+    OpEntry::new("ArgMin", "`argmin`", |call| place(call, Expr::argmin)),
+    OpEntry::new("CumSum", "`cumsum`", |call| running(call, Expr::cumsum)).known(&[1]),
+    OpEntry::new("CumProd", "`cumprod`", |call| running(call, Expr::cumprod)).known(&[1]),
 ];
 
 /// The Euclidean length along some axes, whose squares may be beyond what the type holds.
@@ -125,7 +125,7 @@ fn reduction<'g>(
     let mut resolved = Vec::new();
     for axis in axes {
         let axis = call.axis(axis, rank)?;
-        let axis = if images { FROM_IMAGES[axis] } else { axis };
+        let axis = if images { NHWC_TO_NCHW[axis] } else { axis };
         if resolved.contains(&(axis as i64)) {
             return wrong("an axis is named twice");
         }

@@ -5,28 +5,29 @@ use abeyance_graph::Expr;
 use abeyance_ir::{Array, DType};
 
 use super::super::call::{Call, Imported, ordered, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::{FROM_IMAGES, Value};
+use super::super::entry::OpEntry;
+use super::super::value::Value;
 use super::shape::{move_axis, resolved};
-use crate::error::Reason;
+use crate::error::ProblemKind;
+use crate::layout::NHWC_TO_NCHW;
 use crate::tensor;
 
 const LIMITS: &str = "axes of unknown size; `tf_crop_and_resize`; more than 2^22 weights along an axis; \
     scales below 1 / 4096";
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new(
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new(
         "Resize",
         "`gather` of the nearest, else `matmul` with the weights of an axis",
         resize,
     )
-    .limits(LIMITS)
+    .unsupported(LIMITS)
     .known(&[1, 2, 3]),
-    Row::new("Upsample", "as Resize", resize).limits(LIMITS).known(&[1]),
+    OpEntry::new("Upsample", "as Resize", resize).unsupported(LIMITS).known(&[1]),
 ];
 
-/// What the nearest is before opset 11, where no attribute says it: the element above where images
+/// The mode of the nearest before opset 11, which had no attribute: the element above where images
 /// become smaller, else the one below. (onnxruntime; the outputs of ONNX's own test
 /// `resize_downsample_scales_nearest` of opset 10)
 const EARLY: &str = "as before opset 11";
@@ -37,19 +38,19 @@ const MOST: usize = 1 << 22;
 /// Smaller scales would make each element of too many.
 const SMALLEST: f64 = 1.0 / 4096.0;
 
-/// How an axis is resized.
+/// The resizing of an axis.
 struct Axis {
-    /// Which one, in the model's order of dimensions.
+    /// The axis, in the model's order of dimensions.
     axis: usize,
-    /// Elements before.
+    /// The number of elements before.
     from: usize,
-    /// Elements after.
+    /// The number of elements after.
     to: usize,
     /// Elements after for each before, as it was given.
     scale: f64,
 }
 
-/// How elements in between are made.
+/// The interpolation between elements.
 struct Mode {
     kind: Kind,
     coordinates: String,
@@ -83,7 +84,7 @@ fn resize<'g>(call: &Call<'_, 'g>) -> Imported<'g> {
             continue;
         }
         let place = if images {
-            FROM_IMAGES.get(axis.axis).copied().unwrap_or(axis.axis)
+            NHWC_TO_NCHW.get(axis.axis).copied().unwrap_or(axis.axis)
         } else {
             axis.axis
         };
@@ -125,7 +126,7 @@ fn weighted<'g>(
     move_axis(product, last, place)
 }
 
-fn mode(call: &Call<'_, '_>) -> Result<Mode, Reason> {
+fn mode(call: &Call<'_, '_>) -> Result<Mode, ProblemKind> {
     let early = call.opset < 11;
     let kind = match call.string_or("mode", "nearest")?.as_str() {
         "nearest" => Kind::Nearest,
@@ -152,30 +153,16 @@ fn mode(call: &Call<'_, '_>) -> Result<Mode, Reason> {
 }
 
 /// The axes that are named, with their sizes before and after.
-fn axes<'g>(call: &Call<'_, 'g>, value: &Value<'g>) -> Result<Vec<Axis>, Reason> {
+fn axes<'g>(call: &Call<'_, 'g>, value: &Value<'g>) -> Result<Vec<Axis>, ProblemKind> {
     let rank = value.rank(call.graph);
     let x = value.any(call.graph);
-    let is_upsample = call.node.op_type() == "Upsample";
     let named: Vec<usize> = match call.ints("axes")? {
         Some(axes) => resolved(call, axes, rank)?,
         None => (0..rank).collect(),
     };
-    let given = match (is_upsample, call.opset) {
-        (true, ..9) => {
-            call.floats("scales")?.map(|scales| scales.iter().map(|&s| s.into()).collect())
-        }
-        (true, _) | (false, ..11) => call.known_array(1)?.map(|array| tensor::reals(&array)),
-        (false, _) => call.known_array(2)?.map(|array| tensor::reals(&array)),
-    };
-    // An empty list stands for none.
-    let scales: Option<Vec<f64>> = given.filter(|scales| !scales.is_empty());
-    let sizes = if is_upsample || call.opset < 11 {
-        None
-    } else {
-        call.known_integers(3)?.filter(|sizes| !sizes.is_empty())
-    };
+    let (scales, sizes) = scales_and_sizes(call)?;
     let own = |axis: usize| {
-        let place = if value.is_images() { FROM_IMAGES.get(axis).copied() } else { Some(axis) };
+        let place = if value.is_images() { NHWC_TO_NCHW.get(axis).copied() } else { Some(axis) };
         call.size(x, place.unwrap_or(axis))
     };
     let count = scales.as_ref().map(Vec::len).or(sizes.as_ref().map(Vec::len));
@@ -206,26 +193,51 @@ fn axes<'g>(call: &Call<'_, 'g>, value: &Value<'g>) -> Result<Vec<Axis>, Reason>
     }
     let policy = call.string_or("keep_aspect_ratio_policy", "stretch")?;
     if sizes.is_some() && policy != "stretch" {
-        let each = axes.iter().map(|axis| axis.scale);
-        let common = match policy.as_str() {
-            "not_larger" => each.fold(f64::INFINITY, f64::min),
-            "not_smaller" => each.fold(0.0, f64::max),
-            other => return unsupported(format!("a policy called {other:?}")),
-        };
-        for axis in &mut axes {
-            let to = (common * axis.from as f64 + 0.5).floor();
-            if common < SMALLEST || to * axis.from as f64 > MOST as f64 {
-                return unsupported(format!("an axis of {} elements made {to}", axis.from));
-            }
-            (axis.to, axis.scale) = (to as usize, common);
-        }
+        keep_aspect_ratio(&mut axes, &policy)?;
     }
     Ok(axes)
 }
 
+/// The scales and the sizes of a node, of which it has one or the other. They moved among the
+/// inputs from opset to opset.
+#[allow(clippy::type_complexity)]
+fn scales_and_sizes(
+    call: &Call<'_, '_>,
+) -> Result<(Option<Vec<f64>>, Option<Vec<i64>>), ProblemKind> {
+    let is_upsample = call.node.op_type() == "Upsample";
+    let scales: Option<Vec<f64>> = match (is_upsample, call.opset) {
+        (true, ..9) => {
+            call.floats("scales")?.map(|scales| scales.iter().map(|&s| s.into()).collect())
+        }
+        (true, _) | (false, ..11) => call.known_array(1)?.map(|array| tensor::reals(&array)),
+        (false, _) => call.known_array(2)?.map(|array| tensor::reals(&array)),
+    };
+    let sizes = if is_upsample || call.opset < 11 { None } else { call.known_integers(3)? };
+    // An empty list stands for none.
+    Ok((scales.filter(|scales| !scales.is_empty()), sizes.filter(|sizes| !sizes.is_empty())))
+}
+
+/// Gives all axes the smallest or the largest of their scales.
+fn keep_aspect_ratio(axes: &mut [Axis], policy: &str) -> Result<(), ProblemKind> {
+    let scales = axes.iter().map(|axis| axis.scale);
+    let common = match policy {
+        "not_larger" => scales.fold(f64::INFINITY, f64::min),
+        "not_smaller" => scales.fold(0.0, f64::max),
+        other => return unsupported(format!("a policy called {other:?}")),
+    };
+    for axis in axes {
+        let to = (common * axis.from as f64 + 0.5).floor();
+        if common < SMALLEST || to * axis.from as f64 > MOST as f64 {
+            return unsupported(format!("an axis of {} elements made {to}", axis.from));
+        }
+        (axis.to, axis.scale) = (to as usize, common);
+    }
+    Ok(())
+}
+
 impl Mode {
-    /// Where among the elements before a place after lies.
-    fn origin(&self, axis: &Axis, at: usize) -> Result<f64, Reason> {
+    /// The position among the elements before of a place after.
+    fn origin(&self, axis: &Axis, at: usize) -> Result<f64, ProblemKind> {
         let (place, from, scale) = (at as f64, axis.from as f64, axis.scale);
         let whole = scale * from;
         Ok(match self.coordinates.as_str() {
@@ -243,7 +255,7 @@ impl Mode {
     }
 
     /// The element that is nearest to a place.
-    fn nearest(&self, axis: &Axis, at: usize) -> Result<i64, Reason> {
+    fn nearest(&self, axis: &Axis, at: usize) -> Result<i64, ProblemKind> {
         let origin = self.origin(axis, at)?;
         let (floor, part) = (origin.floor(), origin - origin.floor());
         let up = match self.nearest.as_str() {
@@ -265,7 +277,7 @@ impl Mode {
     }
 
     /// The weights of all elements before for each place after: a matrix `[to, from]`.
-    fn weights(&self, axis: &Axis) -> Result<Vec<f64>, Reason> {
+    fn weights(&self, axis: &Axis) -> Result<Vec<f64>, ProblemKind> {
         let mut weights = vec![0.0; axis.to * axis.from];
         for (at, row) in weights.chunks_exact_mut(axis.from).enumerate() {
             let origin = self.origin(axis, at)?;

@@ -4,14 +4,15 @@ use abeyance_graph::Expr;
 use abeyance_ir::{Dim, Shape};
 
 use super::super::call::{Call, Imported, one, ordered, unsupported, wrong};
-use super::super::table::Row;
-use super::super::value::{FROM_IMAGES, Size};
-use crate::error::Reason;
+use super::super::entry::OpEntry;
+use super::super::size::Size;
+use crate::error::ProblemKind;
+use crate::layout::NHWC_TO_NCHW;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Reshape", "`reshape`", reshape).known(&[1]),
-    Row::new("Flatten", "`reshape`", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Reshape", "`reshape`", reshape).known(&[1]),
+    OpEntry::new("Flatten", "`reshape`", |call| {
         let x = call.tensor(0)?;
         let shape = x.shape();
         let axis = match call.int_or("axis", 1)? {
@@ -21,7 +22,7 @@ pub(crate) const ROWS: &[Row] = &[
         let (rows, columns) = (call.product(&shape[..axis]), call.product(&shape[axis..]));
         one(reshaped(x, [rows, columns]))
     }),
-    Row::new(
+    OpEntry::new(
         "Transpose",
         "`transpose`, one with the transposes of images where they meet",
         |call| {
@@ -33,18 +34,18 @@ pub(crate) const ROWS: &[Row] = &[
             };
             if value.is_images() {
                 // Straight from the order that the images are in.
-                let own: Vec<usize> = order.iter().map(|&axis| FROM_IMAGES[axis]).collect();
+                let own: Vec<usize> = order.iter().map(|&axis| NHWC_TO_NCHW[axis]).collect();
                 return one(value.as_images(call.graph).transpose_to(&own));
             }
             let x = value.as_plain(call.graph);
-            if order == FROM_IMAGES && rank == 4 {
+            if order == NHWC_TO_NCHW && rank == 4 {
                 // What is images after this has been in the order used here before.
                 return ordered(x, true);
             }
             one(x.transpose_to(&order))
         },
     ),
-    Row::new("Squeeze", "`reshape`", |call| {
+    OpEntry::new("Squeeze", "`reshape`", |call| {
         let x = call.tensor(0)?;
         let shape = x.shape();
         let axes = match call.axes("axes", 13, 1)? {
@@ -58,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
         one(reshaped(x, kept))
     })
     .known(&[1]),
-    Row::new("Unsqueeze", "`reshape`", |call| {
+    OpEntry::new("Unsqueeze", "`reshape`", |call| {
         let x = call.tensor(0)?;
         let Some(axes) = call.axes("axes", 13, 1)? else {
             return wrong("axes are missing");
@@ -74,7 +75,7 @@ pub(crate) const ROWS: &[Row] = &[
         one(reshaped(x, to))
     })
     .known(&[1]),
-    Row::new("Expand", "`broadcast_to`", |call| {
+    OpEntry::new("Expand", "`broadcast_to`", |call| {
         let x = call.tensor(0)?;
         let wanted = dims(call, &call.known_sizes(1)?)?;
         let own = x.shape();
@@ -94,7 +95,7 @@ pub(crate) const ROWS: &[Row] = &[
         one(x.broadcast_to(to))
     })
     .known(&[1]),
-    Row::new("Tile", "`tile`", |call| {
+    OpEntry::new("Tile", "`tile`", |call| {
         let x = call.tensor(0)?;
         let Some(repeats) = call.known_integers(1)? else {
             return wrong("repeats are missing");
@@ -102,7 +103,7 @@ pub(crate) const ROWS: &[Row] = &[
         one(x.tile(&repeats))
     })
     .known(&[1]),
-    Row::new("DepthToSpace", "`reshape`, `transpose`, `reshape`", |call| {
+    OpEntry::new("DepthToSpace", "`reshape`, `transpose`, `reshape`", |call| {
         let x = call.tensor(0)?;
         let block = block_size(call)?;
         let &[n, _, h, w] = &x.shape()[..] else {
@@ -122,8 +123,8 @@ pub(crate) const ROWS: &[Row] = &[
         let (h, w) = (scaled_dim(call, h, block), scaled_dim(call, w, block));
         one(reshaped(moved, [n, c, h, w]))
     })
-    .limits("images of unknown height and width"),
-    Row::new("SpaceToDepth", "`reshape`, `transpose`, `reshape`", |call| {
+    .unsupported("images of unknown height and width"),
+    OpEntry::new("SpaceToDepth", "`reshape`, `transpose`, `reshape`", |call| {
         let x = call.tensor(0)?;
         let block = block_size(call)?;
         let &[n, c, _, _] = &x.shape()[..] else {
@@ -140,10 +141,10 @@ pub(crate) const ROWS: &[Row] = &[
         let channels = Dim::Known(depth.saturating_mul(block * block));
         one(reshaped(moved, [n, channels, h, w]))
     })
-    .limits("images of unknown height, width or depth"),
+    .unsupported("images of unknown height, width or depth"),
 ];
 
-/// The same elements under other dimensions: the node itself if it has these.
+/// Reshapes a node; gives the node itself if it has these dimensions.
 pub(crate) fn reshaped<'g>(x: Expr<'g>, to: impl IntoIterator<Item = Dim>) -> Expr<'g> {
     let to: Shape = to.into_iter().collect();
     if x.shape() == to { x } else { x.reshape(to) }
@@ -174,7 +175,7 @@ pub(crate) fn vector_along(vector: Expr<'_>, axis: usize, rank: usize) -> Expr<'
     reshaped(vector, (0..rank).map(|at| if at == axis { length } else { Dim::Known(1) }))
 }
 
-fn block_size(call: &Call<'_, '_>) -> Result<usize, Reason> {
+fn block_size(call: &Call<'_, '_>) -> Result<usize, ProblemKind> {
     match call.int_or("blocksize", 0)? {
         block @ 1..=65_536 => Ok(block as usize),
         block => wrong(format!("a block size of {block}")),
@@ -194,7 +195,7 @@ pub(crate) fn resolved(
     call: &Call<'_, '_>,
     axes: &[i64],
     rank: usize,
-) -> Result<Vec<usize>, Reason> {
+) -> Result<Vec<usize>, ProblemKind> {
     if axes.len() > rank {
         return wrong("there are more axes than dimensions");
     }
@@ -210,7 +211,7 @@ pub(crate) fn resolved(
 }
 
 /// The order of dimensions that a list of axes gives.
-fn permutation(perm: &[i64], rank: usize) -> Result<Vec<usize>, Reason> {
+fn permutation(perm: &[i64], rank: usize) -> Result<Vec<usize>, ProblemKind> {
     let mut seen = vec![false; rank];
     let mut order = Vec::new();
     for &axis in perm {
@@ -228,7 +229,7 @@ fn permutation(perm: &[i64], rank: usize) -> Result<Vec<usize>, Reason> {
 }
 
 /// Sizes as dimensions; of one that follows from others, a dimension of which nothing is known.
-pub(crate) fn dims(call: &Call<'_, '_>, sizes: &[Size]) -> Result<Vec<Dim>, Reason> {
+pub(crate) fn dims(call: &Call<'_, '_>, sizes: &[Size]) -> Result<Vec<Dim>, ProblemKind> {
     let dim = |size: &Size| match size {
         Size::Number(number) => match usize::try_from(*number) {
             Ok(size) => Ok(Dim::Known(size)),

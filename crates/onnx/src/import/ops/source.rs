@@ -7,16 +7,16 @@ use abeyance_graph::ops::source::{Fill, FillAttributes};
 use abeyance_ir::{Array, DType, Shape};
 
 use super::super::call::{Call, Imported, one, unsupported, with_float, wrong};
-use super::super::table::Row;
-use super::super::value::Value;
+use super::super::entry::OpEntry;
+use super::super::value::{Value, converted};
 use super::arrangement::diagonals;
-use super::pointwise::{converted, data_type};
+use super::pointwise::data_type;
 use super::shape::dims;
 use crate::tensor;
 
 /// This family's operators.
-pub(crate) const ROWS: &[Row] = &[
-    Row::new("Constant", "`constant`", |call| {
+pub(crate) const ENTRIES: &[OpEntry] = &[
+    OpEntry::new("Constant", "`constant`", |call| {
         if let Some(array) = call.tensor_attribute("value")? {
             return Ok(vec![Value::array(array)]);
         }
@@ -35,8 +35,8 @@ pub(crate) const ROWS: &[Row] = &[
         let value = call.float_or("value_float", 0.0)?;
         Ok(vec![Value::array(Array::scalar(DType::F32, value))])
     })
-    .limits("texts, sparse arrays"),
-    Row::new("ConstantOfShape", "`fill`", |call| {
+    .unsupported("texts, sparse arrays"),
+    OpEntry::new("ConstantOfShape", "`fill`", |call| {
         let value = call.tensor_attribute("value")?.unwrap_or(Array::scalar(DType::F32, 0.0));
         if value.len() != 1 {
             return wrong("the value is not a single number");
@@ -47,16 +47,16 @@ pub(crate) const ROWS: &[Row] = &[
         one(call.graph.apply(&Fill, &[], attributes).expr())
     })
     .known(&[0]),
-    Row::new(
+    OpEntry::new(
         "Shape",
         "`shape_of`, worked out when the model is imported as far as it is known",
         |_| unsupported("a shape that is not known"),
     ),
-    Row::new("Size", "`size`, worked out when the model is imported if it is known", |call| {
+    OpEntry::new("Size", "`size`, worked out when the model is imported if it is known", |call| {
         let x = call.value(0)?.any(call.graph);
         one(x.size(DType::I64, x.shape()))
     }),
-    Row::new("Range", "`range`", |call| {
+    OpEntry::new("Range", "`range`", |call| {
         let list = [call.known_array(0)?, call.known_array(1)?, call.known_array(2)?];
         let [Some(start), Some(limit), Some(delta)] = list else {
             return wrong("start, limit or delta is missing");
@@ -87,7 +87,7 @@ pub(crate) const ROWS: &[Row] = &[
         }
     })
     .known(&[0, 1, 2]),
-    Row::new("EyeLike", "a comparison of places", |call| {
+    OpEntry::new("EyeLike", "a comparison of places", |call| {
         let x = call.tensor(0)?;
         let dtype = match call.int("dtype")? {
             Some(number) => data_type(number)?,
@@ -99,10 +99,10 @@ pub(crate) const ROWS: &[Row] = &[
         let k = call.constant(Array::new(DType::I64, &[], &[call.int_or("k", 0)?]));
         one(converted(diagonals(x, 2).equal(k), dtype))
     }),
-    Row::new("If", "the nodes of the branch that is taken", |call| Err(call.needs(0)))
-        .limits("a condition that is not known")
+    OpEntry::new("If", "the nodes of the branch that is taken", |call| Err(call.needs(0)))
+        .unsupported("a condition that is not known")
         .known(&[0]),
-    Row::new(
+    OpEntry::new(
         "Dropout",
         "nothing, since nothing is dropped where a model is used; \
             in training mode the nodes of `dropout`",
@@ -136,26 +136,26 @@ pub(crate) const ROWS: &[Row] = &[
             Ok(outputs)
         },
     )
-    .limits("the mask of a random dropout")
+    .unsupported("the mask of a random dropout")
     .known(&[1, 2]),
-    Row::new("RandomUniformLike", "`random_uniform`", |call| {
+    OpEntry::new("RandomUniformLike", "`random_uniform`", |call| {
         let (low, high) = (call.float_or("low", 0.0)?, call.float_or("high", 1.0)?);
         random(call, |x, dtype| x.random_uniform(dtype, x.shape(), low, high))
     })
-    .limits("the attribute `seed` counts nothing: a session has one"),
-    Row::new("RandomNormalLike", "`random_normal`", |call| {
+    .unsupported("the attribute `seed` counts nothing: a session has one"),
+    OpEntry::new("RandomNormalLike", "`random_normal`", |call| {
         let (mean, scale) = (call.float_or("mean", 0.0)?, call.float_or("scale", 1.0)?);
         random(call, |x, dtype| x.random_normal(dtype, x.shape(), mean, scale))
     })
-    .limits("the attribute `seed` counts nothing: a session has one"),
-    Row::new("Bernoulli", "`random_uniform` and `less`", |call| {
+    .unsupported("the attribute `seed` counts nothing: a session has one"),
+    OpEntry::new("Bernoulli", "`random_uniform` and `less`", |call| {
         let to = match call.int("dtype")? {
             Some(number) => data_type(number)?,
             None => call.dtype(call.tensor(0)?),
         };
         random(call, |x, dtype| converted(x.random_uniform(dtype, x.shape(), 0.0, 1.0).less(x), to))
     })
-    .limits("the attribute `seed` counts nothing: a session has one"),
+    .unsupported("the attribute `seed` counts nothing: a session has one"),
 ];
 
 /// Random numbers in the shape of the first input and of its type, which is a float.

@@ -1,34 +1,34 @@
-//! What convolutions and pools share: windows as ONNX describes them.
+//! Windows of convolutions and pools, as ONNX describes them.
 
 use abeyance_graph::Expr;
 use abeyance_ir::Dim;
 
 use super::super::call::{Call, unsupported, wrong};
-use crate::error::Reason;
+use crate::error::ProblemKind;
 
 /// A window along each of the dimensions behind `[N, C]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Windows {
-    /// How many elements it sees at once.
+    /// The number of elements in a window.
     pub kernel: Vec<usize>,
-    /// How far it is from one place to the next.
+    /// The distance from one window to the next.
     pub strides: Vec<usize>,
-    /// How far its elements lie apart.
+    /// The distance between elements of a window.
     pub dilations: Vec<usize>,
-    /// What lies around the input.
+    /// The padding around the input.
     pub padding: Padding,
     /// True if a window that reaches over the end counts.
     pub ceil: bool,
 }
 
-/// What lies around the input.
+/// Padding around an input.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Padding {
-    /// So many elements before and after.
+    /// The numbers of elements before and after, by dimension.
     Explicit(Vec<(usize, usize)>),
     /// As many as make the result `⌈n / stride⌉` long, an odd one at the end.
     SameUpper,
-    /// The same, an odd one at the beginning.
+    /// As many as make the result `⌈n / stride⌉` long, an odd one at the beginning.
     SameLower,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn sizes(
     rank: usize,
     least: i64,
     default: usize,
-) -> Result<Vec<usize>, Reason> {
+) -> Result<Vec<usize>, ProblemKind> {
     let Some(given) = call.ints(name)? else {
         return Ok(vec![default; rank]);
     };
@@ -56,7 +56,7 @@ pub(crate) fn sizes(
 
 impl Windows {
     /// The windows of a node, for a kernel of these sizes.
-    pub fn of(call: &Call<'_, '_>, kernel: Vec<usize>) -> Result<Self, Reason> {
+    pub fn of(call: &Call<'_, '_>, kernel: Vec<usize>) -> Result<Self, ProblemKind> {
         let rank = kernel.len();
         let pads = sizes(call, "pads", 2 * rank, 0, 0)?;
         let padding = match call.string_or("auto_pad", "NOTSET")?.as_str() {
@@ -77,7 +77,7 @@ impl Windows {
         })
     }
 
-    /// From a window's first element to its last, both included.
+    /// The length of a window from its first element to its last, both included.
     pub fn extent(&self, axis: usize) -> usize {
         (self.kernel[axis].saturating_sub(1)).saturating_mul(self.dilations[axis]).saturating_add(1)
     }
@@ -103,9 +103,9 @@ impl Windows {
         }
     }
 
-    /// How many elements lie before and after the input along each dimension, and how many more are
-    /// needed at the end for windows that reach over it.
-    pub fn pads(&self, input: &[Dim]) -> Result<Vec<(usize, usize, usize)>, Reason> {
+    /// The numbers of elements before and after the input along each dimension, and of those that
+    /// are needed at the end for windows that reach over it.
+    pub fn pads(&self, input: &[Dim]) -> Result<Vec<(usize, usize, usize)>, ProblemKind> {
         let mut pads = Vec::new();
         for (axis, &dim) in input.iter().enumerate() {
             let (extent, stride) = (self.extent(axis), self.strides[axis]);

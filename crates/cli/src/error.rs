@@ -1,4 +1,4 @@
-//! How a command can end other than well.
+//! The error of a command: its message and the exit code of the program.
 
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -7,60 +7,60 @@ use abeyance::datasets::DatasetError;
 use abeyance::ir::{Diagnostic, Diagnostics, Location};
 use abeyance::{checkpoint, session};
 
-/// Why a command did not succeed.
+/// A command did not succeed.
 #[derive(Debug)]
-pub enum Failure {
-    /// It was called wrongly, in a way that only its files show.
+pub enum Error {
+    /// It was called wrongly, as its files show. The exit code is 2.
     Usage(String),
-    /// Something failed.
+    /// Something failed. The exit code is 1.
     Failed(String),
-    /// It was interrupted, and has said what it has to say.
+    /// It was interrupted, and has printed its last lines. The exit code is 130.
     Interrupted,
-    /// What was compared differs.
+    /// Two graphs that were compared differ, and that was printed. The exit code is 1.
     Differs,
-    /// Nobody reads the output any more, such as behind `| head`.
+    /// Nobody reads the output any more, as behind `| head`. The exit code is 0.
     Closed,
 }
 
-impl Failure {
+impl Error {
     pub fn failed(message: impl Display) -> Self {
-        Failure::Failed(message.to_string())
+        Error::Failed(message.to_string())
     }
 
-    /// Its first line.
+    /// The first line of the message.
     pub fn brief(&self) -> &str {
         match self {
-            Failure::Usage(message) | Failure::Failed(message) => {
+            Error::Usage(message) | Error::Failed(message) => {
                 message.lines().next().unwrap_or_default()
             }
-            Failure::Interrupted => "interrupted",
-            Failure::Differs => "different",
-            Failure::Closed => "nobody reads the output",
+            Error::Interrupted => "interrupted",
+            Error::Differs => "different",
+            Error::Closed => "nobody reads the output",
         }
     }
 
-    /// Says it, and gives the code that the program ends with.
+    /// Prints the message, and returns the exit code.
     pub fn report(self) -> ExitCode {
         match self {
-            Failure::Usage(message) => {
+            Error::Usage(message) => {
                 eprintln!("error: {message}\n\nFor more information, try '--help'.");
                 ExitCode::from(2)
             }
-            Failure::Failed(message) => {
+            Error::Failed(message) => {
                 eprintln!("error: {message}");
                 ExitCode::FAILURE
             }
-            Failure::Interrupted => ExitCode::from(130),
-            Failure::Differs => ExitCode::FAILURE,
-            Failure::Closed => ExitCode::SUCCESS,
+            Error::Interrupted => ExitCode::from(130),
+            Error::Differs => ExitCode::FAILURE,
+            Error::Closed => ExitCode::SUCCESS,
         }
     }
 }
 
-/// The mistakes, without the places in this program where it asked for what does not fit, and with
-/// advice for who calls a command.
+/// Adapts mistakes to the caller of a command: drops locations in the source of this program, and
+/// replaces help that is meant for Rust programs.
 pub fn mistakes(mut mistakes: Diagnostics) -> Diagnostics {
-    let here = file!().trim_end_matches("failure.rs");
+    let here = file!().trim_end_matches("error.rs");
     let is_here = |location: &Location| matches!(location, Location::Source(at) if at.file().starts_with(here));
     for mistake in &mut mistakes.0 {
         if is_here(&mistake.location) {
@@ -73,7 +73,7 @@ pub fn mistakes(mut mistakes: Diagnostics) -> Diagnostics {
     mistakes
 }
 
-/// What to do about a mistake where that is another thing here than in a program.
+/// The help for the caller of a command, where it differs from that for a program.
 fn help_of_command(message: &str) -> Option<&'static str> {
     if message.starts_with("this is no graph") || message.starts_with("this is not a graph file") {
         return Some(
@@ -88,27 +88,27 @@ fn help_of_command(message: &str) -> Option<&'static str> {
     None
 }
 
-impl From<Diagnostics> for Failure {
+impl From<Diagnostics> for Error {
     fn from(found: Diagnostics) -> Self {
         // Without the `error: ` that the report begins with.
-        Failure::Failed(format!("{:?}", mistakes(found)))
+        Error::Failed(format!("{:?}", mistakes(found)))
     }
 }
 
-impl From<session::Error> for Failure {
+impl From<session::Error> for Error {
     fn from(error: session::Error) -> Self {
         match error {
             session::Error::Program(found) | session::Error::Request(found) => found.into(),
-            other => Failure::Failed(format!("{other:?}")),
+            other => Error::Failed(format!("{other:?}")),
         }
     }
 }
 
-impl From<checkpoint::Error> for Failure {
+impl From<checkpoint::Error> for Error {
     fn from(error: checkpoint::Error) -> Self {
         match error {
             checkpoint::Error::Session(error) => error.into(),
-            checkpoint::Error::Mismatch(comparison) => Failure::Failed(format!(
+            checkpoint::Error::Mismatch(comparison) => Error::Failed(format!(
                 "{comparison}\n   = help: take the checkpoint that was trained with this graph, or the graph that it was trained with"
             )),
             // Values without a step, which another program wrote.
@@ -116,41 +116,41 @@ impl From<checkpoint::Error> for Failure {
                 if help.contains("Restore") =>
             {
                 let of = path.map_or_else(String::new, |path| format!(" `{}`", path.display()));
-                Failure::Failed(format!(
+                Error::Failed(format!(
                     "checkpoint{of}: {message}\n   = help: `abeyance eval` and `abeyance predict` take its values; training cannot go on from it"
                 ))
             }
-            other => Failure::failed(other),
+            other => Error::failed(other),
         }
     }
 }
 
-/// What to say where a checkpoint was named instead of a graph.
+/// The message for a checkpoint that was named instead of a graph.
 pub fn checkpoint_for_graph(error: &abeyance_package::Error) -> Diagnostics {
     let help = "name the graph that it was trained with, and this file behind `--checkpoint`";
     Diagnostic::new(error.to_string(), Location::Unknown).help(help).into()
 }
 
-impl From<abeyance_package::Error> for Failure {
+impl From<abeyance_package::Error> for Error {
     fn from(error: abeyance_package::Error) -> Self {
-        use abeyance_package::Error;
+        use abeyance_package::Error as PackageError;
         match error {
-            Error::Graph(mistakes) => mistakes.into(),
-            Error::CheckpointForGraph { .. } => checkpoint_for_graph(&error).into(),
-            Error::NoCheckpoint { ref path } => {
+            PackageError::Graph(mistakes) => mistakes.into(),
+            PackageError::CheckpointForGraph { .. } => checkpoint_for_graph(&error).into(),
+            PackageError::NoCheckpoint { ref path } => {
                 let path = path.display();
-                Failure::Failed(format!(
+                Error::Failed(format!(
                     "{error}\n   = help: `abeyance train --checkpoint {path}` saves some there"
                 ))
             }
-            Error::Checkpoint(error) => error.into(),
-            Error::Session(error) => error.into(),
-            other => Failure::failed(other),
+            PackageError::Checkpoint(error) => error.into(),
+            PackageError::Session(error) => error.into(),
+            other => Error::failed(other),
         }
     }
 }
 
-impl From<DatasetError> for Failure {
+impl From<DatasetError> for Error {
     fn from(error: DatasetError) -> Self {
         let said = error.to_string();
         // What it advises to whoever calls it from a program has its counterpart in an option.
@@ -161,8 +161,8 @@ impl From<DatasetError> for Failure {
             | DatasetError::NoFile { .. } => {
                 "`--data FOLDER` names a folder with the four IDX files of MNIST, gzipped or not, under their names there; or set ABEYANCE_DATA to it"
             }
-            _ => return Failure::failed(said.replace("\n  help:", "\n   = help:")),
+            _ => return Error::failed(said.replace("\n  help:", "\n   = help:")),
         };
-        Failure::Failed(format!("{what}\n   = help: {help}"))
+        Error::Failed(format!("{what}\n   = help: {help}"))
     }
 }

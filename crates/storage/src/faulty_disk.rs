@@ -1,4 +1,4 @@
-//! A disk that fails, for tests of what is saved.
+//! A disk on which one call fails, for tests of saving.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Disk, Output, Storage};
 
-/// Writes at most this many bytes at a time, so that there are writes in the midst of a small file.
-const PIECE: usize = 100;
+/// The most bytes of one write, so that a small file takes several.
+const MOST_WRITTEN: usize = 100;
 
-/// The disk, but that one of the calls to it fails: making a file or a folder, writing, flushing,
-/// syncing, renaming, removing.
+/// The disk, except that one call fails: making a file or a folder, writing, flushing, syncing,
+/// renaming or removing.
 #[derive(Clone, Debug)]
-pub struct Failing {
+pub struct FaultyDisk {
     calls: Arc<AtomicUsize>,
     at: usize,
 }
 
-impl Failing {
-    /// What its failure says.
+impl FaultyDisk {
+    /// The message of the failure.
     pub const MESSAGE: &str = "the disk is full";
 
-    /// The call of that number fails, counted from 0.
+    /// Makes the call of that number fail, counted from 0.
     pub fn at(call: usize) -> Self {
         Self { calls: Arc::default(), at: call }
     }
@@ -41,15 +41,15 @@ impl Failing {
     }
 }
 
-struct FailingOutput {
+struct FaultyOutput {
     inner: Box<dyn Output>,
-    storage: Failing,
+    storage: FaultyDisk,
 }
 
-impl Write for FailingOutput {
+impl Write for FaultyOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.storage.call()?;
-        self.inner.write(bytes.get(..PIECE).unwrap_or(bytes))
+        self.inner.write(bytes.get(..MOST_WRITTEN).unwrap_or(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -58,17 +58,17 @@ impl Write for FailingOutput {
     }
 }
 
-impl Output for FailingOutput {
+impl Output for FaultyOutput {
     fn sync(&mut self) -> io::Result<()> {
         self.storage.call()?;
         self.inner.sync()
     }
 }
 
-impl Storage for Failing {
+impl Storage for FaultyDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn Output>> {
         self.call()?;
-        Ok(Box::new(FailingOutput { inner: Disk.create(path)?, storage: self.clone() }))
+        Ok(Box::new(FaultyOutput { inner: Disk.create(path)?, storage: self.clone() }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -2,13 +2,13 @@
 
 use abeyance::session::{Feed, SignatureRun, Value};
 
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// The values of inputs by their names, to run a signature on.
+/// The feeds of a signature's run from the values of inputs by name.
 pub fn feeds<'a, N: AsRef<str>>(
     run: &SignatureRun<'_>,
     inputs: &'a [(N, Value)],
-) -> Result<Vec<Feed<'a>>, Failure> {
+) -> Result<Vec<Feed<'a>>, Error> {
     let feeds = inputs.iter().map(|(name, value)| run.feed_value(name.as_ref(), value));
     Ok(feeds.collect::<Result<_, _>>()?)
 }

@@ -1,4 +1,5 @@
-//! What cannot be exported is said, all of it; what a signature settles is left out.
+//! All operators that cannot be exported are named; nodes that are constant under a signature are
+//! left out.
 
 use abeyance_graph::{Graph, dims, truncated_normal};
 use abeyance_ir::Array;

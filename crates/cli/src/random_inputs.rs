@@ -1,4 +1,4 @@
-//! Made-up inputs, to plan or time runs without data.
+//! Random inputs, to plan or time runs without data.
 
 use abeyance::ir::{DType, Dim, GraphSignature, TensorType};
 use abeyance::prelude::Graph;
@@ -8,12 +8,12 @@ use ndarray::{ArrayD, IxDyn};
 use rand::rngs::ChaCha8Rng;
 use rand::{Rng, RngExt, SeedableRng};
 
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// No more is made up.
+/// The most bytes of one input.
 const MOST_BYTES: usize = 1 << 33;
 
-/// Sizes of what the graph leaves open, besides the batch.
+/// The option for sizes of unknown dimensions, besides the batch.
 #[derive(Args)]
 pub struct Sizes {
     /// Size of an unknown dimension by its name; the first of an input is the batch's unless it is
@@ -31,15 +31,15 @@ fn size(text: &str) -> Result<(String, usize), String> {
     }
 }
 
-/// A value for each input of a signature: numbers from 0 to 1, integers 0, always the same for a
-/// seed.
+/// Makes a value for each input of a signature: floats from 0 to 1, integers 0, the same for the
+/// same seed.
 pub fn inputs(
     graph: &Graph,
     signature: &GraphSignature,
     batch: usize,
     sizes: &Sizes,
     seed: u64,
-) -> Result<Vec<(String, Value)>, Failure> {
+) -> Result<Vec<(String, Value)>, Error> {
     let ir = graph.ir();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut values = Vec::new();
@@ -57,7 +57,7 @@ pub fn inputs(
                         Some((_, size)) => *size,
                         None if place == 0 => batch,
                         None => {
-                            return Err(Failure::Failed(format!(
+                            return Err(Error::Failed(format!(
                                 "the size of `{name}` is not known in the input `{input}` : {}\n   = help: say it with `--size {name}=32`",
                                 ir.display_type(*node)
                             )));
@@ -70,15 +70,15 @@ pub fn inputs(
         let bytes =
             abeyance::ir::element_count(&dims).and_then(|count| count.checked_mul(dtype.size()));
         if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
-            return Err(Failure::Failed(format!(
+            return Err(Error::Failed(format!(
                 "the input `{input}` would be {dtype}{dims:?}, more than {} GiB",
                 MOST_BYTES >> 30
             )));
         }
-        values.push((input.to_string(), made_up(dtype, &dims, &mut random)));
+        values.push((input.to_string(), random_value(dtype, &dims, &mut random)));
     }
     match unused.first() {
-        Some(name) => Err(Failure::Failed(format!(
+        Some(name) => Err(Error::Failed(format!(
             "no input of signature `{}` has an unknown dimension `{name}`",
             signature.name
         ))),
@@ -86,7 +86,7 @@ pub fn inputs(
     }
 }
 
-fn made_up(dtype: DType, dims: &[usize], random: &mut impl Rng) -> Value {
+fn random_value(dtype: DType, dims: &[usize], random: &mut impl Rng) -> Value {
     let dims = IxDyn(dims);
     match dtype {
         DType::F32 => Value::F32(ArrayD::from_shape_simple_fn(dims, || random.random())),

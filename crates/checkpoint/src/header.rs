@@ -1,5 +1,5 @@
-//! A look at a header before the library reads it: `safetensors` makes a table of whatever stands
-//! there, of any number of sizes and entries, and adds up offsets of any size.
+//! Checks the header of a file before the crate `safetensors` reads it, which makes a table of
+//! whatever stands there, of any number of sizes and entries, and adds up offsets of any size.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,11 @@ const MOST_RANK: usize = 32;
 /// Programs put a few entries into the metadata; one of ours has one.
 const MOST_ENTRIES: usize = 256;
 
-/// Looks at the header of a file. One that is not well-formed is left to the library to refuse.
+/// Checks the sizes in the header of a file. One that is not well-formed is left to `safetensors`
+/// to refuse.
 ///
 /// # Errors
-/// What would take memory or numbers out of proportion.
+/// It has too many dimensions or entries, or an offset behind the end of the file.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
     let Some((length, rest)) = bytes.split_first_chunk() else {
         return Ok(());
@@ -26,13 +27,14 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
     };
     let mut fault = None;
     let mut json = serde_json::Deserializer::from_slice(header);
-    let looked = Look { depth: 0, is_counted: true, most: bytes.len() as u64, fault: &mut fault };
-    let _ = looked.deserialize(&mut json);
+    let check =
+        HeaderCheck { depth: 0, is_counted: true, most: bytes.len() as u64, fault: &mut fault };
+    let _ = check.deserialize(&mut json);
     fault.map_or(Ok(()), Err)
 }
 
-/// What stands at a place of the header: the whole, a tensor or the metadata, their parts.
-struct Look<'a> {
+/// The check of a part of the header: the whole, a tensor or the metadata, their fields.
+struct HeaderCheck<'a> {
     depth: u32,
     /// True if it is a map whose entries are few.
     is_counted: bool,
@@ -41,7 +43,7 @@ struct Look<'a> {
     fault: &'a mut Option<String>,
 }
 
-impl Look<'_> {
+impl HeaderCheck<'_> {
     fn refuse<E: Error>(&mut self, fault: String) -> E {
         let error = E::custom(&fault);
         *self.fault = Some(fault);
@@ -49,7 +51,7 @@ impl Look<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Look<'_> {
+impl<'de> DeserializeSeed<'de> for HeaderCheck<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -57,7 +59,7 @@ impl<'de> DeserializeSeed<'de> for Look<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Look<'_> {
+impl<'de> Visitor<'de> for HeaderCheck<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +80,7 @@ impl<'de> Visitor<'de> for Look<'_> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            map.next_value_seed(Look {
+            map.next_value_seed(HeaderCheck {
                 depth: self.depth + 1,
                 is_counted: key.0 == "__metadata__",
                 most: if self.depth == 0 || is_offsets { self.most } else { u64::MAX },

@@ -1,4 +1,4 @@
-//! Inputs that are given as files.
+//! Reading the inputs of a signature from files.
 
 use std::ops::Range;
 use std::path::Path;
@@ -9,9 +9,9 @@ use abeyance::session::{SignatureRun, Value};
 use ndarray::{ArrayD, Axis, Slice, concatenate};
 
 use crate::arrays;
-use crate::failure::Failure;
+use crate::error::Error;
 
-/// The files that were read for the inputs, and how many examples each of them has.
+/// The files that were read for the inputs, with their numbers of examples.
 #[derive(Default)]
 pub struct Files {
     /// Input, file, examples.
@@ -35,7 +35,7 @@ impl Files {
         Some(self.read.iter().map(part).collect())
     }
 
-    /// How many examples all files have together.
+    /// The number of examples of all files together.
     pub fn examples(&self) -> usize {
         self.read.iter().map(|(.., examples)| examples).sum()
     }
@@ -51,48 +51,52 @@ fn named<'a>(text: &'a str, signature: &GraphSignature) -> Option<(&'a str, &'a 
     splits.into_iter().find(|(name, _)| signature.input(name).is_some())
 }
 
-/// The values of all inputs from files, by their names: arrays, images, IDX files, `NAME=FILE`
-/// where there are several inputs. Several files of one input are put together along the first
-/// dimension; `invert` takes images as negatives.
+/// The input and the file of `NAME=FILE`, or of `FILE` where there is one input.
+///
+/// # Errors
+/// There is no input, or it is not clear which one is meant.
+fn target<'a>(text: &'a str, signature: &'a GraphSignature) -> Result<(&'a str, &'a Path), Error> {
+    if let Some((name, path)) = named(text, signature) {
+        return Ok((name, Path::new(path)));
+    }
+    let message = match signature.inputs.as_slice() {
+        [] => format!("signature `{}` has no inputs", signature.name),
+        // A file whose name has a `=` in it, unless there is none of that name.
+        [(name, _)] if !text.contains('=') || Path::new(text).exists() => {
+            return Ok((&**name, Path::new(text)));
+        }
+        [(name, _)] => format!(
+            "there is no file `{text}`, and the one input of signature `{}` is `{name}`",
+            signature.name
+        ),
+        several => {
+            let choices: Vec<String> =
+                several.iter().map(|(name, _)| format!("`{name}=FILE`")).collect();
+            format!(
+                "signature `{}` has {} inputs: say which `{text}` is for, such as {}",
+                signature.name,
+                several.len(),
+                choices.join(" or ")
+            )
+        }
+    };
+    Err(Error::Failed(message))
+}
+
+/// Reads the values of all inputs, by name, from arrays, images or IDX files; `texts` are `FILE`,
+/// or `NAME=FILE` where there are several inputs. Several files of one input are put together along
+/// the first dimension; `invert` takes images as negatives.
 pub fn inputs(
     texts: &[String],
     invert: bool,
     graph: &Graph,
     signature: &GraphSignature,
-) -> Result<(Vec<(String, Value)>, Files), Failure> {
+) -> Result<(Vec<(String, Value)>, Files), Error> {
     let mut values: Vec<(String, Value)> = Vec::new();
     let mut files = Files::default();
     for text in texts {
-        let known = || -> Vec<String> {
-            signature.inputs.iter().map(|(name, _)| format!("`{name}=FILE`")).collect()
-        };
-        let (name, path) = match (named(text, signature), signature.inputs.as_slice()) {
-            (Some((name, path)), _) => (name.to_owned(), Path::new(path)),
-            (None, []) => {
-                return Err(Failure::Failed(format!(
-                    "signature `{}` has no inputs",
-                    signature.name
-                )));
-            }
-            // A file whose name has a `=` in it, unless there is none of that name.
-            (None, [(name, _)]) if !text.contains('=') || Path::new(text).exists() => {
-                (name.to_string(), Path::new(text))
-            }
-            (None, [(name, _)]) => {
-                return Err(Failure::Failed(format!(
-                    "there is no file `{text}`, and the one input of signature `{}` is `{name}`",
-                    signature.name
-                )));
-            }
-            (None, several) => {
-                return Err(Failure::Failed(format!(
-                    "signature `{}` has {} inputs: say which `{text}` is for, such as {}",
-                    signature.name,
-                    several.len(),
-                    known().join(" or ")
-                )));
-            }
-        };
+        let (name, path) = target(text, signature)?;
+        let name = name.to_owned();
         let value = read(invert, graph, signature, &name, path)?;
         let examples = value.shape().first().copied().unwrap_or(1);
         files.read.push((name.clone(), path.display().to_string(), examples));
@@ -100,7 +104,7 @@ pub fn inputs(
             None => values.push((name, value)),
             Some((_, before)) => {
                 *before = appended(before, &value).ok_or_else(|| {
-                    Failure::Failed(format!(
+                    Error::Failed(format!(
                         "`{}` has another shape than what is before it for the input `{name}`",
                         path.display()
                     ))
@@ -113,7 +117,7 @@ pub fn inputs(
         .iter()
         .find(|(name, _)| !values.iter().any(|(known, _)| **known == **name));
     match missing {
-        Some((name, node)) => Err(Failure::Failed(format!(
+        Some((name, node)) => Err(Error::Failed(format!(
             "nothing is fed to the input `{name}` : {}\n   = help: `--input {name}=FILE`",
             graph.ir().display_type(*node)
         ))),
@@ -127,10 +131,10 @@ fn read(
     signature: &GraphSignature,
     input: &str,
     path: &Path,
-) -> Result<Value, Failure> {
+) -> Result<Value, Error> {
     let ir = graph.ir();
     let Some(node) = signature.input(input) else {
-        return Err(Failure::Failed(format!("there is no input `{input}`")));
+        return Err(Error::Failed(format!("there is no input `{input}`")));
     };
     let shape: Shape = ir.shape(node).unwrap_or_default();
     let dtype = ir.node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype);
@@ -140,10 +144,11 @@ fn read(
     };
     let shown = format!("`{input}` : {}", ir.display_type(node));
     arrays::fit(value, dtype, &shape, &shown)
-        .map_err(|what| Failure::Failed(format!("`{}` does not fit: {what}", path.display())))
+        .map_err(|what| Error::Failed(format!("`{}` does not fit: {what}", path.display())))
 }
 
-/// The same expression for an array of each element type, as a value of that type.
+/// Evaluates an expression for the array in a value, whatever its element type, to a value of that
+/// type.
 macro_rules! map {
     ($value:expr, $array:ident => $result:expr) => {
         match $value {
@@ -157,13 +162,13 @@ macro_rules! map {
     };
 }
 
-/// The examples of one and then those of the other.
+/// Appends the examples of `other` to those of `one`; `None` where shapes or types differ.
 fn appended(one: &Value, other: &Value) -> Option<Value> {
     fn joined<T: Clone>(one: &ArrayD<T>, other: &ArrayD<T>) -> Option<ArrayD<T>> {
-        match one.ndim() {
-            0 => None,
-            _ => concatenate(Axis(0), &[one.view(), other.view()]).ok(),
+        if one.ndim() == 0 {
+            return None;
         }
+        concatenate(Axis(0), &[one.view(), other.view()]).ok()
     }
     Some(match (one, other) {
         (Value::F32(one), Value::F32(other)) => Value::F32(joined(one, other)?),
@@ -176,7 +181,7 @@ fn appended(one: &Value, other: &Value) -> Option<Value> {
     })
 }
 
-/// How many examples there are, where each gives by itself what it gives among the others
+/// The number of examples; `None` where an example may not be run alone with the same result
 /// ([`SignatureRun::batches`]).
 pub fn examples(run: &SignatureRun<'_>, inputs: &[(String, Value)]) -> Option<usize> {
     let count = inputs.first().and_then(|(_, value)| value.shape().first().copied())?;
@@ -184,7 +189,7 @@ pub fn examples(run: &SignatureRun<'_>, inputs: &[(String, Value)]) -> Option<us
     (is_even && run.batches().is_ok()).then_some(count)
 }
 
-/// Some of the examples.
+/// The examples of a range.
 pub fn part(inputs: &[(String, Value)], range: Range<usize>) -> Vec<(String, Value)> {
     let range = Slice::from(range);
     let part = |value: &Value| map!(value, array => array.slice_axis(Axis(0), range).to_owned());

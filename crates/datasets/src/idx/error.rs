@@ -1,24 +1,24 @@
-//! What can be wrong with an IDX file, said so that it can be put right.
+//! The error of reading an IDX file. Each message says how to mend it.
 
 use std::fmt::Write as _;
 use std::io;
 
 use thiserror::Error;
 
-use super::lookalike::Lookalike;
+use super::foreign_format::ForeignFormat;
 use super::{MAX_BYTES, element};
 
-/// An IDX file that could not be read: which, and why.
+/// An IDX file could not be read.
 #[derive(Error)]
-#[error("{file}: {fault}")]
+#[error("{file}: {kind}")]
 pub struct IdxError {
     /// The file's path, or the name given to [`from_reader`](super::from_reader).
     pub file: String,
-    /// What is wrong with it.
-    pub fault: Fault,
+    /// The reason, with its figures.
+    pub kind: IdxErrorKind,
 }
 
-/// The message: what `unwrap` and a `main` that returns this error show is for reading too.
+/// Prints the message, which `unwrap` and a `main` that returns this error show.
 impl std::fmt::Debug for IdxError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -26,15 +26,15 @@ impl std::fmt::Debug for IdxError {
 }
 
 impl IdxError {
-    pub(super) fn new(file: String, fault: Fault) -> Self {
-        Self { file, fault }
+    pub(super) fn new(file: String, kind: IdxErrorKind) -> Self {
+        Self { file, kind }
     }
 }
 
-/// What is wrong with an IDX file.
+/// The reason why an IDX file could not be read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum IdxErrorKind {
     /// There is no such file.
     #[error("no such file\n  help: check the path, or put the file there")]
     Missing,
@@ -62,8 +62,8 @@ pub enum Fault {
     NotIdx {
         /// The first bytes of the file, 32 at most, decompressed if it was gzipped.
         head: Vec<u8>,
-        /// What those bytes are known to begin.
-        looks_like: Option<Lookalike>,
+        /// The format whose files begin with these bytes, if it is known.
+        looks_like: Option<ForeignFormat>,
     },
 
     /// The magic number names an element type that the format does not have.
@@ -147,9 +147,9 @@ pub enum Fault {
         "the gzip stream is damaged or cut off after {after} decompressed bytes ({detail})\n  help: get the file again; `gzip -t` tells whether it is whole"
     )]
     Gzip {
-        /// How many bytes could be decompressed.
+        /// The number of bytes that could be decompressed.
         after: u64,
-        /// What the decoder says.
+        /// The message of the decoder.
         detail: String,
     },
 
@@ -170,7 +170,7 @@ fn shape(dims: &[u32]) -> String {
     format!("{dims:?}")
 }
 
-fn not_idx(head: &[u8], looks_like: Option<Lookalike>) -> String {
+fn not_idx(head: &[u8], looks_like: Option<ForeignFormat>) -> String {
     let mut message = String::from("this is not an IDX file: ");
     let begins = head.iter().take(4).fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
@@ -179,7 +179,7 @@ fn not_idx(head: &[u8], looks_like: Option<Lookalike>) -> String {
     });
     let help = match looks_like {
         Some(known) => {
-            let _ = write!(message, "it looks like {}, and begins", known.what());
+            let _ = write!(message, "it looks like {}, and begins", known.name());
             known.help()
         }
         None => {

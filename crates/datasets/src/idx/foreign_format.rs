@@ -1,9 +1,9 @@
-//! What a file is that was taken for an IDX file.
+//! Formats of files that are taken for IDX files, by their first bytes.
 
 /// A kind of file that people hand to an IDX reader by mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Lookalike {
+pub enum ForeignFormat {
     /// A web page or XML document: an error page saved under the file's name.
     Markup,
     /// A Git LFS pointer in place of the file.
@@ -26,10 +26,10 @@ pub enum Lookalike {
     Text,
 }
 
-impl Lookalike {
-    /// What it is, with its article.
+impl ForeignFormat {
+    /// The name of the format in a sentence, with its article.
     #[must_use]
-    pub fn what(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Markup => "a web page",
             Self::LfsPointer => "a Git LFS pointer",
@@ -44,7 +44,7 @@ impl Lookalike {
         }
     }
 
-    /// What to do about it.
+    /// A sentence that says how to mend it.
     #[must_use]
     pub fn help(self) -> &'static str {
         match self {
@@ -62,32 +62,32 @@ impl Lookalike {
     }
 }
 
-/// What a file that begins with `head` is known to be.
-pub(super) fn recognise(head: &[u8]) -> Option<Lookalike> {
-    const SIGNATURES: [(&[u8], Lookalike); 13] = [
-        (b"version https://git-lfs", Lookalike::LfsPointer),
-        (b"\x1f\x8b", Lookalike::Gzip),
-        (b"PK\x03\x04", Lookalike::Zip),
-        (b"PK\x05\x06", Lookalike::Zip),
-        (b"\xfd7zXZ\0", Lookalike::Packed),
-        (b"BZh", Lookalike::Packed),
-        (b"\x28\xb5\x2f\xfd", Lookalike::Packed),
-        (b"7z\xbc\xaf\x27\x1c", Lookalike::Packed),
-        (b"\x93NUMPY", Lookalike::Npy),
-        (b"\x89PNG", Lookalike::Picture),
-        (b"\xff\xd8\xff", Lookalike::Picture),
-        (b"PAR1", Lookalike::Parquet),
-        (b"\xef\xbb\xbf<", Lookalike::Markup),
+/// The format of a file that begins with `head`, if it is known.
+pub(super) fn recognise(head: &[u8]) -> Option<ForeignFormat> {
+    const SIGNATURES: [(&[u8], ForeignFormat); 13] = [
+        (b"version https://git-lfs", ForeignFormat::LfsPointer),
+        (b"\x1f\x8b", ForeignFormat::Gzip),
+        (b"PK\x03\x04", ForeignFormat::Zip),
+        (b"PK\x05\x06", ForeignFormat::Zip),
+        (b"\xfd7zXZ\0", ForeignFormat::Packed),
+        (b"BZh", ForeignFormat::Packed),
+        (b"\x28\xb5\x2f\xfd", ForeignFormat::Packed),
+        (b"7z\xbc\xaf\x27\x1c", ForeignFormat::Packed),
+        (b"\x93NUMPY", ForeignFormat::Npy),
+        (b"\x89PNG", ForeignFormat::Picture),
+        (b"\xff\xd8\xff", ForeignFormat::Picture),
+        (b"PAR1", ForeignFormat::Parquet),
+        (b"\xef\xbb\xbf<", ForeignFormat::Markup),
     ];
     let known =
         SIGNATURES.iter().find(|(signature, _)| head.starts_with(signature)).map(|&(_, kind)| kind);
     known.or_else(|| match head {
         [_, code, 0, 0, ..] if super::element_name(*code).is_some() => {
-            Some(Lookalike::LittleEndian)
+            Some(ForeignFormat::LittleEndian)
         }
-        _ if head.trim_ascii_start().starts_with(b"<") => Some(Lookalike::Markup),
+        _ if head.trim_ascii_start().starts_with(b"<") => Some(ForeignFormat::Markup),
         _ if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) => {
-            Some(Lookalike::Text)
+            Some(ForeignFormat::Text)
         }
         _ => None,
     })

@@ -1,4 +1,5 @@
-//! Watching a training: the recording that `--log` asks for, and the page of `--dashboard`.
+//! Monitoring a training: the recording of `--log`, the page of `--dashboard`, the terminal of
+//! `--tui`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,18 +13,18 @@ use abeyance_dashboard::{Live, Runs, Server, ShownRun, Watch};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
-use crate::failure::Failure;
+use crate::error::Error;
 use crate::metrics::Metrics;
-use crate::{output, stop};
+use crate::{interrupt, output};
 
-/// The step whose times are recorded: late enough for all that is done once.
+/// The step whose times are recorded: late enough that plans are compiled and caches warm.
 const TRACED: u64 = 100;
-/// Where the page is, unless it is said.
+/// The default address of the page.
 const ADDR: &str = "127.0.0.1:6006";
 
-/// How a training can be watched.
+/// The options that record a training or show it while it goes on.
 #[derive(Args)]
-pub struct Watched {
+pub struct MonitorOptions {
     /// Record the training in this folder: a TensorBoard log, which `abeyance dashboard` shows, and
     /// `metrics.csv`
     #[arg(long, value_name = "FOLDER")]
@@ -48,31 +49,32 @@ pub struct Watched {
     pub record_every: u64,
 }
 
-impl Watched {
-    /// Whether the training is recorded or shown anywhere.
-    pub fn is_watched(&self) -> bool {
+impl MonitorOptions {
+    /// Returns true if the training is recorded or shown anywhere.
+    pub fn is_enabled(&self) -> bool {
         self.log.is_some() || self.dashboard.is_some() || self.tui
     }
 
-    /// Opens the page, if it is asked for, and reads what is to be seen beside.
-    fn open(&self, shown: ShownRun) -> Result<(Option<Server>, Option<Watch>), Failure> {
+    /// Opens the page, if it is asked for, and reads the recorded runs beside.
+    fn open(&self, shown: ShownRun) -> Result<(Option<Server>, Option<Watch>), Error> {
         let Some(addr) = &self.dashboard else { return Ok((None, None)) };
         let runs = Runs::new();
         runs.add(shown);
         let server =
-            Server::start(runs.clone(), addr, &self.dashboard_host).map_err(Failure::failed)?;
-        let told = |error: abeyance::record::Error| output::note(error);
-        let beside = self.beside.as_ref().map(|folder| Watch::start(folder, runs, told));
-        Ok((Some(server), beside.transpose().map_err(Failure::failed)?))
+            Server::start(runs.clone(), addr, &self.dashboard_host).map_err(Error::failed)?;
+        let report = |error: abeyance::record::Error| output::note(error);
+        let beside = self.beside.as_ref().map(|folder| Watch::start(folder, runs, report));
+        Ok((Some(server), beside.transpose().map_err(Error::failed)?))
     }
 }
 
-/// A training that is watched.
-pub struct Watching<'a> {
-    options: &'a Watched,
+/// Records a training, and shows it on a page or in the terminal.
+pub struct Monitor<'a> {
+    options: &'a MonitorOptions,
     recorder: Recorder,
-    /// Training with the tensors of numbers, and with all that are recorded.
+    /// A step that fetches the recorded tensors of one number.
     small: SignatureRun<'a>,
+    /// A step that fetches all recorded tensors.
     large: SignatureRun<'a>,
     /// The tensor of the network's predictions: classes, or scores of them.
     predictions: Option<Port<Value>>,
@@ -86,7 +88,7 @@ pub struct Watching<'a> {
 }
 
 /// A training's graph, session, data and settings.
-pub struct About<'a> {
+pub struct Training<'a> {
     pub session: &'a Session,
     pub data: &'a Mnist,
     pub file: String,
@@ -96,10 +98,10 @@ pub struct About<'a> {
     pub resumes: bool,
 }
 
-impl<'a> Watching<'a> {
+impl<'a> Monitor<'a> {
     /// Begins to record, and opens the page.
-    pub fn start(options: &'a Watched, about: &About<'a>) -> Result<Self, Failure> {
-        let session = about.session;
+    pub fn start(options: &'a MonitorOptions, training: &Training<'a>) -> Result<Self, Error> {
+        let session = training.session;
         let first = session.step();
         let name = match &options.log {
             Some(folder) => folder.file_name().map(|name| name.to_string_lossy().into_owned()),
@@ -109,31 +111,30 @@ impl<'a> Watching<'a> {
         // The address and the terminal first: where they are not to be had, no folder is made or
         // changed.
         let (server, beside) = options.open(live.shown())?;
-        let tui = match options.tui {
-            true => {
-                let tui = Tui::start(live.run().clone(), Some(live.controls().clone()));
-                Some(tui.map_err(Failure::failed)?)
-            }
-            false => None,
+        let tui = if options.tui {
+            let tui = Tui::start(live.run().clone(), Some(live.controls().clone()));
+            Some(tui.map_err(Error::failed)?)
+        } else {
+            None
         };
         let mut recording = Recorder::new(session)
             .watch(live.run().clone())
             .every(options.record_every)
-            .steps(about.steps)
-            .settings(settings(about));
+            .steps(training.steps)
+            .settings(settings(training));
         if let Some(folder) = &options.log {
             recording = recording.folder(folder);
         }
-        if about.resumes {
+        if training.resumes {
             recording = recording.resume(first as i64);
         }
         let predictions = Classifier::of(session).map(|classifier| classifier.predictions);
-        let recorder = recording.start().map_err(Failure::failed)?;
+        let recorder = recording.start().map_err(Error::failed)?;
         let ports = recorder.ports();
         let train = || session.signature("train");
         let small = recorder.ports_of_numbers();
         let known = session.summaries().iter().map(|summary| summary.tag.to_string()).collect();
-        let watching = Self {
+        let monitor = Self {
             options,
             small: train()?.fetching(small)?,
             large: train()?.fetching(ports)?,
@@ -144,37 +145,37 @@ impl<'a> Watching<'a> {
             tui,
             _beside: beside,
             known,
-            traced: (first + TRACED).min(about.steps.saturating_sub(1)),
+            traced: (first + TRACED).min(training.steps.saturating_sub(1)),
         };
-        watching.live.run().set_live(true, Some(about.steps as i64));
-        if watching.predictions.is_some() {
-            watching.test_images(&about.data.test)?;
+        monitor.live.run().set_live(true, Some(training.steps as i64));
+        if monitor.predictions.is_some() {
+            monitor.test_images(&training.data.test)?;
         }
         let at =
-            watching.server.as_ref().map(|server| format!("the dashboard is at {}", server.url()));
-        if let Some(tui) = &watching.tui {
-            output::hold();
+            monitor.server.as_ref().map(|server| format!("the dashboard is at {}", server.url()));
+        if let Some(tui) = &monitor.tui {
+            output::pause();
             at.iter().for_each(|at| tui.say(at.as_str()));
         }
         at.into_iter().for_each(output::note);
-        Ok(watching)
+        Ok(monitor)
     }
 
-    fn test_images(&self, data: &Dataset) -> Result<(), Failure> {
+    fn test_images(&self, data: &Dataset) -> Result<(), Error> {
         let images = Value::F32(data.images.clone().into_dyn());
         let labels: Vec<u16> = data.digits.iter().map(|&digit| digit.into()).collect();
-        self.recorder.test_images(&images, &labels).map_err(Failure::failed)
+        self.recorder.test_images(&images, &labels).map_err(Error::failed)
     }
 
-    /// Runs a step of training, and records what is to be recorded of it. `step` of them were done
-    /// before. Gives the signature's outputs.
+    /// Runs a step of training and records it, where it is its turn. `step` of them were done
+    /// before. Returns the signature's outputs.
     pub fn step<'b>(
         &self,
         step: u64,
         plain: &SignatureRun<'_>,
         feeds: Vec<Feed<'b>>,
         names: &[String],
-    ) -> Result<Vec<Value>, Failure> {
+    ) -> Result<Vec<Value>, Error> {
         let at = step as i64;
         let run = match (self.recorder.wants_large(at), self.recorder.wants(at)) {
             (true, _) => &self.large,
@@ -184,14 +185,13 @@ impl<'a> Watching<'a> {
         if self.recorder.wants(at) && self.recorder.wants_costs() {
             self.recorder.costs(&run.costs(feeds.clone())?);
         }
-        let mut outputs = match step == self.traced {
-            true => {
-                let mut trace = Trace::new();
-                let outputs = run.run_with(RunOptions::new().trace(&mut trace), feeds)?;
-                self.recorder.trace(at, &trace);
-                outputs
-            }
-            false => run.run(feeds)?,
+        let mut outputs = if step == self.traced {
+            let mut trace = Trace::new();
+            let outputs = run.run_with(RunOptions::new().trace(&mut trace), feeds)?;
+            self.recorder.trace(at, &trace);
+            outputs
+        } else {
+            run.run(feeds)?
         };
         if !self.recorder.wants(at) {
             return Ok(outputs);
@@ -207,13 +207,13 @@ impl<'a> Watching<'a> {
         Ok(outputs)
     }
 
-    /// The tensor whose values an evaluation is to collect: what the network takes images for.
+    /// The tensor of predictions, whose values an evaluation is to collect.
     pub fn predictions(&self) -> Option<Port<Value>> {
         self.predictions
     }
 
     /// Records an evaluation on the test images after so many steps.
-    pub fn tested(&self, step: u64, test: &Metrics, predictions: &[u16]) {
+    pub fn record_test(&self, step: u64, test: &Metrics, predictions: &[u16]) {
         self.recorder.scalars(step as i64, tagged("test", test));
         if !predictions.is_empty() {
             self.recorder.test(step as i64, predictions);
@@ -225,28 +225,32 @@ impl<'a> Watching<'a> {
         self.recorder.scalars(step as i64, [("train/images_per_second", speed)]);
     }
 
-    /// Does what the page asks for between two steps, and gives whether it asks to stop. `save`
-    /// saves a checkpoint and says where.
-    pub fn obey(&self, session: &Session, save: impl Fn() -> Result<String, String>) -> bool {
+    /// Handles the requests of the page between two steps, and returns true if it asks to stop.
+    /// `save` saves a checkpoint and returns its path in a sentence.
+    pub fn handle_requests(
+        &self,
+        session: &Session,
+        save: impl Fn() -> Result<String, String>,
+    ) -> bool {
         for warning in self.recorder.warnings() {
             if let Some(tui) = &self.tui {
                 tui.say(warning.clone());
             }
             output::note(warning);
         }
-        self.live.between_steps(session, &self.recorder, stop::is_asked, save)
+        self.live.between_steps(session, &self.recorder, interrupt::is_requested, save)
     }
 
-    /// Ends the recording; `state` is how training ended. Where that was well, keeps the page open
-    /// until somebody presses Ctrl-C.
+    /// Ends the recording with the state in which training ended. If it ended well, keeps the page
+    /// open until Ctrl-C.
     pub fn finish(mut self, session: &Session, state: &str, is_well: bool) {
         let recorded = self.live.finish(session, &self.recorder, state);
         if let Some(mut tui) = self.tui.take() {
-            if is_well && !stop::is_asked() {
+            if is_well && !interrupt::is_requested() {
                 tui.wait();
             }
             tui.finish();
-            output::release();
+            output::resume();
         }
         if let Err(error) = recorded {
             output::note(format!("the recording is not whole: {error}"));
@@ -254,10 +258,10 @@ impl<'a> Watching<'a> {
         if let Some(server) = &self.server
             && is_well
             && !self.options.dashboard_close
-            && !stop::is_asked()
+            && !interrupt::is_requested()
         {
             output::note(format!("the dashboard stays at {} until Ctrl-C", server.url()));
-            while !stop::is_asked() {
+            while !interrupt::is_requested() {
                 std::thread::sleep(Duration::from_millis(50));
             }
         }
@@ -268,21 +272,21 @@ fn tagged(half: &str, metrics: &Metrics) -> Vec<(String, f64)> {
     metrics.iter().map(|(name, value)| (format!("{half}/{name}"), *value)).collect()
 }
 
-fn settings(about: &About<'_>) -> Vec<(&'static str, Json)> {
-    let session = about.session;
+fn settings(training: &Training<'_>) -> Vec<(&'static str, Json)> {
+    let session = training.session;
     let count = |dims: &[usize]| dims.iter().product::<usize>();
     let parameters: usize = session.variable_types().map(|(_, _, dims)| count(&dims)).sum();
     let command: Vec<String> = std::env::args().skip(1).collect();
     vec![
         ("graph", json!(session.graph_name())),
-        ("file", json!(about.file)),
-        ("batch", json!(about.batch)),
-        ("steps", json!(about.steps)),
+        ("file", json!(training.file)),
+        ("batch", json!(training.batch)),
+        ("steps", json!(training.steps)),
         ("seed", json!(session.seed())),
         ("threads", json!(session.threads())),
         ("numbers in variables", json!(parameters)),
-        ("images", json!(about.data.train.len())),
-        ("classes", json!(about.data.train.classes())),
+        ("images", json!(training.data.train.len())),
+        ("classes", json!(training.data.train.classes())),
         ("command", json!(format!("abeyance {}", command.join(" ")))),
     ]
 }

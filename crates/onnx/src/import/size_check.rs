@@ -1,23 +1,27 @@
-//! A look at a model's bytes before they are decoded: how many messages there are.
+//! Counts the messages in a model's bytes before they are decoded.
 //!
 //! A message of two bytes takes some hundreds when it is decoded, so a file full of empty ones
 //! would take that many times its size. A walk over the wire format, which allocates nothing,
-//! refuses what no model is like. How deep messages nest is bounded by the decoder.
+//! refuses files that no exporter writes. How deep messages nest is bounded by the decoder.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 
 use crate::error::ImportError;
 
-/// Memory for decoded messages: so many bytes for each of the file, and this much in any case.
-const SHARE: usize = 64;
-const ALLOWANCE: usize = 16 << 20;
-/// About what a decoded message takes.
-const MESSAGE: usize = 512;
+/// The memory that decoded messages may take for each byte of the file, in bytes.
+const BYTES_PER_FILE_BYTE: usize = 64;
+/// The memory that decoded messages may take besides, in bytes.
+const BYTES_IN_ANY_CASE: usize = 16 << 20;
+/// The memory of a decoded message, about, in bytes.
+const MESSAGE_BYTES: usize = 512;
 
+/// Checks that the messages are not too many for the size of the file.
+///
 /// # Errors
 /// The bytes are no messages, or more and smaller ones than a model is made of.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), ImportError> {
-    let most = (bytes.len().saturating_mul(SHARE)).saturating_add(ALLOWANCE) / MESSAGE;
+    let most = bytes.len().saturating_mul(BYTES_PER_FILE_BYTE);
+    let most = most.saturating_add(BYTES_IN_ANY_CASE) / MESSAGE_BYTES;
     let mut messages = 0usize;
     // Field numbers that hold messages: of the model its graph; of a graph its nodes, initializers,
     // inputs, outputs and what is known of values; of a node its attributes; of an attribute
@@ -79,7 +83,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// What a field holds, if it is a message. The numbers are those of `proto/onnx.proto`.
+    /// The kind of message in a field, if it is one. The numbers are those of `proto/onnx.proto`.
     fn field(self, field: u32) -> Option<Kind> {
         match (self, field) {
             (Kind::Model, 7) => Some(Kind::Graph),
