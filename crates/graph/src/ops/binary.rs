@@ -98,7 +98,7 @@ pub(crate) fn zip<T: Stored, S: Stored, U: Stored>(
     })
 }
 
-/// The same around a loop that may fail.
+/// The kernel of two operands around a loop that may fail.
 pub(crate) fn zip_with<T: Stored, S: Stored, U: Stored>(
     cx: &Lowering<'_>,
     flops: f64,
