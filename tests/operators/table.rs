@@ -1,5 +1,6 @@
 //! What holds for every operator.
 
+use abeyance::graph::raw::GraphExt;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Differentiability, Effect, OperatorRef};
 use abeyance::prelude::{Session, SessionOptions};

@@ -1,6 +1,6 @@
 //! Recurrent layers, as `scan`s.
 
-use abeyance_graph::{Element, Expr, Float, Tensor};
+use abeyance_graph::{Element, Expr, Float, MatMulOptions, Tensor};
 use abeyance_ir::{Array, Dim, Shape};
 
 use super::super::call::{Call, Imported, unsupported, with_float, wrong};
@@ -222,7 +222,7 @@ fn run<'g, T: Float>(
 ) -> Result<Run<'g>, Reason> {
     let graph = call.graph;
     // What the inputs bring is computed for all steps at once.
-    let brought = x.matmul_with(own.w, false, true);
+    let brought = x.matmul_transposed(own.w, false, true);
     let xs = call.typed::<T>(own.input_bias.map_or(brought, |bias| brought + bias));
     let size = hidden as i64;
     // Columns of a block of gates.
@@ -244,7 +244,8 @@ fn run<'g, T: Float>(
     match (cell, activations) {
         (Cell::Simple, &[f]) => {
             let step = |h: Tensor<'g, T>, x: Tensor<'g, T>| {
-                let h = f.of(x + with_bias(h.matmul_with(r, false, true)));
+                let h =
+                    f.of(x + with_bias(h.matmul_with(r, MatMulOptions::new().transpose_b(true))));
                 (h, h)
             };
             let (h, all) = if reverse {
@@ -264,7 +265,7 @@ fn run<'g, T: Float>(
                     None => y,
                 };
                 let own = |h: Tensor<'g, T>, index: i64| {
-                    add(h.matmul_with(rows(index), false, true), index)
+                    add(h.matmul_with(rows(index), MatMulOptions::new().transpose_b(true)), index)
                 };
                 let update = f.of(gate(x, 0) + own(h, 0));
                 let reset = f.of(gate(x, 1) + own(h, 1));
@@ -285,7 +286,7 @@ fn run<'g, T: Float>(
         }
         (Cell::Lstm, &[f, g, last]) => {
             let step = |(h, c): (Tensor<'g, T>, Tensor<'g, T>), x: Tensor<'g, T>| {
-                let all = x + with_bias(h.matmul_with(r, false, true));
+                let all = x + with_bias(h.matmul_with(r, MatMulOptions::new().transpose_b(true)));
                 // Peepholes come in the order i, o, f; gates in the order i, o, f, c.
                 let look = |y: Tensor<'g, T>, c: Tensor<'g, T>, index: i64| match peepholes {
                     Some(p) => y + p.slice([index * size], [size]) * c,
