@@ -27,8 +27,7 @@ pub enum Unconnected {
 /// reported with the break.
 ///
 /// Derivatives of derivatives are had by calling this again. [`gradients_with_cotangents`] takes
-/// cotangents
-/// other than ones.
+/// cotangents other than ones.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -124,8 +123,7 @@ pub fn gradients_of<'g>(
 }
 
 /// The same as [`gradients_with_cotangents`] for tensors of any float types; a tensor without a
-/// cotangent has
-/// ones.
+/// cotangent has ones.
 #[track_caller]
 pub fn gradients_from<'g>(
     ys: &[(AnyTensor<'g>, Option<AnyTensor<'g>>)],

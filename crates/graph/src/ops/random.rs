@@ -38,7 +38,7 @@ pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
 }
 
 abeyance_ir::attributes! {
-    /// The range and the shape of a [`RandomUniform`].
+    /// The range of evenly drawn numbers, and their shape.
     pub struct RandomUniformAttributes {
         /// Element type of the result, a float.
         dtype: DType,
