@@ -67,7 +67,7 @@ fn network(g: &Graph, letters: usize) -> Network<'_> {
 /// Learns a text letter by letter, and writes like it.
 #[derive(Parser)]
 struct Options {
-    /// What to read
+    /// The text to read
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE-APACHE"))]
     text: PathBuf,
     #[arg(long, default_value_t = 600)]

@@ -5,6 +5,7 @@
 //! `cargo run --release --example early_stopping`
 
 use abeyance::prelude::*;
+use abeyance::train::trainable_variables;
 use ndarray::{Array1, Array2, ArrayD};
 
 /// Chebyshev polynomials up to degree 11, which are cos(k acos(x)): [N, 12].

@@ -1,10 +1,11 @@
-//! What is between `compute_gradients` and `apply_gradients` is open. A chain of 30 equal factors,
-//! as in a recurrent network, has a gradient of astronomic size at first, and a plain step along it
-//! ends in infinity. Scaled to a length of at most 1 the same steps arrive.
+//! Gradients can be changed between `compute_gradients` and `apply_gradients`. A chain of 30 equal
+//! factors, as in a recurrent network, has a gradient of astronomic size at first, and a plain step
+//! along it ends in infinity. Scaled to a length of at most 1 the same steps arrive.
 //!
 //! `cargo run --release --example gradient_clipping`
 
 use abeyance::prelude::*;
+use abeyance::train::global_norm;
 
 const FACTORS: usize = 30;
 

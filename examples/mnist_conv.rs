@@ -55,7 +55,7 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
 
     let step = global_step(g);
     let rate = (step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001;
-    let train_step = Adam::new(rate).minimize_with(cross_entropy, step);
+    let train_step = Adam::new(rate).minimize_counting(cross_entropy, step);
     g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
     let filters = (w1 * 4.0).sigmoid().transpose_by(&[3, 0, 1, 2]); // [4, 5, 5, 1], grey where 0
     g.summaries().image("filters", filters);

@@ -1,7 +1,7 @@
-//! The same as `mnist_conv` with more channels and dropout on the fully connected layer: more than
-//! 99.3 % of the test digits. Three things go beyond the talk: labels count as 91 % sure, so that
-//! the network need not become surer than it can be; weights decay; and the rate falls in a line to
-//! zero over 10,000 steps.
+//! The network of `mnist_conv` with more channels and dropout on the fully connected layer: more
+//! than 99.3 % of the test digits. Three things go beyond the talk: labels count as 91 % sure, so
+//! that the network need not become surer than it can be; weights decay; and the rate falls in a
+//! line to zero over 10,000 steps.
 //!
 //! ```text
 //! cargo run --release --example mnist_conv_dropout
@@ -63,7 +63,7 @@ pub(crate) fn network(g: &Graph) -> Network<'_> {
 
     let step = global_step(g);
     let rate = (1.0 - step.cast::<f32>() / 10_000.0).relu() * 0.003;
-    let train_step = AdamW::new(rate, 1e-4).minimize_with(smoothed, step);
+    let train_step = AdamW::new(rate, 1e-4).minimize_counting(smoothed, step);
     g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
     let filters = (w1 * 4.0).sigmoid().transpose_by(&[3, 0, 1, 2]); // [6, 6, 6, 1], grey where 0
     g.summaries().image("filters", filters);

@@ -26,7 +26,7 @@ use progress::{Progress, print};
 /// Which of the talk's networks.
 #[derive(Args)]
 pub(crate) struct Choices {
-    /// What follows each layer but the last
+    /// The activation behind each layer but the last
     #[arg(long, value_enum, default_value = "relu")]
     pub(crate) activation: Activation,
     /// Let the learning rate decay from 0.0031 towards 0.0001: 0.0001 + 0.003 e^(-step/2000)
@@ -115,8 +115,10 @@ pub(crate) fn network<'g>(g: &'g Graph, choices: &Choices) -> Network<'g> {
         g.constant(0.003).tensor()
     };
     let train_step = match choices.optimizer {
-        Choice::Adam => Adam::new(rate).minimize_with(cross_entropy, step),
-        Choice::GradientDescent => GradientDescent::new(rate).minimize_with(cross_entropy, step),
+        Choice::Adam => Adam::new(rate).minimize_counting(cross_entropy, step),
+        Choice::GradientDescent => {
+            GradientDescent::new(rate).minimize_counting(cross_entropy, step)
+        }
     };
     g.summaries().scalar("loss", cross_entropy).scalar("accuracy", accuracy).variables();
     for name in ["train", "evaluate"] {

@@ -3,8 +3,7 @@
 //!
 //! `cargo run --release --example user_defined_operator`
 
-use abeyance::graph::Expr;
-use abeyance::graph::ops::elementwise::{Elementwise, Real};
+use abeyance::graph::{Elementwise, Expr, Real};
 use abeyance::prelude::*;
 
 abeyance::ir::attributes! {
@@ -29,33 +28,28 @@ impl Elementwise for Swish {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Error> {
     // A small network learns the sine.
     let g = Graph::named("swish");
     let x = g.placeholder::<f32>("x", dims![_, 1]);
-    let w1 = g.variable("w1", random_normal(dims![1, 16], 0.0, 1.0));
-    let b1 = g.variable("b1", random_normal(dims![16], 0.0, 1.0));
-    let w2 = g.variable("w2", random_normal(dims![16, 1], 0.0, 0.25));
-    let y = (x.matmul(w1) + b1).elementwise(Swish { beta: 1.5 }).matmul(w2);
-    let y_ = g.placeholder::<f32>("y_", dims![_, 1]);
-    let loss = (y - y_).square().reduce_mean(..).named("loss");
+    let hidden = Dense::new(16).bias(|shape| random_normal(shape, 0.0, 1.0)).apply(x);
+    let y = dense(hidden.elementwise(Swish { beta: 1.5 }), 1, glorot_uniform);
+    let loss = (y - x.sin()).square().reduce_mean(..).named("loss");
     let train_step = Adam::new(0.02).minimize(loss);
 
     let session = Session::new(&g)?;
     let xs = ndarray::Array::linspace(-3.0f32, 3.0, 100).into_shape_with_order((100, 1))?;
-    let ys = xs.mapv(f32::sin);
-    let feeds = feeds![x => &xs, y_ => &ys];
     for step in 0..=1000 {
         if step % 200 == 0 {
-            println!("{step:5}: mean squared error {:.6}", session.run(loss, &feeds)?);
+            println!("{step:5}: mean squared error {:.6}", session.run(loss, feeds![x => &xs])?);
         }
-        session.run(train_step, &feeds)?;
+        session.run(train_step, feeds![x => &xs])?;
     }
 
     // The printed graph names the operator; who reads it back has to know it.
     let mut operators = abeyance::ir::Registry::default();
     operators.register(Swish::operator());
-    let again = Graph::parse_with(&g.to_text(), &operators)?;
+    let again = Graph::parse_with_operators(&g.to_text(), &operators)?;
     println!("read back: {} nodes", again.ir().len());
     Ok(())
 }

@@ -89,7 +89,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// What the message says is the part's, so that its source is what that has for one.
+/// The source is that of the part's error, whose message this one prints.
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {

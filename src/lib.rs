@@ -57,19 +57,23 @@ pub mod prelude {
     pub use abeyance_checkpoint::{Checkpoint, Checkpoints, Restore};
     pub use abeyance_datasets::Mnist;
     pub use abeyance_graph::{
-        AnyTensor, ConvOptions, Element, Float, Graph, NewAxis, Operand, Operation, PoolOptions,
-        Scalar, Tensor, dims, fill, glorot_normal, glorot_uniform, he_normal, he_uniform,
-        keep_dims, lecun_normal, lecun_uniform, ones, random_normal, random_uniform, slices,
-        truncated_normal, zeros,
+        AnyTensor, ConvOptions, CumulativeOptions, Element, Float, Graph, MatMulOptions, NewAxis,
+        Operand, Operation, PoolOptions, Scalar, SortOptions, Tensor, dims, fill, glorot_normal,
+        glorot_uniform, he_normal, he_uniform, keep_dims, lecun_normal, lecun_uniform, ones,
+        random_normal, random_uniform, slices, truncated_normal, zeros,
     };
     pub use abeyance_layers::{
         BatchNorm, Conv2d, Dense, batch_norm, conv2d, dense, dropout, flatten,
     };
     pub use abeyance_session::{
         Feed, RunOptions, Session, SessionOptions, Trace, feeds, gradients, gradients_or_zeros,
-        gradients_with, hessian, jacobian,
+        gradients_with_cotangents, hessian, jacobian,
     };
-    pub use abeyance_train::*;
+    pub use abeyance_train::{
+        Adagrad, Adam, AdamW, ExponentialMovingAverage, GradientDescent, Momentum, Optimizer,
+        RmsProp, clip_by_global_norm, cosine_decay, exponential_decay, global_step, linear_warmup,
+        losses, piecewise_constant,
+    };
 }
 
 /// The README's program compiles.

@@ -138,10 +138,10 @@ fn one_hot_rows_have_their_axis_and_their_values() {
     // The examples of tf.one_hot's documentation.
     let g = Graph::new();
     let at = g.constant_array(&arr1(&[0i64, 2, -1, 1]));
-    let rows = at.one_hot_with(3, -1, 5.0f32, 0.0);
-    let columns = at.one_hot_with(3, 0, 5.0f32, 0.0);
-    let pairs = g.constant_array(&arr2(&[[0i32, 2], [1, -1]])).one_hot_with(3, -1, 1i32, -1);
-    let middle = g.constant_array(&arr2(&[[0i32, 2], [1, -1]])).one_hot_with(3, 1, true, false);
+    let rows = at.one_hot_values(3, -1, 5.0f32, 0.0);
+    let columns = at.one_hot_values(3, 0, 5.0f32, 0.0);
+    let pairs = g.constant_array(&arr2(&[[0i32, 2], [1, -1]])).one_hot_values(3, -1, 1i32, -1);
+    let middle = g.constant_array(&arr2(&[[0i32, 2], [1, -1]])).one_hot_values(3, 1, true, false);
     let (rows, columns, pairs, middle) = run(&g, (rows, columns, pairs, middle));
     let right = arr2(&[[5.0, 0.0, 0.0], [0.0, 0.0, 5.0], [0.0, 0.0, 0.0], [0.0, 5.0, 0.0]]);
     assert_eq!(rows, right.clone().into_dyn());
@@ -160,14 +160,14 @@ fn one_hot_values_may_be_tensors_and_have_gradients() {
     let g = Graph::new();
     let at = g.constant_array(&arr1(&[0i64, 2, 2]));
     let (on, off) = (g.variable("on", 4.0f64), g.variable("off", -1.0f64));
-    let hot = at.one_hot_with(3, 0, on, off);
+    let hot = at.one_hot_values(3, 0, on, off);
     let [to_on, to_off] = gradients(hot, [on, off]);
     let (to_on, to_off) = run(&g, (to_on.scalar(), to_off.scalar()));
     assert_eq!((to_on, to_off), (3.0, 6.0));
-    at.one_hot_with(3, 2, 1.0f32, 0.0);
-    at.one_hot_with(3, 0, g.placeholder::<f32>("four", dims![4]), 0.0);
+    at.one_hot_values(3, 2, 1.0f32, 0.0);
+    at.one_hot_values(3, 0, g.placeholder::<f32>("four", dims![4]), 0.0);
     let message = g.check().unwrap_err().to_string();
-    assert!(message.contains("one_hot_with: axis 2 is out of range"), "{message}");
+    assert!(message.contains("one_hot_values: axis 2 is out of range"), "{message}");
     assert!(message.contains("do not broadcast"), "{message}");
 }
 

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use abeyance::graph::raw::{AnyTensorExt, GraphExt};
 use abeyance::ir::DType;
 use abeyance::prelude::*;
 use abeyance::session::Value;
@@ -186,7 +187,7 @@ apart! {
         many.reduce_mean([1, 2]).reshape(dims![_, 1]) + many.l2_norm(2)
     };
     attention_of_each_row_to_itself |g, x| {
-        let scores = x.matmul_with(x, false, true).softmax();
+        let scores = x.matmul_with(x, MatMulOptions::new().transpose_b(true)).softmax();
         scores.matmul(x)
     };
     a_row_less_its_own_mean |g, x| x - x.reduce_mean(keep_dims([1, 2]));
@@ -250,7 +251,7 @@ mixed! {
     sums_over_rows_so_far |g, x| x.cumsum(0) => "cumsum";
     rows_against_rows |g, x| {
         let flat = x.reshape(dims![_, 12]);
-        x * flat.matmul_with(flat, false, true).reduce_max(1).reshape(dims![_, 1, 1])
+        x * flat.matmul_with(flat, MatMulOptions::new().transpose_b(true)).reduce_max(1).reshape(dims![_, 1, 1])
     } => "matmul_with: the rows";
     rows_cut_otherwise |g, x| x.reshape(dims![4, x.dim(0), 3]).transpose_by(&[1, 0, 2]) => "reshape";
     rows_with_their_number |g, x| {

@@ -1,7 +1,8 @@
 //! Branches and loops in the graph: values, gradients, mistakes, printing.
 
-use abeyance::graph::Handles;
+use abeyance::graph::TensorTuple;
 use abeyance::graph::ops::random::{RANDOM_UNIFORM, RandomUniformAttributes};
+use abeyance::graph::raw::{AnyTensorExt, GraphExt};
 use abeyance::prelude::*;
 use abeyance::session::Feed;
 use ndarray::{Array1, Array2, Array3, ArrayD, array};
@@ -573,13 +574,13 @@ fn a_struct_of_handles_can_be_carried() {
         memory: Tensor<'g, f64>,
         output: Tensor<'g, f64>,
     }
-    impl<'g> Handles<'g> for State<'g> {
+    impl<'g> TensorTuple<'g> for State<'g> {
         type Stacked = State<'g>;
         fn list(self, list: &mut Vec<AnyTensor<'g>>) {
             (self.memory, self.output).list(list);
         }
         fn rebuild(g: &'g Graph, nodes: &mut dyn Iterator<Item = abeyance::ir::NodeId>) -> Self {
-            let (memory, output) = Handles::rebuild(g, nodes);
+            let (memory, output) = TensorTuple::rebuild(g, nodes);
             State { memory, output }
         }
     }
@@ -885,13 +886,12 @@ fn bodies_nested_without_end_are_a_mistake() {
             }
         }
         let y = nest(x, depth);
-        match fine {
-            true => {
-                gradients(y, [x]);
-                round_trip(&g);
-                assert_eq!(session(&g).run(y.scalar(), feeds![x => 0.0]).unwrap(), 1.0);
-            }
-            false => assert!(mistakes(&g).contains("is nested more than 32 deep")),
+        if fine {
+            gradients(y, [x]);
+            round_trip(&g);
+            assert_eq!(session(&g).run(y.scalar(), feeds![x => 0.0]).unwrap(), 1.0);
+        } else {
+            assert!(mistakes(&g).contains("is nested more than 32 deep"))
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::fmt::Display;
 
+use abeyance::graph::raw::{AnyTensorExt, GraphExt};
 use abeyance::prelude::*;
 use abeyance::session::Error;
 use abeyance::session::{Feed, Port};
@@ -82,7 +83,7 @@ fn a_wrong_matmul_names_both_shapes_and_the_line() {
        | matmul = matmul(x, w)
        | x : f32[N, 784]  (`let x = g.>>placeholder::<f32>("x", dims![_, 784]);`)
        | w : f32[10, 784]  (`let w = g.>>variable("w", zeros(dims![10, 784]));`)
-       = help: the second operand fits transposed: `a.matmul_with(b, false, true)` or `a.matmul(b.transpose())`
+       = help: the second operand fits transposed: `a.matmul_with(b, MatMulOptions::new().transpose_b(true))` or `a.matmul(b.transpose())`
     "#);
 }
 

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 
 use abeyance::ndarray::{Array1, Array2, array};
 use abeyance::prelude::*;
-use abeyance::{checkpoint, datasets, ir, onnx, session};
+use abeyance::{checkpoint, datasets, ir, onnx, record, session};
 
 fn is_everywhere<E: StdError + Send + Sync + 'static>() {}
 
@@ -14,12 +14,34 @@ fn every_error_can_be_boxed_and_sent() {
     is_everywhere::<abeyance::Error>();
     is_everywhere::<session::Error>();
     is_everywhere::<checkpoint::Error>();
+    is_everywhere::<record::Error>();
     is_everywhere::<datasets::DatasetError>();
     is_everywhere::<datasets::idx::IdxError>();
     is_everywhere::<onnx::ImportError>();
     is_everywhere::<onnx::ExportError>();
     is_everywhere::<ir::Diagnostic>();
     is_everywhere::<ir::Diagnostics>();
+}
+
+fn is_taken<E>()
+where
+    abeyance::Error: From<E>,
+{
+}
+
+#[test]
+fn the_question_mark_takes_the_error_of_every_door() {
+    is_taken::<session::Error>();
+    is_taken::<checkpoint::Error>();
+    is_taken::<record::Error>();
+    is_taken::<datasets::DatasetError>();
+    is_taken::<datasets::idx::IdxError>();
+    is_taken::<onnx::ImportError>();
+    is_taken::<onnx::ExportError>();
+    is_taken::<ir::Diagnostic>();
+    is_taken::<ir::Diagnostics>();
+    is_taken::<abeyance::ndarray::ShapeError>();
+    is_taken::<std::io::Error>();
 }
 
 /// One of each part, all by `?`.

@@ -162,8 +162,14 @@ fn cumulative_sums_and_products_are_those_of_the_definition() {
             let (sum, product) = run(
                 &g,
                 (
-                    t.cumsum_with(axis, exclusive, reverse),
-                    t.cumprod_with(axis - 3, exclusive, reverse),
+                    t.cumsum_with(
+                        axis,
+                        CumulativeOptions::new().exclusive(exclusive).reverse(reverse),
+                    ),
+                    t.cumprod_with(
+                        axis - 3,
+                        CumulativeOptions::new().exclusive(exclusive).reverse(reverse),
+                    ),
                 ),
             )
             .unwrap();
@@ -187,11 +193,11 @@ fn the_gradient_of_cumprod_is_right_where_elements_are_0() {
     assert_eq!(run(&g, slope).unwrap(), array(&[5], &[1.0, 2.0 * (1.0 + 3.0), 0.0, 0.0, 0.0]));
     // What a mask leaves out stays out, whatever stands there.
     let x = g.constant_array(&arr1(&[2.0, f64::INFINITY, 3.0]));
-    let [slope] = gradients(x.cumprod(0).slice_with(slices![..1]).reduce_sum(..), [x]);
+    let [slope] = gradients(x.cumprod(0).strided_slice(slices![..1]).reduce_sum(..), [x]);
     assert_eq!(run(&g, slope).unwrap(), array(&[3], &[1.0, 0.0, 0.0]));
     for (exclusive, reverse) in [(false, false), (true, true)] {
         differences::check([(&[4, 2], &[0.5, 0.0, -1.5, 2.0, 0.0, 0.0, 1.0, -0.5])], |[x]| {
-            x.cumprod_with(0, exclusive, reverse)
+            x.cumprod_with(0, CumulativeOptions::new().exclusive(exclusive).reverse(reverse))
         });
     }
 }
@@ -201,8 +207,8 @@ fn order_is_total_and_stable() {
     let g = Graph::new();
     let x =
         g.constant_array(&arr1(&[2.0, NAN, -0.0, f64::INFINITY, 0.0, 2.0, f64::NEG_INFINITY, NAN]));
-    let up: Tensor<'_, i64> = x.argsort_with(0, false);
-    let down = x.argsort_with::<i32>(0, true);
+    let up: Tensor<'_, i64> = x.argsort_with(0, SortOptions::new());
+    let down = x.argsort_with::<i32>(0, SortOptions::new().descending(true));
     let (values, places) = x.top_k(4);
     let sorted = x.sort(-1);
     let (up, down, values, places, sorted) = run(&g, (up, down, values, places, sorted)).unwrap();
@@ -225,9 +231,15 @@ fn sort_along_every_axis_and_of_every_type() {
         for descending in [false, true] {
             let g = Graph::new();
             let t = g.constant_array(&x);
-            let places = t.argsort_with::<i64>(axis, descending);
-            let (found, again) =
-                run(&g, (t.sort_with(axis, descending), t.take_along_axis(places, axis))).unwrap();
+            let places = t.argsort_with::<i64>(axis, SortOptions::new().descending(descending));
+            let (found, again) = run(
+                &g,
+                (
+                    t.sort_with(axis, SortOptions::new().descending(descending)),
+                    t.take_along_axis(places, axis),
+                ),
+            )
+            .unwrap();
             let mut wanted = x.clone();
             for mut lane in wanted.lanes_mut(Axis(axis as usize)) {
                 let mut values = lane.to_vec();
@@ -243,7 +255,9 @@ fn sort_along_every_axis_and_of_every_type() {
     }
     let g = Graph::new();
     let bytes = g.constant_array(&arr1(&[3u8, 255, 0])).sort(0);
-    let ints = g.constant_array(&arr1(&[3, i32::MIN, i32::MAX])).sort_with(0, true);
+    let ints = g
+        .constant_array(&arr1(&[3, i32::MIN, i32::MAX]))
+        .sort_with(0, SortOptions::new().descending(true));
     let floats = g.constant_array(&arr1(&[1e-40f32, -1.0, 0.0])).sort(0);
     let none = g.zeros::<f32>(dims![0, 3]).sort(0);
     let (bytes, ints, floats, none) = run(&g, (bytes, ints, floats, none)).unwrap();
@@ -265,14 +279,16 @@ fn gradients_go_back_through_the_order() {
     assert_eq!(of_sort, array(&[2, 3], &[100.0, 1.0, 10.0, 10.0, 100.0, 1.0]));
     assert_eq!(of_top, array(&[2, 3], &[6.0, 0.0, 4.0, 10.0, 10.0, 0.0]));
     let values = [0.5, -1.5, 2.0, 0.75, -0.25, 1.0];
-    differences::check([(&[3, 2], &values)], |[x]| x.sort_with(0, true) * x);
+    differences::check([(&[3, 2], &values)], |[x]| {
+        x.sort_with(0, SortOptions::new().descending(true)) * x
+    });
 }
 
 #[test]
 fn top_k_of_a_fed_size() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![2, _]);
-    let (values, places) = x.top_k_with::<i64>(2);
+    let (values, places) = x.top_k_as::<i64>(2);
     let session = Session::new(&g).unwrap();
     let fed = arr2(&[[1f32, 3., 2.], [9., 9., 9.]]);
     let (values_, places_) = session.run((values, places), feeds![x => &fed]).unwrap();

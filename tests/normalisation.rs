@@ -1,5 +1,6 @@
 //! Normalization of vectors, layers and batches.
 
+use abeyance::graph::ops::batch_norm::batch_norm;
 use abeyance::prelude::*;
 use ndarray::{ArrayD, arr1, arr2};
 
@@ -69,10 +70,10 @@ fn derivatives_of_normalizations() {
         x.batch_normalization(mean, variance, offset, scale, 1e-3)
     });
     differences::check([X, bias, gain], |[x, offset, scale]| {
-        x.batch_norm(offset, scale, true, 0.9, 0.1).output
+        batch_norm(x, offset, scale, true, 0.9, 0.1).output
     });
     differences::check([X, bias, gain], |[x, offset, scale]| {
-        x.batch_norm(offset, scale, false, 0.9, 0.1).output
+        batch_norm(x, offset, scale, false, 0.9, 0.1).output
     });
 }
 
@@ -110,7 +111,7 @@ fn a_batch_is_normalized_by_its_own_moments_or_by_the_moving_ones() {
     let training = g.placeholder_with_default("training", false);
     let offset = g.variable("offset", arr1(&[0.5f64, 0.0]));
     let scale = g.variable("scale", arr1(&[1.0f64, 2.0]));
-    let normalized = x.batch_norm(offset, scale, training, 0.9, 0.0);
+    let normalized = batch_norm(x, offset, scale, training, 0.9, 0.0);
     let moving = (normalized.moving_mean, normalized.moving_variance);
     let session = Session::new(&g).unwrap();
     let batch = arr2(&[[1.0, 10.0], [3.0, 30.0]]);
@@ -149,7 +150,7 @@ fn one_graph_trains_and_evaluates() {
     let training = g.placeholder_with_default("training", false);
     let (offset, scale) =
         (g.variable("offset", zeros(dims![2])), g.variable("scale", ones(dims![2])));
-    let normalized = x.batch_norm(offset, scale, training, 0.5, 1e-3);
+    let normalized = batch_norm(x, offset, scale, training, 0.5, 1e-3);
     let loss = (normalized.output - 1.0).square().reduce_mean(..);
     let step = GradientDescent::new(0.2).minimize(loss);
     let train = g.group([step, normalized.update]);
@@ -178,14 +179,14 @@ fn batches_that_cannot_be_normalized_are_mistakes() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 3]);
     let of = |x: Tensor<'_, f32>, momentum| {
-        x.batch_norm(0.0, 1.0, true, momentum, 1e-3);
+        batch_norm(x, 0.0, 1.0, true, momentum, 1e-3);
     };
     of(g.zeros(dims![3]), 0.9);
     of(g.placeholder("y", dims![3, _]), 0.9);
     of(x, 1.5);
     of(x, f64::NAN);
-    x.batch_norm(0.0, 1.0, x.greater(0.0), 0.9, 1e-3);
-    x.batch_norm(0.0, 1.0, true, 0.9, f64::NAN);
+    batch_norm(x, 0.0, 1.0, x.greater(0.0), 0.9, 1e-3);
+    batch_norm(x, 0.0, 1.0, true, 0.9, f64::NAN);
     let message = g.check().unwrap_err().to_string();
     for part in [
         "batch_norm: `fill : f32[3]` has no batch to take moments of",
@@ -284,7 +285,7 @@ fn a_batch_of_large_numbers_is_normalized_and_trained_with() {
     let g = Graph::new();
     let x = g.constant_array(&arr2(&[[1e20f32, 1.0], [-1e20, 3.0]]));
     let scale = g.variable("scale", arr1(&[1.0f32, 1.0]));
-    let normalized = x.batch_norm(g.zeros(dims![2]), scale, true, 0.9, 0.0);
+    let normalized = batch_norm(x, g.zeros(dims![2]), scale, true, 0.9, 0.0);
     let weights = g.constant_array(&arr2(&[[1.0f32, 1.0], [0.0, 0.0]]));
     let [slope] = gradients((normalized.output * weights).reduce_sum(..), [scale]);
     let (y, slope) = Session::new(&g).unwrap().run((normalized.output, slope), []).unwrap();
@@ -300,7 +301,7 @@ fn an_empty_batch_changes_neither_averages_nor_weights() {
     let training = g.placeholder_with_default("training", false);
     let offset = g.variable("offset", arr1(&[0.5f32, -0.5]));
     let scale = g.variable("scale", arr1(&[2.0f32, 3.0]));
-    let normalized = x.batch_norm(offset, scale, training, 0.9, 1e-3);
+    let normalized = batch_norm(x, offset, scale, training, 0.9, 1e-3);
     let step = GradientDescent::new(0.1).minimize(normalized.output.square().reduce_sum(..));
     let train = g.group([step, normalized.update]);
     let session = Session::new(&g).unwrap();
@@ -317,7 +318,7 @@ fn an_empty_batch_changes_neither_averages_nor_weights() {
     assert_eq!(state(), before);
     // Where the size is settled while the graph is built as well.
     let g = Graph::new();
-    let normalized = g.zeros::<f32>(dims![0, 2]).batch_norm(0.0, 1.0, true, 0.9, 1e-3);
+    let normalized = batch_norm(g.zeros::<f32>(dims![0, 2]), 0.0, 1.0, true, 0.9, 1e-3);
     let session = Session::new(&g).unwrap();
     session.run(normalized.update, []).unwrap();
     assert_eq!(session.run(normalized.moving_mean, []).unwrap(), arr1(&[0.0, 0.0]).into_dyn());

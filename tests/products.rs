@@ -75,7 +75,11 @@ fn products_of_many_matrices_broadcast_leading_dimensions() {
             x.as_standard_layout().to_owned()
         };
         let turned = [swap(&operands[0]), swap(&operands[1])];
-        assert_eq!(evaluate(&turned, |_, x| x[0].matmul_with(x[1], true, true)), y);
+        assert_eq!(
+            evaluate(&turned, |_, x| x[0]
+                .matmul_with(x[1], MatMulOptions::new().transpose_a(true).transpose_b(true))),
+            y
+        );
     }
     // Sizes of 1 stretch on either side.
     let operands = [numbers(&[2, 1, 2, 3], 3), numbers(&[5, 3, 2], 4)];
@@ -92,7 +96,7 @@ fn a_batch_of_a_fed_size() {
     let w = g.placeholder::<f64>("w", dims![3, 4]);
     let y = x.matmul(w);
     assert_eq!(y.to_string(), "matmul : f64[N, 2, 4]");
-    let scores = x.matmul_with(x, false, true);
+    let scores = x.matmul_with(x, MatMulOptions::new().transpose_b(true));
     assert_eq!(scores.to_string(), "matmul_1 : f64[N, 2, 2]");
     let [of_x, of_w] = gradients(y.reduce_sum(..), [x, w]);
     let session = Session::new(&g).unwrap();
@@ -245,7 +249,7 @@ fn derivatives_of_products() {
     let a = [0.5, -1.5, 2.0, 0.75, -0.25, 1.0, 1.25, -0.5];
     let b = [1.5, 0.25, -2.0, 0.5, -1.25, 0.75, 1.0, -1.0];
     differences::check([(&[2, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| {
-        x.matmul_with(y, true, false)
+        x.matmul_with(y, MatMulOptions::new().transpose_a(true))
     });
     differences::check([(&[2, 2, 2], &a), (&[2, 4], &b)], |[x, y]| x.matmul(y));
     differences::check([(&[2, 1, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| x.matmul(y));
@@ -253,7 +257,7 @@ fn derivatives_of_products() {
         x.graph().einsum("iij,jkl->lk", [x, y])
     });
     differences::check([(&[2, 2, 2], &a), (&[2, 2, 2], &b)], |[x, y]| {
-        x.graph().einsum("abc,cbd,a->d", [x, y, x.slice_with(slices![.., 0, 1])])
+        x.graph().einsum("abc,cbd,a->d", [x, y, x.strided_slice(slices![.., 0, 1])])
     });
     differences::check([(&[2, 4], &a), (&[4, 2], &b)], |[x, y]| x.tensordot(y, [0], [1]));
 }
@@ -305,7 +309,7 @@ fn equations_that_cannot_be_name_the_letter_and_the_sizes() {
 fn many_matrices_have_the_same_bits_on_any_number_of_threads() {
     let g = Graph::new();
     let x = g.placeholder::<f32>("x", dims![_, 150, 90]);
-    let y = x.matmul_with(x, false, true);
+    let y = x.matmul_with(x, MatMulOptions::new().transpose_b(true));
     let [slope] = gradients((y * y).reduce_sum(..), [x]);
     let fed = numbers(&[7, 150, 90], 1).mapv(|v| (v * 0.37) as f32);
     let run = |threads| {

@@ -39,14 +39,13 @@ fn mistakes(build: impl FnOnce(&Graph)) -> String {
 fn python(n: usize, begin: Option<i64>, end: Option<i64>, step: i64) -> Vec<usize> {
     let n = n as i64;
     let place = |at: i64| if at < 0 { at + n } else { at };
-    let (mut at, end) = match step > 0 {
-        true => {
-            (begin.map_or(0, |at| place(at).clamp(0, n)), end.map_or(n, |at| place(at).clamp(0, n)))
-        }
-        false => (
+    let (mut at, end) = if step > 0 {
+        (begin.map_or(0, |at| place(at).clamp(0, n)), end.map_or(n, |at| place(at).clamp(0, n)))
+    } else {
+        (
             begin.map_or(n - 1, |at| place(at).clamp(-1, n - 1)),
             end.map_or(-1, |at| place(at).clamp(-1, n - 1)),
-        ),
+        )
     };
     let mut places = Vec::new();
     while (step > 0 && at < end) || (step < 0 && at > end) {
@@ -77,7 +76,7 @@ fn strided_slices_are_pythons_for_every_begin_end_and_step() {
         for begin in ends {
             for end in ends {
                 for step in [1, 2, 5, -1, -2, -5, i64::MAX, i64::MIN] {
-                    slices.push(t.slice_with([SlicePart::Range { begin, end, step }]));
+                    slices.push(t.strided_slice([SlicePart::Range { begin, end, step }]));
                     let step = step.clamp(-100, 100);
                     wanted.push(picked(&x, &[python(n, begin, end, step), vec![0, 1, 2]]));
                 }
@@ -93,25 +92,25 @@ fn strided_slices_are_pythons_for_every_begin_end_and_step() {
 #[test]
 fn indices_new_axes_and_the_rest() {
     let x = counting(&[3, 4, 5]);
-    let y = evaluate(&x, |x| x.slice_with(slices![-1, ..;-2, 1..-1]));
+    let y = evaluate(&x, |x| x.strided_slice(slices![-1, ..;-2, 1..-1]));
     assert_eq!(y, array(&[2, 3], &[56.0, 57.0, 58.0, 46.0, 47.0, 48.0]));
-    let y = evaluate(&x, |x| x.slice_with(slices![..., 2, NewAxis, 4]));
+    let y = evaluate(&x, |x| x.strided_slice(slices![..., 2, NewAxis, 4]));
     assert_eq!(y, array(&[3, 1], &[14.0, 34.0, 54.0]));
-    let y = evaluate(&x, |x| x.slice_with(slices![NewAxis, 1, ..., NewAxis]));
+    let y = evaluate(&x, |x| x.strided_slice(slices![NewAxis, 1, ..., NewAxis]));
     assert_eq!(y.shape(), [1, 4, 5, 1]);
     assert_eq!(y[[0, 2, 3, 0]], 33.0);
     // A range that goes backwards from a place to another.
-    let y = evaluate(&x, |x| x.slice_with(slices![1, 3..0;-1, 0]));
+    let y = evaluate(&x, |x| x.strided_slice(slices![1, 3..0;-1, 0]));
     assert_eq!(y, array(&[3], &[35.0, 30.0, 25.0]));
-    assert_eq!(evaluate(&x, |x| x.slice_with(slices![2, 3, 4])), array(&[], &[59.0]));
+    assert_eq!(evaluate(&x, |x| x.strided_slice(slices![2, 3, 4])), array(&[], &[59.0]));
 }
 
 #[test]
 fn slices_of_a_fed_size() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![_, 2]);
-    let last = x.slice_with(slices![-1]);
-    let (inner, back) = (x.slice_with(slices![1..-1]), x.slice_with(slices![..;-1]));
+    let last = x.strided_slice(slices![-1]);
+    let (inner, back) = (x.strided_slice(slices![1..-1]), x.strided_slice(slices![..;-1]));
     let [slope] = gradients((last * 2.0).reduce_sum(..) + inner.reduce_sum(..), [x]);
     let session = Session::new(&g).unwrap();
     for n in [1usize, 3, 5] {
@@ -143,10 +142,10 @@ fn slices_of_a_fed_size() {
 fn slices_move_every_element_type() {
     let g = Graph::new();
     let bools = g.constant_array(&array(&[3], &[true, false, false])).reverse([0]);
-    let bytes = g.constant_array(&array(&[3], &[1u8, 2, 255])).slice_with(slices![..;2]);
+    let bytes = g.constant_array(&array(&[3], &[1u8, 2, 255])).strided_slice(slices![..;2]);
     let ints = g.constant_array(&array(&[2], &[i32::MIN, 7])).tile([2]);
-    let longs = g.constant_array(&array(&[1], &[i64::MIN])).pad_with([[1, 0]], -5i64);
-    let nan = g.constant_array(&array(&[1], &[f32::NAN])).pad_with([[0, 1]], -0.0f32);
+    let longs = g.constant_array(&array(&[1], &[i64::MIN])).pad_constant([[1, 0]], -5i64);
+    let nan = g.constant_array(&array(&[1], &[f32::NAN])).pad_constant([[0, 1]], -0.0f32);
     let (bools, bytes, ints, longs, nan) =
         Session::new(&g).unwrap().run((bools, bytes, ints, longs, nan), []).unwrap();
     assert_eq!(bools, array(&[3], &[false, false, true]));
@@ -240,7 +239,7 @@ fn split_of_a_fed_size() {
 #[test]
 fn padding_with_a_value_and_mirrored() {
     let x = array(&[3], &[1.0, 2.0, 3.0]);
-    let y = evaluate(&x, |x| x.pad_with([[1, 2]], -1.0));
+    let y = evaluate(&x, |x| x.pad_constant([[1, 2]], -1.0));
     assert_eq!(y, array(&[6], &[-1.0, 1.0, 2.0, 3.0, -1.0, -1.0]));
     let y = evaluate(&x, |x| x.pad_reflect([[2, 1]]));
     assert_eq!(y, array(&[6], &[3.0, 2.0, 1.0, 2.0, 3.0, 2.0]));
@@ -265,7 +264,7 @@ fn padding_with_a_value_and_mirrored() {
     ];
     assert_eq!(y, array(&[4, 7], rows.as_flattened()));
     assert_eq!(evaluate(&t, |t| t.pad_reflect([[0, 0], [0, 0]])), t);
-    let y = evaluate(&counting(&[0, 2]), |x| x.pad_with([[1, 1], [0, 1]], 4.0));
+    let y = evaluate(&counting(&[0, 2]), |x| x.pad_constant([[1, 1], [0, 1]], 4.0));
     assert_eq!(y, array(&[2, 3], &[4.0; 6]));
 }
 
@@ -293,14 +292,14 @@ fn derivatives_of_mirrors_splits_and_stacks() {
     differences::check([(&[2, 3], &values)], |[x]| (x * x).pad_symmetric([[2, 1], [0, 3]]));
     differences::check([(&[2, 3], &values)], |[x]| {
         let parts = x.split_sizes(&[1, -1], 1);
-        parts[1] * parts[0] * x.slice_with(slices![.., ..;2])
+        parts[1] * parts[0] * x.strided_slice(slices![.., ..;2])
     });
     differences::check([(&[3, 2], &values)], |[x]| {
         let rows = x.unstack(0);
         x.graph().stack([rows[0] * rows[1], rows[2] * rows[2]], 1)
     });
     differences::check([(&[2, 3], &values), (&[], &[0.5])], |[x, value]| {
-        x.pad_with([[1, 0], [0, 2]], value * value).tile([1, 2])
+        x.pad_constant([[1, 0], [0, 2]], value * value).tile([1, 2])
     });
 }
 
@@ -382,15 +381,15 @@ fn empty_arrays_of_huge_sizes_do_no_harm() {
         x.cumprod(0),
         x.sort(1),
         x.reverse([0, 1]),
-        x.slice_with(slices![.., ..;2]),
+        x.strided_slice(slices![.., ..;2]),
         x.tile([1, 2]),
         x.tile([0, 1 << 40]),
         x.pad([[0, 1], [0, 0]]),
-        x.pad_with([[0, 0], [1 << 60, 1 << 60]], 1.0),
+        x.pad_constant([[0, 0], [1 << 60, 1 << 60]], 1.0),
         x.diag(),
-        x.matmul_with(x, true, false),
-        x.matmul_with(x, false, true),
-        x.expand_dims(0).matmul_with(x.expand_dims(0), false, true),
+        x.matmul_with(x, MatMulOptions::new().transpose_a(true)),
+        x.matmul_with(x, MatMulOptions::new().transpose_b(true)),
+        x.expand_dims(0).matmul_with(x.expand_dims(0), MatMulOptions::new().transpose_b(true)),
         x.gather_nd(at),
         x.greater(0.0).where_indices().cast(),
         x.top_k(0).0,

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use abeyance::graph::Rule;
 use abeyance::graph::ops::closure::closure;
+use abeyance::graph::raw::GraphExt;
 use abeyance::ir::launch::{Cost, Kernel};
 use abeyance::ir::{
     AttributeSet, Attributes, Concrete, Cotangents, DTypes, Derivation, Fault, Inference, Lowered,
@@ -124,9 +125,12 @@ fn what_goes_wrong_in_a_closure_names_its_node_and_line() {
     let g = Graph::new();
     let x = g.placeholder::<f64>("x", dims![2]);
     let w = g.state("w", 1i64);
-    let fails = g.from_fn("fails", x, dims![2], |x| match x[0] > 0.0 {
-        true => Err::<ArrayD<f64>, _>(format!("{} is above 0", x[0])),
-        false => panic!("a panic about {}", x[0]),
+    let fails = g.from_fn("fails", x, dims![2], |x| {
+        if x[0] > 0.0 {
+            Err::<ArrayD<f64>, _>(format!("{} is above 0", x[0]))
+        } else {
+            panic!("a panic about {}", x[0])
+        }
     });
     let wrong = g.from_fn("wrong", x, dims![2], |_| Ok(ArrayD::<f64>::zeros(vec![3])));
     let step = g.group([fails.into(), Operation::from(w.assign_add(1))]);
@@ -201,9 +205,9 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     registry.register(closure::<f32, f32, _>("double", double));
     let bytes = g.ir().to_bytes().unwrap();
     assert!(Graph::from_bytes(&bytes).is_err());
-    let parsed = Graph::parse_with(&text, &registry).unwrap();
+    let parsed = Graph::parse_with_operators(&text, &registry).unwrap();
     assert_eq!(parsed.to_string(), text);
-    let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
+    let again = Graph::from_bytes_with_operators(&bytes, &registry).unwrap();
     assert_eq!(again.to_text(), text);
     assert!(again.ir().to_bytes().unwrap() == bytes);
     let (x, y) = (again.tensor::<f32>("x").unwrap(), again.tensor::<f32>("y").unwrap());
@@ -212,7 +216,7 @@ fn a_graph_with_a_closure_is_read_back_with_the_closure_registered() {
     // One for other types does not do.
     let mut registry = Registry::default();
     registry.register(closure::<f64, f32, _>("double", |x| Ok(x.mapv(|x| x as f32))));
-    let error = Graph::parse_with(&text, &registry).unwrap_err().to_string();
+    let error = Graph::parse_with_operators(&text, &registry).unwrap_err().to_string();
     assert!(error.contains("the closure makes f32 of (f64), not f32 of (f32)"), "{error}");
 }
 
@@ -317,9 +321,9 @@ fn an_operator_of_ones_own_trains_prints_and_is_read_back() {
     registry.register(OperatorRef::from(Arc::new(ScaledSquare)));
     let bytes = g.ir().to_bytes().unwrap();
     assert!(Graph::from_bytes(&bytes).is_err());
-    let parsed = Graph::parse_with(&text, &registry).unwrap();
+    let parsed = Graph::parse_with_operators(&text, &registry).unwrap();
     assert_eq!(parsed.to_string(), text);
-    let again = Graph::from_bytes_with(&bytes, &registry).unwrap();
+    let again = Graph::from_bytes_with_operators(&bytes, &registry).unwrap();
     assert_eq!(again.to_text(), text);
     assert!(again.ir().to_bytes().unwrap() == bytes);
     let loss = again.tensor::<f64>("loss").unwrap().scalar();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use abeyance::graph::Element;
+use abeyance::graph::raw::{AnyTensorExt, GraphExt};
 use abeyance::ir::launch::{Cost, Failure, Kernel};
 use abeyance::ir::{
     Attributes, DTypes, Differentiability, Effect, Fault, Inference, Lowered, Lowering,

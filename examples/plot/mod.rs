@@ -24,7 +24,7 @@ pub struct Plot {
 struct Curve(Vec<(usize, f32, f32)>);
 
 impl Plot {
-    /// Whether there will be a picture.
+    /// True if there will be a picture.
     #[allow(dead_code)] // of interest where more points take more time
     pub fn is_wanted(&self) -> bool {
         self.folder.is_some()
@@ -77,7 +77,7 @@ impl Plot {
         (0.0, high.unwrap_or(1000.0))
     }
 
-    /// What both curves have from this part of the steps on.
+    /// The values of both curves from this part of the steps on.
     fn later(&self, part: f64, value: fn(&(usize, f32, f32)) -> f32) -> impl Iterator<Item = f64> {
         let from = part * self.last_step();
         let points = self.train.0.iter().chain(&self.test.0);
@@ -148,7 +148,7 @@ fn test_style() -> ShapeStyle {
     RGBColor(204, 36, 29).stroke_width(2)
 }
 
-/// What the colours mean, for both panels.
+/// The meaning of the colours, for both panels.
 fn legend(area: &Area<'_>) -> Result<(), Box<dyn Error>> {
     let entries = [("training batch", train_style(), 80), ("test digits", test_style(), 230)];
     for (name, style, x) in entries {

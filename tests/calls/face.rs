@@ -3,6 +3,10 @@
 use abeyance::prelude::*;
 use abeyance::session::{Unconnected, gradients_from, gradients_of};
 use abeyance::train::metrics::{accuracy, confusion_matrix, sparse_accuracy};
+use abeyance::train::{
+    Gradients, clip_by_norm, clip_by_value, cosine_decay_restarts, global_norm, inverse_time_decay,
+    natural_exp_decay, nce_loss, polynomial_decay, sampled_softmax_loss,
+};
 
 use crate::operands::*;
 use crate::{Row, calls, never_wrong};
@@ -43,7 +47,7 @@ fn training() -> Vec<Row> {
         "gradients", { let v = v(g); gradients(v.square(), [v]) }, gradients(f(g).square(), [v(g)]);
         "gradients#2", { let v = v(g); gradients(v.square(), [v]) }, gradients(f(g).square(), [foreign(g)]);
         "gradients_or_zeros", gradients_or_zeros(f(g).square(), [v(g)]), gradients_or_zeros(f(g).square(), [foreign(g)]);
-        "gradients_with", { let v = v(g); gradients_with([(v.square(), f(g))], [v]) }, { let v = v(g); gradients_with([(v.square(), four(g))], [v]) };
+        "gradients_with_cotangents", { let v = v(g); gradients_with_cotangents([(v.square(), f(g))], [v]) }, { let v = v(g); gradients_with_cotangents([(v.square(), four(g))], [v]) };
         "jacobian", { let v = v(g); jacobian(v.square(), v) }, jacobian(f(g), v(g));
         "hessian", { let v = v(g); hessian(v.square(), v) }, hessian(f(g), v(g));
         "Candidates::expected_count", g.log_uniform_candidates(3, 9, true).expected_count::<f32, i64>(i(g)), g.log_uniform_candidates(3, 9, true).expected_count::<f32, i64>(op::<i64>(g));
@@ -64,11 +68,11 @@ fn training() -> Vec<Row> {
         "gradients_of", { let v = v(g); gradients_of(v.square().erase(), &[v.erase()], Unconnected::Zeros) }, gradients_of(f(g).erase(), &[v(g).erase()], Unconnected::Mistake);
         "Optimizer::minimize", optimizer().minimize(loss(g)), optimizer().minimize(f(g));
         "Optimizer::minimize#2", Adam::new(0.1).minimize(loss(g)), Adam::new(0.1).minimize(f(g).reduce_sum(..));
-        "Optimizer::minimize_with", optimizer().minimize_with(loss(g), step(g)), optimizer().minimize_with(f(g), step(g));
+        "Optimizer::minimize_counting", optimizer().minimize_counting(loss(g), step(g)), optimizer().minimize_counting(f(g), step(g));
         "Optimizer::compute_gradients", optimizer().compute_gradients(loss(g)), optimizer().compute_gradients(f(g));
         "Optimizer::compute_gradients_of", gradients_here(g), optimizer().compute_gradients_of(loss(g), [f(g)]);
         "Optimizer::apply_gradients", optimizer().apply_gradients(gradients_here(g)), GradientDescent::new(f(g)).apply_gradients(gradients_here(g));
-        "Optimizer::apply_gradients_with", optimizer().apply_gradients_with(gradients_here(g), step(g)), GradientDescent::new(f(g)).apply_gradients_with(gradients_here(g), step(g));
+        "Optimizer::apply_gradients_counting", optimizer().apply_gradients_counting(gradients_here(g), step(g)), GradientDescent::new(f(g)).apply_gradients_counting(gradients_here(g), step(g));
         "clip_by_value", clip_by_value(f(g), 0.0, 1.0), clip_by_value(f(g), four(g), 1.0);
         "clip_by_norm", clip_by_norm(f(g), 1.0), clip_by_norm(f(g), four(g));
         "clip_by_global_norm", clip_by_global_norm(gradients_here(g), 1.0), clip_by_global_norm(gradients_here(g), f(g));

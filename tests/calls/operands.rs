@@ -1,5 +1,6 @@
 //! Operands for the rows.
 
+use abeyance::graph::raw::AnyTensorExt;
 use abeyance::graph::{AnyTensor, Element};
 use abeyance::prelude::*;
 

@@ -31,7 +31,7 @@ fn line() -> Graph {
     let drawn = w.greater(0.0).cast::<f32>() - 0.5;
     let y = x.dropout_keeping(keep).matmul(w * 0.0 + drawn) + b;
     let loss = (y - y_).square().reduce_sum(..);
-    let step = GradientDescent::new(0.5).minimize_with(loss, global_step(&g));
+    let step = GradientDescent::new(0.5).minimize_counting(loss, global_step(&g));
     g.signature("train")
         .input("points", x)
         .input("labels", y_)
@@ -128,7 +128,7 @@ fn watched() -> Graph {
     let y = (x.reshape(dims![_, 4]).matmul(w) + b).relu().matmul(w2);
     let loss = y.square().reduce_sum(..);
     let count = global_step(&g);
-    let step = GradientDescent::new(0.125).minimize_with(loss, count);
+    let step = GradientDescent::new(0.125).minimize_counting(loss, count);
     g.summaries()
         .scalar("loss", loss)
         .scalar("Schritte: \"größer\" # {\n\u{1f980}", count)

@@ -1,6 +1,7 @@
 //! Hostile texts of graphs.
 
 use abeyance::graph::ops::source::PlaceholderAttributes;
+use abeyance::graph::raw::GraphExt;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Attribute, Attributes, DType, OperatorRef, Sample};
 

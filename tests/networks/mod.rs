@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each user takes some
 
 use abeyance::graph::ops::matmul::MatMulAttributes;
+use abeyance::graph::raw::GraphExt;
 use abeyance::ir::NodeId;
 use abeyance::prelude::*;
 

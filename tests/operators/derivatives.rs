@@ -1,6 +1,7 @@
 //! Gradients against central differences.
 
 use abeyance::graph::ops;
+use abeyance::graph::raw::GraphExt;
 use abeyance::ir::{Differentiability, Domain, Operator, Type};
 use abeyance::prelude::*;
 use abeyance::session::Feed;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use abeyance::graph::ops::matmul::MatMulAttributes;
 use abeyance::graph::ops::reduce::ReduceAttributes;
 use abeyance::graph::ops::source::PlaceholderAttributes;
+use abeyance::graph::raw::GraphExt;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{
     Attribute, Attributes, DType, Dim, Domain, Effect, NodeId, Operator, OperatorRef, Sample,

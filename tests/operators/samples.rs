@@ -1,6 +1,7 @@
 //! A sample as a graph with fed operands.
 
 use abeyance::graph::ops::{binary, logical};
+use abeyance::graph::raw::GraphExt;
 use abeyance::graph::{AnyTensor, Graph};
 use abeyance::ir::{Attributes, DType, Domain, NodeId, Operator, OperatorRef, Sample};
 use abeyance::prelude::*;

@@ -1,5 +1,6 @@
 //! Properties of every operator in the table.
 
+use abeyance::graph::raw::GraphExt;
 use abeyance::graph::{Graph, ops};
 use abeyance::ir::{Differentiability, Effect, OperatorRef};
 use abeyance::prelude::{Session, SessionOptions};

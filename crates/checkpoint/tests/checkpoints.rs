@@ -42,7 +42,7 @@ fn network(g: &Graph) -> (Tensor<'_, f32>, Operation<'_>) {
     let v = g.variable("layer2/w", glorot_uniform(dims![3, 1]));
     let y = x.matmul(w).tanh().dropout_keeping(0.5).matmul(v);
     let loss = (y - 1.0).square().reduce_mean(..);
-    (x, Adam::new(0.01).minimize_with(loss, global_step(g)))
+    (x, Adam::new(0.01).minimize_counting(loss, global_step(g)))
 }
 
 fn batch(step: u64) -> Array2<f32> {

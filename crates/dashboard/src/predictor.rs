@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use abeyance_graph::Graph;
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{Array, DType, Dim, GraphSignature, NodeId};
 use abeyance_session::{Session, SessionOptions, SignatureRun, Snapshot, Value, gradients};
 use parking_lot::{Condvar, Mutex};

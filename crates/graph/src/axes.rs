@@ -16,13 +16,13 @@ pub struct AxisList {
 }
 
 impl AxisList {
-    /// The same axes, whose dimensions stay.
+    /// These axes, with dimensions that stay.
     pub(crate) fn kept(&self) -> Self {
         Self { keep_dims: true, ..self.clone() }
     }
 }
 
-/// What a reduction takes: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]`
+/// The axes of a reduction: `..` for all dimensions (the result is a [`Scalar`]), `-1` or `[0, 2]`
 /// for some, and [`keep_dims`] of these.
 pub trait Axes {
     /// A [`Scalar`] where the result certainly has no dimensions, else a [`Tensor`].

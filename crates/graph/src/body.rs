@@ -8,41 +8,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use abeyance_ir::{Body, Diagnostic, GraphId, Location, NodeId, Symbols, TensorType, Type};
 
 use crate::ops::source::Invalid;
-use crate::{AnyTensor, Graph, Handles};
+use crate::{AnyTensor, Graph, TensorTuple};
 
-/// What a graph and its bodies have in common.
+/// The state that a graph and its bodies share.
 #[derive(Default)]
-pub(crate) struct Family {
+pub(crate) struct SharedState {
     /// How many bodies are being described.
     open: AtomicUsize,
     /// The unknown dimensions: while bodies are open, the same for all graphs, whichever of them
     /// learns something.
     symbols: Mutex<Symbols>,
     /// Mistakes made with handles of bodies that are finished.
-    late: Mutex<Vec<Diagnostic>>,
+    errors_after_close: Mutex<Vec<Diagnostic>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Family {
+impl SharedState {
     fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed) > 0
     }
 
-    pub(crate) fn late(&self) -> Vec<Diagnostic> {
-        lock(&self.late).clone()
+    pub(crate) fn errors_after_close(&self) -> Vec<Diagnostic> {
+        lock(&self.errors_after_close).clone()
     }
 }
 
 /// Where a body is.
-pub(crate) struct Enclosure {
+pub(crate) struct BodyScope {
     /// The graphs around it, outermost first, and which of their bodies leads here.
     path: Vec<(GraphId, usize)>,
     is_closed: Cell<bool>,
     /// True if its use after that was reported.
-    is_told: Cell<bool>,
+    is_reported: Cell<bool>,
     /// Nodes of the graph around it that it uses, with the inputs that stand for them.
     captures: RefCell<Vec<(NodeId, NodeId)>>,
 }
@@ -55,34 +55,34 @@ pub(crate) struct Traced {
 }
 
 impl Graph {
-    /// Takes over what other graphs of the family have found out about unknown dimensions.
+    /// Takes over what graphs that share the state have found out about unknown dimensions.
     pub(crate) fn catch_up(&self) {
-        if let Some(family) = self.family.get().filter(|family| family.is_open())
+        if let Some(shared) = self.shared.get().filter(|shared| shared.is_open())
             // Whoever borrows the graph has caught up.
             && let Ok(mut inner) = self.inner.try_borrow_mut()
         {
-            inner.symbols_mut().adopt(&lock(&family.symbols));
+            inner.symbols_mut().adopt(&lock(&shared.symbols));
         }
     }
 
-    /// Lets the family know what was found out about unknown dimensions.
+    /// Shares what was found out about unknown dimensions.
     pub(crate) fn share(&self, inner: &abeyance_ir::Graph) {
-        if let Some(family) = self.family.get().filter(|family| family.is_open()) {
-            lock(&family.symbols).adopt(inner.symbols());
+        if let Some(shared) = self.shared.get().filter(|shared| shared.is_open()) {
+            lock(&shared.symbols).adopt(inner.symbols());
         }
     }
 
     /// True if `inner` is a body of a node of this graph, or inside of one.
     pub(crate) fn encloses(&self, inner: &Graph) -> bool {
         inner
-            .enclosure
+            .body_scope
             .as_ref()
-            .is_some_and(|enclosure| enclosure.path.iter().any(|(id, _)| *id == self.id))
+            .is_some_and(|scope| scope.path.iter().any(|(id, _)| *id == self.id))
     }
 
     /// The graph in which these can meet: this one, or the innermost body inside of it that one of
     /// them belongs to.
-    pub fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
+    pub(crate) fn innermost<'g>(&'g self, handles: &[AnyTensor<'g>]) -> &'g Graph {
         handles.iter().fold(
             self,
             |graph, handle| if graph.encloses(handle.graph) { handle.graph } else { graph },
@@ -91,7 +91,7 @@ impl Graph {
 
     /// The ids of several handles' nodes here, as [`Graph::import`] says.
     #[track_caller]
-    pub fn import_all(&self, handles: &[AnyTensor<'_>]) -> Vec<NodeId> {
+    pub(crate) fn import_all(&self, handles: &[AnyTensor<'_>]) -> Vec<NodeId> {
         let mut ids = Vec::with_capacity(handles.len());
         for &handle in handles {
             ids.push(self.import(handle));
@@ -103,8 +103,8 @@ impl Graph {
     /// it too.
     #[track_caller]
     pub(crate) fn capture(&self, handle: AnyTensor<'_>) -> NodeId {
-        let path = match &self.enclosure {
-            Some(enclosure) => &enclosure.path[..],
+        let path = match &self.body_scope {
+            Some(scope) => &scope.path[..],
             None => &[],
         };
         let from = path.iter().position(|(id, _)| *id == handle.graph.id);
@@ -121,20 +121,16 @@ impl Graph {
 
     #[track_caller]
     fn capture_from(&self, outer: &Graph, id: NodeId) -> NodeId {
-        let Some(enclosure) = &self.enclosure else {
+        let Some(scope) = &self.body_scope else {
             return id;
         };
-        let known = enclosure
-            .captures
-            .borrow()
-            .iter()
-            .find(|(other, _)| *other == id)
-            .map(|(_, input)| *input);
+        let known =
+            scope.captures.borrow().iter().find(|(other, _)| *other == id).map(|(_, input)| *input);
         if let Some(input) = known {
             return input;
         }
         let input = self.receive(outer, id, |ty| ty);
-        enclosure.captures.borrow_mut().push((id, input));
+        scope.captures.borrow_mut().push((id, input));
         input
     }
 
@@ -175,7 +171,7 @@ impl Graph {
     /// The mistake of using a body's tensor where only other graphs can see it.
     #[track_caller]
     pub(crate) fn escaped(&self, handle: AnyTensor<'_>) -> Option<Diagnostic> {
-        handle.graph.enclosure.as_ref()?;
+        handle.graph.body_scope.as_ref()?;
         let other = handle.graph.ir();
         Some(
             Diagnostic::new(
@@ -189,13 +185,13 @@ impl Graph {
 
     /// A body that is finished does not change any more.
     pub(crate) fn check_open(&self, location: Location) {
-        let Some(enclosure) = &self.enclosure else {
+        let Some(scope) = &self.body_scope else {
             return;
         };
-        if !enclosure.is_closed.get() || enclosure.is_told.replace(true) {
+        if !scope.is_closed.get() || scope.is_reported.replace(true) {
             return;
         }
-        if let Some(family) = self.family.get() {
+        if let Some(shared) = self.shared.get() {
             let diagnostic = Diagnostic::new(
                 format!(
                     "a tensor of the body `{}` is used outside of it",
@@ -205,14 +201,14 @@ impl Graph {
             )
             .note("the body was finished before", self.inner.borrow().context().location)
             .help("let the closure return it: what it returns is a result outside");
-            lock(&family.late).push(diagnostic);
+            lock(&shared.errors_after_close).push(diagnostic);
         }
     }
 
     /// The body that a closure describes, given handles for `operands`, nodes of this graph. `part`
     /// says by place what of an operand is given.
     #[track_caller]
-    pub(crate) fn trace<'g, I: Handles<'g>, O>(
+    pub(crate) fn trace<'g, I: TensorTuple<'g>, O>(
         &'g self,
         name: &str,
         operands: &[NodeId],
@@ -233,17 +229,17 @@ impl Graph {
 
     #[track_caller]
     fn open_body<'g>(&'g self, name: &str) -> &'g Graph {
-        let family = self.family.get_or_init(Arc::default).clone();
+        let shared = self.shared.get_or_init(Arc::default).clone();
         {
             let known = self.ir();
-            let mut shared = lock(&family.symbols);
-            if family.is_open() {
-                shared.adopt(known.symbols())
+            let mut symbols = lock(&shared.symbols);
+            if shared.is_open() {
+                symbols.adopt(known.symbols())
             } else {
-                *shared = known.symbols().clone()
+                *symbols = known.symbols().clone()
             }
         }
-        family.open.fetch_add(1, Ordering::Relaxed);
+        shared.open.fetch_add(1, Ordering::Relaxed);
         let inner = self.build(|graph| {
             let name = match graph.depth() {
                 0 => name.to_owned(),
@@ -252,16 +248,16 @@ impl Graph {
             graph.for_body(&name)
         });
         let mut body = Graph::from_ir(inner);
-        body.family = OnceCell::from(family);
-        let mut path = match &self.enclosure {
-            Some(enclosure) => enclosure.path.clone(),
+        body.shared = OnceCell::from(shared);
+        let mut path = match &self.body_scope {
+            Some(scope) => scope.path.clone(),
             None => Vec::new(),
         };
         path.push((self.id, self.bodies.len()));
-        body.enclosure = Some(Enclosure {
+        body.body_scope = Some(BodyScope {
             path,
             is_closed: Cell::new(false),
-            is_told: Cell::new(false),
+            is_reported: Cell::new(false),
             captures: RefCell::default(),
         });
         self.bodies.push_get(Box::new(body))
@@ -271,10 +267,10 @@ impl Graph {
     fn close_body(&self, body: &Graph, outputs: Vec<NodeId>) -> Traced {
         let graph = body.ir().clone();
         let mistakes = graph.check().err();
-        let captures = match &body.enclosure {
-            Some(enclosure) => {
-                enclosure.is_closed.set(true);
-                let captures = enclosure.captures.borrow();
+        let captures = match &body.body_scope {
+            Some(scope) => {
+                scope.is_closed.set(true);
+                let captures = scope.captures.borrow();
                 captures.iter().map(|(outer, _)| *outer).collect()
             }
             None => Vec::new(),
@@ -284,8 +280,8 @@ impl Graph {
                 graph.report(mistake);
             }
         });
-        if let Some(family) = self.family.get() {
-            family.open.fetch_sub(1, Ordering::Relaxed);
+        if let Some(shared) = self.shared.get() {
+            shared.open.fetch_sub(1, Ordering::Relaxed);
         }
         Traced { body: Arc::new(Body::new(graph, outputs)), captures }
     }

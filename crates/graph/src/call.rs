@@ -44,7 +44,7 @@ impl Graph {
     /// ```
     #[must_use = "the call ends when the guard is dropped: `let _call = g.call(..);`"]
     #[track_caller]
-    pub fn call(&self, name: &'static str) -> Pin<'_> {
+    pub fn call(&self, name: &'static str) -> LocationGuard<'_> {
         pin(Location::caller(), Some(name))
     }
 
@@ -52,7 +52,7 @@ impl Graph {
     /// own names. [`Graph::call`] gives them one.
     #[must_use = "the pinning ends when the guard is dropped: `let _pin = g.pin_location();`"]
     #[track_caller]
-    pub fn pin_location(&self) -> Pin<'_> {
+    pub(crate) fn pin_location(&self) -> LocationGuard<'_> {
         pin(Location::caller(), None)
     }
 
@@ -67,13 +67,13 @@ impl Graph {
         }
     }
 
-    /// What the user called, if that is more than one node.
+    /// The function that the user called, if that is more than one node.
     pub(crate) fn called(&self) -> Option<Call> {
         PINNED.get()?.call
     }
 }
 
-fn pin<'g>(location: Location, name: Option<&'static str>) -> Pin<'g> {
+fn pin<'g>(location: Location, name: Option<&'static str>) -> LocationGuard<'g> {
     let before = PINNED.get();
     match before {
         None => PINNED.set(Some(Pinned { location, call: name.map(Call::new) })),
@@ -83,23 +83,23 @@ fn pin<'g>(location: Location, name: Option<&'static str>) -> Pin<'g> {
         }
         Some(_) => {}
     }
-    Pin { before, graph: PhantomData }
+    LocationGuard { before, graph: PhantomData }
 }
 
 /// Ends a call, or the pinning of a place, when dropped.
-pub struct Pin<'g> {
+pub struct LocationGuard<'g> {
     before: Option<Pinned>,
     /// Of a graph, which stays on its thread, as the guard has to.
     graph: PhantomData<&'g Graph>,
 }
 
-impl std::fmt::Debug for Pin<'_> {
+impl std::fmt::Debug for LocationGuard<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pin").finish_non_exhaustive()
+        f.debug_struct("LocationGuard").finish_non_exhaustive()
     }
 }
 
-impl Drop for Pin<'_> {
+impl Drop for LocationGuard<'_> {
     fn drop(&mut self) {
         PINNED.set(self.before);
     }

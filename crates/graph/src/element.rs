@@ -24,7 +24,7 @@ pub trait Element:
     + for<'g> Operand<'g, Self>
     + 'static
 {
-    /// The same as a value.
+    /// The element type as a value.
     const DTYPE: DType;
     /// How an element lies in memory: the type itself, or a byte 0 or 1 for `bool`.
     type Stored: Pod;

@@ -34,7 +34,7 @@ impl<'g> Expr<'g> {
         Self { graph, id }
     }
 
-    /// What `build` makes of a node of a graph that the caller holds.
+    /// Calls `build` with a node of a graph that the caller holds, and gives its result.
     pub fn with<R>(graph: &mut Ir, id: NodeId, build: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
         let graph = RefCell::new(graph);
         build(Expr::new(&graph, id))
@@ -50,7 +50,8 @@ impl<'g> Expr<'g> {
         self.id
     }
 
-    /// What `visit` finds in, or appends to, the graph. It must not use expressions of the graph.
+    /// Calls `visit` with the graph, to look at it or append to it, and gives its result. It must
+    /// not use expressions of the graph.
     pub fn graph<R>(self, visit: impl FnOnce(&mut Ir) -> R) -> R {
         let mut visit = Some(visit);
         let mut found = None;
@@ -145,8 +146,8 @@ impl fmt::Debug for Expr<'_> {
     }
 }
 
-/// What may stand beside an expression: another one, or a number, which becomes a scalar constant
-/// of the element type of the expression beside it.
+/// An operand beside an expression: another one, or a number, which becomes a scalar constant of
+/// the element type of the expression beside it.
 pub trait ExprOperand<'g>: Copy {
     /// The expression, if it is one.
     fn of_type(self) -> Option<Expr<'g>>;
@@ -211,8 +212,8 @@ impl<'g> Neg for Expr<'g> {
     }
 }
 
-/// What a gradient rule has to work with, as expressions: the vector-Jacobian product (VJP) of an
-/// operator is written with its operands x, its result y and the cotangent ȳ of the result.
+/// The inputs of a gradient rule, as expressions: the vector-Jacobian product (VJP) of an operator
+/// is written with its operands x, its result y and the cotangent ȳ of the result.
 pub trait Rule {
     /// An operand.
     fn operand(&self, index: usize) -> Expr<'_>;

@@ -34,7 +34,8 @@ impl Graph {
         self.save_on(&Disk, path)
     }
 
-    /// The same on another storage than the disk itself: one that fails, for tests.
+    /// Saves the graph as [`Graph::save`] does on another storage than the disk: one that fails,
+    /// for tests.
     ///
     /// # Errors
     /// As [`Graph::save`].
@@ -67,19 +68,23 @@ impl Graph {
     /// built.
     #[track_caller]
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Diagnostics> {
-        Self::load_with(path, &Registry::default())
+        Self::load_with_operators(path, &Registry::default())
     }
 
-    /// The same with operators of the user's own besides the built-in ones.
+    /// Reads a graph from a file in either form, whose nodes may have the operators of a registry
+    /// besides the built-in ones.
     ///
     /// # Errors
     /// As [`Graph::load`].
     #[track_caller]
-    pub fn load_with(path: impl AsRef<Path>, operators: &Registry) -> Result<Self, Diagnostics> {
+    pub fn load_with_operators(
+        path: impl AsRef<Path>,
+        operators: &Registry,
+    ) -> Result<Self, Diagnostics> {
         let (path, location) = (path.as_ref(), Location::caller());
         let bytes = abeyance_storage::read(path, MOST_BYTES)
             .map_err(|error| failed("read", path, &error, location))?;
-        Self::from_bytes_with(&bytes, operators).map_err(|mut mistakes| {
+        Self::from_bytes_with_operators(&bytes, operators).map_err(|mut mistakes| {
             for mistake in &mut mistakes.0 {
                 mistake.notes.insert(
                     0,
@@ -98,20 +103,24 @@ impl Graph {
     /// # Errors
     /// As [`Graph::load`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Diagnostics> {
-        Self::from_bytes_with(bytes, &Registry::default())
+        Self::from_bytes_with_operators(bytes, &Registry::default())
     }
 
-    /// The same with operators of the user's own besides the built-in ones.
+    /// Reads a graph from the bytes of a file in either form, whose nodes may have the operators of
+    /// a registry besides the built-in ones.
     ///
     /// # Errors
     /// As [`Graph::load`].
-    pub fn from_bytes_with(bytes: &[u8], operators: &Registry) -> Result<Self, Diagnostics> {
+    pub fn from_bytes_with_operators(
+        bytes: &[u8],
+        operators: &Registry,
+    ) -> Result<Self, Diagnostics> {
         // The mark of the file form is no text: its first byte stands in no UTF-8.
         if bytes.first() == MAGIC.first() {
             return ir::Graph::from_bytes(bytes, &Self::registry(operators)).map(Self::from_ir);
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self::parse_with(text, operators),
+            Ok(text) => Self::parse_with_operators(text, operators),
             Err(error) => Err(Diagnostic::new(
                 format!(
                     "this is no graph: byte {} is neither text nor of a graph file",

@@ -10,7 +10,7 @@ use abeyance_ir::{
 };
 use elsa::FrozenVec;
 
-use crate::body::{Enclosure, Family};
+use crate::body::{BodyScope, SharedState};
 use crate::ops::source::Invalid;
 use crate::{AnyTensor, Element, Operation, Tensor};
 
@@ -34,10 +34,10 @@ pub struct Graph {
     /// The bodies of its nodes as they were described: handles into them live as long as this
     /// graph.
     pub(crate) bodies: FrozenVec<Box<Graph>>,
-    /// What it has in common with its bodies.
-    pub(crate) family: OnceCell<Arc<Family>>,
+    /// The state that it shares with its bodies.
+    pub(crate) shared: OnceCell<Arc<SharedState>>,
     /// Where it is, if it is a body.
-    pub(crate) enclosure: Option<Enclosure>,
+    pub(crate) body_scope: Option<BodyScope>,
 }
 
 impl Default for Graph {
@@ -63,8 +63,8 @@ impl Graph {
             id: inner.id(),
             inner: RefCell::new(inner),
             bodies: FrozenVec::new(),
-            family: OnceCell::new(),
-            enclosure: None,
+            shared: OnceCell::new(),
+            body_scope: None,
         }
     }
 
@@ -89,14 +89,15 @@ impl Graph {
     /// # Errors
     /// Everything in the text that is not a graph, by line.
     pub fn parse(text: &str) -> Result<Self, Diagnostics> {
-        Self::parse_with(text, &Registry::default())
+        Self::parse_with_operators(text, &Registry::default())
     }
 
-    /// The same with operators of the user's own besides the built-in ones.
+    /// Reads the text form of a graph whose nodes may have the operators of a registry besides the
+    /// built-in ones.
     ///
     /// # Errors
     /// As [`Graph::parse`].
-    pub fn parse_with(text: &str, operators: &Registry) -> Result<Self, Diagnostics> {
+    pub fn parse_with_operators(text: &str, operators: &Registry) -> Result<Self, Diagnostics> {
         ir::Graph::parse(text, &Self::registry(operators)).map(Self::from_ir)
     }
 
@@ -136,22 +137,22 @@ impl Graph {
     /// # Errors
     /// The mistakes.
     pub fn check(&self) -> Result<(), Diagnostics> {
-        let late = match self.family.get() {
-            Some(family) => family.late(),
+        let after_close = match self.shared.get() {
+            Some(shared) => shared.errors_after_close(),
             None => Vec::new(),
         };
-        match (self.ir().check(), late.is_empty()) {
+        match (self.ir().check(), after_close.is_empty()) {
             (checked, true) => checked,
-            (Ok(()), false) => Err(Diagnostics(late)),
+            (Ok(()), false) => Err(Diagnostics(after_close)),
             (Err(mut mistakes), false) => {
-                mistakes.0.extend(late);
+                mistakes.0.extend(after_close);
                 Err(mistakes)
             }
         }
     }
 
-    /// What is no mistake and seldom meant, as two unknown sizes that stretch each other by
-    /// broadcasting: [`abeyance_ir::Graph::warnings`]. Print each with `{}`.
+    /// Warnings of what is no mistake and seldom meant, as two unknown sizes that stretch each
+    /// other by broadcasting: [`abeyance_ir::Graph::warnings`]. Print each with `{}`.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -160,7 +161,8 @@ impl Graph {
     /// let wanted = g.placeholder::<f32>("wanted", dims![_]);
     /// let loss = (predicted - wanted).square().reduce_mean(..);
     /// g.check()?;
-    /// assert!(g.warnings()[0].to_string().starts_with("warning: sub: each of N meets each of N2"));
+    /// let warning = g.warnings()[0].to_string();
+    /// assert!(warning.starts_with("warning: sub: each of N meets each of N2"));
     /// # let _ = loss;
     /// # Ok::<(), abeyance_ir::Diagnostics>(())
     /// ```
@@ -175,7 +177,7 @@ impl Graph {
 
     /// Appends to the untyped graph. Nodes are said to come from the place of the call.
     #[track_caller]
-    pub fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
+    pub(crate) fn build<R>(&self, append: impl FnOnce(&mut ir::Graph) -> R) -> R {
         let location = self.here();
         self.check_open(location);
         self.catch_up();
@@ -224,7 +226,7 @@ impl Graph {
 
     /// Until the guard is dropped, new nodes belong to this part of the program.
     #[must_use = "the part ends when the guard is dropped"]
-    pub fn role(&self, role: Role) -> Scope<'_> {
+    pub(crate) fn role(&self, role: Role) -> Scope<'_> {
         self.enter(|graph| graph.context_mut().role = role)
     }
 
@@ -239,7 +241,7 @@ impl Graph {
     /// body gets an input for it. A handle of any other graph is a mistake, and gives an invalid
     /// node.
     #[track_caller]
-    pub fn import(&self, handle: AnyTensor<'_>) -> NodeId {
+    pub(crate) fn import(&self, handle: AnyTensor<'_>) -> NodeId {
         if std::ptr::eq(self, handle.graph) {
             return handle.id;
         }
@@ -273,7 +275,7 @@ impl Graph {
     ///
     /// It is a mistake if the operands or attributes are not those that the operator takes.
     #[track_caller]
-    pub fn apply<'g>(
+    pub(crate) fn apply<'g>(
         &'g self,
         operator: impl Into<OperatorRef>,
         operands: &[AnyTensor<'g>],
@@ -286,7 +288,7 @@ impl Graph {
 
     /// Remembers a mistake, and gives an invalid node to go on with.
     #[track_caller]
-    pub fn reject(&self, diagnostic: Diagnostic) -> NodeId {
+    pub(crate) fn reject(&self, diagnostic: Diagnostic) -> NodeId {
         self.build(|graph| {
             graph.report_call(diagnostic);
             graph.add(&Invalid, &[], ())
@@ -299,7 +301,7 @@ impl Graph {
     }
 
     /// The handle of any node.
-    pub fn any(&self, id: NodeId) -> AnyTensor<'_> {
+    pub(crate) fn any(&self, id: NodeId) -> AnyTensor<'_> {
         AnyTensor { graph: self, id }
     }
 
@@ -329,7 +331,8 @@ impl Graph {
 }
 
 /// Expressions of a graph append to it as its methods do. The place that their nodes are said to
-/// come from has to be pinned: [`Graph::call`], [`Graph::pin_location`].
+/// come from has to be pinned: [`Graph::call`],
+/// [`pin_location`](crate::raw::GraphExt::pin_location).
 impl GraphCell for Graph {
     fn with_graph(&self, visit: &mut dyn FnMut(&mut ir::Graph)) {
         self.build(|graph| visit(graph));

@@ -67,7 +67,7 @@ impl<'g> Signature<'g> {
         self.add(SignaturePart::Feed(node, Array::new(T::DTYPE, &[], &[value.store()])))
     }
 
-    /// The same with an array.
+    /// This tensor is fed the same array in every run.
     #[track_caller]
     pub fn feed_array<T: Element, S: Data<Elem = T>, D: NdDimension>(
         self,

@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeFrom, RangeFull, RangeTo};
 
-/// What is taken along one dimension, as written in [`slices!`](crate::slices).
+/// The part that is taken along one dimension, as written in [`slices!`](crate::slices).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlicePart {
     /// `1..5`, `..;-1`: elements at even steps, Python's `1:5` and `::-1`.
@@ -81,19 +81,19 @@ macro_rules! part {
 }
 part!(i32, i64, usize);
 
-/// A part of a tensor for [`Tensor::slice_with`](crate::Tensor::slice_with), with Python's meaning:
-/// `2..5`, `..-1`, `..;2` in steps, `..;-1` backwards, `3` or `-1` for one element, [`NewAxis`],
-/// and `...` for all dimensions not mentioned.
+/// A part of a tensor for [`Tensor::strided_slice`](crate::Tensor::strided_slice), with Python's
+/// meaning: `2..5`, `..-1`, `..;2` in steps, `..;-1` backwards, `3` or `-1` for one element,
+/// [`NewAxis`], and `...` for all dimensions not mentioned.
 ///
 /// ```
 /// use abeyance_graph::{dims, slices, Graph, NewAxis};
 /// let g = Graph::new();
 /// let x = g.placeholder::<f32>("x", dims![_, 28, 28, 3]);
-/// let y = x.slice_with(slices![.., 2..-2, ..;2, 0]);
+/// let y = x.strided_slice(slices![.., 2..-2, ..;2, 0]);
 /// assert_eq!(y.to_string(), "strided_slice : f32[N, 24, 14]");
-/// let y = x.slice_with(slices![..., ..;-1]);
+/// let y = x.strided_slice(slices![..., ..;-1]);
 /// assert_eq!(y.to_string(), "strided_slice_1 : f32[N, 28, 28, 3]");
-/// let y = x.slice_with(slices![NewAxis, .., -1]);
+/// let y = x.strided_slice(slices![NewAxis, .., -1]);
 /// assert_eq!(y.to_string(), "expand_dims : f32[1, N, 28, 3]");
 /// ```
 #[macro_export]

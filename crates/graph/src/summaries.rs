@@ -125,8 +125,8 @@ struct Trainable<'g> {
     is_weight: bool,
 }
 
-/// What a histogram is of: a [`Tensor`], a [`Scalar`], an [`AnyTensor`], or an array, slice, `Vec`
-/// or iterator of such.
+/// The tensors of a histogram: a [`Tensor`], a [`Scalar`], an [`AnyTensor`], or an array, slice,
+/// `Vec` or iterator of such.
 pub trait Summarized<'g> {
     /// The tensors, in order.
     fn listed(self) -> Vec<AnyTensor<'g>>;

@@ -153,7 +153,7 @@ impl<'g, T: Element> Tensor<'g, T> {
         Tensor::new(self.graph, self.visit(|x| build(x).id()))
     }
 
-    /// What `visit` finds in, or builds of, this tensor.
+    /// Calls `visit` with this tensor as an expression, and gives its result.
     #[track_caller]
     pub(crate) fn visit<R>(self, visit: impl for<'e> FnOnce(Expr<'e>) -> R) -> R {
         self.graph.build(|graph| Expr::with(graph, self.id, visit))
@@ -174,7 +174,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor where it can meet another: captured by the body that the other belongs to, if
     /// this one is of a graph around that body.
     #[track_caller]
-    pub fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
+    pub(crate) fn beside<V: Element>(self, other: impl Operand<'g, V>) -> Self {
         match other.home() {
             Some(home) if self.graph.encloses(home) => Tensor::new(home, home.import(self.erase())),
             _ => self,
@@ -293,7 +293,7 @@ impl<'g> AnyTensor<'g> {
 
     /// The handle with an element type it is known to have. Where it has another, whatever is built
     /// with it is a mistake that the graph reports.
-    pub fn assume<T: Element>(self) -> Tensor<'g, T> {
+    pub(crate) fn assume<T: Element>(self) -> Tensor<'g, T> {
         Tensor::new(self.graph, self.id)
     }
 }
@@ -376,7 +376,7 @@ impl<'g, T: Element> From<Scalar<'g, T>> for Operation<'g> {
     }
 }
 
-/// What may stand where a tensor of `T` is wanted: a [`Tensor`], a [`Scalar`], or a number, which
+/// An operand where a tensor of `T` is wanted: a [`Tensor`], a [`Scalar`], or a number, which
 /// becomes a constant.
 pub trait Operand<'g, T: Element>: Copy {
     /// Its node in `graph`.

@@ -32,7 +32,7 @@ pub enum Distribution {
     Uniform,
 }
 
-/// What there is to know of a first value before the shape is.
+/// A first value before the shape is known.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VarianceScaling {
     scale: f64,
@@ -156,7 +156,7 @@ mod tests {
     use crate::ops::source::VariableAttributes;
     use crate::{Graph, dims};
 
-    /// What a variable of that first value starts with.
+    /// The initializer of a variable with that first value.
     fn resolved(init: Init<f64>) -> Initializer {
         let g = Graph::new();
         let w = g.variable("w", init);

@@ -17,8 +17,9 @@ impl Graph {
             .unwrap_or_default()
     }
 
-    /// What `build` makes, called `base` (`base_1` where that is taken), with the nodes that lead
-    /// to it behind `base/`: for functions that are several nodes and read like one.
+    /// Calls `build` and gives its result, called `base` (`base_1` where that is taken), with the
+    /// nodes that lead to it behind `base/`: for functions that are several nodes and read like
+    /// one.
     ///
     /// ```
     /// # use abeyance_graph::{dims, Graph};

@@ -1,5 +1,6 @@
-//! What is watched of a graph: how summaries are named, and what is said of those that cannot be.
+//! The summaries of a graph: how summaries are named, and what is said of those that cannot be.
 
+use abeyance_graph::raw::GraphExt;
 use abeyance_graph::{AnyTensor, Graph, dims, truncated_normal, zeros};
 use abeyance_ir::SummaryKind::{self, Histogram, Image, Scalar};
 

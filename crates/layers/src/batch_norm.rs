@@ -1,13 +1,15 @@
 //! Batch normalization with a gain and a bias that are trained.
 
-use abeyance_graph::{BatchNormalized, Float, Operand, Tensor, dims, ones, zeros};
+use abeyance_graph::ops::batch_norm::{self, BatchNormalized};
+use abeyance_graph::{Float, Operand, Tensor, dims, ones, zeros};
 
 use crate::mistake::{invalid, is_told};
 
 /// Brings each channel of `x`, `[N, .., C]`, to a mean and a variance that are trained, by the
 /// moments of the batch while `training` holds and by their moving averages otherwise: TensorFlow's
 /// `tf.layers.batch_normalization` with its defaults, a momentum of 0.99 and an epsilon of 1e-3.
-/// See [`Tensor::batch_norm`]; [`BatchNorm`] has other numbers and a name.
+/// [`BatchNorm`] has other numbers and a name; [`Tensor::batch_normalization`] is the formula
+/// alone, of given moments.
 ///
 /// ```text
 /// (x - mean) / √(variance + epsilon) · gamma + beta        gamma, beta: [C], from 1 and 0
@@ -40,7 +42,7 @@ pub fn batch_norm<'g, T: Float>(
     BatchNorm::new().apply(x, training)
 }
 
-/// A [`batch_norm`] layer with all there is to choose.
+/// The settings of a [`batch_norm`] layer.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a> {
     name: &'a str,
@@ -60,19 +62,19 @@ impl<'a> BatchNorm<'a> {
         Self { name: "batch_normalization", momentum: 0.99, epsilon: 1e-3 }
     }
 
-    /// The scope of what the layer appends; `batch_normalization` unless told otherwise.
+    /// Sets the scope of what the layer appends. The default is `batch_normalization`.
     pub const fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self
     }
 
-    /// How much of the moving averages stays at an update, in [0, 1].
+    /// Sets how much of the moving averages stays at an update, in [0, 1]. The default is 0.99.
     pub const fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// What is added to the variance.
+    /// Sets the number that is added to the variance. The default is 1e-3.
     pub const fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
@@ -101,6 +103,6 @@ impl<'a> BatchNorm<'a> {
         let channels = x.shape().last().and_then(|dim| dim.known()).unwrap_or(1);
         let gamma = graph.variable("gamma", ones(dims![channels]));
         let beta = graph.variable("beta", zeros(dims![channels]));
-        x.batch_norm(beta, gamma, training, self.momentum, self.epsilon)
+        batch_norm::batch_norm(x, beta, gamma, training, self.momentum, self.epsilon)
     }
 }

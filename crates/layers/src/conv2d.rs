@@ -81,8 +81,8 @@ impl<'a, T: Float> Conv2d<'a, T> {
         }
     }
 
-    /// The scope of what the layer appends; `conv2d` unless told otherwise, and with `_1`, `_2`,
-    /// ... where that is taken.
+    /// Sets the scope of what the layer appends. The default is `conv2d`, with `_1`, `_2`, ...
+    /// where that is taken.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self
@@ -94,13 +94,14 @@ impl<'a, T: Float> Conv2d<'a, T> {
         self
     }
 
-    /// What the kernel, `[h, w, C / groups, filters]`, starts as.
+    /// Sets the first value of the kernel, `[h, w, C / groups, filters]`. The default is
+    /// `glorot_uniform`.
     pub fn kernel(mut self, initial: impl FnOnce(Dimensions) -> Init<T> + 'a) -> Self {
         self.kernel = Box::new(initial);
         self
     }
 
-    /// What the bias, `[filters]`, starts as.
+    /// Sets the first value of the bias, `[filters]`. The default is `zeros`.
     pub fn bias(mut self, initial: impl FnOnce(Dimensions) -> Init<T> + 'a) -> Self {
         self.bias = Some(Box::new(initial));
         self

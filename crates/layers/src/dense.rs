@@ -71,20 +71,20 @@ impl<'a, T: Float> Dense<'a, T> {
         Self { units, name: "dense", kernel: Box::new(glorot_uniform), bias: Some(Box::new(zeros)) }
     }
 
-    /// The scope of what the layer appends; `dense` unless told otherwise, and with `_1`, `_2`, ...
-    /// where that is taken.
+    /// Sets the scope of what the layer appends. The default is `dense`, with `_1`, `_2`, ... where
+    /// that is taken.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = name;
         self
     }
 
-    /// What the kernel, `[in, units]`, starts as.
+    /// Sets the first value of the kernel, `[in, units]`. The default is `glorot_uniform`.
     pub fn kernel(mut self, initial: impl FnOnce(Dimensions) -> Init<T> + 'a) -> Self {
         self.kernel = Box::new(initial);
         self
     }
 
-    /// What the bias, `[units]`, starts as.
+    /// Sets the first value of the bias, `[units]`. The default is `zeros`.
     pub fn bias(mut self, initial: impl FnOnce(Dimensions) -> Init<T> + 'a) -> Self {
         self.bias = Some(Box::new(initial));
         self

@@ -1,5 +1,6 @@
 //! Dropout that knows whether a training is going on.
 
+use abeyance_graph::raw::{AnyTensorExt, GraphExt, TensorExt};
 use abeyance_graph::{Float, Operand, Tensor};
 
 use crate::mistake::{invalid, is_told, reject};

@@ -15,7 +15,8 @@
 //! let h = dropout(h, 0.25, training);
 //! let logits = dense(h, 10, glorot_uniform);
 //! assert_eq!(logits.to_string(), "dense_1 : f32[N, 10]");
-//! assert_eq!(g.tensor::<f32>("dense/kernel").unwrap().to_string(), "dense/kernel : f32[784, 200]");
+//! let kernel = g.tensor::<f32>("dense/kernel").unwrap();
+//! assert_eq!(kernel.to_string(), "dense/kernel : f32[784, 200]");
 //! # g.check().unwrap();
 //! ```
 //!
@@ -50,6 +51,7 @@ mod flatten;
 mod mistake;
 mod sizes;
 
+pub use abeyance_graph::ops::batch_norm::BatchNormalized;
 pub use batch_norm::{BatchNorm, batch_norm};
 pub use conv2d::{Conv2d, conv2d};
 pub use dense::{Dense, dense};

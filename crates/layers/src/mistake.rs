@@ -1,5 +1,6 @@
 //! Telling the graph what cannot be built.
 
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Element, Tensor, ops::source::Invalid};
 use abeyance_ir::{Diagnostic, Location};
 

@@ -1,4 +1,4 @@
-//! What layers refuse, and that they name the line of the call.
+//! The mistakes that layers report, and that they name the line of the call.
 
 use abeyance_graph::{Graph, dims, glorot_uniform, ones};
 use abeyance_ir::Location;

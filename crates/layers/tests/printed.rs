@@ -1,4 +1,4 @@
-//! What layers append, printed.
+//! The nodes that layers append, printed.
 
 use abeyance_graph::{Graph, dims, fill, glorot_uniform, he_normal};
 use abeyance_layers::{Dense, dense, dropout, flatten};

@@ -1,4 +1,4 @@
-//! What layers compute, against sums written out.
+//! The values that layers compute, against sums written out.
 
 use abeyance_graph::{ConvOptions, Graph, dims, fill, he_normal, ones, random_normal, zeros};
 use abeyance_layers::{BatchNorm, Dense, conv2d, dense, dropout, flatten};

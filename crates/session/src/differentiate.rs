@@ -2,6 +2,7 @@
 
 use abeyance_graph::Expr;
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{AnyTensor, Float, Graph, Tensor};
 use std::collections::HashMap;
 
@@ -25,8 +26,8 @@ pub enum Unconnected {
 /// same graph, in the shapes of `xs`. That one of them does not depend on `y` is a mistake,
 /// reported with the break.
 ///
-/// Derivatives of derivatives are had by calling this again. [`gradients_with`] takes cotangents
-/// other than ones.
+/// Derivatives of derivatives are had by calling this again. [`gradients_with_cotangents`] takes
+/// cotangents other than ones.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -83,18 +84,18 @@ fn typed<'g, T: Float, const N: usize>(
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
-/// use abeyance_session::{feeds, gradients_with, Session};
+/// use abeyance_session::{feeds, gradients_with_cotangents, Session};
 /// let g = Graph::new();
 /// let x = g.placeholder::<f64>("x", dims![3]);
 /// let dy = g.placeholder("dy", dims![3]);
-/// let [dx] = gradients_with([(x.square(), dy)], [x]);
+/// let [dx] = gradients_with_cotangents([(x.square(), dy)], [x]);
 /// let session = Session::new(&g)?;
 /// let dx = session.run(dx, feeds![x => &[1.0, 2.0, 3.0], dy => &[1.0, 0.0, 10.0]])?;
 /// assert_eq!(dx.as_slice(), Some(&[2.0, 0.0, 60.0][..]));
 /// # Ok::<(), abeyance_session::Error>(())
 /// ```
 #[track_caller]
-pub fn gradients_with<'g, T: Float, const M: usize, const N: usize>(
+pub fn gradients_with_cotangents<'g, T: Float, const M: usize, const N: usize>(
     ys: [(impl Into<Tensor<'g, T>>, impl Into<Tensor<'g, T>>); M],
     xs: [Tensor<'g, T>; N],
 ) -> [Tensor<'g, T>; N] {
@@ -103,7 +104,7 @@ pub fn gradients_with<'g, T: Float, const M: usize, const N: usize>(
     // Not in a closure, which does not let the place of the call through.
     let _call;
     if let Some(graph) = graph {
-        _call = graph.call("gradients_with");
+        _call = graph.call("gradients_with_cotangents");
     }
     let found = gradients_from(&ys, &xs.map(Tensor::erase), Unconnected::Mistake);
     let mut found = found.into_iter();
@@ -121,8 +122,8 @@ pub fn gradients_of<'g>(
     gradients_from(&[(y, None)], xs, unconnected)
 }
 
-/// The same as [`gradients_with`] for tensors of any float types; a tensor without a cotangent has
-/// ones.
+/// The same as [`gradients_with_cotangents`] for tensors of any float types; a tensor without a
+/// cotangent has ones.
 #[track_caller]
 pub fn gradients_from<'g>(
     ys: &[(AnyTensor<'g>, Option<AnyTensor<'g>>)],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use abeyance_graph::Expr;
 use abeyance_graph::ops::control::{Scan, ScanAttributes};
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Float, Tensor};
 use abeyance_ir::{
     Array, Body, DType, Diagnostic, Dim, Graph as Ir, NodeId, Role, Shape, TensorType, Type,
@@ -25,7 +26,7 @@ use crate::differentiate::differentiate_from;
 /// after the other in one [`scan`](abeyance_graph::Graph::scan), so the graph grows by the backward
 /// part once and memory by that of one row and the result. Only where the way from `y` to `x` leads
 /// through a branch or a loop is the backward part appended once for each element. A derivative in
-/// few directions is cheaper by [`gradients_with`](crate::gradients_with).
+/// few directions is cheaper by [`gradients_with_cotangents`](crate::gradients_with_cotangents).
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -61,7 +62,7 @@ pub fn jacobian<'g, T: Float>(
 /// The sizes of `x` have to be known, and `y` has to depend on it. The cost is that of the
 /// [`jacobian`] of the gradient: one walk back through forward and backward part for each element
 /// of `x`. Diagonals and products with a vector are cheaper by
-/// [`gradients_with`](crate::gradients_with) of a gradient.
+/// [`gradients_with_cotangents`](crate::gradients_with_cotangents) of a gradient.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};

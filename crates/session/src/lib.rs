@@ -29,7 +29,7 @@ mod variables;
 
 pub use differentiate::{
     Unconnected, differentiate, gradients, gradients_from, gradients_of, gradients_or_zeros,
-    gradients_with,
+    gradients_with_cotangents,
 };
 pub use error::Error;
 pub use feed::{Feed, FeedTarget, FeedValue};

@@ -31,15 +31,15 @@ impl<'g> Adadelta<'g> {
         Self { rate: rate.into(), rho: 0.95, epsilon: 1e-8 }
     }
 
-    /// How much of the moving means stays from step to step; 0.95 unless told otherwise. It has to
-    /// be in [0, 1].
+    /// How much of the moving means stays from step to step. The default is 0.95. It has to be in
+    /// [0, 1].
     pub fn rho(mut self, rho: f64) -> Self {
         self.rho = rho;
         self
     }
 
-    /// What keeps the roots from 0; 1e-8 unless told otherwise. It has to be positive: of 0 there
-    /// would be no first step.
+    /// Sets the number that keeps the roots from 0. The default is 1e-8. It has to be positive: of
+    /// 0 there would be no first step.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self

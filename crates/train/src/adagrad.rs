@@ -27,7 +27,7 @@ impl<'g> Adagrad<'g> {
         Self { rate: rate.into(), initial: 0.1 }
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive, as in
+    /// Sets the first value of the accumulator. The default is 0.1. It has to be positive, as in
     /// TensorFlow: of 0, a gradient of 0 would make NaN.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;

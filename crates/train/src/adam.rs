@@ -38,19 +38,19 @@ impl<'g> Adam<'g> {
         Self { rate: rate.into(), beta1: 0.9, beta2: 0.999, epsilon: 1e-8 }
     }
 
-    /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.
+    /// How much of the mean gradient stays from step to step. The default is 0.9.
     pub fn beta1(mut self, beta1: f64) -> Self {
         self.beta1 = beta1;
         self
     }
 
-    /// How much of the mean squared gradient stays from step to step; 0.999 unless told otherwise.
+    /// How much of the mean squared gradient stays from step to step. The default is 0.999.
     pub fn beta2(mut self, beta2: f64) -> Self {
         self.beta2 = beta2;
         self
     }
 
-    /// What keeps the divisor from 0; 1e-8 unless told otherwise.
+    /// Sets the number that keeps the divisor from 0. The default is 1e-8.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
@@ -84,7 +84,7 @@ impl<'g> Adam<'g> {
         corrected
     }
 
-    /// What is subtracted from a variable.
+    /// The change that is subtracted from a variable.
     fn change<T: Float>(&self, cx: &mut Update<'_, 'g, T>) -> Tensor<'g, T> {
         let g = cx.gradient();
         let rest1 = cx.one_minus("one_minus_beta1", self.beta1);
@@ -149,19 +149,19 @@ impl<'g> AdamW<'g> {
         Self { adam: Adam::new(rate), decay: decay.into() }
     }
 
-    /// How much of the mean gradient stays from step to step; 0.9 unless told otherwise.
+    /// How much of the mean gradient stays from step to step. The default is 0.9.
     pub fn beta1(mut self, beta1: f64) -> Self {
         self.adam.beta1 = beta1;
         self
     }
 
-    /// How much of the mean squared gradient stays from step to step; 0.999 unless told otherwise.
+    /// How much of the mean squared gradient stays from step to step. The default is 0.999.
     pub fn beta2(mut self, beta2: f64) -> Self {
         self.adam.beta2 = beta2;
         self
     }
 
-    /// What keeps the divisor from 0; 1e-8 unless told otherwise.
+    /// Sets the number that keeps the divisor from 0. The default is 1e-8.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.adam.epsilon = epsilon;
         self

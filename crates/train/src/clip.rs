@@ -1,6 +1,7 @@
 //! Bounds for values and for the length of gradients.
 
 use abeyance_graph::Expr;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt, TensorExt};
 use abeyance_graph::{AnyTensor, Float, Graph, Number, Operand, Scalar, Tensor};
 use abeyance_ir::{DType, Diagnostic, Role};
 

@@ -43,29 +43,27 @@ impl<'g> Ftrl<'g> {
         Self { rate: rate.into(), power: -0.5, initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }
 
-    /// The power of the sum of squares by which the rate is multiplied; -0.5 unless told otherwise.
-    /// 0 keeps the rate as it is, and more is a mistake.
+    /// The power of the sum of squares by which the rate is multiplied. The default is -0.5. 0
+    /// keeps the rate as it is, and more is a mistake.
     pub fn learning_rate_power(mut self, power: f64) -> Self {
         self.power = power;
         self
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It must not be negative; 0 is
+    /// Sets the first value of the accumulator. The default is 0.1. It must not be negative; 0 is
     /// allowed.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self
     }
 
-    /// The weight of `Σ|var|` in what is minimized; 0 unless told otherwise. It must not be
-    /// negative.
+    /// The weight of `Σ|var|` in what is minimized. The default is 0. It must not be negative.
     pub fn l1(mut self, l1: impl Into<Hyperparameter<'g>>) -> Self {
         self.l1 = l1.into();
         self
     }
 
-    /// The weight of `Σ var²` in what is minimized; 0 unless told otherwise. It must not be
-    /// negative.
+    /// The weight of `Σ var²` in what is minimized. The default is 0. It must not be negative.
     pub fn l2(mut self, l2: impl Into<Hyperparameter<'g>>) -> Self {
         self.l2 = l2.into();
         self

@@ -1,5 +1,6 @@
 //! Counting training steps.
 
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Graph, Scalar};
 use abeyance_ir::{DType, Effect};
 
@@ -8,7 +9,7 @@ use crate::naming::enter_state;
 /// The variable `global_step`, an `i64` that starts at 0: the one of the graph if there is one,
 /// else a new one.
 ///
-/// [`minimize_with`](crate::Optimizer::minimize_with) counts in it, and schedules such as
+/// [`minimize_counting`](crate::Optimizer::minimize_counting) counts in it, and schedules such as
 /// [`exponential_decay`](crate::exponential_decay) read it. Its value during the n-th step, counted
 /// from 0, is n.
 #[track_caller]

@@ -74,6 +74,7 @@ impl<'g> Gradients<'g> {
     /// Puts another gradient in place of each: `change(variable, gradient)`.
     ///
     /// ```
+    /// use abeyance_graph::raw::AnyTensorExt;
     /// # use abeyance_graph::{dims, ones, Graph};
     /// # use abeyance_train::{GradientDescent, Optimizer};
     /// # let g = Graph::new();

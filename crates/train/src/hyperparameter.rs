@@ -1,6 +1,7 @@
 //! Numbers that steer a training.
 
 use abeyance_graph::Expr;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{AnyTensor, Element, Graph, Scalar, Tensor};
 use abeyance_ir::DType;
 
@@ -16,13 +17,13 @@ use crate::naming::name;
 /// let loss = g.variable("w", 1.0f32).square();
 /// let step = global_step(&g);
 /// let rate = exponential_decay(0.1, step, 100, 0.96, true);
-/// let train_step = GradientDescent::new(rate).minimize_with(loss, step);
+/// let train_step = GradientDescent::new(rate).minimize_counting(loss, step);
 /// # let _ = train_step;
 /// # g.check().unwrap();
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub enum Hyperparameter<'g> {
-    /// The same in every step.
+    /// One number for every step.
     Number(f64),
     /// Computed or fed. It is a mistake if it has dimensions.
     Tensor(AnyTensor<'g>),

@@ -1,6 +1,6 @@
-//! What changes variables: optimizers by TensorFlow 1's update rules, learning-rate schedules,
-//! gradient clipping, moving averages; [`losses`], which they make small; and [`metrics`], which
-//! say how good the result is.
+//! Training: optimizers by TensorFlow 1's update rules, learning-rate schedules, gradient clipping,
+//! moving averages; [`losses`], which they make small; and [`metrics`], which say how good the
+//! result is.
 //!
 //! Everything here appends ordinary nodes to the user's graph: what is printed and saved is what
 //! trains. An optimizer's state is kept in variables of the graph that gradients leave alone

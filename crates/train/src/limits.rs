@@ -1,11 +1,12 @@
 //! The settings with which an optimizer's rule stays finite.
 
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::Diagnostic;
 
 use crate::trainable::here;
 use crate::{Hyperparameter, Updates};
 
-/// What a setting may be. All are finite.
+/// The range of a setting. All are finite.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Limit {
     /// Any number.

@@ -1,6 +1,7 @@
 //! How good a classifier is, as nodes of the graph.
 
-use abeyance_graph::{Element, Float, Index, Scalar, Tensor};
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
+use abeyance_graph::{Element, Float, Index, MatMulOptions, Scalar, Tensor};
 use abeyance_ir::{DType, Diagnostic};
 
 use crate::trainable::here;
@@ -95,7 +96,7 @@ pub fn confusion_matrix<'g, I: Index, J: Index>(
     labels.graph().within("confusion_matrix", || {
         let labels = labels.one_hot::<i64>(classes);
         let predictions = predictions.one_hot::<i64>(classes);
-        labels.matmul_with(predictions, true, false)
+        labels.matmul_with(predictions, MatMulOptions::new().transpose_a(true))
     })
 }
 

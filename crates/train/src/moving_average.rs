@@ -1,6 +1,7 @@
 //! Averages of variables over a training.
 
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Tensor, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
@@ -239,7 +240,7 @@ struct Averaging<'g> {
     prefix: String,
     started: Tensor<'g, bool>,
     rest: Tensor<'g, f64>,
-    /// The same in f32, if it is needed.
+    /// The number in f32, if it is needed.
     narrow: Option<Tensor<'g, f32>>,
 }
 

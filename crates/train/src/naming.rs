@@ -1,5 +1,6 @@
 //! Names for nodes made on a user's behalf, which must not fail because a name is taken.
 
+use abeyance_graph::raw::GraphExt;
 use abeyance_graph::{AnyTensor, Graph, Scope};
 
 /// Names a node `base` in the current scope, with a suffix if that is taken.
@@ -19,7 +20,7 @@ pub(crate) fn enter<'g>(graph: &'g Graph, prefix: &str) -> Scope<'g> {
     scope
 }
 
-/// The same for variables, which do not wait for what the nodes around them run after.
+/// Begins a scope for variables, which do not wait for what the nodes around them run after.
 #[track_caller]
 pub(crate) fn enter_state<'g>(graph: &'g Graph, prefix: &str) -> Scope<'g> {
     let scope = enter(graph, prefix);

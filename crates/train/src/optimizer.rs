@@ -1,6 +1,7 @@
-//! What all optimizers do: gradients of a loss, and the step that applies them.
+//! Optimizers: gradients of a loss, and the step that applies them.
 
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::GraphExt;
 use abeyance_graph::{AnyTensor, Float, Operation, Tensor};
 
 use crate::trainable;
@@ -47,7 +48,7 @@ use crate::{Gradients, Hyperparameter};
 /// # g.check().unwrap();
 /// ```
 pub trait Optimizer<'g>: Sized {
-    /// What its slots are called: the name that TensorFlow gives the optimizer.
+    /// The name of its slots: that that TensorFlow gives the optimizer.
     fn name(&self) -> &'static str;
 
     /// The learning rate, which each update is handed in the type of its variable. Called once a
@@ -90,15 +91,16 @@ pub trait Optimizer<'g>: Sized {
         apply(self, &gradients, None)
     }
 
-    /// The same, and counts: `global_step` grows by 1. It is a variable, see
-    /// [`global_step`](crate::global_step).
+    /// The operation, called `train_step`, that changes each variable by its gradient and counts:
+    /// `global_step`, a variable, grows by 1. See [`global_step`](crate::global_step). TensorFlow's
+    /// `apply_gradients(.., global_step)`.
     #[track_caller]
-    fn apply_gradients_with(
+    fn apply_gradients_counting(
         &self,
         gradients: Gradients<'g>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
-        let _call = gradients.graph().call("apply_gradients_with");
+        let _call = gradients.graph().call("apply_gradients_counting");
         apply(self, &gradients, Some(global_step.into()))
     }
 
@@ -125,17 +127,19 @@ pub trait Optimizer<'g>: Sized {
         self.apply_gradients(gradients)
     }
 
-    /// The same, and counts: `global_step` grows by 1.
+    /// The operation, called `train_step`, that changes all trainable variables a scalar depends on
+    /// so as to make it smaller, and counts: `global_step`, a variable, grows by 1. TensorFlow's
+    /// `minimize(loss, global_step)`.
     #[track_caller]
-    fn minimize_with(
+    fn minimize_counting(
         &self,
         loss: impl Into<AnyTensor<'g>>,
         global_step: impl Into<Tensor<'g, i64>>,
     ) -> Operation<'g> {
         let loss = loss.into();
-        let _call = loss.graph().call("minimize_with");
+        let _call = loss.graph().call("minimize_counting");
         let gradients = self.compute_gradients(loss);
-        self.apply_gradients_with(gradients, global_step)
+        self.apply_gradients_counting(gradients, global_step)
     }
 }
 

@@ -28,13 +28,13 @@ impl<'g> ProximalGradientDescent<'g> {
         Self { rate: rate.into(), l1: 0.0.into(), l2: 0.0.into() }
     }
 
-    /// The weight of `Σ|var|`; 0 unless told otherwise.
+    /// The weight of `Σ|var|`. The default is 0.
     pub fn l1(mut self, l1: impl Into<Hyperparameter<'g>>) -> Self {
         self.l1 = l1.into();
         self
     }
 
-    /// The weight of `Σ var² / 2`; 0 unless told otherwise.
+    /// The weight of `Σ var² / 2`. The default is 0.
     pub fn l2(mut self, l2: impl Into<Hyperparameter<'g>>) -> Self {
         self.l2 = l2.into();
         self
@@ -94,19 +94,19 @@ impl<'g> ProximalAdagrad<'g> {
         Self { rate: rate.into(), initial: 0.1, l1: 0.0.into(), l2: 0.0.into() }
     }
 
-    /// What the accumulator starts at; 0.1 unless told otherwise. It has to be positive.
+    /// Sets the first value of the accumulator. The default is 0.1. It has to be positive.
     pub fn initial_accumulator(mut self, initial: f64) -> Self {
         self.initial = initial;
         self
     }
 
-    /// The weight of `Σ|var|`; 0 unless told otherwise.
+    /// The weight of `Σ|var|`. The default is 0.
     pub fn l1(mut self, l1: impl Into<Hyperparameter<'g>>) -> Self {
         self.l1 = l1.into();
         self
     }
 
-    /// The weight of `Σ var² / 2`; 0 unless told otherwise.
+    /// The weight of `Σ var² / 2`. The default is 0.
     pub fn l2(mut self, l2: impl Into<Hyperparameter<'g>>) -> Self {
         self.l2 = l2.into();
         self

@@ -42,19 +42,19 @@ impl<'g> RmsProp<'g> {
         Self { rate: rate.into(), decay: 0.9, momentum: 0.0, epsilon: 1e-10, centered: false }
     }
 
-    /// How much of the moving means stays from step to step; 0.9 unless told otherwise.
+    /// How much of the moving means stays from step to step. The default is 0.9.
     pub fn decay(mut self, decay: f64) -> Self {
         self.decay = decay;
         self
     }
 
-    /// How much of the last step is taken again; 0 unless told otherwise.
+    /// How much of the last step is taken again. The default is 0.
     pub fn momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// What keeps the root from 0; 1e-10 unless told otherwise.
+    /// Sets the number that keeps the root from 0. The default is 1e-10.
     pub fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
         self
@@ -92,14 +92,13 @@ impl<'g> Optimizer<'g> for RmsProp<'g> {
         let epsilon = cx.scalar("epsilon", self.epsilon);
         let slot = cx.slot(1.0);
         let ms = slot.assign_add((g.square() - slot) * rest);
-        let spread = match self.centered {
-            true => {
-                let slot = cx.slot(0.0);
-                let mg = slot.assign_add((g - slot) * rest);
-                // A variance, which rounding would leave below 0 where the gradient stays the same.
-                (ms - mg.square()).maximum(cx.scalar("zero", 0.0))
-            }
-            false => ms,
+        let spread = if self.centered {
+            let slot = cx.slot(0.0);
+            let mg = slot.assign_add((g - slot) * rest);
+            // A variance, which rounding would leave below 0 where the gradient stays the same.
+            (ms - mg.square()).maximum(cx.scalar("zero", 0.0))
+        } else {
+            ms
         };
         let step = if T::from_f64(self.epsilon) == T::from_f64(0.0) {
             cx.quotient_or_0(g * rate, spread.sqrt())

@@ -2,7 +2,8 @@
 //! `sampled_softmax_loss`.
 
 use abeyance_graph::ops::source::Invalid;
-use abeyance_graph::{AnyTensor, Candidates, Float, Index, Tensor};
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
+use abeyance_graph::{AnyTensor, Candidates, Float, Graph, Index, Tensor};
 use abeyance_ir::{DType, Diagnostic, Dim};
 
 use crate::trainable::here;
@@ -139,25 +140,28 @@ pub fn sampled_softmax_loss<'g, T: Float, I: Index>(
     })
 }
 
-/// The logits of each row's own classes and of the candidates, `[N, T + S]`, and the labels for
-/// them: TensorFlow's `_compute_sampled_logits`.
+/// Remembers a mistake of the function `what`, and gives an invalid tensor to go on with.
 #[track_caller]
-fn logits<'g, T: Float, I: Index>(
+fn wrong<'g, T: Float>(graph: &'g Graph, what: &str, message: String, help: &str) -> Tensor<'g, T> {
+    let diagnostic = Diagnostic::new(format!("{what}: {message}"), here(graph)).help(help);
+    graph.any(graph.reject(diagnostic)).assume()
+}
+
+/// The number of classes, and that of a row's own classes.
+///
+/// # Errors
+/// An operand is wrong already, or its shape does not fit: an invalid tensor.
+#[track_caller]
+fn class_counts<'g, T: Float, I: Index>(
     what: &str,
     [weights, biases, inputs]: [Tensor<'g, T>; 3],
     labels: Tensor<'g, I>,
-    sampling: Sampling<'g>,
-    remove_hits: bool,
-) -> Result<(Tensor<'g, T>, Tensor<'g, T>), Tensor<'g, T>> {
+) -> Result<(usize, usize), Tensor<'g, T>> {
     let graph = inputs.graph();
     let shapes = [weights.shape(), biases.shape(), labels.shape(), inputs.shape()];
     let ranks = [2, 1, 2, 2];
     let names = ["weights", "biases", "labels", "inputs"];
     let forms = ["[classes, D]", "[classes]", "[N, T], T classes for each row", "[N, D]"];
-    let wrong = |message: String, help: &str| {
-        let diagnostic = Diagnostic::new(format!("{what}: {message}"), here(graph)).help(help);
-        graph.any(graph.reject(diagnostic)).assume()
-    };
     let shown = |shape: &[Dim]| graph.ir().symbols().display(shape).to_string();
     let is_wrong = |operand: AnyTensor<'g>| operand.graph().ir().shape(operand.id()).is_none();
     if [weights, biases, inputs].into_iter().any(|x| is_wrong(x.erase()))
@@ -169,30 +173,51 @@ fn logits<'g, T: Float, I: Index>(
     for (place, &rank) in ranks.iter().enumerate() {
         if shapes[place].len() != rank {
             let message = format!("{} of shape {}", names[place], shown(&shapes[place]));
-            return Err(wrong(message, &format!("{} are {}", names[place], forms[place])));
+            return Err(wrong(
+                graph,
+                what,
+                message,
+                &format!("{} are {}", names[place], forms[place]),
+            ));
         }
     }
     let Dim::Known(classes) = shapes[0][0] else {
         let message = format!("weights of shape {}", shown(&shapes[0]));
-        return Err(wrong(message, "the number of classes has to be known"));
+        return Err(wrong(graph, what, message, "the number of classes has to be known"));
     };
     if let Dim::Known(biases) = shapes[1][0]
         && biases != classes
     {
         let message = format!("{biases} biases for {classes} classes");
-        return Err(wrong(message, "there is one bias for each class"));
+        return Err(wrong(graph, what, message, "there is one bias for each class"));
     }
     let Dim::Known(own) = shapes[2][1] else {
         let message = format!("labels of shape {}", shown(&shapes[2]));
-        return Err(wrong(message, "how many classes a row has has to be known"));
+        return Err(wrong(graph, what, message, "how many classes a row has has to be known"));
     };
+    Ok((classes, own))
+}
+
+/// The logits of each row's own classes and of the candidates, `[N, T + S]`, and the labels for
+/// them: TensorFlow's `_compute_sampled_logits`.
+#[track_caller]
+fn logits<'g, T: Float, I: Index>(
+    what: &str,
+    [weights, biases, inputs]: [Tensor<'g, T>; 3],
+    labels: Tensor<'g, I>,
+    sampling: Sampling<'g>,
+    remove_hits: bool,
+) -> Result<(Tensor<'g, T>, Tensor<'g, T>), Tensor<'g, T>> {
+    let graph = inputs.graph();
+    let (classes, own) = class_counts(what, [weights, biases, inputs], labels)?;
     let candidates = match sampling.candidates {
         Drawn::Count(count) => graph.log_uniform_candidates(count, classes, true),
         Drawn::Given(candidates) => candidates,
     };
     let drawn = candidates.classes;
     if drawn.shape().first() == Some(&Dim::Known(0)) {
-        return Err(wrong("there are no candidates".to_owned(), "draw at least one"));
+        let message = "there are no candidates".to_owned();
+        return Err(wrong(graph, what, message, "draw at least one"));
     }
 
     // [N, T, D] · [N, 1, D] and [N, D] · [S, D].

@@ -6,6 +6,7 @@
 //! operators: `(step.cast::<f32>() / -2000.0).exp() * 0.003 + 0.0001`.
 
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Graph, Scalar, Tensor};
 use abeyance_ir::Diagnostic;
 
@@ -101,13 +102,12 @@ pub fn polynomial_decay<'g>(
         let Some(steps) = cx.decay_steps(decay_steps) else {
             return cx.invalid();
         };
-        let (step, steps) = match cycle {
-            true => {
-                // Rounded up, and at least one cycle.
-                let cycles = (cx.step + (decay_steps - 1)) / steps;
-                (cx.step, steps * cycles.maximum(1))
-            }
-            false => (cx.step.minimum(steps), steps),
+        let (step, steps) = if cycle {
+            // Rounded up, and at least one cycle.
+            let cycles = (cx.step + (decay_steps - 1)) / steps;
+            (cx.step, steps * cycles.maximum(1))
+        } else {
+            (cx.step.minimum(steps), steps)
         };
         let left = cx.number("one", 1.0) - step.cast::<f64>() / steps.cast::<f64>();
         let left = match power {

@@ -1,6 +1,7 @@
 //! Which variables a loss can teach, and what to say if there are none.
 
 use abeyance_graph::ops::source::{Variable, VariableAttributes};
+use abeyance_graph::raw::GraphExt;
 use abeyance_graph::{AnyTensor, Graph};
 use abeyance_ir::{Diagnostic, Differentiability, Effect, Graph as Ir, Location, NodeId, Type};
 use abeyance_session::{Unconnected, gradients_of};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use abeyance_graph::Expr;
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{AnyTensor, Float, Graph, Operation, Scalar, Tensor, fill, ones, zeros};
 use abeyance_ir::{DType, Diagnostic, Effect, NodeId, Role, Type};
 
@@ -28,7 +29,7 @@ pub struct Updates<'g> {
     has_f32: bool,
     /// Hyperparameters that are nodes by now.
     scalars: HashMap<ScalarKey, NodeId>,
-    /// What [`Updates::share`] was told.
+    /// The scalars of [`Updates::share`], by name.
     shared: HashMap<&'static str, AnyTensor<'g>>,
     writes: Vec<AnyTensor<'g>>,
 }

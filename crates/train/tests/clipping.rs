@@ -1,5 +1,6 @@
 //! Clipping of values and of gradients.
 
+use abeyance_graph::raw::AnyTensorExt;
 use abeyance_graph::{Graph, dims};
 use abeyance_session::{Session, feeds, gradients};
 use abeyance_train::{

@@ -124,7 +124,7 @@ fn a_step_of_ftrl_at_a_computed_rate_of_0_changes_nothing() {
     let w = g.variable("w", arr1(&[1.0f32, 2.0]));
     let count = abeyance_train::global_step(&g);
     let loss = w.square().reduce_sum(..);
-    let step = Ftrl::new(linear_warmup(0.5, count, 2)).minimize_with(loss, count);
+    let step = Ftrl::new(linear_warmup(0.5, count, 2)).minimize_counting(loss, count);
     let session = Session::new(&g).unwrap();
     session.run(step, []).unwrap();
     assert_eq!(session.variable::<f32>("w").unwrap(), arr1(&[1.0, 2.0]).into_dyn());
@@ -147,7 +147,7 @@ fn a_weight_without_gradient_stays_where_it_is_without_epsilon() {
     }
 }
 
-/// What the graph is told of an optimizer's settings.
+/// The mistakes that the graph reports of an optimizer's settings.
 fn told<'g, O: Optimizer<'g>>(g: &'g Graph, optimizer: O) -> Vec<String> {
     let w = g.variable("w", 1.0f32);
     optimizer.minimize(w.square());

@@ -17,7 +17,7 @@ fn compare(num_updates: bool, decay: impl Fn(f64) -> f64) {
     let g = Graph::new();
     let (w, narrow) = (g.variable("w", 8.0f64), g.variable("narrow", 8.0f32));
     let step = global_step(&g);
-    let train_step = GradientDescent::new(1.0).minimize_with(w + narrow.cast::<f64>(), step);
+    let train_step = GradientDescent::new(1.0).minimize_counting(w + narrow.cast::<f64>(), step);
     let average = ExponentialMovingAverage::new(0.75);
     let average = if num_updates { average.num_updates(step) } else { average };
     let averages = average.apply_after(train_step);
@@ -54,7 +54,7 @@ fn the_count_is_that_after_the_step_as_in_the_usual_program_of_tensorflow() {
     let g = Graph::new();
     let w = g.variable("w", 10.0f64);
     let step = global_step(&g);
-    let train_step = GradientDescent::new(0.25).minimize_with(w.square(), step); // halves w
+    let train_step = GradientDescent::new(0.25).minimize_counting(w.square(), step); // halves w
     let average = ExponentialMovingAverage::new(0.999).num_updates(step);
     let averages = average.apply_after(train_step);
     let session = Session::new(&g).unwrap_or_else(|error| panic!("{error}"));

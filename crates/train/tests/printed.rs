@@ -55,7 +55,7 @@ fn a_scoped_line_with_schedule_clipping_and_momentum() {
     let rate = exponential_decay(0.1, step, 1000, 0.96, true);
     let optimizer = Momentum::new(rate, 0.9);
     let gradients = optimizer.compute_gradients(loss);
-    optimizer.apply_gradients_with(clip_by_global_norm(gradients, 5.0), step);
+    optimizer.apply_gradients_counting(clip_by_global_norm(gradients, 5.0), step);
     insta::assert_snapshot!(printed(&g));
 }
 
@@ -85,7 +85,7 @@ fn scoped_weights_and_their_moving_averages() {
     let b = g.variable("b", 1.0f64);
     let loss = w.reduce_sum(..).cast::<f64>() * b;
     let step = global_step(&g);
-    let train_step = GradientDescent::new(0.5).minimize_with(loss, step);
+    let train_step = GradientDescent::new(0.5).minimize_counting(loss, step);
     let averages = ExponentialMovingAverage::new(0.99).num_updates(step).apply_after(train_step);
     averages.swap();
     insta::assert_snapshot!(printed(&g));

@@ -129,7 +129,7 @@ fn centered_rms_prop() {
     assert_close(30, &values(&session, "w/RMSProp_2", "b/RMSProp_2"), &mom);
 }
 
-/// What Adam subtracts in step `t`.
+/// The change that Adam subtracts in step `t`.
 fn adam(t: i32, rate: f64, betas: [f64; 2], epsilon: f64, m: &mut f64, v: &mut f64, g: f64) -> f64 {
     let [beta1, beta2] = betas;
     *m = beta1 * *m + (1.0 - beta1) * g;

@@ -117,26 +117,25 @@ fn noise_contrastive_estimation_is_a_sigmoid_loss_over_own_and_drawn_classes() {
             .unwrap();
         // Where hits count, they are logits like others.
         let plain = rows([w.clone(), b.clone(), x.clone()], &l, &drawn, draws);
-        let kept: Vec<Row> = match remove {
-            true => plain,
-            false => {
-                let weights = w.clone().into_dimensionality::<Ix2>().unwrap();
-                let inputs = x.clone().into_dimensionality::<Ix2>().unwrap();
-                plain
-                    .into_iter()
-                    .enumerate()
-                    .map(|(row, (own, _))| {
-                        let others = drawn.iter().map(|&class| {
-                            let k = class as usize;
-                            Some(
-                                inputs.row(row).dot(&weights.row(k)) + b[[k]]
-                                    - log_expected(class, draws),
-                            )
-                        });
-                        (own, others.collect())
-                    })
-                    .collect()
-            }
+        let kept: Vec<Row> = if remove {
+            plain
+        } else {
+            let weights = w.clone().into_dimensionality::<Ix2>().unwrap();
+            let inputs = x.clone().into_dimensionality::<Ix2>().unwrap();
+            plain
+                .into_iter()
+                .enumerate()
+                .map(|(row, (own, _))| {
+                    let others = drawn.iter().map(|&class| {
+                        let k = class as usize;
+                        Some(
+                            inputs.row(row).dot(&weights.row(k)) + b[[k]]
+                                - log_expected(class, draws),
+                        )
+                    });
+                    (own, others.collect())
+                })
+                .collect()
         };
         let right: Vec<f64> = kept
             .into_iter()

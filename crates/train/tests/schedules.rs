@@ -184,7 +184,7 @@ fn the_step_counts_and_the_rate_follows() {
     let step = global_step(&g);
     let rate = exponential_decay(1.0, step, 1, 0.5, false);
     // The gradient is 1, so each step subtracts the rate.
-    let train_step = GradientDescent::new(rate).minimize_with(w, step);
+    let train_step = GradientDescent::new(rate).minimize_counting(w, step);
     let session = Session::new(&g).unwrap();
     let mut seen = Vec::new();
     for _ in 0..4 {

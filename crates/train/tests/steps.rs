@@ -1,4 +1,4 @@
-//! What `minimize` finds, makes, names and refuses.
+//! The variables, nodes, names and mistakes of `minimize`.
 
 use abeyance_graph::{AnyTensor, Float, Graph, Tensor, dims, ones, zeros};
 use abeyance_ir::Location;
@@ -222,7 +222,7 @@ fn two_optimizers_in_one_graph() {
     let loss = generator * critic;
     let (first, second) = (Adam::new(0.5), Adam::new(0.25));
     let step = global_step(&g);
-    let one = first.apply_gradients_with(first.compute_gradients_of(loss, [generator]), step);
+    let one = first.apply_gradients_counting(first.compute_gradients_of(loss, [generator]), step);
     let two = second.apply_gradients(second.compute_gradients_of(loss, [critic]));
     let both = second.minimize(-loss);
     assert_eq!(
@@ -295,7 +295,7 @@ fn every_node_of_a_step_points_at_the_call() {
     let loss = w.square();
     let first = g.ir().len();
     let line = line!() + 1;
-    Adam::new(0.1).minimize_with(loss, global_step(&g));
+    Adam::new(0.1).minimize_counting(loss, global_step(&g));
     let ir = g.ir();
     for (id, node) in ir.iter().skip(first) {
         let Location::Source(at) = node.location else {
@@ -434,7 +434,7 @@ fn a_rate_of_another_graph_is_a_mistake() {
 fn a_step_that_is_no_variable_is_a_mistake() {
     let g = Graph::new();
     let w = g.variable("w", 1.0f32);
-    GradientDescent::new(0.1).minimize_with(w.square(), g.constant(1i64));
+    GradientDescent::new(0.1).minimize_counting(w.square(), g.constant(1i64));
     assert!(only_mistake(&g).message.contains("is not a variable"));
 }
 
@@ -442,7 +442,7 @@ fn a_step_that_is_no_variable_is_a_mistake() {
 fn tensors_of_other_graphs_are_mistakes_of_this_one() {
     let (g, other) = (Graph::named("g"), Graph::named("other"));
     let w = g.variable("w", 1.0f32);
-    GradientDescent::new(0.1).minimize_with(w.square(), global_step(&other));
+    GradientDescent::new(0.1).minimize_counting(w.square(), global_step(&other));
     let foreign = Gradients::new(&g, [(other.variable("w", 1.0f32), w)]);
     GradientDescent::new(0.1).apply_gradients(foreign);
     let mistakes = g.check().unwrap_err();

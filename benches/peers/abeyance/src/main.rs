@@ -7,6 +7,7 @@ mod write;
 
 use std::time::Instant;
 
+use abeyance::graph::raw::GraphExt;
 use abeyance::prelude::*;
 use abeyance::session::{Callable, Collect};
 use measure::{Data, Reading, Run, Training};

@@ -112,7 +112,7 @@ pub fn network(g: &Graph) {
     let accuracy = logits.argmax(-1).equal(y_.argmax(-1)).cast::<f32>().reduce_mean(..);
     let step = global_step(g);
     let rate = 0.01 / (1.0 + step.cast::<f32>() / 100.0);
-    let train_step = Adam::new(rate).minimize_with(loss, step);
+    let train_step = Adam::new(rate).minimize_counting(loss, step);
     for name in ["train", "evaluate"] {
         let batch = g.signature(name).input("images", x).input("labels", y_);
         batch.output("loss", loss).output("accuracy", accuracy);

@@ -117,7 +117,7 @@ fn last(dims: &[usize]) -> usize {
 }
 
 attributes! {
-    /// What an [`AddAlong`] adds to.
+    /// The target of an [`AddAlong`].
     pub struct AddAlongAttributes {
         /// Shape of the result, whose rows the indices point into.
         shape: Shape,

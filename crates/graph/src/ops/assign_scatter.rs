@@ -19,7 +19,7 @@ pub static OPERATORS: &[&dyn Operator] =
     &[&ASSIGN_SCATTER, &ASSIGN_SCATTER_ADD, &ASSIGN_SCATTER_SUB];
 
 attributes! {
-    /// What is a row to a [`ScatterWrite`].
+    /// The rows of a [`ScatterWrite`].
     pub struct AssignScatterAttributes {
         /// Number of leading dimensions that an index counts over, in row-major order.
         dims: i64 = 1,
@@ -182,7 +182,7 @@ impl<'g> Expr<'g> {
         self.apply_to(operator, &[self, indices, updates], attributes)
     }
 
-    /// The same where an index is the coordinates along the last axis of `indices`.
+    /// Writes slices at indices that are the coordinates along the last axis of `indices`.
     pub fn write_slices(
         self,
         what: &str,
@@ -227,10 +227,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.write_rows("assign_scatter", &ASSIGN_SCATTER, indices, updates)
     }
 
-    /// The same for slices whose coordinates stand along the last axis of `indices`:
-    /// `indices[.., k]` name slices behind the first k dimensions, single elements if k is the
-    /// rank, and `updates` are `indices.shape[..-1] + shape[k..]`. TensorFlow's
-    /// `tf.scatter_nd_update`.
+    /// Sets slices whose coordinates stand along the last axis of `indices`: `indices[.., k]` name
+    /// slices behind the first k dimensions, single elements if k is the rank, and `updates` are
+    /// `indices.shape[..-1] + shape[k..]`. TensorFlow's `tf.scatter_nd_update`.
     #[track_caller]
     pub fn assign_scatter_nd<I: Index>(
         self,

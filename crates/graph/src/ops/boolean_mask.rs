@@ -74,9 +74,9 @@ impl<'g, T: Element> Tensor<'g, T> {
         self.masked("boolean_mask", mask, None)
     }
 
-    /// The same with room for `capacity` rows, `[capacity, ...]`, whatever the mask's size. Where
-    /// more are true, the first are picked and the others left out: the count, which is of all of
-    /// them, is then above `capacity`.
+    /// Picks the rows where the mask is true, with room for `capacity` rows, `[capacity, ...]`,
+    /// whatever the mask's size. Where more are true, the first are picked and the others left out:
+    /// the count, which is of all of them, is then above `capacity`.
     #[track_caller]
     pub fn boolean_mask_within(
         self,

@@ -14,7 +14,7 @@ use crate::{Float, Graph, Index, Operand, Scalar, Tensor};
 pub static OPERATORS: &[&dyn Operator] = &[&LogUniformCandidates];
 
 abeyance_ir::attributes! {
-    /// What classes are drawn, and how many.
+    /// The classes that are drawn, and how many.
     pub struct LogUniformCandidatesAttributes {
         /// Number of classes to draw, 0 or more.
         count: i64,
@@ -71,11 +71,10 @@ impl Operator for LogUniformCandidates {
         let count = cx.result.len().saturating_sub(1);
         let cost = Cost { flops: 60.0 * count as f64, bytes: cx.result.bytes() as f64 };
         // A table with open addressing, at most half full.
-        let table = match unique {
-            true => {
-                count.saturating_mul(2).checked_next_power_of_two().filter(|&len| len < 1 << 60)
-            }
-            false => Some(0),
+        let table = if unique {
+            count.saturating_mul(2).checked_next_power_of_two().filter(|&len| len < 1 << 60)
+        } else {
+            Some(0)
         };
         let Some(table) = table else {
             return Err(Fault::new("so many candidates are beyond any memory"));

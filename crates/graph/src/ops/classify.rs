@@ -1,4 +1,4 @@
-//! What kind of number a float is: `is_nan`, `is_inf`, `is_finite`.
+//! The kinds of floats: `is_nan`, `is_inf`, `is_finite`.
 
 use abeyance_ir::{
     DType, Differentiability, Domain, Fault, Fusibility, Inference, Lowered, Lowering, Operator,

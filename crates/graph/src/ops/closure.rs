@@ -11,12 +11,12 @@ use abeyance_ir::{
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
-use crate::handles::listed;
-use crate::{Dimensions, Element, Graph, Handles, Scalar, Tensor};
+use crate::tensor_tuple::listed;
+use crate::{Dimensions, Element, Graph, Scalar, Tensor, TensorTuple};
 
 /// The element types of a closure's arguments: one, or a tuple.
 pub trait Arrays: 'static {
-    /// What the closure is given: `ArrayViewD`s. Those of `bool` hold bytes 0 or 1.
+    /// The arguments of the closure: `ArrayViewD`s. Those of `bool` hold bytes 0 or 1.
     type Views<'a>;
 
     #[doc(hidden)]
@@ -51,7 +51,7 @@ impl<T: Element> Arrays for T {
 }
 
 /// Handles of a closure's arguments: a [`Tensor`], a [`Scalar`], or a tuple of such.
-pub trait Arguments<'g>: Handles<'g> {
+pub trait Arguments<'g>: TensorTuple<'g> {
     /// Their element types.
     type Arrays: Arrays;
 }
@@ -97,7 +97,7 @@ tuple!(A, B, C, D, E, F, G, H);
 type Run = dyn Fn(Inputs<'_>, &[Dims], &[usize], &mut [u8]) -> Result<(), Failure> + Send + Sync;
 
 attributes! {
-    /// What a closure makes.
+    /// The result of a closure.
     pub struct ClosureAttributes {
         /// Element type of the result.
         dtype: DType,
@@ -115,8 +115,8 @@ struct Closure {
 }
 
 /// An operator that calls a closure, under the name `closure/NAME`: what [`Graph::from_fn`] makes.
-/// Registered with the registry that a text is read with ([`Graph::parse_with`]), it stands for the
-/// closure that the text cannot hold.
+/// Registered with the registry that a text is read with ([`Graph::parse_with_operators`]), it
+/// stands for the closure that the text cannot hold.
 ///
 /// ```
 /// use abeyance_graph::{ops::closure::closure, dims, Graph};
@@ -132,7 +132,7 @@ struct Closure {
 ///
 /// let mut registry = Registry::default();
 /// registry.register(closure::<f32, f32, _>("double", double));
-/// assert!(Graph::parse_with(&g.to_text(), &registry).is_ok());
+/// assert!(Graph::parse_with_operators(&g.to_text(), &registry).is_ok());
 /// assert!(Graph::parse(&g.to_text()).is_err());
 /// ```
 pub fn closure<A, T, F>(name: &str, function: F) -> OperatorRef

@@ -383,10 +383,10 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.zip(labels, |logits, labels| logits.softmax_cross_entropy(labels))
     }
 
-    /// The same with the classes along any axis of logits and labels, negative ones counted from
-    /// the end; the losses have the other dimensions in their order. TensorFlow's
-    /// `softmax_cross_entropy_with_logits(axis=..)`. An axis other than the last is moved there
-    /// first. It is a mistake if there is no such axis or the shapes differ.
+    /// The cross-entropy of a softmax with the classes along any axis of logits and labels,
+    /// negative ones counted from the end; the losses have the other dimensions in their order.
+    /// TensorFlow's `softmax_cross_entropy_with_logits(axis=..)`. An axis other than the last is
+    /// moved there first. It is a mistake if there is no such axis or the shapes differ.
     #[track_caller]
     pub fn softmax_cross_entropy_along(
         self,
@@ -418,9 +418,10 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.zip(labels, |logits, labels| logits.sparse_softmax_cross_entropy(labels))
     }
 
-    /// The same with the classes along any axis of the logits, negative ones counted from the end:
-    /// labels and losses have the other dimensions in their order. An axis other than the last is
-    /// moved there first. It is a mistake if there is no such axis or the shapes do not fit.
+    /// The cross-entropy of a softmax and of labels that are class numbers, with the classes along
+    /// any axis of the logits, negative ones counted from the end: labels and losses have the other
+    /// dimensions in their order. An axis other than the last is moved there first. It is a mistake
+    /// if there is no such axis or the shapes do not fit.
     #[track_caller]
     pub fn sparse_softmax_cross_entropy_along<I: Index>(
         self,

@@ -244,6 +244,31 @@ impl<'g> Expr<'g> {
     }
 }
 
+/// Options of [`Tensor::cumsum_with`] and [`Tensor::cumprod_with`]. By default an element is part
+/// of its own sum, and sums begin at the first element.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CumulativeOptions {
+    exclusive: bool,
+    reverse: bool,
+}
+
+impl CumulativeOptions {
+    /// The options of [`Tensor::cumsum`] and [`Tensor::cumprod`]: neither exclusive nor in reverse.
+    pub const fn new() -> Self {
+        Self { exclusive: false, reverse: false }
+    }
+
+    /// Leaves each element out of its own sum or product. The default is false.
+    pub const fn exclusive(self, exclusive: bool) -> Self {
+        Self { exclusive, ..self }
+    }
+
+    /// Begins at the last element. The default is false.
+    pub const fn reverse(self, reverse: bool) -> Self {
+        Self { reverse, ..self }
+    }
+}
+
 impl<'g, T: Number> Tensor<'g, T> {
     /// The sums of all elements up to each along an axis: `[a, b, c]` gives
     /// `[a, a + b, a + b + c]`. Integers wrap. TensorFlow's `tf.cumsum`. Gradient: the cotangent's
@@ -251,15 +276,23 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn cumsum(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum");
-        self.cumsum_with(axis, false, false)
+        self.cumsum_with(axis, CumulativeOptions::new())
     }
 
-    /// The same without the element itself if `exclusive` (`[0, a, a + b]`), from the end if
-    /// `reverse` (`[a + b + c, b + c, c]`).
+    /// The sums of all elements before each along an axis, exclusive (`[0, a, a + b]`), from the
+    /// end, in reverse (`[a + b + c, b + c, c]`), or both. Otherwise as [`Tensor::cumsum`].
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, CumulativeOptions, Graph};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 5]);
+    /// let y = x.cumsum_with(-1, CumulativeOptions::new().exclusive(true));
+    /// assert_eq!(y.to_string(), "cumsum : f32[N, 5]");
+    /// ```
     #[track_caller]
-    pub fn cumsum_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
+    pub fn cumsum_with(self, axis: i64, options: CumulativeOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("cumsum_with");
-        self.map(|x| x.cumsum(axis, exclusive, reverse))
+        self.map(|x| x.cumsum(axis, options.exclusive, options.reverse))
     }
 
     /// The products of all elements up to each along an axis: `[a, b, c]` gives `[a, a b, a b c]`.
@@ -267,28 +300,31 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn cumprod(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod");
-        self.cumprod_with(axis, false, false)
+        self.cumprod_with(axis, CumulativeOptions::new())
     }
 
-    /// The same without the element itself if `exclusive` (`[1, a, a b]`), from the end if
-    /// `reverse` (`[a b c, b c, c]`).
+    /// The products of all elements before each along an axis, exclusive (`[1, a, a b]`), from the
+    /// end, in reverse (`[a b c, b c, c]`), or both. Otherwise as [`Tensor::cumprod`].
     #[track_caller]
-    pub fn cumprod_with(self, axis: i64, exclusive: bool, reverse: bool) -> Tensor<'g, T> {
+    pub fn cumprod_with(self, axis: i64, options: CumulativeOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("cumprod_with");
-        self.map(|x| x.cumprod(axis, exclusive, reverse))
+        self.map(|x| x.cumprod(axis, options.exclusive, options.reverse))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{Graph, dims};
+    use crate::{CumulativeOptions, Graph, dims};
 
     #[test]
     fn the_shape_stays() {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 3]);
         assert_eq!(x.cumsum(0).to_string(), "cumsum : f32[N, 3]");
-        assert_eq!(x.cumprod_with(-1, true, true).to_string(), "cumprod : f32[N, 3]");
+        assert_eq!(
+            x.cumprod_with(-1, CumulativeOptions::new().exclusive(true).reverse(true)).to_string(),
+            "cumprod : f32[N, 3]"
+        );
         g.check().unwrap();
         x.cumsum(2);
         g.constant(1.0f32).cumprod(0);

@@ -6,8 +6,8 @@ use abeyance_ir::{
 };
 
 use super::control::{give, invariant};
-use crate::handles::listed;
-use crate::{Float, Graph, Handles, Rule, Tensor};
+use crate::tensor_tuple::listed;
+use crate::{Float, Graph, Rule, Tensor, TensorTuple};
 
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
@@ -15,7 +15,7 @@ pub static OPERATORS: &[&dyn Operator] = &[&CustomGradient];
 abeyance_ir::attributes! {
     /// The gradient that the user gives.
     pub struct CustomGradientAttributes {
-        /// What computes the cotangents of the xs, as [`CustomGradient`] says.
+        /// The body that computes the cotangents of the xs, as [`CustomGradient`] says.
         gradient: BodyRef,
     }
 }
@@ -113,7 +113,7 @@ impl Operator for CustomGradient {
 }
 
 impl Graph {
-    /// What `forward` makes of `xs`, with `gradient` for its gradient: TensorFlow's
+    /// The result of `forward` for `xs`, with `gradient` for its gradient: TensorFlow's
     /// `tf.custom_gradient`. `gradient` is given `xs`, the result y and the cotangent of y (the
     /// derivative of the loss with respect to it), and gives the cotangents of `xs`: for floats in
     /// their shapes, for others anything, such as the tensor itself.
@@ -130,7 +130,7 @@ impl Graph {
     /// Nothing flows back through `forward`'s own nodes: a tensor that is not among `xs` receives
     /// nothing through y. Second derivatives are those of what `gradient` computes.
     #[track_caller]
-    pub fn custom_gradient<'g, X: Handles<'g>, T: Float>(
+    pub fn custom_gradient<'g, X: TensorTuple<'g>, T: Float>(
         &'g self,
         xs: X,
         forward: impl FnOnce(X) -> Tensor<'g, T>,

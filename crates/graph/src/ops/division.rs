@@ -25,8 +25,8 @@ pub static FLOOR_DIV: Binary = Binary {
     domains: DOMAINS,
 };
 
-/// What the division that rounds down leaves of `x`, with the sign of `y`; integers fail where `y`
-/// is 0. Gradient: the cotangent, and minus the cotangent times `floor_div(x, y)`.
+/// The remainder of the division of `x` by `y` that rounds down, with the sign of `y`; integers
+/// fail where `y` is 0. Gradient: the cotangent, and minus the cotangent times `floor_div(x, y)`.
 pub static MODULO: Binary = Binary {
     signature: Signature::new(
         "modulo",
@@ -52,7 +52,7 @@ pub static OPERATORS: &[&dyn Operator] = &[&FLOOR_DIV, &MODULO];
 binary_methods! {
     /// The quotient rounded down.
     floor_div FLOOR_DIV;
-    /// What `floor_div` leaves, with the sign of the divisor.
+    /// The remainder of `floor_div`, with the sign of the divisor.
     modulo MODULO;
 }
 
@@ -68,9 +68,9 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(divisor, |x, y| x.floor_div(y))
     }
 
-    /// What [`Tensor::floor_div`] leaves, with the sign of the divisor: TensorFlow's `floormod`, -7
-    /// modulo 3 is 2. The two broadcast. An integer modulo 0 is an error at run time, a float
-    /// modulo 0 is NaN.
+    /// The remainder of [`Tensor::floor_div`], with the sign of the divisor: TensorFlow's
+    /// `floormod`, -7 modulo 3 is 2. The two broadcast. An integer modulo 0 is an error at run
+    /// time, a float modulo 0 is NaN.
     #[track_caller]
     pub fn modulo(self, divisor: impl Operand<'g, T>) -> Tensor<'g, T> {
         self.zip(divisor, |x, y| x.modulo(y))

@@ -8,7 +8,7 @@ use abeyance_ir::{Diagnostic, Dim, Fault, Shape, resolve_axis};
 use super::reduce::resolve_axes;
 use crate::{Expr, Graph, Number, Tensor};
 
-/// What a dimension is called: a letter, or beyond all letters a place counted from the end of what
+/// The name of a dimension: a letter, or beyond all letters a place counted from the end of what
 /// `...` stands for.
 type Label = u32;
 
@@ -68,6 +68,24 @@ impl Labelled<'_> {
         }
         self
     }
+
+    /// Leaves dimensions of 1 that stretch to the other operands.
+    fn drop_stretched(&mut self, sizes: &[Size]) {
+        let shape = self.node.shape();
+        let resolved = |dim| self.node.graph(|graph| graph.symbols().resolve(dim));
+        let stretched = |axis: usize, label: Label| {
+            let size = sizes.iter().find(|&&(known, ..)| known == label);
+            label >= ELLIPSIS
+                && shape[axis] == Dim::Known(1)
+                && size.is_some_and(|&(_, dim, _)| resolved(dim) != Dim::Known(1))
+        };
+        let kept: Vec<usize> =
+            (0..shape.len()).filter(|&axis| !stretched(axis, self.labels[axis])).collect();
+        if kept.len() < shape.len() {
+            self.node = self.node.reshape(kept.iter().map(|&axis| shape[axis]).collect());
+            self.labels = kept.iter().map(|&axis| self.labels[axis]).collect();
+        }
+    }
 }
 
 /// The sum of products of two tensors over the labels that both have and that are not needed; the
@@ -123,7 +141,7 @@ fn contract<'g>(
     };
     let (x, turn_x) = matrices(a, &free_a, &inner);
     let (y, turn_y) = matrices(b, &inner, &free_b);
-    let mut node = x.matmul_with(y, turn_x, turn_y);
+    let mut node = x.matmul_transposed(y, turn_x, turn_y);
     if free_a.len() != 1 || free_b.len() != 1 {
         node = node.reshape(shape);
     }
@@ -184,10 +202,13 @@ fn implicit(terms: &[Term], ellipsis: usize) -> Vec<Label> {
     places.chain(once).collect()
 }
 
+/// A label, its size, and the index of the operand that brought it.
+type Size = (Label, Dim, usize);
+
 /// The size of each label, and the operand that brought it. Dimensions of one letter become equal;
 /// those of `...` broadcast.
-fn unify(operands: &[Labelled<'_>]) -> Result<Vec<(Label, Dim, usize)>, Fault> {
-    let mut sizes: Vec<(Label, Dim, usize)> = Vec::new();
+fn unify(operands: &[Labelled<'_>]) -> Result<Vec<Size>, Fault> {
+    let mut sizes: Vec<Size> = Vec::new();
     for (index, operand) in operands.iter().enumerate() {
         let shape = operand.node.shape();
         operand.node.graph(|graph| {
@@ -222,6 +243,55 @@ fn unify(operands: &[Labelled<'_>]) -> Result<Vec<(Label, Dim, usize)>, Fault> {
     Ok(sizes)
 }
 
+/// Labels for all dimensions of the operands, and the most dimensions that `...` stands for; none
+/// if an operand is wrong already, and reported.
+///
+/// # Errors
+/// An operand has not the dimensions that its term names.
+fn label<'g>(
+    terms: &[Term],
+    given: &[Expr<'g>],
+) -> Result<Option<(Vec<Labelled<'g>>, usize)>, Fault> {
+    let mut labelled = Vec::new();
+    let mut ellipsis = 0;
+    for (index, (term, &node)) in terms.iter().zip(given).enumerate() {
+        if node.dtype().is_none() {
+            return Ok(None);
+        }
+        let shape = node.shape();
+        let named = term.letters().count();
+        let rest = shape.len().checked_sub(named);
+        let rest = rest.filter(|&rest| rest == 0 || term.behind.is_some());
+        let Some(rest) = rest else {
+            return Err(Fault::new(format!(
+                "operand {index} of shape {} has {} dimensions, and the equation names {named}",
+                node.graph(|graph| graph.symbols().display(&shape).to_string()),
+                shape.len()
+            )));
+        };
+        ellipsis = ellipsis.max(rest);
+        labelled.push(Labelled { node, labels: term.labels(rest) });
+    }
+    Ok(Some((labelled, ellipsis)))
+}
+
+/// # Errors
+/// A label of the result is in none of the operands, or stands twice.
+fn check_result(output: &[Label], sizes: &[Size]) -> Result<(), Fault> {
+    for (place, &label) in output.iter().enumerate() {
+        if !sizes.iter().any(|&(known, ..)| known == label) {
+            return Err(Fault::new(format!(
+                "{} of the result is in none of the operands",
+                shown(label)
+            )));
+        }
+        if output[..place].contains(&label) {
+            return Err(Fault::new(format!("{} stands twice in the result", shown(label))));
+        }
+    }
+    Ok(())
+}
+
 impl<'g> Expr<'g> {
     /// The sum of products that an equation in Einstein's notation describes.
     ///
@@ -240,27 +310,9 @@ impl<'g> Expr<'g> {
                 given.len()
             )));
         }
-        // Labels for all dimensions.
-        let mut labelled = Vec::new();
-        let mut ellipsis = 0;
-        for (index, (term, &node)) in terms.iter().zip(given).enumerate() {
-            if node.dtype().is_none() {
-                return Ok(node.invalid()); // Wrong already, and reported.
-            }
-            let shape = node.shape();
-            let named = term.letters().count();
-            let rest = shape.len().checked_sub(named);
-            let rest = rest.filter(|&rest| rest == 0 || term.behind.is_some());
-            let Some(rest) = rest else {
-                return Err(Fault::new(format!(
-                    "operand {index} of shape {} has {} dimensions, and the equation names {named}",
-                    node.graph(|graph| graph.symbols().display(&shape).to_string()),
-                    shape.len()
-                )));
-            };
-            ellipsis = ellipsis.max(rest);
-            labelled.push(Labelled { node, labels: term.labels(rest) });
-        }
+        let Some((mut labelled, ellipsis)) = label(&terms, given)? else {
+            return Ok(given[0].invalid());
+        };
         let sizes = unify(&labelled)?;
         let output = match output {
             Some(output) => {
@@ -277,34 +329,9 @@ impl<'g> Expr<'g> {
             }
             None => implicit(&terms, ellipsis),
         };
-        for (place, &label) in output.iter().enumerate() {
-            if !sizes.iter().any(|&(known, ..)| known == label) {
-                return Err(Fault::new(format!(
-                    "{} of the result is in none of the operands",
-                    shown(label)
-                )));
-            }
-            if output[..place].contains(&label) {
-                return Err(Fault::new(format!("{} stands twice in the result", shown(label))));
-            }
-        }
-        // Dimensions of 1 that stretch are left to the other operands.
+        check_result(&output, &sizes)?;
         for operand in &mut labelled {
-            let shape = operand.node.shape();
-            let resolved = |dim| operand.node.graph(|graph| graph.symbols().resolve(dim));
-            let stretched = |axis: usize, label: Label| {
-                let size = sizes.iter().find(|&&(known, ..)| known == label);
-                label >= ELLIPSIS
-                    && shape[axis] == Dim::Known(1)
-                    && size.is_some_and(|&(_, dim, _)| resolved(dim) != Dim::Known(1))
-            };
-            let kept: Vec<usize> =
-                (0..shape.len()).filter(|&axis| !stretched(axis, operand.labels[axis])).collect();
-            if kept.len() < shape.len() {
-                let shape = kept.iter().map(|&axis| shape[axis]).collect();
-                operand.node = operand.node.reshape(shape);
-                operand.labels = kept.iter().map(|&axis| operand.labels[axis]).collect();
-            }
+            operand.drop_stretched(&sizes);
         }
         let mut operands = labelled.into_iter();
         let Some(mut result) = operands.next().map(|operand| operand.diagonals()) else {

@@ -53,7 +53,7 @@ pub trait Elementwise: AttributeSet + Send + Sync + 'static {
     /// Name of the operator in texts and files.
     const NAME: &'static str;
 
-    /// What it computes, in a few words.
+    /// The computation in a few words.
     const SUMMARY: &'static str;
 
     /// The function, for elements of f32 and f64. Bits are the same on every machine as long as it

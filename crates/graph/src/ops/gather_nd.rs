@@ -19,7 +19,7 @@ use crate::{Dimensions, Element, Expr, Index, Number, Operand, Tensor};
 pub static OPERATORS: &[&dyn Operator] = &[&RavelIndex];
 
 attributes! {
-    /// What the coordinates of a [`RavelIndex`] count in.
+    /// The dimensions in which the coordinates of a [`RavelIndex`] count.
     pub struct RavelIndexAttributes {
         /// Shape whose elements are numbered.
         shape: Shape,

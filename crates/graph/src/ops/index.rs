@@ -36,7 +36,7 @@ abeyance_ir::attributes! {
 }
 
 abeyance_ir::attributes! {
-    /// What stands for an index.
+    /// The row that stands for an index.
     pub struct OneHotAttributes {
         /// Number of elements that stand for an index, 0 or more.
         depth: i64,
@@ -381,9 +381,8 @@ impl<'g> Expr<'g> {
     }
 }
 
-/// What is wrong with indices that are part of the graph: one that is not below the size of the
-/// dimension it counts along. `dims` holds that dimension for each of the last axis' places, or one
-/// for all.
+/// The fault of indices that are part of the graph: one that is not below the size of the dimension
+/// it counts along. `dims` holds that dimension for each of the last axis' places, or one for all.
 pub(crate) fn constant_out_of_range(graph: &Ir, indices: NodeId, dims: &[Dim]) -> Option<Fault> {
     let node = graph.node(indices);
     if !node.is(&Constant) {
@@ -466,7 +465,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.scatter_add_along(indices, shape, 0)
     }
 
-    /// The same with slices along `axis` of the result: the gradient of [`Tensor::gather_along`].
+    /// Adds slices along `axis` of the result: the gradient of [`Tensor::gather_along`].
     #[track_caller]
     pub fn scatter_add_along<I: Index>(
         self,
@@ -502,20 +501,20 @@ impl<'g, I: Index> Tensor<'g, I> {
         self.map(|indices| indices.one_hot(depth, T::DTYPE))
     }
 
-    /// The same with `depth` elements along a dimension that is new at `axis` (0: in front, -1: at
-    /// the end), which are `on` at the index and `off` elsewhere: TensorFlow's
+    /// For each index `depth` elements along a dimension that is new at `axis` (0: in front, -1: at
+    /// the end), `on` at the index and `off` elsewhere: TensorFlow's
     /// `tf.one_hot(indices, depth, on_value, off_value, axis)`. `on` and `off` are numbers or
     /// tensors that broadcast to the result, and have gradients. It is a mistake if there is no
     /// such axis, or if they do not broadcast.
     #[track_caller]
-    pub fn one_hot_with<T: Element>(
+    pub fn one_hot_values<T: Element>(
         self,
         depth: usize,
         axis: i64,
         on: impl Operand<'g, T>,
         off: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().call("one_hot_with");
+        let _call = self.graph().call("one_hot_values");
         if self.is_invalid() {
             return self.map(|x| x);
         }
@@ -523,7 +522,7 @@ impl<'g, I: Index> Tensor<'g, I> {
         let axis = match resolve_axis(axis, rank + 1) {
             Ok(axis) => axis,
             Err(mut fault) => {
-                fault.message = format!("one_hot_with: {}", fault.message);
+                fault.message = format!("one_hot_values: {}", fault.message);
                 return self.fault(fault);
             }
         };

@@ -68,7 +68,7 @@ impl Operator for MatMul {
                 shown(l),
             ));
             return Err(match (k == n, l == m) {
-                (true, _) => fault.help("the second operand fits transposed: `a.matmul_with(b, false, true)` or `a.matmul(b.transpose())`"),
+                (true, _) => fault.help("the second operand fits transposed: `a.matmul_with(b, MatMulOptions::new().transpose_b(true))` or `a.matmul(b.transpose())`"),
                 (_, true) => fault.help("the operands fit the other way round: `b.matmul(a)`"),
                 _ => fault,
             });
@@ -93,13 +93,13 @@ impl Operator for MatMul {
         // is turned round where its operand was.
         // Where leading dimensions were stretched, the parts are summed.
         let to_a = || {
-            if ta { b.matmul_with(d, tb, true) } else { d.matmul_with(b, false, !tb) }
+            if ta { b.matmul_transposed(d, tb, true) } else { d.matmul_transposed(b, false, !tb) }
         };
         let to_b = || {
             // One matrix for all: its cotangent is one product of all rows, with the sum inside it.
             let shared = !ta && b.rank() == 2 && a.rank() > 2;
             let [a, d] = [a, d].map(|x| if shared { x.merge(0, x.rank() - 1) } else { x });
-            if tb { d.matmul_with(a, true, ta) } else { a.matmul_with(d, !ta, false) }
+            if tb { d.matmul_transposed(a, true, ta) } else { a.matmul_transposed(d, !ta, false) }
         };
         let part = |index| if index == 0 { to_a() } else { to_b() };
         Ok(cx.each_wanted(|index| part(index).unbroadcast(cx.operand(index))))
@@ -223,16 +223,39 @@ fn is_shared(shape: &[Dim], place: usize) -> bool {
     shape.len().checked_sub(place).is_none_or(|axis| shape[axis] == Dim::Known(1))
 }
 
+/// Options of [`Tensor::matmul_with`]: which operand is transposed first. By default neither is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatMulOptions {
+    transpose_a: bool,
+    transpose_b: bool,
+}
+
+impl MatMulOptions {
+    /// The options of [`Tensor::matmul`]: neither operand is transposed.
+    pub const fn new() -> Self {
+        Self { transpose_a: false, transpose_b: false }
+    }
+
+    /// Transposes the last two dimensions of the first operand first. The default is false.
+    pub const fn transpose_a(self, transpose_a: bool) -> Self {
+        Self { transpose_a, ..self }
+    }
+
+    /// Transposes the last two dimensions of the second operand first. The default is false.
+    pub const fn transpose_b(self, transpose_b: bool) -> Self {
+        Self { transpose_b, ..self }
+    }
+}
+
 impl<'g> Expr<'g> {
     /// The products of matrices.
     pub fn matmul(self, other: Expr<'g>) -> Self {
-        self.matmul_with(other, false, false)
+        self.matmul_transposed(other, false, false)
     }
 
     /// The products of matrices, those of either operand transposed first where its flag says so.
-    pub fn matmul_with(self, other: Expr<'g>, transpose_self: bool, transpose_other: bool) -> Self {
-        let attributes =
-            MatMulAttributes { transpose_a: transpose_self, transpose_b: transpose_other };
+    pub fn matmul_transposed(self, other: Expr<'g>, transpose_a: bool, transpose_b: bool) -> Self {
+        let attributes = MatMulAttributes { transpose_a, transpose_b };
         self.apply_to(&MatMul, &[self, other], attributes)
     }
 }
@@ -248,19 +271,24 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn matmul(self, other: Tensor<'g, T>) -> Tensor<'g, T> {
         let _call = self.graph().call("matmul");
-        self.matmul_with(other, false, false)
+        self.matmul_with(other, MatMulOptions::new())
     }
 
-    /// The same with the matrices of either operand transposed first (`transpose_a`,
-    /// `transpose_b`). No transposed copy is made.
+    /// The product of two matrices, or of matrices that stand at the same place, with those of
+    /// either operand transposed first. No transposed copy is made. Otherwise as
+    /// [`Tensor::matmul`]. TensorFlow's `tf.matmul(a, b, transpose_a, transpose_b)`.
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph, MatMulOptions};
+    /// let g = Graph::new();
+    /// let a = g.placeholder::<f32>("a", dims![_, 3]);
+    /// let b = g.placeholder::<f32>("b", dims![4, 3]);
+    /// let y = a.matmul_with(b, MatMulOptions::new().transpose_b(true));
+    /// assert_eq!(y.to_string(), "matmul : f32[N, 4]");
+    /// ```
     #[track_caller]
-    pub fn matmul_with(
-        self,
-        other: Tensor<'g, T>,
-        transpose_self: bool,
-        transpose_other: bool,
-    ) -> Tensor<'g, T> {
+    pub fn matmul_with(self, other: Tensor<'g, T>, options: MatMulOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("matmul_with");
-        self.zip(other, |a, b| a.matmul_with(b, transpose_self, transpose_other))
+        self.zip(other, |a, b| a.matmul_transposed(b, options.transpose_a, options.transpose_b))
     }
 }

@@ -173,7 +173,7 @@ macro_rules! with_type {
         }
     };
 }
-/// The same for loops that only move elements: types of one size share one, so there are three
+/// Instantiates a loop that only moves elements: types of one size share one, so there are three
 /// loops rather than five.
 macro_rules! with_moved {
     ($dtype:expr, $type:ident => $body:expr) => {
@@ -193,7 +193,7 @@ macro_rules! with_moved {
         }
     };
 }
-/// The same for floats; other types are a fault.
+/// Instantiates a loop for floats; other types are a fault.
 macro_rules! with_float {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
@@ -209,7 +209,7 @@ macro_rules! with_float {
         }
     };
 }
-/// The same for index types.
+/// Instantiates a loop for the index types.
 macro_rules! with_index {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {

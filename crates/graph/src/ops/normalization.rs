@@ -9,12 +9,11 @@ use crate::{Axes, AxisList, Float, Operand, Tensor};
 /// A number that keeps no root of squares from 0.
 pub(super) fn check_epsilon(what: &str, epsilon: f64) -> Result<(), Fault> {
     // Also if it is NaN.
-    match (0.0..f64::INFINITY).contains(&epsilon) {
-        true => Ok(()),
-        false => {
-            Err(Fault::new(format!("{what}: an epsilon of {epsilon} is negative or not finite"))
-                .help("it has to be 0 or more"))
-        }
+    if (0.0..f64::INFINITY).contains(&epsilon) {
+        Ok(())
+    } else {
+        Err(Fault::new(format!("{what}: an epsilon of {epsilon} is negative or not finite"))
+            .help("it has to be 0 or more"))
     }
 }
 
@@ -47,7 +46,7 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// Each element less the mean of its layer, over the standard deviation there, then times
     /// `scale` and plus `offset`: the layer is the last axes, as many as `scale` has, `[..., L]`
     /// for an offset and a scale of `[L]`, which come in the order of
-    /// [`batch_norm`](Tensor::batch_norm).
+    /// [`Tensor::batch_normalization`].
     ///
     /// ```text
     /// (x - mean) / √(variance + epsilon) · scale + offset
@@ -119,7 +118,8 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// ```
     ///
     /// TensorFlow's `nn.batch_normalization`: what a network computes where it is used, with the
-    /// moving averages that [`batch_norm`](Tensor::batch_norm) kept while it was trained.
+    /// moving averages that a [`batch_norm`](super::batch_norm::batch_norm) kept while it was
+    /// trained.
     #[track_caller]
     pub fn batch_normalization(
         self,

@@ -167,16 +167,16 @@ impl<'g> Expr<'g> {
 
 impl<'g, T: Element> Tensor<'g, T> {
     /// The tensor with a value around it: how many before and after it along each dimension,
-    /// `x.pad_with([[0, 0], [1, 2]], -1.0)`. TensorFlow's `tf.pad` in mode CONSTANT. Gradient: of
-    /// the tensor the cotangent's part that stands where it does, of the value the sum of the rest.
-    /// Negative sizes, and results beyond any memory, are mistakes.
+    /// `x.pad_constant([[0, 0], [1, 2]], -1.0)`. TensorFlow's `tf.pad` in mode CONSTANT. Gradient:
+    /// of the tensor the cotangent's part that stands where it does, of the value the sum of the
+    /// rest. Negative sizes, and results beyond any memory, are mistakes.
     #[track_caller]
-    pub fn pad_with(
+    pub fn pad_constant(
         self,
         paddings: impl AsRef<[[i64; 2]]>,
         value: impl Operand<'g, T>,
     ) -> Tensor<'g, T> {
-        let _call = self.graph().call("pad_with");
+        let _call = self.graph().call("pad_constant");
         let (before, after): (Vec<i64>, Vec<i64>) =
             paddings.as_ref().iter().map(|&[before, after]| (before, after)).unzip();
         self.zip(value, |x, value| x.pad_constant(value, &before, &after))
@@ -222,7 +222,7 @@ mod tests {
     fn what_is_around_adds_to_the_sizes() {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 3]);
-        let y = x.pad_with([[0, 0], [1, 2]], 1.5);
+        let y = x.pad_constant([[0, 0], [1, 2]], 1.5);
         assert_eq!(y.to_string(), "pad_constant : f32[N, 6]");
         let y = x.pad_reflect([[0, 0], [2, 1]]);
         assert_eq!(y.to_string(), "pad_reflect : f32[N, 6]");
@@ -235,9 +235,9 @@ mod tests {
     fn hostile_paddings_are_mistakes() {
         let g = Graph::new();
         let x = g.zeros::<f32>(dims![2, 3]);
-        x.pad_with([[0, i64::MAX], [i64::MAX, i64::MAX]], 1.0);
-        x.pad_with([[0, -1], [0, 0]], 1.0);
-        x.pad_with([[0, 0], [0, 0]], x);
+        x.pad_constant([[0, i64::MAX], [i64::MAX, i64::MAX]], 1.0);
+        x.pad_constant([[0, -1], [0, 0]], 1.0);
+        x.pad_constant([[0, 0], [0, 0]], x);
         x.pad_reflect([[2, 0], [0, 0]]);
         x.pad_symmetric([[0, 3], [0, 0]]);
         x.pad_reflect([[0, 0], [i64::MIN, 0]]);

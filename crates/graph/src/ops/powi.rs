@@ -45,11 +45,15 @@ impl Operator for Powi {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let is_long = cx.operands.get(1).is_some_and(|n| n.dtype == DType::I64);
-        with_float!(cx.result.dtype, T => Ok(match is_long {
-            true => zip_once::<T, i64, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n))),
-            false => zip_once::<T, i32, T>(cx, 60.0, |x, n| <T as Stored>::from_f64(power(Real::to_f64(x), n.into()))),
-        }
-        .into()))
+        with_float!(cx.result.dtype, T => {
+            let of = |x: T, n: i64| <T as Stored>::from_f64(power(Real::to_f64(x), n));
+            let kernel = if is_long {
+                zip_once::<T, i64, T>(cx, 60.0, of)
+            } else {
+                zip_once::<T, i32, T>(cx, 60.0, move |x, n| of(x, n.into()))
+            };
+            Ok(kernel.into())
+        })
     }
 
     fn fusibility(&self, _: &Lowering<'_>) -> Fusibility {

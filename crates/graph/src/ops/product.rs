@@ -1,4 +1,4 @@
-//! What the gradient of `reduce_prod` is made of: for each element of a row, the product of the
+//! The operators of the gradient of `reduce_prod`: for each element of a row, the product of the
 //! others.
 
 use abeyance_ir::{

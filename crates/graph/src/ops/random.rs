@@ -38,7 +38,7 @@ pub(super) fn is_below(cx: &Splitting<'_>, drawn: usize, limit: usize) -> bool {
 }
 
 abeyance_ir::attributes! {
-    /// What is drawn evenly from a range.
+    /// The range of evenly drawn numbers, and their shape.
     pub struct RandomUniformAttributes {
         /// Element type of the result, a float.
         dtype: DType,
@@ -52,7 +52,7 @@ abeyance_ir::attributes! {
 }
 
 abeyance_ir::attributes! {
-    /// What is drawn from a normal distribution, cut off or not.
+    /// The distribution and the shape of normal numbers, cut off or not.
     pub struct RandomNormalAttributes {
         /// Element type of the result, a float.
         dtype: DType,

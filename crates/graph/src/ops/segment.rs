@@ -146,7 +146,7 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.zip(segments, |data, segments| data.segment_sum(segments, count))
     }
 
-    /// The same for segments in any order, and of any shape: this tensor is
+    /// The sums of segments in any order, and of any shape: this tensor is
     /// `segments.shape + [...]`. TensorFlow's `unsorted_segment_sum`, but that a negative segment
     /// fails at run time as well. It is a [`scatter_add`](Tensor::scatter_add).
     #[track_caller]

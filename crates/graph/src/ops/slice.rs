@@ -167,7 +167,7 @@ pub(crate) fn copy_loop(cx: &Lowering<'_>) -> (usize, Cost) {
 }
 
 attributes! {
-    /// What is put around a tensor.
+    /// The elements that are put around a tensor.
     pub struct PadAttributes {
         /// Number of elements before the tensor along each dimension.
         before: Integers,

@@ -134,7 +134,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.map(|x| x.softmax())
     }
 
-    /// The same along any axis, negative ones counted from the end: TensorFlow's
+    /// The softmax along any axis, negative ones counted from the end: TensorFlow's
     /// `tf.nn.softmax(x, axis)`. An axis other than the last is exchanged with it before and after,
     /// which moves the elements unless only sizes of 1 follow the axis. It is a mistake if there is
     /// no such axis.
@@ -151,7 +151,7 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.map(|x| x.log_softmax())
     }
 
-    /// The same along any axis, as [`Tensor::softmax_along`].
+    /// The logarithm of the softmax along any axis, as [`Tensor::softmax_along`].
     #[track_caller]
     pub fn log_softmax_along(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("log_softmax_along");

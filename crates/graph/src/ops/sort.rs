@@ -198,6 +198,24 @@ impl<'g> Expr<'g> {
     }
 }
 
+/// Options of [`Tensor::sort_with`] and [`Tensor::argsort_with`]. The default order is ascending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SortOptions {
+    descending: bool,
+}
+
+impl SortOptions {
+    /// The options of [`Tensor::sort`] and [`Tensor::argsort`]: ascending order.
+    pub const fn new() -> Self {
+        Self { descending: false }
+    }
+
+    /// Puts the largest element first. The default is false.
+    pub const fn descending(self, descending: bool) -> Self {
+        Self { descending }
+    }
+}
+
 impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     fn ordered<U: Element>(
@@ -221,15 +239,23 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn sort(self, axis: i64) -> Tensor<'g, T> {
         let _call = self.graph().call("sort");
-        self.sort_with(axis, false)
+        self.sort_with(axis, SortOptions::new())
     }
 
-    /// The same in descending order if `descending`: NaN come first, equal elements keep their
-    /// order here too.
+    /// The elements along an axis in the order that the options name. In descending order NaN come
+    /// first; equal elements keep their order in either. Otherwise as [`Tensor::sort`].
+    ///
+    /// ```
+    /// use abeyance_graph::{dims, Graph, SortOptions};
+    /// let g = Graph::new();
+    /// let x = g.placeholder::<f32>("x", dims![_, 5]);
+    /// let y = x.sort_with(-1, SortOptions::new().descending(true));
+    /// assert_eq!(y.to_string(), "take_along : f32[N, 5]");
+    /// ```
     #[track_caller]
-    pub fn sort_with(self, axis: i64, descending: bool) -> Tensor<'g, T> {
+    pub fn sort_with(self, axis: i64, options: SortOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("sort_with");
-        self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, descending)))
+        self.ordered("sort", axis, |x| x.take_along(x.argsort(DType::I64, options.descending)))
     }
 
     /// The places along an axis of the smallest element, of the next, and so on:
@@ -238,14 +264,15 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn argsort(self, axis: i64) -> Tensor<'g, i32> {
         let _call = self.graph().call("argsort");
-        self.argsort_with(axis, false)
+        self.argsort_with(axis, SortOptions::new())
     }
 
-    /// The same in descending order if `descending`, as `i32` or `i64`.
+    /// The places along an axis of the elements in the order that the options name, as `i32` or
+    /// `i64`. Otherwise as [`Tensor::argsort`].
     #[track_caller]
-    pub fn argsort_with<I: Index>(self, axis: i64, descending: bool) -> Tensor<'g, I> {
+    pub fn argsort_with<I: Index>(self, axis: i64, options: SortOptions) -> Tensor<'g, I> {
         let _call = self.graph().call("argsort_with");
-        self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, descending))
+        self.ordered("argsort", axis, |x| x.argsort(I::DTYPE, options.descending))
     }
 
     /// The k largest elements along the last axis, the largest first, and their places: `[.., n]`
@@ -255,13 +282,14 @@ impl<'g, T: Number> Tensor<'g, T> {
     #[track_caller]
     pub fn top_k(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, i32>) {
         let _call = self.graph().call("top_k");
-        self.top_k_with(k)
+        self.top_k_as(k)
     }
 
-    /// The same with places as `i32` or `i64`.
+    /// The k largest elements along the last axis with their places as `i32` or `i64`:
+    /// `x.top_k_as::<i64>(k)`. Otherwise as [`Tensor::top_k`].
     #[track_caller]
-    pub fn top_k_with<I: Index>(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, I>) {
-        let _call = self.graph().call("top_k_with");
+    pub fn top_k_as<I: Index>(self, k: usize) -> (Tensor<'g, T>, Tensor<'g, I>) {
+        let _call = self.graph().call("top_k_as");
         // A k beyond i64 is as much too large as i64::MAX is.
         let k = i64::try_from(k).unwrap_or(i64::MAX);
         let places = self.map(|x| x.top_k_indices(I::DTYPE, k));
@@ -292,7 +320,7 @@ impl<'g, T: Float> Tensor<'g, T> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Graph, Tensor, dims};
+    use crate::{Graph, SortOptions, Tensor, dims};
 
     #[test]
     fn values_and_places_have_one_shape() {
@@ -302,7 +330,7 @@ mod tests {
         assert_eq!(values.to_string(), "take_along : f32[N, 2]");
         assert_eq!(places.to_string(), "top_k_indices : i32[N, 2]");
         assert_eq!(x.sort(0).to_string(), "transpose_1 : f32[N, 5]");
-        let places: Tensor<i64> = x.argsort_with(-1, true);
+        let places: Tensor<i64> = x.argsort_with(-1, SortOptions::new().descending(true));
         assert_eq!(places.to_string(), "argsort_1 : i64[N, 5]");
         let targets = g.placeholder::<i32>("targets", dims![_]);
         let hits = x.in_top_k(targets, 3);

@@ -150,7 +150,7 @@ fn check_array(value: &Array) -> Result<(), Fault> {
 }
 
 abeyance_ir::attributes! {
-    /// What a variable holds and how it starts.
+    /// The contents of a variable and how it starts.
     pub struct VariableAttributes {
         /// How the first value is made.
         initial: Initializer,
@@ -413,8 +413,9 @@ impl Graph {
         self.placeholder_of(name, T::DTYPE, shape).assume()
     }
 
-    /// The same with an element type that is known only when the program runs: [`AnyTensor::typed`]
-    /// gives the handle that operators take, and what is fed is a value of such a type.
+    /// A placeholder with an element type that is known only when the program runs:
+    /// [`AnyTensor::typed`] gives the handle that operators take, and what is fed is a value of
+    /// such a type.
     #[track_caller]
     pub fn placeholder_of(
         &self,

@@ -1,5 +1,5 @@
-//! What convolutions and pools share: windows that slide over the two dimensions of images, and the
-//! sizes that follow.
+//! Windows of convolutions and pools, that slide over the two dimensions of images, and the sizes
+//! that follow.
 
 use abeyance_ir::{Dim, Fault, Integers};
 use abeyance_kernels::sliding::{Padding, Sliding};

@@ -20,53 +20,70 @@ fn count(parts: usize) -> Result<usize, Fault> {
     }
 }
 
+/// The sum of the sizes that are given, and whether one is open, -1.
+///
+/// # Errors
+/// There are too many sizes, several are open, or one is negative; the sum is beyond 2^63.
+fn total(sizes: &[i64]) -> Result<(i64, bool), Fault> {
+    count(sizes.len())?;
+    let open = sizes.iter().filter(|&&size| size == -1).count();
+    if open > 1 {
+        return Err(Fault::new(format!(
+            "{open} of the sizes {sizes:?} are -1, and at most one can be worked out"
+        )));
+    }
+    let mut sum = 0i64;
+    for &size in sizes.iter().filter(|&&size| size != -1) {
+        if size < 0 {
+            return Err(Fault::new(format!("sizes = {sizes:?} holds {size}, which is no size")));
+        }
+        sum = sum
+            .checked_add(size)
+            .ok_or_else(|| Fault::new(format!("the sum of the sizes {sizes:?} is beyond 2^63")))?;
+    }
+    Ok((sum, open == 1))
+}
+
 impl<'g> Expr<'g> {
     /// The slice at an index of an axis, which is gone: `x[.., index, ..]`.
     pub fn index_at(self, axis: usize, index: i64) -> Self {
         self.strided_slice(&Parts::all(self.rank()).with_index(axis, index))
     }
 
+    /// # Errors
+    /// The dimension is known and `sizes`, which make `sum`, are not its parts; if one of them is
+    /// open, it may be larger.
+    fn check_fits(self, axis: usize, sizes: &[i64], sum: i64, open: bool) -> Result<(), Fault> {
+        let full = self.shape();
+        let dim = full[axis];
+        let fits = match dim {
+            Dim::Known(size) if open => sum as u64 <= size as u64,
+            _ if open => true,
+            // Sizes that are all given say how large the dimension is.
+            _ => self.graph(|graph| graph.unify(dim, Dim::Known(sum as usize)).is_some()),
+        };
+        if fits {
+            return Ok(());
+        }
+        let [full, dim] = [&full[..], &[dim]]
+            .map(|shape| self.graph(|graph| graph.symbols().display(shape).to_string()));
+        Err(Fault::new(format!(
+            "the sizes {sizes:?} make {sum}, and dimension {axis} of {full} is {}",
+            dim.trim_matches(['[', ']'])
+        )))
+    }
+
     /// A dimension cut into parts of these sizes, of which one may be -1.
     fn cut(self, axis: usize, sizes: &[i64]) -> Result<Vec<Self>, Fault> {
         let full = self.shape();
         let dim = full[axis];
-        count(sizes.len())?;
-        let open = sizes.iter().filter(|&&size| size == -1).count();
-        if open > 1 {
-            return Err(Fault::new(format!(
-                "{open} of the sizes {sizes:?} are -1, and at most one can be worked out"
-            )));
-        }
-        let mut sum = 0i64;
-        for &size in sizes.iter().filter(|&&size| size != -1) {
-            if size < 0 {
-                return Err(Fault::new(format!(
-                    "sizes = {sizes:?} holds {size}, which is no size"
-                )));
-            }
-            sum = sum.checked_add(size).ok_or_else(|| {
-                Fault::new(format!("the sum of the sizes {sizes:?} is beyond 2^63"))
-            })?;
-        }
-        let fits = match dim {
-            Dim::Known(size) if open == 1 => sum as u64 <= size as u64,
-            _ if open == 1 => true,
-            // Sizes that are all given say how large the dimension is.
-            _ => self.graph(|graph| graph.unify(dim, Dim::Known(sum as usize)).is_some()),
-        };
-        if !fits {
-            let [full, dim] = [&full[..], &[dim]]
-                .map(|shape| self.graph(|graph| graph.symbols().display(shape).to_string()));
-            return Err(Fault::new(format!(
-                "the sizes {sizes:?} make {sum}, and dimension {axis} of {full} is {}",
-                dim.trim_matches(['[', ']'])
-            )));
-        }
+        let (sum, open) = total(sizes)?;
+        self.check_fits(axis, sizes, sum, open)?;
         let mut begin = vec![0i64; full.len()];
         // The dimension that is left for the open part, and a node that holds its size, where that
         // is not known yet.
         let left = match dim {
-            Dim::Symbol(_) if open == 1 => {
+            Dim::Symbol(_) if open => {
                 let mut behind_all = begin.clone();
                 behind_all[axis] = sum;
                 let measure = self.slice(&behind_all, &vec![-1; full.len()]);
@@ -189,7 +206,7 @@ impl<'g, T: Element> Tensor<'g, T> {
     }
 }
 
-/// What to say of tensors that are to be stacked and cannot have one shape.
+/// The mistake of stacking tensors that cannot have one shape.
 #[track_caller]
 fn unlike(graph: &Graph, inputs: &[NodeId]) -> Option<Diagnostic> {
     let location = graph.here();

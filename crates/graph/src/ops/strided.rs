@@ -56,9 +56,9 @@ attributes! {
     }
 }
 
-/// What is taken along each dimension of a tensor, in TensorFlow's encoding: a place counted from
-/// the end if negative, and bits by dimension that say where `begin` and `end` are open, and where
-/// only the element at `begin` is meant and its dimension goes.
+/// The part that is taken along each dimension of a tensor, in TensorFlow's encoding: a place
+/// counted from the end if negative, and bits by dimension that say where `begin` and `end` are
+/// open, and where only the element at `begin` is meant and its dimension goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parts(StridedSliceAttributes);
 
@@ -88,7 +88,7 @@ impl Parts {
         self.push(Some(index), Some(index.saturating_add(1)), 1);
     }
 
-    /// The same with other elements along one dimension.
+    /// These parts with other elements along one dimension.
     pub fn with(mut self, axis: usize, begin: Option<i64>, end: Option<i64>, stride: i64) -> Self {
         let bit = 1i64.checked_shl(axis as u32).unwrap_or(0);
         self.0.begin_mask &= !bit;
@@ -103,7 +103,7 @@ impl Parts {
         self
     }
 
-    /// The same with one element along one dimension, which goes.
+    /// These parts with one element along one dimension, which goes.
     pub fn with_index(self, axis: usize, index: i64) -> Self {
         let mut parts = self.with(axis, Some(index), Some(index.saturating_add(1)), 1);
         parts.0.shrink_axis_mask |= 1i64.checked_shl(axis as u32).unwrap_or(0);
@@ -173,7 +173,7 @@ impl Parts {
     }
 }
 
-/// What is taken along one dimension.
+/// The part that is taken along one dimension.
 struct Part {
     begin: Option<i64>,
     end: Option<i64>,
@@ -479,25 +479,25 @@ impl<'g> Expr<'g> {
 
 impl<'g, T: Element> Tensor<'g, T> {
     /// A part of the tensor as NumPy would give it, written with [`slices!`](crate::slices):
-    /// `x.slice_with(slices![.., 2..-2, ..;-1, 0])`. Dimensions not mentioned are taken whole.
+    /// `x.strided_slice(slices![.., 2..-2, ..;-1, 0])`. Dimensions not mentioned are taken whole.
     /// TensorFlow's `tf.strided_slice` and `x[...]`.
     ///
     /// Places are counted from the end if negative, and the ends of ranges beyond a dimension are
     /// those of the dimension; an index must exist, else it is a mistake, or a failure when the
     /// size is fed. A step of 0 is a mistake. Gradient: the cotangent at its place among zeros.
     #[track_caller]
-    pub fn slice_with(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
-        let _call = self.graph().call("slice_with");
+    pub fn strided_slice(self, parts: impl AsRef<[SlicePart]>) -> Tensor<'g, T> {
+        let _call = self.graph().call("strided_slice");
         let (parts, rank) = (parts.as_ref(), self.shape().len());
         let count = |what: fn(&SlicePart) -> bool| parts.iter().filter(|part| what(part)).count();
         let rests = count(|part| matches!(part, SlicePart::Rest));
         let named = count(|part| matches!(part, SlicePart::Range { .. } | SlicePart::Index(_)));
         if rests > 1 {
-            return self.fault(Fault::new("slice_with: `...` can stand only once"));
+            return self.fault(Fault::new("strided_slice: `...` can stand only once"));
         }
         let Some(rest) = rank.checked_sub(named) else {
             return self.fault(Fault::new(format!(
-                "slice_with: {named} parts for a tensor of {rank} dimensions"
+                "strided_slice: {named} parts for a tensor of {rank} dimensions"
             )));
         };
         self.map(|x| {
@@ -544,14 +544,14 @@ mod tests {
         let g = Graph::new();
         let x = g.placeholder::<f32>("x", dims![_, 5]);
         let shape = |y: crate::Tensor<'_, f32>| y.to_string();
-        assert_eq!(shape(x.slice_with(slices![..;-1, 1..4])), "strided_slice : f32[N, 3]");
-        assert_eq!(shape(x.slice_with(slices![1.., -1])), "strided_slice_1 : f32[D]");
-        assert_eq!(shape(x.slice_with(slices![-1])), "strided_slice_2 : f32[5]");
+        assert_eq!(shape(x.strided_slice(slices![..;-1, 1..4])), "strided_slice : f32[N, 3]");
+        assert_eq!(shape(x.strided_slice(slices![1.., -1])), "strided_slice_1 : f32[D]");
+        assert_eq!(shape(x.strided_slice(slices![-1])), "strided_slice_2 : f32[5]");
         assert_eq!(
-            shape(x.slice_with(slices![.., NewAxis, .., NewAxis])),
+            shape(x.strided_slice(slices![.., NewAxis, .., NewAxis])),
             "expand_dims_1 : f32[N, 1, 5, 1]"
         );
-        assert_eq!(x.slice_with(slices![]).id(), x.id());
+        assert_eq!(x.strided_slice(slices![]).id(), x.id());
         assert_eq!(x.reverse([0, -1]).to_string(), "reverse : f32[N, 5]");
         g.check().unwrap();
     }
@@ -560,11 +560,11 @@ mod tests {
     fn what_cannot_be_is_a_mistake() {
         let g = Graph::new();
         let x = g.zeros::<f32>(dims![2, 5]);
-        x.slice_with(slices![..;0]);
-        x.slice_with(slices![.., 5]);
-        x.slice_with(slices![-3]);
-        x.slice_with(slices![.., .., ..]);
-        x.slice_with(slices![..., 0, ...]);
+        x.strided_slice(slices![..;0]);
+        x.strided_slice(slices![.., 5]);
+        x.strided_slice(slices![-3]);
+        x.strided_slice(slices![.., .., ..]);
+        x.strided_slice(slices![..., 0, ...]);
         x.reverse([2]);
         x.reverse([1, -1]);
         let message = g.check().unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! What the division that rounds towards 0 leaves: `truncate_mod`, C's `fmod` and `%`.
+//! The remainder of the division that rounds towards 0: `truncate_mod`, C's `fmod` and `%`.
 
 use abeyance_ir::{Differentiability, Domain, Operator, Signature};
 
@@ -32,7 +32,7 @@ pub static TRUNCATE_MOD: Binary = Binary {
 
 /// A number that can be divided.
 trait Rest: Sized {
-    /// What is left; `None` for an integer divided by 0.
+    /// The remainder; `None` for an integer divided by 0.
     fn rest(self, divisor: Self) -> Option<Self>;
 }
 
@@ -58,12 +58,12 @@ rest!(f32 f64; i32 i64 u8);
 pub static OPERATORS: &[&dyn Operator] = &[&TRUNCATE_MOD];
 
 binary_methods! {
-    /// What the division that rounds towards 0 leaves, with the sign of this.
+    /// The remainder of the division that rounds towards 0, with the sign of this.
     truncate_mod TRUNCATE_MOD;
 }
 
 impl<'g, T: Number> Tensor<'g, T> {
-    /// What the division that rounds towards 0 leaves, with the sign of this and not of the
+    /// The remainder of the division that rounds towards 0, with the sign of this and not of the
     /// divisor: TensorFlow's `truncatemod`, C's `fmod`. -7 by 3 leaves -1, where [`Tensor::modulo`]
     /// gives 2. It is exact: 1e10 by 3 leaves 1, and 5 by ∞ 5. The two broadcast. An integer
     /// divided by 0 is an error at run time, a float by 0 or an infinite one by anything leaves

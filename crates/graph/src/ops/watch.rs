@@ -19,7 +19,7 @@ use crate::{Element, Expr, Float, Rule, Tensor};
 pub static OPERATORS: &[&dyn Operator] = &[&CheckNumerics, &Print];
 
 abeyance_ir::attributes! {
-    /// What is told along with values.
+    /// The description that goes along with values.
     pub struct WatchAttributes {
         /// Text that says which values these are; none if empty.
         message: Text = "",

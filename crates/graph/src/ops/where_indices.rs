@@ -82,8 +82,9 @@ impl<'g> Tensor<'g, bool> {
     ///
     /// TensorFlow's `tf.where(condition)` gives just the rows of true elements. Here the shape of
     /// every value is known before the graph runs, so there are as many rows as elements; how many
-    /// of them count is `condition.cast::<i64>().reduce_sum(..)`, and `slice_with` takes the first
-    /// few where a bound is known. TensorFlow's `tf.where(condition, x, y)` is [`Tensor::select`].
+    /// of them count is `condition.cast::<i64>().reduce_sum(..)`, and `strided_slice` takes the
+    /// first few where a bound is known. TensorFlow's `tf.where(condition, x, y)` is
+    /// [`Tensor::select`].
     #[track_caller]
     pub fn where_indices(self) -> Tensor<'g, i64> {
         self.map(|x| x.where_indices())

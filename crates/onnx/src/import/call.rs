@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use abeyance_graph::ops::source::{Constant, ConstantAttributes};
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Element, Expr, Graph, Tensor};
 use abeyance_ir::{self as ir, Array, DType, Dim, resolve_axis};
 

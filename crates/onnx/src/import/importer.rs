@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use abeyance_graph::Graph;
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{self as ir, Array};
 
 use super::call::{self, Call};

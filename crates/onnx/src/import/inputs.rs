@@ -8,6 +8,7 @@ use abeyance_graph::Expr;
 use abeyance_graph::ops::source::{
     Placeholder, PlaceholderAttributes, Variable, VariableAttributes,
 };
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{self as ir, Array, Dim, Initializer, NodeId, Shape};
 
 use super::importer::Import;

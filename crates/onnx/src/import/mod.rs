@@ -31,6 +31,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use abeyance_graph::Graph;
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::Array;
 use prost::Message;
 

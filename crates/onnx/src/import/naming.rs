@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use abeyance_graph::Graph;
+use abeyance_graph::raw::GraphExt;
 
 use super::value::Value;
 

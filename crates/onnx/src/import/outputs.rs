@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::NodeId;
 
 use super::importer::Import;

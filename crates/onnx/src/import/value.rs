@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use abeyance_graph::ops::sequence::{ShapeOf, ShapeOfAttributes};
 use abeyance_graph::ops::source::{Constant, ConstantAttributes, Invalid};
+use abeyance_graph::raw::GraphExt;
 use abeyance_graph::{Expr, Graph};
 use abeyance_ir::{Array, DType, Dim, Shape};
 

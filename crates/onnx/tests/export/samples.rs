@@ -2,6 +2,7 @@
 
 use abeyance_graph::Graph;
 use abeyance_graph::ops::source::PlaceholderAttributes;
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{Array, Attribute, Attributes, DType, Dim, Domain, Shape, Type};
 use abeyance_session::{Feed, Session, Value};
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Graph, Tensor, dims};
 use abeyance_ir::{
     Attributes, Concrete, DTypes, Fault, Inference, Lowered, Lowering, OperandSpec, Operator,

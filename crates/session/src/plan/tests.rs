@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use abeyance_graph::Graph;
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{DType, Dims, Effect, NodeId};
 use ndarray::{ArrayD, IxDyn};
 

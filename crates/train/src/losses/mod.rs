@@ -1,5 +1,5 @@
-//! What a training makes small, as TensorFlow 1's `tf.losses`: the difference of predictions from
-//! labels as one number, with weights, checked for shapes.
+//! Losses, which a training makes small, as TensorFlow 1's `tf.losses`: the difference of
+//! predictions from labels as one number, with weights, checked for shapes.
 //!
 //! The functions take the mean over all elements. [`Weighted`] has weights and other reductions:
 //!

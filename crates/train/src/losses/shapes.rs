@@ -1,6 +1,7 @@
 //! Which shapes fit each other, and what to say if they do not.
 
 use abeyance_graph::ops::source::Invalid;
+use abeyance_graph::raw::{AnyTensorExt, GraphExt};
 use abeyance_graph::{Element, Float, Tensor};
 use abeyance_ir::{Diagnostic, Dim, Shape};
 
@@ -95,11 +96,10 @@ pub(super) fn weights<'g, T: Float>(
     if fits {
         return None;
     }
-    let help = match of_weights.len() + 1 == of_losses.len() {
-        true => {
-            "for a weight of each example give them a last dimension of 1, `weights.expand_dims(-1)`"
-        }
-        false => "weights are one number, or have the rank of the losses and its sizes or 1",
+    let help = if of_weights.len() + 1 == of_losses.len() {
+        "for a weight of each example give them a last dimension of 1, `weights.expand_dims(-1)`"
+    } else {
+        "weights are one number, or have the rank of the losses and its sizes or 1"
     };
     let message = format!("the weights `{weights}` do not fit the losses `{losses}`");
     Some(told(losses, message, help))

@@ -2,6 +2,7 @@
 
 use abeyance_graph::Expr;
 use abeyance_graph::ops::source::{Size, SizeAttributes};
+use abeyance_graph::raw::{AnyTensorExt, GraphExt, TensorExt};
 use abeyance_graph::{Float, Graph, Index, Scalar, Tensor, keep_dims};
 use abeyance_ir::Shape;
 
@@ -36,7 +37,8 @@ pub enum Reduction {
 /// # let g = Graph::new();
 /// let logits = g.placeholder::<f32>("logits", dims![_, 10]);
 /// let labels = g.placeholder::<f32>("labels", dims![_, 10]);
-/// let mask = g.placeholder::<bool>("mask", dims![_]); // false for rows that are only there to fill the batch
+/// // False for rows that are only there to fill the batch.
+/// let mask = g.placeholder::<bool>("mask", dims![_]);
 /// let loss = Weighted::by(mask).label_smoothing(0.1).softmax_cross_entropy(labels, logits);
 /// # let _ = loss;
 /// # g.check().unwrap();
@@ -62,8 +64,8 @@ impl<'g> Weighted<'g> {
         Self { weights: Some(weights.into()), ..Self::new() }
     }
 
-    /// How the losses become one number; [`SumByNonzeroWeights`](Reduction::SumByNonzeroWeights)
-    /// unless told otherwise.
+    /// Sets how the losses become one number. The default is
+    /// [`SumByNonzeroWeights`](Reduction::SumByNonzeroWeights).
     pub const fn reduction(mut self, reduction: Reduction) -> Self {
         self.reduction = reduction;
         self
@@ -71,8 +73,8 @@ impl<'g> Weighted<'g> {
 
     /// Moves labels towards an even distribution before a cross-entropy:
     /// `labels · (1 - smoothing) + smoothing / classes`, and `+ smoothing / 2` for
-    /// [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy); 0 unless told otherwise. Other
-    /// losses do not read it. It has to be from 0 to 1. Szegedy et al., *Rethinking the Inception
+    /// [`sigmoid_cross_entropy`](Weighted::sigmoid_cross_entropy). The default is 0. Other losses
+    /// do not read it. It has to be from 0 to 1. Szegedy et al., *Rethinking the Inception
     /// Architecture* (2015).
     pub const fn label_smoothing(mut self, smoothing: f64) -> Self {
         self.smoothing = smoothing;

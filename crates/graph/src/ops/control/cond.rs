@@ -12,8 +12,8 @@ use smallvec::SmallVec;
 
 use super::derive::{Derived, answer, operands, type_of};
 use super::{give, output, sample_body, unify};
-use crate::handles::listed;
-use crate::{Expr, Graph, Handles, Operand, Rule};
+use crate::tensor_tuple::listed;
+use crate::{Expr, Graph, Operand, Rule, TensorTuple};
 
 attributes! {
     /// The branches of a [`Cond`].
@@ -46,6 +46,48 @@ fn operand(bodies: [&Body; 2], shared: usize, branch: usize, place: usize) -> us
     } else {
         1 + place
     }
+}
+
+/// The body that computes, of the cotangents `given` for the results of a branch, those of the
+/// operands `wanted`. Its first inputs are the shared ones and the cotangents.
+fn backward_branch(
+    cx: &Derivation<'_>,
+    bodies: [&Body; 2],
+    branch: usize,
+    shared: usize,
+    given: &[(usize, Expr<'_>)],
+    wanted: &[usize],
+    operands: &[Expr<'_>],
+) -> Result<Body, Fault> {
+    let ty = |x: Expr<'_>| x.graph(|graph| type_of(graph, x.id()));
+    let body = bodies[branch];
+    let backward = Derived::new(cx, body);
+    let count = body.inputs().len();
+    let mut inputs: Vec<Expr<'_>> = (0..shared).map(|place| backward.keep(body, place)).collect();
+    let mut seeds = Vec::new();
+    for &(_, cotangent) in given {
+        seeds.push(backward.add("cotangent", ty(cotangent)?));
+    }
+    inputs.extend((shared..count).map(|place| backward.keep(body, place)));
+    let results = backward.rest(body);
+    let seeds: Vec<_> =
+        given.iter().zip(seeds).map(|(&(item, _), seed)| (results[item], seed)).collect();
+    let input_of = |wanted: usize| {
+        let mut places = 0..count;
+        places.find(|&place| operand(bodies, shared, branch, place) == wanted)
+    };
+    let own: Vec<Option<usize>> = wanted.iter().map(|&place| input_of(place)).collect();
+    let xs: Vec<Expr<'_>> = own.iter().flatten().map(|&place| inputs[place]).collect();
+    let mut found = backward.differentiate(cx, &seeds, &xs)?.into_iter();
+    let zeros = |ty: TensorType| results[0].fill(Array::scalar(ty.dtype, 0.0), ty.shape);
+    let mut outputs = Vec::new();
+    for (own, &place) in own.iter().zip(wanted) {
+        let cotangent = own.and_then(|_| found.next().flatten());
+        let ty = ty(operands[place])?;
+        outputs.push(cotangent.unwrap_or_else(|| zeros(ty)).id());
+    }
+    backward.tell(cx);
+    Ok(backward.finish(outputs))
 }
 
 impl Operator for Cond {
@@ -114,44 +156,15 @@ impl Operator for Cond {
         };
         let wanted: Vec<usize> = (1..cx.operands()).filter(|&place| cx.wanted(place)).collect();
         let operands = operands(cx);
-        let ty = |x: Expr<'_>| x.graph(|graph| type_of(graph, x.id()));
         let given: Vec<(usize, Expr<'_>)> = cx
             .cotangents()
             .into_iter()
             .enumerate()
             .filter_map(|(item, cotangent)| Some((item, cotangent?)))
             .collect();
-        let mut derived = Vec::new();
-        for (branch, body) in bodies.into_iter().enumerate() {
-            let backward = Derived::new(cx, body);
-            let count = body.inputs().len();
-            let mut inputs: Vec<Expr<'_>> =
-                (0..shared).map(|place| backward.keep(body, place)).collect();
-            let mut seeds = Vec::new();
-            for &(_, cotangent) in &given {
-                seeds.push(backward.add("cotangent", ty(cotangent)?));
-            }
-            inputs.extend((shared..count).map(|place| backward.keep(body, place)));
-            let results = backward.rest(body);
-            let seeds: Vec<_> =
-                given.iter().zip(seeds).map(|(&(item, _), seed)| (results[item], seed)).collect();
-            let input_of = |wanted: usize| {
-                let mut places = 0..count;
-                places.find(|&place| operand(bodies, shared, branch, place) == wanted)
-            };
-            let own: Vec<Option<usize>> = wanted.iter().map(|&place| input_of(place)).collect();
-            let xs: Vec<Expr<'_>> = own.iter().flatten().map(|&place| inputs[place]).collect();
-            let mut found = backward.differentiate(cx, &seeds, &xs)?.into_iter();
-            let zeros = |ty: TensorType| results[0].fill(Array::scalar(ty.dtype, 0.0), ty.shape);
-            let mut outputs = Vec::new();
-            for (own, &place) in own.iter().zip(&wanted) {
-                let cotangent = own.and_then(|_| found.next().flatten());
-                let ty = ty(operands[place])?;
-                outputs.push(cotangent.unwrap_or_else(|| zeros(ty)).id());
-            }
-            backward.tell(cx);
-            derived.push(backward.finish(outputs));
-        }
+        let backward =
+            |branch: usize| backward_branch(cx, bodies, branch, shared, &given, &wanted, &operands);
+        let derived = [backward(0)?, backward(1)?];
         // What neither branch needs for its gradient is not given.
         let common = shared + given.len();
         let used = |branch: usize, place: usize| derived[branch].uses(place);
@@ -273,7 +286,7 @@ impl Graph {
     /// It is a mistake if the predicate is not a scalar, if the branches' results differ in shape,
     /// or if a branch has an effect: variables, placeholders and `assign` stand outside.
     #[track_caller]
-    pub fn cond<'g, A: Handles<'g>, Y: Handles<'g>>(
+    pub fn cond<'g, A: TensorTuple<'g>, Y: TensorTuple<'g>>(
         &'g self,
         predicate: impl Operand<'g, bool>,
         args: A,

@@ -1,4 +1,4 @@
-//! What a loop that runs as long as a condition holds has in common with its gradient: its two
+//! A loop that runs as long as a condition holds, as far as its gradient runs it too: its two
 //! bodies, their checks, and running them.
 
 use std::sync::Arc;
@@ -30,9 +30,9 @@ pub(super) struct Parts {
     pub(super) condition: Arc<Body>,
     pub(super) body: Arc<Body>,
     pub(super) carried: usize,
-    /// What the condition captured.
+    /// Number of tensors that the condition captured.
     pub(super) tested: usize,
-    /// What the body captured.
+    /// Number of tensors that the body captured.
     pub(super) captured: usize,
     /// The most iterations; 0 for any number.
     pub(super) most: usize,

@@ -29,7 +29,7 @@ use abeyance_ir::{
     TensorType,
 };
 
-use crate::{Expr, Graph, Handles};
+use crate::{Expr, Graph, TensorTuple};
 
 pub use cond::{Cond, CondAttributes};
 pub use condition::WhileLoopAttributes;
@@ -60,7 +60,7 @@ fn unify(
     }
 }
 
-/// What a body is given at a place has to be what it takes there.
+/// Checks that a body is given the type that it takes at a place.
 pub(super) fn give(
     cx: &mut Inference<'_>,
     body: &Body,
@@ -82,7 +82,7 @@ pub(super) fn give(
     })
 }
 
-/// What a body gives at a place, which has to be known outside.
+/// The type that a body gives at a place, which has to be known outside.
 fn output(cx: &Inference<'_>, body: &Body, place: usize) -> Result<TensorType, Fault> {
     let name = body.graph().name();
     let Some(given) = body.output(place) else {
@@ -122,7 +122,7 @@ pub(super) fn carried(
     }
 }
 
-/// What a loop carries has to have one type in all iterations.
+/// Checks that a carried value has one type in all iterations.
 pub(super) fn invariant(
     cx: &mut Inference<'_>,
     body: &Body,
@@ -158,7 +158,7 @@ impl Graph {
     /// Appends the node of a branch or loop, and gives handles of its results, which have these
     /// names.
     #[track_caller]
-    pub(crate) fn control<'g, Y: Handles<'g>>(
+    pub(crate) fn control<'g, Y: TensorTuple<'g>>(
         &'g self,
         scope: &str,
         operator: &'static dyn Operator,

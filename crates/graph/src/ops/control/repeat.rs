@@ -1,4 +1,4 @@
-//! What kernels of loops share: the keys of random streams, and the iteration in messages.
+//! Iterations of the kernels of loops: the keys of random streams, and the iteration in messages.
 
 use abeyance_kernels::launch::Failure;
 

@@ -13,8 +13,8 @@ use smallvec::SmallVec;
 use super::condition::pack;
 use super::repeat::{draw, within};
 use super::{carried, give, invariant, output, sample_body, short};
-use crate::handles::listed;
-use crate::{Graph, Handles};
+use crate::tensor_tuple::listed;
+use crate::{Graph, TensorTuple};
 
 attributes! {
     /// The body of a scan, and what its inputs are.
@@ -80,6 +80,23 @@ impl Parts {
 
     pub(super) fn is_sequence(&self, place: usize) -> bool {
         (self.carried..self.carried + self.sequences).contains(&place)
+    }
+
+    /// The operands as one iteration takes them: a slice of each sequence.
+    fn of_an_iteration<'c>(&self, operands: &[Concrete<'c>]) -> Vec<Concrete<'c>> {
+        let of = |(place, operand): (usize, &Concrete<'c>)| match operand.dims {
+            [_, rest @ ..] if self.is_sequence(place) => Concrete::new(operand.dtype, rest),
+            _ => *operand,
+        };
+        operands.iter().enumerate().map(of).collect()
+    }
+}
+
+/// The bytes of one slice along the first dimension; 0 of a scalar.
+fn slice_bytes(whole: &Concrete<'_>) -> usize {
+    match whole.dims {
+        [] => 0,
+        [_, rest @ ..] => rest.iter().product::<usize>() * whole.dtype.size(),
     }
 }
 
@@ -150,29 +167,16 @@ impl Operator for Scan {
 
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault> {
         let parts = Parts::new(cx.attributes(), cx.operands.len())?;
-        let slice = |whole: &Concrete<'_>| match whole.dims {
-            [] => 0,
-            [_, rest @ ..] => rest.iter().product::<usize>() * whole.dtype.size(),
-        };
         let length = match cx.operands[parts.carried].dims {
             [length, ..] => *length,
             [] => return Err(Fault::new("a scalar has no dimension to go over")),
         };
-        let sizes: Vec<Concrete<'_>> = cx
-            .operands
-            .iter()
-            .enumerate()
-            .map(|(place, operand)| match operand.dims {
-                [_, rest @ ..] if parts.is_sequence(place) => Concrete::new(operand.dtype, rest),
-                _ => *operand,
-            })
-            .collect();
-        let body = cx.bodies.compile(&parts.body, &sizes)?;
+        let body = cx.bodies.compile(&parts.body, &parts.of_an_iteration(cx.operands))?;
         let packing = pack(cx.results)?;
         let (carried, behind) = (parts.carried, parts.carried + parts.sequences);
         let state = pack(&cx.results[..carried])?;
-        let read: Vec<usize> = cx.operands.iter().map(slice).collect();
-        let written: Vec<usize> = cx.results.iter().map(slice).collect();
+        let read: Vec<usize> = cx.operands.iter().map(slice_bytes).collect();
+        let written: Vec<usize> = cx.results.iter().map(slice_bytes).collect();
         let (reverse, each) = (parts.reverse, body.cost());
         let cost = Cost { flops: each.flops * length as f64, bytes: each.bytes * length as f64 };
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
@@ -198,9 +202,10 @@ impl Operator for Scan {
                             }
                             _ => inputs.get(place),
                         },
-                        &mut |place, bytes| match place < carried {
-                            true => next[state.range(place)].copy_from_slice(bytes),
-                            false => {
+                        &mut |place, bytes| {
+                            if place < carried {
+                                next[state.range(place)].copy_from_slice(bytes)
+                            } else {
                                 let start = packing.range(place).start + at * written[place];
                                 out[start..start + written[place]].copy_from_slice(bytes);
                             }
@@ -302,7 +307,7 @@ impl Graph {
     /// changes its shape, or if the body has an effect. Without slices what is carried at the end
     /// is `first`.
     #[track_caller]
-    pub fn scan<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+    pub fn scan<'g, C: TensorTuple<'g>, X: TensorTuple<'g>, Y: TensorTuple<'g>>(
         &'g self,
         first: C,
         xs: X,
@@ -311,9 +316,10 @@ impl Graph {
         self.scan_in("scan", false, first, xs, body)
     }
 
-    /// The same from the last slice to the first; what is collected stands where its slice stood.
+    /// Runs a body for each slice from the last to the first; what is collected stands where its
+    /// slice stood. Otherwise as [`Graph::scan`].
     #[track_caller]
-    pub fn scan_reverse<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+    pub fn scan_reverse<'g, C: TensorTuple<'g>, X: TensorTuple<'g>, Y: TensorTuple<'g>>(
         &'g self,
         first: C,
         xs: X,
@@ -323,7 +329,7 @@ impl Graph {
     }
 
     #[track_caller]
-    fn scan_in<'g, C: Handles<'g>, X: Handles<'g>, Y: Handles<'g>>(
+    fn scan_in<'g, C: TensorTuple<'g>, X: TensorTuple<'g>, Y: TensorTuple<'g>>(
         &'g self,
         name: &'static str,
         reverse: bool,

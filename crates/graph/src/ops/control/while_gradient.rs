@@ -1,11 +1,13 @@
 //! The gradient of a loop that runs as long as a condition holds.
 
+use std::ops::Range;
+
 use abeyance_ir::{
     AttributeSet, Cotangents, DType, DTypes, Derivation, Differentiability, DoubleBuffer, Fault,
-    Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Sample, Signature, Type,
-    attributes,
+    Inference, LoopMemory, Lowered, Lowering, OperandSpec, Operator, Packing, Sample, Signature,
+    Type, attributes,
 };
-use abeyance_kernels::launch::Kernel;
+use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 
 use super::condition::{Loop, Parts, WhileLoopAttributes, pack};
 use super::repeat::{draw, within};
@@ -118,9 +120,7 @@ impl Operator for WhileGradient {
         // place.
         let cotangents = pack(&cx.results[..floats])?;
         let dtypes: Vec<DType> = cx.results.iter().map(|result| result.dtype).collect();
-        let mut cost = each.cost();
-        cost.flops += 16.0 * backward.cost().flops;
-        cost.bytes += 16.0 * backward.cost().bytes;
+        let cost = cost(&each, backward.cost());
         let carried = parts.carried;
         let stride = each.carried().bytes().next_multiple_of(8);
         Ok(Kernel::single(cx.operands.len(), packing.bytes(), cost, move |call| {
@@ -128,18 +128,14 @@ impl Operator for WhileGradient {
             let (inputs, out) = call.inputs_and_output::<u8>();
             backward.memory().lend(|memory| {
                 let LoopMemory { carried: values, history, cotangents: flow } = memory;
+                let kept = each.carried().bytes();
                 let count = each.run(inputs, values, run, |iteration, current| {
                     let at = iteration * stride;
                     history.grow(at + stride)?;
-                    let kept = &current[..each.carried().bytes()];
-                    history.bytes_mut()[at..at + kept.len()].copy_from_slice(kept);
+                    history.bytes_mut()[at..at + kept].copy_from_slice(&current[..kept]);
                     Ok(())
                 })?;
-                flow.grow(cotangents.bytes())?;
-                for place in 0..floats {
-                    let to = &mut flow.current.bytes_mut()[cotangents.range(place)];
-                    to.copy_from_slice(inputs.get(carried + place));
-                }
+                load(flow, &cotangents, inputs, carried..carried + floats)?;
                 out.fill(0);
                 for iteration in (0..count).rev() {
                     let start = &history.bytes()[iteration * stride..];
@@ -151,16 +147,12 @@ impl Operator for WhileGradient {
                             Some(float) if float < floats => &current[cotangents.range(float)],
                             Some(other) => inputs.get(first + other - floats),
                         },
-                        &mut |place, bytes| match place < floats {
-                            true => next[cotangents.range(place)].copy_from_slice(bytes),
-                            false => {
-                                let sum = &mut out[packing.range(place)];
-                                if iteration + 1 == count {
-                                    sum.copy_from_slice(bytes)
-                                } else {
-                                    add(dtypes[place], sum, bytes)
-                                }
+                        &mut |place, bytes| {
+                            if place < floats {
+                                return next[cotangents.range(place)].copy_from_slice(bytes);
                             }
+                            let sum = &mut out[packing.range(place)];
+                            accumulate(dtypes[place], sum, bytes, iteration + 1 == count);
                         },
                         draw(run, iteration),
                     );
@@ -178,6 +170,34 @@ impl Operator for WhileGradient {
     fn samples(&self) -> Vec<Sample> {
         Vec::new()
     }
+}
+
+/// Loads what is carried from these inputs.
+fn load(
+    carried: &mut DoubleBuffer,
+    packing: &Packing,
+    inputs: Inputs<'_>,
+    places: Range<usize>,
+) -> Result<(), Failure> {
+    carried.grow(packing.bytes())?;
+    for (index, place) in places.enumerate() {
+        let to = &mut carried.current.bytes_mut()[packing.range(index)];
+        to.copy_from_slice(inputs.get(place));
+    }
+    Ok(())
+}
+
+/// Adds the part of an iteration to a sum of floats, which begins with the part of the first.
+fn accumulate(dtype: DType, sum: &mut [u8], part: &[u8], is_first: bool) {
+    if is_first { sum.copy_from_slice(part) } else { add(dtype, sum, part) }
+}
+
+/// The cost of as many iterations forth and back as a loop is expected to have.
+fn cost(each: &Loop, backward: Cost) -> Cost {
+    let mut cost = each.cost();
+    cost.flops += 16.0 * backward.flops;
+    cost.bytes += 16.0 * backward.bytes;
+    cost
 }
 
 /// `sum += more`, elements of floats.

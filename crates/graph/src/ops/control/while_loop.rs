@@ -14,8 +14,8 @@ use super::condition::{Loop, Parts, WhileLoopAttributes};
 use super::derive::{Derived, answer, operands, type_of};
 use super::while_gradient::{WhileGradient, WhileGradientAttributes};
 use super::{carried, sample_body, short};
-use crate::handles::listed;
-use crate::{Expr, Graph, Handles, Rule, Tensor};
+use crate::tensor_tuple::listed;
+use crate::{Expr, Graph, Rule, Tensor, TensorTuple};
 
 /// Runs a body as long as a condition holds.
 ///
@@ -42,11 +42,10 @@ impl Operator for WhileLoop {
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault> {
         let parts = Parts::new(cx.attributes())?;
         let results = parts.infer(cx, 0)?;
-        match cx.operands() == parts.carried + parts.tested + parts.captured {
-            true => Ok(Type::of_items(results)),
-            false => {
-                Err(Fault::new(format!("{} operands are more than its bodies take", cx.operands())))
-            }
+        if cx.operands() == parts.carried + parts.tested + parts.captured {
+            Ok(Type::of_items(results))
+        } else {
+            Err(Fault::new(format!("{} operands are more than its bodies take", cx.operands())))
         }
     }
 
@@ -193,7 +192,7 @@ impl Graph {
     /// A loop that does not end does not end: see [`Graph::while_loop_at_most`]. It is a mistake if
     /// what is carried changes its shape, or if a body has an effect.
     #[track_caller]
-    pub fn while_loop<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
+    pub fn while_loop<'g, C: TensorTuple<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,
         first: C,
         condition: impl FnOnce(C) -> P,
@@ -202,10 +201,10 @@ impl Graph {
         self.repeat_while("while_loop", 0, first, condition, body)
     }
 
-    /// The same with a bound: if the condition still holds after `max_iterations`, the run fails. 0
-    /// is no bound.
+    /// Runs a loop with a bound: if the condition still holds after `max_iterations`, the run
+    /// fails. 0 is no bound.
     #[track_caller]
-    pub fn while_loop_at_most<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
+    pub fn while_loop_at_most<'g, C: TensorTuple<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,
         max_iterations: u32,
         first: C,
@@ -216,7 +215,7 @@ impl Graph {
     }
 
     #[track_caller]
-    fn repeat_while<'g, C: Handles<'g>, P: Into<Tensor<'g, bool>>>(
+    fn repeat_while<'g, C: TensorTuple<'g>, P: Into<Tensor<'g, bool>>>(
         &'g self,
         name: &'static str,
         max_iterations: u32,

@@ -42,7 +42,7 @@ pub(crate) const ENTRIES: &[OpEntry] = &[
         let (x, y) = (call.tensor(0)?, call.tensor(1)?);
         let (alpha, beta) = (call.float_or("alpha", 1.0)?, call.float_or("beta", 1.0)?);
         let (turn_x, turn_y) = (call.flag("transA", false)?, call.flag("transB", false)?);
-        let product = x.matmul_with(y, turn_x, turn_y);
+        let product = x.matmul_transposed(y, turn_x, turn_y);
         let scaled = if alpha == 1.0 { product } else { product * alpha };
         let Some(bias) = call.optional_tensor(2) else {
             return one(scaled);

@@ -1,6 +1,6 @@
 //! Recurrent layers, as `scan`s.
 
-use abeyance_graph::{Element, Expr, Float, Graph, Tensor};
+use abeyance_graph::{Element, Expr, Float, Graph, MatMulOptions, Tensor};
 use abeyance_ir::{Array, Dim, Shape};
 
 use super::super::call::{Call, Imported, unsupported, with_float, wrong};
@@ -221,7 +221,7 @@ fn run<'g, T: Float>(
     hidden: usize,
 ) -> Result<Run<'g>, ProblemKind> {
     // The products with the inputs are computed for all steps at once.
-    let products = x.matmul_with(own.w, false, true);
+    let products = x.matmul_transposed(own.w, false, true);
     let xs = call.typed::<T>(own.input_bias.map_or(products, |bias| products + bias));
     let steps = Steps { graph: call.graph, own, xs, reverse, hidden: hidden as i64 };
     match (cell, activations) {
@@ -256,14 +256,17 @@ impl<'g, T: Float> Steps<'_, 'g, T> {
 
     /// The products of the state with its weights for all gates, with the bias.
     fn products(&self, h: Tensor<'g, T>) -> Tensor<'g, T> {
-        let products = h.matmul_with(self.own.r, false, true);
+        let products = h.matmul_with(self.own.r, MatMulOptions::new().transpose_b(true));
         self.own.own_bias.map_or(products, |bias| products + bias)
     }
 
     /// The product of the state with its weights for a gate, with the bias.
     fn product(&self, h: Tensor<'g, T>, index: i64) -> Tensor<'g, T> {
         let (begin, size) = (index * self.hidden, self.hidden);
-        let product = h.matmul_with(self.own.r.slice([begin, 0], [size, -1]), false, true);
+        let product = h.matmul_with(
+            self.own.r.slice([begin, 0], [size, -1]),
+            MatMulOptions::new().transpose_b(true),
+        );
         self.own.own_bias.map_or(product, |bias| product + bias.slice([begin], [size]))
     }
 

@@ -122,7 +122,7 @@ fn weighted<'g>(
         return matrix.matmul(x);
     }
     let last = rank.saturating_sub(1);
-    let product = move_axis(x, place, last).matmul_with(matrix, false, true);
+    let product = move_axis(x, place, last).matmul_transposed(matrix, false, true);
     move_axis(product, last, place)
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use abeyance_graph::Expr;
 use abeyance_graph::ops::source::{Fill, FillAttributes};
+use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{Array, DType, Shape};
 
 use super::super::call::{Call, Imported, one, unsupported, with_float, wrong};

@@ -7,25 +7,25 @@ use crate::{AnyTensor, Element, Graph, Scalar, Tensor};
 
 /// One or more tensors: a [`Tensor`], a [`Scalar`], a tuple or an array of such, `()` for none. A
 /// struct of handles can be one too, by passing on to its fields.
-pub trait Handles<'g>: Copy {
-    /// The same with a dimension more, as `scan` stacks what each iteration gives.
-    type Stacked: Handles<'g>;
+pub trait TensorTuple<'g>: Copy {
+    /// The handles with a dimension more, as `scan` stacks what each iteration gives.
+    type Stacked: TensorTuple<'g>;
 
     /// Adds its handles to `list`.
     fn list(self, list: &mut Vec<AnyTensor<'g>>);
 
-    /// The same handles of other nodes, which are as many and have the same element types.
+    /// The handles of other nodes, which are as many and have the same element types.
     fn rebuild(graph: &'g Graph, nodes: &mut dyn Iterator<Item = NodeId>) -> Self;
 }
 
 /// The handles as a list.
-pub(crate) fn listed<'g, H: Handles<'g>>(handles: H) -> Vec<AnyTensor<'g>> {
+pub(crate) fn listed<'g, H: TensorTuple<'g>>(handles: H) -> Vec<AnyTensor<'g>> {
     let mut list = Vec::new();
     handles.list(&mut list);
     list
 }
 
-impl<'g, T: Element> Handles<'g> for Tensor<'g, T> {
+impl<'g, T: Element> TensorTuple<'g> for Tensor<'g, T> {
     type Stacked = Self;
 
     fn list(self, list: &mut Vec<AnyTensor<'g>>) {
@@ -40,7 +40,7 @@ impl<'g, T: Element> Handles<'g> for Tensor<'g, T> {
     }
 }
 
-impl<'g, T: Element> Handles<'g> for Scalar<'g, T> {
+impl<'g, T: Element> TensorTuple<'g> for Scalar<'g, T> {
     type Stacked = Tensor<'g, T>;
 
     fn list(self, list: &mut Vec<AnyTensor<'g>>) {
@@ -52,7 +52,7 @@ impl<'g, T: Element> Handles<'g> for Scalar<'g, T> {
     }
 }
 
-impl<'g, H: Handles<'g>, const N: usize> Handles<'g> for [H; N] {
+impl<'g, H: TensorTuple<'g>, const N: usize> TensorTuple<'g> for [H; N] {
     type Stacked = [H::Stacked; N];
 
     fn list(self, list: &mut Vec<AnyTensor<'g>>) {
@@ -68,7 +68,7 @@ impl<'g, H: Handles<'g>, const N: usize> Handles<'g> for [H; N] {
 
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {
-        impl<'g, $($name: Handles<'g>),*> Handles<'g> for ($($name,)*) {
+        impl<'g, $($name: TensorTuple<'g>),*> TensorTuple<'g> for ($($name,)*) {
             type Stacked = ($($name::Stacked,)*);
 
             #[allow(unused_variables)]
