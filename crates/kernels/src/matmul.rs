@@ -24,6 +24,8 @@ pub use batch::BatchedMatmul;
 
 use std::any::TypeId;
 
+use bytemuck::{cast_slice, cast_slice_mut};
+
 use crate::element::Number;
 
 /// Multiplications that take about 10 microseconds.
@@ -105,25 +107,11 @@ impl Matmul {
         );
         let element = TypeId::of::<T>();
         if element == TypeId::of::<f32>() {
-            let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            blocks::multiply::<f32>(
-                self,
-                a,
-                b,
-                bytemuck::cast_slice_mut(out),
-                first_row,
-                workspace,
-            );
+            let (a, b, out) = (cast_slice(a), cast_slice(b), cast_slice_mut(out));
+            multiply_f32(self, a, b, out, first_row, workspace);
         } else if element == TypeId::of::<f64>() {
-            let (a, b) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
-            blocks::multiply::<f64>(
-                self,
-                a,
-                b,
-                bytemuck::cast_slice_mut(out),
-                first_row,
-                workspace,
-            );
+            let (a, b, out) = (cast_slice(a), cast_slice(b), cast_slice_mut(out));
+            multiply_f64(self, a, b, out, first_row, workspace);
         } else {
             integer::multiply(self, a, b, out, first_row);
         }
@@ -133,6 +121,31 @@ impl Matmul {
     fn strides_a(&self) -> (usize, usize) {
         if self.transpose_a { (1, self.m) } else { (self.k, 1) }
     }
+}
+
+// Functions that are not generic, so that the hundreds of kernels behind them are compiled here and
+// not in the crates that multiply.
+
+fn multiply_f32(
+    plan: &Matmul,
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    first_row: usize,
+    workspace: &mut [u8],
+) {
+    blocks::multiply(plan, a, b, out, first_row, workspace);
+}
+
+fn multiply_f64(
+    plan: &Matmul,
+    a: &[f64],
+    b: &[f64],
+    out: &mut [f64],
+    first_row: usize,
+    workspace: &mut [u8],
+) {
+    blocks::multiply(plan, a, b, out, first_row, workspace);
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use super::Matmul;
 use super::pack::{self, pack_panel, pack_transposed};
 use super::prefetch::Prefetch;
 use super::tile::{
-    COLUMN_MAJOR, Kernel, Kernels, Lane, ROW_MAJOR, Registers16, Registers32, STEPS, Tile, lanes,
+    COLUMN_MAJOR, Kernel, Kernels, Lane, NoVectors, ROW_MAJOR, Registers16, Registers32, STEPS,
+    Tile, lanes,
 };
 use crate::lanes::{Float, Work, dispatch};
 
@@ -203,7 +204,9 @@ impl<T: Float> Work<T> for Product<'_, T> {
     where
         T: Lane<S>,
     {
-        if S::REGISTER_COUNT >= 32 {
+        if const { lanes::<T, S>() == 1 } {
+            self.blocks::<S, NoVectors>(simd);
+        } else if const { S::REGISTER_COUNT >= 32 } {
             self.blocks::<S, Registers32>(simd);
         } else {
             self.blocks::<S, Registers16>(simd);

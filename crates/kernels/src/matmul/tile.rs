@@ -137,14 +137,16 @@ pub(super) struct Tile<T> {
 
 // Loops over constants, which are written out: whether the compiler would unroll loops so large
 // depends on what stands around them, and sums that are not in registers make a kernel ten times as
-// slow.
+// slow. What is beyond the last row or vector is left out by a `const` condition, before the
+// compiler makes code of it: there are hundreds of these kernels, and with plain conditions they
+// were four fifths of all code that the operators' crate was compiled to.
 macro_rules! each_row {
     ($i:ident, $body:block) => { each_row!($i, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13) };
-    ($i:ident, $body:block, $($n:literal)*) => { $(if $n < ROWS { let $i = $n; $body })* };
+    ($i:ident, $body:block, $($n:literal)*) => { $(if const { $n < ROWS } { let $i = $n; $body })* };
 }
 macro_rules! each_vector {
     ($v:ident, $body:block) => { each_vector!($v, $body, 0 1 2 3) };
-    ($v:ident, $body:block, $($n:literal)*) => { $(if $n < VECTORS { let $v = $n; $body })* };
+    ($v:ident, $body:block, $($n:literal)*) => { $(if const { $n < VECTORS } { let $v = $n; $body })* };
 }
 
 /// A pointer of which the compiler does not know that it is a multiple of something away from
@@ -191,7 +193,7 @@ impl<T: Real> Tile<T> {
         const SHARE: usize = 3;
         let lanes = lanes::<T, S>();
         let (row, step) =
-            if A == COLUMN_MAJOR { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
+            if const { A == COLUMN_MAJOR } { (1, self.stride_a.1) } else { (self.stride_a.0, 1) };
         let last = T::mask(simd, self.count - (VECTORS - 1) * lanes);
         let mut sums = [[T::splat(simd, T::ZERO); VECTORS]; ROWS];
         // A and C are kept as bases and C's next row to prefetch; a base beyond the last row
@@ -218,13 +220,13 @@ impl<T: Real> Tile<T> {
                     // last one.
                     line[v] = unsafe {
                         let b = b.add(v * lanes);
-                        if B != WHOLE && v == VECTORS - 1 {
+                        if const { B != WHOLE } && v == VECTORS - 1 {
                             T::load(simd, last, b)
                         } else {
                             b.cast::<T::Vector>().read_unaligned()
                         }
                     };
-                    if B == PACKING {
+                    if const { B == PACKING } {
                         // SAFETY: `packed` is writable for these vectors.
                         unsafe {
                             packed.add(v * lanes).cast::<T::Vector>().write_unaligned(line[v])
@@ -234,7 +236,7 @@ impl<T: Real> Tile<T> {
                 each_row!(i, {
                     // SAFETY: `a` is readable for every row.
                     let x = unsafe {
-                        if A == COLUMN_MAJOR {
+                        if const { A == COLUMN_MAJOR } {
                             *a.add(i)
                         } else {
                             *bases[i / SHARE].add(i % SHARE * row)
@@ -246,7 +248,7 @@ impl<T: Real> Tile<T> {
                     });
                 });
                 // Beyond the last step these may point outside, where nothing is read.
-                if A == COLUMN_MAJOR {
+                if const { A == COLUMN_MAJOR } {
                     a = a.wrapping_add(step);
                 } else {
                     each_row!(i, {
@@ -256,7 +258,7 @@ impl<T: Real> Tile<T> {
                     });
                 }
                 b = b.wrapping_add(self.stride_b);
-                if B == PACKING {
+                if const { B == PACKING } {
                     packed = packed.wrapping_add(VECTORS * lanes);
                 }
             }
@@ -366,6 +368,8 @@ pub(super) trait Kernels<T: Float, S: Simd> {
     fn few<const A: u8>(rows: usize, wide: bool) -> Kernel<T, S>;
 }
 
+/// For instruction sets without vectors, where few tiles are enough.
+pub(super) struct NoVectors;
 pub(super) struct Registers16;
 pub(super) struct Registers32;
 
@@ -396,5 +400,6 @@ macro_rules! kernels {
     };
 }
 
+kernels!(NoVectors: 2, 2, 1, 1; 1 2; 1);
 kernels!(Registers16: 6, 6, 3, 2; 1 2 3 4 5 6; 1 2 3);
 kernels!(Registers32: 14, 12, 4, 4; 1 2 3 4 5 6 7 8 9 10 11 12 13 14; 1 2 3 4);

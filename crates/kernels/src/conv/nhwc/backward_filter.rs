@@ -237,7 +237,6 @@ impl<T: Float> Rows<'_, T> {
         T: Lane<S>,
     {
         let filters = self.plan.conv.filters;
-        let wide = S::REGISTER_COUNT >= 32;
         let mut f = 0;
         while f < filters {
             // As many sums as hide that one is ready after some cycles only, and as registers hold.
@@ -245,9 +244,10 @@ impl<T: Float> Rows<'_, T> {
                 ($($count:literal $wide:literal $narrow:literal;)*) => {
                     match filters - f {
                         $(rest if rest >= $count => {
-                            match wide {
-                                true => self.strips::<S, $count, $wide>(simd, f, out),
-                                false => self.strips::<S, $count, $narrow>(simd, f, out),
+                            if const { S::REGISTER_COUNT >= 32 } {
+                                self.strips::<S, $count, $wide>(simd, f, out);
+                            } else {
+                                self.strips::<S, $count, $narrow>(simd, f, out);
                             }
                             f += $count;
                         })*

@@ -100,7 +100,7 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
     where
         T: Lane<S>,
     {
-        let most = if S::REGISTER_COUNT >= 32 { WIDE } else { NARROW };
+        let most = const { tallest::<T, S>(WIDE, NARROW) };
         let all = self.0.count as u32;
         let tiles = all.div_ceil(most);
         let (each, more) = if tiles == 1 { (all, 0) } else { (all / tiles, all % tiles) };
@@ -110,11 +110,12 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
             macro_rules! counts {
                 ($($count:literal)*) => {
                     match count {
-                        $($count if $count <= most => {
+                        // A `const` condition, so that no code is made for higher tiles.
+                        $($count => if const { $count <= tallest::<T, S>(WIDE, NARROW) } {
                             for start in self.0.starts {
                                 self.tile::<S, $count>(simd, done, start);
                             }
-                        })*
+                        },)*
                         _ => unreachable!("a tile is 1 to {most} high"),
                     }
                 };
@@ -122,6 +123,18 @@ impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW:
             counts!(1 2 3 4 5 6 7 8);
             done += count as usize;
         }
+    }
+}
+
+/// The height of a tile that leaves registers for the operands. Without vectors few tiles are
+/// enough.
+const fn tallest<T: Lane<S>, S: Simd>(wide: u32, narrow: u32) -> u32 {
+    if size_of::<T::Vector>() == size_of::<T>() {
+        1
+    } else if S::REGISTER_COUNT >= 32 {
+        wide
+    } else {
+        narrow
     }
 }
 
