@@ -8,7 +8,7 @@ use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 
 use crate::value::each;
-use crate::{Port, Value};
+use crate::{TensorRef, Value};
 
 /// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
 /// Cloning one copies no elements.
@@ -59,43 +59,43 @@ impl<'a> Feed<'a> {
     /// when the program runs, that they are the same is checked by the run.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dtype, dims, bytes) = value.raw();
-        let port = tensor.port();
+        let port = tensor.tensor_ref();
         Feed { graph: port.graph, node: port.node, made: port.made, dtype, dims, bytes }
     }
 }
 
-/// A tensor that can be fed: any, as a handle or as a [`Port`].
+/// A tensor that can be fed: any, as a handle or as a [`TensorRef`].
 pub trait FeedTarget {
     /// The type of its elements; [`Value`] where that is known only when the program runs.
     type Element;
     /// Which tensor it is.
-    fn port(&self) -> Port<Self::Element>;
+    fn tensor_ref(&self) -> TensorRef<Self::Element>;
 }
 
 impl<T: Element> FeedTarget for Tensor<'_, T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         (*self).into()
     }
 }
 
 impl<T: Element> FeedTarget for Scalar<'_, T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         (*self).into()
     }
 }
 
 impl FeedTarget for AnyTensor<'_> {
     type Element = Value;
-    fn port(&self) -> Port<Value> {
+    fn tensor_ref(&self) -> TensorRef<Value> {
         (*self).into()
     }
 }
 
-impl<T> FeedTarget for Port<T> {
+impl<T> FeedTarget for TensorRef<T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         *self
     }
 }

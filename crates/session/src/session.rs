@@ -16,7 +16,7 @@ use abeyance_ir::{self as ir, Effect, GraphId, Location, NodeId};
 use abeyance_scheduler::{AlignedBytes, Recording, ThreadPool};
 
 use crate::feed::{Bytes, Feed};
-use crate::fetch::{Collect, Fetch, FetchList};
+use crate::fetch::{Decode, Fetch, FetchList};
 use crate::initial::initialize;
 use crate::plan::{
     Explanation, FeedShape, FrozenGraph, PassSet, Plan, PlanCache, Request, RunMemory,
@@ -24,7 +24,9 @@ use crate::plan::{
 };
 use crate::trace::Pending;
 use crate::variables::Variables;
-use crate::{Error, NodeCost, Port, Results, RunOptions, SessionMemory, SessionOptions, feeding};
+use crate::{
+    Error, NodeCost, Results, RunOptions, SessionMemory, SessionOptions, TensorRef, feed_check,
+};
 
 /// Runs a graph. Owns a frozen copy of it and the values of its variables; borrows nothing, and may
 /// be used by many threads at once.
@@ -194,10 +196,10 @@ impl Session {
         &self,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<<F::Collect as Collect>::Output, Error> {
+    ) -> Result<<F::Decoder as Decode>::Output, Error> {
         let location = Location::caller();
         self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
-            collect.collect(results)
+            collect.decode(results)
         })
         .map_err(|error| error.at(location))
     }
@@ -212,9 +214,9 @@ impl Session {
         options: RunOptions<'_>,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<<F::Collect as Collect>::Output, Error> {
+    ) -> Result<<F::Decoder as Decode>::Output, Error> {
         let location = Location::caller();
-        self.run_and(&fetches, feeds.as_ref(), options, |collect, results| collect.collect(results))
+        self.run_and(&fetches, feeds.as_ref(), options, |collect, results| collect.decode(results))
             .map_err(|error| error.at(location))
     }
 
@@ -228,11 +230,11 @@ impl Session {
         &self,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
-        output: &mut <F::Collect as Collect>::Output,
+        output: &mut <F::Decoder as Decode>::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
         self.run_and(&fetches, feeds.as_ref(), RunOptions::new(), |collect, results| {
-            collect.collect_into(results, output);
+            collect.decode_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
@@ -242,7 +244,7 @@ impl Session {
         fetches: &F,
         feeds: &[Feed<'_>],
         options: RunOptions<'_>,
-        pick_up: impl FnOnce(&F::Collect, &mut Results<'_>) -> R,
+        pick_up: impl FnOnce(&F::Decoder, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
@@ -284,7 +286,7 @@ impl Session {
 
     fn explain_nodes(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Explanation, Error> {
         self.check_foreign(feeds)?;
-        feeding::check(&self.frozen.graph, feeds)?;
+        feed_check::check(&self.frozen.graph, feeds)?;
         let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
         Ok(plan.explain(&self.frozen))
     }
@@ -320,7 +322,7 @@ impl Session {
         let fetches = self.fetched(&list).map_err(|error| error.at(location))?;
         let mut drafts: Vec<(&'static str, String)> = Vec::new();
         let compiled = self.check_foreign(feeds).and_then(|()| {
-            feeding::check(&self.frozen.graph, feeds)?;
+            feed_check::check(&self.frozen.graph, feeds)?;
             let shapes = shapes(feeds);
             compile_watched(&Request::new(&self.frozen, &fetches, &shapes), &mut |name, draft| {
                 let text = draft.to_string();
@@ -367,7 +369,7 @@ impl Session {
 
     fn node_costs(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Result<Vec<NodeCost>, Error> {
         self.check_foreign(feeds)?;
-        feeding::check(&self.frozen.graph, feeds)?;
+        feed_check::check(&self.frozen.graph, feeds)?;
         let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)).plain())?;
         Ok(plan.node_costs(&self.frozen))
     }
@@ -378,7 +380,7 @@ impl Session {
     /// # Errors
     /// A fetch of another graph.
     #[track_caller]
-    pub fn prepare<F: Fetch>(&self, fetches: F) -> Result<Callable<'_, F::Collect>, Error> {
+    pub fn prepare<F: Fetch>(&self, fetches: F) -> Result<Callable<'_, F::Decoder>, Error> {
         let location = Location::caller();
         let mut list = FetchList::default();
         let collect = fetches.list(&mut list);
@@ -391,12 +393,12 @@ impl Session {
     /// # Errors
     /// There is no node of that name, or it is not a tensor of `T`.
     #[track_caller]
-    pub fn port<T: Element>(&self, name: &str) -> Result<Port<T>, Error> {
+    pub fn tensor_ref<T: Element>(&self, name: &str) -> Result<TensorRef<T>, Error> {
         let (graph, location) = (&self.frozen.graph, Location::caller());
         let node = graph
             .find_tensor(name, T::DTYPE)
             .map_err(|diagnostic| Error::Request(diagnostic.into()).at(location));
-        node.map(|node| Port::new(graph, node))
+        node.map(|node| TensorRef::new(graph, node))
     }
 
     /// The names of all variables, in the order in which they were made.
@@ -433,7 +435,7 @@ impl Session {
         if let Some(plan) = self.plans.find(fetches, feeds) {
             return Ok(plan);
         }
-        feeding::check(&self.frozen.graph, feeds)?;
+        feed_check::check(&self.frozen.graph, feeds)?;
         let plan = compile(&Request::new(&self.frozen, fetches, &shapes(feeds)))?;
         Ok(self.plans.insert(plan, fetches, feeds))
     }

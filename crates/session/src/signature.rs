@@ -4,9 +4,9 @@ use abeyance_graph::Element;
 use abeyance_ir::{DType, Diagnostic, Diagnostics, GraphSignature, Location, NodeId, near};
 
 use crate::feed::{Feed, FeedValue};
-use crate::fetch::Collect;
+use crate::fetch::Decode;
 use crate::value::each;
-use crate::{Callable, Error, Port, Results, RunOptions, Session, Value};
+use crate::{Callable, Error, Results, RunOptions, Session, TensorRef, Value};
 
 /// One of a graph's signatures, ready to run: what serves somebody who has a graph's file and not
 /// its program.
@@ -30,7 +30,7 @@ pub struct SignatureRun<'s> {
     signature: GraphSignature,
     /// What it always feeds.
     fixed: Vec<(NodeId, Value)>,
-    callable: Callable<'s, CollectOutputs>,
+    callable: Callable<'s, DecodeOutputs>,
 }
 
 impl Session {
@@ -55,9 +55,9 @@ impl Session {
 fn callable<'s>(
     session: &'s Session,
     signature: &GraphSignature,
-    extras: &[Port<Value>],
-) -> Callable<'s, CollectOutputs> {
-    let collect = CollectOutputs {
+    extras: &[TensorRef<Value>],
+) -> Callable<'s, DecodeOutputs> {
+    let collect = DecodeOutputs {
         outputs: signature.outputs.len(),
         steps: signature.steps.len(),
         extras: extras.len(),
@@ -85,7 +85,7 @@ impl SignatureRun<'_> {
     /// g.summaries().scalar("largest", x.reduce_max(..));
     ///
     /// let session = Session::new(&g)?;
-    /// let watched = session.summaries().into_iter().flat_map(|summary| summary.ports);
+    /// let watched = session.summaries().into_iter().flat_map(|summary| summary.tensors);
     /// let predict = session.signature("predict")?.fetching(watched)?;
     /// let values = predict.run([predict.feed("points", &array![1.0f32, 2.0])?])?;
     /// assert_eq!((values[0].to_f64(), values[1].to_f64()), (vec![3.0], vec![2.0]));
@@ -95,10 +95,13 @@ impl SignatureRun<'_> {
     /// # Errors
     /// One of them is of another graph than the session's.
     #[track_caller]
-    pub fn fetching(self, extras: impl IntoIterator<Item = Port<Value>>) -> Result<Self, Error> {
+    pub fn fetching(
+        self,
+        extras: impl IntoIterator<Item = TensorRef<Value>>,
+    ) -> Result<Self, Error> {
         let location = Location::caller();
-        let extras: Vec<Port<Value>> = extras.into_iter().collect();
-        self.session.check_ports(&extras).map_err(|error| error.at(location))?;
+        let extras: Vec<TensorRef<Value>> = extras.into_iter().collect();
+        self.session.check_fetches(&extras).map_err(|error| error.at(location))?;
         let callable = callable(self.session, &self.signature, &extras);
         Ok(Self { callable, ..self })
     }
@@ -140,7 +143,7 @@ impl SignatureRun<'_> {
                 .note(graph.describe(node), found.location);
             return Err(Error::Request(diagnostic.into()));
         }
-        Ok(Feed::new(Port::<T>::new(graph, node), value))
+        Ok(Feed::new(TensorRef::<T>::new(graph, node), value))
     }
 
     /// The same with an array whose element type is known only now.
@@ -252,7 +255,7 @@ impl SignatureRun<'_> {
             feeds.push(feed);
         }
         for (node, value) in &self.fixed {
-            feeds.push(each!(value, array => Feed::new(Port::new(graph, *node), array)));
+            feeds.push(each!(value, array => Feed::new(TensorRef::new(graph, *node), array)));
         }
         feeds
     }
@@ -266,16 +269,16 @@ impl std::fmt::Debug for SignatureRun<'_> {
 
 /// Picks up the outputs of a signature, nothing of its steps, and what is fetched besides.
 #[derive(Debug)]
-pub(crate) struct CollectOutputs {
+pub(crate) struct DecodeOutputs {
     outputs: usize,
     steps: usize,
     extras: usize,
 }
 
-impl Collect for CollectOutputs {
+impl Decode for DecodeOutputs {
     type Output = Vec<Value>;
 
-    fn collect(&self, results: &mut Results<'_>) -> Vec<Value> {
+    fn decode(&self, results: &mut Results<'_>) -> Vec<Value> {
         let mut values: Vec<Value> = (0..self.outputs).map(|_| results.value()).collect();
         (0..self.steps).for_each(|_| results.skip());
         values.extend((0..self.extras).map(|_| results.value()));

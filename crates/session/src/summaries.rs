@@ -2,7 +2,7 @@
 
 use abeyance_ir::{Diagnostic, Location, NodeId, SummaryKind};
 
-use crate::{Error, Port, Session, Value};
+use crate::{Error, Session, TensorRef, Value};
 
 /// A summary of a session's graph, with the tensors to fetch for it.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct SessionSummary {
     /// What they are called, once in a graph.
     pub tag: Box<str>,
     /// Its tensor; of a histogram one or more, which are shown together.
-    pub ports: Vec<Port<Value>>,
+    pub tensors: Vec<TensorRef<Value>>,
 }
 
 impl Session {
@@ -30,7 +30,7 @@ impl Session {
     ///
     /// let session = Session::new(&g)?;
     /// for summary in session.summaries() {
-    ///     let values = session.run(summary.ports, feeds![x => &[1.0, 2.0]])?;
+    ///     let values = session.run(summary.tensors, feeds![x => &[1.0, 2.0]])?;
     ///     println!("{} {}: {:?}", summary.kind, summary.tag, values[0].to_f64());
     /// }
     /// # Ok::<(), abeyance_session::Error>(())
@@ -41,7 +41,7 @@ impl Session {
             kind: summary.kind,
             tag: summary.tag.clone(),
             // A summary is of nodes of its graph.
-            ports: summary.nodes.iter().map(|&node| Port::new(graph, node)).collect(),
+            tensors: summary.nodes.iter().map(|&node| TensorRef::new(graph, node)).collect(),
         });
         summaries.collect()
     }
@@ -56,7 +56,7 @@ impl Session {
     /// g.signature("predict").input("points", x).output("sum", x.reduce_sum(..));
     /// let session = Session::new(&g)?;
     /// let predict = session.signature("predict")?;
-    /// let sum = session.port_of(predict.signature().outputs[0].1)?;
+    /// let sum = session.tensor_ref_of(predict.signature().outputs[0].1)?;
     /// let sum = session.run(sum, feeds![x => &[1.0, 2.0]])?;
     /// assert_eq!(sum.to_f64(), [3.0]);
     /// # Ok::<(), abeyance_session::Error>(())
@@ -65,10 +65,10 @@ impl Session {
     /// # Errors
     /// The graph has no such node.
     #[track_caller]
-    pub fn port_of(&self, node: NodeId) -> Result<Port<Value>, Error> {
+    pub fn tensor_ref_of(&self, node: NodeId) -> Result<TensorRef<Value>, Error> {
         let graph = self.frozen_graph();
         match graph.get(node) {
-            Some(_) => Ok(Port::new(graph, node)),
+            Some(_) => Ok(TensorRef::new(graph, node)),
             None => {
                 let message = format!(
                     "graph `{}` has no node {}, but {} nodes",

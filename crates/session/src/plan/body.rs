@@ -70,8 +70,8 @@ impl BodyCompiler for Bodies<'_> {
             flops: sum.flops + cost.flops,
             bytes: sum.bytes + cost.bytes,
         });
-        self.held.set(self.held.get() + size_of::<Ready>() + plan.bytes);
-        Ok(Box::new(Ready {
+        self.held.set(self.held.get() + size_of::<CompiledBody>() + plan.bytes);
+        Ok(Box::new(CompiledBody {
             outputs: outputs.collect::<Result<_, _>>()?,
             cost,
             memory: self.session.memory.of_body(body),
@@ -82,7 +82,7 @@ impl BodyCompiler for Bodies<'_> {
 }
 
 /// A body ready to run.
-struct Ready {
+struct CompiledBody {
     body: Arc<Body>,
     plan: Plan,
     outputs: Vec<BufferId>,
@@ -90,7 +90,7 @@ struct Ready {
     memory: Arc<BodyMemory>,
 }
 
-impl Ready {
+impl CompiledBody {
     fn run_in<'a>(
         &self,
         state: &mut State,
@@ -124,7 +124,7 @@ impl Ready {
     }
 }
 
-impl RunBody for Ready {
+impl RunBody for CompiledBody {
     fn run<'a>(
         &self,
         input: &dyn Fn(usize) -> &'a [u8],

@@ -7,13 +7,13 @@ use smallvec::SmallVec;
 
 use super::Session;
 use crate::feed::Feed;
-use crate::fetch::Collect;
+use crate::fetch::Decode;
 use crate::plan::{Explanation, Plan};
 use crate::{Error, NodeCost, Results, RunOptions};
 
 impl Session {
     /// Nodes of the session's graph made ready to run.
-    pub(crate) fn callable<C: Collect>(
+    pub(crate) fn callable<C: Decode>(
         &self,
         fetches: SmallVec<[NodeId; 12]>,
         collect: C,
@@ -31,7 +31,7 @@ pub struct Callable<'s, C> {
     last: RwLock<Option<Arc<Plan>>>,
 }
 
-impl<C: Collect> Callable<'_, C> {
+impl<C: Decode> Callable<'_, C> {
     /// Computes the fetches: [`Session::run`].
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl<C: Collect> Callable<'_, C> {
         feeds: impl AsRef<[Feed<'a>]>,
     ) -> Result<C::Output, Error> {
         let location = Location::caller();
-        self.run_and(feeds.as_ref(), options, |collect, results| collect.collect(results))
+        self.run_and(feeds.as_ref(), options, |collect, results| collect.decode(results))
             .map_err(|error| error.at(location))
     }
 
@@ -68,7 +68,7 @@ impl<C: Collect> Callable<'_, C> {
     ) -> Result<(), Error> {
         let location = Location::caller();
         self.run_and(feeds.as_ref(), RunOptions::new(), |collect, results| {
-            collect.collect_into(results, output);
+            collect.decode_into(results, output);
         })
         .map_err(|error| error.at(location))
     }

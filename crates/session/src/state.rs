@@ -10,7 +10,7 @@ use crate::{Error, Session};
 /// What a session has come to: the values of its variables, and the counters that key its random
 /// streams. A session with the same seed that is put into this state goes on to the same bits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct SessionState {
     /// The session's seed.
     pub seed: u64,
     /// The number of runs that wrote variables.
@@ -23,7 +23,7 @@ pub struct Snapshot {
 
 impl Session {
     /// What the session has come to, between two runs that write.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn state(&self) -> SessionState {
         let graph = self.frozen_graph();
         let values = self.values().read();
         let variables = self.variable_nodes().iter().zip(values.iter()).map(|(&id, value)| {
@@ -33,7 +33,7 @@ impl Session {
             let dtype = ty.map_or(abeyance_ir::DType::F32, |ty| ty.dtype);
             (node.name.clone(), Array { dtype, dims, bytes: value.to_vec() })
         });
-        Snapshot {
+        SessionState {
             seed: self.seed(),
             // Steps are counted while values are locked for writing.
             step: self.counters().0.load(Ordering::Acquire),
@@ -49,7 +49,7 @@ impl Session {
     /// Variables that are missing, unknown or of another shape, all of them; another seed. The
     /// session is then as it was.
     #[track_caller]
-    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub fn restore(&self, snapshot: &SessionState) -> Result<(), Error> {
         let location = Location::caller();
         let mut mistakes = Vec::new();
         if snapshot.seed != self.seed() {
