@@ -1,6 +1,5 @@
-//! Makes graphs run: [`differentiate`] appends the backward graph, a plan is compiled for each set
-//! of fetches and feed shapes, and a [`Session`] keeps the variables and hands plans to the
-//! scheduler.
+//! Runs graphs: [`differentiate`] appends the backward graph, a plan is compiled for each set of
+//! fetches and feed shapes, and a [`Session`] keeps the variables and hands plans to the scheduler.
 //!
 //! This crate knows what feeds, fetches and variables are. It must not know any particular operator
 //! beyond what gradients are added up with, Jacobians are stacked with and the pass `simplify`
@@ -17,6 +16,7 @@ mod jacobian;
 mod memory;
 mod options;
 mod plan;
+pub mod quantity;
 mod results;
 mod session;
 mod signature;
