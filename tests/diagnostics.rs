@@ -736,7 +736,7 @@ fn feeds_and_fetches_of_another_graph() {
 }
 
 #[test]
-fn a_port_of_another_graph_and_ports_that_are_not_there() {
+fn a_tensor_of_another_graph_and_names_that_are_not_there() {
     let (g, other) = (Graph::named("net"), Graph::new());
     let x = g.placeholder::<f32>("scope/x", dims![]);
     let stranger = TensorRef::from(other.placeholder::<f32>("stranger", dims![]));

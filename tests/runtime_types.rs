@@ -41,7 +41,7 @@ fn a_handle_of_a_known_type_is_had_from_one_that_is_not() {
     assert!(x.typed::<f64>().is_none());
     let doubled = x.typed::<f32>().unwrap() * 2.0;
     let session = Session::new(&g).unwrap();
-    // A typed tensor takes a value, too, and a port does without the graph.
+    // A typed tensor takes a value, too, and a `TensorRef` does without the graph.
     let out = session.run(doubled, feeds![x => &value]).unwrap();
     assert_eq!(out, arr2(&[[2.0, 4.0]]).into_dyn());
     let typed = x.typed::<f32>().unwrap();

@@ -104,9 +104,9 @@ pub(crate) struct Layout {
     pub(crate) scalars: Vec<Arc<str>>,
     /// All tensors, no node twice.
     pub(crate) tensors: Vec<TensorRef<Value>>,
-    /// Tags of histograms, with the places of their tensors among the tensors.
+    /// Tags of histograms, with the indices of their tensors.
     pub(crate) histograms: Arc<[(String, Vec<usize>)]>,
-    /// Tags of images, with their places among the tensors.
+    /// Tags of images, with the indices of their tensors.
     pub(crate) images: Arc<[(String, usize)]>,
     /// The places of images, labels and predictions.
     pub(crate) classifier: Option<[usize; 3]>,

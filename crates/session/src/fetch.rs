@@ -1,4 +1,4 @@
-//! What a run gives back.
+//! Fetches: the values that a run returns, and their Rust types.
 
 use abeyance_graph::{AnyTensor, Element, Operation, Scalar, Tensor};
 use abeyance_ir::{DType, GraphId, Location, NodeId, Type};
@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::{Results, TensorRef, Value};
 
-/// The nodes of a fetch, in order. A dozen fit without an allocation.
+/// The nodes of a fetch, in order. Up to twelve need no allocation.
 #[derive(Debug, Default)]
 pub struct FetchList<'a>(pub(crate) SmallVec<[FetchEntry<'a>; 12]>);
 
@@ -17,8 +17,9 @@ pub(crate) struct FetchEntry<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
     pub(crate) kind: FetchKind,
-    /// For messages: where it was made, and the handle, if it was one.
+    /// The place where the tensor was made, for messages.
     pub(crate) made: Location,
+    /// The handle, if it is one and no [`TensorRef`], for messages.
     pub(crate) handle: Option<AnyTensor<'a>>,
 }
 
@@ -35,19 +36,19 @@ impl<'a> FetchList<'a> {
     }
 }
 
-/// What a value is picked up as.
+/// The Rust type that a fetched value is decoded to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FetchKind {
     /// An array of these elements.
     Array(DType),
-    /// A number.
+    /// A number of this type.
     Number(DType),
-    /// Whatever it is.
+    /// A value of any type, or none.
     Anything,
 }
 
 impl FetchKind {
-    /// True if a node of this type can be picked up so.
+    /// True if a node of this type can be decoded to it.
     pub(crate) fn fits(self, ty: &Type) -> bool {
         match (self, ty) {
             (FetchKind::Anything, _) => true,
@@ -70,32 +71,38 @@ impl std::fmt::Display for FetchKind {
     }
 }
 
-/// What can be fetched: a [`Tensor`] or a [`TensorRef`] gives an `ndarray` array, a [`Scalar`] a number,
-/// an [`Operation`] `()`, an [`AnyTensor`] or a `TensorRef<Value>` a [`Value`]; tuples, arrays and
-/// `Vec`s of these give tuples, arrays and `Vec`s.
+/// A value that can be fetched.
+///
+/// | fetch | value |
+/// |---|---|
+/// | [`Tensor`], [`TensorRef`] | an `ndarray` array |
+/// | [`Scalar`] | a number |
+/// | [`AnyTensor`], `TensorRef<Value>` | a [`Value`] |
+/// | [`Operation`] | `()` |
+/// | tuples, arrays and `Vec`s of these | tuples, arrays and `Vec`s |
 pub trait Fetch {
-    /// How the values are picked up; borrows no graph.
+    /// The decoder of the values, which borrows no graph.
     type Decoder: Decode;
 
     /// Adds the nodes to `list`.
     fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Decoder;
 }
 
-/// Picks up fetched values in the order in which [`Fetch::list`] named their nodes.
+/// Decodes fetched values in the order in which [`Fetch::list`] named their nodes.
 pub trait Decode {
-    /// Rust's value.
+    /// The type of the decoded values.
     type Output;
 
-    /// The values as new Rust values.
+    /// Decodes the values to new ones.
     fn decode(&self, results: &mut Results<'_>) -> Self::Output;
 
-    /// The values into existing ones, which are reused where their shapes fit.
+    /// Decodes the values into existing ones, which are reused where their shapes fit.
     fn decode_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
         *output = self.decode(results);
     }
 }
 
-/// Picks up an array of `T`.
+/// Decodes an array of `T`.
 #[derive(Debug)]
 pub struct DecodeArray<T>(std::marker::PhantomData<fn() -> T>);
 
@@ -131,7 +138,7 @@ impl<T: Element> Decode for DecodeArray<T> {
     }
 }
 
-/// Picks up a number.
+/// Decodes a number.
 #[derive(Debug)]
 pub struct DecodeNumber<T>(std::marker::PhantomData<fn() -> T>);
 
@@ -150,7 +157,7 @@ impl<T: Element> Decode for DecodeNumber<T> {
     }
 }
 
-/// Picks up nothing.
+/// Skips an operation, which has no value.
 #[derive(Debug)]
 pub struct DecodeNothing(());
 
@@ -169,7 +176,7 @@ impl Decode for DecodeNothing {
     }
 }
 
-/// Picks up an array of whatever type.
+/// Decodes an array of any element type.
 #[derive(Debug)]
 pub struct DecodeValue(());
 

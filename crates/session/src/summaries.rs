@@ -1,25 +1,25 @@
-//! What a session's graph says is worth watching, ready to be fetched.
+//! The summaries of a session's graph, as tensors to fetch.
 
 use abeyance_ir::{Diagnostic, Location, NodeId, SummaryKind};
 
 use crate::{Error, Session, TensorRef, Value};
 
-/// A summary of a session's graph, with the tensors to fetch for it.
+/// A summary of a session's graph, with the tensors to fetch for it: [`Session::summaries`].
 #[derive(Clone, Debug)]
 pub struct SessionSummary {
-    /// How they are shown.
+    /// The kind of the summary: how its values are shown.
     pub kind: SummaryKind,
-    /// What they are called, once in a graph.
+    /// The name under which its values are shown, which is unique in a graph.
     pub tag: Box<str>,
-    /// Its tensor; of a histogram one or more, which are shown together.
+    /// The tensors to fetch: one, or of a histogram one or more, which are shown together.
     pub tensors: Vec<TensorRef<Value>>,
 }
 
 impl Session {
-    /// The summaries of the graph, in their order: what
-    /// [`Graph::summaries`](abeyance_graph::Graph::summaries) named. Fetched along with a step,
-    /// they are computed once with it and change no bit of it; variables are then as they were
-    /// before the step.
+    /// The summaries of the graph, in the order in which
+    /// [`Graph::summaries`](abeyance_graph::Graph::summaries) named them. Fetched along with a
+    /// step, they are computed once with it and change no bit of it; variables are then as they
+    /// were before the step.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -36,7 +36,7 @@ impl Session {
     /// # Ok::<(), abeyance_session::Error>(())
     /// ```
     pub fn summaries(&self) -> Vec<SessionSummary> {
-        let graph = self.frozen_graph();
+        let graph = self.graph();
         let summaries = graph.summaries().iter().map(|summary| SessionSummary {
             kind: summary.kind,
             tag: summary.tag.clone(),
@@ -46,7 +46,7 @@ impl Session {
         summaries.collect()
     }
 
-    /// A handle for a node of the session's graph, such as one of a signature's:
+    /// Makes a [`TensorRef`] of a node of the session's graph, such as one of a signature's:
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -66,7 +66,7 @@ impl Session {
     /// The graph has no such node.
     #[track_caller]
     pub fn tensor_ref_of(&self, node: NodeId) -> Result<TensorRef<Value>, Error> {
-        let graph = self.frozen_graph();
+        let graph = self.graph();
         match graph.get(node) {
             Some(_) => Ok(TensorRef::new(graph, node)),
             None => {

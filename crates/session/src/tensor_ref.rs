@@ -1,4 +1,4 @@
-//! Handles that borrow no graph.
+//! References to tensors that borrow no graph.
 
 use std::marker::PhantomData;
 
@@ -7,9 +7,9 @@ use abeyance_ir::{GraphId, Location, NodeId};
 
 use crate::Value;
 
-/// A tensor of `T` to be fed or fetched, without the graph: `Copy`, and at home in any thread,
-/// where a [`Tensor`] borrows its graph and stays with it. A `TensorRef<Value>` is one whose element
-/// type is known only when the program runs.
+/// A reference to a tensor of `T`, to be fed or fetched without the graph. It is `Copy` and may go
+/// to any thread, where a [`Tensor`] borrows its graph and stays with it. A `TensorRef<Value>` is
+/// one whose element type is known only when the program runs.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -30,7 +30,7 @@ use crate::Value;
 pub struct TensorRef<T> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
-    /// Where the tensor was made, for messages about tensors of other graphs.
+    /// The place where the tensor was made, for messages about tensors of other graphs.
     pub(crate) made: Location,
     element: PhantomData<fn() -> T>,
 }
@@ -48,7 +48,7 @@ impl<T> TensorRef<T> {
         Self { graph: graph.id(), node, made: graph.node(node).location, element: PhantomData }
     }
 
-    /// The node of its graph.
+    /// The tensor's node in its graph.
     pub fn node(self) -> NodeId {
         self.node
     }

@@ -16,7 +16,7 @@ use crate::differentiate::at;
 /// Compiles the bodies of a graph's nodes.
 pub(crate) struct Bodies<'a> {
     pub(crate) session: &'a SessionGraph,
-    /// The shapes around them.
+    /// The shapes of the graph around them.
     pub(crate) shapes: &'a Shapes<'a>,
     /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are
     /// added.
@@ -81,7 +81,7 @@ impl BodyCompiler for Bodies<'_> {
     }
 }
 
-/// A body ready to run.
+/// A compiled body.
 struct CompiledBody {
     body: Arc<Body>,
     plan: Plan,
@@ -145,7 +145,7 @@ impl RunBody for CompiledBody {
     }
 }
 
-/// The one thread that calls, for bodies run on the thread of their node.
+/// The pool of the calling thread alone, for bodies run on the thread of their node.
 pub(crate) fn alone() -> Result<&'static ThreadPool, Error> {
     static ALONE: OnceLock<Option<ThreadPool>> = OnceLock::new();
     ALONE

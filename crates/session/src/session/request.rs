@@ -1,4 +1,4 @@
-//! Checks of fetches and feeds: whether they are the session's graph's, and what is said if not.
+//! Checks that fetches and feeds are of the session's graph, and the messages where they are not.
 
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Fault, GraphId, Location, NodeId};
 use smallvec::SmallVec;
@@ -9,7 +9,10 @@ use crate::fetch::{Fetch, FetchEntry, FetchList};
 use crate::{Error, TensorRef};
 
 impl Session {
-    /// The fetched nodes, if they are this graph's and can be picked up as what is wanted.
+    /// The fetched nodes, if they are of this graph and of the types that are asked for.
+    ///
+    /// # Errors
+    /// All fetches that are not.
     pub(super) fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
         let mut nodes = SmallVec::new();
         let mut mistakes = Vec::new();
@@ -29,11 +32,14 @@ impl Session {
         if mistakes.is_empty() { Ok(nodes) } else { Err(Error::Request(Diagnostics(mistakes))) }
     }
 
-    /// True if these can be fetched: they are this graph's.
-    pub(crate) fn check_fetches(&self, ports: &[TensorRef<crate::Value>]) -> Result<(), Error> {
+    /// Checks that tensors can be fetched: that they are of this graph.
+    ///
+    /// # Errors
+    /// All that are not.
+    pub(crate) fn check_fetches(&self, tensors: &[TensorRef<crate::Value>]) -> Result<(), Error> {
         let mut list = FetchList::default();
-        for port in ports {
-            port.list(&mut list);
+        for tensor in tensors {
+            tensor.list(&mut list);
         }
         self.fetched(&list).map(drop)
     }
@@ -60,7 +66,10 @@ impl Session {
         diagnostic
     }
 
-    /// True if a node is one of the frozen graph's; else what it is instead.
+    /// Checks that a node is one of the frozen graph.
+    ///
+    /// # Errors
+    /// It is of another graph, or was made after the session.
     fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
         if graph != self.id {
             return Err(Fault::new("belongs to another graph than the session's".to_owned())
@@ -73,7 +82,7 @@ impl Session {
         }
     }
 
-    /// No tensor of another graph is fed.
+    /// Checks that no tensor of another graph is fed.
     pub(super) fn check_foreign(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
         for feed in feeds {
             self.check(feed.graph, feed.node).map_err(|foreign| {
