@@ -92,8 +92,8 @@ impl Training {
     /// Milliseconds a step of a training that is recorded as the command line does it.
     fn recorded(&self, steps: usize, recorder: &Recorder) -> Result<f64, Failure> {
         let run = self.session.signature("train")?;
-        let small = self.session.signature("train")?.fetching(recorder.ports_of_numbers())?;
-        let large = self.session.signature("train")?.fetching(recorder.ports())?;
+        let small = self.session.signature("train")?.fetching(recorder.tensors_of_numbers())?;
+        let large = self.session.signature("train")?.fetching(recorder.tensors())?;
         for run in [&run, &small, &large] {
             run.run(self.batches.feeds(run, 0)?)?;
         }

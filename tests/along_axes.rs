@@ -3,10 +3,10 @@
 
 use abeyance::graph::Float;
 use abeyance::prelude::*;
-use abeyance::session::{Collect, Fetch};
+use abeyance::session::{Decode, Fetch};
 use ndarray::{Array, ArrayD, Axis, IxDyn, arr1, arr2, arr3};
 
-fn run<F: Fetch>(g: &Graph, fetch: F) -> <F::Collect as Collect>::Output {
+fn run<F: Fetch>(g: &Graph, fetch: F) -> <F::Decoder as Decode>::Output {
     let session = Session::new(g).unwrap_or_else(|error| panic!("{error}"));
     session.run(fetch, []).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -537,7 +537,7 @@ fn of<'g>(images: Tensor<'g, f32>, w: Tensor<'g, f32>) -> Scalar<'g, f32> {
 
 #[test]
 fn images_cut_out_of_other_shapes_are_convolved_as_they_are_described() {
-    // Enough images that they are interleaved; the bytes are a placeholder's whose first dimension
+    // Enough images that they are put into blocks; the bytes are a placeholder's whose first dimension
     // is another.
     let run = |optimize: bool| {
         let g = Graph::new();

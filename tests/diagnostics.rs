@@ -9,7 +9,7 @@ use std::fmt::Display;
 use abeyance::graph::raw::{AnyTensorExt, GraphExt};
 use abeyance::prelude::*;
 use abeyance::session::Error;
-use abeyance::session::{Feed, Port};
+use abeyance::session::{Feed, TensorRef};
 use insta::assert_snapshot;
 use ndarray::{Array2, array};
 
@@ -736,31 +736,31 @@ fn feeds_and_fetches_of_another_graph() {
 }
 
 #[test]
-fn a_port_of_another_graph_and_ports_that_are_not_there() {
+fn a_tensor_of_another_graph_and_names_that_are_not_there() {
     let (g, other) = (Graph::named("net"), Graph::new());
     let x = g.placeholder::<f32>("scope/x", dims![]);
-    let stranger = Port::from(other.placeholder::<f32>("stranger", dims![]));
+    let stranger = TensorRef::from(other.placeholder::<f32>("stranger", dims![]));
     let session = session(&g);
     assert_snapshot!(refusal(session.run(stranger, feeds![x => 1.0])), @r#"
     error: a fetched tensor belongs to another graph than the session's
       --> `assert_snapshot!(refusal(session.>>run(stranger, feeds![x => 1.0]))`
-       | the tensor  (`let stranger = Port::from(other.>>placeholder::<f32>("stranger", dims![]));`)
+       | the tensor  (`let stranger = TensorRef::from(other.>>placeholder::<f32>("stranger", dims![]));`)
        = help: make a session for each graph
     "#);
     assert_snapshot!(refusal(session.run(x, feeds![stranger => 1.0])), @r#"
     error: a fed tensor belongs to another graph than the session's
       --> `assert_snapshot!(refusal(session.>>run(x, feeds![stranger => 1.0]))`
-       | the tensor  (`let stranger = Port::from(other.>>placeholder::<f32>("stranger", dims![]));`)
+       | the tensor  (`let stranger = TensorRef::from(other.>>placeholder::<f32>("stranger", dims![]));`)
        = help: make a session for each graph
     "#);
-    assert_snapshot!(refusal(session.port::<f32>("x")), @r#"
+    assert_snapshot!(refusal(session.tensor_ref::<f32>("x")), @r#"
     error: graph `net` has no node `x`
-      --> `assert_snapshot!(refusal(session.>>port::<f32>("x"))`
+      --> `assert_snapshot!(refusal(session.>>tensor_ref::<f32>("x"))`
        = help: did you mean `scope/x`?
     "#);
-    assert_snapshot!(refusal(session.port::<i32>("scope/x")), @r#"
+    assert_snapshot!(refusal(session.tensor_ref::<i32>("scope/x")), @r#"
     error: `scope/x` is not a tensor of i32
-      --> `assert_snapshot!(refusal(session.>>port::<i32>("scope/x"))`
+      --> `assert_snapshot!(refusal(session.>>tensor_ref::<i32>("scope/x"))`
        | scope/x : f32[]  (`let x = g.>>placeholder::<f32>("scope/x", dims![]);`)
     "#);
 }

@@ -1,7 +1,7 @@
 //! Feeds and fetches: values that go into a run and come out of it.
 
 use abeyance::prelude::*;
-use abeyance::session::{Feed, Port, Value};
+use abeyance::session::{Feed, TensorRef, Value};
 use ndarray::{Array2, ArrayD, Axis, IxDyn, array, s};
 
 fn session(graph: &Graph) -> Session {
@@ -439,7 +439,7 @@ fn one_prepared_call_may_be_used_by_many_threads_at_shapes_of_their_own() {
     let x = g.placeholder::<f32>("x", dims![_]);
     let sum = x.reduce_sum(..);
     let session = session(&g);
-    let (call, x) = (session.prepare(sum).unwrap(), Port::from(x));
+    let (call, x) = (session.prepare(sum).unwrap(), TensorRef::from(x));
     std::thread::scope(|scope| {
         for thread in 1..=4usize {
             let call = &call;
@@ -467,7 +467,7 @@ fn a_session_owns_what_it_needs() {
     };
     assert_eq!(session.variable::<f32>(&name).unwrap()[[]], 3.0);
     // Its tensors are there without the graph.
-    let w = session.port::<f32>(&name).unwrap();
+    let w = session.tensor_ref::<f32>(&name).unwrap();
     let call = session.prepare(w).unwrap();
     assert_eq!(session.run(w, []).unwrap()[[]], 3.0);
     assert_eq!(call.run(feeds![w => 4.0]).unwrap()[[]], 4.0);

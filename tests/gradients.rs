@@ -99,7 +99,7 @@ fn a_cotangent_settles_an_unknown_size_and_is_refused_where_it_differs() {
 fn run<F: abeyance::session::Fetch>(
     g: &Graph,
     fetch: F,
-) -> <F::Collect as abeyance::session::Collect>::Output {
+) -> <F::Decoder as abeyance::session::Decode>::Output {
     let session = Session::new(g).unwrap_or_else(|error| panic!("{error}"));
     session.run(fetch, []).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -3,7 +3,7 @@
 
 use abeyance::prelude::*;
 use abeyance::session::Error;
-use abeyance::session::{Collect, Fetch};
+use abeyance::session::{Decode, Fetch};
 use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn, arr1, arr2};
 
 mod differences;
@@ -19,7 +19,7 @@ fn counting(dims: &[usize]) -> ArrayD<f64> {
     array(dims, &(0..len).map(|i| i as f64).collect::<Vec<_>>())
 }
 
-fn run<F: Fetch>(g: &Graph, fetch: F) -> Result<<F::Collect as Collect>::Output, Error> {
+fn run<F: Fetch>(g: &Graph, fetch: F) -> Result<<F::Decoder as Decode>::Output, Error> {
     Session::new(g).unwrap_or_else(|error| panic!("{error}")).run(fetch, [])
 }
 

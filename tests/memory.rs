@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock, Weak};
 
 use abeyance::prelude::*;
-use abeyance::session::{Port, SessionMemory};
+use abeyance::session::{SessionMemory, TensorRef};
 use ndarray::{Array2, ArrayViewD, s};
 
 /// The system's allocator, counting allocations and the bytes that are allocated.
@@ -81,13 +81,13 @@ fn layers(threads: usize, plan_bytes: usize) -> Session {
     Session::with_options(&g, options).unwrap()
 }
 
-fn ports(session: &Session) -> (Port<f32>, Port<f32>) {
-    (session.port("x").unwrap(), session.port("y").unwrap())
+fn tensors(session: &Session) -> (TensorRef<f32>, TensorRef<f32>) {
+    (session.tensor_ref("x").unwrap(), session.tensor_ref("y").unwrap())
 }
 
 /// The sum of all results for the first `rows` of `x`.
 fn run(session: &Session, x: &Array2<f32>, rows: usize) -> f32 {
-    let (input, y) = ports(session);
+    let (input, y) = tensors(session);
     session.run(y, feeds![input => x.slice(s![..rows, ..])]).unwrap().sum()
 }
 
@@ -154,7 +154,7 @@ fn sizes_by_turns_allocate_nothing() {
     let x = rows();
     for threads in [1, 3] {
         let session = layers(threads, 1 << 20);
-        let (input, y) = ports(&session);
+        let (input, y) = tensors(&session);
         let sizes = [LARGEST, 3, 200, 77];
         let mut outputs: Vec<_> = sizes
             .map(|rows| session.run(y, feeds![input => x.slice(s![..rows, ..])]).unwrap())
@@ -212,7 +212,7 @@ fn plans_stay_below_the_bound() {
 fn a_callable_holds_its_plan() {
     let x = rows();
     let session = layers(1, 0);
-    let (input, y) = ports(&session);
+    let (input, y) = tensors(&session);
     let callable = session.prepare(y).unwrap();
     let feeds = feeds![input => &x];
     let mut output = callable.run(&feeds).unwrap();

@@ -3,7 +3,7 @@
 
 use abeyance::ir::{Array, DType};
 use abeyance::prelude::*;
-use abeyance::session::{Port, Value};
+use abeyance::session::{TensorRef, Value};
 use ndarray::{arr1, arr2};
 
 fn of_every_type() -> [Value; 6] {
@@ -41,12 +41,12 @@ fn a_handle_of_a_known_type_is_had_from_one_that_is_not() {
     assert!(x.typed::<f64>().is_none());
     let doubled = x.typed::<f32>().unwrap() * 2.0;
     let session = Session::new(&g).unwrap();
-    // A typed tensor takes a value, too, and a port does without the graph.
+    // A typed tensor takes a value, too, and a `TensorRef` does without the graph.
     let out = session.run(doubled, feeds![x => &value]).unwrap();
     assert_eq!(out, arr2(&[[2.0, 4.0]]).into_dyn());
     let typed = x.typed::<f32>().unwrap();
     assert_eq!(session.run(doubled, feeds![typed => &value]).unwrap(), out);
-    let (from, to): (Port<Value>, Port<Value>) = (x.into(), doubled.erase().into());
+    let (from, to): (TensorRef<Value>, TensorRef<Value>) = (x.into(), doubled.erase().into());
     assert_eq!(session.run(to, feeds![from => &value]).unwrap(), Value::from(out));
 }
 

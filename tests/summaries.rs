@@ -2,7 +2,7 @@
 
 use abeyance::ir::{NodeId, SummaryKind};
 use abeyance::prelude::*;
-use abeyance::session::{Error, Port, Value};
+use abeyance::session::{Error, TensorRef, Value};
 use ndarray::{Array2, array};
 
 /// A line through points, with dropout, so that random numbers are drawn too.
@@ -28,12 +28,12 @@ fn points() -> (Array2<f32>, Array2<f32>) {
     (array![[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]], array![[1.0], [2.0], [-1.0]])
 }
 
-fn ports(session: &Session) -> Vec<Port<Value>> {
-    session.summaries().into_iter().flat_map(|summary| summary.ports).collect()
+fn tensors(session: &Session) -> Vec<TensorRef<Value>> {
+    session.summaries().into_iter().flat_map(|summary| summary.tensors).collect()
 }
 
 /// Losses and, of the last steps, all that was fetched; weights at the end.
-fn train(session: &Session, extras: Vec<Port<Value>>) -> (Vec<Vec<Value>>, [u32; 2]) {
+fn train(session: &Session, extras: Vec<TensorRef<Value>>) -> (Vec<Vec<Value>>, [u32; 2]) {
     let (x, y_) = points();
     let train = session.signature("train").unwrap().fetching(extras).unwrap();
     let run = || train.run([train.feed("x", &x).unwrap(), train.feed("y_", &y_).unwrap()]).unwrap();
@@ -52,7 +52,7 @@ fn summaries_come_with_the_outputs_of_a_step_and_change_no_bit_of_it() {
         let tags: Vec<(SummaryKind, Box<str>, usize)> = watched
             .summaries()
             .into_iter()
-            .map(|summary| (summary.kind, summary.tag, summary.ports.len()))
+            .map(|summary| (summary.kind, summary.tag, summary.tensors.len()))
             .collect();
         let expected = [
             (SummaryKind::Scalar, "loss".into(), 1),
@@ -61,7 +61,7 @@ fn summaries_come_with_the_outputs_of_a_step_and_change_no_bit_of_it() {
             (SummaryKind::Scalar, "largest".into(), 1),
         ];
         assert_eq!(tags, expected);
-        let extras = ports(&watched);
+        let extras = tensors(&watched);
         let w = watched.variable::<f32>("w").unwrap();
         let (values, end) = train(&watched, extras);
         let (losses, plain_end) = train(&plain, Vec::new());
@@ -84,7 +84,7 @@ fn summaries_come_with_the_outputs_of_a_step_and_change_no_bit_of_it() {
 #[test]
 fn what_is_fetched_besides_can_be_changed() {
     let session = Session::new(&program(true)).unwrap();
-    let all = ports(&session);
+    let all = tensors(&session);
     let run = session.signature("train").unwrap().fetching(all.clone()).unwrap();
     let run = run.fetching(all[..1].to_vec()).unwrap();
     let (x, y_) = points();
@@ -98,19 +98,19 @@ fn what_is_fetched_besides_can_be_changed() {
 fn handles_of_other_graphs_are_refused_where_they_are_given() {
     let session = Session::new(&program(true)).unwrap();
     let other = Session::new(&program(true)).unwrap();
-    let error = session.signature("train").unwrap().fetching(ports(&other)).unwrap_err();
+    let error = session.signature("train").unwrap().fetching(tensors(&other)).unwrap_err();
     let Error::Request(mistakes) = &error else { panic!("{error}") };
     assert_eq!(mistakes.0.len(), 4, "{error}");
     assert!(error.to_string().contains("another graph than the session's"), "{error}");
     assert!(error.to_string().contains("tests/summaries.rs"), "{error}");
 
-    let error = session.port_of(NodeId::new(100_000)).unwrap_err().to_string();
+    let error = session.tensor_ref_of(NodeId::new(100_000)).unwrap_err().to_string();
     assert!(
         error.contains("has no node 100000") && error.contains("tests/summaries.rs"),
         "{error}"
     );
     let train = session.signature("train").unwrap();
-    let loss = session.port_of(train.signature().output("loss").unwrap()).unwrap();
+    let loss = session.tensor_ref_of(train.signature().output("loss").unwrap()).unwrap();
     assert_eq!(Some(loss.node()), train.signature().output("loss"));
 }
 
@@ -122,7 +122,7 @@ fn a_checkpoint_fits_whatever_is_watched() {
     let watched = Session::new(&program(true)).unwrap();
     assert!(checkpoint.is_of(&watched));
     checkpoint.restore(&watched).unwrap();
-    let extras = ports(&watched);
+    let extras = tensors(&watched);
     assert_eq!(train(&watched, extras).1, train(&plain, Vec::new()).1);
 }
 
@@ -138,7 +138,7 @@ fn what_only_a_summary_needs_is_saved() {
         Graph::parse(&g.to_text()).unwrap(),
     ] {
         let session = Session::new(&read).unwrap();
-        let predict = session.signature("predict").unwrap().fetching(ports(&session)).unwrap();
+        let predict = session.signature("predict").unwrap().fetching(tensors(&session)).unwrap();
         let points = array![1.0f32, 1.0];
         let x = predict.feed("x", &points).unwrap();
         assert_eq!(predict.run([x]).unwrap()[1].to_f64(), [1.0]);

@@ -13,7 +13,7 @@ use abeyance::ir::{
 };
 use abeyance::prelude::*;
 use abeyance::session::Error;
-use abeyance::session::Port;
+use abeyance::session::TensorRef;
 use ndarray::{ArrayD, array};
 
 fn session_on(graph: &Graph, seed: u64, threads: usize) -> Session {
@@ -480,7 +480,7 @@ fn inference_on_many_threads_sees_whole_steps_of_a_training() {
     let (below, seen) = (other.reduce_max(..), (count.cast::<f64>() + x).scalar());
     let session = session_on(&g, 0, 2);
     let watch = session.prepare((low, high, below, seen)).unwrap();
-    let x = Port::from(x);
+    let x = TensorRef::from(x);
     let train = session.prepare(train_step).unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {

@@ -96,7 +96,7 @@ const OFFSET: &str = "an offset that happens to be 0";
 const ENDS: &str = "ends that lie beyond any of the sample's rows";
 
 /// More samples than the operators', of sizes at which kernels take another road: blocks of
-/// matrices' rows, images interleaved, reductions in two stages.
+/// matrices' rows, images in blocks, reductions in two stages.
 fn larger(name: &str, given: &[Sample]) -> Vec<Sample> {
     let usual = Domain::Between(-2.0, 2.0);
     let float = |attributes: &Attributes, dims: &[&[usize]]| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use abeyance_ir::Array;
-use abeyance_session::{Session, Snapshot};
+use abeyance_session::{Session, SessionState};
 use abeyance_storage::{Disk, Storage, replace};
 
 use crate::error::Error;
@@ -24,7 +24,7 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Takes a checkpoint of a session, between two of its runs.
     pub fn of(session: &Session) -> Self {
-        let Snapshot { seed, step, draws, variables } = session.snapshot();
+        let SessionState { seed, step, draws, variables } = session.state();
         let metadata = Metadata {
             graph: session.graph_name().to_owned(),
             fingerprint: fingerprint(session),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use abeyance_ir::{Array, DType, Dims};
-use abeyance_session::{Session, Snapshot};
+use abeyance_session::{Session, SessionState};
 
 use crate::checkpoint::Checkpoint;
 use crate::comparison::{Comparison, Mismatch};
@@ -174,7 +174,7 @@ impl Checkpoint {
             return Err(Error::Mismatch(Box::new(comparison)));
         }
         let variables = self.tensors.iter();
-        let snapshot = Snapshot {
+        let snapshot = SessionState {
             seed: metadata.seed,
             step: metadata.step,
             draws: metadata.draws,

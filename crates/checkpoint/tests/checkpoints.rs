@@ -81,7 +81,7 @@ fn training_that_was_resumed_is_training_that_never_stopped() {
     assert!(checkpoint.is_of(&second));
     checkpoint.restore(&second).unwrap();
     train(&second, net, 40);
-    assert_eq!(second.snapshot(), whole.snapshot());
+    assert_eq!(second.state(), whole.state());
 }
 
 #[test]
@@ -130,10 +130,10 @@ fn everything_that_does_not_fit_is_told_at_once_and_changes_nothing() {
     other.variable::<f32>("layer2/w", zeros(dims![3, 26]));
     other.variable::<f32>("global_step", 0.0);
     let session = Session::new(&other).unwrap();
-    let before = session.snapshot();
+    let before = session.state();
     let error = checkpoint.restore(&session).unwrap_err();
     insta::assert_snapshot!(error);
-    assert_eq!(session.snapshot(), before);
+    assert_eq!(session.state(), before);
 
     let restore = Restore::new().rename("layer1", "encoder").only("encoder").partial();
     let comparison = restore.compare(&checkpoint, &session);

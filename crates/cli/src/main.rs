@@ -21,7 +21,6 @@ mod npy;
 mod output;
 mod picture;
 mod progress;
-mod quantity;
 mod random_inputs;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! Losses and accuracies: the outputs of signatures that are one number.
 
 use abeyance::datasets::Dataset;
-use abeyance::session::{Port, Session, Value};
+use abeyance::session::{Session, TensorRef, Value};
 
 use crate::data::Inputs;
 use crate::error::Error;
@@ -46,7 +46,7 @@ pub fn evaluate(
     inputs: &Inputs,
     dataset: &Dataset,
     batch: usize,
-    also: Option<Port<Value>>,
+    also: Option<TensorRef<Value>>,
 ) -> Result<(Metrics, Vec<u16>), Error> {
     let run = session.signature(signature)?.fetching(also)?;
     let names: Vec<String> =

@@ -7,7 +7,7 @@ use std::time::Duration;
 use abeyance::datasets::{Dataset, Mnist};
 use abeyance::prelude::*;
 use abeyance::record::{Classifier, Recorder};
-use abeyance::session::{Port, SignatureRun, Value};
+use abeyance::session::{SignatureRun, TensorRef, Value};
 use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Live, Runs, Server, ShownRun, Watch};
 use clap::Args;
@@ -77,7 +77,7 @@ pub struct Monitor<'a> {
     /// A step that fetches all recorded tensors.
     large: SignatureRun<'a>,
     /// The tensor of the network's predictions: classes, or scores of them.
-    predictions: Option<Port<Value>>,
+    predictions: Option<TensorRef<Value>>,
     live: Live,
     server: Option<Server>,
     tui: Option<Tui>,
@@ -130,14 +130,14 @@ impl<'a> Monitor<'a> {
         }
         let predictions = Classifier::of(session).map(|classifier| classifier.predictions);
         let recorder = recording.start().map_err(Error::failed)?;
-        let ports = recorder.ports();
+        let tensors = recorder.tensors();
         let train = || session.signature("train");
-        let small = recorder.ports_of_numbers();
+        let small = recorder.tensors_of_numbers();
         let known = session.summaries().iter().map(|summary| summary.tag.to_string()).collect();
         let monitor = Self {
             options,
             small: train()?.fetching(small)?,
-            large: train()?.fetching(ports)?,
+            large: train()?.fetching(tensors)?,
             recorder,
             predictions,
             live,
@@ -208,7 +208,7 @@ impl<'a> Monitor<'a> {
     }
 
     /// The tensor of predictions, whose values an evaluation is to collect.
-    pub fn predictions(&self) -> Option<Port<Value>> {
+    pub fn predictions(&self) -> Option<TensorRef<Value>> {
         self.predictions
     }
 

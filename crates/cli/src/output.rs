@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::Args;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -27,12 +27,12 @@ enum Message {
 
 /// Keeps messages back until [`resume`], while something else draws in the terminal.
 pub fn pause() {
-    waiting().get_or_insert_default();
+    WAITING.lock().get_or_insert_default();
 }
 
 /// Writes the messages that have waited, and from now on each at once.
 pub fn resume() {
-    let messages = waiting().take();
+    let messages = WAITING.lock().take();
     for message in messages.into_iter().flatten() {
         match message {
             // An error is that nobody reads the output any more.
@@ -42,13 +42,9 @@ pub fn resume() {
     }
 }
 
-fn waiting() -> MutexGuard<'static, Option<Vec<Message>>> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Writes a line.
 pub fn line(text: impl Display) -> Result<(), Error> {
-    if let Some(waiting) = &mut *waiting() {
+    if let Some(waiting) = &mut *WAITING.lock() {
         waiting.push(Message::Line(text.to_string()));
         return Ok(());
     }
@@ -75,7 +71,7 @@ fn checked(result: io::Result<()>) -> Result<(), Error> {
 
 /// Writes a note to the standard error.
 pub fn note(text: impl Display) {
-    if let Some(waiting) = &mut *waiting() {
+    if let Some(waiting) = &mut *WAITING.lock() {
         waiting.push(Message::Note(text.to_string()));
         return;
     }

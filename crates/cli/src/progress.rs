@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use abeyance::session::quantity;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::error::Error;
 use crate::metrics::{self, Metrics};
-use crate::{output, quantity};
+use crate::output;
 
 /// The time between two changes of the bar's text.
 const REFRESH: Duration = Duration::from_millis(200);

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use abeyance_record::{Recorder, RecorderOptions};
-use abeyance_session::{Collect, Feed, Fetch, Session};
+use abeyance_session::{Decode, Feed, Fetch, Session};
 
 use crate::live::Live;
 use crate::runs::Runs;
@@ -96,7 +96,7 @@ impl Dashboard {
         session: &Session,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<<F::Collect as Collect>::Output, abeyance_session::Error> {
+    ) -> Result<<F::Decoder as Decode>::Output, abeyance_session::Error> {
         let save = || Err("this program does not save here".to_owned());
         if self.live.between_steps(session, &self.recorder, || false, save) {
             self.is_stopped.store(true, Ordering::Relaxed);

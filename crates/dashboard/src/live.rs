@@ -69,7 +69,7 @@ impl Live {
             recorder.state(if begins { "paused" } else { "running" });
             if let Some(predictor) = self.predictor.as_ref().filter(|_| begins) {
                 // Somebody may draw in the pause, when no step offers any.
-                predictor.give(session.snapshot());
+                predictor.give(session.state());
             }
         };
         while let Some(request) = self.controls.check(&is_over, waiting) {
@@ -93,7 +93,7 @@ impl Live {
     ) -> Result<(), abeyance_record::Error> {
         recorder.state(state);
         if let Some(predictor) = &self.predictor {
-            predictor.give(session.snapshot());
+            predictor.give(session.state());
         }
         let finished = recorder.finish();
         self.run.set_live(false, None);

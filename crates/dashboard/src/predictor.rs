@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use abeyance_graph::Graph;
 use abeyance_graph::raw::GraphExt;
 use abeyance_ir::{Array, DType, Dim, GraphSignature, NodeId};
-use abeyance_session::{Session, SessionOptions, SignatureRun, Snapshot, Value, gradients};
+use abeyance_session::{Session, SessionOptions, SessionState, SignatureRun, Value, gradients};
 use parking_lot::{Condvar, Mutex};
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ struct Network {
 
 #[derive(Debug, Default)]
 struct State {
-    snapshot: Option<Snapshot>,
+    snapshot: Option<SessionState>,
     copied: Option<Instant>,
     /// Made when somebody draws for the first time, and which snapshot it has.
     session: Option<(Session, u64)>,
@@ -81,13 +81,13 @@ impl Predictor {
             let is_fresh = state.copied.is_some_and(|copied| copied.elapsed() < COPY_EVERY);
             drop(state);
             if !is_fresh {
-                self.give(session.snapshot());
+                self.give(session.state());
             }
         }
     }
 
     /// Gives it weights, such as those at the end.
-    pub fn give(&self, snapshot: Snapshot) {
+    pub fn give(&self, snapshot: SessionState) {
         self.is_wanted.store(false, Ordering::Relaxed);
         let mut state = self.state.lock();
         state.snapshot = Some(snapshot);

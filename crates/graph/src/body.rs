@@ -2,10 +2,11 @@
 //! uses of the graphs around that is captured.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use abeyance_ir::{Body, Diagnostic, GraphId, Location, NodeId, Symbols, TensorType, Type};
+use parking_lot::Mutex;
 
 use crate::ops::source::Invalid;
 use crate::{AnyTensor, Graph, TensorTuple};
@@ -22,17 +23,13 @@ pub(crate) struct SharedState {
     errors_after_close: Mutex<Vec<Diagnostic>>,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl SharedState {
     fn is_open(&self) -> bool {
         self.open.load(Ordering::Relaxed) > 0
     }
 
     pub(crate) fn errors_after_close(&self) -> Vec<Diagnostic> {
-        lock(&self.errors_after_close).clone()
+        self.errors_after_close.lock().clone()
     }
 }
 
@@ -61,14 +58,14 @@ impl Graph {
             // Whoever borrows the graph has caught up.
             && let Ok(mut inner) = self.inner.try_borrow_mut()
         {
-            inner.symbols_mut().adopt(&lock(&shared.symbols));
+            inner.symbols_mut().adopt(&shared.symbols.lock());
         }
     }
 
     /// Shares what was found out about unknown dimensions.
     pub(crate) fn share(&self, inner: &abeyance_ir::Graph) {
         if let Some(shared) = self.shared.get().filter(|shared| shared.is_open()) {
-            lock(&shared.symbols).adopt(inner.symbols());
+            shared.symbols.lock().adopt(inner.symbols());
         }
     }
 
@@ -201,7 +198,7 @@ impl Graph {
             )
             .note("the body was finished before", self.inner.borrow().context().location)
             .help("let the closure return it: what it returns is a result outside");
-            lock(&shared.errors_after_close).push(diagnostic);
+            shared.errors_after_close.lock().push(diagnostic);
         }
     }
 
@@ -232,7 +229,7 @@ impl Graph {
         let shared = self.shared.get_or_init(Arc::default).clone();
         {
             let known = self.ir();
-            let mut symbols = lock(&shared.symbols);
+            let mut symbols = shared.symbols.lock();
             if shared.is_open() {
                 symbols.adopt(known.symbols())
             } else {

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// A call of a function that appends several nodes on a user's behalf, or one whose operator has
 /// another name. Messages about the nodes are about the call. It is small, since every node has
@@ -22,7 +23,7 @@ impl Call {
     /// A call of the function of that name, unlike any before.
     pub fn new(name: &'static str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = NAMES.lock();
         let place = match names.iter().position(|known| *known == name) {
             Some(place) => place,
             None if names.len() < usize::from(u16::MAX) => {
@@ -38,7 +39,7 @@ impl Call {
 
     /// The function's name, as the user wrote it.
     pub fn name(self) -> &'static str {
-        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = NAMES.lock();
         names.get(usize::from(self.name.get()) - 1).copied().unwrap_or("call")
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 /// The location at which a node was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,7 +34,7 @@ impl SourcePlace {
     /// files, or the name of this one is longer than 4096 bytes.
     pub fn recorded(file: &str, line: u32, column: u32) -> Option<Self> {
         static FILES: Mutex<(BTreeSet<&'static str>, usize)> = Mutex::new((BTreeSet::new(), 0));
-        let mut kept = FILES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = FILES.lock();
         let (files, bytes) = &mut *kept;
         let file = match files.get(file) {
             Some(&file) => file,

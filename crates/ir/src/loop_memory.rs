@@ -1,9 +1,9 @@
 //! Memory for the values that a loop carries from one iteration to the next, kept from run to run.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use abeyance_launch::Failure;
+use parking_lot::Mutex;
 
 /// Bytes aligned for any element type, whose number only grows.
 #[derive(Debug, Default)]
@@ -102,7 +102,7 @@ impl Default for LoopMemoryPool {
 impl LoopMemoryPool {
     /// Calls `run` with memory that no other run uses meanwhile.
     pub fn lend<R>(&self, run: impl FnOnce(&mut LoopMemory) -> R) -> R {
-        let lock = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.idle.lock();
         let idle = lock().pop();
         let mut memory = idle.unwrap_or_default();
         // Taken out meanwhile, so that what a panic loses does not count.

@@ -1,4 +1,4 @@
-//! What an operator is: its signature and its three rules (shape, gradient, kernel).
+//! Operators: a signature and three rules (shape, gradient, kernel).
 
 use std::any::Any;
 use std::fmt;
@@ -23,13 +23,13 @@ pub struct TensorType {
 }
 
 impl TensorType {
-    /// The type of these.
+    /// Makes the type of a tensor.
     pub fn new(dtype: DType, shape: impl Into<Shape>) -> Self {
         Self { dtype, shape: shape.into() }
     }
 }
 
-/// What running a node gives.
+/// The type of a node's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
     /// An array.
@@ -72,38 +72,39 @@ impl Type {
     }
 }
 
-/// What an operand may be.
+/// The specification of an operand: its name and element types.
 #[derive(Clone, Copy, Debug)]
 pub struct OperandSpec {
     /// Its name in documentation and messages.
     pub name: &'static str,
     /// The element types it may have.
     pub dtypes: DTypes,
-    /// Operands of one group share one element type.
+    /// The group of the operand. Operands of one group share one element type.
     pub group: u8,
 }
 
 impl OperandSpec {
-    /// An operand of group 0.
+    /// Specifies an operand of group 0.
     pub const fn new(name: &'static str, dtypes: DTypes) -> Self {
         Self { name, dtypes, group: 0 }
     }
 
-    /// An operand that need not have the element type of any other, nor have its repetitions.
+    /// Specifies an operand whose element type is independent of all others, also of its own
+    /// repetitions.
     pub const fn apart(name: &'static str, dtypes: DTypes) -> Self {
         Self::in_group(name, dtypes, Self::APART)
     }
 
-    /// The group of operands whose element types have nothing to do with each other.
+    /// The group of operands whose element types are independent of each other.
     pub const APART: u8 = u8::MAX;
 
-    /// An operand of another group.
+    /// Specifies an operand of any group.
     pub const fn in_group(name: &'static str, dtypes: DTypes, group: u8) -> Self {
         Self { name, dtypes, group }
     }
 }
 
-/// What a node does besides computing a value from its operands.
+/// The effect of a node besides computing a value from its operands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Nothing.
@@ -120,7 +121,7 @@ pub enum Effect {
     Order,
 }
 
-/// How far an operator can be differentiated.
+/// The differentiability of an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Differentiability {
     /// Everywhere it is defined, again and again.
@@ -129,18 +130,18 @@ pub enum Differentiability {
     Piecewise,
     /// Once, but its gradient has no rule of its own.
     Once,
-    /// It has a derivative, but no rule for it: to need it is a mistake.
+    /// It has a derivative, but no rule for it: a gradient through it is a mistake.
     Missing,
     /// Not at all, or with zero everywhere: no path for gradients. The reason, to follow "it".
     None(&'static str),
 }
 
-/// The static facts of an operator.
+/// The static description of an operator.
 #[derive(Clone, Copy, Debug)]
 pub struct Signature {
     /// Its name in printouts and files.
     pub name: &'static str,
-    /// One line: what it computes.
+    /// Its result, in one line.
     pub summary: &'static str,
     /// Its operands; the last may repeat, see `variadic`.
     pub operands: &'static [OperandSpec],
@@ -148,16 +149,16 @@ pub struct Signature {
     pub variadic: bool,
     /// Its attributes.
     pub attributes: &'static [AttributeSpec],
-    /// What it does besides computing.
+    /// Its effect besides computing.
     pub effect: Effect,
-    /// How far it can be differentiated.
+    /// Its differentiability.
     pub differentiability: Differentiability,
-    /// True if it tells someone outside of its operand, which it passes on, or fails over it. Such
-    /// a node is run as often as it stands in the graph and is needed: it is neither folded, nor
-    /// shared, nor merged into others.
+    /// True if it passes its operand on and shows it to the outside, or checks it and may fail.
+    /// Such a node runs as often as it stands in the graph and is needed: it is neither folded, nor
+    /// shared, nor fused into others.
     pub observes: bool,
-    /// True if its gradient rule puts exact zeros where an operand did not count, so that rules
-    /// further back must not turn them into NaN.
+    /// True if its gradient rule gives exact zeros for elements that do not contribute to the
+    /// result, so that rules further back must not turn them into NaN.
     pub zeroes_gradient: bool,
     /// True if its one operand is a tuple, of which it takes the item that its first attribute
     /// says. Its rules see the items as its operands; to its kernel the tuple is operand 0.
@@ -165,7 +166,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// A pure, smooth operator without attributes.
+    /// Describes a pure, smooth operator without attributes.
     pub const fn new(
         name: &'static str,
         summary: &'static str,
@@ -185,50 +186,53 @@ impl Signature {
         }
     }
 
-    /// With these attributes: `SPECS` of the [`AttributeSet`] that the operator reads.
+    /// Sets the attributes, none by default: `SPECS` of the [`AttributeSet`] that the operator
+    /// reads.
     pub const fn attributes(mut self, attributes: &'static [AttributeSpec]) -> Self {
         self.attributes = attributes;
         self
     }
 
-    /// With this effect.
+    /// Sets the effect. The default is [`Effect::None`].
     pub const fn effect(mut self, effect: Effect) -> Self {
         self.effect = effect;
         self
     }
 
-    /// With this differentiability.
+    /// Sets the differentiability. The default is [`Differentiability::Smooth`].
     pub const fn differentiability(mut self, differentiability: Differentiability) -> Self {
         self.differentiability = differentiability;
         self
     }
 
-    /// Telling someone outside of its operand.
+    /// Marks the operator as one that [observes](Self::observes). By default it does not.
     pub const fn observing(mut self) -> Self {
         self.observes = true;
         self
     }
 
-    /// With a last operand that repeats.
+    /// Lets the last operand repeat. By default it does not.
     pub const fn variadic(mut self) -> Self {
         self.variadic = true;
         self
     }
 
-    /// With a gradient that holds exact zeros for what did not count.
+    /// Marks the operator as one that [zeroes gradients](Self::zeroes_gradient). By default it does
+    /// not.
     pub const fn zeroing_gradient(mut self) -> Self {
         self.zeroes_gradient = true;
         self
     }
 
-    /// With a tuple for its operand, and [`ItemAttributes`](crate::ItemAttributes).
+    /// Makes the operator take a tuple as its operand, and
+    /// [`ItemAttributes`](crate::ItemAttributes). By default it does not.
     pub const fn of_tuple(mut self) -> Self {
         self.takes_tuple = true;
         self.variadic = true;
         self
     }
 
-    /// What the operand at `index` may be.
+    /// The specification of the operand at `index`, if it takes one.
     pub fn operand(&self, index: usize) -> Option<&OperandSpec> {
         match self.operands.get(index) {
             None if self.variadic => self.operands.last(),
@@ -236,13 +240,13 @@ impl Signature {
         }
     }
 
-    /// True if `count` operands are as many as it takes.
+    /// True if it takes `count` operands.
     pub fn accepts(&self, count: usize) -> bool {
         if self.variadic { count + 1 >= self.operands.len() } else { count == self.operands.len() }
     }
 }
 
-/// A tensor's element type, sizes and layout once feeds have settled them.
+/// A tensor's element type, sizes and layout, which are all known once values are fed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Concrete<'a> {
     /// Element type.
@@ -254,7 +258,7 @@ pub struct Concrete<'a> {
 }
 
 impl<'a> Concrete<'a> {
-    /// A row-major tensor.
+    /// Describes a row-major tensor.
     pub fn new(dtype: DType, dims: &'a [usize]) -> Self {
         Self { dtype, dims, layout: Layout::RowMajor }
     }
@@ -280,16 +284,17 @@ impl<'a> Concrete<'a> {
     }
 }
 
-/// What an operator knows when it is lowered to a kernel.
+/// The facts from which an operator is lowered to a kernel.
 pub struct Lowering<'a> {
-    /// Operands. They and the result are row-major, or in the layouts of one of the operator's
+    /// The operands. They and the result are row-major, or in the layouts of one of the operator's
     /// [rules](Operator::layouts).
     pub operands: &'a [Concrete<'a>],
     /// The result; of a tuple the first item.
     pub result: Concrete<'a>,
     /// All items of the result, which lie in one buffer as [`Packing`](crate::Packing) says.
     pub results: &'a [Concrete<'a>],
-    /// Attributes of the node. Shapes in them may hold symbols: `result` says what they came to.
+    /// The attributes of the node. Shapes in them may hold symbols, whose sizes are those of
+    /// `result`.
     pub attributes: &'a Attributes,
     /// The node's name, the key of its random stream.
     pub name: &'a str,
@@ -312,7 +317,7 @@ pub enum Lowered {
     Alias(usize),
     /// The result does not depend on the run: its bytes, little-endian.
     Constant(Vec<u8>),
-    /// Loops.
+    /// Loops that compute the result.
     Kernel(Kernel),
 }
 
@@ -341,7 +346,7 @@ pub enum Fusibility {
     AnyRange,
 }
 
-/// Layouts in which an operator has loops.
+/// A combination of layouts in which an operator has loops.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayoutRule {
     /// The layouts of the operands. Those beyond the list are row-major.
@@ -351,7 +356,7 @@ pub struct LayoutRule {
 }
 
 impl LayoutRule {
-    /// Operands in these layouts give a result in this one.
+    /// Makes the rule that operands in these layouts give a result in this one.
     pub fn new(operands: &[Layout], result: Layout) -> Self {
         Self { operands: SmallVec::from_slice(operands), result }
     }
@@ -368,7 +373,7 @@ pub type Cotangents = SmallVec<[Option<NodeId>; 3]>;
 /// An operator: a signature and its rules. Implementations are stateless; what varies from node to
 /// node is in the node's attributes.
 pub trait Operator: Any + Send + Sync {
-    /// The static facts.
+    /// The signature: name, operands, attributes, effect.
     fn signature(&self) -> &Signature;
 
     /// The result's type from the operands' types. Called while the graph is built, with dimensions
@@ -376,7 +381,7 @@ pub trait Operator: Any + Send + Sync {
     /// kinds of attributes have been checked against the signature.
     ///
     /// # Errors
-    /// What is wrong with shapes or attributes.
+    /// Shapes or attributes do not fit.
     fn infer(&self, cx: &mut Inference<'_>) -> Result<Type, Fault>;
 
     /// Appends the nodes that compute the cotangents of the operands from the cotangent of the
@@ -389,10 +394,10 @@ pub trait Operator: Any + Send + Sync {
         Err(Fault::new(format!("`{}` has no gradient rule", self.signature().name)))
     }
 
-    /// The loops that compute the result.
+    /// Lowers the operator: gives the loops that compute the result.
     ///
     /// # Errors
-    /// What cannot be computed at these sizes.
+    /// The result cannot be computed at these sizes.
     fn lower(&self, cx: &Lowering<'_>) -> Result<Lowered, Fault>;
 
     /// How the operator's loop can be fused with others: [`Fusibility::Opaque`] by default. It is
@@ -419,7 +424,8 @@ pub trait Operator: Any + Send + Sync {
         }
     }
 
-    /// The same for each item of the result.
+    /// How each item of the result lies when the work is split: [`Operator::split`] for an operator
+    /// with one item, and [`Split::Mixed`] for others by default.
     fn splits(&self, cx: &Splitting<'_>) -> SmallVec<[Split; 1]> {
         match cx.results() {
             [_] => SmallVec::from_elem(self.split(cx), 1),
@@ -447,21 +453,21 @@ pub trait Operator: Any + Send + Sync {
         Vec::new()
     }
 
-    /// What to say to somebody who feeds the tensor `wanted`, which is the operand at this place,
-    /// with something of another element type or another number of dimensions: where a sister of
-    /// this operator takes that, for instance.
+    /// Advice for a program that feeds the tensor `wanted`, which is the operand at this index, an
+    /// array of another element type or number of dimensions: that another operator takes it, for
+    /// instance. None by default.
     fn advise(&self, operand: usize, wanted: &TensorType, given: Concrete<'_>) -> Option<String> {
         let _ = (operand, wanted, given);
         None
     }
 
-    /// Valid uses, from which tables of checks are driven: gradients against differences,
-    /// zero-sized shapes, thread counts. A differentiable operator has at least five, among them a
-    /// scalar, odd sizes, a broadcast where it broadcasts, and a zero-sized dimension.
+    /// Valid uses, over which tables of checks go: gradients against differences, zero-sized
+    /// shapes, thread counts. A differentiable operator has at least five, among them a scalar, odd
+    /// sizes, a broadcast where it broadcasts, and a zero-sized dimension.
     fn samples(&self) -> Vec<Sample>;
 }
 
-/// A shared operator: one of the built-in table, or one that a user made.
+/// A reference to an operator: one of the built-in table, or one that a user made.
 #[derive(Clone)]
 pub enum OperatorRef {
     /// Built in.
@@ -471,7 +477,7 @@ pub enum OperatorRef {
 }
 
 impl OperatorRef {
-    /// True if this is the very same operator.
+    /// True if both are one and the same operator.
     pub fn is(&self, other: &OperatorRef) -> bool {
         let (a, b): (&dyn Operator, &dyn Operator) = (&**self, &**other);
         // Operators without fields have no address of their own: their type tells them apart.
@@ -509,14 +515,14 @@ impl<O: Operator> From<Arc<O>> for OperatorRef {
     }
 }
 
-/// Operators by name: what a text or a file may mention.
+/// The operators that a text or a file may use, by name.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     operators: std::collections::BTreeMap<&'static str, OperatorRef>,
 }
 
 impl Registry {
-    /// Adds an operator; one of the same name is replaced.
+    /// Adds an operator. It replaces one of its name.
     pub fn register(&mut self, operator: OperatorRef) {
         self.operators.insert(operator.signature().name, operator);
     }

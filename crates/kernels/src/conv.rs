@@ -9,9 +9,9 @@
 //! | `nhwc` | row-major | few images, one group, no dilation |
 //! | `reference` | row-major | all others |
 //!
-//! The three are one bilinear form, `Σ x · w · y` over all places and taps, with one of the three
-//! factors left out: the forward convolution gives what stands for y, the gradients what stands for
-//! x and for w.
+//! The three directions are one bilinear form, `Σ x · w · y` over all places and taps, with one of
+//! the three factors left out: the forward convolution computes the factor y, the gradients x and
+//! w.
 
 mod axis;
 mod nhwc;
@@ -29,8 +29,8 @@ use crate::sliding::Sliding;
 pub use nhwc16n::ChannelSum;
 pub(crate) use nhwc16n::channel_sum;
 
-/// What a kernel computes of a convolution `y[n, i, j, f] =
-/// Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
+/// The factor that a kernel computes of a convolution
+/// `y[n, i, j, f] = Σ x[n, i · stride + p · dilation - before, .., c] · w[p, q, c, f]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Propagation {
     /// The result y, from x and w.
@@ -41,7 +41,7 @@ pub enum Propagation {
     BackwardFilter,
 }
 
-/// A convolution: sizes that are known to fit together.
+/// The sizes of a convolution, which are known to fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convolution {
     /// Images in the batch, N.
@@ -59,8 +59,8 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// True if there is one group, no dilation, a stride that is not out of all proportion, and
-    /// something to do.
+    /// True if there is one group, no dilation, a stride that is not out of all proportion to the
+    /// sizes, and anything to compute.
     fn is_plain(&self) -> bool {
         /// The ways back lay out a filter for each of as many pixels.
         const STRIDE: usize = 16;
@@ -73,8 +73,8 @@ impl Convolution {
             && !sizes.contains(&0)
     }
 
-    /// Multiplications with SAME padding counted, as a float since the product of sizes that fit
-    /// need not.
+    /// The number of multiplications, with those by SAME padding's zeros. It is a float, since the
+    /// product of sizes that fit a `usize` may not.
     fn multiplications(&self) -> f64 {
         let places = [self.images, self.rows.output, self.columns.output];
         let taps = [self.rows.window, self.columns.window];
@@ -82,7 +82,7 @@ impl Convolution {
         [&places[..], &taps, &channels].concat().into_iter().map(|size| size as f64).product()
     }
 
-    /// The work, for kernels that read and write all three arrays once.
+    /// The cost of a kernel that reads and writes all three arrays once.
     fn cost<T>(&self) -> Cost {
         let elements = (self.input_len() + self.filter_len() + self.output_len()) as f64;
         Cost { flops: 2.0 * self.multiplications(), bytes: elements * size_of::<T>() as f64 }
@@ -113,19 +113,19 @@ impl Convolution {
         self.images * self.rows.output * self.columns.output * self.filters
     }
 
-    /// A kernel whose images, operands as well as what it fills, are in a layout. The filter is
+    /// Makes the kernel whose images, operands as well as results, are in a layout. The filter is
     /// row-major.
     ///
     /// # Panics
-    /// For [`Layout::Nhwc16n`] and groups, a dilation or no elements, never where
-    /// [`prefers_blocks`](Self::prefers_blocks) says yes.
+    /// The layout is [`Layout::Nhwc16n`] and there are groups, a dilation or no elements: never
+    /// where [`prefers_blocks`](Self::prefers_blocks) is true.
     pub fn kernel<T: Float>(self, propagation: Propagation, layout: Layout) -> Kernel {
         T::convolution(self, propagation, layout)
     }
 
-    /// Whole rows of an image that one part fills: enough for some ten microseconds of arithmetic,
-    /// and whole images where several are as much. `rows` is how many rows an image has, `each` the
-    /// multiplications of one.
+    /// The whole rows of an image that one part fills: enough for some ten microseconds of
+    /// arithmetic, and whole images where several are as much. `rows` is the number of rows of an
+    /// image, `each` the number of multiplications of one.
     fn rows_in_part(&self, rows: usize, each: f64) -> usize {
         /// Multiplications that take about ten microseconds.
         const WORTH: f64 = (1 << 19) as f64;

@@ -21,7 +21,7 @@ mod sealed {
     use super::{ChannelSum, Convolution, Kernel, Layout, Pool, Propagation, Simd, Work, pool};
 
     pub trait Vectors: Sized {
-        /// Run a loop with vectors of `S`.
+        /// Runs a loop with vectors of `S`.
         fn with<S: Simd, W: Work<Self>>(simd: S, work: W);
         // The kernels, so that they are compiled here, once, and not where they are asked for.
         fn convolution(conv: Convolution, propagation: Propagation, layout: Layout) -> Kernel;
@@ -67,14 +67,14 @@ impl<T: Float, W: Work<T>> WithSimd for Dispatch<T, W> {
     }
 }
 
-/// Run a loop as a function of its own, compiled for the instruction set `S`: for large loops
+/// Runs a loop as a function of its own, compiled for the instruction set `S`: for large loops
 /// within one that calls several.
 #[inline(always)]
 pub(crate) fn within<T: Float, S: Simd>(simd: S, work: impl Work<T>) {
     simd.vectorize(Dispatch(work, std::marker::PhantomData));
 }
 
-/// Run a loop compiled for the best instruction set this processor has.
+/// Runs a loop compiled for the best instruction set that this processor has.
 pub(crate) fn dispatch<T: Float>(work: impl Work<T>) {
     let work = Dispatch(work, std::marker::PhantomData);
     #[cfg(test)]
@@ -91,7 +91,7 @@ pub(crate) fn dispatch<T: Float>(work: impl Work<T>) {
     pulp::Arch::new().dispatch(work);
 }
 
-/// How many elements of T a register of this processor holds.
+/// The number of elements of T that a register of this processor holds.
 pub(crate) fn lanes<T: Float>() -> usize {
     struct Count<'a>(&'a mut usize);
 
@@ -114,7 +114,7 @@ pub(crate) fn lanes<T: Float>() -> usize {
 pub(crate) mod tests {
     use std::cell::Cell;
 
-    /// An instruction set to be used instead of the best.
+    /// The instruction set that is used instead of the best.
     #[derive(Clone, Copy, Debug)]
     pub enum Set {
         Best,
@@ -124,11 +124,11 @@ pub(crate) mod tests {
     }
 
     thread_local! {
-        /// The one that this thread's kernels are made for and run on.
+        /// The instruction set for which this thread's kernels are compiled and on which they run.
         pub static SET: Cell<Set> = const { Cell::new(Set::Best) };
     }
 
-    /// Once for each.
+    /// Runs a test once for each instruction set.
     pub fn with_each(mut f: impl FnMut()) {
         let sets = [
             Set::Scalar,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread::JoinHandle;
 
-use abeyance_session::{Collect, Feed, Fetch, NodeCost, Port, Session, Trace, Value};
+use abeyance_session::{Decode, Feed, Fetch, NodeCost, Session, TensorRef, Trace, Value};
 use parking_lot::Mutex;
 use prost::Message;
 
@@ -100,19 +100,19 @@ impl Shared {
 /// The tensors that are fetched, and their tags.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
-    /// Tags of scalars, whose ports come first.
+    /// Tags of scalars, whose tensors come first.
     pub(crate) scalars: Vec<Arc<str>>,
-    /// All ports, no node twice.
-    pub(crate) ports: Vec<Port<Value>>,
-    /// Tags of histograms, with the places of their tensors among the ports.
+    /// All tensors, no node twice.
+    pub(crate) tensors: Vec<TensorRef<Value>>,
+    /// Tags of histograms, with the indices of their tensors.
     pub(crate) histograms: Arc<[(String, Vec<usize>)]>,
-    /// Tags of images, with their places among the ports.
+    /// Tags of images, with the indices of their tensors.
     pub(crate) images: Arc<[(String, usize)]>,
     /// The places of images, labels and predictions.
     pub(crate) classifier: Option<[usize; 3]>,
-    /// For each scalar, its index among the ports.
+    /// For each scalar, its index among the tensors.
     pub(crate) places: Vec<usize>,
-    /// The number of ports that the scalars have.
+    /// The number of tensors that the scalars have.
     pub(crate) small: usize,
 }
 
@@ -136,16 +136,16 @@ impl Recorder {
         session: &Session,
         fetches: F,
         feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<<F::Collect as Collect>::Output, abeyance_session::Error> {
+    ) -> Result<<F::Decoder as Decode>::Output, abeyance_session::Error> {
         let (step, feeds) = (self.steps.load(Ordering::Relaxed), feeds.as_ref());
         let output = if self.wants(step) {
-            let ports = self.ports_at(step);
+            let tensors = self.tensors_at(step);
             if self.wants_costs()
-                && let Ok(costs) = session.costs((&fetches, &ports), feeds)
+                && let Ok(costs) = session.costs((&fetches, &tensors), feeds)
             {
                 self.costs(&costs);
             }
-            let (output, values) = session.run((&fetches, ports), feeds)?;
+            let (output, values) = session.run((&fetches, tensors), feeds)?;
             self.record(step, values);
             output
         } else {
@@ -156,7 +156,7 @@ impl Recorder {
     }
 
     /// True if something is recorded at a step, for who runs steps himself: then
-    /// [`Recorder::ports_at`] are fetched along, and given to [`Recorder::record`].
+    /// [`Recorder::tensors_at`] are fetched along, and given to [`Recorder::record`].
     pub fn wants(&self, step: i64) -> bool {
         u64::try_from(step).is_ok_and(|step| self.thinning.keeps(step))
     }
@@ -167,33 +167,33 @@ impl Recorder {
     }
 
     /// All tensors that it records. Those of numbers come first.
-    pub fn ports(&self) -> Vec<Port<Value>> {
-        self.layout.ports.clone()
+    pub fn tensors(&self) -> Vec<TensorRef<Value>> {
+        self.layout.tensors.clone()
     }
 
     /// The tensors of numbers, which are recorded at every step that [`Recorder::wants`].
-    pub fn ports_of_numbers(&self) -> Vec<Port<Value>> {
-        self.layout.ports.iter().take(self.layout.small).copied().collect()
+    pub fn tensors_of_numbers(&self) -> Vec<TensorRef<Value>> {
+        self.layout.tensors.iter().take(self.layout.small).copied().collect()
     }
 
     /// The tensors that it records at a step: none, those of numbers, or all.
-    pub fn ports_at(&self, step: i64) -> Vec<Port<Value>> {
+    pub fn tensors_at(&self, step: i64) -> Vec<TensorRef<Value>> {
         let count = match (self.wants(step), self.wants_large(step)) {
-            (_, true) => self.layout.ports.len(),
+            (_, true) => self.layout.tensors.len(),
             (true, false) => self.layout.small,
             (false, false) => 0,
         };
-        self.layout.ports.iter().take(count).copied().collect()
+        self.layout.tensors.iter().take(count).copied().collect()
     }
 
-    /// Takes the values of [`Recorder::ports_at`] that step, or of all [`Recorder::ports`].
+    /// Takes the values of [`Recorder::tensors_at`] that step, or of all [`Recorder::tensors`].
     pub fn record(&self, step: i64, values: Vec<Value>) {
         let (layout, wall) = (&self.layout, now());
-        if values.len() != layout.ports.len() && values.len() != layout.small {
+        if values.len() != layout.tensors.len() && values.len() != layout.small {
             self.shared.warn(format!(
                 "step {step} came with {} values, not with {} or {}, and was not recorded",
                 values.len(),
-                layout.ports.len(),
+                layout.tensors.len(),
                 layout.small
             ));
             return;
@@ -209,7 +209,7 @@ impl Recorder {
         if !scalars.is_empty() {
             self.push(step, Item::Scalars { step, wall, scalars });
         }
-        let is_whole = values.len() == layout.ports.len();
+        let is_whole = values.len() == layout.tensors.len();
         if is_whole && layout.has_large() && self.wants_large(step) {
             let large = Large {
                 values,

@@ -1,4 +1,4 @@
-//! Whether the runs of a signature can be put together in one.
+//! Batching of requests: a check that several runs of a signature can be put together in one.
 
 use abeyance_ir::{
     Diagnostic, Dim, Effect, Graph, GraphSignature, Location, NodeId, Split, SymbolId,
@@ -7,8 +7,10 @@ use abeyance_ir::{
 const ALONE: &str =
     "what is fed has to be run by itself, not together with what others feed in one batch";
 
+/// Checks that requests for a signature can be run as one batch, and its outputs cut apart again.
+///
 /// # Errors
-/// What forbids it.
+/// The first reason against it: see [`SignatureRun::batches`](crate::SignatureRun::batches).
 pub(crate) fn check(graph: &Graph, signature: &GraphSignature) -> Result<(), Diagnostic> {
     let refuse = |diagnostic: Diagnostic| Diagnostic {
         message: format!(
@@ -50,8 +52,8 @@ pub(crate) fn check(graph: &Graph, signature: &GraphSignature) -> Result<(), Dia
     Ok(())
 }
 
-/// The unknown dimension that is the first of all inputs and outputs, and stands nowhere else in
-/// what is fed.
+/// The unknown dimension that is the first of all inputs and outputs, and is in no other place of
+/// the shapes that are fed.
 fn common_dimension(graph: &Graph, signature: &GraphSignature) -> Result<SymbolId, Diagnostic> {
     let inputs = signature.inputs.iter().map(|(name, node)| ("input", name, *node));
     let outputs = signature.outputs.iter().map(|(name, node)| ("output", name, *node));

@@ -13,21 +13,23 @@ use abeyance_ir::{
 use fixedbitset::FixedBitSet;
 use smallvec::SmallVec;
 
-/// What to do about a tensor on which the differentiated one does not depend.
+/// The derivative with respect to a tensor on which the differentiated one does not depend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unconnected {
-    /// It is a mistake, reported with the place where the path breaks.
+    /// None: it is a mistake, reported with the place where the path breaks.
     Mistake,
-    /// Its derivative is zero.
+    /// Zeros, in the tensor's shape.
     Zeros,
 }
 
 /// The derivatives of `y`, summed over its elements, with respect to each of `xs`: tensors of the
-/// same graph, in the shapes of `xs`. That one of them does not depend on `y` is a mistake,
-/// reported with the break.
+/// same graph, in the shapes of `xs`.
 ///
 /// Derivatives of derivatives are had by calling this again. [`gradients_with_cotangents`] takes
 /// cotangents other than ones.
+///
+/// # Errors
+/// `y` does not depend on one of `xs`: reported with the place where the path breaks.
 ///
 /// ```
 /// use abeyance_graph::Graph;
@@ -49,8 +51,8 @@ pub fn gradients<'g, T: Float, const N: usize>(
     typed("gradients", y.into(), xs, Unconnected::Mistake)
 }
 
-/// The same as [`gradients`], but a tensor on which `y` does not depend has zeros for its
-/// derivative.
+/// The derivatives of `y`, summed over its elements, with respect to each of `xs`, as
+/// [`gradients`], but zeros for a tensor on which `y` does not depend.
 #[track_caller]
 pub fn gradients_or_zeros<'g, T: Float, const N: usize>(
     y: impl Into<Tensor<'g, T>>,
@@ -73,14 +75,16 @@ fn typed<'g, T: Float, const N: usize>(
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))
 }
 
-/// What flows back to each of `xs` from several tensors `ys` whose cotangents are given, each in
-/// the shape and element type of its tensor: Σ over the ys of Σ over the elements of `dy · ∂y/∂x`.
-/// TensorFlow's `tf.gradients(ys, xs, grad_ys)`, JAX's `vjp`. [`gradients`] is the same with a
-/// cotangent of ones. That none of `ys` depends on one of `xs` is a mistake, reported with the
-/// break, and so is a cotangent that does not have the type of its tensor.
+/// The cotangents of each of `xs` from those of several tensors `ys`: Σ over the ys of Σ over the
+/// elements of `dy · ∂y/∂x`. TensorFlow's `tf.gradients(ys, xs, grad_ys)`, JAX's `vjp`.
 ///
-/// The rows of a Jacobian, a weighted sum of losses or what another program worked out for a part
-/// of the graph come in so:
+/// A cotangent has the shape and element type of its tensor. With ones it gives [`gradients`];
+/// others give the rows of a Jacobian, a weighted sum of losses, or continue derivatives that
+/// another program has computed.
+///
+/// # Errors
+/// None of `ys` depends on one of `xs`: reported with the place where the path breaks. A cotangent
+/// does not have the type of its tensor.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -111,7 +115,8 @@ pub fn gradients_with_cotangents<'g, T: Float, const M: usize, const N: usize>(
     xs.map(|x| found.next().map_or(x, AnyTensor::assume))
 }
 
-/// The same as [`gradients`] for tensors of any float types.
+/// The derivatives of `y`, summed over its elements, with respect to each of `xs`, as
+/// [`gradients`], for tensors of any float types.
 #[track_caller]
 pub fn gradients_of<'g>(
     y: AnyTensor<'g>,
@@ -122,8 +127,8 @@ pub fn gradients_of<'g>(
     gradients_from(&[(y, None)], xs, unconnected)
 }
 
-/// The same as [`gradients_with_cotangents`] for tensors of any float types; a tensor without a
-/// cotangent has ones.
+/// The cotangents of each of `xs` from those of several tensors, as [`gradients_with_cotangents`],
+/// for tensors of any float types. A tensor without a cotangent has ones.
 #[track_caller]
 pub fn gradients_from<'g>(
     ys: &[(AnyTensor<'g>, Option<AnyTensor<'g>>)],
@@ -168,7 +173,8 @@ pub fn differentiate(
     differentiate_from(graph, &[(y, None)], xs, unconnected)
 }
 
-/// The same from several tensors and their cotangents, ones where none is given.
+/// Appends the nodes that compute the cotangents of each of `xs` from those of several tensors,
+/// ones where none is given, and gives the nodes that hold them: [`differentiate`].
 pub(crate) fn differentiate_from(
     graph: &mut Ir,
     ys: &[(NodeId, Option<NodeId>)],
@@ -215,7 +221,7 @@ pub(crate) fn differentiate_from(
     derivatives
 }
 
-/// A cotangent that is given has the type of its tensor.
+/// Checks that each given cotangent has the type of its tensor.
 fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), Stop> {
     let call = graph.context().call;
     let say = |message: String| match call {
@@ -239,7 +245,7 @@ fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), St
             if matches!(graph.node(cotangent).ty, Type::Invalid) {
                 return Err(None);
             }
-            continue; // `y` is no tensor, which is told later.
+            continue; // `y` is no tensor, which is reported later.
         };
         let unlike = |(&a, &b): (&Dim, &Dim)| a.known().is_some() && b.known().is_some() && a != b;
         let fits = dtype(y) == dtype(cotangent)
@@ -267,8 +273,8 @@ fn check_seeds(graph: &mut Ir, ys: &[(NodeId, Option<NodeId>)]) -> Result<(), St
     Ok(())
 }
 
-/// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient: what
-/// gradient rules of branches and loops ask for.
+/// Appends the cotangents of `xs` from those of other nodes, in the body of a gradient. Gradient
+/// rules of branches and loops ask for them.
 fn cotangents(
     graph: &mut Ir,
     seeds: &[Seed],
@@ -306,7 +312,7 @@ fn cotangents(
     })
 }
 
-/// What a diagnostic says, with its node and place, in one line.
+/// A diagnostic in one line, with its node and place.
 pub(crate) fn at(diagnostic: &Diagnostic) -> String {
     match &diagnostic.node {
         Some(node) => format!("{} (`{node}`, {})", diagnostic.message, diagnostic.location),
@@ -314,17 +320,18 @@ pub(crate) fn at(diagnostic: &Diagnostic) -> String {
     }
 }
 
-/// A walk from the differentiated tensors back to those they are differentiated by.
+/// A walk from the differentiated tensors back to those with respect to which they are
+/// differentiated.
 struct Backward {
     /// The latest of the differentiated tensors.
     y: NodeId,
-    /// What they depend on.
+    /// The nodes that they depend on.
     upstream: FixedBitSet,
     /// The nodes through which a derivative can flow.
     path: FixedBitSet,
-    /// By node, up to the latest of interest.
+    /// By node, its cotangent so far; up to the latest node that is needed.
     cotangents: Vec<Option<NodeId>>,
-    /// Of nodes with several results, the cotangent of each.
+    /// By node with several results, the cotangent of each result.
     items: HashMap<NodeId, SmallVec<[Option<NodeId>; 4]>>,
     masked: FixedBitSet,
 }
@@ -379,7 +386,7 @@ impl Backward {
         Ok(())
     }
 
-    /// Adds to the cotangent of `operand` what came through `node`.
+    /// Adds to the cotangent of `operand` the part that came through `node`.
     fn add(&mut self, graph: &mut Ir, node: NodeId, operand: NodeId, part: NodeId) {
         let slot = &mut self.cotangents[operand.index()];
         *slot = Some(sum(graph, node, operand, *slot, part));
@@ -422,7 +429,7 @@ impl Backward {
         Ok(())
     }
 
-    /// The cotangent of an item is that of its tuple, in its place.
+    /// Adds the cotangent of an item to that of its tuple, in its place.
     fn unpack(&mut self, graph: &mut Ir, node: NodeId, cotangents: &[Option<NodeId>]) {
         let data = graph.node(node);
         let (Some(&tuple), Some(&Some(part))) = (data.operands.first(), cotangents.first()) else {
@@ -444,7 +451,7 @@ impl Backward {
         }
     }
 
-    /// Where the path from `x` to `y` ends.
+    /// The diagnostic of a missing derivative: where the path from `x` to `y` ends.
     fn explain_break(&self, graph: &Ir, x: NodeId, context: &Context) -> Diagnostic {
         let name = |id: NodeId| graph.node(id).name.to_string();
         let diagnostic = Diagnostic::new(
@@ -493,7 +500,7 @@ impl Backward {
     }
 }
 
-/// A cotangent of `operand` so far, and what came through `node`.
+/// The sum of the cotangent of `operand` so far and the part that came through `node`.
 fn sum(graph: &mut Ir, node: NodeId, operand: NodeId, sum: Option<NodeId>, part: NodeId) -> NodeId {
     match sum {
         None => part,
@@ -506,7 +513,7 @@ fn sum(graph: &mut Ir, node: NodeId, operand: NodeId, sum: Option<NodeId>, part:
     }
 }
 
-/// New nodes belong to the derivative of `node`.
+/// Makes the nodes that are appended from now on belong to the derivative of `node`.
 fn enter(graph: &mut Ir, node: NodeId) {
     let scope = format!("grad/{}/", graph.node(node).name);
     let context = graph.context_mut();
@@ -531,7 +538,7 @@ fn reason(graph: &Ir, node: NodeId) -> String {
     }
 }
 
-/// A cotangent has the type of what it belongs to; a rule that gives another is wrong.
+/// Checks that a rule gave a cotangent of the type of its operand.
 fn check_type(
     graph: &mut Ir,
     node: NodeId,
@@ -544,15 +551,13 @@ fn check_type(
     // Dimensions that a rule had to leave open are those of the operand.
     let same = wanted.len() == found.len()
         && wanted.iter().zip(&found).all(|(&a, &b)| graph.symbols_mut().unify(a, b).is_some());
-    match same {
-        true => Ok(()),
-        false => {
-            let fault = Fault::new(format!(
-                "the gradient rule gave `{}` for the operand `{}`",
-                graph.describe(cotangent),
-                graph.describe(operand)
-            ));
-            Err(Some(Box::new(graph.diagnose(node, fault))))
-        }
+    if same {
+        return Ok(());
     }
+    let fault = Fault::new(format!(
+        "the gradient rule gave `{}` for the operand `{}`",
+        graph.describe(cotangent),
+        graph.describe(operand)
+    ));
+    Err(Some(Box::new(graph.diagnose(node, fault))))
 }

@@ -1,17 +1,17 @@
-//! What can go wrong with a session.
+//! The error type of sessions and their runs.
 
 use std::fmt;
 
 use abeyance_ir::{Diagnostic, Diagnostics, Location};
 
-/// Why a session could not be made, or a run not finished. A run that fails changes nothing.
+/// The reason why a session was not made, or a run failed. A run that fails changes nothing.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The program is wrong: everything that is, together.
+    /// The program is wrong: all its mistakes, together.
     #[error("{0}")]
     Program(Diagnostics),
-    /// What was fed, fetched or asked for does not fit the program.
+    /// A feed, a fetch or another request does not fit the program.
     #[error("{0}")]
     Request(Diagnostics),
     /// A node could not be computed from these values.
@@ -32,8 +32,8 @@ pub enum Error {
     Internal(String),
 }
 
-/// The message without its `error: `: what `unwrap` and a `main` that returns this error show is
-/// for reading too.
+/// The message without its `error: `, so that `unwrap`, and a `main` that returns this error, show
+/// it readably too.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,7 +47,7 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
-    /// Says where the request was made, if nothing is said yet.
+    /// Sets the place of the request in messages that have none.
     pub(crate) fn at(mut self, location: Location) -> Self {
         if let Error::Request(diagnostics) = &mut self {
             for diagnostic in &mut diagnostics.0 {
@@ -59,20 +59,20 @@ impl Error {
         self
     }
 
-    /// A request that does not fit, for one reason.
+    /// Makes the error of a request that does not fit, for one reason.
     pub(crate) fn request(message: impl Into<String>) -> Self {
         Error::Request(Diagnostic::new(message, Location::Unknown).into())
     }
 }
 
-/// What was asked of a graph does not fit it.
+/// A request that does not fit the graph.
 impl From<Diagnostic> for Error {
     fn from(mistake: Diagnostic) -> Self {
         Error::Request(mistake.into())
     }
 }
 
-/// The program is wrong.
+/// The mistakes of a program.
 impl From<Diagnostics> for Error {
     fn from(mistakes: Diagnostics) -> Self {
         Error::Program(mistakes)

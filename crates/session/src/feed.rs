@@ -1,4 +1,4 @@
-//! Values given to a run.
+//! Feeds: the values that are given to a run.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use abeyance_scheduler::AlignedBytes;
 use ndarray::{ArrayBase, ArrayView, Data, Dimension};
 
 use crate::value::each;
-use crate::{Port, Value};
+use crate::{TensorRef, Value};
 
-/// A tensor and the value it is to have in one run: what [`feeds!`](crate::feeds) makes a list of.
+/// A tensor and the value it is to have in one run. [`feeds!`](crate::feeds) makes a list of them.
 /// Cloning one copies no elements.
 #[derive(Clone, Debug)]
 pub struct Feed<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
-    /// Where the tensor was made, for messages about tensors of other graphs.
+    /// The place where the tensor was made, for messages about tensors of other graphs.
     pub(crate) made: Location,
     pub(crate) dtype: DType,
     pub(crate) dims: Dims,
@@ -25,11 +25,11 @@ pub struct Feed<'a> {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Bytes<'a> {
-    /// Read where they are.
+    /// Bytes that are read where they are.
     Borrowed(&'a [u8]),
-    /// One number.
+    /// The bytes of one number.
     Number(Number),
-    /// Brought into row-major order.
+    /// A copy in row-major order.
     Copied(Arc<AlignedBytes>),
     /// There was no memory to copy so many bytes.
     TooMany(usize),
@@ -55,47 +55,47 @@ impl Bytes<'_> {
 }
 
 impl<'a> Feed<'a> {
-    /// `tensor` has the value `value`. Where the element type of the one or the other is known only
-    /// when the program runs, that they are the same is checked by the run.
+    /// Makes a feed of `value` for `tensor`. Where the element type of the one or the other is
+    /// known only when the program runs, the run checks that they are equal.
     pub fn new<F: FeedTarget, V: FeedValue<'a, F::Element>>(tensor: F, value: V) -> Self {
         let (dtype, dims, bytes) = value.raw();
-        let port = tensor.port();
-        Feed { graph: port.graph, node: port.node, made: port.made, dtype, dims, bytes }
+        let TensorRef { graph, node, made, .. } = tensor.tensor_ref();
+        Feed { graph, node, made, dtype, dims, bytes }
     }
 }
 
-/// A tensor that can be fed: any, as a handle or as a [`Port`].
+/// A tensor that can be fed: any, as a handle or as a [`TensorRef`].
 pub trait FeedTarget {
     /// The type of its elements; [`Value`] where that is known only when the program runs.
     type Element;
-    /// Which tensor it is.
-    fn port(&self) -> Port<Self::Element>;
+    /// The tensor, without its graph.
+    fn tensor_ref(&self) -> TensorRef<Self::Element>;
 }
 
 impl<T: Element> FeedTarget for Tensor<'_, T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         (*self).into()
     }
 }
 
 impl<T: Element> FeedTarget for Scalar<'_, T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         (*self).into()
     }
 }
 
 impl FeedTarget for AnyTensor<'_> {
     type Element = Value;
-    fn port(&self) -> Port<Value> {
+    fn tensor_ref(&self) -> TensorRef<Value> {
         (*self).into()
     }
 }
 
-impl<T> FeedTarget for Port<T> {
+impl<T> FeedTarget for TensorRef<T> {
     type Element = T;
-    fn port(&self) -> Port<T> {
+    fn tensor_ref(&self) -> TensorRef<T> {
         *self
     }
 }
@@ -105,8 +105,8 @@ mod private {
 }
 
 /// A value that can be fed to a tensor of `T`: a number, a borrowed `ndarray` array or view of any
-/// rank, a slice, or a borrowed [`Value`], which is what a tensor takes whose element type is known
-/// only when the program runs.
+/// rank, a slice, or a borrowed [`Value`], for a tensor whose element type is known only when the
+/// program runs.
 ///
 /// Arrays in row-major order are read where they are; others are copied.
 pub trait FeedValue<'a, T>: private::Sealed {

@@ -1,58 +1,59 @@
-//! What a run gives back.
+//! Fetches: the values that a run returns, and their Rust types.
 
 use abeyance_graph::{AnyTensor, Element, Operation, Scalar, Tensor};
 use abeyance_ir::{DType, GraphId, Location, NodeId, Type};
 use ndarray::ArrayD;
 use smallvec::SmallVec;
 
-use crate::{Port, Results, Value};
+use crate::{Results, TensorRef, Value};
 
-/// The nodes of a fetch, in order. A dozen fit without an allocation.
+/// The nodes of a fetch, in order. Up to twelve need no allocation.
 #[derive(Debug, Default)]
-pub struct FetchList<'a>(pub(crate) SmallVec<[Listed<'a>; 12]>);
+pub struct FetchList<'a>(pub(crate) SmallVec<[FetchEntry<'a>; 12]>);
 
 /// A node of a fetch.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Listed<'a> {
+pub(crate) struct FetchEntry<'a> {
     pub(crate) graph: GraphId,
     pub(crate) node: NodeId,
-    pub(crate) wanted: Wanted,
-    /// For messages: where it was made, and the handle, if it was one.
+    pub(crate) kind: FetchKind,
+    /// The place where the tensor was made, for messages.
     pub(crate) made: Location,
+    /// The handle, if it is one and no [`TensorRef`], for messages.
     pub(crate) handle: Option<AnyTensor<'a>>,
 }
 
 impl<'a> FetchList<'a> {
-    fn push(&mut self, handle: AnyTensor<'a>, wanted: Wanted) {
+    fn push(&mut self, handle: AnyTensor<'a>, kind: FetchKind) {
         let graph = handle.graph().ir();
-        self.0.push(Listed {
+        self.0.push(FetchEntry {
             graph: graph.id(),
             node: handle.id(),
-            wanted,
+            kind,
             made: graph.node(handle.id()).location,
             handle: Some(handle),
         });
     }
 }
 
-/// What a value is picked up as.
+/// The Rust type that a fetched value is decoded to.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Wanted {
+pub(crate) enum FetchKind {
     /// An array of these elements.
     Array(DType),
-    /// A number.
+    /// A number of this type.
     Number(DType),
-    /// Whatever it is.
+    /// A value of any type, or none.
     Anything,
 }
 
-impl Wanted {
-    /// True if a node of this type can be picked up so.
+impl FetchKind {
+    /// True if a node of this type can be decoded to it.
     pub(crate) fn fits(self, ty: &Type) -> bool {
         match (self, ty) {
-            (Wanted::Anything, _) => true,
-            (Wanted::Array(dtype), Type::Tensor(tensor)) => tensor.dtype == dtype,
-            (Wanted::Number(dtype), Type::Tensor(tensor)) => {
+            (FetchKind::Anything, _) => true,
+            (FetchKind::Array(dtype), Type::Tensor(tensor)) => tensor.dtype == dtype,
+            (FetchKind::Number(dtype), Type::Tensor(tensor)) => {
                 tensor.dtype == dtype && tensor.shape.is_empty()
             }
             _ => false,
@@ -60,193 +61,199 @@ impl Wanted {
     }
 }
 
-impl std::fmt::Display for Wanted {
+impl std::fmt::Display for FetchKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Wanted::Array(dtype) => write!(f, "an array of {dtype}"),
-            Wanted::Number(dtype) => write!(f, "a number of {dtype}"),
-            Wanted::Anything => f.write_str("anything"),
+            FetchKind::Array(dtype) => write!(f, "an array of {dtype}"),
+            FetchKind::Number(dtype) => write!(f, "a number of {dtype}"),
+            FetchKind::Anything => f.write_str("anything"),
         }
     }
 }
 
-/// What can be fetched: a [`Tensor`] or a [`Port`] gives an `ndarray` array, a [`Scalar`] a number,
-/// an [`Operation`] `()`, an [`AnyTensor`] or a `Port<Value>` a [`Value`]; tuples, arrays and
-/// `Vec`s of these give tuples, arrays and `Vec`s.
+/// A value that can be fetched.
+///
+/// | fetch | value |
+/// |---|---|
+/// | [`Tensor`], [`TensorRef`] | an `ndarray` array |
+/// | [`Scalar`] | a number |
+/// | [`AnyTensor`], `TensorRef<Value>` | a [`Value`] |
+/// | [`Operation`] | `()` |
+/// | tuples, arrays and `Vec`s of these | tuples, arrays and `Vec`s |
 pub trait Fetch {
-    /// How the values are picked up; borrows no graph.
-    type Collect: Collect;
+    /// The decoder of the values, which borrows no graph.
+    type Decoder: Decode;
 
     /// Adds the nodes to `list`.
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Decoder;
 }
 
-/// Picks up fetched values in the order in which [`Fetch::list`] named their nodes.
-pub trait Collect {
-    /// Rust's value.
+/// Decodes fetched values in the order in which [`Fetch::list`] named their nodes.
+pub trait Decode {
+    /// The type of the decoded values.
     type Output;
 
-    /// The values as new Rust values.
-    fn collect(&self, results: &mut Results<'_>) -> Self::Output;
+    /// Decodes the values to new ones.
+    fn decode(&self, results: &mut Results<'_>) -> Self::Output;
 
-    /// The values into existing ones, which are reused where their shapes fit.
-    fn collect_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
-        *output = self.collect(results);
+    /// Decodes the values into existing ones, which are reused where their shapes fit.
+    fn decode_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
+        *output = self.decode(results);
     }
 }
 
-/// Picks up an array of `T`.
+/// Decodes an array of `T`.
 #[derive(Debug)]
-pub struct CollectArray<T>(std::marker::PhantomData<fn() -> T>);
+pub struct DecodeArray<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: Element> Fetch for Tensor<'_, T> {
-    type Collect = CollectArray<T>;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
-        list.push(self.erase(), Wanted::Array(T::DTYPE));
-        CollectArray(std::marker::PhantomData)
+    type Decoder = DecodeArray<T>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeArray<T> {
+        list.push(self.erase(), FetchKind::Array(T::DTYPE));
+        DecodeArray(std::marker::PhantomData)
     }
 }
 
-impl<T: Element> Fetch for Port<T> {
-    type Collect = CollectArray<T>;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectArray<T> {
-        list.0.push(Listed {
+impl<T: Element> Fetch for TensorRef<T> {
+    type Decoder = DecodeArray<T>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeArray<T> {
+        list.0.push(FetchEntry {
             graph: self.graph,
             node: self.node,
-            wanted: Wanted::Array(T::DTYPE),
+            kind: FetchKind::Array(T::DTYPE),
             made: self.made,
             handle: None,
         });
-        CollectArray(std::marker::PhantomData)
+        DecodeArray(std::marker::PhantomData)
     }
 }
 
-impl<T: Element> Collect for CollectArray<T> {
+impl<T: Element> Decode for DecodeArray<T> {
     type Output = ArrayD<T>;
-    fn collect(&self, results: &mut Results<'_>) -> ArrayD<T> {
+    fn decode(&self, results: &mut Results<'_>) -> ArrayD<T> {
         results.array()
     }
-    fn collect_into(&self, results: &mut Results<'_>, output: &mut ArrayD<T>) {
+    fn decode_into(&self, results: &mut Results<'_>, output: &mut ArrayD<T>) {
         results.array_into(output);
     }
 }
 
-/// Picks up a number.
+/// Decodes a number.
 #[derive(Debug)]
-pub struct CollectNumber<T>(std::marker::PhantomData<fn() -> T>);
+pub struct DecodeNumber<T>(std::marker::PhantomData<fn() -> T>);
 
 impl<T: Element> Fetch for Scalar<'_, T> {
-    type Collect = CollectNumber<T>;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNumber<T> {
-        list.push(self.erase(), Wanted::Number(T::DTYPE));
-        CollectNumber(std::marker::PhantomData)
+    type Decoder = DecodeNumber<T>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeNumber<T> {
+        list.push(self.erase(), FetchKind::Number(T::DTYPE));
+        DecodeNumber(std::marker::PhantomData)
     }
 }
 
-impl<T: Element> Collect for CollectNumber<T> {
+impl<T: Element> Decode for DecodeNumber<T> {
     type Output = T;
-    fn collect(&self, results: &mut Results<'_>) -> T {
+    fn decode(&self, results: &mut Results<'_>) -> T {
         results.number()
     }
 }
 
-/// Picks up nothing.
+/// Skips an operation, which has no value.
 #[derive(Debug)]
-pub struct CollectNothing(());
+pub struct DecodeNothing(());
 
 impl Fetch for Operation<'_> {
-    type Collect = CollectNothing;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectNothing {
-        list.push((*self).into(), Wanted::Anything);
-        CollectNothing(())
+    type Decoder = DecodeNothing;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeNothing {
+        list.push((*self).into(), FetchKind::Anything);
+        DecodeNothing(())
     }
 }
 
-impl Collect for CollectNothing {
+impl Decode for DecodeNothing {
     type Output = ();
-    fn collect(&self, results: &mut Results<'_>) {
+    fn decode(&self, results: &mut Results<'_>) {
         results.skip();
     }
 }
 
-/// Picks up an array of whatever type.
+/// Decodes an array of any element type.
 #[derive(Debug)]
-pub struct CollectValue(());
+pub struct DecodeValue(());
 
 impl Fetch for AnyTensor<'_> {
-    type Collect = CollectValue;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
-        list.push(*self, Wanted::Anything);
-        CollectValue(())
+    type Decoder = DecodeValue;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeValue {
+        list.push(*self, FetchKind::Anything);
+        DecodeValue(())
     }
 }
 
-impl Fetch for Port<Value> {
-    type Collect = CollectValue;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> CollectValue {
-        list.0.push(Listed {
+impl Fetch for TensorRef<Value> {
+    type Decoder = DecodeValue;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> DecodeValue {
+        list.0.push(FetchEntry {
             graph: self.graph,
             node: self.node,
-            wanted: Wanted::Anything,
+            kind: FetchKind::Anything,
             made: self.made,
             handle: None,
         });
-        CollectValue(())
+        DecodeValue(())
     }
 }
 
-impl Collect for CollectValue {
+impl Decode for DecodeValue {
     type Output = Value;
-    fn collect(&self, results: &mut Results<'_>) -> Value {
+    fn decode(&self, results: &mut Results<'_>) -> Value {
         results.value()
     }
 }
 
 impl<F: Fetch> Fetch for &F {
-    type Collect = F::Collect;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> F::Collect {
+    type Decoder = F::Decoder;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> F::Decoder {
         (**self).list(list)
     }
 }
 
 impl<F: Fetch> Fetch for Vec<F> {
-    type Collect = Vec<F::Collect>;
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
+    type Decoder = Vec<F::Decoder>;
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Decoder {
         self.iter().map(|fetch| fetch.list(list)).collect()
     }
 }
 
-impl<C: Collect> Collect for Vec<C> {
+impl<C: Decode> Decode for Vec<C> {
     type Output = Vec<C::Output>;
-    fn collect(&self, results: &mut Results<'_>) -> Self::Output {
-        self.iter().map(|each| each.collect(results)).collect()
+    fn decode(&self, results: &mut Results<'_>) -> Self::Output {
+        self.iter().map(|each| each.decode(results)).collect()
     }
-    fn collect_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
+    fn decode_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
         output.truncate(self.len());
         for (index, each) in self.iter().enumerate() {
             match output.get_mut(index) {
-                Some(output) => each.collect_into(results, output),
-                None => output.push(each.collect(results)),
+                Some(output) => each.decode_into(results, output),
+                None => output.push(each.decode(results)),
             }
         }
     }
 }
 
 impl<F: Fetch, const N: usize> Fetch for [F; N] {
-    type Collect = [F::Collect; N];
-    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
+    type Decoder = [F::Decoder; N];
+    fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Decoder {
         std::array::from_fn(|index| self[index].list(list))
     }
 }
 
-impl<C: Collect, const N: usize> Collect for [C; N] {
+impl<C: Decode, const N: usize> Decode for [C; N] {
     type Output = [C::Output; N];
-    fn collect(&self, results: &mut Results<'_>) -> Self::Output {
-        std::array::from_fn(|index| self[index].collect(results))
+    fn decode(&self, results: &mut Results<'_>) -> Self::Output {
+        std::array::from_fn(|index| self[index].decode(results))
     }
-    fn collect_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
+    fn decode_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
         for (each, output) in self.iter().zip(output) {
-            each.collect_into(results, output);
+            each.decode_into(results, output);
         }
     }
 }
@@ -254,18 +261,18 @@ impl<C: Collect, const N: usize> Collect for [C; N] {
 macro_rules! tuple {
     ($($name:ident $index:tt),*) => {
         impl<$($name: Fetch),*> Fetch for ($($name,)*) {
-            type Collect = ($($name::Collect,)*);
-            fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Collect {
+            type Decoder = ($($name::Decoder,)*);
+            fn list<'a>(&'a self, list: &mut FetchList<'a>) -> Self::Decoder {
                 ($(self.$index.list(list),)*)
             }
         }
-        impl<$($name: Collect),*> Collect for ($($name,)*) {
+        impl<$($name: Decode),*> Decode for ($($name,)*) {
             type Output = ($($name::Output,)*);
-            fn collect(&self, results: &mut Results<'_>) -> Self::Output {
-                ($(self.$index.collect(results),)*)
+            fn decode(&self, results: &mut Results<'_>) -> Self::Output {
+                ($(self.$index.decode(results),)*)
             }
-            fn collect_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
-                $(self.$index.collect_into(results, &mut output.$index);)*
+            fn decode_into(&self, results: &mut Results<'_>, output: &mut Self::Output) {
+                $(self.$index.decode_into(results, &mut output.$index);)*
             }
         }
     };

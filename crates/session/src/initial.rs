@@ -1,4 +1,4 @@
-//! First values of variables.
+//! Initial values of variables.
 
 use abeyance_ir::{DType, Initializer};
 use abeyance_kernels::random::Stream;
@@ -6,7 +6,8 @@ use abeyance_scheduler::AlignedBytes;
 
 use crate::Error;
 
-/// Fills a variable's memory. What is random depends on the seed and the name alone.
+/// Fills a variable's memory with its initial value. Random numbers depend on the seed and the
+/// variable's name alone.
 pub(crate) fn initialize(
     memory: &mut AlignedBytes,
     dtype: DType,
@@ -61,7 +62,7 @@ pub(crate) fn initialize(
     Ok(())
 }
 
-/// The draw that first values are taken from; runs count from 0 and never come here.
+/// The draw that initial values are taken from; runs count from 0 and never come here.
 const INITIAL: u64 = u64::MAX;
 
 fn repeat(memory: &mut AlignedBytes, element: &[u8]) {

@@ -19,14 +19,16 @@ use crate::differentiate::differentiate_from;
 /// J\[i, j\] = ∂y\[i\]/∂x\[j\]. `tf.GradientTape.jacobian`, JAX's `jacrev`. It can be
 /// differentiated again.
 ///
-/// The sizes of `y` have to be known; those of `x` need not be. That `y` does not depend on `x` is
-/// a mistake, as in [`gradients`](crate::gradients).
+/// The sizes of `y` have to be known; those of `x` need not be.
 ///
 /// Its cost: the forward part is computed once, the backward part once for each element of `y`, one
 /// after the other in one [`scan`](abeyance_graph::Graph::scan), so the graph grows by the backward
 /// part once and memory by that of one row and the result. Only where the way from `y` to `x` leads
 /// through a branch or a loop is the backward part appended once for each element. A derivative in
 /// few directions is cheaper by [`gradients_with_cotangents`](crate::gradients_with_cotangents).
+///
+/// # Errors
+/// A size of `y` is not known; `y` does not depend on `x`, as in [`gradients`](crate::gradients).
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -99,7 +101,7 @@ pub fn hessian<'g, T: Float>(
 /// Appends the derivative of each element of `y`.
 fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnected) -> NodeId {
     let (Some(of), Some(by)) = (ir.shape(y), ir.shape(x)) else {
-        // Operations and wrong nodes have no derivatives, which is told there.
+        // Operations and wrong nodes have no derivatives, which is reported there.
         differentiate_from(ir, &[(y, None)], &[x], unconnected);
         return ir.add(&Invalid, &[], ());
     };
@@ -123,7 +125,7 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
     let rows = match count {
         0 => None,
         1 => differentiate_from(ir, &[(y, None)], &[x], unconnected).first().copied(),
-        _ => Some(by_loop(ir, what, y, x, &of, count, unconnected)),
+        _ => Some(Rows { what, y, x, of: &of, count, unconnected }.by_loop(ir)),
     };
     let result = match rows {
         Some(rows) => Expr::with(ir, rows, |rows| rows.reshape(shape).id()),
@@ -136,119 +138,154 @@ fn append(ir: &mut Ir, what: &str, y: NodeId, x: NodeId, unconnected: Unconnecte
     result
 }
 
-/// Appends a loop whose iterations walk back from one element of `y` each.
-///
-/// The backward part is appended to a copy of the graph first, with a stand-in for the row that the
-/// walk starts from. What depends on that becomes the body of the loop; the rest is computed once,
-/// outside.
-fn by_loop(
-    ir: &mut Ir,
-    what: &str,
+/// The derivative of each element of a tensor: a row for each.
+struct Rows<'a> {
+    /// The function that was called, for names.
+    what: &'a str,
     y: NodeId,
     x: NodeId,
-    of: &Shape,
+    /// The shape of `y`.
+    of: &'a Shape,
+    /// The number of elements of `y`.
     count: usize,
     unconnected: Unconnected,
-) -> NodeId {
-    let mut trial = ir.clone();
-    trial.context_mut().controls.clear();
-    let row = Expr::with(&mut trial, y, |y| y.fill_like(0.0).id());
-    let known = trial.check().err().map_or(0, |mistakes| mistakes.0.len());
-    let found = differentiate_from(&mut trial, &[(y, Some(row))], &[x], unconnected);
-    let mistakes = trial.check().err().map_or(Vec::new(), |mistakes| mistakes.0);
-    for mistake in mistakes.into_iter().skip(known) {
-        ir.report(mistake);
-    }
-    let [found] = found[..] else {
-        return ir.add(&Invalid, &[], ());
-    };
-    if trial.node(found).ty == Type::Invalid {
-        return ir.add(&Invalid, &[], ());
-    }
-    let dependent = trial.descendants([row], |_, _| true);
-    let needed = trial.ancestors([found], |id| !dependent.contains(id.index()));
-    let (inside, frontier): (Vec<NodeId>, Vec<NodeId>) =
-        needed.ones().map(NodeId::new).partition(|id| dependent.contains(id.index()));
-    // A body in a body is one level deeper, so it would have to be made anew.
-    let has_bodies = |id: &NodeId| trial.node(*id).attributes.bodies().next().is_some();
-    if inside.iter().any(has_bodies) {
-        return unrolled(ir, y, x, of, count, unconnected);
-    }
-    ir.adopt(&trial);
-    let scope = std::mem::take(&mut ir.context_mut().scope);
-    let mut outside: Vec<Option<NodeId>> = (0..ir.len()).map(|id| Some(NodeId::new(id))).collect();
-    let captured = ir.copy_nodes(&trial, &frontier, &mut outside);
-    ir.context_mut().scope = scope;
-    if !dependent.contains(found.index()) {
-        // The same for every row.
-        let mut shape = of.clone();
-        shape.extend(ir.shape(x).unwrap_or_default());
-        return match captured[..] {
-            [only] => Expr::with(ir, only, |only| only.broadcast_to(shape).id()),
-            _ => ir.add(&Invalid, &[], ()),
-        };
-    }
-    let scope = ir.unique_scope(what);
-    let name = match ir.depth() {
-        0 => format!("{scope}row"),
-        _ => format!("{}/{scope}row", ir.name()),
-    };
-    let mut body = ir.for_body(&name);
-    let at = body.input("index", TensorType::new(DType::I64, Shape::new()));
-    let mut copies = vec![None; trial.len()];
-    for (&node, &outer) in frontier.iter().zip(&captured) {
-        let data = ir.node(outer);
-        let (Some(tensor), Some(shape)) = (data.ty.tensor(), ir.shape(outer)) else {
+}
+
+/// A copy of a graph with the backward part of one row.
+struct Trial {
+    graph: Ir,
+    /// The stand-in for the row that the walk starts from.
+    row: NodeId,
+    /// The derivative of that row.
+    derivative: NodeId,
+}
+
+impl Rows<'_> {
+    /// Appends a loop whose iterations walk back from one element of `y` each.
+    ///
+    /// The backward part is appended to a copy of the graph first, with a stand-in for the row that
+    /// the walk starts from. What depends on that becomes the body of the loop; the rest is
+    /// computed once, outside.
+    fn by_loop(&self, ir: &mut Ir) -> NodeId {
+        let Some(trial) = self.trial(ir) else {
             return ir.add(&Invalid, &[], ());
         };
-        let name = data.name.rsplit('/').next().unwrap_or("input");
-        copies[node.index()] = Some(body.input(name, TensorType::new(tensor.dtype, shape)));
+        let graph = &trial.graph;
+        let dependent = graph.descendants([trial.row], |_, _| true);
+        let needed = graph.ancestors([trial.derivative], |id| !dependent.contains(id.index()));
+        let (inside, frontier): (Vec<NodeId>, Vec<NodeId>) =
+            needed.ones().map(NodeId::new).partition(|id| dependent.contains(id.index()));
+        // A body in a body is one level deeper, so it would have to be made anew.
+        let has_bodies = |id: &NodeId| graph.node(*id).attributes.bodies().next().is_some();
+        if inside.iter().any(has_bodies) {
+            return self.unrolled(ir);
+        }
+        ir.adopt(graph);
+        let scope = std::mem::take(&mut ir.context_mut().scope);
+        let mut outside: Vec<Option<NodeId>> =
+            (0..ir.len()).map(|id| Some(NodeId::new(id))).collect();
+        let captured = ir.copy_nodes(graph, &frontier, &mut outside);
+        ir.context_mut().scope = scope;
+        if !dependent.contains(trial.derivative.index()) {
+            return self.repeated(ir, &captured);
+        }
+        let scope = ir.unique_scope(self.what);
+        let Some(body) = self.body(ir, &trial, &scope, &frontier, &captured) else {
+            return ir.add(&Invalid, &[], ());
+        };
+        let attributes =
+            ScanAttributes { body: Arc::new(body), carried: 0, sequences: 1, reverse: false };
+        let indices = |x: Expr<'_>| x.counting(DType::I64, Dim::Known(self.count)).id();
+        let mut operands = vec![Expr::with(ir, self.x, indices)];
+        operands.extend(captured);
+        let name = scope.strip_prefix(&*ir.context().scope).unwrap_or(&scope).trim_end_matches('/');
+        let name = name.to_owned();
+        ir.add_like(&name, &Scan, &operands, attributes)
     }
-    copies[row.index()] = Some(unit(&mut body, at, &trial, y, of, count));
-    let outputs = body.copy_nodes(&trial, &[found], &mut copies);
-    ir.adopt(&body);
-    let attributes = ScanAttributes {
-        body: Arc::new(Body::new(body, outputs)),
-        carried: 0,
-        sequences: 1,
-        reverse: false,
-    };
-    let indices = |x: Expr<'_>| x.counting(DType::I64, Dim::Known(count)).id();
-    let mut operands = vec![Expr::with(ir, x, indices)];
-    operands.extend(captured);
-    let name = scope.strip_prefix(&*ir.context().scope).unwrap_or(&scope).trim_end_matches('/');
-    let name = name.to_owned();
-    ir.add_like(&name, &Scan, &operands, attributes)
-}
 
-/// Appends the backward part once for each element of `y`.
-fn unrolled(
-    ir: &mut Ir,
-    y: NodeId,
-    x: NodeId,
-    of: &Shape,
-    count: usize,
-    unconnected: Unconnected,
-) -> NodeId {
-    let mut rows = Vec::with_capacity(count);
-    for index in 0..count {
-        let seed = Expr::with(ir, y, |y| {
-            let at = y.constant(Array::scalar(DType::I64, index as f64));
-            at.one_hot(count as i64, y.dtype().unwrap_or(DType::F32)).reshape(of.clone()).id()
-        });
-        let found = differentiate_from(ir, &[(y, Some(seed))], &[x], unconnected);
-        rows.extend(
-            found.into_iter().map(|row| Expr::with(ir, row, |row| row.expand_dims(0).id())),
-        );
+    /// Appends the backward part of a stand-in for a row to a copy of the graph. `None` if there is
+    /// a mistake, which is reported.
+    fn trial(&self, ir: &mut Ir) -> Option<Trial> {
+        let mut graph = ir.clone();
+        graph.context_mut().controls.clear();
+        let row = Expr::with(&mut graph, self.y, |y| y.fill_like(0.0).id());
+        let known = graph.check().err().map_or(0, |mistakes| mistakes.0.len());
+        let seeds = [(self.y, Some(row))];
+        let found = differentiate_from(&mut graph, &seeds, &[self.x], self.unconnected);
+        let mistakes = graph.check().err().map_or(Vec::new(), |mistakes| mistakes.0);
+        for mistake in mistakes.into_iter().skip(known) {
+            ir.report(mistake);
+        }
+        let [derivative] = found[..] else { return None };
+        let is_valid = graph.node(derivative).ty != Type::Invalid;
+        is_valid.then_some(Trial { graph, row, derivative })
     }
-    Expr::with(ir, y, |y| {
-        let rows: Vec<Expr<'_>> = rows.iter().map(|&row| y.at(row)).collect();
-        y.concat(&rows, 0).id()
-    })
-}
 
-/// Appends to a body the row whose element `at` is 1, in the shape and element type of `y`.
-fn unit(body: &mut Ir, at: NodeId, outer: &Ir, y: NodeId, of: &Shape, count: usize) -> NodeId {
-    let dtype = outer.node(y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
-    Expr::with(body, at, |at| at.one_hot(count as i64, dtype).reshape(of.clone()).id())
+    /// Appends the derivative whose rows are all one node, which does not depend on the row.
+    fn repeated(&self, ir: &mut Ir, captured: &[NodeId]) -> NodeId {
+        let mut shape = self.of.clone();
+        shape.extend(ir.shape(self.x).unwrap_or_default());
+        match captured[..] {
+            [only] => Expr::with(ir, only, |only| only.broadcast_to(shape).id()),
+            _ => ir.add(&Invalid, &[], ()),
+        }
+    }
+
+    /// Makes the body of the loop, whose inputs are the index of a row and the `captured` nodes,
+    /// which stand for the trial's `frontier`. `None` if one of these has no value.
+    fn body(
+        &self,
+        ir: &mut Ir,
+        trial: &Trial,
+        scope: &str,
+        frontier: &[NodeId],
+        captured: &[NodeId],
+    ) -> Option<Body> {
+        let name = match ir.depth() {
+            0 => format!("{scope}row"),
+            _ => format!("{}/{scope}row", ir.name()),
+        };
+        let mut body = ir.for_body(&name);
+        let at = body.input("index", TensorType::new(DType::I64, Shape::new()));
+        let mut copies = vec![None; trial.graph.len()];
+        for (&node, &outer) in frontier.iter().zip(captured) {
+            let data = ir.node(outer);
+            let (tensor, shape) = (data.ty.tensor()?, ir.shape(outer)?);
+            let name = data.name.rsplit('/').next().unwrap_or("input");
+            copies[node.index()] = Some(body.input(name, TensorType::new(tensor.dtype, shape)));
+        }
+        copies[trial.row.index()] = Some(self.unit(&mut body, at, &trial.graph));
+        let outputs = body.copy_nodes(&trial.graph, &[trial.derivative], &mut copies);
+        ir.adopt(&body);
+        Some(Body::new(body, outputs))
+    }
+
+    /// Appends to a body the row whose element `at` is 1, in the shape and element type of `y`.
+    fn unit(&self, body: &mut Ir, at: NodeId, outer: &Ir) -> NodeId {
+        let dtype = outer.node(self.y).ty.tensor().map_or(DType::F32, |tensor| tensor.dtype);
+        let one_hot =
+            |at: Expr<'_>| at.one_hot(self.count as i64, dtype).reshape(self.of.clone()).id();
+        Expr::with(body, at, one_hot)
+    }
+
+    /// Appends the backward part once for each element of `y`.
+    fn unrolled(&self, ir: &mut Ir) -> NodeId {
+        let (y, count) = (self.y, self.count);
+        let mut rows = Vec::with_capacity(count);
+        for index in 0..count {
+            let seed = Expr::with(ir, y, |y| {
+                let at = y.constant(Array::scalar(DType::I64, index as f64));
+                let dtype = y.dtype().unwrap_or(DType::F32);
+                at.one_hot(count as i64, dtype).reshape(self.of.clone()).id()
+            });
+            let found = differentiate_from(ir, &[(y, Some(seed))], &[self.x], self.unconnected);
+            rows.extend(
+                found.into_iter().map(|row| Expr::with(ir, row, |row| row.expand_dims(0).id())),
+            );
+        }
+        Expr::with(ir, y, |y| {
+            let rows: Vec<Expr<'_>> = rows.iter().map(|&row| y.at(row)).collect();
+            y.concat(&rows, 0).id()
+        })
+    }
 }

@@ -1,6 +1,8 @@
-//! What memory a session has.
+//! The memory of a session, counted by what it is for.
 
 use std::fmt;
+
+use crate::quantity::{self, plural};
 
 /// The memory of a session at one time, in bytes: [`Session::memory`](crate::Session::memory).
 /// `Display` prints it:
@@ -8,32 +10,31 @@ use std::fmt;
 /// ```text
 /// memory of a session: 25.6 MB
 ///   variables: 1.1 MB
-///   12 plans: 131.9 kB of at most 3.9 MB
+///   12 plans: 132 kB of at most 3.9 MB
 ///   2 arenas: 24.4 MB
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionMemory {
-    /// The values of variables, twice for those that some run has written.
+    /// The bytes of variables, twice for those that some run has written.
     pub variable_bytes: usize,
-    /// The plans that are kept for runs to come.
+    /// The number of plans that are kept for runs to come.
     pub plans: usize,
-    /// What they take: constants, tables and loops. A plan that is kept no more but that a
-    /// [`Callable`](crate::Callable), a trace or a run still has does not count.
+    /// The bytes of these plans: constants, tables and loops. A plan that is kept no more but that
+    /// a [`Callable`](crate::Callable), a trace or a run still has does not count.
     pub plan_bytes: usize,
-    /// The most that they may take:
-    /// [`SessionOptions::plan_bytes`](crate::SessionOptions::plan_bytes).
+    /// The most bytes of plans: [`SessionOptions::plan_bytes`](crate::SessionOptions::plan_bytes).
     pub plan_limit: usize,
-    /// The arenas: as many as there were runs at a time.
+    /// The number of arenas: the most runs that there were at a time.
     pub arenas: usize,
-    /// What they take together, and what branches and loops keep from run to run. Each is as large
-    /// as the largest plan that ran in it asked for, up to a sixteenth more where it had to grow,
-    /// and lasts as long as the session.
+    /// The bytes of all arenas, and those that branches and loops keep from run to run. An arena is
+    /// as large as the largest plan that ran in it asked for, up to a sixteenth more where it had
+    /// to grow, and lasts as long as the session.
     pub arena_bytes: usize,
 }
 
 impl SessionMemory {
-    /// All of it.
+    /// The bytes of variables, plans and arenas together.
     pub fn total(&self) -> usize {
         self.variable_bytes + self.plan_bytes + self.arena_bytes
     }
@@ -41,35 +42,13 @@ impl SessionMemory {
 
 impl fmt::Display for SessionMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "memory of a session: {}", Bytes(self.total()))?;
-        writeln!(f, "  variables: {}", Bytes(self.variable_bytes))?;
-        let (plans, arenas) = (Count(self.plans, "plan"), Count(self.arenas, "arena"));
-        let (taken, limit) = (Bytes(self.plan_bytes), Bytes(self.plan_limit));
+        let bytes = |bytes: usize| quantity::bytes(bytes as f64);
+        writeln!(f, "memory of a session: {}", bytes(self.total()))?;
+        writeln!(f, "  variables: {}", bytes(self.variable_bytes))?;
+        let (plans, arenas) = (plural(self.plans, "plan"), plural(self.arenas, "arena"));
+        let (taken, limit) = (bytes(self.plan_bytes), bytes(self.plan_limit));
         writeln!(f, "  {plans}: {taken} of at most {limit}")?;
-        write!(f, "  {arenas}: {}", Bytes(self.arena_bytes))
-    }
-}
-
-struct Bytes(usize);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.0 as f64;
-        match self.0 {
-            1_000_000_000.. => write!(f, "{:.1} GB", bytes / 1e9),
-            1_000_000.. => write!(f, "{:.1} MB", bytes / 1e6),
-            10_000.. => write!(f, "{:.1} kB", bytes / 1e3),
-            _ => write!(f, "{} bytes", self.0),
-        }
-    }
-}
-
-struct Count(usize, &'static str);
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} {}{plural}", self.0, self.1)
+        write!(f, "  {arenas}: {}", bytes(self.arena_bytes))
     }
 }
 
@@ -90,7 +69,7 @@ mod tests {
         insta::assert_snapshot!(memory, @r"
         memory of a session: 2.4 GB
           variables: 1.1 MB
-          12 plans: 131.9 kB of at most 3.9 MB
+          12 plans: 132 kB of at most 3.9 MB
           1 arena: 2.4 GB
         ");
     }

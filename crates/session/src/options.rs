@@ -1,45 +1,48 @@
-//! How a session is made, and how one run.
+//! Options of sessions and of runs.
 
 #[cfg(doc)]
 use crate::Session;
 use crate::Trace;
 
-/// How a session is made.
+/// Options of a session: its seed, threads, passes, and memory for plans. The default is the
+/// graph's seed, a thread for each core, and all passes.
 #[derive(Clone, Debug, Default)]
 pub struct SessionOptions {
     pub(crate) seed: Option<u64>,
     pub(crate) threads: usize,
     pub(crate) plain: bool,
-    /// The names of passes that are left out.
+    /// The names of the passes that are left out.
     pub(crate) without: Vec<String>,
     pub(crate) verified: Option<bool>,
     plan_bytes: Option<usize>,
 }
 
 impl SessionOptions {
-    /// The graph's seed, or 0 if it has none, and a thread for each core.
+    /// Makes the default options: the graph's seed, or 0 if it has none, a thread for each core,
+    /// all passes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The seed of first values and random nodes, instead of the graph's.
+    /// Sets the seed of initial values and random nodes. The default is the graph's, or 0 if it has
+    /// none.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// True if plans go through passes that make them faster: constants are folded, common
-    /// subexpressions eliminated, elementwise loops fused. They do by default. It changes no bit of
-    /// any result. Without, each node is a step of its own, which is slower and easier to follow in
-    /// a profile.
+    /// Sets whether plans go through passes that make them faster: constants are folded, common
+    /// subexpressions eliminated, elementwise loops fused. The default is true. It changes no bit
+    /// of any result. Without passes each node is a task of its own, which is slower, and easier to
+    /// follow in a profile.
     pub fn optimize(mut self, optimize: bool) -> Self {
         self.plain = !optimize;
         self
     }
 
-    /// Leaves out one pass of those that plans go through, to find out which of them is to blame
-    /// for something: one of [`SessionOptions::passes`]. May be called for several. A name that no
-    /// pass has is an error when the session is made.
+    /// Leaves out one of the passes that plans go through, to find out whether it causes a fault.
+    /// The name is one of [`SessionOptions::passes`]; several calls leave out several. By default
+    /// none is left out. A name that no pass has is an error when the session is made.
     ///
     /// ```
     /// use abeyance_graph::{Graph, dims};
@@ -64,30 +67,31 @@ impl SessionOptions {
         crate::plan::optional()
     }
 
-    /// True if a plan is verified after each of its passes while it is made. By default it is in
-    /// debug builds alone. A plan that is not sound is an error that names the pass.
+    /// Sets whether a plan is verified after each of its passes while it is made. The default is
+    /// true in debug builds and false in others. A plan that is not sound is an error that names
+    /// the pass.
     pub fn verify_passes(mut self, verify: bool) -> Self {
         self.verified = Some(verify);
         self
     }
 
-    /// How many threads a run may use, the caller's own included; 0 for one on each core. With 1 no
-    /// thread is made. The number never changes a result. Sessions of one number share their
-    /// threads; where several callers run at once, those of another rayon pool for instance, no
-    /// more threads work than this, or than there are callers.
+    /// Sets the number of threads that a run may use, the caller's own included. The default is 0:
+    /// one for each core. With 1 no thread is made. The number never changes a result. Sessions of
+    /// one number share their threads; where several callers run at once, those of another rayon
+    /// pool for instance, no more threads work than this, or than there are callers.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
         self
     }
 
-    /// The most bytes of plans that a session keeps. It makes a plan for each set of fetches and
-    /// feed shapes that it meets; once they take more than this, those that were used longest ago
-    /// go, and are made again when they are needed, to the same bits. The plan used last is kept
-    /// however large it is. What [`Session::memory`] tells is what counts.
+    /// Sets the most bytes of plans that a session keeps, counted as [`Session::memory`] does. The
+    /// default is 2 MiB and 4 KiB for each node of the graph, enough for a dozen plans of all of a
+    /// graph or hundreds of a small part. More helps a program that alternates between more sizes
+    /// than that: to make a plan takes some microseconds a node.
     ///
-    /// Unless this says otherwise it is 2 MB and 4 kB for each node of the graph, enough for a
-    /// dozen plans of all of a graph or hundreds of a small part. More serves who alternates
-    /// between more sizes than that. To make a plan takes some microseconds a node.
+    /// A session makes a plan for each set of fetches and feed shapes that it meets. Once they take
+    /// more than this, those that were used longest ago go, and are made again when they are
+    /// needed, to the same bits. The plan used last is kept however large it is.
     ///
     /// The arenas in which plans run do not count: all plans share them, one for each run at a
     /// time, of the size that the largest plan asks for.
@@ -96,15 +100,15 @@ impl SessionOptions {
         self
     }
 
-    /// The most bytes of plans of a graph of so many nodes.
+    /// The most bytes of plans, for a graph of so many nodes.
     pub(crate) fn plan_limit(&self, nodes: usize) -> usize {
         self.plan_bytes.unwrap_or_else(|| nodes.saturating_mul(4 << 10).saturating_add(2 << 20))
     }
 }
 
-/// What [`Session::run_with`](crate::Session::run_with) and
-/// [`Callable::run_with`](crate::Callable::run_with) are told about a run besides its fetches and
-/// feeds, as TensorFlow's `RunOptions`. No option changes a result.
+/// Options of a run, for [`Session::run_with`](crate::Session::run_with) and
+/// [`Callable::run_with`](crate::Callable::run_with). The default is a run without a trace. No
+/// option changes a result. TensorFlow's `RunOptions`.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -130,13 +134,13 @@ pub struct RunOptions<'t> {
 }
 
 impl<'t> RunOptions<'t> {
-    /// Nothing special.
+    /// Makes the default options: no trace.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds to `trace` when each part of each node ran, and on which thread. A run that fails adds
-    /// nothing.
+    /// Adds the run to a trace: when each part of each node ran, and on which thread. A run that
+    /// fails adds nothing. By default runs are not traced.
     pub fn trace(mut self, trace: &'t mut Trace) -> Self {
         self.trace = Some(trace);
         self

@@ -1,4 +1,4 @@
-//! The values of a finished run, on their way into Rust's types.
+//! The values of a finished run, read one after the other.
 
 use abeyance_graph::Element;
 use abeyance_ir::DType;
@@ -7,6 +7,7 @@ use ndarray::{ArrayD, IxDyn};
 
 use crate::Value;
 use crate::plan::FetchSlot;
+use crate::value::array_of;
 
 /// The fetched values of a run, one after the other.
 pub struct Results<'a> {
@@ -44,7 +45,7 @@ impl<'a> Results<'a> {
 
     pub(crate) fn array<T: Element>(&mut self) -> ArrayD<T> {
         let (_, dims, bytes) = self.next();
-        array(dims, bytes)
+        array_of(dims, bytes)
     }
 
     pub(crate) fn array_into<T: Element>(&mut self, output: &mut ArrayD<T>) {
@@ -57,10 +58,10 @@ impl<'a> Results<'a> {
                 }
                 if output.shape() != dims {
                     let reshaped = std::mem::take(output).into_shape_with_order(IxDyn(dims));
-                    *output = reshaped.unwrap_or_else(|_| array(dims, bytes));
+                    *output = reshaped.unwrap_or_else(|_| array_of(dims, bytes));
                 }
             }
-            _ => *output = array(dims, bytes),
+            _ => *output = array_of(dims, bytes),
         }
     }
 
@@ -68,11 +69,4 @@ impl<'a> Results<'a> {
         let (dtype, dims, bytes) = self.next();
         Value::from_parts(dtype, dims, bytes)
     }
-}
-
-pub(crate) fn array<T: Element>(dims: &[usize], bytes: &[u8]) -> ArrayD<T> {
-    let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
-    let elements = stored.iter().map(|&stored| T::load(stored)).collect();
-    // The plan gave the buffer as many bytes as the sizes say.
-    ArrayD::from_shape_vec(IxDyn(dims), elements).unwrap_or_default()
 }

@@ -1,15 +1,15 @@
-//! Running a graph by the names of its signatures.
+//! Runs of a graph by the names of its signatures.
 
 use abeyance_graph::Element;
 use abeyance_ir::{DType, Diagnostic, Diagnostics, GraphSignature, Location, NodeId, near};
 
 use crate::feed::{Feed, FeedValue};
-use crate::fetch::Collect;
+use crate::fetch::Decode;
 use crate::value::each;
-use crate::{Callable, Error, Port, Results, RunOptions, Session, Value};
+use crate::{Callable, Error, Results, RunOptions, Session, TensorRef, Value};
 
-/// One of a graph's signatures, ready to run: what serves somebody who has a graph's file and not
-/// its program.
+/// One of a graph's signatures, ready to run, for whoever has a graph's file and not its program:
+/// [`Session::signature`].
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -28,20 +28,20 @@ use crate::{Callable, Error, Port, Results, RunOptions, Session, Value};
 pub struct SignatureRun<'s> {
     session: &'s Session,
     signature: GraphSignature,
-    /// What it always feeds.
+    /// The values that every run feeds.
     fixed: Vec<(NodeId, Value)>,
-    callable: Callable<'s, CollectOutputs>,
+    callable: Callable<'s, DecodeOutputs>,
 }
 
 impl Session {
-    /// The signature of that name.
+    /// Finds the signature of that name, ready to run.
     ///
     /// # Errors
     /// The graph has none of that name.
     #[track_caller]
     pub fn signature(&self, name: &str) -> Result<SignatureRun<'_>, Error> {
         let location = Location::caller();
-        let found = self.frozen_graph().find_signature(name);
+        let found = self.graph().find_signature(name);
         let signature =
             found.map_err(|diagnostic| Error::Request(diagnostic.into()).at(location))?.clone();
         let fixed =
@@ -51,29 +51,29 @@ impl Session {
     }
 }
 
-/// What a signature fetches and runs, and behind that these.
+/// The fetches and steps of a signature, and these tensors behind them.
 fn callable<'s>(
     session: &'s Session,
     signature: &GraphSignature,
-    extras: &[Port<Value>],
-) -> Callable<'s, CollectOutputs> {
-    let collect = CollectOutputs {
+    extras: &[TensorRef<Value>],
+) -> Callable<'s, DecodeOutputs> {
+    let decoder = DecodeOutputs {
         outputs: signature.outputs.len(),
         steps: signature.steps.len(),
         extras: extras.len(),
     };
-    let extras = extras.iter().map(|port| port.node);
-    session.callable(signature.targets().chain(extras).collect(), collect)
+    let extras = extras.iter().map(|tensor| tensor.node);
+    session.callable(signature.targets().chain(extras).collect(), decoder)
 }
 
 impl SignatureRun<'_> {
-    /// Its name, and which nodes its inputs and outputs are.
+    /// The signature: its name, and the nodes of its inputs and outputs.
     pub fn signature(&self) -> &GraphSignature {
         &self.signature
     }
 
-    /// Has each run fetch these too, computed once with all else: their values follow the outputs.
-    /// What it fetched of such before, it fetches no more.
+    /// Has each run fetch these tensors too, computed once with all else: their values follow the
+    /// outputs. They replace those of an earlier call. By default there are none.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -85,7 +85,7 @@ impl SignatureRun<'_> {
     /// g.summaries().scalar("largest", x.reduce_max(..));
     ///
     /// let session = Session::new(&g)?;
-    /// let watched = session.summaries().into_iter().flat_map(|summary| summary.ports);
+    /// let watched = session.summaries().into_iter().flat_map(|summary| summary.tensors);
     /// let predict = session.signature("predict")?.fetching(watched)?;
     /// let values = predict.run([predict.feed("points", &array![1.0f32, 2.0])?])?;
     /// assert_eq!((values[0].to_f64(), values[1].to_f64()), (vec![3.0], vec![2.0]));
@@ -95,10 +95,13 @@ impl SignatureRun<'_> {
     /// # Errors
     /// One of them is of another graph than the session's.
     #[track_caller]
-    pub fn fetching(self, extras: impl IntoIterator<Item = Port<Value>>) -> Result<Self, Error> {
+    pub fn fetching(
+        self,
+        extras: impl IntoIterator<Item = TensorRef<Value>>,
+    ) -> Result<Self, Error> {
         let location = Location::caller();
-        let extras: Vec<Port<Value>> = extras.into_iter().collect();
-        self.session.check_ports(&extras).map_err(|error| error.at(location))?;
+        let extras: Vec<TensorRef<Value>> = extras.into_iter().collect();
+        self.session.check_fetches(&extras).map_err(|error| error.at(location))?;
         let callable = callable(self.session, &self.signature, &extras);
         Ok(Self { callable, ..self })
     }
@@ -111,10 +114,10 @@ impl SignatureRun<'_> {
     pub fn input_dtype(&self, input: &str) -> Result<DType, Error> {
         let location = Location::caller();
         let node = self.find(input).map_err(|error| error.at(location))?;
-        Ok(self.session.frozen_graph().node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype))
+        Ok(self.session.graph().node(node).ty.tensor().map_or(DType::F32, |ty| ty.dtype))
     }
 
-    /// A value for an input, for [`SignatureRun::run`].
+    /// Makes a feed of a value for an input, for [`SignatureRun::run`].
     ///
     /// # Errors
     /// There is no input of that name, or its elements are not `T`. The shape is checked when it
@@ -127,7 +130,7 @@ impl SignatureRun<'_> {
     ) -> Result<Feed<'a>, Error> {
         let location = Location::caller();
         let node = self.find(input).map_err(|error| error.at(location))?;
-        let graph = self.session.frozen_graph();
+        let graph = self.session.graph();
         let found = graph.node(node);
         if found.ty.tensor().is_none_or(|tensor| tensor.dtype != T::DTYPE) {
             let message = format!(
@@ -140,10 +143,11 @@ impl SignatureRun<'_> {
                 .note(graph.describe(node), found.location);
             return Err(Error::Request(diagnostic.into()));
         }
-        Ok(Feed::new(Port::<T>::new(graph, node), value))
+        Ok(Feed::new(TensorRef::<T>::new(graph, node), value))
     }
 
-    /// The same with an array whose element type is known only now.
+    /// Makes a feed for an input of an array whose element type is known only when the program
+    /// runs.
     ///
     /// # Errors
     /// As [`SignatureRun::feed`].
@@ -168,12 +172,12 @@ impl SignatureRun<'_> {
         })
     }
 
-    /// True if runs of it can be put together in one and their outputs cut apart again, to the same
-    /// bits: whether the first dimension of all inputs and outputs is one and the same unknown
-    /// dimension, and row i of every output depends on row i of every input and on nothing else but
-    /// variables and constants. Other unknown dimensions there may be; inputs that are put together
-    /// have them of one size. What it is [fetching](SignatureRun::fetching) besides is not looked
-    /// at.
+    /// Checks that its runs can be put together in one and their outputs cut apart again, to the
+    /// same bits. They can where the first dimension of all inputs and outputs is one and the same
+    /// unknown dimension, and row i of every output depends on row i of every input and on nothing
+    /// else but variables and constants. There may be other unknown dimensions; inputs that are put
+    /// together have them of one size. Tensors that it is [fetching](SignatureRun::fetching)
+    /// besides are not looked at.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -192,15 +196,15 @@ impl SignatureRun<'_> {
     /// ```
     ///
     /// # Errors
-    /// What forbids it: the node in which rows meet, with its line where that is known, an input or
-    /// output of another shape, a variable that is changed, numbers that are drawn.
+    /// A node in which rows meet, named with its line where that is known; an input or output of
+    /// another shape; a variable that is changed; numbers that are drawn.
     pub fn batches(&self) -> Result<(), Diagnostic> {
-        crate::batches::check(self.session.frozen_graph(), &self.signature)
+        crate::batches::check(self.session.graph(), &self.signature)
     }
 
-    /// Runs it: feeds the inputs and what it always feeds, carries out its steps and gives its
-    /// outputs, in their order, and behind them what it is [fetching](SignatureRun::fetching)
-    /// besides.
+    /// Runs it: feeds the inputs and the values that it always feeds, carries out its steps, and
+    /// returns its outputs, in their order, and behind them the tensors that it is
+    /// [fetching](SignatureRun::fetching) besides.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -209,7 +213,7 @@ impl SignatureRun<'_> {
         self.run_with(RunOptions::new(), inputs)
     }
 
-    /// The same in another way: [`RunOptions`].
+    /// Runs it, as [`run`](SignatureRun::run) does, with [`RunOptions`].
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -222,7 +226,7 @@ impl SignatureRun<'_> {
         self.callable.run_with(options, self.feeds(inputs))
     }
 
-    /// The plan of such a run: [`Session::explain`].
+    /// Explains the plan of such a run: [`Session::explain`].
     ///
     /// # Errors
     /// As [`Session::explain`].
@@ -233,7 +237,7 @@ impl SignatureRun<'_> {
         self.callable.explain(self.feeds(inputs))
     }
 
-    /// What each node of such a run costs: [`Session::costs`].
+    /// The cost of each node of such a run by itself: [`Session::costs`].
     ///
     /// # Errors
     /// As [`Session::costs`].
@@ -244,15 +248,15 @@ impl SignatureRun<'_> {
         self.callable.costs(self.feeds(inputs))
     }
 
-    /// These and what is always fed.
+    /// The inputs, and the values that are always fed.
     fn feeds<'b, 'a: 'b>(&'b self, inputs: impl IntoIterator<Item = Feed<'a>>) -> Vec<Feed<'b>> {
-        let graph = self.session.frozen_graph();
+        let graph = self.session.graph();
         let mut feeds: Vec<Feed<'b>> = Vec::new();
         for feed in inputs {
             feeds.push(feed);
         }
         for (node, value) in &self.fixed {
-            feeds.push(each!(value, array => Feed::new(Port::new(graph, *node), array)));
+            feeds.push(each!(value, array => Feed::new(TensorRef::new(graph, *node), array)));
         }
         feeds
     }
@@ -264,18 +268,18 @@ impl std::fmt::Debug for SignatureRun<'_> {
     }
 }
 
-/// Picks up the outputs of a signature, nothing of its steps, and what is fetched besides.
+/// Decodes the outputs of a signature, and the tensors that are fetched besides; skips its steps.
 #[derive(Debug)]
-pub(crate) struct CollectOutputs {
+pub(crate) struct DecodeOutputs {
     outputs: usize,
     steps: usize,
     extras: usize,
 }
 
-impl Collect for CollectOutputs {
+impl Decode for DecodeOutputs {
     type Output = Vec<Value>;
 
-    fn collect(&self, results: &mut Results<'_>) -> Vec<Value> {
+    fn decode(&self, results: &mut Results<'_>) -> Vec<Value> {
         let mut values: Vec<Value> = (0..self.outputs).map(|_| results.value()).collect();
         (0..self.steps).for_each(|_| results.skip());
         values.extend((0..self.extras).map(|_| results.value()));

@@ -2,13 +2,11 @@
 
 use abeyance_graph::Element;
 use abeyance_ir::{Array, DType};
-use ndarray::{ArrayD, Dimension};
+use ndarray::{ArrayD, Dimension, IxDyn};
 
-use crate::results::array;
-
-/// An array of whatever element type: what fetching an [`AnyTensor`](abeyance_graph::AnyTensor)
-/// gives, and what feeding one takes. It is made from any `ndarray` array or number, and
-/// `g.constant_of(&value)` makes it part of a graph.
+/// An array whose element type is known only when the program runs: fetching an
+/// [`AnyTensor`](abeyance_graph::AnyTensor) gives one, and feeding one takes one. It is made from
+/// any `ndarray` array or number, and `g.constant_of(&value)` makes it part of a graph.
 ///
 /// ```
 /// use abeyance_graph::{dims, Graph};
@@ -39,7 +37,7 @@ pub enum Value {
     Bool(ArrayD<bool>),
 }
 
-/// The same expression for the array of each element type.
+/// Evaluates an expression for the array of whichever element type a value has.
 macro_rules! each {
     ($value:expr, $array:ident => $result:expr) => {
         match $value {
@@ -55,15 +53,15 @@ macro_rules! each {
 pub(crate) use each;
 
 impl Value {
-    /// From elements as they lie in memory, aligned for their type.
+    /// Makes a value of elements as they lie in memory, aligned for their type.
     pub(crate) fn from_parts(dtype: DType, dims: &[usize], bytes: &[u8]) -> Self {
         match dtype {
-            DType::F32 => Value::F32(array(dims, bytes)),
-            DType::F64 => Value::F64(array(dims, bytes)),
-            DType::I32 => Value::I32(array(dims, bytes)),
-            DType::I64 => Value::I64(array(dims, bytes)),
-            DType::U8 => Value::U8(array(dims, bytes)),
-            DType::Bool => Value::Bool(array(dims, bytes)),
+            DType::F32 => Value::F32(array_of(dims, bytes)),
+            DType::F64 => Value::F64(array_of(dims, bytes)),
+            DType::I32 => Value::I32(array_of(dims, bytes)),
+            DType::I64 => Value::I64(array_of(dims, bytes)),
+            DType::U8 => Value::U8(array_of(dims, bytes)),
+            DType::Bool => Value::Bool(array_of(dims, bytes)),
         }
     }
 
@@ -105,6 +103,14 @@ impl Value {
         }
         each!(self, array => stored(array))
     }
+}
+
+/// An array of elements as they lie in memory, aligned for their type.
+pub(crate) fn array_of<T: Element>(dims: &[usize], bytes: &[u8]) -> ArrayD<T> {
+    let stored: &[T::Stored] = bytemuck::cast_slice(bytes);
+    let elements = stored.iter().map(|&stored| T::load(stored)).collect();
+    // Buffers have as many bytes as the sizes say.
+    ArrayD::from_shape_vec(IxDyn(dims), elements).unwrap_or_default()
 }
 
 macro_rules! from_elements {

@@ -1,21 +1,21 @@
 //! The values of variables, before and during runs that write.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use abeyance_scheduler::AlignedBytes;
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
 use crate::Error;
 use crate::plan::VariableIndex;
 
-/// Two places for each variable: its value, which runs read, and the value that a run is writing. A
-/// run that succeeds swaps them.
+/// The values of variables, in two places for each: the value that runs read, and the one that a
+/// run is writing. A run that succeeds swaps them.
 pub(crate) struct Variables {
     current: RwLock<Vec<AlignedBytes>>,
     /// Empty for variables that no run has written yet. The lock is held through a run that writes,
     /// so such runs take turns.
     next: Mutex<Vec<AlignedBytes>>,
-    /// The bytes of both, for whoever asks while a run has the locks.
+    /// The bytes of both, which can be read while a run has the locks.
     bytes: AtomicUsize,
 }
 
@@ -37,15 +37,16 @@ impl Variables {
 
     /// The values, for reading.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Vec<AlignedBytes>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner)
+        self.current.read()
     }
 
-    /// Room for new values of these variables. Until it is dropped nobody else writes.
+    /// Makes room for new values of these variables. Until the guard is dropped no other run
+    /// writes.
     pub(crate) fn begin(
         &self,
         written: impl Iterator<Item = VariableIndex>,
     ) -> Result<MutexGuard<'_, Vec<AlignedBytes>>, Error> {
-        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.next.lock();
         let current = self.read();
         for VariableIndex(index) in written {
             if next[index].len() != current[index].len() {
@@ -64,7 +65,7 @@ impl Variables {
         written: impl Iterator<Item = VariableIndex>,
         then: impl FnOnce(),
     ) {
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write();
         for VariableIndex(index) in written {
             std::mem::swap(&mut current[index], &mut next[index]);
         }

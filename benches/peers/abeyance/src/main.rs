@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use abeyance::graph::raw::GraphExt;
 use abeyance::prelude::*;
-use abeyance::session::{Callable, Collect};
+use abeyance::session::{Callable, Decode};
 use measure::{Data, Reading, Run, Training};
 use ndarray::{Array2, Array4, ArrayD, ArrayView, IxDyn};
 
@@ -102,7 +102,7 @@ struct Trainer<'s, 'g, C> {
     train: Callable<'s, C>,
 }
 
-impl<C: Collect<Output = ()>> Training for Trainer<'_, '_, C> {
+impl<C: Decode<Output = ()>> Training for Trainer<'_, '_, C> {
     fn step(&mut self, index: usize) {
         let Batch { images, labels } = &self.batches[index % self.batches.len()];
         let Network { x, y_, .. } = self.network;
@@ -127,7 +127,7 @@ struct Reader<'s, 'g, C> {
     digits: ArrayD<i64>,
 }
 
-impl<C: Collect<Output = ArrayD<i64>>> Reading for Reader<'_, '_, C> {
+impl<C: Decode<Output = ArrayD<i64>>> Reading for Reader<'_, '_, C> {
     fn read(&mut self, count: usize) {
         let images = view(self.data.first(count));
         self.read.run_into(feeds![self.x => images], &mut self.digits).expect("digits");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use abeyance::prelude::*;
-use abeyance::session::{SignatureRun, Value};
+use abeyance::session::{SignatureRun, Value, quantity};
 use clap::Args;
 use serde_json::json;
 
@@ -12,7 +12,6 @@ use crate::error::Error;
 use crate::feeds::feeds;
 use crate::files;
 use crate::output::{self, Json};
-use crate::quantity;
 use crate::random_inputs::{self, Sizes};
 
 /// Runs before the clock starts: the first compiles, the second finds the caches warm.

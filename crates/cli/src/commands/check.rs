@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use abeyance::ir::{self, Diagnostics, Location, Role};
 use abeyance::prelude::*;
-use abeyance::session;
+use abeyance::session::{self, quantity};
 use abeyance_package::{Checked, Package, Tolerance};
 use clap::Args;
 use serde_json::json;
 
 use crate::error::{self, Error};
 use crate::output::{self, Json};
-use crate::quantity;
 
 #[derive(Args)]
 pub struct Options {

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use abeyance::graph::ops::source::Variable;
 use abeyance::onnx::{self, ExportError};
 use abeyance::prelude::*;
+use abeyance::session::quantity;
 use clap::{Args, ValueEnum};
 
 use crate::error::Error;
 use crate::files;
-use crate::{output, quantity};
+use crate::output;
 
 #[derive(Args)]
 pub struct Options {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use abeyance::session::quantity;
 use abeyance_dashboard::tui::Tui;
 use abeyance_dashboard::{Runs, Server, Watch};
 use clap::Args;
 
 use crate::error::Error;
-use crate::{interrupt, output, quantity};
+use crate::{interrupt, output};
 
 #[derive(Args)]
 pub struct Options {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use abeyance::prelude::*;
+use abeyance::session::quantity;
 use clap::Args;
 use serde_json::json;
 
@@ -10,7 +11,6 @@ use crate::error::Error;
 use crate::feeds::feeds;
 use crate::files::{self, Threads};
 use crate::output::{self, Json};
-use crate::quantity;
 use crate::random_inputs::{self, Sizes};
 
 #[derive(Args)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use abeyance::ir::GraphSignature;
 use abeyance::prelude::*;
-use abeyance::session::{SignatureRun, Value};
+use abeyance::session::{SignatureRun, Value, quantity};
 use abeyance_package::{Case, Package, Packing, Tolerance, Written};
 use clap::Args;
 use serde_json::json;
@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::files::{self, From, Threads};
 use crate::input_files;
 use crate::output::{self, Json};
-use crate::quantity;
 use crate::random_inputs::{self, Sizes};
 
 /// More cases than this say no more, and a server runs all of them before it lets a model answer.

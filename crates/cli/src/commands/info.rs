@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use abeyance::ir::Array;
-use abeyance::session::Value;
+use abeyance::session::{Value, quantity};
 use clap::Args;
 use serde_json::json;
 
@@ -11,7 +11,6 @@ use crate::error::Error;
 use crate::files;
 use crate::metrics;
 use crate::output::{self, Json};
-use crate::quantity;
 
 #[derive(Args)]
 pub struct Options {

@@ -302,7 +302,7 @@ impl<'a> Trainer<'a> {
         if self.monitor.is_some() && from == 0 && eval_every > 0 && to > 0 {
             // Where the curves begin. That it was looked at is not to be seen in a checkpoint
             // either, which counts draws.
-            let begin = self.session.snapshot();
+            let begin = self.session.state();
             self.evaluate()?;
             self.session.restore(&begin)?;
         }

@@ -1,7 +1,7 @@
 //! Operators made from Rust closures on arrays: TensorFlow's `py_func`.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use abeyance_ir::{
     AttributeSet, Cotangents, DType, DTypes, Derivation, Diagnostic, Differentiability, Dims,
@@ -10,6 +10,7 @@ use abeyance_ir::{
 };
 use abeyance_kernels::launch::{Cost, Failure, Inputs, Kernel};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
+use parking_lot::Mutex;
 
 use crate::tensor_tuple::listed;
 use crate::{Dimensions, Element, Graph, Scalar, Tensor, TensorTuple};
@@ -175,7 +176,7 @@ where
 fn lasting(name: &str) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let name = format!("closure/{name}");
-    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut names = NAMES.lock();
     if let Some(&known) = names.get(&*name) {
         return known;
     }

@@ -21,8 +21,9 @@ use crate::{Dimensions, Expr, Float, Rule, Tensor};
 /// This family's operators.
 pub static OPERATORS: &[&dyn Operator] = &[&Conv2d, &Conv2dBackpropInput, &Conv2dBackpropFilter];
 
-/// How a filter moves over images: padding, strides, dilations, groups. Strides and dilations are a
-/// number for rows and columns alike, or `[rows, columns]`, 1 unless said otherwise.
+/// Options of a convolution: padding, strides, dilations, groups. Strides and dilations are a
+/// number for rows and columns alike, or `[rows, columns]`. The defaults are strides and dilations
+/// of 1, and one group.
 ///
 /// ```
 /// use abeyance_graph::{dims, truncated_normal, ConvOptions, Graph};
@@ -41,37 +42,39 @@ pub struct ConvOptions {
 }
 
 impl ConvOptions {
-    /// With zeros around the images, so many that the result has `⌈H / stride⌉` rows and
+    /// SAME padding: zeros around the images, so many that the result has `⌈H / stride⌉` rows and
     /// `⌈W / stride⌉` columns; where their number is odd one more is put at the end. TensorFlow's
     /// `padding="SAME"`.
     pub const fn same() -> Self {
         Self { same: true, strides: Pair([1; 2]), dilations: Pair([1; 2]), groups: 1 }
     }
 
-    /// Without padding: the filter stays within the images, and the result has
+    /// VALID padding: none. The filter stays within the images, and the result has
     /// `⌊(H - extent) / stride⌋ + 1` rows, where the filter's extent is `(h - 1) · dilation + 1`,
     /// and as many columns. TensorFlow's `padding="VALID"`.
     pub const fn valid() -> Self {
         Self { same: false, ..Self::same() }
     }
 
-    /// How far the filter moves from one place to the next.
+    /// Sets the distance of the filter's places in the images, in rows and columns. The default is
+    /// 1.
     pub fn stride(self, stride: impl Into<Pair>) -> Self {
         Self { strides: stride.into(), ..self }
     }
 
-    /// How far apart the filter's elements lie in the images.
+    /// Sets the distance of the filter's elements in the images, in rows and columns. The default
+    /// is 1.
     pub fn dilation(self, dilation: impl Into<Pair>) -> Self {
         Self { dilations: dilation.into(), ..self }
     }
 
-    /// Into how many groups the channels are divided: a filter sees the channels of its own group
-    /// only.
+    /// Sets the number of groups into which the channels are divided: a filter sees the channels of
+    /// its own group only. The default is 1.
     pub const fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
 
-    /// Into how many groups the channels are divided.
+    /// The number of groups into which the channels are divided.
     pub const fn group_count(self) -> usize {
         self.groups
     }
@@ -87,7 +90,7 @@ impl ConvOptions {
 }
 
 attributes! {
-    /// How a filter moves over images.
+    /// The attributes of a convolution.
     pub struct Conv2dAttributes {
         /// Rows and columns from one place of the filter to the next, each at least 1.
         strides: Integers = [1, 1],
@@ -101,7 +104,8 @@ attributes! {
 }
 
 attributes! {
-    /// How a filter moves over images, and the shape of the factor that is computed.
+    /// The attributes of a convolution's gradients: those of the convolution, and the shape of the
+    /// factor that is computed.
     pub struct Conv2dBackpropAttributes {
         ..conv: Conv2dAttributes,
         /// Shape of the result, images or a filter; an empty one of images is the least that fits.
@@ -234,7 +238,8 @@ fn convolution(
     }
 }
 
-/// The layouts of images of one of the three, where it computes in blocks anyway.
+/// The layouts of images of one of the three operators: `Nhwc16n` where it computes in blocks
+/// anyway.
 fn layouts(
     conv: Result<Convolution, Fault>,
     operands: [Layout; 2],
@@ -247,7 +252,7 @@ fn layouts(
     }
 }
 
-/// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]`:
+/// The convolution of images `[N, H, W, C]` with a filter `[h, w, C / groups, F]`:
 /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]`, zeros
 /// beyond the borders. The filter is not turned round, as in TensorFlow's `tf.nn.conv2d`.
 /// Gradients: [`Conv2dBackpropInput`] and [`Conv2dBackpropFilter`].
@@ -305,7 +310,7 @@ impl Operator for Conv2d {
     }
 }
 
-/// What stands for the images in the form: the gradient of [`Conv2d`] with respect to them,
+/// The gradient of [`Conv2d`] with respect to the images: the factor x of the bilinear form.
 /// TensorFlow's `conv2d_backprop_input` and `conv2d_transpose`. `shape` is the images'; if it is
 /// empty the smallest images are meant that give the cotangent's rows and columns at this stride.
 /// Gradients: [`Conv2dBackpropFilter`] and [`Conv2d`].
@@ -425,7 +430,7 @@ fn transposed(
     Ok(Shape::from_slice(&[images, rows, columns, channels]))
 }
 
-/// What stands for the filter in the form: the gradient of [`Conv2d`] with respect to it,
+/// The gradient of [`Conv2d`] with respect to the filter: the factor w of the bilinear form.
 /// TensorFlow's `conv2d_backprop_filter`. `shape` is the filter's. Sums of blocks of images, then
 /// the sum of these: the blocks depend on the shape only. Gradients: [`Conv2dBackpropInput`] and
 /// [`Conv2d`].
@@ -484,19 +489,19 @@ impl Operator for Conv2dBackpropFilter {
     }
 }
 
-/// What stands for the images in the form, in the shape of `like`.
+/// The factor x of the bilinear form, in the shape of `like`.
 fn for_images<'g>(conv: &Conv2dAttributes, w: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
     let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
     y.apply_to(&Conv2dBackpropInput, &[w, y], attributes)
 }
 
-/// What stands for the filter in the form, in the shape of `like`.
+/// The factor w of the bilinear form, in the shape of `like`.
 fn for_filter<'g>(conv: &Conv2dAttributes, x: Expr<'g>, y: Expr<'g>, like: Expr<'g>) -> Expr<'g> {
     let attributes = Conv2dBackpropAttributes { conv: conv.clone(), shape: like.shape() };
     x.apply_to(&Conv2dBackpropFilter, &[x, y], attributes)
 }
 
-/// What stands for the result in the form.
+/// The factor y of the bilinear form.
 fn for_result<'g>(conv: &Conv2dAttributes, x: Expr<'g>, w: Expr<'g>) -> Expr<'g> {
     x.apply_to(&Conv2d, &[x, w], conv.clone())
 }
@@ -561,13 +566,13 @@ static CASES: [Case; 13] = [
 ];
 
 impl<'g> Expr<'g> {
-    /// These images under a filter that slides over them.
+    /// The convolution of these images `[N, H, W, C]` with a filter `[h, w, C / groups, F]`.
     pub fn conv2d(self, filter: Expr<'g>, options: ConvOptions) -> Self {
         self.apply_to(&Conv2d, &[self, filter], options.attributes())
     }
 
-    /// The way back of `conv2d`, from its result to images of a shape; an empty one stands for the
-    /// one that follows.
+    /// The transposed convolution, from a result of `conv2d` to images of a shape. If that is
+    /// empty, it is the smallest that fits.
     pub fn conv2d_transpose_to(self, filter: Expr<'g>, shape: Shape, options: ConvOptions) -> Self {
         let attributes = Conv2dBackpropAttributes { conv: options.attributes(), shape };
         self.apply_to(&Conv2dBackpropInput, &[filter, self], attributes)
@@ -575,7 +580,7 @@ impl<'g> Expr<'g> {
 }
 
 impl<'g, T: Float> Tensor<'g, T> {
-    /// Images `[N, H, W, C]` under a filter `[h, w, C / groups, F]` that slides over them:
+    /// The convolution of images `[N, H, W, C]` with a filter `[h, w, C / groups, F]`:
     /// `[N, H', W', F]`, where
     /// `y[n, i, j, f] = Σ x[n, i·s + p·d - before, j·s + q·d - before, c] · w[p, q, c, f]` and what
     /// lies beyond the borders is 0. H' and W' follow from the padding: see [`ConvOptions::same`]
@@ -585,8 +590,9 @@ impl<'g, T: Float> Tensor<'g, T> {
     /// respect to the filter the sum over all places of the images there times the cotangent. Both
     /// have gradients again.
     ///
-    /// It is a mistake if the channels do not fit, a stride or dilation is 0, the groups do not
-    /// divide C and F, or the filter is larger than images without padding.
+    /// # Errors
+    /// The channels do not fit; a stride or dilation is 0; the groups do not divide C and F; the
+    /// filter is larger than images without padding.
     ///
     /// ```
     /// use abeyance_graph::{dims, zeros, ConvOptions, Graph};
@@ -601,12 +607,13 @@ impl<'g, T: Float> Tensor<'g, T> {
         self.zip(filter, |x, filter| x.conv2d(filter, options))
     }
 
-    /// Each channel of images `[N, H, W, C]` under M filters of its own, `[h, w, C, M]`:
-    /// `[N, H', W', C · M]`, where channel `c · M + m` is that of filter m of channel c.
-    /// TensorFlow's `tf.nn.depthwise_conv2d`; it is [`conv2d`](Tensor::conv2d) in C groups.
-    ///
-    /// It is a mistake if the number of channels or of filters is not known, or if `options` has
+    /// The convolution of each channel of images `[N, H, W, C]` with M filters of its own,
+    /// `[h, w, C, M]`: `[N, H', W', C · M]`, where channel `c · M + m` is that of filter m of
+    /// channel c. TensorFlow's `tf.nn.depthwise_conv2d`; it is [`conv2d`](Tensor::conv2d) in C
     /// groups.
+    ///
+    /// # Errors
+    /// The number of channels or of filters is not known; `options` has groups.
     #[track_caller]
     pub fn depthwise_conv2d(self, filter: Tensor<'g, T>, options: ConvOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("depthwise_conv2d");
@@ -662,21 +669,25 @@ impl<'g, T: Float> Tensor<'g, T> {
         })
     }
 
-    /// The way back of [`conv2d`](Tensor::conv2d), also called a deconvolution: a result
-    /// `[N, H', W', F]` under a filter `[h, w, C / groups, F]` gives images `[N, H, W, C]`, each
-    /// pixel of the result adding the filter times itself to the place it was seen from. H is
-    /// `H' · stride` for SAME padding and `H' · stride + max(extent - stride, 0)` for VALID, and so
-    /// is W: Keras' rule. TensorFlow's `tf.nn.conv2d_transpose`; its gradients are
-    /// [`conv2d`](Tensor::conv2d) and the filter's gradient of that.
+    /// The transposed convolution, also called a deconvolution, from a result of
+    /// [`conv2d`](Tensor::conv2d) back to images: a result `[N, H', W', F]` under a filter
+    /// `[h, w, C / groups, F]` gives images `[N, H, W, C]`, each pixel of the result adding the
+    /// filter times itself to the place it was seen from. H is `H' · stride` for SAME padding and
+    /// `H' · stride + max(extent - stride, 0)` for VALID, and so is W: Keras' rule. TensorFlow's
+    /// `tf.nn.conv2d_transpose`; its gradients are [`conv2d`](Tensor::conv2d) and the filter's
+    /// gradient of that.
     #[track_caller]
     pub fn conv2d_transpose(self, filter: Tensor<'g, T>, options: ConvOptions) -> Tensor<'g, T> {
         let _call = self.graph().call("conv2d_transpose");
         self.zip(filter, |y, filter| y.conv2d_transpose_to(filter, Shape::new(), options))
     }
 
-    /// The same with the images' shape `[N, H, W, C]` given: several sizes lead to the same H' and
-    /// W' where the stride is not 1. It is a mistake if [`conv2d`](Tensor::conv2d) of that shape
-    /// would not give this tensor's.
+    /// The transposed convolution to images of a shape `[N, H, W, C]`, as
+    /// [`conv2d_transpose`](Tensor::conv2d_transpose): where the stride is not 1, several sizes
+    /// lead to the same H' and W'.
+    ///
+    /// # Errors
+    /// [`conv2d`](Tensor::conv2d) of images of that shape does not give this tensor's.
     #[track_caller]
     pub fn conv2d_transpose_to(
         self,

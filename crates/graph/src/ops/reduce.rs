@@ -14,7 +14,7 @@ use smallvec::{SmallVec, smallvec};
 use super::{with_float, with_type};
 use crate::{Axes, AxisList, Expr, Number, Rule, Tensor};
 
-/// An operator that combines all elements along some dimensions into one.
+/// An operator that combines all elements along some axes into one.
 pub struct Reduce {
     signature: Signature,
     operation: Operation,
@@ -25,7 +25,7 @@ pub struct Reduce {
 const OPERAND: &[OperandSpec] = &[OperandSpec::new("x", DTypes::NUMBER)];
 
 abeyance_ir::attributes! {
-    /// Which axes are reduced, and what becomes of them.
+    /// The attributes of a reduction: its axes.
     pub struct ReduceAttributes {
         /// Axes to reduce, each once; negative ones count from the end.
         axes: Integers,
@@ -236,7 +236,7 @@ pub(super) fn split(cx: &Splitting<'_>, attributes: &ReduceAttributes) -> Split 
     }
 }
 
-/// Which dimensions a node reduces, for its gradient rule.
+/// The dimensions that a node reduces, for its gradient rule.
 pub(super) struct Reduced {
     /// In increasing order.
     axes: Vec<usize>,
@@ -287,9 +287,8 @@ impl Reduced {
     }
 }
 
-/// An even share of the cotangent for each of the extreme elements, 0 for those that fall short of
-/// them. Where the result is NaN none is extreme, and 0 of 0 shares are NaN for all: so NaN reaches
-/// the gradient.
+/// The cotangent, shared evenly among the extreme elements, and 0 for all others. Where the result
+/// is NaN none is extreme, and 0 / 0 shares are NaN for all: so NaN reaches the gradient.
 fn share_among_ties<'c>(
     cx: &'c Derivation<'_>,
     reduced: &Reduced,
@@ -304,7 +303,7 @@ fn share_among_ties<'c>(
     short_of(x, extreme).select(0.0, share)
 }
 
-/// Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
+/// The sum, Σx. Gradient: the cotangent for each element. The sum of nothing is 0.
 pub static SUM: Reduce = Reduce {
     signature: Signature::new("reduce_sum", "the sum along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
@@ -313,8 +312,8 @@ pub static SUM: Reduce = Reduce {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN, and fails
-/// for integers.
+/// The mean, Σx / n. Gradient: the cotangent over n for each element. The mean of nothing is NaN,
+/// and fails for integers.
 pub static MEAN: Reduce = Reduce {
     signature: Signature::new("reduce_mean", "the mean along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
@@ -326,8 +325,8 @@ pub static MEAN: Reduce = Reduce {
     domain: Domain::Between(-2.0, 2.0),
 };
 
-/// The largest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the
-/// result is.
+/// The largest element; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where
+/// the result is.
 pub static MAX: Reduce = Reduce {
     signature: Signature::new("reduce_max", "the largest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
@@ -338,8 +337,8 @@ pub static MAX: Reduce = Reduce {
     domain: Domain::Distinct,
 };
 
-/// The smallest; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN where the
-/// result is.
+/// The smallest element; NaN if any is. Gradient: the cotangent, shared evenly among ties; NaN
+/// where the result is.
 pub static MIN: Reduce = Reduce {
     signature: Signature::new("reduce_min", "the smallest along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS)
@@ -350,8 +349,8 @@ pub static MIN: Reduce = Reduce {
     domain: Domain::Distinct,
 };
 
-/// Πx. Gradient: the cotangent times the product of the others, right also where elements are 0.
-/// The product of nothing is 1.
+/// The product, Πx. Gradient: the cotangent times the product of the others, right also where
+/// elements are 0. The product of nothing is 1.
 pub static PROD: Reduce = Reduce {
     signature: Signature::new("reduce_prod", "the product along some axes", OPERAND)
         .attributes(ReduceAttributes::SPECS),
@@ -431,26 +430,26 @@ impl<'g, T: Number> Tensor<'g, T> {
         self.map::<T>(|x| x.reduce_sum(axes)).into()
     }
 
-    /// The mean; NaN for nothing. That of integers is of their exact sum, rounded towards 0, and a
-    /// failure at run time for nothing.
+    /// The mean over some axes; NaN for no elements. That of integers is of their exact sum,
+    /// rounded towards 0, and of no elements an error at run time.
     #[track_caller]
     pub fn reduce_mean<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_mean(axes)).into()
     }
 
-    /// The largest element; NaN if there is one. Of nothing it is an error.
+    /// The largest element over some axes; NaN if there is one. Of no elements it is an error.
     #[track_caller]
     pub fn reduce_max<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_max(axes)).into()
     }
 
-    /// The smallest element; NaN if there is one. Of nothing it is an error.
+    /// The smallest element over some axes; NaN if there is one. Of no elements it is an error.
     #[track_caller]
     pub fn reduce_min<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_min(axes)).into()
     }
 
-    /// The product; 1 for nothing. Integers wrap.
+    /// The product over some axes; 1 for no elements. Integers wrap.
     #[track_caller]
     pub fn reduce_prod<A: Axes>(self, axes: A) -> A::Output<'g, T> {
         self.map::<T>(|x| x.reduce_prod(axes)).into()

@@ -132,12 +132,12 @@ fn check<T: Float>(conv: Convolution) {
     }
 }
 
-/// Element `[n, r]` of an array in blocks is here.
+/// The index in memory of element `[n, r]` of an array in blocks.
 fn place(images: Reorder, n: usize, r: usize) -> usize {
     (n / Layout::BLOCK * images.row + r) * Layout::BLOCK + n % Layout::BLOCK
 }
 
-/// What the last block has beyond the images is NaN.
+/// Sets the elements of the last block beyond the images to NaN.
 fn in_blocks<T: Real>(images: Reorder, x: &[T]) -> Vec<T> {
     let mut lines = vec![T::NAN; images.len()];
     for (i, &x) in x.iter().enumerate() {
@@ -198,7 +198,7 @@ fn sizes() -> impl Strategy<Value = Sizes> {
         )
 }
 
-/// By parts as the kernel wants them and by others, which end anywhere that its lines allow.
+/// Runs a kernel by parts of its own chunk, and by others, which end anywhere that its lines allow.
 fn run_in_pieces<T: Element>(kernel: Kernel, x: &[T], len: usize, pieces: &[usize]) -> Vec<T> {
     let mut out = vec![T::from_u8(99); len];
     let mut serial = Serial::new(kernel, 1);
@@ -328,7 +328,7 @@ fn the_kernel_between_layouts_gives_the_bits_of_its_parts() {
     });
 }
 
-/// As many cases as `PROPTEST_CASES` says, which sanitizers keep low.
+/// The number of cases: `PROPTEST_CASES`, which sanitizers keep low.
 fn config() -> ProptestConfig {
     match std::env::var_os("PROPTEST_CASES") {
         Some(_) => ProptestConfig::default(),

@@ -1,18 +1,18 @@
 //! Finding, in a graph, what classifies images.
 
 use abeyance_ir::{DType, Graph, NodeId};
-use abeyance_session::{Port, Session, Value};
+use abeyance_session::{Session, TensorRef, Value};
 
 /// The tensors of a network that says which class an image is of.
 #[derive(Clone, Copy, Debug)]
 pub struct Classifier {
     /// The images: `[N, H, W]`, `[N, H, W, 1]`, or `[N, H · W]` where they are square, from 0 to 1
     /// or of bytes, bright on dark.
-    pub images: Port<Value>,
+    pub images: TensorRef<Value>,
     /// Their classes: `[N]`, or one-hot `[N, classes]`.
-    pub labels: Port<Value>,
+    pub labels: TensorRef<Value>,
     /// The predictions for them: classes `[N]`, or scores `[N, classes]`.
-    pub predictions: Port<Value>,
+    pub predictions: TensorRef<Value>,
 }
 
 impl Classifier {
@@ -31,11 +31,14 @@ impl Classifier {
         if !predict.inputs.iter().all(|(_, input)| is_fed(*input)) {
             return None;
         }
-        let port = |node: NodeId| session.port_of(node).ok();
+        let tensor = |node: NodeId| session.tensor_ref_of(node).ok();
         Some(Self {
-            images: port(train.input("images")?)?,
-            labels: port(train.input("labels")?)?,
-            predictions: port(predictions(graph, predict.outputs.iter().map(|(_, node)| *node))?)?,
+            images: tensor(train.input("images")?)?,
+            labels: tensor(train.input("labels")?)?,
+            predictions: tensor(predictions(
+                graph,
+                predict.outputs.iter().map(|(_, node)| *node),
+            )?)?,
         })
     }
 }

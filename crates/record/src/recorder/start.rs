@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use abeyance_ir::{Graph, NodeId, SummaryKind};
-use abeyance_session::{Port, Session, SessionSummary, Value};
+use abeyance_session::{Session, SessionSummary, TensorRef, Value};
 use parking_lot::Mutex;
 use prost::Message;
 use serde_json::{Map, Value as Json};
@@ -176,35 +176,35 @@ impl RecorderOptions {
 
 /// The tensors that are fetched for the summaries of a graph.
 fn layout(summaries: &[SessionSummary], classifier: Option<Classifier>) -> Layout {
-    let mut ports: Vec<Port<Value>> = Vec::new();
+    let mut tensors: Vec<TensorRef<Value>> = Vec::new();
     let mut places = std::collections::HashMap::new();
-    let mut place = |port: Port<Value>| -> usize {
-        let node: NodeId = port.node();
+    let mut place = |tensor: TensorRef<Value>| -> usize {
+        let node: NodeId = tensor.node();
         *places.entry(node).or_insert_with(|| {
-            ports.push(port);
-            ports.len() - 1
+            tensors.push(tensor);
+            tensors.len() - 1
         })
     };
     let of = |kind: SummaryKind| summaries.iter().filter(move |summary| summary.kind == kind);
     let mut layout = Layout::default();
     for summary in of(SummaryKind::Scalar) {
-        let Some(&port) = summary.ports.first() else { continue };
-        layout.places.push(place(port));
+        let Some(&tensor) = summary.tensors.first() else { continue };
+        layout.places.push(place(tensor));
         layout.scalars.push(training_tag(&summary.tag).into());
     }
     layout.small = layout.places.iter().max().map_or(0, |last| last + 1);
     layout.histograms = of(SummaryKind::Histogram)
         .map(|summary| {
-            (summary.tag.to_string(), summary.ports.iter().map(|&port| place(port)).collect())
+            (summary.tag.to_string(), summary.tensors.iter().map(|&tensor| place(tensor)).collect())
         })
         .collect();
     layout.images = of(SummaryKind::Image)
-        .filter_map(|summary| Some((summary.tag.to_string(), place(*summary.ports.first()?))))
+        .filter_map(|summary| Some((summary.tag.to_string(), place(*summary.tensors.first()?))))
         .collect();
     layout.classifier = classifier.map(|classifier| {
         [classifier.images, classifier.labels, classifier.predictions].map(place)
     });
-    layout.ports = ports;
+    layout.tensors = tensors;
     layout
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use abeyance_graph::{Graph, Operation, Scalar, Tensor, dims, truncated_normal, zeros};
 use abeyance_record::{Classifier, EventReader, Recorder, RecorderOptions, Run, folder};
-use abeyance_session::{Feed, Port, Session, SessionOptions, Value};
+use abeyance_session::{Feed, Session, SessionOptions, TensorRef, Value};
 use abeyance_train::{GradientDescent, Optimizer};
 use ndarray::{Array1, Array2};
 
@@ -79,11 +79,11 @@ pub fn batch(number: u64) -> (Array2<f32>, Array1<i64>) {
 }
 
 pub fn classifier(network: &Network<'_>) -> Classifier {
-    let port = |tensor: abeyance_graph::AnyTensor<'_>| -> Port<Value> { tensor.into() };
+    let tensor = |tensor: abeyance_graph::AnyTensor<'_>| -> TensorRef<Value> { tensor.into() };
     Classifier {
-        images: port(network.x.erase()),
-        labels: port(network.labels.erase()),
-        predictions: port(network.prediction.erase()),
+        images: tensor(network.x.erase()),
+        labels: tensor(network.labels.erase()),
+        predictions: tensor(network.prediction.erase()),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::differentiate::at;
 /// Compiles the bodies of a graph's nodes.
 pub(crate) struct Bodies<'a> {
     pub(crate) session: &'a SessionGraph,
-    /// The shapes around them.
+    /// The shapes of the graph around them.
     pub(crate) shapes: &'a Shapes<'a>,
     /// The bytes that loops of the plan around them hold beyond themselves, to which theirs are
     /// added.
@@ -70,8 +70,8 @@ impl BodyCompiler for Bodies<'_> {
             flops: sum.flops + cost.flops,
             bytes: sum.bytes + cost.bytes,
         });
-        self.held.set(self.held.get() + size_of::<Ready>() + plan.bytes);
-        Ok(Box::new(Ready {
+        self.held.set(self.held.get() + size_of::<CompiledBody>() + plan.bytes);
+        Ok(Box::new(CompiledBody {
             outputs: outputs.collect::<Result<_, _>>()?,
             cost,
             memory: self.session.memory.of_body(body),
@@ -81,8 +81,8 @@ impl BodyCompiler for Bodies<'_> {
     }
 }
 
-/// A body ready to run.
-struct Ready {
+/// A compiled body.
+struct CompiledBody {
     body: Arc<Body>,
     plan: Plan,
     outputs: Vec<BufferId>,
@@ -90,7 +90,7 @@ struct Ready {
     memory: Arc<BodyMemory>,
 }
 
-impl Ready {
+impl CompiledBody {
     fn run_in<'a>(
         &self,
         state: &mut State,
@@ -124,7 +124,7 @@ impl Ready {
     }
 }
 
-impl RunBody for Ready {
+impl RunBody for CompiledBody {
     fn run<'a>(
         &self,
         input: &dyn Fn(usize) -> &'a [u8],
@@ -145,7 +145,7 @@ impl RunBody for Ready {
     }
 }
 
-/// The one thread that calls, for bodies run on the thread of their node.
+/// The pool of the calling thread alone, for bodies run on the thread of their node.
 pub(crate) fn alone() -> Result<&'static ThreadPool, Error> {
     static ALONE: OnceLock<Option<ThreadPool>> = OnceLock::new();
     ALONE

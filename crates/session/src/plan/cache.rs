@@ -1,30 +1,31 @@
-//! The plans that a session keeps: those used last, as many as a number of bytes holds.
+//! The plans that a session keeps: those used last, as many as fit in a number of bytes.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use abeyance_ir::NodeId;
-use smallvec::SmallVec;
+use hashbrown::HashTable;
+use parking_lot::RwLock;
 
 use super::{Plan, key};
 use crate::feed::Feed;
 
-/// Plans by fetches and feed shapes. To look one up takes no lock that another look-up waits for.
+/// Plans by fetches and feed shapes. Look-ups do not wait for each other.
 pub(crate) struct PlanCache {
     kept: RwLock<Kept>,
-    /// Counts uses.
+    /// The number of uses so far, by which they are ordered.
     clock: AtomicU64,
     limit: usize,
 }
 
 #[derive(Default)]
 struct Kept {
-    plans: HashMap<u64, SmallVec<[Arc<Plan>; 1]>>,
-    /// Every plan once, the one used longest ago first, by when it was used at the earliest: a use
-    /// only notes its time in the plan, and a plan that is found to have been used since is put
-    /// back.
+    /// Every plan with the hash of its fetches and feed shapes, under which it is found.
+    plans: HashTable<(u64, Arc<Plan>)>,
+    /// Every plan once, with a time at which it was used, the earliest first. A use only notes its
+    /// time in the plan, so a plan that is found to have been used since is put back.
     order: BinaryHeap<Reverse<Aged>>,
     bytes: usize,
 }
@@ -58,7 +59,7 @@ impl Eq for Aged {}
 
 impl Kept {
     fn find(&self, key: u64, fits: impl Fn(&Plan) -> bool) -> Option<Arc<Plan>> {
-        self.plans.get(&key)?.iter().find(|plan| fits(plan)).cloned()
+        self.plans.find(key, |(_, plan)| fits(plan)).map(|(_, plan)| plan.clone())
     }
 
     /// Takes out the plan used longest ago.
@@ -69,11 +70,9 @@ impl Kept {
                 self.order.push(Reverse(Aged { used, ..aged }));
                 continue;
             }
-            if let Some(plans) = self.plans.get_mut(&aged.key) {
-                plans.retain(|plan| !Arc::ptr_eq(plan, &aged.plan));
-                if plans.is_empty() {
-                    self.plans.remove(&aged.key);
-                }
+            let is_it = |(_, plan): &(u64, Arc<Plan>)| Arc::ptr_eq(plan, &aged.plan);
+            if let Ok(entry) = self.plans.find_entry(aged.key, is_it) {
+                entry.remove();
             }
             self.bytes -= aged.plan.bytes;
             return Some(aged.plan);
@@ -83,15 +82,15 @@ impl Kept {
 }
 
 impl PlanCache {
-    /// No plans yet; once there are more of them than `limit` bytes hold, those used longest ago
-    /// go.
+    /// Makes a cache without plans. Once there are more of them than `limit` bytes hold, those used
+    /// longest ago go.
     pub(crate) fn new(limit: usize) -> Self {
         Self { kept: RwLock::default(), clock: AtomicU64::new(0), limit }
     }
 
-    /// The plan for these fetches and feeds.
+    /// Finds the plan for these fetches and feeds.
     pub(crate) fn find(&self, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Option<Arc<Plan>> {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.read();
         let plan = kept.find(key(fetches, feeds), |plan| plan.fits(fetches, feeds))?;
         self.touch(&plan);
         Some(plan)
@@ -102,11 +101,11 @@ impl PlanCache {
         plan.used.store(self.clock.fetch_add(1, Relaxed) + 1, Relaxed);
     }
 
-    /// Keeps a plan that was made for these, and gives it back, or another one that was made for
-    /// the same meanwhile. The last plan to come is kept however large it is.
+    /// Keeps a plan that was made for these fetches and feeds, and returns it, or another one that
+    /// was made for them meanwhile. The last plan to come is kept however large it is.
     pub(crate) fn insert(&self, plan: Plan, fetches: &[NodeId], feeds: &[Feed<'_>]) -> Arc<Plan> {
         let key = key(fetches, feeds);
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept.write();
         if let Some(other) = kept.find(key, |plan| plan.fits(fetches, feeds)) {
             self.touch(&other);
             return other;
@@ -120,7 +119,7 @@ impl PlanCache {
         let plan = Arc::new(plan);
         self.touch(&plan);
         kept.bytes += plan.bytes;
-        kept.plans.entry(key).or_default().push(plan.clone());
+        kept.plans.insert_unique(key, (key, plan.clone()), |(key, _)| *key);
         let used = plan.used.load(Relaxed);
         kept.order.push(Reverse(Aged { used, key, plan: plan.clone() }));
         // To free a large plan takes a while, in which nobody should wait.
@@ -131,7 +130,7 @@ impl PlanCache {
 
     /// The number of plans, and their bytes.
     pub(crate) fn size(&self) -> (usize, usize) {
-        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept.read();
         (kept.order.len(), kept.bytes)
     }
 
@@ -143,6 +142,8 @@ impl PlanCache {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use abeyance_graph::{Graph, Tensor, dims};
 
     use super::super::{
@@ -160,8 +161,8 @@ mod tests {
         }
     }
 
-    /// Uses the plan of a sum of so many numbers and ten, which is made if it is not there. Whether
-    /// it was. All these plans take the same bytes.
+    /// Uses the plan of a sum of `10 + length` numbers, which is made if it is not there. Returns
+    /// true if it was. All these plans take the same bytes.
     fn sum(cache: &PlanCache, session: &SessionGraph, x: Tensor<'_, f32>, length: usize) -> bool {
         let numbers = vec![0.0f32; 10 + length];
         let feeds = [Feed::new(x, &numbers)];
@@ -178,11 +179,11 @@ mod tests {
 
     /// The lengths of the sums whose plans are kept.
     fn lengths(cache: &PlanCache) -> Vec<usize> {
-        let kept = cache.kept.read().unwrap();
-        let plans = kept.plans.values().flatten();
-        let mut lengths: Vec<usize> = plans.map(|plan| plan.feeds[0].dims[0] - 10).collect();
+        let kept = cache.kept.read();
+        let plans = || kept.plans.iter().map(|(_, plan)| plan);
+        let mut lengths: Vec<usize> = plans().map(|plan| plan.feeds[0].dims[0] - 10).collect();
         lengths.sort_unstable();
-        let bytes: usize = kept.plans.values().flatten().map(|plan| plan.bytes).sum();
+        let bytes: usize = plans().map(|plan| plan.bytes).sum();
         assert_eq!(cache.size(), (lengths.len(), bytes));
         lengths
     }

@@ -12,23 +12,23 @@ use super::write_order::WriteOrder;
 use super::{FeedShape, Plan, SessionGraph};
 use crate::Error;
 
-/// The stage that makes the draft of nodes.
+/// The name of the stage that translates nodes to a draft.
 const TRANSLATION: &str = "translation";
 
-/// What a plan is asked for.
+/// The fetches and feed shapes that a plan is compiled for, and the passes that it goes through.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) session: &'a SessionGraph,
     pub(crate) fetches: &'a [NodeId],
     pub(crate) feeds: &'a [FeedShape],
-    /// The shapes around the graph where that is a body.
+    /// The shapes of the graph around a body, if it is one.
     pub(crate) outside: Option<&'a Shapes<'a>>,
-    /// The passes that it goes through.
+    /// The passes that the plan goes through.
     pub(crate) passes: PassSet,
 }
 
 impl<'a> Request<'a> {
-    /// Fetches at certain feed shapes, through the session's passes.
+    /// Makes the request for fetches at certain feed shapes, through the session's passes.
     pub(crate) fn new(
         session: &'a SessionGraph,
         fetches: &'a [NodeId],
@@ -37,8 +37,9 @@ impl<'a> Request<'a> {
         Self { session, fetches, feeds, outside: None, passes: session.passes }
     }
 
-    /// The same fetches without any pass, so that each node is a task of its own.
-    pub(crate) fn plain(self) -> Self {
+    /// These fetches without the passes that can be left out, so that each node is a task of its
+    /// own.
+    pub(crate) fn without_passes(self) -> Self {
         Self { passes: self.passes.none(), ..self }
     }
 }
@@ -52,7 +53,8 @@ pub(crate) fn compile(request: &Request<'_>) -> Result<Plan, Error> {
     compile_watched(request, &mut |_, _| {})
 }
 
-/// Compiles, and shows the draft after each stage that changes it, with the stage's name.
+/// Compiles fetches at certain feed shapes to a plan, and calls `watch` with the draft after each
+/// stage that changes it, and the stage's name.
 ///
 /// # Errors
 /// As [`compile`].

@@ -2,7 +2,7 @@
 
 use abeyance_scheduler::TaskId;
 
-use super::explain::Labels;
+use super::labels::Labels;
 use super::{Plan, SessionGraph};
 
 /// A task of a plan in the graph's words.
@@ -10,16 +10,17 @@ use super::{Plan, SessionGraph};
 pub(crate) struct TaskText {
     /// The names of the nodes that it computes: one, or several in one loop.
     pub(crate) names: Vec<Box<str>>,
-    /// Its names as one text.
+    /// The names of the nodes as one text.
     pub(crate) nodes: String,
-    /// The operator of the first.
+    /// The operator of the first node.
     pub(crate) operator: &'static str,
     /// The nodes as they print.
     pub(crate) calls: String,
-    /// What it reads and writes: names, element types and sizes.
+    /// The buffers that it reads: names, element types and sizes.
     pub(crate) reads: Vec<String>,
+    /// The buffers that it writes: names, element types and sizes.
     pub(crate) writes: Vec<String>,
-    /// Element types and sizes of what it writes.
+    /// The element types and sizes of the buffers that it writes.
     pub(crate) types: String,
     /// Arithmetic operations of all parts together.
     pub(crate) flops: f64,
@@ -32,13 +33,14 @@ pub(crate) struct TaskText {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     pub(crate) count: u32,
-    /// Bytes of the first buffer it fills, and of a piece of it.
+    /// Bytes of the first buffer that it fills.
     length: usize,
+    /// Bytes of a part of that buffer.
     chunk: usize,
 }
 
 impl Parts {
-    /// The share of the task's work that a part has.
+    /// The fraction of the task's work that a part has.
     pub(crate) fn share(&self, part: u32) -> f64 {
         let start = (part as usize).saturating_mul(self.chunk).min(self.length);
         (self.length - start).min(self.chunk) as f64 / self.length.max(1) as f64
@@ -86,11 +88,11 @@ impl Plan {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeCost {
-    /// Its name.
+    /// The node's name.
     pub node: Box<str>,
-    /// Arithmetic operations; a transcendental function counts as about 20.
+    /// The number of arithmetic operations; a transcendental function counts as about 20.
     pub flops: f64,
-    /// Bytes read and written, were nothing in a cache.
+    /// The bytes read and written, were nothing in a cache.
     pub bytes: f64,
 }
 

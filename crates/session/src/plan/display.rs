@@ -1,4 +1,4 @@
-//! A draft as text, for tests and for whoever looks for a pass's mistake.
+//! A draft as text, for tests and for finding a pass's mistake.
 //!
 //! ```text
 //! %0 f32[4, 3] = feed                            ; x
@@ -22,7 +22,7 @@ use abeyance_ir::{Concrete, DType, NodeId};
 
 use super::draft::{Draft, Instruction, Kind, Source, ValueId};
 
-/// The column of node names, unless a line is longer.
+/// The column of node names where the line is not longer.
 const COLUMN: usize = 56;
 /// The most elements of a constant that are printed.
 const ELEMENTS: usize = 6;

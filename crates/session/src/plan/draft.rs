@@ -59,30 +59,30 @@ impl ComputationId {
     }
 }
 
-/// Loops of an instruction.
+/// The loops of an instruction, and how they may be fused and laid out.
 pub(crate) struct Computation {
     pub(crate) kind: Kind,
-    /// Into whose loops they may be fused.
+    /// The loops with which they may be fused.
     pub(crate) fusibility: Fusibility,
     /// The variable whose value after the run the result is.
     pub(crate) stores_to: Option<VariableIndex>,
-    /// The loops, once somebody asked for them.
+    /// The loops, once they have been asked for.
     pub(crate) kernel: OnceCell<Kernel>,
     /// The layouts besides row-major order in which the operator has loops.
     pub(crate) layouts: Vec<LayoutRule>,
 }
 
-/// What a computation does.
+/// The kinds of computation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// What the node's operator does, in the layouts of the operands and the result.
+    /// The node's operator, in the layouts of the operands and the result.
     Operator,
-    /// The operand's value in another layout.
+    /// A copy of the operand's value to another layout.
     Reorder,
 }
 
 impl Computation {
-    /// A computation that is lowered when its kernel is asked for.
+    /// Makes a computation that is lowered when its kernel is asked for.
     pub(crate) fn new(kind: Kind, fusibility: Fusibility) -> Self {
         Self { kind, fusibility, stores_to: None, kernel: OnceCell::new(), layouts: Vec::new() }
     }
@@ -114,20 +114,20 @@ impl Instruction {
 /// The values that must have run for something that has none of its own.
 pub(crate) type Completion = SmallVec<[ValueId; 2]>;
 
-/// Instructions while passes change them.
+/// A plan while passes change it: instructions, and the values of nodes.
 pub(crate) struct Draft<'a> {
     pub(crate) session: &'a SessionGraph,
     pub(crate) shapes: &'a Shapes<'a>,
     pub(crate) fetches: &'a [NodeId],
     pub(crate) instructions: Vec<Instruction>,
-    /// Those of all instructions, also of some that passes have dropped.
+    /// The computations of all instructions, also of some that passes have dropped.
     pub(super) computations: Vec<Computation>,
     /// Instructions that run as one loop: ranges that do not overlap, in increasing order. The
     /// first of a range may be a producer, into whose pieces the others are fused.
     pub(crate) groups: Vec<Range<usize>>,
     /// By node, its value.
     pub(super) values: Vec<Option<ValueId>>,
-    /// By node without a value that runs: what has to run for it.
+    /// By node without a value that runs: the values that have to run for it.
     pub(super) completions: HashMap<NodeId, Completion>,
     /// True if a random stream is drawn from.
     pub(crate) random: bool,
@@ -142,7 +142,7 @@ impl Draft<'_> {
         self.values[node.index()]
     }
 
-    /// What has to run for a node without a value that runs.
+    /// The values that have to run for a node without a value that runs.
     pub(crate) fn completion(&self, node: NodeId) -> &[ValueId] {
         self.completions.get(&node).map_or(&[], |values| values)
     }
@@ -151,7 +151,7 @@ impl Draft<'_> {
         &self.instructions[value.index()]
     }
 
-    /// A source with these loops.
+    /// Adds a computation, and makes the source of an instruction that runs it.
     pub(crate) fn compute(&mut self, computation: Computation) -> Source {
         self.computations.push(computation);
         Source::Computed(ComputationId((self.computations.len() - 1) as u32))
@@ -165,7 +165,7 @@ impl Draft<'_> {
         }
     }
 
-    /// An instruction's loops, to be changed.
+    /// An instruction's loops, for a change; `None` if its value is there before the run.
     pub(crate) fn computation_mut(
         &mut self,
         instruction: &Instruction,
@@ -223,7 +223,7 @@ impl Draft<'_> {
         data.operator.signature().effect == Effect::Write || data.observes()
     }
 
-    /// How often each value is read or fetched.
+    /// By value, how often it is read or fetched.
     pub(crate) fn uses(&self) -> Vec<u32> {
         let mut uses = vec![0; self.instructions.len()];
         for fetched in self.fetches.iter().filter_map(|&fetch| self.value(fetch)) {
@@ -255,18 +255,18 @@ pub(crate) struct Renaming {
 }
 
 impl Renaming {
-    /// Every one of `count` values as it is.
+    /// Makes a renaming that keeps each of `count` values.
     pub(crate) fn identity(count: usize) -> Self {
         let values = (0..count).map(|index| Some(ValueId::new(index))).collect();
         Self { values, completions: HashMap::new() }
     }
 
-    /// No value yet of `count`.
+    /// Makes a renaming of `count` values, none of which has a successor yet.
     pub(crate) fn empty(count: usize) -> Self {
         Self { values: vec![None; count], completions: HashMap::new() }
     }
 
-    /// Lets a value stand for the one before.
+    /// Sets the value that stands for one before; `None` if it is gone.
     pub(crate) fn set(&mut self, old: ValueId, new: Option<ValueId>) {
         self.values[old.index()] = new;
     }
@@ -276,8 +276,9 @@ impl Renaming {
         self.values[old.index()]
     }
 
-    /// Notes that whoever ran after a value, whose `operands` and `runs_after` these were before
-    /// the pass, has to run after its successor, if that `runs`, and after what only it waited for.
+    /// Notes that instructions that ran after a value have to run after its successor, if that
+    /// `runs`, and after the values that only it waited for. `operands` and `runs_after` are the
+    /// value's before the pass.
     pub(crate) fn replace(
         &mut self,
         old: ValueId,
@@ -301,7 +302,7 @@ impl Renaming {
         self.completions.insert(old, completion);
     }
 
-    /// What has to run where these had to before the pass.
+    /// The values that have to run where these had to before the pass.
     pub(crate) fn completion(&self, old: &[ValueId]) -> Completion {
         let mut completion = Completion::new();
         for value in old {

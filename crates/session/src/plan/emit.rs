@@ -1,4 +1,4 @@
-//! From instructions to tasks and buffers.
+//! Emission: from instructions to tasks and buffers.
 
 use std::sync::atomic::AtomicU64;
 
@@ -16,10 +16,10 @@ use crate::Error;
 pub(super) struct Emitter<'a> {
     pub(super) draft: Draft<'a>,
     request: &'a Request<'a>,
-    /// By value, how many instructions read it; fetching counts, too.
+    /// By value, the number of instructions that read it; a fetch counts, too.
     pub(super) uses: Vec<u32>,
     pub(super) program: ProgramBuilder,
-    /// By value, where it is.
+    /// By value, its buffer.
     pub(super) buffers: Vec<Option<BufferId>>,
     /// By value, its last task.
     pub(super) tasks: Vec<Option<TaskId>>,
@@ -48,8 +48,8 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// The plan: every value that is there before a run in a buffer of its own, then the tasks of
-    /// each group and of each instruction in none.
+    /// Emits the plan: a buffer for every value that is there before a run, then the tasks of each
+    /// group and of each instruction that is in none.
     pub(super) fn emit(mut self) -> Result<Plan, Error> {
         let fed = self.emit_sources()?;
         let groups = std::mem::take(&mut self.draft.groups);
@@ -90,7 +90,8 @@ impl<'a> Emitter<'a> {
         Ok(plan)
     }
 
-    /// Buffers for what is there before a run. By feed, the one it is bound to.
+    /// Emits buffers for the values that are there before a run. Returns, by feed, the one it is
+    /// bound to.
     fn emit_sources(&mut self) -> Result<Vec<Option<BufferId>>, Error> {
         let mut fed = vec![None; self.request.feeds.len()];
         for value in self.draft.ids() {
@@ -151,7 +152,7 @@ impl<'a> Emitter<'a> {
         })
     }
 
-    /// A new buffer for a value.
+    /// Allocates a buffer for a value.
     pub(super) fn allocate(&mut self, value: ValueId) -> Result<BufferId, Error> {
         let instruction = self.draft.instruction(value);
         let bytes = if instruction.is_row_major() {
@@ -180,7 +181,7 @@ impl<'a> Emitter<'a> {
         values.iter().filter_map(|value| self.tasks[value.index()]).collect()
     }
 
-    /// The tasks of an instruction that is in no group.
+    /// Emits the tasks of an instruction that is in no group.
     fn emit_single(&mut self, value: ValueId) -> Result<(), Error> {
         let instruction = self.draft.instruction(value);
         if !instruction.runs() {

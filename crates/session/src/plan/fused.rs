@@ -45,8 +45,8 @@ impl Loop {
 }
 
 impl Emitter<'_> {
-    /// The task of a group: its members in one loop, behind the pieces of its producer if the first
-    /// is one.
+    /// Emits the task of a group: its members in one loop, behind the pieces of its producer if the
+    /// first is one.
     pub(super) fn emit_group(&mut self, group: Range<usize>) -> Result<(), Error> {
         let first = ValueId::new(group.start);
         let mut group_loop = Loop {
@@ -106,7 +106,7 @@ impl Emitter<'_> {
         Ok(())
     }
 
-    /// The values of a group that are written to memory: those that somebody outside of it needs.
+    /// The values of a group that are written to memory: those that are needed outside of it.
     fn outputs(&self, group: Range<usize>) -> SmallVec<[ValueId; 4]> {
         let instructions = &self.draft.instructions[group.clone()];
         let mut inside = vec![0; group.len()];
@@ -128,7 +128,8 @@ impl Emitter<'_> {
         outputs
     }
 
-    /// The tasks of a producer but for its last step, which becomes the first operation of a loop.
+    /// Emits the tasks of a producer but for its last step, which becomes the first operation of a
+    /// loop.
     fn produce(&mut self, value: ValueId, group_loop: &mut Loop) -> Result<(), Error> {
         let mut kernel = self.draft.take_kernel(value)?;
         let Some(last) = kernel.steps.pop() else {

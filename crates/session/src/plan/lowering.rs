@@ -1,4 +1,4 @@
-//! Lowering: what operators are asked when a plan is made.
+//! Lowering: from operators to kernels, at known shapes and layouts.
 //!
 //! An operator is lowered once. A whole or piecewise one is when the draft is made, to know whether
 //! it aliases an operand or is a constant; so is an elementwise one whose operands are of as many
@@ -22,17 +22,17 @@ use super::body::Bodies;
 use super::draft::{Draft, Instruction, Kind, Source, ValueId};
 use crate::Error;
 
-/// What a node's operator says when its instruction is made.
+/// The answers of a node's operator, for which it is asked when its instruction is made.
 pub(super) struct Survey {
     pub(super) fusibility: Fusibility,
     /// The layouts besides row-major order in which it has loops.
     pub(super) layouts: Vec<LayoutRule>,
-    /// What it was lowered to; `None` where that can wait until somebody asks for the kernel.
+    /// The lowered operator; `None` where lowering can wait until the kernel is asked for.
     pub(super) lowered: Option<Lowered>,
 }
 
 impl Draft<'_> {
-    /// An instruction's kernel, lowered if nobody asked for it before.
+    /// An instruction's kernel, which is lowered the first time that it is asked for.
     pub(crate) fn kernel(&self, value: ValueId) -> Result<&Kernel, Error> {
         let instruction = self.instruction(value);
         let Some(computation) = self.computation(instruction) else {
@@ -60,7 +60,7 @@ impl Draft<'_> {
         Ok(computation.kernel.get_or_init(|| kernel))
     }
 
-    /// An instruction's kernel, taken out of it.
+    /// Takes an instruction's kernel out of it, lowered if it was not before.
     pub(crate) fn take_kernel(&mut self, value: ValueId) -> Result<Kernel, Error> {
         self.kernel(value)?;
         let Source::Computed(id) = self.instruction(value).source else {
@@ -84,7 +84,7 @@ impl Draft<'_> {
         len > 1 && !operands.iter().all(fits)
     }
 
-    /// Asks a node's operator all that its instruction depends on.
+    /// Asks a node's operator for all that its instruction depends on.
     pub(super) fn survey(&self, node: NodeId) -> Result<Survey, Error> {
         let graph = &self.session.graph;
         let operator = &graph.node(node).operator;
@@ -222,8 +222,8 @@ impl Draft<'_> {
         )
     }
 
-    /// What a node's operator answers at the node's shapes, for operands in these layouts, row-major
-    /// beyond the list, and a result in that one.
+    /// Asks a node's operator a question at the node's shapes, for operands in these layouts,
+    /// row-major beyond the list, and a result in that one.
     fn ask<R>(
         &self,
         node: NodeId,
@@ -249,11 +249,23 @@ impl Draft<'_> {
         })
     }
 
+    /// The kernel of a lowered operator: a copy where the result is known, or an operand's.
+    pub(super) fn kernel_of(&self, node: NodeId, lowered: Lowered) -> Kernel {
+        match lowered {
+            Lowered::Kernel(kernel) => kernel,
+            Lowered::Alias(index) => copy_operand(index, self.shapes.concrete(node).bytes()),
+            Lowered::Constant(bytes) => {
+                self.held.set(self.held.get() + bytes.len());
+                copy_bytes(Arc::from(bytes))
+            }
+        }
+    }
+
     fn bodies(&self) -> Bodies<'_> {
         Bodies { session: self.session, shapes: self.shapes, held: &self.held }
     }
 
-    /// What an operator lowers to, if it has as many bytes as the result.
+    /// Lowers an operator, and checks that it gives as many bytes as its result has.
     fn checked(&self, node: NodeId, lowering: &Lowering<'_>) -> Result<Lowered, Error> {
         let graph = &self.session.graph;
         let refuse = |fault| Error::Request(graph.diagnose(node, fault).into());
@@ -279,7 +291,7 @@ impl Draft<'_> {
 pub(super) const ROW: usize = 4096;
 
 /// A kernel that copies an operand of `len` bytes.
-pub(super) fn copy_operand(index: usize, len: usize) -> Kernel {
+fn copy_operand(index: usize, len: usize) -> Kernel {
     let mut kernel = Kernel::single(1, elementwise_chunk(len, 2), copy_cost(len), |call| {
         let start = call.start::<u8>();
         elementwise::copy(call.input::<u8>(0), call.output(), start);
@@ -292,7 +304,7 @@ pub(super) fn copy_operand(index: usize, len: usize) -> Kernel {
 }
 
 /// A kernel that copies these bytes.
-pub(super) fn copy_bytes(bytes: Arc<[u8]>) -> Kernel {
+fn copy_bytes(bytes: Arc<[u8]>) -> Kernel {
     let len = bytes.len();
     Kernel::single(0, elementwise_chunk(len, 2), copy_cost(len), move |call| {
         let start = call.start::<u8>();

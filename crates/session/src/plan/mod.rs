@@ -1,12 +1,12 @@
 //! Plans: a set of fetches and feed shapes, compiled to a program for the scheduler.
 //!
-//! [`compiler::compile`] is the whole road: which nodes are live ([`needed`]), their shapes
-//! ([`shapes`]), the order of each variable's writes ([`write_order`]), a [`draft`] of
-//! instructions, the [`passes`] over it, the [`verify`] of what they left, and tasks over buffers
-//! ([`emit`]). The bodies of branches and loops are plans of their own ([`body`]).
+//! [`compiler::compile`] is all of it, in stages: the nodes that are live ([`needed`]), their
+//! shapes ([`shapes`]), the order of each variable's writes ([`write_order`]), a [`draft`] of
+//! instructions, the [`passes`] over it, the verification of each pass ([`mod@verify`]), and tasks
+//! over buffers ([`emit`]). The bodies of branches and loops are plans of their own ([`body`]).
 //!
-//! Plans are kept for runs to come, those that were used last ([`cache`]); the memory in which
-//! they run belongs to the session ([`memory`]).
+//! Plans are kept for runs to come, those that were used last ([`cache`]); the memory in which they
+//! run belongs to the session ([`memory`]).
 
 mod body;
 mod cache;
@@ -17,6 +17,7 @@ mod draft;
 mod emit;
 mod explain;
 mod fused;
+mod labels;
 mod lowering;
 mod memory;
 mod needed;
@@ -51,13 +52,13 @@ pub(crate) use passes::{PassSet, optional};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct VariableIndex(pub(crate) usize);
 
-/// A session's graph, and what else of the session a plan depends on.
+/// A session's graph, and all else of the session that a plan depends on.
 pub(crate) struct SessionGraph {
     /// The graph, which does not change any more.
     pub(crate) graph: FrozenGraph,
     /// The seed of random streams.
     pub(crate) seed: u64,
-    /// The variable that a node is.
+    /// By node, its variable.
     pub(crate) variables: std::collections::HashMap<NodeId, VariableIndex>,
     /// The passes that its plans go through.
     pub(crate) passes: PassSet,
@@ -69,7 +70,7 @@ pub(crate) struct SessionGraph {
 pub(crate) enum FrozenGraph {
     /// The session's own copy.
     Own(Box<Graph>),
-    /// The graph of a body, which every plan has in common.
+    /// The graph of a body, which all plans of the body share.
     Body(Arc<Body>),
 }
 
@@ -130,7 +131,7 @@ pub(crate) struct Plan {
     used: AtomicU64,
 }
 
-/// The number under which plans are looked up.
+/// The hash of fetches and feed shapes, under which plans are looked up.
 pub(crate) fn key(fetches: &[NodeId], feeds: &[Feed<'_>]) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     fetches.hash(&mut hasher);
@@ -172,7 +173,7 @@ impl Plan {
             + self.layouts.capacity() * size_of::<(BufferId, Layout)>()
     }
 
-    /// The error of a failed run, told of the node whose task failed.
+    /// The error of a failed run, with the node whose task failed.
     pub(crate) fn attribute_error(&self, graph: &Graph, error: RunError) -> Error {
         let node = |task: TaskId| self.nodes.get(task.0 as usize).copied();
         let (task, message, kind): (_, _, fn(Box<Diagnostic>) -> Error) = match error {
@@ -189,7 +190,7 @@ impl Plan {
     }
 }
 
-/// A message about several nodes, each named with its place.
+/// A diagnostic about several nodes, each named with its place.
 fn about(graph: &Graph, message: String, nodes: &[NodeId]) -> Diagnostic {
     nodes.iter().fold(Diagnostic::new(message, Location::Unknown), |diagnostic, &node| {
         diagnostic.note(graph.describe(node), graph.node(node).location)

@@ -1,4 +1,4 @@
-//! The shapes of all needed nodes with numbers for every dimension, inferred from what is fed.
+//! The shapes of all live nodes with numbers for every dimension, inferred from the feeds.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,14 +20,14 @@ pub(crate) struct Shapes<'a> {
     bindings: Bindings,
     /// By the symbol that stands for its class: the node that gave it its size.
     resolved_by: HashMap<SymbolId, NodeId>,
-    /// By node; `None` where nothing is needed or there is no value.
+    /// By node, its sizes; `None` where they are not needed or there is no value.
     dims: Vec<Option<Dims>>,
-    /// Of nodes with several results, those of each.
+    /// By node with several results, the sizes of each.
     tuples: HashMap<NodeId, Vec<Dims>>,
 }
 
 impl<'a> Shapes<'a> {
-    /// Binds unknown dimensions to what is fed, and in a body to what they are `outside` of it,
+    /// Binds unknown dimensions to the sizes that are fed, and in a body to those `outside` of it,
     /// then infers every needed node's shape again with numbers.
     pub(crate) fn new(
         graph: &'a Graph,
@@ -96,56 +96,24 @@ impl<'a> Shapes<'a> {
         })))
     }
 
+    /// Binds the dimensions of a fed node to the sizes of its feed.
     fn bind_feed(&mut self, feed: &FeedShape) -> Result<(), Error> {
         let graph = self.graph;
         let name = &graph.node(feed.node).name;
         let Some(shape) = graph.shape(feed.node) else {
             return Err(Error::request(format!("`{name}` is an operation and cannot be fed")));
         };
-        let refuse = |message: String| {
-            Error::Request(
-                Diagnostic::new(message, Location::Unknown)
-                    .node(&**name)
-                    .note(graph.describe(feed.node), graph.node(feed.node).location)
-                    .into(),
-            )
-        };
         if shape.len() != feed.dims.len() {
-            return Err(refuse(format!(
+            let message = format!(
                 "`{name}` has {} dimensions and was fed an array of shape {:?}",
                 shape.len(),
                 &feed.dims[..]
-            )));
+            );
+            return Err(self.refuse_feed(feed, message));
         }
         for (axis, (&dim, &size)) in shape.iter().zip(&feed.dims).enumerate() {
             if let Err(before) = self.bindings.bind(graph.symbols(), dim, size) {
-                let declared = graph.symbols().resolve(dim);
-                let Dim::Symbol(symbol) = declared else {
-                    return Err(refuse(format!(
-                        "`{name}` was fed an array of shape {:?}: dimension {axis} is {before}, not {size}",
-                        &feed.dims[..]
-                    )));
-                };
-                let other = self.resolved_by.get(&symbol).copied().unwrap_or(feed.node);
-                let symbol = graph.symbols().name(symbol);
-                if other == feed.node {
-                    return Err(refuse(format!(
-                        "`{name}` was fed an array of shape {:?}: dimension {axis} is {size} where another {symbol} is {before}",
-                        &feed.dims[..]
-                    )));
-                }
-                let mut diagnostic = super::about(
-                    graph,
-                    format!(
-                        "the dimension {symbol} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
-                        graph.node(other).name,
-                    ),
-                    &[other, feed.node],
-                );
-                diagnostic.help = Some(
-                    "both must have the same size: feed batches that belong together".to_owned(),
-                );
-                return Err(Error::Request(diagnostic.into()));
+                return Err(self.feed_contradiction(feed, axis, dim, before, size));
             }
             if let Dim::Symbol(symbol) = graph.symbols().resolve(dim) {
                 self.resolved_by.entry(symbol).or_insert(feed.node);
@@ -153,6 +121,48 @@ impl<'a> Shapes<'a> {
         }
         self.dims[feed.node.index()] = Some(feed.dims.clone());
         Ok(())
+    }
+
+    fn refuse_feed(&self, feed: &FeedShape, message: String) -> Error {
+        let node = self.graph.node(feed.node);
+        let diagnostic = Diagnostic::new(message, Location::Unknown)
+            .node(&*node.name)
+            .note(self.graph.describe(feed.node), node.location);
+        Error::Request(diagnostic.into())
+    }
+
+    /// The error of a feed that gives a dimension another size than it had `before`.
+    fn feed_contradiction(
+        &self,
+        feed: &FeedShape,
+        axis: usize,
+        dim: Dim,
+        before: usize,
+        size: usize,
+    ) -> Error {
+        let graph = self.graph;
+        let name = &graph.node(feed.node).name;
+        let fed = |is: String| {
+            let dims = &feed.dims[..];
+            let message =
+                format!("`{name}` was fed an array of shape {dims:?}: dimension {axis} is {is}");
+            self.refuse_feed(feed, message)
+        };
+        let Dim::Symbol(symbol) = graph.symbols().resolve(dim) else {
+            return fed(format!("{before}, not {size}"));
+        };
+        let other = self.resolved_by.get(&symbol).copied().unwrap_or(feed.node);
+        let symbol = graph.symbols().name(symbol);
+        if other == feed.node {
+            return fed(format!("{size} where another {symbol} is {before}"));
+        }
+        let message = format!(
+            "the dimension {symbol} is {before} in what was fed to `{}` and {size} in what was fed to `{name}`",
+            graph.node(other).name,
+        );
+        let diagnostic = super::about(graph, message, &[other, feed.node])
+            .help("both must have the same size: feed batches that belong together");
+        Error::Request(diagnostic.into())
     }
 
     /// The needed nodes, and those whose shapes say how large a dimension is that the needed nodes
@@ -292,7 +302,7 @@ impl<'a> Shapes<'a> {
         let mut diagnostic = super::about(
             graph,
             format!(
-                "dimension {axis} of `{}` is {name}, which nothing that was fed settles",
+                "dimension {axis} of `{}` is {name}, whose size no feed gives",
                 graph.node(node).name
             ),
             &[node],
@@ -341,7 +351,7 @@ impl<'a> Shapes<'a> {
     }
 }
 
-/// The unknown dimensions that a body speaks of.
+/// The unknown dimensions that a body's types and attributes contain.
 fn mentioned(body: &Body, dims: &mut Vec<Dim>) {
     for (_, node) in body.graph().iter() {
         let own = node.ty.items().iter().map(|item| &item.shape);

@@ -20,8 +20,9 @@
 //! }
 //! ```
 //!
-//! `setup: const_fold, cse` are passes that run before the draft that is shown as `before`. `pass:
-//! none` shows the draft as it is translated. Drafts are rewritten by `UPDATE_PASSES=1 cargo test`.
+//! `setup: const_fold, cse` are passes that run before the draft that is shown as `before`.
+//! `pass: none` shows the draft as it is translated. Drafts are rewritten by
+//! `UPDATE_PASSES=1 cargo test`.
 //!
 //! Every file is run, too: its fetches have the same bits with all passes, without each, and
 //! without any, on one thread and on two.
@@ -137,7 +138,7 @@ impl Case {
         })
     }
 
-    /// What the fetches are, in bits, and all variables afterwards.
+    /// Runs the case. Returns the bits of the fetches, and of all variables afterwards.
     fn run(&self, options: SessionOptions) -> Vec<u64> {
         let session = Session::with_options(&self.graph, options.seed(3).verify_passes(true));
         let session = session.unwrap_or_else(|error| panic!("{error}"));

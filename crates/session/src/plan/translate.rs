@@ -6,15 +6,12 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use abeyance_ir::{Effect, Fault, Fusibility, Layout, Lowered, NodeId};
-use abeyance_kernels::launch::Kernel;
 use smallvec::SmallVec;
 
 use super::compiler::Request;
 use super::draft::{Completion, Computation, Draft, Instruction, Kind, Source, ValueId};
-use super::lowering;
 use super::needed::LiveNodes;
 use super::shapes::Shapes;
 use super::write_order::WriteOrder;
@@ -153,7 +150,7 @@ impl<'a> Draft<'a> {
         operands.collect()
     }
 
-    /// What must have run before a node because it was asked to run after others.
+    /// The values that must have run before a node, because it was asked to run after others.
     fn controls(&self, node: NodeId) -> Completion {
         let mut completion = Completion::new();
         for control in self.session.graph.controls(node) {
@@ -164,7 +161,8 @@ impl<'a> Draft<'a> {
         completion
     }
 
-    /// A node without an instruction of its own that runs has run when what it depends on has.
+    /// Sets the completion of a node without an instruction of its own that runs: it has run when
+    /// all that it depends on has.
     fn inherit_completion(&mut self, node: NodeId) {
         let mut completion = self.controls(node);
         for &operand in &self.session.graph.node(node).operands {
@@ -184,20 +182,6 @@ impl<'a> Draft<'a> {
             && self.instruction(value).runs()
         {
             completion.push(value);
-        }
-    }
-
-    /// The kernel of what an operator was lowered to: a copy where it is known or an operand's.
-    pub(super) fn kernel_of(&self, node: NodeId, lowered: Lowered) -> Kernel {
-        match lowered {
-            Lowered::Kernel(kernel) => kernel,
-            Lowered::Alias(index) => {
-                lowering::copy_operand(index, self.shapes.concrete(node).bytes())
-            }
-            Lowered::Constant(bytes) => {
-                self.held.set(self.held.get() + bytes.len());
-                lowering::copy_bytes(Arc::from(bytes))
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The verifier of drafts: what every pass may rely on, and has to leave.
+//! The verifier of drafts: the rules that every pass may rely on, and has to keep.
 //!
 //! - **Order.** Operands, and what an instruction runs after, stand before it.
 //! - **Waiting.** An instruction runs after values that have loops.
@@ -7,8 +7,8 @@
 //! - **Operands.** An operator has as many operands as its node, each of as many bytes, and with
 //!   elements as large, as the node's. A reorder has one.
 //! - **Layout.** Operands and results of operators are row-major or in the layouts of one of the
-//!   operator's rules; elementwise loops on images in blocks get operands of as many images, or such
-//!   that all images share. A reorder changes the layout.
+//!   operator's rules; elementwise loops on images in blocks get operands of as many images, or
+//!   such that all images share. A reorder changes the layout.
 //! - **Effects.** The value of a node that writes, watches or draws is its own instruction's.
 //! - **Writers.** A variable has one last writer, which is a write to it.
 //! - **Names.** A node's value exists, and so does what has to run for a node without one.
@@ -45,9 +45,10 @@ pub(crate) fn verify(draft: &Draft<'_>, pass: &str) -> Result<(), Error> {
     })
 }
 
+/// The result of a check: the rule that is broken, in words.
 type Check = Result<(), String>;
 
-/// An error unless a rule holds.
+/// Returns an error unless a rule holds.
 fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Check {
     if holds { Ok(()) } else { Err(broken()) }
 }
@@ -102,7 +103,7 @@ fn check_values(draft: &Draft<'_>) -> Check {
     Ok(())
 }
 
-/// A number of bytes, for messages.
+/// A number of bytes in words, for messages.
 fn in_words(bytes: Option<usize>) -> String {
     bytes.map_or("too many".to_owned(), |bytes| bytes.to_string())
 }
@@ -181,7 +182,7 @@ fn check_layout(
     })
 }
 
-/// True if a value can stand where a node's was described.
+/// Checks that a value can stand where a node's was described.
 fn same_bytes(draft: &Draft<'_>, user: ValueId, value: ValueId, node: NodeId) -> Check {
     let made = draft.instruction(value).node;
     let (found, wanted) = (node_bytes(draft, made), node_bytes(draft, node));

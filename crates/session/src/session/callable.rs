@@ -1,47 +1,49 @@
-//! Fetches made ready for many runs.
+//! Fetches prepared for many runs.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use abeyance_ir::{Location, NodeId};
+use parking_lot::RwLock;
 use smallvec::SmallVec;
 
 use super::Session;
 use crate::feed::Feed;
-use crate::fetch::Collect;
+use crate::fetch::Decode;
 use crate::plan::{Explanation, Plan};
 use crate::{Error, NodeCost, Results, RunOptions};
 
 impl Session {
-    /// Nodes of the session's graph made ready to run.
-    pub(crate) fn callable<C: Collect>(
+    /// Prepares nodes of the session's graph for many runs.
+    pub(crate) fn callable<D: Decode>(
         &self,
         fetches: SmallVec<[NodeId; 12]>,
-        collect: C,
-    ) -> Callable<'_, C> {
-        Callable { session: self, fetches, collect, last: RwLock::new(None) }
+        decoder: D,
+    ) -> Callable<'_, D> {
+        Callable { session: self, fetches, decoder, last: RwLock::new(None) }
     }
 }
 
-/// Fetches made ready by [`Session::prepare`].
-pub struct Callable<'s, C> {
+/// Fetches prepared for many runs: [`Session::prepare`]. It keeps the plan of the last run, and
+/// looks another one up only where feeds change their shapes.
+pub struct Callable<'s, D> {
     session: &'s Session,
     fetches: SmallVec<[NodeId; 12]>,
-    collect: C,
+    decoder: D,
     /// The plan of the last run.
     last: RwLock<Option<Arc<Plan>>>,
 }
 
-impl<C: Collect> Callable<'_, C> {
+impl<D: Decode> Callable<'_, D> {
     /// Computes the fetches: [`Session::run`].
     ///
     /// # Errors
     /// As [`Session::run`].
     #[track_caller]
-    pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<C::Output, Error> {
+    pub fn run<'a>(&self, feeds: impl AsRef<[Feed<'a>]>) -> Result<D::Output, Error> {
         self.run_with(RunOptions::new(), feeds)
     }
 
-    /// The same in another way: [`Session::run_with`].
+    /// Computes the fetches with [`RunOptions`]: [`Session::run_with`].
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -50,9 +52,9 @@ impl<C: Collect> Callable<'_, C> {
         &self,
         options: RunOptions<'_>,
         feeds: impl AsRef<[Feed<'a>]>,
-    ) -> Result<C::Output, Error> {
+    ) -> Result<D::Output, Error> {
         let location = Location::caller();
-        self.run_and(feeds.as_ref(), options, |collect, results| collect.collect(results))
+        self.run_and(feeds.as_ref(), options, |decoder, results| decoder.decode(results))
             .map_err(|error| error.at(location))
     }
 
@@ -64,11 +66,11 @@ impl<C: Collect> Callable<'_, C> {
     pub fn run_into<'a>(
         &self,
         feeds: impl AsRef<[Feed<'a>]>,
-        output: &mut C::Output,
+        output: &mut D::Output,
     ) -> Result<(), Error> {
         let location = Location::caller();
-        self.run_and(feeds.as_ref(), RunOptions::new(), |collect, results| {
-            collect.collect_into(results, output);
+        self.run_and(feeds.as_ref(), RunOptions::new(), |decoder, results| {
+            decoder.decode_into(results, output);
         })
         .map_err(|error| error.at(location))
     }
@@ -77,13 +79,13 @@ impl<C: Collect> Callable<'_, C> {
         &self,
         feeds: &[Feed<'_>],
         options: RunOptions<'_>,
-        pick_up: impl FnOnce(&C, &mut Results<'_>) -> R,
+        decode: impl FnOnce(&D, &mut Results<'_>) -> R,
     ) -> Result<R, Error> {
         let plan = self.plan(feeds)?;
-        self.session.execute(&plan, feeds, options, |results| pick_up(&self.collect, results))
+        self.session.execute(&plan, feeds, options, |results| decode(&self.decoder, results))
     }
 
-    /// The plan of a run: [`Session::explain`].
+    /// Explains the plan of a run: [`Session::explain`].
     ///
     /// # Errors
     /// As [`Session::explain`].
@@ -94,7 +96,7 @@ impl<C: Collect> Callable<'_, C> {
         explained.map_err(|error| error.at(location))
     }
 
-    /// What each node costs: [`Session::costs`].
+    /// The cost of each node by itself: [`Session::costs`].
     ///
     /// # Errors
     /// As [`Session::costs`].
@@ -106,7 +108,7 @@ impl<C: Collect> Callable<'_, C> {
     }
 
     fn plan(&self, feeds: &[Feed<'_>]) -> Result<Arc<Plan>, Error> {
-        let last = self.last.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self.last.read().clone();
         // A feed of another graph could have the node and sizes of one that fits.
         let ours = feeds.iter().all(|feed| feed.graph == self.session.id);
         if let Some(plan) = last.filter(|plan| ours && plan.fits(&self.fetches, feeds)) {
@@ -114,7 +116,7 @@ impl<C: Collect> Callable<'_, C> {
             return Ok(plan);
         }
         let plan = self.session.plan(&self.fetches, feeds)?;
-        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(plan.clone());
+        *self.last.write() = Some(plan.clone());
         Ok(plan)
     }
 }

@@ -1,66 +1,75 @@
-//! Checks of fetches and feeds: whether they are the session's graph's, and what is said if not.
+//! Checks that fetches and feeds are of the session's graph, and the messages where they are not.
 
 use abeyance_ir::{self as ir, Diagnostic, Diagnostics, Fault, GraphId, Location, NodeId};
 use smallvec::SmallVec;
 
 use super::Session;
 use crate::feed::Feed;
-use crate::fetch::{Fetch, FetchList, Listed};
-use crate::{Error, Port};
+use crate::fetch::{Fetch, FetchEntry, FetchList};
+use crate::{Error, TensorRef};
 
 impl Session {
-    /// The fetched nodes, if they are this graph's and can be picked up as what is wanted.
+    /// The fetched nodes, if they are of this graph and of the types that are asked for.
+    ///
+    /// # Errors
+    /// All fetches that are not.
     pub(super) fn fetched(&self, list: &FetchList<'_>) -> Result<SmallVec<[NodeId; 12]>, Error> {
         let mut nodes = SmallVec::new();
         let mut mistakes = Vec::new();
-        for listed in &list.0 {
-            let fault = match self.check(listed.graph, listed.node) {
+        for entry in &list.0 {
+            let fault = match self.check(entry.graph, entry.node) {
                 Err(foreign) => Err(foreign),
-                Ok(()) => match &self.frozen.graph.node(listed.node).ty {
-                    ty if listed.wanted.fits(ty) => Ok(()),
-                    _ => Err(Fault::new(format!("is not {}", listed.wanted))),
+                Ok(()) => match &self.frozen.graph.node(entry.node).ty {
+                    ty if entry.kind.fits(ty) => Ok(()),
+                    _ => Err(Fault::new(format!("is not {}", entry.kind))),
                 },
             };
             match fault {
-                Ok(()) => nodes.push(listed.node),
-                Err(fault) => mistakes.push(self.about_fetch(listed, fault)),
+                Ok(()) => nodes.push(entry.node),
+                Err(fault) => mistakes.push(self.about_fetch(entry, fault)),
             }
         }
         if mistakes.is_empty() { Ok(nodes) } else { Err(Error::Request(Diagnostics(mistakes))) }
     }
 
-    /// True if these can be fetched: they are this graph's.
-    pub(crate) fn check_ports(&self, ports: &[Port<crate::Value>]) -> Result<(), Error> {
+    /// Checks that tensors can be fetched: that they are of this graph.
+    ///
+    /// # Errors
+    /// All that are not.
+    pub(crate) fn check_fetches(&self, tensors: &[TensorRef<crate::Value>]) -> Result<(), Error> {
         let mut list = FetchList::default();
-        for port in ports {
-            port.list(&mut list);
+        for tensor in tensors {
+            tensor.list(&mut list);
         }
         self.fetched(&list).map(drop)
     }
 
-    fn about_fetch(&self, listed: &Listed<'_>, fault: Fault) -> Diagnostic {
+    fn about_fetch(&self, entry: &FetchEntry<'_>, fault: Fault) -> Diagnostic {
         let about = |graph: &ir::Graph| {
-            let node = graph.node(listed.node);
+            let node = graph.node(entry.node);
             let message = format!("the fetched `{}` {}", node.name, fault.message);
             Diagnostic::new(message, Location::Unknown)
                 .node(&*node.name)
-                .note(graph.describe(listed.node), node.location)
+                .note(graph.describe(entry.node), node.location)
         };
-        let mut diagnostic = match listed.handle {
+        let mut diagnostic = match entry.handle {
             Some(handle) => about(&handle.graph().ir()),
-            None if listed.graph == self.id && self.frozen.graph.get(listed.node).is_some() => {
+            None if entry.graph == self.id && self.frozen.graph.get(entry.node).is_some() => {
                 about(&self.frozen.graph)
             }
             None => {
                 let message = format!("a fetched tensor {}", fault.message);
-                Diagnostic::new(message, Location::Unknown).note("the tensor", listed.made)
+                Diagnostic::new(message, Location::Unknown).note("the tensor", entry.made)
             }
         };
         diagnostic.help = fault.help;
         diagnostic
     }
 
-    /// True if a node is one of the frozen graph's; else what it is instead.
+    /// Checks that a node is one of the frozen graph.
+    ///
+    /// # Errors
+    /// It is of another graph, or was made after the session.
     fn check(&self, graph: GraphId, node: NodeId) -> Result<(), Fault> {
         if graph != self.id {
             return Err(Fault::new("belongs to another graph than the session's".to_owned())
@@ -73,7 +82,7 @@ impl Session {
         }
     }
 
-    /// No tensor of another graph is fed.
+    /// Checks that no tensor of another graph is fed.
     pub(super) fn check_foreign(&self, feeds: &[Feed<'_>]) -> Result<(), Error> {
         for feed in feeds {
             self.check(feed.graph, feed.node).map_err(|foreign| {

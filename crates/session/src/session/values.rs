@@ -1,4 +1,4 @@
-//! Values of a session's variables, read and given from outside.
+//! Values of a session's variables, read and set from outside of runs.
 
 use std::sync::atomic::Ordering;
 
@@ -12,8 +12,8 @@ use crate::feed::FeedValue;
 use crate::plan::VariableIndex;
 
 impl Session {
-    /// Gives variables values from outside, all at once, and sets the counters. Nothing is changed
-    /// if there are `mistakes` already or some are found.
+    /// Sets the values of variables, all at once, and the counters. Nothing is changed if there are
+    /// `mistakes` already or some are found.
     pub(crate) fn assign<'a>(
         &self,
         values: impl IntoIterator<Item = (&'a str, &'a ir::Array)>,
@@ -63,7 +63,7 @@ impl Session {
         Ok(())
     }
 
-    /// A variable's value.
+    /// Copies a variable's value.
     ///
     /// # Errors
     /// There is no variable of that name, or its elements are not `T`.
@@ -78,7 +78,7 @@ impl Session {
             .map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Gives a variable a value from outside.
+    /// Sets a variable's value.
     ///
     /// # Errors
     /// There is no variable of that name, its elements are not `T`, or the shape differs.
@@ -126,7 +126,7 @@ impl Session {
     }
 
     fn about_variable(&self, index: VariableIndex, message: String) -> Diagnostic {
-        let (graph, id) = (&self.frozen.graph, self.names[index.0]);
+        let (graph, id) = (&self.frozen.graph, self.variable_nodes[index.0]);
         Diagnostic::new(message, Location::Unknown)
             .node(&*graph.node(id).name)
             .note(graph.describe(id), graph.node(id).location)
@@ -145,7 +145,7 @@ impl Session {
         if let Some(near) = near {
             return diagnostic.help(format!("did you mean `{near}`?"));
         }
-        let count = self.names.len();
+        let count = self.variable_nodes.len();
         let known: Vec<&str> = self.variables().take(8).collect();
         let rest = match count.saturating_sub(known.len()) {
             0 => String::new(),

@@ -25,7 +25,7 @@ impl Trace {
         serde_json::to_string(&File::new(self)).unwrap_or_default()
     }
 
-    /// WriteOrder [`Trace::to_chrome_json`] to a file.
+    /// Writes [`Trace::to_chrome_json`] to a file.
     ///
     /// # Errors
     /// The file cannot be made or written.

@@ -1,4 +1,4 @@
-//! Where the time of runs goes: when each part of each node ran, and on which thread.
+//! The times of runs: when each part of each node ran, and on which thread.
 
 mod chrome;
 mod span;
@@ -15,16 +15,16 @@ use abeyance_scheduler::{PartTime, Recording};
 use crate::Error;
 use crate::plan::{Plan, SessionGraph, TaskText};
 
-/// The times of some runs: which node ran when, on which thread, how long and how fast.
+/// The times of some runs: when each node ran, on which thread, how long and how fast.
 ///
 /// [`RunOptions::trace`](crate::RunOptions::trace) has a run added to it. `Display` prints a table
 /// of the nodes that take most time, `{:#}` of all of them; [`Trace::to_chrome_json`] and
 /// [`Trace::save`] give what <https://ui.perfetto.dev> and `chrome://tracing` draw.
 ///
 /// Room for the times is made before a run, and a plan's tasks get their names at the first run of
-/// it; the run itself allocates nothing and takes two looks at the clock for each part, some 50
-/// nanoseconds. Nodes that were folded into constants or into other nodes' loops have no time of
-/// their own: the loop is told by the names of all that it computes. A branch or a loop with a body
+/// it. The run itself allocates nothing and reads the clock twice for each part, which takes some
+/// 50 nanoseconds. Nodes that were folded into constants or fused into other nodes' loops have no
+/// time of their own: a loop has the names of all that it computes. A branch or a loop with a body
 /// is one node.
 pub struct Trace {
     epoch: Instant,
@@ -41,7 +41,7 @@ struct Described {
 }
 
 struct TracedRun {
-    /// Its place among the plans.
+    /// The index of its plan.
     plan: usize,
     recording: Recording,
 }
@@ -56,30 +56,30 @@ impl Pending {
 }
 
 impl Trace {
-    /// No runs yet. Times are counted from now.
+    /// Makes a trace without runs. Times are counted from now.
     pub fn new() -> Self {
         Self { epoch: Instant::now(), plans: Vec::new(), runs: Vec::new() }
     }
 
-    /// Forgets every run.
+    /// Removes every run.
     pub fn clear(&mut self) {
         self.runs.clear();
         self.plans.clear();
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub fn runs(&self) -> usize {
         self.runs.len()
     }
 
-    /// The time of all runs together, each from its first node to its last on the clock of the
-    /// wall: without binding feeds and copying fetched values out.
+    /// The wall-clock time of all runs together, each from its first node to its last: without
+    /// binding feeds and copying fetched values out.
     pub fn elapsed(&self) -> Duration {
         let times = self.runs.iter().map(|run| run.recording.end_ns() - run.recording.start_ns());
         Duration::from_nanos(times.sum())
     }
 
-    /// The nodes, those first that take most time.
+    /// The nodes by the time they take, the longest first.
     pub fn nodes(&self) -> Vec<NodeTime> {
         // With the last run that each was seen in, to count them.
         let mut rows: HashMap<(usize, &str), (NodeTime, Option<usize>)> = HashMap::new();
@@ -115,7 +115,7 @@ impl Trace {
         rows
     }
 
-    /// Makes room for a run.
+    /// Makes room for a run of a plan.
     pub(crate) fn begin(
         &mut self,
         plan: &Arc<Plan>,
@@ -136,7 +136,7 @@ impl Trace {
         self.runs.push(run.0);
     }
 
-    /// Every part of a run, with what its task does.
+    /// Every part of a run, with the text of its task.
     fn parts<'a>(&'a self, run: &'a TracedRun) -> impl Iterator<Item = (PartTime, &'a TaskText)> {
         let tasks = &self.plans[run.plan].tasks;
         let parts = run.recording.parts();
@@ -161,34 +161,36 @@ impl std::fmt::Debug for Trace {
     }
 }
 
-/// What a node took in all traced runs, or several nodes that are computed in one loop.
+/// The time of a node in all traced runs, or of several nodes that are computed in one loop:
+/// [`Trace::nodes`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeTime {
-    /// Its name, or the names of all.
+    /// The names of the nodes: one, or several.
     pub nodes: String,
-    /// The operator of the first.
+    /// The operator of the first node.
     pub operator: &'static str,
     /// The nodes as a graph prints them.
     pub calls: String,
     /// Element types and sizes of the results.
     pub types: String,
-    /// The runs it was part of.
+    /// The number of runs in which it ran.
     pub runs: usize,
-    /// The parts it ran in, in all runs together.
+    /// The number of its parts, in all runs together.
     pub parts: usize,
-    /// The time of all parts together; those that ran at the same time count one by one.
+    /// The time of all parts together; parts that ran at the same time count one by one.
     pub time: Duration,
-    /// What fraction that is of all nodes' time.
+    /// The fraction of all nodes' time, from 0 to 1.
     pub share: f64,
-    /// Arithmetic operations of all runs together; a transcendental function counts as about 20.
+    /// The arithmetic operations of all runs together; a transcendental function counts as about
+    /// 20.
     pub flops: f64,
-    /// Bytes read and written in all runs together, were nothing in a cache.
+    /// The bytes read and written in all runs together, were nothing in a cache.
     pub bytes: f64,
 }
 
 impl From<&TaskText> for NodeTime {
-    /// No time yet.
+    /// Makes a row without times.
     fn from(text: &TaskText) -> Self {
         Self {
             nodes: text.nodes.clone(),
@@ -206,18 +208,18 @@ impl From<&TaskText> for NodeTime {
 }
 
 impl NodeTime {
-    /// Arithmetic operations a second of one thread, in 10⁹.
+    /// The arithmetic operations a second of one thread, in 10⁹.
     pub fn gflops(&self) -> f64 {
         rate(self.flops, self.time)
     }
 
-    /// Bytes a second of one thread, in 10⁹.
+    /// The bytes a second of one thread, in 10⁹.
     pub fn gigabytes(&self) -> f64 {
         rate(self.bytes, self.time)
     }
 }
 
-/// So many a nanosecond; nothing in no time.
+/// A rate in units a nanosecond; 0 where there is no time.
 fn rate(count: f64, time: Duration) -> f64 {
     match time.as_nanos() {
         0 => 0.0,

@@ -1,4 +1,4 @@
-//! A traced run part by part.
+//! Spans: a traced run part by part.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use super::Trace;
 pub struct Span<'a> {
     /// The names of the nodes, in order: one, or several.
     pub nodes: &'a [Box<str>],
-    /// The operator of the first.
+    /// The operator of the first node.
     pub operator: &'static str,
-    /// Which part of it, counted from 0.
+    /// The index of the part, counted from 0.
     pub part: u32,
-    /// How many parts it has.
+    /// The number of parts of the task.
     pub parts: u32,
     /// The thread: 0 for the caller's, 1 and up for those of the session.
     pub thread: usize,
-    /// The begin, after the begin of the run.
+    /// The time from the begin of the run to that of the part.
     pub start: Duration,
-    /// The end, after the begin of the run.
+    /// The time from the begin of the run to the end of the part.
     pub end: Duration,
 }
 
 impl Trace {
-    /// What ran in a run of those that were traced, counted from 0, by thread and then by time;
-    /// nothing where there is no such run. Spans of one thread do not overlap.
+    /// The spans of one of the traced runs, counted from 0, by thread and then by time. There are
+    /// none where there is no such run. Spans of one thread do not overlap.
     ///
     /// ```
     /// use abeyance_graph::{dims, Graph};
@@ -38,7 +38,8 @@ impl Trace {
     /// let mut trace = Trace::new();
     /// session.run_with(RunOptions::new().trace(&mut trace), y, feeds![x => &[1.0, 2.0]])?;
     /// for span in trace.spans(0) {
-    ///     println!("{:?} on thread {} from {:?} to {:?}", span.nodes, span.thread, span.start, span.end);
+    ///     let (from, to) = (span.start, span.end);
+    ///     println!("{:?} on thread {} from {from:?} to {to:?}", span.nodes, span.thread);
     /// }
     /// # Ok::<(), abeyance_session::Error>(())
     /// ```

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::{NodeTime, Trace};
+use crate::quantity::plural;
 
-/// Rows of a table unless all are asked for.
+/// The most rows of a table, unless all are asked for.
 const ROWS: usize = 30;
-/// Characters of a node's line.
+/// The most characters of a node's text.
 const WIDTH: usize = 120;
 
 impl fmt::Display for Trace {
@@ -64,18 +65,11 @@ fn line(f: &mut fmt::Formatter<'_>, row: &NodeTime) -> fmt::Result {
         write!(f, " {:>8}", "-")?
     }
     write!(f, " {:7.1} {:6}  ", row.gigabytes(), row.parts / runs)?;
-    // Several nodes are told by their names: what each is would fill the line.
+    // Several nodes stand by their names: their calls would fill the line.
     let text = if row.calls.contains("; ") { &row.nodes } else { &row.calls };
     match text.char_indices().nth(WIDTH) {
         Some((end, _)) => write!(f, "{}…", &text[..end])?,
         None => f.write_str(text)?,
     }
     writeln!(f, " : {}", row.types)
-}
-
-fn plural(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    }
 }

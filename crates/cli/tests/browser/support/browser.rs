@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use fantoccini::actions::{
@@ -15,6 +14,7 @@ use fantoccini::key::Key;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use super::driver::{self, Driver};
@@ -44,7 +44,7 @@ pub struct Browser {
 /// then. Where there is no browser the test is left out, with a word about it.
 pub fn in_browser<T>(name: &str, test: impl FnOnce(&Browser) -> T) {
     let Some((chromium, driver)) = driver::programs() else { return };
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = TURN.lock();
     let profile = Folder::new(&format!("{name}-profile"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driver = Driver::start(driver);

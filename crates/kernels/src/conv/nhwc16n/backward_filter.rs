@@ -24,7 +24,7 @@ use crate::matmul::pack::{self, blocks};
 /// Channels of the result in the widest strip.
 const WIDEST: usize = 8;
 
-/// How the sums are made.
+/// The plan of the sums: groups of rows, pieces of the filter, strips.
 #[derive(Clone, Debug)]
 struct Plan {
     conv: Convolution,
@@ -35,7 +35,7 @@ struct Plan {
     /// summed by themselves. The last group may have fewer.
     rows: usize,
     each: usize,
-    /// What a part sums.
+    /// The piece of the filter that a part sums.
     taps: Taps,
     /// Rows that are swept at once.
     sweep: usize,
@@ -49,7 +49,7 @@ enum Taps {
     All,
     /// The taps of a row.
     Row,
-    /// So many of a tap's channels.
+    /// This many of a tap's channels.
     Channels(usize),
 }
 

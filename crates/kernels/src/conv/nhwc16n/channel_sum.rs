@@ -40,7 +40,7 @@ impl ChannelSum {
         pays(self.images) && self.pixels * self.channels > 0
     }
 
-    /// A kernel from images in a layout to the sums `[C]`.
+    /// Makes the kernel from images in a layout to the sums `[C]`.
     pub fn kernel<T: Float>(self, layout: Layout) -> Kernel {
         T::channel_sum(self, layout)
     }
@@ -140,7 +140,7 @@ impl ChannelSum {
         }
     }
 
-    /// Add pixels of `width` numbers each to the sums of the pixel's place in the period.
+    /// Adds pixels of `width` numbers each to the sums of the pixel's place in the period.
     #[inline(always)]
     fn add<T: Real>(&self, x: &[T], range: Range<usize>, width: usize, sums: &mut [T]) {
         let mut pixel = range.start;

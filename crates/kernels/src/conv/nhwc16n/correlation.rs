@@ -24,13 +24,13 @@ const WIDEST: usize = 12;
 /// Targets along one dimension, a period apart, which see sources through the same taps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
-    /// The first target, and how many there are.
+    /// The first target, and the number of targets.
     pub first: usize,
     pub count: usize,
     /// The taps' class: where the first target is within the first period.
     pub class: usize,
-    /// How many of the class's taps are left out before those that are within the source, and how
-    /// many these are.
+    /// The number of the class's taps that are left out before those that are within the source,
+    /// and the number of these.
     pub skip: usize,
     pub taps: usize,
     /// The source that the first target sees through the first of the taps.
@@ -62,15 +62,15 @@ impl Run {
         runs
     }
 
-    /// Those of its targets that are in a range: the first of them counted from the run's first,
-    /// and how many.
+    /// The targets of the run that are in a range: the first of them, counted from the run's first,
+    /// and their number.
     pub fn within(&self, range: &Range<usize>, period: usize) -> Range<usize> {
         let at = |target: usize| target.saturating_sub(self.first).div_ceil(period).min(self.count);
         at(range.start)..at(range.end)
     }
 }
 
-/// How target images are made.
+/// The plan by which target images are made.
 #[derive(Clone, Debug)]
 struct Plan {
     conv: Convolution,
@@ -151,13 +151,13 @@ impl Plan {
         self.conv.rows.window * self.conv.columns.window * self.from
     }
 
-    /// Where the filters of a bundle begin for a pair of classes.
+    /// The index at which the filters of a bundle begin for a pair of classes.
     fn filters(&self, bundle: Bundle, row: usize, column: usize) -> usize {
         let before = self.before[row * self.columns.period() + column];
         bundle.first * self.channel_len() + before * self.from * bundle.width
     }
 
-    /// Fill `out` with the filters from a bundle on,
+    /// Fills `out` with the filters from a bundle on,
     /// `[bundle, row class, column class, row tap, column tap, source channel, target channel]`.
     fn pack<T: Float>(&self, w: &[T], mut out: &mut [T], first: usize) {
         let Convolution { columns, channels, filters, .. } = self.conv;
@@ -312,8 +312,8 @@ impl<T: Float> Block<'_, T> {
         }
     }
 
-    /// Make the pixels of some rows of a run and of some columns of another; either the rows or the
-    /// columns are a single one.
+    /// Makes the pixels of some rows of a run and of some columns of another; either the rows or
+    /// the columns are a single one.
     #[inline(always)]
     fn line<S: Simd>(
         &mut self,

@@ -5,7 +5,7 @@ use pulp::Simd;
 use super::BLOCK;
 use crate::lanes::{Float, Lane, Work, within};
 
-/// Where a walk begins, and how many rounds its inner loop has.
+/// The start of a walk, and the number of rounds of its inner loop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     /// The element of the first operand and that of the sums.
@@ -16,7 +16,7 @@ pub(super) struct Start {
     pub run: usize,
 }
 
-/// What the second operand of products is.
+/// The kinds of the second operand of products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Second {
     /// Numbers, the same for all images; sums start from zero.
@@ -37,7 +37,7 @@ pub(super) struct Strip<'a, T> {
     pub count: usize,
     /// One of [`widths`].
     pub width: usize,
-    /// How far it is from one `i` to the next.
+    /// The distance from one `i` to the next, in elements.
     pub x_step: usize,
     pub out_step: usize,
     pub rows: usize,
@@ -52,7 +52,7 @@ pub(super) fn widths(most: usize) -> impl Iterator<Item = usize> {
 }
 
 impl<T: Float> Strip<'_, T> {
-    /// Compute the sums.
+    /// Computes the sums.
     #[inline(always)]
     pub fn run<S: Simd>(self, simd: S, second: Second)
     where
@@ -94,7 +94,7 @@ struct Tiles<'a, T, const LINES: bool, const O: usize, const WIDE: u32, const NA
 impl<T: Float, const LINES: bool, const O: usize, const WIDE: u32, const NARROW: u32> Work<T>
     for Tiles<'_, T, LINES, O, WIDE, NARROW>
 {
-    /// As many at a time as can be, and about as many each time.
+    /// Computes the sums for as many `i` at a time as registers hold, about as many each time.
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S)
     where
@@ -202,8 +202,8 @@ struct Walk {
     y: (usize, usize),
 }
 
-/// Add to `sums[a][o]` the products `x[a] · y[o]` of all rounds, one after the other. The `o`th `y`
-/// is a number, or a register that begins a line.
+/// Adds to `sums[a][o]` the products `x[a] · y[o]` of all rounds, one after the other. The `o`th
+/// `y` is a number, or a register that begins a line.
 ///
 /// # Safety
 /// In every round each `x` must be readable for a register, and so must each `y`, or for a number.

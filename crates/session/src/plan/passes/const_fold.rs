@@ -24,7 +24,7 @@ use crate::plan::emit::emit_kernel;
 
 pub(crate) struct ConstFold;
 
-/// The most bytes of a result: a plan holds its constants for as long as it lives.
+/// The most bytes of a result that is folded: a plan holds its constants for as long as it lives.
 const MOST_BYTES: usize = 64 * 1024;
 /// Results of up to so many bytes are folded however small their operands are. Larger ones only if
 /// the operands are as large, since to read the result would take longer than to compute it.
@@ -115,7 +115,7 @@ fn evaluate(draft: &mut Draft<'_>, value: ValueId) -> Result<Option<Arc<[u8]>>, 
     Ok(bytes)
 }
 
-/// What a program of one output computes; `None` if it fails.
+/// Runs a program of one output. Returns the output's bytes; `None` if it fails.
 fn execute(program: Program, output: BufferId) -> Result<Option<Arc<[u8]>>, Error> {
     let alone = alone()?;
     let mut state = program.state(alone.threads())?;
@@ -129,7 +129,7 @@ fn execute(program: Program, output: BufferId) -> Result<Option<Arc<[u8]>>, Erro
 
 /// A kernel whose loops are lent to a program.
 struct Lent {
-    /// All of it but the loops.
+    /// The kernel without its loops.
     kernel: Kernel,
     loops: Vec<Arc<Function>>,
 }
@@ -150,7 +150,7 @@ fn lend(kernel: Kernel) -> (Kernel, Lent) {
     (copy, Lent { kernel: lent, loops })
 }
 
-/// The kernel as it was, once the program is gone that it was lent to.
+/// Takes a kernel back, once the program is gone that it was lent to.
 fn give_back(Lent { mut kernel, loops }: Lent) -> Kernel {
     for (step, shared) in kernel.steps.iter_mut().zip(loops) {
         step.run = match Arc::try_unwrap(shared) {

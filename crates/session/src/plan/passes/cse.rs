@@ -9,11 +9,11 @@
 //!
 //! Not shared: what draws from a random stream, writes a variable, or observes.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use abeyance_ir::Layout;
-use smallvec::SmallVec;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::Pass;
 use crate::Error;
@@ -29,7 +29,8 @@ impl Pass for Cse {
     fn run(&self, draft: &mut Draft<'_>) -> Result<(), Error> {
         let count = draft.instructions.len();
         let mut renaming = Renaming::empty(count);
-        let mut known = Known { found: HashMap::with_capacity(count), hasher: RandomState::new() };
+        let mut known =
+            Known { values: HashTable::with_capacity(count), hasher: RandomState::new() };
         let old = std::mem::take(&mut draft.instructions);
         draft.instructions.reserve(old.len());
         for (index, mut instruction) in old.into_iter().enumerate() {
@@ -55,12 +56,13 @@ impl Pass for Cse {
 
 /// The values so far that others may be equal to, under the hashes of their expressions.
 struct Known {
-    found: HashMap<u64, SmallVec<[ValueId; 1]>>,
+    values: HashTable<ValueId>,
     hasher: RandomState,
 }
 
 impl Known {
-    /// An earlier value that is equal to the instruction's, which else is noted as `new`.
+    /// Finds an earlier value that is equal to the instruction's. Where there is none, the
+    /// instruction's is noted as `new`.
     fn find_or_insert(
         &mut self,
         draft: &Draft<'_>,
@@ -70,15 +72,18 @@ impl Known {
         if !is_shareable(draft, instruction) {
             return None;
         }
-        let entries = self.found.entry(hash(&self.hasher, draft, instruction)).or_default();
-        let found = entries
-            .iter()
-            .copied()
-            .find(|&other| are_equal(draft, instruction, draft.instruction(other)));
-        if found.is_none() {
-            entries.push(new);
+        let entry = self.values.entry(
+            hash(&self.hasher, draft, instruction),
+            |&other| are_equal(draft, instruction, draft.instruction(other)),
+            |&other| hash(&self.hasher, draft, draft.instruction(other)),
+        );
+        match entry {
+            Entry::Occupied(found) => Some(*found.get()),
+            Entry::Vacant(vacant) => {
+                vacant.insert(new);
+                None
+            }
         }
-        found
     }
 }
 

@@ -1,8 +1,8 @@
 //! Dead code elimination: instructions whose values nobody needs are removed.
 //!
 //! Liveness is propagated backwards over the list, which needs one walk since operands stand before
-//! their users. The roots are the fetches and whatever acts (writes a variable, or observes);
-//! what a live instruction reads or has to run after is live.
+//! their users. The roots are the fetches and whatever acts (writes a variable, or observes); what
+//! a live instruction reads or has to run after is live.
 //!
 //! It is in every plan, also where a session leaves out all passes: a run never computes what
 //! nobody asked for, such as the operand of a node that its operator lowered to known bytes.

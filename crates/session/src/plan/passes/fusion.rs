@@ -40,7 +40,7 @@ const MOST_UNPLACED: usize = 16;
 /// A producer's pieces are at most so many bytes: each is to stay in the cache until its tiles are
 /// done.
 const PIECE: usize = 512 * 1024;
-/// No group.
+/// The index of no group.
 const NONE: u32 = u32::MAX;
 
 impl Pass for Fusion {
@@ -61,7 +61,7 @@ impl Pass for Fusion {
     }
 }
 
-/// What runs as one: a producer, members in an order in which they can run, or both.
+/// Instructions that run as one: a producer, members in an order in which they can run, or both.
 #[derive(Debug, Default)]
 struct Unit {
     producer: Option<ValueId>,
@@ -116,16 +116,16 @@ struct Grouping<'d, 'a> {
     can_produce: FixedBitSet,
 }
 
-/// How an operand reaches an instruction.
+/// The ways in which an operand reaches an instruction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edge {
     /// An elementwise instruction of as many elements.
     Fused,
     /// A producer's value, of as many elements.
     Produced,
-    /// Something that is run before.
+    /// A value that is computed before.
     Run,
-    /// Something that is there.
+    /// A value that is in memory: a feed, a variable or a constant.
     There,
 }
 
@@ -254,25 +254,7 @@ impl<'d, 'a> Grouping<'d, 'a> {
     /// to.
     fn place(&mut self, value: ValueId) {
         let (tree, mut level) = self.tree(value);
-        let mut joined: SmallVec<[u32; 4]> = SmallVec::new();
-        let mut producers: SmallVec<[ValueId; 2]> = SmallVec::new();
-        for &member in &tree {
-            for &operand in &self.draft.instruction(member).operands {
-                let place = operand.index();
-                match self.edge(member, operand) {
-                    Edge::Fused if self.unplaced[place] == 0 && self.levels[place] == level => {
-                        joined.push(self.of[place]);
-                    }
-                    Edge::Produced if self.levels[place] + 1 == level => {
-                        producers.push(operand);
-                        joined.extend(Some(self.producers[place]).filter(|&group| group != NONE));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        joined.sort_unstable();
-        joined.dedup();
+        let (mut joined, mut producers) = self.connected(&tree, level);
         let size = joined.iter().map(|&group| self.groups[group as usize].members.len());
         if size.sum::<usize>() + tree.len() > MOST {
             // A level above all of them, so that no group is left by an edge over which the level
@@ -300,18 +282,52 @@ impl<'d, 'a> Grouping<'d, 'a> {
             self.groups[group as usize].members.push(member);
         }
         for producer in producers {
-            self.producers[producer.index()] = NONE;
-            let old = self.groups[group as usize].producer;
-            let better = old.is_none_or(|old| self.bytes(old) < self.bytes(producer));
-            if better {
-                if let Some(old) = old {
-                    self.producers[old.index()] = NONE;
+            self.offer_producer(group, producer);
+        }
+    }
+
+    /// The groups to which instructions of a level are connected, and the producers whose pieces
+    /// they can follow.
+    fn connected(
+        &self,
+        tree: &[ValueId],
+        level: u32,
+    ) -> (SmallVec<[u32; 4]>, SmallVec<[ValueId; 2]>) {
+        let mut joined: SmallVec<[u32; 4]> = SmallVec::new();
+        let mut producers: SmallVec<[ValueId; 2]> = SmallVec::new();
+        for &member in tree {
+            for &operand in &self.draft.instruction(member).operands {
+                let index = operand.index();
+                match self.edge(member, operand) {
+                    Edge::Fused if self.unplaced[index] == 0 && self.levels[index] == level => {
+                        joined.push(self.of[index]);
+                    }
+                    Edge::Produced if self.levels[index] + 1 == level => {
+                        producers.push(operand);
+                        joined.extend(Some(self.producers[index]).filter(|&group| group != NONE));
+                    }
+                    _ => {}
                 }
-                self.groups[group as usize].producer = Some(producer);
             }
-            if let Some(producer) = self.groups[group as usize].producer {
-                self.producers[producer.index()] = group;
+        }
+        joined.sort_unstable();
+        joined.dedup();
+        (joined, producers)
+    }
+
+    /// Makes a value the producer of a group, unless the group has a larger one.
+    fn offer_producer(&mut self, group: u32, producer: ValueId) {
+        self.producers[producer.index()] = NONE;
+        let old = self.groups[group as usize].producer;
+        let is_better = old.is_none_or(|old| self.bytes(old) < self.bytes(producer));
+        if is_better {
+            if let Some(old) = old {
+                self.producers[old.index()] = NONE;
             }
+            self.groups[group as usize].producer = Some(producer);
+        }
+        if let Some(producer) = self.groups[group as usize].producer {
+            self.producers[producer.index()] = group;
         }
     }
 
@@ -353,6 +369,12 @@ impl<'d, 'a> Grouping<'d, 'a> {
             }
             units[last.index()] = Some(Unit { producer: group.producer, members });
         }
+        self.ordered(units, &unit_of)
+    }
+
+    /// Sorts units topologically. Of those that are ready the one with the lowest index comes
+    /// first.
+    fn ordered(&self, mut units: Vec<Option<Unit>>, unit_of: &[u32]) -> Vec<Unit> {
         let mut waits = vec![0u32; units.len()];
         let mut behind: Vec<SmallVec<[u32; 2]>> = vec![SmallVec::new(); units.len()];
         for value in self.draft.ids() {

@@ -1,12 +1,12 @@
 //! Layout assignment: values stay in blocked layouts between the operators that compute in them.
 //!
-//! A convolution of many images reorders them to blocks of sixteen, computes, and reorders its
-//! result back to row-major order. Where the next one would reorder it again, and what is between
-//! them is elementwise, the blocked layout is propagated forwards over all of it: the same loops on
-//! the same numbers in another order in memory. It is one walk over the list. An operator with
-//! [rules](abeyance_ir::Operator::layouts) takes its first, an elementwise instruction takes the
-//! layout of its operands where each can be had so, and a reorder is put in, once for each value,
-//! where another layout is needed.
+//! A convolution of many images reorders them to blocks of sixteen (`Nhwc16n`), computes, and
+//! reorders its result back to row-major order. Where the next one would reorder it again, and what
+//! is between them is elementwise, the blocked layout is propagated forwards over all of it: the
+//! same loops on the same numbers in another order in memory. It is one walk over the list. An
+//! operator with [rules](abeyance_ir::Operator::layouts) takes its first, an elementwise
+//! instruction takes the layout of its operands where each can be had so, and a reorder is put in,
+//! once for each value, where another layout is needed.
 
 use abeyance_ir::{Concrete, Fusibility, Layout, LayoutRule, NodeId};
 use smallvec::SmallVec;
@@ -15,7 +15,7 @@ use super::{Pass, missing};
 use crate::Error;
 use crate::plan::draft::{Computation, Draft, Instruction, Kind, Renaming, ValueId};
 
-/// The pass; a layout itself is a [`Layout`].
+/// The pass that assigns layouts. A layout itself is a [`Layout`].
 pub(crate) struct Layouts;
 
 impl Pass for Layouts {
@@ -94,8 +94,8 @@ impl Rewrite<'_, '_> {
         self.draft.shapes.concrete(node)
     }
 
-    /// The value in a layout, as an array of the sizes of `node`, in whose place it stands; reordered
-    /// if need be.
+    /// The value in a layout, as an array of the sizes of `node`, in whose place it stands;
+    /// reordered if need be.
     fn in_layout(
         &mut self,
         value: ValueId,

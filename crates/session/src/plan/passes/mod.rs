@@ -2,9 +2,9 @@
 //! result as it was.
 //!
 //! [`passes`] is the list, in the order in which they run. A session can leave some out
-//! ([`SessionOptions::without_pass`](crate::SessionOptions::without_pass)); results stay the same
-//! then, too, and where they do not, the pass that is left out is to blame. In debug builds, and
-//! where a session asks for it, the draft is [verified](super::verify) after each.
+//! ([`SessionOptions::without_pass`](crate::SessionOptions::without_pass)). Results stay the same
+//! then, too; where they do not, the pass that is left out is at fault. In debug builds, and where
+//! a session asks for it, the draft is [verified](super::verify) after each.
 
 mod const_fold;
 mod cse;
@@ -20,7 +20,7 @@ use crate::Error;
 
 /// A rewriting of a draft that changes no bit of any result.
 pub(crate) trait Pass: Sync {
-    /// The name by which it is left out, and blamed.
+    /// The name by which a session leaves it out, and errors name it.
     fn name(&self) -> &'static str;
 
     /// True if no session can leave it out.
@@ -66,18 +66,18 @@ pub(crate) fn optional() -> impl Iterator<Item = &'static str> {
 /// A set of passes, and whether the draft is verified after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PassSet {
-    /// By index in the list.
+    /// A bit for each pass, by its index in the list.
     enabled: u32,
     verified: bool,
 }
 
 impl PassSet {
-    /// All passes; verified in debug builds.
+    /// The set of all passes; the draft is verified after each in debug builds.
     pub(crate) fn all() -> Self {
         Self { enabled: u32::MAX, verified: cfg!(debug_assertions) }
     }
 
-    /// Those alone that no session can leave out.
+    /// The set of the passes alone that no session can leave out.
     pub(crate) fn none(self) -> Self {
         optional().fold(self, Self::without)
     }

@@ -11,8 +11,8 @@
 //! | `neg(neg(x))` is `x` | the sign bit flips, of a NaN, too; integers wrap |
 //! | `logical_not(logical_not(x))` is `x` | a truth value is 0 or 1 |
 //!
-//! What needs no rule here: a reshape, an identity, a cast to its own type, a slice of everything
-//! and the like are no instructions, since their operators [alias](abeyance_ir::Lowered::Alias)
+//! No rule is needed for a reshape, an identity, a cast to its own type, a slice of everything and
+//! the like: they are no instructions, since their operators [alias](abeyance_ir::Lowered::Alias)
 //! their operand; equal instructions are [`cse`](super::cse)'s.
 //!
 //! Considered and refused, since a bit could change:

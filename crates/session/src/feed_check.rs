@@ -1,5 +1,5 @@
-//! Whether what is fed is what the graph can take: told before a plan is made, all that does not
-//! fit together.
+//! Checks that a graph can take the values that are fed, before a plan is made. All that do not fit
+//! are reported together.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use abeyance_ir::{Concrete, Diagnostic, Diagnostics, Dim, Graph, Location, NodeI
 use crate::Error;
 use crate::feed::Feed;
 
-/// No tensor is fed twice, and each what it can hold, in a shape that it can have beside the
-/// others.
+/// Checks that no tensor is fed twice, and that each is fed elements of its type, in a shape that
+/// it can have beside the others.
 ///
 /// # Errors
-/// Everything that does not fit.
+/// All feeds that do not fit.
 pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
     let mut mistakes = Vec::new();
     let mut sizes = HashMap::new();
@@ -47,17 +47,18 @@ pub(crate) fn check(graph: &Graph, feeds: &[Feed<'_>]) -> Result<(), Error> {
     if mistakes.is_empty() { Ok(()) } else { Err(Error::Request(Diagnostics(mistakes))) }
 }
 
-/// Where an unknown dimension has got its size: of which tensor, as which symbol there, and the
-/// size.
-type Shapes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
+/// The sizes of unknown dimensions, each with the tensor that gave it, and the symbol that it has
+/// in that tensor.
+type Sizes = HashMap<SymbolId, (NodeId, SymbolId, usize)>;
 
-/// True if a size is the one that the graph, or an array that was fed before, gives the dimension.
+/// Checks a size against the one that the graph, or an array that was fed before, gives the
+/// dimension. Returns the mistake, if there is one.
 fn check_size(
     graph: &Graph,
     feed: &Feed<'_>,
     axis: usize,
     (dim, size): (Dim, usize),
-    sizes: &mut Shapes,
+    sizes: &mut Sizes,
 ) -> Option<Diagnostic> {
     let symbols = graph.symbols();
     let name = &graph.node(feed.node).name;
@@ -72,7 +73,7 @@ fn check_size(
         (Dim::Symbol(own), Dim::Known(known)) => {
             let diagnostic = about(graph, feed.node, fed(format!("{known}, not {size}")));
             let text = format!("made dimension {axis} of `{name}` {known}");
-            Some(settled(graph, diagnostic, &symbols.causes(own), &text))
+            Some(determined_by(graph, diagnostic, &symbols.causes(own), &text))
         }
         (_, Dim::Symbol(symbol)) => {
             let own = match dim {
@@ -102,15 +103,15 @@ fn check_size(
             let only = |of: &[NodeId], other: &[NodeId]| -> Vec<NodeId> {
                 of.iter().copied().filter(|id| !other.contains(id)).collect()
             };
-            let settlers = [only(&mine, &theirs), only(&theirs, &mine)].concat();
+            let causes = [only(&mine, &theirs), only(&theirs, &mine)].concat();
             let text = format!("needs the two to be equal, {called}");
-            Some(settled(graph, diagnostic, &settlers, &text))
+            Some(determined_by(graph, diagnostic, &causes, &text))
         }
     }
 }
 
-/// Says which nodes settled a size.
-fn settled(graph: &Graph, diagnostic: Diagnostic, by: &[NodeId], text: &str) -> Diagnostic {
+/// Adds the nodes that determined a size to a diagnostic.
+fn determined_by(graph: &Graph, diagnostic: Diagnostic, by: &[NodeId], text: &str) -> Diagnostic {
     by.iter().take(3).fold(diagnostic, |diagnostic, &id| {
         let node = graph.node(id);
         let what = match node.call {
@@ -127,7 +128,7 @@ fn about(graph: &Graph, node: NodeId, message: String) -> Diagnostic {
         .note(graph.describe(node), graph.node(node).location)
 }
 
-/// Adds the advice of a node that takes what was fed.
+/// Adds the advice of an operator that takes the fed tensor.
 fn advised(graph: &Graph, node: NodeId, given: Concrete<'_>, diagnostic: Diagnostic) -> Diagnostic {
     let Some(wanted) = graph.node(node).ty.tensor() else {
         return diagnostic;

@@ -1,4 +1,4 @@
-//! What a session has come to, taken out of it and put back.
+//! The state of a session, taken out of it and put back.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,10 +7,10 @@ use abeyance_ir::{Array, Diagnostic, Location};
 
 use crate::{Error, Session};
 
-/// What a session has come to: the values of its variables, and the counters that key its random
+/// The state of a session: the values of its variables, and the counters that key its random
 /// streams. A session with the same seed that is put into this state goes on to the same bits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct SessionState {
     /// The session's seed.
     pub seed: u64,
     /// The number of runs that wrote variables.
@@ -22,9 +22,9 @@ pub struct Snapshot {
 }
 
 impl Session {
-    /// What the session has come to, between two runs that write.
-    pub fn snapshot(&self) -> Snapshot {
-        let graph = self.frozen_graph();
+    /// Copies the state of the session, between two runs that write.
+    pub fn state(&self) -> SessionState {
+        let graph = self.graph();
         let values = self.values().read();
         let variables = self.variable_nodes().iter().zip(values.iter()).map(|(&id, value)| {
             let node = graph.node(id);
@@ -33,7 +33,7 @@ impl Session {
             let dtype = ty.map_or(abeyance_ir::DType::F32, |ty| ty.dtype);
             (node.name.clone(), Array { dtype, dims, bytes: value.to_vec() })
         });
-        Snapshot {
+        SessionState {
             seed: self.seed(),
             // Steps are counted while values are locked for writing.
             step: self.counters().0.load(Ordering::Acquire),
@@ -42,22 +42,22 @@ impl Session {
         }
     }
 
-    /// Puts the session into a state that it, or another of the same graph and seed, was in. All
+    /// Puts the session into a state that it, or another of the same graph and seed, had. All
     /// variables change at once.
     ///
     /// # Errors
     /// Variables that are missing, unknown or of another shape, all of them; another seed. The
     /// session is then as it was.
     #[track_caller]
-    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), Error> {
+    pub fn restore(&self, state: &SessionState) -> Result<(), Error> {
         let location = Location::caller();
         let mut mistakes = Vec::new();
-        if snapshot.seed != self.seed() {
+        if state.seed != self.seed() {
             mistakes.push(
                 Diagnostic::new(
                     format!(
                         "the state is of seed {}, and the session of seed {}",
-                        snapshot.seed,
+                        state.seed,
                         self.seed()
                     ),
                     location,
@@ -66,17 +66,17 @@ impl Session {
             );
         }
         for name in self.variables() {
-            if !snapshot.variables.iter().any(|(known, _)| **known == *name) {
+            if !state.variables.iter().any(|(known, _)| **known == *name) {
                 let message = format!("the state lacks the variable `{name}`");
                 mistakes.push(Diagnostic::new(message, location).node(name));
             }
         }
-        let values = snapshot.variables.iter().map(|(name, array)| (&**name, array));
-        let counters = Some((snapshot.step, snapshot.draws));
+        let values = state.variables.iter().map(|(name, array)| (&**name, array));
+        let counters = Some((state.step, state.draws));
         self.assign(values, counters, mistakes).map_err(|error| error.at(location))
     }
 
-    /// Gives some variables values from outside, all at once.
+    /// Sets the values of some variables, all at once.
     ///
     /// # Errors
     /// Variables that do not exist, or are of another element type or shape: all of them. Nothing
