@@ -29,14 +29,14 @@ const REASON: &str = "//! Long because ";
 const TO_SPLIT: [(&str, usize); 0] = [];
 
 /// The number of comment lines wider than `WIDTH` columns. Only ever lower it.
-const WIDE_COMMENTS: usize = 49;
+const WIDE_COMMENTS: usize = 6;
 const WIDTH: usize = 100;
 
 /// The number of matches on a `bool`, each of which should be an `if`. Only ever lower it.
-const MATCHES_ON_BOOL: usize = 35;
+const MATCHES_ON_BOOL: usize = 3;
 
 /// The number of docs that begin with one of `UNCLEAR`. Only ever lower it.
-const UNCLEAR_DOCS: usize = 683;
+const UNCLEAR_DOCS: usize = 25;
 const UNCLEAR: [&str; 3] = ["The same", "What ", "Whether "];
 
 /// A text file, by its path from the root.

@@ -51,6 +51,7 @@ fn stretching(
     f: impl Fn(f32, f32) -> f32 + Copy + Send + Sync + 'static,
 ) {
     let size = size_of::<f32>();
+    #[allow(clippy::redundant_closure)] // inlined, and so compiled for the instruction set
     let row: Function = Box::new(move |call| {
         let (x, y) = (call.input::<f32>(0), call.input::<f32>(1));
         let (out, start) = (call.output(), 0);

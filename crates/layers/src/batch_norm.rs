@@ -42,7 +42,7 @@ pub fn batch_norm<'g, T: Float>(
     BatchNorm::new().apply(x, training)
 }
 
-/// The settings of a [`batch_norm`] layer.
+/// The settings of a [`batch_norm()`] layer.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm<'a> {
     name: &'a str,
@@ -80,7 +80,7 @@ impl<'a> BatchNorm<'a> {
         self
     }
 
-    /// Appends the layer: see [`batch_norm`].
+    /// Appends the layer: see [`batch_norm()`].
     #[track_caller]
     pub fn apply<'g, T: Float>(
         self,

@@ -23,7 +23,14 @@ fn ask(kept: &mut Option<TcpStream>, addr: SocketAddr, body: &str) -> Outcome {
         Some(stream) => stream,
         None => match TcpStream::connect(addr) {
             Ok(stream) => stream,
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Outcome::Refused,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+                ) =>
+            {
+                return Outcome::Refused;
+            }
             Err(error) => panic!("{error}"),
         },
     };

@@ -8,7 +8,7 @@ use abeyance_scheduler::{AlignedBytes, BufferId, Program, ProgramBuilder, Task, 
 use smallvec::SmallVec;
 
 use super::compiler::Request;
-use super::draft::{Draft, Source, ValueId};
+use super::draft::{Draft, Instruction, Source, ValueId};
 use super::{FetchSlot, Plan, VariableIndex};
 use crate::Error;
 
@@ -69,7 +69,7 @@ impl<'a> Emitter<'a> {
         self.reads.sort_unstable();
         self.writes.sort_unstable();
         self.nodes.shrink_to_fit();
-        let (values, layouts) = self.values();
+        let (values, layouts) = (self.values(), self.layouts());
         let mut plan = Plan {
             fetches: fetches.into(),
             feeds: self.request.feeds.to_vec(),
@@ -115,20 +115,27 @@ impl<'a> Emitter<'a> {
         Ok(fed)
     }
 
-    /// The nodes of all buffers that hold a value, and the layouts of those that are not row-major.
-    fn values(&self) -> (Vec<(BufferId, NodeId)>, Vec<(BufferId, Layout)>) {
-        if self.request.outside.is_some() {
-            return (Vec::new(), Vec::new());
-        }
-        let instructions = || self.draft.instructions.iter().zip(&self.buffers);
-        let values =
-            instructions().filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.node)));
-        let layouts = instructions()
-            .filter(|(instruction, _)| !instruction.is_row_major())
-            .filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction.layout)));
-        let (mut values, layouts): (Vec<_>, _) = (values.collect(), layouts.collect());
+    /// The nodes of all buffers that hold a value.
+    fn values(&self) -> Vec<(BufferId, NodeId)> {
+        let values = self.buffered().map(|(buffer, instruction)| (buffer, instruction.node));
+        let mut values: Vec<_> = values.collect();
         values.shrink_to_fit();
-        (values, layouts)
+        values
+    }
+
+    /// The layouts of the buffers that are not row-major.
+    fn layouts(&self) -> Vec<(BufferId, Layout)> {
+        let blocked = self.buffered().filter(|(_, instruction)| !instruction.is_row_major());
+        blocked.map(|(buffer, instruction)| (buffer, instruction.layout)).collect()
+    }
+
+    /// The instructions whose value is in a buffer, and of which the plan keeps the names.
+    fn buffered(&self) -> impl Iterator<Item = (BufferId, &Instruction)> {
+        let is_body = self.request.outside.is_some();
+        let instructions = self.draft.instructions.iter().zip(&self.buffers);
+        let buffered =
+            instructions.filter_map(|(instruction, buffer)| Some(((*buffer)?, instruction)));
+        buffered.filter(move |_| !is_body)
     }
 
     fn fetch(&mut self, node: NodeId) -> Result<FetchSlot, Error> {
