@@ -33,7 +33,7 @@ const WIDE_COMMENTS: usize = 6;
 const WIDTH: usize = 100;
 
 /// The number of matches on a `bool`, each of which should be an `if`. Only ever lower it.
-const MATCHES_ON_BOOL: usize = 3;
+const MATCHES_ON_BOOL: usize = 2;
 
 /// The number of docs that begin with one of `UNCLEAR`. Only ever lower it.
 const UNCLEAR_DOCS: usize = 25;
