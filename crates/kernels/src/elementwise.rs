@@ -1,8 +1,8 @@
 //! One function applied to every element of a row, or of several rows of one length.
 //!
-//! What broadcasts is stretched before, a tile at a time ([`crate::fused`]): a loop knows rows and
-//! numbers only. Loops over integers that may fail ([`try_binary`]) broadcast by themselves, since
-//! they tell the element at which they do.
+//! These loops take rows and scalars. An operand that broadcasts otherwise is stretched by a loop
+//! before them, tile by tile ([`crate::fused`]). Loops over integers that may fail ([`try_binary`])
+//! broadcast by themselves, since their error names the element.
 //!
 //! The functions given to these loops are compiled for each instruction set only when they are
 //! inlined, so write them as `#[inline(always)] |x| ...` in the argument, or name a function that

@@ -130,7 +130,7 @@ pub(crate) fn zip_or_fail<T: StoredNumber>(
     })
 }
 
-/// Which operands are one element for all of the result.
+/// True for each operand that is one element for all of the result.
 pub(crate) fn scalars<const N: usize>(cx: &Lowering<'_>) -> [bool; N] {
     let len = cx.result.len();
     std::array::from_fn(|index| cx.operands[index].len() == 1 && len != 1)
